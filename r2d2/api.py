@@ -1,0 +1,54 @@
+"""The two calls a library user makes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from r2d2.config import Settings
+from r2d2.engines.local import LocalLake
+from r2d2.graph import Graph
+from r2d2.lake.inventory import Inventory, take_inventory
+from r2d2.lake.storage import storage_of
+from r2d2.model import Types
+from r2d2.pipeline import find_containment, stages_of
+from r2d2.progress import Progress, Silence
+
+
+def tables(lake: str | Path, settings: Settings | None = None) -> Inventory:
+    """The lake's tables, from metadata alone.
+
+    Raises:
+        LakeError: the lake cannot be listed.
+    """
+    return take_inventory(storage_of(str(lake)), settings or Settings())
+
+
+def find(
+    lake: str | Path,
+    settings: Settings | None = None,
+    *,
+    engine: str = "local",
+    session: Any = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Graph:
+    """The containment graph of a lake; `changes` are fields of `Settings`.
+
+    >>> find("sample_lake", min_fraction=0.9).edges  # doctest: +SKIP
+
+    Raises:
+        LakeError: the lake cannot be listed.
+        UsageError: a setting is wrong.
+    """
+    settings = replace(settings or Settings(), **changes)
+    if "types" in changes:
+        settings = replace(settings, types=Types(changes["types"]))
+    storage = storage_of(str(lake))
+    progress = progress or Silence()
+    if engine == "spark":
+        from r2d2.engines.spark import SparkLake
+
+        with SparkLake(storage, settings, session, progress) as spark:
+            return find_containment(spark, stages_of(settings))
+    with LocalLake(storage, settings, progress) as local:
+        return find_containment(local, stages_of(settings))

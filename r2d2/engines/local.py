@@ -1,0 +1,168 @@
+"""The local engine: threads over splits in this process. Nothing to start, nothing to install."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from threading import Event
+from types import TracebackType
+
+import numpy as np
+
+from r2d2.config import Settings
+from r2d2.engines.runstore import RunStore
+from r2d2.engines.scan import Hashed, Piece, scan, tasks_of
+from r2d2.kernels.mix import Lanes
+from r2d2.kernels.runs import count_missing
+from r2d2.kernels.sketch import Sketch
+from r2d2.lake.inventory import Inventory, take_inventory
+from r2d2.lake.protocol import Overlaps, Projection, Sketches, Wanted
+from r2d2.lake.storage import Storage
+from r2d2.model import Column, Cost, Table
+from r2d2.progress import Progress
+
+RANGE_ROWS = 1 << 20
+
+Pairs = Sequence[tuple[Projection, Projection]]
+
+
+class LocalLake:
+    """A lake whose questions this process answers. Use it as a context manager."""
+
+    def __init__(self, storage: Storage, settings: Settings, progress: Progress) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._progress = progress
+        self._stop = Event()
+        self._tables: Sequence[Table] = ()
+        self._runs = RunStore(settings.memory_bytes)
+        self._scanned: set[Projection] = set()
+        self._failed: dict[int, str] = {}
+
+    def __enter__(self) -> "LocalLake":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._runs.close()
+
+    def inventory(self) -> Inventory:
+        """All tables at their snapshots, from metadata alone."""
+        inventory = take_inventory(self._storage, self._settings)
+        self._tables = inventory.tables
+        return inventory
+
+    def sketches(self, wanted: Wanted, size: int) -> Sketches:
+        """The `size` smallest distinct row hashes of each projection."""
+        cost = self._scan(wanted)
+        found = {}
+        for key in wanted:
+            if key[0] not in self._failed:
+                smallest = self._runs.smallest(key, size + 1)
+                found[key] = Sketch(smallest.part(0, size), len(smallest) <= size)
+        return Sketches(found, dict(self._failed), cost)
+
+    def overlaps(
+        self,
+        wanted: Wanted,
+        pairs: Sequence[tuple[Projection, Projection]],
+        sample: int | None,
+    ) -> Overlaps:
+        """For each (child, parent): how many distinct child rows the parent lacks."""
+        cost = self._scan(wanted)
+        rows = np.zeros(len(pairs), np.int64)
+        missing = np.zeros(len(pairs), np.int64)
+        by_set: dict[int, list[int]] = defaultdict(list)
+        for place, (child, parent) in enumerate(pairs):
+            if child[0] in self._failed or parent[0] in self._failed:
+                rows[place] = missing[place] = -1
+            else:
+                by_set[child[1]].append(place)
+        jobs = [
+            (places, part, parts)
+            for places in by_set.values()
+            for parts in [self._ranges(pairs, places)]
+            for part in range(parts)
+        ]
+        with ThreadPoolExecutor(self._settings.threads) as pool:
+            counted = pool.map(lambda job: self._count(pairs, *job, sample), jobs)
+            for (places, _, _), (some_rows, some_missing) in zip(jobs, counted, strict=True):
+                rows[places] += some_rows
+                missing[places] += some_missing
+        return Overlaps(rows, missing, dict(self._failed), cost)
+
+    def _scan(self, wanted: Wanted) -> Cost:
+        """Brings in the runs that are asked for and not yet there."""
+        sets: dict[int, list[tuple[int, tuple[Column, ...]]]] = defaultdict(list)
+        for (table, number), columns in wanted.items():
+            if table not in self._failed and (table, number) not in self._scanned:
+                sets[table].append((number, columns))
+                self._scanned.add((table, number))
+        pieces = [
+            Piece(table, split, *zip(*asked, strict=True))
+            for table, asked in sets.items()
+            for split in self._tables[table].splits
+        ]
+        self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
+        rows = size = 0
+        for hashed in self._run(tasks_of(pieces)):
+            rows += hashed.rows
+            size += hashed.size_bytes
+            self._progress.advance(hashed.size_bytes, hashed.rows)
+            if hashed.problem is not None:
+                self._failed[hashed.table] = hashed.problem
+            for number, run in hashed.runs:
+                self._runs.put((hashed.table, number), run)
+        self._progress.end()
+        return Cost(size, rows)
+
+    def _run(self, tasks: Iterable[list[Piece]]) -> Iterator[Hashed]:
+        """The tasks' results as they come; few tasks wait, so that results do not pile up."""
+        types, threads = self._settings.types, self._settings.threads
+
+        def work(task: list[Piece]) -> list[Hashed]:
+            return list(scan(self._storage, task, types, self._stop.is_set))
+
+        with ThreadPoolExecutor(threads) as pool:
+            waiting: set[Future[list[Hashed]]] = set()
+            try:
+                for task in tasks:
+                    waiting.add(pool.submit(work, task))
+                    if len(waiting) > 2 * threads:
+                        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                        for future in done:
+                            yield from future.result()
+                for future in as_completed(waiting):
+                    yield from future.result()
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _ranges(self, pairs: Pairs, places: Sequence[int]) -> int:
+        """In how many ranges of hashes to count, so that one range's rows are few."""
+        keys = {key for place in places for key in pairs[place]}
+        return 1 + max(map(self._runs.rows, keys)) // RANGE_ROWS
+
+    def _count(
+        self, pairs: Pairs, places: Sequence[int], part: int, parts: int, sample: int | None
+    ) -> tuple[list[int], list[int]]:
+        """Child rows and missing rows of each pair in one range of hashes."""
+        slices: dict[Projection, Lanes] = {}
+        rows, missing = [], []
+        for place in places:
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+            child, parent = (
+                slices.setdefault(key, self._runs.slice(key, part, parts))
+                if key not in slices
+                else slices[key]
+                for key in pairs[place]
+            )
+            rows.append(len(child))
+            missing.append(count_missing(child, parent))
+        return rows, missing

@@ -1,0 +1,128 @@
+"""One task of a scan: splits in, sorted row hashes by projection out. Both engines run this."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import pyarrow as pa
+
+from r2d2.errors import UnreadableTableError
+from r2d2.kernels.mix import Lanes
+from r2d2.kernels.rowhash import row_hashes
+from r2d2.kernels.runs import merge, sorted_unique
+from r2d2.lake.inventory import read_split
+from r2d2.lake.storage import Storage
+from r2d2.model import Column, Split, Types
+
+BATCH_ROWS = 1 << 16
+SMALL_ROWS = 1 << 12
+TASK_BYTES = 32 << 20
+TASK_SPLITS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A split of a table, and the column sets (numbered) to hash its rows over."""
+
+    table: int
+    split: Split
+    sets: tuple[int, ...]
+    columns: tuple[tuple[Column, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What became of one piece: a run for each set, or why there is none."""
+
+    table: int
+    runs: tuple[tuple[int, Lanes], ...] = ()
+    rows: int = 0
+    size_bytes: int = 0
+    problem: str | None = None
+
+
+def tasks_of(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """The pieces as tasks of bounded size; neighbours stay together."""
+    task: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        if task and (size + piece.split.size_bytes > TASK_BYTES or len(task) >= TASK_SPLITS):
+            yield task
+            task, size = [], 0
+        task.append(piece)
+        size += piece.split.size_bytes
+    if task:
+        yield task
+
+
+def scan(
+    storage: Storage, pieces: Sequence[Piece], types: Types, stop: Callable[[], bool]
+) -> Iterator[Hashed]:
+    """What became of each piece, in any order; small ones of one shape are hashed together."""
+    together: list[tuple[Piece, pa.RecordBatch]] = []
+    rows = 0
+    for piece in pieces:
+        if stop():
+            return
+        try:
+            batches = read_split(storage, piece.split, _wanted(piece))
+            first = list(islice(batches, 2))
+            if len(first) == 1 and first[0].num_rows <= SMALL_ROWS:
+                if together and not _alike(together[0], (piece, first[0])):
+                    yield from _hash_together(together, types)
+                    together, rows = [], 0
+                together.append((piece, first[0]))
+                rows += first[0].num_rows
+            else:
+                yield _hash_alone(piece, chain(first, batches), types, stop)
+        except UnreadableTableError as error:
+            yield Hashed(piece.table, problem=str(error))
+        if rows >= BATCH_ROWS:
+            yield from _hash_together(together, types)
+            together, rows = [], 0
+    yield from _hash_together(together, types)
+
+
+def _wanted(piece: Piece) -> frozenset[str]:
+    return frozenset(column.path[0] for columns in piece.columns for column in columns)
+
+
+def _alike(one: tuple[Piece, pa.RecordBatch], other: tuple[Piece, pa.RecordBatch]) -> bool:
+    return one[0].columns == other[0].columns and one[1].schema.equals(other[1].schema)
+
+
+def _hash_alone(
+    piece: Piece, batches: Iterator[pa.RecordBatch], types: Types, stop: Callable[[], bool]
+) -> Hashed:
+    parts: list[list[Lanes]] = [[] for _ in piece.sets]
+    rows = 0
+    for batch in batches:
+        if stop():
+            break
+        rows += batch.num_rows
+        for part, lanes in zip(parts, row_hashes(batch, piece.columns, types), strict=True):
+            part.append(sorted_unique(lanes))
+    runs = tuple((number, merge(part)) for number, part in zip(piece.sets, parts, strict=True))
+    return Hashed(piece.table, runs, rows, piece.split.size_bytes)
+
+
+def _hash_together(
+    together: Sequence[tuple[Piece, pa.RecordBatch]], types: Types
+) -> Iterator[Hashed]:
+    if not together:
+        return
+    if len(together) == 1:
+        batch = together[0][1]
+    else:
+        table = pa.Table.from_batches([batch for _, batch in together]).combine_chunks()
+        (batch,) = table.to_batches()
+    hashes = row_hashes(batch, together[0][0].columns, types)
+    start = 0
+    for piece, own in together:
+        stop = start + own.num_rows
+        runs = tuple(
+            (number, sorted_unique(lanes.part(start, stop)))
+            for number, lanes in zip(piece.sets, hashes, strict=True)
+        )
+        yield Hashed(piece.table, runs, own.num_rows, piece.split.size_bytes)
+        start = stop

@@ -1,0 +1,43 @@
+"""What can go wrong, named for what the user must mend, each with the exit code of `r2d2`.
+
+Exit codes: 0 fine, 1 failed, 2 usage, 3 found something asked for with `--fail-on`,
+4 finished, but some tables could not be read (each is named with its reason).
+"""
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_FOUND = 3
+EXIT_SOME_UNREADABLE = 4
+
+
+class R2D2Error(Exception):
+    """Root of all errors r2d2 raises on purpose; the message names the thing and the remedy."""
+
+    exit_code = EXIT_FAILED
+
+
+class UsageError(R2D2Error):
+    """A flag, a setting or a name on the command line is wrong."""
+
+    exit_code = EXIT_USAGE
+
+
+class LakeError(R2D2Error):
+    """The lake itself cannot be listed, so that no table can be looked at."""
+
+
+class MissingDependencyError(R2D2Error):
+    """An optional package or program is needed and is not installed."""
+
+
+class TableError(R2D2Error):
+    """One table is left out, with the reason as message; the other tables go on."""
+
+
+class IneligibleTableError(TableError):
+    """The table can be read, but its rows have no identity r2d2 vouches for (e.g. a collation)."""
+
+
+class UnreadableTableError(TableError):
+    """The table, or a part of it, cannot be read in full, or changed while it was being read."""

@@ -1,0 +1,141 @@
+"""The containment graph in the making: pairs that may still be edges, and the edges proved.
+
+Pairs are counted, not listed: a block holds them as a children × parents mask.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from r2d2.model import Cost, Edge, FunnelRow, Table
+
+Indices = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+CHUNK_CELLS = 1 << 20
+
+
+class Failing(Protocol):
+    """An engine's answer: what it cost, and the tables that failed with their reasons."""
+
+    @property
+    def failed(self) -> Mapping[int, str]: ...
+
+    @property
+    def cost(self) -> Cost: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """All pairs still open whose child has exactly the columns `names`.
+
+    `children` and `parents` index `Graph.tables`. `mask` (children × parents, bits packed along
+    the parents) holds the open pairs; None while none but a table with itself is refuted.
+    `number` names the block's columns in every question of a run.
+    """
+
+    number: int
+
+    names: tuple[str, ...]
+    children: Indices
+    parents: Indices
+    mask: npt.NDArray[np.uint8] | None = None
+
+    def chunks(self) -> Iterator[tuple[slice, Mask]]:
+        """The open pairs as boolean masks of some children × all parents."""
+        step = max(1, CHUNK_CELLS // max(1, len(self.parents)))
+        for start in range(0, len(self.children), step):
+            rows = slice(start, min(start + step, len(self.children)))
+            if self.mask is None:
+                yield rows, self.children[rows, None] != self.parents[None, :]
+            else:
+                bits = np.unpackbits(self.mask[rows], axis=1, count=len(self.parents))
+                yield rows, bits.view(np.bool_)
+
+    def count(self) -> int:
+        """How many pairs are open."""
+        if self.mask is None:
+            return len(self.children) * len(self.parents) - len(self.children)
+        return int(np.bitwise_count(self.mask).sum())
+
+    def pairs(self) -> tuple[Indices, Indices]:
+        """The open pairs as two arrays of table indices, children and parents."""
+        children, parents = [], []
+        for rows, mask in self.chunks():
+            row, column = np.nonzero(mask)
+            children.append(self.children[rows][row])
+            parents.append(self.parents[column])
+        if not children:
+            return np.empty(0, np.int32), np.empty(0, np.int32)
+        return np.concatenate(children), np.concatenate(parents)
+
+    def without(self, tables: Collection[int]) -> "Block":
+        """The block without pairs of the given tables."""
+        gone = np.fromiter(tables, np.int32, len(tables))
+        rows, columns = ~np.isin(self.children, gone), ~np.isin(self.parents, gone)
+        if rows.all() and columns.all():
+            return self
+        masks = [mask & rows[part, None] & columns for part, mask in self.chunks()]
+        return self.narrowed(masks)
+
+    def narrowed(self, masks: Sequence[Mask]) -> "Block":
+        """The block with new masks, one a chunk, without children or parents that are done."""
+        mask = np.concatenate(masks) if masks else np.zeros((0, len(self.parents)), np.bool_)
+        rows, columns = mask.any(axis=1), mask.any(axis=0)
+        kept = mask if rows.all() and columns.all() else mask[rows][:, columns]
+        return replace(
+            self,
+            children=self.children[rows],
+            parents=self.parents[columns],
+            mask=np.packbits(kept, axis=1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Tables, open pairs by block, edges found so far, and what each stage did."""
+
+    tables: tuple[Table, ...]
+    blocks: tuple[Block, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    degenerate: tuple[Edge, ...] = ()
+    funnel: tuple[FunnelRow, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    cost: Cost = Cost()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    def failing(self, answer: Failing) -> "Graph":
+        """The graph with an answer's failed tables marked, and its cost kept."""
+        tables = list(self.tables)
+        for index, reason in answer.failed.items():
+            tables[index] = replace(tables[index], problem=reason, unreadable=True)
+        bad = {tables[index].location for index in answer.failed}
+        edges = tuple(e for e in self.edges if e.child not in bad and e.parent not in bad)
+        return replace(self, tables=tuple(tables), edges=edges, cost=answer.cost)
+
+    def closed(self) -> "Graph":
+        """The graph with edges in order, those marked that hold both ways."""
+        whole = {(e.child, e.parent) for e in self.edges if e.missing_rows == 0}
+        edges = sorted(
+            (
+                replace(e, equal=(e.child, e.parent) in whole and (e.parent, e.child) in whole)
+                for e in self.edges
+            ),
+            key=lambda edge: (edge.child, edge.parent),
+        )
+        degenerate = sorted(self.degenerate, key=lambda edge: (edge.child, edge.parent))
+        return replace(self, edges=tuple(edges), degenerate=tuple(degenerate))
+
+    def open_pairs(self) -> int:
+        """How many pairs no stage has decided."""
+        return sum(block.count() for block in self.blocks)
+
+    def classes(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of equal tables, each in order of location."""
+        members: dict[str, set[str]] = {}
+        for edge in self.edges:
+            if edge.equal:
+                members.setdefault(edge.child, {edge.child}).add(edge.parent)
+        return tuple(sorted({tuple(sorted(group)) for group in members.values()}))

@@ -1,0 +1,52 @@
+"""Arrow arrays as NumPy sees them: validity, values and offsets, with slices already applied."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import DTypeLike, NDArray
+
+_RUN_END_ENCODED = pa.lib.Type_RUN_END_ENCODED
+
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """The array without extension types and run-end encoding, which say nothing about its values."""
+    while isinstance(array, pa.ExtensionArray) or array.type.id == _RUN_END_ENCODED:
+        array = array.storage if isinstance(array, pa.ExtensionArray) else _decoded(array)
+    return array
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    import pyarrow.compute
+
+    return pyarrow.compute.run_end_decode(array)
+
+
+def null_mask(array: pa.Array) -> NDArray[np.bool_] | None:
+    """Which rows are NULL by the array's own bitmap; None where none is."""
+    if array.null_count == 0:
+        return None
+    bitmap = array.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(array), np.bool_)
+    return bits(bitmap, array.offset, len(array)) == 0
+
+
+def bits(bitmap: pa.Buffer, offset: int, rows: int) -> NDArray[np.uint8]:
+    """The bits of an Arrow bitmap as 0 and 1."""
+    skipped = offset % 8
+    packed = np.frombuffer(bitmap, np.uint8, (skipped + rows + 7) // 8, offset // 8)
+    return np.unpackbits(packed, count=skipped + rows, bitorder="little")[skipped:]
+
+
+def fixed_values(array: pa.Array, dtype: DTypeLike, words: int = 1) -> NDArray[np.generic]:
+    """The values buffer of a fixed-width array, `words` items of the dtype a row; no copy."""
+    item = np.dtype(dtype)
+    start = array.offset * words * item.itemsize
+    return np.frombuffer(array.buffers()[1], item, len(array) * words, start)
+
+
+def list_offsets(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
+    """Where each row's items start, and at last where the items end; one more than rows."""
+    item = np.dtype(dtype)
+    start = array.offset * item.itemsize
+    return np.frombuffer(array.buffers()[1], item, len(array) + 1, start).astype(np.int64)

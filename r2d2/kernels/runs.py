@@ -1,0 +1,25 @@
+"""Runs of hashes, sorted by (first, second) and unique: all that is done with them, by one name."""
+
+from r2d2.kernels.blob import from_bytes, to_bytes
+from r2d2.kernels.lookup import count_missing, present_mask
+from r2d2.kernels.mix import Lanes
+from r2d2.kernels.order import cut, empty_run, merge, smallest, sorted_unique
+from r2d2.kernels.sketch import Sketch, merge_sketches, missing_below, refutes, sketch
+
+__all__ = [
+    "Lanes",
+    "Sketch",
+    "count_missing",
+    "cut",
+    "empty_run",
+    "from_bytes",
+    "merge",
+    "merge_sketches",
+    "missing_below",
+    "present_mask",
+    "refutes",
+    "sketch",
+    "smallest",
+    "sorted_unique",
+    "to_bytes",
+]

@@ -1,0 +1,92 @@
+"""Strings and binary values: XXH3-128 (Collet), seeded by the column's key."""
+
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from numpy.typing import NDArray
+
+from r2d2.kernels.mix import ColumnKey, Lanes
+
+_T = pa.lib
+_FEW = 768  # values; up to here a call of polars costs more than a loop
+_WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
+_VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
+TEXT_TYPES = frozenset(
+    (_T.Type_STRING, _T.Type_BINARY, _T.Type_FIXED_SIZE_BINARY, *_WIDE_OFFSETS, *_VIEWS)
+)
+
+
+def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
+    """The hashes of the values' bytes; those of NULLs mean nothing."""
+    array = _with_offsets(array)
+    hashed = _few if len(array) <= _FEW else _many
+    return hashed(array, key.first)
+
+
+def _with_offsets(array: pa.Array) -> pa.Array:
+    """The same values in a layout that has offsets."""
+    type_id = array.type.id
+    if type_id in _VIEWS:
+        wide = pa.large_string() if type_id == _T.Type_STRING_VIEW else pa.large_binary()
+        return array.cast(wide)
+    if type_id != _T.Type_FIXED_SIZE_BINARY:
+        return array
+    start, width = array.offset * array.type.byte_width, array.type.byte_width
+    offsets = start + width * np.arange(len(array) + 1, dtype=np.int64)
+    buffers = [None, pa.py_buffer(offsets), array.buffers()[1]]
+    return pa.Array.from_buffers(pa.large_binary(), len(array), buffers, 0)
+
+
+def _offset_type(array: pa.Array) -> type[np.signedinteger]:
+    return np.int64 if array.type.id in _WIDE_OFFSETS else np.int32
+
+
+def _few(array: pa.Array, seed: int) -> Lanes:
+    _, starts, data = array.buffers()
+    item = np.dtype(_offset_type(array))
+    offsets = np.frombuffer(starts, item, len(array) + 1, array.offset * item.itemsize).tolist()
+    origin = offsets[0]
+    used = data.slice(origin, offsets[-1] - origin).to_pybytes() if data else b""
+    digest = partial(xxhash.xxh3_128_digest, seed=seed)
+    digests = b"".join(
+        [digest(used[start - origin : stop - origin]) for start, stop in zip(offsets, offsets[1:])]
+    )
+    pairs: NDArray[np.uint64] = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
+    return Lanes(pairs[:, 1].copy(), pairs[:, 0].copy())
+
+
+def _many(array: pa.Array, seed: int) -> Lanes:
+    import polars as pl
+    import polars_hash as plh
+
+    hashed = _as_binary_series(array).to_frame("value").select(
+        hash=plh.col("value").nchash.xxh3_128(seed=seed)  # type: ignore[attr-defined]
+    )
+    both = hashed.select(
+        first=(pl.col("hash") & 0xFFFF_FFFF_FFFF_FFFF).cast(pl.UInt64),
+        second=(pl.col("hash") // (1 << 64)).cast(pl.UInt64),
+    )
+    return Lanes(_words(both["first"]), _words(both["second"]))
+
+
+def _as_binary_series(array: pa.Array) -> "pl.Series":
+    """The bytes without validity: no NULL hash, and no text that polars would have to trust."""
+    import polars as pl
+
+    _, offsets, data = array.buffers()
+    layout = pa.large_binary() if array.type.id in _WIDE_OFFSETS else pa.binary()
+    buffers = [None, offsets, data if data is not None else pa.py_buffer(b"")]
+    bare = pa.Array.from_buffers(layout, len(array), buffers, 0, array.offset)
+    series = pl.from_arrow(bare)
+    assert isinstance(series, pl.Series)
+    return series
+
+
+def _words(series: "pl.Series") -> NDArray[np.uint64]:
+    """The series as a writable array; polars may go through float64 where it has no other way."""
+    words = series.to_numpy(writable=True)
+    if words.dtype != np.uint64:
+        raise TypeError(f"polars gave hashes as {words.dtype}, not as uint64")
+    return words

@@ -1,0 +1,130 @@
+"""What tables a lake holds: one row a table, or why it is not eligible. Reads metadata only."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from r2d2.config import Settings
+from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
+from r2d2.lake import parquet, partitioned
+from r2d2.lake.layout import Group, layout
+from r2d2.lake.schema import check_names
+from r2d2.lake.storage import Storage
+from r2d2.model import FileInfo, Format, Split, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All tables of a lake in order of location, and how many files were left out by reason."""
+
+    tables: tuple[Table, ...]
+    skipped: Mapping[str, int]
+
+
+def take_inventory(storage: Storage, settings: Settings) -> Inventory:
+    """The lake's tables at their present snapshots.
+
+    Raises:
+        LakeError: the lake itself cannot be listed.
+    """
+    listing = storage.list()
+    found = layout(listing)
+    threads = 1 if "://" not in storage.url else 16
+    with ThreadPoolExecutor(threads) as pool:
+        tables = list(pool.map(lambda group: describe(storage, settings, group), found.groups))
+    tables += [
+        Table(path, Format.OTHER, problem=reason, unreadable=True)
+        for path, reason in listing.problems
+    ]
+    return Inventory(tuple(sorted(tables, key=lambda table: table.location)), found.skipped)
+
+
+def describe(storage: Storage, settings: Settings, group: Group) -> Table:
+    """The group's table; one that cannot be taken in says why."""
+    location = group.location or "."
+    size = sum(file.size_bytes for file in group.files)
+    try:
+        table = _inspect(storage, settings, group)
+        check_names([column.name for column in table.columns], settings.case_sensitive)
+    except TableError as error:
+        unreadable = isinstance(error, UnreadableTableError)
+        return Table(
+            location,
+            group.format,
+            size_bytes=size,
+            files=group.files,
+            snapshot=_snapshot(group.files),
+            problem=str(error),
+            unreadable=unreadable,
+        )
+    return replace(
+        table, location=location, snapshot=table.snapshot or _snapshot(table.files)
+    )
+
+
+def _inspect(storage: Storage, settings: Settings, group: Group) -> Table:
+    if group.partitioned:
+        return partitioned.inspect(
+            storage,
+            group.location,
+            group.files,
+            lambda store, path, files: _inspect_files(store, settings, group.format, path, files),
+        )
+    return _inspect_files(storage, settings, group.format, group.location, group.files)
+
+
+def _inspect_files(
+    storage: Storage,
+    settings: Settings,
+    kind: Format,
+    location: str,
+    files: Sequence[FileInfo],
+) -> Table:
+    if kind is Format.PARQUET:
+        return parquet.inspect(storage, location, files)
+    if kind is Format.DELTA:
+        from r2d2.lake import delta
+
+        return delta.inspect(storage, location, files)
+    if kind in (Format.CSV, Format.JSON):
+        from r2d2.lake import text
+
+        return text.inspect(storage, location, files, settings.text_overrides(location))
+    if kind in (Format.ORC, Format.AVRO):
+        from r2d2.lake import row_formats
+
+        return row_formats.inspect(storage, location, files)
+    raise IneligibleTableError("a table format that r2d2 does not read itself (Iceberg or Hudi)")
+
+
+def read_split(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
+    """The split's rows with the top-level columns asked for.
+
+    Raises:
+        UnreadableTableError: the split cannot be read in full, or changed since the inventory.
+    """
+    if isinstance(split.context, partitioned.Partition):
+        return partitioned.read(storage, split, columns, read_split)
+    if split.format is Format.PARQUET:
+        return parquet.read(storage, split, columns)
+    if split.format is Format.DELTA:
+        from r2d2.lake import delta
+
+        return delta.read(storage, split, columns)
+    if split.format in (Format.CSV, Format.JSON):
+        from r2d2.lake import text
+
+        return text.read(storage, split, columns)
+    from r2d2.lake import row_formats
+
+    return row_formats.read(storage, split, columns)
+
+
+def _snapshot(files: Sequence[FileInfo]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.path}\0{file.size_bytes}\0{file.version}\n".encode())
+    return "files:" + digest.hexdigest()[:16]

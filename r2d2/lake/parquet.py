@@ -1,0 +1,202 @@
+"""Parquet: a footer into a table with splits and bounds, row groups into record batches."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from r2d2.errors import TableError, UnreadableTableError
+from r2d2.lake.footer import bounds_of, check_calendar
+from r2d2.lake.schema import flatten
+from r2d2.lake.storage import Storage
+from r2d2.model import FileInfo, Format, Split, Table
+
+TAIL_BYTES = 64 << 10
+SPLIT_BYTES = 32 << 20
+BATCH_ROWS = 1 << 16
+# Honest pages of one repeated value shrink by about a thousand; a file that declares more is a bomb.
+BOMB_BYTES = 1 << 30
+BOMB_RATIO = 2000
+# A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
+DICTIONARY_ROWS = 4096
+DICTIONARY_BYTES = 64 << 10
+
+
+def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table:
+    """The table of one Parquet file, from its footer alone.
+
+    Raises:
+        TableError: the file is damaged, or its columns have no identity.
+    """
+    (file,) = files
+    metadata = footer(storage, file)
+    with _foreign_errors(file):
+        columns = flatten(metadata.schema.to_arrow_schema())
+        check_calendar(file, metadata)
+        return Table(
+            location,
+            Format.PARQUET,
+            columns,
+            metadata.num_rows,
+            file.size_bytes,
+            (file,),
+            splits=tuple(_splits(file, metadata)),
+            bounds=bounds_of(metadata, columns),
+        )
+
+
+def footer(storage: Storage, file: FileInfo) -> pq.FileMetaData:
+    """The file's footer, in one read where it is at most 64 KiB.
+
+    Raises:
+        UnreadableTableError: the file is empty, cut off, or no Parquet file.
+    """
+    if file.size_bytes < 12:
+        raise UnreadableTableError(f"{file.path}: {file.size_bytes} bytes are no Parquet file")
+    tail = storage.read(file, start=-min(TAIL_BYTES, file.size_bytes))
+    if tail[-4:] != b"PAR1":
+        raise UnreadableTableError(f"{file.path}: no Parquet footer: cut off, or another format")
+    needed = int.from_bytes(tail[-8:-4], "little") + 8
+    if needed > file.size_bytes:
+        raise UnreadableTableError(f"{file.path}: the Parquet footer is damaged")
+    if needed > len(tail):
+        tail = storage.read(file, start=-needed)
+    with _foreign_errors(file):
+        return pq.ParquetFile(pa.BufferReader(tail)).metadata
+
+
+def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
+    groups: list[int] = []
+    rows = size = declared = 0
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        groups.append(index)
+        rows += group.num_rows
+        size += group.total_byte_size
+        declared += group.total_byte_size
+        if size >= SPLIT_BYTES:
+            yield Split(Format.PARQUET, file, tuple(groups), rows, size)
+            groups, rows, size = [], 0, 0
+    if groups:
+        yield Split(Format.PARQUET, file, tuple(groups), rows, size)
+    if declared > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
+        raise UnreadableTableError(
+            f"{file.path}: {file.size_bytes} bytes declare to hold {declared}: refused as a bomb"
+        )
+
+
+def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
+    """The split's rows with the top-level columns asked for, in batches of bounded size.
+
+    Raises:
+        UnreadableTableError: bytes are damaged, or are not those that were listed.
+    """
+    source = storage.open(split.file)
+    with _foreign_errors(split.file):
+        file = _open(source)
+        wanted = leaf_indices(file.schema_arrow, columns) or [0]
+        encoded = _dictionary_columns(file, split, wanted)
+        if encoded:
+            file = _open(source, metadata=file.metadata, read_dictionary=encoded)
+        batches = _batches(file, split, wanted)
+        if any(file.schema.column(index).physical_type == "INT96" for index in wanted):
+            seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
+            batches = map(_mend_int96, batches, _batches(seconds, split, wanted))
+        yield from batches
+    storage.read(split.file, length=0)
+
+
+def _open(source: Any, **options: Any) -> pq.ParquetFile:
+    return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False, **options)
+
+
+def _batches(file: pq.ParquetFile, split: Split, wanted: list[int]) -> Iterator[pa.RecordBatch]:
+    """Batches by leaf index, because a leaf's dotted name may be another column's name."""
+    if split.rows is not None and split.rows <= BATCH_ROWS:
+        table = file.reader.read_row_groups(
+            list(split.row_groups), column_indices=wanted, use_threads=False
+        )
+        yield from table.combine_chunks().to_batches()
+    else:
+        yield from file.reader.iter_batches(
+            BATCH_ROWS,
+            row_groups=list(split.row_groups),
+            column_indices=wanted,
+            use_threads=False,
+        )
+
+
+def leaf_indices(schema: pa.Schema, columns: Collection[str]) -> list[int]:
+    """The indices of the Parquet leaves under the top-level columns."""
+    indices: list[int] = []
+    start = 0
+    for field in schema:
+        width = _leaf_count(field.type)
+        if field.name in columns:
+            indices.extend(range(start, start + width))
+        start += width
+    return indices
+
+
+def _leaf_count(type_: pa.DataType) -> int:
+    if isinstance(type_, pa.DictionaryType):
+        return 1
+    children = [type_.field(index).type for index in range(type_.num_fields)]
+    return sum(map(_leaf_count, children)) if children else 1
+
+
+def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: list[int]) -> list[str]:
+    """Top-level strings whose chunks hold small dictionaries: hashed once per distinct value."""
+    if not split.row_groups or (split.rows or 0) < DICTIONARY_ROWS:
+        return []
+    group = file.metadata.row_group(split.row_groups[0])
+    found = []
+    for index in wanted:
+        chunk = group.column(index)
+        if chunk.physical_type == "BYTE_ARRAY" and chunk.has_dictionary_page:
+            size = chunk.data_page_offset - chunk.dictionary_page_offset
+            name = file.schema.column(index).path
+            if 0 < size <= DICTIONARY_BYTES and "." not in name:
+                found.append(name)
+    return found
+
+
+def _mend_int96(nanos: pa.RecordBatch, seconds: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with INT96 instants right in every year, where int64 nanoseconds wrap around."""
+    columns = [
+        _instants(column, seconds.column(index))
+        if column.type != seconds.schema.field(index).type
+        else column
+        for index, column in enumerate(nanos.columns)
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=nanos.schema.names)
+
+
+def _instants(nanos: pa.Array, seconds: pa.Array) -> pa.Array:
+    if not pa.types.is_timestamp(nanos.type):
+        raise UnreadableTableError("INT96 timestamps inside nested columns are not supported")
+    whole = pc.fill_null(seconds.cast(pa.int64()), 0).to_numpy()
+    wrapped = pc.fill_null(nanos.cast(pa.int64()), 0).to_numpy()
+    with np.errstate(over="ignore"):
+        fraction = wrapped - whole * np.int64(1_000_000_000)
+    if (fraction % 1000).any():
+        if (np.abs(whole) > 9_000_000_000).any():
+            raise UnreadableTableError("INT96 timestamps mix nanoseconds with years beyond 2255")
+        return nanos
+    micros = whole * 1_000_000 + fraction // 1000
+    return pa.array(micros, pa.timestamp("us"), mask=nanos.is_null().to_numpy(False))
+
+
+@contextmanager
+def _foreign_errors(file: FileInfo) -> Iterator[None]:
+    try:
+        yield
+    except TableError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise UnreadableTableError(f"{file.path}: {first}") from error

@@ -1,0 +1,118 @@
+"""Arrow schemas as flattened columns with strict logical types."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from r2d2.errors import IneligibleTableError
+from r2d2.model import Column
+
+_PRIMITIVES = {
+    pa.null(): "null",
+    pa.bool_(): "bool",
+    pa.int8(): "int8",
+    pa.int16(): "int16",
+    pa.int32(): "int32",
+    pa.int64(): "int64",
+    pa.uint8(): "uint8",
+    pa.uint16(): "uint16",
+    pa.uint32(): "uint32",
+    pa.uint64(): "uint64",
+    pa.float16(): "float16",
+    pa.float32(): "float32",
+    pa.float64(): "float64",
+    pa.date32(): "date",
+    pa.date64(): "date",
+    pa.string(): "string",
+    pa.large_string(): "string",
+    pa.string_view(): "string",
+    pa.binary(): "binary",
+    pa.large_binary(): "binary",
+    pa.binary_view(): "binary",
+}
+
+
+def flatten(schema: pa.Schema) -> tuple[Column, ...]:
+    """The schema's columns, structs flattened; a column's order is the schema's.
+
+    Raises:
+        IneligibleTableError: a type has no row identity.
+    """
+    return tuple(_leaves(schema))
+
+
+def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:
+    """Raises IneligibleTableError where two names are one, as the lake matches names."""
+    seen: dict[str, str] = {}
+    for name in names:
+        key = name if case_sensitive else name.lower()
+        if key in seen:
+            but = "" if seen[key] == name else " but for case"
+            raise IneligibleTableError(
+                f"columns {seen[key]!r} and {name!r} have the same name{but}"
+            )
+        seen[key] = name
+
+
+def quoted(part: str) -> str:
+    """The name's part as shown: in backticks where a dot or backtick would mislead."""
+    return f"`{part.replace('`', '``')}`" if "." in part or "`" in part else part
+
+
+def _leaves(fields: "pa.Schema | pa.StructType", path: tuple[str, ...] = ()) -> Iterator[Column]:
+    for field in fields:
+        below = (*path, field.name)
+        if pt.is_struct(field.type) and field.type.num_fields:
+            yield from _leaves(field.type, below)
+        else:
+            name = ".".join(map(quoted, below))
+            yield Column(name, _column_type(name, field.type), below)
+
+
+def _column_type(name: str, type_: pa.DataType) -> str:
+    try:
+        return logical_type(type_)
+    except IneligibleTableError as error:
+        raise IneligibleTableError(f"column {name}: {error}") from error
+
+
+def logical_type(type_: pa.DataType) -> str:
+    """The strict logical type's name; layouts of one logical type share it.
+
+    >>> logical_type(pa.timestamp("ms")), logical_type(pa.dictionary(pa.int8(), pa.large_string()))
+    ('timestamp', 'string')
+
+    Raises:
+        IneligibleTableError: the type's values have no identity (intervals, unions, extensions).
+    """
+    known = _PRIMITIVES.get(type_)
+    if known is not None:
+        return known
+    if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
+        return logical_type(type_.value_type)
+    if pt.is_timestamp(type_):
+        return "timestamp" if type_.tz is None else "timestamptz"
+    if pt.is_time(type_):
+        return "time"
+    if pt.is_duration(type_):
+        return "duration"
+    if pt.is_fixed_size_binary(type_) and not pt.is_decimal(type_):
+        return "binary"
+    if pt.is_decimal(type_):
+        return f"decimal({type_.precision},{type_.scale})"
+    if pt.is_map(type_):
+        return f"map<{logical_type(type_.key_type)},{logical_type(type_.item_type)}>"
+    if pt.is_list(type_) or pt.is_large_list(type_) or pt.is_fixed_size_list(type_):
+        return f"list<{logical_type(type_.value_type)}>"
+    if pt.is_list_view(type_) or pt.is_large_list_view(type_):
+        return f"list<{logical_type(type_.value_type)}>"
+    if pt.is_struct(type_):
+        return _struct_type(type_)
+    raise IneligibleTableError(f"type {type_} has no row identity")
+
+
+def _struct_type(type_: pa.StructType) -> str:
+    check_names([field.name for field in type_])
+    fields = sorted((quoted(field.name.lower()), logical_type(field.type)) for field in type_)
+    return "struct<" + ",".join(f"{name}:{kind}" for name, kind in fields) + ">"

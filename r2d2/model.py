@@ -1,0 +1,166 @@
+"""The nouns: files, columns, splits, tables, verdicts, evidence, edges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Format(str, Enum):
+    """How a table is stored."""
+
+    PARQUET = "parquet"
+    DELTA = "delta"
+    CSV = "csv"
+    JSON = "json"
+    ORC = "orc"
+    AVRO = "avro"
+    OTHER = "other"
+
+
+class Types(str, Enum):
+    """Which column types count as one: see the README's page on types."""
+
+    STRICT = "strict"
+    WIDENED = "widened"
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One file as listed. `version` tells that its bytes changed: mtime in ns, or an ETag."""
+
+    path: str
+    size_bytes: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One flattened column.
+
+    `name` is the path's parts joined by dots, a part in backticks where it holds a dot or backtick,
+    so that a column named `geo.lat` and field `lat` of struct `geo` stay two.
+    `type` is the strict logical type ("int64", "timestamp", "list<string>", …).
+    `path` leads into the record batches the table's reader yields: top-level field, then fields.
+    """
+
+    name: str
+    type: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What statistics say of one column, as order-preserving ranks (see `lake.bounds.rank`).
+
+    The least value lies in [min_low, min_high], the greatest in [max_low, max_high];
+    an exact statistic has min_low == min_high. None of them is None unless nothing is known.
+    `has_nulls`, `has_values`: True, False, or None where unknown.
+    """
+
+    min_low: int | None = None
+    min_high: int | None = None
+    max_low: int | None = None
+    max_high: int | None = None
+    has_nulls: bool | None = None
+    has_values: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A part of a table that is read in one go; picklable, so that executors can read it.
+
+    `row_groups` restricts a columnar file; () is the whole file. `rows` is an estimate where
+    the format does not tell. `context` is what the format's reader needs beside the file
+    (a CSV dialect, partition values, a deletion vector): a frozen, picklable value.
+    """
+
+    format: Format
+    file: FileInfo
+    row_groups: tuple[int, ...] = ()
+    rows: int | None = None
+    size_bytes: int = 0
+    context: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One dataset at one snapshot. `problem` says why it is not eligible, None where it is."""
+
+    location: str
+    format: Format
+    columns: tuple[Column, ...] = ()
+    rows: int | None = None
+    size_bytes: int = 0
+    files: tuple[FileInfo, ...] = ()
+    snapshot: str = ""
+    splits: tuple[Split, ...] = ()
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
+    unreadable: bool = False
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the table may be child or parent."""
+        return self.problem is None
+
+
+class Verdict(str, Enum):
+    """What a stage says of a pair. REFUTED is always sound; a sample or sketch never proves."""
+
+    REFUTED = "refuted"
+    PLAUSIBLE = "plausible"
+    PROVED = "proved"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a stage gave its verdict."""
+
+    stage: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`child` is contained in `parent` up to `missing_rows` distinct rows.
+
+    `fraction` is (distinct child rows found) / (distinct child rows). `columns` maps each child
+    column to the parent's. `equal_after_cast`: the edge holds under widened types only.
+    """
+
+    child: str
+    parent: str
+    fraction: float
+    missing_rows: int
+    child_rows: int | None
+    parent_rows: int | None
+    equal: bool
+    stage: str
+    equal_after_cast: bool = False
+    columns: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an answer took: bytes and rows read from the lake."""
+
+    bytes_read: int = 0
+    rows_read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelRow:
+    """What one stage did: pairs it was given, refuted by reason, proved, left; and its cost."""
+
+    stage: str
+    pairs: int
+    refuted: int
+    proved: int
+    left: int
+    reasons: Mapping[str, int]
+    seconds: float
+    bytes_read: int
+    rows_read: int

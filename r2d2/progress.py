@@ -1,0 +1,29 @@
+"""How long work tells that it goes on; the command line shows it, a library user need not."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Told by an engine, in the thread that asked the question."""
+
+    def begin(self, what: str, total_bytes: int) -> None:
+        """A scan of so many bytes begins."""
+
+    def advance(self, size_bytes: int, rows: int) -> None:
+        """So much more of it is done."""
+
+    def end(self) -> None:
+        """The scan is over."""
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def begin(self, what: str, total_bytes: int) -> None:
+        """Says nothing."""
+
+    def advance(self, size_bytes: int, rows: int) -> None:
+        """Says nothing."""
+
+    def end(self) -> None:
+        """Says nothing."""

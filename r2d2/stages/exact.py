@@ -1,0 +1,69 @@
+"""Exact: every distinct child row is looked up among the parent's; the count missing decides."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from r2d2.graph import Graph
+from r2d2.lake.protocol import Lake
+from r2d2.model import Edge, Evidence, Table, Verdict
+from r2d2.stages.projections import projections
+from r2d2.stages.schema import degenerate_edge, fold
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Proves the pairs whose fraction reaches `min_fraction`, and refutes all others."""
+
+    min_fraction: float = 1.0
+    case_sensitive: bool = False
+    name = "exact"
+
+    def __call__(self, graph: Graph, lake: Lake) -> Graph:
+        """The graph with every open pair decided."""
+        pairs = []
+        for block in graph.blocks:
+            children, parents = block.pairs()
+            pairs += [
+                ((child, block.number), (parent, block.number))
+                for child, parent in zip(children.tolist(), parents.tolist(), strict=True)
+            ]
+        wanted = projections(graph, self.case_sensitive)
+        answer = lake.overlaps(wanted, pairs, None)
+        edges, degenerate, refuted = list(graph.edges), list(graph.degenerate), 0
+        for ((child, _), (parent, _)), rows, missing in zip(
+            pairs, answer.rows.tolist(), answer.missing.tolist(), strict=True
+        ):
+            if rows < 0:
+                continue
+            if rows == 0:
+                degenerate.append(degenerate_edge(graph.tables[child], graph.tables[parent]))
+            elif (rows - missing) / rows >= self.min_fraction:
+                edges.append(self._edge(graph.tables[child], graph.tables[parent], rows, missing))
+            else:
+                refuted += 1
+        return replace(
+            graph,
+            blocks=(),
+            edges=tuple(edges),
+            degenerate=tuple(degenerate),
+            reasons={"child rows are missing": refuted},
+        ).failing(answer)
+
+    def _edge(self, child: Table, parent: Table, rows: int, missing: int) -> Edge:
+        own = {fold(c.name, self.case_sensitive): c for c in parent.columns}
+        matched = [(c, own[fold(c.name, self.case_sensitive)]) for c in child.columns]
+        reason = f"{rows - missing} of {rows} distinct child rows found"
+        return Edge(
+            child.location,
+            parent.location,
+            (rows - missing) / rows,
+            missing,
+            child.rows,
+            parent.rows,
+            False,
+            "exact",
+            equal_after_cast=any(c.type != p.type for c, p in matched),
+            columns=tuple((c.name, p.name) for c, p in matched),
+            evidence=(Evidence("exact", Verdict.PROVED, reason),),
+        )

@@ -1,0 +1,34 @@
+"""The projections that open pairs ask for: each child's own columns, of it and of its parents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from r2d2.graph import Graph
+from r2d2.lake.protocol import Projection
+from r2d2.model import Column
+from r2d2.stages.schema import fold
+
+
+def projections(graph: Graph, case_sensitive: bool) -> Mapping[Projection, tuple[Column, ...]]:
+    """Columns to hash for each (table, block number), in order of table.
+
+    Column names are folded, so that a name in another case enters the hash alike.
+    """
+    chosen: dict[tuple[tuple[Column, ...], int], tuple[Column, ...]] = {}
+    wanted: dict[Projection, tuple[Column, ...]] = {}
+    for block in graph.blocks:
+        for index in np.union1d(block.children, block.parents).tolist():
+            columns = graph.tables[index].columns
+            if (columns, block.number) not in chosen:
+                chosen[columns, block.number] = _choose(columns, block.names, case_sensitive)
+            wanted[index, block.number] = chosen[columns, block.number]
+    return dict(sorted(wanted.items()))
+
+
+def _choose(
+    columns: Sequence[Column], names: Sequence[str], case_sensitive: bool
+) -> tuple[Column, ...]:
+    own = {fold(column.name, case_sensitive): column for column in columns}
+    return tuple(replace(own[name], name=name) for name in names)

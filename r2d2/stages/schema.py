@@ -1,0 +1,116 @@
+"""Schema: a child's columns are among its parent's. Reads nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from r2d2.graph import Block, Graph, Indices
+from r2d2.kernels.typetag import type_tag
+from r2d2.lake.protocol import Lake
+from r2d2.model import Edge, Table, Types
+
+Signature = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Pairs every table with all tables that have its columns, by name and type."""
+
+    types: Types = Types.STRICT
+    case_sensitive: bool = False
+    name = "schema"
+
+    def __call__(self, graph: Graph, lake: Lake) -> Graph:
+        """The graph with a block for each set of columns that some other table has, too."""
+        members: dict[Signature, list[int]] = defaultdict(list)
+        empty: list[int] = []
+        for index, table in enumerate(graph.tables):
+            if table.eligible:
+                members[self.signature(table)].append(index)
+                if is_degenerate(table):
+                    empty.append(index)
+        supersets = dict(_supersets(list(members)))
+        degenerate = tuple(self._degenerate(graph.tables, empty, members, supersets))
+        blocks = tuple(
+            block
+            for number, (signature, larger) in enumerate(supersets.items())
+            if (block := _block(number, graph.tables, signature, members, larger)) is not None
+        )
+        return replace(graph, blocks=blocks, degenerate=degenerate)
+
+    def signature(self, table: Table) -> Signature:
+        """What must be contained for the table's columns to be contained: names and type tags."""
+        return frozenset(
+            (fold(column.name, self.case_sensitive), type_tag(column.type, self.types))
+            for column in table.columns
+        )
+
+    def _degenerate(
+        self,
+        tables: Sequence[Table],
+        empty: Sequence[int],
+        members: Mapping[Signature, Sequence[int]],
+        supersets: Mapping[Signature, Sequence[Signature]],
+    ) -> Iterator[Edge]:
+        for child in empty:
+            for larger in supersets[self.signature(tables[child])]:
+                for parent in members[larger]:
+                    if parent != child and not (tables[child].rows and not tables[parent].rows):
+                        yield degenerate_edge(tables[child], tables[parent])
+
+
+def fold(name: str, case_sensitive: bool) -> str:
+    """The name as it is matched."""
+    return name if case_sensitive else name.lower()
+
+
+def is_degenerate(table: Table) -> bool:
+    """Whether the table lacks rows or columns, so that containment says nothing of it."""
+    return table.rows == 0 or not table.columns
+
+
+def degenerate_edge(child: Table, parent: Table) -> Edge:
+    """The edge of a table without rows or columns, to be listed apart."""
+    return Edge(child.location, parent.location, 1.0, 0, child.rows, parent.rows, False, "schema")
+
+
+def _block(
+    number: int,
+    tables: Sequence[Table],
+    signature: Signature,
+    members: Mapping[Signature, Sequence[int]],
+    larger: Sequence[Signature],
+) -> Block | None:
+    children = _proper(tables, members[signature])
+    parents = _proper(tables, [index for other in larger for index in members[other]])
+    if not len(children) or len(parents) < 2:
+        return None
+    return Block(number, tuple(sorted(name for name, _ in signature)), children, parents)
+
+
+def _proper(tables: Sequence[Table], indices: Sequence[int]) -> Indices:
+    return np.array(sorted(i for i in indices if not is_degenerate(tables[i])), np.int32)
+
+
+def _supersets(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, list[Signature]]]:
+    """Each signature with all that include it: probed by its rarest column, on bit sets."""
+    holders: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, signature in enumerate(signatures):
+        for column in signature:
+            holders[column].append(index)
+    places = {column: place for place, column in enumerate(holders)}
+    bits = np.zeros((len(signatures), len(places) // 64 + 1), np.uint64)
+    for column, indices in holders.items():
+        word, bit = divmod(places[column], 64)
+        bits[indices, word] |= np.uint64(1 << bit)
+    for index, signature in enumerate(signatures):
+        if not signature:
+            yield signature, list(signatures)
+            continue
+        rarest = min((holders[column] for column in signature), key=len)
+        own = bits[index]
+        words = np.nonzero(own)[0]
+        found = ((bits[rarest][:, words] & own[words]) == own[words]).all(axis=1)
+        yield signature, [signatures[i] for i, yes in zip(rarest, found, strict=True) if yes]

@@ -1,0 +1,122 @@
+"""Sketch: a child hash below the parent's threshold that the parent lacks refutes. One scan.
+
+The parent's sketch holds every one of its hashes up to its threshold, so nothing true is refuted.
+Pairs are never looped over: a child's rarest hash names the few tables that may hold it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from r2d2.graph import Block, Graph, Mask
+from r2d2.kernels.runs import Sketch as RowSketch
+from r2d2.kernels.runs import missing_below
+from r2d2.lake.protocol import Lake
+from r2d2.stages.projections import projections
+
+Words = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """Refutes by the `size` smallest row hashes of each table."""
+
+    size: int = 1024
+    min_fraction: float = 1.0
+    case_sensitive: bool = False
+    name = "sketch"
+
+    def __call__(self, graph: Graph, lake: Lake) -> Graph:
+        """The graph without the pairs that sketches refute."""
+        answer = lake.sketches(projections(graph, self.case_sensitive), self.size)
+        blocks, refuted = [], 0
+        for block in graph.blocks:
+            block = block.without(answer.failed)
+            sketches = {
+                table: answer.found[table, block.number]
+                for table in {*block.children.tolist(), *block.parents.tolist()}
+            }
+            candidates = _candidates(block, sketches) if self.min_fraction == 1 else None
+            masks = []
+            for rows, mask in block.chunks():
+                if candidates is not None:
+                    mask &= candidates[rows]
+                self._judge(graph, block, rows, mask, sketches)
+                masks.append(mask)
+            left = block.narrowed(masks)
+            refuted += block.count() - left.count()
+            if len(left.children):
+                blocks.append(left)
+        reasons = {"a child row is missing": refuted}
+        return replace(graph, blocks=tuple(blocks), reasons=reasons).failing(answer)
+
+    def _judge(
+        self,
+        graph: Graph,
+        block: Block,
+        rows: slice,
+        mask: Mask,
+        sketches: Mapping[int, RowSketch],
+    ) -> None:
+        """Clears the pairs whose sketches show too many rows missing."""
+        children = block.children[rows].tolist()
+        for row, place in zip(*(axis.tolist() for axis in np.nonzero(mask)), strict=True):
+            child = sketches[children[row]]
+            _, missing = missing_below(child, sketches[int(block.parents[place])])
+            if missing and self._too_many(missing, child, graph.tables[children[row]].rows):
+                mask[row, place] = False
+
+    def _too_many(self, missing: int, child: RowSketch, rows: int | None) -> bool:
+        """Whether the fraction must fall short, as distinct child rows are at most `rows`."""
+        most = len(child.run) if child.complete else rows
+        return self.min_fraction == 1 or (
+            most is not None and most - missing < self.min_fraction * most
+        )
+
+
+def _candidates(block: Block, sketches: Mapping[int, RowSketch]) -> Mask:
+    """Pairs whose parent may hold the child's rarest hash, and for a parent with an incomplete
+    sketch, also the child's smallest.
+    """
+    found = np.zeros((len(block.children), len(block.parents)), np.bool_)
+    parents = [sketches[index] for index in block.parents.tolist()]
+    children = [sketches[index].run.first for index in block.children.tolist()]
+    complete = np.array([place for place, s in enumerate(parents) if s.complete], np.int64)
+    if len(complete):
+        _mark_holders(found, children, [parents[p].run.first for p in complete], complete)
+    smallest = np.array([run[0] if len(run) else 0 for run in children], np.uint64)
+    for place, parent in enumerate(parents):
+        if not parent.complete:
+            held = parent.run.first
+            found[:, place] = (smallest > held[-1]) | _among(smallest, held)
+    return found
+
+
+def _mark_holders(
+    found: Mask, children: list[Words], parents: list[Words], places: npt.NDArray[np.int64]
+) -> None:
+    """Marks, for each child, the parents that hold its rarest hash."""
+    hashes = np.concatenate(parents)
+    owners = np.repeat(places, [len(run) for run in parents])
+    order = np.argsort(hashes, kind="stable")
+    hashes, owners = hashes[order], owners[order]
+    asked = np.concatenate(children)
+    left = np.searchsorted(hashes, asked, side="left")
+    holders = np.searchsorted(hashes, asked, side="right") - left
+    start = 0
+    for row, run in enumerate(children):
+        stop = start + len(run)
+        if len(run):
+            rarest = start + int(holders[start:stop].argmin())
+            found[row, owners[left[rarest] : left[rarest] + holders[rarest]]] = True
+        else:
+            found[row, places] = True
+        start = stop
+
+
+def _among(values: Words, held: Words) -> Mask:
+    places = np.minimum(np.searchsorted(held, values), len(held) - 1)
+    found: Mask = held[places] == values
+    return found
