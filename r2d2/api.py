@@ -29,6 +29,7 @@ def find(
     *,
     engine: str = "local",
     session: Any = None,
+    master: str | None = None,
     progress: Progress | None = None,
     **changes: Any,
 ) -> Graph:

@@ -1,15 +1,200 @@
-"""temporary"""
-import sys, csv
-from r2d2.api import find
-def main() -> None:
-    import time
-    t=time.time()
-    g=find(sys.argv[1], **({'types':sys.argv[3]} if len(sys.argv)>3 else {}))
-    with open(sys.argv[2],'w') as f:
-        w=csv.writer(f); w.writerow(['child','parent'])
-        w.writerows((e.child,e.parent) for e in g.edges)
-    for r in g.funnel: print(r.stage,r.pairs,r.refuted,r.proved,r.left,round(r.seconds,3),r.bytes_read,r.rows_read)
-    for x in g.tables:
-        if x.problem: print(x.location,x.problem)
-    print(time.time()-t)
-main()
+"""`r2d2 …`: parse, one call, write, exit code. See `errors` for the exit codes."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.config import Env
+
+from r2d2 import __version__
+from r2d2.api import find as find_graph
+from r2d2.api import tables as list_tables
+from r2d2.config import load_settings
+from r2d2.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_UNREADABLE, R2D2Error
+from r2d2.model import Table, Types
+from r2d2.report import outputs, text
+from r2d2.watch import watching
+
+app = App(
+    name="r2d2",
+    help="Find the tables of a data lake that are contained in others, and prove it.",
+    help_format="plaintext",
+    version=__version__,
+    config=Env("R2D2_", command=False),
+    result_action="return_value",
+    help_epilogue=(
+        "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
+        " 4 finished but some tables could not be read.\n\n"
+        "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
+        " Every flag can be set in the environment: R2D2_TYPES=widened."
+    ),
+)
+
+Config = Annotated[Path | None, Parameter(help="TOML file of settings; flags go over it.")]
+Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
+TypesFlag = Annotated[
+    Literal["strict", "widened"] | None,
+    Parameter(help="Which types match: the same, or all numbers by exact value."),
+]
+Engine = Annotated[Literal["local", "spark"], Parameter(help="Who reads and hashes.")]
+Master = Annotated[
+    str | None, Parameter(help="Spark master or sc://host:port; default: the session's own.")
+]
+
+
+@app.command
+def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
+    """List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.
+
+    Reads metadata only. Example: r2d2 tables sample_lake
+    """
+    inventory = list_tables(lake, load_settings(config))
+    if json:
+        print_text(outputs.json_text(outputs.inventory_data(inventory)))
+    else:
+        print_lines(text.table_lines(inventory))
+    return exit_code(inventory.tables)
+
+
+@app.command
+def find(
+    lake: str,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="Folder for edges.csv, graph.json, …")] = None,
+    types: TypesFlag = None,
+    min_fraction: Annotated[
+        float | None, Parameter(help="List near-containment from this fraction on.")
+    ] = None,
+    renamed: Annotated[
+        bool | None, Parameter(negative="", help="Also match columns that were renamed.")
+    ] = None,
+    stages: Annotated[
+        str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
+    ] = None,
+    engine: Engine = "local",
+    master: Master = None,
+    threads: Annotated[int | None, Parameter(help="Threads of the local engine.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Find which tables of LAKE are contained in which, each edge proved.
+
+    Examples:
+
+    r2d2 find sample_lake --out run
+
+    r2d2 find s3://bucket/warehouse --min-fraction 0.9 --json
+
+    r2d2 find /lake --engine spark --master spark://host:7077 --out run
+    """
+    settings = load_settings(
+        config,
+        types=Types(types) if types else None,
+        min_fraction=min_fraction,
+        renamed=renamed,
+        stages=tuple(stages.split(",")) if stages else None,
+        threads=threads,
+    )
+    with watching() as progress:
+        graph = find_graph(lake, settings, engine=engine, master=master, progress=progress)
+    if out is not None:
+        outputs.write_find(out, graph, settings, lake)
+    if json:
+        data = outputs.graph_data(graph, settings, lake)
+        print_text(outputs.json_text(data | {"funnel": outputs.funnel_data(graph)}))
+    else:
+        print_lines(text.find_lines(graph))
+        if out is not None:
+            print_lines([f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"])
+    return exit_code(graph.tables)
+
+
+@app.command
+def explain(
+    child: str,
+    parent: str,
+    /,
+    *,
+    lake: Annotated[str, Parameter(help="The lake that both tables are in.")] = ".",
+    types: TypesFlag = None,
+    show_samples: Annotated[
+        int, Parameter(help="Show up to so many child rows that the parent lacks.")
+    ] = 0,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Tell which stage decides whether CHILD is contained in PARENT, and why.
+
+    Values of the data are shown under --show-samples only.
+    Example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake
+    """
+    from r2d2.explain import explain_pair
+
+    settings = load_settings(config, types=Types(types) if types else None)
+    explanation = explain_pair(lake, child, parent, settings, show_samples)
+    if json:
+        print_text(outputs.json_text(explanation.data()))
+    else:
+        print_lines(explanation.lines())
+    return EXIT_OK
+
+
+@app.command
+def doctor(*, json: Json = False) -> int:
+    """Tell what works here: Java, Spark, jars, file systems; and what to install."""
+    from r2d2.doctor import check_up
+
+    findings = check_up()
+    if json:
+        print_text(outputs.json_text([finding.data() for finding in findings]))
+    else:
+        print_lines(finding.line() for finding in findings)
+    return (
+        EXIT_OK if all(finding.works or finding.optional for finding in findings) else EXIT_FAILED
+    )
+
+
+def exit_code(found: Iterable[Table]) -> int:
+    """The code that tells whether every table could be read."""
+    return EXIT_SOME_UNREADABLE if any(table.unreadable for table in found) else EXIT_OK
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Prints lines of text to stdout."""
+    print_text("".join(line + "\n" for line in lines))
+
+
+def print_text(output: str) -> None:
+    """Prints to stdout, whatever its encoding."""
+    sys.stdout.buffer.write(output.encode(errors="replace"))
+    sys.stdout.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    try:
+        result: Any = app(arguments)
+        return result if isinstance(result, int) else EXIT_OK
+    except R2D2Error as error:
+        sys.stderr.write(f"r2d2: {text.printable(str(error))}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def run() -> None:
+    """The console script: ends at once on Ctrl-C, even while a thread still reads."""
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        sys.stderr.write("r2d2: interrupted; nothing was written\n")
+        sys.stderr.flush()
+        os._exit(130)
+    sys.exit(code)

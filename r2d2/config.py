@@ -92,7 +92,9 @@ def _from_toml(path: Path) -> dict[str, Any]:
     return values | {"text": tuple(_rule(path, rule) for rule in rules)}
 
 
-def _check_keys(path: Path, table: Mapping[str, object], known: "tuple[str, ...] | list[str]") -> None:
+def _check_keys(
+    path: Path, table: Mapping[str, object], known: "tuple[str, ...] | list[str]"
+) -> None:
     for key in table:
         if key not in known:
             names = ", ".join(known) or "[find], [[text]]"
@@ -115,5 +117,5 @@ def _typed(path: Path, key: str, value: object) -> object:
 def _rule(path: Path, rule: Mapping[str, object]) -> TextRule:
     tables = rule.get("tables")
     if not isinstance(tables, str):
-        raise UsageError(f"{path}: each [[text]] needs tables = \"a pattern of locations\"")
+        raise UsageError(f'{path}: each [[text]] needs tables = "a pattern of locations"')
     return TextRule(tables, {key: value for key, value in rule.items() if key != "tables"})

@@ -17,11 +17,14 @@ Mask = npt.NDArray[np.bool_]
 CHUNK_CELLS = 1 << 20
 
 
-class Failing(Protocol):
-    """An engine's answer: what it cost, and the tables that failed with their reasons."""
+class Answer(Protocol):
+    """What every engine's answer tells beside the answer (see `lake.protocol`)."""
 
     @property
     def failed(self) -> Mapping[int, str]: ...
+
+    @property
+    def counted(self) -> Mapping[int, int]: ...
 
     @property
     def cost(self) -> Cost: ...
@@ -106,9 +109,12 @@ class Graph:
     cost: Cost = Cost()
     skipped: Mapping[str, int] = field(default_factory=dict)
 
-    def failing(self, answer: Failing) -> "Graph":
-        """The graph with an answer's failed tables marked, and its cost kept."""
+    def after(self, answer: Answer) -> "Graph":
+        """The graph with what an answer told of its tables, without edges of those that failed."""
         tables = list(self.tables)
+        for index, rows in answer.counted.items():
+            if tables[index].rows is None:
+                tables[index] = replace(tables[index], rows=rows)
         for index, reason in answer.failed.items():
             tables[index] = replace(tables[index], problem=reason, unreadable=True)
         bad = {tables[index].location for index in answer.failed}

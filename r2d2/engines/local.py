@@ -3,16 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from dataclasses import dataclass
 from threading import Event
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 
 from r2d2.config import Settings
 from r2d2.engines.runstore import RunStore
 from r2d2.engines.scan import Hashed, Piece, scan, tasks_of
-from r2d2.kernels.mix import Lanes
-from r2d2.kernels.runs import count_missing
+from r2d2.kernels.runs import count_missing, smallest
 from r2d2.kernels.sketch import Sketch
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.protocol import Overlaps, Projection, Sketches, Wanted
@@ -37,8 +38,9 @@ class LocalLake:
         self._runs = RunStore(settings.memory_bytes)
         self._scanned: set[Projection] = set()
         self._failed: dict[int, str] = {}
+        self._counted: dict[int, int] = {}
 
-    def __enter__(self) -> "LocalLake":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -64,7 +66,7 @@ class LocalLake:
             if key[0] not in self._failed:
                 smallest = self._runs.smallest(key, size + 1)
                 found[key] = Sketch(smallest.part(0, size), len(smallest) <= size)
-        return Sketches(found, dict(self._failed), cost)
+        return Sketches(found, dict(self._failed), dict(self._counted), cost)
 
     def overlaps(
         self,
@@ -83,17 +85,17 @@ class LocalLake:
             else:
                 by_set[child[1]].append(place)
         jobs = [
-            (places, part, parts)
+            _Job([pairs[place] for place in places], places, part, parts)
             for places in by_set.values()
-            for parts in [self._ranges(pairs, places)]
+            for parts in [self._ranges(pairs, places) if sample is None else 1]
             for part in range(parts)
         ]
         with ThreadPoolExecutor(self._settings.threads) as pool:
-            counted = pool.map(lambda job: self._count(pairs, *job, sample), jobs)
-            for (places, _, _), (some_rows, some_missing) in zip(jobs, counted, strict=True):
-                rows[places] += some_rows
-                missing[places] += some_missing
-        return Overlaps(rows, missing, dict(self._failed), cost)
+            counts = pool.map(lambda job: self._count(job, sample), jobs)
+            for job, (some_rows, some_missing) in zip(jobs, counts, strict=True):
+                rows[job.places] += some_rows
+                missing[job.places] += some_missing
+        return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
 
     def _scan(self, wanted: Wanted) -> Cost:
         """Brings in the runs that are asked for and not yet there."""
@@ -109,8 +111,10 @@ class LocalLake:
         ]
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         rows = size = 0
+        counted = dict.fromkeys(sets, 0)
         for hashed in self._run(tasks_of(pieces)):
             rows += hashed.rows
+            counted[hashed.table] += hashed.rows
             size += hashed.size_bytes
             self._progress.advance(hashed.size_bytes, hashed.rows)
             if hashed.problem is not None:
@@ -118,6 +122,7 @@ class LocalLake:
             for number, run in hashed.runs:
                 self._runs.put((hashed.table, number), run)
         self._progress.end()
+        self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
         return Cost(size, rows)
 
     def _run(self, tasks: Iterable[list[Piece]]) -> Iterator[Hashed]:
@@ -148,21 +153,29 @@ class LocalLake:
         keys = {key for place in places for key in pairs[place]}
         return 1 + max(map(self._runs.rows, keys)) // RANGE_ROWS
 
-    def _count(
-        self, pairs: Pairs, places: Sequence[int], part: int, parts: int, sample: int | None
-    ) -> tuple[list[int], list[int]]:
+    def _count(self, job: "_Job", sample: int | None) -> tuple[list[int], list[int]]:
         """Child rows and missing rows of each pair in one range of hashes."""
-        slices: dict[Projection, Lanes] = {}
+        slices = {
+            key: self._runs.slice(key, job.part, job.parts)
+            for key in dict.fromkeys(key for pair in job.pairs for key in pair)
+            if not self._stop.is_set()
+        }
         rows, missing = [], []
-        for place in places:
+        for child, parent in job.pairs:
             if self._stop.is_set():
-                raise KeyboardInterrupt
-            child, parent = (
-                slices.setdefault(key, self._runs.slice(key, part, parts))
-                if key not in slices
-                else slices[key]
-                for key in pairs[place]
-            )
-            rows.append(len(child))
-            missing.append(count_missing(child, parent))
+                break
+            # Hashes are in no order of the data, so the smallest are a sample of the rows.
+            looked_up = slices[child] if sample is None else smallest(slices[child], sample)
+            rows.append(len(looked_up))
+            missing.append(count_missing(looked_up, slices[parent]))
         return rows, missing
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Pairs to count in one of equal ranges of hashes; `places` are theirs in the answer."""
+
+    pairs: Pairs
+    places: list[int]
+    part: int
+    parts: int

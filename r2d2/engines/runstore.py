@@ -71,8 +71,7 @@ class RunStore:
 
 def _range(run: Lanes, part: int, parts: int) -> Lanes:
     first = run.first
-    start = np.searchsorted(first, np.uint64((part << 64) // parts)) if part else 0
-    end = len(first)
-    if part + 1 < parts:
-        end = np.searchsorted(first, np.uint64(((part + 1) << 64) // parts))
+    limits = [np.uint64((number << 64) // parts) for number in (part, part + 1) if number < parts]
+    start, *ends = np.searchsorted(first, np.array(limits, np.uint64)).tolist()
+    end = ends[0] if ends else len(first)
     return Lanes(np.asarray(first[start:end]), np.asarray(run.second[start:end]))

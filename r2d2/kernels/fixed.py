@@ -1,30 +1,23 @@
 """Fixed-width values as one 64-bit word each, by the strict rules of row identity."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from r2d2.kernels.arrays import bits, fixed_values
-from r2d2.kernels.mix import ColumnKey, Lanes, chain, finish_all
+from r2d2.kernels.instants import instant_words
+from r2d2.kernels.mix import ColumnKey, chain
+from r2d2.kernels.words import Words, exceptions_at
 
 _T = pa.lib
 _MILLIS_PER_DAY = 86_400_000
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Words:
-    """A column as integers, one a row, and the rows whose value takes more than a word.
-
-    `values` has any integer type and stride; it is sign- or zero-extended to 64 bits.
-    `exceptions` are pairs of ascending row numbers and these rows' hashes.
-    """
-
-    values: NDArray[np.integer]
-    exceptions: tuple[tuple[NDArray[np.intp], Lanes], ...] = ()
+_INFINITY_AND_NAN = {
+    16: (0x7C00, 0x7E00),
+    32: (0x7F80_0000, 0x7FC0_0000),
+    64: (0x7FF0_0000_0000_0000, 0x7FF8_0000_0000_0000),
+}
 
 
 def fixed_words(array: pa.Array, key: ColumnKey) -> Words | None:
@@ -33,73 +26,42 @@ def fixed_words(array: pa.Array, key: ColumnKey) -> Words | None:
     return reader(array, key) if reader else None
 
 
-def word_lanes(words: Words, key: ColumnKey) -> Lanes:
-    """The hashes of the words."""
-    lanes = chain((words.values,), key)
-    for rows, hashes in words.exceptions:
-        lanes.first[rows] = hashes.first
-        lanes.second[rows] = hashes.second
-    return lanes
-
-
 def _integers(dtype: type[np.integer]) -> Callable[[pa.Array, ColumnKey], Words]:
-    return lambda array, key: Words(fixed_values(array, dtype))
+    return lambda array, key: Words(fixed_values(array, dtype), key)
 
 
 def _booleans(array: pa.Array, key: ColumnKey) -> Words:
-    return Words(bits(array.buffers()[1], array.offset, len(array)))
+    return Words(bits(array.buffers()[1], array.offset, len(array)), key)
 
 
 def float_bits(array: pa.Array) -> NDArray[np.unsignedinteger]:
     """The bits of floats with one zero and one NaN."""
     width = array.type.bit_width
     raw = fixed_values(array, f"u{width // 8}")
-    infinity = {16: 0x7C00, 32: 0x7F80_0000, 64: 0x7FF0_0000_0000_0000}[width]
     dtype = raw.dtype.type
+    infinity, quiet_nan = (dtype(special) for special in _INFINITY_AND_NAN[width])
     magnitude = raw & dtype((1 << (width - 1)) - 1)
     # One comparison finds both: zero wraps to the largest word, a NaN lies above infinity.
-    if not (magnitude - dtype(1) >= dtype(infinity)).any():
+    if not (magnitude - dtype(1) >= infinity).any():
         return raw
-    one_nan = np.where(magnitude > dtype(infinity), dtype(infinity | 1), raw)
+    one_nan = np.where(magnitude > infinity, quiet_nan, raw)
     return np.where(magnitude == 0, dtype(0), one_nan)
 
 
 def _floats(array: pa.Array, key: ColumnKey) -> Words:
-    return Words(float_bits(array))
+    return Words(float_bits(array), key)
 
 
 def _dates(array: pa.Array, key: ColumnKey) -> Words:
     millis = fixed_values(array, np.int64)
     days = millis // _MILLIS_PER_DAY
-    rows = np.flatnonzero(days * _MILLIS_PER_DAY != millis)
-    if not len(rows):
-        return Words(days)
-    parts = (days[rows], millis[rows] % _MILLIS_PER_DAY)
-    return Words(days, ((rows, chain(parts, key.child("day and millisecond"))),))
+    inside_a_day = np.flatnonzero(days * _MILLIS_PER_DAY != millis)
+    exceptions = exceptions_at(inside_a_day, millis[inside_a_day], key.child("millisecond"))
+    return Words(days, key, exceptions)
 
 
 def _instants(dtype: type[np.integer]) -> Callable[[pa.Array, ColumnKey], Words]:
     return lambda array, key: instant_words(fixed_values(array, dtype), array.type.unit, key)
-
-
-def instant_words(values: NDArray[np.integer], unit: str, key: ColumnKey) -> Words:
-    """Instants, times or durations in microseconds; those no int64 of them holds are exceptions."""
-    if unit == "us":
-        return Words(values)
-    per_second = _PER_SECOND[unit]
-    if unit == "ns":
-        micros = values // 1_000
-        rows = np.flatnonzero(micros * 1_000 != values)
-    else:
-        factor = 1_000_000 // per_second
-        limit = (2**63 - 1) // factor
-        micros = values.astype(np.int64) * factor
-        rows = np.flatnonzero((values.astype(np.int64) + limit).view(np.uint64) > 2 * limit)
-    if not len(rows):
-        return Words(micros)
-    seconds, rest = np.divmod(values[rows].astype(np.int64), per_second)
-    parts = (seconds, rest * (1_000_000_000 // per_second))
-    return Words(micros, ((rows, chain(parts, key.child("second and nanosecond"))),))
 
 
 def unscaled_words(array: pa.Array) -> NDArray[np.int64]:
@@ -113,10 +75,10 @@ def _wide_decimals(array: pa.Array, key: ColumnKey) -> Words:
     low = unscaled[:, 0]
     rows = np.flatnonzero(beyond_one_word(unscaled))
     if not len(rows):
-        return Words(low)
+        return Words(low, key)
     wide = [unscaled[rows, i] for i in range(unscaled.shape[1])]
     wide += [wide[-1] >> 63] * (4 - len(wide))
-    return Words(low, ((rows, chain(wide, key.child("256 bits"))),))
+    return Words(low, key, ((rows, chain(wide, key.child("256 bits"))),))
 
 
 def beyond_one_word(unscaled: NDArray[np.int64]) -> NDArray[np.bool_]:

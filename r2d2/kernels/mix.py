@@ -119,8 +119,8 @@ def chain(words: Sequence[NDArray[np.integer]], key: ColumnKey) -> Lanes:
 def cover(lanes: Lanes, mask: NDArray[np.bool_] | None, hash_: tuple[int, int]) -> None:
     """Write one hash in place over the rows of the mask."""
     if mask is not None:
-        np.copyto(lanes.first, np.uint64(hash_[0]), where=mask)
-        np.copyto(lanes.second, np.uint64(hash_[1]), where=mask)
+        rows = np.flatnonzero(mask)  # half the time of np.copyto with a mask, twice
+        lanes.first[rows], lanes.second[rows] = hash_
 
 
 def constant(hash_: tuple[int, int], rows: int) -> Lanes:

@@ -1,7 +1,5 @@
 """Strings and binary values: XXH3-128 (Collet), seeded by the column's key."""
 
-from functools import partial
-
 import numpy as np
 import pyarrow as pa
 import xxhash
@@ -10,6 +8,7 @@ from numpy.typing import NDArray
 from r2d2.kernels.mix import ColumnKey, Lanes
 
 _T = pa.lib
+_digest = xxhash.xxh3_128_digest
 _FEW = 768  # values; up to here a call of polars costs more than a loop
 _WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
 _VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
@@ -49,9 +48,10 @@ def _few(array: pa.Array, seed: int) -> Lanes:
     offsets = np.frombuffer(starts, item, len(array) + 1, array.offset * item.itemsize).tolist()
     origin = offsets[0]
     used = data.slice(origin, offsets[-1] - origin).to_pybytes() if data else b""
-    digest = partial(xxhash.xxh3_128_digest, seed=seed)
+    if origin:
+        offsets = [offset - origin for offset in offsets]
     digests = b"".join(
-        [digest(used[start - origin : stop - origin]) for start, stop in zip(offsets, offsets[1:])]
+        [_digest(used[start:stop], seed) for start, stop in zip(offsets, offsets[1:], strict=False)]
     )
     pairs: NDArray[np.uint64] = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
     return Lanes(pairs[:, 1].copy(), pairs[:, 0].copy())

@@ -38,9 +38,7 @@ def bounds_of(metadata: pq.FileMetaData, columns: Sequence[Column]) -> Mapping[s
     return found
 
 
-def _chunk_bounds(
-    chunk: pq.ColumnChunkMetaData, rows: int, type_: str, whole_text: bool
-) -> Bounds:
+def _chunk_bounds(chunk: pq.ColumnChunkMetaData, rows: int, type_: str, whole_text: bool) -> Bounds:
     statistics = chunk.statistics
     if statistics is None:
         return Bounds()

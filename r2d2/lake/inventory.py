@@ -60,9 +60,7 @@ def describe(storage: Storage, settings: Settings, group: Group) -> Table:
             problem=str(error),
             unreadable=unreadable,
         )
-    return replace(
-        table, location=location, snapshot=table.snapshot or _snapshot(table.files)
-    )
+    return replace(table, location=location, snapshot=table.snapshot or _snapshot(table.files))
 
 
 def _inspect(storage: Storage, settings: Settings, group: Group) -> Table:
@@ -100,7 +98,9 @@ def _inspect_files(
     raise IneligibleTableError("a table format that r2d2 does not read itself (Iceberg or Hudi)")
 
 
-def read_split(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
+def read_split(
+    storage: Storage, split: Split, columns: Collection[str]
+) -> Iterator[pa.RecordBatch]:
     """The split's rows with the top-level columns asked for.
 
     Raises:

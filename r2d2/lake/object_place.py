@@ -1,4 +1,4 @@
-"""Where in which store a lake is: the parts of its URL, and the settings that hold no secret."""
+"""Where in which store a lake is: its URL's parts, and the settings that may travel with a job."""
 
 import os
 import re
@@ -7,37 +7,26 @@ from dataclasses import dataclass
 
 from r2d2.errors import UsageError
 
+FORMS = "s3://bucket/path, gs://bucket/path, abfss://container@account.dfs.core.windows.net/path"
 _SIGNED = re.compile(r"[?&](sig|x-amz-signature|x-goog-signature)=", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What differs between stores: how to get in, and which settings may travel with a job."""
-
-    credentials: str
-    settings: tuple[str, ...]
-
-
-_S3 = Kind(
-    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN too where they are temporary;"
-    ' `eval "$(aws configure export-credentials --format env)"` sets them from a profile)',
-    (
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_REGION",
-        "AWS_DEFAULT_REGION",
-        "AWS_ALLOW_HTTP",
-        "AWS_SKIP_SIGNATURE",
-        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
-    ),
+_S3 = ("s3", "s3a")
+_AZURE = ("abfss", "abfs")
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, with AWS_SESSION_TOKEN if they are"
+    ' temporary (from a profile: eval "$(aws configure export-credentials --format env)")',
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS (the path of a key file)",
+    "ab": "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or AZURE_CLIENT_ID,"
+    " AZURE_CLIENT_SECRET and AZURE_TENANT_ID",
+}
+_SETTINGS = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ALLOW_HTTP",
+    "AWS_SKIP_SIGNATURE",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
 )
-_GCS = Kind("GOOGLE_APPLICATION_CREDENTIALS (the path of a key file)", ())
-_AZURE = Kind(
-    "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or AZURE_CLIENT_ID, AZURE_CLIENT_SECRET"
-    " and AZURE_TENANT_ID",
-    ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ENDPOINT"),
-)
-_KINDS = {"s3": _S3, "s3a": _S3, "gs": _GCS, "abfss": _AZURE, "abfs": _AZURE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +39,14 @@ class Place:
     account: str = ""
 
     @property
-    def kind(self) -> Kind:
-        """What the store needs."""
-        return _KINDS[self.scheme]
-
-    @property
     def is_s3(self) -> bool:
         """Whether the store speaks S3's protocol."""
-        return self.kind is _S3
+        return self.scheme in _S3
+
+    @property
+    def credentials(self) -> str:
+        """The names of the variables that let one in."""
+        return _CREDENTIALS[self.scheme[:2]]
 
     def key(self, path: str) -> str:
         """The whole key of a path relative to the prefix."""
@@ -68,39 +57,34 @@ def place_of(url: str) -> Place:
     """The parts of a lake's URL, taken literally: a key may hold `%`, `#` and `?`.
 
     Raises:
-        UsageError: the URL is of no known kind, or holds a secret, which is then not repeated.
+        UsageError: the URL is of no known form, or holds a secret, which is then not repeated.
     """
     scheme, _, rest = url.partition("://")
     authority, _, prefix = rest.partition("/")
-    if scheme not in _KINDS:
-        raise UsageError(f"{scheme}://: not supported; a lake is a folder or one of {_schemes()}")
-    container, at, host = authority.partition("@")
-    azure = _KINDS[scheme] is _AZURE
-    if _SIGNED.search(url) or ":" in container or (at and not azure):
-        raise UsageError(
-            f"{scheme}://…: the URL holds a secret; set {_KINDS[scheme].credentials} instead"
-        )
     prefix = prefix.rstrip("/")
-    if not container or (azure and not at) or (prefix and unreadable_name(prefix)):
-        raise UsageError(f"{url}: expected one of {_schemes()}, the path without empty parts")
-    return Place(scheme, container, prefix, host.partition(".")[0])
+    container, at, host = authority.partition("@")
+    if scheme not in (*_S3, *_AZURE, "gs"):
+        raise UsageError(f"{scheme}://: not supported; a lake is a folder or one of {FORMS}")
+    place = Place(scheme, container, prefix, host.partition(".")[0])
+    if _SIGNED.search(url) or ":" in container or (at and scheme not in _AZURE):
+        raise UsageError(f"{scheme}://…: the URL holds a secret; set {place.credentials} instead")
+    if not container or bool(place.account) != (scheme in _AZURE):
+        raise UsageError(f"{url}: expected one of {FORMS}")
+    if prefix and (reason := name_problem(prefix)):
+        raise UsageError(f"{url!r}: {reason}")
+    return place
 
 
-def _schemes() -> str:
-    return "s3://bucket/path, gs://bucket/path, abfss://container@account.dfs.core.windows.net/path"
-
-
-def unreadable_name(key: str) -> str | None:
-    """Why obstore cannot name a key, None where it can."""
+def name_problem(key: str) -> str | None:
+    """Why obstore cannot name a key; None where it can."""
     if any(part in ("", ".", "..") for part in key.split("/")):
-        return "its name has an empty, `.` or `..` part: rename the object"
+        return "a name with an empty, `.` or `..` part cannot be read; rename it"
     if any(letter < " " or letter == "\x7f" for letter in key):
-        return "its name has a control character: rename the object"
+        return "a name with a control character cannot be read; rename it"
     return None
 
 
-def settings_of(environment: Mapping[str, str] = os.environ) -> tuple[tuple[str, str], ...]:
-    """The environment's settings that a job may carry to other machines: none holds a secret."""
-    names = (*_S3.settings, *_AZURE.settings)
-    found = ((name, environment.get(name, "")) for name in names)
-    return tuple((name, value) for name, value in found if value and "@" not in value)
+def settings_of(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings of S3 that a job may carry to other machines: none holds a secret."""
+    found = ((name, environment.get(name, "")) for name in _SETTINGS)
+    return {name: value for name, value in found if value and "@" not in value}

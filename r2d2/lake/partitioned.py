@@ -45,9 +45,7 @@ def inspect(
     """
     parts = [inspect_file(storage, file.path, [file]) for file in files]
     values = [partitions_of(file.path, location) for file in files]
-    types = {
-        key: _type([dict(pairs)[key] for pairs in values]) for key, _ in values[0]
-    }
+    types = {key: _type([dict(pairs)[key] for pairs in values]) for key, _ in values[0]}
     columns = _united(location, parts)
     rows = [part.rows for part in parts]
     known = [count for count in rows if count is not None]

@@ -20,10 +20,14 @@ Wanted = Mapping[Projection, tuple[Column, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """The k smallest row hashes of each projection; `failed` tables have none, with the reason."""
+    """The k smallest row hashes of each projection.
+
+    `failed` tables have none, with the reason; `counted` are the rows of tables read in full.
+    """
 
     found: Mapping[Projection, Sketch]
     failed: Mapping[int, str]
+    counted: Mapping[int, int]
     cost: Cost
 
 
@@ -37,6 +41,7 @@ class Overlaps:
     rows: npt.NDArray[np.int64]
     missing: npt.NDArray[np.int64]
     failed: Mapping[int, str]
+    counted: Mapping[int, int]
     cost: Cost
 
 

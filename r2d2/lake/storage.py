@@ -4,34 +4,28 @@ Both answer the same four questions: what is there, a range of bytes, a seekable
 """
 
 import os
-import stat
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from r2d2.errors import LakeError, UnreadableTableError
+from r2d2.lake.walk import Listing, is_hidden, walk
 from r2d2.model import FileInfo
 
+__all__ = ["Listing", "LocalStorage", "Storage", "is_hidden", "storage_of"]
+
 SMALL_FILE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """All files of a lake in order of path, what was skipped by reason, and what is wrong."""
-
-    files: tuple[FileInfo, ...]
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    problems: tuple[tuple[str, str], ...] = ()
 
 
 class Storage(Protocol):
     """What reads a lake's bytes; picklable, so that executors can read too."""
 
-    url: str
+    @property
+    def url(self) -> str:
+        """The lake as the user gave it; it never holds a secret."""
 
     def list(self) -> Listing:
         """Every file below the root, once."""
@@ -59,81 +53,15 @@ def storage_of(lake: str) -> Storage:
     return ObjectStorage(lake)
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a name is a side file's by the convention of Hadoop and Spark."""
-    return name[0] in "._" and name not in ("_delta_log", ".hoodie")
-
-
 @dataclass(frozen=True, slots=True)
 class LocalStorage:
-    """A folder. Symbolic links are never followed: what they lead to in the lake is listed itself."""
+    """A folder. No symbolic link is followed: what it leads to in the lake is listed itself."""
 
     url: str
 
     def list(self) -> Listing:
         """Every regular file below the root; hidden names are left out but for Delta's own."""
-        files: list[FileInfo] = []
-        skipped: Counter[str] = Counter()
-        problems: list[tuple[str, str]] = []
-        pending: list[tuple[str, bool]] = [("", False)]
-        while pending:
-            folder, in_table = pending.pop()
-            try:
-                entries = list(os.scandir(os.path.join(self.url, folder)))
-            except OSError as error:
-                if not folder:
-                    raise LakeError(f"{self.url}: {error.strerror}") from error
-                problems.append((folder, f"folder cannot be listed: {error.strerror}"))
-                continue
-            in_table = in_table or any(e.name == "_delta_log" for e in entries)
-            for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if not in_table and is_hidden(entry.name):
-                    skipped["name starts with _ or ."] += 1
-                    continue
-                try:
-                    self._take(entry, path, in_table, files, skipped, problems, pending)
-                except OSError as error:
-                    problems.append((path, f"cannot be looked at: {error.strerror}"))
-        return Listing(tuple(sorted(files, key=_path)), dict(skipped), tuple(sorted(problems)))
-
-    def _take(
-        self,
-        entry: "os.DirEntry[str]",
-        path: str,
-        in_table: bool,
-        files: "list[FileInfo]",
-        skipped: "Counter[str]",
-        problems: "list[tuple[str, str]]",
-        pending: "list[tuple[str, bool]]",
-    ) -> None:
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(path).decode(errors="backslashreplace")
-            problems.append((shown, "name is not UTF-8"))
-            return
-        if entry.is_symlink():
-            reason = self._link_problem(path)
-            if reason is None:
-                skipped["symbolic link to what is listed itself"] += 1
-            else:
-                problems.append((path, reason))
-        elif entry.is_dir(follow_symlinks=False):
-            pending.append((path, in_table))
-        else:
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode):
-                files.append(FileInfo(path, status.st_size, str(status.st_mtime_ns)))
-            else:
-                skipped["not a regular file"] += 1
-
-    def _link_problem(self, path: str) -> str | None:
-        full = os.path.join(self.url, path)
-        target = os.path.realpath(full)
-        if os.path.commonpath([self.url, target]) != self.url:
-            return "symbolic link that leaves the lake: refused"
-        return None if os.path.exists(full) else "broken symbolic link"
+        return walk(self.url)
 
     def read(self, file: FileInfo, start: int = 0, length: int | None = None) -> bytes:
         """The bytes asked for, of the file as it was listed."""
@@ -176,7 +104,3 @@ def _pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
             raise OSError(0, "shorter than it was listed")
         yield piece
         begin += len(piece)
-
-
-def _path(file: FileInfo) -> str:
-    return file.path

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from r2d2.graph import Graph
 from r2d2.lake.protocol import Lake
 from r2d2.model import Edge, Evidence, Table, Verdict
@@ -30,6 +28,7 @@ class Exact:
             ]
         wanted = projections(graph, self.case_sensitive)
         answer = lake.overlaps(wanted, pairs, None)
+        graph = graph.after(answer)
         edges, degenerate, refuted = list(graph.edges), list(graph.degenerate), 0
         for ((child, _), (parent, _)), rows, missing in zip(
             pairs, answer.rows.tolist(), answer.missing.tolist(), strict=True
@@ -48,7 +47,7 @@ class Exact:
             edges=tuple(edges),
             degenerate=tuple(degenerate),
             reasons={"child rows are missing": refuted},
-        ).failing(answer)
+        )
 
     def _edge(self, child: Table, parent: Table, rows: int, missing: int) -> Edge:
         own = {fold(c.name, self.case_sensitive): c for c in parent.columns}

@@ -7,7 +7,7 @@ import numpy as np
 
 from r2d2.graph import Graph
 from r2d2.lake.protocol import Projection
-from r2d2.model import Column
+from r2d2.model import Column, Table
 from r2d2.stages.schema import fold
 
 
@@ -25,6 +25,15 @@ def projections(graph: Graph, case_sensitive: bool) -> Mapping[Projection, tuple
                 chosen[columns, block.number] = _choose(columns, block.names, case_sensitive)
             wanted[index, block.number] = chosen[columns, block.number]
     return dict(sorted(wanted.items()))
+
+
+def matched_columns(
+    child: Table, parent: Table, case_sensitive: bool
+) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    """The child's columns and the parent's of the same names, as they enter the hash."""
+    names = [fold(column.name, case_sensitive) for column in child.columns]
+    own = _choose(child.columns, names, case_sensitive)
+    return own, _choose(parent.columns, names, case_sensitive)
 
 
 def _choose(

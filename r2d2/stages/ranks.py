@@ -123,9 +123,7 @@ def _column_ranks(owners: Sequence[int], rows: Sequence[Bounds]) -> _ColumnRanks
         ],
         np.int64,
     )
-    flags = np.array(
-        [[_flag(b.has_nulls), _flag(b.has_values)] for b in rows], np.int8
-    )
+    flags = np.array([[_flag(b.has_nulls), _flag(b.has_values)] for b in rows], np.int8)
     return _ColumnRanks(np.array(owners, np.int32), ranks, flags)
 
 

@@ -50,7 +50,7 @@ class Sketch:
             if len(left.children):
                 blocks.append(left)
         reasons = {"a child row is missing": refuted}
-        return replace(graph, blocks=tuple(blocks), reasons=reasons).failing(answer)
+        return replace(graph.after(answer), blocks=tuple(blocks), reasons=reasons)
 
     def _judge(
         self,

@@ -1,0 +1,180 @@
+"""Why one pair of tables is an edge or is not: the stages run on the two alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from r2d2.config import Settings
+from r2d2.engines.local import LocalLake
+from r2d2.errors import UsageError
+from r2d2.graph import Block, Graph
+from r2d2.kernels.rowhash import row_hashes
+from r2d2.kernels.runs import merge, present_mask, sorted_unique
+from r2d2.lake.inventory import Inventory, describe, read_split
+from r2d2.lake.layout import layout
+from r2d2.lake.storage import Storage, storage_of
+from r2d2.model import Evidence, Table, Verdict
+from r2d2.pipeline import Stage, stages_of
+from r2d2.progress import Silence
+from r2d2.report.text import printable
+from r2d2.stages.projections import matched_columns
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What each stage says of a pair, up to the one that decides; sample rows where asked for."""
+
+    child: str
+    parent: str
+    evidence: tuple[Evidence, ...]
+    samples: tuple[str, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """The explanation as plain data."""
+        return {
+            "child": self.child,
+            "parent": self.parent,
+            "verdict": self.evidence[-1].verdict.value,
+            "stage": self.evidence[-1].stage,
+            "evidence": [[e.stage, e.verdict.value, e.reason] for e in self.evidence],
+            "samples": list(self.samples),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The explanation as lines of text."""
+        last = self.evidence[-1]
+        yield (
+            f"{printable(self.child)} in {printable(self.parent)}:"
+            f" {last.verdict.value} by {last.stage}"
+        )
+        for evidence in self.evidence:
+            yield f"  {evidence.stage}: {evidence.verdict.value}: {printable(evidence.reason)}"
+        for sample in self.samples:
+            yield f"  not in the parent: {printable(sample)}"
+
+
+def explain_pair(
+    lake: str, child: str, parent: str, settings: Settings, samples: int
+) -> Explanation:
+    """What the settings' stages say of child in parent.
+
+    Raises:
+        UsageError: the lake has no table of that name.
+        LakeError: the lake cannot be listed.
+    """
+    storage = storage_of(lake)
+    pair = _tables(storage, settings, child, parent)
+    for role, table in zip(("child", "parent"), pair, strict=True):
+        if table.problem is not None:
+            reason = f"the {role} is left out: {table.problem}"
+            return Explanation(child, parent, (Evidence("tables", Verdict.REFUTED, reason),))
+    with PairLake(storage, settings, pair) as two:
+        evidence = tuple(_evidence(pair, stages_of(settings), two, child, parent))
+    shown: tuple[str, ...] = ()
+    if samples and evidence[-1].stage in ("sketch", "exact", "sample", "metadata"):
+        shown = tuple(_missing_rows(storage, settings, pair, samples))
+    return Explanation(child, parent, evidence, shown)
+
+
+class PairLake(LocalLake):
+    """A lake of two tables that are known."""
+
+    def __init__(self, storage: Storage, settings: Settings, pair: tuple[Table, Table]) -> None:
+        super().__init__(storage, settings, Silence())
+        self._tables = pair
+
+    def inventory(self) -> Inventory:
+        """The two tables."""
+        return Inventory(tuple(self._tables), {})
+
+
+def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Table, Table]:
+    groups = {group.location or ".": group for group in layout(storage.list()).groups}
+    for location in locations:
+        if location not in groups:
+            raise UsageError(
+                f"{storage.url} has no table {location!r}; `r2d2 tables` lists what it has"
+            )
+    child, parent = (describe(storage, settings, groups[location]) for location in locations)
+    return child, parent
+
+
+def _evidence(
+    pair: tuple[Table, Table], stages: Sequence[Stage], lake: PairLake, child: str, parent: str
+) -> Iterator[Evidence]:
+    graph = Graph(pair)
+    for stage in stages:
+        graph = stage(replace(graph, reasons={}), lake)
+        edge = next((e for e in graph.edges if (e.child, e.parent) == (child, parent)), None)
+        if edge is not None:
+            yield edge.evidence[-1]
+            return
+        if any((e.child, e.parent) == (child, parent) for e in graph.degenerate):
+            reason = "the child has no rows or no columns: contained, and listed apart"
+            yield Evidence(stage.name, Verdict.PROVED, reason)
+            return
+        failed = [table for table in graph.tables if table.problem]
+        if failed:
+            yield Evidence(stage.name, Verdict.REFUTED, f"left out: {failed[0].problem}")
+            return
+        graph = replace(graph, blocks=tuple(filter(None, map(_child_in_parent, graph.blocks))))
+        if not graph.blocks:
+            yield Evidence(stage.name, Verdict.REFUTED, _reason(stage, pair, graph))
+            return
+        yield Evidence(stage.name, Verdict.PLAUSIBLE, "nothing speaks against it")
+
+
+def _child_in_parent(block: Block) -> Block | None:
+    """The block with the one pair asked about: table 0 in table 1."""
+    masks = [
+        mask & (block.children[rows, None] == 0) & (block.parents == 1)
+        for rows, mask in block.chunks()
+    ]
+    narrowed = block.narrowed(masks)
+    return narrowed if len(narrowed.children) else None
+
+
+def _reason(stage: Stage, pair: tuple[Table, Table], graph: Graph) -> str:
+    if stage.name == "schema":
+        return _schema_reason(*pair)
+    return ", ".join(reason for reason, count in graph.reasons.items() if count) or "refuted"
+
+
+def _schema_reason(child: Table, parent: Table) -> str:
+    own = {column.name.lower(): column.type for column in parent.columns}
+    lacking = [c.name for c in child.columns if c.name.lower() not in own]
+    if lacking:
+        return f"the parent lacks the columns {', '.join(lacking)}"
+    other = [
+        f"{c.name} ({c.type} against {own[c.name.lower()]})"
+        for c in child.columns
+        if own[c.name.lower()] != c.type
+    ]
+    return f"types differ: {', '.join(other)}" if other else "the parent has no rows"
+
+
+def _missing_rows(
+    storage: Storage, settings: Settings, pair: tuple[Table, Table], samples: int
+) -> Iterator[str]:
+    """Up to `samples` distinct child rows, as text, that the parent lacks."""
+    child, parent = pair
+    own, others = matched_columns(child, parent, settings.case_sensitive)
+    held = merge(
+        [
+            sorted_unique(row_hashes(batch, [others], settings.types)[0])
+            for split in parent.splits
+            for batch in read_split(storage, split, {column.path[0] for column in others})
+        ]
+    )
+    seen: set[str] = set()
+    for split in child.splits:
+        for batch in read_split(storage, split, {column.path[0] for column in own}):
+            (hashes,) = row_hashes(batch, [own], settings.types)
+            for row in np.flatnonzero(~present_mask(hashes, held)).tolist():
+                seen.add(str(batch.slice(row, 1).to_pylist()[0]))
+                if len(seen) == samples:
+                    yield from sorted(seen)
+                    return
+    yield from sorted(seen)

@@ -1,0 +1,122 @@
+"""What a person wants to know of a run, in lines of text."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from r2d2.graph import Graph
+from r2d2.lake.inventory import Inventory
+from r2d2.model import Table
+
+SHOWN = 10
+
+
+def find_lines(graph: Graph) -> Iterator[str]:
+    """The run's result: what was looked at, the funnel, the edges, and what went wrong."""
+    yield from inventory_lines(graph.tables, graph.skipped)
+    yield ""
+    yield from funnel_lines(graph)
+    yield ""
+    yield from _edge_lines(graph)
+
+
+def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iterator[str]:
+    """How many tables of which format, their bytes, and those left out, with reasons."""
+    kinds = Counter(table.format.value for table in tables if table.eligible)
+    size = sum(table.size_bytes for table in tables if table.eligible)
+    named = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    yield f"{kinds.total():,} tables ({named or 'none'}), {human_bytes(size)}"
+    for reason, count in sorted(skipped.items()):
+        yield f"  skipped {count:,}: {reason}"
+    out = [table for table in tables if not table.eligible]
+    for table in out[:SHOWN]:
+        kind = "unreadable" if table.unreadable else "not eligible"
+        yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"
+    if len(out) > SHOWN:
+        yield f"  … and {len(out) - SHOWN:,} more tables left out (see tables.csv)"
+
+
+def funnel_lines(graph: Graph) -> Iterator[str]:
+    """The funnel as a table of text."""
+    heads = ("stage", "pairs", "refuted", "proved", "left", "read", "rows", "seconds")
+    rows = [
+        (
+            row.stage,
+            f"{row.pairs:,}",
+            f"{row.refuted:,}",
+            f"{row.proved:,}",
+            f"{row.left:,}",
+            human_bytes(row.bytes_read),
+            f"{row.rows_read:,}",
+            f"{row.seconds:.2f}",
+        )
+        for row in graph.funnel
+    ]
+    yield from aligned([heads, *rows])
+
+
+def _edge_lines(graph: Graph) -> Iterator[str]:
+    contained = [edge for edge in graph.edges if edge.missing_rows == 0]
+    near = len(graph.edges) - len(contained)
+    children = {edge.child for edge in contained}
+    sizes = {table.location: table.size_bytes for table in graph.tables}
+    yield (
+        f"{len(contained):,} containments proved: {len(children):,} tables"
+        f" ({human_bytes(sum(sizes[child] for child in children))}) are contained in others"
+    )
+    if near:
+        yield f"{near:,} near-containments (see fraction and missing_rows in edges.csv)"
+    classes = graph.classes()
+    if classes:
+        yield f"{len(classes):,} groups of equal tables, the largest of {max(map(len, classes))}"
+    if graph.degenerate:
+        yield f"{len(graph.degenerate):,} degenerate edges (tables without rows or columns) apart"
+    if graph.open_pairs():
+        yield f"{graph.open_pairs():,} pairs undecided: no exact stage was asked for"
+    for edge in graph.edges[:SHOWN]:
+        sign = "=" if edge.equal else "⊆" if edge.missing_rows == 0 else f"{edge.fraction:.4f} in"
+        cast = "  (after cast)" if edge.equal_after_cast else ""
+        yield f"  {printable(edge.child)} {sign} {printable(edge.parent)}{cast}"
+    if len(graph.edges) > SHOWN:
+        yield f"  … and {len(graph.edges) - SHOWN:,} more"
+
+
+def table_lines(inventory: Inventory) -> Iterator[str]:
+    """The inventory as a table of text, then its totals."""
+    heads = ("table", "format", "rows", "size", "files", "columns", "why not")
+    rows = [
+        (
+            printable(table.location),
+            table.format.value,
+            "?" if table.rows is None else f"{table.rows:,}",
+            human_bytes(table.size_bytes),
+            str(len(table.files)),
+            str(len(table.columns)),
+            printable(table.problem or ""),
+        )
+        for table in inventory.tables
+    ]
+    yield from aligned([heads, *rows])
+    yield ""
+    yield from inventory_lines(inventory.tables, inventory.skipped)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows as lines, cells padded to their column's width."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def human_bytes(size: float) -> str:
+    """The size in the largest decimal unit that keeps a digit before the point."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def printable(text: str) -> str:
+    """The text on one line, control characters escaped: names are data."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
