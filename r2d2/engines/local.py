@@ -12,13 +12,13 @@ import numpy as np
 
 from r2d2.config import Settings
 from r2d2.engines.runstore import RunStore
-from r2d2.engines.scan import Hashed, Piece, scan, tasks_of
+from r2d2.engines.scan import Hashed, Piece, pieces_of, scan, tasks_of
 from r2d2.kernels.runs import count_missing, smallest
 from r2d2.kernels.sketch import Sketch
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.protocol import Overlaps, Projection, Sketches, Wanted
 from r2d2.lake.storage import Storage
-from r2d2.model import Column, Cost, Table
+from r2d2.model import Cost, Table
 from r2d2.progress import Progress
 
 RANGE_ROWS = 1 << 20
@@ -99,19 +99,13 @@ class LocalLake:
 
     def _scan(self, wanted: Wanted) -> Cost:
         """Brings in the runs that are asked for and not yet there."""
-        sets: dict[int, list[tuple[int, tuple[Column, ...]]]] = defaultdict(list)
-        for (table, number), columns in wanted.items():
-            if table not in self._failed and (table, number) not in self._scanned:
-                sets[table].append((number, columns))
-                self._scanned.add((table, number))
-        pieces = [
-            Piece(table, split, *zip(*asked, strict=True))
-            for table, asked in sets.items()
-            for split in self._tables[table].splits
-        ]
+        known = self._scanned
+        new = {key: value for key, value in wanted.items() if key not in known}
+        pieces = [piece for piece in pieces_of(new, self._tables) if piece.table not in self._failed]
+        self._scanned |= new.keys()
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         rows = size = 0
-        counted = dict.fromkeys(sets, 0)
+        counted = {table: 0 for table, _ in new}
         for hashed in self._run(tasks_of(pieces)):
             rows += hashed.rows
             counted[hashed.table] += hashed.rows

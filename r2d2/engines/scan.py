@@ -1,5 +1,6 @@
 """One task of a scan: splits in, sorted row hashes by projection out. Both engines run this."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -11,8 +12,9 @@ from r2d2.kernels.mix import Lanes
 from r2d2.kernels.rowhash import row_hashes
 from r2d2.kernels.runs import merge, sorted_unique
 from r2d2.lake.inventory import read_split
+from r2d2.lake.protocol import Wanted
 from r2d2.lake.storage import Storage
-from r2d2.model import Column, Split, Types
+from r2d2.model import Column, Split, Table, Types
 
 BATCH_ROWS = 1 << 16
 SMALL_ROWS = 1 << 12
@@ -22,7 +24,10 @@ TASK_SPLITS = 512
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A split of a table, and the column sets (numbered) to hash its rows over."""
+    """A split of a table, and the column sets (numbered) to hash its rows over.
+
+    Pieces of one shape share one `columns`, which makes them quick to compare.
+    """
 
     table: int
     split: Split
@@ -39,6 +44,21 @@ class Hashed:
     rows: int = 0
     size_bytes: int = 0
     problem: str | None = None
+
+
+def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[Piece]:
+    """The work that the projections ask for: each split of a table once, for all its sets."""
+    sets: dict[int, list[int]] = defaultdict(list)
+    columns: dict[int, list[tuple[Column, ...]]] = defaultdict(list)
+    for (table, number), chosen in wanted.items():
+        sets[table].append(number)
+        columns[table].append(chosen)
+    shared: dict[tuple[int, ...], tuple[tuple[Column, ...], ...]] = {}
+    for table, asked in columns.items():
+        shape = shared.setdefault(tuple(map(id, asked)), tuple(asked))
+        numbers = tuple(sets[table])
+        for split in tables[table].splits:
+            yield Piece(table, split, numbers, shape)
 
 
 def tasks_of(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -61,11 +81,15 @@ def scan(
     """What became of each piece, in any order; small ones of one shape are hashed together."""
     together: list[tuple[Piece, pa.RecordBatch]] = []
     rows = 0
+    asked: tuple[tuple[Column, ...], ...] = ()
+    names: frozenset[str] = frozenset()
     for piece in pieces:
         if stop():
             return
+        if piece.columns is not asked:
+            asked, names = piece.columns, _names(piece.columns)
         try:
-            batches = read_split(storage, piece.split, _wanted(piece))
+            batches = read_split(storage, piece.split, names)
             first = list(islice(batches, 2))
             if len(first) == 1 and first[0].num_rows <= SMALL_ROWS:
                 if together and not _alike(together[0], (piece, first[0])):
@@ -83,8 +107,8 @@ def scan(
     yield from _hash_together(together, types)
 
 
-def _wanted(piece: Piece) -> frozenset[str]:
-    return frozenset(column.path[0] for columns in piece.columns for column in columns)
+def _names(column_sets: Sequence[Sequence[Column]]) -> frozenset[str]:
+    return frozenset(column.path[0] for columns in column_sets for column in columns)
 
 
 def _alike(one: tuple[Piece, pa.RecordBatch], other: tuple[Piece, pa.RecordBatch]) -> bool:

@@ -4,7 +4,7 @@ A table's hashes are cut into 2ⁿ ranges when they are scanned. Tables that pai
 through others, make a component; each range of a component is counted by one reducer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,13 @@ class Routes:
     part: Integers
     group: Integers
     reducer_of_group: Integers
+
+    def only(self, projections: Integers) -> "Routes":
+        """The routes of the given projections."""
+        kept = np.isin(self.projection, projections)
+        return Routes(
+            self.projection[kept], self.part[kept], self.group[kept], self.reducer_of_group
+        )
 
 
 def parts_of(wanted: Wanted, tables: Sequence[Table]) -> dict[Projection, int]:
@@ -177,9 +184,3 @@ def _murmur3(numbers: Integers) -> Integers:
 
 def _rotated(words: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.uint32]:
     return (words << np.uint32(bits)) | (words >> np.uint32(32 - bits))
-
-
-def group_names(keys: Mapping[Projection, int]) -> tuple[Integers, Integers]:
-    """The projections' tables and sets as two arrays."""
-    pairs = np.array(list(keys), np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]

@@ -1,5 +1,7 @@
 """Arrow arrays as NumPy sees them: validity, values and offsets, with slices already applied."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
@@ -7,9 +9,8 @@ from numpy.typing import DTypeLike, NDArray
 _RUN_END_ENCODED = pa.lib.Type_RUN_END_ENCODED
 
 
-
 def plain(array: pa.Array) -> pa.Array:
-    """The array without extension types and run-end encoding, which say nothing about its values."""
+    """The array without extension types and run-end encoding, which say nothing of its values."""
     while isinstance(array, pa.ExtensionArray) or array.type.id == _RUN_END_ENCODED:
         array = array.storage if isinstance(array, pa.ExtensionArray) else _decoded(array)
     return array
@@ -28,7 +29,8 @@ def null_mask(array: pa.Array) -> NDArray[np.bool_] | None:
     bitmap = array.buffers()[0]
     if bitmap is None:
         return np.ones(len(array), np.bool_)
-    return bits(bitmap, array.offset, len(array)) == 0
+    invalid: NDArray[np.bool_] = bits(bitmap, array.offset, len(array)) == 0
+    return invalid
 
 
 def bits(bitmap: pa.Buffer, offset: int, rows: int) -> NDArray[np.uint8]:
@@ -38,7 +40,7 @@ def bits(bitmap: pa.Buffer, offset: int, rows: int) -> NDArray[np.uint8]:
     return np.unpackbits(packed, count=skipped + rows, bitorder="little")[skipped:]
 
 
-def fixed_values(array: pa.Array, dtype: DTypeLike, words: int = 1) -> NDArray[np.generic]:
+def fixed_values(array: pa.Array, dtype: DTypeLike, words: int = 1) -> NDArray[Any]:
     """The values buffer of a fixed-width array, `words` items of the dtype a row; no copy."""
     item = np.dtype(dtype)
     start = array.offset * words * item.itemsize

@@ -83,7 +83,7 @@ def _of_many_words(number: int, key: ColumnKey) -> int:
 
 
 def form_of(unscaled: int, scale: int) -> tuple[str, int]:
-    """The form of the number unscaled / 10^scale, and the integer that stands for it in that form."""
+    """The form of the number unscaled / 10^scale, and the integer that stands for it there."""
     if scale < 0:
         unscaled, scale = unscaled * 10**-scale, 0
     while scale and unscaled % 10 == 0:

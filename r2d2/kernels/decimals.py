@@ -1,6 +1,8 @@
 """Decimals as numbers: integers over powers of ten, brought to lowest terms."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +17,12 @@ from r2d2.kernels.words import Exceptions, Words, exceptions_at, word_lanes
 
 Int64s = NDArray[np.int64]
 
+Scales = NDArray[np.int8]
+Numerators = Callable[[NDArray[np.intp] | slice, int], Int64s]  # of these rows, at this scale
+
+_SMALL_SCALE = 4  # up to here a table of all endings is small
 _STEPS = (16, 8, 4, 2, 1)  # any number of zeros below 32 is a sum of some of these
-_POWERS_OF_FIVE = np.array([5**power for power in range(28)], np.int64)  # all an int64 holds
+_LARGEST_POWER_OF_FIVE = 27  # that an int64 holds
 
 
 def decimal_words(array: pa.Array, key: ColumnKey) -> Words:
@@ -27,7 +33,7 @@ def decimal_words(array: pa.Array, key: ColumnKey) -> Words:
         wide = np.stack((unscaled, unscaled >> 63), axis=1) if scale < 0 else None
     else:
         wide = unscaled_words(array)
-        unscaled = wide[:, 0]
+        unscaled = np.ascontiguousarray(wide[:, 0])
     words = _in_lowest_terms(unscaled, max(0, scale), key)
     if wide is None:
         return words
@@ -41,7 +47,7 @@ def _big_lanes(wide: Int64s, scale: int, key: ColumnKey) -> Lanes:
     if scale < 0:
         return python_lanes(wide, scale, key)
     small, scales, fits = without_zeros(wide, scale)
-    lanes = word_lanes(_of_scales(small, scales, key))
+    lanes = word_lanes(_of_scales(scales, lambda rows, _: small[rows], key))
     rest = np.flatnonzero(~fits)
     hashes = python_lanes(wide[rest], scale, key)
     lanes.first[rest], lanes.second[rest] = hashes.first, hashes.second
@@ -49,6 +55,19 @@ def _big_lanes(wide: Int64s, scale: int, key: ColumnKey) -> Lanes:
 
 
 def _in_lowest_terms(unscaled: Int64s, scale: int, key: ColumnKey) -> Words:
+    def integers(rows: NDArray[np.intp] | slice, left: int) -> Int64s:
+        return unscaled[rows] if left == scale else unscaled[rows] // 10 ** (scale - left)
+
+    return _of_scales(_scales_left(unscaled, scale), integers, key)
+
+
+def _scales_left(unscaled: Int64s, scale: int) -> Scales:
+    """The scales of the fractions in lowest terms, 0 for integers."""
+    if scale <= _SMALL_SCALE:
+        whole = unscaled // 10**scale
+        whole *= 10**scale
+        return _scales_of_endings(scale).take(unscaled - whole)
+    zero = unscaled == 0
     scales = np.full(len(unscaled), scale, np.int8)
     for step in _STEPS:
         if step <= scale:
@@ -56,21 +75,32 @@ def _in_lowest_terms(unscaled: Int64s, scale: int, key: ColumnKey) -> Words:
             ends_in_zeros = (shorter * 10**step == unscaled) & (scales >= step)
             unscaled = np.where(ends_in_zeros, shorter, unscaled)
             scales -= np.int8(step) * ends_in_zeros
-    return _of_scales(unscaled, np.where(unscaled == 0, np.int8(0), scales), key)
+    scales[zero] = 0
+    return scales
 
 
-def _of_scales(integers: Int64s, scales: NDArray[np.int8], key: ColumnKey) -> Words:
+@cache
+def _scales_of_endings(scale: int) -> Scales:
+    """What is left of the scale, by the number's last `scale` digits."""
+    endings = np.arange(10**scale)
+    scales = np.zeros(10**scale, np.int8)
+    for zeros in range(scale):
+        scales += endings % 10 ** (scale - zeros) != 0
+    return scales
+
+
+def _of_scales(scales: Scales, integers: Numerators, key: ColumnKey) -> Words:
     """Words of fractions in lowest terms; the most frequent scale needs no exceptions."""
     counts = np.bincount(scales)
     usual = int(counts.argmax())
     exceptions: tuple[Exceptions, ...] = ()
     for scale in np.flatnonzero(counts).tolist():
+        rows = np.flatnonzero(scales == scale)
         if scale != usual:
-            rows = np.flatnonzero(scales == scale)
-            exceptions += exceptions_at(rows, integers[rows], _scale_key(key, scale))
-    if len(counts) > 1:
-        exceptions += _doubles(integers, scales, key)  # last: they are of a scale, too
-    return Words(integers, _scale_key(key, usual), exceptions)
+            exceptions += exceptions_at(rows, integers(rows, scale), _scale_key(key, scale))
+        if scale:
+            exceptions += _doubles(rows, integers(rows, scale), scale, key)
+    return Words(integers(slice(None), usual), _scale_key(key, usual), exceptions)
 
 
 def _scale_key(key: ColumnKey, scale: int) -> ColumnKey:
@@ -78,13 +108,15 @@ def _scale_key(key: ColumnKey, scale: int) -> ColumnKey:
 
 
 def _doubles(
-    integers: Int64s, scales: NDArray[np.int8], key: ColumnKey
+    rows: NDArray[np.intp], integers: Int64s, scale: int, key: ColumnKey
 ) -> tuple[Exceptions, ...]:
     """The fractions that are doubles: five to the scale divides them, and 53 bits hold the rest."""
-    rows = np.flatnonzero((scales > 0) & (scales < len(_POWERS_OF_FIVE)) & (integers % 5 == 0))
-    powers = _POWERS_OF_FIVE[scales[rows]]
-    halves = integers[rows] // powers
-    mantissas = halves.astype(np.float64)
-    exact = (halves * powers == integers[rows]) & (mantissas.astype(np.int64) == halves)
-    rows, doubles = rows[exact], np.ldexp(mantissas[exact], -scales[rows[exact]].astype(np.int32))
-    return exceptions_at(rows, doubles.view(np.uint64), form_key(key, DOUBLE))
+    if scale > _LARGEST_POWER_OF_FIVE:
+        return ()
+    binary = integers // 5**scale
+    divisible = np.flatnonzero(binary * 5**scale == integers)
+    rows, binary = rows[divisible], binary[divisible]
+    mantissas = binary.astype(np.float64)
+    exact = mantissas.astype(np.int64) == binary
+    doubles = np.ldexp(mantissas[exact], -scale)
+    return exceptions_at(rows[exact], doubles.view(np.uint64), form_key(key, DOUBLE))

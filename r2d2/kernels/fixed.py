@@ -84,7 +84,7 @@ def _wide_decimals(array: pa.Array, key: ColumnKey) -> Words:
 def beyond_one_word(unscaled: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which rows of `unscaled_words` do not fit a signed 64-bit integer."""
     sign = unscaled[:, 0] >> 63
-    wide = unscaled[:, 1] != sign
+    wide: NDArray[np.bool_] = unscaled[:, 1] != sign
     for i in range(2, unscaled.shape[1]):
         wide |= unscaled[:, i] != sign
     return wide

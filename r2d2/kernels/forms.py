@@ -8,7 +8,7 @@ DOUBLE = "double"  # the bits of a double, for what is neither
 
 
 def over_ten_to(scale: int) -> str:
-    """The form of an integer over ten to this power; it has trailing zeros only if the power is 0."""
+    """The form of an integer over ten to this power; only at power 0 may it end in zeros."""
     return f"over ten to {scale}"
 
 

@@ -1,7 +1,7 @@
 """Timestamps, times and durations: any unit, equal where they are the same instant.
 
-Whole microseconds in 64 bits are the usual form. Beyond it, each under a key of its own: nanoseconds
-where they are no whole microseconds, milliseconds or else seconds where microseconds overflow.
+Whole microseconds in 64 bits are the usual form. Others, each under a key of its own: nanoseconds
+that are no whole microseconds; milliseconds, or else seconds, where microseconds overflow.
 """
 
 import numpy as np

@@ -18,7 +18,7 @@ def present_mask(child: Lanes, parent: Lanes) -> NDArray[np.bool_]:
     places = np.searchsorted(parent.first, child.first)
     candidates = np.minimum(places, len(parent) - 1)
     tied = parent.first[candidates] == child.first
-    found = tied & (parent.second[candidates] == child.second)
+    found: NDArray[np.bool_] = tied & (parent.second[candidates] == child.second)
     # Several of parent's hashes may share a first lane: walk on through them.
     rows = np.flatnonzero(tied & ~found)
     while len(rows):

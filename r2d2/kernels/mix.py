@@ -24,7 +24,7 @@ _FIRST, _SECOND = (tuple(np.array(n, np.uint64) for n in steps) for steps in (_S
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lanes:
-    """128-bit hashes as two C-contiguous arrays of equal length; row i's hash is their i-th pair."""
+    """128-bit hashes as two C-contiguous arrays of one length; row i's hash is their i-th pair."""
 
     first: UInt64s
     second: UInt64s
@@ -57,14 +57,18 @@ class ColumnKey:
 
 @lru_cache(maxsize=1 << 16)
 def column_key(name: str, type_tag: str) -> ColumnKey:
-    """The key of a column by its name, whatever its case, and its matching type."""
-    return _keyed(name.lower().encode("utf-8", "surrogatepass"), type_tag.encode())
+    """The key of a column by name and matching type; where case says nothing, fold it first."""
+    return _keyed(_utf8(name), _utf8(type_tag))
 
 
 @lru_cache(maxsize=1 << 16)
 def _derived(key: ColumnKey, label: str) -> ColumnKey:
     number = (key.first << 64 | key.second).to_bytes(16, "little")
-    return _keyed(number, label.encode("utf-8", "surrogatepass"))
+    return _keyed(number, _utf8(label))
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # names from files need not be well-formed
 
 
 def _keyed(*parts: bytes) -> ColumnKey:

@@ -59,7 +59,7 @@ def struct_lanes(array: pa.Array, key: ColumnKey, hash_values: Hasher) -> Lanes:
 def _offsets(array: pa.Array) -> NDArray[np.int64]:
     if array.type.id == _T.Type_FIXED_SIZE_LIST:
         rows = np.arange(array.offset, array.offset + len(array) + 1, dtype=np.int64)
-        return rows * array.type.list_size
+        return rows * int(array.type.list_size)
     return list_offsets(array, np.int64 if array.type.id == _T.Type_LARGE_LIST else np.int32)
 
 

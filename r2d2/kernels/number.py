@@ -1,8 +1,8 @@
 """Numbers of every type as one, by exact mathematical value (types = widened).
 
 A number takes the first of these forms that holds it, each under a key of its own: a signed 64-bit
-integer; an unsigned one; a double; an integer over a power of ten, in lowest terms. So equal numbers
-have equal words, whatever their types. Decimals have a module of their own.
+integer; an unsigned one; a double; an integer over a power of ten, in lowest terms. So equal
+numbers have equal words, whatever their types. Decimals have a module of their own.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """Runs: 128-bit hashes sorted by (first, second) and unique; how they are made and merged."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -49,8 +50,8 @@ def smallest(run: Lanes, k: int) -> Lanes:
 def cut(run: Lanes, ranges: int) -> list[Lanes]:
     """The run cut into as many runs, at the same hashes for every run."""
     limits = np.array([(i << 64) // ranges for i in range(1, ranges)], np.uint64)
-    ends = np.searchsorted(run.first, limits).tolist()
-    return [run.part(start, stop) for start, stop in zip([0, *ends], [*ends, len(run)])]
+    ends = [0, *np.searchsorted(run.first, limits).tolist(), len(run)]
+    return [run.part(start, stop) for start, stop in pairwise(ends)]
 
 
 def _sorted_stretches(lanes: Lanes) -> Lanes:

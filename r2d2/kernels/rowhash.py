@@ -18,10 +18,18 @@ from r2d2.kernels.typetag import type_tag
 from r2d2.kernels.words import Words
 from r2d2.model import Column, Types
 
-__all__ = ["HASH_VERSION", "ColumnKey", "Lanes", "column_key", "hash_leaf", "row_hashes", "type_tag"]
+__all__ = [
+    "HASH_VERSION",
+    "ColumnKey",
+    "Lanes",
+    "column_key",
+    "hash_leaf",
+    "row_hashes",
+    "type_tag",
+]
 
 _EMPTY_ROW = column_key("", "row")
-_BLOCK_WORDS = 32768  # both lanes of all columns and scratch stay in the second-level cache
+_BLOCK_WORDS = 32_768  # both lanes of all columns and scratch stay in the second-level cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sum:
-    """What one column set adds up: rows of a block of words, and columns that are hashed already."""
+    """What one column set adds up: rows of a block of words, and columns hashed already."""
 
     rows: list[int] | slice
     finished: list[Lanes]
@@ -42,8 +50,8 @@ class _Sum:
     def add_up(self, block: Lanes, start: int, into: Lanes) -> None:
         """Write the row hashes of the block, which begins at row `start`, in place."""
         stop = start + len(into)
-        np.add.reduce(block.first[self.rows], 0, None, into.first, False, _EMPTY_ROW.first)
-        np.add.reduce(block.second[self.rows], 0, None, into.second, False, _EMPTY_ROW.second)
+        np.add.reduce(block.first[self.rows], out=into.first, initial=_EMPTY_ROW.first)
+        np.add.reduce(block.second[self.rows], out=into.second, initial=_EMPTY_ROW.second)
         for lanes in self.finished:
             np.add(into.first, lanes.first[start:stop], into.first)
             np.add(into.second, lanes.second[start:stop], into.second)

@@ -1,11 +1,16 @@
 """Strings and binary values: XXH3-128 (Collet), seeded by the column's key."""
 
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import xxhash
-from numpy.typing import NDArray
 
-from r2d2.kernels.mix import ColumnKey, Lanes
+from r2d2.kernels.mix import ColumnKey, Lanes, UInt64s
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _T = pa.lib
 _digest = xxhash.xxh3_128_digest
@@ -50,20 +55,17 @@ def _few(array: pa.Array, seed: int) -> Lanes:
     used = data.slice(origin, offsets[-1] - origin).to_pybytes() if data else b""
     if origin:
         offsets = [offset - origin for offset in offsets]
-    digests = b"".join(
-        [_digest(used[start:stop], seed) for start, stop in zip(offsets, offsets[1:], strict=False)]
-    )
-    pairs: NDArray[np.uint64] = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
+    digests = b"".join([_digest(used[start:stop], seed) for start, stop in pairwise(offsets)])
+    pairs: UInt64s = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
     return Lanes(pairs[:, 1].copy(), pairs[:, 0].copy())
 
 
 def _many(array: pa.Array, seed: int) -> Lanes:
     import polars as pl
-    import polars_hash as plh
+    import polars_hash
 
-    hashed = _as_binary_series(array).to_frame("value").select(
-        hash=plh.col("value").nchash.xxh3_128(seed=seed)  # type: ignore[attr-defined]
-    )
+    xxh3 = polars_hash.col("value").nchash.xxh3_128(seed=seed)
+    hashed = _as_binary_series(array).to_frame("value").select(hash=xxh3)
     both = hashed.select(
         first=(pl.col("hash") & 0xFFFF_FFFF_FFFF_FFFF).cast(pl.UInt64),
         second=(pl.col("hash") // (1 << 64)).cast(pl.UInt64),
@@ -79,14 +81,12 @@ def _as_binary_series(array: pa.Array) -> "pl.Series":
     layout = pa.large_binary() if array.type.id in _WIDE_OFFSETS else pa.binary()
     buffers = [None, offsets, data if data is not None else pa.py_buffer(b"")]
     bare = pa.Array.from_buffers(layout, len(array), buffers, 0, array.offset)
-    series = pl.from_arrow(bare)
-    assert isinstance(series, pl.Series)
-    return series
+    return pl.Series(values=bare)
 
 
-def _words(series: "pl.Series") -> NDArray[np.uint64]:
+def _words(series: "pl.Series") -> UInt64s:
     """The series as a writable array; polars may go through float64 where it has no other way."""
-    words = series.to_numpy(writable=True)
+    words: UInt64s = series.to_numpy(writable=True)
     if words.dtype != np.uint64:
         raise TypeError(f"polars gave hashes as {words.dtype}, not as uint64")
     return words

@@ -49,5 +49,5 @@ def word_lanes(words: Words) -> Lanes:
 def exceptions_at(
     rows: NDArray[np.intp], values: NDArray[np.integer], key: ColumnKey
 ) -> tuple[Exceptions, ...]:
-    """These rows, which have these values, as exceptions under another key; () where there are none."""
+    """Rows of these values as exceptions under another key; () where there are none."""
     return ((rows, chain((values,), key)),) if len(rows) else ()

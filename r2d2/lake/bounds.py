@@ -5,9 +5,10 @@ whole lakes in blocks of NumPy arrays.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import reduce
 
 from r2d2.model import Bounds
 
@@ -44,12 +45,9 @@ def clipped_rank(value: int) -> int:
     return min(max(value, RANK_MIN), RANK_MAX)
 
 
-def union(parts: Iterable[Bounds]) -> Bounds:
+def union(parts: Sequence[Bounds]) -> Bounds:
     """The bounds of a column over all its parts; unknown where one part's are unknown."""
-    total: Bounds | None = None
-    for part in parts:
-        total = part if total is None else _both(total, part)
-    return total or Bounds()
+    return reduce(_both, parts) if parts else Bounds()
 
 
 def _both(left: Bounds, right: Bounds) -> Bounds:

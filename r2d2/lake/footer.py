@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.errors import IneligibleTableError
 from r2d2.lake.bounds import clipped_rank, number_rank, text_rank, union
+from r2d2.lake.schema import flatten
 from r2d2.model import Bounds, Column, FileInfo
 
 # Writers whose chunk statistics are bounds by their own tests; any other's are not believed.
@@ -19,40 +22,63 @@ _GREGORIAN_DAY = -141_427  # 1582-10-15
 _SURE_MICROS = -2_208_988_800_000_000  # 1900-01-01: time zones' local mean times end
 
 
-def bounds_of(metadata: pq.FileMetaData, columns: Sequence[Column]) -> Mapping[str, Bounds]:
+def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Bounds]:
     """Each column's bounds over the file; columns inside lists and maps have none."""
     writer = metadata.created_by or ""
     if not _KNOWN_WRITERS.search(writer):
         return {}
     whole_text = bool(_WHOLE_TEXT_WRITERS.search(writer))
-    places = {metadata.schema.column(i).path: i for i in range(metadata.num_columns)}
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    found = {}
-    for column in columns:
-        place = places.get(".".join(column.path))
-        if place is not None:
-            found[column.name] = union(
-                _chunk_bounds(group.column(place), group.num_rows, column.type, whole_text)
-                for group in groups
-            )
-    return found
+    return {
+        column.name: union(
+            [_chunk_bounds(group, place, column.type, whole_text) for group in groups]
+        )
+        for column, place in _single_leaves(schema)
+    }
 
 
-def _chunk_bounds(chunk: pq.ColumnChunkMetaData, rows: int, type_: str, whole_text: bool) -> Bounds:
-    statistics = chunk.statistics
+@lru_cache(maxsize=4096)
+def _single_leaves(schema: pa.Schema) -> tuple[tuple[Column, int], ...]:
+    """The columns that are one Parquet leaf each, with the leaf's index."""
+    found = []
+    place = 0
+    for column in flatten(schema):
+        width = leaf_count(_type_at(schema, column.path))
+        if width == 1 and not column.type.startswith(("list<", "map<", "null")):
+            found.append((column, place))
+        place += width
+    return tuple(found)
+
+
+def _type_at(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
+    type_ = schema.field(path[0]).type
+    for part in path[1:]:
+        type_ = type_.field(part).type
+    return type_
+
+
+def leaf_count(type_: pa.DataType) -> int:
+    """How many Parquet leaves a field of the type has."""
+    if isinstance(type_, pa.DictionaryType):
+        return 1
+    children = [type_.field(index).type for index in range(type_.num_fields)]
+    return sum(map(leaf_count, children)) if children else 1
+
+
+def _chunk_bounds(group: pq.RowGroupMetaData, place: int, type_: str, whole_text: bool) -> Bounds:
+    statistics = group.column(place).statistics
     if statistics is None:
         return Bounds()
     nulls = statistics.null_count if statistics.has_null_count else None
     has_nulls = None if nulls is None else nulls > 0
-    has_values = None if nulls is None else nulls < rows
+    has_values = None if nulls is None else nulls < group.num_rows
     if not statistics.has_min_max:
-        return Bounds(has_nulls=has_nulls, has_values=has_values)
-    low, high = statistics.min_raw, statistics.max_raw
+        return Bounds(None, None, None, None, has_nulls, has_values)
     if type_ in ("string", "binary"):
-        return _text_bounds(low, high, whole_text, has_nulls)
-    least, greatest = (_rank(raw, type_, statistics) for raw in (low, high))
+        return _text_bounds(statistics.min_raw, statistics.max_raw, whole_text, has_nulls)
+    least, greatest = _ranks(type_, statistics)
     if least is None or greatest is None or least > greatest:
-        return Bounds(has_nulls=has_nulls, has_values=has_values)
+        return Bounds(None, None, None, None, has_nulls, has_values)
     return Bounds(least, least, greatest, greatest, has_nulls, True)
 
 
@@ -69,24 +95,20 @@ def _text_bounds(low: bytes, high: bytes, whole: bool, has_nulls: bool | None) -
     )
 
 
-def _rank(raw: object, type_: str, statistics: pq.Statistics) -> int | None:
-    if type_.startswith("decimal"):
-        unscaled = raw if isinstance(raw, int) else _signed(raw)
-        scale = int(type_[:-1].split(",")[1])
-        return number_rank(Decimal(unscaled).scaleb(-scale)) if unscaled is not None else None
-    if type_.startswith("uint") and isinstance(raw, int):
-        return number_rank(raw % 2 ** (64 if statistics.physical_type == "INT64" else 32))
-    if type_.startswith(("int", "float")) and isinstance(raw, (int, float)):
-        return number_rank(raw) if raw == raw else None
-    if type_ in ("date", "bool") and isinstance(raw, int):
-        return int(raw)
-    if type_ in ("timestamp", "timestamptz", "time") and isinstance(raw, int):
-        return _micros(raw, statistics)
-    return None
+def _ranks(type_: str, statistics: pq.Statistics) -> tuple[int | None, int | None]:
+    if type_.startswith(("int", "uint", "float", "decimal")):
+        return _number(statistics.min), _number(statistics.max)
+    if type_ in ("date", "bool"):
+        return int(statistics.min_raw), int(statistics.max_raw)
+    if type_ in ("timestamp", "timestamptz", "time"):
+        return _micros(statistics.min_raw, statistics), _micros(statistics.max_raw, statistics)
+    return None, None
 
 
-def _signed(raw: object) -> int | None:
-    return int.from_bytes(raw, "big", signed=True) if isinstance(raw, bytes) else None
+def _number(value: object) -> int | None:
+    """The number's rank; a NaN as a bound says nothing."""
+    known = isinstance(value, (int, float, Decimal)) and value == value
+    return number_rank(value) if known else None  # type: ignore[arg-type]
 
 
 def _micros(raw: int, statistics: pq.Statistics) -> int | None:

@@ -33,8 +33,8 @@ def unanswered(message: str, silence_s: float) -> str:
     if no_credentials(message):
         return "no credentials in this process's environment"
     if "Timeout" in message or "TimedOut" in message:
-        return f"no answer from the store for {silence_s:g} s, more than once"
-    return "the connection to the store failed, more than once"
+        return f"no answer from the store for {silence_s:g} s"
+    return "the connection to the store failed"
 
 
 def unreadable(path: str, error: Exception, silence_s: float) -> UnreadableTableError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from r2d2.errors import TableError, UnreadableTableError
-from r2d2.lake.footer import bounds_of, check_calendar
+from r2d2.lake.footer import bounds_of, check_calendar, leaf_count
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
@@ -18,6 +19,7 @@ from r2d2.model import FileInfo, Format, Split, Table
 TAIL_BYTES = 64 << 10
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
+KEPT_BYTES = 64 << 20
 # Honest pages of one repeated value shrink by about a thousand; a file that declares more is a bomb.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 2000
@@ -33,24 +35,26 @@ def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table
         TableError: the file is damaged, or its columns have no identity.
     """
     (file,) = files
-    metadata = footer(storage, file)
+    opened = footer(storage, file)
+    metadata = opened.metadata
+    _kept.keep(storage, file, opened)
     with _foreign_errors(file):
-        columns = flatten(metadata.schema.to_arrow_schema())
+        schema = metadata.schema.to_arrow_schema()
         check_calendar(file, metadata)
         return Table(
             location,
             Format.PARQUET,
-            columns,
+            flatten(schema),
             metadata.num_rows,
             file.size_bytes,
             (file,),
             splits=tuple(_splits(file, metadata)),
-            bounds=bounds_of(metadata, columns),
+            bounds=bounds_of(metadata, schema),
         )
 
 
-def footer(storage: Storage, file: FileInfo) -> pq.FileMetaData:
-    """The file's footer, in one read where it is at most 64 KiB.
+def footer(storage: Storage, file: FileInfo) -> pq.ParquetFile:
+    """The file opened on its last bytes: one read where the footer is at most 64 KiB.
 
     Raises:
         UnreadableTableError: the file is empty, cut off, or no Parquet file.
@@ -66,7 +70,32 @@ def footer(storage: Storage, file: FileInfo) -> pq.FileMetaData:
     if needed > len(tail):
         tail = storage.read(file, start=-needed)
     with _foreign_errors(file):
-        return pq.ParquetFile(pa.BufferReader(tail)).metadata
+        return _open(pa.BufferReader(tail))
+
+
+class _Kept:
+    """Small files that the inventory read whole, kept opened for the one scan that follows."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[str, FileInfo], pq.ParquetFile] = {}
+        self._size_bytes = 0
+
+    def keep(self, storage: Storage, file: FileInfo, opened: pq.ParquetFile) -> None:
+        """Keeps the file while there is room."""
+        fits = self._size_bytes + file.size_bytes <= KEPT_BYTES
+        if file.size_bytes <= TAIL_BYTES and fits and (storage.url, file) not in self._files:
+            self._files[storage.url, file] = opened
+            self._size_bytes += file.size_bytes
+
+    def take(self, storage: Storage, file: FileInfo) -> pq.ParquetFile | None:
+        """The file, if it was kept; it is not kept any longer."""
+        opened = self._files.pop((storage.url, file), None)
+        if opened is not None:
+            self._size_bytes -= file.size_bytes
+        return opened
+
+
+_kept = _Kept()
 
 
 def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
@@ -95,61 +124,59 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     Raises:
         UnreadableTableError: bytes are damaged, or are not those that were listed.
     """
-    source = storage.open(split.file)
+    kept = _kept.take(storage, split.file) if split.rows and split.rows <= BATCH_ROWS else None
+    source = storage.open(split.file) if kept is None else None
     with _foreign_errors(split.file):
-        file = _open(source)
-        wanted = leaf_indices(file.schema_arrow, columns) or [0]
-        encoded = _dictionary_columns(file, split, wanted)
+        file = kept or _open(source)
+        wanted = leaf_indices(file.schema_arrow, frozenset(columns))
+        encoded = _dictionary_columns(file, split, wanted) if kept is None else []
         if encoded:
             file = _open(source, metadata=file.metadata, read_dictionary=encoded)
         batches = _batches(file, split, wanted)
         if any(file.schema.column(index).physical_type == "INT96" for index in wanted):
-            seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
+            again = storage.open(split.file) if source is None else source
+            seconds = _open(again, metadata=file.metadata, coerce_int96_timestamp_unit="s")
             batches = map(_mend_int96, batches, _batches(seconds, split, wanted))
         yield from batches
-    storage.read(split.file, length=0)
+    if kept is None:
+        storage.read(split.file, length=0)
 
 
 def _open(source: Any, **options: Any) -> pq.ParquetFile:
     return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False, **options)
 
 
-def _batches(file: pq.ParquetFile, split: Split, wanted: list[int]) -> Iterator[pa.RecordBatch]:
+def _batches(file: pq.ParquetFile, split: Split, wanted: Sequence[int]) -> Iterator[pa.RecordBatch]:
     """Batches by leaf index, because a leaf's dotted name may be another column's name."""
     if split.rows is not None and split.rows <= BATCH_ROWS:
         table = file.reader.read_row_groups(
-            list(split.row_groups), column_indices=wanted, use_threads=False
+            list(split.row_groups), column_indices=list(wanted), use_threads=False
         )
-        yield from table.combine_chunks().to_batches()
+        whole = all(column.num_chunks == 1 for column in table.columns)
+        yield from (table if whole else table.combine_chunks()).to_batches()
     else:
         yield from file.reader.iter_batches(
             BATCH_ROWS,
             row_groups=list(split.row_groups),
-            column_indices=wanted,
+            column_indices=list(wanted),
             use_threads=False,
         )
 
 
-def leaf_indices(schema: pa.Schema, columns: Collection[str]) -> list[int]:
-    """The indices of the Parquet leaves under the top-level columns."""
+@lru_cache(maxsize=4096)
+def leaf_indices(schema: pa.Schema, columns: frozenset[str]) -> tuple[int, ...]:
+    """The indices of the Parquet leaves under the top-level columns; never none, to have rows."""
     indices: list[int] = []
     start = 0
     for field in schema:
-        width = _leaf_count(field.type)
+        width = leaf_count(field.type)
         if field.name in columns:
             indices.extend(range(start, start + width))
         start += width
-    return indices
+    return tuple(indices) or (0,)
 
 
-def _leaf_count(type_: pa.DataType) -> int:
-    if isinstance(type_, pa.DictionaryType):
-        return 1
-    children = [type_.field(index).type for index in range(type_.num_fields)]
-    return sum(map(_leaf_count, children)) if children else 1
-
-
-def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: list[int]) -> list[str]:
+def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: Sequence[int]) -> list[str]:
     """Top-level strings whose chunks hold small dictionaries: hashed once per distinct value."""
     if not split.row_groups or (split.rows or 0) < DICTIONARY_ROWS:
         return []

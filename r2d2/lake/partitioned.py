@@ -62,7 +62,7 @@ def inspect(
             for split in part.splits
         ),
         bounds={
-            column.name: union(part.bounds.get(column.name, Bounds()) for part in parts)
+            column.name: union([part.bounds.get(column.name, Bounds()) for part in parts])
             for column in columns
         },
     )

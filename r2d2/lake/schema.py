@@ -1,6 +1,7 @@
 """Arrow schemas as flattened columns with strict logical types."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -33,6 +34,7 @@ _PRIMITIVES = {
 }
 
 
+@lru_cache(maxsize=4096)
 def flatten(schema: pa.Schema) -> tuple[Column, ...]:
     """The schema's columns, structs flattened; a column's order is the schema's.
 

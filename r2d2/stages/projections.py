@@ -16,14 +16,16 @@ def projections(graph: Graph, case_sensitive: bool) -> Mapping[Projection, tuple
 
     Column names are folded, so that a name in another case enters the hash alike.
     """
-    chosen: dict[tuple[tuple[Column, ...], int], tuple[Column, ...]] = {}
+    # By identity: tables of one schema mostly share one tuple of columns.
+    chosen: dict[tuple[int, int], tuple[Column, ...]] = {}
     wanted: dict[Projection, tuple[Column, ...]] = {}
     for block in graph.blocks:
         for index in np.union1d(block.children, block.parents).tolist():
             columns = graph.tables[index].columns
-            if (columns, block.number) not in chosen:
-                chosen[columns, block.number] = _choose(columns, block.names, case_sensitive)
-            wanted[index, block.number] = chosen[columns, block.number]
+            key = (id(columns), block.number)
+            if key not in chosen:
+                chosen[key] = _choose(columns, block.names, case_sensitive)
+            wanted[index, block.number] = chosen[key]
     return dict(sorted(wanted.items()))
 
 

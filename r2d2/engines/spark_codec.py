@@ -1,0 +1,36 @@
+"""Our nouns as bytes for Spark's binary columns: pickles, but of frozen dataclasses three times faster."""
+
+import io
+import pickle
+from collections.abc import Callable
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from r2d2.engines.scan import Piece
+from r2d2.model import Bounds, Column, FileInfo, Split, Table
+
+
+def dumps(value: object) -> bytes:
+    """The value as bytes, for `loads` in another process of the same version of r2d2."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, 5)
+    pickler.dispatch_table = _TABLE
+    pickler.dump(value)
+    return buffer.getvalue()
+
+
+def loads(data: Any) -> Any:
+    """The value that `dumps` wrote; never given bytes that r2d2 itself did not send."""
+    return pickle.loads(data)
+
+
+def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
+    """Rebuilds by the constructor: a slotted frozen dataclass restores its state in slow Python."""
+    values = attrgetter(*(field.name for field in fields(kind)))
+    return lambda value: (kind, values(value))
+
+
+_TABLE: dict[type, Callable[[Any], Any]] = {
+    kind: _reducer(kind) for kind in (Bounds, Column, FileInfo, Piece, Split, Table)
+}

@@ -1,0 +1,150 @@
+"""What Spark's Python workers run: record batches in, record batches out, the engines' own kernels.
+
+Nothing here knows of Spark; each function is the whole of one `mapInArrow`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from r2d2.config import Settings
+from r2d2.engines.scan import Piece, scan
+from r2d2.engines.spark_codec import dumps, loads
+from r2d2.engines.spark_plan import Question
+from r2d2.engines.spark_rows import NO_TABLE, Heads, RowBuffer, buffers, head, part, summary
+from r2d2.errors import R2D2Error
+from r2d2.kernels.runs import Lanes, count_missing, cut, from_bytes, merge
+from r2d2.lake.inventory import describe
+from r2d2.lake.layout import Group
+from r2d2.lake.protocol import Projection
+from r2d2.lake.storage import Storage
+from r2d2.model import Types
+
+QUESTION = -1
+COUNT_DDL = "`group` int, received binary, rows binary, places binary, missing binary"
+COUNT_COLUMNS = ("group", "received", "rows", "places", "missing")
+INSPECT_DDL = "tables binary"
+REMOTE_THREADS = 16
+
+Batches = Iterable[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanTask:
+    """Splits to read, and in how many parts to cut each projection's hashes."""
+
+    pieces: tuple[Piece, ...]
+    parts: Mapping[Projection, int]
+
+
+def inspect_tasks(storage: Storage, settings: Settings, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """The tables of each row's groups, from metadata alone."""
+    for payload in _payloads(batches):
+        groups: Sequence[Group] = loads(payload)
+        with ThreadPoolExecutor(REMOTE_THREADS if "://" in storage.url else 1) as pool:
+            tables = list(pool.map(lambda group: describe(storage, settings, group), groups))
+        yield pa.record_batch({"tables": pa.array([dumps(tables)], pa.binary())})
+
+
+def scan_tasks(
+    storage: Storage, types: Types, size: int, batches: Batches
+) -> Iterator[pa.RecordBatch]:
+    """The rows (see `spark_rows`) of each task; sketches keep `size` hashes."""
+    buffer = RowBuffer()
+    for payload in _payloads(batches):
+        try:
+            yield from _scanned(storage, types, size, loads(payload), buffer)
+        except R2D2Error as error:
+            yield from buffer.add(summary(NO_TABLE, 0, 0, str(error)))
+    yield from buffer.flush()
+
+
+def _scanned(
+    storage: Storage, types: Types, size: int, task: ScanTask, buffer: RowBuffer
+) -> Iterator[pa.RecordBatch]:
+    runs: dict[Projection, list[Lanes]] = defaultdict(list)
+    for hashed in scan(storage, task.pieces, types, _never):
+        yield from buffer.add(
+            summary(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem)
+        )
+        for number, run in hashed.runs:
+            runs[hashed.table, number].append(run)
+    for (table, number), some in runs.items():
+        run = merge(some)
+        parts = cut(run, task.parts[table, number])
+        whole = len(parts) == 1 and len(run) <= size
+        if not whole:
+            yield from buffer.add(head(table, number, run, size))
+        for place, own in enumerate(parts):
+            if len(own) or whole:
+                yield from buffer.add(part(table, number, place, own, whole))
+
+
+def _never() -> bool:
+    return False
+
+
+def merge_heads(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """One sketch for each projection, and one summary for each table, of those that come in."""
+    heads, buffer = Heads(size), RowBuffer()
+    for batch in batches:
+        heads.take(batch)
+    for row in heads.merged():
+        yield from buffer.add(row)
+    yield from buffer.flush()
+
+
+def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
+    """For each question among the rows: rows looked up and missing, of the hashes that came in."""
+    questions: list[Question] = []
+    blobs: dict[int, list[tuple[int, Lanes]]] = defaultdict(list)
+    for batch in batches:
+        groups, projections = (batch.column(i).to_pylist() for i in (0, 1))
+        for group, projection, blob in zip(groups, projections, buffers(batch.column(2)), strict=True):
+            if projection == QUESTION:
+                questions.append(loads(blob))
+            else:
+                blobs[group].append((projection, from_bytes(blob)))
+    for question in questions:
+        yield _answer(question, blobs.pop(question.group, []))
+
+
+def _answer(question: Question, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordBatch:
+    places = {number: place for place, number in enumerate(question.projections.tolist())}
+    slices: list[list[Lanes]] = [[] for _ in places]
+    for projection, run in blobs:
+        slices[places[projection]].append(cut(run, question.parts)[question.part])
+    received = np.array([sum(map(len, some)) for some in slices], np.int64)
+    runs = [merge(some) for some in slices]
+    children = runs if question.samples is None else [
+        cut(sample, question.parts)[question.part] for sample in question.samples
+    ]
+    missing = np.fromiter(
+        (
+            count_missing(children[child], runs[parent])
+            for child, parent in zip(
+                question.children.tolist(), question.parents.tolist(), strict=True
+            )
+        ),
+        np.int64,
+        len(question.places),
+    )
+    lacking = np.flatnonzero(missing)
+    answers = (
+        received,
+        np.array([len(run) for run in children], np.int64),
+        question.places[lacking],
+        missing[lacking],
+    )
+    arrays = [pa.array([question.group], pa.int32())]
+    arrays += [pa.array([answer.tobytes()], pa.binary()) for answer in answers]
+    return pa.RecordBatch.from_arrays(arrays, names=list(COUNT_COLUMNS))
+
+
+def _payloads(batches: Batches) -> Iterator[memoryview]:
+    for batch in batches:
+        yield from buffers(batch.column("payload"))

@@ -1,0 +1,32 @@
+"""A live data file of a snapshot: the context of its splits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from r2d2.lake.delta.deletions import Deletions
+from r2d2.lake.delta.fields import Field
+from r2d2.model import FileInfo
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """A file and what reading it needs beside its bytes; picklable.
+
+    `columns` are the table's in order; `constants` are the values of its partition columns.
+    `rows` counts what the file holds, deleted rows too; None where the log does not tell.
+    """
+
+    info: FileInfo
+    columns: tuple[Field, ...]
+    constants: Mapping[str, pa.Scalar]
+    rows: int | None
+    deletions: Deletions | None
+
+    @property
+    def live_rows(self) -> int | None:
+        """The rows that are not deleted."""
+        if self.rows is None or self.deletions is None:
+            return self.rows
+        return self.rows - self.deletions.vector.cardinality

@@ -1,0 +1,112 @@
+"""Which files of `_delta_log` make the newest version: a checkpoint and the commits after it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from r2d2.errors import UnreadableTableError
+from r2d2.model import FileInfo
+
+_COMMIT = re.compile(r"(\d{20})\.json")
+_COMPACTED = re.compile(r"(\d{20})\.(\d{20})\.compacted\.json")
+_CHECKPOINT = re.compile(
+    r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10})|\.[0-9A-Fa-f-]{36})?\.(?:parquet|json)"
+)
+_VERSIONED = re.compile(r"(\d{20})\.(?!.*\.tmp$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The files to replay, in order; `checksum` is the version's `.crc` where there is one."""
+
+    version: int
+    checkpoint: tuple[FileInfo, ...]
+    commits: tuple[FileInfo, ...]
+    sidecars: Mapping[str, FileInfo]
+    checksum: FileInfo | None
+
+
+def newest_log(files: Mapping[str, FileInfo]) -> Log:
+    """The log of the newest version, from the names and sizes in `_delta_log` (paths below it).
+
+    Raises:
+        UnreadableTableError: a commit is missing or empty, so that the version is not known.
+    """
+    commits = {int(match[1]): file for match, file in _matches(_COMMIT, files)}
+    checkpoints = _complete_checkpoints(files)
+    version = max((*commits, *checkpoints), default=-1)
+    _check_nothing_newer(version, files)
+    start = max(checkpoints, default=-1)
+    _check_contiguous(range(start + 1, version + 1), commits)
+    return Log(
+        version,
+        checkpoints.get(start, ()),
+        tuple(_with_compactions(range(start + 1, version + 1), commits, files)),
+        {path[10:]: file for path, file in files.items() if path.startswith("_sidecars/")},
+        files.get(f"{version:020}.crc"),
+    )
+
+
+def _matches(
+    pattern: re.Pattern[str], files: Mapping[str, FileInfo]
+) -> Iterable[tuple[re.Match[str], FileInfo]]:
+    for name, file in files.items():
+        match = pattern.fullmatch(name)
+        if match:
+            yield match, file
+
+
+def _complete_checkpoints(files: Mapping[str, FileInfo]) -> dict[int, tuple[FileInfo, ...]]:
+    """One checkpoint per version; of one in parts all parts must be there, and none empty."""
+    found: dict[int, tuple[FileInfo, ...]] = {}
+    parts: defaultdict[tuple[int, int], dict[int, FileInfo]] = defaultdict(dict)
+    for match, file in _matches(_CHECKPOINT, files):
+        if not file.size_bytes:
+            continue
+        if match[2] is None:
+            found[int(match[1])] = (file,)
+        else:
+            parts[int(match[1]), int(match[3])][int(match[2])] = file
+    for (version, count), numbered in parts.items():
+        if sorted(numbered) == list(range(1, count + 1)):
+            found.setdefault(version, tuple(numbered[i] for i in sorted(numbered)))
+    return found
+
+
+def _check_nothing_newer(version: int, files: Mapping[str, FileInfo]) -> None:
+    """A checksum or an unfinished checkpoint of a later version tells of a commit that is gone."""
+    if version < 0:
+        raise UnreadableTableError("_delta_log holds no commit and no checkpoint")
+    for name in files:
+        match = _VERSIONED.match(name)
+        if match and int(match[1]) > version:
+            raise UnreadableTableError(
+                f"_delta_log/{name} is of a version after {version}, the last that has a commit"
+            )
+
+
+def _check_contiguous(wanted: range, commits: Mapping[int, FileInfo]) -> None:
+    for version in wanted:
+        if version not in commits:
+            raise UnreadableTableError(f"commit {version} is missing from _delta_log")
+        if not commits[version].size_bytes:
+            raise UnreadableTableError(f"commit {version} in _delta_log is empty (0 bytes)")
+
+
+def _with_compactions(
+    wanted: range, commits: Mapping[int, FileInfo], files: Mapping[str, FileInfo]
+) -> Sequence[FileInfo]:
+    """The commits in order, runs of them replaced by the longest compaction of just that run."""
+    compacted: dict[int, tuple[int, FileInfo]] = {}
+    for match, file in _matches(_COMPACTED, files):
+        first, last = int(match[1]), int(match[2])
+        if file.size_bytes and last < wanted.stop and last > compacted.get(first, (first, file))[0]:
+            compacted[first] = (last, file)
+    chosen = []
+    version = wanted.start
+    while version < wanted.stop:
+        last, file = compacted.get(version, (version, commits[version]))
+        chosen.append(file)
+        version = last + 1
+    return chosen

@@ -1,0 +1,149 @@
+"""A Delta table's newest version as a table with splits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from hashlib import blake2b
+
+import pyarrow as pa
+
+from r2d2.errors import UnreadableTableError
+from r2d2.lake.delta.actions import Add
+from r2d2.lake.delta.deletions import locate
+from r2d2.lake.delta.fields import Field, fields_of
+from r2d2.lake.delta.live import LiveFile
+from r2d2.lake.delta.log import newest_log
+from r2d2.lake.delta.partitions import constant
+from r2d2.lake.delta.places import Places, below
+from r2d2.lake.delta.protocol import check_protocol, mapping_mode
+from r2d2.lake.delta.replay import Snapshot, replay
+from r2d2.lake.parquet import footer
+from r2d2.lake.schema import flatten
+from r2d2.lake.storage import Storage
+from r2d2.model import FileInfo, Format, Split, Table
+
+BIG_FILE_BYTES = 128 << 20
+SPLIT_BYTES = 32 << 20
+
+
+def inspect(
+    storage: Storage,
+    location: str,
+    files: Sequence[FileInfo],
+    lake: Mapping[str, FileInfo] | None = None,
+) -> Table:
+    """The table's newest version, from its log alone.
+
+    `files` are all files below `location`. `lake` holds every file of the lake by its path, for
+    shallow clones, which name files elsewhere; without it the storage is listed where one does.
+
+    Raises:
+        TableError: the version is not known for certain, or r2d2 cannot read it for certain.
+    """
+    found = {file.path: file for file in files}
+    snapshot = replay(storage, newest_log(_log_files(location, found)))
+    check_protocol(snapshot.protocol)
+    mode = mapping_mode(snapshot.protocol, snapshot.metadata)
+    columns = fields_of(snapshot.metadata.schema_json, mode)
+    places = Places(storage, location, found, cache(lambda: _whole_lake(storage, lake)))
+    live = [_live_file(add, columns, snapshot, places) for add in snapshot.files]
+    return Table(
+        location,
+        Format.DELTA,
+        flatten(pa.schema([(column.name, column.type) for column in columns])),
+        _total_rows(live),
+        sum(file.info.size_bytes for file in live),
+        tuple(_with_identity(file, mode) for file in live),
+        f"delta:{snapshot.version}",
+        tuple(split for file in live for split in _splits(storage, file)),
+        details=_details(snapshot, mode),
+    )
+
+
+def _log_files(location: str, found: Mapping[str, FileInfo]) -> dict[str, FileInfo]:
+    folder = below(location, "_delta_log/")
+    return {
+        path.removeprefix(folder): file for path, file in found.items() if path.startswith(folder)
+    }
+
+
+def _whole_lake(storage: Storage, lake: Mapping[str, FileInfo] | None) -> Mapping[str, FileInfo]:
+    return {file.path: file for file in storage.list().files} if lake is None else lake
+
+
+def _live_file(
+    add: Add, columns: tuple[Field, ...], snapshot: Snapshot, places: Places
+) -> LiveFile:
+    info = places.find(add.path)
+    if info.size_bytes != add.size_bytes:
+        raise UnreadableTableError(
+            f"{info.path} has {info.size_bytes} bytes, {add.size_bytes} by _delta_log"
+        )
+    partitions = [c for c in columns if c.name in snapshot.metadata.partition_columns]
+    return LiveFile(
+        info,
+        columns,
+        {column.name: constant(column, _text(add, column)) for column in partitions},
+        add.rows,
+        locate(add.deletion_vector, places) if add.deletion_vector else None,
+    )
+
+
+def _text(add: Add, column: Field) -> str | None:
+    try:
+        return add.partition_values[column.physical_name]
+    except KeyError as error:
+        raise UnreadableTableError(
+            f"{add.path}: no value for partition column {column.name}"
+        ) from error
+
+
+def _total_rows(live: Sequence[LiveFile]) -> int | None:
+    counts = [file.live_rows for file in live]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def _with_identity(file: LiveFile, mode: str) -> FileInfo:
+    """The file as part of this table: equal in two tables only where both read the same rows.
+
+    Under column mapping one file may be read as different columns.
+    """
+    parts = []
+    if file.deletions:
+        parts.append(file.deletions.identity)
+    if mode != "none" or file.constants:
+        meaning = repr((file.columns, sorted(file.constants.items(), key=lambda pair: pair[0])))
+        parts.append(blake2b(meaning.encode(), digest_size=16).hexdigest())
+    return FileInfo(file.info.path, file.info.size_bytes, "#".join([file.info.version, *parts]))
+
+
+def _splits(storage: Storage, file: LiveFile) -> Iterator[Split]:
+    """One split per file with live rows; a big file's row groups are dealt out."""
+    if file.live_rows == 0:
+        return
+    if file.info.size_bytes < BIG_FILE_BYTES:
+        yield _split(file, (), file.live_rows, file.info.size_bytes)
+        return
+    metadata = footer(storage, file.info)
+    groups: list[int] = []
+    rows = size = 0
+    for index in range(metadata.num_row_groups):
+        groups.append(index)
+        rows += metadata.row_group(index).num_rows
+        size += metadata.row_group(index).total_byte_size
+        if size >= SPLIT_BYTES or index == metadata.num_row_groups - 1:
+            yield _split(file, tuple(groups), rows, size)
+            groups, rows, size = [], 0, 0
+
+
+def _split(file: LiveFile, groups: tuple[int, ...], rows: int | None, size_bytes: int) -> Split:
+    return Split(Format.DELTA, file.info, groups, rows, size_bytes, file)
+
+
+def _details(snapshot: Snapshot, mode: str) -> dict[str, str]:
+    protocol = snapshot.protocol
+    return {
+        "protocol": f"{protocol.reader_version}/{protocol.writer_version}",
+        "features": ", ".join(sorted(protocol.reader_features | protocol.writer_features)),
+        "column mapping": mode,
+        "partition columns": ", ".join(snapshot.metadata.partition_columns),
+    }

@@ -1,0 +1,102 @@
+"""A file's text cut into blocks of whole records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from r2d2.errors import UnreadableTableError
+from r2d2.lake.text.dialect import Dialect
+from r2d2.lake.text.plain import plain_text
+from r2d2.lake.text.records import MalformedError, Record, line_count, records
+
+RECORD_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole records as they stand from line `line` of the file on, and as plain text."""
+
+    text: bytes
+    line: int
+    plain: bytes
+
+
+def header_and_blocks(pieces: Iterator[bytes], dialect: Dialect, path: str) -> Iterator[Block]:
+    """The header's record, if the dialect has one, as a block of its own, then the body's blocks.
+
+    Raises:
+        UnreadableTableError: text that is no record, or a record too long for honest data.
+    """
+    text, whole = next(pieces, b""), False
+    while not whole and (start := after_lines(text, dialect.skip_rows)) is None:
+        text, whole = _more(text, pieces, 1, path)
+    start = after_lines(text, dialect.skip_rows)
+    line = 1 + dialect.skip_rows
+    text = b"" if start is None else text[start:]
+    if dialect.header:
+        while (record := _first(text, line, dialect, whole, path)) is None and not whole:
+            text, whole = _more(text, pieces, line, path)
+        if record is None:
+            return
+        yield Block(text[: record.end], line, (record,))
+        line += line_count(text[: record.end])
+        text = text[record.end :]
+    yield from _blocks(text, pieces, line, dialect, path)
+
+
+def after_lines(text: bytes, count: int) -> int | None:
+    r"""Where the line after `count` lines starts; None where the text ends before.
+
+    >>> after_lines(b"title\r\n\r\nid\n", 2)
+    9
+    """
+    at = 0
+    for _ in range(count):
+        ends = [found for found in (text.find(b"\n", at), text.find(b"\r", at)) if found >= 0]
+        if not ends or min(ends) + 1 == len(text):
+            return None
+        at = min(ends) + (2 if text.startswith(b"\r\n", min(ends)) else 1)
+    return at
+
+
+def _more(text: bytes, pieces: Iterator[bytes], line: int, path: str) -> tuple[bytes, bool]:
+    if len(text) > RECORD_BYTES:
+        raise UnreadableTableError(
+            f"{path}: line {line}: a record longer than {RECORD_BYTES >> 20} MiB"
+            " (is a quote never closed?)"
+        )
+    piece = next(pieces, b"")
+    return text + piece, not piece
+
+
+def _first(text: bytes, line: int, dialect: Dialect, whole: bool, path: str) -> Record | None:
+    try:
+        return next(records(text, dialect, whole), None)
+    except MalformedError as error:
+        raise located(path, line, text, error.position, str(error)) from error
+
+
+def _blocks(
+    text: bytes, pieces: Iterator[bytes], line: int, dialect: Dialect, path: str
+) -> Iterator[Block]:
+    whole = False
+    while not whole or text:
+        block = _block(text, line, dialect, whole, path)
+        if block.text:
+            yield block
+            line += line_count(block.text)
+            text = text[len(block.text) :]
+        if not whole:
+            text, whole = _more(text, pieces, line, path)
+
+
+def _block(text: bytes, line: int, dialect: Dialect, whole: bool, path: str) -> Block:
+    try:
+        end, plain = plain_text(text, dialect, whole)
+    except MalformedError as error:
+        raise located(path, line, text, error.position, str(error)) from error
+    return Block(text[:end], line, plain)
+
+
+def located(path: str, line: int, text: bytes, position: int, reason: str) -> UnreadableTableError:
+    """The error that names file, line and reason, for a position in text that starts at `line`."""
+    return UnreadableTableError(f"{path}: line {line + line_count(text[:position])}: {reason}")

@@ -1,0 +1,158 @@
+"""The objects of a JSON file as flat rows: one object a line, or the elements of one big array."""
+
+import re
+from collections.abc import Iterator
+from json import JSONDecodeError
+from typing import Any
+
+from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
+from r2d2.lake.text.blocks import RECORD_BYTES
+from r2d2.lake.text.json_flat import (
+    DECODER,
+    DEPTH,
+    Names,
+    NoObjectError,
+    NotJsonError,
+    Row,
+    check_characters,
+    flat,
+)
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def rows(texts: Iterator[bytes], path: str, names: Names) -> Iterator[Row]:
+    """The file's rows in order. `names` keeps the flat names met, for speed.
+
+    Raises:
+        UnreadableTableError: with the line, where the text is no JSON.
+        IneligibleTableError: it is JSON, but no objects one a line or in one array.
+    """
+    source = _Source(texts, path)
+    source.skip_space()
+    is_array = source.text.startswith("[", source.at)
+    try:
+        for value, text in _elements(source) if is_array else _lines(source):
+            row = flat(value, names)
+            if "\\u" in text:
+                check_characters(value)
+            yield row
+    except JSONDecodeError as error:
+        reason = f"no JSON: {error.msg} (character {error.colno})"
+        raise UnreadableTableError(source.located(reason, error.pos)) from error
+    except RecursionError as error:
+        raise UnreadableTableError(source.located(f"nested deeper than {DEPTH} levels")) from error
+    except NotJsonError as error:
+        raise _kind(error)(source.located(str(error))) from error
+
+
+def _kind(error: NotJsonError) -> type[TableError]:
+    return IneligibleTableError if isinstance(error, NoObjectError) else UnreadableTableError
+
+
+class _Source:
+    """The file's text from the value at `at`, which is on line `line`, as far as it is read."""
+
+    def __init__(self, texts: Iterator[bytes], path: str) -> None:
+        self.text = ""
+        self.at = 0
+        self.line = 1
+        self.whole = False
+        self._texts = texts
+        self._path = path
+
+    def move(self, at: int) -> None:
+        """Goes on to the value at `at`."""
+        self.line += self.text.count("\n", self.at, at)
+        self.at = at
+
+    def more(self) -> None:
+        """Adds the next piece of the file, or tells that there is none."""
+        if len(self.text) - self.at > RECORD_BYTES:
+            raise NotJsonError(f"a value longer than {RECORD_BYTES >> 20} MiB")
+        piece = next(self._texts, b"")
+        self.text = self.text[self.at :] + piece.decode()
+        self.at = 0
+        self.whole = not piece
+
+    def skip_space(self) -> str:
+        """The first character of what follows, "" at the end; `at` is there."""
+        while True:
+            found = _SPACE.match(self.text, self.at)
+            self.move(found.end() if found else self.at)
+            if self.at < len(self.text) or self.whole:
+                return self.text[self.at : self.at + 1]
+            self.more()
+
+    def located(self, reason: str, position: int | None = None) -> str:
+        """The reason with file and line."""
+        below = self.text.count("\n", self.at, position) if position is not None else 0
+        return f"{self._path}: line {self.line + below}: {reason}"
+
+
+def _lines(source: _Source) -> Iterator[tuple[Any, str]]:
+    first = True
+    while True:
+        end = source.text.find("\n", source.at)
+        if end < 0 and not source.whole:
+            source.more()
+            continue
+        text = source.text[source.at :] if end < 0 else source.text[source.at : end]
+        if text and not text.isspace():
+            yield _decoded(source, text, first), text
+            first = False
+        if end < 0:
+            return
+        source.at = end + 1
+        source.line += 1
+
+
+def _decoded(source: _Source, text: str, first: bool) -> Any:
+    try:
+        return DECODER.decode(text)
+    except JSONDecodeError as error:
+        if first and error.pos >= len(text.rstrip()):
+            _refuse_one_document(source)
+        # Python's message would tell the line within the text, which is but one.
+        raise NotJsonError(f"no JSON: {error.msg} (character {error.colno})") from error
+
+
+def _refuse_one_document(source: _Source) -> None:
+    """Raises NoObjectError where all of the file is one value written over several lines."""
+    while not source.whole:
+        source.more()
+    try:
+        DECODER.decode(source.text[source.at :])
+    except (ValueError, RecursionError):
+        return
+    raise NoObjectError(
+        "one JSON value over several lines; r2d2 reads one object a line, or a list"
+    )
+
+
+def _elements(source: _Source) -> Iterator[tuple[Any, str]]:
+    source.move(source.at + 1)
+    separator = ""
+    while source.skip_space() != "]" or separator:
+        value, end = _element(source)
+        yield value, source.text[source.at : end]
+        source.move(end)
+        separator = source.skip_space()
+        if separator == "]":
+            break
+        if separator != ",":
+            raise JSONDecodeError("Expecting ',' delimiter", source.text, source.at)
+        source.move(source.at + 1)
+    source.move(source.at + 1)
+    if source.skip_space():
+        raise JSONDecodeError("Extra data", source.text, source.at)
+
+
+def _element(source: _Source) -> tuple[Any, int]:
+    while True:
+        try:
+            return DECODER.raw_decode(source.text, source.at)
+        except JSONDecodeError:
+            if source.whole:
+                raise
+        source.more()
