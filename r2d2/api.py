@@ -1,5 +1,6 @@
 """The two calls a library user makes."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,12 @@ def find(
     progress = progress or Silence()
     if engine == "spark":
         from r2d2.engines.spark import SparkLake
+        from r2d2.engines.spark_session import session_of
 
-        with SparkLake(storage, settings, session, progress) as spark:
-            return find_containment(spark, stages_of(settings))
+        with (
+            nullcontext(session) if session is not None else session_of(master) as spark,
+            SparkLake(storage, settings, spark, progress) as distributed,
+        ):
+            return find_containment(distributed, stages_of(settings))
     with LocalLake(storage, settings, progress) as local:
         return find_containment(local, stages_of(settings))

@@ -11,6 +11,7 @@ from r2d2.lake.protocol import Lake
 from r2d2.model import Cost, FunnelRow
 from r2d2.stages.exact import Exact
 from r2d2.stages.metadata import Metadata
+from r2d2.stages.sample import Sample
 from r2d2.stages.schema import Schema
 from r2d2.stages.sketch import Sketch
 
@@ -39,6 +40,7 @@ def stages_of(settings: Settings) -> tuple[Stage, ...]:
     stages: dict[str, Stage] = {
         "schema": Schema(settings.types, case),
         "metadata": Metadata(fraction, case),
+        "sample": Sample(settings.sample_rows, fraction, case),
         "sketch": Sketch(settings.sketch_size, fraction, case),
         "exact": Exact(fraction, case),
     }

@@ -1,4 +1,4 @@
-"""One exact count: pairs into questions and routes for Spark's reducers, their answers into counts."""
+"""One exact count: pairs into questions and routes for reducers, their answers into counts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,22 @@ Pairs = Sequence[tuple[Projection, Projection]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Count:
-    """Pairs by the numbers of their projections, and how they are counted."""
+    """Pairs by the numbers of their projections, and how they are counted.
+
+    `expected`: how many hashes of each projection the reducers must receive.
+    """
 
     keys: tuple[Projection, ...]
     children: Integers
     parents: Integers
     questions: tuple[Question, ...]
     routes: Routes
+    expected: Integers
+
+    @property
+    def reducers(self) -> int:
+        """How many tasks count."""
+        return int(self.routes.reducer_of_group.max(initial=0)) + 1
 
     @staticmethod
     def of(
@@ -42,12 +51,13 @@ class Count:
         questions, routes = reducer_plan(rows, cuts, children, parents)
         if samples is not None:
             routes = routes.only(parents)
+            rows[np.setdiff1d(children, parents)] = 0
             runs = [samples[key].run if key in samples else empty_run() for key in keys]
             questions = [
                 replace(q, samples=tuple(runs[i] for i in q.projections.tolist()))
                 for q in questions
             ]
-        return Count(keys, children, parents, tuple(questions), routes)
+        return Count(keys, children, parents, tuple(questions), routes, rows)
 
     def question_rows(self) -> pa.Table:
         """The questions as rows for their reducers."""

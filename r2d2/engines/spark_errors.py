@@ -14,16 +14,23 @@ SHIP = (
 @contextmanager
 def spark_errors() -> Iterator[None]:
     """Raises R2D2Error for what Spark refuses or could not finish, by the first line of why."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
     try:
         yield
-    except (PySparkException, Py4JError) as error:
+    except _foreign() as error:
         text = str(error)
         if "No module named 'r2d2'" in text:
             raise MissingDependencyError(SHIP) from error
         raise R2D2Error(f"Spark could not finish: {_gist(text)}") from error
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    from pyspark.errors import PySparkException
+
+    try:
+        from py4j.protocol import Py4JError
+    except ModuleNotFoundError:  # a client of Spark Connect alone has no JVM to talk to
+        return (PySparkException,)
+    return PySparkException, Py4JError
 
 
 def _gist(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the driver decides for Spark from row counts alone: how hashes are cut, which task counts what.
+"""What the driver decides for Spark from row counts: how hashes are cut, which task counts what.
 
 A table's hashes are cut into 2ⁿ ranges when they are scanned. Tables that pairs join, directly or
 through others, make a component; each range of a component is counted by one reducer.
@@ -56,7 +56,7 @@ class Routes:
 
 
 def parts_of(wanted: Wanted, tables: Sequence[Table]) -> dict[Projection, int]:
-    """In how many ranges each projection's hashes are cut: few where the column set has few rows."""
+    """In how many ranges each projection's hashes are cut: the fewer, the fewer its set's rows."""
     rows = {key: _estimated_rows(tables[key[0]]) for key in wanted}
     of_set: dict[int, int] = {}
     for (_, number), count in rows.items():
@@ -117,8 +117,9 @@ def _by_component(
     component: Integers, children: Integers
 ) -> "list[tuple[int, Integers, Integers]]":
     """Each component's number, its projections and its pairs."""
-    order, pair_order = np.argsort(component, kind="stable"), np.argsort(
-        component[children], kind="stable"
+    order, pair_order = (
+        np.argsort(component, kind="stable"),
+        np.argsort(component[children], kind="stable"),
     )
     numbers = np.arange(int(component.max(initial=-1)) + 1)
     ends = np.searchsorted(component[order], numbers, "right")
@@ -135,10 +136,17 @@ def _by_component(
 
 
 def _questions(
-    group: int, parts: int, members: Integers, places: Integers, children: Integers, parents: Integers
+    group: int,
+    parts: int,
+    members: Integers,
+    places: Integers,
+    children: Integers,
+    parents: Integers,
 ) -> list[Question]:
-    ends = [np.searchsorted(members, side[places]) for side in (children, parents)]
-    return [Question(group + part, part, parts, members, places, *ends) for part in range(parts)]
+    child, parent = (np.searchsorted(members, side[places]) for side in (children, parents))
+    return [
+        Question(group + part, part, parts, members, places, child, parent) for part in range(parts)
+    ]
 
 
 def _routes(cuts: Integers, parts: Integers, first_group: Integers, reducers: Integers) -> Routes:

@@ -8,6 +8,7 @@ else whether the blob is all there is.
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise, repeat
 
 import numpy as np
 import pyarrow as pa
@@ -20,17 +21,18 @@ NO_TABLE = -1
 SKETCH_ONLY = -1
 FLUSH_BYTES = 4 << 20
 
-SCAN_COLUMNS = (
-    ("table", pa.int32()),
-    ("number", pa.int32()),
-    ("part", pa.int32()),
-    ("sketch", pa.bool_()),
-    ("rows", pa.int64()),
-    ("bytes", pa.int64()),
-    ("blob", pa.binary()),
-    ("problem", pa.string()),
+SCAN_SCHEMA = pa.schema(
+    [
+        ("table", pa.int32()),
+        ("number", pa.int32()),
+        ("part", pa.int32()),
+        ("sketch", pa.bool_()),
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),
+        ("blob", pa.binary()),
+        ("problem", pa.string()),
+    ]
 )
-SCAN_SCHEMA = pa.schema(SCAN_COLUMNS)
 SCAN_DDL = (
     "table int, number int, part int, sketch boolean,"
     " rows bigint, bytes bigint, blob binary, problem string"
@@ -72,8 +74,9 @@ class Heads:
         """Takes rows in."""
         names = ("table", "number", "sketch", "rows", "bytes", "problem")
         lists = (batch.column(name).to_pylist() for name in names)
-        blobs = buffers(batch.column("blob"))
-        for table, number, complete, rows, size_bytes, problem, blob in zip(*lists, blobs, strict=True):
+        blobs = buffers(batch.column("blob")) if self.size else repeat(None, len(batch))
+        for row in zip(*lists, blobs, strict=True):
+            table, number, complete, rows, size_bytes, problem, blob = row
             if number == SUMMARY:
                 self.rows[table] += rows
                 self.size_bytes[table] += size_bytes
@@ -81,12 +84,15 @@ class Heads:
                     self.problems[table] = min(problem, self.problems.get(table, problem))
             else:
                 self.received[table, number] += rows
-                self.sketches[table, number].append(Sketch(from_bytes(blob), complete))
+                if blob is not None:
+                    self.sketches[table, number].append(Sketch(from_bytes(blob), complete))
 
     def sketch(self, key: Projection) -> Sketch:
         """The projection's sketch, of all that came in."""
         some = self.sketches[key]
-        return some[0] if len(some) == 1 else merge_sketches(some, self.size)
+        if len(some) == 1 and len(some[0].run) <= self.size:
+            return some[0]
+        return merge_sketches(some, self.size)
 
     def merged(self) -> Iterator[Row]:
         """The same as rows again, one for each projection and each table."""
@@ -104,7 +110,7 @@ def buffers(column: pa.Array) -> Iterator[memoryview]:
     _, offsets, data = column.buffers()
     ends = np.frombuffer(offsets, width)[column.offset : column.offset + len(column) + 1].tolist()
     values = memoryview(data if data is not None else b"")
-    return (values[start:stop] for start, stop in zip(ends, ends[1:], strict=False))
+    return (values[start:stop] for start, stop in pairwise(ends))
 
 
 @dataclass(slots=True)
@@ -124,9 +130,7 @@ class RowBuffer:
     def flush(self) -> Iterator[pa.RecordBatch]:
         """Yields what is left."""
         if self.rows:
-            columns = zip(*self.rows, strict=True)
-            arrays = [
-                pa.array(column, kind) for column, (_, kind) in zip(columns, SCAN_COLUMNS, strict=True)
-            ]
+            columns = zip(SCAN_SCHEMA.types, zip(*self.rows, strict=True), strict=True)
+            arrays = [pa.array(values, kind) for kind, values in columns]
             yield pa.RecordBatch.from_arrays(arrays, schema=SCAN_SCHEMA)
             self.rows, self.size_bytes = [], 0

@@ -40,8 +40,16 @@ class ScanTask:
     pieces: tuple[Piece, ...]
     parts: Mapping[Projection, int]
 
+    @staticmethod
+    def of(pieces: Sequence[Piece], parts: Mapping[Projection, int]) -> "ScanTask":
+        """The task of these pieces; `parts` may tell of more."""
+        keys = {(piece.table, number) for piece in pieces for number in piece.sets}
+        return ScanTask(tuple(pieces), {key: parts[key] for key in keys})
 
-def inspect_tasks(storage: Storage, settings: Settings, batches: Batches) -> Iterator[pa.RecordBatch]:
+
+def inspect_tasks(
+    storage: Storage, settings: Settings, batches: Batches
+) -> Iterator[pa.RecordBatch]:
     """The tables of each row's groups, from metadata alone."""
     for payload in _payloads(batches):
         groups: Sequence[Group] = loads(payload)
@@ -68,9 +76,7 @@ def _scanned(
 ) -> Iterator[pa.RecordBatch]:
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
     for hashed in scan(storage, task.pieces, types, _never):
-        yield from buffer.add(
-            summary(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem)
-        )
+        yield from buffer.add(summary(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem))
         for number, run in hashed.runs:
             runs[hashed.table, number].append(run)
     for (table, number), some in runs.items():
@@ -103,8 +109,9 @@ def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
     questions: list[Question] = []
     blobs: dict[int, list[tuple[int, Lanes]]] = defaultdict(list)
     for batch in batches:
-        groups, projections = (batch.column(i).to_pylist() for i in (0, 1))
-        for group, projection, blob in zip(groups, projections, buffers(batch.column(2)), strict=True):
+        numbers = (batch.column(name).to_pylist() for name in ("group", "projection"))
+        blobs_of_batch = buffers(batch.column("blob"))
+        for group, projection, blob in zip(*numbers, blobs_of_batch, strict=True):
             if projection == QUESTION:
                 questions.append(loads(blob))
             else:
@@ -120,9 +127,11 @@ def _answer(question: Question, blobs: Sequence[tuple[int, Lanes]]) -> pa.Record
         slices[places[projection]].append(cut(run, question.parts)[question.part])
     received = np.array([sum(map(len, some)) for some in slices], np.int64)
     runs = [merge(some) for some in slices]
-    children = runs if question.samples is None else [
-        cut(sample, question.parts)[question.part] for sample in question.samples
-    ]
+    children = (
+        runs
+        if question.samples is None
+        else [cut(sample, question.parts)[question.part] for sample in question.samples]
+    )
     missing = np.fromiter(
         (
             count_missing(children[child], runs[parent])

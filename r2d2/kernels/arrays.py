@@ -52,3 +52,11 @@ def list_offsets(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
     item = np.dtype(dtype)
     start = array.offset * item.itemsize
     return np.frombuffer(array.buffers()[1], item, len(array) + 1, start).astype(np.int64)
+
+
+def list_sizes(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
+    """How many items each row of a list view has, none where it is NULL."""
+    item = np.dtype(dtype)
+    sizes = np.frombuffer(array.buffers()[2], item, len(array), array.offset * item.itemsize)
+    mask = null_mask(array)
+    return sizes.astype(np.int64) if mask is None else np.where(mask, 0, sizes).astype(np.int64)

@@ -16,23 +16,23 @@ _LOW = np.uint64(0xFFFF_FFFF)
 
 def without_zeros(
     wide: NDArray[np.int64], scale: int
-) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.bool_]]:
     """The integers without the zeros a scale allows to drop, the scales left, and which fit a word.
 
     `wide` is rows × words, least first. What does not fit is 0 over ten to 0 here.
     """
-    limbs, scales = _limbs_of_magnitude(wide), np.full(len(wide), scale, np.int8)
+    limbs, scales = _limbs_of_magnitude(wide), np.full(len(wide), scale, np.int16)
     for step in (*[9] * (scale // 9), 4, 2, 1, 1):  # ten to the ninth still fits 32 bits
         shorter, remainder = _divided(limbs, 10**step)
         drop = (remainder == 0) & (scales >= step)
         limbs = [np.where(drop, new, old) for new, old in zip(shorter, limbs, strict=True)]
-        scales -= np.int8(step) * drop
+        scales -= np.int16(step) * drop
     fits = (limbs[1] >> np.uint64(31)) == 0
     for limb in limbs[2:]:
         fits &= limb == 0
     magnitude = ((limbs[1] << _HALF) | limbs[0]).view(np.int64)
     signed = np.where(wide[:, -1] < 0, -magnitude, magnitude)
-    return np.where(fits, signed, 0), np.where(fits, scales, np.int8(0)), fits
+    return np.where(fits, signed, 0), np.where(fits, scales, np.int16(0)), fits
 
 
 def _limbs_of_magnitude(wide: NDArray[np.int64]) -> list[UInt64s]:
@@ -65,7 +65,7 @@ def python_lanes(wide: NDArray[np.int64], scale: int, key: ColumnKey) -> Lanes:
     for row, words in enumerate(wide.tolist()):
         unscaled = sum((word % 2**64) << (64 * i) for i, word in enumerate(words[:-1]))
         form, number = form_of(unscaled + (words[-1] << 64 * (len(words) - 1)), scale)
-        if -(2**63) <= number < 2**64:
+        if _is_one_word(form, number):
             of_form[form][0].append(row)
             of_form[form][1].append(number % 2**64)
         else:
@@ -75,6 +75,11 @@ def python_lanes(wide: NDArray[np.int64], scale: int, key: ColumnKey) -> Lanes:
         hashes = chain((np.array(numbers, np.uint64),), form_key(key, form))
         first[rows], second[rows] = hashes.first, hashes.second
     return Lanes(first, second)
+
+
+def _is_one_word(form: str, number: int) -> bool:
+    """Whether 64 bits hold the number, which has a sign but where its form says otherwise."""
+    return form in (UNSIGNED, DOUBLE) or -(2**63) <= number < 2**63
 
 
 def _of_many_words(number: int, key: ColumnKey) -> int:

@@ -17,7 +17,7 @@ from r2d2.kernels.words import Exceptions, Words, exceptions_at, word_lanes
 
 Int64s = NDArray[np.int64]
 
-Scales = NDArray[np.int8]
+Scales = NDArray[np.int16]
 Numerators = Callable[[NDArray[np.intp] | slice, int], Int64s]  # of these rows, at this scale
 
 _SMALL_SCALE = 4  # up to here a table of all endings is small
@@ -56,7 +56,8 @@ def _big_lanes(wide: Int64s, scale: int, key: ColumnKey) -> Lanes:
 
 def _in_lowest_terms(unscaled: Int64s, scale: int, key: ColumnKey) -> Words:
     def integers(rows: NDArray[np.intp] | slice, left: int) -> Int64s:
-        return unscaled[rows] if left == scale else unscaled[rows] // 10 ** (scale - left)
+        # An int64 ends in 18 zeros at most, unless it is 0.
+        return unscaled[rows] if left == scale else unscaled[rows] // 10 ** min(scale - left, 18)
 
     return _of_scales(_scales_left(unscaled, scale), integers, key)
 
@@ -64,17 +65,16 @@ def _in_lowest_terms(unscaled: Int64s, scale: int, key: ColumnKey) -> Words:
 def _scales_left(unscaled: Int64s, scale: int) -> Scales:
     """The scales of the fractions in lowest terms, 0 for integers."""
     if scale <= _SMALL_SCALE:
-        whole = unscaled // 10**scale
-        whole *= 10**scale
-        return _scales_of_endings(scale).take(unscaled - whole)
+        endings = unscaled - unscaled // 10**scale * 10**scale
+        return _scales_of_endings(scale).take(endings)
     zero = unscaled == 0
-    scales = np.full(len(unscaled), scale, np.int8)
+    scales = np.full(len(unscaled), scale, np.int16)
     for step in _STEPS:
         if step <= scale:
             shorter = unscaled // 10**step
             ends_in_zeros = (shorter * 10**step == unscaled) & (scales >= step)
             unscaled = np.where(ends_in_zeros, shorter, unscaled)
-            scales -= np.int8(step) * ends_in_zeros
+            scales -= np.int16(step) * ends_in_zeros
     scales[zero] = 0
     return scales
 
@@ -83,7 +83,7 @@ def _scales_left(unscaled: Int64s, scale: int) -> Scales:
 def _scales_of_endings(scale: int) -> Scales:
     """What is left of the scale, by the number's last `scale` digits."""
     endings = np.arange(10**scale)
-    scales = np.zeros(10**scale, np.int8)
+    scales = np.zeros(10**scale, np.int16)
     for zeros in range(scale):
         scales += endings % 10 ** (scale - zeros) != 0
     return scales

@@ -7,28 +7,36 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from r2d2.errors import IneligibleTableError
-from r2d2.kernels.arrays import list_offsets
+from r2d2.kernels.arrays import list_offsets, list_sizes
 from r2d2.kernels.mix import ColumnKey, Lanes, UInt64s, chain, constant, finish_all
 
 Hasher = Callable[[pa.Array, ColumnKey], Lanes]
 
 _T = pa.lib
-_VIEWS = {_T.Type_LIST_VIEW: pa.list_, _T.Type_LARGE_LIST_VIEW: pa.large_list}
 _STEP_FIRST = np.uint64(0x9E37_79B9_7F4A_7C15)  # odd, so that all positions differ
 _STEP_SECOND = np.uint64(0xC2B2_AE3D_27D4_EB4F)
 
 
 def list_lanes(array: pa.Array, key: ColumnKey, hash_values: Hasher) -> Lanes:
     """The hashes of lists: each item with its position, and the length."""
-    if as_list := _VIEWS.get(array.type.id):
-        array = array.cast(as_list(array.type.value_field))
     offsets = _offsets(array)
     items = array.values.slice(offsets[0], offsets[-1] - offsets[0])
-    hashes = hash_values(items, key.child("item"))
+    return _of_items(hash_values(items, key.child("item")), offsets, key)
+
+
+def list_view_lanes(array: pa.Array, key: ColumnKey, hash_values: Hasher) -> Lanes:
+    """The hashes of lists whose items lie anywhere, in the order of their rows or not."""
+    sizes = list_sizes(array, np.int64 if array.type.id == _T.Type_LARGE_LIST_VIEW else np.int32)
+    offsets = np.zeros(len(array) + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    return _of_items(hash_values(array.flatten(), key.child("item")), offsets, key)
+
+
+def _of_items(items: Lanes, offsets: NDArray[np.int64], key: ColumnKey) -> Lanes:
     lengths = np.diff(offsets)
     starts = np.repeat(offsets[:-1] - offsets[0], lengths)
     places = (np.arange(len(items)) - starts).astype(np.uint64)
-    placed = Lanes(hashes.first + places * _STEP_FIRST, hashes.second + places * _STEP_SECOND)
+    placed = Lanes(items.first + places * _STEP_FIRST, items.second + places * _STEP_SECOND)
     return _summed(finish_all(placed), offsets, lengths, key)
 
 

@@ -30,6 +30,7 @@ __all__ = [
 
 _EMPTY_ROW = column_key("", "row")
 _BLOCK_WORDS = 32_768  # both lanes of all columns and scratch stay in the second-level cache
+_LEAST_ROWS = 256  # a block, lest very wide tables spend their time on calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def row_hashes(
     finished = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, Lanes)}
     sums = [_sum(positions, list(words), finished) for positions in plan.sets]
     keys = _key_columns([column.key for column in words.values()])
-    step = max(1, min(batch.num_rows, _BLOCK_WORDS // max(1, len(words))))
+    step = min(max(1, batch.num_rows), max(_LEAST_ROWS, _BLOCK_WORDS // max(1, len(words))))
     hashes = [_unwritten(batch.num_rows) for _ in sums]
     for start in range(0, batch.num_rows, step):
         block = _block(list(words.values()), keys, start, min(step, batch.num_rows - start))

@@ -16,9 +16,9 @@ _T = pa.lib
 _digest = xxhash.xxh3_128_digest
 _FEW = 768  # values; up to here a call of polars costs more than a loop
 _WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
-_VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
+VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
 TEXT_TYPES = frozenset(
-    (_T.Type_STRING, _T.Type_BINARY, _T.Type_FIXED_SIZE_BINARY, *_WIDE_OFFSETS, *_VIEWS)
+    (_T.Type_STRING, _T.Type_BINARY, _T.Type_FIXED_SIZE_BINARY, *_WIDE_OFFSETS, *VIEWS)
 )
 
 
@@ -32,7 +32,7 @@ def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
 def _with_offsets(array: pa.Array) -> pa.Array:
     """The same values in a layout that has offsets."""
     type_id = array.type.id
-    if type_id in _VIEWS:
+    if type_id in VIEWS:
         wide = pa.large_string() if type_id == _T.Type_STRING_VIEW else pa.large_binary()
         return array.cast(wide)
     if type_id != _T.Type_FIXED_SIZE_BINARY:

@@ -11,9 +11,9 @@ from r2d2.errors import IneligibleTableError
 from r2d2.kernels.arrays import fixed_values, null_mask, plain
 from r2d2.kernels.fixed import fixed_words
 from r2d2.kernels.mix import ColumnKey, Lanes, constant, cover
-from r2d2.kernels.nested import list_lanes, map_lanes, struct_lanes
+from r2d2.kernels.nested import list_lanes, list_view_lanes, map_lanes, struct_lanes
 from r2d2.kernels.number import number_words
-from r2d2.kernels.text import TEXT_TYPES, text_lanes
+from r2d2.kernels.text import TEXT_TYPES, VIEWS, text_lanes
 from r2d2.kernels.words import Words, word_lanes
 from r2d2.model import Types
 
@@ -23,8 +23,8 @@ _NESTED = {
     _T.Type_LIST: list_lanes,
     _T.Type_LARGE_LIST: list_lanes,
     _T.Type_FIXED_SIZE_LIST: list_lanes,
-    _T.Type_LIST_VIEW: list_lanes,
-    _T.Type_LARGE_LIST_VIEW: list_lanes,
+    _T.Type_LIST_VIEW: list_view_lanes,
+    _T.Type_LARGE_LIST_VIEW: list_view_lanes,
     _T.Type_MAP: map_lanes,
     _T.Type_STRUCT: struct_lanes,
 }
@@ -81,7 +81,7 @@ def _words(array: pa.Array, key: ColumnKey, types: Types) -> Words | None:
 
 
 def _dictionary_lanes(array: pa.Array, key: ColumnKey, types: Types, depth: int) -> Lanes:
-    if len(array.dictionary) > len(array):
+    if len(array.dictionary) > len(array) and array.dictionary.type.id not in VIEWS:
         array = array.dictionary_decode()
         return finished(array_hashes(array, key, types, depth))
     distinct = finished(array_hashes(array.dictionary, key, types, depth))

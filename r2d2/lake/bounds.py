@@ -1,4 +1,4 @@
-"""Statistics as order-preserving ranks: a smaller rank proves a smaller value, an equal one nothing.
+"""Statistics as ranks in order: a smaller rank proves a smaller value, an equal one nothing.
 
 Bounds of one column are compared as int64, whatever its type, so that the metadata stage compares
 whole lakes in blocks of NumPy arrays.

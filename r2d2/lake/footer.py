@@ -31,10 +31,25 @@ def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Boun
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     return {
         column.name: union(
-            [_chunk_bounds(group, place, column.type, whole_text) for group in groups]
+            [
+                _bounds(
+                    _statistics(metadata, group, place), group.num_rows, column.type, whole_text
+                )
+                for group in groups
+            ]
         )
         for column, place in _single_leaves(schema)
     }
+
+
+def _statistics(
+    metadata: pq.FileMetaData, group: pq.RowGroupMetaData, place: int
+) -> pq.Statistics | None:
+    """The chunk's statistics; pyarrow ends the process for those of another type's chunk."""
+    chunk = group.column(place)
+    if chunk.physical_type != metadata.schema.column(place).physical_type:
+        raise ValueError("the Parquet footer is damaged: a column chunk contradicts the schema")
+    return chunk.statistics
 
 
 @lru_cache(maxsize=4096)
@@ -65,13 +80,12 @@ def leaf_count(type_: pa.DataType) -> int:
     return sum(map(leaf_count, children)) if children else 1
 
 
-def _chunk_bounds(group: pq.RowGroupMetaData, place: int, type_: str, whole_text: bool) -> Bounds:
-    statistics = group.column(place).statistics
+def _bounds(statistics: pq.Statistics | None, rows: int, type_: str, whole_text: bool) -> Bounds:
     if statistics is None:
         return Bounds()
     nulls = statistics.null_count if statistics.has_null_count else None
     has_nulls = None if nulls is None else nulls > 0
-    has_values = None if nulls is None else nulls < group.num_rows
+    has_values = None if nulls is None else nulls < rows
     if not statistics.has_min_max:
         return Bounds(None, None, None, None, has_nulls, has_values)
     if type_ in ("string", "binary"):
@@ -126,6 +140,26 @@ def _unit(statistics: pq.Statistics) -> str | None:
     return None
 
 
+def check_identity(metadata: pq.FileMetaData, schema: pa.Schema) -> None:
+    """Raises IneligibleTableError for types that Arrow shows as mere bytes or structs."""
+    if _may_hide_types(schema):
+        found = re.search(r"^.*\((Variant\(\d+\)|Interval)\)( \{|;)$", str(metadata.schema), re.M)
+        if found:
+            kind = found.group(1).partition("(")[0].lower()
+            raise IneligibleTableError(f"a column is a Parquet {kind}, which has no row identity")
+
+
+@lru_cache(maxsize=4096)
+def _may_hide_types(schema: pa.Schema) -> bool:
+    return any(_may_hide(field.type) for field in schema)
+
+
+def _may_hide(type_: pa.DataType) -> bool:
+    children = [type_.field(index) for index in range(type_.num_fields)]
+    variant = pa.types.is_struct(type_) and "metadata" in (child.name for child in children)
+    return variant or type_ == pa.binary(12) or any(_may_hide(child.type) for child in children)
+
+
 def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
     """Raises IneligibleTableError where old dates may be in the hybrid Julian calendar.
 
@@ -142,8 +176,8 @@ def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
         column = metadata.schema.column(index)
         limit = _limit(column)
         if limit is not None and any(
-            _before(metadata.row_group(group).column(index), limit)
-            for group in range(metadata.num_row_groups)
+            _before(_statistics(metadata, group, index), group.num_rows, limit)
+            for group in map(metadata.row_group, range(metadata.num_row_groups))
         ):
             raise IneligibleTableError(
                 f"{file.path}: column {column.path} may hold dates of the Julian calendar"
@@ -155,23 +189,14 @@ def _limit(column: pq.ColumnSchema) -> int | None:
     kind = str(column.logical_type)
     if kind.startswith("Date"):
         return _GREGORIAN_DAY
-    if column.physical_type == "INT96" or kind.startswith("Timestamp"):
-        return _SURE_MICROS
-    return None
+    return _SURE_MICROS if kind.startswith("Timestamp") else None
 
 
-def _before(chunk: pq.ColumnChunkMetaData, limit: int) -> bool:
-    statistics = chunk.statistics
-    if chunk.physical_type == "INT96":
-        return False
+def _before(statistics: pq.Statistics | None, rows: int, limit: int) -> bool:
+    """Whether values may lie before the limit, in days or microseconds."""
     if statistics is None or not statistics.has_min_max:
-        return chunk.num_values > 0 and not (
-            statistics is not None
-            and statistics.has_null_count
-            and statistics.null_count == chunk.num_values
-        )
-    raw = statistics.min_raw
-    if limit == _GREGORIAN_DAY:
-        return bool(raw < limit)
-    micros = _micros(raw, statistics)
-    return micros is None or micros < limit
+        all_null = statistics is not None and statistics.has_null_count
+        return rows > 0 and not (all_null and statistics.null_count == rows)
+    raw = int(statistics.min_raw)
+    least = raw if limit == _GREGORIAN_DAY else _micros(raw, statistics)
+    return least is None or least < limit

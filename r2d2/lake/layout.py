@@ -1,7 +1,7 @@
-"""Which files make which table: the rule of design's "reading what is really there", before any read.
+"""Which files make which table, by their names alone.
 
-A folder is one table when it has a `_delta_log`, an Iceberg `metadata` folder or a `.hoodie` folder,
-or data files of one format under Hive-style folders (`key=value`). Else every data file is a table.
+A folder is one table when it has a `_delta_log`, an Iceberg `metadata` or a `.hoodie` folder, or
+data files of one format under Hive-style folders (`key=value`). Else every data file is a table.
 """
 
 from collections import Counter, defaultdict

@@ -5,13 +5,15 @@ from collections.abc import Callable
 
 LEAST_BYTES = 64 << 10
 MOST_AHEAD_BYTES = 8 << 20
+# From here on a request's transfer takes longer than its way there and back.
+LARGE_BYTES = 1 << 20
 
 
 class RangeFile:
     """What `pa.PythonFile` needs of a file, over `fetch(begin, end)`.
 
-    A read that goes on where the last one ended fetches ahead as much as it has fetched so far, so
-    that column chunks that lie side by side come together, and half of all fetched bytes are used.
+    A small read that goes on where the last one ended fetches ahead as much as was fetched so far,
+    so that small column chunks side by side come together, and half of all fetched bytes are used.
     """
 
     def __init__(self, fetch: Callable[[int, int], bytes], size_bytes: int) -> None:
@@ -28,7 +30,7 @@ class RangeFile:
         """At most `size` bytes from the position on; all of them if it is None or negative."""
         left = max(0, self._size_bytes - self._position)
         size = left if size is None or size < 0 else min(size, left)
-        if not self._begin <= self._position <= self._end - size:
+        if size and not self._begin <= self._position <= self._end - size:
             self._fill(size)
         offset = self._position - self._begin
         self._position += size
@@ -42,7 +44,7 @@ class RangeFile:
         """Brings in `size` bytes from the position on, after what is at hand already."""
         if self._begin <= self._position <= self._end and self._run_bytes:
             at_hand = self._content[self._position - self._begin :]
-            ahead = min(self._run_bytes, MOST_AHEAD_BYTES)
+            ahead = min(self._run_bytes, MOST_AHEAD_BYTES) if size < LARGE_BYTES else 0
         else:
             at_hand, ahead, self._run_bytes = memoryview(b""), 0, 0
         start = self._position + len(at_hand)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from r2d2.errors import LakeError, UnreadableTableError
-from r2d2.lake.object_connection import Connection, version_of
+from r2d2.lake.object_connection import CONCURRENT_READS, Connection, version_of
 from r2d2.lake.object_place import name_problem
 from r2d2.lake.object_process import endpoint_of
 from r2d2.lake.object_refusal import unlistable
@@ -16,7 +16,6 @@ from r2d2.lake.storage import Listing, is_hidden
 from r2d2.model import FileInfo
 
 PAGE_KEYS = 1000
-THREADS = 16
 
 
 def listing_of(url: str, connection: Connection, settings: Mapping[str, str]) -> Listing:
@@ -121,7 +120,7 @@ def _markers(empty: Sequence[FileInfo], folders: set[str], connection: Connectio
     unsure = [f for f in empty if f.path not in known and not is_hidden(_name(f.path))]
     if not unsure:
         return known
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(CONCURRENT_READS) as pool:
         there = pool.map(lambda file: _is_there(connection, file), unsure)
         return known | {file.path for file, found in zip(unsure, there, strict=True) if not found}
 

@@ -10,9 +10,8 @@ from r2d2.lake.object_place import Place
 
 _STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
-_CREDENTIALS = re.compile(
-    r"169\.254\.169\.254|/latest/api/token|token request|MissingAccount|No .*credentials", re.I
-)
+_CREDENTIALS = re.compile(r"//169\.254\.169\.254|/latest/api/token|token request|MissingAccount")
+_SILENCE = re.compile(r"kind: Timeout|source: TimedOut|Timeout was reached")
 
 
 def no_credentials(message: str) -> bool:
@@ -28,11 +27,16 @@ def status_of(message: str) -> str:
     return status[1].strip() + (f", {code[1]}" if code else "")
 
 
+def is_silence(message: str) -> bool:
+    """Whether the store was waited for in vain."""
+    return bool(_SILENCE.search(message))
+
+
 def unanswered(message: str, silence_s: float) -> str:
     """What went wrong where no store answered."""
     if no_credentials(message):
         return "no credentials in this process's environment"
-    if "Timeout" in message or "TimedOut" in message:
+    if is_silence(message):
         return f"no answer from the store for {silence_s:g} s"
     return "the connection to the store failed"
 

@@ -11,16 +11,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from r2d2.errors import TableError, UnreadableTableError
-from r2d2.lake.footer import bounds_of, check_calendar, leaf_count
+from r2d2.lake.footer import bounds_of, check_calendar, check_identity, leaf_count
+from r2d2.lake.footer_file import sound_metadata, tail_of
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
 
-TAIL_BYTES = 64 << 10
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
-KEPT_BYTES = 64 << 20
-# Honest pages of one repeated value shrink by about a thousand; a file that declares more is a bomb.
+KEPT_BYTES = 128 << 20
+KEPT_ROWS = 4096
+# Honest pages of one repeated value shrink by about a thousand; what declares more is a bomb.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 2000
 # A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
@@ -29,70 +30,61 @@ DICTIONARY_BYTES = 64 << 10
 
 
 def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table:
-    """The table of one Parquet file, from its footer alone.
+    """The table of one Parquet file, from its footer; a small file's rows are kept for the scan.
 
     Raises:
         TableError: the file is damaged, or its columns have no identity.
     """
     (file,) = files
-    opened = footer(storage, file)
-    metadata = opened.metadata
-    _kept.keep(storage, file, opened)
+    tail = tail_of(storage, file)
     with _foreign_errors(file):
+        whole = len(tail) == file.size_bytes
+        small = _open(pa.BufferReader(tail)) if whole else None
+        if small is not None and 0 < small.metadata.num_rows <= KEPT_ROWS:
+            metadata = small.metadata
+        else:
+            small, metadata = None, sound_metadata(tail, file.size_bytes)
         schema = metadata.schema.to_arrow_schema()
+        columns = flatten(schema)
+        splits = tuple(_splits(file, metadata))
+        if small is not None:
+            # Decoding proves the chunks sound, and is not done in vain: the scan comes next.
+            every = Split(Format.PARQUET, file, tuple(range(metadata.num_row_groups)))
+            _kept.keep(storage, file, list(_decoded(small, tail, every, schema.names)))
+        check_identity(metadata, schema)
         check_calendar(file, metadata)
         return Table(
             location,
             Format.PARQUET,
-            flatten(schema),
+            columns,
             metadata.num_rows,
             file.size_bytes,
             (file,),
-            splits=tuple(_splits(file, metadata)),
+            splits=splits,
             bounds=bounds_of(metadata, schema),
         )
 
 
-def footer(storage: Storage, file: FileInfo) -> pq.ParquetFile:
-    """The file opened on its last bytes: one read where the footer is at most 64 KiB.
-
-    Raises:
-        UnreadableTableError: the file is empty, cut off, or no Parquet file.
-    """
-    if file.size_bytes < 12:
-        raise UnreadableTableError(f"{file.path}: {file.size_bytes} bytes are no Parquet file")
-    tail = storage.read(file, start=-min(TAIL_BYTES, file.size_bytes))
-    if tail[-4:] != b"PAR1":
-        raise UnreadableTableError(f"{file.path}: no Parquet footer: cut off, or another format")
-    needed = int.from_bytes(tail[-8:-4], "little") + 8
-    if needed > file.size_bytes:
-        raise UnreadableTableError(f"{file.path}: the Parquet footer is damaged")
-    if needed > len(tail):
-        tail = storage.read(file, start=-needed)
-    with _foreign_errors(file):
-        return _open(pa.BufferReader(tail))
-
-
 class _Kept:
-    """Small files that the inventory read whole, kept opened for the one scan that follows."""
+    """The rows of small files that the inventory decoded, until the scan takes them."""
 
     def __init__(self) -> None:
-        self._files: dict[tuple[str, FileInfo], pq.ParquetFile] = {}
+        self._batches: dict[tuple[str, FileInfo], list[pa.RecordBatch]] = {}
         self._size_bytes = 0
 
-    def keep(self, storage: Storage, file: FileInfo, opened: pq.ParquetFile) -> None:
-        """Keeps the file while there is room."""
-        fits = self._size_bytes + file.size_bytes <= KEPT_BYTES
-        if file.size_bytes <= TAIL_BYTES and fits and (storage.url, file) not in self._files:
-            self._files[storage.url, file] = opened
-            self._size_bytes += file.size_bytes
+    def keep(self, storage: Storage, file: FileInfo, batches: list[pa.RecordBatch]) -> None:
+        """Keeps the rows while there is room."""
+        size_bytes = sum(batch.nbytes for batch in batches)
+        if self._size_bytes + size_bytes <= KEPT_BYTES:
+            self._batches[storage.url, file] = batches
+            self._size_bytes += size_bytes
 
-    def take(self, storage: Storage, file: FileInfo) -> pq.ParquetFile | None:
-        """The file, if it was kept; it is not kept any longer."""
-        opened = self._files.pop((storage.url, file), None)
-        if opened is not None:
-            self._size_bytes -= file.size_bytes
-        return opened
+    def take(self, storage: Storage, file: FileInfo) -> list[pa.RecordBatch] | None:
+        """The rows, if they were kept; they are not kept any longer."""
+        batches = self._batches.pop((storage.url, file), None)
+        if batches is not None:
+            self._size_bytes -= sum(batch.nbytes for batch in batches)
+        return batches
 
 
 _kept = _Kept()
@@ -100,11 +92,12 @@ _kept = _Kept()
 
 def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
     groups: list[int] = []
-    rows = size = declared = 0
+    rows = size = declared = total = 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
         groups.append(index)
         rows += group.num_rows
+        total += group.num_rows
         size += group.total_byte_size
         declared += group.total_byte_size
         if size >= SPLIT_BYTES:
@@ -112,6 +105,10 @@ def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
             groups, rows, size = [], 0, 0
     if groups:
         yield Split(Format.PARQUET, file, tuple(groups), rows, size)
+    if total != metadata.num_rows:
+        raise UnreadableTableError(
+            f"{file.path}: its row groups hold {total} rows, its footer says {metadata.num_rows}"
+        )
     if declared > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
         raise UnreadableTableError(
             f"{file.path}: {file.size_bytes} bytes declare to hold {declared}: refused as a bomb"
@@ -124,22 +121,37 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     Raises:
         UnreadableTableError: bytes are damaged, or are not those that were listed.
     """
-    kept = _kept.take(storage, split.file) if split.rows and split.rows <= BATCH_ROWS else None
-    source = storage.open(split.file) if kept is None else None
+    kept = _kept.take(storage, split.file)
+    if kept is not None:
+        yield from kept
+        return
+    source = storage.open(split.file)
     with _foreign_errors(split.file):
-        file = kept or _open(source)
-        wanted = leaf_indices(file.schema_arrow, frozenset(columns))
-        encoded = _dictionary_columns(file, split, wanted) if kept is None else []
-        if encoded:
-            file = _open(source, metadata=file.metadata, read_dictionary=encoded)
-        batches = _batches(file, split, wanted)
-        if any(file.schema.column(index).physical_type == "INT96" for index in wanted):
-            again = storage.open(split.file) if source is None else source
-            seconds = _open(again, metadata=file.metadata, coerce_int96_timestamp_unit="s")
-            batches = map(_mend_int96, batches, _batches(seconds, split, wanted))
-        yield from batches
-    if kept is None:
-        storage.read(split.file, length=0)
+        yield from _decoded(_open(source), source, split, columns)
+    storage.read(split.file, length=0)
+
+
+def _decoded(
+    file: pq.ParquetFile, source: Any, split: Split, columns: Collection[str]
+) -> Iterator[pa.RecordBatch]:
+    wanted = leaf_indices(file.schema_arrow, frozenset(columns))
+    encoded = _dictionary_columns(file, split, wanted)
+    if encoded:
+        file = _open(source, metadata=file.metadata, read_dictionary=encoded)
+    batches = _batches(file, split, wanted)
+    if any(file.schema.column(index).physical_type == "INT96" for index in wanted):
+        source = pa.BufferReader(source) if isinstance(source, bytes) else source
+        seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
+        batches = map(_mend_int96, batches, _batches(seconds, split, wanted))
+    rows = 0
+    for batch in batches:
+        rows += batch.num_rows
+        yield batch
+    declared = sum(file.metadata.row_group(group).num_rows for group in split.row_groups)
+    if rows != declared:
+        raise UnreadableTableError(
+            f"{split.file.path}: {rows} rows were read where the footer declares {declared}"
+        )
 
 
 def _open(source: Any, **options: Any) -> pq.ParquetFile:

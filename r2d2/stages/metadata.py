@@ -12,7 +12,7 @@ import numpy as np
 
 from r2d2.graph import Block, Graph, Mask
 from r2d2.lake.protocol import Lake
-from r2d2.model import Edge, Evidence, Split, Table, Verdict
+from r2d2.model import Edge, Evidence, FileInfo, Table, Verdict
 from r2d2.stages.ranks import ColumnTest, RankIndex
 from r2d2.stages.schema import fold
 
@@ -63,16 +63,16 @@ def _refute(
 
 
 def _shared_files(tables: Sequence[Table]) -> Mapping[int, frozenset[int]]:
-    """Each table that shares all its splits with others: those others."""
-    holders: dict[Split, set[int]] = defaultdict(set)
+    """Each table all of whose splits are splits of others, too: those others."""
+    holders: dict[tuple[FileInfo, tuple[int, ...]], set[int]] = defaultdict(set)
     for index, table in enumerate(tables):
         for split in table.splits:
-            holders[split].add(index)
+            holders[split.file, split.row_groups].add(index)
     if all(len(owners) == 1 for owners in holders.values()):
         return {}
     found = {}
     for index, table in enumerate(tables):
-        owners = [holders[split] for split in table.splits]
+        owners = [holders[split.file, split.row_groups] for split in table.splits]
         if owners and table.eligible:
             others = frozenset(set.intersection(*owners) - {index})
             if others:
@@ -101,8 +101,11 @@ def _prove(
 
 def _same_reading(child: Table, parent: Table, case_sensitive: bool) -> bool:
     """Whether the child's columns are read from the shared files as the parent's are."""
+    contexts = {(split.file, split.row_groups): split.context for split in parent.splits}
     own = {fold(c.name, case_sensitive): (c.path, c.type) for c in parent.columns}
-    return all(own[fold(c.name, case_sensitive)] == (c.path, c.type) for c in child.columns)
+    return all(
+        contexts[split.file, split.row_groups] == split.context for split in child.splits
+    ) and all(own[fold(c.name, case_sensitive)] == (c.path, c.type) for c in child.columns)
 
 
 def _shared_edge(child: Table, parent: Table, case_sensitive: bool) -> Edge:

@@ -72,7 +72,7 @@ class Sketch:
         """Whether the fraction must fall short, as distinct child rows are at most `rows`."""
         most = len(child.run) if child.complete else rows
         return self.min_fraction == 1 or (
-            most is not None and most - missing < self.min_fraction * most
+            most is not None and (most - missing) / most < self.min_fraction
         )
 
 

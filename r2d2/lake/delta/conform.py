@@ -42,6 +42,8 @@ def conformed(array: pa.Array, meaning: pa.DataType, field: Field) -> pa.Array:
     Raises:
         UnreadableTableError: the file's type is none that widens exactly to the table's.
     """
+    if not field.children and array.type.equals(field.type) and meaning.equals(field.type):
+        return array
     if pt.is_dictionary(array.type):
         return conformed(array.dictionary_decode(), meaning.value_type, field)
     if pt.is_struct(field.type) and pt.is_struct(array.type):

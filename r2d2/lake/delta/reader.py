@@ -59,7 +59,7 @@ def _read(
     schema = meant(file.schema_arrow, leaves)
     places = {field.name: position(schema, field) for field in stored}
     sources = {name: schema.field(place) for name, place in places.items() if place is not None}
-    names = {source.name for source in sources.values()}
+    names = frozenset(source.name for source in sources.values())
     for start, batch in _batches(file, split.row_groups, leaf_indices(schema, names)):
         rows = _without(batch, start, deleted)
         arrays = [_column(field, rows, sources.get(field.name), live) for field in wanted]

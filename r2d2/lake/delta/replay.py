@@ -24,7 +24,7 @@ from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo
 
 # Removes in a checkpoint are tombstones for VACUUM: they cancel nothing.
-_CHECKPOINT_COLUMNS = (
+_CHECKPOINT_COLUMNS = [
     "add.path",
     "add.partitionValues",
     "add.size",
@@ -34,7 +34,7 @@ _CHECKPOINT_COLUMNS = (
     "metaData",
     "protocol",
     "sidecar",
-)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,10 @@ def _actions(storage: Storage, file: FileInfo) -> Iterator[Action]:
         yield from actions_of_json(storage.read(file), file.path)
         return
     try:
-        table = pq.read_table(storage.open(file), columns=list(_CHECKPOINT_COLUMNS))
-        for row in table.to_pylist(maps_as_pydicts="strict"):
+        checkpoint = pq.ParquetFile(storage.open(file), page_checksum_verification=True)
+        for row in checkpoint.read(_CHECKPOINT_COLUMNS, use_threads=False).to_pylist(
+            maps_as_pydicts="strict"
+        ):
             yield from actions_of_row(row)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableTableError(f"{file.path}: damaged checkpoint ({error})") from error

@@ -16,7 +16,7 @@ from r2d2.lake.delta.partitions import constant
 from r2d2.lake.delta.places import Places, below
 from r2d2.lake.delta.protocol import check_protocol, mapping_mode
 from r2d2.lake.delta.replay import Snapshot, replay
-from r2d2.lake.parquet import footer
+from r2d2.lake.footer_file import sound_metadata, tail_of
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
@@ -123,7 +123,7 @@ def _splits(storage: Storage, file: LiveFile) -> Iterator[Split]:
     if file.info.size_bytes < BIG_FILE_BYTES:
         yield _split(file, (), file.live_rows, file.info.size_bytes)
         return
-    metadata = footer(storage, file.info)
+    metadata = sound_metadata(tail_of(storage, file.info), file.info.size_bytes)
     groups: list[int] = []
     rows = size = 0
     for index in range(metadata.num_row_groups):

@@ -20,27 +20,35 @@ class Block:
     plain: bytes
 
 
-def header_and_blocks(pieces: Iterator[bytes], dialect: Dialect, path: str) -> Iterator[Block]:
-    """The header's record, if the dialect has one, as a block of its own, then the body's blocks.
+def body(pieces: Iterator[bytes], dialect: Dialect, path: str) -> Iterator[Block]:
+    """The blocks below the header, or below the skipped lines where the dialect has none.
 
     Raises:
         UnreadableTableError: text that is no record, or a record too long for honest data.
     """
     text, whole = next(pieces, b""), False
-    while not whole and (start := after_lines(text, dialect.skip_rows)) is None:
-        text, whole = _more(text, pieces, 1, path)
-    start = after_lines(text, dialect.skip_rows)
-    line = 1 + dialect.skip_rows
-    text = b"" if start is None else text[start:]
-    if dialect.header:
-        while (record := _first(text, line, dialect, whole, path)) is None and not whole:
-            text, whole = _more(text, pieces, line, path)
-        if record is None:
+    while (start := _body_start(text, dialect, whole, path)) is None:
+        if whole:
             return
-        yield Block(text[: record.end], line, (record,))
-        line += line_count(text[: record.end])
-        text = text[record.end :]
-    yield from _blocks(text, pieces, line, dialect, path)
+        text, whole = _more(text, pieces, 1, path)
+    line = 1 + line_count(text[:start])
+    text = text[start:]
+    while not whole or text:
+        block = _block(text, line, dialect, whole, path)
+        if block.text:
+            yield block
+            line += line_count(block.text)
+            text = text[len(block.text) :]
+        if not whole:
+            text, whole = _more(text, pieces, line, path)
+
+
+def _body_start(text: bytes, dialect: Dialect, whole: bool, path: str) -> int | None:
+    start = after_lines(text, dialect.skip_rows)
+    if start is None or not dialect.header:
+        return start
+    first = first_record(text[start:], dialect, whole, path)
+    return None if first is None else start + first.end
 
 
 def after_lines(text: bytes, count: int) -> int | None:
@@ -58,6 +66,19 @@ def after_lines(text: bytes, count: int) -> int | None:
     return at
 
 
+def first_record(text: bytes, dialect: Dialect, whole: bool, path: str) -> Record | None:
+    """The first record below the skipped lines; None where the text ends before it does.
+
+    Raises:
+        UnreadableTableError: the record is malformed.
+    """
+    try:
+        return next(records(text, dialect, whole), None)
+    except MalformedError as error:
+        line = 1 + dialect.skip_rows
+        raise located(path, line, text, error.position, str(error)) from error
+
+
 def _more(text: bytes, pieces: Iterator[bytes], line: int, path: str) -> tuple[bytes, bool]:
     if len(text) > RECORD_BYTES:
         raise UnreadableTableError(
@@ -66,27 +87,6 @@ def _more(text: bytes, pieces: Iterator[bytes], line: int, path: str) -> tuple[b
         )
     piece = next(pieces, b"")
     return text + piece, not piece
-
-
-def _first(text: bytes, line: int, dialect: Dialect, whole: bool, path: str) -> Record | None:
-    try:
-        return next(records(text, dialect, whole), None)
-    except MalformedError as error:
-        raise located(path, line, text, error.position, str(error)) from error
-
-
-def _blocks(
-    text: bytes, pieces: Iterator[bytes], line: int, dialect: Dialect, path: str
-) -> Iterator[Block]:
-    whole = False
-    while not whole or text:
-        block = _block(text, line, dialect, whole, path)
-        if block.text:
-            yield block
-            line += line_count(block.text)
-            text = text[len(block.text) :]
-        if not whole:
-            text, whole = _more(text, pieces, line, path)
 
 
 def _block(text: bytes, line: int, dialect: Dialect, whole: bool, path: str) -> Block:

@@ -10,13 +10,13 @@ import pyarrow as pa
 from r2d2.errors import UnreadableTableError
 from r2d2.lake.schema import check_names, quoted
 from r2d2.lake.storage import Storage
-from r2d2.lake.text.blocks import after_lines, header_and_blocks, located
+from r2d2.lake.text.blocks import after_lines, body, first_record
+from r2d2.lake.text.decode import text_of, utf_8
 from r2d2.lake.text.decompress import codec_of, head, pieces
 from r2d2.lake.text.detect import detect
 from r2d2.lake.text.dialect import Dialect
-from r2d2.lake.text.encoding import text_of, utf_8
 from r2d2.lake.text.parse import Layout, Parser
-from r2d2.lake.text.records import MalformedError, Record, line_count, records
+from r2d2.lake.text.records import Record, line_count
 from r2d2.model import Column, FileInfo, Format, Split, Table
 
 HEAD_BYTES = 64 << 10
@@ -46,10 +46,10 @@ def inspect(
     if found is None:
         what = f"no record in the first {len(start)} bytes" if start else "an empty file"
         raise UnreadableTableError(f"{file.path}: {what}: no header, no table")
-    dialect, first, body = found
+    dialect, first, below = found
     names = _names(dialect, first)
     check_names(names)
-    split = _split(file, Layout(dialect, names), body, whole)
+    split = _split(file, Layout(dialect, names), below, whole)
     return Table(
         location,
         Format.CSV,
@@ -79,11 +79,7 @@ def _first_record(
     if begin is None:
         return None
     text = text[begin:]
-    try:
-        first = next(records(text, dialect, whole), None)
-    except MalformedError as error:
-        line = dialect.skip_rows + 1
-        raise located(file.path, line, text, error.position, str(error)) from error
+    first = first_record(text, dialect, whole, file.path)
     if first is None:
         return None
     return dialect, first, text[first.end if dialect.header else 0 :]
@@ -96,13 +92,13 @@ def _names(dialect: Dialect, first: Record) -> tuple[str, ...]:
     return tuple(f"col_{number}" for number in range(1, len(first.fields) + 1))
 
 
-def _split(file: FileInfo, layout: Layout, body: bytes, whole: bool) -> Split:
+def _split(file: FileInfo, layout: Layout, below: bytes, whole: bool) -> Split:
     """The file as one split; its rows are estimated from the head's."""
-    if whole and not body.strip(b"\r\n"):
+    if whole and not below.strip(b"\r\n"):
         return Split(Format.CSV, file, rows=0, size_bytes=file.size_bytes, context=layout)
     ratio = USUAL_RATIO if codec_of(file.path) else 1
-    size = len(body) if whole else file.size_bytes * ratio
-    rows = max(1, line_count(body)) * size // max(1, len(body))
+    size = len(below) if whole else file.size_bytes * ratio
+    rows = max(1, line_count(below)) * size // max(1, len(below))
     return Split(Format.CSV, file, rows=rows, size_bytes=size, context=layout)
 
 
@@ -118,10 +114,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
         raise TypeError(f"{split.file.path}: not a split of delimited text")
     path, dialect = split.file.path, layout.dialect
     text = utf_8(pieces(storage, split.file), dialect.encoding, path)
-    blocks = header_and_blocks(text, dialect, path)
-    if dialect.header:
-        next(blocks, None)
     wanted = [name for name in layout.names if name in columns] or [layout.names[0]]
     parser = Parser(layout, wanted, path)
-    for block in blocks:
+    for block in body(text, dialect, path):
         yield from parser.batches(block)

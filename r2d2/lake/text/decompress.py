@@ -1,6 +1,7 @@
 """A file's bytes in pieces, decompressed where its name says so, in bounded memory."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from r2d2.errors import UnreadableTableError
 from r2d2.lake.storage import SMALL_FILE_BYTES, Storage
 from r2d2.model import FileInfo
 
-PIECE_BYTES = 8 << 20
+PIECE_BYTES = 2 << 20
 # Honest tables shrink by ten or twenty; beyond both limits a file is taken for a bomb.
 BOMB_RATIO = 200
 BOMB_BYTES = 1 << 30
@@ -23,6 +24,16 @@ def codec_of(path: str) -> str | None:
     ('gzip', None)
     """
     return _CODECS.get(path[path.rfind(".") :].lower())
+
+
+def inner_name(path: str) -> str:
+    """The file's name as it would be without compression, in lower case.
+
+    >>> inner_name("a/B.CSV.GZ")
+    'b.csv'
+    """
+    name = path[path.rfind("/") + 1 :].lower()
+    return name[: name.rfind(".")] if codec_of(name) else name
 
 
 def pieces(storage: Storage, file: FileInfo, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
@@ -60,14 +71,13 @@ def _read(file: FileInfo, source: Any, piece_bytes: int) -> Iterator[bytes]:
     codec = codec_of(file.path)
     total = 0
     try:
-        stream = source if codec is None else pa.CompressedInputStream(source, codec)
-        while piece := stream.read(piece_bytes):
-            total += len(piece)
-            if total > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
-                raise UnreadableTableError(
-                    f"{file.path}: {file.size_bytes} bytes blow up to {total}: refused as a bomb"
-                )
-            yield piece
+        with closing(pa.CompressedInputStream(source, codec) if codec else source) as stream:
+            while piece := stream.read(piece_bytes):
+                total += len(piece)
+                if total > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
+                    growth = f"{file.size_bytes} bytes blow up to {total}"
+                    raise UnreadableTableError(f"{file.path}: {growth}: refused as a bomb")
+                yield piece
     except (OSError, pa.ArrowException) as error:
         raise UnreadableTableError(f"{file.path}: {_first_line(error)}") from error
 

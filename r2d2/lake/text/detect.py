@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from r2d2.lake.text.decode import text_of
+from r2d2.lake.text.decompress import inner_name
 from r2d2.lake.text.dialect import Dialect, checked
-from r2d2.lake.text.encoding import encoding_of, text_of
+from r2d2.lake.text.encoding import encoding_of
 from r2d2.lake.text.heading import is_headerless, top_lines
 
 DELIMITERS = ",\t;|"
@@ -65,7 +67,7 @@ def detect(
 
 
 def _best(text: str, base: Dialect, path: str, fixed: Mapping[str, object], whole: bool) -> Reading:
-    usual = "\t" if ".tsv" in path.lower()[-8:] else ","
+    usual = "\t" if inner_name(path).endswith(".tsv") else ","
     if "delimiter" in fixed:
         usual = base.delimiter
         candidates = [usual]

@@ -88,6 +88,7 @@ def _encoding(key: str, value: object) -> str:
     try:
         name = codecs.lookup(value if isinstance(value, str) else "").name
         "".encode(name)
+        codecs.getincrementaldecoder(name)
     except (LookupError, ValueError) as error:
         raise UsageError(f"{key} must be a text encoding's name, not {value!r}") from error
     return name

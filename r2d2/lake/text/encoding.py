@@ -1,4 +1,4 @@
-"""Text of any encoding as UTF-8 bytes, strictly: what cannot be decoded is an error, never a guess.
+"""A text's encoding: told by its mark, or by its content.
 
 Without a byte-order mark a file is UTF-8 where it is valid UTF-8, else Latin-1. Latin-1 and not
 windows-1252: it maps bytes to characters one to one, and the bytes 0x80 to 0x9F, which other
@@ -9,16 +9,12 @@ look like no Western text (Cyrillic, Greek, Chinese …) is not guessed at.
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from r2d2.errors import UnreadableTableError
 from r2d2.lake.text.dialect import ASCII
-from r2d2.lake.text.records import line_count
 
 UTF_8 = "utf-8"
 LATIN_1 = "iso8859-1"
-WINDOW_BYTES = 64 << 10
 _MARKS = (
     (codecs.BOM_UTF8, UTF_8),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -36,7 +32,10 @@ _MAGIC = {
     b"%PDF": "a PDF document",
     b"SQLite format": "an SQLite database",
 }
-_HIGH = re.compile(rb"[\x80-\xff]")
+HIGH = re.compile(rb"[\x80-\xff]")
+_UTF_8_CHARACTERS = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _HIGH_RUNS = re.compile(rb"[\x80-\xff]{4,}")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -55,9 +54,9 @@ def encoding_of(head: bytes, whole: bool = True) -> str:
             raise UnreadableTableError(f"no text but {what}")
     if head.isascii():
         if head[1:4:2] == b"\0\0" or head[0:3:2] == b"\0\0":
-            raise UnreadableTableError(f"UTF-16 without its mark? {_REMEDY}")
+            raise UnreadableTableError(f"UTF-16 without its mark? {REMEDY}")
         return ASCII
-    return _eight_bit(head, whole)
+    return eight_bit(head, whole)
 
 
 def marked_encoding(head: bytes) -> str | None:
@@ -65,96 +64,28 @@ def marked_encoding(head: bytes) -> str | None:
     return next((name for mark, name in _MARKS if head.startswith(mark)), None)
 
 
-_REMEDY = "Set `encoding` for it"
+REMEDY = "Set `encoding` for it"
 
 
-def _eight_bit(sample: bytes, whole: bool) -> str:
+def eight_bit(sample: bytes, whole: bool) -> str:
+    """UTF-8 (if damaged, where most of it is UTF-8 all the same), or Latin-1.
+
+    Raises:
+        UnreadableTableError: it looks like neither.
+    """
     try:
         codecs.getincrementaldecoder(UTF_8)().decode(sample, whole)
     except UnicodeDecodeError as error:
-        high = len(_HIGH.findall(sample))
-        in_runs = sum(map(len, _HIGH_RUNS.findall(sample)))
-        if _CONTROL.search(sample) or 2 * in_runs > high:
+        high = len(HIGH.findall(sample))
+        if 2 * _length(_UTF_8_CHARACTERS, sample) > high:
+            return UTF_8
+        if _CONTROL.search(sample) or 2 * _length(_HIGH_RUNS, sample) > high:
             raise UnreadableTableError(
-                f"neither UTF-8 (byte 0x{sample[error.start]:02x}) nor Western text. {_REMEDY}"
+                f"neither UTF-8 (byte 0x{sample[error.start]:02x}) nor Western text. {REMEDY}"
             ) from error
         return LATIN_1
     return UTF_8
 
 
-def utf_8(pieces: Iterable[bytes], encoding: str, path: str) -> Iterator[bytes]:
-    """The text as valid UTF-8 without its mark, in pieces that split no character.
-
-    Raises:
-        UnreadableTableError: with the line, for bytes that the encoding does not have.
-    """
-    source = iter(pieces)
-    first, line = next(source, b""), 1
-    if encoding == ASCII:
-        while first and first.isascii():
-            yield first
-            line += line_count(first)
-            first = next(source, b"")
-        if not first:
-            return
-        encoding, first = _decide(first, source, path)
-    yield from _decoded(chain([first], source, [b""]), encoding, path, line)
-
-
-def _decide(first: bytes, source: Iterator[bytes], path: str) -> tuple[str, bytes]:
-    """The encoding by the window from the first byte above 127 on, wherever the pieces end."""
-    found = _HIGH.search(first)
-    start = found.start() if found else 0
-    whole = False
-    while len(first) - start < WINDOW_BYTES and not whole:
-        more = next(source, b"")
-        first += more
-        whole = not more
-    window = first[start : start + WINDOW_BYTES]
-    try:
-        return _eight_bit(window, whole and len(first) - start <= WINDOW_BYTES), first
-    except UnreadableTableError as error:
-        raise UnreadableTableError(f"{path}: {error}") from error
-
-
-def _decoded(pieces: Iterable[bytes], encoding: str, path: str, line: int) -> Iterator[bytes]:
-    """The pieces as UTF-8; the last of them is empty."""
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    started = False
-    for piece in pieces:
-        state = decoder.getstate()
-        try:
-            if encoding == UTF_8 and piece and not state[0] and piece.isascii():
-                text = piece
-            else:
-                text = decoder.decode(piece, not piece).encode()
-        except UnicodeError as error:
-            if isinstance(error, UnicodeDecodeError):
-                decoder.setstate(state)
-                sound = piece[: max(0, error.start - len(state[0]))]
-                line += line_count(decoder.decode(sound).encode())
-            raise UnreadableTableError(f"{path}: line {line}: {_problem(error)}") from error
-        if text:
-            yield text if started else text.removeprefix(codecs.BOM_UTF8)
-            started = True
-            line += line_count(text)
-
-
-def _problem(error: UnicodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        byte = error.object[error.start]
-        return f"byte 0x{byte:02x} is not {error.encoding}: {error.reason}. {_REMEDY}"
-    return f"{error}. {_REMEDY}"
-
-
-def text_of(head: bytes, encoding: str, whole: bool) -> str:
-    """The head as text, without its mark and without the character that its end cuts through.
-
-    Raises:
-        UnreadableTableError: bytes that the encoding does not have.
-    """
-    try:
-        decoder = codecs.getincrementaldecoder(encoding)("strict")
-        return decoder.decode(head, whole).removeprefix("\ufeff")
-    except UnicodeError as error:
-        raise UnreadableTableError(_problem(error)) from error
+def _length(pattern: re.Pattern[bytes], sample: bytes) -> int:
+    return sum(map(len, pattern.findall(sample)))

@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.lake.schema import check_names
 from r2d2.lake.storage import Storage
-from r2d2.lake.text.decompress import codec_of, head, pieces
+from r2d2.lake.text.compact import compacted
+from r2d2.lake.text.decode import utf_8
+from r2d2.lake.text.decompress import codec_of, inner_name, pieces
 from r2d2.lake.text.dialect import checked
-from r2d2.lake.text.encoding import UTF_8, marked_encoding, utf_8
-from r2d2.lake.text.json_flat import Names, Row
+from r2d2.lake.text.encoding import UTF_8, marked_encoding
+from r2d2.lake.text.json_flat import Row
 from r2d2.lake.text.json_objects import rows
 from r2d2.model import Column, FileInfo, Format, Split, Table
 
@@ -33,8 +36,7 @@ class JsonLayout:
 
 def is_json(path: str) -> bool:
     """Whether the file's name says that it is JSON, compressed or not."""
-    name = path.lower()
-    return name[: name.rfind(".") if codec_of(path) else None].endswith(_ENDINGS)
+    return inner_name(path).endswith(_ENDINGS)
 
 
 def inspect(
@@ -50,9 +52,8 @@ def inspect(
         TableError: a line is no JSON object, or the keys make no columns.
     """
     (file,) = files
-    fixed = checked(overrides or {})
-    encoding = str(fixed.get("encoding") or marked_encoding(head(storage, file, 4)[0]) or UTF_8)
-    names, count = _columns(_rows(storage, file, encoding), file.path)
+    encoding, found = _rows(storage, file, checked(overrides or {}).get("encoding"))
+    names, count = _columns(found, file.path)
     check_names(names)
     split = Split(Format.JSON, file, (), count, file.size_bytes, JsonLayout(encoding, names))
     return Table(
@@ -67,10 +68,15 @@ def inspect(
     )
 
 
-def _rows(storage: Storage, file: FileInfo, encoding: str) -> Iterator[Row]:
-    names: Names = {}
-    texts = utf_8(pieces(storage, file, PIECE_BYTES), encoding, file.path)
-    return rows(texts, file.path, names)
+def _rows(
+    storage: Storage, file: FileInfo, encoding: str | None = None
+) -> tuple[str, Iterator[Row]]:
+    """The encoding, as given or as its mark tells, and the rows."""
+    content = pieces(storage, file, PIECE_BYTES)
+    first = next(content, b"")
+    encoding = encoding or marked_encoding(first) or UTF_8
+    texts = utf_8(chain([first], content), encoding, file.path)
+    return encoding, rows(texts, file.path, {})
 
 
 def _columns(found: Iterator[Row], path: str) -> tuple[tuple[str, ...], int]:
@@ -115,7 +121,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     wanted = [name for name in layout.names if name in columns] or [layout.names[0]]
     limit = max(1, min(BATCH_ROWS, BATCH_VALUES // len(wanted)))
     batch: list[Row] = []
-    for row in _rows(storage, split.file, layout.encoding):
+    for row in _rows(storage, split.file, layout.encoding)[1]:
         batch.append(row)
         if len(batch) == limit:
             yield _batch(batch, wanted)
@@ -126,4 +132,4 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
 
 def _batch(batch: Sequence[Row], wanted: Sequence[str]) -> pa.RecordBatch:
     arrays = [pa.array([row.get(name) for row in batch], pa.string()) for name in wanted]
-    return pa.RecordBatch.from_arrays(arrays, names=wanted)
+    return compacted(pa.RecordBatch.from_arrays(arrays, names=wanted))

@@ -98,7 +98,7 @@ def _lines(source: _Source) -> Iterator[tuple[Any, str]]:
             source.more()
             continue
         text = source.text[source.at :] if end < 0 else source.text[source.at : end]
-        if text and not text.isspace():
+        if text.strip(" \t\r\n"):
             yield _decoded(source, text, first), text
             first = False
         if end < 0:

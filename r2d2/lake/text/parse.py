@@ -1,11 +1,11 @@
 """Blocks of delimited text as record batches of text columns.
 
-Arrow's parser reads what is plain (see `blocks`). What it was seen to get wrong never reaches it:
-it drops a byte-order mark at a block's start, takes a last quote that is never closed, and joins
-text to the quoted field before it.
+Arrow's parser reads plain text (see `plain`). What it was seen to get wrong never reaches it: it
+drops a byte-order mark at a block's start, takes a last quote that is never closed, and joins text
+to the quoted field before it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,8 +13,10 @@ import pyarrow.csv as arrow_csv
 
 from r2d2.errors import UnreadableTableError
 from r2d2.lake.text.blocks import Block, located
+from r2d2.lake.text.compact import compacted
 from r2d2.lake.text.dialect import Dialect
-from r2d2.lake.text.records import MalformedError, Record, records
+from r2d2.lake.text.plain import plain_quote
+from r2d2.lake.text.records import records
 
 _BOM = "\ufeff".encode()
 _LARGEST_BLOCK_BYTES = 1 << 30
@@ -39,10 +41,11 @@ class Parser:
             use_threads=False, block_size=_LARGEST_BLOCK_BYTES, column_names=layout.names
         )
         dialect = layout.dialect
+        quote = plain_quote(dialect)
         self._parse = arrow_csv.ParseOptions(
             delimiter=dialect.delimiter,
-            quote_char=dialect.quote or False,
-            newlines_in_values=dialect.quote is not None,
+            quote_char=quote or False,
+            newlines_in_values=quote is not None,
         )
         marker = dialect.null_marker
         self._convert = arrow_csv.ConvertOptions(
@@ -59,39 +62,22 @@ class Parser:
         Raises:
             UnreadableTableError: a record has not as many fields as the header.
         """
-        if block.parsed is not None:
-            return [self._careful(block, block.parsed)]
-        text = b"\n" + block.text if block.text.startswith(_BOM) else block.text
+        if not block.plain:
+            return []
+        plain = b"\n" + block.plain if block.plain.startswith(_BOM) else block.plain
         try:
-            with arrow_csv.open_csv(
-                pa.BufferReader(text), self._read, self._parse, self._convert
-            ) as reader:
-                return list(reader)
+            source = pa.BufferReader(plain)
+            with arrow_csv.open_csv(source, self._read, self._parse, self._convert) as reader:
+                return [compacted(batch) for batch in reader]
         except pa.ArrowInvalid as error:
-            self._careful(block, self._records(block))
-            raise UnreadableTableError(f"{self._path}: {error}") from error
+            raise self._problem(block, error) from error
 
-    def _records(self, block: Block) -> Iterable[Record]:
-        try:
-            yield from records(block.text, self._layout.dialect, whole=True)
-        except MalformedError as error:
-            raise located(self._path, block.line, block.text, error.position, str(error)) from error
-
-    def _careful(self, block: Block, parsed: Iterable[Record]) -> pa.RecordBatch:
+    def _problem(self, block: Block, error: pa.ArrowInvalid) -> UnreadableTableError:
+        """What is wrong, in the file's own lines: Arrow counts the plain text's."""
         width = len(self._layout.names)
-        rows = []
-        for record in parsed:
-            if len(record.fields) != width:
-                reason = f"{len(record.fields)} fields where the header has {width}"
-                raise located(self._path, block.line, block.text, record.start, reason)
-            rows.append(record.fields)
-        columns = dict(zip(self._layout.names, zip(*rows, strict=True), strict=False))
-        arrays = [self._array(columns.get(name, ())) for name in self._wanted]
-        return pa.RecordBatch.from_arrays(arrays, names=self._wanted)
-
-    def _array(self, fields: Sequence[bytes]) -> pa.Array:
-        marker = self._layout.dialect.null_marker
-        if marker is None:
-            return pa.array(fields, pa.string())
-        null = marker.encode()
-        return pa.array([None if field == null else field for field in fields], pa.string())
+        for record in records(block.text, self._layout.dialect, whole=True):
+            count = len(record.fields)
+            if count != width:
+                reason = f"{count} field{'s' * (count != 1)} where the header has {width}"
+                return located(self._path, block.line, block.text, record.start, reason)
+        return UnreadableTableError(f"{self._path}: line {block.line} or below: {error}")

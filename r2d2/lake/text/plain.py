@@ -73,10 +73,9 @@ def _quotes(text: bytes, dialect: Dialect) -> tuple[Positions, tuple[Positions, 
     characters = np.frombuffer(text, np.uint8)
     edges = np.zeros(256, np.bool_)
     edges[list(f"{dialect.delimiter}{dialect.quote}\r\n".encode())] = True
-    is_edge = edges[characters]
     quotes = np.flatnonzero(characters == ord(dialect.quote or ""))
-    opens = is_edge[quotes - 1] | (quotes == 0)
-    closes = is_edge[np.minimum(quotes + 1, len(text) - 1)]
+    opens = edges[characters[quotes - 1]] | (quotes == 0)
+    closes = edges[characters[np.minimum(quotes + 1, len(text) - 1)]]
     even = np.arange(len(quotes)) % 2 == 0
     return quotes, (
         np.flatnonzero(~np.where(even, opens, closes)),

@@ -1,0 +1,75 @@
+"""The Spark session to work in: the one that is there, else one of r2d2's own for this run."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from r2d2.engines.spark_errors import spark_errors
+from r2d2.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+INSTALL = "the Spark engine needs pyspark: pip install 'r2d2-lake[spark]'"
+# What only a session on this machine is given; on a cluster its administrators decide.
+LOCAL_CONFIG = {
+    "spark.driver.memory": "2g",
+    "spark.log.level": "ERROR",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+@contextmanager
+def session_of(master: str | None) -> Iterator["SparkSession"]:
+    """The active session; where there is none or a master is named, one that ends with the run.
+
+    `master` is what `spark-submit --master` takes, or `sc://host:port` for Spark Connect. Without
+    it SPARK_REMOTE and Spark's own configuration decide, in the end this machine's cores.
+
+    Raises:
+        MissingDependencyError: pyspark, or the Java that it runs on, is not installed.
+        R2D2Error: the master does not answer.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(INSTALL) from error
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    active = SparkSession.getActiveSession()
+    if active is not None and master is None:
+        yield active
+        return
+    with spark_errors():
+        session = _started(SparkSession, master)
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def _started(kind: "type[SparkSession]", master: str | None) -> "SparkSession":
+    # Workers would start the system's Python, which lacks our packages.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    remote = master or os.environ.get("SPARK_REMOTE", "")
+    builder = kind.builder.appName("r2d2")
+    if remote.startswith("sc://"):
+        return builder.remote(remote).getOrCreate()
+    if master is not None:
+        builder = builder.master(master)
+    if _is_local(master):
+        # A machine's own name may resolve to an address that it does not have.
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        for key, value in LOCAL_CONFIG.items():
+            builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def _is_local(master: str | None) -> bool:
+    """Whether Spark will run here: told so, or told nothing by anyone."""
+    if master is not None:
+        return master.startswith("local")
+    return not any(os.environ.get(name) for name in ("MASTER", "SPARK_HOME", "SPARK_CONF_DIR"))

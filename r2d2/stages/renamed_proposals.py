@@ -1,0 +1,74 @@
+"""Which columns may hold another's values: LSH Ensemble (Zhu et al., PVLDB 2016) by datasketch.
+
+The MinHashes cost no hashing: the hashes at hand are cut into bins by one lane, and the smallest
+of each bin by the other is what a permutation would give (one permutation hashing; empty bins
+borrow by the optimal densification of Shrivastava, ICML 2017). A bottom-k sketch fills its bins
+as its whole set would.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from r2d2.kernels.mix import UInt64s
+from r2d2.stages.renamed_contents import Contents, Floats
+
+BINS = 64
+ROUNDS = 16
+PARTITIONS = 8
+# A proposal is checked against the sketches, so a false one is cheap and a lost one is lost.
+THRESHOLD, FALSE_POSITIVE_WEIGHT, LONGEST_BAND = 0.8, 0.05, 3
+
+
+def proposals(contents: Contents, asked: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
+    """For each content asked about, the contents that may hold all its values, its own too."""
+    from datasketch import LeanMinHash, MinHashLSHEnsemble
+
+    ensemble = MinHashLSHEnsemble(
+        threshold=THRESHOLD,
+        num_perm=BINS,
+        num_part=PARTITIONS,
+        m=LONGEST_BAND,
+        weights=(FALSE_POSITIVE_WEIGHT, 1 - FALSE_POSITIVE_WEIGHT),
+    )
+    sizes = _rounded(contents.sizes)
+    minhashes = [
+        LeanMinHash(seed=1, hashvalues=values, scheme="affine64") for values in _minima(contents)
+    ]
+    ensemble.index(list(zip(range(len(sizes)), minhashes, sizes, strict=True)))
+    return {
+        content: tuple(sorted(set(ensemble.query(minhashes[content], sizes[content]))))
+        for content in asked
+    }
+
+
+def _minima(contents: Contents) -> UInt64s:
+    """The smallest hash of each bin: contents × bins."""
+    count = len(contents.starts) - 1
+    owners = np.repeat(np.arange(count), np.diff(contents.starts))
+    bins = (contents.second % np.uint64(BINS)).astype(np.int64)
+    minima = np.zeros((count, BINS), np.uint64)
+    empty = np.ones((count, BINS), np.bool_)
+    # A content's hashes ascend, so from behind the smallest of a bin is written last.
+    minima[owners[::-1], bins[::-1]] = contents.first[::-1]
+    empty[owners, bins] = False
+    return _densified(minima, empty, contents.first[contents.starts[:-1]])
+
+
+def _densified(minima: UInt64s, empty: "np.ndarray", smallest: UInt64s) -> UInt64s:
+    """The minima, empty bins filled from others, the same others for every content."""
+    random = np.random.default_rng(0)
+    filled, dense, open_ = ~empty, minima.copy(), empty.copy()
+    for _ in range(ROUNDS):
+        lenders = random.integers(0, BINS, BINS)
+        lent = open_ & filled[:, lenders]
+        np.copyto(dense, minima[:, lenders], where=lent)
+        open_ &= ~lent
+    np.copyto(dense, smallest[:, None], where=open_)
+    return dense
+
+
+def _rounded(sizes: Floats) -> list[int]:
+    """The sizes up to half powers of two: partitioning takes the square of their number."""
+    rounded: list[int] = np.ceil(2 ** (np.ceil(2 * np.log2(sizes)) / 2)).astype(np.int64).tolist()
+    return rounded

@@ -1,0 +1,83 @@
+"""What every test shares: the engines, the lakes beside a checkout, and no silent skips."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
+
+SPARK_SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.memory": "1g",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out what this machine cannot run, and says why."""
+    java = shutil.which("java")
+    for item in items:
+        if item.get_closest_marker("spark") and java is None:
+            item.add_marker(pytest.mark.skip(reason="no Java on the PATH: Spark is left out"))
+        if item.get_closest_marker("shared") and not SHARED.is_dir():
+            item.add_marker(pytest.mark.skip(reason="no shared lakes beside the checkout"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where skips are forbidden, names them as what failed the run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and os.environ.get("R2D2_FAIL_ON_SKIP"):
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped, which CI forbids")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails the run where something was skipped that this machine could have run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped") and os.environ.get("R2D2_FAIL_ON_SKIP"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the lakes of known truth; skips where there is none."""
+    if not SHARED.is_dir():
+        pytest.skip("no shared lakes beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A small Spark with Delta, for all tests of the run."""
+    from delta import configure_spark_with_delta_pip
+    from pyspark.sql import SparkSession
+
+    # The JVM takes file names' encoding from the locale.
+    os.environ.update(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable, LC_ALL="C.UTF-8")
+    builder = SparkSession.builder.master("local[2]")
+    warehouse = tmp_path_factory.mktemp("warehouse")
+    for key, value in {**SPARK_SETTINGS, "spark.sql.warehouse.dir": str(warehouse)}.items():
+        builder = builder.config(key, value)
+    session = configure_spark_with_delta_pip(builder).getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(params=["local", pytest.param("spark", marks=pytest.mark.spark)])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of an engine; every contract test runs on each."""
+    if request.param == "spark":
+        request.getfixturevalue("spark")
+    return str(request.param)

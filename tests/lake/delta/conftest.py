@@ -1,0 +1,193 @@
+"""A Delta lake of a test's own, written by Spark or by hand, and what r2d2 reads of it."""
+
+import importlib.util
+import json
+import os
+import pickle
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from r2d2.lake import delta
+from r2d2.lake.schema import flatten
+from r2d2.lake.storage import storage_of
+from r2d2.model import Table
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A folder of Delta tables."""
+
+    root: Path
+
+    def path(self, table: str) -> str:
+        """The table's folder, as SQL and Spark name it."""
+        return str(self.root / table)
+
+    def inspect(self, table: str) -> Table:
+        """What r2d2 tells of the table."""
+        storage = storage_of(str(self.root))
+        files = [f for f in storage.list().files if f.path.startswith(f"{table}/")]
+        return delta.inspect(storage, table, files)
+
+    def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows as r2d2 reads them."""
+        storage, found = storage_of(str(self.root)), self.inspect(table)
+        names = {column.path[0] for column in found.columns} if columns is None else set(columns)
+        splits = pickle.loads(pickle.dumps(found.splits))  # as an executor gets them
+        batches = [batch for split in splits for batch in delta.read(storage, split, names)]
+        read = pa.Table.from_batches(batches)
+        assert found.rows in (None, read.num_rows)
+        assert columns is not None or flatten(read.schema) == found.columns
+        return read
+
+    def log(self, table: str, name: str) -> Path:
+        """A file of the table's log, by name or version."""
+        return self.root / table / "_delta_log" / name
+
+    def commit(self, table: str, version: int) -> Path:
+        """The commit's file."""
+        return self.log(table, f"{version:020}.json")
+
+    def actions(self, table: str, kind: str) -> list[dict[str, Any]]:
+        """All actions of one kind in the commits that are there, in order."""
+        lines = [
+            json.loads(line)
+            for path in sorted((self.root / table / "_delta_log").glob("*[0-9].json"))
+            for line in path.read_text().splitlines()
+        ]
+        return [line[kind] for line in lines if kind in line]
+
+    def write_commit(self, table: str, version: int, *actions: Mapping[str, Any]) -> None:
+        """A commit by hand; drops the checksum file, which would tell on it."""
+        path = self.commit(table, version)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(action) + "\n" for action in actions))
+        path.with_suffix(".crc").unlink(missing_ok=True)
+
+
+def rows(table: pa.Table) -> Counter[Row]:
+    """The rows as a multiset; a value's text keeps apart NULL, "", -0.0, NaN and all types."""
+    columns = [[repr(value) for value in column.to_pylist()] for column in table.columns]
+    return Counter(zip(*columns, strict=True))
+
+
+def assert_same(found: pa.Table, expected: pa.Table) -> None:
+    """Names, types and the multiset of rows are equal."""
+    types = [(field.name, str(_plain(field.type))) for field in found.schema]
+    assert types == [(field.name, str(_plain(field.type))) for field in expected.schema]
+    assert rows(found) == rows(expected)
+
+
+def _plain(type_: pa.DataType) -> pa.DataType:
+    """The type without what Spark's Arrow and ours name or declare differently."""
+    if pa.types.is_struct(type_):
+        return pa.struct([(field.name, _plain(field.type)) for field in type_])
+    if pa.types.is_list(type_):
+        return pa.list_(_plain(type_.value_type))
+    if pa.types.is_map(type_):
+        return pa.map_(_plain(type_.key_type), _plain(type_.item_type))
+    return type_
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def same() -> Callable[[pa.Table, pa.Table], None]:
+    return assert_same
+
+
+@pytest.fixture(scope="package")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A small Spark with Delta in a JVM of its own, which ends with this folder's tests."""
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Java is not installed")
+    for module in ("pyspark", "delta"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    from delta import configure_spark_with_delta_pip
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if SparkContext._active_spark_context is not None:
+        pytest.skip("another test's Spark is still running in this process")
+    # The JVM takes file names' encoding from the locale.
+    os.environ.update(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable, LC_ALL="C.UTF-8")
+    folder = tmp_path_factory.mktemp("spark")
+    builder = SparkSession.builder.master("local[2]")
+    for key, value in {**_SETTINGS, "spark.sql.warehouse.dir": str(folder / "warehouse")}.items():
+        builder = builder.config(key, value)
+    session = configure_spark_with_delta_pip(builder).getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    gateway = SparkContext._gateway
+    session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(30)
+    SparkContext._gateway = SparkContext._jvm = None
+
+
+@pytest.fixture
+def sql(spark: Any, lake: Lake) -> Callable[[str], Any]:
+    """Runs a statement in which `{name}` is the lake's table of that name."""
+
+    def run(statement: str) -> Any:
+        return spark.sql(re.sub(r"\{(\w+)\}", lambda m: f"delta.`{lake.path(m[1])}`", statement))
+
+    return run
+
+
+@pytest.fixture
+def setting(spark: Any) -> Iterator[Callable[[str, str], None]]:
+    """Changes one of Spark's settings for the test."""
+    before: dict[str, str | None] = {}
+
+    def change(key: str, value: str) -> None:
+        before.setdefault(key, spark.conf.get(key, None))
+        spark.conf.set(key, value)
+
+    yield change
+    for key, value in before.items():
+        spark.conf.unset(key) if value is None else spark.conf.set(key, value)
+
+
+@pytest.fixture
+def check(spark: Any, lake: Lake) -> Callable[[str], pa.Table]:
+    """Reads a table by Spark and by r2d2, asserts that they agree, and gives the rows."""
+
+    def compare(table: str) -> pa.Table:
+        expected = spark.read.format("delta").load(lake.path(table)).toArrow()
+        found = lake.read(table)
+        assert_same(found, expected)
+        return found
+
+    return compare
+
+
+_SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.memory": "1g",
+    # Short jobs: compiling costs more than it saves.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+}
