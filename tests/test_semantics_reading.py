@@ -167,6 +167,13 @@ def test_hive_folders_of_one_format_are_one_table(tmp_path: Path, engine: str) -
     assert edges(tmp_path, engine) == expected
 
 
+def test_partition_names_and_values_are_unescaped(tmp_path: Path, engine: str) -> None:
+    write(tmp_path / "hive" / "a%3Ab=c%2Fd%25", part=one([1]))
+    write(tmp_path / "hive" / "a%3Ab=\u00e9 +", part=one([2]))
+    write(tmp_path, whole={"x": [1, 2], "A:B": ["c/d%", "\u00e9 +"]})
+    assert edges(tmp_path, engine) == both_ways("hive", "whole")
+
+
 def test_partition_values_keep_their_zeros(tmp_path: Path, engine: str) -> None:
     for folder, values in (("padded", ("01", "2")), ("bare", ("1", "2"))):
         for value in values:

@@ -66,7 +66,8 @@ def _scales_left(unscaled: Int64s, scale: int) -> Scales:
     """The scales of the fractions in lowest terms, 0 for integers."""
     if scale <= _SMALL_SCALE:
         endings = unscaled - unscaled // 10**scale * 10**scale
-        return _scales_of_endings(scale).take(endings)
+        left: Scales = _scales_of_endings(scale).take(endings)
+        return left
     zero = unscaled == 0
     scales = np.full(len(unscaled), scale, np.int16)
     for step in _STEPS:

@@ -7,6 +7,7 @@ data files of one format under Hive-style folders (`key=value`). Else every data
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from r2d2.lake.storage import Listing, is_hidden
 from r2d2.model import FileInfo, Format
@@ -108,10 +109,10 @@ def _root_of(path: str, roots: Mapping[str, Format]) -> str | None:
 
 
 def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
-    """The (key, value) pairs, as written, of the folders between the table and the file."""
+    """The (key, value) pairs of the folders between the table and the file, values as written."""
     inside = path[len(location) + 1 :] if location else path
     pairs = (part.partition("=") for part in inside.split("/")[:-1])
-    return tuple((key, value) for key, _, value in pairs)
+    return tuple((unquote(key), value) for key, _, value in pairs)
 
 
 def _partition_root(path: str) -> str | None:

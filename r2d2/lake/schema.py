@@ -39,9 +39,11 @@ def flatten(schema: pa.Schema) -> tuple[Column, ...]:
     """The schema's columns, structs flattened; a column's order is the schema's.
 
     Raises:
-        IneligibleTableError: a type has no row identity.
+        IneligibleTableError: two columns have one name, or a type has no row identity.
     """
-    return tuple(_leaves(schema))
+    columns = tuple(_leaves(schema))
+    check_names([column.name for column in columns], case_sensitive=True)
+    return columns
 
 
 def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:

@@ -61,13 +61,19 @@ class Renamed:
         facets = self._facets(graph.tables, single, contents)
         pairs = undecided(likely_pairs(facets, contents, self.keys), {t: signatures[t] for t in facets})
         open_ = list(candidates(pairs, facets, contents))
-        links = spanning(open_, facets)
+        place={t.location:i for i,t in enumerate(graph.tables)}
+        from collections import Counter
+        trust=Counter(place[e] for edge in graph.edges for e in (edge.child,edge.parent))
+        links = spanning(open_, facets, trust)
         question = Question(numbers)
         asked = doubts(links, graph.tables, facets, contents.sizes, question)
         answer = lake.sketches(question.wanted, self.size)
         graph = graph.after(answer)
         links = resolved(links, asked, Contents.of(answer.found), facets)
-        return self._decided(graph, lake, open_, len(pairs), numbers, self._learnt(facets, links))
+        fine = {(link.child, link.parent): link for link in links}
+        open_ = [fine.get((c.child, c.parent), c) for c in open_]
+        self_fine = set(fine)
+        return self._decided(graph, lake, open_, len(pairs), numbers, self._learnt(facets, links), self_fine)
 
     def _facets(
         self,
@@ -97,23 +103,21 @@ class Renamed:
         for link in links: labels.learn(link)
         return {t: labels.table(t) for t in facets}
 
-    def _maps(self, candidate, own, other):
+    def _maps(self, candidate, own, other, link):
         same = own[:, None] == other[None, :]
+        if link: return assignments(candidate.weights+.5*same, self.alternatives)
         if (same & (candidate.weights > FORBIDDEN)).any(axis=1).all():
             return [tuple(same.argmax(axis=1).tolist())]
-        self_ = candidate.weights + 0.5 * same
-        return assignments(self_, self.alternatives)
+        return assignments(candidate.weights + .5*same, 1)
 
-    def _decided(self, graph, lake, open_, likely, numbers, labels):
+    def _decided(self, graph, lake, open_, likely, numbers, labels, fine):
         question = Question(numbers)
         mappings = []
         import os
         stat = [0,0]
         for candidate in open_:
             child, parent = graph.tables[candidate.child].columns, graph.tables[candidate.parent].columns
-            ms = self._maps(candidate, labels[candidate.child], labels[candidate.parent])
-            stat[len(ms)>1]+=1
-            for columns in self._maps(candidate, labels[candidate.child], labels[candidate.parent]):
+            for columns in self._maps(candidate, labels[candidate.child], labels[candidate.parent], (candidate.child,candidate.parent) in fine):
                 names = [str(labels[candidate.parent][k]) for k in columns]
                 mappings.append((candidate, columns,
                     question.projection(candidate.child, sorted((replace(c, name=n) for c, n in zip(child, names)), key=lambda c: c.name)),

@@ -4,7 +4,7 @@ A mapping that is found once need not be found again for each copy, part or exte
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from r2d2.stages.renamed_candidates import Candidate, Facets
 from r2d2.stages.renamed_contents import Integers
 from r2d2.stages.renamed_matching import assignments
+
+TIMES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,28 @@ class Labels:
         return True
 
 
-def spanning(candidates: Iterable[Candidate], facets: Mapping[int, Facets]) -> list[Candidate]:
-    """The best candidates that together tell all others' mappings, if their own are right."""
-    labels = Labels.of(facets)
-    ranked = sorted(candidates, key=lambda candidate: -_fit(candidate))
-    return [candidate for candidate in ranked if labels.learn(candidate)]
+def spanning(
+    candidates: Sequence[Candidate], facets: Mapping[int, Facets], trust: Mapping[int, int]
+) -> list[Candidate]:
+    """The best candidates that together tell all others' mappings, if their own are right.
+
+    They do so `TIMES` over, as some may not be right; tables of which more is known come first.
+    """
+    ranked = sorted(
+        candidates,
+        key=lambda candidate: (
+            -round(_fit(candidate), 2),
+            -trust[candidate.child] - trust[candidate.parent],
+        ),
+    )
+    chosen: list[Candidate] = []
+    for _ in range(TIMES):
+        labels = Labels.of(facets)
+        taken = [candidate for candidate in ranked if labels.learn(candidate)]
+        chosen += taken
+        gone = set(taken)
+        ranked = [candidate for candidate in ranked if candidate not in gone]
+    return chosen
 
 
 def _fit(candidate: Candidate) -> float:

@@ -90,7 +90,7 @@ def magnitudes() -> list[int]:
 
 
 def numbers_of(type_: pa.DataType) -> tuple[list[Hashable], pa.Array]:
-    """Numbers of both signs at those magnitudes, among doubles fractions, too; meanings and array."""
+    """What the numbers at those magnitudes and of both signs mean, and an array of them."""
     signed = [sign * number for number in magnitudes() for sign in (1, -1)]
     if pa.types.is_floating(type_):
         width = type_.to_pandas_dtype()

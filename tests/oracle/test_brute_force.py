@@ -174,7 +174,7 @@ def _teams(lake: Path, folder: Path, teams: int) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize(
-    ("kind", "mode", "teams"), [("csv", "raw", 12), ("parquet", "strict", 4), ("parquet", "num", 4)]
+    ("kind", "mode", "teams"), [("csv", "raw", 12), ("parquet", "strict", 3), ("parquet", "num", 3)]
 )
 def test_the_dev_lake_has_the_edges_and_fractions_of_its_truth(
     shared: Path, tmp_path: Path, kind: str, mode: str, teams: int

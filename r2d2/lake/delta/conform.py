@@ -3,7 +3,6 @@
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.errors import UnreadableTableError
 from r2d2.lake.delta.fields import Field
 from r2d2.lake.delta.widening import widens_exactly
 
@@ -12,7 +11,7 @@ def position(fields: "pa.Schema | pa.StructType", wanted: Field) -> int | None:
     """Where a file keeps a field: by id where the field has one, else by name; None if nowhere.
 
     Raises:
-        UnreadableTableError: two of the file's fields fit.
+        ValueError: two of the file's fields fit.
     """
     if wanted.field_id is not None:
         found = [i for i, field in enumerate(fields) if _field_id(field) == wanted.field_id]
@@ -20,7 +19,7 @@ def position(fields: "pa.Schema | pa.StructType", wanted: Field) -> int | None:
         name = wanted.physical_name.lower()
         found = [i for i, field in enumerate(fields) if field.name.lower() == name]
     if len(found) > 1:
-        raise UnreadableTableError(f"column {wanted.name} fits {len(found)} columns of the file")
+        raise ValueError(f"column {wanted.name} fits {len(found)} columns of the file")
     return found[0] if found else None
 
 
@@ -40,7 +39,7 @@ def conformed(array: pa.Array, meaning: pa.DataType, field: Field) -> pa.Array:
     `meaning` is the array's type as the file means it (see `instants.meant`).
 
     Raises:
-        UnreadableTableError: the file's type is none that widens exactly to the table's.
+        ValueError: the file's type is none that widens exactly to the table's.
     """
     if not field.children and array.type.equals(field.type) and meaning.equals(field.type):
         return array
@@ -56,7 +55,7 @@ def conformed(array: pa.Array, meaning: pa.DataType, field: Field) -> pa.Array:
         return _rebuilt(plain, field, values)
     if not pt.is_nested(field.type) and widens_exactly(meaning, field.type):
         return array.cast(meaning).cast(field.type)
-    raise UnreadableTableError(
+    raise ValueError(
         f"column {field.name} is {array.type} in the file and {field.type} in the table"
     )
 

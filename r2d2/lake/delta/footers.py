@@ -1,20 +1,20 @@
 """What the footer of a live file adds to the log: its rows, and bounds of the live ones."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.errors import TableError, UnreadableTableError
+from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.lake.bounds import RANK_MAX, RANK_MIN
 from r2d2.lake.delta.conform import position
-from r2d2.lake.delta.fields import Field
 from r2d2.lake.delta.live import LiveFile
+from r2d2.lake.delta.partitions import constant_bounds
 from r2d2.lake.delta.stored import stored_fields
 from r2d2.lake.footer import bounds_of, check_calendar
 from r2d2.lake.footer_file import sound_metadata, tail_of
-from r2d2.lake.schema import flatten, quoted
+from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import Bounds, Column
 
@@ -24,7 +24,7 @@ _ALL_NULL = Bounds(has_nulls=True, has_values=False)
 
 @dataclass(frozen=True, slots=True)
 class Footed:
-    """A live file with its footer and the bounds of the table's columns in it."""
+    """A live file whose rows are counted, its footer, and the bounds of the table's columns."""
 
     file: LiveFile
     metadata: pq.FileMetaData
@@ -32,26 +32,75 @@ class Footed:
 
 
 def footed(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> Footed:
-    """The file, its rows counted and its bounds known; `columns` are the table's, flattened.
+    """The file with its footer; `columns` are the table's, flattened.
 
     Raises:
         TableError: the footer is damaged, or contradicts the log or the table's schema.
     """
+    tail = tail_of(storage, file.info)
     try:
-        tail = tail_of(storage, file.info)
         metadata = sound_metadata(tail, file.info.size_bytes)
         schema = metadata.schema.to_arrow_schema()
-        _check_rows(file, metadata)
+        check_rows(file, metadata)
         stored = stored_fields(file.stored_columns, metadata, schema)
-        check_calendar(file.info, metadata)
-        physical = _physical_bounds(metadata, schema)
-    except TableError as error:
-        raise type(error)(f"{file.info.path}: {error}") from error
+        physical = _physical(metadata, schema)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableTableError(f"{file.info.path}: {error}") from error
-    whole = {
-        column.name: _column_bounds(column, file, stored, physical)
-        for column in columns
-    }
-    bounds = whole if file.deletions is None else {n: _outward(b) for n, b in whole.items()}
+    check_calendar(file.info, metadata)
+    bounds = {column.name: _bounds(column, file, stored, physical) for column in columns}
+    if file.deletions is not None:
+        bounds = {name: _outward(known) for name, known in bounds.items()}
     return Footed(replace(file, rows=metadata.num_rows), metadata, bounds)
+
+
+def check_rows(file: LiveFile, metadata: pq.FileMetaData) -> None:
+    """Raises ValueError where the file and the log count rows differently."""
+    if file.rows is not None and file.rows != metadata.num_rows:
+        raise ValueError(f"{metadata.num_rows} rows, {file.rows} by _delta_log")
+
+
+def _physical(
+    metadata: pq.FileMetaData, schema: pa.Schema
+) -> Mapping[tuple[str, ...], tuple[str, Bounds]]:
+    """Type and bounds of the file's own columns by path; none where names are unclear."""
+    try:
+        known = bounds_of(metadata, schema)
+        return {c.path: (c.type, known[c.name]) for c in flatten(schema) if c.name in known}
+    except IneligibleTableError:
+        return {}
+
+
+def _bounds(
+    column: Column,
+    file: LiveFile,
+    stored: Mapping[str, pa.Field],
+    physical: Mapping[tuple[str, ...], tuple[str, Bounds]],
+) -> Bounds:
+    top = next(field for field in file.columns if field.name == column.path[0])
+    if top.name in file.constants:
+        return constant_bounds(file.constants[top.name])
+    if top.name not in stored:
+        return _ALL_NULL
+    source, path = stored[top.name], [stored[top.name].name]
+    for part in column.path[1:]:
+        top = next(child for child in top.children if child.name == part)
+        place = position(source.type, top)
+        if place is None:
+            return _ALL_NULL
+        source = source.type.field(place)
+        path.append(source.name)
+    type_, known = physical.get(tuple(path), ("", Bounds()))
+    comparable = type_ == column.type or all(t.startswith(_NUMBERS) for t in (type_, column.type))
+    return known if comparable and top.char_length is None else Bounds()
+
+
+def _outward(known: Bounds) -> Bounds:
+    """The bounds when an unknown part of the rows is deleted."""
+    return Bounds(
+        known.min_low,
+        None if known.min_high is None else RANK_MAX,
+        None if known.max_low is None else RANK_MIN,
+        known.max_high,
+        None if known.has_nulls else known.has_nulls,
+        None if known.has_values else known.has_values,
+    )

@@ -25,6 +25,11 @@ class LiveFile:
     deletions: Deletions | None
 
     @property
+    def stored_columns(self) -> tuple[Field, ...]:
+        """The columns whose values are in the file, where it has them at all."""
+        return tuple(column for column in self.columns if column.name not in self.constants)
+
+    @property
     def live_rows(self) -> int | None:
         """The rows that are not deleted."""
         if self.rows is None or self.deletions is None:

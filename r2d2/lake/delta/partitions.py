@@ -5,10 +5,12 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.types as pt
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.lake.bounds import clipped_rank, number_rank, text_rank
 from r2d2.lake.delta.fields import Field
+from r2d2.model import Bounds
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z)?)?")
@@ -24,6 +26,8 @@ def constant(field: Field, text: str | None) -> pa.Scalar:
     """
     if text is None or text == "":
         return pa.scalar(None, field.type)
+    if field.char_length is not None:
+        text = text.ljust(field.char_length)
     parse = _PARSERS.get(field.type.id)
     try:
         if parse is None:
@@ -33,6 +37,25 @@ def constant(field: Field, text: str | None) -> pa.Scalar:
         raise UnreadableTableError(
             f"partition column {field.name}: {text!r} is no {field.type} ({error})"
         ) from error
+
+
+def constant_bounds(value: pa.Scalar) -> Bounds:
+    """The bounds of a column that is this value throughout."""
+    if not value.is_valid:
+        return Bounds(has_nulls=True, has_values=False)
+    rank = _rank(value)
+    return Bounds(rank, rank, rank, rank, has_nulls=False, has_values=True)
+
+
+def _rank(value: pa.Scalar) -> int | None:
+    if pt.is_integer(value.type) or pt.is_floating(value.type) or pt.is_decimal(value.type):
+        number = value.as_py()
+        return number_rank(number) if number == number else None
+    if pt.is_string(value.type) or pt.is_binary(value.type):
+        return text_rank(value.as_buffer().to_pybytes())
+    if pt.is_boolean(value.type):
+        return int(value.as_py())
+    return clipped_rank(value.value)
 
 
 def _whole(text: str, type_: pa.DataType) -> pa.Scalar:
@@ -72,7 +95,7 @@ def _timestamp(text: str, type_: pa.TimestampType) -> pa.Scalar:
     if match[3] and not type_.tz:
         raise ValueError("has a time zone")
     plain = f"{match[1]} {match[2] or '00:00:00'}"
-    return pc.cast(pa.scalar(plain), pa.timestamp("us")).cast(type_)
+    return pa.scalar(plain).cast(pa.timestamp("us")).cast(type_)
 
 
 _PARSERS: dict[int, Callable[[str, pa.DataType], pa.Scalar]] = {

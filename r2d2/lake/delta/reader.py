@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from r2d2.errors import IneligibleTableError, UnreadableTableError
-from r2d2.lake.delta.conform import conformed, has_ids, position
+from r2d2.errors import UnreadableTableError
+from r2d2.lake.delta.conform import conformed
 from r2d2.lake.delta.deletions import deleted_rows
 from r2d2.lake.delta.fields import Field
+from r2d2.lake.delta.footers import check_rows
+from r2d2.lake.delta.instants import are_doubtful, check_instants
 from r2d2.lake.delta.live import LiveFile
-from r2d2.lake.delta.widening import meant
-from r2d2.lake.footer import check_calendar
+from r2d2.lake.delta.stored import stored_fields
 from r2d2.lake.parquet import leaf_indices
 from r2d2.lake.storage import Storage
 from r2d2.model import Split
@@ -35,8 +36,6 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     try:
         yield from _read(storage, split, live, wanted)
         storage.read(split.file, length=0)
-    except IneligibleTableError as error:
-        raise UnreadableTableError(str(error)) from error
     except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
         raise UnreadableTableError(f"{split.file.path}: {error}") from error
 
@@ -50,29 +49,20 @@ def _read(
         pre_buffer=False,
         coerce_int96_timestamp_unit="us",
     )
-    _check(live, file)
+    check_rows(live, file.metadata)
     deleted = deleted_rows(storage, live.deletions) if live.deletions else np.empty(0, np.int64)
     if len(deleted) and deleted[-1] >= file.metadata.num_rows:
         raise ValueError(f"row {deleted[-1]} is deleted, of {file.metadata.num_rows} rows")
-    stored = [field for field in wanted if field.name not in live.constants]
-    leaves = [file.schema.column(index).physical_type for index in range(len(file.schema))]
-    schema = meant(file.schema_arrow, leaves)
-    places = {field.name: position(schema, field) for field in stored}
-    sources = {name: schema.field(place) for name, place in places.items() if place is not None}
+    columns = [field for field in wanted if field.name not in live.constants]
+    sources = stored_fields(columns, file.metadata, file.schema_arrow)
     names = frozenset(source.name for source in sources.values())
-    for start, batch in _batches(file, split.row_groups, leaf_indices(schema, names)):
+    doubtful = are_doubtful(file.metadata)
+    for start, batch in _batches(file, split.row_groups, leaf_indices(file.schema_arrow, names)):
         rows = _without(batch, start, deleted)
+        for source in sources.values() if doubtful else ():
+            check_instants(source.name, rows.column(source.name), source.type)
         arrays = [_column(field, rows, sources.get(field.name), live) for field in wanted]
         yield pa.record_batch(arrays, schema=pa.schema([(f.name, f.type) for f in wanted]))
-
-
-def _check(live: LiveFile, file: pq.ParquetFile) -> None:
-    if live.rows is not None and live.rows != file.metadata.num_rows:
-        raise ValueError(f"{file.metadata.num_rows} rows, {live.rows} by _delta_log")
-    by_id = any(field.field_id is not None for field in live.columns)
-    if by_id and not has_ids(file.schema_arrow):
-        raise ValueError("no field ids, which the table's column mapping by id needs")
-    check_calendar(live.info, file.metadata)
 
 
 def _batches(
@@ -105,9 +95,8 @@ def _column(
     field: Field, batch: pa.RecordBatch, source: pa.Field | None, live: LiveFile
 ) -> pa.Array:
     if field.name in live.constants:
-        array = pa.repeat(live.constants[field.name], batch.num_rows)
-    elif source is None:
-        array = pa.nulls(batch.num_rows, field.type)
-    else:
-        array = conformed(batch.column(source.name), source.type, field)
+        return pa.repeat(live.constants[field.name], batch.num_rows)
+    if source is None:
+        return pa.nulls(batch.num_rows, field.type)
+    array = conformed(batch.column(source.name), source.type, field)
     return array if field.char_length is None else pc.utf8_rpad(array, field.char_length)

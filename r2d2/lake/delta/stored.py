@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.errors import UnreadableTableError
 from r2d2.lake.delta.conform import conformed, has_ids, position
 from r2d2.lake.delta.fields import Field
 from r2d2.lake.delta.widening import meant
@@ -17,12 +16,12 @@ def stored_fields(
     """For each column that the file keeps, the file's field, with the type that it means.
 
     Raises:
-        UnreadableTableError: a column's type does not widen to the table's, or ids are missing.
+        ValueError: a column's type does not widen to the table's, or ids are missing.
     """
     columns = list(columns)
     by_id = any(column.field_id is not None for column in columns)
     if by_id and not has_ids(schema):
-        raise UnreadableTableError("no field ids, which the table's column mapping by id needs")
+        raise ValueError("no field ids, which the table's column mapping by id needs")
     leaves = [metadata.schema.column(i).physical_type for i in range(metadata.num_columns)]
     meaning = meant(schema, leaves)
     found = {}

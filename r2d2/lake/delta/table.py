@@ -1,28 +1,31 @@
 """A Delta table's newest version as a table with splits."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from hashlib import blake2b
 
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
+from r2d2.lake.bounds import union
 from r2d2.lake.delta.actions import Add
 from r2d2.lake.delta.deletions import locate
 from r2d2.lake.delta.fields import Field, fields_of
+from r2d2.lake.delta.footers import Footed, footed
 from r2d2.lake.delta.live import LiveFile
 from r2d2.lake.delta.log import newest_log
 from r2d2.lake.delta.partitions import constant
 from r2d2.lake.delta.places import Places, below
 from r2d2.lake.delta.protocol import check_protocol, mapping_mode
 from r2d2.lake.delta.replay import Snapshot, replay
-from r2d2.lake.footer_file import sound_metadata, tail_of
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
-from r2d2.model import FileInfo, Format, Split, Table
+from r2d2.model import Column, FileInfo, Format, Split, Table
 
 BIG_FILE_BYTES = 128 << 20
 SPLIT_BYTES = 32 << 20
+FOOTERS_AT_ONCE = 16
 
 
 def inspect(
@@ -31,7 +34,7 @@ def inspect(
     files: Sequence[FileInfo],
     lake: Mapping[str, FileInfo] | None = None,
 ) -> Table:
-    """The table's newest version, from its log alone.
+    """The table's newest version, from its log and the footers of its live files.
 
     `files` are all files below `location`. `lake` holds every file of the lake by its path, for
     shallow clones, which name files elsewhere; without it the storage is listed where one does.
@@ -46,17 +49,30 @@ def inspect(
     columns = fields_of(snapshot.metadata.schema_json, mode)
     places = Places(storage, location, found, cache(lambda: _whole_lake(storage, lake)))
     live = [_live_file(add, columns, snapshot, places) for add in snapshot.files]
+    flat = flatten(pa.schema([(column.name, column.type) for column in columns]))
+    data = _with_footers(storage, [file for file in live if file.live_rows != 0], flat)
     return Table(
         location,
         Format.DELTA,
-        flatten(pa.schema([(column.name, column.type) for column in columns])),
-        _total_rows(live),
+        flat,
+        sum(part.file.live_rows or 0 for part in data),
         sum(file.info.size_bytes for file in live),
         tuple(_with_identity(file, mode) for file in live),
         f"delta:{snapshot.version}",
-        tuple(split for file in live for split in _splits(storage, file)),
-        details=_details(snapshot, mode),
+        tuple(split for part in data for split in _splits(part)),
+        {column.name: union([part.bounds[column.name] for part in data]) for column in flat},
+        _details(snapshot, mode),
     )
+
+
+def _with_footers(
+    storage: Storage, files: Sequence[LiveFile], columns: Sequence[Column]
+) -> list[Footed]:
+    """The files with their footers, many at once where each costs a request."""
+    if len(files) == 1 or "://" not in storage.url:
+        return [footed(storage, file, columns) for file in files]
+    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
+        return list(pool.map(lambda file: footed(storage, file, columns), files))
 
 
 def _log_files(location: str, found: Mapping[str, FileInfo]) -> dict[str, FileInfo]:
@@ -97,11 +113,6 @@ def _text(add: Add, column: Field) -> str | None:
         ) from error
 
 
-def _total_rows(live: Sequence[LiveFile]) -> int | None:
-    counts = [file.live_rows for file in live]
-    return None if None in counts else sum(count for count in counts if count is not None)
-
-
 def _with_identity(file: LiveFile, mode: str) -> FileInfo:
     """The file as part of this table: equal in two tables only where both read the same rows.
 
@@ -116,14 +127,12 @@ def _with_identity(file: LiveFile, mode: str) -> FileInfo:
     return FileInfo(file.info.path, file.info.size_bytes, "#".join([file.info.version, *parts]))
 
 
-def _splits(storage: Storage, file: LiveFile) -> Iterator[Split]:
-    """One split per file with live rows; a big file's row groups are dealt out."""
-    if file.live_rows == 0:
-        return
+def _splits(part: Footed) -> Iterator[Split]:
+    """One split per file; a big file's row groups are dealt out."""
+    file, metadata = part.file, part.metadata
     if file.info.size_bytes < BIG_FILE_BYTES:
         yield _split(file, (), file.live_rows, file.info.size_bytes)
         return
-    metadata = sound_metadata(tail_of(storage, file.info), file.info.size_bytes)
     groups: list[int] = []
     rows = size = 0
     for index in range(metadata.num_row_groups):

@@ -67,8 +67,9 @@ def _meant(type_: pa.DataType, leaves: Iterator[str]) -> pa.DataType:
     if pt.is_struct(type_):
         return pa.struct([field.with_type(_meant(field.type, leaves)) for field in type_])
     if pt.is_map(type_):
-        key = _meant(type_.key_type, leaves)
-        return pa.map_(key, _meant(type_.item_type, leaves))
+        key = type_.key_field.with_type(_meant(type_.key_type, leaves))
+        return pa.map_(key, type_.item_field.with_type(_meant(type_.item_type, leaves)))
     if pt.is_list(type_) or pt.is_large_list(type_):
-        return pa.list_(type_.value_field.with_type(_meant(type_.value_type, leaves)))
+        make = pa.list_ if pt.is_list(type_) else pa.large_list
+        return make(type_.value_field.with_type(_meant(type_.value_type, leaves)))
     return pa.timestamp("us", "UTC") if next(leaves) == "INT96" else type_
