@@ -15,6 +15,7 @@ from r2d2.api import find as find_graph
 from r2d2.api import tables as list_tables
 from r2d2.config import load_settings
 from r2d2.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_UNREADABLE, R2D2Error
+from r2d2.interrupt import interruptibly
 from r2d2.model import Table, Types
 from r2d2.report import outputs, text
 from r2d2.watch import watching
@@ -52,7 +53,8 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     Reads metadata only. Example: r2d2 tables sample_lake
     """
-    inventory = list_tables(lake, load_settings(config))
+    settings = load_settings(config)
+    inventory = interruptibly(lambda: list_tables(lake, settings))
     if json:
         print_text(outputs.json_text(outputs.inventory_data(inventory)))
     else:
@@ -101,7 +103,9 @@ def find(
         threads=threads,
     )
     with watching() as progress:
-        graph = find_graph(lake, settings, engine=engine, master=master, progress=progress)
+        graph = interruptibly(
+            lambda: find_graph(lake, settings, engine=engine, master=master, progress=progress)
+        )
     if out is not None:
         outputs.write_find(out, graph, settings, lake)
     if json:
@@ -136,7 +140,7 @@ def explain(
     from r2d2.explain import explain_pair
 
     settings = load_settings(config, types=Types(types) if types else None)
-    explanation = explain_pair(lake, child, parent, settings, show_samples)
+    explanation = interruptibly(lambda: explain_pair(lake, child, parent, settings, show_samples))
     if json:
         print_text(outputs.json_text(explanation.data()))
     else:
@@ -194,7 +198,7 @@ def run() -> None:
     try:
         code = main()
     except KeyboardInterrupt:
-        sys.stderr.write("r2d2: interrupted; nothing was written\n")
+        sys.stderr.write("r2d2: interrupted\n")
         sys.stderr.flush()
         os._exit(130)
     sys.exit(code)

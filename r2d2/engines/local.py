@@ -12,7 +12,16 @@ import numpy as np
 
 from r2d2.config import Settings
 from r2d2.engines.runstore import RunStore
-from r2d2.engines.scan import Hashed, Piece, pieces_of, scan, tasks_of
+from r2d2.engines.scan import (
+    REMOTE_TASK_SPLITS,
+    REMOTE_THREADS,
+    TASK_SPLITS,
+    Hashed,
+    Piece,
+    pieces_of,
+    scan,
+    tasks_of,
+)
 from r2d2.kernels.runs import count_missing, smallest
 from r2d2.kernels.sketch import Sketch
 from r2d2.lake.inventory import Inventory, take_inventory
@@ -101,12 +110,18 @@ class LocalLake:
         """Brings in the runs that are asked for and not yet there."""
         known = self._scanned
         new = {key: value for key, value in wanted.items() if key not in known}
-        pieces = [piece for piece in pieces_of(new, self._tables) if piece.table not in self._failed]
+        pieces = [
+            piece for piece in pieces_of(new, self._tables) if piece.table not in self._failed
+        ]
         self._scanned |= new.keys()
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         rows = size = 0
         counted = {table: 0 for table, _ in new}
-        for hashed in self._run(tasks_of(pieces)):
+        # A remote read mostly waits, so many small tasks read at once.
+        remote = "://" in self._storage.url
+        threads = max(REMOTE_THREADS, self._settings.threads) if remote else self._settings.threads
+        tasks = tasks_of(pieces, REMOTE_TASK_SPLITS if remote else TASK_SPLITS)
+        for hashed in self._run(tasks, threads):
             rows += hashed.rows
             counted[hashed.table] += hashed.rows
             size += hashed.size_bytes
@@ -119,9 +134,9 @@ class LocalLake:
         self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
         return Cost(size, rows)
 
-    def _run(self, tasks: Iterable[list[Piece]]) -> Iterator[Hashed]:
+    def _run(self, tasks: Iterable[list[Piece]], threads: int) -> Iterator[Hashed]:
         """The tasks' results as they come; few tasks wait, so that results do not pile up."""
-        types, threads = self._settings.types, self._settings.threads
+        types = self._settings.types
 
         def work(task: list[Piece]) -> list[Hashed]:
             return list(scan(self._storage, task, types, self._stop.is_set))

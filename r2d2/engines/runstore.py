@@ -12,6 +12,14 @@ from r2d2.lake.protocol import Projection
 
 BYTES_PER_ROW = 16
 
+_folders: "set[tempfile.TemporaryDirectory[str]]" = set()
+
+
+def remove_scratch() -> None:
+    """Removes the scratch folders of every store that is still open."""
+    while _folders:
+        _folders.pop().cleanup()
+
 
 class RunStore:
     """Runs by projection, one for each split that was scanned."""
@@ -57,11 +65,13 @@ class RunStore:
         self._runs.clear()
         if self._scratch is not None:
             self._scratch.cleanup()
+            _folders.discard(self._scratch)
             self._scratch = None
 
     def _spilled(self, run: Lanes) -> Lanes:
         if self._scratch is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="r2d2-runs-")
+            _folders.add(self._scratch)
         path = Path(self._scratch.name) / str(self._files)
         self._files += 1
         np.concatenate((run.first, run.second)).tofile(path)

@@ -20,6 +20,8 @@ BATCH_ROWS = 1 << 16
 SMALL_ROWS = 1 << 12
 TASK_BYTES = 32 << 20
 TASK_SPLITS = 512
+REMOTE_TASK_SPLITS = 8
+REMOTE_THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[Piece]:
             yield Piece(table, split, numbers, shape)
 
 
-def tasks_of(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """The pieces as tasks of bounded size; neighbours stay together."""
+def tasks_of(pieces: Sequence[Piece], most: int = TASK_SPLITS) -> Iterator[list[Piece]]:
+    """The pieces as tasks of bounded size and at most so many pieces; neighbours stay together."""
     task: list[Piece] = []
     size = 0
     for piece in pieces:
-        if task and (size + piece.split.size_bytes > TASK_BYTES or len(task) >= TASK_SPLITS):
+        if task and (size + piece.split.size_bytes > TASK_BYTES or len(task) >= most):
             yield task
             task, size = [], 0
         task.append(piece)

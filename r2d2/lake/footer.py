@@ -195,8 +195,8 @@ def _limit(column: pq.ColumnSchema) -> int | None:
 def _before(statistics: pq.Statistics | None, rows: int, limit: int) -> bool:
     """Whether values may lie before the limit, in days or microseconds."""
     if statistics is None or not statistics.has_min_max:
-        all_null = statistics is not None and statistics.has_null_count
-        return rows > 0 and not (all_null and statistics.null_count == rows)
+        nulls = statistics.null_count if statistics is not None else None
+        return rows > 0 and nulls != rows
     raw = int(statistics.min_raw)
     least = raw if limit == _GREGORIAN_DAY else _micros(raw, statistics)
     return least is None or least < limit

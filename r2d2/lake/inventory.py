@@ -16,6 +16,10 @@ from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
 
 
+# A remote read mostly waits; a local one mostly computes, and threads would take turns.
+REMOTE_THREADS = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """All tables of a lake in order of location, and how many files were left out by reason."""
@@ -32,7 +36,7 @@ def take_inventory(storage: Storage, settings: Settings) -> Inventory:
     """
     listing = storage.list()
     found = layout(listing)
-    threads = 1 if "://" not in storage.url else 16
+    threads = REMOTE_THREADS if "://" in storage.url else 1
     with ThreadPoolExecutor(threads) as pool:
         tables = list(pool.map(lambda group: describe(storage, settings, group), found.groups))
     tables += [

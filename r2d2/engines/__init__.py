@@ -1,0 +1,1 @@
+"""Who answers a lake's questions: this process, or Spark."""

@@ -1,0 +1,1 @@
+"""Arrow and NumPy only: row hashes, runs, sketches."""

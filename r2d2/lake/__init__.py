@@ -1,0 +1,1 @@
+"""What is there: listing, formats, the questions stages ask."""
