@@ -10,6 +10,7 @@ from r2d2.engines.local import LocalLake
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.storage import storage_of
+from r2d2.lake.text.dialect import checked
 from r2d2.model import Types
 from r2d2.pipeline import find_containment, stages_of
 from r2d2.progress import Progress, Silence
@@ -21,7 +22,7 @@ def tables(lake: str | Path, settings: Settings | None = None) -> Inventory:
     Raises:
         LakeError: the lake cannot be listed.
     """
-    return take_inventory(storage_of(str(lake)), settings or Settings())
+    return take_inventory(storage_of(str(lake)), _checked(settings or Settings()))
 
 
 def find(
@@ -45,6 +46,7 @@ def find(
     settings = replace(settings or Settings(), **changes)
     if "types" in changes:
         settings = replace(settings, types=Types(changes["types"]))
+    _checked(settings)
     storage = storage_of(str(lake))
     progress = progress or Silence()
     if engine == "spark":
@@ -58,3 +60,10 @@ def find(
             return find_containment(distributed, stages_of(settings))
     with LocalLake(storage, settings, progress) as local:
         return find_containment(local, stages_of(settings))
+
+
+def _checked(settings: Settings) -> Settings:
+    """The settings; a rule for text tables that says nonsense is refused before any is read."""
+    for rule in settings.text:
+        checked(rule.overrides)
+    return settings

@@ -33,6 +33,16 @@ def test_r2d2_agrees_with_the_brute_force(seed: int, types: str, tmp_path: Path)
     assert not lines, f"seed {seed}: " + told(tmp_path, lines, stories, types)
 
 
+@pytest.mark.parametrize("types", ["strict", "widened"])
+def test_each_engine_agrees_on_twenty_lakes_in_one(tmp_path: Path, engine: str, types: str) -> None:
+    stories = {}
+    for seed in range(1000, 1020):
+        for table in make_lake(tmp_path / f"lake{seed}", Random(seed)):
+            stories[f"lake{seed}/{table.location}"] = table.story
+    lines = list(disagreements(tmp_path, types, stages=({},), engine=engine))
+    assert not lines, told(tmp_path, lines, stories, types)
+
+
 @settings(
     max_examples=20,
     deadline=None,

@@ -171,7 +171,9 @@ def test_partition_names_and_values_are_unescaped(tmp_path: Path, engine: str) -
     write(tmp_path / "hive" / "a%3Ab=c%2Fd%25", part=one([1]))
     write(tmp_path / "hive" / "a%3Ab=\u00e9 +", part=one([2]))
     write(tmp_path, whole={"x": [1, 2], "A:B": ["c/d%", "\u00e9 +"]})
-    assert edges(tmp_path, engine) == both_ways("hive", "whole")
+    write(tmp_path / "dotted" / "a.b=c", part=one([1]))
+    write(tmp_path, dots={"x": [1], "a.b": ["c"]})
+    assert edges(tmp_path, engine) == both_ways("hive", "whole") | both_ways("dotted", "dots")
 
 
 def test_partition_values_keep_their_zeros(tmp_path: Path, engine: str) -> None:

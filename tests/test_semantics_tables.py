@@ -224,6 +224,19 @@ def test_tables_without_rows_are_listed_apart(tmp_path: Path, engine: str) -> No
     }
 
 
+def test_tables_without_columns_are_listed_apart(tmp_path: Path, engine: str) -> None:
+    rows_alone = pa.table({"x": [1, 2]}).select([])
+    write(tmp_path, nothing=pa.table({}), rows_alone=rows_alone, full=one([1]), copy=one([1]))
+    answer = ask(tmp_path, engine)
+    assert not answer.problems
+    assert answer.edges.keys() == answer.among("full.parquet", "copy.parquet")
+    assert answer.degenerate >= {
+        ("nothing.parquet", "full.parquet"),
+        ("nothing.parquet", "rows_alone.parquet"),
+        ("rows_alone.parquet", "full.parquet"),
+    }
+
+
 @pytest.mark.parametrize("sketch_size", [1, 1024])
 def test_a_text_file_of_a_header_alone_is_listed_apart(
     tmp_path: Path, engine: str, sketch_size: int

@@ -2,42 +2,82 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from r2d2.stages.renamed_contents import Contents, Floats, Integers
-from r2d2.stages.renamed_matching import FORBIDDEN, Weights, settled
 from r2d2.stages.renamed_proposals import proposals
 
 CHUNK_PAIRS = 1 << 12
+LEAST_WEIGHT = 0.01
 SAME_NAME = 0.5
 OUT_OF_PLACE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facets:
-    """A table's columns as numbers: what each holds, its type and its name among all tables'.
+    """A table's columns: what each holds and its type, as numbers, and its name as it is matched.
 
-    `may_miss`: so many of its rows a parent may lack.
+    `group` is that of the tables with the same names. `may_miss`: so many of its rows a parent
+    may lack.
     """
 
+    group: int
     contents: Integers
     types: Integers
-    names: Integers
+    names: npt.NDArray[np.str_]
     may_miss: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A pair of tables, and how well each child column matches each parent column."""
+    """A pair of tables, and how well each child column matches each parent column; 0 is not."""
 
     child: int
     parent: int
-    weights: Weights
+    weights: Floats
+
+    def matched(self) -> tuple[Integers, Integers]:
+        """The one-to-one assignment of most weight: child columns, and the parent's of each."""
+        from scipy.optimize import linear_sum_assignment
+
+        rows, columns = linear_sum_assignment(self.weights, maximize=True)
+        fits = self.weights[rows, columns] > 0
+        return rows[fits], columns[fits]
+
+    def fit(self) -> float:
+        """How much of the larger table the assignment matches, and how well."""
+        return float(self.weights[self.matched()].sum()) / max(self.weights.shape)
 
 
-def likely_pairs(facets: Mapping[int, Facets], contents: Contents, keys: int) -> Integers:
+def candidates(
+    facets: Mapping[int, Facets], larger: Sequence[frozenset[int]], contents: Contents, keys: int
+) -> list[Candidate]:
+    """The pairs of tables, names aside, of which most columns of the child match the parent's.
+
+    `larger` are the groups that have all the names of a group, so that nothing is to be found.
+    """
+    pairs = [
+        (child, parent)
+        for child, parent in likely_pairs(facets, contents, keys)
+        if facets[parent].group not in larger[facets[child].group]
+    ]
+    found = []
+    for start in range(0, len(pairs), CHUNK_PAIRS):
+        part = pairs[start : start + CHUNK_PAIRS]
+        missing = _missing([(facets[child], facets[parent]) for child, parent in part], contents)
+        for (child, parent), lacking in zip(part, missing, strict=True):
+            weights = _weights(facets[child], facets[parent], lacking, contents.sizes)
+            if 2 * np.count_nonzero(weights.any(axis=1)) > len(weights):
+                found.append(Candidate(child, parent, weights))
+    return found
+
+
+def likely_pairs(
+    facets: Mapping[int, Facets], contents: Contents, keys: int
+) -> list[tuple[int, int]]:
     """The pairs (child, parent) of which the parent may hold a column of the child.
 
     Asked are the `keys` columns of the child with most distinct values: they tell most.
@@ -49,13 +89,12 @@ def likely_pairs(facets: Mapping[int, Facets], contents: Contents, keys: int) ->
     for table, own in facets.items():
         for content in own.contents.tolist():
             owners[content].add(table)
-    pairs = {
+    return [
         (child, parent)
         for child, asked in largest.items()
-        for parent in set().union(*(owners[holder] for key in asked for holder in holders[key]))
+        for parent in sorted({p for key in asked for own in holders[key] for p in owners[own]})
         if child != parent
-    }
-    return np.array(sorted(pairs), np.int64).reshape(-1, 2)
+    ]
 
 
 def _largest(own: Facets, contents: Contents, keys: int) -> list[int]:
@@ -77,19 +116,6 @@ def _holders(contents: Contents, asked: set[int], may_miss: float) -> Mapping[in
     return holders
 
 
-def candidates(
-    pairs: Integers, facets: Mapping[int, Facets], contents: Contents
-) -> Iterator[Candidate]:
-    """The pairs of which each column of the child matches some of the parent."""
-    for start in range(0, len(pairs), CHUNK_PAIRS):
-        part = pairs[start : start + CHUNK_PAIRS].tolist()
-        missing = _missing([(facets[child], facets[parent]) for child, parent in part], contents)
-        for (child, parent), lacking in zip(part, missing, strict=True):
-            weights = _weights(facets[child], facets[parent], lacking, contents.sizes)
-            if (weights > FORBIDDEN).any(axis=1).all():
-                yield Candidate(child, parent, settled(weights))
-
-
 def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iterator[Floats]:
     """For each pair of tables: about how many values of each child column each other lacks."""
     width = len(contents.sizes)
@@ -106,7 +132,7 @@ def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iter
         start += len(own)
 
 
-def _weights(child: Facets, parent: Facets, missing: Floats, sizes: Floats) -> Weights:
+def _weights(child: Facets, parent: Facets, missing: Floats, sizes: Floats) -> Floats:
     """About the Jaccard similarity of each two columns; a name or a place in common helps."""
     size, other = sizes[child.contents][:, None], sizes[parent.contents][None, :]
     common = size - missing
@@ -118,4 +144,4 @@ def _weights(child: Facets, parent: Facets, missing: Floats, sizes: Floats) -> W
         - OUT_OF_PLACE * np.abs(places - others)
     )
     possible = (missing <= child.may_miss) & (child.types[:, None] == parent.types[None, :])
-    return np.where(possible, weights, FORBIDDEN)
+    return np.where(possible, np.maximum(weights, LEAST_WEIGHT), 0)

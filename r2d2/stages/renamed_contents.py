@@ -66,6 +66,10 @@ class Contents:
             np.array([_size(sketch) for sketch in distinct], np.float64),
         )
 
+    def missing_shares(self, children: Integers, parents: Integers) -> Floats:
+        """About which share of each child content's values the parent content lacks."""
+        return self._shares(children, parents, None)
+
     def missing(self, children: Integers, parents: Integers, any_refutes: bool) -> Floats:
         """About how many of each child content's values the parent content lacks.
 

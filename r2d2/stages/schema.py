@@ -31,7 +31,7 @@ class Schema:
                 members[self.signature(table)].append(index)
                 if is_degenerate(table):
                     empty.append(index)
-        supersets = dict(_supersets(list(members)))
+        supersets = dict(with_supersets(list(members)))
         degenerate = tuple(self._degenerate(graph.tables, empty, members, supersets))
         blocks = tuple(
             block
@@ -94,7 +94,7 @@ def _proper(tables: Sequence[Table], indices: Sequence[int]) -> Indices:
     return np.array(sorted(i for i in indices if not is_degenerate(tables[i])), np.int32)
 
 
-def _supersets(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, list[Signature]]]:
+def with_supersets(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, list[Signature]]]:
     """Each signature with all that include it: probed by its rarest column, on bit sets."""
     holders: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, signature in enumerate(signatures):
