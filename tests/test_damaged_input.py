@@ -109,7 +109,7 @@ def test_the_exit_code_says_that_a_table_was_unreadable(tmp_path: Path) -> None:
     assert {tuple(line.split(",")[:2]) for line in lines[1:]} == GOOD
 
 
-def test_a_bit_flipped_in_a_footer_disturbs_no_other_table(tmp_path: Path, engine: str) -> None:
+def test_a_bit_flipped_in_a_footer_disturbs_no_other_table(tmp_path: Path) -> None:
     """In a process of its own: pyarrow's footers throw where Python cannot catch it."""
     lake, chance = tmp_path / "lake", Random(0)
     good_tables(lake)
@@ -121,7 +121,7 @@ def test_a_bit_flipped_in_a_footer_disturbs_no_other_table(tmp_path: Path, engin
         flipped = bytearray(data)
         flipped[place] ^= bit
         (lake / f"flipped{number}.parquet").write_bytes(flipped)
-    answer, _ = in_a_process(lake, engine)
+    answer, _ = in_a_process(lake)
     check_good(answer)
 
 
@@ -196,17 +196,17 @@ def in_little_memory(lake: Path) -> Answer:
     return answer
 
 
-def in_a_process(lake: Path, engine: str = "local") -> tuple[Answer, int]:
+def in_a_process(lake: Path) -> tuple[Answer, int]:
     """The answer of a process of its own, which may well die, and the memory that it took."""
     script = (
         "import pickle, resource, sys; from pathlib import Path\n"
         "from tests.oracle.asking import ask\n"
-        "answer = ask(Path(sys.argv[1]), sys.argv[2], threads=2)\n"
+        "answer = ask(Path(sys.argv[1]), threads=2)\n"
         "peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
-        "Path(sys.argv[3]).write_bytes(pickle.dumps((answer, peak_bytes)))\n"
+        "Path(sys.argv[2]).write_bytes(pickle.dumps((answer, peak_bytes)))\n"
     )
     result = lake.with_name("answer")
-    run = python("-c", script, lake, engine, result)
+    run = python("-c", script, lake, result)
     assert run.returncode == 0, run.stderr.decode(errors="replace")
     answer, peak_bytes = pickle.loads(result.read_bytes())
     assert isinstance(answer, Answer)

@@ -6,14 +6,14 @@ else whether the blob is all there is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, repeat
 
 import numpy as np
 import pyarrow as pa
 
-from r2d2.kernels.runs import Lanes, Sketch, from_bytes, merge_sketches, to_bytes
+from r2d2.kernels.runs import Lanes, Sketch, empty_run, from_bytes, merge_sketches, to_bytes
 from r2d2.lake.protocol import Projection
 
 SUMMARY = -1
@@ -37,23 +37,23 @@ SCAN_DDL = (
     "table int, number int, part int, sketch boolean,"
     " rows bigint, bytes bigint, blob binary, problem string"
 )
-Row = tuple[int, int, int, bool | None, int, int, bytes | None, str | None]
+Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None]
+NOTHING = empty_run()
 
 
 def summary(table: int, rows: int, size_bytes: int, problem: str | None) -> Row:
     """What a task read of a table."""
-    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, None, problem
+    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem
 
 
 def head(table: int, number: int, run: Lanes, size: int) -> Row:
     """The `size` smallest hashes of a run; `rows` tells how many there were."""
-    blob = to_bytes(run.part(0, size))
-    return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, blob, None
+    return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, run.part(0, size), None
 
 
 def part(table: int, number: int, place: int, run: Lanes, whole: bool) -> Row:
     """One range of a run's hashes; `whole` tells that it is also the run's sketch."""
-    return table, number, place, True if whole else None, len(run), 0, to_bytes(run), None
+    return table, number, place, True if whole else None, len(run), 0, run, None
 
 
 @dataclass(slots=True)
@@ -100,8 +100,17 @@ class Heads:
             yield summary(table, rows, self.size_bytes[table], self.problems.get(table))
         for key, received in self.received.items():
             sketch = self.sketch(key)
-            blob = to_bytes(sketch.run)
-            yield *key, SKETCH_ONLY, sketch.complete, received, 0, blob, None
+            yield *key, SKETCH_ONLY, sketch.complete, received, 0, sketch.run, None
+
+
+def blobs(runs: Sequence[Lanes]) -> pa.Array:
+    """The runs as `to_bytes` writes them, all copied once into one column."""
+    header = np.frombuffer(to_bytes(NOTHING), np.uint64)
+    words = [piece for run in runs for piece in (header, run.first, run.second)]
+    ends = np.cumsum([0, *(len(header) + 2 * len(run) for run in runs)]) * header.itemsize
+    data = np.concatenate(words) if words else header[:0]
+    offsets = pa.py_buffer(ends.astype(np.int32))
+    return pa.Array.from_buffers(pa.binary(), len(runs), [None, offsets, pa.py_buffer(data)])
 
 
 def buffers(column: pa.Array) -> Iterator[memoryview]:
@@ -123,14 +132,17 @@ class RowBuffer:
     def add(self, row: Row) -> Iterator[pa.RecordBatch]:
         """Takes a row in; yields a batch when enough have come."""
         self.rows.append(row)
-        self.size_bytes += len(row[6] or b"")
+        self.size_bytes += 16 * len(row[6])
         if self.size_bytes >= FLUSH_BYTES:
             yield from self.flush()
 
     def flush(self) -> Iterator[pa.RecordBatch]:
         """Yields what is left."""
         if self.rows:
-            columns = zip(SCAN_SCHEMA.types, zip(*self.rows, strict=True), strict=True)
-            arrays = [pa.array(values, kind) for kind, values in columns]
+            columns = zip(SCAN_SCHEMA, zip(*self.rows, strict=True), strict=True)
+            arrays = [
+                blobs(values) if field.name == "blob" else pa.array(values, field.type)
+                for field, values in columns
+            ]
             yield pa.RecordBatch.from_arrays(arrays, schema=SCAN_SCHEMA)
             self.rows, self.size_bytes = [], 0

@@ -1,10 +1,11 @@
 """Exact: every distinct child row is looked up among the parent's; the count missing decides."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from r2d2.graph import Graph
 from r2d2.lake.protocol import Lake
-from r2d2.model import Edge, Evidence, Table, Verdict
+from r2d2.model import Column, Edge, Evidence, Table, Verdict
 from r2d2.stages.projections import projections
 from r2d2.stages.schema import degenerate_edge, fold
 
@@ -50,8 +51,7 @@ class Exact:
         )
 
     def _edge(self, child: Table, parent: Table, rows: int, missing: int) -> Edge:
-        own = {fold(c.name, self.case_sensitive): c for c in parent.columns}
-        matched = [(c, own[fold(c.name, self.case_sensitive)]) for c in child.columns]
+        cast, columns = _mapping(child.columns, parent.columns, self.case_sensitive)
         reason = f"{rows - missing} of {rows} distinct child rows found"
         return Edge(
             child.location,
@@ -62,7 +62,17 @@ class Exact:
             parent.rows,
             False,
             "exact",
-            equal_after_cast=any(c.type != p.type for c, p in matched),
-            columns=tuple((c.name, p.name) for c, p in matched),
+            equal_after_cast=cast,
+            columns=columns,
             evidence=(Evidence("exact", Verdict.PROVED, reason),),
         )
+
+
+@lru_cache(maxsize=4096)
+def _mapping(
+    child: tuple[Column, ...], parent: tuple[Column, ...], case_sensitive: bool
+) -> tuple[bool, tuple[tuple[str, str], ...]]:
+    """Whether some types differ, and the parent's column for each of the child's."""
+    own = {fold(column.name, case_sensitive): column for column in parent}
+    matched = [(column, own[fold(column.name, case_sensitive)]) for column in child]
+    return any(c.type != p.type for c, p in matched), tuple((c.name, p.name) for c, p in matched)

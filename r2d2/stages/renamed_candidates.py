@@ -1,6 +1,6 @@
 """Pairs of tables whose columns may match under other names, and how well each column does."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +11,9 @@ from r2d2.stages.renamed_contents import Contents, Floats, Integers
 from r2d2.stages.renamed_proposals import proposals
 
 CHUNK_PAIRS = 1 << 12
-LEAST_WEIGHT = 0.01
+LEAST_ALIKE = 0.01
+LEAST_HELD = 0.5
+WHOLE = 2
 SAME_NAME = 0.5
 OUT_OF_PLACE = 1e-3
 
@@ -30,26 +32,46 @@ class Facets:
     names: npt.NDArray[np.str_]
     may_miss: float
 
+    @property
+    def nodes(self) -> list[tuple[int, str]]:
+        return [(self.group, name) for name in self.names.tolist()]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A pair of tables, and how well each child column matches each parent column; 0 is not."""
+    """A pair of tables, and how well each child column matches each parent column; 0 is not.
+
+    `held` is the share of the child column's values that the parent column holds, `alike` how
+    alike they are in all, `telling` the bits that tell a child column's values apart.
+    """
 
     child: int
     parent: int
-    weights: Floats
+    held: Floats
+    alike: Floats
+    telling: Floats
 
     def matched(self) -> tuple[Integers, Integers]:
         """The one-to-one assignment of most weight: child columns, and the parent's of each."""
         from scipy.optimize import linear_sum_assignment
 
-        rows, columns = linear_sum_assignment(self.weights, maximize=True)
-        fits = self.weights[rows, columns] > 0
+        weights = self.held * self.alike + WHOLE * (self.held == 1)
+        rows, columns = linear_sum_assignment(weights, maximize=True)
+        fits = weights[rows, columns] > 0
         return rows[fits], columns[fits]
 
-    def fit(self) -> float:
-        """How much of the larger table the assignment matches, and how well."""
-        return float(self.weights[self.matched()].sum()) / max(self.weights.shape)
+    def bound(self) -> tuple[float, float]:
+        """At least what `fit` is."""
+        held = self.held.max(axis=1) * self.telling
+        alike = (self.held * self.alike).max(axis=1) * self.telling
+        return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
+
+    def fit(self) -> tuple[float, float]:
+        """How much of what the child tells is in the parent, and how alike they are."""
+        rows, columns = self.matched()
+        held = self.held[rows, columns] * self.telling[rows]
+        alike = held * self.alike[rows, columns]
+        return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
 
 def candidates(
@@ -63,22 +85,23 @@ def candidates(
         (child, parent)
         for child, parent in likely_pairs(facets, contents, keys)
         if facets[parent].group not in larger[facets[child].group]
+        and len(facets[child].contents) <= len(facets[parent].contents)
     ]
     found = []
     for start in range(0, len(pairs), CHUNK_PAIRS):
         part = pairs[start : start + CHUNK_PAIRS]
         missing = _missing([(facets[child], facets[parent]) for child, parent in part], contents)
         for (child, parent), lacking in zip(part, missing, strict=True):
-            weights = _weights(facets[child], facets[parent], lacking, contents.sizes)
-            if 2 * np.count_nonzero(weights.any(axis=1)) > len(weights):
-                found.append(Candidate(child, parent, weights))
+            candidate = _candidate(child, parent, facets, lacking, contents.sizes)
+            if candidate.telling[candidate.held.any(axis=1)].sum() > LEAST_HELD * candidate.telling.sum():
+                found.append(candidate)
     return found
 
 
 def likely_pairs(
     facets: Mapping[int, Facets], contents: Contents, keys: int
 ) -> list[tuple[int, int]]:
-    """The pairs (child, parent) of which the parent may hold a column of the child.
+    """The pairs (child, parent) of which the parent may hold half the child's columns asked about.
 
     Asked are the `keys` columns of the child with most distinct values: they tell most.
     """
@@ -89,12 +112,14 @@ def likely_pairs(
     for table, own in facets.items():
         for content in own.contents.tolist():
             owners[content].add(table)
-    return [
-        (child, parent)
-        for child, asked in largest.items()
-        for parent in sorted({p for key in asked for own in holders[key] for p in owners[own]})
-        if child != parent
-    ]
+    pairs = []
+    for child, asked in largest.items():
+        votes: Counter[int] = Counter()
+        for key in asked:
+            votes.update({table for holder in holders[key] for table in owners[holder]})
+        del votes[child]
+        pairs += [(child, parent) for parent in sorted(votes) if 2 * votes[parent] >= len(asked)]
+    return pairs
 
 
 def _largest(own: Facets, contents: Contents, keys: int) -> list[int]:
@@ -132,16 +157,24 @@ def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iter
         start += len(own)
 
 
-def _weights(child: Facets, parent: Facets, missing: Floats, sizes: Floats) -> Floats:
-    """About the Jaccard similarity of each two columns; a name or a place in common helps."""
-    size, other = sizes[child.contents][:, None], sizes[parent.contents][None, :]
+def _candidate(
+    child: int, parent: int, facets: Mapping[int, Facets], missing: Floats, sizes: Floats
+) -> Candidate:
+    own, other = facets[child], facets[parent]
+    size, width = sizes[own.contents][:, None], sizes[other.contents][None, :]
     common = size - missing
-    places = np.arange(len(child.contents))[:, None] / len(child.contents)
-    others = np.arange(len(parent.contents))[None, :] / len(parent.contents)
-    weights = (
-        common / np.maximum(size + other - common, 1)
-        + SAME_NAME * (child.names[:, None] == parent.names[None, :])
-        - OUT_OF_PLACE * np.abs(places - others)
+    place = np.arange(len(own.contents))[:, None] / len(own.contents)
+    places = np.arange(len(other.contents))[None, :] / len(other.contents)
+    alike = (
+        common / np.maximum(size + width - common, 1)
+        + SAME_NAME * (own.names[:, None] == other.names[None, :])
+        - OUT_OF_PLACE * np.abs(place - places)
     )
-    possible = (missing <= child.may_miss) & (child.types[:, None] == parent.types[None, :])
-    return np.where(possible, np.maximum(weights, LEAST_WEIGHT), 0)
+    possible = (missing <= own.may_miss) & (own.types[:, None] == other.types[None, :])
+    return Candidate(
+        child,
+        parent,
+        np.where(possible, common / size, 0),
+        np.maximum(alike, LEAST_ALIKE),
+        np.log2(1 + size[:, 0]),
+    )

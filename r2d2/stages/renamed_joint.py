@@ -7,9 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from r2d2.stages.renamed_candidates import LEAST_WEIGHT, Candidate, Facets
+from r2d2.stages.renamed_candidates import Candidate, Facets
 from r2d2.stages.renamed_contents import Floats
+
+
+LEAST_HELD = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,9 @@ def doubts(
 ) -> Iterator[Doubt]:
     """What is open where a child's column has several counterparts."""
     for candidate in candidates:
-        options = candidate.weights > 0
-        anchors = _anchors(candidate.weights, sizes[facets[candidate.child].contents])
+        options = candidate.held > 0
+        row = _anchor(options, sizes[facets[candidate.child].contents])
+        anchors = row, int((candidate.held * candidate.alike)[row].argmax())
         options[anchors[0]] = False
         options[:, anchors[1]] = False
         for row in np.flatnonzero(options.sum(axis=1) > 1).tolist():
@@ -36,19 +41,18 @@ def doubts(
                 yield Doubt(candidate, anchors, row, column)
 
 
-def _anchors(weights: Floats, sizes: Floats) -> tuple[int, int]:
-    """The child's column of most values, of those with one counterpart if any has; and that."""
-    options = (weights > 0).sum(axis=1)
-    sure = options == 1 if (options == 1).any() else options > 0
-    row = int(np.where(sure, sizes, -1).argmax())
-    return row, int(weights[row].argmax())
+def _anchor(options: npt.NDArray[np.bool_], sizes: Floats) -> int:
+    """The child's column of most values; one with a single counterpart counts twice."""
+    counterparts = options.sum(axis=1)
+    values = sizes * ((counterparts > 0) + 1.0 * (counterparts == 1))
+    return int(values.argmax())
 
 
 def weighed(
     candidates: Iterable[Candidate], doubts: Sequence[Doubt], missing_shares: Floats
 ) -> list[Candidate]:
-    """The candidates with each doubtful match's weight cut by the share that is missing."""
-    weights = {candidate: candidate.weights.copy() for candidate in candidates}
+    """The candidates with what a column holds cut by the share missing beside the anchor."""
+    held = {candidate: candidate.held.copy() for candidate in candidates}
     for doubt, share in zip(doubts, missing_shares.tolist(), strict=True):
-        weights[doubt.candidate][doubt.row, doubt.column] *= max(LEAST_WEIGHT, 1 - share)
-    return [replace(candidate, weights=own) for candidate, own in weights.items()]
+        held[doubt.candidate][doubt.row, doubt.column] *= max(LEAST_HELD, 1 - share)
+    return [replace(candidate, held=own) for candidate, own in held.items()]

@@ -33,6 +33,10 @@ class Labels:
         """Makes the names of each match one where no group has both; whether any was not yet."""
         return any([self._unite(self.leader(name), self.leader(other)) for name, other in matches])
 
+    def among(self, names: Iterable[Name], others: Iterable[Name]) -> bool:
+        """Whether all of the names mean one of the others."""
+        return {self.leader(name) for name in names} <= {self.leader(name) for name in others}
+
     def leader(self, name: Name) -> Name:
         """The name that leads the set of this one."""
         while self.leaders[name] != name:

@@ -18,6 +18,7 @@ ROUNDS = 16
 PARTITIONS = 8
 # A proposal is checked against the sketches, so a false one is cheap and a lost one is lost.
 THRESHOLD, FALSE_POSITIVE_WEIGHT, LONGEST_BAND = 0.8, 0.05, 3
+_NOTHING = np.uint64(2**64 - 1)
 
 
 def proposals(contents: Contents, asked: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
@@ -46,25 +47,22 @@ def _minima(contents: Contents) -> UInt64s:
     """The smallest hash of each bin: contents × bins."""
     count = len(contents.starts) - 1
     owners = np.repeat(np.arange(count), np.diff(contents.starts))
-    bins = (contents.second % np.uint64(BINS)).astype(np.int64)
-    minima = np.zeros((count, BINS), np.uint64)
-    empty = np.ones((count, BINS), np.bool_)
-    # A content's hashes ascend, so from behind the smallest of a bin is written last.
-    minima[owners[::-1], bins[::-1]] = contents.first[::-1]
-    empty[owners, bins] = False
-    return _densified(minima, empty, contents.first[contents.starts[:-1]])
+    cells = owners * BINS + (contents.second % np.uint64(BINS)).astype(np.int64)
+    minima = np.full((count, BINS), _NOTHING)
+    np.minimum.at(minima.reshape(-1), cells, contents.first)
+    return _densified(minima, contents.first[contents.starts[:-1]])
 
 
-def _densified(minima: UInt64s, empty: "np.ndarray", smallest: UInt64s) -> UInt64s:
+def _densified(minima: UInt64s, smallest: UInt64s) -> UInt64s:
     """The minima, empty bins filled from others, the same others for every content."""
     random = np.random.default_rng(0)
-    filled, dense, open_ = ~empty, minima.copy(), empty.copy()
+    dense, empty = minima.copy(), minima == _NOTHING
     for _ in range(ROUNDS):
         lenders = random.integers(0, BINS, BINS)
-        lent = open_ & filled[:, lenders]
+        lent = empty & (minima != _NOTHING)[:, lenders]
         np.copyto(dense, minima[:, lenders], where=lent)
-        open_ &= ~lent
-    np.copyto(dense, smallest[:, None], where=open_)
+        empty &= ~lent
+    np.copyto(dense, smallest[:, None], where=empty)
     return dense
 
 

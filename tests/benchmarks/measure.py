@@ -1,8 +1,8 @@
-"""Runs a command as a whole process and says what it cost."""
+"""Runs a command as a whole process and says what it cost, with all that it started."""
 
-import os
+import json
 import subprocess
-import time
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,7 @@ from tests.benchmarks.errors import BenchmarkError
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took, with all it started and waited for.
-
-    `peak_mb` is the peak of its largest process; it can be no less than this process's own size
-    at the start, so this process imports nothing large.
-    """
+    """What one process took. `peak_mb` is the peak of the largest process among all it started."""
 
     wall_s: float
     cpu_s: float
@@ -26,16 +22,22 @@ class Cost:
 def measured(command: Sequence[str], log: Path, fine: Sequence[int] = (0,)) -> Cost:
     """The cost of a command, from its start to its end; what it prints goes to `log`.
 
+    A small process of its own runs it: a process is charged with the memory of the one that
+    started it, and whoever measures Spark must adopt a Java that outlives its parent.
+
     Raises:
         BenchmarkError: it ended with another exit code than those that are fine.
     """
+    meter = Path(__file__).with_name("meter.py")
     with log.open("wb") as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in fine:
-        tail = log.read_text(errors="replace").strip().splitlines()[-3:]
-        raise BenchmarkError(f"{command[0]} … ended with {process.returncode}: {' / '.join(tail)}")
-    return Cost(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        told = subprocess.run(
+            [sys.executable, "-I", "-S", str(meter), *command],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=True,
+        )
+    result = json.loads(told.stderr)
+    if result["exit_code"] not in fine:
+        tail = " / ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
+        raise BenchmarkError(f"{command[0]} … ended with {result['exit_code']}: {tail}")
+    return Cost(result["wall_s"], result["cpu_s"], result["peak_mb"])

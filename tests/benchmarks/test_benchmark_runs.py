@@ -36,6 +36,15 @@ def test_a_process_is_charged_for_its_children_and_its_memory(tmp_path: Path) ->
     assert cost.cpu_s > 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
+def test_a_process_is_charged_for_what_outlives_it(tmp_path: Path) -> None:
+    child = "import time; b = bytearray(200_000_000); time.sleep(0.2); sum(range(9_000_000))"
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
+    cost = measured((sys.executable, "-c", parent), tmp_path / "log.txt")
+    assert cost.peak_mb >= 190
+    assert cost.cpu_s > cost.wall_s
+
+
 def test_a_process_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="ended with 3: no lake"):
         measured((sys.executable, "-c", "print('no lake'); exit(3)"), tmp_path / "log.txt")

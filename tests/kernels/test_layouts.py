@@ -202,6 +202,13 @@ def test_list_views_may_share_items_and_lie_in_any_order() -> None:
     assert hashes(array.slice(1), "list<int64>") == hashes(plain.slice(1), "list<int64>")
 
 
+def test_items_under_a_null_list_view_never_leak() -> None:
+    offsets, sizes = pa.array([0, 1], pa.int32()), pa.array([2, 1], pa.int32())
+    mask = pa.array([True, False])
+    array = pa.ListViewArray.from_arrays(offsets, sizes, pa.array([1, 2]), mask=mask)
+    assert hashes(array, "list<int64>") == hashes(pa.array([None, [2]]), "list<int64>")
+
+
 def test_nested_values_beyond_a_block_hash_as_those_within() -> None:
     rows = 70_000
     values = [[n, None] if n % 3 else [] for n in range(rows)]

@@ -86,7 +86,8 @@ def magnitudes() -> list[int]:
     powers = [2**n for n in range(0, 257)] + [5**n for n in range(110)] + [10**n for n in range(77)]
     beside = [power + step for power in powers for step in (-1, 0, 1)]
     multiples = [n * 10**zeros for n in (3, 25, 2**53 - 1, 2**53 + 1) for zeros in range(60)]
-    return sorted({*beside, *multiples, *range(130)})
+    near_doubles = [(2**53 + n) * 5**power for n in range(-4, 5) for power in range(9)]
+    return sorted({*beside, *multiples, *near_doubles, *range(130)})
 
 
 def numbers_of(type_: pa.DataType) -> tuple[list[Hashable], pa.Array]:
@@ -126,6 +127,10 @@ def test_a_number_has_one_form(unscaled: int, scale: int) -> None:
     form, number = form_of(unscaled, scale)
     if form == "":
         assert number == Fraction(unscaled) / Fraction(10) ** scale
+
+
+def test_a_number_beyond_all_doubles_has_a_form() -> None:
+    assert form_of(3, -400) == form_of(30, -399) == ("over ten to 0", 3 * 10**400)
 
 
 @given(

@@ -99,7 +99,10 @@ def _stored(storage: Storage, file: FileInfo, vector: DeletionVector) -> bytes:
 
 
 def _decoded(text: str) -> bytes:
+    """The bytes of Z85, which is Python's base 85 in another alphabet."""
     try:
+        if not frozenset(text) <= frozenset(_Z85):
+            raise ValueError("a character that Z85 has not")
         return base64.b85decode(text.translate(_TO_B85))
     except ValueError as error:
         raise UnreadableTableError(f"deletion vector {text!r} is not base 85") from error

@@ -75,7 +75,9 @@ def _decimal(text: str, type_: pa.DataType) -> pa.Scalar:
 
 
 def _bool(text: str, type_: pa.DataType) -> pa.Scalar:
-    return pa.scalar({"true": True, "false": False}[text.lower()], type_)
+    if text not in ("true", "false"):
+        raise ValueError("neither true nor false")
+    return pa.scalar(text == "true", type_)
 
 
 def _date(text: str, type_: pa.DataType) -> pa.Scalar:

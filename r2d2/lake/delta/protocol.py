@@ -38,7 +38,7 @@ WRITER_FEATURES = READER_FEATURES | {
 MAPPING_MODES = ("none", "name", "id")
 
 
-def check_protocol(protocol: Protocol) -> None:
+def check_protocol(protocol: Protocol, metadata: Metadata) -> None:
     """Raises UnreadableTableError where the table needs more than r2d2 knows."""
     if not (1 <= protocol.reader_version <= 3 and 1 <= protocol.writer_version <= 7):
         raise UnreadableTableError(
@@ -46,6 +46,8 @@ def check_protocol(protocol: Protocol) -> None:
         )
     _check_features("reader", protocol.reader_features - READER_FEATURES)
     _check_features("writer", protocol.writer_features - WRITER_FEATURES)
+    if metadata.provider != "parquet":
+        raise UnreadableTableError(f"the Delta table's data files are {metadata.provider}")
 
 
 def _check_features(kind: str, unknown: frozenset[str]) -> None:

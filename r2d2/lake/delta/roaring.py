@@ -52,7 +52,8 @@ class _Bucket:
         if self._has_offsets:
             self._take("<u4", len(is_run))
         for (key, size_less_one), in_runs in zip(described, is_run, strict=True):
-            members = self._runs() if in_runs else self._container(int(size_less_one) + 1)
+            size = int(size_less_one) + 1
+            members = self._runs(size) if in_runs else self._container(size)
             yield members + (int(key) << 16)
 
     def _are_runs(self) -> list[bool]:
@@ -68,8 +69,10 @@ class _Bucket:
             raise ValueError("no roaring bitmap")
         return [False] * count
 
-    def _runs(self) -> npt.NDArray[np.int64]:
+    def _runs(self, size: int) -> npt.NDArray[np.int64]:
         pairs = self._take("<u2", 2 * self._number("<u2")).reshape(-1, 2)
+        if (pairs[:, 1] + 1).sum() != size:
+            raise ValueError("damaged bitmap")
         parts = [np.arange(first, first + more + 1) for first, more in pairs]
         return np.concatenate([np.empty(0, np.int64), *parts])
 

@@ -44,7 +44,7 @@ def inspect(
     """
     found = {file.path: file for file in files}
     snapshot = replay(storage, newest_log(_log_files(location, found)))
-    check_protocol(snapshot.protocol)
+    check_protocol(snapshot.protocol, snapshot.metadata)
     mode = mapping_mode(snapshot.protocol, snapshot.metadata)
     columns = fields_of(snapshot.metadata.schema_json, mode)
     places = Places(storage, location, found, cache(lambda: _whole_lake(storage, lake)))

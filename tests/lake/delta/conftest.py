@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from r2d2.lake import delta
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import storage_of
-from r2d2.model import Table
+from r2d2.model import FileInfo, Table
 
 Row = tuple[str, ...]
 
@@ -37,7 +38,7 @@ class Lake:
     def inspect(self, table: str) -> Table:
         """What r2d2 tells of the table."""
         storage = storage_of(str(self.root))
-        files = [f for f in storage.list().files if f.path.startswith(f"{table}/")]
+        files = [f for f in storage.list().files if f.path.startswith(f"{table}/" if table else "")]
         return delta.inspect(storage, table, files)
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -68,12 +69,77 @@ class Lake:
         ]
         return [line[kind] for line in lines if kind in line]
 
+    def files(self) -> dict[str, FileInfo]:
+        """All files of the lake as listed."""
+        return {file.path: file for file in storage_of(str(self.root)).list().files}
+
+    def create(
+        self, table: str, data: pa.Table, *, schema: str = "", **configuration: str
+    ) -> dict[str, Any]:
+        """Version 0 of a table of one file, written by hand; returns its add action.
+
+        `schema` is Delta's, in words: "a long, s string"; by default it follows the data.
+        """
+        words = schema or ", ".join(f"{f.name} {_DELTA[str(f.type)]}" for f in data.schema)
+        fields = [part.strip().split(" ", 1) for part in words.split(", ")]
+        metadata = {
+            "id": table,
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": schema_json(*fields),
+            "partitionColumns": [],
+            "configuration": configuration,
+        }
+        add = self.add_file(table, "f.parquet", data)
+        self.write_commit(table, 0, PROTOCOL, {"metaData": metadata}, add)
+        return add
+
+    def add_file(self, table: str, name: str, data: pa.Table, **extra: Any) -> dict[str, Any]:
+        """Writes a data file and returns the action that adds it."""
+        path = self.root / table / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(data, path)
+        return {
+            "add": {
+                "path": name,
+                "partitionValues": {},
+                "size": path.stat().st_size,
+                "modificationTime": 0,
+                "dataChange": True,
+                "stats": json.dumps({"numRecords": data.num_rows}),
+                **extra,
+            }
+        }
+
+    def rewrite(self, table: str, change: Callable[[dict[str, Any]], None]) -> None:
+        """Changes the actions of version 0 by hand."""
+        lines = [json.loads(line) for line in self.commit(table, 0).read_text().splitlines()]
+        for line in lines:
+            change(line)
+        self.write_commit(table, 0, *lines)
+
     def write_commit(self, table: str, version: int, *actions: Mapping[str, Any]) -> None:
         """A commit by hand; drops the checksum file, which would tell on it."""
         path = self.commit(table, version)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(action) + "\n" for action in actions))
         path.with_suffix(".crc").unlink(missing_ok=True)
+
+
+PROTOCOL = {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}
+_DELTA = {"int64": "long", "int32": "integer", "string": "string", "double": "double"}
+
+
+def schema_json(*fields: Sequence[Any], **metadata: Any) -> str:
+    """Delta's schema of (name, type) pairs; every field has the metadata."""
+    return json.dumps(
+        {
+            "type": "struct",
+            "fields": [
+                {"name": name, "type": type_, "nullable": True, "metadata": metadata}
+                for name, type_ in fields
+            ],
+        }
+    )
 
 
 def rows(table: pa.Table) -> Counter[Row]:

@@ -1,0 +1,126 @@
+"""The command line as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from r2d2.cli import main
+from r2d2.errors import EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
+
+FILES = {"edges.csv", "degenerate.csv", "tables.csv", "graph.json", "funnel.json"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    folder = tmp_path / "lake"
+    folder.mkdir()
+    pq.write_table(pa.table({"x": [1, 2, 3]}), folder / "all.parquet")
+    pq.write_table(pa.table({"x": [2, 3]}), folder / "some.parquet")
+    pq.write_table(pa.table({"x": [2, 9]}), folder / "other.parquet")
+    return folder
+
+
+def test_find_writes_its_five_files_and_nothing_else(lake: Path, tmp_path: Path) -> None:
+    assert main(["find", str(lake), "--out", str(tmp_path / "run")]) == EXIT_OK
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    lines = (tmp_path / "run/edges.csv").read_text().splitlines()
+    assert lines == [
+        "child,parent,fraction,missing_rows,child_rows,parent_rows,equal,stage",
+        "some.parquet,all.parquet,1.0,0,2,3,false,exact",
+    ]
+
+
+def test_the_same_lake_and_settings_give_the_same_bytes(lake: Path, tmp_path: Path) -> None:
+    for run in ("one", "two"):
+        main(["find", str(lake), "--min-fraction", "0.3", "--out", str(tmp_path / run)])
+    for name in FILES - {"funnel.json"}:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_json_on_stdout_is_the_graph(lake: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["find", str(lake), "--json"]) == EXIT_OK
+    data = json.loads(capfdbinary.readouterr().out)
+    assert [(e["child"], e["parent"]) for e in data["edges"]] == [("some.parquet", "all.parquet")]
+    assert [row["stage"] for row in data["funnel"]] == ["schema", "metadata", "sketch", "exact"]
+
+
+def test_an_unreadable_table_is_named_and_the_exit_code_says_so(
+    lake: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (lake / "bad.parquet").write_bytes(b"PAR1 but no more than that")
+    for command in ("tables", "find"):
+        assert main([command, str(lake)]) == EXIT_SOME_UNREADABLE
+        assert b"bad.parquet" in capfdbinary.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--types", "loose"], "strict"),
+        (["--stages", "schema,guess"], "metadata"),
+        (["--stages", "exact"], "schema"),
+        (["--min-fraction", "1.5"], "(0, 1]"),
+        (["--no-such-flag"], "no-such-flag"),
+    ],
+)
+def test_a_wrong_flag_is_a_usage_error_that_names_the_remedy(
+    lake: Path, arguments: list[str], hint: str
+) -> None:
+    done = r2d2("find", str(lake), *arguments)
+    assert done.returncode == EXIT_USAGE
+    assert hint in done.stderr + done.stdout
+
+
+def test_a_missing_lake_is_an_error_in_one_line(tmp_path: Path) -> None:
+    done = r2d2("find", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "nowhere: no such folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_has_examples_for_every_command() -> None:
+    for command in ("tables", "find", "explain"):
+        assert f"r2d2 {command} " in r2d2(command, "--help").stdout
+
+
+def test_doctor_names_what_is_missing_and_what_to_install() -> None:
+    environment = {**os.environ, "PATH": "/nonexistent"}
+    environment.pop("JAVA_HOME", None)
+    done = r2d2("doctor", environment=environment)
+    assert done.returncode == EXIT_OK
+    assert "java: not on the PATH → install a JDK" in done.stdout
+
+
+def test_the_core_imports_no_pyspark() -> None:
+    code = "import sys, r2d2, r2d2.cli; sys.exit('pyspark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_interrupt_ends_within_two_seconds_and_leaves_no_output(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    numbers = pa.table({"x": range(3_000_000), "y": [f"text {n}" for n in range(3_000_000)]})
+    for name in ("one", "two", "three"):
+        pq.write_table(numbers, lake / f"{name}.parquet", compression="zstd")
+    command = [sys.executable, "-m", "r2d2", "find", str(lake), "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    time.sleep(1.0)  # it is reading now, or still starting: both must end
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode in (130, -signal.SIGINT), told
+    assert not (tmp_path / "run").exists()
+
+
+def r2d2(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "r2d2", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
