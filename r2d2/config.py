@@ -103,7 +103,7 @@ def _check_keys(
 
 def _typed(path: Path, key: str, value: object) -> object:
     expected = type(getattr(Settings(), key))
-    if key == "types" and isinstance(value, str):
+    if key == "types" and value in [kind.value for kind in Types]:
         return Types(value)
     if key == "stages" and isinstance(value, list):
         return tuple(value)

@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 import pyarrow as pa
 
-from r2d2.errors import UnreadableTableError
+from r2d2.errors import TableError
 from r2d2.kernels.mix import Lanes
 from r2d2.kernels.rowhash import row_hashes
 from r2d2.kernels.runs import merge, sorted_unique
@@ -101,7 +101,7 @@ def scan(
                 rows += first[0].num_rows
             else:
                 yield _hash_alone(piece, chain(first, batches), types, stop)
-        except UnreadableTableError as error:
+        except TableError as error:
             yield Hashed(piece.table, problem=str(error))
         if rows >= BATCH_ROWS:
             yield from _hash_together(together, types)

@@ -1,5 +1,6 @@
 """Arrow schemas as flattened columns with strict logical types."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -118,5 +119,10 @@ def logical_type(type_: pa.DataType) -> str:
 
 def _struct_type(type_: pa.StructType) -> str:
     check_names([field.name for field in type_])
-    fields = sorted((quoted(field.name.lower()), logical_type(field.type)) for field in type_)
-    return "struct<" + ",".join(f"{name}:{kind}" for name, kind in fields) + ">"
+    fields = sorted((field.name.lower(), logical_type(field.type)) for field in type_)
+    return "struct<" + ",".join(f"{_label(name)}:{kind}" for name, kind in fields) + ">"
+
+
+def _label(name: str) -> str:
+    """The name within a type: in backticks unless it is a word, so that types stay apart."""
+    return name if re.fullmatch(r"\w+", name) else f"`{name.replace('`', '``')}`"

@@ -14,7 +14,7 @@ from .derivations import MAX_ROWS, NAMES, derive
 from .random_types import random_type
 from .random_values import nullable
 from .sheets import Sheet, SheetColumn
-from .writers import as_text, write_csv, write_hive, write_json_lines, write_parquet
+from .writers import as_json, as_text, write_csv, write_hive, write_json_lines, write_parquet
 
 FOLDERS = ("", "", "team", "t[12]", "a b", "it's", "\u00e9", "deep/er", "%2F")
 
@@ -59,7 +59,8 @@ def _write(chance: Random, sheet: Sheet, folder: Path, name: str) -> Made:
         how = write_csv(chance, as_text(sheet, ""), path)
     elif roll < 0.2 and sheet.columns and sheet.rows:
         path = where / f"{name}.jsonl"
-        how = write_json_lines(chance, as_text(sheet, None), path)
+        sheet = as_text(sheet, None) if chance.random() < 0.5 else as_json(sheet)
+        how = write_json_lines(chance, sheet, path)
     elif roll < 0.3 and (hive := write_hive(chance, sheet, where / name)):
         path, how = where / name, hive
     else:

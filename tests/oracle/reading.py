@@ -1,7 +1,6 @@
 """A folder's tables as columns of canonical values. Simple, well-formed files only."""
 
 import csv
-import json
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
+from . import json_text
 from .canonical import STRING, Kind, Name, NoIdentityError, kind, values
 from .hive import Partition, partitions
 
@@ -116,32 +116,27 @@ def _leaves(
         yield from _leaves((*name, field.name.lower()), array.field(position), absent)
 
 
-def _csv(path: Path) -> tuple[list[str], list[list[str | None]]]:
+def _csv(path: Path) -> tuple[list[Name], list[list[str | None]]]:
     with path.open(encoding="utf-8", newline="") as lines:
         header, *records = (
             r for r in csv.reader(lines, delimiter=DELIMITERS[path.suffix], strict=True) if r
         )
-    return header, [list(record) for record in records]
+    return [(name,) for name in header], [list(record) for record in records]
 
 
-def _json_lines(path: Path) -> tuple[list[str], list[list[str | None]]]:
+def _json_lines(path: Path) -> tuple[list[Name], list[list[str | None]]]:
     with path.open(encoding="utf-8", newline="\n") as lines:
-        records = [json.loads(line, parse_int=str, parse_float=str) for line in lines]
-    names = list(dict.fromkeys(name for record in records for name in record))
-    return names, [[_json_text(record.get(name)) for name in names] for record in records]
+        return json_text.read(lines)
 
 
-def _json_text(value: str | bool | None) -> str | None:
-    return json.dumps(value) if isinstance(value, bool) else value
-
-
-def _of_text(names: list[str], records: list[list[str | None]]) -> Rows:
-    if len({name.lower() for name in names}) < len(names):
+def _of_text(names: list[Name], records: list[list[str | None]]) -> Rows:
+    folded = [tuple(part.lower() for part in name) for name in names]
+    if len({*folded}) < len(folded):
         raise NoIdentityError(f"{names} twice")
     columns: dict[Name, tuple[Hashable, ...]] = {}
-    for position, name in enumerate(names):
+    for position, name in enumerate(folded):
         column = [record[position] for record in records]
-        columns[(name.lower(),)] = tuple(None if v is None else v.encode() for v in column)
+        columns[name] = tuple(None if v is None else v.encode() for v in column)
     return Rows(dict.fromkeys(columns, STRING), columns, len(records))
 
 

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -128,6 +131,23 @@ def write_json_lines(chance: Random, sheet: Sheet, path: Path) -> str:
             kept += [(n, v) for n, v in zip(names, row, strict=True) if v is None][::2]
             lines.write(json.dumps(dict(kept), ensure_ascii=ascii_only) + "\n")
     return f"ensure_ascii={ascii_only}"
+
+
+def as_json(sheet: Sheet) -> Sheet:
+    """The sheet with values that JSON has; its column types are not for Arrow any more."""
+    columns = [replace(c, values=tuple(map(_jsonable, c.values))) for c in sheet.columns]
+    return sheet.with_columns(columns, "as JSON")
+
+
+def _jsonable(value: Any) -> Any:
+    """JSON's own number, object or array where it has one, else text; NULL for what is no JSON."""
+    if isinstance(value, dict):
+        return {key: _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return _text(value, None) if isinstance(value, bytes | Decimal) else value
 
 
 def write_hive(chance: Random, sheet: Sheet, folder: Path) -> str | None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.spark
 Sql = Callable[[str], Any]
 Setting = Callable[[str, str], None]
 Check = Callable[[str], pa.Table]
+Write = Callable[[str], None]
 CHECKPOINT_PART_SIZE = "spark.databricks.delta.checkpoint.partSize"
 V2_FORMAT = "spark.databricks.delta.checkpointV2.topLevelFileFormat"
 UTC_PARTITIONS = "spark.databricks.delta.write.utcTimestampPartitionValues"
@@ -34,93 +35,107 @@ def drop_commits(lake: Any, table: str, last: int) -> None:
         lake.commit(table, version).with_suffix(".crc").unlink(missing_ok=True)
 
 
-def write_versions(sql: Sql, properties: str) -> None:
-    """Nine versions of table t: inserts, deletions, an update."""
-    sql(f"""CREATE TABLE {{t}} (a bigint, p string) USING delta PARTITIONED BY (p)
-        TBLPROPERTIES ({properties})""")
+@pytest.fixture(scope="module")
+def written(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of nine versions: inserts, deletion vectors, an update, a NULL partition."""
+    path = tmp_path_factory.mktemp("written") / "t"
+    table = f"delta.`{path}`"
+    spark.sql(f"""CREATE TABLE {table} (a bigint, p string) USING delta PARTITIONED BY (p)
+        TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')""")
     for version in range(5):
-        sql(f"INSERT INTO {{t}} SELECT id + {version}00, 'p%{version}' FROM range(20)")
-    sql("DELETE FROM {t} WHERE a % 10 = 7")
-    sql("UPDATE {t} SET a = -a WHERE a < 5")
-    sql("INSERT INTO {t} VALUES (NULL, NULL)")
+        spark.sql(f"INSERT INTO {table} SELECT id + {version}00, 'p%{version}' FROM range(20)")
+    spark.sql(f"DELETE FROM {table} WHERE a % 10 = 7")
+    spark.sql(f"UPDATE {table} SET a = -a WHERE a < 5")
+    spark.sql(f"INSERT INTO {table} VALUES (NULL, NULL)")
+    return path
 
 
-@pytest.mark.parametrize("cleaned", [False, True])
-def test_many_versions_with_a_classic_checkpoint(
-    sql: Sql, lake: Any, check: Check, cleaned: bool
+@pytest.fixture
+def versions(written: Path, lake: Any) -> None:
+    """A copy of that table in the test's lake, as t."""
+    shutil.copytree(written, lake.path("t"))
+
+
+@pytest.fixture
+def checkpoint(spark: Any, lake: Any) -> Callable[[str], None]:
+    """Writes a checkpoint of a table's newest version, as Delta's settings have it."""
+
+    def write(table: str) -> None:
+        log = spark._jvm.org.apache.spark.sql.delta.DeltaLog
+        log.forTable(spark._jsparkSession, lake.path(table)).checkpoint()
+
+    return write
+
+
+@pytest.mark.usefixtures("versions")
+def test_many_versions_with_a_checkpoint_among_them(
+    sql: Sql, lake: Any, check: Check, checkpoint: Write
 ) -> None:
-    write_versions(sql, "'delta.checkpointInterval' = '6', 'delta.enableDeletionVectors' = 'true'")
-    assert names(lake, "t", "*.checkpoint.parquet") == ["00000000000000000006.checkpoint.parquet"]
-    if cleaned:
-        drop_commits(lake, "t", 6)
-    assert lake.inspect("t").snapshot == "delta:8"
+    check("t")
+    checkpoint("t")
+    sql("DELETE FROM {t} WHERE a % 10 = 8")
+    drop_commits(lake, "t", 8)
+    assert names(lake, "t", "*.checkpoint.parquet") == [f"{8:020}.checkpoint.parquet"]
+    assert lake.inspect("t").snapshot == "delta:9"
     check("t")
 
 
-def test_a_checkpoint_in_parts(setting: Setting, sql: Sql, lake: Any, check: Check) -> None:
-    setting(CHECKPOINT_PART_SIZE, "3")
-    write_versions(sql, "'delta.checkpointInterval' = '6'")
-    assert len(names(lake, "t", "*.checkpoint.*.*.parquet")) > 1
-    drop_commits(lake, "t", 5)
-    check("t")
-
-
-def test_a_checkpoint_with_a_part_missing_is_not_used(
-    setting: Setting, sql: Sql, lake: Any, check: Check
+@pytest.mark.usefixtures("versions")
+def test_a_checkpoint_in_parts_is_used_when_it_has_them_all(
+    setting: Setting, lake: Any, check: Check, checkpoint: Write
 ) -> None:
     setting(CHECKPOINT_PART_SIZE, "3")
-    write_versions(sql, "'delta.checkpointInterval' = '6'")
+    checkpoint("t")
     parts = names(lake, "t", "*.checkpoint.*.*.parquet")
+    assert len(parts) > 1
+    lake.commit("t", 0).unlink()
+    check("t")
     lake.log("t", parts[-1]).unlink()
-    assert lake.inspect("t").snapshot == "delta:8"
-    drop_commits(lake, "t", 0)
     with pytest.raises(UnreadableTableError, match="commit 0 is missing"):
         lake.inspect("t")
 
 
-def test_a_checkpoint_with_statistics_as_columns_only(sql: Sql, lake: Any, check: Check) -> None:
-    write_versions(
-        sql,
-        "'delta.checkpointInterval' = '6', 'delta.enableDeletionVectors' = 'true', "
-        "'delta.checkpoint.writeStatsAsJson' = 'false', "
-        "'delta.checkpoint.writeStatsAsStruct' = 'true'",
-    )
+@pytest.mark.usefixtures("versions")
+def test_a_checkpoint_with_statistics_as_columns_only(
+    sql: Sql, lake: Any, check: Check, checkpoint: Write
+) -> None:
+    sql("""ALTER TABLE {t} SET TBLPROPERTIES ('delta.checkpoint.writeStatsAsJson' = 'false',
+        'delta.checkpoint.writeStatsAsStruct' = 'true')""")
+    checkpoint("t")
     (name,) = names(lake, "t", "*.checkpoint.parquet")
     adds = pq.read_table(lake.log("t", name))["add"].type
     assert adds.get_field_index("stats") == -1
     assert adds.get_field_index("stats_parsed") >= 0
-    drop_commits(lake, "t", 6)
-    assert lake.inspect("t").rows == check("t").num_rows
+    drop_commits(lake, "t", 9)
+    check("t")
 
 
+@pytest.mark.usefixtures("versions")
 @pytest.mark.parametrize("kind", ["parquet", "json"])
 def test_a_v2_checkpoint_with_sidecars(
-    setting: Setting, sql: Sql, lake: Any, check: Check, kind: str
+    setting: Setting, sql: Sql, lake: Any, check: Check, checkpoint: Write, kind: str
 ) -> None:
     setting(CHECKPOINT_PART_SIZE, "3")
     setting(V2_FORMAT, kind)
-    write_versions(
-        sql,
-        "'delta.checkpointInterval' = '6', 'delta.checkpointPolicy' = 'v2', "
-        "'delta.enableDeletionVectors' = 'true'",
-    )
+    sql("ALTER TABLE {t} SET TBLPROPERTIES ('delta.checkpointPolicy' = 'v2')")
+    checkpoint("t")
     assert "v2Checkpoint" in lake.actions("t", "protocol")[-1]["readerFeatures"]
     assert names(lake, "t", f"*.checkpoint.*-*.{kind}")
-    assert len(names(lake, "t", "_sidecars/*.parquet")) > 1
-    drop_commits(lake, "t", 6)
+    sidecars = names(lake, "t", "_sidecars/*.parquet")
+    assert len(sidecars) > 1
+    drop_commits(lake, "t", 9)
     check("t")
-    lake.log("t", f"_sidecars/{names(lake, 't', '_sidecars/*.parquet')[0]}").unlink()
+    lake.log("t", f"_sidecars/{sidecars[0]}").unlink()
     with pytest.raises(UnreadableTableError, match=r"_sidecars/.* is missing"):
         lake.inspect("t")
 
 
-def test_a_log_compaction_replaces_its_commits(
-    spark: Any, sql: Sql, lake: Any, check: Check
-) -> None:
-    write_versions(sql, "'delta.enableDeletionVectors' = 'true'")
+@pytest.mark.usefixtures("versions")
+def test_a_log_compaction_replaces_its_commits(spark: Any, lake: Any, check: Check) -> None:
     compact(spark, lake.path("t"), 2, 7)
     (name,) = names(lake, "t", "*.compacted.json")
     assert name == f"{2:020}.{7:020}.compacted.json"
+    check("t")
     for version in range(2, 8):
         lake.commit("t", version).write_text("never read")
     assert lake.read("t").num_rows == 5 * 18 + 1
@@ -189,8 +204,6 @@ def test_partition_values_of_any_characters(sql: Sql, lake: Any, check: Check) -
     read = check("t")
     assert read["p"].null_count == 3  # NULL, "" and Hive's word for NULL
     assert any("%25" in add["path"] for add in lake.actions("t", "add"))
-    sql("DELETE FROM {t} WHERE p LIKE '%a%'")
-    check("t")
 
 
 def test_partition_values_of_every_type(sql: Sql, lake: Any, check: Check) -> None:
