@@ -8,7 +8,6 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -19,7 +18,7 @@ import zstandard
 
 from r2d2.errors import EXIT_OK, EXIT_SOME_UNREADABLE
 from tests.oracle.asking import Answer, ask, find
-from tests.oracle.files import one, text, write
+from tests.oracle.files import AtFirstScan, one, text, write
 
 GOOD = {("good.parquet", "copy.parquet"), ("copy.parquet", "good.parquet")}
 MEMORY_BYTES = 1 << 30
@@ -271,24 +270,6 @@ def test_files_that_may_not_be_read_are_named(tmp_path_factory: pytest.TempPathF
     assert {tuple(pair) for pair in found} == GOOD
     assert unreadable == ["closed.csv", "closed.parquet", "closed_folder"]
     assert all("ermission denied" in problem for problem in problems.values())
-
-
-class AtFirstScan:
-    """Progress that does something when the first data is about to be read."""
-
-    def __init__(self, action: Callable[[], object]) -> None:
-        self.action: Callable[[], object] | None = action
-
-    def begin(self, what: str, total_bytes: int) -> None:
-        if self.action:
-            self.action()
-            self.action = None
-
-    def advance(self, size_bytes: int, rows: int) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
 
 VICTIMS = ("victim.parquet", "victim.csv", "victim.jsonl")

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import r2d2
 from r2d2.config import TextRule
 from r2d2.errors import LakeError
 from tests.oracle.asking import ask, find
-from tests.oracle.files import all_equal, both_ways, delta_log, edges, one, text, write
+from tests.oracle.files import AtFirstScan, all_equal, both_ways, delta_log, edges, one, text, write
 
 
 def test_text_files_have_no_types(tmp_path: Path, engine: str) -> None:
@@ -142,6 +143,37 @@ def test_a_folder_with_a_delta_log_is_one_table_of_its_live_files(
     delta_log(tmp_path / "delta", [("x", "long")], [{"path": "live.parquet"}])
     write(tmp_path, same=one([1, 2]), dead_row=one([9]))
     assert edges(tmp_path, engine) == both_ways("delta", "same")
+
+
+def test_a_delta_table_is_read_at_the_version_that_the_run_began_with(
+    tmp_path: Path, engine: str
+) -> None:
+    log = tmp_path / "delta" / "_delta_log"
+    write(tmp_path / "delta", old=one([1, 2]), new=one([3]))
+    write(tmp_path, then=one([1, 2]), now=one([1, 2, 3]))
+    delta_log(tmp_path / "delta", [("x", "long")], [{"path": "old.parquet"}])
+    size = (tmp_path / "delta" / "new.parquet").stat().st_size
+    more = {"path": "new.parquet", "partitionValues": {}, "size": size, "dataChange": True}
+    add = json.dumps({"add": more | {"modificationTime": 0}})
+    commit = AtFirstScan(lambda: (log / f"{1:020}.json").write_text(add))
+    graph = find(tmp_path, engine, progress=commit)
+    found = {(edge.child, edge.parent) for edge in graph.edges}
+    parents = {("delta", "now.parquet"), ("then.parquet", "now.parquet")}
+    assert found == parents | {("delta", "then.parquet"), ("then.parquet", "delta")}
+    assert edges(tmp_path, engine) == both_ways("delta", "now") | {"then in delta", "then in now"}
+
+
+@pytest.mark.spark
+def test_sparks_own_leave_to_skip_damaged_files_is_not_taken(tmp_path: Path, spark: Any) -> None:
+    write(tmp_path, good=one([1]), copy=one([1]), bad=one([1]))
+    (tmp_path / "bad.parquet").write_bytes((tmp_path / "bad.parquet").read_bytes()[:-9])
+    for name in ("ignoreCorruptFiles", "ignoreMissingFiles"):
+        spark.conf.set(f"spark.sql.files.{name}", "true")
+    try:
+        assert ask(tmp_path, "spark").unreadable == {"bad.parquet"}
+    finally:
+        for name in ("ignoreCorruptFiles", "ignoreMissingFiles"):
+            spark.conf.unset(f"spark.sql.files.{name}")
 
 
 def test_a_folder_with_iceberg_metadata_is_one_table(tmp_path: Path, engine: str) -> None:

@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
+import r2d2
 from tests.oracle.asking import ask, find
 from tests.oracle.files import all_equal, both_ways, delta_log, edges, one, patched_footer, write
 
@@ -193,6 +194,8 @@ def test_shared_files_prove_and_a_deletion_vector_is_part_of_a_file(
     delta_log(tmp_path / "cut_clone", [("x", "long")], [cut], protocol=protocol)
     answer = ask(tmp_path, engine)
     assert not answer.problems
+    rows = {table.location: table.rows for table in r2d2.tables(tmp_path).tables}
+    assert rows == {"whole": 4, "clone": 4, "cut": 2, "cut_clone": 2}
     expected = all_equal("whole", "clone") | all_equal("cut", "cut_clone")
     expected |= {f"{c} in {p}" for c in ("cut", "cut_clone") for p in ("whole", "clone")}
     assert {f"{child} in {parent}" for child, parent in answer.edges} == expected

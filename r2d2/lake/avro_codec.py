@@ -23,11 +23,9 @@ def decompressed(codec: str, content: bytes, most_bytes: int = BLOCK_BYTES) -> b
     Raises:
         UnreadableTableError: the bytes are damaged, the codec is unknown, or it is a bomb.
     """
-    decompress = _CODECS.get(codec)
-    if decompress is None:
-        raise UnreadableTableError(f"codec {codec!r} is not one of {', '.join(sorted(_CODECS))}")
+    check_codec(codec)
     try:
-        plain = decompress(content, most_bytes + 1)
+        plain = _CODECS[codec](content, most_bytes + 1)
     except (zlib.error, lzma.LZMAError, pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableTableError(f"a {codec} block is damaged: {error}") from error
     if len(plain) > most_bytes:
@@ -35,6 +33,12 @@ def decompressed(codec: str, content: bytes, most_bytes: int = BLOCK_BYTES) -> b
             f"a block of {len(content)} bytes blows up beyond {most_bytes}: refused as a bomb"
         )
     return plain
+
+
+def check_codec(codec: str) -> None:
+    """Raises UnreadableTableError where the codec is not one that Avro's specification names."""
+    if codec not in _CODECS:
+        raise UnreadableTableError(f"codec {codec!r} is not one of {', '.join(sorted(_CODECS))}")
 
 
 def _null(content: bytes, most_bytes: int) -> bytes:

@@ -28,8 +28,9 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Where a block's content is, and how many rows it declares; the next begins at `end`."""
+    """A block's place, its content's, and how many rows it declares; the next begins at `end`."""
 
+    begin: int
     rows: int
     start: int
     size_bytes: int
@@ -98,7 +99,7 @@ def blocks(stream: Any, header: Header, start: int, end: int) -> Iterator[Block]
     while start < end:
         rows, at = _varint(head, 0)
         size_bytes, at = _varint(head, at)
-        block = Block(rows, start + at, size_bytes)
+        block = Block(start, rows, start + at, size_bytes)
         if rows < 0 or not 0 <= size_bytes <= BLOCK_BYTES or block.end > end:
             raise UnreadableTableError(f"the block at byte {start} is damaged or cut short")
         yield block

@@ -1,4 +1,4 @@
-"""ORC and Avro: which of the two a file is, told by its name; their readers are loaded on demand."""
+"""ORC and Avro: which of the two a file is, by its name; their readers are loaded on demand."""
 
 from collections.abc import Collection, Iterator, Sequence
 

@@ -1,6 +1,6 @@
-"""Pairs of tables whose columns may match under other names, and how well each column does."""
+"""Pairs of tables, names aside: how well each column of one matches each of the other."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,39 +10,40 @@ import numpy.typing as npt
 from r2d2.stages.renamed_contents import Contents, Floats, Integers
 from r2d2.stages.renamed_proposals import proposals
 
+PROBES = 8
 CHUNK_PAIRS = 1 << 12
-LEAST_ALIKE = 0.01
+PARENTS = 8
+ALL_VALUES = 1 << 62
 LEAST_HELD = 0.5
-WHOLE = 2
+LEAST_ALIKE = 0.01
 SAME_NAME = 0.5
 OUT_OF_PLACE = 1e-3
+WHOLE = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facets:
-    """A table's columns: what each holds and its type, as numbers, and its name as it is matched.
+    """A table's columns: the number of what each holds, of its type and of its name.
 
-    `group` is that of the tables with the same names. `may_miss`: so many of its rows a parent
-    may lack.
+    `group` is that of all tables with these names, `larger` those with these and more. A parent
+    may lack `may_miss` of the table's rows.
     """
 
     group: int
+    larger: frozenset[int]
     contents: Integers
     types: Integers
-    names: npt.NDArray[np.str_]
+    names: Integers
+    spelled: npt.NDArray[np.str_]
     may_miss: float
-
-    @property
-    def nodes(self) -> list[tuple[int, str]]:
-        return [(self.group, name) for name in self.names.tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A pair of tables, and how well each child column matches each parent column; 0 is not.
+    """Two tables, with how well each child column (row) matches each parent column.
 
     `held` is the share of the child column's values that the parent column holds, `alike` how
-    alike they are in all, `telling` the bits that tell a child column's values apart.
+    alike the two are, `telling` how many bits tell a child column's values apart.
     """
 
     child: int
@@ -52,108 +53,111 @@ class Candidate:
     telling: Floats
 
     def matched(self) -> tuple[Integers, Integers]:
-        """The one-to-one assignment of most weight: child columns, and the parent's of each."""
+        """The best one-to-one assignment: child columns, and the parent's column of each."""
         from scipy.optimize import linear_sum_assignment
 
         weights = self.held * self.alike + WHOLE * (self.held == 1)
         rows, columns = linear_sum_assignment(weights, maximize=True)
-        fits = weights[rows, columns] > 0
+        fits = self.held[rows, columns] > 0
         return rows[fits], columns[fits]
 
-    def bound(self) -> tuple[float, float]:
-        """At least what `fit` is."""
-        held = self.held.max(axis=1) * self.telling
-        alike = (self.held * self.alike).max(axis=1) * self.telling
-        return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
-
     def fit(self) -> tuple[float, float]:
-        """How much of what the child tells is in the parent, and how alike they are."""
+        """Which part of what the child tells the parent holds, and how alike they are in all."""
         rows, columns = self.matched()
         held = self.held[rows, columns] * self.telling[rows]
         alike = held * self.alike[rows, columns]
         return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
+    def fit_at_most(self) -> tuple[float, float]:
+        """What `fit` would be were several columns allowed the same counterpart."""
+        held = self.held.max(axis=1) * self.telling
+        alike = (self.held * self.alike).max(axis=1) * self.telling
+        return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
-def candidates(
-    facets: Mapping[int, Facets], larger: Sequence[frozenset[int]], contents: Contents, keys: int
-) -> list[Candidate]:
-    """The pairs of tables, names aside, of which most columns of the child match the parent's.
 
-    `larger` are the groups that have all the names of a group, so that nothing is to be found.
-    """
-    pairs = [
-        (child, parent)
-        for child, parent in likely_pairs(facets, contents, keys)
-        if facets[parent].group not in larger[facets[child].group]
-        and len(facets[child].contents) <= len(facets[parent].contents)
-    ]
+def candidates(facets: Mapping[int, Facets], contents: Contents, keys: int) -> list[Candidate]:
+    """The pairs of which the parent may hold most of what the child's columns tell."""
+    pairs = _likely(facets, contents, keys)
     found = []
     for start in range(0, len(pairs), CHUNK_PAIRS):
         part = pairs[start : start + CHUNK_PAIRS]
         missing = _missing([(facets[child], facets[parent]) for child, parent in part], contents)
-        for (child, parent), lacking in zip(part, missing, strict=True):
-            candidate = _candidate(child, parent, facets, lacking, contents.sizes)
-            if candidate.telling[candidate.held.any(axis=1)].sum() > LEAST_HELD * candidate.telling.sum():
+        for (child, parent), shares in zip(part, missing, strict=True):
+            candidate = _candidate(child, parent, facets, shares, contents.sizes)
+            if candidate.fit_at_most()[0] > LEAST_HELD:
                 found.append(candidate)
     return found
 
 
-def likely_pairs(
-    facets: Mapping[int, Facets], contents: Contents, keys: int
-) -> list[tuple[int, int]]:
+def _likely(facets: Mapping[int, Facets], contents: Contents, keys: int) -> list[tuple[int, int]]:
     """The pairs (child, parent) of which the parent may hold half the child's columns asked about.
 
     Asked are the `keys` columns of the child with most distinct values: they tell most.
     """
-    largest = {table: _largest(own, contents, keys) for table, own in facets.items()}
-    may_miss = max((own.may_miss for own in facets.values()), default=0)
-    holders = _holders(contents, {key for asked in largest.values() for key in asked}, may_miss)
-    owners: dict[int, set[int]] = defaultdict(set)
-    for table, own in facets.items():
-        for content in own.contents.tolist():
-            owners[content].add(table)
+    asked = {table: _largest(own.contents, contents, keys) for table, own in facets.items()}
+    reach = _reach(facets, contents, {key for chosen in asked.values() for key in chosen})
     pairs = []
-    for child, asked in largest.items():
-        votes: Counter[int] = Counter()
-        for key in asked:
-            votes.update({table for holder in holders[key] for table in owners[holder]})
-        del votes[child]
-        pairs += [(child, parent) for parent in sorted(votes) if 2 * votes[parent] >= len(asked)]
+    for child, chosen in asked.items():
+        reached = sorted((reach[key] for key in chosen), key=len)
+        # Half the columns hold, so one of the others and one more does: the rarest suffice.
+        some = set().union(*reached[: len(reached) // 2 + 1])
+        votes = {
+            parent: sum(parent in tables for tables in reached)
+            for parent in some
+            if _comparable(facets[child], facets[parent])
+        }
+        best = sorted(votes, key=lambda p: (-votes[p], len(facets[p].types), p))[:PARENTS]
+        pairs += [(child, parent) for parent in best if 2 * votes[parent] >= len(reached)]
     return pairs
 
 
-def _largest(own: Facets, contents: Contents, keys: int) -> list[int]:
-    distinct = np.unique(own.contents)
+def _comparable(child: Facets, parent: Facets) -> bool:
+    """Whether the parent has columns enough, and not all of the child's names."""
+    return len(child.types) <= len(parent.types) and parent.group not in child.larger
+
+
+def _largest(own: Integers, contents: Contents, keys: int) -> list[int]:
+    distinct = np.unique(own)
     order = np.argsort(-contents.sizes[distinct], kind="stable")
     chosen: list[int] = distinct[order[:keys]].tolist()
     return chosen
 
 
-def _holders(contents: Contents, asked: set[int], may_miss: float) -> Mapping[int, list[int]]:
-    """For each content asked about, those proposed whose sketches do not refute them."""
+def _reach(
+    facets: Mapping[int, Facets], contents: Contents, asked: set[int]
+) -> Mapping[int, set[int]]:
+    """For each content asked about, the tables of which a column may hold it."""
     proposed = proposals(contents, sorted(asked))
     pairs = [(content, holder) for content, found in proposed.items() for holder in found]
     children, parents = np.array(pairs, np.int64).reshape(-1, 2).T
-    missing = contents.missing(children, parents, may_miss == 0)
-    holders: dict[int, list[int]] = {content: [] for content in asked}
-    for place in np.flatnonzero(missing <= may_miss).tolist():
-        holders[pairs[place][0]].append(pairs[place][1])
-    return holders
+    shares = contents.missing_shares(children, parents, ALL_VALUES)
+    may_miss = max((own.may_miss for own in facets.values()), default=0)
+    owners: dict[int, set[int]] = defaultdict(set)
+    for table, own in facets.items():
+        for content in own.contents.tolist():
+            owners[content].add(table)
+    reach: dict[int, set[int]] = {content: set() for content in asked}
+    for place in np.flatnonzero(shares * contents.sizes[children] <= may_miss).tolist():
+        content, holder = pairs[place]
+        reach[content] |= owners[holder]
+    return reach
 
 
 def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iterator[Floats]:
-    """For each pair of tables: about how many values of each child column each other lacks."""
+    """For each pair of tables: the share of each child column's values that each other lacks."""
     width = len(contents.sizes)
     codes = [
         (child.contents[:, None] * width + parent.contents[None, :]).ravel()
         for child, parent in pairs
     ]
     distinct, places = np.unique(np.concatenate(codes), return_inverse=True)
-    exactly = all(child.may_miss == 0 for child, _ in pairs)
-    missing = contents.missing(*np.divmod(distinct, width), exactly)[places]
+    children, parents = np.divmod(distinct, width)
+    shares = contents.missing_shares(children, parents, PROBES)
+    open_ = np.flatnonzero(shares == 0) if not any(c.may_miss for c, _ in pairs) else slice(None)
+    shares[open_] = contents.missing_shares(children[open_], parents[open_], ALL_VALUES)
     start = 0
-    for (child, parent), own in zip(pairs, codes, strict=True):
-        yield missing[start : start + len(own)].reshape(len(child.contents), -1)
+    for (child, _), own in zip(pairs, codes, strict=True):
+        yield shares[places[start : start + len(own)]].reshape(len(child.contents), -1)
         start += len(own)
 
 
@@ -161,20 +165,19 @@ def _candidate(
     child: int, parent: int, facets: Mapping[int, Facets], missing: Floats, sizes: Floats
 ) -> Candidate:
     own, other = facets[child], facets[parent]
-    size, width = sizes[own.contents][:, None], sizes[other.contents][None, :]
-    common = size - missing
-    place = np.arange(len(own.contents))[:, None] / len(own.contents)
-    places = np.arange(len(other.contents))[None, :] / len(other.contents)
+    size, size_other = sizes[own.contents][:, None], sizes[other.contents][None, :]
+    common = size * (1 - missing)
+    place, place_other = np.arange(len(own.names)), np.arange(len(other.names))
     alike = (
-        common / np.maximum(size + width - common, 1)
-        + SAME_NAME * (own.names[:, None] == other.names[None, :])
-        - OUT_OF_PLACE * np.abs(place - places)
+        common / np.maximum(size + size_other - common, 1)
+        + SAME_NAME * (own.spelled[:, None] == other.spelled[None, :])
+        - OUT_OF_PLACE * np.abs(place[:, None] / len(place) - place_other / len(place_other))
     )
-    possible = (missing <= own.may_miss) & (own.types[:, None] == other.types[None, :])
+    possible = (size * missing <= own.may_miss) & (own.types[:, None] == other.types[None, :])
     return Candidate(
         child,
         parent,
-        np.where(possible, common / size, 0),
+        np.where(possible, 1 - missing, 0),
         np.maximum(alike, LEAST_ALIKE),
         np.log2(1 + size[:, 0]),
     )

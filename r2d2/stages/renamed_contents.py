@@ -1,4 +1,4 @@
-"""What columns hold, told apart by sketches of hashes that know no column names."""
+"""What columns hold: sketches of hashes that know no column names, compared in bulk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from r2d2.lake.protocol import Projection
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-PROBES = 8
 CHUNK_VALUES = 1 << 22
 
 
@@ -50,8 +49,8 @@ class Contents:
                     distinct.append(sketch)
                 numbers[key] = places[content]
         first = _joined([sketch.run.first for sketch in distinct])
-        lengths = [len(sketch.run) for sketch in distinct]
-        starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        lengths = np.array([len(sketch.run) for sketch in distinct], np.int64)
+        starts = np.concatenate(([0], np.cumsum(lengths)))
         ranks = _ranks(first)
         owners = np.repeat(np.arange(len(distinct)), lengths)
         complete = np.array([sketch.complete for sketch in distinct], np.bool_)
@@ -66,28 +65,14 @@ class Contents:
             np.array([_size(sketch) for sketch in distinct], np.float64),
         )
 
-    def missing_shares(self, children: Integers, parents: Integers) -> Floats:
-        """About which share of each child content's values the parent content lacks."""
-        return self._shares(children, parents, None)
+    def missing_shares(self, children: Integers, parents: Integers, most: int) -> Floats:
+        """About which share of each child content's values the parent content lacks.
 
-    def missing(self, children: Integers, parents: Integers, any_refutes: bool) -> Floats:
-        """About how many of each child content's values the parent content lacks.
-
-        With `any_refutes`, one missing value among the smallest few is enough to stop.
+        At most the `most` smallest hashes of each child are looked up.
         """
-        if not any_refutes:
-            return self._shares(children, parents, None) * self.sizes[children]
-        shares = self._shares(children, parents, PROBES)
-        open_ = np.flatnonzero(shares == 0)
-        shares[open_] = self._shares(children[open_], parents[open_], None)
-        return shares * self.sizes[children]
-
-    def _shares(self, children: Integers, parents: Integers, most: int | None) -> Floats:
-        lengths = self.starts[children + 1] - self.starts[children]
-        if most is not None:
-            lengths = np.minimum(lengths, most)
-        shares = np.empty(len(children))
+        lengths = np.minimum(self.starts[children + 1] - self.starts[children], most)
         ends = np.cumsum(lengths)
+        shares = np.empty(len(children))
         start = 0
         while start < len(children):
             before = ends[start - 1] if start else 0
@@ -98,18 +83,17 @@ class Contents:
         return shares
 
     def _looked_up(self, children: Integers, parents: Integers, lengths: Integers) -> Floats:
-        """The share missing among the first so many values of each child."""
         pair = np.repeat(np.arange(len(children)), lengths)
-        within = np.arange(len(pair)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        ranks = self.ranks[self.starts[children][pair] + within]
+        first = self.starts[children] - (np.cumsum(lengths) - lengths)
+        ranks = self.ranks[first[pair] + np.arange(len(pair))]
         parent = parents[pair]
-        judged = ranks <= self.limits[parent]
         asked = parent * (len(self.ranks) + 1) + ranks
         places = np.minimum(np.searchsorted(self.held, asked), len(self.held) - 1)
-        held = self.held[places] == asked
-        known = np.bincount(pair[judged], minlength=len(children))
-        missing = np.bincount(pair[judged & ~held], minlength=len(children))
-        return missing / np.maximum(known, 1)
+        judged = ranks <= self.limits[parent]
+        known = np.bincount(pair, judged, len(children))
+        missing = np.bincount(pair, judged & (self.held[places] != asked), len(children))
+        shares: Floats = missing / np.maximum(known, 1)
+        return shares
 
 
 def _joined(lanes: list[UInt64s]) -> UInt64s:
@@ -121,7 +105,7 @@ def _ranks(hashes: UInt64s) -> Integers:
     order = np.argsort(hashes, kind="stable")
     in_order = hashes[order]
     ranks = np.empty(len(hashes), np.int64)
-    ranks[order] = np.cumsum(np.concatenate(([0], in_order[1:] != in_order[:-1]))[: len(hashes)])
+    ranks[order] = np.cumsum(np.concatenate(([False], in_order[1:] != in_order[:-1])))[: len(hashes)]
     return ranks
 
 

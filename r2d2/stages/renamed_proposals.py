@@ -1,12 +1,12 @@
 """Which columns may hold another's values: LSH Ensemble (Zhu et al., PVLDB 2016) by datasketch.
 
-The MinHashes cost no hashing: the hashes at hand are cut into bins by one lane, and the smallest
+The MinHashes cost no hashing: the hashes at hand are put into bins by one lane, and the smallest
 of each bin by the other is what a permutation would give (one permutation hashing; empty bins
 borrow by the optimal densification of Shrivastava, ICML 2017). A bottom-k sketch fills its bins
 as its whole set would.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,13 +16,15 @@ from r2d2.stages.renamed_contents import Contents, Floats
 BINS = 64
 ROUNDS = 16
 PARTITIONS = 8
-# A proposal is checked against the sketches, so a false one is cheap and a lost one is lost.
+# A proposal is checked against the sketches, so a false one is cheap, but a lost one is lost.
 THRESHOLD, FALSE_POSITIVE_WEIGHT, LONGEST_BAND = 0.8, 0.05, 3
 _NOTHING = np.uint64(2**64 - 1)
 
 
-def proposals(contents: Contents, asked: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
+def proposals(contents: Contents, asked: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
     """For each content asked about, the contents that may hold all its values, its own too."""
+    if not asked:
+        return {}
     from datasketch import LeanMinHash, MinHashLSHEnsemble
 
     ensemble = MinHashLSHEnsemble(
@@ -34,23 +36,23 @@ def proposals(contents: Contents, asked: Iterable[int]) -> Mapping[int, tuple[in
     )
     sizes = _rounded(contents.sizes)
     minhashes = [
-        LeanMinHash(seed=1, hashvalues=values, scheme="affine64") for values in _minima(contents)
+        LeanMinHash(seed=1, hashvalues=values, scheme="affine64") for values in minima(contents)
     ]
     ensemble.index(list(zip(range(len(sizes)), minhashes, sizes, strict=True)))
     return {
-        content: tuple(sorted(set(ensemble.query(minhashes[content], sizes[content]))))
+        content: tuple(sorted({content, *ensemble.query(minhashes[content], sizes[content])}))
         for content in asked
     }
 
 
-def _minima(contents: Contents) -> UInt64s:
-    """The smallest hash of each bin: contents × bins."""
+def minima(contents: Contents) -> UInt64s:
+    """The MinHash of each content: its smallest hash in each bin, contents × bins."""
     count = len(contents.starts) - 1
     owners = np.repeat(np.arange(count), np.diff(contents.starts))
     cells = owners * BINS + (contents.second % np.uint64(BINS)).astype(np.int64)
-    minima = np.full((count, BINS), _NOTHING)
-    np.minimum.at(minima.reshape(-1), cells, contents.first)
-    return _densified(minima, contents.first[contents.starts[:-1]])
+    smallest = np.full((count, BINS), _NOTHING)
+    np.minimum.at(smallest.reshape(-1), cells, contents.first)
+    return _densified(smallest, contents.first[contents.starts[:-1]])
 
 
 def _densified(minima: UInt64s, smallest: UInt64s) -> UInt64s:

@@ -1,7 +1,7 @@
 """Small files for tests that say with one table a line what they are about."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +112,22 @@ def _added(table: Path, add: Mapping[str, Any]) -> dict[str, Any]:
         "dataChange": True,
         **add,
     }
+
+
+class AtFirstScan:
+    """Progress that does something when the first data is about to be read."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self.action: Callable[[], object] | None = action
+
+    def begin(self, what: str, total_bytes: int) -> None:
+        """Acts, once."""
+        if self.action:
+            self.action()
+            self.action = None
+
+    def advance(self, size_bytes: int, rows: int) -> None:
+        """Says nothing."""
+
+    def end(self) -> None:
+        """Says nothing."""

@@ -128,7 +128,7 @@ def _is_text(type_: Any) -> bool:
 
 def _is_bytes(type_: pa.DataType) -> bool:
     plain = type_ in (pa.binary(), pa.large_binary(), pa.binary_view())
-    return plain or bool(pt.is_fixed_size_binary(type_) and not pt.is_decimal(type_))
+    return bool(plain or (pt.is_fixed_size_binary(type_) and not pt.is_decimal(type_)))
 
 
 def _is_moment(type_: pa.DataType) -> bool:

@@ -35,7 +35,7 @@ def newest_log(files: Mapping[str, FileInfo]) -> Log:
     """
     commits = {int(match[1]): file for match, file in _matches(_COMMIT, files)}
     checkpoints = _complete_checkpoints(files)
-    version = max((*commits, *checkpoints), default=-1)
+    version = max(commits, default=-1)
     _check_nothing_newer(version, files)
     start = max(checkpoints, default=-1)
     _check_contiguous(range(start + 1, version + 1), commits)
@@ -77,7 +77,7 @@ def _complete_checkpoints(files: Mapping[str, FileInfo]) -> dict[int, tuple[File
 def _check_nothing_newer(version: int, files: Mapping[str, FileInfo]) -> None:
     """A checksum or an unfinished checkpoint of a later version tells of a commit that is gone."""
     if version < 0:
-        raise UnreadableTableError("_delta_log holds no commit and no checkpoint")
+        raise UnreadableTableError("_delta_log holds no commit")
     for name in files:
         match = _VERSIONED.match(name)
         if match and int(match[1]) > version:

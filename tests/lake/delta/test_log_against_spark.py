@@ -106,7 +106,7 @@ def test_a_checkpoint_with_statistics_as_columns_only(
     adds = pq.read_table(lake.log("t", name))["add"].type
     assert adds.get_field_index("stats") == -1
     assert adds.get_field_index("stats_parsed") >= 0
-    drop_commits(lake, "t", 9)
+    drop_commits(lake, "t", 8)
     check("t")
 
 
@@ -123,7 +123,7 @@ def test_a_v2_checkpoint_with_sidecars(
     assert names(lake, "t", f"*.checkpoint.*-*.{kind}")
     sidecars = names(lake, "t", "_sidecars/*.parquet")
     assert len(sidecars) > 1
-    drop_commits(lake, "t", 9)
+    drop_commits(lake, "t", 8)
     check("t")
     lake.log("t", f"_sidecars/{sidecars[0]}").unlink()
     with pytest.raises(UnreadableTableError, match=r"_sidecars/.* is missing"):

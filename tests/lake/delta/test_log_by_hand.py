@@ -113,7 +113,7 @@ def test_a_log_without_its_first_commit_is_unreadable(lake: Any) -> None:
 def test_an_empty_log_is_unreadable(lake: Any) -> None:
     lake.create("t", DATA)
     lake.commit("t", 0).rename(lake.log("t", "notes.txt"))
-    refused(lake, "no commit and no checkpoint")
+    refused(lake, "_delta_log holds no commit")
 
 
 @pytest.mark.parametrize(
