@@ -106,7 +106,7 @@ class Graph:
     degenerate: tuple[Edge, ...] = ()
     funnel: tuple[FunnelRow, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     def after(self, answer: Answer) -> "Graph":

@@ -9,12 +9,11 @@ import pyarrow as pa
 
 from r2d2.config import Settings
 from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
-from r2d2.lake import parquet, partitioned
+from r2d2.lake import parquet, partitioned, row_formats
 from r2d2.lake.layout import Group, layout
 from r2d2.lake.schema import check_names
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
-
 
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
@@ -96,8 +95,6 @@ def _inspect_files(
 
         return text.inspect(storage, location, files, settings.text_overrides(location))
     if kind in (Format.ORC, Format.AVRO):
-        from r2d2.lake import row_formats
-
         return row_formats.inspect(storage, location, files)
     raise IneligibleTableError("a table format that r2d2 does not read itself (Iceberg or Hudi)")
 
@@ -122,8 +119,6 @@ def read_split(
         from r2d2.lake import text
 
         return text.read(storage, split, columns)
-    from r2d2.lake import row_formats
-
     return row_formats.read(storage, split, columns)
 
 

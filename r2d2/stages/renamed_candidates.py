@@ -96,6 +96,7 @@ def _likely(facets: Mapping[int, Facets], contents: Contents, keys: int) -> list
     """
     asked = {table: _largest(own.contents, contents, keys) for table, own in facets.items()}
     reach = _reach(facets, contents, {key for chosen in asked.values() for key in chosen})
+    told = {t: float(np.log2(1 + contents.sizes[own.contents]).sum()) for t, own in facets.items()}
     pairs = []
     for child, chosen in asked.items():
         reached = sorted((reach[key] for key in chosen), key=len)
@@ -106,7 +107,7 @@ def _likely(facets: Mapping[int, Facets], contents: Contents, keys: int) -> list
             for parent in some
             if _comparable(facets[child], facets[parent])
         }
-        best = sorted(votes, key=lambda p: (-votes[p], len(facets[p].types), p))[:PARENTS]
+        best = sorted(votes, key=lambda p: (-votes[p], told[p], p))[:PARENTS]
         pairs += [(child, parent) for parent in best if 2 * votes[parent] >= len(reached)]
     return pairs
 

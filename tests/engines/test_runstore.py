@@ -43,7 +43,9 @@ def test_slices_together_are_every_distinct_hash_once() -> None:
 
 def test_the_smallest_hashes_are_the_first_of_the_whole() -> None:
     store = stored(20_000)
-    assert np.array_equal(store.smallest(KEY, 50).first, stored(1 << 30).slice(KEY, 0, 1).first[:50])
+    assert np.array_equal(
+        store.smallest(KEY, 50).first, stored(1 << 30).slice(KEY, 0, 1).first[:50]
+    )
 
 
 def test_closing_or_interrupting_removes_the_scratch_folder(

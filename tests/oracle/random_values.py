@@ -132,7 +132,7 @@ def _is_bytes(type_: pa.DataType) -> bool:
 
 
 def _is_moment(type_: pa.DataType) -> bool:
-    return pt.is_timestamp(type_) or pt.is_duration(type_)
+    return bool(pt.is_timestamp(type_) or pt.is_duration(type_))
 
 
 def _is_list(type_: pa.DataType) -> bool:
