@@ -98,9 +98,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Tables, open pairs by block, edges found so far, and what each stage did."""
+    """Tables, open pairs by block, edges found so far, and what each stage did.
+
+    `named` are the tables under their own names where the columns of `tables` go by labels.
+    """
 
     tables: tuple[Table, ...]
+    named: tuple[Table, ...] = ()
     blocks: tuple[Block, ...] = ()
     edges: tuple[Edge, ...] = ()
     degenerate: tuple[Edge, ...] = ()

@@ -11,6 +11,7 @@ from r2d2.lake.protocol import Lake
 from r2d2.model import Cost, FunnelRow
 from r2d2.stages.exact import Exact
 from r2d2.stages.metadata import Metadata
+from r2d2.stages.renamed import Renamed, under_own_names
 from r2d2.stages.sample import Sample
 from r2d2.stages.schema import Schema
 from r2d2.stages.sketch import Sketch
@@ -31,7 +32,7 @@ def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
     graph = Graph(inventory.tables, skipped=inventory.skipped)
     for stage in stages:
         graph = measured(stage, graph, lake)
-    return graph.closed()
+    return under_own_names(graph).closed()
 
 
 def stages_of(settings: Settings) -> tuple[Stage, ...]:
@@ -44,7 +45,8 @@ def stages_of(settings: Settings) -> tuple[Stage, ...]:
         "sketch": Sketch(settings.sketch_size, fraction, case),
         "exact": Exact(fraction, case),
     }
-    return tuple(stages[name] for name in settings.stages)
+    labels = (Renamed(settings.types, fraction, case),) if settings.renamed else ()
+    return (*labels, *(stages[name] for name in settings.stages))
 
 
 def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:

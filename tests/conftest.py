@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.servers import SECRET
+
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
 
@@ -63,6 +65,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from delta import configure_spark_with_delta_pip
     from pyspark.sql import SparkSession
 
+    # What workers need of a store's credentials is in the environment that the JVM starts with.
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "AKIATEST")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", SECRET)
     # The JVM takes file names' encoding from the locale.
     os.environ.update(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable, LC_ALL="C.UTF-8")
     builder = SparkSession.builder.master("local[2]")

@@ -3,10 +3,12 @@
 Nothing here knows of Spark; each function is the whole of one `mapInArrow`.
 """
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +71,7 @@ def scan_tasks(
         except R2D2Error as error:
             yield from buffer.add(summary(NO_TABLE, 0, 0, str(error)))
     yield from buffer.flush()
+    _freeze_once()
 
 
 def _scanned(
@@ -88,6 +91,14 @@ def _scanned(
         for place, own in enumerate(parts):
             if len(own) or whole:
                 yield from buffer.add(part(table, number, place, own, whole))
+
+
+@lru_cache(maxsize=1)
+def _freeze_once() -> None:
+    """Keeps what was imported out of garbage collection: Spark's workers collect after each task,
+    which takes some 50 ms where pandas and polars are loaded.
+    """
+    gc.freeze()
 
 
 def _never() -> bool:

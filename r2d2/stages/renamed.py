@@ -123,7 +123,7 @@ def labelled(
         for index in group.tables:
             names = {c.name: label[fold(c.name, case_sensitive)] for c in tables[index].columns}
             tables[index] = _renamed(tables[index], names)
-    return replace(graph, tables=tuple(tables))
+    return replace(graph, tables=tuple(tables), named=graph.tables)
 
 
 def _renamed(table: Table, names: Mapping[str, str]) -> Table:
@@ -132,3 +132,29 @@ def _renamed(table: Table, names: Mapping[str, str]) -> Table:
         columns=tuple(replace(column, name=names[column.name]) for column in table.columns),
         bounds={names[name]: bounds for name, bounds in table.bounds.items() if name in names},
     )
+
+
+def under_own_names(graph: Graph) -> Graph:
+    """The graph with the tables' and edges' columns by the names that the tables have."""
+    if not graph.named:
+        return graph
+    own = {
+        named.location: {
+            column.name: own.name for column, own in zip(table.columns, named.columns, strict=True)
+        }
+        for table, named in zip(graph.tables, graph.named, strict=True)
+    }
+    return replace(
+        graph,
+        tables=tuple(
+            replace(table, columns=named.columns, bounds=named.bounds)
+            for table, named in zip(graph.tables, graph.named, strict=True)
+        ),
+        named=(),
+        edges=tuple(_under(own[e.child], own[e.parent], e) for e in graph.edges),
+        degenerate=tuple(_under(own[e.child], own[e.parent], e) for e in graph.degenerate),
+    )
+
+
+def _under(child: Mapping[str, str], parent: Mapping[str, str], edge: Edge) -> Edge:
+    return replace(edge, columns=tuple((child[name], parent[other]) for name, other in edge.columns))

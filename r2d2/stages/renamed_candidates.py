@@ -12,7 +12,7 @@ from r2d2.stages.renamed_proposals import proposals
 
 PROBES = 8
 CHUNK_PAIRS = 1 << 12
-PARENTS = 8
+PARENTS = 16
 ALL_VALUES = 1 << 62
 LEAST_HELD = 0.5
 LEAST_ALIKE = 0.01

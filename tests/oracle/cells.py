@@ -1,17 +1,15 @@
 """Steps that change single cells, most of them so that a careless reader sees nothing."""
 
-import math
-import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.types as pt
 
 from .random_values import nullable
 from .sheets import Sheet, SheetColumn
+from .twins import twin
 
 
 def one_cell(chance: Random, sheet: Sheet) -> Sheet:
@@ -21,7 +19,18 @@ def one_cell(chance: Random, sheet: Sheet) -> Sheet:
 
 def look_alike(chance: Random, sheet: Sheet) -> Sheet:
     """One cell with a value that a careless reader takes for the same."""
-    return _in_a_cell(chance, sheet, "look-alike", lambda c, v: _twin(chance, c.type, v))
+    return _in_a_cell(chance, sheet, "look-alike", lambda c, v: twin(chance, c.type, v))
+
+
+def look_alikes(chance: Random, sheet: Sheet) -> Sheet:
+    """A whole column of such values, most of its neighbours as they were."""
+    if not sheet.columns:
+        return sheet
+    nested = [p for p, column in enumerate(sheet.columns) if pt.is_nested(column.type)]
+    position = chance.choice(nested or range(len(sheet.columns)))
+    column = sheet.columns[position]
+    values = tuple(twin(chance, column.type, value) for value in column.values)
+    return sheet.with_column(position, replace(column, values=values), "look-alikes in")
 
 
 def swapped_cells(chance: Random, sheet: Sheet) -> Sheet:
@@ -65,23 +74,3 @@ def _in_a_cell(
     values = list(column.values)
     values[row] = change(column, values[row])
     return sheet.with_column(position, replace(column, values=tuple(values)), story)
-
-
-def _twin(chance: Random, type_: pa.DataType, value: Any) -> Any:
-    """Another value that is often mistaken for this one, or that is the same one."""
-    if pt.is_dictionary(type_):
-        return _twin(chance, type_.value_type, value)
-    if type_ in (pa.string(), pa.large_string(), pa.string_view()):
-        text = "NULL" if value is None else value
-        forms = (unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))
-        return chance.choice((text + " ", text + "\0", *forms, "", None))
-    if pt.is_floating(type_):
-        return chance.choice((math.nan, None, -0.0, 0.0, value if value is None else -value))
-    if pt.is_list(type_) or pt.is_large_list(type_):
-        return chance.choice((None, [], [None], (value or [])[::-1], [*(value or []), None]))
-    if pt.is_struct(type_):
-        nothing = {field.name: None for field in type_}
-        return chance.choice((None, nothing, {**(value or nothing), type_[0].name: None}))
-    if pt.is_map(type_):
-        return chance.choice((None, [], (value or [])[::-1], (value or [])[1:]))
-    return None

@@ -7,7 +7,7 @@ from random import Random
 import pyarrow as pa
 import pyarrow.types as pt
 
-from .cells import look_alike, one_cell, swapped_cells, swapped_columns
+from .cells import look_alike, look_alikes, one_cell, swapped_cells, swapped_columns
 from .conversions import change_type
 from .random_types import random_type
 from .random_values import nullable
@@ -127,6 +127,15 @@ def pulled_up(chance: Random, sheet: Sheet) -> Sheet:
 
 STEPS: tuple[Callable[[Random, Sheet], Sheet], ...] = (
     *(subset, subset, projected, projected, shuffled, repeated, reordered, recased),
-    *(extended, grown, one_cell, look_alike, look_alike, swapped_cells, swapped_columns),
+    *(
+        extended,
+        grown,
+        one_cell,
+        look_alike,
+        look_alikes,
+        look_alikes,
+        swapped_cells,
+        swapped_columns,
+    ),
     *(retyped, retyped, retyped, emptied, pulled_up),
 )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
+
 from .derivations import MAX_ROWS, NAMES, derive
 from .random_types import random_type
 from .random_values import nullable
@@ -40,11 +42,13 @@ def base(chance: Random, name: str) -> Sheet:
     """A table of one to six columns, each drawn from a few values, so that rows repeat."""
     rows = chance.choice((1, 3, 8, 20, MAX_ROWS))
     names = chance.sample(NAMES, chance.randint(1, 6))
-    return Sheet(tuple(_column(chance, each, rows) for each in names), rows, name)
+    types = [random_type(chance) for _ in names]
+    types = [chance.choice(types) if chance.random() < 0.2 else type_ for type_ in types]
+    columns = (_column(chance, n, t, rows) for n, t in zip(names, types, strict=True))
+    return Sheet(tuple(columns), rows, name)
 
 
-def _column(chance: Random, name: str, rows: int) -> SheetColumn:
-    type_ = random_type(chance)
+def _column(chance: Random, name: str, type_: pa.DataType, rows: int) -> SheetColumn:
     nulls = chance.choice((0.0, 0.1, 0.5))
     pool = [nullable(chance, type_, nulls) for _ in range(chance.choice((1, 3, 10, 30)))]
     return SheetColumn(name, type_, tuple(chance.choice(pool) for _ in range(rows)))

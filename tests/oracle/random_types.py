@@ -59,8 +59,10 @@ def _list(chance: Random, depth: int) -> pa.DataType:
 
 
 def _struct(chance: Random, depth: int) -> pa.DataType:
+    """Half the time with fields of one type, so that their values can be mistaken."""
     names = chance.sample(("lat", "Lon", "geo.lat", "x", "é"), chance.randint(1, 3))
-    return pa.struct([pa.field(name, random_type(chance, depth)) for name in names])
+    one_type = random_type(chance, depth) if chance.random() < 0.5 else None
+    return pa.struct([pa.field(name, one_type or random_type(chance, depth)) for name in names])
 
 
 def _map(chance: Random, depth: int) -> pa.DataType:

@@ -37,12 +37,12 @@ def drop_commits(lake: Any, table: str, last: int) -> None:
 
 @pytest.fixture(scope="module")
 def written(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of nine versions: inserts, deletion vectors, an update, a NULL partition."""
+    """A table of seven versions: inserts, deletion vectors, an update, a NULL partition."""
     path = tmp_path_factory.mktemp("written") / "t"
     table = f"delta.`{path}`"
     spark.sql(f"""CREATE TABLE {table} (a bigint, p string) USING delta PARTITIONED BY (p)
         TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')""")
-    for version in range(5):
+    for version in range(3):
         spark.sql(f"INSERT INTO {table} SELECT id + {version}00, 'p%{version}' FROM range(20)")
     spark.sql(f"DELETE FROM {table} WHERE a % 10 = 7")
     spark.sql(f"UPDATE {table} SET a = -a WHERE a < 5")
@@ -74,9 +74,9 @@ def test_many_versions_with_a_checkpoint_among_them(
     check("t")
     checkpoint("t")
     sql("DELETE FROM {t} WHERE a % 10 = 8")
-    drop_commits(lake, "t", 8)
-    assert names(lake, "t", "*.checkpoint.parquet") == [f"{8:020}.checkpoint.parquet"]
-    assert lake.inspect("t").snapshot == "delta:9"
+    drop_commits(lake, "t", 6)
+    assert names(lake, "t", "*.checkpoint.parquet") == [f"{6:020}.checkpoint.parquet"]
+    assert lake.inspect("t").snapshot == "delta:7"
     check("t")
 
 
@@ -106,7 +106,7 @@ def test_a_checkpoint_with_statistics_as_columns_only(
     adds = pq.read_table(lake.log("t", name))["add"].type
     assert adds.get_field_index("stats") == -1
     assert adds.get_field_index("stats_parsed") >= 0
-    drop_commits(lake, "t", 8)
+    drop_commits(lake, "t", 6)
     check("t")
 
 
@@ -123,7 +123,7 @@ def test_a_v2_checkpoint_with_sidecars(
     assert names(lake, "t", f"*.checkpoint.*-*.{kind}")
     sidecars = names(lake, "t", "_sidecars/*.parquet")
     assert len(sidecars) > 1
-    drop_commits(lake, "t", 8)
+    drop_commits(lake, "t", 6)
     check("t")
     lake.log("t", f"_sidecars/{sidecars[0]}").unlink()
     with pytest.raises(UnreadableTableError, match=r"_sidecars/.* is missing"):
@@ -132,13 +132,13 @@ def test_a_v2_checkpoint_with_sidecars(
 
 @pytest.mark.usefixtures("versions")
 def test_a_log_compaction_replaces_its_commits(spark: Any, lake: Any, check: Check) -> None:
-    compact(spark, lake.path("t"), 2, 7)
+    compact(spark, lake.path("t"), 2, 5)
     (name,) = names(lake, "t", "*.compacted.json")
-    assert name == f"{2:020}.{7:020}.compacted.json"
+    assert name == f"{2:020}.{5:020}.compacted.json"
     check("t")
-    for version in range(2, 8):
+    for version in range(2, 6):
         lake.commit("t", version).write_text("never read")
-    assert lake.read("t").num_rows == 5 * 18 + 1
+    assert lake.read("t").num_rows == 3 * 18 + 1
     lake.log("t", name).write_text("never read")
     with pytest.raises(UnreadableTableError, match="no Delta action"):
         lake.inspect("t")
@@ -303,15 +303,13 @@ def test_rewritten_overwritten_and_restored_tables(sql: Sql, lake: Any, check: C
         "CREATE TABLE {t} USING delta TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true') "
         "AS SELECT id AS a, id % 3 AS b FROM range(0, 100, 1, 4)"
     )
-    sql("OPTIMIZE {t} ZORDER BY (a)")
-    sql("UPDATE {t} SET b = 9 WHERE a = 50")
+    sql("OPTIMIZE {t}")
     sql("MERGE INTO {t} USING (SELECT 10 AS k) ON a = k WHEN MATCHED THEN DELETE")
+    assert lake.actions("t", "cdc")
     check("t")
     sql("INSERT OVERWRITE {t} SELECT 1, 2")
-    check("t")
     sql("RESTORE TABLE {t} TO VERSION AS OF 1")
     assert check("t").num_rows == 100
-    sql("REORG TABLE {t} APPLY (PURGE)")
     sql("DELETE FROM {t}")
     table = lake.inspect("t")
     assert (table.rows, table.files, table.splits) == (0, (), ())
