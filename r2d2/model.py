@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+RANK_MIN, RANK_MAX = -(2**63), 2**63 - 1
+
 
 class Format(str, Enum):
     """How a table is stored."""
@@ -53,14 +55,14 @@ class Bounds:
     """What statistics say of one column, as order-preserving ranks (see `lake.bounds.rank`).
 
     The least value lies in [min_low, min_high], the greatest in [max_low, max_high];
-    an exact statistic has min_low == min_high. None of them is None unless nothing is known.
+    an exact statistic has min_low == min_high, an unknown one spans all ranks.
     `has_nulls`, `has_values`: True, False, or None where unknown.
     """
 
-    min_low: int | None = None
-    min_high: int | None = None
-    max_low: int | None = None
-    max_high: int | None = None
+    min_low: int = RANK_MIN
+    min_high: int = RANK_MAX
+    max_low: int = RANK_MIN
+    max_high: int = RANK_MAX
     has_nulls: bool | None = None
     has_values: bool | None = None
 

@@ -73,8 +73,9 @@ class LocalLake:
         found = {}
         for key in wanted:
             if key[0] not in self._failed:
-                smallest = self._runs.smallest(key, size + 1)
-                found[key] = Sketch(smallest.part(0, size), len(smallest) <= size)
+                run = self._runs.smallest(key, size + 1)
+                complete = len(run) <= size
+                found[key] = Sketch(run if complete else run.part(0, size), complete)
         return Sketches(found, dict(self._failed), dict(self._counted), cost)
 
     def overlaps(

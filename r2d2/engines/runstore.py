@@ -57,8 +57,10 @@ class RunStore:
 
     def smallest(self, key: Projection, size: int) -> Lanes:
         """The projection's `size` smallest hashes."""
-        runs = [run.part(0, size) for run in self._runs.get(key, ())]
-        return merge(runs).part(0, size)
+        runs = self._runs.get(key, ())
+        if len(runs) == 1:
+            return runs[0] if len(runs[0]) <= size else runs[0].part(0, size)
+        return merge([run.part(0, size) for run in runs]).part(0, size)
 
     def close(self) -> None:
         """Forgets all runs and removes the scratch folder."""

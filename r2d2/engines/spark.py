@@ -3,8 +3,8 @@
 Spark moves blobs of hashes, never rows, and keeps one scan for sketches and exact counts alike.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,18 +13,19 @@ from uuid import uuid4
 import numpy as np
 
 from r2d2.config import Settings
-from r2d2.engines.scan import Piece, tasks_of
+from r2d2.engines.scan import Piece, pieces_of
 from r2d2.engines.spark_count import Count
 from r2d2.engines.spark_jobs import Jobs
-from r2d2.engines.spark_plan import Integers, parts_of
+from r2d2.engines.spark_errors import spark_errors
+from r2d2.engines.spark_plan import Integers, parts_of, tasks_of
 from r2d2.engines.spark_rows import NO_TABLE, Heads
 from r2d2.engines.spark_tasks import ScanTask
-from r2d2.errors import LakeError
+from r2d2.errors import LakeError, R2D2Error
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.layout import layout
 from r2d2.lake.protocol import Overlaps, Projection, Sketches, Wanted
 from r2d2.lake.storage import Storage
-from r2d2.model import Column, Cost, Format, Table
+from r2d2.model import Cost, Format, Table
 from r2d2.progress import Progress
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ class SparkLake:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None:
-            self._session.interruptTag(self._tag)
-        self._session.removeTag(self._tag)
-        self._forget()
+        # Where the session itself is what failed, its own error is the one to be seen.
+        with suppress(R2D2Error), spark_errors():
+            if error is not None:
+                self._session.interruptTag(self._tag)
+            self._session.removeTag(self._tag)
+            self._forget()
 
     def inventory(self) -> Inventory:
         """All tables at their snapshots, from metadata alone."""
@@ -164,7 +167,7 @@ class SparkLake:
         if not new:
             return Cost(), heads
         parts = parts_of(new, self._tables)
-        pieces = self._pieces(new)
+        pieces = list(pieces_of(new, self._tables))
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         tasks = [ScanTask.of(task, parts) for task in tasks_of(pieces)]
         number = len(self._scans)
@@ -191,16 +194,6 @@ class SparkLake:
             self._kept[key] = _Kept(number, parts[key], heads.received[key])
             if key[0] not in self._failed:
                 self._counted[key[0]] = heads.rows[key[0]]
-
-    def _pieces(self, wanted: Wanted) -> list[Piece]:
-        sets: dict[int, list[tuple[int, tuple[Column, ...]]]] = defaultdict(list)
-        for (table, number), columns in wanted.items():
-            sets[table].append((number, columns))
-        return [
-            Piece(table, split, *zip(*asked, strict=True))
-            for table, asked in sets.items()
-            for split in self._tables[table].splits
-        ]
 
     def _mergers(self, pieces: Sequence[Piece]) -> int:
         """How many tasks merge sketches before the driver takes them; 1 where they are few."""

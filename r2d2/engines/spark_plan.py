@@ -6,10 +6,12 @@ through others, make a component; each range of a component is counted by one re
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from r2d2.engines.scan import TASK_BYTES, Piece
 from r2d2.kernels.runs import Lanes
 from r2d2.lake.protocol import Projection, Wanted
 from r2d2.model import Table
@@ -17,6 +19,9 @@ from r2d2.model import Table
 REDUCER_ROWS = 1 << 19
 LEAST_CUT_ROWS = 1 << 11
 BYTES_PER_UNKNOWN_ROW = 32
+# To open a file takes as long as to read some more of it.
+FILE_BYTES = 64 << 10
+LEAST_TASKS = 16
 
 Integers = npt.NDArray[np.int64]
 
@@ -74,6 +79,15 @@ def _estimated_rows(table: Table) -> int:
 def _power(rows: int, most: int) -> int:
     """The least power of two that divides the rows into parts of at most `most`."""
     return 1 << max(0, -(-rows // most) - 1).bit_length()
+
+
+def tasks_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """The pieces as tasks of like size, neighbours together: some for many cores, none too big."""
+    ends = np.cumsum([piece.split.size_bytes + FILE_BYTES for piece in pieces])
+    tasks = -(-int(ends[-1]) // TASK_BYTES) if pieces else 0
+    tasks = max(tasks, min(LEAST_TASKS, len(pieces)))
+    limits = np.searchsorted(ends, np.arange(1, tasks) * ends[-1] / tasks) if tasks else []
+    return [list(pieces[a:b]) for a, b in pairwise([0, *limits, len(pieces)]) if a < b]
 
 
 def components(count: int, children: Integers, parents: Integers) -> Integers:

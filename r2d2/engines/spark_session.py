@@ -54,10 +54,11 @@ def session_of(master: str | None) -> Iterator["SparkSession"]:
 def _started(kind: "type[SparkSession]", master: str | None) -> "SparkSession":
     # Workers would start the system's Python, which lacks our packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    remote = master or os.environ.get("SPARK_REMOTE", "")
     builder = kind.builder.appName("r2d2")
-    if remote.startswith("sc://"):
-        return builder.remote(remote).getOrCreate()
+    if master is None and "SPARK_REMOTE" in os.environ:
+        return builder.getOrCreate()
+    if master is not None and master.startswith("sc://"):
+        return builder.remote(master).getOrCreate()
     if master is not None:
         builder = builder.master(master)
     if _is_local(master):

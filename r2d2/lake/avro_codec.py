@@ -70,7 +70,7 @@ def _zstandard(content: bytes, most_bytes: int) -> bytes:
 
 
 def _snappy(content: bytes, most_bytes: int) -> bytes:
-    """Snappy knows its length beforehand; Avro adds a checksum of the plain bytes."""
+    """Snappy tells its length beforehand; Avro adds a checksum of the plain bytes."""
     size_bytes = _leading_length(content)
     if size_bytes >= most_bytes:
         return bytes(most_bytes)

@@ -10,10 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 
-from r2d2.model import Bounds
-
-RANK_MAX = 2**63 - 1
-RANK_MIN = -(2**63)
+from r2d2.model import RANK_MAX, RANK_MIN, Bounds
 
 
 def number_rank(value: float | Decimal) -> int:
@@ -46,24 +43,31 @@ def clipped_rank(value: int) -> int:
 
 
 def union(parts: Sequence[Bounds]) -> Bounds:
-    """The bounds of a column over all its parts; unknown where one part's are unknown."""
+    """The bounds of a column over all its parts; unknown where a part's are."""
     return reduce(_both, parts) if parts else Bounds()
 
 
 def _both(left: Bounds, right: Bounds) -> Bounds:
     has_nulls = _any(left.has_nulls, right.has_nulls)
-    has_values = _any(left.has_values, right.has_values)
     if left.has_values is False:
         return replace(right, has_nulls=has_nulls)
     if right.has_values is False:
         return replace(left, has_nulls=has_nulls)
+    if left.has_values is None or right.has_values is None:
+        # One of the two may be without values: then only the outer bounds hold for both.
+        return Bounds(
+            min(left.min_low, right.min_low),
+            max_high=max(left.max_high, right.max_high),
+            has_nulls=has_nulls,
+            has_values=_any(left.has_values, right.has_values),
+        )
     return Bounds(
-        _least(left.min_low, right.min_low),
-        _least(left.min_high, right.min_high),
-        _greatest(left.max_low, right.max_low),
-        _greatest(left.max_high, right.max_high),
+        min(left.min_low, right.min_low),
+        min(left.min_high, right.min_high),
+        max(left.max_low, right.max_low),
+        max(left.max_high, right.max_high),
         has_nulls,
-        has_values,
+        True,
     )
 
 
@@ -71,11 +75,3 @@ def _any(left: bool | None, right: bool | None) -> bool | None:
     if left or right:
         return True
     return None if left is None or right is None else False
-
-
-def _least(left: int | None, right: int | None) -> int | None:
-    return None if left is None or right is None else min(left, right)
-
-
-def _greatest(left: int | None, right: int | None) -> int | None:
-    return None if left is None or right is None else max(left, right)

@@ -25,29 +25,36 @@ _SURE_MICROS = -2_208_988_800_000_000  # 1900-01-01: time zones' local mean time
 def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Bounds]:
     """Each column's bounds over the file; columns inside lists and maps have none."""
     writer = metadata.created_by or ""
-    if not _KNOWN_WRITERS.search(writer):
+    if not _known_writer(writer):
         return {}
-    whole_text = bool(_WHOLE_TEXT_WRITERS.search(writer))
+    whole_text = _writes_whole_text(writer)
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    return {
-        column.name: union(
-            [
-                _bounds(
-                    _statistics(metadata, group, place), group.num_rows, column.type, whole_text
-                )
-                for group in groups
-            ]
-        )
-        for column, place in _single_leaves(schema)
-    }
+    declared = metadata.schema
+    found = {}
+    for column, place in _single_leaves(schema):
+        kind = declared.column(place).physical_type
+        parts = [
+            _bounds(_statistics(group, place, kind), group.num_rows, column.type, whole_text)
+            for group in groups
+        ]
+        found[column.name] = parts[0] if len(parts) == 1 else union(parts)
+    return found
 
 
-def _statistics(
-    metadata: pq.FileMetaData, group: pq.RowGroupMetaData, place: int
-) -> pq.Statistics | None:
+@lru_cache(maxsize=256)
+def _known_writer(created_by: str) -> bool:
+    return bool(_KNOWN_WRITERS.search(created_by))
+
+
+@lru_cache(maxsize=256)
+def _writes_whole_text(created_by: str) -> bool:
+    return bool(_WHOLE_TEXT_WRITERS.search(created_by))
+
+
+def _statistics(group: pq.RowGroupMetaData, place: int, kind: str) -> pq.Statistics | None:
     """The chunk's statistics; pyarrow ends the process for those of another type's chunk."""
     chunk = group.column(place)
-    if chunk.physical_type != metadata.schema.column(place).physical_type:
+    if chunk.physical_type != kind:
         raise ValueError("the Parquet footer is damaged: a column chunk contradicts the schema")
     return chunk.statistics
 
@@ -80,20 +87,21 @@ def leaf_count(type_: pa.DataType) -> int:
     return sum(map(leaf_count, children)) if children else 1
 
 
-def _bounds(statistics: pq.Statistics | None, rows: int, type_: str, whole_text: bool) -> Bounds:
+def _bounds(
+    statistics: pq.Statistics | None, rows: int, type_: str, whole_text: bool
+) -> Bounds:
     if statistics is None:
         return Bounds()
     nulls = statistics.null_count if statistics.has_null_count else None
     has_nulls = None if nulls is None else nulls > 0
+    if statistics.has_min_max:
+        if type_ in ("string", "binary"):
+            return _text_bounds(statistics.min_raw, statistics.max_raw, whole_text, has_nulls)
+        least, greatest = _ranks(type_, statistics)
+        if least is not None and greatest is not None and least <= greatest:
+            return Bounds(least, least, greatest, greatest, has_nulls, True)
     has_values = None if nulls is None else nulls < rows
-    if not statistics.has_min_max:
-        return Bounds(None, None, None, None, has_nulls, has_values)
-    if type_ in ("string", "binary"):
-        return _text_bounds(statistics.min_raw, statistics.max_raw, whole_text, has_nulls)
-    least, greatest = _ranks(type_, statistics)
-    if least is None or greatest is None or least > greatest:
-        return Bounds(None, None, None, None, has_nulls, has_values)
-    return Bounds(least, least, greatest, greatest, has_nulls, True)
+    return Bounds(has_nulls=has_nulls, has_values=has_values)
 
 
 def _text_bounds(low: bytes, high: bytes, whole: bool, has_nulls: bool | None) -> Bounds:
@@ -176,7 +184,7 @@ def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
         column = metadata.schema.column(index)
         limit = _limit(column)
         if limit is not None and any(
-            _before(_statistics(metadata, group, index), group.num_rows, limit)
+            _before(_statistics(group, index, column.physical_type), group.num_rows, limit)
             for group in map(metadata.row_group, range(metadata.num_row_groups))
         ):
             raise IneligibleTableError(

@@ -139,7 +139,7 @@ def _decoded(
     if encoded:
         file = _open(source, metadata=file.metadata, read_dictionary=encoded)
     batches = _batches(file, split, wanted)
-    if any(file.schema.column(index).physical_type == "INT96" for index in wanted):
+    if _has_int96(file.schema, wanted):
         source = pa.BufferReader(source) if isinstance(source, bytes) else source
         seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
         batches = map(_mend_int96, batches, _batches(seconds, split, wanted))
@@ -152,6 +152,11 @@ def _decoded(
         raise UnreadableTableError(
             f"{split.file.path}: {rows} rows were read where the footer declares {declared}"
         )
+
+
+def _has_int96(schema: pq.ParquetSchema, wanted: Sequence[int]) -> bool:
+    column = schema.column
+    return "INT96" in [column(index).physical_type for index in wanted]
 
 
 def _open(source: Any, **options: Any) -> pq.ParquetFile:

@@ -49,9 +49,11 @@ def flatten(schema: pa.Schema) -> tuple[Column, ...]:
 
 def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:
     """Raises IneligibleTableError where two names are one, as the lake matches names."""
+    keys = names if case_sensitive else [name.lower() for name in names]
+    if len(set(keys)) == len(keys):
+        return
     seen: dict[str, str] = {}
-    for name in names:
-        key = name if case_sensitive else name.lower()
+    for key, name in zip(keys, names, strict=True):
         if key in seen:
             but = "" if seen[key] == name else " but for case"
             raise IneligibleTableError(

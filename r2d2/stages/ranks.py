@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
 
 from r2d2.graph import Block, Indices, Mask
-from r2d2.lake.bounds import RANK_MAX, RANK_MIN
-from r2d2.model import Bounds, Table
+from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Table
 from r2d2.stages.schema import fold
 
 Ranks = npt.NDArray[np.int64]
@@ -111,21 +111,10 @@ class RankIndex:
 
 
 def _column_ranks(owners: Sequence[int], rows: Sequence[Bounds]) -> _ColumnRanks:
-    ranks = np.array(
-        [
-            [
-                RANK_MIN if b.min_low is None else b.min_low,
-                RANK_MAX if b.min_high is None else b.min_high,
-                RANK_MIN if b.max_low is None else b.max_low,
-                RANK_MAX if b.max_high is None else b.max_high,
-            ]
-            for b in rows
-        ],
-        np.int64,
-    )
-    flags = np.array([[_flag(b.has_nulls), _flag(b.has_values)] for b in rows], np.int8)
+    ranks = np.array([_ranks_of(bounds) for bounds in rows], np.int64)
+    flags = np.array([(_FLAG[b.has_nulls], _FLAG[b.has_values]) for b in rows], np.int8)
     return _ColumnRanks(np.array(owners, np.int32), ranks, flags)
 
 
-def _flag(known: bool | None) -> int:
-    return -1 if known is None else int(known)
+_ranks_of = attrgetter("min_low", "min_high", "max_low", "max_high")
+_FLAG = {None: -1, False: 0, True: 1}

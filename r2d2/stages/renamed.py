@@ -12,7 +12,7 @@ import numpy as np
 from r2d2.graph import Graph
 from r2d2.kernels.typetag import type_tag
 from r2d2.lake.protocol import Lake
-from r2d2.model import Cost, Edge, Table, Types
+from r2d2.model import Column, Cost, Edge, Table, Types
 from r2d2.stages.renamed_candidates import Candidate, Facets, candidates
 from r2d2.stages.renamed_contents import Contents
 from r2d2.stages.renamed_groups import Group, groups_of
@@ -42,9 +42,10 @@ class Renamed:
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
         """The graph with its tables' columns named by their labels."""
         groups = groups_of(graph.tables, Schema(self.types, self.case_sensitive))
-        question = Question(graph.tables, {})
+        numbers: dict[tuple[Column, ...], int] = {}
+        question = Question(graph.tables, numbers, {})
         singles = {
-            (number, table): [question.single(table, place) for place in range(len(group.names))]
+            (number, table): [question.about(table, [place]) for place in range(len(group.names))]
             for number, group in enumerate(groups)
             for table in group.tables[: self.tables]
         }
@@ -55,11 +56,11 @@ class Renamed:
             if all(key in contents.numbers for key in keys)
         }
         links = spanning(candidates(facets, contents, self.keys), facets, groups)
-        question = Question(graph.tables, {})
+        question = Question(graph.tables, numbers, {})
         doubts = [(doubt, question.ends(doubt)) for doubt in doubts_of(links)]
         graph, contents = self._asked(graph, lake, question)
         labels = Labels.of(groups)
-        for link in sorted(weighed(links, doubts, contents), key=Candidate.fit, reverse=True):
+        for link in sorted(weighed(links, doubts, contents, 0.9 * self.min_fraction), key=Candidate.fit, reverse=True):
             learn(labels, link, facets)
         return labelled(graph, groups, labels.spelled(groups), self.case_sensitive)
 

@@ -1,6 +1,6 @@
-"""Evidence from two columns together, for columns that look alike when each is seen alone.
+"""Evidence from columns together, for columns that look alike when each is seen alone.
 
-Flags all hold 0 and 1; which is which shows beside a column that tells the rows apart.
+Flags all hold 0 and 1; which is which shows beside columns that tell the rows apart.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,69 +14,70 @@ from r2d2.stages.renamed_candidates import Candidate
 from r2d2.stages.renamed_contents import Contents
 
 FIRST_NUMBER = 1 << 28  # beyond all numbers of blocks
+ANCHORS = 4
+ANCHOR_BITS = 5
 LOOKED_UP = 256
-LEAST_HELD = 0.01
+
+Anchors = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Whether child column `row` is parent column `column`, beside columns that surely match."""
+    """Whether child column `row` is parent column `column`, beside pairs that surely are one."""
 
     candidate: Candidate
-    anchor_row: int
-    anchor_column: int
+    anchors: Anchors
     row: int
     column: int
 
 
 def doubts_of(candidates: Sequence[Candidate]) -> Iterator[Doubt]:
-    """What is open of the candidates: rows with several counterparts."""
+    """What the candidates leave open: rows of several counterparts, or that tell little."""
     for candidate in candidates:
+        anchors = _anchors(candidate)
         options = candidate.held > 0
-        anchor_row, anchor_column = _anchors(candidate)
-        options[anchor_row] = False
-        options[:, anchor_column] = False
-        for row in np.flatnonzero(options.sum(axis=1) > 1).tolist():
+        for row, column in anchors:
+            options[row] = False
+            options[:, column] = False
+        little = candidate.telling < ANCHOR_BITS
+        for row in np.flatnonzero((options.sum(axis=1) > 1) | little).tolist():
             for column in np.flatnonzero(options[row]).tolist():
-                yield Doubt(candidate, anchor_row, anchor_column, row, column)
+                yield Doubt(candidate, anchors, row, column)
 
 
-def _anchors(candidate: Candidate) -> tuple[int, int]:
-    """The child's column that tells most, and its counterpart; one with a single one tells more."""
-    counterparts = (candidate.held > 0).sum(axis=1)
-    telling = np.where(counterparts > 0, candidate.telling, -1) + (counterparts == 1)
-    row = int(telling.argmax())
-    return row, int((candidate.held * candidate.alike)[row].argmax())
+def _anchors(candidate: Candidate) -> Anchors:
+    """The columns that tell most of those with one counterpart; where none has one, the best."""
+    telling = np.where(candidate.held.any(axis=1), candidate.telling, 0)
+    sure = (candidate.held > 0).sum(axis=1) == 1
+    if not (sure & (telling >= ANCHOR_BITS)).any():
+        sure[telling.argmax()] = True
+    rows = sorted(np.flatnonzero(sure).tolist(), key=lambda row: -telling[row])
+    columns = (candidate.held * candidate.alike).argmax(axis=1).tolist()
+    return tuple((row, columns[row]) for row in rows[:ANCHORS])
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Projections to ask a lake for sketches of; numbers tell a table's apart."""
+    """Projections to ask a lake for sketches of; `numbers` is for all questions of a run."""
 
     tables: Sequence[Table]
+    numbers: dict[tuple[Column, ...], int]
     wanted: dict[Projection, tuple[Column, ...]]
 
-    def single(self, table: int, place: int) -> Projection:
-        """The projection on one column, whatever its name."""
-        key = table, FIRST_NUMBER + place
-        if key not in self.wanted:
-            self.wanted[key] = (replace(self.tables[table].columns[place], name="any"),)
-        return key
-
-    def joint(self, table: int, anchor: int, place: int) -> Projection:
-        """The projection on a column beside an anchor, whatever their names."""
+    def about(self, table: int, places: Sequence[int]) -> Projection:
+        """The projection on columns, named by their order in the question only."""
         columns = self.tables[table].columns
-        key = table, FIRST_NUMBER + (anchor + 1) * len(columns) + place
-        if key not in self.wanted:
-            named = replace(columns[anchor], name="anchor"), replace(columns[place], name="other")
-            self.wanted[key] = named
+        named = tuple(replace(columns[place], name=str(i)) for i, place in enumerate(places))
+        key = table, self.numbers.setdefault(named, FIRST_NUMBER + len(self.numbers))
+        self.wanted[key] = named
         return key
 
     def ends(self, doubt: Doubt) -> tuple[Projection, Projection]:
         """The two projections that a doubt is about."""
+        rows, columns = zip(*doubt.anchors, strict=True)
         return (
-            self.joint(doubt.candidate.child, doubt.anchor_row, doubt.row),
-            self.joint(doubt.candidate.parent, doubt.anchor_column, doubt.column),
+            self.about(doubt.candidate.child, (*rows, doubt.row)),
+            self.about(doubt.candidate.parent, (*columns, doubt.column)),
         )
 
 
@@ -84,8 +85,12 @@ def weighed(
     candidates: Sequence[Candidate],
     doubts: Sequence[tuple[Doubt, tuple[Projection, Projection]]],
     contents: Contents,
+    least: float,
 ) -> list[Candidate]:
-    """The candidates with what a column holds cut by the share that is missing beside the anchor."""
+    """The candidates with what a column holds cut by the share that is missing beside the anchor.
+
+    Where less than `least` is left, the columns do not match.
+    """
     held = {candidate: candidate.held.copy() for candidate in candidates}
     numbers = contents.numbers
     known = [(doubt, ends) for doubt, ends in doubts if all(end in numbers for end in ends)]
@@ -93,5 +98,5 @@ def weighed(
     distinct, places = np.unique(pairs, axis=0, return_inverse=True)
     shares = contents.missing_shares(distinct[:, 0], distinct[:, 1], LOOKED_UP)[places.ravel()]
     for (doubt, _), share in zip(known, shares.tolist(), strict=True):
-        held[doubt.candidate][doubt.row, doubt.column] *= max(LEAST_HELD, 1 - share)
+        held[doubt.candidate][doubt.row, doubt.column] *= 1 - share if 1 - share >= least else 0
     return [replace(candidate, held=own) for candidate, own in held.items()]

@@ -26,9 +26,14 @@ class Schema:
         """The graph with a block for each set of columns that some other table has, too."""
         members: dict[Signature, list[int]] = defaultdict(list)
         empty: list[int] = []
+        # By identity: tables of one schema mostly share one tuple of columns.
+        signatures: dict[int, Signature] = {}
         for index, table in enumerate(graph.tables):
             if table.eligible:
-                members[self.signature(table)].append(index)
+                signature = signatures.get(id(table.columns))
+                if signature is None:
+                    signature = signatures[id(table.columns)] = self.signature(table)
+                members[signature].append(index)
                 if is_degenerate(table):
                     empty.append(index)
         supersets = dict(with_supersets(list(members)))

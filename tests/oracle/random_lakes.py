@@ -13,7 +13,7 @@ from random import Random
 import pyarrow as pa
 
 from .derivations import MAX_ROWS, NAMES, derive
-from .random_types import random_type
+from .random_types import nested_type, random_type
 from .random_values import nullable
 from .sheets import Sheet, SheetColumn
 from .writers import as_json, as_text, write_csv, write_hive, write_json_lines, write_parquet
@@ -39,11 +39,17 @@ def make_lake(folder: Path, chance: Random) -> tuple[Made, ...]:
 
 
 def base(chance: Random, name: str) -> Sheet:
-    """A table of one to six columns, each drawn from a few values, so that rows repeat."""
+    """A table whose columns are drawn from a few values each, so that rows repeat.
+
+    One in three has one or two nested columns, so that nothing else tells its rows apart.
+    """
     rows = chance.choice((1, 3, 8, 20, MAX_ROWS))
-    names = chance.sample(NAMES, chance.randint(1, 6))
-    types = [random_type(chance) for _ in names]
-    types = [chance.choice(types) if chance.random() < 0.2 else type_ for type_ in types]
+    if chance.random() < 0.35:
+        types = [nested_type(chance) for _ in range(chance.randint(1, 2))]
+    else:
+        types = [random_type(chance) for _ in range(chance.randint(1, 6))]
+        types = [chance.choice(types) if chance.random() < 0.2 else type_ for type_ in types]
+    names = chance.sample(NAMES, len(types))
     columns = (_column(chance, n, t, rows) for n, t in zip(names, types, strict=True))
     return Sheet(tuple(columns), rows, name)
 

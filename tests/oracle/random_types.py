@@ -43,6 +43,11 @@ def random_type(chance: Random, depth: int = 0) -> pa.DataType:
         return chance.choice(COMMON)
     if roll < 0.75 or depth >= 3:
         return _nestable(chance.choice(PLAIN)) if depth else chance.choice(PLAIN)
+    return nested_type(chance, depth)
+
+
+def nested_type(chance: Random, depth: int = 0) -> pa.DataType:
+    """A list, struct or map."""
     return chance.choice((_list, _list, _struct, _struct, _map))(chance, depth + 1)
 
 
@@ -54,7 +59,7 @@ def _nestable(type_: pa.DataType) -> pa.DataType:
 
 
 def _list(chance: Random, depth: int) -> pa.DataType:
-    inner = random_type(chance, depth)
+    inner = (_struct if chance.random() < 0.25 else random_type)(chance, depth)
     return chance.choice((pa.list_, pa.list_, pa.large_list))(pa.field("item", inner))
 
 

@@ -57,6 +57,8 @@ def _list(chance: Random, type_: pa.DataType, value: list[Any] | None) -> list[A
     if inner:
         place = chance.randrange(len(inner))
         inner[place] = twin(chance, type_.value_type, inner[place])
+    if pt.is_nested(type_.value_type) and chance.random() < 0.5:
+        return inner
     same = [items[::-1], items[::-1], [*items, None], items[:-1], items + items[:1]]
     return chance.choice((None, [], [None], *same, inner, inner))
 
@@ -64,16 +66,18 @@ def _list(chance: Random, type_: pa.DataType, value: list[Any] | None) -> list[A
 def _struct(chance: Random, type_: pa.StructType, value: dict[str, Any] | None) -> Any:
     nothing = {field.name: None for field in type_}
     fields = value or nothing
+    swaps = _fields_swapped(type_, fields)
+    if swaps and chance.random() < 0.5:
+        return chance.choice(swaps)
     field = chance.choice(list(type_))
     changed = {**fields, field.name: twin(chance, field.type, fields[field.name])}
-    return chance.choice((None, nothing, changed, changed, _fields_swapped(chance, type_, fields)))
+    return chance.choice((None, nothing, changed, changed))
 
 
-def _fields_swapped(chance: Random, type_: pa.StructType, fields: dict[str, Any]) -> dict[str, Any]:
-    one, other = chance.choice(list(type_)), chance.choice(list(type_))
-    if one.type != other.type:
-        return fields
-    return {**fields, one.name: fields[other.name], other.name: fields[one.name]}
+def _fields_swapped(type_: pa.StructType, fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """The struct with two fields of one type changed round, in each way there is."""
+    pairs = [(a, b) for a in type_ for b in type_ if a.name < b.name and a.type == b.type]
+    return [{**fields, a.name: fields[b.name], b.name: fields[a.name]} for a, b in pairs]
 
 
 def _map(chance: Random, type_: pa.DataType, value: list[tuple[Any, Any]] | None) -> Any:

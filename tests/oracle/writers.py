@@ -134,9 +134,23 @@ def write_json_lines(chance: Random, sheet: Sheet, path: Path) -> str:
 
 
 def as_json(sheet: Sheet) -> Sheet:
-    """The sheet with values that JSON has; its column types are not for Arrow any more."""
-    columns = [replace(c, values=tuple(map(_jsonable, c.values))) for c in sheet.columns]
+    """The sheet with values that JSON has; its column types are not for Arrow any more.
+
+    A struct with a NULL at any depth becomes text: JSON columns do not tell the depth of a NULL.
+    """
+    columns = []
+    for column in sheet.columns:
+        struct = pt.is_struct(column.type)
+        hidden = struct and any(map(_holds_null, column.values))
+        change = (lambda value: _text(value, None)) if hidden else _jsonable
+        columns.append(replace(column, values=tuple(map(change, column.values))))
     return sheet.with_columns(columns, "as JSON")
+
+
+def _holds_null(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_null, value.values()))
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _jsonable(value: Any) -> Any:

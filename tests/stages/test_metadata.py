@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from r2d2.graph import Graph
 from r2d2.lake.bounds import number_rank, text_rank, union
-from r2d2.model import Bounds, Column, Format, Table
+from r2d2.model import RANK_MIN, Bounds, Column, Format, Table
 from r2d2.stages.metadata import Metadata
 from r2d2.stages.schema import Schema
 
@@ -68,7 +68,7 @@ def test_an_inexact_bound_of_the_child_does_not_refute_by_itself() -> None:
 
 
 def test_a_part_without_bounds_leaves_the_whole_without() -> None:
-    assert union([bounds([1]), Bounds()]).min_low is None
+    assert union([bounds([1]), Bounds()]).min_low == RANK_MIN
     assert union([bounds([1, 4]), bounds([None])]) == bounds([1, 4, None])
 
 
