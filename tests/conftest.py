@@ -63,6 +63,7 @@ def shared() -> Path:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A small Spark with Delta, for all tests of the run."""
     from delta import configure_spark_with_delta_pip
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     # What workers need of a store's credentials is in the environment that the JVM starts with.
@@ -77,7 +78,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session = configure_spark_with_delta_pip(builder).getOrCreate()
     session.sparkContext.setLogLevel("OFF")
     yield session
+    gateway = SparkContext._gateway
     session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(30)
 
 
 @pytest.fixture(params=["local", pytest.param("spark", marks=pytest.mark.spark)])
