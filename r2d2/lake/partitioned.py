@@ -11,6 +11,7 @@ import pyarrow as pa
 from r2d2.errors import IneligibleTableError
 from r2d2.lake.bounds import union
 from r2d2.lake.layout import partitions_of
+from r2d2.lake.schema import quoted
 from r2d2.lake.storage import Storage
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
 
@@ -52,7 +53,7 @@ def inspect(
     return replace(
         parts[0],
         location=location,
-        columns=(*columns, *(Column(key, kind, (key,)) for key, kind in types.items())),
+        columns=(*columns, *(Column(quoted(key), kind, (key,)) for key, kind in types.items())),
         rows=sum(known) if len(known) == len(rows) else None,
         size_bytes=sum(file.size_bytes for file in files),
         files=tuple(files),
