@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from r2d2.errors import TableError, UnreadableTableError
 from r2d2.lake.footer import bounds_of, check_calendar, check_identity, leaf_count
 from r2d2.lake.footer_file import sound_metadata, tail_of
+from r2d2.lake.instants import are_doubtful, check_instants
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
@@ -142,7 +143,8 @@ def _decoded(
     if _has_int96(file.schema, wanted):
         source = pa.BufferReader(source) if isinstance(source, bytes) else source
         seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
-        batches = map(_mend_int96, batches, _batches(seconds, split, wanted))
+        mend = partial(_mend_int96, doubtful=are_doubtful(file.metadata))
+        batches = map(mend, batches, _batches(seconds, split, wanted))
     rows = 0
     for batch in batches:
         rows += batch.num_rows
@@ -209,14 +211,22 @@ def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: Sequence[int
     return found
 
 
-def _mend_int96(nanos: pa.RecordBatch, seconds: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with INT96 instants right in every year, where int64 nanoseconds wrap around."""
-    columns = [
-        _instants(column, seconds.column(index))
-        if column.type != seconds.schema.field(index).type
-        else column
-        for index, column in enumerate(nanos.columns)
-    ]
+def _mend_int96(
+    nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool
+) -> pa.RecordBatch:
+    """The batch with INT96 instants right in every year, where int64 nanoseconds wrap around.
+
+    Raises:
+        ValueError: an instant of a doubtful writer may be of the Julian calendar.
+    """
+    columns = []
+    for field, column, other in zip(nanos.schema, nanos.columns, seconds.columns, strict=True):
+        if column.type == other.type:
+            columns.append(column)
+        else:
+            columns.append(_instants(column, other))
+            if doubtful:
+                check_instants(field.name, columns[-1], other.type)
     return pa.RecordBatch.from_arrays(columns, names=nanos.schema.names)
 
 

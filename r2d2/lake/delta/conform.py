@@ -1,5 +1,8 @@
 """Arrays of a data file as the table's logical columns: renamed, filled up, widened exactly."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.types as pt
 
@@ -7,20 +10,29 @@ from r2d2.lake.delta.fields import Field
 from r2d2.lake.delta.widening import widens_exactly
 
 
-def position(fields: "pa.Schema | pa.StructType", wanted: Field) -> int | None:
-    """Where a file keeps a field: by id where the field has one, else by name; None if nowhere.
+def positions(fields: "pa.Schema | pa.StructType", wanted: Sequence[Field]) -> list[int | None]:
+    """Where a file keeps each field: by id where the field has one, else by name; None if nowhere.
 
     Raises:
         ValueError: two of the file's fields fit.
     """
-    if wanted.field_id is not None:
-        found = [i for i, field in enumerate(fields) if _field_id(field) == wanted.field_id]
-    else:
-        name = wanted.physical_name.lower()
-        found = [i for i, field in enumerate(fields) if field.name.lower() == name]
-    if len(found) > 1:
-        raise ValueError(f"column {wanted.name} fits {len(found)} columns of the file")
-    return found[0] if found else None
+    found: defaultdict[int | str, list[int]] = defaultdict(list)
+    for place, field in enumerate(fields):
+        found[field.name.lower()].append(place)
+        field_id = _field_id(field)
+        if field_id is not None:
+            found[field_id].append(place)
+    return [_only(found[_key(field)], field) for field in wanted]
+
+
+def _key(field: Field) -> int | str:
+    return field.physical_name.lower() if field.field_id is None else field.field_id
+
+
+def _only(places: Sequence[int], field: Field) -> int | None:
+    if len(places) > 1:
+        raise ValueError(f"column {field.name} fits {len(places)} columns of the file")
+    return places[0] if places else None
 
 
 def has_ids(schema: pa.Schema) -> bool:
@@ -62,8 +74,7 @@ def conformed(array: pa.Array, meaning: pa.DataType, field: Field) -> pa.Array:
 
 def _struct(array: pa.StructArray, meaning: pa.StructType, field: Field) -> pa.Array:
     parts = []
-    for child in field.children:
-        place = position(array.type, child)
+    for child, place in zip(field.children, positions(array.type, field.children), strict=True):
         if place is None:
             parts.append(pa.nulls(len(array), child.type))
         else:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.lake.delta.entries import MALFORMED
 
 _PRIMITIVES = {
     "string": pa.string(),
@@ -56,21 +57,29 @@ def fields_of(schema_json: str, mode: str) -> tuple[Field, ...]:
     """
     try:
         return tuple(_field(entry, mode) for entry in json.loads(schema_json)["fields"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise UnreadableTableError(f"the Delta schema cannot be understood: {error!r}") from error
 
 
 def _field(entry: Mapping[str, Any], mode: str) -> Field:
-    name, metadata = entry["name"], entry.get("metadata") or {}
+    name, metadata = _name(entry["name"]), entry.get("metadata") or {}
     type_, children = _type(entry["type"], mode, name)
     return Field(
         name,
-        name if mode == "none" else metadata[_MAPPING_NAME],
+        name if mode == "none" else _name(metadata[_MAPPING_NAME]),
         int(metadata[_MAPPING_ID]) if mode == "id" else None,
         type_,
         children,
         _char_length(name, type_, metadata),
     )
+
+
+def _name(value: Any) -> str:
+    """The name; raises where it is no text that a file can hold."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value} is no name")
+    value.encode()
+    return value
 
 
 def _char_length(name: str, type_: pa.DataType, metadata: Mapping[str, Any]) -> int | None:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
-from r2d2.lake.bounds import RANK_MAX, RANK_MIN
-from r2d2.lake.delta.conform import position
+from r2d2.lake.delta.conform import positions
+from r2d2.lake.delta.fields import Field
 from r2d2.lake.delta.live import LiveFile
 from r2d2.lake.delta.partitions import constant_bounds
 from r2d2.lake.delta.stored import stored_fields
@@ -47,7 +47,8 @@ def footed(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> Foote
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableTableError(f"{file.info.path}: {error}") from error
     check_calendar(file.info, metadata)
-    bounds = {column.name: _bounds(column, file, stored, physical) for column in columns}
+    fields = {field.name: field for field in file.columns}
+    bounds = {column.name: _bounds(column, fields, file, stored, physical) for column in columns}
     if file.deletions is not None:
         bounds = {name: _outward(known) for name, known in bounds.items()}
     return Footed(replace(file, rows=metadata.num_rows), metadata, bounds)
@@ -57,6 +58,9 @@ def check_rows(file: LiveFile, metadata: pq.FileMetaData) -> None:
     """Raises ValueError where the file and the log count rows differently."""
     if file.rows is not None and file.rows != metadata.num_rows:
         raise ValueError(f"{metadata.num_rows} rows, {file.rows} by _delta_log")
+    deleted = file.deletions.vector.cardinality if file.deletions else 0
+    if not 0 <= deleted <= metadata.num_rows:
+        raise ValueError(f"{metadata.num_rows} rows, {deleted} deleted by _delta_log")
 
 
 def _physical(
@@ -72,11 +76,12 @@ def _physical(
 
 def _bounds(
     column: Column,
+    fields: Mapping[str, Field],
     file: LiveFile,
     stored: Mapping[str, pa.Field],
     physical: Mapping[tuple[str, ...], tuple[str, Bounds]],
 ) -> Bounds:
-    top = next(field for field in file.columns if field.name == column.path[0])
+    top = fields[column.path[0]]
     if top.name in file.constants:
         return constant_bounds(file.constants[top.name])
     if top.name not in stored:
@@ -84,7 +89,7 @@ def _bounds(
     source, path = stored[top.name], [stored[top.name].name]
     for part in column.path[1:]:
         top = next(child for child in top.children if child.name == part)
-        place = position(source.type, top)
+        (place,) = positions(source.type, [top])
         if place is None:
             return _ALL_NULL
         source = source.type.field(place)
@@ -98,9 +103,7 @@ def _outward(known: Bounds) -> Bounds:
     """The bounds when an unknown part of the rows is deleted."""
     return Bounds(
         known.min_low,
-        None if known.min_high is None else RANK_MAX,
-        None if known.max_low is None else RANK_MIN,
-        known.max_high,
-        None if known.has_nulls else known.has_nulls,
-        None if known.has_values else known.has_values,
+        max_high=known.max_high,
+        has_nulls=None if known.has_nulls else known.has_nulls,
+        has_values=None if known.has_values else known.has_values,
     )

@@ -18,7 +18,9 @@ _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|Infinity)|NaN")
 
 
 def constant(field: Field, text: str | None) -> pa.Scalar:
-    """The value that every row of a file has in a partition column; "" is NULL by the protocol.
+    """The value that every row of a file has in a partition column.
+
+    "" is NULL by the protocol. Spark writes NULL for it, but would read "" from a log as a text.
 
     Raises:
         UnreadableTableError: the text is no value of the column's type.
@@ -44,6 +46,8 @@ def constant_bounds(value: pa.Scalar) -> Bounds:
     if not value.is_valid:
         return Bounds(has_nulls=True, has_values=False)
     rank = _rank(value)
+    if rank is None:
+        return Bounds(has_nulls=False, has_values=True)
     return Bounds(rank, rank, rank, rank, has_nulls=False, has_values=True)
 
 

@@ -58,7 +58,7 @@ def _check_features(kind: str, unknown: frozenset[str]) -> None:
 
 def mapping_mode(protocol: Protocol, metadata: Metadata) -> str:
     """How columns are found in data files: by "none" (their own name), "name" or "id"."""
-    mode = metadata.configuration.get("delta.columnMapping.mode", "none").lower()
+    mode = (metadata.configuration.get("delta.columnMapping.mode") or "none").lower()
     if mode not in MAPPING_MODES:
         raise UnreadableTableError(f"Delta column mapping mode {mode!r} is not known")
     supported = protocol.reader_version == 2 or "columnMapping" in protocol.reader_features

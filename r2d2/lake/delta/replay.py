@@ -9,16 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.delta.actions import (
-    Action,
-    Add,
-    Metadata,
-    Protocol,
-    Remove,
-    Sidecar,
-    actions_of_json,
-    actions_of_row,
-)
+from r2d2.lake.delta.actions import Action, Add, Metadata, Protocol, Remove, Sidecar
+from r2d2.lake.delta.entries import MALFORMED, actions_of_json, actions_of_row
 from r2d2.lake.delta.log import Log
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo
@@ -105,7 +97,7 @@ def _actions(storage: Storage, file: FileInfo) -> Iterator[Action]:
             maps_as_pydicts="strict"
         ):
             yield from actions_of_row(row)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, *MALFORMED) as error:
         raise UnreadableTableError(f"{file.path}: damaged checkpoint ({error})") from error
 
 
@@ -120,7 +112,7 @@ def _check_sum(snapshot: Snapshot, data: bytes) -> None:
     try:
         told = json.loads(data)
         expected = (int(told["numFiles"]), int(told["tableSizeBytes"]))
-    except (ValueError, KeyError, TypeError):
+    except MALFORMED:
         return  # the checksum file is optional: a damaged one proves nothing about the table
     found = (len(snapshot.files), sum(add.size_bytes for add in snapshot.files))
     if found != expected:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.lake.delta.conform import conformed, has_ids, position
+from r2d2.lake.delta.conform import conformed, has_ids, positions
 from r2d2.lake.delta.fields import Field
 from r2d2.lake.delta.widening import meant
 
@@ -25,8 +25,7 @@ def stored_fields(
     leaves = [metadata.schema.column(i).physical_type for i in range(metadata.num_columns)]
     meaning = meant(schema, leaves)
     found = {}
-    for column in columns:
-        place = position(meaning, column)
+    for column, place in zip(columns, positions(meaning, columns), strict=True):
         if place is not None:
             found[column.name] = field = meaning.field(place)
             if column.children or not field.type.equals(column.type):

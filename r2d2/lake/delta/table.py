@@ -47,9 +47,9 @@ def inspect(
     check_protocol(snapshot.protocol, snapshot.metadata)
     mode = mapping_mode(snapshot.protocol, snapshot.metadata)
     columns = fields_of(snapshot.metadata.schema_json, mode)
+    flat = flatten(pa.schema([(column.name, column.type) for column in columns]))
     places = Places(storage, location, found, cache(lambda: _whole_lake(storage, lake)))
     live = [_live_file(add, columns, snapshot, places) for add in snapshot.files]
-    flat = flatten(pa.schema([(column.name, column.type) for column in columns]))
     data = _with_footers(storage, [file for file in live if file.live_rows != 0], flat)
     return Table(
         location,

@@ -1,12 +1,8 @@
 """A Delta lake of a test's own, written by Spark or by hand, and what r2d2 reads of it."""
 
-import importlib.util
 import json
-import os
 import pickle
 import re
-import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -176,37 +172,6 @@ def same() -> Callable[[pa.Table, pa.Table], None]:
     return assert_same
 
 
-@pytest.fixture(scope="package")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A small Spark with Delta in a JVM of its own, which ends with this folder's tests."""
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        pytest.skip("Java is not installed")
-    for module in ("pyspark", "delta"):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not installed")
-    from delta import configure_spark_with_delta_pip
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession
-
-    if SparkContext._active_spark_context is not None:
-        pytest.skip("another test's Spark is still running in this process")
-    # The JVM takes file names' encoding from the locale.
-    os.environ.update(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable, LC_ALL="C.UTF-8")
-    folder = tmp_path_factory.mktemp("spark")
-    builder = SparkSession.builder.master("local[1]")
-    for key, value in {**_SETTINGS, "spark.sql.warehouse.dir": str(folder / "warehouse")}.items():
-        builder = builder.config(key, value)
-    session = configure_spark_with_delta_pip(builder).getOrCreate()
-    session.sparkContext.setLogLevel("OFF")
-    yield session
-    gateway = SparkContext._gateway
-    session.stop()
-    gateway.shutdown()
-    gateway.proc.stdin.close()
-    gateway.proc.wait(30)
-    SparkContext._gateway = SparkContext._jvm = None
-
-
 @pytest.fixture
 def sql(spark: Any, lake: Lake) -> Callable[[str], Any]:
     """Runs a statement in which `{name}` is the lake's table of that name."""
@@ -242,19 +207,3 @@ def check(spark: Any, lake: Lake) -> Callable[[str], pa.Table]:
         return found
 
     return compare
-
-
-_SETTINGS = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.driver.memory": "1g",
-    # Short jobs: compiling costs more than it saves.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.adaptive.enabled": "false",
-}

@@ -213,6 +213,13 @@ def test_a_vector_that_cannot_be_found_is_unreadable(
         lake.inspect("t")
 
 
+@pytest.mark.parametrize("cardinality", [-1, 31])
+def test_more_deletions_than_rows_are_unreadable(lake: Any, cardinality: int) -> None:
+    deleted(lake, INLINE | {"cardinality": cardinality})
+    with pytest.raises(UnreadableTableError, match="deleted by _delta_log"):
+        lake.inspect("t")
+
+
 def test_a_deleted_row_beyond_the_file_is_unreadable(lake: Any) -> None:
     deleted(lake, stored(lake, {0, 30}))
     with pytest.raises(UnreadableTableError, match="row 30 is deleted, of 30 rows"):

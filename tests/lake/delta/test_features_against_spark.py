@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
 
 pytestmark = pytest.mark.spark
 
@@ -121,6 +121,21 @@ def test_timestamps_in_every_year_and_encoding(
     assert "timestampNtz" in lake.actions("t", "protocol")[-1]["readerFeatures"]
     types = check("t").schema.types
     assert types[:2] == [pa.timestamp("us", "UTC"), pa.timestamp("us")]
+
+
+@pytest.mark.parametrize("kind", ["INT96", "TIMESTAMP_MICROS"])
+def test_instants_of_the_julian_calendar_are_refused(
+    setting: Setting, sql: Sql, lake: Any, check: Check, kind: str
+) -> None:
+    setting("spark.sql.parquet.outputTimestampType", kind)
+    setting("spark.sql.parquet.int96RebaseModeInWrite", "LEGACY")
+    setting("spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY")
+    sql("CREATE TABLE {t} (t timestamp) USING delta")
+    sql("INSERT INTO {t} VALUES (timestamp'1950-01-01 00:00:00'), (NULL)")
+    check("t")
+    sql("INSERT INTO {t} VALUES (timestamp'1500-01-01 00:00:00')")
+    with pytest.raises(TableError, match="Julian"):
+        lake.read("t")
 
 
 WIDENINGS = [

@@ -1,7 +1,9 @@
 """Logs edited by hand: what is not known for certain makes the table unreadable, never wrong."""
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -96,6 +98,69 @@ def test_a_damaged_last_commit_is_unreadable(lake: Any, content: bytes) -> None:
     lake.create("t", DATA)
     lake.commit("t", 1).write_bytes(content)
     refused(lake, "000001.json: line 1 is no Delta action")
+
+
+NASTY = [None, 0, -1, 2**70, 1e400, True, "", "x", "\ud800", "%ff", [], {}, [[]], {"x": 1}, ["x"]]
+
+
+def mutations(value: Any) -> Iterator[Any]:
+    """The JSON value with one part of it, or all, replaced by something nasty."""
+    yield from NASTY
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield {k: v for k, v in value.items() if k != key}
+            for changed in mutations(part):
+                yield value | {key: changed}
+    elif isinstance(value, str) and value.startswith("{"):
+        yield from map(json.dumps, mutations(json.loads(value)))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            for changed in mutations(part):
+                yield [*value[:index], changed, *value[index + 1 :]]
+
+
+def test_a_nasty_value_anywhere_in_the_log_ends_one_table_only(lake: Any) -> None:
+    lake.create("t", DATA, **{"delta.columnMapping.mode": "id"})
+    lines = [json.loads(line) for line in lake.commit("t", 0).read_text().splitlines()]
+    lines[0] = protocol(3, 7, "columnMapping", "deletionVectors")
+    mapped = {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "p"}
+    parts = {
+        "type": "struct",
+        "fields": [{"name": "x", "type": "decimal(4,2)", "metadata": mapped}],
+    }
+    types = [
+        "integer",
+        {"type": "array", "elementType": parts},
+        {"type": "map", "keyType": "string", "valueType": "date"},
+    ]
+    fields = [{"name": f"p{i}", "type": t, "metadata": mapped} for i, t in enumerate(types)]
+    lines[1]["metaData"]["schemaString"] = json.dumps({"type": "struct", "fields": fields})
+    lines[1]["metaData"]["partitionColumns"] = ["p0"]
+    vector = {
+        "storageType": "u",
+        "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^",
+        "offset": 4,
+        "sizeInBytes": 40,
+        "cardinality": 6,
+    }
+    lines[2]["add"] |= {"deletionVector": vector, "partitionValues": {"p": "1"}}
+    lines.append({"remove": {"path": "gone", "deletionVector": vector}})
+    tried = 0
+    for index, line in enumerate(lines):
+        for changed in mutations(line):
+            lake.write_commit("t", 0, *lines[:index], changed, *lines[index + 1 :])
+            with contextlib.suppress(TableError):
+                lake.inspect("t")
+            tried += 1
+    assert tried > 1200
+
+
+def test_a_log_nested_without_end_is_unreadable(lake: Any) -> None:
+    lake.create("t", DATA)
+    lake.commit("t", 1).write_text("[" * 100_000)
+    refused(lake, "line 1 is no Delta action")
+    lake.commit("t", 1).write_text('{"add": ' + '{"a":' * 100_000)
+    refused(lake, "line 1 is no Delta action")
 
 
 def test_a_gap_in_the_commits_is_unreadable(lake: Any) -> None:
