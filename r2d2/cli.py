@@ -1,5 +1,6 @@
 """`r2d2 …`: parse, one call, write, exit code. See `errors` for the exit codes."""
 
+import gc
 import logging
 import os
 import sys
@@ -195,6 +196,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run() -> None:
     """The console script: ends at once on Ctrl-C, even while a thread still reads."""
+    # A run makes many objects that last and few cycles: collecting often finds nothing.
+    gc.set_threshold(200_000, 20, 100)
     try:
         code = main()
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 # The hybrid calendar ends in 1582, and local mean times, which Spark rebased with, by 1900.
-_SURE_FROM = pa.scalar(-2_208_988_800_000_000, pa.timestamp("us", "UTC"))
+_SURE_FROM_S = -2_208_988_800
 _OLD_SPARK = re.compile(r"[12]\.|3\.0\.")
 
 
@@ -33,8 +33,8 @@ def check_instants(name: str, array: pa.Array, meaning: pa.DataType) -> None:
         return
     if not pt.is_timestamp(meaning):
         raise ValueError(f"column {name} may hold INT96 timestamps of the Julian calendar")
-    least = pc.min(array).cast(_SURE_FROM.type)
-    if least.is_valid and least.value < _SURE_FROM.value:
+    least = pc.min(array).cast(pa.timestamp("s"), safe=False).value
+    if least is not None and least < _SURE_FROM_S:
         raise ValueError(
             f"column {name} holds INT96 timestamps before 1900 that may be of the Julian calendar"
             " (written by an old Spark or by Hive); rewrite it with Spark 3 or later"

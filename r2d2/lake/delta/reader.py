@@ -13,9 +13,9 @@ from r2d2.lake.delta.conform import conformed
 from r2d2.lake.delta.deletions import deleted_rows
 from r2d2.lake.delta.fields import Field
 from r2d2.lake.delta.footers import check_rows
-from r2d2.lake.instants import are_doubtful, check_instants
 from r2d2.lake.delta.live import LiveFile
 from r2d2.lake.delta.stored import stored_fields
+from r2d2.lake.instants import are_doubtful, check_instants
 from r2d2.lake.parquet import leaf_indices
 from r2d2.lake.storage import Storage
 from r2d2.model import Split
