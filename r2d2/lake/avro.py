@@ -162,14 +162,8 @@ def _foreign_errors(file: FileInfo) -> Iterator[None]:
         raise UnreadableTableError(f"{file.path}: {error}") from error
     except TableError:
         raise
-    except (
-        pa.ArrowException,
-        OSError,
-        ValueError,
-        EOFError,
-        LookupError,
-        OverflowError,
-        struct.error,
-    ) as error:
+    except (LookupError, EOFError, struct.error) as error:
+        raise UnreadableTableError(f"{file.path}: damaged: {error!r}") from error
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         first = (str(error).strip() or repr(error)).splitlines()[0]
         raise UnreadableTableError(f"{file.path}: {first}") from error

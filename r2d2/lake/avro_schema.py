@@ -7,6 +7,7 @@ is lost on the way: no date beyond Python's years, no decimal rounded, no map ke
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from math import log10
 from typing import Any
 
 import pyarrow as pa
@@ -177,7 +178,7 @@ def _decimal(schema: Mapping[str, Any], size_bytes: int | None) -> pa.DataType |
     precision, scale = schema.get("precision"), schema.get("scale", 0)
     if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision:
         return None
-    if precision < 1 or (size_bytes is not None and 10**precision > 2 ** (8 * size_bytes - 1)):
+    if precision < 1 or (size_bytes is not None and precision > (8 * size_bytes - 1) * log10(2)):
         return None
     if precision > 76:
         raise IneligibleTableError(f"a decimal of {precision} digits is too long")

@@ -36,7 +36,10 @@ def array_of(values: Sequence[Any], type_: Type) -> pa.Array:
         return pa.ListArray.from_arrays(_offsets(values), flat)
     if pa.types.is_decimal(type_.arrow):
         return _decimals(values, type_.arrow)
-    return pa.array(values, type_.arrow)
+    array = pa.array(values, type_.arrow)
+    if pa.types.is_time(type_.arrow):
+        array.validate(full=True)
+    return array
 
 
 def _structs(values: Sequence[Any], type_: Type) -> pa.Array:

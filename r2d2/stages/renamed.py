@@ -1,34 +1,32 @@
 """Renamed: columns of other names that hold the same get labels in common, for the later stages.
 
-Sketches of single columns tell which may be which (LSH Ensemble proposes them), sketches of two
-columns together what single ones cannot. Labels are guesses; the exact stage decides.
+Sketches of single columns tell which may be which (LSH Ensemble proposes them), sketches of columns
+together what single ones cannot. Labels are guesses; the exact stage decides.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from r2d2.graph import Graph
-from r2d2.kernels.typetag import type_tag
 from r2d2.lake.protocol import Lake
-from r2d2.model import Column, Cost, Edge, Table, Types
-from r2d2.stages.renamed_candidates import Candidate, Facets, candidates
+from r2d2.model import Cost, Edge, Table, Types
+from r2d2.stages.renamed_candidates import candidates
 from r2d2.stages.renamed_contents import Contents
+from r2d2.stages.renamed_facets import Facets, Facetting
 from r2d2.stages.renamed_groups import Group, groups_of
-from r2d2.stages.renamed_joint import Question, doubts_of, weighed
-from r2d2.stages.renamed_labels import Labels
+from r2d2.stages.renamed_joint import Numbers, Question, doubts_of, weighed
+from r2d2.stages.renamed_labels import learnt, spanning
 from r2d2.stages.schema import Schema, fold
 
-TIMES = 2
+LEAST_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """Labels columns by what they hold.
+    """Names columns by what they hold, so that the later stages match them.
 
     Of the tables that share all names the `tables` largest are looked at, and of each table the
-    `keys` columns of most values are looked for elsewhere.
+    `keys` columns that tell most are looked for in others.
     """
 
     types: Types = Types.STRICT
@@ -40,94 +38,57 @@ class Renamed:
     name = "renamed"
 
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
-        """The graph with its tables' columns named by their labels."""
+        """The graph with its tables' columns named by labels, until `under_own_names`."""
         groups = groups_of(graph.tables, Schema(self.types, self.case_sensitive))
-        numbers: dict[tuple[Column, ...], int] = {}
-        question = Question(graph.tables, numbers, {})
-        singles = {
-            (number, table): [question.about(table, [place]) for place in range(len(group.names))]
+        numbers: Numbers = {}
+        graph, facets, contents = self._columns(graph, lake, groups, numbers)
+        links = spanning(list(candidates(facets, contents, self.keys)), facets, groups)
+        question = Question(graph.tables, numbers)
+        doubts = [(doubt, question.ends(doubt)) for doubt in doubts_of(links)]
+        graph, contents = self._asked(graph, lake, question)
+        links = weighed(links, doubts, contents, LEAST_SHARE * self.min_fraction)
+        return _labelled(graph, groups, learnt(links, facets, groups), self.case_sensitive)
+
+    def _columns(
+        self, graph: Graph, lake: Lake, groups: Sequence[Group], numbers: Numbers
+    ) -> tuple[Graph, Mapping[int, Facets], Contents]:
+        """What each column of the tables looked at holds."""
+        question = Question(graph.tables, numbers)
+        asked = {
+            table: (number, [question.about(table, (place,)) for place in range(len(group.names))])
             for number, group in enumerate(groups)
             for table in group.tables[: self.tables]
         }
         graph, contents = self._asked(graph, lake, question)
-        facets = {
-            table: self._facets(groups, number, graph.tables[table], [contents.numbers[k] for k in keys])
-            for (number, table), keys in singles.items()
-            if all(key in contents.numbers for key in keys)
-        }
-        links = spanning(candidates(facets, contents, self.keys), facets, groups)
-        question = Question(graph.tables, numbers, {})
-        doubts = [(doubt, question.ends(doubt)) for doubt in doubts_of(links)]
-        graph, contents = self._asked(graph, lake, question)
-        labels = Labels.of(groups)
-        for link in sorted(weighed(links, doubts, contents, 0.9 * self.min_fraction), key=Candidate.fit, reverse=True):
-            learn(labels, link, facets)
-        return labelled(graph, groups, labels.spelled(groups), self.case_sensitive)
+        facetting = Facetting(
+            graph.tables, groups, self.types, self.case_sensitive, self.min_fraction, {}
+        )
+        return graph, facetting.all(asked, contents), contents
 
     def _asked(self, graph: Graph, lake: Lake, question: Question) -> tuple[Graph, Contents]:
-        """The graph after the question, with its cost added, and what the projections hold."""
+        """The graph after the question, its cost added, and what the projections hold."""
         answer = lake.sketches(dict(sorted(question.wanted.items())), self.size)
-        before, told = graph.cost, graph.after(answer)
+        before, after = graph.cost, graph.after(answer)
         cost = Cost(
-            before.bytes_read + told.cost.bytes_read, before.rows_read + told.cost.rows_read
+            before.bytes_read + after.cost.bytes_read, before.rows_read + after.cost.rows_read
         )
-        return replace(told, cost=cost), Contents.of(answer.found)
-
-    def _facets(
-        self, groups: Sequence[Group], number: int, table: Table, contents: Sequence[int]
-    ) -> Facets:
-        group = groups[number]
-        names = {name: place for place, name in enumerate(group.names, group.first)}
-        spelled = [fold(column.name, self.case_sensitive) for column in table.columns]
-        return Facets(
-            number,
-            frozenset(group.larger),
-            np.array(contents, np.int64),
-            np.array([type_tag(column.type, self.types) for column in table.columns]),
-            np.array([names[name] for name in spelled], np.int64),
-            np.array(spelled),
-            (1 - self.min_fraction) * (table.rows or 0),
-        )
+        return replace(after, cost=cost), Contents.of(answer.found)
 
 
-def learn(labels: Labels, link: Candidate, facets: Mapping[int, Facets]) -> bool:
-    """Makes the names one that the link's assignment matches: whether any was not yet."""
-    child, parent = facets[link.child].names, facets[link.parent].names
-    if labels.include(child.tolist(), parent.tolist()):
-        return False
-    rows, columns = link.matched()
-    matches = zip(child[rows].tolist(), parent[columns].tolist(), strict=True)
-    return any([labels.unite(name, other) for name, other in matches])
-
-
-def spanning(
-    found: Sequence[Candidate], facets: Mapping[int, Facets], groups: Sequence[Group]
-) -> list[Candidate]:
-    """The best candidates that tell all labels `TIMES` over, as some may be wrong."""
-    left = sorted(found, key=Candidate.fit_at_most, reverse=True)
-    chosen: list[Candidate] = []
-    for _ in range(TIMES):
-        labels = Labels.of(groups)
-        taken = {candidate for candidate in left if learn(labels, candidate, facets)}
-        chosen += [candidate for candidate in left if candidate in taken]
-        left = [candidate for candidate in left if candidate not in taken]
-    return chosen
-
-
-def labelled(
+def _labelled(
     graph: Graph, groups: Sequence[Group], labels: Sequence[str], case_sensitive: bool
 ) -> Graph:
-    """The graph with the groups' tables under labels, and as they were for `under_own_names`."""
+    """The graph with the groups' tables under labels; `named` are the tables as they were."""
     tables = list(graph.tables)
     for group in groups:
         label = dict(zip(group.names, labels[group.first :], strict=False))
         for index in group.tables:
             names = {c.name: label[fold(c.name, case_sensitive)] for c in tables[index].columns}
-            tables[index] = _renamed(tables[index], names)
+            tables[index] = _with_names(tables[index], names)
     return replace(graph, tables=tuple(tables), named=graph.tables)
 
 
-def _renamed(table: Table, names: Mapping[str, str]) -> Table:
+def _with_names(table: Table, names: Mapping[str, str]) -> Table:
     return replace(
         table,
         columns=tuple(replace(column, name=names[column.name]) for column in table.columns),
@@ -136,26 +97,27 @@ def _renamed(table: Table, names: Mapping[str, str]) -> Table:
 
 
 def under_own_names(graph: Graph) -> Graph:
-    """The graph with the tables' and edges' columns by the names that the tables have."""
+    """The graph with the columns of tables and edges by the names that the tables have."""
     if not graph.named:
         return graph
+    pairs = list(zip(graph.tables, graph.named, strict=True))
     own = {
-        named.location: {
-            column.name: own.name for column, own in zip(table.columns, named.columns, strict=True)
+        table.location: {
+            column.name: before.name
+            for column, before in zip(table.columns, named.columns, strict=True)
         }
-        for table, named in zip(graph.tables, graph.named, strict=True)
+        for table, named in pairs
     }
     return replace(
         graph,
         tables=tuple(
-            replace(table, columns=named.columns, bounds=named.bounds)
-            for table, named in zip(graph.tables, graph.named, strict=True)
+            replace(table, columns=named.columns, bounds=named.bounds) for table, named in pairs
         ),
         named=(),
-        edges=tuple(_under(own[e.child], own[e.parent], e) for e in graph.edges),
-        degenerate=tuple(_under(own[e.child], own[e.parent], e) for e in graph.degenerate),
+        edges=tuple(_edge(edge, own[edge.child], own[edge.parent]) for edge in graph.edges),
     )
 
 
-def _under(child: Mapping[str, str], parent: Mapping[str, str], edge: Edge) -> Edge:
-    return replace(edge, columns=tuple((child[name], parent[other]) for name, other in edge.columns))
+def _edge(edge: Edge, child: Mapping[str, str], parent: Mapping[str, str]) -> Edge:
+    columns = tuple((child[name], parent[other]) for name, other in edge.columns)
+    return replace(edge, columns=columns)

@@ -1,19 +1,16 @@
 """Pairs of tables, names aside: how well each column of one matches each of the other."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from r2d2.stages.renamed_contents import Contents, Floats, Integers
-from r2d2.stages.renamed_proposals import proposals
+from r2d2.stages.renamed_contents import ALL_VALUES, Contents, Floats, Integers
+from r2d2.stages.renamed_facets import Facets
+from r2d2.stages.renamed_likely import likely_pairs
 
 PROBES = 8
 CHUNK_PAIRS = 1 << 12
-PARENTS = 16
-ALL_VALUES = 1 << 62
 LEAST_HELD = 0.5
 LEAST_ALIKE = 0.01
 SAME_NAME = 0.5
@@ -22,28 +19,11 @@ WHOLE = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Facets:
-    """A table's columns: the number of what each holds, of its type and of its name.
-
-    `group` is that of all tables with these names, `larger` those with these and more. A parent
-    may lack `may_miss` of the table's rows.
-    """
-
-    group: int
-    larger: frozenset[int]
-    contents: Integers
-    types: Integers
-    names: Integers
-    spelled: npt.NDArray[np.str_]
-    may_miss: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """Two tables, with how well each child column (row) matches each parent column.
 
-    `held` is the share of the child column's values that the parent column holds, `alike` how
-    alike the two are, `telling` how many bits tell a child column's values apart.
+    `held` is the share of the child column's values that the parent column holds, 0 where they
+    cannot match; `alike` how alike the two are, `telling` how many bits tell a row's values apart.
     """
 
     child: int
@@ -75,73 +55,19 @@ class Candidate:
         return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
 
-def candidates(facets: Mapping[int, Facets], contents: Contents, keys: int) -> list[Candidate]:
+def candidates(
+    facets: Mapping[int, Facets], contents: Contents, keys: int
+) -> Iterator[Candidate]:
     """The pairs of which the parent may hold most of what the child's columns tell."""
-    pairs = _likely(facets, contents, keys)
-    found = []
+    pairs = likely_pairs(facets, contents, keys)
     for start in range(0, len(pairs), CHUNK_PAIRS):
         part = pairs[start : start + CHUNK_PAIRS]
         missing = _missing([(facets[child], facets[parent]) for child, parent in part], contents)
         for (child, parent), shares in zip(part, missing, strict=True):
-            candidate = _candidate(child, parent, facets, shares, contents.sizes)
+            held, alike = _match(facets[child], facets[parent], shares, contents.sizes)
+            candidate = Candidate(child, parent, held, alike, facets[child].telling)
             if candidate.fit_at_most()[0] > LEAST_HELD:
-                found.append(candidate)
-    return found
-
-
-def _likely(facets: Mapping[int, Facets], contents: Contents, keys: int) -> list[tuple[int, int]]:
-    """The pairs (child, parent) of which the parent may hold half the child's columns asked about.
-
-    Asked are the `keys` columns of the child with most distinct values: they tell most.
-    """
-    asked = {table: _largest(own.contents, contents, keys) for table, own in facets.items()}
-    reach = _reach(facets, contents, {key for chosen in asked.values() for key in chosen})
-    told = {t: float(np.log2(1 + contents.sizes[own.contents]).sum()) for t, own in facets.items()}
-    pairs = []
-    for child, chosen in asked.items():
-        reached = sorted((reach[key] for key in chosen), key=len)
-        # Half the columns hold, so one of the others and one more does: the rarest suffice.
-        some = set().union(*reached[: len(reached) // 2 + 1])
-        votes = {
-            parent: sum(parent in tables for tables in reached)
-            for parent in some
-            if _comparable(facets[child], facets[parent])
-        }
-        best = sorted(votes, key=lambda p: (-votes[p], told[p], p))[:PARENTS]
-        pairs += [(child, parent) for parent in best if 2 * votes[parent] >= len(reached)]
-    return pairs
-
-
-def _comparable(child: Facets, parent: Facets) -> bool:
-    """Whether the parent has columns enough, and not all of the child's names."""
-    return len(child.types) <= len(parent.types) and parent.group not in child.larger
-
-
-def _largest(own: Integers, contents: Contents, keys: int) -> list[int]:
-    distinct = np.unique(own)
-    order = np.argsort(-contents.sizes[distinct], kind="stable")
-    chosen: list[int] = distinct[order[:keys]].tolist()
-    return chosen
-
-
-def _reach(
-    facets: Mapping[int, Facets], contents: Contents, asked: set[int]
-) -> Mapping[int, set[int]]:
-    """For each content asked about, the tables of which a column may hold it."""
-    proposed = proposals(contents, sorted(asked))
-    pairs = [(content, holder) for content, found in proposed.items() for holder in found]
-    children, parents = np.array(pairs, np.int64).reshape(-1, 2).T
-    shares = contents.missing_shares(children, parents, ALL_VALUES)
-    may_miss = max((own.may_miss for own in facets.values()), default=0)
-    owners: dict[int, set[int]] = defaultdict(set)
-    for table, own in facets.items():
-        for content in own.contents.tolist():
-            owners[content].add(table)
-    reach: dict[int, set[int]] = {content: set() for content in asked}
-    for place in np.flatnonzero(shares * contents.sizes[children] <= may_miss).tolist():
-        content, holder = pairs[place]
-        reach[content] |= owners[holder]
-    return reach
+                yield candidate
 
 
 def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iterator[Floats]:
@@ -154,7 +80,8 @@ def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iter
     distinct, places = np.unique(np.concatenate(codes), return_inverse=True)
     children, parents = np.divmod(distinct, width)
     shares = contents.missing_shares(children, parents, PROBES)
-    open_ = np.flatnonzero(shares == 0) if not any(c.may_miss for c, _ in pairs) else slice(None)
+    some_may_miss = any(child.may_miss for child, _ in pairs)
+    open_ = np.flatnonzero((shares == 0) | some_may_miss)
     shares[open_] = contents.missing_shares(children[open_], parents[open_], ALL_VALUES)
     start = 0
     for (child, _), own in zip(pairs, codes, strict=True):
@@ -162,23 +89,17 @@ def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iter
         start += len(own)
 
 
-def _candidate(
-    child: int, parent: int, facets: Mapping[int, Facets], missing: Floats, sizes: Floats
-) -> Candidate:
-    own, other = facets[child], facets[parent]
-    size, size_other = sizes[own.contents][:, None], sizes[other.contents][None, :]
+def _match(
+    child: Facets, parent: Facets, missing: Floats, sizes: Floats
+) -> tuple[Floats, Floats]:
+    """What is held and how alike columns are: Jaccard's index, more if named or placed alike."""
+    size, size_other = sizes[child.contents][:, None], sizes[parent.contents][None, :]
     common = size * (1 - missing)
-    place, place_other = np.arange(len(own.names)), np.arange(len(other.names))
-    alike = (
-        common / np.maximum(size + size_other - common, 1)
-        + SAME_NAME * (own.spelled[:, None] == other.spelled[None, :])
-        - OUT_OF_PLACE * np.abs(place[:, None] / len(place) - place_other / len(place_other))
-    )
-    possible = (size * missing <= own.may_miss) & (own.types[:, None] == other.types[None, :])
-    return Candidate(
-        child,
-        parent,
-        np.where(possible, 1 - missing, 0),
-        np.maximum(alike, LEAST_ALIKE),
-        np.log2(1 + size[:, 0]),
-    )
+    place = np.arange(len(size))[:, None] / len(size)
+    place_other = np.arange(size_other.size) / size_other.size
+    alike = common / np.maximum(size + size_other - common, 1)
+    alike += SAME_NAME * (child.spellings[:, None] == parent.spellings[None, :])
+    alike -= OUT_OF_PLACE * np.abs(place - place_other)
+    possible = size * missing <= child.may_miss
+    possible &= child.types[:, None] == parent.types[None, :]
+    return np.where(possible, 1 - missing, 0), np.maximum(alike, LEAST_ALIKE)

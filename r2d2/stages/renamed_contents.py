@@ -13,6 +13,7 @@ from r2d2.lake.protocol import Projection
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+ALL_VALUES = 1 << 62
 CHUNK_VALUES = 1 << 22
 
 
@@ -104,8 +105,8 @@ def _ranks(hashes: UInt64s) -> Integers:
     """The place of each hash among the distinct ones."""
     order = np.argsort(hashes, kind="stable")
     in_order = hashes[order]
-    ranks = np.empty(len(hashes), np.int64)
-    ranks[order] = np.cumsum(np.concatenate(([False], in_order[1:] != in_order[:-1])))[: len(hashes)]
+    ranks = np.zeros(len(hashes), np.int64)
+    ranks[order[1:]] = np.cumsum(in_order[1:] != in_order[:-1])
     return ranks
 
 

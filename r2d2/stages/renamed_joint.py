@@ -4,7 +4,7 @@ Flags all hold 0 and 1; which is which shows beside columns that tell the rows a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,46 +14,53 @@ from r2d2.stages.renamed_candidates import Candidate
 from r2d2.stages.renamed_contents import Contents
 
 FIRST_NUMBER = 1 << 28  # beyond all numbers of blocks
-ANCHORS = 4
-ANCHOR_BITS = 5
+MOST_ANCHORS = 4
+LITTLE_BITS = 5
+ENOUGH_BITS = 12
 LOOKED_UP = 256
 
-Anchors = tuple[tuple[int, int], ...]
+Places = tuple[int, ...]
+Numbers = dict[tuple[Column, ...], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Whether child column `row` is parent column `column`, beside pairs that surely are one."""
+    """Whether the last of the child's columns `rows` is that of the parent's, beside the others."""
 
     candidate: Candidate
-    anchors: Anchors
-    row: int
-    column: int
+    rows: Places
+    columns: Places
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """The row and the column in doubt: the last, after those of the anchors."""
+        return self.rows[-1], self.columns[-1]
 
 
 def doubts_of(candidates: Sequence[Candidate]) -> Iterator[Doubt]:
     """What the candidates leave open: rows of several counterparts, or that tell little."""
     for candidate in candidates:
-        anchors = _anchors(candidate)
+        rows, columns = _anchors(candidate)
         options = candidate.held > 0
-        for row, column in anchors:
-            options[row] = False
-            options[:, column] = False
-        little = candidate.telling < ANCHOR_BITS
+        options[list(rows)] = False
+        options[:, list(columns)] = False
+        little = candidate.telling < LITTLE_BITS
         for row in np.flatnonzero((options.sum(axis=1) > 1) | little).tolist():
             for column in np.flatnonzero(options[row]).tolist():
-                yield Doubt(candidate, anchors, row, column)
+                yield Doubt(candidate, (*rows, row), (*columns, column))
 
 
-def _anchors(candidate: Candidate) -> Anchors:
-    """The columns that tell most of those with one counterpart; where none has one, the best."""
+def _anchors(candidate: Candidate) -> tuple[Places, Places]:
+    """Columns of one counterpart that together tell rows apart; where none tells much, the best."""
     telling = np.where(candidate.held.any(axis=1), candidate.telling, 0)
     sure = (candidate.held > 0).sum(axis=1) == 1
-    if not (sure & (telling >= ANCHOR_BITS)).any():
+    if not (sure & (telling >= LITTLE_BITS)).any():
         sure[telling.argmax()] = True
     rows = sorted(np.flatnonzero(sure).tolist(), key=lambda row: -telling[row])
-    columns = (candidate.held * candidate.alike).argmax(axis=1).tolist()
-    return tuple((row, columns[row]) for row in rows[:ANCHORS])
+    enough = int(np.searchsorted(np.cumsum(telling[rows]), ENOUGH_BITS)) + 1
+    rows = rows[: min(enough, MOST_ANCHORS)]
+    columns = (candidate.held * candidate.alike).argmax(axis=1)
+    return tuple(rows), tuple(columns[rows].tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +68,30 @@ class Question:
     """Projections to ask a lake for sketches of; `numbers` is for all questions of a run."""
 
     tables: Sequence[Table]
-    numbers: dict[tuple[Column, ...], int]
-    wanted: dict[Projection, tuple[Column, ...]]
+    numbers: Numbers
+    wanted: dict[Projection, tuple[Column, ...]] = field(default_factory=dict)
+    known: dict[tuple[int, Places], Projection] = field(default_factory=dict)
 
-    def about(self, table: int, places: Sequence[int]) -> Projection:
-        """The projection on columns, named by their order in the question only."""
-        columns = self.tables[table].columns
-        named = tuple(replace(columns[place], name=str(i)) for i, place in enumerate(places))
-        key = table, self.numbers.setdefault(named, FIRST_NUMBER + len(self.numbers))
-        self.wanted[key] = named
+    def about(self, table: int, places: Places) -> Projection:
+        """The projection on columns, named by their order here and not by their names."""
+        key = self.known.get((table, places))
+        if key is None:
+            columns = self.tables[table].columns
+            names = [*map(str, range(len(places) - 1)), "last"]
+            named = tuple(
+                replace(columns[place], name=name)
+                for place, name in zip(places, names, strict=True)
+            )
+            key = table, self.numbers.setdefault(named, FIRST_NUMBER + len(self.numbers))
+            self.known[table, places] = key
+            self.wanted[key] = named
         return key
 
     def ends(self, doubt: Doubt) -> tuple[Projection, Projection]:
         """The two projections that a doubt is about."""
-        rows, columns = zip(*doubt.anchors, strict=True)
         return (
-            self.about(doubt.candidate.child, (*rows, doubt.row)),
-            self.about(doubt.candidate.parent, (*columns, doubt.column)),
+            self.about(doubt.candidate.child, doubt.rows),
+            self.about(doubt.candidate.parent, doubt.columns),
         )
 
 
@@ -94,9 +108,10 @@ def weighed(
     held = {candidate: candidate.held.copy() for candidate in candidates}
     numbers = contents.numbers
     known = [(doubt, ends) for doubt, ends in doubts if all(end in numbers for end in ends)]
-    pairs = np.array([[numbers[end] for end in ends] for _, ends in known], np.int64).reshape(-1, 2)
-    distinct, places = np.unique(pairs, axis=0, return_inverse=True)
-    shares = contents.missing_shares(distinct[:, 0], distinct[:, 1], LOOKED_UP)[places.ravel()]
+    width = len(contents.sizes)
+    codes = [numbers[child] * width + numbers[parent] for _, (child, parent) in known]
+    distinct, places = np.unique(np.array(codes, np.int64), return_inverse=True)
+    shares = contents.missing_shares(*np.divmod(distinct, max(width, 1)), LOOKED_UP)[places]
     for (doubt, _), share in zip(known, shares.tolist(), strict=True):
-        held[doubt.candidate][doubt.row, doubt.column] *= 1 - share if 1 - share >= least else 0
+        held[doubt.candidate][doubt.cell] *= 1 - share if 1 - share >= least else 0
     return [replace(candidate, held=own) for candidate, own in held.items()]

@@ -15,9 +15,9 @@ from r2d2.stages.renamed_contents import Contents, Floats
 
 BINS = 64
 ROUNDS = 16
-PARTITIONS = 8
+PARTITIONS = 4
 # A proposal is checked against the sketches, so a false one is cheap, but a lost one is lost.
-THRESHOLD, FALSE_POSITIVE_WEIGHT, LONGEST_BAND = 0.8, 0.05, 3
+THRESHOLD, FALSE_POSITIVE_WEIGHT, LONGEST_BAND = 0.8, 0.05, 2
 _NOTHING = np.uint64(2**64 - 1)
 
 
