@@ -88,6 +88,10 @@ class Count:
             }
         )
 
+    def amiss(self, tally: "Tally") -> list[Projection]:
+        """The projections of which the reducers received more or fewer hashes than there were."""
+        return [self.keys[i] for i in np.flatnonzero(tally.received != self.expected).tolist()]
+
     def tally(self, answers: pa.Table) -> "Tally":
         """The reducers' answers added up over the ranges of hashes."""
         received, rows = np.zeros((2, len(self.keys)), np.int64)

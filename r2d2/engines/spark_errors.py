@@ -34,10 +34,11 @@ def _foreign() -> tuple[type[Exception], ...]:
 
 
 def _gist(text: str) -> str:
-    """The line that says why: the last of a worker's traceback, else the first."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    """The line that says why: the last of a worker's traceback, else the first that tells."""
+    lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
     for place, line in enumerate(lines):
         if line.startswith("Traceback (most recent call last)"):
             after = [line for line in lines[place + 1 :] if not line.startswith("at ")]
             return next((line for line in reversed(after) if "Error" in line), lines[0])
-    return lines[0] if lines else "no reason given"
+    telling = (line for line in lines if not line.startswith("An error occurred while calling"))
+    return next(telling, "no reason given")

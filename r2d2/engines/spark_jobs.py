@@ -20,8 +20,10 @@ from r2d2.engines.spark_rows import SCAN_DDL
 from r2d2.engines.spark_tasks import (
     COUNT_DDL,
     INSPECT_DDL,
+    ForeignTask,
     ScanTask,
     count_tasks,
+    foreign_tasks,
     inspect_tasks,
     merge_heads,
     scan_tasks,
@@ -64,6 +66,18 @@ class Jobs:
             spread = self._spread(map(dumps, tasks))
             return spread.mapInArrow(partial(scan_tasks, storage, types, size), SCAN_DDL).persist()
 
+    def foreign_scan(
+        self, rows: "DataFrame", task: ForeignTask, types: Types, size: int
+    ) -> "DataFrame":
+        """The same of rows that Spark reads."""
+        names = {column.path[0]: None for columns in task.columns for column in columns}
+        quoted = [f"`{name.replace('`', '``')}`" for name in names]
+        with spark_errors():
+            hashed = rows.select(*quoted).mapInArrow(
+                partial(foreign_tasks, task, types, size), SCAN_DDL
+            )
+            return hashed.persist()
+
     def heads(
         self, scan: "DataFrame", size: int, sketches: bool, mergers: int
     ) -> Iterator[pa.RecordBatch]:
@@ -83,8 +97,12 @@ class Jobs:
         scans: Sequence[tuple["DataFrame", pa.Table]],
         questions: pa.Table,
         reducers: int,
+        few_partitions: bool,
     ) -> pa.Table:
-        """The reducers' answers: parts of the scans go where routes say, to meet the questions."""
+        """The reducers' answers: parts of the scans go where routes say, to meet the questions.
+
+        Where the scans have few partitions, one reducer needs no shuffle.
+        """
         seat = seats(reducers)
         with spark_errors():
             rows = self.session.createDataFrame(_seated(questions, seat))
@@ -92,12 +110,19 @@ class Jobs:
                 routed = self.session.createDataFrame(_seated(routes, seat)).hint("broadcast")
                 parts = scan.filter("part >= 0").join(routed, ["table", "number", "part"])
                 rows = rows.unionByName(parts.select(*rows.columns))
-            return rows.repartition(reducers, "seat").mapInArrow(count_tasks, COUNT_DDL).toArrow()
+            met = (
+                rows.coalesce(1)
+                if few_partitions and reducers == 1
+                else rows.repartition(reducers, "seat")
+            )
+            return met.mapInArrow(count_tasks, COUNT_DDL).toArrow()
 
     def _spread(self, payloads: Iterable[bytes]) -> "DataFrame":
         """A row for each payload, evenly over partitions, so that cores take them as they come."""
         rows = pa.table({"payload": pa.array(payloads, pa.binary())})
-        partitions = min(max(1, len(rows)), MOST_PARTITIONS)
+        if len(rows) <= 1:
+            return self.session.createDataFrame(rows)
+        partitions = min(len(rows), MOST_PARTITIONS)
         places = pa.array(np.arange(len(rows)) % partitions)
         seated = _seated(rows.append_column("seat", places), seats(partitions))
         return self.session.createDataFrame(seated).repartition(partitions, "seat")

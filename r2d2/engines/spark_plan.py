@@ -21,7 +21,9 @@ LEAST_CUT_ROWS = 1 << 11
 BYTES_PER_UNKNOWN_ROW = 32
 # To open a file takes as long as to read some more of it.
 FILE_BYTES = 64 << 10
-LEAST_TASKS = 16
+# Spark's own work for a task is that for some megabytes: only up to so many may be that small.
+MANY_TASKS = 16
+SMALL_TASK_BYTES = 12 << 20
 
 Integers = npt.NDArray[np.int64]
 
@@ -84,9 +86,9 @@ def _power(rows: int, most: int) -> int:
 def tasks_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
     """The pieces as tasks of like size, neighbours together: some for many cores, none too big."""
     ends = np.cumsum([piece.split.size_bytes + FILE_BYTES for piece in pieces])
-    tasks = -(-int(ends[-1]) // TASK_BYTES) if pieces else 0
-    tasks = max(tasks, min(LEAST_TASKS, len(pieces)))
-    limits = np.searchsorted(ends, np.arange(1, tasks) * ends[-1] / tasks) if tasks else []
+    total = int(ends.max(initial=0))
+    tasks = max(1, total // TASK_BYTES, min(MANY_TASKS, total // SMALL_TASK_BYTES))
+    limits = np.searchsorted(ends, np.arange(1, tasks) * (total / tasks))
     return [list(pieces[a:b]) for a, b in pairwise([0, *limits, len(pieces)]) if a < b]
 
 

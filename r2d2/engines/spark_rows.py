@@ -87,19 +87,19 @@ class Heads:
                 if blob is not None:
                     self.sketches[table, number].append(Sketch(from_bytes(blob), complete))
 
-    def sketch(self, key: Projection) -> Sketch:
-        """The projection's sketch, of all that came in."""
+    def sketch(self, key: Projection, size: int) -> Sketch:
+        """The projection's sketch of at most `size` hashes, of all that came in."""
         some = self.sketches[key]
-        if len(some) == 1 and len(some[0].run) <= self.size:
+        if len(some) == 1 and len(some[0].run) <= size:
             return some[0]
-        return merge_sketches(some, self.size)
+        return merge_sketches(some, size)
 
     def merged(self) -> Iterator[Row]:
         """The same as rows again, one for each projection and each table."""
         for table, rows in self.rows.items():
             yield summary(table, rows, self.size_bytes[table], self.problems.get(table))
         for key, received in self.received.items():
-            sketch = self.sketch(key)
+            sketch = self.sketch(key, self.size)
             yield *key, SKETCH_ONLY, sketch.complete, received, 0, sketch.run, None
 
 

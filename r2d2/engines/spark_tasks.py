@@ -19,12 +19,13 @@ from r2d2.engines.spark_codec import dumps, loads
 from r2d2.engines.spark_plan import Question
 from r2d2.engines.spark_rows import NO_TABLE, Heads, RowBuffer, buffers, head, part, summary
 from r2d2.errors import R2D2Error
-from r2d2.kernels.runs import Lanes, count_missing, cut, from_bytes, merge
+from r2d2.kernels.rowhash import row_hashes
+from r2d2.kernels.runs import Lanes, count_missing, cut, from_bytes, merge, sorted_unique
 from r2d2.lake.inventory import describe
 from r2d2.lake.layout import Group
 from r2d2.lake.protocol import Projection
 from r2d2.lake.storage import Storage
-from r2d2.model import Types
+from r2d2.model import Column, Types
 
 QUESTION = -1
 COUNT_DDL = "`group` int, received binary, rows binary, places binary, missing binary"
@@ -47,6 +48,16 @@ class ScanTask:
         """The task of these pieces; `parts` may tell of more."""
         keys = {(piece.table, number) for piece in pieces for number in piece.sets}
         return ScanTask(tuple(pieces), {key: parts[key] for key in keys})
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTask:
+    """A table that Spark reads: the column sets (numbered) to hash it over, and their parts."""
+
+    table: int
+    sets: tuple[int, ...]
+    columns: tuple[tuple[Column, ...], ...]
+    parts: Mapping[Projection, int]
 
 
 def inspect_tasks(
@@ -82,13 +93,39 @@ def _scanned(
         yield from buffer.add(summary(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem))
         for number, run in hashed.runs:
             runs[hashed.table, number].append(run)
+    yield from _kept(runs, task.parts, size, buffer)
+
+
+def foreign_tasks(
+    task: ForeignTask, types: Types, size: int, batches: Batches
+) -> Iterator[pa.RecordBatch]:
+    """The rows (see `spark_rows`) of batches that Spark itself read of one table."""
+    runs: dict[Projection, list[Lanes]] = defaultdict(list)
+    buffer, rows = RowBuffer(), 0
+    for batch in batches:
+        rows += batch.num_rows
+        hashes = row_hashes(batch, task.columns, types)
+        for number, lanes in zip(task.sets, hashes, strict=True):
+            runs[task.table, number].append(sorted_unique(lanes))
+    yield from buffer.add(summary(task.table, rows, 0, None))
+    yield from _kept(runs, task.parts, size, buffer)
+    yield from buffer.flush()
+
+
+def _kept(
+    runs: Mapping[Projection, Sequence[Lanes]],
+    parts: Mapping[Projection, int],
+    size: int,
+    buffer: RowBuffer,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of each projection's runs, taken together and cut."""
     for (table, number), some in runs.items():
         run = merge(some)
-        parts = cut(run, task.parts[table, number])
-        whole = len(parts) == 1 and len(run) <= size
+        cuts = cut(run, parts[table, number])
+        whole = len(cuts) == 1 and len(run) <= size
         if not whole:
             yield from buffer.add(head(table, number, run, size))
-        for place, own in enumerate(parts):
+        for place, own in enumerate(cuts):
             if len(own) or whole:
                 yield from buffer.add(part(table, number, place, own, whole))
 

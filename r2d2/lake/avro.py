@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from r2d2.errors import TableError, UnreadableTableError
 from r2d2.lake.avro_codec import check_codec, decompressed
-from r2d2.lake.avro_container import Block, blocks, content_of, header_of
+from r2d2.lake.avro_container import BLOCK_BYTES, Block, blocks, content_of, header_of
 from r2d2.lake.avro_schema import Type, record_type
 from r2d2.lake.avro_values import array_of
 from r2d2.lake.schema import flatten
@@ -110,7 +110,7 @@ def _plain_blocks(
     """Each block's number of rows and its decompressed content."""
     total = 0
     for block in blocks(stream, header, part.start, part.end):
-        content = decompressed(header.codec, content_of(stream, block))
+        content = decompressed(header.codec, content_of(stream, block), BLOCK_BYTES)
         total += len(content)
         if total > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
             raise UnreadableTableError(

@@ -9,15 +9,13 @@ import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
 
-# Writers make blocks of kilobytes, at most of a few megabytes; only a bomb is larger than this.
-BLOCK_BYTES = 256 << 20
 _LZMA_MEMORY_BYTES = 128 << 20
 
 
-def decompressed(codec: str, content: bytes, most_bytes: int = BLOCK_BYTES) -> bytes:
+def decompressed(codec: str, content: bytes, most_bytes: int) -> bytes:
     """The block's content as it was before compression.
 
-    >>> decompressed("null", b"as it is")
+    >>> decompressed("null", b"as it is", most_bytes=100)
     b'as it is'
 
     Raises:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.avro_codec import BLOCK_BYTES
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
+# Writers make blocks of kilobytes, at most of a few megabytes; only a bomb is larger than this.
+BLOCK_BYTES = 256 << 20
 # Two varints of at most ten bytes each: a block's number of rows, and its size.
 _BLOCK_HEAD_BYTES = 20
 _SCHEMA_BYTES = 16 << 20

@@ -21,6 +21,7 @@ from r2d2.model import FileInfo, Format, Split, Table
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
+BATCH_BYTES = 32 << 20
 # Up to here a stripe is read at once, which is a split; a larger one is streamed with its file.
 STRIPE_BYTES = 128 << 20
 STRIPE_VALUES = 1 << 24
@@ -30,7 +31,8 @@ BOMB_VALUES_PER_BYTE = 20_000
 TAIL_BYTES = 64 << 10
 MOST_DEPTH = 64
 MOST_CHUNK_BYTES = 1 << 23
-MOST_FOOTER_BYTES = 1 << 26
+# Some writers keep the least and greatest text of each column whole.
+MOST_FOOTER_BYTES = 256 << 20
 
 _LONG, _TIMESTAMP, _LIST, _MAP, _STRUCT, _UNION, _DECIMAL = 4, 9, 10, 11, 12, 13, 14
 _DATE, _INSTANT = 15, 18
@@ -122,10 +124,8 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
         wanted = [field for field in schema if field.name in columns] or [schema.field(0)]
         for batch in _batches(source, split, [field.name for field in wanted]):
             rows += batch.num_rows
-            yield pa.RecordBatch.from_arrays(
-                [batch.column(field.name).cast(field.type) for field in wanted],
-                schema=pa.schema(wanted),
-            )
+            arrays = [batch.column(field.name).cast(field.type) for field in wanted]
+            yield from _bounded(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(wanted)))
         if rows != split.rows:
             raise UnreadableTableError(f"{rows} rows were read where {split.rows} are declared")
     storage.read(split.file, length=0)
@@ -147,9 +147,15 @@ def _batches(source: Any, split: Split, names: list[str]) -> Iterator[pa.RecordB
     # Here, too, a name with a dot would be taken for a struct's field: all are read instead.
     asked = None if any("." in name for name in names) else names
     for number in split.row_groups:
-        stripe = reader.read_stripe(number, asked)
-        for start in range(0, stripe.num_rows, BATCH_ROWS):
-            yield stripe.slice(start, BATCH_ROWS)
+        yield reader.read_stripe(number, asked)
+
+
+def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in parts of few enough rows and bytes."""
+    fitting = BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)
+    most_rows = max(1, min(BATCH_ROWS, fitting))
+    for start in range(0, batch.num_rows, most_rows):
+        yield batch.slice(start, most_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +212,7 @@ class Tail:
     def column(self, number: int) -> str:
         """The name of the top-level column that the type belongs to."""
         place = bisect_right(_parts(self.types[0]), number) - 1
-        return str(self.types[0][3][place].decode(errors="replace"))
+        return _texts(self.types[0], 3)[place].decode(errors="replace")
 
 
 def _tail(source: Any, file: FileInfo) -> Tail:
@@ -266,7 +272,7 @@ def _arrow(tail: Tail, number: int) -> pa.DataType:
     if kind in (_LIST, _MAP, _STRUCT):
         parts = [_arrow(tail, part) for part in _parts(type_)]
         if kind == _STRUCT:
-            names = [name.decode() for name in type_.get(3, ())]
+            names = [name.decode() for name in _texts(type_, 3)]
             return pa.struct(list(zip(names, parts, strict=True)))
         return pa.list_(*parts) if kind == _LIST else pa.map_(*parts)
     if kind == _DECIMAL:
@@ -326,7 +332,7 @@ def _check_timestamps(tail: Tail, source: Any) -> None:
     It reads a TIMESTAMP as the wall clock of the writer's time zone. Outside UTC this goes wrong
     before 1970, and makes one of the two hours at the end of summer time, which Spark tells apart.
     """
-    spark = any(b"org.apache.spark.version" in item for item in tail.footer.get(5, ()))
+    spark = any(b"org.apache.spark.version" in item for item in _texts(tail.footer, 5))
     for number, known in tail.of_kind(_TIMESTAMP, _INSTANT):
         name, least = tail.column(number), _least(known, 9, (1, 3))
         greatest = _least(known, 9, (2, 4), greatest=True)
@@ -376,11 +382,13 @@ def _plain(content: bytes, postscript: Message) -> bytes:
         raise UnreadableTableError("its end is damaged")
     plain = bytearray()
     at = 0
-    while at < len(content) and len(plain) < MOST_FOOTER_BYTES:
+    while at < len(content):
         head = int.from_bytes(content[at : at + 3], "little")
         at += 3 + (head >> 1)
         chunk = content[at - (head >> 1) : at]
         plain += chunk if head & 1 else _decompressed(compression, chunk, most_bytes)
+        if len(plain) > MOST_FOOTER_BYTES:
+            raise UnreadableTableError(f"its footer has more than {MOST_FOOTER_BYTES} bytes")
     return bytes(plain)
 
 
@@ -408,7 +416,8 @@ def _least(
 ) -> int | None:
     """The least (or greatest) of the bounds in the fields; None where there is none."""
     of_kind = _message(_bytes(statistics or {}, kind))
-    known = [(n >> 1) ^ -(n & 1) for field in fields for n in of_kind.get(field, ())]
+    told = [_number(of_kind, field, limit=2**64) for field in fields if field in of_kind]
+    known = [(number >> 1) ^ -(number & 1) for number in told]
     return (max if greatest else min)(known, default=None)
 
 
@@ -477,10 +486,15 @@ def _small(message: Message, field: int) -> int:
 
 def _bytes(message: Message, field: int) -> bytes:
     """The field's text or message; of several the last."""
-    value = message[field][-1] if field in message else b""
-    if not isinstance(value, bytes):
+    return (_texts(message, field) or [b""])[-1]
+
+
+def _texts(message: Message, field: int) -> list[bytes]:
+    """All that the field holds."""
+    found = list(message.get(field, ()))
+    if not all(isinstance(value, bytes) for value in found):
         raise UnreadableTableError("its footer is damaged")
-    return value
+    return found
 
 
 @contextmanager

@@ -211,9 +211,7 @@ def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: Sequence[int
     return found
 
 
-def _mend_int96(
-    nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool
-) -> pa.RecordBatch:
+def _mend_int96(nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool) -> pa.RecordBatch:
     """The batch with INT96 instants right in every year, where int64 nanoseconds wrap around.
 
     Raises:

@@ -65,15 +65,20 @@ class _Child:
 
     def __init__(self) -> None:
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        self._environment = dict(os.environ)
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM],
+            [sys.executable, "-P", "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**self._environment, "PYTHONPATH": paths},
         )
         self._questions: Any = self._process.stdin
         self._answers: Any = self._process.stdout
+
+    def is_fit(self) -> bool:
+        """Whether it lives, and has the credentials and settings of now."""
+        return self._process.poll() is None and self._environment == os.environ
 
     def ask(self, question: bytes) -> Iterator[pa.RecordBatch]:
         """The batches of the answer; the child may be asked again once they are exhausted.
@@ -131,7 +136,7 @@ class _Children:
         """What a child reads of the split."""
         question = pickle.dumps((storage, split, frozenset(columns)))
         with self._places:
-            child = self._idle.pop() if self._idle else _Child()
+            child = self._idle_child() or _Child()
             reusable = False
             try:
                 yield from child.ask(question)
@@ -141,14 +146,25 @@ class _Children:
                 raise
             except EOFError as error:
                 raise UnreadableTableError(
-                    f"{split.file.path}: damaged: what decodes it has ended its process"
-                    f" (status {child.end(patience_s=10)})"
+                    f"{split.file.path}: what decodes it has ended its process (status"
+                    f" {child.end(patience_s=10)}), as it does where a file is damaged"
                 ) from error
             finally:
                 if reusable:
                     self._idle.append(child)
                 else:
                     child.end()
+
+    def _idle_child(self) -> _Child | None:
+        """One that is fit; any others are ended."""
+        while True:
+            try:
+                child = self._idle.pop()
+            except IndexError:
+                return None
+            if child.is_fit():
+                return child
+            child.end(patience_s=1)
 
     def _end(self) -> None:
         while self._idle:

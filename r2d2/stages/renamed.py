@@ -13,8 +13,8 @@ from r2d2.model import Cost, Edge, Table, Types
 from r2d2.stages.renamed_candidates import candidates
 from r2d2.stages.renamed_contents import Contents
 from r2d2.stages.renamed_facets import Facets, Facetting
-from r2d2.stages.renamed_groups import Group, groups_of
-from r2d2.stages.renamed_joint import Numbers, Question, doubts_of, weighed
+from r2d2.stages.renamed_groups import Group, comparable, groups_of
+from r2d2.stages.renamed_joint import Numbers, Question, doubts_of, guesses, weighed
 from r2d2.stages.renamed_labels import learnt, spanning
 from r2d2.stages.schema import Schema, fold
 
@@ -42,7 +42,8 @@ class Renamed:
         groups = groups_of(graph.tables, Schema(self.types, self.case_sensitive))
         numbers: Numbers = {}
         graph, facets, contents = self._columns(graph, lake, groups, numbers)
-        links = spanning(list(candidates(facets, contents, self.keys)), facets, groups)
+        found = list(candidates(facets, contents, self.keys))
+        links = [guess for link in spanning(found, facets, groups) for guess in guesses(link)]
         question = Question(graph.tables, numbers)
         doubts = [(doubt, question.ends(doubt)) for doubt in doubts_of(links)]
         graph, contents = self._asked(graph, lake, question)
@@ -56,7 +57,7 @@ class Renamed:
         question = Question(graph.tables, numbers)
         asked = {
             table: (number, [question.about(table, (place,)) for place in range(len(group.names))])
-            for number, group in enumerate(groups)
+            for number, group in ((number, groups[number]) for number in comparable(groups))
             for table in group.tables[: self.tables]
         }
         graph, contents = self._asked(graph, lake, question)

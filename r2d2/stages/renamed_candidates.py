@@ -55,9 +55,7 @@ class Candidate:
         return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
 
-def candidates(
-    facets: Mapping[int, Facets], contents: Contents, keys: int
-) -> Iterator[Candidate]:
+def candidates(facets: Mapping[int, Facets], contents: Contents, keys: int) -> Iterator[Candidate]:
     """The pairs of which the parent may hold most of what the child's columns tell."""
     pairs = likely_pairs(facets, contents, keys)
     for start in range(0, len(pairs), CHUNK_PAIRS):
@@ -89,9 +87,7 @@ def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iter
         start += len(own)
 
 
-def _match(
-    child: Facets, parent: Facets, missing: Floats, sizes: Floats
-) -> tuple[Floats, Floats]:
+def _match(child: Facets, parent: Facets, missing: Floats, sizes: Floats) -> tuple[Floats, Floats]:
     """What is held and how alike columns are: Jaccard's index, more if named or placed alike."""
     size, size_other = sizes[child.contents][:, None], sizes[parent.contents][None, :]
     common = size * (1 - missing)

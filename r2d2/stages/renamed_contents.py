@@ -114,4 +114,4 @@ def _size(sketch: Sketch) -> float:
     """The number of distinct values; estimated from the greatest kept hash where more were seen."""
     if sketch.complete:
         return len(sketch.run)
-    return (len(sketch.run) - 1) / (float(sketch.run.first[-1]) / 2**64)
+    return len(sketch.run) / ((float(sketch.run.first[-1]) + 1) / 2**64)

@@ -63,7 +63,7 @@ class Facetting:
         spelled = [fold(column.name, self.case_sensitive) for column in columns]
         return Facets(
             number,
-            frozenset(group.larger),
+            group.larger,
             held,
             self._coded([type_tag(column.type, self.types) for column in columns]),
             np.array([names[name] for name in spelled]),

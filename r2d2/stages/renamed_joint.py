@@ -15,6 +15,7 @@ from r2d2.stages.renamed_contents import Contents
 
 FIRST_NUMBER = 1 << 28  # beyond all numbers of blocks
 MOST_ANCHORS = 4
+MOST_GUESSES = 8
 LITTLE_BITS = 5
 ENOUGH_BITS = 12
 LOOKED_UP = 256
@@ -37,6 +38,24 @@ class Doubt:
         return self.rows[-1], self.columns[-1]
 
 
+def guesses(candidate: Candidate) -> list[Candidate]:
+    """The candidate, once for each counterpart of its most telling column where none is sure."""
+    telling = np.where(candidate.held.any(axis=1), candidate.telling, 0)
+    sure = (candidate.held > 0).sum(axis=1) == 1
+    row = int(telling.argmax())
+    if (sure & (telling >= LITTLE_BITS)).any() or sure[row]:
+        return [candidate]
+    weights = candidate.held[row] * candidate.alike[row]
+    columns = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]
+    return [_with_only(candidate, row, column) for column in columns[:MOST_GUESSES].tolist()]
+
+
+def _with_only(candidate: Candidate, row: int, column: int) -> Candidate:
+    held = candidate.held.copy()
+    held[row], held[row, column] = 0, held[row, column]
+    return replace(candidate, held=held)
+
+
 def doubts_of(candidates: Sequence[Candidate]) -> Iterator[Doubt]:
     """What the candidates leave open: rows of several counterparts, or that tell little."""
     for candidate in candidates:
@@ -51,15 +70,12 @@ def doubts_of(candidates: Sequence[Candidate]) -> Iterator[Doubt]:
 
 
 def _anchors(candidate: Candidate) -> tuple[Places, Places]:
-    """Columns of one counterpart that together tell rows apart; where none tells much, the best."""
-    telling = np.where(candidate.held.any(axis=1), candidate.telling, 0)
-    sure = (candidate.held > 0).sum(axis=1) == 1
-    if not (sure & (telling >= LITTLE_BITS)).any():
-        sure[telling.argmax()] = True
-    rows = sorted(np.flatnonzero(sure).tolist(), key=lambda row: -telling[row])
-    enough = int(np.searchsorted(np.cumsum(telling[rows]), ENOUGH_BITS)) + 1
-    rows = rows[: min(enough, MOST_ANCHORS)]
-    columns = (candidate.held * candidate.alike).argmax(axis=1)
+    """Columns of one counterpart that together tell rows apart, and their counterparts."""
+    sure = np.flatnonzero((candidate.held > 0).sum(axis=1) == 1).tolist()
+    sure.sort(key=lambda row: -candidate.telling[row])
+    enough = int(np.searchsorted(np.cumsum(candidate.telling[sure]), ENOUGH_BITS)) + 1
+    rows = sure[: min(enough, MOST_ANCHORS)]
+    columns = candidate.held.argmax(axis=1)
     return tuple(rows), tuple(columns[rows].tolist())
 
 
@@ -101,9 +117,9 @@ def weighed(
     contents: Contents,
     least: float,
 ) -> list[Candidate]:
-    """The candidates with what a column holds cut by the share that is missing beside the anchor.
+    """For each pair the best guess, with what a column holds cut by what it lacks beside anchors.
 
-    Where less than `least` is left, the columns do not match.
+    Where a share of less than `least` is left, the columns do not match.
     """
     held = {candidate: candidate.held.copy() for candidate in candidates}
     numbers = contents.numbers
@@ -114,4 +130,10 @@ def weighed(
     shares = contents.missing_shares(*np.divmod(distinct, max(width, 1)), LOOKED_UP)[places]
     for (doubt, _), share in zip(known, shares.tolist(), strict=True):
         held[doubt.candidate][doubt.cell] *= 1 - share if 1 - share >= least else 0
-    return [replace(candidate, held=own) for candidate, own in held.items()]
+    best: dict[tuple[int, int], Candidate] = {}
+    for candidate, own in held.items():
+        found = replace(candidate, held=own)
+        pair = candidate.child, candidate.parent
+        if pair not in best or best[pair].fit() < found.fit():
+            best[pair] = found
+    return list(best.values())

@@ -1,0 +1,177 @@
+"""The Spark engine says what the local one says, down to the evidence, whatever its way there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import r2d2
+from r2d2.config import Settings
+from r2d2.engines import spark_plan, spark_scans
+from r2d2.engines.local import LocalLake
+from r2d2.engines.spark import READ_ANEW, SparkLake
+from r2d2.engines.spark_plan import seats
+from r2d2.graph import Graph
+from r2d2.lake.protocol import Lake, Wanted
+from r2d2.lake.storage import storage_of
+from r2d2.progress import Silence
+
+pytestmark = pytest.mark.spark
+
+SETTINGS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"types": "widened", "min_fraction": 0.5},
+    {"stages": ("schema", "exact"), "min_fraction": 1e-9},
+    {"stages": ("schema", "sample", "sketch", "exact"), "sketch_size": 3, "sample_rows": 5},
+)
+
+
+def same(one: Graph, other: Graph) -> None:
+    """Fails where the graphs differ in anything but the seconds they took."""
+    assert one.tables == other.tables
+    assert one.edges == other.edges
+    assert one.degenerate == other.degenerate
+    rows = [[replace(row, seconds=0.0) for row in graph.funnel] for graph in (one, other)]
+    assert rows[0] == rows[1]
+
+
+def check(lake: Path, session: Any, **settings: Any) -> Graph:
+    """The graph of the lake, after a check that both engines give it."""
+    graph = r2d2.find(lake, engine="spark", session=session, **settings)
+    same(graph, r2d2.find(lake, **settings))
+    return graph
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_both_engines_give_the_same_graph_of_random_lakes(
+    random_lake: Path, spark: Any, settings: Mapping[str, Any]
+) -> None:
+    assert check(random_lake, spark, **settings).edges
+
+
+def test_the_graph_is_the_same_when_hashes_are_cut_in_many_ranges(
+    random_lake: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 50)
+    monkeypatch.setattr(spark_plan, "LEAST_CUT_ROWS", 10)
+    monkeypatch.setattr(spark_plan, "SMALL_TASK_BYTES", 1 << 20)
+    check(random_lake, spark, min_fraction=0.5)
+    check(random_lake, spark, stages=("schema", "sample", "exact"), sample_rows=3)
+
+
+def test_sketches_are_the_same_when_executors_merge_them(
+    random_lake: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_scans, "SKETCHES_BYTES", 4096)
+    check(random_lake, spark, sketch_size=2)
+
+
+def parts(lake: Path, rows: int, groups: int) -> None:
+    """Two tables of several row groups each, one row of the child's missing in the parent."""
+    for name, values in (("parent", range(rows)), ("child", [*range(0, rows, 3), -1])):
+        table = pa.table({"x": values})
+        pq.write_table(table, lake / f"{name}.parquet", row_group_size=rows // groups)
+
+
+def test_a_table_of_many_splits_is_one_table(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2d2.lake.parquet.SPLIT_BYTES", 1)
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 1000)
+    parts(tmp_path, 30_000, 20)
+    (edge,) = check(tmp_path, spark, min_fraction=0.9, sketch_size=100).edges
+    assert (edge.child, edge.missing_rows) == ("child.parquet", 1)
+
+
+def ask(make: Callable[[], Lake], change: Callable[[], None]) -> tuple[set[str], list[int]]:
+    """Which tables fail, and rows found missing, when the lake changes between two questions."""
+    with make() as lake:  # type: ignore[attr-defined]
+        inventory = lake.inventory()
+        wanted: Wanted = {(index, 0): table.columns for index, table in enumerate(inventory.tables)}
+        lake.sketches(wanted, 8)
+        change()
+        answer = lake.overlaps(wanted, [((0, 0), (1, 0)), ((2, 0), (1, 0))], None)
+        failed = {inventory.tables[index].location for index in answer.failed}
+        return failed | set(answer.failed.values()), answer.missing.tolist()
+
+
+def three(lake: Path) -> None:
+    """Tables with too many rows to be read with the inventory; `c` has one that `b` lacks."""
+    for name, values in (("a", range(5000)), ("b", range(9000)), ("c", range(1, 9001))):
+        pq.write_table(pa.table({"x": values}), lake / f"{name}.parquet")
+
+
+def test_what_spark_keeps_is_not_read_twice(tmp_path: Path, spark: Any) -> None:
+    three(tmp_path)
+
+    def make() -> Lake:
+        return SparkLake(storage_of(str(tmp_path)), Settings(), spark, Silence())
+
+    def remove() -> None:
+        for file in tmp_path.iterdir():
+            file.unlink()
+
+    assert ask(make, remove) == (set(), [0, 1])
+
+
+def test_a_table_that_changed_before_spark_read_it_anew_fails(tmp_path: Path, spark: Any) -> None:
+    three(tmp_path)
+
+    def make() -> Lake:
+        return SparkLake(storage_of(str(tmp_path)), Settings(), spark, Silence())
+
+    def lose_all_and_change_a() -> None:
+        spark.catalog.clearCache()
+        pq.write_table(pa.table({"x": range(6000)}), tmp_path / "a.parquet")
+
+    assert ask(make, lose_all_and_change_a) == ({"a.parquet", READ_ANEW}, [-1, 1])
+
+
+def test_a_table_that_changed_after_the_listing_fails_on_both_engines(
+    tmp_path: Path, spark: Any
+) -> None:
+    three(tmp_path)
+    problems = []
+    for make in (
+        lambda: LocalLake(storage_of(str(tmp_path)), Settings(), Silence()),
+        lambda: SparkLake(storage_of(str(tmp_path)), Settings(), spark, Silence()),
+    ):
+        with make() as lake:
+            inventory = lake.inventory()
+            pq.write_table(pa.table({"x": range(9)}), tmp_path / "c.parquet")
+            wanted = {(index, 0): table.columns for index, table in enumerate(inventory.tables)}
+            answer = lake.sketches(wanted, 8)
+            assert {key[0] for key in answer.found} == {0, 1}
+            problems.append(answer.failed)
+        three(tmp_path)
+    assert list(problems[0]) == [2]
+    assert problems[0] == problems[1]
+
+
+def test_a_session_is_left_as_it_was(tmp_path: Path, spark: Any) -> None:
+    before = spark.getTags(), spark.conf.getAll
+    three(tmp_path)
+    r2d2.find(tmp_path, engine="spark", session=spark)
+    assert (spark.getTags(), spark.conf.getAll) == before
+
+
+@pytest.mark.parametrize("count", [2, 7, 64])
+def test_spark_gives_each_seat_a_partition_of_its_own(spark: Any, count: int) -> None:
+    rows = spark.createDataFrame(pa.table({"seat": seats(count)}))
+    places = rows.repartition(count, "seat").selectExpr("seat", "spark_partition_id() AS place")
+    found = {row.seat: row.place for row in places.collect()}
+    assert [found[seat] for seat in seats(count).tolist()] == list(range(count))
+
+
+def test_spark_starts_few_jobs_however_many_tables(tmp_path: Path, spark: Any) -> None:
+    for index in range(600):
+        pq.write_table(pa.table({"x": [index // 3, index // 3 + 1]}), tmp_path / f"{index}.parquet")
+    tracker = spark.sparkContext.statusTracker()
+    before = set(tracker.getJobIdsForGroup())
+    graph = check(tmp_path, spark)
+    assert len(graph.edges) == 1200
+    assert 0 < len(set(tracker.getJobIdsForGroup()) - before) <= 30

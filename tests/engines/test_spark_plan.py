@@ -1,0 +1,145 @@
+"""What the driver decides for Spark, against plain loops; no Spark is needed for it."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from r2d2.engines import spark_plan
+from r2d2.engines.scan import TASK_BYTES, Piece
+from r2d2.engines.spark_codec import dumps, loads
+from r2d2.engines.spark_plan import Integers, components, parts_of, reducer_plan, seats, tasks_of
+from r2d2.engines.spark_rows import blobs, buffers
+from r2d2.kernels.mix import Lanes
+from r2d2.kernels.runs import cut, empty_run, from_bytes, sorted_unique, to_bytes
+from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
+
+
+def run(seed: int, rows: int) -> Lanes:
+    words = np.random.default_rng(seed).integers(0, 2**64, (2, rows), np.uint64)
+    return sorted_unique(Lanes(words[0], words[1]))
+
+
+def table(rows: int | None, size_bytes: int = 0) -> Table:
+    return Table("t", Format.PARQUET, rows=rows, size_bytes=size_bytes)
+
+
+def piece(size_bytes: int) -> Piece:
+    split = Split(Format.PARQUET, FileInfo("f", size_bytes, "1"), (), 1, size_bytes)
+    return Piece(0, split, (), ())
+
+
+def numbers(random: np.random.Generator, most: int, count: int) -> Integers:
+    return random.integers(0, most, count)
+
+
+def test_importing_the_spark_engine_does_not_import_pyspark() -> None:
+    code = "import sys, r2d2, r2d2.engines.spark; sys.exit('pyspark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_tasks_hold_all_pieces_in_order_and_none_is_much_too_big() -> None:
+    random = np.random.default_rng(1)
+    pieces = [piece(int(size)) for size in random.integers(1, 1 << 24, 500)]
+    tasks = tasks_of(pieces)
+    assert [p for task in tasks for p in task] == pieces
+    assert max(sum(p.split.size_bytes for p in task) for task in tasks) < 2 * TASK_BYTES
+
+
+@pytest.mark.parametrize(("count", "tasks"), [(0, 0), (1, 1), (3, 1), (1000, 5), (100_000, 195)])
+def test_small_files_are_read_together(count: int, tasks: int) -> None:
+    assert len(tasks_of([piece(1)] * count)) == tasks
+
+
+def test_hashes_are_cut_the_finer_the_more_rows_the_column_set_has() -> None:
+    tables = [table(1 << 20), table(1 << 12), table(None, 1 << 22), table(0)]
+    wanted = {(0, 7): (), (1, 7): (), (2, 7): (), (3, 7): (), (1, 8): ()}
+    assert parts_of(wanted, tables) == {(0, 7): 4, (1, 7): 2, (2, 7): 4, (3, 7): 1, (1, 8): 1}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_components_are_what_edges_join(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    children, parents = numbers(random, 40, 25), numbers(random, 40, 25)
+    labels = components(40, children, parents)
+    groups = {i: {i} for i in range(40)}
+    for child, parent in zip(children.tolist(), parents.tolist(), strict=True):
+        joined = groups[child] | groups[parent]
+        groups |= dict.fromkeys(joined, joined)
+    for i in range(40):
+        assert {j for j in range(40) if labels[j] == labels[i]} == groups[i]
+    assert set(labels.tolist()) == set(range(labels.max() + 1))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_hash_of_a_projection_meets_each_question_about_it_once(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 100)
+    random = np.random.default_rng(seed)
+    rows, cuts = numbers(random, 300, 30), 1 << numbers(random, 4, 30)
+    children, parents = numbers(random, 30, 12), numbers(random, 30, 12)
+    runs = [run(int(n), int(n)) for n in rows]
+    questions, routes = reducer_plan(rows, cuts, children, parents)
+    sent: Counter[int] = Counter()
+    by_group = {question.group: question for question in questions}
+    for number, part, group in zip(routes.projection, routes.part, routes.group, strict=True):
+        question = by_group[int(group)]
+        assert number in question.projections
+        piece_ = cut(runs[number], int(cuts[number]))[part]
+        sent[int(number)] += len(cut(piece_, question.parts)[question.part])
+    assert all(sent[i] == len(run_) for i, run_ in enumerate(runs))
+    asked = Counter(
+        (int(place), question.part) for question in questions for place in question.places
+    )
+    assert set(asked.values()) == {1}
+    assert {place for place, _ in asked} == set(range(12))
+    for question in questions:
+        assert (question.projections[question.children] == children[question.places]).all()
+        assert (question.projections[question.parents] == parents[question.places]).all()
+
+
+def test_a_reducer_is_sent_few_rows_and_reducers_have_no_gaps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 100)
+    rows = np.array([1000, 900, 10, 10, 10, 10])
+    ends = np.array([0, 2, 4]), np.array([1, 3, 5])
+    questions, routes = reducer_plan(rows, np.full(6, 32), *ends)
+    loads_ = np.bincount(
+        routes.reducer_of_group, [rows[q.projections].sum() / q.parts for q in questions]
+    )
+    assert max(q.parts for q in questions) == 32
+    assert loads_.max() <= 200
+    assert set(routes.reducer_of_group.tolist()) == set(range(len(loads_)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 100, 1000])
+def test_seats_are_distinct_and_small(count: int) -> None:
+    found = seats(count)
+    assert len(set(found.tolist())) == count
+    assert found.min() >= 0
+
+
+def test_blobs_are_the_bytes_of_each_run() -> None:
+    runs = [run(1, 5), empty_run(), run(2, 300)]
+    column = blobs(runs)
+    assert column.to_pylist() == [to_bytes(one) for one in runs]
+    for blob, one in zip(buffers(column[1:]), runs[1:], strict=True):
+        assert from_bytes(blob).second.tolist() == one.second.tolist()
+    assert list(buffers(blobs([]))) == []
+
+
+def test_tables_come_back_from_their_bytes_as_they_were() -> None:
+    file = FileInfo("a/b.parquet", 9, "1")
+    column = Column("x.y", "int64", ("x", "y"))
+    split = Split(Format.PARQUET, file, (0, 1), 3, 9, context=("any", 1))
+    whole = Table(
+        "a/b.parquet", Format.PARQUET, (column,), 3, 9, (file,), "s", (split,),
+        {"x.y": Bounds(1, 1, 2, 2, False, True)}, {"k": "v"},
+    )  # fmt: skip
+    broken = Table("c", Format.OTHER, problem="why", unreadable=True)
+    assert loads(dumps([whole, broken])) == [whole, broken]
+    assert [split] == loads(dumps([split]))
