@@ -14,6 +14,7 @@ from tests.servers import SECRET
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
 
+ENDPOINT = ("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_REGION")
 SPARK_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -79,7 +80,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     warehouse = tmp_path_factory.mktemp("warehouse")
     for key, value in {**SPARK_SETTINGS, "spark.sql.warehouse.dir": str(warehouse)}.items():
         builder = builder.config(key, value)
+    # One test's server must not become every later test's: endpoints travel with the storage.
+    own = {name: os.environ.pop(name) for name in ENDPOINT if name in os.environ}
     session = configure_spark_with_delta_pip(builder).getOrCreate()
+    os.environ.update(own)
     session.sparkContext.setLogLevel("OFF")
     yield session
     gateway = SparkContext._gateway
