@@ -17,6 +17,12 @@ INSTALL = "the Spark engine needs pyspark: pip install 'r2d2-lake[spark]'"
 # What only a session on this machine is given; on a cluster its administrators decide.
 LOCAL_CONFIG = {
     "spark.driver.memory": "2g",
+    # Blobs of hashes are large for a small heap, where G1 spends a third of all cycles on them;
+    # they cannot be compressed, and nobody else can lose or change them.
+    "spark.driver.defaultJavaOptions": "-XX:+UseParallelGC",
+    "spark.shuffle.compress": "false",
+    "spark.shuffle.checksum.enabled": "false",
+    "spark.sql.shuffle.orderIndependentChecksum.enabled": "false",
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
