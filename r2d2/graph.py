@@ -128,13 +128,12 @@ class Graph:
     def closed(self) -> "Graph":
         """The graph with edges in order, those marked that hold both ways."""
         whole = {(e.child, e.parent) for e in self.edges if e.missing_rows == 0}
-        edges = sorted(
-            (
-                replace(e, equal=(e.child, e.parent) in whole and (e.parent, e.child) in whole)
-                for e in self.edges
-            ),
-            key=lambda edge: (edge.child, edge.parent),
+        equal = {(child, parent) for child, parent in whole if (parent, child) in whole}
+        marked = (
+            e if e.equal == ((e.child, e.parent) in equal) else replace(e, equal=not e.equal)
+            for e in self.edges
         )
+        edges = sorted(marked, key=lambda edge: (edge.child, edge.parent))
         degenerate = sorted(self.degenerate, key=lambda edge: (edge.child, edge.parent))
         return replace(self, edges=tuple(edges), degenerate=tuple(degenerate))
 

@@ -22,7 +22,7 @@ from r2d2.engines.scan import (
     scan,
     tasks_of,
 )
-from r2d2.kernels.runs import count_missing, smallest
+from r2d2.kernels.runs import count_missing_each, smallest
 from r2d2.kernels.sketch import Sketch
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.protocol import Overlaps, Projection, Sketches, Wanted
@@ -121,7 +121,7 @@ class LocalLake:
         # A remote read mostly waits, so many small tasks read at once.
         remote = "://" in self._storage.url
         threads = max(REMOTE_THREADS, self._settings.threads) if remote else self._settings.threads
-        tasks = tasks_of(pieces, REMOTE_TASK_SPLITS if remote else TASK_SPLITS)
+        tasks = tasks_of(pieces, REMOTE_TASK_SPLITS if remote else TASK_SPLITS, threads)
         for hashed in self._run(tasks, threads):
             rows += hashed.rows
             counted[hashed.table] += hashed.rows
@@ -165,20 +165,18 @@ class LocalLake:
 
     def _count(self, job: "_Job", sample: int | None) -> tuple[list[int], list[int]]:
         """Child rows and missing rows of each pair in one range of hashes."""
+        if self._stop.is_set():
+            return [], []
         slices = {
             key: self._runs.slice(key, job.part, job.parts)
             for key in dict.fromkeys(key for pair in job.pairs for key in pair)
-            if not self._stop.is_set()
         }
-        rows, missing = [], []
-        for child, parent in job.pairs:
-            if self._stop.is_set():
-                break
-            # Hashes are in no order of the data, so the smallest are a sample of the rows.
-            looked_up = slices[child] if sample is None else smallest(slices[child], sample)
-            rows.append(len(looked_up))
-            missing.append(count_missing(looked_up, slices[parent]))
-        return rows, missing
+        # Hashes are in no order of the data, so the smallest are a sample of the rows.
+        lookups = [
+            (slices[child] if sample is None else smallest(slices[child], sample), slices[parent])
+            for child, parent in job.pairs
+        ]
+        return [len(child) for child, _ in lookups], count_missing_each(lookups)
 
 
 @dataclass(frozen=True, slots=True)

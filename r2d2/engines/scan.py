@@ -20,6 +20,7 @@ BATCH_ROWS = 1 << 16
 SMALL_ROWS = 1 << 12
 TASK_BYTES = 32 << 20
 TASK_SPLITS = 512
+TASKS_A_WORKER = 8
 REMOTE_TASK_SPLITS = 8
 REMOTE_THREADS = 32
 
@@ -63,12 +64,19 @@ def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[Piece]:
             yield Piece(table, split, numbers, shape)
 
 
-def tasks_of(pieces: Sequence[Piece], most: int = TASK_SPLITS) -> Iterator[list[Piece]]:
-    """The pieces as tasks of bounded size and at most so many pieces; neighbours stay together."""
+def tasks_of(
+    pieces: Sequence[Piece], most: int = TASK_SPLITS, workers: int = 1
+) -> Iterator[list[Piece]]:
+    """The pieces as tasks of bounded size and at most so many pieces; neighbours stay together.
+
+    A little work is cut finer, so that each of the workers gets some tasks of it.
+    """
+    total = sum(piece.split.size_bytes for piece in pieces)
+    largest = min(TASK_BYTES, total // (workers * TASKS_A_WORKER) + 1)
     task: list[Piece] = []
     size = 0
     for piece in pieces:
-        if task and (size + piece.split.size_bytes > TASK_BYTES or len(task) >= most):
+        if task and (size + piece.split.size_bytes > largest or len(task) >= most):
             yield task
             task, size = [], 0
         task.append(piece)

@@ -20,7 +20,7 @@ from r2d2.engines.spark_plan import Question
 from r2d2.engines.spark_rows import NO_TABLE, Heads, RowBuffer, buffers, head, part, summary
 from r2d2.errors import R2D2Error
 from r2d2.kernels.rowhash import row_hashes
-from r2d2.kernels.runs import Lanes, count_missing, cut, from_bytes, merge, sorted_unique
+from r2d2.kernels.runs import Lanes, count_missing_each, cut, from_bytes, merge, sorted_unique
 from r2d2.lake.inventory import describe
 from r2d2.lake.layout import Group
 from r2d2.lake.protocol import Projection
@@ -180,15 +180,9 @@ def _answer(question: Question, blobs: Sequence[tuple[int, Lanes]]) -> pa.Record
         if question.samples is None
         else [cut(sample, question.parts)[question.part] for sample in question.samples]
     )
-    missing = np.fromiter(
-        (
-            count_missing(children[child], runs[parent])
-            for child, parent in zip(
-                question.children.tolist(), question.parents.tolist(), strict=True
-            )
-        ),
-        np.int64,
-        len(question.places),
+    pairs = zip(question.children.tolist(), question.parents.tolist(), strict=True)
+    missing = np.array(
+        count_missing_each([(children[child], runs[parent]) for child, parent in pairs]), np.int64
     )
     lacking = np.flatnonzero(missing)
     answers = (

@@ -1,18 +1,20 @@
 """Runs of hashes, sorted by (first, second) and unique: all that is done with them, by one name."""
 
 from r2d2.kernels.blob import from_bytes, to_bytes
-from r2d2.kernels.lookup import count_missing, present_mask
+from r2d2.kernels.lookup import count_missing, count_missing_each, present_mask
 from r2d2.kernels.mix import Lanes
 from r2d2.kernels.order import cut, empty_run, merge, smallest, sorted_unique
-from r2d2.kernels.sketch import Sketch, merge_sketches, missing_below, refutes, sketch
+from r2d2.kernels.sketch import Sketch, judged_by, merge_sketches, missing_below, refutes, sketch
 
 __all__ = [
     "Lanes",
     "Sketch",
     "count_missing",
+    "count_missing_each",
     "cut",
     "empty_run",
     "from_bytes",
+    "judged_by",
     "merge",
     "merge_sketches",
     "missing_below",

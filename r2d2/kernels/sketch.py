@@ -43,8 +43,13 @@ def refutes(child: Sketch, parent: Sketch) -> bool:
 
 def missing_below(child: Sketch, parent: Sketch) -> tuple[int, int]:
     """How many of child's hashes parent's sketch can judge, and how many of those it lacks."""
-    judged = child.run.part(0, _known_up_to(child.run, parent))
+    judged = judged_by(child, parent)
     return len(judged), count_missing(judged, parent.run)
+
+
+def judged_by(child: Sketch, parent: Sketch) -> Lanes:
+    """The child's hashes of which parent's sketch tells whether its table has them."""
+    return child.run if parent.complete else child.run.part(0, _known_up_to(child.run, parent))
 
 
 def _known_up_to(run: Lanes, judge: Sketch) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _T = pa.lib
 _digest = xxhash.xxh3_128_digest
-_FEW = 768  # values; up to here a call of polars costs more than a loop
+_FEW = 5000  # values; up to here a loop
 _WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
 VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
 TEXT_TYPES = frozenset(

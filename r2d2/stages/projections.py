@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from r2d2.graph import Graph
 from r2d2.lake.protocol import Projection
 from r2d2.model import Column, Table
@@ -20,7 +18,7 @@ def projections(graph: Graph, case_sensitive: bool) -> Mapping[Projection, tuple
     chosen: dict[tuple[int, int], tuple[Column, ...]] = {}
     wanted: dict[Projection, tuple[Column, ...]] = {}
     for block in graph.blocks:
-        for index in np.union1d(block.children, block.parents).tolist():
+        for index in {*block.children.tolist(), *block.parents.tolist()}:
             columns = graph.tables[index].columns
             key = (id(columns), block.number)
             if key not in chosen:
@@ -42,4 +40,7 @@ def _choose(
     columns: Sequence[Column], names: Sequence[str], case_sensitive: bool
 ) -> tuple[Column, ...]:
     own = {fold(column.name, case_sensitive): column for column in columns}
-    return tuple(replace(own[name], name=name) for name in names)
+    matched = [(own[name], name) for name in names]
+    return tuple(
+        column if column.name == name else replace(column, name=name) for column, name in matched
+    )

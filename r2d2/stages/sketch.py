@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from r2d2.graph import Block, Graph, Mask
 from r2d2.kernels.runs import Sketch as RowSketch
-from r2d2.kernels.runs import missing_below
+from r2d2.kernels.runs import count_missing_each, judged_by
 from r2d2.lake.protocol import Lake
 from r2d2.stages.projections import projections
 
@@ -61,11 +61,13 @@ class Sketch:
         sketches: Mapping[int, RowSketch],
     ) -> None:
         """Clears the pairs whose sketches show too many rows missing."""
-        children = block.children[rows].tolist()
-        for row, place in zip(*(axis.tolist() for axis in np.nonzero(mask)), strict=True):
-            child = sketches[children[row]]
-            _, missing = missing_below(child, sketches[int(block.parents[place])])
-            if missing and self._too_many(missing, child, graph.tables[children[row]].rows):
+        children, parents = block.children[rows].tolist(), block.parents.tolist()
+        open_pairs = list(zip(*(axis.tolist() for axis in np.nonzero(mask)), strict=True))
+        both = ((sketches[children[row]], sketches[parents[place]]) for row, place in open_pairs)
+        lookups = [(judged_by(child, parent), parent.run) for child, parent in both]
+        for (row, place), missing in zip(open_pairs, count_missing_each(lookups), strict=True):
+            child = children[row]
+            if missing and self._too_many(missing, sketches[child], graph.tables[child].rows):
                 mask[row, place] = False
 
     def _too_many(self, missing: int, child: RowSketch, rows: int | None) -> bool:
