@@ -1,10 +1,14 @@
 """Finds the tables of a data lake that are contained in others, and proves it."""
 
-from r2d2.api import find, tables
-from r2d2.config import Settings
-from r2d2.errors import R2D2Error
-from r2d2.graph import Graph
-from r2d2.model import Column, Edge, Evidence, Format, Table, Types, Verdict
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from r2d2.api import find, tables
+    from r2d2.config import Settings
+    from r2d2.errors import R2D2Error
+    from r2d2.graph import Graph
+    from r2d2.model import Column, Edge, Evidence, Format, Table, Types, Verdict
 
 __version__ = "0.1.0"
 
@@ -22,3 +26,18 @@ __all__ = [
     "find",
     "tables",
 ]
+
+_HOMES = {
+    "find": "api",
+    "tables": "api",
+    "Settings": "config",
+    "R2D2Error": "errors",
+    "Graph": "graph",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names are imported when first used (PEP 562), so that a command starts at once."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"r2d2.{_HOMES.get(name, 'model')}"), name)

@@ -1,5 +1,26 @@
-"""`python -m r2d2`."""
+"""The command `r2d2`, also as `python -m r2d2`: what must be set before anything is imported."""
 
-from r2d2.cli import run
+import gc
+import os
+import sys
 
-run()
+
+def run() -> None:
+    """Runs the command line; ends at once on Ctrl-C, even while a thread still reads."""
+    # A run makes many objects that last and few cycles: collecting often finds nothing.
+    gc.set_threshold(200_000, 20, 100)
+    # Nothing here is linear algebra, whose threads would spin beside the work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from r2d2.cli import main
+
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        sys.stderr.write("r2d2: interrupted\n")
+        sys.stderr.flush()
+        os._exit(130)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,6 +1,5 @@
 """`r2d2 …`: parse, one call, write, exit code. See `errors` for the exit codes."""
 
-import gc
 import logging
 import os
 import sys
@@ -15,10 +14,11 @@ from r2d2 import __version__
 from r2d2.api import find as find_graph
 from r2d2.api import tables as list_tables
 from r2d2.config import load_settings
-from r2d2.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_UNREADABLE, R2D2Error
+from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
 from r2d2.interrupt import interruptibly
-from r2d2.model import Table, Types
+from r2d2.model import Types
 from r2d2.report import outputs, text
+from r2d2.report.exit_code import Finding, exit_code, findings
 from r2d2.watch import watching
 
 app = App(
@@ -43,6 +43,15 @@ TypesFlag = Annotated[
     Parameter(help="Which types match: the same, or all numbers by exact value."),
 ]
 Engine = Annotated[Literal["local", "spark"], Parameter(help="Who reads and hashes.")]
+Renamed = Annotated[
+    bool | None, Parameter(negative="", help="Also match columns that were renamed.")
+]
+FailOn = Annotated[
+    tuple[Finding, ...],
+    Parameter(
+        negative="", show_default=False, help="Exit with 3 where there are any; may be repeated."
+    ),
+]
 Master = Annotated[
     str | None, Parameter(help="Spark master or sc://host:port; default: the session's own.")
 ]
@@ -73,15 +82,14 @@ def find(
     min_fraction: Annotated[
         float | None, Parameter(help="List near-containment from this fraction on.")
     ] = None,
-    renamed: Annotated[
-        bool | None, Parameter(negative="", help="Also match columns that were renamed.")
-    ] = None,
+    renamed: Renamed = None,
     stages: Annotated[
         str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
     ] = None,
     engine: Engine = "local",
     master: Master = None,
     threads: Annotated[int | None, Parameter(help="Threads of the local engine.")] = None,
+    fail_on: FailOn = (),
     config: Config = None,
     json: Json = False,
 ) -> int:
@@ -94,6 +102,8 @@ def find(
     r2d2 find s3://bucket/warehouse --min-fraction 0.9 --json
 
     r2d2 find /lake --engine spark --master spark://host:7077 --out run
+
+    r2d2 find /lake --fail-on equal --fail-on unreadable
     """
     settings = load_settings(
         config,
@@ -116,7 +126,11 @@ def find(
         print_lines(text.find_lines(graph))
         if out is not None:
             print_lines([f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"])
-    return exit_code(graph.tables)
+    found = findings(graph, fail_on)
+    if found:
+        told = ", ".join(f"{kind} ({count:,})" for kind, count in found.items())
+        sys.stderr.write(f"r2d2: --fail-on found {told}\n")
+    return exit_code(graph.tables, found)
 
 
 @app.command
@@ -127,6 +141,7 @@ def explain(
     *,
     lake: Annotated[str, Parameter(help="The lake that both tables are in.")] = ".",
     types: TypesFlag = None,
+    renamed: Renamed = None,
     show_samples: Annotated[
         int, Parameter(help="Show up to so many child rows that the parent lacks.")
     ] = 0,
@@ -140,7 +155,7 @@ def explain(
     """
     from r2d2.explain import explain_pair
 
-    settings = load_settings(config, types=Types(types) if types else None)
+    settings = load_settings(config, types=Types(types) if types else None, renamed=renamed)
     explanation = interruptibly(lambda: explain_pair(lake, child, parent, settings, show_samples))
     if json:
         print_text(outputs.json_text(explanation.data()))
@@ -162,11 +177,6 @@ def doctor(*, json: Json = False) -> int:
     return (
         EXIT_OK if all(finding.works or finding.optional for finding in findings) else EXIT_FAILED
     )
-
-
-def exit_code(found: Iterable[Table]) -> int:
-    """The code that tells whether every table could be read."""
-    return EXIT_SOME_UNREADABLE if any(table.unreadable for table in found) else EXIT_OK
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -192,16 +202,3 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
-
-
-def run() -> None:
-    """The console script: ends at once on Ctrl-C, even while a thread still reads."""
-    # A run makes many objects that last and few cycles: collecting often finds nothing.
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        code = main()
-    except KeyboardInterrupt:
-        sys.stderr.write("r2d2: interrupted\n")
-        sys.stderr.flush()
-        os._exit(130)
-    sys.exit(code)

@@ -18,6 +18,7 @@ from r2d2.lake.storage import Storage, storage_of
 from r2d2.model import Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
+from r2d2.report.evidence import said
 from r2d2.report.text import printable
 from r2d2.stages.projections import matched_columns
 
@@ -71,10 +72,10 @@ def explain_pair(
             reason = f"the {role} is left out: {table.problem}"
             return Explanation(child, parent, (Evidence("tables", Verdict.REFUTED, reason),))
     with PairLake(storage, settings, pair) as two:
-        evidence = tuple(_evidence(pair, stages_of(settings), two, child, parent))
+        evidence, matched = _decided(pair, stages_of(settings), two)
     shown: tuple[str, ...] = ()
     if samples and evidence[-1].stage in ("sketch", "exact", "sample", "metadata"):
-        shown = tuple(_missing_rows(storage, settings, pair, samples))
+        shown = tuple(_missing_rows(storage, settings, matched, samples))
     return Explanation(child, parent, evidence, shown)
 
 
@@ -91,39 +92,31 @@ class PairLake(LocalLake):
 
 
 def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Table, Table]:
-    groups = {group.location or ".": group for group in layout(storage.list()).groups}
+    listing = storage.list()
+    groups = {group.location or ".": group for group in layout(listing).groups}
+    files = {file.path: file for file in listing.files}
     for location in locations:
         if location not in groups:
             raise UsageError(
                 f"{storage.url} has no table {location!r}; `r2d2 tables` lists what it has"
             )
-    child, parent = (describe(storage, settings, groups[location]) for location in locations)
+    child, parent = (describe(storage, settings, groups[location], files) for location in locations)
     return child, parent
 
 
-def _evidence(
-    pair: tuple[Table, Table], stages: Sequence[Stage], lake: PairLake, child: str, parent: str
-) -> Iterator[Evidence]:
+def _decided(
+    pair: tuple[Table, Table], stages: Sequence[Stage], lake: PairLake
+) -> tuple[tuple[Evidence, ...], Sequence[Table]]:
+    """What each stage says until one decides, and the two tables as it matched their columns."""
     graph = Graph(pair)
+    evidence: list[Evidence] = []
     for stage in stages:
         graph = stage(replace(graph, reasons={}), lake)
-        edge = next((e for e in graph.edges if (e.child, e.parent) == (child, parent)), None)
-        if edge is not None:
-            yield edge.evidence[-1]
-            return
-        if any((e.child, e.parent) == (child, parent) for e in graph.degenerate):
-            reason = "the child has no rows or no columns: contained, and listed apart"
-            yield Evidence(stage.name, Verdict.PROVED, reason)
-            return
-        failed = [table for table in graph.tables if table.problem]
-        if failed:
-            yield Evidence(stage.name, Verdict.REFUTED, f"left out: {failed[0].problem}")
-            return
         graph = replace(graph, blocks=tuple(filter(None, map(_child_in_parent, graph.blocks))))
-        if not graph.blocks:
-            yield Evidence(stage.name, Verdict.REFUTED, _reason(stage, pair, graph))
-            return
-        yield Evidence(stage.name, Verdict.PLAUSIBLE, "nothing speaks against it")
+        evidence.append(said(stage.name, graph))
+        if evidence[-1].verdict is not Verdict.PLAUSIBLE:
+            break
+    return tuple(evidence), graph.tables
 
 
 def _child_in_parent(block: Block) -> Block | None:
@@ -136,27 +129,8 @@ def _child_in_parent(block: Block) -> Block | None:
     return narrowed if len(narrowed.children) else None
 
 
-def _reason(stage: Stage, pair: tuple[Table, Table], graph: Graph) -> str:
-    if stage.name == "schema":
-        return _schema_reason(*pair)
-    return ", ".join(reason for reason, count in graph.reasons.items() if count) or "refuted"
-
-
-def _schema_reason(child: Table, parent: Table) -> str:
-    own = {column.name.lower(): column.type for column in parent.columns}
-    lacking = [c.name for c in child.columns if c.name.lower() not in own]
-    if lacking:
-        return f"the parent lacks the columns {', '.join(lacking)}"
-    other = [
-        f"{c.name} ({c.type} against {own[c.name.lower()]})"
-        for c in child.columns
-        if own[c.name.lower()] != c.type
-    ]
-    return f"types differ: {', '.join(other)}" if other else "the parent has no rows"
-
-
 def _missing_rows(
-    storage: Storage, settings: Settings, pair: tuple[Table, Table], samples: int
+    storage: Storage, settings: Settings, pair: Sequence[Table], samples: int
 ) -> Iterator[str]:
     """Up to `samples` distinct child rows, as text, that the parent lacks."""
     child, parent = pair

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.errors import EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
+from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
 
 FILES = {"edges.csv", "degenerate.csv", "tables.csv", "graph.json", "funnel.json"}
 
@@ -62,12 +62,39 @@ def test_an_unreadable_table_is_named_and_the_exit_code_says_so(
 
 
 @pytest.mark.parametrize(
+    ("asked", "expected"),
+    [("edges", EXIT_FOUND), ("equal", EXIT_OK), ("unreadable", EXIT_OK)],
+)
+def test_fail_on_tells_by_the_exit_code_what_was_found(
+    lake: Path, asked: str, expected: int
+) -> None:
+    assert main(["find", "--fail-on", asked, str(lake)]) == expected
+
+
+def test_fail_on_may_be_repeated_and_goes_before_tables_that_are_unreadable(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lake / "bad.parquet").write_bytes(b"PAR1 but no more than that")
+    assert main(["find", str(lake), "--fail-on", "equal"]) == EXIT_SOME_UNREADABLE
+    asked = ["--fail-on", "edges", "--fail-on", "unreadable", "--out", str(tmp_path / "run")]
+    assert main(["find", str(lake), *asked]) == EXIT_FOUND
+    assert capsys.readouterr().err == "r2d2: --fail-on found edges (1), unreadable (1)\n"
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
+def test_fail_on_can_be_set_in_the_environment(lake: Path) -> None:
+    environment = {**os.environ, "R2D2_FAIL_ON": "equal edges"}
+    assert r2d2("find", str(lake), environment=environment).returncode == EXIT_FOUND
+
+
+@pytest.mark.parametrize(
     ("arguments", "hint"),
     [
         (["--types", "loose"], "strict"),
         (["--stages", "schema,guess"], "metadata"),
         (["--stages", "exact"], "schema"),
         (["--min-fraction", "1.5"], "(0, 1]"),
+        (["--fail-on", "anything"], "unreadable"),
         (["--no-such-flag"], "no-such-flag"),
     ],
 )

@@ -28,8 +28,10 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def explain(lake: Path, child: str, parent: str, samples: int = 0) -> Explanation:
-    settings = Settings()
+def explain(
+    lake: Path, child: str, parent: str, samples: int = 0, renamed: bool = False
+) -> Explanation:
+    settings = Settings(renamed=renamed)
     return explain_pair(str(lake), f"{child}.parquet", f"{parent}.parquet", settings, samples)
 
 
@@ -57,6 +59,51 @@ def test_values_are_shown_only_when_asked_for(lake: Path) -> None:
     assert explain(lake, "mixed", "all").samples == ()
     assert explain(lake, "mixed", "all", samples=1).samples == ("{'x': 1, 'y': 'b'}",)
     assert len(explain(lake, "mixed", "all", samples=9).samples) == 2
+
+
+def people(rows: range) -> dict[str, list[object]]:
+    return {
+        "id": list(rows),
+        "name": [f"person {n * 7 % 1009}" for n in rows],
+        "amount": [n * 13 % 997 / 8 for n in rows],
+    }
+
+
+def write_people(lake: Path, child: dict[str, list[object]], *names: str) -> None:
+    pq.write_table(pa.table(people(range(200))), lake / "whole.parquet")
+    pq.write_table(pa.table(dict(zip(names, child.values(), strict=True))), lake / "part.parquet")
+
+
+def test_renamed_columns_are_told_and_the_pair_is_proved_under_them(lake: Path) -> None:
+    write_people(lake, people(range(50, 110)), "u", "v", "amount")
+    assert explain(lake, "part", "whole").evidence[-1].stage == "schema"
+    first, *_, last = explain(lake, "part", "whole", renamed=True).evidence
+    assert (first.stage, first.verdict.value) == ("renamed", "plausible")
+    assert first.reason == "taken for the same columns: u = id, v = name"
+    assert (last.stage, last.verdict.value) == ("exact", "proved")
+
+
+def test_a_row_that_is_missing_under_renamed_columns_is_shown_by_the_childs_names(
+    lake: Path,
+) -> None:
+    child = people(range(50, 110))
+    child["amount"][7], child["amount"][8] = child["amount"][8], child["amount"][7]
+    write_people(lake, child, "u", "v", "w")
+    explained = explain(lake, "part", "whole", samples=9, renamed=True)
+    assert explained.evidence[-1].verdict.value == "refuted"
+    assert [sample[:8] for sample in explained.samples] == ["{'u': 57", "{'u': 58"]
+
+
+def test_columns_that_hold_something_else_are_lacking_by_their_own_names(lake: Path) -> None:
+    write_people(lake, people(range(500, 560)), "u", "v", "amount")
+    last = explain(lake, "part", "whole", renamed=True).evidence[-1]
+    assert (last.stage, last.reason) == ("schema", "the parent lacks the columns u, v")
+
+
+def test_without_renamed_columns_the_same_stages_decide(lake: Path) -> None:
+    first, *others = explain(lake, "some", "all", renamed=True).evidence
+    assert first.reason == "no column is taken for one of another name"
+    assert others == list(explain(lake, "some", "all").evidence)
 
 
 def test_a_name_that_is_no_table_is_a_usage_error(lake: Path) -> None:

@@ -11,7 +11,6 @@ from r2d2.kernels.mix import Lanes
 _TOGETHER = 1 << 14  # rows; small children of one parent are looked up by one call
 
 
-
 def count_missing(child: Lanes, parent: Lanes) -> int:
     """How many of child's hashes are not in parent; both are runs."""
     return len(child) - int(np.count_nonzero(present_mask(child, parent)))

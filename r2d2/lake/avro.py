@@ -12,7 +12,8 @@ import pyarrow as pa
 from r2d2.errors import TableError, UnreadableTableError
 from r2d2.lake.avro_codec import check_codec, decompressed
 from r2d2.lake.avro_container import BLOCK_BYTES, Block, blocks, content_of, header_of
-from r2d2.lake.avro_schema import Type, record_type
+from r2d2.lake.avro_schema import record_type
+from r2d2.lake.avro_types import Type
 from r2d2.lake.avro_values import array_of
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import SMALL_FILE_BYTES, Storage

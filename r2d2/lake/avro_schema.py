@@ -1,59 +1,25 @@
-"""Avro schemas: each type with its Arrow type, and with what fastavro is told to decode.
+"""Avro schemas: a file's schema in JSON as the type of its rows, its names looked up."""
 
-fastavro decodes plain values only (numbers, bytes, lists), under names of ours, so that nothing
-is lost on the way: no date beyond Python's years, no decimal rounded, no map key dropped.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
-from math import log10
 from typing import Any
 
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.lake.avro_types import (
+    PRIMITIVES,
+    Type,
+    array,
+    enum,
+    fixed,
+    map_of,
+    no_schema,
+    primitive,
+    record,
+)
 
 _MOST_DEPTH = 64
-_MOST_LEAVES = 50_000
-
-_PRIMITIVES: Mapping[str, tuple[pa.DataType, int]] = {
-    "null": (pa.null(), 0),
-    "boolean": (pa.bool_(), 1),
-    "int": (pa.int32(), 1),
-    "long": (pa.int64(), 1),
-    "float": (pa.float32(), 4),
-    "double": (pa.float64(), 8),
-    "bytes": (pa.binary(), 1),
-    "string": (pa.string(), 1),
-}
-_LOGICAL: Mapping[tuple[str, str], pa.DataType] = {
-    ("int", "date"): pa.date32(),
-    ("int", "time-millis"): pa.time32("ms"),
-    ("long", "time-micros"): pa.time64("us"),
-    ("long", "timestamp-millis"): pa.timestamp("ms", "UTC"),
-    ("long", "timestamp-micros"): pa.timestamp("us", "UTC"),
-    ("long", "timestamp-nanos"): pa.timestamp("ns", "UTC"),
-    ("long", "local-timestamp-millis"): pa.timestamp("ms"),
-    ("long", "local-timestamp-micros"): pa.timestamp("us"),
-    ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
-}
-_WITHOUT_IDENTITY = {("fixed", "duration"), ("bytes", "big-decimal")}
-
-
-@dataclass(frozen=True, slots=True)
-class Type:
-    """One type. `plain` is the schema fastavro decodes by; `least_bytes` one value's least size.
-
-    `parts` are a struct's fields, a list's items, or a map's keys and values; `symbols` an enum's.
-    """
-
-    arrow: pa.DataType
-    plain: Any
-    least_bytes: int
-    parts: tuple["Type", ...] = ()
-    symbols: tuple[str, ...] = ()
-    leaves: int = 1
 
 
 def record_type(schema: Any) -> Type:
@@ -84,20 +50,20 @@ class _Parser:
         if isinstance(schema, list):
             return self._union(schema, namespace, depth)
         if isinstance(schema, str):
-            return _primitive(schema, {}) if schema in _PRIMITIVES else self._by(schema, namespace)
+            return primitive(schema, {}) if schema in PRIMITIVES else self._by(schema, namespace)
         kind = schema.get("type") if isinstance(schema, dict) else None
         if isinstance(kind, dict | list) and "logicalType" not in schema:
             return self.type_of(kind, namespace, depth + 1)
         if not isinstance(kind, str):
-            raise _no_schema(schema)
+            raise no_schema(schema)
         if kind in ("record", "error", "enum", "fixed"):
             return self._definition(schema, kind, namespace, depth)
         if kind == "array":
-            return _list(self.type_of(schema.get("items"), namespace, depth + 1))
+            return array(self.type_of(schema.get("items"), namespace, depth + 1))
         if kind == "map":
             values = self.type_of(schema.get("values"), namespace, depth + 1)
-            return _map(values, next(self._fresh))
-        return _primitive(kind, schema) if kind in _PRIMITIVES else self._by(kind, namespace)
+            return map_of(values, next(self._fresh))
+        return primitive(kind, schema) if kind in PRIMITIVES else self._by(kind, namespace)
 
     def _by(self, name: str, namespace: str) -> Type:
         """The type defined under the name, in the namespace or in none."""
@@ -106,13 +72,13 @@ class _Parser:
                 raise IneligibleTableError(f"type {full} contains itself")
             if full in self._named:
                 return self._named[full]
-        raise _no_schema(name)
+        raise no_schema(name)
 
     def _union(self, branches: list[Any], namespace: str, depth: int) -> Type:
         types = [self.type_of(branch, namespace, depth + 1) for branch in branches]
         values = [found for found in types if found.plain != "null"]
         if not types or len(types) - len(values) > 1:
-            raise _no_schema(branches)
+            raise no_schema(branches)
         if len(values) > 1:
             names = ", ".join(str(found.arrow) for found in values)
             raise IneligibleTableError(f"a union of {names} has no row identity"[:300])
@@ -123,7 +89,7 @@ class _Parser:
     def _definition(self, schema: dict[str, Any], kind: str, namespace: str, depth: int) -> Type:
         name, given = schema.get("name"), schema.get("namespace")
         if not isinstance(name, str):
-            raise _no_schema(schema)
+            raise no_schema(schema)
         if "." not in name:
             namespace = given if isinstance(given, str) else namespace
             name = f"{namespace}.{name}" if namespace else name
@@ -132,9 +98,9 @@ class _Parser:
         self._open.add(name)
         ours = next(self._fresh)
         if kind == "enum":
-            found = _enum(schema)
+            found = enum(schema)
         elif kind == "fixed":
-            found = _fixed(schema, ours)
+            found = fixed(schema, ours)
         else:
             found = self._record(schema, ours, name.rpartition(".")[0], depth)
         self._open.discard(name)
@@ -144,92 +110,14 @@ class _Parser:
     def _record(self, schema: dict[str, Any], ours: str, namespace: str, depth: int) -> Type:
         fields = schema.get("fields")
         if not isinstance(fields, list):
-            raise _no_schema(schema)
+            raise no_schema(schema)
         names, parts = [], []
         for field in fields:
             if not isinstance(field, dict) or not isinstance(field.get("name"), str):
-                raise _no_schema(field)
+                raise no_schema(field)
             names.append(field["name"])
             try:
                 parts.append(self.type_of(field.get("type"), namespace, depth + 1))
             except IneligibleTableError as error:
                 raise IneligibleTableError(f"field {field['name']}: {error}") from error
-        return _struct(names, parts, ours)
-
-
-def _primitive(kind: str, schema: Mapping[str, Any]) -> Type:
-    arrow, least = _PRIMITIVES[kind]
-    plain = "bytes" if kind == "string" else kind
-    logical = _logical(kind, schema)
-    if kind == "bytes" and logical == "decimal":
-        arrow = _decimal(schema, None) or arrow
-    return Type(_LOGICAL.get((kind, logical), arrow), plain, least)
-
-
-def _logical(kind: str, schema: Mapping[str, Any]) -> str:
-    logical = schema.get("logicalType")
-    if (kind, logical) in _WITHOUT_IDENTITY:
-        raise IneligibleTableError(f"type {logical} has no row identity")
-    return logical if isinstance(logical, str) else ""
-
-
-def _decimal(schema: Mapping[str, Any], size_bytes: int | None) -> pa.DataType | None:
-    """The decimal type; None where the specification has the annotation ignored."""
-    precision, scale = schema.get("precision"), schema.get("scale", 0)
-    if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision:
-        return None
-    if precision < 1 or (size_bytes is not None and precision > (8 * size_bytes - 1) * log10(2)):
-        return None
-    if precision > 76:
-        raise IneligibleTableError(f"a decimal of {precision} digits is too long")
-    return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
-
-
-def _enum(schema: Mapping[str, Any]) -> Type:
-    symbols = schema.get("symbols")
-    if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
-        raise _no_schema(schema)
-    return Type(pa.string(), "int", 1, symbols=tuple(symbols))
-
-
-def _fixed(schema: Mapping[str, Any], ours: str) -> Type:
-    size = schema.get("size")
-    if type(size) is not int or not 0 <= size < 2**31:
-        raise _no_schema(schema)
-    logical = _logical("fixed", schema)
-    decimal = _decimal(schema, size) if logical == "decimal" else None
-    plain = {"type": "fixed", "name": ours, "size": size}
-    return Type(decimal or pa.binary(), plain, size)
-
-
-def _struct(names: Sequence[str], parts: Sequence[Type], ours: str) -> Type:
-    leaves = sum(part.leaves for part in parts)
-    if leaves > _MOST_LEAVES:
-        raise IneligibleTableError(f"its schema has more than {_MOST_LEAVES} columns")
-    fields = [{"name": f"f{place}", "type": part.plain} for place, part in enumerate(parts)]
-    return Type(
-        pa.struct([pa.field(name, part.arrow) for name, part in zip(names, parts, strict=True)]),
-        {"type": "record", "name": ours, "fields": fields},
-        sum(part.least_bytes for part in parts),
-        tuple(parts),
-        leaves=leaves,
-    )
-
-
-def _list(items: Type) -> Type:
-    if not items.least_bytes:
-        raise IneligibleTableError("an array's items take no bytes: any number may be declared")
-    plain = {"type": "array", "items": items.plain}
-    return Type(pa.list_(items.arrow), plain, 1, (items,), leaves=items.leaves)
-
-
-def _map(values: Type, ours: str) -> Type:
-    """Entries are decoded as an array of pairs, which is how they are written."""
-    keys = _primitive("string", {})
-    pair = _struct(("key", "value"), (keys, values), ours)
-    plain = {"type": "array", "items": pair.plain}
-    return Type(pa.map_(keys.arrow, values.arrow), plain, 1, (keys, values), leaves=pair.leaves)
-
-
-def _no_schema(schema: Any) -> UnreadableTableError:
-    return UnreadableTableError(f"its header holds no Avro schema: {schema!r}"[:200])
+        return record(names, parts, ours)

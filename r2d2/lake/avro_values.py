@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from r2d2.lake.avro_schema import Type
+from r2d2.lake.avro_types import Type
 
 
 def array_of(values: Sequence[Any], type_: Type) -> pa.Array:

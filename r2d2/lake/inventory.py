@@ -35,9 +35,12 @@ def take_inventory(storage: Storage, settings: Settings) -> Inventory:
     """
     listing = storage.list()
     found = layout(listing)
+    files = {file.path: file for file in listing.files}
     threads = REMOTE_THREADS if "://" in storage.url else 1
     with ThreadPoolExecutor(threads) as pool:
-        tables = list(pool.map(lambda group: describe(storage, settings, group), found.groups))
+        tables = list(
+            pool.map(lambda group: describe(storage, settings, group, files), found.groups)
+        )
     tables += [
         Table(path, Format.OTHER, problem=reason, unreadable=True)
         for path, reason in listing.problems
@@ -45,12 +48,20 @@ def take_inventory(storage: Storage, settings: Settings) -> Inventory:
     return Inventory(tuple(sorted(tables, key=lambda table: table.location)), found.skipped)
 
 
-def describe(storage: Storage, settings: Settings, group: Group) -> Table:
-    """The group's table; one that cannot be taken in says why."""
+def describe(
+    storage: Storage,
+    settings: Settings,
+    group: Group,
+    lake: Mapping[str, FileInfo] | None = None,
+) -> Table:
+    """The group's table; one that cannot be taken in says why.
+
+    `lake` holds every file of the lake by its path; without it, shallow clones list it again.
+    """
     location = group.location or "."
     size = sum(file.size_bytes for file in group.files)
     try:
-        table = _inspect(storage, settings, group)
+        table = _inspect(storage, settings, group, lake)
         check_names([column.name for column in table.columns], settings.case_sensitive)
     except TableError as error:
         unreadable = isinstance(error, UnreadableTableError)
@@ -66,7 +77,13 @@ def describe(storage: Storage, settings: Settings, group: Group) -> Table:
     return replace(table, location=location, snapshot=table.snapshot or _snapshot(table.files))
 
 
-def _inspect(storage: Storage, settings: Settings, group: Group) -> Table:
+def _inspect(
+    storage: Storage, settings: Settings, group: Group, lake: Mapping[str, FileInfo] | None
+) -> Table:
+    if group.format is Format.DELTA:
+        from r2d2.lake import delta
+
+        return delta.inspect(storage, group.location, group.files, lake)
     if group.partitioned:
         return partitioned.inspect(
             storage,
@@ -86,10 +103,6 @@ def _inspect_files(
 ) -> Table:
     if kind is Format.PARQUET:
         return parquet.inspect(storage, location, files)
-    if kind is Format.DELTA:
-        from r2d2.lake import delta
-
-        return delta.inspect(storage, location, files)
     if kind in (Format.CSV, Format.JSON):
         from r2d2.lake import text
 

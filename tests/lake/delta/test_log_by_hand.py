@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.api import tables
 from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
+from r2d2.lake.storage import Listing, LocalStorage
 
 DATA = pa.table({"a": [1, 2, 3]})
 
@@ -265,6 +267,25 @@ def test_an_absolute_path_into_the_lake_is_followed(lake: Any, form: str) -> Non
     )
     assert lake.inspect("t").files == (lake.files()["source/f.parquet"],)
     assert lake.read("t").equals(DATA)
+
+
+def test_a_lake_of_shallow_clones_is_listed_once(
+    lake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = lake.create("source", DATA)
+    for clone in ("c", "d"):
+        lake.create(clone, DATA)
+        copied = add["add"] | {"path": f"{lake.root}/source/f.parquet"}
+        lake.write_commit(clone, 1, {"remove": {"path": "f.parquet"}}, {"add": copied})
+    source, listed, listings = lake.files()["source/f.parquet"], LocalStorage.list, []
+
+    def counted(storage: LocalStorage) -> Listing:
+        listings.append(storage.url)
+        return listed(storage)
+
+    monkeypatch.setattr(LocalStorage, "list", counted)
+    assert [table.files for table in tables(lake.root).tables] == [(source,)] * 3
+    assert len(listings) == 1
 
 
 def test_a_link_out_of_the_lake_is_not_followed(lake: Any, tmp_path: Any) -> None:

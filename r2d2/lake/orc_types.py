@@ -1,0 +1,102 @@
+"""ORC's types, numbered in order of depth first, and the Arrow types that pyarrow reads them as."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.lake.orc_message import Message, damaged
+
+MOST_DEPTH = 64
+
+LONG, TIMESTAMP, LIST, MAP, STRUCT, UNION, DECIMAL = 4, 9, 10, 11, 12, 13, 14
+DATE, INSTANT = 15, 18
+_PRIMITIVES = {
+    0: pa.bool_(),
+    1: pa.int8(),
+    2: pa.int16(),
+    3: pa.int32(),
+    LONG: pa.int64(),
+    5: pa.float32(),
+    6: pa.float64(),
+    7: pa.string(),
+    8: pa.binary(),
+    TIMESTAMP: pa.timestamp("ns"),
+    DATE: pa.date32(),
+    16: pa.string(),  # VARCHAR
+    17: pa.string(),  # CHAR, padded by its writer
+    INSTANT: pa.timestamp("ns", "UTC"),
+}
+_PARTS = {**dict.fromkeys(_PRIMITIVES, 0), LIST: 1, MAP: 2, DECIMAL: 0}
+_SPARK_TYPE = b"spark.sql.catalyst.type"
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """The tree of a file's types; the root's parts are the columns."""
+
+    messages: tuple[Message, ...]
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __iter__(self) -> Iterator[int]:
+        """The types' numbers."""
+        return iter(range(len(self.messages)))
+
+    def kind(self, number: int) -> int:
+        """The type's kind, as `Type.Kind` numbers them."""
+        return self.messages[number].number32(1)
+
+    def parts(self, number: int) -> list[int]:
+        """The numbers of a struct's fields, a list's items, a map's keys and values."""
+        return self.messages[number].numbers(2)
+
+    def spark_type(self, number: int) -> str:
+        """What Spark calls the type, where it says so."""
+        for attribute in self.messages[number].messages(7):
+            if attribute.content(1) == _SPARK_TYPE:
+                return attribute.content(2).decode(errors="replace")
+        return ""
+
+    def column(self, number: int) -> str:
+        """The name of the top-level column that the type belongs to."""
+        place = bisect_right(self.parts(0), number) - 1
+        return self.messages[0].contents(3)[place].decode(errors="replace")
+
+    def check_tree(self) -> None:
+        """Raises TableError where types do not form a tree, or one that pyarrow is lost in."""
+        if not self.messages or self.kind(0) != STRUCT:
+            raise UnreadableTableError("its rows are no structs")
+        depths = [0] * len(self)
+        for number in self:
+            parts = self.parts(number)
+            if len(parts) != _PARTS.get(self.kind(number), len(parts)):
+                raise damaged()
+            for part in parts:
+                if not number < part < len(self) or depths[part]:
+                    raise damaged()
+                depths[part] = depths[number] + 1
+        if max(depths) > MOST_DEPTH:
+            raise IneligibleTableError("its types are nested too deep")
+
+    def schema(self) -> pa.Schema:
+        """The schema as pyarrow has it, but for timestamps that Spark stores as numbers."""
+        struct = self._arrow(0)
+        return pa.schema([struct.field(place) for place in range(struct.num_fields)])
+
+    def _arrow(self, number: int) -> pa.DataType:
+        type_, kind = self.messages[number], self.kind(number)
+        if kind in (LIST, MAP, STRUCT):
+            parts = [self._arrow(part) for part in self.parts(number)]
+            if kind == STRUCT:
+                names = [name.decode() for name in type_.contents(3)]
+                return pa.struct(list(zip(names, parts, strict=True)))
+            return pa.list_(*parts) if kind == LIST else pa.map_(*parts)
+        if kind == DECIMAL:
+            return pa.decimal128(type_.number32(5), type_.number32(6))
+        if kind == LONG and self.spark_type(number) == "timestamp_ntz":
+            return pa.timestamp("us")
+        return _PRIMITIVES[kind]
