@@ -8,7 +8,7 @@ import sys
 def run() -> None:
     """Runs the command line; ends at once on Ctrl-C, even while a thread still reads."""
     # A run makes many objects that last and few cycles: collecting often finds nothing.
-    gc.set_threshold(200_000, 20, 100)
+    gc.set_threshold(1_000_000, 50, 100)
     # Nothing here is linear algebra, whose threads would spin beside the work.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from r2d2.cli import main

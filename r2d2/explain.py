@@ -12,7 +12,7 @@ from r2d2.errors import UsageError
 from r2d2.graph import Block, Graph
 from r2d2.kernels.rowhash import row_hashes
 from r2d2.kernels.runs import merge, present_mask, sorted_unique
-from r2d2.lake.inventory import Inventory, describe, read_split
+from r2d2.lake.inventory import Inventory, described, read_split
 from r2d2.lake.layout import layout
 from r2d2.lake.storage import Storage, storage_of
 from r2d2.model import Evidence, Table, Verdict
@@ -100,7 +100,8 @@ def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Tabl
             raise UsageError(
                 f"{storage.url} has no table {location!r}; `r2d2 tables` lists what it has"
             )
-    child, parent = (describe(storage, settings, groups[location], files) for location in locations)
+    asked = [groups[location] for location in locations]
+    child, parent = described(storage, settings, asked, files)
     return child, parent
 
 

@@ -99,3 +99,19 @@ def engine(request: pytest.FixtureRequest) -> str:
     if request.param == "spark":
         request.getfixturevalue("spark")
     return str(request.param)
+
+
+@pytest.fixture
+def footers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds come from the footers of small Parquet files too, not from their rows."""
+    from r2d2.lake import parquet
+
+    monkeypatch.setattr(parquet, "KEPT_ROWS", 0)
+
+
+@pytest.fixture(params=["rows", "footers"])
+def bounds_from(request: pytest.FixtureRequest) -> str:
+    """Where the bounds of small Parquet files come from."""
+    if request.param == "footers":
+        request.getfixturevalue("footers")
+    return str(request.param)

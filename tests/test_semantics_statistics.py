@@ -10,10 +10,13 @@ from typing import Any
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pytest
 
 import r2d2
 from tests.oracle.asking import ask, find
 from tests.oracle.files import all_equal, both_ways, delta_log, edges, one, patched_footer, write
+
+pytestmark = pytest.mark.usefixtures("bounds_from")
 
 NOBODY = b"nobody-knows-it version 1.2"
 

@@ -86,12 +86,14 @@ def test_columns_that_differ_by_case_only_make_a_table_ineligible(
 def test_one_name_twice_makes_a_table_ineligible(tmp_path: Path, engine: str) -> None:
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
     write(tmp_path, twice=twice, copy=twice, child={"x": [1]}, other={"x": [1]})
+    lists_and_structs = [pa.array([[1]]), pa.array([{"a": 1}])]
+    write(tmp_path, struct=pa.Table.from_arrays(lists_and_structs, names=["x", "x"]))
     answer = ask(tmp_path, engine)
     assert answer.edges.keys() == {
         ("child.parquet", "other.parquet"),
         ("other.parquet", "child.parquet"),
     }
-    assert answer.problems.keys() == {"twice.parquet", "copy.parquet"}
+    assert answer.problems.keys() == {"twice.parquet", "copy.parquet", "struct.parquet"}
 
 
 def test_strict_types_keep_numbers_apart_and_an_edge_after_cast_says_so(

@@ -61,6 +61,7 @@ def pairs(graph: Graph) -> set[tuple[str, str]]:
     return {(e.child, e.parent) for e in (*graph.edges, *graph.degenerate)}
 
 
+@pytest.mark.usefixtures("bounds_from")
 def test_every_yes_and_no_is_as_expected(shared: Path, engine: str) -> None:
     graph = r2d2.find(shared / "lakes/traps", engine=engine)
     told = pairs(graph)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from r2d2.errors import TableError
 from r2d2.kernels.mix import Lanes
 from r2d2.kernels.rowhash import row_hashes
-from r2d2.kernels.runs import merge, sorted_unique
+from r2d2.kernels.runs import merge, sorted_unique, sorted_unique_each
 from r2d2.lake.inventory import read_split
 from r2d2.lake.protocol import Wanted
 from r2d2.lake.storage import Storage
@@ -50,18 +50,24 @@ class Hashed:
 
 
 def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[Piece]:
-    """The work that the projections ask for: each split of a table once, for all its sets."""
+    """The work that the projections ask for: each split of a table once, for all its sets.
+
+    Tables of one shape follow each other, so that small ones are hashed together.
+    """
     sets: dict[int, list[int]] = defaultdict(list)
     columns: dict[int, list[tuple[Column, ...]]] = defaultdict(list)
     for (table, number), chosen in wanted.items():
         sets[table].append(number)
         columns[table].append(chosen)
-    shared: dict[tuple[int, ...], tuple[tuple[Column, ...], ...]] = {}
+    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for table, asked in columns.items():
-        shape = shared.setdefault(tuple(map(id, asked)), tuple(asked))
-        numbers = tuple(sets[table])
-        for split in tables[table].splits:
-            yield Piece(table, split, numbers, shape)
+        alike[tuple(map(id, asked))].append(table)
+    for same in alike.values():
+        shape = tuple(columns[same[0]])
+        for table in same:
+            numbers = tuple(sets[table])
+            for split in tables[table].splits:
+                yield Piece(table, split, numbers, shape)
 
 
 def tasks_of(
@@ -140,23 +146,27 @@ def _hash_alone(
     return Hashed(piece.table, runs, rows, piece.split.size_bytes)
 
 
-def _hash_together(
-    together: Sequence[tuple[Piece, pa.RecordBatch]], types: Types
-) -> Iterator[Hashed]:
-    if not together:
-        return
-    if len(together) == 1:
-        batch = together[0][1]
-    else:
-        table = pa.Table.from_batches([batch for _, batch in together]).combine_chunks()
-        (batch,) = table.to_batches()
+def _hash_together(together: Sequence[tuple[Piece, pa.RecordBatch]], types: Types) -> list[Hashed]:
+    """What became of small pieces of one shape; where that fails, of each by itself."""
+    try:
+        return _hashed(together, types) if together else []
+    except TableError as error:
+        if len(together) == 1:
+            return [Hashed(together[0][0].table, problem=str(error))]
+        return [hashed for one in together for hashed in _hash_together([one], types)]
+
+
+def _hashed(together: Sequence[tuple[Piece, pa.RecordBatch]], types: Types) -> list[Hashed]:
+    batch = pa.concat_batches([own for _, own in together])
+    sizes = [own.num_rows for _, own in together]
     hashes = row_hashes(batch, together[0][0].columns, types)
-    start = 0
-    for piece, own in together:
-        stop = start + own.num_rows
-        runs = tuple(
-            (number, sorted_unique(lanes.part(start, stop)))
-            for number, lanes in zip(piece.sets, hashes, strict=True)
+    runs = zip(*(sorted_unique_each(lanes, sizes) for lanes in hashes), strict=True)
+    return [
+        Hashed(
+            piece.table,
+            tuple(zip(piece.sets, of_piece, strict=True)),
+            own.num_rows,
+            piece.split.size_bytes,
         )
-        yield Hashed(piece.table, runs, own.num_rows, piece.split.size_bytes)
-        start = stop
+        for (piece, own), of_piece in zip(together, runs, strict=True)
+    ]

@@ -6,7 +6,6 @@ Nothing here knows of Spark; each function is the whole of one `mapInArrow`.
 import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +20,7 @@ from r2d2.engines.spark_rows import NO_TABLE, Heads, RowBuffer, buffers, head, p
 from r2d2.errors import R2D2Error
 from r2d2.kernels.rowhash import row_hashes
 from r2d2.kernels.runs import Lanes, count_missing_each, cut, from_bytes, merge, sorted_unique
-from r2d2.lake.inventory import describe
+from r2d2.lake.inventory import described
 from r2d2.lake.layout import Group
 from r2d2.lake.protocol import Projection
 from r2d2.lake.storage import Storage
@@ -66,8 +65,7 @@ def inspect_tasks(
     """The tables of each row's groups, from metadata alone."""
     for payload in _payloads(batches):
         groups: Sequence[Group] = loads(payload)
-        with ThreadPoolExecutor(REMOTE_THREADS if "://" in storage.url else 1) as pool:
-            tables = list(pool.map(lambda group: describe(storage, settings, group), groups))
+        tables = described(storage, settings, groups, remote_threads=REMOTE_THREADS)
         yield pa.record_batch({"tables": pa.array([dumps(tables)], pa.binary())})
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from r2d2.kernels.mix import Lanes
+from r2d2.kernels.mix import Lanes, UInt64s
 
 _FEW = 512  # rows; up to here a plain sort costs less than the many calls of packing
 _MANY = 32  # runs; beyond, merging them in pairs costs more than sorting anew
@@ -27,6 +27,37 @@ def sorted_unique(lanes: Lanes) -> Lanes:
     # machine, where NumPy's plain sort alone takes 11 with AVX2 and 50 with some AVX-512.
     buckets = (lanes.first >> np.uint64(48)).astype(np.uint16)
     return _sorted_stretches(_gather(lanes, buckets.argsort(kind="stable")))
+
+
+def sorted_unique_each(lanes: Lanes, sizes: Sequence[int]) -> list[Lanes]:
+    """The run of each of the parts that lie one after the other; small parts are sorted at once."""
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    if len(lanes) > _FEW * len(sizes) or len(sizes) > 1 << 16:
+        return [sorted_unique(lanes.part(*limits)) for limits in zip(starts, ends, strict=True)]
+    parts = np.repeat(np.arange(len(sizes), dtype=np.uint16), sizes)
+    sorted_ = _by_part(lanes, parts, (lanes.first,))
+    if (_tied(sorted_, parts) & (sorted_.second[1:] < sorted_.second[:-1])).any():
+        sorted_ = _by_part(lanes, parts, (lanes.second, lanes.first))
+    again = _tied(sorted_, parts) & (sorted_.second[1:] == sorted_.second[:-1])
+    if again.any():
+        keep = np.flatnonzero(np.concatenate(([True], ~again)))
+        sorted_ = _gather(sorted_, keep)
+        ends = np.cumsum(np.bincount(parts.take(keep), minlength=len(sizes)))
+        starts = np.concatenate(([0], ends[:-1]))
+    return [sorted_.part(*limits) for limits in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+def _by_part(lanes: Lanes, parts: NDArray[np.uint16], keys: tuple[UInt64s, ...]) -> Lanes:
+    """The lanes in the order of the keys, the last one first, within each part."""
+    order = np.lexsort(keys)
+    return _gather(lanes, order.take(parts.take(order).argsort(kind="stable")))
+
+
+def _tied(lanes: Lanes, parts: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Which hashes have the first lane of the one before them, in the same part."""
+    tied: NDArray[np.bool_] = (lanes.first[1:] == lanes.first[:-1]) & (parts[1:] == parts[:-1])
+    return tied
 
 
 def merge(runs: Sequence[Lanes]) -> Lanes:

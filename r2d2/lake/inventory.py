@@ -36,11 +36,7 @@ def take_inventory(storage: Storage, settings: Settings) -> Inventory:
     listing = storage.list()
     found = layout(listing)
     files = {file.path: file for file in listing.files}
-    threads = REMOTE_THREADS if "://" in storage.url else 1
-    with ThreadPoolExecutor(threads) as pool:
-        tables = list(
-            pool.map(lambda group: describe(storage, settings, group, files), found.groups)
-        )
+    tables = described(storage, settings, found.groups, files)
     tables += [
         Table(path, Format.OTHER, problem=reason, unreadable=True)
         for path, reason in listing.problems
@@ -48,16 +44,25 @@ def take_inventory(storage: Storage, settings: Settings) -> Inventory:
     return Inventory(tuple(sorted(tables, key=lambda table: table.location)), found.skipped)
 
 
-def describe(
+def described(
     storage: Storage,
     settings: Settings,
-    group: Group,
+    groups: Sequence[Group],
     lake: Mapping[str, FileInfo] | None = None,
-) -> Table:
-    """The group's table; one that cannot be taken in says why.
+    remote_threads: int = REMOTE_THREADS,
+) -> list[Table]:
+    """The groups' tables; one that cannot be taken in says why.
 
     `lake` holds every file of the lake by its path; without it, shallow clones list it again.
     """
+    with ThreadPoolExecutor(remote_threads if "://" in storage.url else 1) as pool:
+        tables = pool.map(lambda group: _described(storage, settings, group, lake), groups)
+        return parquet.kept.bounded(storage, list(tables))
+
+
+def _described(
+    storage: Storage, settings: Settings, group: Group, lake: Mapping[str, FileInfo] | None
+) -> Table:
     location = group.location or "."
     size = sum(file.size_bytes for file in group.files)
     try:

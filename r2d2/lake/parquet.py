@@ -14,13 +14,13 @@ from r2d2.errors import TableError, UnreadableTableError
 from r2d2.lake.footer import bounds_of, check_calendar, check_identity, leaf_count
 from r2d2.lake.footer_file import sound_metadata, tail_of
 from r2d2.lake.instants import are_doubtful, check_instants
+from r2d2.lake.kept import Kept
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
-KEPT_BYTES = 128 << 20
 KEPT_ROWS = 4096
 # Honest pages of one repeated value shrink by about a thousand; what declares more is a bomb.
 BOMB_BYTES = 1 << 30
@@ -29,9 +29,13 @@ BOMB_RATIO = 2000
 DICTIONARY_ROWS = 4096
 DICTIONARY_BYTES = 64 << 10
 
+kept = Kept()
+
 
 def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table:
-    """The table of one Parquet file, from its footer; a small file's rows are kept for the scan.
+    """The table of one Parquet file, from its footer; a small file's rows are kept.
+
+    The table of a file in `kept` has no bounds yet: they are taken of many such files together.
 
     Raises:
         TableError: the file is damaged, or its columns have no identity.
@@ -45,13 +49,15 @@ def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table
             metadata = small.metadata
         else:
             small, metadata = None, sound_metadata(tail, file.size_bytes)
-        schema = metadata.schema.to_arrow_schema()
+        schema = metadata.schema.to_arrow_schema() if small is None else small.schema_arrow
         columns = flatten(schema)
         splits = tuple(_splits(file, metadata))
+        is_kept = False
         if small is not None:
             # Decoding proves the chunks sound, and is not done in vain: the scan comes next.
             every = Split(Format.PARQUET, file, tuple(range(metadata.num_row_groups)))
-            _kept.keep(storage, file, list(_decoded(small, tail, every, schema.names)))
+            batches = list(_decoded(small, tail, every, schema.names))
+            is_kept = kept.keep(storage, file, columns, batches)
         check_identity(metadata, schema)
         check_calendar(file, metadata)
         return Table(
@@ -62,33 +68,8 @@ def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table
             file.size_bytes,
             (file,),
             splits=splits,
-            bounds=bounds_of(metadata, schema),
+            bounds={} if is_kept else bounds_of(metadata, schema),
         )
-
-
-class _Kept:
-    """The rows of small files that the inventory decoded, until the scan takes them."""
-
-    def __init__(self) -> None:
-        self._batches: dict[tuple[str, FileInfo], list[pa.RecordBatch]] = {}
-        self._size_bytes = 0
-
-    def keep(self, storage: Storage, file: FileInfo, batches: list[pa.RecordBatch]) -> None:
-        """Keeps the rows while there is room."""
-        size_bytes = sum(batch.nbytes for batch in batches)
-        if self._size_bytes + size_bytes <= KEPT_BYTES:
-            self._batches[storage.url, file] = batches
-            self._size_bytes += size_bytes
-
-    def take(self, storage: Storage, file: FileInfo) -> list[pa.RecordBatch] | None:
-        """The rows, if they were kept; they are not kept any longer."""
-        batches = self._batches.pop((storage.url, file), None)
-        if batches is not None:
-            self._size_bytes -= sum(batch.nbytes for batch in batches)
-        return batches
-
-
-_kept = _Kept()
 
 
 def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
@@ -122,9 +103,9 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     Raises:
         UnreadableTableError: bytes are damaged, or are not those that were listed.
     """
-    kept = _kept.take(storage, split.file)
-    if kept is not None:
-        yield from kept
+    batches = kept.take(storage, split.file)
+    if batches is not None:
+        yield from batches
         return
     source = storage.open(split.file)
     with _foreign_errors(split.file):

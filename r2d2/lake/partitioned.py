@@ -11,6 +11,7 @@ import pyarrow as pa
 from r2d2.errors import IneligibleTableError
 from r2d2.lake.bounds import union
 from r2d2.lake.layout import partitions_of
+from r2d2.lake.parquet import kept
 from r2d2.lake.schema import quoted
 from r2d2.lake.storage import Storage
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
@@ -44,7 +45,7 @@ def inspect(
     Raises:
         TableError: a file is unreadable, or two files disagree on a column's type.
     """
-    parts = [inspect_file(storage, file.path, [file]) for file in files]
+    parts = kept.bounded(storage, [inspect_file(storage, file.path, [file]) for file in files])
     values = [partitions_of(file.path, location) for file in files]
     types = {key: _type([dict(pairs)[key] for pairs in values]) for key, _ in values[0]}
     columns = _united(location, parts)

@@ -68,6 +68,7 @@ def quoted(part: str) -> str:
 
 
 def _leaves(fields: "pa.Schema | pa.StructType", path: tuple[str, ...] = ()) -> Iterator[Column]:
+    check_names([field.name for field in fields], case_sensitive=True)
     for field in fields:
         below = (*path, field.name)
         if pt.is_struct(field.type) and field.type.num_fields:

@@ -30,11 +30,16 @@ class Metadata:
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
         """The graph without the pairs that metadata decides."""
         ranks = RankIndex.of(graph.tables, self.case_sensitive)
+        # Bounds say nothing of NaN, so with all else outside, NaN rows may still be shared.
+        unsure = self._float_columns(graph.tables) if self.min_fraction < 1 else set()
         shared = _shared_files(graph.tables)
         reasons: Counter[str] = Counter()
         blocks, edges = [], list(graph.edges)
         for block in graph.blocks:
-            tests = [ranks.test(name, block, self.min_fraction) for name in block.names]
+            tests = [
+                None if name in unsure else ranks.test(name, block, self.min_fraction)
+                for name in block.names
+            ]
             masks = []
             for rows, mask in block.chunks():
                 edges += _prove(graph.tables, block, rows, mask, shared, self.case_sensitive)
@@ -44,6 +49,10 @@ class Metadata:
             if len(left.children):
                 blocks.append(left)
         return replace(graph, blocks=tuple(blocks), edges=tuple(edges), reasons=dict(reasons))
+
+    def _float_columns(self, tables: Sequence[Table]) -> set[str]:
+        columns = {column for table in tables for column in table.columns}
+        return {fold(c.name, self.case_sensitive) for c in columns if c.type.startswith("float")}
 
 
 def _refute(

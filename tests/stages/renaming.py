@@ -98,7 +98,14 @@ def main(lake: Path, truth: Path, seed: int) -> None:
 
 def _seconds(lake: Path, *flags: str) -> float:
     """The least of three runs of the whole process."""
-    command = [sys.executable, "-c", "from r2d2.__main__ import run; run()", "find", str(lake), *flags]
+    command = [
+        sys.executable,
+        "-c",
+        "from r2d2.__main__ import run; run()",
+        "find",
+        str(lake),
+        *flags,
+    ]
     taken = []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as out:

@@ -24,13 +24,14 @@ def bounds(column: list[int | None], blur: tuple[int, int] = (0, 0), nulls: bool
     return Bounds(low, low if exact else high, high if exact else low, high, has_nulls, True)
 
 
-def table(name: str, found: Bounds) -> Table:
-    column = Column("x", "int64", ("x",))
+def table(name: str, found: Bounds, kind: str = "int64") -> Table:
+    column = Column("x", kind, ("x",))
     return Table(name, Format.PARQUET, (column,), 1, bounds={"x": found})
 
 
-def is_open(child: Bounds, parent: Bounds, min_fraction: float = 1.0) -> bool:
-    graph = Schema()(Graph((table("child", child), table("parent", parent))), None)  # type: ignore[arg-type]
+def is_open(child: Bounds, parent: Bounds, min_fraction: float = 1.0, kind: str = "int64") -> bool:
+    both = table("child", child, kind), table("parent", parent, kind)
+    graph = Schema()(Graph(both), None)  # type: ignore[arg-type]
     graph = Metadata(min_fraction)(graph, None)  # type: ignore[arg-type]
     found = [block.pairs() for block in graph.blocks]
     return any(((children == 0) & (parents == 1)).any() for children, parents in found)
@@ -49,6 +50,12 @@ def test_near_containment_is_refuted_only_where_no_row_is_shared(
 ) -> None:
     if set(child) & set(parent):
         assert is_open(bounds(child), bounds(parent), min_fraction=0.01)
+
+
+def test_near_containment_of_floats_is_not_refuted_as_both_may_hold_nan() -> None:
+    assert is_open(bounds([9]), bounds([1]), min_fraction=0.01, kind="float64")
+    assert not is_open(bounds([9]), bounds([1]), kind="float64")
+    assert not is_open(bounds([9]), bounds([1]), min_fraction=0.01)
 
 
 def test_a_value_outside_the_parents_bounds_refutes() -> None:
