@@ -17,6 +17,7 @@ from r2d2.kernels.runs import (
     present_mask,
     smallest,
     sorted_unique,
+    sorted_unique_each,
     to_bytes,
 )
 
@@ -60,6 +61,13 @@ def test_making_a_run_leaves_its_source_as_it_was() -> None:
 def test_merged_runs_are_the_run_of_all(parts: list[list[Hash]]) -> None:
     runs = [sorted_unique(lanes_of(part)) for part in parts]
     assert pairs(merge(runs)) == run_of([hash_ for part in parts for hash_ in part])
+
+
+@given(st.lists(HASHES, max_size=6))
+def test_parts_sorted_at_once_are_the_runs_of_each(parts: list[list[Hash]]) -> None:
+    together = lanes_of([hash_ for part in parts for hash_ in part])
+    runs = sorted_unique_each(together, [len(part) for part in parts])
+    assert [pairs(run) for run in runs] == [run_of(part) for part in parts]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 32, 33, 100])
