@@ -3,6 +3,7 @@
     python -m tests.benchmarks [--lake dev|tpch|snapshots|snapshots-moving|all] [--runs 3]
                                [--engines local,spark] [--ways one_query,one_scan,gated,pairwise]
     python -m tests.benchmarks --growth
+    python -m tests.benchmarks --warm [--lake dev] [--runs 3]
 
 Lakes are made once, under --work. Every figure is of a whole process, from start to end.
 """
@@ -18,7 +19,7 @@ from tests.benchmarks.compare import agreement, compare
 from tests.benchmarks.contenders import ALWAYS, WAYS, Contender, peer, r2d2, unavailable
 from tests.benchmarks.errors import BenchmarkError
 from tests.benchmarks.growth import SCALES, Grown, growth_table
-from tests.benchmarks.lakes import known, lineitem, ready, size_bytes
+from tests.benchmarks.lakes import BenchmarkLake, known, lineitem, ready, size_bytes
 from tests.benchmarks.table import result_table
 
 REPOSITORY = Path(__file__).parents[2]
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; 0, or 1 where something is missing or edges differ."""
     chosen = parser().parse_args(arguments)
     try:
+        if chosen.warm:
+            return warm(chosen)
         return growth(chosen) if chosen.growth else beside(chosen)
     except BenchmarkError as error:
         print(error, file=sys.stderr)
@@ -36,12 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def beside(chosen: argparse.Namespace) -> int:
     """Every contender on every lake chosen."""
-    lakes = known(chosen.work, chosen.shared)
-    names = ("dev", "tpch", "snapshots") if chosen.lake == "all" else (chosen.lake,)
     contenders = [*engines(chosen), *peers(chosen)]
     good = True
-    for name in names:
-        lake = ready(lakes[name])
+    for name, made in chosen_lakes(chosen).items():
+        lake = ready(made)
         megabytes = size_bytes(lake) / 1e6
         outcomes = compare(lake, contenders, chosen.runs, chosen.once, chosen.work)
         print(
@@ -50,6 +51,13 @@ def beside(chosen: argparse.Namespace) -> int:
         print(result_table(outcomes), flush=True)
         good &= all(same == "same" for same in agreement(outcomes).values())
     return 0 if good else 1
+
+
+def chosen_lakes(chosen: argparse.Namespace) -> dict[str, BenchmarkLake]:
+    """The lakes asked for, by name."""
+    lakes = known(chosen.work, chosen.shared)
+    names = ("dev", "tpch", "snapshots") if chosen.lake == "all" else (chosen.lake,)
+    return {name: lakes[name] for name in names}
 
 
 def growth(chosen: argparse.Namespace) -> int:
@@ -64,6 +72,16 @@ def growth(chosen: argparse.Namespace) -> int:
             raise BenchmarkError(outcome.failure)
         steps.append(Grown(scale, size, outcome))
     print(f"\n{contender.name}, {os.cpu_count()} cores\n{growth_table(steps)}")
+    return 0
+
+
+def warm(chosen: argparse.Namespace) -> int:
+    """Spark in a warm session beside the local engine."""
+    from tests.benchmarks.warm import warm_table
+
+    for name, lake in chosen_lakes(chosen).items():
+        print(f"\n{name}, {os.cpu_count()} cores, in turns, median (least–most)")
+        print(warm_table(ready(lake).folder, chosen.runs), flush=True)
     return 0
 
 
@@ -107,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--runs", type=int, default=3)
     options.add_argument("--once", type=float, default=60.0, help="runs longer than this: one only")
     options.add_argument("--growth", action="store_true", help="three sizes instead of contenders")
+    options.add_argument("--warm", action="store_true", help="Spark's engine in a warm session")
     options.add_argument("--scales", type=scales, default=SCALES, metavar="NUMBERS")
     shared = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
     options.add_argument("--shared", type=Path, default=shared, help="$R2D2_SHARED, ../shared")
