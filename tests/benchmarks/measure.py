@@ -1,6 +1,7 @@
 """Runs a command as a whole process and says what it cost, with all that it started."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,11 +30,14 @@ def measured(command: Sequence[str], log: Path, fine: Sequence[int] = (0,)) -> C
         BenchmarkError: it ended with another exit code than those that are fine.
     """
     meter = Path(__file__).with_name("meter.py")
+    # As installed: modules are compiled once, not by every process anew.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as output:
         told = subprocess.run(
             [sys.executable, "-I", "-S", str(meter), *command],
             stdout=output,
             stderr=subprocess.PIPE,
+            env=environment,
             check=True,
         )
     result = json.loads(told.stderr)
