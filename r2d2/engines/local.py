@@ -30,7 +30,7 @@ from r2d2.lake.storage import Storage
 from r2d2.model import Cost, Table
 from r2d2.progress import Progress
 
-RANGE_ROWS = 1 << 20
+RANGE_ROWS = 1 << 23
 
 Pairs = Sequence[tuple[Projection, Projection]]
 
@@ -159,9 +159,9 @@ class LocalLake:
                 raise
 
     def _ranges(self, pairs: Pairs, places: Sequence[int]) -> int:
-        """In how many ranges of hashes to count, so that one range's rows are few."""
+        """In how many ranges of hashes to count, so that one range's rows of all tables are few."""
         keys = {key for place in places for key in pairs[place]}
-        return 1 + max(map(self._runs.rows, keys)) // RANGE_ROWS
+        return 1 + sum(map(self._runs.rows, keys)) // RANGE_ROWS
 
     def _count(self, job: "_Job", sample: int | None) -> tuple[list[int], list[int]]:
         """Child rows and missing rows of each pair in one range of hashes."""

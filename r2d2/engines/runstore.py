@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +27,18 @@ class RunStore:
 
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
-        self._runs: dict[Projection, list[Lanes]] = defaultdict(list)
+        self._runs: dict[Projection, list[Lanes | _Spilled]] = defaultdict(list)
         self._held = 0
         self._files = 0
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def put(self, key: Projection, run: Lanes) -> None:
         """Keeps a run; several runs of a projection are taken together when read."""
-        if self._held + len(run) * BYTES_PER_ROW > self._memory_bytes:
-            run = self._spilled(run)
+        if len(run) and self._held + len(run) * BYTES_PER_ROW > self._memory_bytes:
+            self._runs[key].append(self._spilled(run))
         else:
             self._held += len(run) * BYTES_PER_ROW
-        self._runs[key].append(run)
+            self._runs[key].append(run)
 
     def __contains__(self, key: Projection) -> bool:
         return key in self._runs
@@ -49,18 +50,17 @@ class RunStore:
     def slice(self, key: Projection, part: int, parts: int) -> Lanes:
         """The projection's distinct hashes in the given one of equal ranges of hashes."""
         runs = self._runs.get(key, [])
-        if parts == 1:
-            if len(runs) > 1:
-                runs[:] = [merge(runs)]
-            return runs[0] if runs else empty_run()
-        return merge([_range(run, part, parts) for run in runs])
+        if parts == 1 and len(runs) == 1 and isinstance(runs[0], Lanes):
+            return runs[0]
+        run = merge([_range(run, part, parts) for run in runs])
+        if parts == 1 and all(isinstance(run, Lanes) for run in runs):
+            runs[:] = [run]
+        return run
 
     def smallest(self, key: Projection, size: int) -> Lanes:
         """The projection's `size` smallest hashes."""
-        runs = self._runs.get(key, ())
-        if len(runs) == 1:
-            return runs[0] if len(runs[0]) <= size else runs[0].part(0, size)
-        return merge([run.part(0, size) for run in runs]).part(0, size)
+        heads = [_head(run, size) for run in self._runs.get(key, ())]
+        return heads[0] if len(heads) == 1 else merge(heads).part(0, size)
 
     def close(self) -> None:
         """Forgets all runs and removes the scratch folder."""
@@ -70,20 +70,44 @@ class RunStore:
             _folders.discard(self._scratch)
             self._scratch = None
 
-    def _spilled(self, run: Lanes) -> Lanes:
+    def _spilled(self, run: Lanes) -> "_Spilled":
         if self._scratch is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="r2d2-runs-")
             _folders.add(self._scratch)
         path = Path(self._scratch.name) / str(self._files)
         self._files += 1
         np.concatenate((run.first, run.second)).tofile(path)
-        lanes = np.memmap(path, np.uint64, "r") if len(run) else np.empty(0, np.uint64)
-        return Lanes(lanes[: len(run)], lanes[len(run) :])
+        return _Spilled(path, len(run))
 
 
-def _range(run: Lanes, part: int, parts: int) -> Lanes:
-    first = run.first
+@dataclass(frozen=True, slots=True)
+class _Spilled:
+    """A run in a scratch file, mapped only while a part of it is copied."""
+
+    path: Path
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def mapped(self) -> Lanes:
+        lanes = np.memmap(self.path, np.uint64, "r")
+        return Lanes(lanes[: self.rows], lanes[self.rows :])
+
+
+def _head(run: Lanes | _Spilled, size: int) -> Lanes:
+    if isinstance(run, _Spilled):
+        return _copied(run.mapped().part(0, size))
+    return run if len(run) <= size else run.part(0, size)
+
+
+def _range(run: Lanes | _Spilled, part: int, parts: int) -> Lanes:
+    lanes = run.mapped() if isinstance(run, _Spilled) else run
     limits = [np.uint64((number << 64) // parts) for number in (part, part + 1) if number < parts]
-    start, *ends = np.searchsorted(first, np.array(limits, np.uint64)).tolist()
-    end = ends[0] if ends else len(first)
-    return Lanes(np.asarray(first[start:end]), np.asarray(run.second[start:end]))
+    start, *ends = np.searchsorted(lanes.first, np.array(limits, np.uint64)).tolist()
+    found = lanes.part(start, ends[0] if ends else len(lanes))
+    return _copied(found) if isinstance(run, _Spilled) else found
+
+
+def _copied(lanes: Lanes) -> Lanes:
+    return Lanes(np.array(lanes.first), np.array(lanes.second))
