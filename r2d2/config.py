@@ -11,6 +11,10 @@ from typing import Any
 from r2d2.errors import UsageError
 from r2d2.model import Types
 
+FIND_SECTIONS = ("find", "text")
+PLAN_SECTIONS = ("prices", "rates", "usage", "latency", "plan", "limit", "protect", "tenant")
+"""What `r2d2.costs` reads of the same file; each reader passes over what is the other's."""
+
 STAGE_NAMES = ("schema", "metadata", "sample", "sketch", "exact")
 DEFAULT_STAGES = ("schema", "metadata", "sketch", "exact")
 
@@ -85,7 +89,8 @@ def _from_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not TOML: {error}") from error
     rules = table.pop("text", [])
     find = table.pop("find", {})
-    _check_keys(path, table, ())
+    others = {name: section for name, section in table.items() if name not in PLAN_SECTIONS}
+    _check_keys(path, others, ())
     known = [f.name for f in fields(Settings) if f.name != "text"]
     _check_keys(path, find, known)
     values = {key: _typed(path, key, value) for key, value in find.items()}
@@ -97,7 +102,7 @@ def _check_keys(
 ) -> None:
     for key in table:
         if key not in known:
-            names = ", ".join(known) or "[find], [[text]]"
+            names = ", ".join(known) or f"[find], [[text]], {', '.join(PLAN_SECTIONS)}"
             raise UsageError(f"{path}: unknown key {key!r}; known are {names}")
 
 

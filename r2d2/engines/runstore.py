@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from r2d2.kernels.mix import Lanes
-from r2d2.kernels.runs import empty_run, merge
+from r2d2.kernels.runs import merge
 from r2d2.lake.protocol import Projection
 
 BYTES_PER_ROW = 16
