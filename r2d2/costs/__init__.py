@@ -1,0 +1,39 @@
+"""What tables cost, kept and rebuilt: prices, rates, usage, limits, and who may be deleted.
+
+`settings` holds what `settings_file` reads from `r2d2.toml`, `usage_file` reads who reads which
+table, `profile` what the companion job measured; `money` turns them into dollars and seconds.
+"""
+
+from r2d2.costs.init import init_text
+from r2d2.costs.money import (
+    Rebuild,
+    maintenance_usd,
+    rebuild_p95_s,
+    rebuild_usd,
+    storage_usd,
+)
+from r2d2.costs.profile import Profile, load_profile, with_profile
+from r2d2.costs.settings import PlanSettings, Prices, Rates
+from r2d2.costs.settings_file import load_plan_settings
+from r2d2.costs.usage_file import Usage, load_usage
+from r2d2.costs.usage_join import JoinedUsage, joined
+
+__all__ = [
+    "JoinedUsage",
+    "PlanSettings",
+    "Prices",
+    "Profile",
+    "Rates",
+    "Rebuild",
+    "Usage",
+    "init_text",
+    "joined",
+    "load_plan_settings",
+    "load_profile",
+    "load_usage",
+    "maintenance_usd",
+    "rebuild_p95_s",
+    "rebuild_usd",
+    "storage_usd",
+    "with_profile",
+]

@@ -1,0 +1,59 @@
+"""The commented settings file that `r2d2 init` writes; it says what holds without it."""
+
+INIT_TOML = """\
+# Settings of r2d2. Every key is optional; these are the defaults. GB are 10⁹ bytes.
+# Patterns match locations in the lake: * and ? as in a shell, * crosses /. The last match counts.
+
+# [find]                                  # what `r2d2 find` takes: types, min_fraction, …
+# types = "widened"
+
+[prices]
+as_of = 2022-07-07                        # the day on which the prices were looked up; required
+source = "list prices for us-east-1, as others recorded them: S3 Standard 0.023 USD/GiB/month, \
+GET 0.0004 and PUT 0.005 USD/1,000 requests of 8 MiB, Athena 5 USD/TiB, m5.xlarge on demand"
+storage_usd_per_gb_month = 0.0214
+scan_usd_per_gb = 0.00455                 # of maintenance: privacy scans, compaction
+read_usd_per_gb = 0.0000477               # charged by the storage: requests, egress
+write_usd_per_gb = 0.000596
+vm_usd_per_hour = 0.192                   # all machines that rebuild a table, together
+
+[rates]                                   # where nothing was measured; --profile goes over them
+source = "assumed: 0.1 GB/s read and 0.05 GB/s written on four cores, half of it at p95"
+start_up_p95_s = 120.0
+read_p50_s_per_gb = 10.0
+read_p95_s_per_gb = 20.0
+write_p50_s_per_gb = 20.0
+write_p95_s_per_gb = 40.0
+vm_type = ""                              # which cluster of a profile, if it has several
+vm_count = 0
+
+[usage]
+reads_per_month = 1.0                     # of tables that the usage file does not hold;
+                                          # a deleted table is rebuilt for each read
+maintenance_scans_per_month = 1.0
+
+[latency]
+default_limit_s = 3600.0                  # how long readers may wait for a deleted table
+
+# [[limit]]                               # … and for some
+# tables = "dashboards/*"
+# limit_s = 60.0
+
+# [[protect]]                             # tables that must stay
+# tables = "finance/*"
+# reason = "kept for the auditors"
+
+# [[tenant]]                              # no table is rebuilt from another tenant's
+# tables = "customers/acme/*"
+# name = "acme"
+
+[plan]
+max_deleted_share = 1.0                   # of the lake's bytes, in one plan
+solver = "highs"                          # or "cbc"
+time_limit_s = 120.0                      # for the solver; then the best plan found is taken
+"""
+
+
+def init_text() -> str:
+    """A settings file with every key, its default and what it means."""
+    return INIT_TOML

@@ -1,0 +1,127 @@
+"""What a plan's money and seconds depend on: one frozen dataclass for each section of the file.
+
+A field's name is its key in the file and ends in its unit. GB are 10⁹ bytes.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """`[prices]`: what a provider charges, by the day on which that was looked up.
+
+    `scan_usd_per_gb` is for maintenance: what a privacy scan or a compaction pays for each GB.
+    `read_usd_per_gb` and `write_usd_per_gb` are charged by the storage (requests, egress);
+    `vm_usd_per_hour` is for all machines that rebuild a table, together.
+    """
+
+    as_of: date = date(2022, 7, 7)
+    source: str = (
+        "list prices for us-east-1, as others recorded them: S3 Standard 0.023 USD/GiB/month,"
+        " GET 0.0004 and PUT 0.005 USD/1,000 requests of 8 MiB, Athena 5 USD/TiB,"
+        " m5.xlarge on demand"
+    )
+    storage_usd_per_gb_month: float = 0.0214
+    scan_usd_per_gb: float = 0.00455
+    read_usd_per_gb: float = 0.0000477
+    write_usd_per_gb: float = 0.000596
+    vm_usd_per_hour: float = 0.192
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """`[rates]`: how long rebuilding takes where nothing was measured.
+
+    `vm_type` and `vm_count` choose among the clusters of a profile; empty and 0 take its only one.
+    """
+
+    source: str = "assumed: 0.1 GB/s read and 0.05 GB/s written on four cores, half of it at p95"
+    start_up_p95_s: float = 120.0
+    read_p50_s_per_gb: float = 10.0
+    read_p95_s_per_gb: float = 20.0
+    write_p50_s_per_gb: float = 20.0
+    write_p95_s_per_gb: float = 40.0
+    vm_type: str = ""
+    vm_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDefaults:
+    """`[usage]`: how often a table is read where the usage file does not say, and scanned.
+
+    A deleted table is rebuilt for each read.
+    """
+
+    reads_per_month: float = 1.0
+    maintenance_scans_per_month: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """`[latency]`: how long the readers of a deleted table may wait, where no limit matches."""
+
+    default_limit_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`[[limit]]`: how long the readers of tables whose location matches may wait."""
+
+    tables: str
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """`[[protect]]`: tables that must stay, and why."""
+
+    tables: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """`[[tenant]]`: whose the tables are; none is rebuilt from those of another tenant."""
+
+    tables: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """`[plan]`: how much one plan may delete, and how the program is solved."""
+
+    max_deleted_share: float = 1.0
+    solver: str = "highs"
+    time_limit_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """All sections that a plan reads. Where several patterns match a location, the last counts."""
+
+    prices: Prices = field(default_factory=Prices)
+    rates: Rates = field(default_factory=Rates)
+    usage: UsageDefaults = field(default_factory=UsageDefaults)
+    latency: Latency = field(default_factory=Latency)
+    plan: PlanLimits = field(default_factory=PlanLimits)
+    limit: tuple[Limit, ...] = ()
+    protect: tuple[Protection, ...] = ()
+    tenant: tuple[Tenant, ...] = ()
+
+    def limit_s(self, location: str) -> float:
+        """How long the table's readers may wait."""
+        matching = [rule.limit_s for rule in self.limit if fnmatchcase(location, rule.tables)]
+        return matching[-1] if matching else self.latency.default_limit_s
+
+    def protection(self, location: str) -> str | None:
+        """Why the table must stay, or None where it may go."""
+        matching = [rule.reason for rule in self.protect if fnmatchcase(location, rule.tables)]
+        return matching[-1] if matching else None
+
+    def tenant_of(self, location: str) -> str | None:
+        """Whose the table is; None for the tables that no tenant claims, which are one group."""
+        matching = [rule.name for rule in self.tenant if fnmatchcase(location, rule.tables)]
+        return matching[-1] if matching else None

@@ -1,0 +1,129 @@
+"""Reads a plan's sections of `r2d2.toml`. What is wrong is named with its line and its remedy."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from datetime import date
+from difflib import get_close_matches
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from r2d2.config import FIND_SECTIONS
+from r2d2.costs.lines import Steps, line_of
+from r2d2.costs.settings import (
+    Latency,
+    Limit,
+    PlanLimits,
+    PlanSettings,
+    Prices,
+    Protection,
+    Rates,
+    Tenant,
+    UsageDefaults,
+)
+from r2d2.errors import UsageError
+
+SECTIONS: Mapping[str, type] = {
+    "prices": Prices,
+    "rates": Rates,
+    "usage": UsageDefaults,
+    "latency": Latency,
+    "plan": PlanLimits,
+}
+LISTS: Mapping[str, type] = {"limit": Limit, "protect": Protection, "tenant": Tenant}
+SOLVERS = ("highs", "cbc")
+EXPECTED: Mapping[object, str] = {
+    float: "a number, 0 or more, in the unit that ends the key's name",
+    int: "a whole number, 0 or more",
+    str: "a text in quotes",
+    date: "a day without quotes, such as 2026-09-01",
+}
+
+
+def load_plan_settings(path: Path | None) -> PlanSettings:
+    """The settings of a TOML file over the defaults; what `find` reads is passed over.
+
+    Raises:
+        UsageError: the file is missing or no TOML, or a section, key, type or value is wrong.
+    """
+    if path is None:
+        return PlanSettings()
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from error
+    return _settings(_File(path, text), found)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file's name and text, to say where in it something is wrong."""
+
+    path: Path
+    text: str
+
+    def error(self, steps: Steps, message: str) -> UsageError:
+        line = line_of(self.text, steps)
+        return UsageError(f"{self.path}:{line}: {message}" if line else f"{self.path}: {message}")
+
+
+def _settings(file: _File, found: Mapping[str, Any]) -> PlanSettings:
+    known = [f"[{name}]" for name in SECTIONS] + [f"[[{name}]]" for name in LISTS]
+    names = [*SECTIONS, *LISTS, *FIND_SECTIONS]
+    for name in found:
+        if name not in names:
+            raise file.error((name,), _unknown("section", name, names, known))
+    values: dict[str, Any] = {}
+    for name, kind in SECTIONS.items():
+        if name in found:
+            values[name] = _section(file, (name,), found[name], kind)
+    for name, kind in LISTS.items():
+        rules = found.get(name, [])
+        if not isinstance(rules, list):
+            raise file.error((name,), f"write [[{name}]], as there may be several")
+        values[name] = tuple(
+            _section(file, (name, number), rule, kind) for number, rule in enumerate(rules)
+        )
+    return PlanSettings(**values)
+
+
+def _section(file: _File, steps: Steps, found: object, kind: type) -> Any:
+    name = steps[0]
+    if not isinstance(found, Mapping):
+        raise file.error(steps, f"{name} is a section: write [{name}] and its keys below")
+    known = {field.name: field for field in fields(kind)}
+    for key in found:
+        if key not in known:
+            raise file.error((*steps, key), _unknown("key", key, known, known))
+    needed = [key for key, field in known.items() if field.default is MISSING]
+    if kind is Prices and found:
+        needed = ["as_of"]
+        found = {"source": file.path.name, **found}
+    for key in needed:
+        if key not in found:
+            raise file.error(steps, f"[{name}] needs {key}: {EXPECTED[known[key].type]}")
+    return kind(**{key: _value(file, (*steps, key), known[key], found[key]) for key in found})
+
+
+def _value(file: _File, steps: Steps, field: "Field[Any]", value: Any) -> object:
+    kind = field.type
+    if kind is float and type(value) is int:
+        value = float(value)
+    sound = type(value) is kind and (kind not in (int, float) or 0 <= value < inf)
+    if not sound or (value == "" and field.default is MISSING):
+        raise file.error(steps, f"{field.name} = {value!r}: expected {EXPECTED[kind]}")
+    if field.name == "solver" and value not in SOLVERS:
+        raise file.error(steps, f"solver = {value!r}: known are {', '.join(SOLVERS)}")
+    if field.name == "max_deleted_share" and value > 1:
+        raise file.error(steps, f"max_deleted_share = {value}: expected a share from 0 to 1")
+    return value
+
+
+def _unknown(what: str, name: str, names: Iterable[str], known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(names), n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"unknown {what} {name!r}{hint}; known are {', '.join(known)}"

@@ -1,0 +1,209 @@
+"""What a recipe may say: a closed grammar, each noun of which is a frozen dataclass.
+
+A recipe refers to what a parent's reader yields: a `Path` leads to a top-level field, then into
+structs. Its columns are the child's top-level fields in order, so that a nested child comes back
+nested: `Field` takes a field of the parent whole (a struct with all that is in it), `Struct` puts
+one together where the child kept only some of its fields, or has them in another order. A struct
+that is put together is NULL where the parent's field at `null_with` is, so that a NULL struct and
+a struct of NULLs stay two. `columns.outputs` makes these from flattened columns.
+
+    Recipe ::= Leaf | Union(Leaf, Leaf, …) | Patch(Leaf | Union, plus?, minus?)
+    Leaf   ::= Project | Distinct | Select | Rows            each over one parent
+    Atom   ::= Equals | In | Between | IsNull | NotNull      a Select's where is a conjunction
+
+Atoms mean what Spark, DuckDB, polars and Arrow agree on: NULL and NaN satisfy no `=`, `IN` or
+`BETWEEN` (its bounds are finite and included), -0.0 is 0.0, strings and binary values compare by
+their bytes. Multiplicities are SQL's bags: a Select keeps a row as often as its parent has it, a
+Union adds up.
+
+| residual | its columns | its rows |
+|---|---|---|
+| KEYS | `k0`, `k1`, … of the types of the parent's key | one for each row of the child |
+| HASHES | `first`, `second` (r2d2's hash of the row in the child's columns), `copies` | distinct |
+| POSITIONS | `position`: the row's number in the parent's snapshot, in reading order | as KEYS |
+| ROWS | the child's | one for each row to be added or taken away |
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from r2d2.recipes.literals import Literal
+
+Path: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The parent's field at `path`, whole."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A struct of named parts; NULL where the parent's field at `null_with` is, () for never."""
+
+    null_with: Path
+    parts: tuple["Output", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One field of the child and what it is made from."""
+
+    name: str
+    source: Field | Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The parent's column at `path` equals the value."""
+
+    path: Path
+    value: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """The column is one of the values: two or more, distinct, of one type, in ascending order."""
+
+    path: Path
+    values: tuple[Literal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The column lies in the closed range."""
+
+    path: Path
+    low: Literal
+    high: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """The column is NULL."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class NotNull:
+    """The column is not NULL (NaN is not)."""
+
+    path: Path
+
+
+Atom: TypeAlias = Equals | In | Between | IsNull | NotNull
+
+
+class Kept(str, Enum):
+    """What a residual file holds: see the module's table."""
+
+    KEYS = "keys"
+    HASHES = "hashes"
+    POSITIONS = "positions"
+    ROWS = "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """A Parquet file kept for a recipe; `sha256` is None until the file is written."""
+
+    kept: Kept
+    location: str
+    rows: int
+    size_bytes: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All rows of the parent."""
+
+    parent: str
+    columns: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """The distinct rows of the parent's projection."""
+
+    parent: str
+    columns: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """The parent's rows that satisfy every atom."""
+
+    parent: str
+    columns: tuple[Output, ...]
+    where: tuple[Atom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The parent's rows that a residual names.
+
+    KEYS: `key` are the parent's columns, together unique in it, matched with NULL equal to NULL.
+    HASHES: of the parent's rows with a kept hash, `copies` of them, no matter which.
+    POSITIONS: `snapshot` is the parent's that is counted in; it must be held.
+    `key` is () and `snapshot` "" otherwise.
+    """
+
+    parent: str
+    columns: tuple[Output, ...]
+    residual: Residual
+    key: tuple[Path, ...] = ()
+    snapshot: str = ""
+
+
+Leaf: TypeAlias = Project | Distinct | Select | Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """The parts' rows together (UNION ALL); each part gives the same columns in the same order."""
+
+    parts: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The rows of `recipe`, without those of `minus`, and with those of `plus`.
+
+    `minus` (HASHES or ROWS) takes away as many copies as it has; `plus` (ROWS) adds rows.
+    """
+
+    recipe: Leaf | Union
+    plus: Residual | None = None
+    minus: Residual | None = None
+
+
+Recipe: TypeAlias = Leaf | Union | Patch
+
+
+def leaves(recipe: Recipe) -> tuple[Leaf, ...]:
+    """The parts of the recipe that read one parent each, in order."""
+    match recipe:
+        case Union(parts):
+            return parts
+        case Patch(inner):
+            return leaves(inner)
+        case _:
+            return (recipe,)
+
+
+def parents(recipe: Recipe) -> tuple[str, ...]:
+    """The locations of all tables the recipe reads, sorted."""
+    return tuple(sorted({leaf.parent for leaf in leaves(recipe)}))
+
+
+def residuals(recipe: Recipe) -> tuple[Residual, ...]:
+    """The files that are kept for the recipe, in order of their location."""
+    files = {leaf.residual for leaf in leaves(recipe) if isinstance(leaf, Rows)}
+    if isinstance(recipe, Patch):
+        files |= {file for file in (recipe.plus, recipe.minus) if file}
+    return tuple(sorted(files, key=lambda file: file.location))

@@ -1,0 +1,71 @@
+"""A value within a JSON document and its place there, read by what it must be."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from r2d2.recipes.errors import RecipeError
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonValue:
+    """`place` leads to the value: `recipe.where[0].value`. Every reader raises RecipeError."""
+
+    value: object
+    place: str
+
+    def refused(self, reason: str) -> RecipeError:
+        """The error that says what is wrong here."""
+        return RecipeError(f"{self.place}: {reason}")
+
+    def member(self, key: str) -> "JsonValue":
+        """The object's member, which must be there."""
+        if not isinstance(self.value, Mapping):
+            raise self.refused("an object was expected")
+        if key not in self.value:
+            raise self.refused(f"{key!r} is missing")
+        return JsonValue(self.value[key], f"{self.place}.{key}")
+
+    def members(self, keys: Collection[str], optional: Collection[str] = ()) -> None:
+        """Refuses an object that lacks one of the keys, or has others than these."""
+        for key in keys:
+            self.member(key)
+        unknown = sorted(str(k) for k in self._object() if k not in keys and k not in optional)
+        if unknown:
+            raise self.refused(f"unknown key {unknown[0]!r}")
+
+    def has(self, key: str) -> bool:
+        """Whether the object has that member."""
+        return key in self._object()
+
+    def text(self) -> str:
+        """The text; one that UTF-8 cannot write is refused."""
+        if not isinstance(self.value, str):
+            raise self.refused("a text was expected")
+        try:
+            self.value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise self.refused("this text cannot be written in UTF-8") from error
+        return self.value
+
+    def count(self) -> int:
+        """The whole number, zero or more."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
+            raise self.refused("a whole number from 0 was expected")
+        return self.value
+
+    def items(self, read: "Callable[[JsonValue], Item]", least: int = 1) -> tuple[Item, ...]:
+        """The list's values, each read in turn; shorter lists than `least` are refused."""
+        if not isinstance(self.value, list):
+            raise self.refused("a list was expected")
+        if len(self.value) < least:
+            raise self.refused(f"a list of at least {least} was expected")
+        parts = (JsonValue(item, f"{self.place}[{i}]") for i, item in enumerate(self.value))
+        return tuple(map(read, parts))
+
+    def _object(self) -> Mapping[object, object]:
+        if not isinstance(self.value, Mapping):
+            raise self.refused("an object was expected")
+        return self.value

@@ -1,0 +1,165 @@
+"""The search for a predicate: a conjunction of atoms that selects exactly the child's rows.
+
+Rows of the parent are of three kinds: `must` (the child has all rows of their group), `never` (it
+has none), and `torn` (some). Where none is torn, every atom of a valid conjunction holds wherever
+the tightest of its form and column for the must rows does; so if all tightest atoms together still
+select a never row there is no conjunction, and else the fewest that do not are taken (`cover`).
+
+Torn rows are equal in all of the child's columns, so only others can tell them apart. One atom, or
+the hull of one column and an atom of another, must get every count right (`split`); the tightest
+atoms for must and torn rows together take no row away that may be needed, and exclude the rest.
+
+Never wrong: what is found is evaluated once more by Arrow on the parent's values, and counted.
+Bounds are the child's own values, which is exact now; `Found.gaps` says how far the parent's next
+values lie.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from r2d2.recipes.choices import Choice, Form, taste, tightest
+from r2d2.recipes.cover import COMPLETE_ATOMS, cover, selected
+from r2d2.recipes.encoded import Encoded, EncodedColumn
+from r2d2.recipes.grammar import Atom, Path
+from r2d2.recipes.holds import holds
+from r2d2.recipes.labels import Indices, Labels, Mask
+from r2d2.recipes.listed import exact_list
+from r2d2.recipes.literals import Literal
+from r2d2.recipes.split import Torn
+
+MOST_SPLITTERS = 8
+MOST_PAIR_CELLS = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The parent's next values outside a BETWEEN: None where there is none that can be named."""
+
+    path: Path
+    below: Literal | None
+    above: Literal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conjunction that selects the child's rows; no atoms where these are all of the parent's."""
+
+    atoms: tuple[Atom, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+def find_predicate(parent: Encoded, labels: Labels) -> Found | None:
+    """The simplest conjunction found that selects exactly the child's multiset, or None.
+
+    One atom is liked better than two, partition columns than dates, these than columns of few
+    values; `=` than a range, and a range than IN: see `choices.Choice.taste`.
+    """
+    if not labels.possible or not labels.child_rows:
+        return None
+    torn = Torn.of(labels)
+    kept = np.flatnonzero(~torn.never)
+    choices = [
+        choice
+        for column in parent.columns
+        for choice in tightest(column, column.codes[kept], labels.child_rows)
+    ]
+    never = np.flatnonzero(torn.never)
+    if len(torn.torn):
+        chosen = _torn_apart(parent, torn, choices, never)
+    else:
+        chosen = _covered((), choices, never)
+    if chosen is None or not labels.exact(satisfying([c.atom() for c in chosen], parent)):
+        return None
+    return _found(chosen)
+
+
+def satisfying(atoms: Sequence[Atom], parent: Encoded) -> Mask:
+    """Which of the parent's rows satisfy all atoms, by their values."""
+    arrays = {column.path: column.array for column in parent.columns}
+    mask = np.ones(parent.rows, np.bool_)
+    for atom in atoms:
+        mask &= holds(atom, arrays[atom.path]).to_numpy()
+    return mask
+
+
+def _covered(
+    first: tuple[Choice, ...], choices: Sequence[Choice], never: Indices
+) -> tuple[Choice, ...] | None:
+    """`first` and the fewest choices that exclude the never rows, one or two honest ones first."""
+    left = never[selected(first, never)]
+    honest = [choice for choice in choices if not choice.disguised]
+    rest = cover(honest, left, COMPLETE_ATOMS)
+    if rest is None:
+        rest = cover(choices, left)
+    return None if rest is None else (*first, *rest)
+
+
+def _torn_apart(
+    parent: Encoded, torn: Torn, choices: Sequence[Choice], never: Indices
+) -> tuple[Choice, ...] | None:
+    splits = [torn.splits(column) for column in parent.columns]
+    if not splits or not np.any(splits, axis=0).all():
+        return None
+    rows = np.flatnonzero(selected(choices, np.arange(parent.rows)))
+    columns = [column for column, split in zip(parent.columns, splits, strict=True) if split.all()]
+    for firsts in (
+        ((choice,) for column in columns for choice in torn.exact(column, rows)),
+        _lists(columns, torn, rows),
+        _pairs(parent, torn, splits, rows),
+    ):
+        best = islice(sorted(firsts, key=taste), MOST_SPLITTERS)
+        found = [one for first in best if (one := _covered(first, choices, never))]
+        if found:
+            return min(found, key=taste)
+    return None
+
+
+def _lists(
+    columns: Sequence[EncodedColumn], torn: Torn, rows: Indices
+) -> Iterator[tuple[Choice, ...]]:
+    """The columns' INs that are exact alone or, where there is none, within the rows."""
+    every = np.arange(len(torn.never))
+    for column in columns:
+        choice = exact_list(column, torn, every)
+        if choice is None and len(rows) < len(every):
+            choice = exact_list(column, torn, rows)
+        if choice:
+            yield (choice,)
+
+
+def _pairs(
+    parent: Encoded, torn: Torn, splits: Sequence[Mask], rows: Indices
+) -> Iterator[tuple[Choice, ...]]:
+    """The tightest atoms of a column, each with an atom of another that is exact within it.
+
+    Of the torn groups, those that the column does not split keep all of their rows. `splits` tells
+    for each torn row whether the column splits its group.
+    """
+    if len(rows) * len(parent.columns) ** 2 > MOST_PAIR_CELLS:
+        return
+    for column, split in zip(parent.columns, splits, strict=True):
+        needed = np.append(np.flatnonzero(torn.must), torn.torn[~split])
+        if not len(needed):
+            continue
+        others = [
+            other
+            for other, also in zip(parent.columns, splits, strict=True)
+            if other is not column and (split | also).all()
+        ]
+        for first in tightest(column, column.codes[needed], torn.labels.child_rows):
+            within = rows[selected([first], rows)]
+            for other in others if len(within) < len(rows) else ():
+                yield from ((first, second) for second in torn.exact(other, within))
+
+
+def _found(chosen: Sequence[Choice]) -> Found:
+    ordered = sorted(chosen, key=lambda choice: (choice.column.worth, choice.column.position))
+    gaps = (
+        Gap(c.column.path, c.column.neighbour(c.ranks[0] - 1), c.column.neighbour(c.ranks[1] + 1))
+        for c in ordered
+        if c.form is Form.BETWEEN
+    )
+    return Found(tuple(choice.atom() for choice in ordered), tuple(gaps))

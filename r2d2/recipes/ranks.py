@@ -1,0 +1,61 @@
+"""A column's values in ascending order, and each row's place among them."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+Codes = npt.NDArray[np.int32]
+NULL = np.int32(-1)
+SLOTS_A_ROW = 4
+
+
+def ranks(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
+    """The distinct values but NULL and NaN, in order, and each row's rank.
+
+    NULL has rank -1 and NaN the number of the values; -0.0 is 0.0.
+    """
+    whole = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    if pt.is_floating(whole.type):
+        return _without_nan(*_sorted(pc.add(whole, pa.scalar(0.0, whole.type))))
+    if pt.is_integer(whole.type) or pt.is_temporal(whole.type):
+        return _counted(whole)
+    return _sorted(whole)
+
+
+def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:
+    """Whole numbers of a narrow range are ranked by a table of those that occur."""
+    range_ = pc.min_max(_ticks(whole))
+    low, high = range_["min"].as_py(), range_["max"].as_py()
+    if low is None or high - low > SLOTS_A_ROW * len(whole) or high > np.iinfo(np.int64).max:
+        return _sorted(whole)
+    ticks = _ticks(whole).cast(pa.int64())
+    slots = pc.subtract(ticks, low).fill_null(high - low + 1).to_numpy()
+    occurs = np.zeros(high - low + 2, np.bool_)
+    occurs[slots] = True
+    places = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    places[-1] = NULL
+    values = np.flatnonzero(occurs[:-1]) + low
+    return pa.array(values).cast(_ticks(whole).type).cast(whole.type), places[slots]
+
+
+def _ticks(whole: pa.Array) -> pa.Array:
+    if not pt.is_temporal(whole.type):
+        return whole
+    return whole.cast(pa.int32() if pt.is_date32(whole.type) else pa.int64())
+
+
+def _sorted(whole: pa.Array) -> tuple[pa.Array, Codes]:
+    encoded = pc.dictionary_encode(whole)
+    order = pc.sort_indices(encoded.dictionary)
+    places = np.full(len(order) + 1, NULL, np.int32)
+    places[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
+    indices = encoded.indices.fill_null(len(order)).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.take(order), places[indices]
+
+
+def _without_nan(values: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
+    """NaN sorts last, so that its rank becomes the number of the other values."""
+    numbers = len(values) - int(np.isnan(values.to_numpy(zero_copy_only=False)).sum())
+    return values.slice(0, numbers), np.minimum(codes, np.int32(numbers))

@@ -1,0 +1,80 @@
+"""profile.json: equal constants give equal costs, and what is wrong is named."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r2d2.costs import PlanSettings, Rebuild, load_profile, rebuild_p95_s, rebuild_usd, with_profile
+from r2d2.errors import UsageError
+
+PROFILE: dict[str, Any] = {
+    "profile": 1,
+    "id": "4f2a",
+    "as_of": "2026-09-01",
+    "read": {"s_per_gb": {"p50": 10, "p95": 20.0}, "usd_per_gb": 0.0000477},
+    "write": {"s_per_gb": {"p50": 20.0, "p95": 40.0}, "usd_per_gb": 0.000596},
+    "clusters": [
+        {"vm_type": "m5.xlarge", "vm_count": 1, "vm_usd_per_hour": 0.192, "start_up_p95_s": 120}
+    ],
+}
+
+
+def written(folder: Path, profile: object) -> Path:
+    path = folder / "profile.json"
+    path.write_text(json.dumps(profile))
+    return path
+
+
+def test_a_profile_equal_to_the_constants_gives_equal_costs(tmp_path: Path) -> None:
+    defaults = PlanSettings()
+    profiled = with_profile(defaults, load_profile(written(tmp_path, PROFILE)))
+    for run in (Rebuild(7 * 10**11, 3 * 10**9, 5), Rebuild(10**9, 10**8, measured_s=3.3)):
+        assert rebuild_p95_s(run, profiled.rates) == rebuild_p95_s(run, defaults.rates)
+        assert rebuild_usd(run, 2.5, profiled.prices, profiled.rates) == rebuild_usd(
+            run, 2.5, defaults.prices, defaults.rates
+        )
+    assert profiled.rates.source == "profile 4f2a of 2026-09-01"
+    assert profiled.prices.storage_usd_per_gb_month == defaults.prices.storage_usd_per_gb_month
+
+
+def test_of_several_clusters_the_settings_name_one(tmp_path: Path) -> None:
+    many = copy.deepcopy(PROFILE)
+    many["clusters"].append(many["clusters"][0] | {"vm_count": 4, "start_up_p95_s": 200})
+    profile = load_profile(written(tmp_path, many))
+    settings = PlanSettings()
+    with pytest.raises(UsageError, match="match 2 of its clusters: 1 × m5"):
+        with_profile(settings, profile)
+    chosen = replace(settings, rates=replace(settings.rates, vm_count=4))
+    assert with_profile(chosen, profile).rates.start_up_p95_s == 200.0
+    assert with_profile(chosen, profile).prices.vm_usd_per_hour == pytest.approx(0.768)
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"profile": 2}, '"profile": 1'),
+        ({"read": {}}, "s_per_gb"),
+        ({"as_of": "yesterday"}, "yesterday"),
+        ({"clusters": 3}, "not iterable"),
+        ({"write": {"s_per_gb": {"p50": -1, "p95": 1}, "usd_per_gb": 0}}, "p50 = -1"),
+        ({"write": {"s_per_gb": {"p50": 1, "p95": float("nan")}, "usd_per_gb": 0}}, "p95 = nan"),
+        ({"write": {"s_per_gb": {"p50": 1, "p95": "1"}, "usd_per_gb": 0}}, "p95 = '1'"),
+    ],
+)
+def test_a_wrong_profile_is_refused(tmp_path: Path, change: dict[str, Any], hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_profile(written(tmp_path, PROFILE | change))
+    assert "profile.json" in str(caught.value)
+    assert hint in str(caught.value)
+
+
+def test_what_is_no_json_and_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text("{")
+    with pytest.raises(UsageError, match="not JSON"):
+        load_profile(tmp_path / "profile.json")
+    with pytest.raises(UsageError, match="No such file"):
+        load_profile(tmp_path / "nowhere.json")

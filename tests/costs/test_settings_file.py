@@ -1,0 +1,134 @@
+"""r2d2.toml for plans: defaults, patterns, and nonsense named with its line and the known keys."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from r2d2.config import PLAN_SECTIONS, Settings, load_settings
+from r2d2.costs import PlanSettings, init_text, load_plan_settings
+from r2d2.costs.lines import line_of
+from r2d2.costs.settings_file import LISTS, SECTIONS, SOLVERS
+from r2d2.errors import UsageError
+from r2d2.program import Solver
+
+
+def toml(folder: Path, text: str) -> Path:
+    path = folder / "r2d2.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_file_that_init_writes_says_the_defaults(tmp_path: Path) -> None:
+    path = toml(tmp_path, init_text())
+    assert load_plan_settings(path) == PlanSettings() == load_plan_settings(None)
+    assert load_settings(path) == Settings()
+
+
+def test_the_file_that_init_writes_shows_every_key() -> None:
+    keys = [field for kind in (*SECTIONS.values(), *LISTS.values()) for field in kind.__slots__]
+    assert [key for key in keys if f"{key} = " not in init_text()] == []
+
+
+def test_its_commented_examples_load_too(tmp_path: Path) -> None:
+    lines = init_text().splitlines(keepends=True)[3:]
+    settings = load_plan_settings(
+        toml(tmp_path, "".join(line.removeprefix("# ") for line in lines))
+    )
+    assert settings.protection("finance/ledger") == "kept for the auditors"
+    assert settings.tenant_of("customers/acme/orders") == "acme"
+    assert settings.limit_s("dashboards/sales") == 60.0
+
+
+def test_plans_and_find_share_one_file(tmp_path: Path) -> None:
+    path = toml(
+        tmp_path,
+        '[find]\nmin_fraction = 0.9\n[[text]]\ntables = "*.csv"\ndelimiter = ";"\n'
+        "[latency]\ndefault_limit_s = 5\n",
+    )
+    assert load_settings(path).min_fraction == 0.9
+    assert load_plan_settings(path).latency.default_limit_s == 5.0
+
+
+def test_both_readers_know_the_same_sections_and_the_program_the_same_solvers() -> None:
+    assert (*SECTIONS, *LISTS) == PLAN_SECTIONS
+    assert tuple(solver.value for solver in Solver) == SOLVERS
+
+
+def test_of_matching_patterns_the_last_counts(tmp_path: Path) -> None:
+    settings = load_plan_settings(
+        toml(
+            tmp_path,
+            '[[limit]]\ntables = "exports/*"\nlimit_s = 60\n'
+            '[[limit]]\ntables = "exports/slow/*"\nlimit_s = 7200\n'
+            '[[protect]]\ntables = "*/gold"\nreason = "the gold copy"\n'
+            '[[tenant]]\ntables = "acme/*"\nname = "acme"\n',
+        )
+    )
+    assert settings.limit_s("exports/a") == 60.0
+    assert settings.limit_s("exports/slow/a") == 7200.0
+    assert settings.limit_s("warehouse/a") == 3600.0
+    assert settings.protection("a/b/gold") == "the gold copy"
+    assert settings.protection("gold") is None
+    assert (settings.tenant_of("acme/a"), settings.tenant_of("b/a")) == ("acme", None)
+
+
+def test_prices_carry_the_day_on_which_they_were_looked_up(tmp_path: Path) -> None:
+    path = toml(tmp_path, "[prices]\nas_of = 2026-09-01\nstorage_usd_per_gb_month = 0.02\n")
+    prices = load_plan_settings(path).prices
+    assert (prices.as_of, prices.source) == (date(2026, 9, 1), "r2d2.toml")
+    assert prices.scan_usd_per_gb == PlanSettings().prices.scan_usd_per_gb
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("[prices\n", None, "not TOML"),
+        ("[pricing]\n", 1, "unknown section 'pricing' (did you mean 'prices'?)"),
+        ("[pricing]\n", 1, "known are [prices], [rates], [usage], [latency], [plan], [[limit]]"),
+        ("\n[latency]\ndefault_limit_min = 5\n", 3, "did you mean 'default_limit_s'?"),
+        ("[latency]\n# in minutes\ndefault_limit = 5\n", 3, "known are default_limit_s"),
+        ('[latency]\ndefault_limit_s = "5 min"\n', 2, "expected a number, 0 or more, in the unit"),
+        ("[latency]\ndefault_limit_s = -1\n", 2, "0 or more"),
+        ("[latency]\ndefault_limit_s = inf\n", 2, "0 or more"),
+        ("[latency]\ndefault_limit_s = nan\n", 2, "0 or more"),
+        ("[latency]\ndefault_limit_s = true\n", 2, "expected a number"),
+        ("[rates]\nvm_count = 2.5\n", 2, "a whole number"),
+        ("[prices]\nscan_usd_per_gb = 1\n", 1, "[prices] needs as_of: a day without quotes"),
+        ('[prices]\nas_of = "2026-09-01"\n', 2, "a day without quotes, such as 2026-09-01"),
+        ("[prices]\nas_of = 2026-09-01T00:00:00\n", 2, "a day without quotes"),
+        ("[prices]\nas_of = 2026-09-01\nstorage_usd_per_tb_month = 20\n", 3, "per_gb_month'?"),
+        ("[plan]\nmax_deleted_share = 20\n", 2, "a share from 0 to 1"),
+        ('[plan]\nsolver = "gurobi"\n', 2, "known are highs, cbc"),
+        ("plan = 3\n", 1, "write [plan] and its keys below"),
+        ('[limit]\ntables = "*"\nlimit_s = 1\n', 1, "write [[limit]]"),
+        ('[[limit]]\ntables = "*"\n', 1, "[limit] needs limit_s: a number"),
+        ('[[protect]]\ntables = "*"\nreason = ""\n', 3, "expected a text in quotes"),
+        (
+            '[[limit]]\ntables = "*"\nlimit_s = 1\n\n[[limit]]\ntables = "a"\nlimit_h = 1\n',
+            7,
+            "unknown key 'limit_h'",
+        ),
+        ('[usage]\nreads_per_month = """\nmany\n"""\n', 2, "reads_per_month = 'many\\n'"),
+        ("usage.reads_per_week = 3\n", 1, "unknown key 'reads_per_week'"),
+    ],
+)
+def test_nonsense_is_named_with_its_line(
+    tmp_path: Path, text: str, line: int | None, hint: str
+) -> None:
+    path = toml(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        load_plan_settings(path)
+    place = f"{path}: " if line is None else f"{path}:{line}: "
+    assert str(caught.value).startswith(place)
+    assert hint in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nowhere\.toml: No such file"):
+        load_plan_settings(tmp_path / "nowhere.toml")
+
+
+def test_a_key_that_is_not_there_has_no_line() -> None:
+    assert line_of("[a]\nb = 1\n", ("a", "c")) is None
+    assert line_of('text = """\n[a]\nb = 1\n"""\n[a]\nb = 2\n', ("a", "b")) == 6

@@ -1,0 +1,51 @@
+"""Labels: how often the child has each row of the parent, from hashes."""
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r2d2.recipes.labels import Groups, Hashes
+
+hashes = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12)
+
+
+def lanes(rows: list[tuple[int, int]]) -> Hashes:
+    words: npt.NDArray[np.uint64] = np.array(rows, np.uint64).reshape(-1, 2)
+    return words[:, 0].copy(), words[:, 1].copy()
+
+
+@given(hashes, hashes)
+def test_labels_count_every_row_of_both_tables(
+    parent: list[tuple[int, int]], child: list[tuple[int, int]]
+) -> None:
+    labels = Groups.of(lanes(parent)).labels(lanes(child))
+    copies, own = Counter(parent), Counter(child)
+    assert [labels.parent[group] for group in labels.groups] == [copies[row] for row in parent]
+    assert [labels.child[group] for group in labels.groups] == [own[row] for row in parent]
+    assert labels.missing == sum(count for row, count in own.items() if row not in copies)
+    assert labels.child_rows == len(child)
+    assert labels.possible == (not own - copies)
+    assert labels.must().tolist() == [own[row] == copies[row] for row in parent]
+    assert labels.never().tolist() == [own[row] == 0 for row in parent]
+    held = own & copies
+    assert labels.within_parent().child_rows == sum(held.values())
+    assert labels.within_parent().possible
+
+
+@given(hashes.filter(bool), st.data())
+def test_a_selection_is_exact_where_it_has_each_row_as_often_as_the_child(
+    parent: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    masks = st.lists(st.booleans(), min_size=len(parent), max_size=len(parent))
+    own, other = (np.array(data.draw(masks), np.bool_) for _ in range(2))
+    first, second = lanes(parent)
+    labels = Groups.of((first, second)).labels((first[own], second[own]))
+    counts = [
+        Counter(row for row, kept in zip(parent, mask, strict=True) if kept)
+        for mask in (own, other)
+    ]
+    assert labels.exact(own)
+    assert labels.exact(other) == (counts[0] == counts[1])

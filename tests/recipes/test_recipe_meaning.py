@@ -1,0 +1,198 @@
+"""What recipes mean, as SQL: run by DuckDB and by Spark."""
+
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from r2d2.recipes.grammar import (
+    Atom,
+    Between,
+    Distinct,
+    Equals,
+    Field,
+    In,
+    IsNull,
+    Kept,
+    NotNull,
+    Output,
+    Patch,
+    Project,
+    Recipe,
+    Residual,
+    Rows,
+    Select,
+    Struct,
+    Union,
+)
+from r2d2.recipes.literals import Literal
+from r2d2.recipes.sql import Dialect, query
+from tests.recipes.children import find
+from tests.recipes.hostile import HOSTILE
+
+Run: TypeAlias = Callable[..., pa.Table]
+NAMES = {"p": ("p",), "q": ("q",), "keys": ("keys",), "more": ("more",), "less": ("less",)}
+PARENT = pa.table({"n": [1, 2, 2, None, 3], "s": ["a", "b", "b", "c", None]})
+COLUMNS = (Output("m", Field(("n",))), Output("number", Field(("s",))))
+KEYS = Residual(Kept.KEYS, "keys", 3, 9)
+MORE = Residual(Kept.ROWS, "more", 2, 9)
+LESS = Residual(Kept.ROWS, "less", 2, 9)
+
+
+def text(value: str) -> Literal:
+    return Literal("string", value)
+
+
+@pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
+    """Runs a recipe over tables of these names; each is a Parquet file."""
+
+    def written(tables: dict[str, pa.Table]) -> dict[str, str]:
+        for name, table in tables.items():
+            pq.write_table(table, tmp_path / f"{name}.parquet")
+        return {name: str(tmp_path / f"{name}.parquet") for name in tables}
+
+    def in_duckdb(recipe: Recipe, **tables: pa.Table) -> pa.Table:
+        with duckdb.connect() as connection:
+            for name, path in written(tables).items():
+                connection.read_parquet(path).create_view(name)
+            return connection.sql(query(recipe, NAMES, Dialect.DUCKDB)).to_arrow_table()
+
+    def in_spark(recipe: Recipe, **tables: pa.Table) -> pa.Table:
+        session = request.getfixturevalue("spark")
+        for name, path in written(tables).items():
+            session.read.parquet(path).createOrReplaceTempView(name)
+        return session.sql(query(recipe, NAMES, Dialect.SPARK)).toArrow()
+
+    return in_duckdb if request.param == "duckdb" else in_spark
+
+
+def rows(table: pa.Table) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(row.values()) for row in table.to_pylist())
+
+
+def test_a_projection_renames_and_reorders(run: Run) -> None:
+    result = run(Project("p", COLUMNS[::-1]), p=PARENT)
+    assert result.column_names == ["number", "m"]
+    assert rows(result) == Counter(
+        zip(PARENT["s"].to_pylist(), PARENT["n"].to_pylist(), strict=True)
+    )
+
+
+def test_distinct_keeps_each_row_once(run: Run) -> None:
+    assert rows(run(Distinct("p", COLUMNS), p=PARENT))[(2, "b")] == 1
+
+
+def test_a_select_keeps_rows_that_satisfy_every_atom(run: Run) -> None:
+    where = (Between(("n",), Literal("int64", "2"), Literal("int64", "9")), NotNull(("s",)))
+    assert rows(run(Select("p", COLUMNS, where), p=PARENT)) == {(2, "b"): 2}
+    nulls = Select("p", COLUMNS, (IsNull(("n",)),))
+    assert rows(run(nulls, p=PARENT)) == {(None, "c"): 1}
+    listed = Select("p", COLUMNS, (In(("s",), (text("a"), text("c"))),))
+    assert rows(run(listed, p=PARENT)) == {(1, "a"): 1, (None, "c"): 1}
+
+
+def test_rows_by_keys_come_as_often_as_their_key_is_kept_even_null(run: Run) -> None:
+    keys = pa.table({"k0": ["a", "a", None]})
+    result = run(Rows("p", COLUMNS, KEYS, key=(("s",),)), p=PARENT, keys=keys)
+    assert rows(result) == {(1, "a"): 2, (3, None): 1}
+
+
+def test_a_union_adds_up(run: Run) -> None:
+    recipe = Union((Project("p", COLUMNS), Distinct("q", COLUMNS)))
+    assert rows(run(recipe, p=PARENT, q=PARENT))[(2, "b")] == 3
+
+
+def test_a_patch_takes_away_as_many_copies_as_are_kept_and_adds_the_others(run: Run) -> None:
+    less = pa.table({"m": [2, None], "number": ["b", "c"]})
+    more = pa.table({"number": ["z", "z"], "m": [9, 9]})
+    result = run(Patch(Project("p", COLUMNS), MORE, LESS), p=PARENT, less=less, more=more)
+    assert rows(result) == {(1, "a"): 1, (2, "b"): 1, (3, None): 1, (9, "z"): 2}
+
+
+def test_a_struct_comes_back_whole_or_in_part_and_null_where_the_parents_is(run: Run) -> None:
+    geo = [{"lat": 1.0, "place": {"name": "x", "no": 1}}, {"lat": None, "place": None}, None]
+    name = Output("name", Field(("geo", "place", "name")))
+    place = Output("place", Struct(("geo", "place"), (name,)))
+    columns = (
+        Output("whole", Field(("geo",))),
+        Output("part", Struct(("geo",), (place, Output("it's", Field(("geo", "lat")))))),
+        Output("never", Struct((), (Output("lat", Field(("geo", "lat"))),))),
+    )
+    result = run(Project("p", columns), p=pa.table({"geo": geo}))
+    assert result.to_pydict() == {
+        "whole": geo,
+        "part": [
+            {"place": {"name": "x"}, "it's": 1.0},
+            {"place": None, "it's": None},
+            None,
+        ],
+        "never": [{"lat": 1.0}, {"lat": None}, {"lat": None}],
+    }
+
+
+VALUES = {
+    "i8": pa.array([-128, None], pa.int8()),
+    "i64": pa.array([-(2**63), None], pa.int64()),
+    "u8": pa.array([255, None], pa.uint8()),
+    "u64": pa.array([2**64 - 1, None], pa.uint64()),
+    "f": pa.array([0.1, None], pa.float32()),
+    "d": pa.array([5e-324, None], pa.float64()),
+    "e": pa.array([1.7976931348623157e308, None], pa.float64()),
+    "b": pa.array([False, None]),
+    "x": pa.array([b"\x00\xff'", None]),
+    "y": pa.array([b"", None]),
+    "s": pa.array(["", None]),
+    "dec": pa.array([Decimal("-12345678901234567890123456789.123456789"), None]),
+    "day": pa.array([-719162, None], pa.date32()),
+    "at": pa.array([-1, None], pa.timestamp("us", "UTC")),
+    "ms": pa.array([1, None], pa.timestamp("ms", "Europe/Rome")),
+    "wall": pa.array([-1, None], pa.timestamp("us")),
+}
+
+
+def test_every_literal_is_its_value(run: Run) -> None:
+    literals = {name: Literal.of(column[0]) for name, column in VALUES.items()}
+    where: list[Atom] = [Equals((name,), literal) for name, literal in literals.items()]
+    where += [In((name,), (literal,) * 2) for name, literal in literals.items()]
+    where += [Between((n,), literal, literal) for n, literal in literals.items() if n != "b"]
+    recipe = Select("p", (Output("i8", Field(("i8",))),), tuple(where))
+    assert run(recipe, p=pa.table(VALUES)).num_rows == 1
+
+
+def test_hostile_names_and_texts_are_taken_as_they_are(run: Run) -> None:
+    names = [name for name in HOSTILE if "${" not in name]
+    columns = tuple(Output(name + "!", Field((name,))) for name in names)
+    where = [Equals((name,), text(value)) for name, value in zip(names, HOSTILE, strict=False)]
+    where[0] = In(where[0].path, tuple(text(value) for value in sorted(HOSTILE)))
+    values = {name: [value, "other", None] for name, value in zip(names, HOSTILE, strict=False)}
+    result = run(Select("p", columns, tuple(where)), p=pa.table(values))
+    assert rows(result) == {HOSTILE[: len(names)]: 1}
+    assert result.column_names == [name + "!" for name in names]
+
+
+@pytest.mark.parametrize("text_", [value for value in HOSTILE if "$" in value])
+def test_nothing_is_put_into_a_text(text_: str, run: Run) -> None:
+    recipe = Select("p", COLUMNS[1:], (Equals(("s",), text(text_)),))
+    assert rows(run(recipe, p=pa.table({"s": [text_, "x"]}))) == {(text_,): 1}
+
+
+def test_zeros_and_nan_are_selected_as_the_search_says(run: Run) -> None:
+    nan = float("nan")
+    for values, child in (
+        ([-1.0, -0.0, 0.0, 1.0, 2.0, nan, None], [0, 1, 2, 3]),
+        ([0.0, 0.0, 3.0, nan, None], [0, 1]),
+        ([nan, 1.0, None], [0, 1]),
+    ):
+        parent = pa.table({"x": values})
+        found = find(parent, child)
+        assert found
+        columns = (Output("x", Field(("x",))),)
+        result = run(Select("p", columns, found.atoms), p=parent)
+        assert list(map(str, result["x"].to_pylist())) == [str(values[row]) for row in child]
