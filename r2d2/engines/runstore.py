@@ -34,10 +34,11 @@ class RunStore:
 
     def put(self, key: Projection, run: Lanes) -> None:
         """Keeps a run; several runs of a projection are taken together when read."""
-        if len(run) and self._held + len(run) * BYTES_PER_ROW > self._memory_bytes:
+        size_bytes = len(run) * BYTES_PER_ROW
+        if size_bytes and self._held + size_bytes > self._memory_bytes:
             self._runs[key].append(self._spilled(run))
         else:
-            self._held += len(run) * BYTES_PER_ROW
+            self._held += size_bytes
             self._runs[key].append(run)
 
     def __contains__(self, key: Projection) -> bool:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 _T = pa.lib
 _digest = xxhash.xxh3_128_digest
-_FEW = 5000  # values; up to here a loop
+_FEW = 768  # values; up to here a call of polars costs more than a loop
+_WORTHWHILE = 1 << 20  # values in all; fewer take less time in a loop than polars to import
+_counted = [0]
 _WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
 VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
 TEXT_TYPES = frozenset(
@@ -25,8 +27,14 @@ TEXT_TYPES = frozenset(
 def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
     """The hashes of the values' bytes; those of NULLs mean nothing."""
     array = _with_offsets(array)
-    hashed = _few if len(array) <= _FEW else _many
+    hashed = _many if len(array) > _FEW and _is_worth_polars(len(array)) else _few
     return hashed(array, key.first)
+
+
+def _is_worth_polars(values: int) -> bool:
+    """Whether so many have been hashed that the import pays; both ways give the same hashes."""
+    _counted[0] += values
+    return _counted[0] > _WORTHWHILE
 
 
 def _with_offsets(array: pa.Array) -> pa.Array:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -13,7 +14,7 @@ from r2d2.lake import parquet, partitioned, row_formats
 from r2d2.lake.layout import Group, layout
 from r2d2.lake.schema import check_names
 from r2d2.lake.storage import Storage
-from r2d2.model import FileInfo, Format, Split, Table
+from r2d2.model import Column, FileInfo, Format, Split, Table
 
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
@@ -67,7 +68,7 @@ def _described(
     size = sum(file.size_bytes for file in group.files)
     try:
         table = _inspect(storage, settings, group, lake)
-        check_names([column.name for column in table.columns], settings.case_sensitive)
+        _check_names(table.columns, settings.case_sensitive)
     except TableError as error:
         unreadable = isinstance(error, UnreadableTableError)
         return Table(
@@ -80,6 +81,11 @@ def _described(
             unreadable=unreadable,
         )
     return replace(table, location=location, snapshot=table.snapshot or _snapshot(table.files))
+
+
+@lru_cache(maxsize=4096)
+def _check_names(columns: tuple[Column, ...], case_sensitive: bool) -> None:
+    check_names([column.name for column in columns], case_sensitive)
 
 
 def _inspect(

@@ -7,7 +7,7 @@ costs a fifth of asking each footer for its statistics, and trusts no writer.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby
 
 import pyarrow as pa
 
@@ -37,12 +37,16 @@ class Kept:
         self,
         storage: Storage,
         file: FileInfo,
-        columns: Sequence[Column],
+        columns: tuple[Column, ...],
         batches: list[pa.RecordBatch],
+        size_bytes: int,
     ) -> bool:
-        """Keeps the rows of the file's columns while there is room; whether there was."""
+        """Keeps the rows of the file's columns while there is room; whether there was.
+
+        `size_bytes` is about what they take.
+        """
         self.take(storage, file)
-        rows = _Rows(tuple(columns), batches, sum(batch.nbytes for batch in batches))
+        rows = _Rows(columns, batches, size_bytes)
         if self._size_bytes + rows.size_bytes > KEPT_BYTES:
             return False
         self._rows[storage.url, file] = rows
@@ -59,22 +63,35 @@ class Kept:
 
     def bounded(self, storage: Storage, tables: Sequence[Table]) -> list[Table]:
         """The tables, those of one kept file with the bounds of its rows."""
-        alike: dict[tuple[tuple[Column, ...], pa.Schema], list[int]] = defaultdict(list)
+        alike: dict[int, list[list[int]]] = defaultdict(list)
         parts: dict[int, list[pa.RecordBatch]] = {}
         for place, table in enumerate(tables):
             rows = self._rows.get((storage.url, table.files[0])) if table.files else None
-            if rows is not None and rows.columns == table.columns and not table.bounds:
+            if rows is not None and rows.columns is table.columns and not table.bounds:
                 parts[place] = rows.batches
-                alike[rows.columns, rows.batches[0].schema].append(place)
+                # Tables of one schema share one tuple of columns.
+                _put_with_alike(alike[id(rows.columns)], place, parts)
         bounded = list(tables)
-        for (columns, _), places in alike.items():
+        for places in chain.from_iterable(alike.values()):
             for some in _groups(places, parts):
                 sizes = [_row_count(parts[place]) for place in some]
                 together = pa.concat_batches([batch for place in some for batch in parts[place]])
-                found = bounds_of_parts(together, columns, sizes)
+                found = bounds_of_parts(together, tables[some[0]].columns, sizes)
                 for place, bounds in zip(some, found, strict=True):
                     bounded[place] = replace(tables[place], bounds=bounds)
         return bounded
+
+
+def _put_with_alike(
+    groups: list[list[int]], place: int, parts: Mapping[int, list[pa.RecordBatch]]
+) -> None:
+    """Adds the place to the group of its batches' schema."""
+    schema = parts[place][0].schema
+    for group in groups:
+        if parts[group[0]][0].schema.equals(schema):
+            group.append(place)
+            return
+    groups.append([place])
 
 
 def _groups(

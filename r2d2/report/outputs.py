@@ -175,5 +175,18 @@ def funnel_data(graph: Graph) -> list[dict[str, Any]]:
 
 
 def json_text(data: object) -> str:
-    """The data as JSON, keys in order."""
-    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    """The data as JSON, keys in order; an item of a top-level list takes a line."""
+    if isinstance(data, dict) and data:
+        parts = (f"{_line(key)}: {_listed(data[key])}" for key in sorted(data))
+        return "{\n" + ",\n".join(parts) + "\n}\n"
+    return _listed(data) + "\n"
+
+
+def _listed(data: object) -> str:
+    if not isinstance(data, list | tuple) or not data:
+        return _line(data)
+    return "[\n " + ",\n ".join(map(_line, data)) + "\n]"
+
+
+def _line(data: object) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False)
