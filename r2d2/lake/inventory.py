@@ -56,9 +56,14 @@ def described(
 
     `lake` holds every file of the lake by its path; without it, shallow clones list it again.
     """
-    with ThreadPoolExecutor(remote_threads if "://" in storage.url else 1) as pool:
-        tables = pool.map(lambda group: _described(storage, settings, group, lake), groups)
-        return parquet.kept.bounded(storage, list(tables))
+    if "://" in storage.url:
+        with ThreadPoolExecutor(remote_threads) as pool:
+            tables = list(
+                pool.map(lambda group: _described(storage, settings, group, lake), groups)
+            )
+    else:
+        tables = [_described(storage, settings, group, lake) for group in groups]
+    return parquet.kept.bounded(storage, tables)
 
 
 def _described(

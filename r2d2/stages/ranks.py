@@ -73,9 +73,10 @@ class RankIndex:
         """The index of the bounds that the tables carry."""
         owners: dict[str, list[int]] = defaultdict(list)
         rows: dict[str, list[Bounds]] = defaultdict(list)
+        keys: dict[str, str] = {}
         for index, table in enumerate(tables):
             for name, bounds in table.bounds.items():
-                key = fold(name, case_sensitive)
+                key = keys.get(name) or keys.setdefault(name, fold(name, case_sensitive))
                 owners[key].append(index)
                 rows[key].append(bounds)
         return cls({key: _column_ranks(owners[key], rows[key]) for key in rows})
