@@ -3,18 +3,19 @@
 import logging
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.config import Env
 
-from r2d2 import __version__
+from r2d2 import __version__, cli_plan
 from r2d2.api import find as find_graph
 from r2d2.api import tables as list_tables
 from r2d2.config import load_settings
+from r2d2.console import print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
+from r2d2.files import json_text
 from r2d2.interrupt import interruptibly
 from r2d2.model import Types
 from r2d2.report import outputs, text
@@ -35,6 +36,8 @@ app = App(
         " Every flag can be set in the environment: R2D2_TYPES=widened."
     ),
 )
+
+cli_plan.add_to(app)
 
 Config = Annotated[Path | None, Parameter(help="TOML file of settings; flags go over it.")]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
@@ -66,7 +69,7 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     settings = load_settings(config)
     inventory = interruptibly(lambda: list_tables(lake, settings))
     if json:
-        print_text(outputs.json_text(outputs.inventory_data(inventory)))
+        print_text(json_text(outputs.inventory_data(inventory)))
     else:
         print_lines(text.table_lines(inventory))
     return exit_code(inventory.tables)
@@ -121,7 +124,7 @@ def find(
         outputs.write_find(out, graph, settings, lake)
     if json:
         data = outputs.graph_data(graph, settings, lake)
-        print_text(outputs.json_text(data | {"funnel": outputs.funnel_data(graph)}))
+        print_text(json_text(data | {"funnel": outputs.funnel_data(graph)}))
     else:
         print_lines(text.find_lines(graph))
         if out is not None:
@@ -158,7 +161,7 @@ def explain(
     settings = load_settings(config, types=Types(types) if types else None, renamed=renamed)
     explanation = interruptibly(lambda: explain_pair(lake, child, parent, settings, show_samples))
     if json:
-        print_text(outputs.json_text(explanation.data()))
+        print_text(json_text(explanation.data()))
     else:
         print_lines(explanation.lines())
     return EXIT_OK
@@ -171,23 +174,12 @@ def doctor(*, json: Json = False) -> int:
 
     findings = check_up()
     if json:
-        print_text(outputs.json_text([finding.data() for finding in findings]))
+        print_text(json_text([finding.data() for finding in findings]))
     else:
         print_lines(finding.line() for finding in findings)
     return (
         EXIT_OK if all(finding.works or finding.optional for finding in findings) else EXIT_FAILED
     )
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Prints lines of text to stdout."""
-    print_text("".join(line + "\n" for line in lines))
-
-
-def print_text(output: str) -> None:
-    """Prints to stdout, whatever its encoding."""
-    sys.stdout.buffer.write(output.encode(errors="replace"))
-    sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:

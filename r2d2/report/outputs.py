@@ -2,16 +2,13 @@
 
 import csv
 import io
-import json
-import os
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from r2d2.config import Settings
-from r2d2.errors import R2D2Error
+from r2d2.files import json_text, write_files
 from r2d2.graph import Graph
 from r2d2.kernels.mix import HASH_VERSION
 from r2d2.lake.inventory import Inventory
@@ -59,19 +56,6 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
             "funnel.json": json_text(funnel_data(graph)),
         },
     )
-
-
-def write_files(out: Path, texts: Mapping[str, str]) -> None:
-    """Writes each text under its name: first all beside their places, then each moved in."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".r2d2-") as scratch:
-            for name, text in texts.items():
-                Path(scratch, name).write_text(text, encoding="utf-8", newline="")
-            for name in texts:
-                os.replace(Path(scratch, name), out / name)
-    except OSError as error:
-        raise R2D2Error(f"{out}: cannot be written: {error.strerror}") from error
 
 
 def edges_csv(edges: Iterable[Edge]) -> str:
@@ -172,21 +156,3 @@ def edge_data(edge: Edge) -> dict[str, Any]:
 def funnel_data(graph: Graph) -> list[dict[str, Any]]:
     """What each stage did and cost."""
     return [asdict(row) for row in graph.funnel]
-
-
-def json_text(data: object) -> str:
-    """The data as JSON, keys in order; an item of a top-level list takes a line."""
-    if isinstance(data, dict) and data:
-        parts = (f"{_line(key)}: {_listed(data[key])}" for key in sorted(data))
-        return "{\n" + ",\n".join(parts) + "\n}\n"
-    return _listed(data) + "\n"
-
-
-def _listed(data: object) -> str:
-    if not isinstance(data, list | tuple) or not data:
-        return _line(data)
-    return "[\n " + ",\n ".join(map(_line, data)) + "\n]"
-
-
-def _line(data: object) -> str:
-    return json.dumps(data, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,34 @@
+"""Recipes on the local engine: families are proposed by threads, chosen recipes run one by one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from r2d2.config import Settings
+from r2d2.lake.storage import Storage
+from r2d2.model import Table
+from r2d2.rebuild.propose import Family, Proposal, propose
+from r2d2.rebuild.trial import Trial, try_out
+from r2d2.recipes.grammar import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecipes:
+    """What a plan asks of an engine, answered by this process."""
+
+    storage: Storage
+    settings: Settings
+
+    def propose(self, families: Sequence[Family]) -> Iterator[Proposal]:
+        """The proposals of every family, in the families' order."""
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            found = pool.map(lambda one: propose(self.storage, one, self.settings.types), families)
+            for proposals in found:
+                yield from proposals
+
+    def try_out(
+        self, tables: Mapping[str, Table], child: Table, recipe: Recipe, folder: Path
+    ) -> Trial:
+        """The recipe run and compared; residuals are written into the folder."""
+        return try_out(self.storage, tables, child, recipe, folder)

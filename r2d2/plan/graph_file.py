@@ -1,0 +1,85 @@
+"""A run's `graph.json`, as far as a plan needs it."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from r2d2.config import Settings, TextRule
+from r2d2.errors import UsageError
+from r2d2.kernels.mix import HASH_VERSION
+from r2d2.model import Types
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedEdge:
+    """`child` is contained in `parent`; `columns` maps its columns to the parent's."""
+
+    child: str
+    parent: str
+    columns: tuple[tuple[str, str], ...]
+    equal: bool
+    cast: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFile:
+    """What `find` left behind: the lake, its settings, each table's snapshot, the whole edges."""
+
+    lake: str
+    settings: Settings
+    snapshots: tuple[tuple[str, str], ...]
+    problems: tuple[tuple[str, str], ...]
+    degenerate: frozenset[str]
+    edges: tuple[ProvedEdge, ...]
+
+
+def load_graph(run: Path) -> GraphFile:
+    """The graph of a folder that `r2d2 find --out` wrote.
+
+    Raises:
+        UsageError: there is none, or another version of r2d2 wrote it.
+    """
+    path = run / "graph.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        remedy = "give the folder that `r2d2 find --out` wrote"
+        raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON: {error}") from error
+    try:
+        if data["hash_version"] != HASH_VERSION:
+            raise UsageError(f"{path}: of another version of r2d2; run `r2d2 find` again")
+        return _graph(data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: not a graph of r2d2's: {error!r}; run it again") from error
+
+
+def _graph(data: Any) -> GraphFile:
+    return GraphFile(
+        data["lake"],
+        _settings(data["settings"]),
+        tuple((table["location"], table["snapshot"]) for table in data["tables"]),
+        tuple((t["location"], t["problem"]) for t in data["tables"] if t["problem"]),
+        frozenset(table for edge in data["degenerate"] for table in edge),
+        tuple(
+            ProvedEdge(
+                edge["child"],
+                edge["parent"],
+                tuple(edge["columns"].items()),
+                edge["equal"],
+                edge["equal_after_cast"],
+            )
+            for edge in data["edges"]
+            if edge["missing_rows"] == 0
+        ),
+    )
+
+
+def _settings(data: Any) -> Settings:
+    known = {field.name for field in fields(Settings)}
+    values = {key: value for key, value in data.items() if key in known}
+    rules = tuple(TextRule(rule["tables"], rule["overrides"]) for rule in data["text"])
+    changed = {"types": Types(data["types"]), "stages": tuple(data["stages"]), "text": rules}
+    return Settings(**(values | changed))

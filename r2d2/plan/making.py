@@ -1,0 +1,78 @@
+"""A plan for a run's folder: with the lake at hand, or (what-if) from what is stored of it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from r2d2.costs import PlanSettings, Usage, joined
+from r2d2.costs.settings import Latency, Protection
+from r2d2.engines.local_recipes import LocalRecipes
+from r2d2.errors import UsageError
+from r2d2.lake.inventory import take_inventory
+from r2d2.lake.storage import storage_of
+from r2d2.plan import stored
+from r2d2.plan.costing import Candidate
+from r2d2.plan.graph_file import load_graph
+from r2d2.plan.plan_file import Data, plan_data
+from r2d2.plan.planner import Known, Planned, choose, learn
+from r2d2.rebuild.trial import Trial
+
+
+def make_plan(run: Path, settings: PlanSettings, usages: Sequence[Usage] = ()) -> Data:
+    """The plan for the graph in the folder; every recipe in it was run on the lake.
+
+    What is learnt is kept in the folder, for `what_if`.
+
+    Raises:
+        UsageError: the folder has no graph, or a line of usage means no table.
+        LakeError: the lake cannot be listed.
+    """
+    graph = load_graph(run)
+    storage = storage_of(graph.lake)
+    tables = {t.location: t for t in take_inventory(storage, graph.settings).tables}
+    recipes = LocalRecipes(storage, graph.settings)
+
+    def try_out(candidate: Candidate) -> Trial:
+        return recipes.try_out(tables, tables[candidate.child], candidate.recipe, run)
+
+    known = learn(graph, tables, recipes)
+    planned = choose(known, settings, _usage(known, usages), try_out)
+    stored.store(run, planned.known, _sha256(run))
+    return _data(planned, run)
+
+
+def what_if(
+    run: Path,
+    settings: PlanSettings,
+    usages: Sequence[Usage] = (),
+    *,
+    max_latency_s: float | None = None,
+    protect: Sequence[str] = (),
+) -> Data:
+    """The plan under other settings, from what an earlier one learnt; reads nothing of the lake.
+
+    Raises:
+        UsageError: no plan was made in the folder yet.
+    """
+    known = stored.load(run, _sha256(run))
+    if max_latency_s is not None:
+        settings = replace(settings, latency=Latency(max_latency_s), limit=())
+    more = tuple(Protection(pattern, "asked for") for pattern in protect)
+    settings = replace(settings, protect=(*settings.protect, *more))
+    return _data(choose(known, settings, _usage(known, usages), None), run)
+
+
+def _data(planned: Planned, run: Path) -> Data:
+    return plan_data(planned, load_graph(run))
+
+
+def _usage(known: Known, usages: Sequence[Usage]) -> Mapping[str, Usage]:
+    found = joined(usages, known.facts)
+    if found.left_out:
+        raise UsageError("usage: " + "; ".join(found.left_out[:5]))
+    return found.by_location
+
+
+def _sha256(run: Path) -> str:
+    return hashlib.sha256((run / "graph.json").read_bytes()).hexdigest()

@@ -1,0 +1,174 @@
+"""`plan.json`: canonical, so that the same graph, settings and measurements give the same bytes."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from r2d2.errors import UsageError
+from r2d2.files import json_text
+from r2d2.plan.costing import Candidate
+from r2d2.plan.graph_file import GraphFile
+from r2d2.plan.planner import Planned
+from r2d2.recipes.grammar import parents
+from r2d2.recipes.grammar_json import to_data
+from r2d2.recipes.survival import Change, survives
+
+VERSION = 1
+Data = dict[str, Any]
+
+
+def plan_data(planned: Planned, graph: GraphFile) -> Data:
+    """The plan as plain data, with its digest under `sha256`."""
+    tables = [_table(planned, number) for number in range(len(planned.problem.tables))]
+    data = {
+        "version": VERSION,
+        "lake": graph.lake,
+        "tables": tables,
+        "totals": _totals(planned, tables),
+        "solver": _solver(planned),
+        "settings": _plain(asdict(planned.costing.settings)),
+        "snapshots": dict(graph.snapshots),
+    }
+    return data | {"sha256": digest(data)}
+
+
+def digest(data: Data) -> str:
+    """The SHA-256 of the plan without its own."""
+    rest = {key: value for key, value in data.items() if key != "sha256"}
+    return hashlib.sha256(json_text(rest).encode()).hexdigest()
+
+
+def load_plan(path: Path) -> Data:
+    """A plan that nobody changed since it was written.
+
+    Raises:
+        UsageError: it is missing, no plan, of another version, or its digest is not its own.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON: {error}") from error
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        raise UsageError(f"{path}: not a plan of this version of r2d2")
+    if data.get("sha256") != digest(data):
+        raise UsageError(f"{path}: changed since it was written: its SHA-256 is another")
+    return data
+
+
+def _table(planned: Planned, number: int) -> Data:
+    stored, choice = planned.problem.tables[number], planned.solution.choices[number]
+    data: Data = {
+        "table": stored.name,
+        "choice": "keep" if choice.option is None else "delete",
+        "reason": _reason(planned, number),
+        "must_keep": stored.must_keep is not None,
+        "parents": [],
+        "recipe": None,
+        "keep_usd_per_month": stored.keep_usd_per_month,
+        "saving_usd_per_month": 0.0,
+        "rebuild_p95_s": None,
+        "latency_limit_s": stored.limit_s,
+        "frees_bytes": stored.size_bytes,
+    }
+    if choice.option is not None:
+        option = planned.problem.options[choice.option]
+        candidate = planned.known.candidates[choice.option]
+        data |= {
+            "parents": list(parents(candidate.current)),
+            "recipe": to_data(candidate.current),
+            "saving_usd_per_month": stored.keep_usd_per_month - option.usd_per_month,
+            "rebuild_usd_per_month": option.usd_per_month,
+            "rebuild_p95_s": option.seconds,
+            "evidence": _evidence(candidate),
+        }
+    return data
+
+
+def _evidence(candidate: Candidate) -> Data:
+    trial = candidate.trial
+    if trial is None:
+        return {"run": False}
+    return {
+        "run": True,
+        "rows": trial.rows,
+        "fingerprint": trial.fingerprint,
+        "seconds": trial.seconds,
+        "survives": {
+            parent: {c.value: survives(trial.recipe, parent, c).name.lower() for c in Change}
+            for parent in parents(trial.recipe)
+        },
+    }
+
+
+def _reason(planned: Planned, number: int) -> str:
+    stored, choice = planned.problem.tables[number], planned.solution.choices[number]
+    options = planned.problem.options
+    if choice.option is not None:
+        chosen = options[choice.option]
+        names = " and ".join(planned.problem.tables[parent].name for parent in chosen.parents)
+        return f"it can be rebuilt from {names} in {chosen.seconds:.0f} s"
+    if stored.must_keep is not None:
+        return stored.must_keep
+    served = sum(
+        number in options[c.option].parents
+        for c in planned.solution.choices
+        if c.option is not None
+    )
+    if served:
+        return f"{served} deleted {'table is' if served == 1 else 'tables are'} rebuilt from it"
+    own = [option for option in options if option.child == number]
+    if not own:
+        return "no recipe rebuilds it from another table"
+    if all(option.struck for option in own):
+        return f"every recipe for it failed when it was run: {own[0].struck}"
+    limit_s = stored.limit_s
+    slow = [o for o in own if limit_s is not None and o.seconds > limit_s and not o.struck]
+    if len(slow) == len([o for o in own if not o.struck]):
+        least_s = min(option.seconds for option in slow)
+        return f"rebuilding takes {least_s:.0f} s at least, its readers may wait {limit_s:.0f} s"
+    return "rebuilding it would cost more than keeping it"
+
+
+def _totals(planned: Planned, tables: list[Data]) -> Data:
+    deleted = [table for table in tables if table["choice"] == "delete"]
+    return {
+        "tables": len(tables),
+        "deleted": len(deleted),
+        "freed_bytes": sum(table["frees_bytes"] for table in deleted),
+        "bytes": sum(facts.size_bytes for facts in planned.known.facts.values()),
+        "max_freed_bytes": planned.problem.max_deleted_bytes,
+        "cost_usd_per_month": planned.solution.cost_usd_per_month,
+        "keep_all_usd_per_month": sum(table["keep_usd_per_month"] for table in tables),
+        "saving_usd_per_month": sum(table["saving_usd_per_month"] for table in tables),
+        "edges_without_recipe": dict(planned.known.refused),
+    }
+
+
+def _solver(planned: Planned) -> Data:
+    found = planned.solution
+    return {
+        "name": found.solver.value,
+        "version": found.version,
+        "status": found.status.value,
+        "bound_usd_per_month": found.bound_usd_per_month,
+        "gap": found.gap,
+        "options": len(planned.problem.options),
+        "open_tables": found.open_tables,
+        "rounds": planned.rounds,
+    }
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case date():
+            return value.isoformat()
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,93 @@
+"""The plan: propose, price, choose, run what is chosen; strike out what fails and choose again."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from r2d2.costs import PlanSettings, Usage
+from r2d2.model import Table
+from r2d2.plan.costing import Candidate, Costing
+from r2d2.plan.facts import Facts, facts_of
+from r2d2.plan.families import families
+from r2d2.plan.graph_file import GraphFile
+from r2d2.program import Problem, Solution, Solver, solve
+from r2d2.rebuild.propose import Family, Proposal
+from r2d2.rebuild.trial import Trial
+from r2d2.recipes.grammar import Recipe
+
+
+class Recipes(Protocol):
+    """What a plan asks of an engine."""
+
+    def propose(self, families: Sequence[Family]) -> Iterator[Proposal]:
+        """The proposals of every family, in the families' order."""
+
+    def try_out(
+        self, tables: Mapping[str, Table], child: Table, recipe: Recipe, folder: Path
+    ) -> Trial:
+        """The recipe run and compared; residuals are written into the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a lake's tables and of how they can be rebuilt, whatever that costs.
+
+    `refused` counts the edges without a recipe by reason.
+    """
+
+    facts: Mapping[str, Facts]
+    candidates: tuple[Candidate, ...]
+    refused: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A solved plan before it is written: `known.candidates` are the problem's options."""
+
+    known: Known
+    costing: Costing
+    problem: Problem
+    solution: Solution
+    rounds: int
+
+
+def learn(graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes) -> Known:
+    """Reads the lake once for the recipes of all edges that are worth one."""
+    facts = facts_of(tables, graph)
+    fit = {location for location, known in facts.items() if known.must_keep is None}
+    refused: dict[str, int] = {}
+    candidates = []
+    for proposal in recipes.propose(families(graph.edges, tables, fit)):
+        if proposal.recipe is None:
+            refused[proposal.reason] = refused.get(proposal.reason, 0) + 1
+        else:
+            candidates.append(Candidate(proposal.child, proposal.recipe))
+    return Known(facts, tuple(candidates), dict(sorted(refused.items())))
+
+
+def choose(
+    known: Known,
+    settings: PlanSettings,
+    usage: Mapping[str, Usage],
+    try_out: Callable[[Candidate], Trial] | None,
+) -> Planned:
+    """The cheapest plan all of whose recipes were run; without `try_out`, none is run.
+
+    A round strikes out what failed and prices what was measured, so it ends: no recipe is run
+    twice, and a round that runs none is the last.
+    """
+    costing = Costing(settings, known.facts, usage)
+    rounds = 0
+    while True:
+        rounds += 1
+        problem = costing.problem(known.candidates)
+        solution = solve(problem, Solver(settings.plan.solver), settings.plan.time_limit_s)
+        chosen = [c.option for c in solution.choices if c.option is not None]
+        new = [number for number in chosen if known.candidates[number].trial is None]
+        if try_out is None or not new:
+            return Planned(known, costing, problem, solution, rounds)
+        tried = list(known.candidates)
+        for number in new:
+            tried[number] = replace(tried[number], trial=try_out(tried[number]))
+        known = replace(known, candidates=tuple(tried))

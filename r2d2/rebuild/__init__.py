@@ -1,0 +1,1 @@
+"""From a proved edge to a table that comes back: recipes proposed, executed, compared, written."""

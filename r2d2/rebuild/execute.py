@@ -1,0 +1,215 @@
+"""Runs a recipe: the parents' rows in, the child's rows out, batch by batch."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from r2d2.errors import R2D2Error
+from r2d2.kernels.mix import Lanes
+from r2d2.kernels.rowhash import row_hashes
+from r2d2.kernels.runs import empty_run, merge, present_mask, sorted_unique
+from r2d2.lake.inventory import read_split
+from r2d2.lake.schema import flatten
+from r2d2.lake.storage import Storage
+from r2d2.model import Table, Types
+from r2d2.recipes.grammar import (
+    Atom,
+    Distinct,
+    Field,
+    Kept,
+    Leaf,
+    Output,
+    Patch,
+    Path,
+    Project,
+    Recipe,
+    Residual,
+    Rows,
+    Select,
+    Struct,
+    Union,
+)
+from r2d2.recipes.holds import holds
+
+Batches = Iterator[pa.RecordBatch]
+
+
+class RecipeRunError(R2D2Error):
+    """A recipe cannot be run: a parent is gone or changed, or a residual is not what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kitchen:
+    """Where recipes are run: the lake, its tables by location, and where residuals are kept."""
+
+    storage: Storage
+    tables: Mapping[str, Table]
+    residual: Callable[[Residual], pa.Table]
+
+
+def rebuilt(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
+    """The child's rows under its own schema.
+
+    Raises:
+        RecipeRunError: a parent or residual is missing.
+        TableError: a parent cannot be read.
+    """
+    for batch in _rows(kitchen, recipe, schema):
+        yield _as(batch, schema)
+
+
+def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
+    match recipe:
+        case Project():
+            yield from _projected(kitchen, recipe, ())
+        case Select(where=where):
+            yield from _projected(kitchen, recipe, where)
+        case Distinct():
+            yield from _first_of_each(_projected(kitchen, recipe, ()), schema)
+        case Rows(residual=residual) if residual.kept is Kept.HASHES:
+            kept = _Copies(kitchen.residual(residual))
+            yield from _picked(_projected(kitchen, recipe, ()), schema, kept)
+        case Union(parts):
+            for part in parts:
+                yield from _rows(kitchen, part, schema)
+        case Patch(inner, plus, None):
+            yield from _rows(kitchen, inner, schema)
+            if plus is not None:
+                yield from kitchen.residual(plus).to_batches()
+        case _:
+            raise RecipeRunError(f"recipes of kind {type(recipe).__name__} cannot be run")
+
+
+def _projected(kitchen: Kitchen, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
+    parent = kitchen.tables.get(leaf.parent)
+    if parent is None or not parent.eligible:
+        reason = "it is gone" if parent is None else parent.problem
+        raise RecipeRunError(f"{leaf.parent}: the recipe's parent cannot be read: {reason}")
+    names = frozenset(path[0] for path in _paths(leaf.columns, where))
+    for split in parent.splits:
+        for batch in read_split(kitchen.storage, split, names):
+            mask = np.ones(batch.num_rows, np.bool_)
+            for atom in where:
+                column = pa.chunked_array([_at(batch, atom.path)])
+                mask &= holds(atom, column).to_numpy()
+            rows = batch if mask.all() else batch.filter(pa.array(mask))
+            if rows.num_rows:
+                yield _output(rows, leaf.columns)
+
+
+def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Path]:
+    yield from (atom.path for atom in where)
+    for column in columns:
+        match column.source:
+            case Field(path):
+                yield path
+            case Struct(null_with, parts):
+                if null_with:
+                    yield null_with
+                yield from _paths(parts, ())
+
+
+def _output(batch: pa.RecordBatch, columns: tuple[Output, ...]) -> pa.RecordBatch:
+    arrays = [_source(batch, column.source) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+
+
+def _source(batch: pa.RecordBatch, source: Field | Struct) -> pa.Array:
+    if isinstance(source, Field):
+        return _at(batch, source.path)
+    arrays = [_source(batch, part.source) for part in source.parts]
+    mask = _at(batch, source.null_with).is_null() if source.null_with else None
+    return pa.StructArray.from_arrays(arrays, [part.name for part in source.parts], mask=mask)
+
+
+def _at(batch: pa.RecordBatch, path: Path) -> pa.Array:
+    """The field at the path, NULL where a struct on the way is."""
+    array = batch.column(batch.schema.get_field_index(path[0]))
+    for name in path[1:]:
+        array = array.flatten()[array.type.get_field_index(name)]
+    return array
+
+
+def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch in the schema's layout: another unit of time or width of text, the same values."""
+    if batch.schema.names != schema.names:
+        raise RecipeRunError(f"the recipe gives {batch.schema.names}, the table has {schema.names}")
+    return batch if batch.schema.equals(schema) else batch.cast(schema)
+
+
+def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
+    seen = empty_run()
+    for batch in batches:
+        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+        firsts = _first_rows(lanes)
+        new = firsts[~present_mask(_take(lanes, firsts), seen)]
+        seen = merge([seen, sorted_unique(_take(lanes, new))])
+        if len(new):
+            yield batch.take(pa.array(np.sort(new)))
+
+
+def _first_rows(lanes: Lanes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+    order = np.lexsort((lanes.second, lanes.first))
+    ordered = _take(lanes, order)
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (ordered.first[1:] != ordered.first[:-1]) | (
+        ordered.second[1:] != ordered.second[:-1]
+    )
+    # Stable: of equal hashes the first row comes first.
+    return order[new]
+
+
+def _take(lanes: Lanes, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Lanes:
+    return Lanes(lanes.first[rows], lanes.second[rows])
+
+
+class _Copies:
+    """How many copies of each kept hash are still to be found."""
+
+    def __init__(self, residual: pa.Table) -> None:
+        first, second, copies = (
+            residual.column(name).to_numpy() for name in ("first", "second", "copies")
+        )
+        order = np.lexsort((second, first))
+        self._run = Lanes(first[order], second[order])
+        self._left = copies[order].astype(np.int64)
+
+    def pick(self, lanes: Lanes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+        """The rows that are still wanted; they are not wanted again."""
+        rows = np.flatnonzero(present_mask(lanes, self._run))
+        places = self._places(_take(lanes, rows))
+        order = np.argsort(places, kind="stable")
+        ordered = places[order]
+        starts = np.searchsorted(ordered, ordered, "left")
+        nth = np.arange(len(ordered)) - starts
+        wanted = nth < self._left[ordered]
+        np.subtract.at(self._left, ordered[wanted], 1)
+        return np.sort(rows[order[wanted]])
+
+    def _places(self, lanes: Lanes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+        places = np.searchsorted(self._run.first, lanes.first)
+        while (wrong := self._run.second[places] != lanes.second).any():
+            places[wrong] += 1
+        return places
+
+    def missing(self) -> int:
+        """How many copies were not found."""
+        return int(self._left.sum())
+
+
+def _picked(batches: Batches, schema: pa.Schema, kept: _Copies) -> Batches:
+    for batch in batches:
+        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+        rows = kept.pick(lanes)
+        if len(rows):
+            yield batch.take(pa.array(rows))
+    if kept.missing():
+        raise RecipeRunError(f"{kept.missing()} rows of the table are no longer in its parent")
+
+
+def residual_in(folder_file: str) -> pa.Table:
+    """The rows of a residual file on this machine."""
+    return pq.read_table(folder_file)
