@@ -62,7 +62,7 @@ def _graph(data: Any) -> GraphFile:
         _settings(data["settings"]),
         tuple((table["location"], table["snapshot"]) for table in data["tables"]),
         tuple((t["location"], t["problem"]) for t in data["tables"] if t["problem"]),
-        frozenset(table for edge in data["degenerate"] for table in edge),
+        frozenset(child for child, _ in data["degenerate"]),
         tuple(
             ProvedEdge(
                 edge["child"],
