@@ -146,6 +146,10 @@ def _totals(planned: Planned, tables: list[Data]) -> Data:
         "keep_all_usd_per_month": sum(table["keep_usd_per_month"] for table in tables),
         "saving_usd_per_month": sum(table["saving_usd_per_month"] for table in tables),
         "edges_without_recipe": dict(planned.known.refused),
+        "recipes_run": sum(c.trial is not None for c in planned.known.candidates),
+        "recipes_that_failed": sum(
+            c.trial is not None and c.trial.problem is not None for c in planned.known.candidates
+        ),
     }
 
 
@@ -159,7 +163,6 @@ def _solver(planned: Planned) -> Data:
         "gap": found.gap,
         "options": len(planned.problem.options),
         "open_tables": found.open_tables,
-        "rounds": planned.rounds,
     }
 
 

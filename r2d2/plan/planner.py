@@ -49,7 +49,6 @@ class Planned:
     costing: Costing
     problem: Problem
     solution: Solution
-    rounds: int
 
 
 def learn(graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes) -> Known:
@@ -78,15 +77,13 @@ def choose(
     twice, and a round that runs none is the last.
     """
     costing = Costing(settings, known.facts, usage)
-    rounds = 0
     while True:
-        rounds += 1
         problem = costing.problem(known.candidates)
         solution = solve(problem, Solver(settings.plan.solver), settings.plan.time_limit_s)
         chosen = [c.option for c in solution.choices if c.option is not None]
         new = [number for number in chosen if known.candidates[number].trial is None]
         if try_out is None or not new:
-            return Planned(known, costing, problem, solution, rounds)
+            return Planned(known, costing, problem, solution)
         tried = list(known.candidates)
         for number in new:
             tried[number] = replace(tried[number], trial=try_out(tried[number]))

@@ -1,0 +1,236 @@
+"""From a lake to a checked plan: what is chosen, what is refused, what is said."""
+
+import copy
+import json
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from r2d2.cli import main
+from r2d2.costs import PlanSettings, Prices
+from r2d2.costs.settings import Limit, PlanLimits, Protection, Tenant, UsageDefaults
+from r2d2.engines.local_recipes import LocalRecipes
+from r2d2.errors import UsageError
+from r2d2.plan.checking import check_plan
+from r2d2.plan.making import make_plan, what_if
+from r2d2.plan.plan_file import digest, load_plan
+from r2d2.rebuild.trial import Trial
+
+# Storage is dear, so that tables of a few bytes are worth deleting.
+DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
+ROWS = 400
+
+
+def base() -> pa.Table:
+    return pa.table(
+        {
+            "id": pa.array(range(ROWS)),
+            "city": [("Rome", "Oslo", "Lima", "Kyiv")[n % 4] for n in range(ROWS)],
+            "price": pa.array([n * 7919 % 1000 / 8 for n in range(ROWS)]),
+            "note": [sha256(str(n).encode()).hexdigest() * 3 for n in range(ROWS)],
+        }
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run on a lake with a table of each kind of recipe."""
+    lake, whole = tmp_path / "lake", base()
+    lake.mkdir()
+    chance = pa.array([n * 2654435761 % 97 < 30 for n in range(ROWS)])
+    tables = {
+        "whole": whole,
+        "columns": whole.select(["price", "id"]),
+        "cities": pa.table({"city": pc.unique(whole["city"])}),
+        "oslo": whole.filter(pc.equal(whole["city"], "Oslo")),
+        "some": whole.filter(chance),
+        "changed": whole.set_column(2, "price", pc.add(whole["price"], 0.5)),
+    }
+    for name, table in tables.items():
+        pq.write_table(table, lake / f"{name}.parquet")
+    assert main(["find", str(lake), "--out", str(tmp_path / "run")]) == 0
+    return tmp_path / "run"
+
+
+def chosen(plan: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """The choice and the kind of recipe by table."""
+    return {
+        t["table"].removesuffix(".parquet"): (t["choice"], t["recipe"] and t["recipe"]["kind"])
+        for t in plan["tables"]
+    }
+
+
+def entry(plan: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(t for t in plan["tables"] if t["table"] == f"{name}.parquet")
+
+
+def test_each_kind_of_recipe_is_found_and_run(run: Path) -> None:
+    plan = make_plan(run, DEAR)
+    assert chosen(plan) == {
+        "whole": ("keep", None),
+        "changed": ("keep", None),
+        "columns": ("delete", "project"),
+        "cities": ("delete", "distinct"),
+        "oslo": ("delete", "select"),
+        "some": ("delete", "rows"),
+    }
+    assert all(t["evidence"]["run"] for t in plan["tables"] if t["choice"] == "delete")
+    assert check_plan(plan) == ()
+    assert entry(plan, "whole")["reason"].endswith("deleted tables are rebuilt from it")
+
+
+def test_a_plan_made_again_differs_in_what_was_measured_only(run: Path) -> None:
+    def unmeasured(plan: dict[str, Any]) -> dict[str, Any]:
+        for table in plan["tables"]:
+            table["rebuild_p95_s"] = None
+            table.get("evidence", {}).pop("seconds", None)
+        return plan | {"sha256": None}
+
+    one, other = make_plan(run, DEAR), make_plan(run, DEAR)
+    assert unmeasured(one) == unmeasured(other)
+    assert what_if(run, DEAR) == what_if(run, DEAR)
+
+
+def test_what_if_reads_nothing_of_the_lake(run: Path) -> None:
+    plan = make_plan(run, DEAR)
+    shutil.rmtree(run.parent / "lake")
+    assert what_if(run, DEAR) == plan
+    assert what_if(run, DEAR, max_latency_s=1.0)["totals"]["deleted"] == 0
+    kept = chosen(what_if(run, DEAR, protect=["c*"]))
+    assert [kept[name][0] for name in ("columns", "cities", "oslo")] == ["keep", "keep", "delete"]
+
+
+def test_what_if_before_any_plan_says_what_to_do(run: Path) -> None:
+    with pytest.raises(UsageError, match="run `r2d2 plan` once"):
+        what_if(run, DEAR)
+
+
+def test_a_table_that_changed_since_find_is_left_alone(run: Path) -> None:
+    path = run.parent / "lake/oslo.parquet"
+    pq.write_table(base().slice(0, 3), path)
+    told = entry(make_plan(run, DEAR), "oslo")
+    assert (told["choice"], told["reason"].split(";")[0]) == (
+        "keep",
+        "it changed since `r2d2 find` looked at it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"protect": (Protection("oslo*", "the law"),)}, "protected: the law"),
+        ({"limit": (Limit("oslo*", 5.0),)}, "rebuilding takes 120 s at least"),
+        ({"usage": UsageDefaults(reads_per_month=1e12)}, "rebuilding it would cost more"),
+        ({"tenant": (Tenant("oslo*", "north"),)}, "belongs to another tenant"),
+    ],
+)
+def test_a_table_stays_for_the_reason_that_is_told(
+    run: Path, settings: dict[str, Any], reason: str
+) -> None:
+    plan = make_plan(run, PlanSettings(prices=DEAR.prices, **settings))
+    assert entry(plan, "oslo")["choice"] == "keep"
+    assert reason in entry(plan, "oslo")["reason"]
+    assert check_plan(plan) == ()
+
+
+def test_a_cap_bounds_what_one_plan_frees(run: Path) -> None:
+    plan = make_plan(run, PlanSettings(prices=DEAR.prices, plan=PlanLimits(max_deleted_share=0.2)))
+    totals = plan["totals"]
+    assert 0 < totals["freed_bytes"] <= totals["max_freed_bytes"] < totals["bytes"] * 0.21
+    assert check_plan(plan) == ()
+
+
+@pytest.mark.parametrize("fault", ["wrong", "slow"])
+def test_a_recipe_that_fails_when_run_is_struck_out_and_the_rest_solved_again(
+    run: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = LocalRecipes.try_out
+
+    def faulty(self: LocalRecipes, tables: Any, child: Any, recipe: Any, folder: Path) -> Trial:
+        trial = honest(self, tables, child, recipe, folder)
+        if child.location != "oslo.parquet" or recipe.parent != "whole.parquet":
+            return trial
+        if fault == "wrong":
+            return Trial(trial.recipe, "values of price differ")
+        return Trial(trial.recipe, None, 1e6, trial.rows, trial.fingerprint)
+
+    monkeypatch.setattr(LocalRecipes, "try_out", faulty)
+    plan = make_plan(run, DEAR)
+    told = "every recipe for it failed when it was run: values of price differ"
+    slow = "its readers may wait 3600 s"
+    assert entry(plan, "oslo")["choice"] == "keep"
+    assert (told if fault == "wrong" else slow) in entry(plan, "oslo")["reason"]
+    assert chosen(plan)["columns"] == ("delete", "project")
+    assert plan["totals"]["recipes_that_failed"] == (fault == "wrong")
+    assert check_plan(plan) == ()
+
+
+def breakages() -> Iterator[tuple[str, Any]]:
+    """Each rule, and what breaks it alone."""
+
+    def put(name: str, **values: Any) -> Any:
+        return lambda plan: entry(plan, name).update(values)
+
+    def rest_on_deleted(plan: Any) -> None:
+        entry(plan, "oslo")["parents"] = ["columns.parquet"]
+        entry(plan, "oslo")["recipe"]["parent"] = "columns.parquet"
+
+    yield "latency", put("oslo", latency_limit_s=1.0)
+    yield "must-keep", put("oslo", must_keep=True)
+    yield "recipe-run", put("oslo", evidence={"run": False})
+    yield "recipe-parents", put("oslo", parents=["changed.parquet"])
+    yield "parent-kept", rest_on_deleted
+    yield "cost-total", lambda plan: plan["totals"].update(cost_usd_per_month=1.0)
+    yield "cap", lambda plan: plan["totals"].update(max_freed_bytes=10)
+    yield "one-choice", lambda plan: plan["tables"].append(dict(entry(plan, "changed")))
+
+
+@pytest.mark.parametrize(("rule", "breakage"), list(breakages()), ids=lambda value: str(value)[:20])
+def test_check_refuses_a_plan_that_breaks_one_rule_by_its_name(
+    run: Path, rule: str, breakage: Any
+) -> None:
+    plan = copy.deepcopy(make_plan(run, DEAR))
+    breakage(plan)
+    assert {broken for broken, _ in check_plan(plan)} == {rule}
+
+
+def test_a_plan_file_that_was_changed_is_refused(run: Path, tmp_path: Path) -> None:
+    plan = make_plan(run, DEAR)
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan))
+    assert load_plan(path) == plan
+    entry(plan, "oslo")["saving_usd_per_month"] += 1
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UsageError, match="changed since it was written"):
+        load_plan(path)
+    path.write_text(json.dumps(plan | {"sha256": digest(plan)}))
+    assert load_plan(path)
+
+
+def test_the_commands_work_together(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, plan = tmp_path / "r2d2.toml", tmp_path / "plan.json"
+    assert main(["init", str(settings)]) == 0
+    text = settings.read_text()
+    settings.write_text(text.replace("0.0214", "1e9"))
+    wanted = ["plan", "--run", str(run), "--config", str(settings)]
+    assert main([*wanted, "--out", str(plan), "--fail-on", "savings=1"]) == 3
+    assert main(["check", str(plan)]) == 0
+    capsys.readouterr()
+    assert main(["recipe", "show", "oslo.parquet", "--plan", str(plan)]) == 0
+    assert json.loads(capsys.readouterr().out)["where"][0]["kind"] == "equals"
+    assert main(["recipe", "show", "oslo.parquet", "--plan", str(plan), "--dialect", "duckdb"]) == 0
+    assert "\"city\" = 'Oslo'" in capsys.readouterr().out
+    assert main([*wanted, "--what-if", "--explain", "oslo.parquet"]) == 0
+    assert "recipe: select from whole.parquet" in capsys.readouterr().out
+    assert main([*wanted, "--fail-on", "cheese"]) == 2
+    assert main(["plan", "--run", str(tmp_path)]) == 2
+    assert main(["init", str(settings)]) == 2
