@@ -4,32 +4,40 @@ Rows are brought side by side by their hashes, and then every value is compared,
 bits: two rows that share a hash and differ make the tables differ here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.kernels.arrays import plain
+from r2d2.kernels.mix import Lanes
 from r2d2.lake.schema import flatten
 from r2d2.model import Types
 from r2d2.rebuild.rows import hashed
+from r2d2.rebuild.uniform import plain_array, uniform
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
+_Parts = Callable[[pa.Array], tuple[pa.Array, ...]]
 
 
 def difference(child: Sequence[pa.RecordBatch], made: Sequence[pa.RecordBatch]) -> str | None:
-    """What tells the rebuilt rows from the child's, None where nothing does."""
+    """What tells the rebuilt rows from the child's, None where nothing does.
+
+    Raises:
+        UnreadableTableError: the batches of one side do not fit one schema.
+    """
     rows, made_rows = (sum(batch.num_rows for batch in some) for some in (child, made))
     if rows != made_rows:
         return f"it has {made_rows} rows instead of {rows}"
     if not rows:
         return None
+    child, made = uniform(child), uniform(made)
     columns, made_columns = flatten(child[0].schema), flatten(made[0].schema)
     if [(c.name, c.type) for c in columns] != [(c.name, c.type) for c in made_columns]:
         return "its columns have other names, types or places"
-    own, other = (_in_order(some) for some in (child, made))
+    own, other = _in_order(child), _in_order(made)
     for name in own.schema.names:
         if not identical(own.column(name), other.column(name)):
             return f"values of {name} differ"
@@ -38,8 +46,26 @@ def difference(child: Sequence[pa.RecordBatch], made: Sequence[pa.RecordBatch]) 
 
 def _in_order(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     (lanes,) = hashed(batches, [flatten(batches[0].schema)], Types.STRICT)
+    rows = pa.concat_batches(batches)
     order = np.lexsort((lanes.second, lanes.first))
-    return pa.concat_batches(batches).take(pa.array(order))
+    if _repeats(lanes, order):
+        order = np.lexsort((*_float_bits(rows), lanes.second, lanes.first))
+    return rows.take(pa.array(order))
+
+
+def _repeats(lanes: Lanes, order: npt.NDArray[np.intp]) -> bool:
+    first, second = lanes.first[order], lanes.second[order]
+    return bool(((first[1:] == first[:-1]) & (second[1:] == second[:-1])).any())
+
+
+def _float_bits(rows: pa.RecordBatch) -> Iterator[npt.NDArray[np.uint64]]:
+    """What may differ in rows of one hash, which takes -0.0 for 0.0 and all NaNs for one."""
+    for column in flatten(rows.schema):
+        array = rows.column(column.path[0])
+        for name in column.path[1:]:
+            array = array.flatten()[array.type.get_field_index(name)]
+        if pt.is_floating(array.type):
+            yield pc.fill_null(_bits(array), 0).to_numpy().astype(np.uint64)
 
 
 def identical(one: pa.Array, other: pa.Array) -> bool:
@@ -47,41 +73,76 @@ def identical(one: pa.Array, other: pa.Array) -> bool:
     one, other = _simple(one), _simple(other)
     if len(one) != len(other) or not one.is_null().equals(other.is_null()):
         return False
-    if pt.is_struct(one.type):
-        return one.type.names == other.type.names and all(
-            map(identical, one.flatten(), other.flatten())
-        )
-    if pt.is_map(one.type):
-        return _same_lengths(one, other) and all(
-            identical(*(getattr(array.filter(array.is_valid()), part) for array in (one, other)))
-            for part in ("keys", "items")
-        )
-    if pt.is_list(one.type) or pt.is_large_list(one.type):
-        return _same_lengths(one, other) and identical(one.flatten(), other.flatten())
+    if pt.is_null(one.type) or pt.is_null(other.type):
+        return one.null_count == len(one)
+    if pt.is_struct(one.type) or pt.is_struct(other.type):
+        return _same_structs(one, other)
+    if pt.is_map(one.type) or pt.is_map(other.type):
+        return one.type.id == other.type.id and _same_items(one, other, _entries)
+    if _is_list(one.type) or _is_list(other.type):
+        return _is_list(one.type) and _is_list(other.type) and _same_items(one, other, _items)
+    return _same_values(one, other)
+
+
+def _same_structs(one: pa.Array, other: pa.Array) -> bool:
+    names = [
+        [type_.field(place).name for place in range(type_.num_fields)]
+        if pt.is_struct(type_)
+        else None
+        for type_ in (one.type, other.type)
+    ]
+    return names[0] == names[1] and all(map(identical, one.flatten(), other.flatten()))
+
+
+def _same_items(one: pa.Array, other: pa.Array, parts: _Parts) -> bool:
+    """Whether lists or maps are as long and hold the same; which of them are NULL is known."""
+    one, other = (array.filter(array.is_valid()) for array in (one, other))
+    return bool(_lengths(one).equals(_lengths(other))) and all(
+        map(identical, parts(one), parts(other))
+    )
+
+
+def _lengths(array: pa.Array) -> pa.Array:
+    return pc.list_value_length(array).cast(pa.int64())
+
+
+def _entries(array: pa.Array) -> tuple[pa.Array, ...]:
+    return array.keys, array.items
+
+
+def _items(array: pa.Array) -> tuple[pa.Array, ...]:
+    return (array.flatten(),)
+
+
+def _is_list(type_: pa.DataType) -> bool:
+    return bool(
+        pt.is_list(type_)
+        or pt.is_large_list(type_)
+        or pt.is_fixed_size_list(type_)
+        or pt.is_list_view(type_)
+        or pt.is_large_list_view(type_)
+    )
+
+
+def _same_values(one: pa.Array, other: pa.Array) -> bool:
     if pt.is_floating(one.type) and one.type == other.type:
-        bits = _BITS[one.type.bit_width]
-        one, other = one.view(bits), other.view(bits)
+        one, other = _bits(one), _bits(other)
     elif one.type != other.type:
-        other = other.cast(one.type)
+        try:
+            other = other.cast(one.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return False
     return bool(pc.all(pc.equal(one, other)).as_py() is not False)
 
 
-def _same_lengths(one: pa.Array, other: pa.Array) -> bool:
-    return bool(
-        pc.list_value_length(one).cast("int64").equals(pc.list_value_length(other).cast("int64"))
-    )
+def _bits(array: pa.Array) -> pa.Array:
+    return array.view(_BITS[array.type.bit_width])
 
 
 def _simple(array: pa.Array) -> pa.Array:
     """The array in the one layout of its kind in which it is compared."""
-    array = plain(array)
+    array = plain_array(array)
     type_ = array.type
-    if pt.is_dictionary(type_):
-        return _simple(array.dictionary_decode())
-    if pt.is_string(type_) or pt.is_string_view(type_) or pt.is_large_string(type_):
-        return array.cast(pa.large_binary())
-    if pt.is_binary(type_) or pt.is_binary_view(type_) or pt.is_fixed_size_binary(type_):
-        return array.cast(pa.large_binary())
-    if pt.is_fixed_size_list(type_) or pt.is_list_view(type_) or pt.is_large_list_view(type_):
-        return array.cast(pa.list_(type_.value_type))
-    return array
+    text = pt.is_string(type_) or pt.is_string_view(type_) or pt.is_large_string(type_)
+    bytes_ = pt.is_binary(type_) or pt.is_binary_view(type_) or pt.is_fixed_size_binary(type_)
+    return array.cast(pa.large_binary()) if text or bytes_ else array

@@ -4,21 +4,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
 from r2d2.errors import R2D2Error
-from r2d2.kernels.mix import Lanes
 from r2d2.kernels.rowhash import row_hashes
-from r2d2.kernels.runs import empty_run, merge, present_mask, sorted_unique
 from r2d2.lake.inventory import read_split
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
+from r2d2.rebuild.copies import Copies
+from r2d2.rebuild.distinct import Seen
+from r2d2.rebuild.uniform import plain_array, plain_schema
 from r2d2.recipes.grammar import (
     Atom,
     Distinct,
     Field,
+    IsNull,
     Kept,
     Leaf,
     Output,
@@ -51,12 +55,13 @@ class Kitchen:
 
 
 def rebuilt(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
-    """The child's rows under its own schema.
+    """The child's rows under its own schema, whose dictionaries are taken for what is in them.
 
     Raises:
         RecipeRunError: a parent or residual is missing.
         TableError: a parent cannot be read.
     """
+    schema = plain_schema(schema)
     for batch in _rows(kitchen, recipe, schema):
         yield _as(batch, schema)
 
@@ -70,7 +75,7 @@ def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
         case Distinct():
             yield from _first_of_each(_projected(kitchen, recipe, ()), schema)
         case Rows(residual=residual) if residual.kept is Kept.HASHES:
-            kept = _Copies(kitchen.residual(residual))
+            kept = Copies(kitchen.residual(residual))
             yield from _picked(_projected(kitchen, recipe, ()), schema, kept)
         case Union(parts):
             for part in parts:
@@ -93,11 +98,18 @@ def _projected(kitchen: Kitchen, leaf: Leaf, where: tuple[Atom, ...]) -> Batches
         for batch in read_split(kitchen.storage, split, names):
             mask = np.ones(batch.num_rows, np.bool_)
             for atom in where:
-                column = pa.chunked_array([_at(batch, atom.path)])
-                mask &= holds(atom, column).to_numpy()
+                mask &= _satisfies(batch, atom)
             rows = batch if mask.all() else batch.filter(pa.array(mask))
             if rows.num_rows:
                 yield _output(rows, leaf.columns)
+
+
+def _satisfies(batch: pa.RecordBatch, atom: Atom) -> npt.NDArray[np.bool_]:
+    column = plain_array(_at(batch, atom.path))
+    if pt.is_null(column.type):
+        return np.full(len(column), isinstance(atom, IsNull))
+    truth: npt.NDArray[np.bool_] = holds(atom, pa.chunked_array([column])).to_numpy()
+    return truth
 
 
 def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Path]:
@@ -127,80 +139,44 @@ def _source(batch: pa.RecordBatch, source: Field | Struct) -> pa.Array:
 
 def _at(batch: pa.RecordBatch, path: Path) -> pa.Array:
     """The field at the path, NULL where a struct on the way is."""
-    array = batch.column(batch.schema.get_field_index(path[0]))
+    array = batch.column(path[0])
     for name in path[1:]:
+        if pt.is_null(array.type):
+            break
         array = array.flatten()[array.type.get_field_index(name)]
     return array
 
 
 def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch in the schema's layout: another unit of time or width of text, the same values."""
+    """The batch in the schema's layout: another unit of time or width of text, the same values.
+
+    Raises:
+        RecipeRunError: other names, or a value that the layout cannot hold.
+    """
     if batch.schema.names != schema.names:
         raise RecipeRunError(f"the recipe gives {batch.schema.names}, the table has {schema.names}")
-    return batch if batch.schema.equals(schema) else batch.cast(schema)
+    if batch.schema.equals(schema):
+        return batch
+    try:
+        arrays = [
+            array if array.type == type_ else plain_array(array).cast(type_)
+            for array, type_ in zip(batch.columns, schema.types, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise RecipeRunError(f"the recipe's values do not fit the table: {error}") from error
 
 
 def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
-    seen = empty_run()
+    seen = Seen()
     for batch in batches:
         (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
-        firsts = _first_rows(lanes)
-        new = firsts[~present_mask(_take(lanes, firsts), seen)]
-        seen = merge([seen, sorted_unique(_take(lanes, new))])
-        if len(new):
-            yield batch.take(pa.array(np.sort(new)))
+        rows = seen.new(lanes)
+        if len(rows):
+            yield batch.take(pa.array(rows))
 
 
-def _first_rows(lanes: Lanes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-    order = np.lexsort((lanes.second, lanes.first))
-    ordered = _take(lanes, order)
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (ordered.first[1:] != ordered.first[:-1]) | (
-        ordered.second[1:] != ordered.second[:-1]
-    )
-    # Stable: of equal hashes the first row comes first.
-    return order[new]
-
-
-def _take(lanes: Lanes, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Lanes:
-    return Lanes(lanes.first[rows], lanes.second[rows])
-
-
-class _Copies:
-    """How many copies of each kept hash are still to be found."""
-
-    def __init__(self, residual: pa.Table) -> None:
-        first, second, copies = (
-            residual.column(name).to_numpy() for name in ("first", "second", "copies")
-        )
-        order = np.lexsort((second, first))
-        self._run = Lanes(first[order], second[order])
-        self._left = copies[order].astype(np.int64)
-
-    def pick(self, lanes: Lanes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-        """The rows that are still wanted; they are not wanted again."""
-        rows = np.flatnonzero(present_mask(lanes, self._run))
-        places = self._places(_take(lanes, rows))
-        order = np.argsort(places, kind="stable")
-        ordered = places[order]
-        starts = np.searchsorted(ordered, ordered, "left")
-        nth = np.arange(len(ordered)) - starts
-        wanted = nth < self._left[ordered]
-        np.subtract.at(self._left, ordered[wanted], 1)
-        return np.sort(rows[order[wanted]])
-
-    def _places(self, lanes: Lanes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-        places = np.searchsorted(self._run.first, lanes.first)
-        while (wrong := self._run.second[places] != lanes.second).any():
-            places[wrong] += 1
-        return places
-
-    def missing(self) -> int:
-        """How many copies were not found."""
-        return int(self._left.sum())
-
-
-def _picked(batches: Batches, schema: pa.Schema, kept: _Copies) -> Batches:
+def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
     for batch in batches:
         (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
         rows = kept.pick(lanes)

@@ -17,6 +17,7 @@ from r2d2.model import Table, Types
 from r2d2.rebuild.compare import difference
 from r2d2.rebuild.execute import Kitchen, RecipeRunError, rebuilt
 from r2d2.rebuild.rows import hashed, read_batches
+from r2d2.rebuild.uniform import uniform
 from r2d2.recipes.grammar import Recipe, Residual, Rows
 from r2d2.recipes.labels import Groups
 
@@ -61,7 +62,7 @@ def try_out(
 ) -> Trial:
     """Runs the recipe on the lake, and compares value by value; residuals go into the folder."""
     try:
-        own = list(read_batches(storage, child, child.columns))
+        own = uniform(list(read_batches(storage, child, child.columns)))
         if not own:
             return Trial(recipe, "the table has no rows")
         if isinstance(recipe, Rows):
