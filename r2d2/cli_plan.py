@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -40,6 +40,8 @@ def plan(
         tuple[str, ...], Parameter(negative="", help="What-if: pattern of tables that stay.")
     ] = (),
     explain: Annotated[str | None, Parameter(help="Tell of one table only.")] = None,
+    engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and runs.")] = "local",
+    master: Annotated[str | None, Parameter(help="Spark master or sc://host:port.")] = None,
     fail_on: Annotated[
         str | None, Parameter(help="savings=USD: exit with 3 where a month saves as much.")
     ] = None,
@@ -68,7 +70,9 @@ def plan(
     if what_if or max_latency is not None or protect:
         made = making.what_if(run, settings, usages, max_latency_s=max_latency, protect=protect)
     else:
-        made = interruptibly(lambda: making.make_plan(run, settings, usages))
+        made = interruptibly(
+            lambda: making.make_plan(run, settings, usages, engine=engine, master=master)
+        )
     if out is not None:
         write_files(out.parent, {out.name: json_text(made)})
     if json:

@@ -52,7 +52,7 @@ class Jobs:
         few = range(0, len(groups), GROUPS_PER_TASK)
         payloads = (dumps(groups[start : start + GROUPS_PER_TASK]) for start in few)
         with spark_errors():
-            frame = self._spread(payloads).mapInArrow(
+            frame = self.spread(payloads).mapInArrow(
                 partial(inspect_tasks, storage, settings), INSPECT_DDL
             )
             answers = frame.toArrow()
@@ -63,7 +63,7 @@ class Jobs:
     ) -> "DataFrame":
         """The rows (see `spark_rows`) of all tasks, kept by Spark once they are made."""
         with spark_errors():
-            spread = self._spread(map(dumps, tasks))
+            spread = self.spread(map(dumps, tasks))
             return spread.mapInArrow(partial(scan_tasks, storage, types, size), SCAN_DDL).persist()
 
     def foreign_scan(
@@ -117,7 +117,7 @@ class Jobs:
             )
             return met.mapInArrow(count_tasks, COUNT_DDL).toArrow()
 
-    def _spread(self, payloads: Iterable[bytes]) -> "DataFrame":
+    def spread(self, payloads: Iterable[bytes]) -> "DataFrame":
         """A row for each payload, evenly over partitions, so that cores take them as they come."""
         rows = pa.table({"payload": pa.array(payloads, pa.binary())})
         if len(rows) <= 1:

@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from r2d2.costs import PlanSettings, Usage, joined
 from r2d2.costs.settings import Latency, Protection
@@ -12,14 +15,20 @@ from r2d2.errors import UsageError
 from r2d2.lake.inventory import take_inventory
 from r2d2.lake.storage import storage_of
 from r2d2.plan import stored
-from r2d2.plan.costing import Candidate
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.plan_file import Data, plan_data
-from r2d2.plan.planner import Known, Planned, choose, learn
-from r2d2.rebuild.trial import Trial
+from r2d2.plan.planner import Known, Planned, Recipes, choose, learn
 
 
-def make_plan(run: Path, settings: PlanSettings, usages: Sequence[Usage] = ()) -> Data:
+def make_plan(
+    run: Path,
+    settings: PlanSettings,
+    usages: Sequence[Usage] = (),
+    *,
+    engine: str = "local",
+    session: Any = None,
+    master: str | None = None,
+) -> Data:
     """The plan for the graph in the folder; every recipe in it was run on the lake.
 
     What is learnt is kept in the folder, for `what_if`.
@@ -31,15 +40,22 @@ def make_plan(run: Path, settings: PlanSettings, usages: Sequence[Usage] = ()) -
     graph = load_graph(run)
     storage = storage_of(graph.lake)
     tables = {t.location: t for t in take_inventory(storage, graph.settings).tables}
-    recipes = LocalRecipes(storage, graph.settings)
 
-    def try_out(candidate: Candidate) -> Trial:
-        return recipes.try_out(tables, tables[candidate.child], candidate.recipe, run)
+    def planned(recipes: Recipes) -> Planned:
+        known = learn(graph, tables, recipes)
+        run_all = partial(recipes.try_out, tables, folder=run)
+        return choose(known, settings, _usage(known, usages), run_all)
 
-    known = learn(graph, tables, recipes)
-    planned = choose(known, settings, _usage(known, usages), try_out)
-    stored.store(run, planned.known, _sha256(run))
-    return _data(planned, run)
+    if engine == "spark":
+        from r2d2.engines.spark_recipes import SparkRecipes
+        from r2d2.engines.spark_session import session_of
+
+        with nullcontext(session) if session is not None else session_of(master) as spark:
+            made = planned(SparkRecipes(storage, graph.settings, spark))
+    else:
+        made = planned(LocalRecipes(storage, graph.settings))
+    stored.store(run, made.known, _sha256(run))
+    return _data(made, run)
 
 
 def what_if(

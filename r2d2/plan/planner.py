@@ -24,9 +24,9 @@ class Recipes(Protocol):
         """The proposals of every family, in the families' order."""
 
     def try_out(
-        self, tables: Mapping[str, Table], child: Table, recipe: Recipe, folder: Path
-    ) -> Trial:
-        """The recipe run and compared; residuals are written into the folder."""
+        self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
+    ) -> list[Trial]:
+        """Each recipe run and compared with its table; residuals are written into the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def choose(
     known: Known,
     settings: PlanSettings,
     usage: Mapping[str, Usage],
-    try_out: Callable[[Candidate], Trial] | None,
+    try_out: Callable[[Sequence[tuple[str, Recipe]]], Sequence[Trial]] | None,
 ) -> Planned:
     """The cheapest plan all of whose recipes were run; without `try_out`, none is run.
 
@@ -85,6 +85,7 @@ def choose(
         if try_out is None or not new:
             return Planned(known, costing, problem, solution)
         tried = list(known.candidates)
-        for number in new:
-            tried[number] = replace(tried[number], trial=try_out(tried[number]))
+        trials = try_out([(tried[number].child, tried[number].recipe) for number in new])
+        for number, trial in zip(new, trials, strict=True):
+            tried[number] = replace(tried[number], trial=trial)
         known = replace(known, candidates=tuple(tried))

@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,11 @@ def entry(plan: dict[str, Any], name: str) -> dict[str, Any]:
     return next(t for t in plan["tables"] if t["table"] == f"{name}.parquet")
 
 
-def test_each_kind_of_recipe_is_found_and_run(run: Path) -> None:
-    plan = make_plan(run, DEAR)
+def test_each_kind_of_recipe_is_found_and_run(
+    run: Path, engine: str, request: pytest.FixtureRequest
+) -> None:
+    session = request.getfixturevalue("spark") if engine == "spark" else None
+    plan = make_plan(run, DEAR, engine=engine, session=session)
     assert chosen(plan) == {
         "whole": ("keep", None),
         "changed": ("keep", None),
@@ -153,13 +157,13 @@ def test_a_recipe_that_fails_when_run_is_struck_out_and_the_rest_solved_again(
 ) -> None:
     honest = LocalRecipes.try_out
 
-    def faulty(self: LocalRecipes, tables: Any, child: Any, recipe: Any, folder: Path) -> Trial:
-        trial = honest(self, tables, child, recipe, folder)
-        if child.location != "oslo.parquet" or recipe.parent != "whole.parquet":
-            return trial
-        if fault == "wrong":
-            return Trial(trial.recipe, "values of price differ")
-        return Trial(trial.recipe, None, 1e6, trial.rows, trial.fingerprint)
+    def faulty(self: LocalRecipes, tables: Any, work: Any, folder: Path) -> list[Trial]:
+        trials = honest(self, tables, work, folder)
+        for number, (child, _) in enumerate(work):
+            if child == "oslo.parquet":
+                change = {"problem": "values of price differ"} if fault == "wrong" else {}
+                trials[number] = replace(trials[number], seconds=1e6, **change)
+        return trials
 
     monkeypatch.setattr(LocalRecipes, "try_out", faulty)
     plan = make_plan(run, DEAR)
