@@ -11,7 +11,6 @@ from r2d2.console import print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
 from r2d2.files import json_text, write_files
 from r2d2.interrupt import interruptibly
-from r2d2.report import plan_text
 
 Run = Annotated[Path, Parameter(help="Folder that `r2d2 find --out` wrote.")]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
@@ -61,6 +60,7 @@ def plan(
     """
     from r2d2.costs import load_plan_settings, load_profile, load_usage, with_profile
     from r2d2.plan import making
+    from r2d2.report import plan_text
 
     least_usd = _least_savings(fail_on)
     settings = load_plan_settings(config)

@@ -8,7 +8,9 @@ from pathlib import Path
 from r2d2.config import Settings
 from r2d2.lake.storage import Storage
 from r2d2.model import Table
-from r2d2.rebuild.propose import Family, Proposal, propose
+from r2d2.rebuild.counting import Counts
+from r2d2.rebuild.family import Proposal
+from r2d2.rebuild.proposals import AnyFamily, proposals
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe
 
@@ -20,12 +22,12 @@ class LocalRecipes:
     storage: Storage
     settings: Settings
 
-    def propose(self, families: Sequence[Family]) -> Iterator[Proposal]:
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
         """The proposals of every family, in the families' order."""
+        counts = Counts(self.storage, self.settings.types)
         with ThreadPoolExecutor(self.settings.threads) as pool:
-            found = pool.map(lambda one: propose(self.storage, one, self.settings.types), families)
-            for proposals in found:
-                yield from proposals
+            for found in pool.map(lambda family: proposals(family, counts), families):
+                yield from found
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path

@@ -20,7 +20,9 @@ from r2d2.engines.spark_errors import spark_errors
 from r2d2.engines.spark_jobs import Jobs
 from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
-from r2d2.rebuild.propose import Family, Proposal, propose
+from r2d2.rebuild.counting import Counts
+from r2d2.rebuild.family import Proposal
+from r2d2.rebuild.proposals import AnyFamily, proposals
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe, parents
 
@@ -39,11 +41,11 @@ class SparkRecipes:
     settings: Settings
     session: "SparkSession"
 
-    def propose(self, families: Sequence[Family]) -> Iterator[Proposal]:
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
         """The proposals of every family, in the families' order."""
         work = partial(_proposals, self.storage, self.settings.types)
-        for proposals in self._answers(work, families):
-            yield from proposals
+        for found in self._answers(work, families):
+            yield from found
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
@@ -84,8 +86,8 @@ def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.Recor
             yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": answer})
 
 
-def _proposals(storage: Storage, types: Types, family: Family) -> list[Proposal]:
-    return propose(storage, family, types)
+def _proposals(storage: Storage, types: Types, family: AnyFamily) -> list[Proposal]:
+    return proposals(family, Counts(storage, types))
 
 
 def _trial(

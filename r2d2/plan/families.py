@@ -1,5 +1,7 @@
 """Which edges are worth a recipe, by parent: not all of thousands, and never a needed one less.
 
+Besides, each table that could be several of those it contains together.
+
 A child's parents are all that contain it, and containment is transitive. Tables that nothing but
 their equals contains stay in any plan (or one of the equals does), so recipes from these decide
 what can be deleted at all. Recipes from the smallest parents besides are the cheap ones.
@@ -10,9 +12,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from r2d2.model import Table
 from r2d2.plan.graph_file import ProvedEdge
-from r2d2.rebuild.propose import Child, Family
+from r2d2.rebuild.family import Child, Family, UnionFamily
 
 SMALLEST_PARENTS = 2
+MOST_PARTS = 1000
 
 
 def families(
@@ -42,3 +45,35 @@ def _worthwhile(
         found += own[:SMALLEST_PARENTS]
         found += [edge for edge in own[SMALLEST_PARENTS:] if edge.parent not in below]
     return found
+
+
+def union_families(
+    edges: Sequence[ProvedEdge], tables: Mapping[str, Table], fit: Collection[str]
+) -> list[UnionFamily]:
+    """The tables with those of all their columns that they contain, in order of location.
+
+    Only where these have rows enough together, two of them or more; of many, the largest.
+    """
+    parts: dict[str, list[Child]] = defaultdict(list)
+    for edge in edges:
+        if not edge.cast and edge.child in fit and edge.parent in fit:
+            child, table = tables[edge.child], tables[edge.parent]
+            if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
+                parts[edge.parent].append(Child(child, dict(edge.columns)))
+    found = []
+    for parent in sorted(parts):
+        table, own = tables[parent], parts[parent]
+        own.sort(key=lambda child: (-child.table.size_bytes, child.table.location))
+        rows = [child.table.rows for child in own[:MOST_PARTS]]
+        known = sum(row for row in rows if row is not None)
+        enough = table.rows is None or None in rows or known >= table.rows
+        if len(own) > 1 and enough:
+            found.append(UnionFamily(table, tuple(own[:MOST_PARTS])))
+    return found
+
+
+def _is_smaller(child: Table, table: Table, equal: bool) -> bool:
+    """Whether the child may have fewer rows; equal tables may, if one has rows more often."""
+    if child.rows is None or table.rows is None:
+        return not equal
+    return child.rows < table.rows

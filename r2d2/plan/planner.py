@@ -9,10 +9,11 @@ from r2d2.costs import PlanSettings, Usage
 from r2d2.model import Table
 from r2d2.plan.costing import Candidate, Costing
 from r2d2.plan.facts import Facts, facts_of
-from r2d2.plan.families import families
+from r2d2.plan.families import families, union_families
 from r2d2.plan.graph_file import GraphFile
 from r2d2.program import Problem, Solution, Solver, solve
-from r2d2.rebuild.propose import Family, Proposal
+from r2d2.rebuild.family import Proposal
+from r2d2.rebuild.proposals import AnyFamily
 from r2d2.rebuild.trial import Trial
 from r2d2.recipes.grammar import Recipe
 
@@ -20,7 +21,7 @@ from r2d2.recipes.grammar import Recipe
 class Recipes(Protocol):
     """What a plan asks of an engine."""
 
-    def propose(self, families: Sequence[Family]) -> Iterator[Proposal]:
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
         """The proposals of every family, in the families' order."""
 
     def try_out(
@@ -57,7 +58,9 @@ def learn(graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes) -> Kn
     fit = {location for location, known in facts.items() if known.must_keep is None}
     refused: dict[str, int] = {}
     candidates = []
-    for proposal in recipes.propose(families(graph.edges, tables, fit)):
+    asked: list[AnyFamily] = [*families(graph.edges, tables, fit)]
+    asked += union_families(graph.edges, tables, fit)
+    for proposal in recipes.propose(asked):
         if proposal.recipe is None:
             refused[proposal.reason] = refused.get(proposal.reason, 0) + 1
         else:

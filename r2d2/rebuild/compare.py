@@ -15,11 +15,12 @@ import pyarrow.types as pt
 from r2d2.kernels.mix import Lanes
 from r2d2.lake.schema import flatten
 from r2d2.model import Types
+from r2d2.rebuild.nested import entries, is_list, items, lengths
 from r2d2.rebuild.rows import hashed
 from r2d2.rebuild.uniform import plain_array, uniform
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
-_Parts = Callable[[pa.Array], tuple[pa.Array, ...]]
+_Parts = Callable[[pa.Array], Sequence[pa.Array]]
 
 
 def difference(child: Sequence[pa.RecordBatch], made: Sequence[pa.RecordBatch]) -> str | None:
@@ -74,13 +75,13 @@ def identical(one: pa.Array, other: pa.Array) -> bool:
     if len(one) != len(other) or not one.is_null().equals(other.is_null()):
         return False
     if pt.is_null(one.type) or pt.is_null(other.type):
-        return one.null_count == len(one)
+        return bool(one.null_count == len(one))
     if pt.is_struct(one.type) or pt.is_struct(other.type):
         return _same_structs(one, other)
     if pt.is_map(one.type) or pt.is_map(other.type):
-        return one.type.id == other.type.id and _same_items(one, other, _entries)
-    if _is_list(one.type) or _is_list(other.type):
-        return _is_list(one.type) and _is_list(other.type) and _same_items(one, other, _items)
+        return bool(one.type.id == other.type.id and _same_items(one, other, entries))
+    if is_list(one.type) or is_list(other.type):
+        return is_list(one.type) and is_list(other.type) and _same_items(one, other, items)
     return _same_values(one, other)
 
 
@@ -91,37 +92,14 @@ def _same_structs(one: pa.Array, other: pa.Array) -> bool:
         else None
         for type_ in (one.type, other.type)
     ]
-    return names[0] == names[1] and all(map(identical, one.flatten(), other.flatten()))
+    same = names[0] == names[1] and all(map(identical, one.flatten(), other.flatten()))
+    return bool(same)
 
 
 def _same_items(one: pa.Array, other: pa.Array, parts: _Parts) -> bool:
-    """Whether lists or maps are as long and hold the same; which of them are NULL is known."""
-    one, other = (array.filter(array.is_valid()) for array in (one, other))
-    return bool(_lengths(one).equals(_lengths(other))) and all(
-        map(identical, parts(one), parts(other))
-    )
-
-
-def _lengths(array: pa.Array) -> pa.Array:
-    return pc.list_value_length(array).cast(pa.int64())
-
-
-def _entries(array: pa.Array) -> tuple[pa.Array, ...]:
-    return array.keys, array.items
-
-
-def _items(array: pa.Array) -> tuple[pa.Array, ...]:
-    return (array.flatten(),)
-
-
-def _is_list(type_: pa.DataType) -> bool:
-    return bool(
-        pt.is_list(type_)
-        or pt.is_large_list(type_)
-        or pt.is_fixed_size_list(type_)
-        or pt.is_list_view(type_)
-        or pt.is_large_list_view(type_)
-    )
+    """Whether lists or maps are as long and hold the same."""
+    same = lengths(one).equals(lengths(other))
+    return bool(same and all(map(identical, parts(one), parts(other))))
 
 
 def _same_values(one: pa.Array, other: pa.Array) -> bool:

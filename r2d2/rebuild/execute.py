@@ -17,7 +17,7 @@ from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
 from r2d2.rebuild.copies import Copies
 from r2d2.rebuild.distinct import Seen
-from r2d2.rebuild.uniform import plain_array, plain_schema
+from r2d2.rebuild.uniform import fitted, plain_array, plain_schema
 from r2d2.recipes.grammar import (
     Atom,
     Distinct,
@@ -59,11 +59,12 @@ def rebuilt(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
 
     Raises:
         RecipeRunError: a parent or residual is missing.
+        MisfitError: the parents' values do not fit the schema.
         TableError: a parent cannot be read.
     """
     schema = plain_schema(schema)
     for batch in _rows(kitchen, recipe, schema):
-        yield _as(batch, schema)
+        yield fitted(batch, schema)
 
 
 def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
@@ -145,26 +146,6 @@ def _at(batch: pa.RecordBatch, path: Path) -> pa.Array:
             break
         array = array.flatten()[array.type.get_field_index(name)]
     return array
-
-
-def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch in the schema's layout: another unit of time or width of text, the same values.
-
-    Raises:
-        RecipeRunError: other names, or a value that the layout cannot hold.
-    """
-    if batch.schema.names != schema.names:
-        raise RecipeRunError(f"the recipe gives {batch.schema.names}, the table has {schema.names}")
-    if batch.schema.equals(schema):
-        return batch
-    try:
-        arrays = [
-            array if array.type == type_ else plain_array(array).cast(type_)
-            for array, type_ in zip(batch.columns, schema.types, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        raise RecipeRunError(f"the recipe's values do not fit the table: {error}") from error
 
 
 def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:

@@ -2,81 +2,66 @@
 
 Every proposal is proved on multisets of 128-bit row hashes: what the recipe selects is the child,
 each row as often as there. What is chosen later is executed and compared value by value besides.
+
+A child of whose rows the parent lacks some, or has some less often, gets the recipe for those that
+the parent has, and the others are kept aside: up to a fifth of its rows, so that a table which is
+mostly something else is not kept twice.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
 from r2d2.errors import R2D2Error, TableError
-from r2d2.lake.storage import Storage
-from r2d2.model import Column, Table, Types
+from r2d2.model import Column, Table
+from r2d2.rebuild.counting import Counts
+from r2d2.rebuild.family import Child, Family, Proposal
 from r2d2.rebuild.rows import hashed, read_batches
 from r2d2.recipes.columns import outputs
 from r2d2.recipes.encoded import Encoded
-from r2d2.recipes.grammar import Distinct, Kept, Leaf, Output, Project, Residual, Rows, Select
+from r2d2.recipes.grammar import (
+    Distinct,
+    Kept,
+    Leaf,
+    Output,
+    Patch,
+    Project,
+    Residual,
+    Rows,
+    Select,
+)
 from r2d2.recipes.labels import Groups, Labels
 from r2d2.recipes.predicates import find_predicate
 
 BYTES_PER_KEPT_ROW = 24
 """A row of a residual of hashes: two words and a count."""
+MOST_PATCHED_SHARE = 0.2
+"""Of a child's rows, how many a Patch may keep aside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A table that the parent contains; `names` maps its columns to the parent's."""
-
-    table: Table
-    names: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A parent and those of its children for which a recipe from it is wanted."""
-
-    parent: Table
-    children: tuple[Child, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A recipe for a child from a parent, or why there is none.
-
-    `rows` are the child's. A residual named by the recipe is not written yet: its bytes are an
-    estimate, and its location is the child's.
-    """
-
-    child: str
-    parent: str
-    recipe: Leaf | None
-    rows: int = 0
-    reason: str = ""
-
-
-def propose(storage: Storage, family: Family, types: Types) -> list[Proposal]:
+def propose(family: Family, counts: Counts) -> list[Proposal]:
     """What can be said of each child; an unreadable table is a reason, never an error."""
     try:
-        parent = _Parent(storage, family, types)
+        parent = _Parent(family, counts)
     except TableError as error:
-        return [
-            Proposal(child.table.location, family.parent.location, None, 0, str(error))
-            for child in family.children
-        ]
-    return [_proposal(storage, parent, number) for number in range(len(family.children))]
+        return [_without(family.parent, child.table, str(error)) for child in family.children]
+    return [_proposal(parent, number, counts) for number in range(len(family.children))]
+
+
+def _without(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposal:
+    return Proposal(child.location, (parent.location,), None, rows, reason)
 
 
 class _Parent:
     """The parent's rows, read once, with what is made of them for several children."""
 
-    def __init__(self, storage: Storage, family: Family, types: Types) -> None:
-        self.table, self.children, self.types = family.parent, family.children, types
-        self.batches = list(read_batches(storage, family.parent, family.parent.columns))
+    def __init__(self, family: Family, counts: Counts) -> None:
+        self.table, self.children = family.parent, family.children
+        self.batches = list(read_batches(counts.storage, self.table, self.table.columns))
         sets: dict[tuple[Column, ...], int] = {}
         self._set_of = [sets.setdefault(self._matched(child), len(sets)) for child in self.children]
-        self._hashes = hashed(self.batches, list(sets), types)
+        self._hashes = hashed(self.batches, list(sets), counts.types)
         self._groups: dict[int, Groups] = {}
 
     def _matched(self, child: Child) -> tuple[Column, ...]:
@@ -119,29 +104,25 @@ def _field(array: pa.StructArray, name: str) -> pa.Array:
     return array.flatten()[array.type.get_field_index(name)]
 
 
-def _proposal(storage: Storage, parent: _Parent, number: int) -> Proposal:
+def _proposal(parent: _Parent, number: int, counts: Counts) -> Proposal:
     child = parent.children[number]
     own, other = child.table, parent.table
     try:
         if not _same_types(child, other):
-            return Proposal(own.location, other.location, None, 0, "its columns have other types")
+            return _without(other, own, "its columns have other types")
         columns = outputs(own.columns, other.columns, child.names)
-        (lanes,) = hashed(
-            list(read_batches(storage, own, own.columns)), [own.columns], parent.types
-        )
-        labels = parent.groups(number).labels((lanes.first, lanes.second))
+        labels = parent.groups(number).labels(counts.of(own))
         recipe = _recipe(parent, own, columns, labels)
     except R2D2Error as error:
-        return Proposal(own.location, other.location, None, 0, str(error))
+        return _without(other, own, str(error))
     if recipe is None:
-        return Proposal(
-            own.location,
-            other.location,
-            None,
-            labels.child_rows,
-            "the parent has some of its rows less often",
+        reason = (
+            "the parent lacks too many of its rows"
+            if labels.missing
+            else "the parent has too many of its rows less often"
         )
-    return Proposal(own.location, other.location, recipe, labels.child_rows)
+        return _without(other, own, reason, labels.child_rows)
+    return Proposal(own.location, (other.location,), recipe, labels.child_rows)
 
 
 def _same_types(child: Child, parent: Table) -> bool:
@@ -151,10 +132,20 @@ def _same_types(child: Child, parent: Table) -> bool:
 
 def _recipe(
     parent: _Parent, child: Table, columns: tuple[Output, ...], labels: Labels
-) -> Leaf | None:
-    location = parent.table.location
-    if not labels.possible:
+) -> Leaf | Patch | None:
+    if labels.possible:
+        return _leaf(parent, child, columns, labels)
+    within = labels.within_parent()
+    share = 1 - within.child_rows / labels.child_rows
+    if share > MOST_PATCHED_SHARE:
         return None
+    rows = labels.child_rows - within.child_rows
+    plus = Residual(Kept.ROWS, child.location, rows, int(share * child.size_bytes))
+    return Patch(_leaf(parent, child, columns, within), plus)
+
+
+def _leaf(parent: _Parent, child: Table, columns: tuple[Output, ...], labels: Labels) -> Leaf:
+    location = parent.table.location
     if (labels.child == labels.parent).all():
         return Project(location, columns)
     if (labels.child == 1).all():

@@ -15,14 +15,15 @@ from r2d2.model import Column, Table, Types
 def read_batches(
     storage: Storage, table: Table, columns: Sequence[Column]
 ) -> Iterator[pa.RecordBatch]:
-    """The table's rows with the top-level fields that the columns lie in, split by split.
+    """The table's rows with the top-level fields that the columns lie in, in the columns' order.
 
     Raises:
         UnreadableTableError: a split cannot be read, or changed since the inventory.
     """
-    names = frozenset(column.path[0] for column in columns)
+    names = list(dict.fromkeys(column.path[0] for column in columns))
     for split in table.splits:
-        yield from read_split(storage, split, names)
+        for batch in read_split(storage, split, frozenset(names)):
+            yield batch if batch.schema.names == names else batch.select(names)
 
 
 def hashed(

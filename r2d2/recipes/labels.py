@@ -7,11 +7,8 @@ all, or some, and then a predicate must tell them apart by other columns.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-Indices = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Hashes = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
+from r2d2.recipes.counted import Counted, Hashes, Indices, Mask, runs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,58 +58,21 @@ class Groups:
     """The parent's rows by their hash over some columns; made once for all children with these."""
 
     groups: Indices
-    counts: Indices
-    first: npt.NDArray[np.uint64]
-    second: npt.NDArray[np.uint64]
+    distinct: Counted
 
     @classmethod
     def of(cls, parent: Hashes) -> "Groups":
         """The groups of the parent's rows, whose hashes come in the rows' order."""
-        order, starts = _runs(*parent)
+        order, starts = runs(*parent)
         numbers = np.empty(len(order), np.int64)
         numbers[order] = np.cumsum(starts) - 1
         firsts = order[starts]
-        return cls(numbers, np.bincount(numbers), parent[0][firsts], parent[1][firsts])
+        distinct = Counted(parent[0][firsts], parent[1][firsts], np.bincount(numbers))
+        return cls(numbers, distinct)
 
-    def labels(self, child: Hashes) -> Labels:
-        """The labels for a child with these hashes, in any order."""
-        order, starts = _runs(*child)
-        counts = np.diff(np.append(np.flatnonzero(starts), len(order)))
-        firsts = order[starts]
-        places = self._places(child[0][firsts], child[1][firsts])
-        found = places >= 0
-        held = np.zeros(len(self.counts), np.int64)
-        held[places[found]] = counts[found]
-        return Labels(self.groups, self.counts, held, int(counts[~found].sum()))
-
-    def _places(self, first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> Indices:
-        """The group of each hash, -1 where there is none."""
-        places = np.full(len(first), -1, np.int64)
-        at = np.searchsorted(self.first, first)
-        open_ = at < len(self.first)
-        # Groups that share the first word lie side by side: as many steps as the longest such run.
-        while open_.any():
-            rows = np.flatnonzero(open_)
-            same = self.first[at[rows]] == first[rows]
-            hit = same & (self.second[at[rows]] == second[rows])
-            places[rows[hit]] = at[rows[hit]]
-            at[rows] += 1
-            open_[rows] = same & ~hit & (at[rows] < len(self.first))
-        return places
-
-
-def _runs(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> tuple[Indices, Mask]:
-    """An order by (first, second) and, in that order, where runs of equal hashes start."""
-    order = np.argsort(first, kind="stable")
-    if len(order) and _collide(first[order], second[order]):
-        order = np.lexsort((second, first))
-    starts = np.ones(len(order), np.bool_)
-    ordered_first, ordered_second = first[order], second[order]
-    starts[1:] = (ordered_first[1:] != ordered_first[:-1]) | (
-        ordered_second[1:] != ordered_second[:-1]
-    )
-    return order, starts
-
-
-def _collide(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> bool:
-    return bool(((first[1:] == first[:-1]) & (second[1:] != second[:-1])).any())
+    def labels(self, child: Counted) -> Labels:
+        """The labels for a child with these rows."""
+        places, counts, missing = self.distinct.held(child)
+        held = np.zeros(len(self.distinct.counts), np.int64)
+        held[places] = counts
+        return Labels(self.groups, self.distinct.counts, held, missing)

@@ -21,11 +21,12 @@ from itertools import islice
 import numpy as np
 
 from r2d2.recipes.choices import Choice, Form, taste, tightest
+from r2d2.recipes.counted import Indices, Mask
 from r2d2.recipes.cover import COMPLETE_ATOMS, cover, selected
 from r2d2.recipes.encoded import Encoded, EncodedColumn
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.holds import holds
-from r2d2.recipes.labels import Indices, Labels, Mask
+from r2d2.recipes.labels import Labels
 from r2d2.recipes.listed import exact_list
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.split import Torn

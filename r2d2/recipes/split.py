@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.recipes.choices import Choice, Form, Mask, between
+from r2d2.recipes.counted import Indices
 from r2d2.recipes.encoded import EncodedColumn
-from r2d2.recipes.labels import Indices, Labels
+from r2d2.recipes.labels import Labels
 from r2d2.recipes.ranks import NULL
 
 SEED = 20260401

@@ -13,7 +13,8 @@ from r2d2.kernels.rowhash import row_hashes
 from r2d2.lake.schema import flatten
 from r2d2.model import Column, Types
 from r2d2.recipes.encoded import Encoded
-from r2d2.recipes.labels import Groups, Hashes
+from r2d2.recipes.counted import Counted, Hashes
+from r2d2.recipes.labels import Groups
 from r2d2.recipes.predicates import find_predicate, satisfying
 
 pytestmark = pytest.mark.shared
@@ -37,7 +38,7 @@ def recipe_of(child: pa.Table, parent: pa.Table) -> str:
     """project, distinct, select or none."""
     own = lowered(child)
     groups = Groups.of(hashes(parent, lowered(parent, [column.name for column in own])))
-    labels = groups.labels(hashes(child, own))
+    labels = groups.labels(Counted.of(hashes(child, own)))
     if labels.possible and np.array_equal(labels.child, labels.parent):
         return "project"
     if not labels.missing and (labels.child == 1).all():

@@ -7,7 +7,8 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.recipes.labels import Groups, Hashes
+from r2d2.recipes.counted import Counted, Hashes
+from r2d2.recipes.labels import Groups
 
 hashes = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12)
 
@@ -21,7 +22,7 @@ def lanes(rows: list[tuple[int, int]]) -> Hashes:
 def test_labels_count_every_row_of_both_tables(
     parent: list[tuple[int, int]], child: list[tuple[int, int]]
 ) -> None:
-    labels = Groups.of(lanes(parent)).labels(lanes(child))
+    labels = Groups.of(lanes(parent)).labels(Counted.of(lanes(child)))
     copies, own = Counter(parent), Counter(child)
     assert [labels.parent[group] for group in labels.groups] == [copies[row] for row in parent]
     assert [labels.child[group] for group in labels.groups] == [own[row] for row in parent]
@@ -42,7 +43,7 @@ def test_a_selection_is_exact_where_it_has_each_row_as_often_as_the_child(
     masks = st.lists(st.booleans(), min_size=len(parent), max_size=len(parent))
     own, other = (np.array(data.draw(masks), np.bool_) for _ in range(2))
     first, second = lanes(parent)
-    labels = Groups.of((first, second)).labels((first[own], second[own]))
+    labels = Groups.of((first, second)).labels(Counted.of((first[own], second[own])))
     counts = [
         Counter(row for row, kept in zip(parent, mask, strict=True) if kept)
         for mask in (own, other)

@@ -1,0 +1,110 @@
+"""Batches of one table under one schema: readers give a column now as a dictionary, now plain."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from r2d2.errors import R2D2Error, UnreadableTableError
+from r2d2.kernels.arrays import plain
+
+_FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
+
+
+def uniform(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """The batches with the first one's columns in its order, each of one plain type throughout.
+
+    A column that is of type null in one batch (a file lacks it) has the others' type.
+
+    Raises:
+        UnreadableTableError: a batch lacks a column, or its values fit no common type.
+    """
+    if not batches:
+        return []
+    names = batches[0].schema.names
+    for batch in batches:
+        if sorted(batch.schema.names) != sorted(names):
+            raise UnreadableTableError(f"columns {batch.schema.names} follow on {names}")
+    columns = [_column(name, [batch.column(name) for batch in batches]) for name in names]
+    return [
+        pa.RecordBatch.from_arrays([arrays[number] for arrays in columns], names=names)
+        for number in range(len(batches))
+    ]
+
+
+def _column(name: str, arrays: Sequence[pa.Array]) -> list[pa.Array]:
+    arrays = [plain_array(array) for array in arrays]
+    found = dict.fromkeys(array.type for array in arrays)
+    types = [type_ for type_ in found if not pt.is_null(type_)]
+    for type_ in sorted(types, key=_fineness, reverse=True):
+        try:
+            return [array if array.type == type_ else array.cast(type_) for array in arrays]
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+    if types:
+        raise UnreadableTableError(f"values of {name} fit no common type of {types}")
+    return list(arrays)
+
+
+def _fineness(type_: pa.DataType) -> int:
+    timed = pt.is_timestamp(type_) or pt.is_time(type_) or pt.is_duration(type_)
+    return _FINENESS[type_.unit] if timed else 0
+
+
+def plain_array(array: pa.Array) -> pa.Array:
+    """The array without dictionaries, at any depth."""
+    array = plain(array)
+    type_ = plain_type(array.type)
+    return array if array.type == type_ else array.cast(type_)
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema without dictionaries, at any depth."""
+    return pa.schema([field.with_type(plain_type(field.type)) for field in schema])
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """The type without dictionaries, run-end encoding and extensions, at any depth."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return plain_type(type_.storage_type)
+    if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
+        return plain_type(type_.value_type)
+    if pt.is_struct(type_):
+        return pa.struct([_plain_field(type_.field(place)) for place in range(type_.num_fields)])
+    if pt.is_map(type_):
+        return pa.map_(_plain_field(type_.key_field), _plain_field(type_.item_field))
+    if pt.is_list(type_):
+        return pa.list_(_plain_field(type_.value_field))
+    if pt.is_large_list(type_):
+        return pa.large_list(_plain_field(type_.value_field))
+    if pt.is_fixed_size_list(type_):
+        return pa.list_(_plain_field(type_.value_field), type_.list_size)
+    return type_
+
+
+def _plain_field(field: pa.Field) -> pa.Field:
+    return field.with_type(plain_type(field.type))
+
+
+class MisfitError(R2D2Error):
+    """Rows have other columns than the table they are made for, or values that it cannot hold."""
+
+
+def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch in the schema's layout: another unit of time or width of text, the same values.
+
+    Raises:
+        MisfitError: other names, or a value that the layout cannot hold.
+    """
+    if batch.schema.names != schema.names:
+        raise MisfitError(f"the rows have columns {batch.schema.names}, the table {schema.names}")
+    if batch.schema.equals(schema, check_metadata=True):
+        return batch
+    try:
+        arrays = [
+            array if array.type == type_ else plain_array(array).cast(type_)
+            for array, type_ in zip(batch.columns, schema.types, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise MisfitError(f"the rows' values do not fit the table: {error}") from error
