@@ -156,6 +156,32 @@ def show(
     return EXIT_OK
 
 
+@recipe.command(name="run")
+def run_recipe(
+    *tables: str,
+    run: Run,
+    plan: Annotated[Path, Parameter(help="The plan file.")],
+    to: Annotated[Path, Parameter(help="Folder to write below; nothing is overwritten.")],
+) -> int:
+    """Rebuild TABLES from their parents alone, in their own format, and check their rows.
+
+    Without names, all that the plan deletes. The lake's own files are not touched.
+    Example: r2d2 recipe run archive/flights.parquet --run run --plan plan.json --to /restored
+    """
+    from r2d2.plan.plan_file import load_plan
+    from r2d2.plan.rerun import rebuild
+    from r2d2.report.text import human_bytes, printable
+
+    made = load_plan(plan)
+    names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]
+    for found in rebuild(made, run, names, to):
+        size = human_bytes(found.size_bytes)
+        print_lines(
+            [f"{printable(found.table)}: {found.rows:,} rows, {size}, {found.seconds:.2f} s"]
+        )
+    return EXIT_OK
+
+
 def _entry(plan: Path, table: str) -> dict[str, Any]:
     from r2d2.plan.plan_file import load_plan
 

@@ -85,6 +85,7 @@ def _table(planned: Planned, number: int) -> Data:
             "rebuild_usd_per_month": option.usd_per_month,
             "rebuild_p95_s": option.seconds,
             "evidence": _evidence(candidate),
+            "layout": {} if candidate.trial is None else dict(candidate.trial.layout),
         }
     return data
 

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
 from r2d2.rebuild.compare import difference
 from r2d2.rebuild.execute import Kitchen, rebuilt
+from r2d2.rebuild.layout import layout_of
 from r2d2.rebuild.residual import Residuals, with_residuals
 from r2d2.rebuild.rows import hashed, read_batches
 from r2d2.rebuild.uniform import uniform
@@ -26,7 +28,7 @@ class Trial:
     """What came of running a recipe: the recipe with its residual written, or why it failed.
 
     `seconds` are for reading the parents and making the rows; `fingerprint` is of the rows as a
-    multiset, whatever their order.
+    multiset, whatever their order; `layout` is what the table is to be written back as.
     """
 
     recipe: Recipe
@@ -34,18 +36,23 @@ class Trial:
     seconds: float = 0.0
     rows: int = 0
     fingerprint: str = ""
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
 
 def try_out(
     storage: Storage, tables: Mapping[str, Table], child: Table, recipe: Recipe, folder: Path
 ) -> Trial:
-    """Runs the recipe on the lake, and compares value by value; residuals go into the folder."""
+    """Runs the recipe on the lake, and compares value by value; residuals go into the folder.
+
+    A table that could not be written back in its own format is a problem too.
+    """
     try:
         own = uniform(list(read_batches(storage, child, child.columns)))
         if not own:
             return Trial(recipe, "the table has no rows")
         kitchen = Kitchen(storage, tables, Residuals(folder))
         recipe = with_residuals(kitchen, recipe, own, folder)
+        layout = layout_of(storage, child)
         start = perf_counter()
         made = list(rebuilt(kitchen, recipe, own[0].schema))
         seconds = perf_counter() - start
@@ -53,7 +60,7 @@ def try_out(
     except R2D2Error as error:
         return Trial(recipe, str(error))
     rows = sum(batch.num_rows for batch in own)
-    return Trial(recipe, differs, seconds, rows, fingerprint(own))
+    return Trial(recipe, differs, seconds, rows, fingerprint(own), layout)
 
 
 def fingerprint(batches: list[pa.RecordBatch]) -> str:

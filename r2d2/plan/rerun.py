@@ -1,0 +1,64 @@
+"""Rebuilds a deleted table by the plan that deleted it; the table itself may be gone."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from r2d2.errors import R2D2Error, UsageError
+from r2d2.lake.inventory import take_inventory
+from r2d2.lake.storage import storage_of
+from r2d2.plan.graph_file import load_graph
+from r2d2.plan.plan_file import Data
+from r2d2.rebuild.execute import Kitchen, rebuilt
+from r2d2.rebuild.layout import Layout
+from r2d2.rebuild.residual import Residuals
+from r2d2.rebuild.trial import fingerprint
+from r2d2.rebuild.write import write_table
+from r2d2.recipes.grammar_json import from_data
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A table that came back: its files in the place, and what that took."""
+
+    table: str
+    files: tuple[str, ...]
+    rows: int
+    size_bytes: int
+    seconds: float
+
+
+def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterator[Rebuilt]:
+    """Each table written below `place` as it was below its lake, from its parents alone.
+
+    Raises:
+        UsageError: the plan does not delete a table of that name.
+        R2D2Error: a parent is gone or changed, or what came out is not what the plan saw.
+    """
+    entries = {t["table"]: t for t in plan["tables"] if t["choice"] == "delete"}
+    storage = storage_of(plan["lake"])
+    inventory = take_inventory(storage, load_graph(run).settings)
+    kitchen = Kitchen(storage, {t.location: t for t in inventory.tables}, Residuals(run))
+    for name in names:
+        if name not in entries:
+            raise UsageError(f"the plan deletes no table {name!r}")
+        yield _rebuilt(kitchen, plan, entries[name], place)
+
+
+def _rebuilt(kitchen: Kitchen, plan: Data, entry: Data, place: Path) -> Rebuilt:
+    name, snapshots = entry["table"], plan["snapshots"]
+    for parent in entry["parents"]:
+        table = kitchen.tables.get(parent)
+        if table is None:
+            raise R2D2Error(f"{name}: its parent {parent} is gone")
+        if table.snapshot != snapshots[parent]:
+            raise R2D2Error(f"{name}: its parent {parent} changed since the plan was made")
+    start = perf_counter()
+    layout = Layout.from_data(entry["layout"])
+    made = list(rebuilt(kitchen, from_data(entry["recipe"]), layout.rows_schema))
+    if fingerprint(made) != entry["evidence"]["fingerprint"]:
+        raise R2D2Error(f"{name}: what came out is not the table that the plan saw")
+    written = write_table(layout, made, place, name)
+    rows = sum(batch.num_rows for batch in made)
+    return Rebuilt(name, written.files, rows, written.size_bytes, perf_counter() - start)

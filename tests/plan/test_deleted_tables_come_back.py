@@ -1,0 +1,96 @@
+"""What a plan deletes comes back: rebuilt from a lake without it, compared by DuckDB."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import r2d2
+from r2d2.costs import PlanSettings, Prices, load_plan_settings
+from r2d2.lake.inventory import take_inventory
+from r2d2.lake.storage import storage_of
+from r2d2.plan.making import make_plan
+from r2d2.plan.plan_file import Data
+from r2d2.plan.rerun import Rebuilt, rebuild
+from r2d2.rebuild.compare import difference
+from r2d2.rebuild.rows import read_batches
+from r2d2.rebuild.uniform import uniform
+from r2d2.report.outputs import write_find
+
+REPOSITORY = Path(__file__).parents[2]
+DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
+
+
+def planned(lake: Path, run: Path, settings: PlanSettings) -> Data:
+    """A plan for a copy of the lake."""
+    chosen = r2d2.Settings()
+    write_find(run, r2d2.find(lake, chosen), chosen, str(lake))
+    return make_plan(run, settings)
+
+
+def deleted(plan: Data) -> list[str]:
+    return [table["table"] for table in plan["tables"] if table["choice"] == "delete"]
+
+
+def come_back(lake: Path, run: Path, plan: Data, place: Path) -> list[Rebuilt]:
+    """Deletes from the lake what the plan deletes, and rebuilds it from what is left."""
+    for name in deleted(plan):
+        path = lake / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return list(rebuild(plan, run, deleted(plan), place))
+
+
+def differences(one: Path, other: Path) -> Sequence[object]:
+    """By DuckDB: rows of either that the other lacks or has less often; columns, types, order."""
+    with duckdb.connect() as base:
+        own, made = (f"(SELECT * FROM read_parquet('{path}'))" for path in (one, other))
+        described = [base.sql(f"DESCRIBE {rows}").fetchall() for rows in (own, made)]
+        if described[0] != described[1]:
+            return described
+        both = f"({own} EXCEPT ALL {made}) UNION ALL ({made} EXCEPT ALL {own})"
+        return base.sql(both).fetchall()
+
+
+@pytest.mark.shared
+def test_every_table_that_the_plan_deletes_from_the_dev_lake_comes_back_equal(
+    shared: Path, tmp_path: Path
+) -> None:
+    original, lake, place = shared / "lakes/dev/parquet", tmp_path / "lake", tmp_path / "back"
+    shutil.copytree(original, lake)
+    plan = planned(lake, tmp_path / "run", DEAR)
+    back = come_back(lake, tmp_path / "run", plan, place)
+    print(f"{len(back)} tables came back")
+    assert len(back) == len(deleted(plan)) > 150
+    assert {
+        found.table for found in back if differences(original / found.table, place / found.table)
+    } == set()
+
+
+def test_every_table_that_the_plan_deletes_from_the_sample_lake_comes_back_equal(
+    tmp_path: Path,
+) -> None:
+    original, lake, place = REPOSITORY / "sample_lake", tmp_path / "lake", tmp_path / "back"
+    shutil.copytree(original, lake)
+    settings = load_plan_settings(original / "plan.toml")
+    plan = planned(lake, tmp_path / "run", settings)
+    back = come_back(lake, tmp_path / "run", plan, place)
+    assert {Path(found.table).suffix for found in back} >= {".parquet", ".csv", ".orc", ".avro", ""}
+    rows = []
+    for root in (original, place):
+        storage = storage_of(str(root))
+        tables = {t.location: t for t in take_inventory(storage, r2d2.Settings()).tables}
+        rows.append(
+            {
+                found.table: uniform(
+                    list(read_batches(storage, tables[found.table], tables[found.table].columns))
+                )
+                for found in back
+            }
+        )
+    for found in back:
+        assert difference(rows[0][found.table], rows[1][found.table]) is None, found.table

@@ -1,0 +1,71 @@
+"""A lake of Parquet tables on disk, asked for recipes and made to run them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from r2d2.config import Settings
+from r2d2.lake.inventory import take_inventory
+from r2d2.lake.storage import Storage, storage_of
+from r2d2.model import Table, Types
+from r2d2.rebuild.counting import Counts
+from r2d2.rebuild.execute import Kitchen, rebuilt
+from r2d2.rebuild.family import Child, Family, Proposal, UnionFamily
+from r2d2.rebuild.proposals import proposals
+from r2d2.rebuild.residual import Residuals
+from r2d2.rebuild.trial import try_out
+from r2d2.recipes.grammar import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLake:
+    """Tables by name in a folder, and what is asked of them."""
+
+    folder: Path
+    storage: Storage
+    tables: Mapping[str, Table]
+
+    @classmethod
+    def of(cls, folder: Path, tables: Mapping[str, pa.Table]) -> "KeptLake":
+        lake = folder / "lake"
+        lake.mkdir()
+        for name, table in tables.items():
+            pq.write_table(table, lake / f"{name}.parquet")
+        storage = storage_of(str(lake))
+        found = take_inventory(storage, Settings()).tables
+        return cls(folder, storage, {t.location.removesuffix(".parquet"): t for t in found})
+
+    def child(self, name: str, **names: str) -> Child:
+        """The table as a child; `names` are those of its columns that the other calls otherwise."""
+        table = self.tables[name]
+        return Child(table, {c.name: names.get(c.name, c.name) for c in table.columns})
+
+    def from_parent(self, child: str, parent: str, **names: str) -> Proposal:
+        """What is proposed for the child from the parent."""
+        family = Family(self.tables[parent], (self.child(child, **names),))
+        (proposal,) = proposals(family, Counts(self.storage, Types.STRICT))
+        return proposal
+
+    def from_parts(self, table: str, *parts: str) -> list[Proposal]:
+        """What is proposed for the table as some of these together."""
+        family = UnionFamily(self.tables[table], tuple(map(self.child, parts)))
+        return proposals(family, Counts(self.storage, Types.STRICT))
+
+    def rows(self, name: str, recipe: Recipe) -> Counter[tuple[object, ...]]:
+        """The rows that the recipe gives for the table, which says itself that they are its own."""
+        tables = {table.location: table for table in self.tables.values()}
+        own = self.tables[name]
+        trial = try_out(self.storage, tables, own, recipe, self.folder)
+        assert trial.problem is None
+        schema = pq.read_schema(self.folder / "lake" / own.location)
+        kitchen = Kitchen(self.storage, tables, Residuals(self.folder))
+        return counted(pa.Table.from_batches(rebuilt(kitchen, trial.recipe, schema), schema))
+
+
+def counted(table: pa.Table) -> Counter[tuple[object, ...]]:
+    """How often each row occurs."""
+    return Counter(zip(*(column.to_pylist() for column in table.columns), strict=True))
