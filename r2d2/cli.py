@@ -17,6 +17,7 @@ from r2d2.console import print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
 from r2d2.files import json_text
 from r2d2.interrupt import interruptibly
+from r2d2.lake.storage import storage_of
 from r2d2.model import Types
 from r2d2.report import outputs, text
 from r2d2.report.exit_code import Finding, exit_code, findings
@@ -121,9 +122,9 @@ def find(
             lambda: find_graph(lake, settings, engine=engine, master=master, progress=progress)
         )
     if out is not None:
-        outputs.write_find(out, graph, settings, lake)
+        outputs.write_find(out, graph, settings, storage_of(lake).url)
     if json:
-        data = outputs.graph_data(graph, settings, lake)
+        data = outputs.graph_data(graph, settings, storage_of(lake).url)
         print_text(json_text(data | {"funnel": outputs.funnel_data(graph)}))
     else:
         print_lines(text.find_lines(graph))

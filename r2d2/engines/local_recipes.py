@@ -10,7 +10,7 @@ from r2d2.lake.storage import Storage
 from r2d2.model import Table
 from r2d2.rebuild.counting import Counts
 from r2d2.rebuild.family import Proposal
-from r2d2.rebuild.proposals import AnyFamily, proposals
+from r2d2.rebuild.proposals import AnyFamily, asked, proposals
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe
 
@@ -25,6 +25,7 @@ class LocalRecipes:
     def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
         """The proposals of every family, in the families' order."""
         counts = Counts(self.storage, self.settings.types)
+        counts.prepare(asked(families))
         with ThreadPoolExecutor(self.settings.threads) as pool:
             for found in pool.map(lambda family: proposals(family, counts), families):
                 yield from found

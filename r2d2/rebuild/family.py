@@ -1,10 +1,14 @@
 """What is asked for recipes, and what is answered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
-from r2d2.model import Table
+from r2d2.model import Column, Table
 from r2d2.recipes.grammar import Recipe
+
+Columns = tuple[Column, ...]
+"""In order of name, so that equal sets are equal tuples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +17,28 @@ class Child:
 
     table: Table
     names: Mapping[str, str]
+
+    @property
+    def columns(self) -> Columns:
+        """Its own columns."""
+        return by_name(self.table.columns)
+
+    @property
+    def columns_there(self) -> Columns:
+        """Its own columns under the other's names."""
+        return by_name(
+            Column(self.names[column.name], column.type, column.path)
+            for column in self.table.columns
+        )
+
+    def columns_of(self, other: Table) -> Columns:
+        """The other's columns under this one's names."""
+        names = {there: own for own, there in self.names.items()}
+        return by_name(
+            Column(names[column.name], column.type, column.path)
+            for column in other.columns
+            if column.name in names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +73,8 @@ class Proposal:
     recipe: Recipe | None
     rows: int = 0
     reason: str = ""
+
+
+def by_name(columns: Iterable[Column]) -> Columns:
+    """The columns in order of name."""
+    return tuple(sorted(columns, key=attrgetter("name")))

@@ -6,7 +6,7 @@ files and a format's own history are not kept. What a reader would miss is in `n
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,13 @@ from r2d2.lake.partitioned import Partition
 from r2d2.lake.storage import Storage
 from r2d2.model import Format, Table
 from r2d2.rebuild.uniform import plain_schema
+
+_OPTIONS = {
+    Format.PARQUET: frozenset({"arrow_schema", "int96"}),
+    Format.AVRO: frozenset({"schema"}),
+    Format.CSV: frozenset({"dialect", "encoding", "above", "newline", "mark", "is_detected"}),
+    Format.JSON: frozenset({"encoding", "mark", "is_array", "is_detected", "columns"}),
+}
 
 
 class NotWritableError(R2D2Error):
@@ -75,7 +82,7 @@ class Layout:
         """
         try:
             schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(data["schema"])))
-            return cls(
+            layout = cls(
                 Format(data["format"]),
                 schema,
                 str(data["file_name"]),
@@ -85,6 +92,11 @@ class Layout:
                 dict(data["options"]),
                 tuple(map(str, data["not_restored"])),
             )
+            wanting = _OPTIONS.get(layout.format, frozenset()) - layout.options.keys()
+            unknown = set(layout.partition_columns) - set(schema.names)
+            if wanting or unknown or set(layout.file_name) & {"/", "\0"}:
+                raise ValueError(f"{sorted(wanting | unknown)} in {layout.file_name!r}")
+            return layout
         except (LookupError, ValueError, TypeError, OSError, pa.ArrowException) as error:
             raise NotWritableError(f"no layout of a table: {error!r}"[:300]) from error
 
@@ -105,16 +117,7 @@ def layout_of(storage: Storage, table: Table) -> dict[str, Any]:
     if sorted(names) != sorted(ordered):
         raise NotWritableError(f"{table.location}: its files hold columns {names}, not {ordered}")
     schema = pa.schema([layout.schema.field(name) for name in ordered], layout.schema.metadata)
-    return Layout(
-        layout.format,
-        schema,
-        layout.file_name,
-        layout.is_folder,
-        layout.partition_columns,
-        layout.compression,
-        layout.options,
-        layout.not_restored,
-    ).data()
+    return replace(layout, schema=schema).data()
 
 
 def _in_files(storage: Storage, table: Table) -> Layout:
@@ -143,16 +146,13 @@ def _in_folders(table: Table, layout: Layout) -> Layout:
     schema = layout.schema
     for key in keys:
         schema = schema.append(pa.field(key, types[key]))
-    ending = _ending(layout.file_name)
-    return Layout(
-        layout.format,
-        schema,
-        ending,
-        True,
-        tuple(keys),
-        layout.compression,
-        layout.options,
-        (*layout.not_restored, "the names and number of the files in its folders"),
+    return replace(
+        layout,
+        schema=schema,
+        file_name=_ending(layout.file_name),
+        is_folder=True,
+        partition_columns=tuple(keys),
+        not_restored=(*layout.not_restored, "the names and number of the files in its folders"),
     )
 
 

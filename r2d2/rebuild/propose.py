@@ -14,10 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.errors import R2D2Error, TableError
-from r2d2.model import Column, Table
+from r2d2.model import Table
 from r2d2.rebuild.counting import Counts
 from r2d2.rebuild.family import Child, Family, Proposal
-from r2d2.rebuild.rows import hashed, read_batches
 from r2d2.recipes.columns import outputs
 from r2d2.recipes.encoded import Encoded
 from r2d2.recipes.grammar import (
@@ -31,7 +30,7 @@ from r2d2.recipes.grammar import (
     Rows,
     Select,
 )
-from r2d2.recipes.labels import Groups, Labels
+from r2d2.recipes.labels import Labels
 from r2d2.recipes.predicates import find_predicate
 
 BYTES_PER_KEPT_ROW = 24
@@ -46,7 +45,7 @@ def propose(family: Family, counts: Counts) -> list[Proposal]:
         parent = _Parent(family, counts)
     except TableError as error:
         return [_without(family.parent, child.table, str(error)) for child in family.children]
-    return [_proposal(parent, number, counts) for number in range(len(family.children))]
+    return [_proposal(parent, number) for number in range(len(family.children))]
 
 
 def _without(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposal:
@@ -58,30 +57,16 @@ class _Parent:
 
     def __init__(self, family: Family, counts: Counts) -> None:
         self.table, self.children = family.parent, family.children
-        self.batches = list(read_batches(counts.storage, self.table, self.table.columns))
-        sets: dict[tuple[Column, ...], int] = {}
-        self._set_of = [sets.setdefault(self._matched(child), len(sets)) for child in self.children]
-        self._hashes = hashed(self.batches, list(sets), counts.types)
-        self._groups: dict[int, Groups] = {}
+        self.counts = counts
+        self.batches = counts.batches(self.table)
+        self._columns = [child.columns_of(self.table) for child in self.children]
+        self._groups = counts.groups(self.table, self.batches, list(dict.fromkeys(self._columns)))
 
-    def _matched(self, child: Child) -> tuple[Column, ...]:
-        """The parent's columns under the child's names, in order of name."""
-        own = {column.name: column for column in self.table.columns}
-        matched = ((name, own[other]) for name, other in child.names.items())
-        return tuple(
-            sorted(
-                (Column(name, column.type, column.path) for name, column in matched),
-                key=lambda column: column.name,
-            )
-        )
-
-    def groups(self, number: int) -> Groups:
-        """The parent's rows as the child of that number sees them."""
-        chosen = self._set_of[number]
-        if chosen not in self._groups:
-            lanes = self._hashes[chosen]
-            self._groups[chosen] = Groups.of((lanes.first, lanes.second))
-        return self._groups[chosen]
+    def labels(self, number: int) -> Labels:
+        """How often the child of that number has each of the parent's rows."""
+        child = self.children[number]
+        rows = self.counts.counted(child.table, child.columns)
+        return self._groups[self._columns[number]].labels(rows)
 
     @cached_property
     def encoded(self) -> Encoded:
@@ -95,7 +80,7 @@ class _Parent:
                 array = pa.chunked_array([_field(chunk, name) for chunk in array.chunks])
             flat[column.name] = array
             paths[column.name] = column.path
-        partitions = set(self.table.details.get("partition_columns", "").split(","))
+        partitions = set(self.table.details.get("partition columns", "").split(", "))
         return Encoded.of(pa.table(flat), paths, partitions)
 
 
@@ -104,14 +89,14 @@ def _field(array: pa.StructArray, name: str) -> pa.Array:
     return array.flatten()[array.type.get_field_index(name)]
 
 
-def _proposal(parent: _Parent, number: int, counts: Counts) -> Proposal:
+def _proposal(parent: _Parent, number: int) -> Proposal:
     child = parent.children[number]
     own, other = child.table, parent.table
     try:
         if not _same_types(child, other):
             return _without(other, own, "its columns have other types")
         columns = outputs(own.columns, other.columns, child.names)
-        labels = parent.groups(number).labels(counts.of(own))
+        labels = parent.labels(number)
         recipe = _recipe(parent, own, columns, labels)
     except R2D2Error as error:
         return _without(other, own, str(error))

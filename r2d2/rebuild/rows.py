@@ -1,6 +1,6 @@
 """All rows of a table, and their hashes over chosen columns in the rows' order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ def read_batches(
 
 
 def hashed(
-    batches: Sequence[pa.RecordBatch], column_sets: Sequence[Sequence[Column]], types: Types
+    batches: Iterable[pa.RecordBatch], column_sets: Sequence[Sequence[Column]], types: Types
 ) -> list[Lanes]:
     """The hashes of all rows over each column set, batch after batch."""
     parts = [row_hashes(batch, column_sets, types) for batch in batches]

@@ -68,9 +68,14 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], text: str) -> None:
         tree = tree[key]
         if not isinstance(tree, dict):
             break
-    if not isinstance(tree, dict) or tree.get(path[-1], _NULL) is not _NULL:
+    if not isinstance(tree, dict) or not _is_null(tree.get(path[-1], _NULL)):
         raise NotWritableError(f"{'.'.join(path)}: a value and an object in one place")
     tree[path[-1]] = text
+
+
+def _is_null(value: Any) -> bool:
+    """Whether a value may take the place: nothing is there but nulls."""
+    return value is _NULL or (isinstance(value, dict) and all(map(_is_null, value.values())))
 
 
 def _put_null(tree: dict[str, Any], path: tuple[str, ...]) -> None:

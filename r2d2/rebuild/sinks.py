@@ -14,6 +14,8 @@ from r2d2.rebuild.layout import Layout, NotWritableError
 from r2d2.rebuild.uniform import fitted
 
 ROW_GROUP_ROWS = 1 << 20
+# Many folders' files are open at once, each with a row group in memory.
+FOLDER_GROUP_ROWS = 1 << 17
 
 
 class Sink(Protocol):
@@ -56,6 +58,7 @@ class ParquetSink:
 
     def __init__(self, layout: Layout, path: Path) -> None:
         self._schema = layout.file_schema
+        self._most_rows = FOLDER_GROUP_ROWS if layout.is_folder else ROW_GROUP_ROWS
         self._rows = 0
         self._held: list[pa.RecordBatch] = []
         with refused(path):
@@ -63,8 +66,8 @@ class ParquetSink:
                 str(path),
                 self._schema,
                 compression=layout.compression,
-                store_schema=bool(layout.options.get("arrow_schema", True)),
-                use_deprecated_int96_timestamps=bool(layout.options.get("int96", False)),
+                store_schema=bool(layout.options["arrow_schema"]),
+                use_deprecated_int96_timestamps=bool(layout.options["int96"]),
                 write_page_checksum=True,
             )
 
@@ -72,7 +75,7 @@ class ParquetSink:
         """Adds the rows."""
         self._held.append(fitted(batch, self._schema))
         self._rows += batch.num_rows
-        if self._rows >= ROW_GROUP_ROWS:
+        if self._rows >= self._most_rows:
             self._flush()
 
     def close(self) -> None:
@@ -85,7 +88,7 @@ class ParquetSink:
         with refused():
             if self._rows:
                 table = pa.Table.from_batches(self._held, self._schema)
-                self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+                self._writer.write_table(table, row_group_size=self._most_rows)
         self._held, self._rows = [], 0
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from r2d2.errors import R2D2Error
 from r2d2.model import Table
 from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Child, Proposal, UnionFamily
+from r2d2.rebuild.family import Child, Proposal, UnionFamily, by_name
 from r2d2.recipes.columns import outputs
 from r2d2.recipes.counted import Counted, Indices
 from r2d2.recipes.grammar import Project, Union
@@ -34,7 +34,7 @@ def propose_unions(family: UnionFamily, counts: Counts) -> list[Proposal]:
     A part that cannot be read is left out.
     """
     try:
-        whole = counts.of(family.table)
+        whole = counts.counted(family.table, by_name(family.table.columns))
     except R2D2Error:
         return []
     found = {_union(family.table, chosen) for chosen in _chosen(family, whole, counts)}
@@ -82,7 +82,7 @@ def _part(table: Table, whole: Counted, child: Child, counts: Counts) -> _Part |
     if not _same_columns(table, child):
         return None
     try:
-        own = counts.of(child.table, child.names)
+        own = counts.counted(child.table, child.columns_there)
     except R2D2Error:
         return None
     if not 0 < own.rows < whole.rows:

@@ -123,6 +123,8 @@ def _named(
 
 def _around(column: EncodedColumn, low: int, high: int) -> Choice | None:
     """The tightest range that holds both ranks and whose ends can be named."""
+    if column.nameable[low] and column.nameable[high]:
+        return between(column, low, high)
     below = np.flatnonzero(column.nameable[: low + 1])
     above = np.flatnonzero(column.nameable[high:])
     if not len(below) or not len(above):

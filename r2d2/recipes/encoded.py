@@ -95,7 +95,7 @@ def _encode(
     type_ = _plain(array.type)
     if type_ is None:
         return None
-    array = array.cast(type_)
+    array = array if array.type == type_ else array.cast(type_)
     if pt.is_timestamp(type_) and type_.unit == "ns" and not _whole_microseconds(array):
         return None
     values, codes = ranks(array)

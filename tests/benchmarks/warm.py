@@ -16,7 +16,6 @@ from tests.benchmarks.compare import spread
 from tests.benchmarks.errors import BenchmarkError
 from tests.benchmarks.table import aligned
 
-
 WARM_UP_TURNS = 6
 
 

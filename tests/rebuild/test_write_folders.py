@@ -1,5 +1,6 @@
 """Partitioned tables come back in folders; what is there already is never touched."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -89,6 +90,27 @@ def test_a_file_comes_back_under_its_own_name(tmp_path: Path, name: str) -> None
     _, written = come_back(tmp_path / "lake", tmp_path / "copy", name)
     assert written.files == (name,)
     assert set(everything_below(tmp_path / "copy")) == {name}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file_name": "/../x"},
+        {"format": "xls"},
+        {"schema": "AAAA"},
+        {"options": {}},
+        {"options": 1},
+    ],
+)
+def test_data_that_describe_no_layout_are_refused(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    put(tmp_path, "t.parquet", SMALL)
+    data = layout(tmp_path, "t.parquet").data()
+    assert Layout.from_data(json.loads(json.dumps(data))).data() == data
+    for broken in (data | change, {key: data[key] for key in data if key not in change}):
+        with pytest.raises(NotWritableError, match="no layout of a table"):
+            Layout.from_data(broken)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -166,3 +166,10 @@ def test_text_that_is_like_a_number_stays_text(tmp_path: Path) -> None:
     lake, copy = lake_of(tmp_path, "t.jsonl", b'{"a":"1","b":1}\n{"a":"true","b":"x"}\n')
     come_back(lake, copy, "t.jsonl")
     assert (copy / "t.jsonl").read_bytes() == b'{"a":"true","b":"x"}\n{"a":"1","b":1}\n'
+
+
+def test_a_key_that_is_text_here_and_an_object_there_comes_back(tmp_path: Path) -> None:
+    content = b'{"a":"x"}\n{"a":{"b":1}}\n{"a":"y"}\n'
+    lake, copy = lake_of(tmp_path, "t.jsonl", content)
+    come_back(lake, copy, "t.jsonl")
+    assert (copy / "t.jsonl").read_bytes() == b'{"a":"y"}\n{"a":{"b":1}}\n{"a":"x"}\n'

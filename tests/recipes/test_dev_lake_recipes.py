@@ -12,8 +12,8 @@ import pytest
 from r2d2.kernels.rowhash import row_hashes
 from r2d2.lake.schema import flatten
 from r2d2.model import Column, Types
-from r2d2.recipes.encoded import Encoded
 from r2d2.recipes.counted import Counted, Hashes
+from r2d2.recipes.encoded import Encoded
 from r2d2.recipes.labels import Groups
 from r2d2.recipes.predicates import find_predicate, satisfying
 

@@ -1,0 +1,39 @@
+"""`r2d2 plan` for spark-submit: the same flags, in the session that spark-submit starts.
+
+    plan_deletions.py --run DIR --out DIR/plan.json [--config r2d2.toml] [--usage reads.csv] …
+
+DIR is the folder that jobs/find_containment.py wrote; the lake is where its graph.json says, and
+nothing in it is deleted. Environments, masters and memory are as told there.
+
+Local:
+
+    spark-submit --master 'local[*]' jobs/plan_deletions.py --run run --out run/plan.json
+
+Standalone (the driver stays here):
+
+    export PYSPARK_PYTHON=/opt/r2d2/bin/python
+    spark-submit --master spark://host:7077 --py-files r2d2_lake-VERSION.whl \\
+        jobs/plan_deletions.py --run /shared/run --out /shared/run/plan.json --config r2d2.toml
+
+Exit codes are r2d2's: 3 where `--fail-on savings=USD` is met. Cluster modes of YARN and Kubernetes
+call any but 0 a failed application.
+"""
+
+import sys
+
+from pyspark.sql import SparkSession
+
+from r2d2 import cli
+
+
+def main(arguments: list[str]) -> int:
+    """Runs `r2d2 plan` in the session at hand and returns its exit code."""
+    session = SparkSession.builder.appName("r2d2 plan").getOrCreate()
+    try:
+        return cli.main(["plan", *arguments, "--engine", "spark"])
+    finally:
+        session.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
