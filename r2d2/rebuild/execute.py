@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from r2d2.errors import R2D2Error
@@ -165,8 +164,3 @@ def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
             yield batch.take(pa.array(rows))
     if kept.missing():
         raise RecipeRunError(f"{kept.missing()} rows of the table are no longer in its parent")
-
-
-def residual_in(folder_file: str) -> pa.Table:
-    """The rows of a residual file on this machine."""
-    return pq.read_table(folder_file)
