@@ -22,8 +22,7 @@ from r2d2.engines.scan import (
     scan,
     tasks_of,
 )
-from r2d2.kernels.runs import count_missing_each, smallest
-from r2d2.kernels.sketch import Sketch
+from r2d2.kernels.runs import count_missing_each, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.protocol import Overlaps, Projection, Sketches, Wanted
 from r2d2.lake.storage import Storage
@@ -73,9 +72,7 @@ class LocalLake:
         found = {}
         for key in wanted:
             if key[0] not in self._failed:
-                run = self._runs.smallest(key, size + 1)
-                complete = len(run) <= size
-                found[key] = Sketch(run if complete else run.part(0, size), complete)
+                found[key] = sketch(self._runs.smallest(key, size + 1), size)
         return Sketches(found, dict(self._failed), dict(self._counted), cost)
 
     def overlaps(

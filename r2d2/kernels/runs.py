@@ -4,7 +4,7 @@ from r2d2.kernels.blob import from_bytes, to_bytes
 from r2d2.kernels.lookup import count_missing, count_missing_each, present_mask
 from r2d2.kernels.mix import Lanes
 from r2d2.kernels.order import cut, empty_run, merge, smallest, sorted_unique, sorted_unique_each
-from r2d2.kernels.sketch import Sketch, judged_by, merge_sketches, missing_below, refutes, sketch
+from r2d2.kernels.sketch import Sketch, judged_by, merge_sketches, sketch
 
 __all__ = [
     "Lanes",
@@ -17,9 +17,7 @@ __all__ = [
     "judged_by",
     "merge",
     "merge_sketches",
-    "missing_below",
     "present_mask",
-    "refutes",
     "sketch",
     "smallest",
     "sorted_unique",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from r2d2.kernels.lookup import count_missing
 from r2d2.kernels.mix import Lanes
 from r2d2.kernels.order import merge, smallest
 
@@ -34,17 +33,6 @@ def merge_sketches(sketches: Sequence[Sketch], k: int) -> Sketch:
         merged = merged.part(0, _known_up_to(merged, part))
     complete = len(merged) <= k and all(part.complete for part in sketches)
     return Sketch(smallest(merged, k), complete)
-
-
-def refutes(child: Sketch, parent: Sketch) -> bool:
-    """Whether some row of child is certainly not in parent."""
-    return missing_below(child, parent)[1] > 0
-
-
-def missing_below(child: Sketch, parent: Sketch) -> tuple[int, int]:
-    """How many of child's hashes parent's sketch can judge, and how many of those it lacks."""
-    judged = judged_by(child, parent)
-    return len(judged), count_missing(judged, parent.run)
 
 
 def judged_by(child: Sketch, parent: Sketch) -> Lanes:

@@ -39,14 +39,11 @@ class Kept:
         file: FileInfo,
         columns: tuple[Column, ...],
         batches: list[pa.RecordBatch],
-        size_bytes: int,
     ) -> bool:
-        """Keeps the rows of the file's columns while there is room; whether there was.
-
-        `size_bytes` is about what they take.
-        """
+        """Keeps the rows of the file's columns while there is room; whether there was."""
         self.take(storage, file)
-        rows = _Rows(columns, batches, size_bytes)
+        # What they take decoded: a dictionary of one long text is a small file and much memory.
+        rows = _Rows(columns, batches, sum(batch.nbytes for batch in batches))
         if self._size_bytes + rows.size_bytes > KEPT_BYTES:
             return False
         self._rows[storage.url, file] = rows

@@ -57,8 +57,7 @@ def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table
             # Decoding proves the chunks sound, and is not done in vain: the scan comes next.
             every = Split(Format.PARQUET, file, tuple(range(metadata.num_row_groups)))
             batches = list(_decoded(small, tail, every, schema.names))
-            size_bytes = sum(split.size_bytes for split in splits)
-            is_kept = kept.keep(storage, file, columns, batches, size_bytes)
+            is_kept = kept.keep(storage, file, columns, batches)
         check_identity(metadata, schema)
         check_calendar(file, metadata)
         return Table(

@@ -1,10 +1,12 @@
-"""Which edges are worth a recipe, by parent: not all of thousands, and never a needed one less.
+"""Which edges are worth a recipe, by parent: not all of thousands.
 
 Besides, each table that could be several of those it contains together.
 
 A child's parents are all that contain it, and containment is transitive. Tables that nothing but
 their equals contains stay in any plan (or one of the equals does), so recipes from these decide
-what can be deleted at all. Recipes from the smallest parents besides are the cheap ones.
+what can be deleted at all. Recipes from the smallest parents besides are the cheap ones. A parent
+between them is not asked, so a saving is missed where it alone would serve: where the others
+belong to another tenant, are slower than the child may wait, or give no recipe.
 """
 
 from collections import defaultdict

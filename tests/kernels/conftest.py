@@ -1,11 +1,15 @@
 """The kernels' tests take the way of many values wherever it is meant for them."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from r2d2.kernels import text
 
 
-@pytest.fixture(autouse=True, scope="session")
-def polars_is_worth_it() -> None:
+@pytest.fixture(autouse=True, scope="module")
+def polars_is_worth_it() -> Iterator[None]:
     """polars hashes from its least number of values on, however few were hashed before."""
-    text._WORTHWHILE = 0
+    before, text._WORTHWHILE = text._WORTHWHILE, 0
+    yield
+    text._WORTHWHILE = before
