@@ -43,7 +43,7 @@ class Kept:
         """Keeps the rows of the file's columns while there is room; whether there was."""
         self.take(storage, file)
         # What they take decoded: a dictionary of one long text is a small file and much memory.
-        rows = _Rows(columns, batches, sum(batch.nbytes for batch in batches))
+        rows = _Rows(columns, batches, sum(b.get_total_buffer_size() for b in batches))
         if self._size_bytes + rows.size_bytes > KEPT_BYTES:
             return False
         self._rows[storage.url, file] = rows
