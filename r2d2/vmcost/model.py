@@ -1,0 +1,185 @@
+"""The nouns: what event logs tell of an application, and what machines cost.
+
+Times are milliseconds since the epoch as the log has them, money is USD. What a log does not tell
+is None, never a guess; what was damaged, skipped or assumed is counted in `problems`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum, IntEnum
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Outcome(IntEnum):
+    """How a task ended; `killed` are also the slower copies of speculative tasks."""
+
+    SUCCEEDED = 0
+    FAILED = 1
+    KILLED = 2
+
+
+TASK = np.dtype(
+    [
+        ("stage", np.int32),
+        ("stage_attempt", np.int32),
+        ("index", np.int32),
+        ("attempt", np.int32),
+        ("executor", np.int32),  # position in Application.executors, -1 for one never added
+        ("launch_ms", np.int64),
+        ("finish_ms", np.int64),
+        ("outcome", np.int8),
+        ("speculative", np.bool_),
+        ("run_ms", np.int64),
+        ("cpu_ns", np.int64),
+        ("gc_ms", np.int64),
+        ("deserialize_ms", np.int64),
+        ("result_ms", np.int64),  # result serialization
+        ("fetch_wait_ms", np.int64),
+        ("shuffle_write_ns", np.int64),
+        ("spilled_memory_bytes", np.int64),
+        ("spilled_disk_bytes", np.int64),
+        ("peak_memory_bytes", np.int64),
+        ("input_bytes", np.int64),
+        ("output_bytes", np.int64),
+        ("shuffle_read_bytes", np.int64),
+        ("shuffle_write_bytes", np.int64),
+    ]
+)
+"""A task that ended. Metrics are 0 where the log has none (tasks that were lost)."""
+
+Tasks: TypeAlias = npt.NDArray[np.void]
+"""An array of dtype TASK, in order of launch, stage, index, attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """A process with cores on a host; `removed_ms` is None where no event removed it.
+
+    In local mode the only one is `driver`. `task_cpus` are the cores that one of its tasks takes.
+    `memory_mib` is heap, overhead and off-heap together as its resource profile or the properties
+    ask for it, None where they do not say.
+    """
+
+    id: str
+    host: str
+    cores: int
+    added_ms: int
+    removed_ms: int | None = None
+    removed_reason: str = ""
+    profile: int = 0
+    task_cpus: int = 1
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One attempt of a stage; `parents` are the ids of the stages whose output it reads."""
+
+    id: int
+    attempt: int
+    name: str
+    tasks: int
+    submitted_ms: int | None = None
+    completed_ms: int | None = None
+    parents: tuple[int, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job and the ids of its stages; one that was never seen to start or end has None there."""
+
+    id: int
+    stages: tuple[int, ...]
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    succeeded: bool | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One attempt of an application, as its log or logs tell it.
+
+    `ended_ms` is the end event's; without one the last moment that any believable event names, and
+    `ended_told` is False. `attempt` is None where the log has no attempts. `properties` are Spark's.
+    """
+
+    id: str
+    attempt: str | None
+    name: str
+    spark_version: str
+    started_ms: int
+    ended_ms: int
+    ended_told: bool
+    executors: tuple[Executor, ...]
+    stages: tuple[Stage, ...]
+    jobs: tuple[Job, ...]
+    tasks: Tasks
+    properties: Mapping[str, str]
+    files: tuple[str, ...]
+    problems: Mapping[str, int] = field(default_factory=dict)
+
+
+class PriceKind(str, Enum):
+    """What is paid for: a machine, a machine that may be taken away, or a fee besides."""
+
+    ON_DEMAND = "on_demand"
+    SPOT = "spot"
+    DBU = "dbu"
+    UPLIFT = "uplift"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A row of the price list. `vcpu` and `mem_mib` are None for fees; a price is never 0."""
+
+    provider: str
+    region: str
+    sku: str
+    vcpu: int | None
+    mem_mib: int | None
+    usd_per_hour: Fraction
+    kind: PriceKind
+    source: str
+    source_version: str
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The machines an application ran on.
+
+    `count` is the number of worker VMs that stood for the whole run; None where they came and went
+    with their executors. `driver_vm` is None where the driver shares a worker (local mode) or runs
+    on a machine that nobody pays for here. `source` says who told: flags, a file, the log.
+    """
+
+    provider: str
+    region: str
+    vm: str
+    count: int | None
+    driver_vm: str | None
+    spot: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """How rented time becomes money: ceil(max(minimum, seconds) / quantum) · quantum · price.
+
+    The default quantum is the log's own resolution; providers bill by 1 s, 60 s or 3600 s.
+    `start_up_s` is the rented time before a VM's first executor beyond what the log shows,
+    `idle_tail_s` that after its last one. `uplift_usd_per_node_hour` is added to each VM's price.
+    """
+
+    quantum_s: Fraction = Fraction(1, 1000)
+    minimum_s: Fraction = Fraction(60)
+    start_up_s: Fraction = Fraction(0)
+    idle_tail_s: Fraction = Fraction(0)
+    uplift_usd_per_node_hour: Fraction = Fraction(0)
