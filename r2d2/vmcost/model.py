@@ -107,7 +107,7 @@ class Application:
     """One attempt of an application, as its log or logs tell it.
 
     `ended_ms` is the end event's; without one the last moment that any believable event names, and
-    `ended_told` is False. `attempt` is None where the log has no attempts. `properties` are Spark's.
+    `ended_told` is False. `attempt` is None where the log has none. `properties` are Spark's.
     """
 
     id: str
