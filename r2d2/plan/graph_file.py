@@ -13,18 +13,27 @@ from r2d2.model import Types
 
 @dataclass(frozen=True, slots=True)
 class ProvedEdge:
-    """`child` is contained in `parent`; `columns` maps its columns to the parent's."""
+    """`child` is contained in `parent` up to `missing_rows` distinct rows, counted exactly.
+
+    `columns` maps the child's columns to the parent's.
+    """
 
     child: str
     parent: str
     columns: tuple[tuple[str, str], ...]
     equal: bool
     cast: bool
+    missing_rows: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is containment: near-containment is not transitive."""
+        return self.missing_rows == 0
 
 
 @dataclass(frozen=True, slots=True)
 class GraphFile:
-    """What `find` left behind: the lake, its settings, each table's snapshot, the whole edges."""
+    """What `find` left behind: the lake, its settings, each table's snapshot, the edges."""
 
     lake: str
     settings: Settings
@@ -70,9 +79,9 @@ def _graph(data: Any) -> GraphFile:
                 tuple(edge["columns"].items()),
                 edge["equal"],
                 edge["equal_after_cast"],
+                edge["missing_rows"],
             )
             for edge in data["edges"]
-            if edge["missing_rows"] == 0
         ),
     )
 

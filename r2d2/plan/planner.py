@@ -9,7 +9,7 @@ from r2d2.costs import PlanSettings, Usage
 from r2d2.model import Table
 from r2d2.plan.costing import Candidate, Costing
 from r2d2.plan.facts import Facts, facts_of
-from r2d2.plan.families import families, union_families
+from r2d2.plan.families import families, union_families, without_recipe
 from r2d2.plan.graph_file import GraphFile
 from r2d2.program import Problem, Solution, Solver, solve
 from r2d2.rebuild.family import Proposal
@@ -56,7 +56,7 @@ def learn(graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes) -> Kn
     """Reads the lake once for the recipes of all edges that are worth one."""
     facts = facts_of(tables, graph)
     fit = {location for location, known in facts.items() if known.must_keep is None}
-    refused: dict[str, int] = {}
+    refused = without_recipe(graph.edges, fit)
     candidates = []
     asked: list[AnyFamily] = [*families(graph.edges, tables, fit)]
     asked += union_families(graph.edges, tables, fit)
