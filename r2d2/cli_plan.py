@@ -1,9 +1,9 @@
-"""`r2d2 plan`, `check`, `recipe`, `init`: what can be deleted, and how it comes back."""
+"""`r2d2 plan`, `check`, `init`: what can be deleted, and what that saves."""
 
-import json
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -11,15 +11,19 @@ from r2d2.console import print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
 from r2d2.files import json_text, write_files
 from r2d2.interrupt import interruptibly
+from r2d2.watch import watching
 
-Run = Annotated[Path, Parameter(help="Folder that `r2d2 find --out` wrote.")]
+PLAN_NAME = "plan.json"
+"""A run's plan in its folder, where `recipe` finds it."""
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
 
 
 def plan(
     *,
-    run: Run,
-    out: Annotated[Path | None, Parameter(help="File for the plan, as canonical JSON.")] = None,
+    run: Annotated[Path | None, Parameter(help="Folder that `r2d2 find --out` wrote.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="File for the plan, as canonical JSON; else RUN/plan.json.")
+    ] = None,
     config: Annotated[
         Path | None, Parameter(help="TOML file of prices, limits, …; see `r2d2 init`.")
     ] = None,
@@ -38,6 +42,13 @@ def plan(
     protect: Annotated[
         tuple[str, ...], Parameter(negative="", help="What-if: pattern of tables that stay.")
     ] = (),
+    prices: Annotated[
+        Path | None, Parameter(help="What-if: TOML file with a [prices] section of its own.")
+    ] = None,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        Parameter(help="Instead: OLD NEW, tell what differs between two plan files."),
+    ] = None,
     explain: Annotated[str | None, Parameter(help="Tell of one table only.")] = None,
     engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and runs.")] = "local",
     master: Annotated[str | None, Parameter(help="Spark master or sc://host:port.")] = None,
@@ -57,22 +68,34 @@ def plan(
     r2d2 plan --run run --max-latency 60 --protect 'finance/*'
 
     r2d2 plan --run run --what-if --explain exports/airlines.csv
+
+    r2d2 plan --diff last-week.json plan.json
     """
-    from r2d2.costs import load_plan_settings, load_profile, load_usage, with_profile
+    from r2d2.costs import load_plan_settings, load_prices, load_profile, load_usage, with_profile
     from r2d2.plan import making
     from r2d2.report import plan_text
 
+    if diff is not None:
+        return _print_diff(*diff, json=json)
+    if run is None:
+        raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
     least_usd = _least_savings(fail_on)
     settings = load_plan_settings(config)
     if profile is not None:
         settings = with_profile(settings, load_profile(profile))
     usages = load_usage(usage) if usage is not None else ()
-    if what_if or max_latency is not None or protect:
+    if prices is not None:
+        settings = replace(settings, prices=load_prices(prices))
+    if what_if or max_latency is not None or protect or prices is not None:
         made = making.what_if(run, settings, usages, max_latency_s=max_latency, protect=protect)
     else:
-        made = interruptibly(
-            lambda: making.make_plan(run, settings, usages, engine=engine, master=master)
-        )
+        with watching() as progress:
+            made = interruptibly(
+                lambda: making.make_plan(
+                    run, settings, usages, engine=engine, master=master, progress=progress
+                )
+            )
+        out = out or run / PLAN_NAME
     if out is not None:
         write_files(out.parent, {out.name: json_text(made)})
     if json:
@@ -121,82 +144,6 @@ def init(path: Path = Path("r2d2.toml"), /) -> int:
     return EXIT_OK
 
 
-recipe = App(name="recipe", help="Show or run the recipe of a deleted table.")
-
-
-@recipe.command
-def show(
-    table: str,
-    /,
-    *,
-    plan: Annotated[Path, Parameter(help="The plan file.")],
-    dialect: Annotated[
-        str | None, Parameter(help="As SQL: spark, databricks, trino, bigquery, snowflake, duckdb.")
-    ] = None,
-) -> int:
-    """Print the recipe of TABLE as JSON, or as one SQL view.
-
-    Example: r2d2 recipe show archive/flights.parquet --plan plan.json --dialect spark
-    """
-    from r2d2.recipes.grammar import parents, residuals
-    from r2d2.recipes.grammar_json import from_data
-    from r2d2.recipes.sql import Dialect, view
-
-    entry = _entry(plan, table)
-    if dialect is None:
-        print_text(json.dumps(entry["recipe"], indent=2, ensure_ascii=False) + "\n")
-        return EXIT_OK
-    known = [found.value for found in Dialect]
-    if dialect not in known:
-        raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
-    made = from_data(entry["recipe"])
-    places = [*parents(made), *(file.location for file in residuals(made))]
-    names = {place: _name(place) for place in places}
-    print_text(view(_name(table), made, names, Dialect(dialect)) + "\n")
-    return EXIT_OK
-
-
-@recipe.command(name="run")
-def run_recipe(
-    *tables: str,
-    run: Run,
-    plan: Annotated[Path, Parameter(help="The plan file.")],
-    to: Annotated[Path, Parameter(help="Folder to write below; nothing is overwritten.")],
-) -> int:
-    """Rebuild TABLES from their parents alone, in their own format, and check their rows.
-
-    Without names, all that the plan deletes. The lake's own files are not touched.
-    Example: r2d2 recipe run archive/flights.parquet --run run --plan plan.json --to /restored
-    """
-    from r2d2.plan.plan_file import load_plan
-    from r2d2.plan.rerun import rebuild
-    from r2d2.report.text import human_bytes, printable
-
-    made = load_plan(plan)
-    names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]
-    for found in rebuild(made, run, names, to):
-        size = human_bytes(found.size_bytes)
-        print_lines(
-            [f"{printable(found.table)}: {found.rows:,} rows, {size}, {found.seconds:.2f} s"]
-        )
-    return EXIT_OK
-
-
-def _entry(plan: Path, table: str) -> dict[str, Any]:
-    from r2d2.plan.plan_file import load_plan
-
-    for entry in load_plan(plan)["tables"]:
-        if entry["table"] == table and entry["choice"] == "delete":
-            return dict(entry)
-    raise UsageError(f"{plan} deletes no table {table!r}")
-
-
-def _name(location: str) -> tuple[str, ...]:
-    """A table's name in a catalog: the folder and the file's stem."""
-    parts = location.split("/")
-    return (*parts[-2:-1], parts[-1].partition(".")[0])
-
-
 def _least_savings(fail_on: str | None) -> float | None:
     if fail_on is None:
         return None
@@ -209,8 +156,20 @@ def _least_savings(fail_on: str | None) -> float | None:
     raise UsageError(f"--fail-on {fail_on}: give savings=USD, such as savings=100")
 
 
+def _print_diff(old: Path, new: Path, *, json: bool) -> int:
+    from r2d2.plan.diff import differences
+    from r2d2.plan.plan_file import load_plan
+    from r2d2.report import diff_text
+
+    found = differences(load_plan(old), load_plan(new))
+    if json:
+        print_text(json_text([asdict(difference) for difference in found]))
+    else:
+        print_lines(diff_text.diff_lines(found))
+    return EXIT_OK
+
+
 def add_to(app: App) -> None:
     """Adds the commands of a plan to the command line."""
     for command in (plan, check, init):
         app.command(command)
-    app.command(recipe)

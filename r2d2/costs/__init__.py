@@ -14,7 +14,7 @@ from r2d2.costs.money import (
 )
 from r2d2.costs.profile import Profile, load_profile, with_profile
 from r2d2.costs.settings import PlanSettings, Prices, Rates
-from r2d2.costs.settings_file import load_plan_settings
+from r2d2.costs.settings_file import load_plan_settings, load_prices
 from r2d2.costs.usage_file import Usage, load_usage
 from r2d2.costs.usage_join import JoinedUsage, joined
 
@@ -29,6 +29,7 @@ __all__ = [
     "init_text",
     "joined",
     "load_plan_settings",
+    "load_prices",
     "load_profile",
     "load_usage",
     "maintenance_usd",

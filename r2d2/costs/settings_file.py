@@ -47,8 +47,25 @@ def load_plan_settings(path: Path | None) -> PlanSettings:
     Raises:
         UsageError: the file is missing or no TOML, or a section, key, type or value is wrong.
     """
-    if path is None:
-        return PlanSettings()
+    return PlanSettings() if path is None else _settings(*_read(path))
+
+
+def load_prices(path: Path) -> Prices:
+    """The prices of a TOML file that has a `[prices]` section and no other.
+
+    Raises:
+        UsageError: as `load_plan_settings`, or there is no such section, or another one.
+    """
+    file, found = _read(path)
+    if "prices" not in found:
+        raise UsageError(f"{path}: has no [prices] section")
+    for name in found:
+        if name != "prices":
+            raise file.error((name,), f"{name}: a file of prices has a [prices] section only")
+    return _settings(file, found).prices
+
+
+def _read(path: Path) -> "tuple[_File, dict[str, Any]]":
     try:
         text = path.read_text(encoding="utf-8")
         found = tomllib.loads(text)
@@ -56,7 +73,7 @@ def load_plan_settings(path: Path | None) -> PlanSettings:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from error
-    return _settings(_File(path, text), found)
+    return _File(path, text), found
 
 
 @dataclass(frozen=True, slots=True)

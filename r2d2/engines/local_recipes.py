@@ -32,11 +32,10 @@ class LocalRecipes:
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
-    ) -> list[Trial]:
+    ) -> Iterator[Trial]:
         """Each recipe run and compared with its table; residuals are written into the folder.
 
         One by one, so that the seconds are those of the recipe alone.
         """
-        return [
-            try_out(self.storage, tables, tables[child], recipe, folder) for child, recipe in work
-        ]
+        for child, recipe in work:
+            yield try_out(self.storage, tables, tables[child], recipe, folder)

@@ -49,20 +49,18 @@ class SparkRecipes:
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
-    ) -> list[Trial]:
+    ) -> Iterator[Trial]:
         """Each recipe run and compared with its table; residuals are written into the folder."""
         questions = [
             ({name: tables[name] for name in (child, *parents(recipe))}, child, recipe)
             for child, recipe in work
         ]
-        trials = []
         for trial, files in self._answers(partial(_trial, self.storage), questions):
             for location, content in files.items():
                 path = folder / location
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            trials.append(trial)
-        return trials
+            yield trial
 
     def _answers(self, work: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
         payloads = (dumps((number, question)) for number, question in enumerate(questions))

@@ -1,7 +1,7 @@
 """A plan for a run's folder: with the lake at hand, or (what-if) from what is stored of it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -14,10 +14,14 @@ from r2d2.engines.local_recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.lake.inventory import take_inventory
 from r2d2.lake.storage import storage_of
+from r2d2.model import Table
 from r2d2.plan import stored
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.plan_file import Data, plan_data
 from r2d2.plan.planner import Known, Planned, Recipes, choose, learn
+from r2d2.progress import Progress, Silence
+from r2d2.rebuild.trial import Trial
+from r2d2.recipes.grammar import Recipe
 
 
 def make_plan(
@@ -28,6 +32,7 @@ def make_plan(
     engine: str = "local",
     session: Any = None,
     master: str | None = None,
+    progress: Progress | None = None,
 ) -> Data:
     """The plan for the graph in the folder; every recipe in it was run on the lake.
 
@@ -41,9 +46,11 @@ def make_plan(
     storage = storage_of(graph.lake)
     tables = {t.location: t for t in take_inventory(storage, graph.settings).tables}
 
+    watched = progress or Silence()
+
     def planned(recipes: Recipes) -> Planned:
-        known = learn(graph, tables, recipes)
-        run_all = partial(recipes.try_out, tables, folder=run)
+        known = learn(graph, tables, recipes, watched)
+        run_all = partial(_run_all, recipes, tables, run, watched)
         return choose(known, settings, _usage(known, usages), run_all)
 
     if engine == "spark":
@@ -56,6 +63,20 @@ def make_plan(
         made = planned(LocalRecipes(storage, graph.settings))
     stored.store(run, made.known, _sha256(run))
     return _data(made, run)
+
+
+def _run_all(
+    recipes: Recipes,
+    tables: Mapping[str, Table],
+    folder: Path,
+    progress: Progress,
+    work: Sequence[tuple[str, Recipe]],
+) -> Iterator[Trial]:
+    progress.begin("running recipes", sum(tables[child].size_bytes for child, _ in work))
+    for (child, _), trial in zip(work, recipes.try_out(tables, work, folder), strict=True):
+        progress.advance(tables[child].size_bytes, trial.rows)
+        yield trial
+    progress.end()
 
 
 def what_if(

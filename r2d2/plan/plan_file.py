@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.files import json_text
-from r2d2.plan.costing import Candidate
+from r2d2.plan.costing import Candidate, Costing
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.planner import Planned
 from r2d2.recipes.grammar import parents
@@ -22,7 +23,8 @@ Data = dict[str, Any]
 
 def plan_data(planned: Planned, graph: GraphFile) -> Data:
     """The plan as plain data, with its digest under `sha256`."""
-    tables = [_table(planned, number) for number in range(len(planned.problem.tables))]
+    snapshots = dict(graph.snapshots)
+    tables = [_table(planned, number, snapshots) for number in range(len(planned.problem.tables))]
     data = {
         "version": VERSION,
         "lake": graph.lake,
@@ -30,7 +32,7 @@ def plan_data(planned: Planned, graph: GraphFile) -> Data:
         "totals": _totals(planned, tables),
         "solver": _solver(planned),
         "settings": _plain(asdict(planned.costing.settings)),
-        "snapshots": dict(graph.snapshots),
+        "snapshots": snapshots,
     }
     return data | {"sha256": digest(data)}
 
@@ -60,7 +62,7 @@ def load_plan(path: Path) -> Data:
     return data
 
 
-def _table(planned: Planned, number: int) -> Data:
+def _table(planned: Planned, number: int, snapshots: Mapping[str, str]) -> Data:
     stored, choice = planned.problem.tables[number], planned.solution.choices[number]
     data: Data = {
         "table": stored.name,
@@ -84,21 +86,26 @@ def _table(planned: Planned, number: int) -> Data:
             "saving_usd_per_month": stored.keep_usd_per_month - option.usd_per_month,
             "rebuild_usd_per_month": option.usd_per_month,
             "rebuild_p95_s": option.seconds,
-            "evidence": _evidence(candidate),
+            "evidence": _evidence(planned.costing, candidate, snapshots),
             "layout": {} if candidate.trial is None else dict(candidate.trial.layout),
         }
     return data
 
 
-def _evidence(candidate: Candidate) -> Data:
+def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, str]) -> Data:
     trial = candidate.trial
     if trial is None:
         return {"run": False}
+    rebuild = costing.rebuild(candidate)
     return {
         "run": True,
         "rows": trial.rows,
         "fingerprint": trial.fingerprint,
         "seconds": trial.seconds,
+        "read_bytes": rebuild.read_bytes,
+        "written_bytes": rebuild.written_bytes,
+        "residual_bytes": rebuild.residual_bytes,
+        "snapshots": {name: snapshots[name] for name in (candidate.child, *parents(trial.recipe))},
         "survives": {
             parent: {c.value: survives(trial.recipe, parent, c).name.lower() for c in Change}
             for parent in parents(trial.recipe)

@@ -1,6 +1,6 @@
 """The plan: propose, price, choose, run what is chosen; strike out what fails and choose again."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,8 @@ from r2d2.plan.facts import Facts, facts_of
 from r2d2.plan.families import families, union_families, without_recipe
 from r2d2.plan.graph_file import GraphFile
 from r2d2.program import Problem, Solution, Solver, solve
-from r2d2.rebuild.family import Proposal
+from r2d2.progress import Progress
+from r2d2.rebuild.family import Family, Proposal
 from r2d2.rebuild.proposals import AnyFamily
 from r2d2.rebuild.trial import Trial
 from r2d2.recipes.grammar import Recipe
@@ -26,7 +27,7 @@ class Recipes(Protocol):
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
-    ) -> list[Trial]:
+    ) -> Iterator[Trial]:
         """Each recipe run and compared with its table; residuals are written into the folder."""
 
 
@@ -52,7 +53,9 @@ class Planned:
     solution: Solution
 
 
-def learn(graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes) -> Known:
+def learn(
+    graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes, progress: Progress
+) -> Known:
     """Reads the lake once for the recipes of all edges that are worth one."""
     facts = facts_of(tables, graph)
     fit = {location for location, known in facts.items() if known.must_keep is None}
@@ -60,19 +63,29 @@ def learn(graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes) -> Kn
     candidates = []
     asked: list[AnyFamily] = [*families(graph.edges, tables, fit)]
     asked += union_families(graph.edges, tables, fit)
+    progress.begin("finding recipes", sum(map(_asked_bytes, asked)))
     for proposal in recipes.propose(asked):
+        progress.advance(tables[proposal.child].size_bytes, proposal.rows)
         if proposal.recipe is None:
             refused[proposal.reason] = refused.get(proposal.reason, 0) + 1
         else:
             candidates.append(Candidate(proposal.child, proposal.recipe))
+    progress.end()
     return Known(facts, tuple(candidates), dict(sorted(refused.items())))
+
+
+def _asked_bytes(family: AnyFamily) -> int:
+    """Of the tables that are answered for."""
+    if isinstance(family, Family):
+        return sum(child.table.size_bytes for child in family.children)
+    return family.table.size_bytes
 
 
 def choose(
     known: Known,
     settings: PlanSettings,
     usage: Mapping[str, Usage],
-    try_out: Callable[[Sequence[tuple[str, Recipe]]], Sequence[Trial]] | None,
+    try_out: Callable[[Sequence[tuple[str, Recipe]]], Iterable[Trial]] | None,
 ) -> Planned:
     """The cheapest plan all of whose recipes were run; without `try_out`, none is run.
 

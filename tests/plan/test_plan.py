@@ -20,6 +20,7 @@ from r2d2.costs.settings import Limit, PlanLimits, Protection, Tenant, UsageDefa
 from r2d2.engines.local_recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.plan.checking import check_plan
+from r2d2.plan.diff import Difference, Kind, differences
 from r2d2.plan.making import make_plan, what_if
 from r2d2.plan.plan_file import digest, load_plan
 from r2d2.rebuild.trial import Trial
@@ -91,15 +92,28 @@ def test_each_kind_of_recipe_is_found_and_run(
 
 
 def test_a_plan_made_again_differs_in_what_was_measured_only(run: Path) -> None:
-    def unmeasured(plan: dict[str, Any]) -> dict[str, Any]:
-        for table in plan["tables"]:
-            table["rebuild_p95_s"] = None
-            table.get("evidence", {}).pop("seconds", None)
-        return plan | {"sha256": None}
-
     one, other = make_plan(run, DEAR), make_plan(run, DEAR)
-    assert unmeasured(one) == unmeasured(other)
-    assert what_if(run, DEAR) == what_if(run, DEAR)
+    assert {difference.kind for difference in differences(one, other)} == {Kind.MEASURED}
+    assert what_if(run, DEAR) == what_if(run, DEAR) == other
+
+
+def test_a_diff_tells_a_decision_from_a_price(run: Path) -> None:
+    plan = make_plan(run, DEAR)
+    assert differences(plan, plan) == ()
+    protected = what_if(run, DEAR, protect=["oslo*"])
+    found = differences(plan, protected)
+    choice = next(d for d in found if d.key == "choice")
+    assert choice == Difference(Kind.DECISION, "oslo.parquet", "choice", "delete", "keep")
+    assert {d.table for d in found if d.kind is Kind.DECISION} == {"oslo.parquet"}
+    dearer = what_if(run, replace(DEAR, prices=Prices(storage_usd_per_gb_month=2e9)))
+    assert {d.kind for d in differences(plan, dearer)} == {Kind.SETTING, Kind.MONEY}
+
+
+def test_a_diff_names_tables_that_came_and_went(run: Path) -> None:
+    plan = make_plan(run, DEAR)
+    fewer = plan | {"tables": plan["tables"][1:]}
+    (gone,) = [d for d in differences(plan, fewer) if d.table]
+    assert (gone.kind, gone.table, gone.new) == (Kind.SNAPSHOT, plan["tables"][0]["table"], None)
 
 
 def test_what_if_reads_nothing_of_the_lake(run: Path) -> None:
@@ -158,7 +172,7 @@ def test_a_recipe_that_fails_when_run_is_struck_out_and_the_rest_solved_again(
     honest = LocalRecipes.try_out
 
     def faulty(self: LocalRecipes, tables: Any, work: Any, folder: Path) -> list[Trial]:
-        trials = honest(self, tables, work, folder)
+        trials = list(honest(self, tables, work, folder))
         for number, (child, _) in enumerate(work):
             if child == "oslo.parquet":
                 change = {"problem": "values of price differ"} if fault == "wrong" else {}
@@ -205,6 +219,23 @@ def test_check_refuses_a_plan_that_breaks_one_rule_by_its_name(
     assert {broken for broken, _ in check_plan(plan)} == {rule}
 
 
+def test_a_recipe_is_found_by_its_run_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "r2d2.toml"
+    settings.write_text("[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 1e9\n")
+    assert main(["plan", "--run", str(run), "--config", str(settings)]) == 0
+    capsys.readouterr()
+    assert main(["recipe", "show", "oslo.parquet", "--run", str(run)]) == 0
+    assert json.loads(capsys.readouterr().out)["parent"] == "whole.parquet"
+    (run.parent / "lake/oslo.parquet").unlink()
+    place = tmp_path / "restored"
+    assert main(["recipe", "run", "oslo.parquet", "--run", str(run), "--to", str(place)]) == 0
+    expected = base().filter(pc.equal(base()["city"], "Oslo"))
+    assert pq.read_table(place / "oslo.parquet").equals(expected)
+    assert main(["recipe", "show", "oslo.parquet"]) == 2
+
+
 def test_a_plan_file_that_was_changed_is_refused(run: Path, tmp_path: Path) -> None:
     plan = make_plan(run, DEAR)
     path = tmp_path / "plan.json"
@@ -236,5 +267,16 @@ def test_the_commands_work_together(
     assert main([*wanted, "--what-if", "--explain", "oslo.parquet"]) == 0
     assert "recipe: select from whole.parquet" in capsys.readouterr().out
     assert main([*wanted, "--fail-on", "cheese"]) == 2
+    prices = tmp_path / "prices.toml"
+    prices.write_text("[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 0.0001\n")
+    cheap = tmp_path / "cheap.json"
+    assert main([*wanted, "--prices", str(prices), "--out", str(cheap)]) == 0
+    assert load_plan(cheap)["totals"]["deleted"] == 0
+    capsys.readouterr()
+    assert main(["plan", "--diff", str(plan), str(cheap)]) == 0
+    assert "oslo.parquet choice: delete → keep" in capsys.readouterr().out
+    prices.write_text("[rates]\nstart_up_p95_s = 1\n")
+    assert main([*wanted, "--prices", str(prices)]) == 2
+    assert main(["plan"]) == 2
     assert main(["plan", "--run", str(tmp_path)]) == 2
     assert main(["init", str(settings)]) == 2

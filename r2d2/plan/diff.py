@@ -1,0 +1,118 @@
+"""What differs between two plans, and of what kind: a decision, a setting, or only a measurement.
+
+| kind | what |
+|---|---|
+| decision | a table's choice, its recipe, its parents, or the reason why it stays |
+| snapshot | the lake itself: a table came, went or changed |
+| setting | prices, rates, limits, protections |
+| money | what keeping, rebuilding and saving cost |
+| measured | seconds of runs and what follows from them |
+| solver | its name, version, status, bound |
+
+The same graph, settings and measurements give the same bytes; a plan made afresh over the same lake
+differs in what was measured only.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from r2d2.plan.plan_file import Data
+
+NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+class Kind(str, Enum):
+    """What a difference is about, the gravest first."""
+
+    DECISION = "decision"
+    SNAPSHOT = "snapshot"
+    SETTING = "setting"
+    MONEY = "money"
+    MEASURED = "measured"
+    SOLVER = "solver"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`key` of `table` ("" for the plan itself) was `old` and is `new`; None is absent."""
+
+    kind: Kind
+    table: str
+    key: str
+    old: Any
+    new: Any
+
+
+KINDS: Mapping[str, Kind] = {
+    "evidence.seconds": Kind.MEASURED,
+    "rebuild_p95_s": Kind.MEASURED,
+    "keep_usd_per_month": Kind.MONEY,
+    "rebuild_usd_per_month": Kind.MONEY,
+    "saving_usd_per_month": Kind.MONEY,
+    "latency_limit_s": Kind.SETTING,
+    "solver.bound_usd_per_month": Kind.MONEY,
+}
+"""Of keys that are not of their section's kind, for a table: a decision."""
+DECIDING = ("choice", "reason")
+"""What is told where the choice is another; all else follows from it."""
+SECTIONS: Mapping[str, Kind] = {
+    "lake": Kind.SNAPSHOT,
+    "snapshots": Kind.SNAPSHOT,
+    "settings": Kind.SETTING,
+    "totals": Kind.MONEY,
+    "solver": Kind.SOLVER,
+    "version": Kind.SETTING,
+}
+
+
+def differences(old: Data, new: Data) -> tuple[Difference, ...]:
+    """All differences, by kind, table and key."""
+    found = [*_of_tables(old, new), *_of_the_plan(old, new)]
+    order = list(Kind)
+    return tuple(sorted(found, key=lambda d: (order.index(d.kind), d.table, d.key)))
+
+
+def _of_tables(old: Data, new: Data) -> Iterator[Difference]:
+    before = {table["table"]: table for table in old["tables"]}
+    after = {table["table"]: table for table in new["tables"]}
+    for name in sorted(before.keys() | after.keys()):
+        if name not in before or name not in after:
+            told = [found.get(name, {}).get("choice") for found in (before, after)]
+            yield Difference(Kind.SNAPSHOT, name, "choice", *told)
+            continue
+        flat = _flat(before[name]), _flat(after[name])
+        keys = _different(*flat)
+        for key in DECIDING if "choice" in keys else keys:
+            values = flat[0].get(key), flat[1].get(key)
+            yield Difference(_kind(key, *values), name, key, *values)
+
+
+def _kind(key: str, old: Any, new: Any) -> Kind:
+    if key == "reason" and NUMBER.sub("", str(old)) == NUMBER.sub("", str(new)):
+        return Kind.MEASURED
+    return KINDS.get(key, Kind.DECISION)
+
+
+def _of_the_plan(old: Data, new: Data) -> Iterator[Difference]:
+    for section, kind in SECTIONS.items():
+        flat = _flat({section: old.get(section)}), _flat({section: new.get(section)})
+        for key in _different(*flat):
+            yield Difference(KINDS.get(key, kind), "", key, flat[0].get(key), flat[1].get(key))
+
+
+def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The values under dotted keys; a recipe is one value, as it is one decision."""
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping) and key != "recipe":
+            found |= {f"{key}.{inner}": inside for inner, inside in _flat(value).items()}
+        else:
+            found[key] = value
+    return found
+
+
+def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
