@@ -21,6 +21,7 @@ from r2d2.lake.storage import storage_of
 from r2d2.model import Types
 from r2d2.report import outputs, text
 from r2d2.report.exit_code import Finding, exit_code, findings
+from r2d2.text_tables import printable
 from r2d2.watch import watching
 
 app = App(
@@ -191,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
         result: Any = app(arguments)
         return result if isinstance(result, int) else EXIT_OK
     except R2D2Error as error:
-        sys.stderr.write(f"r2d2: {text.printable(str(error))}\n")
+        sys.stderr.write(f"r2d2: {printable(str(error))}\n")
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

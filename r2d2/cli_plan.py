@@ -74,6 +74,7 @@ def plan(
     from r2d2.costs import load_plan_settings, load_prices, load_profile, load_usage, with_profile
     from r2d2.plan import making
     from r2d2.report import plan_text
+    from r2d2.text_tables import usd
 
     if diff is not None:
         return _print_diff(*diff, json=json)
@@ -109,7 +110,7 @@ def plan(
         print_lines(plan_text.plan_lines(made))
     saved_usd = made["totals"]["saving_usd_per_month"]
     if least_usd is not None and saved_usd >= least_usd:
-        sys.stderr.write(f"r2d2: --fail-on found savings of {plan_text.usd(saved_usd)} a month\n")
+        sys.stderr.write(f"r2d2: --fail-on found savings of {usd(saved_usd)} a month\n")
         return EXIT_FOUND
     return EXIT_OK
 

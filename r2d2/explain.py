@@ -19,8 +19,8 @@ from r2d2.model import Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
 from r2d2.report.evidence import said
-from r2d2.report.text import printable
 from r2d2.stages.projections import matched_columns
+from r2d2.text_tables import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from r2d2.progress import Progress
-from r2d2.report.text import human_bytes
+from r2d2.text_tables import human_bytes
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

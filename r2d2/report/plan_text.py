@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from r2d2.plan.plan_file import Data
-from r2d2.report.text import aligned, human_bytes, printable
+from r2d2.text_tables import aligned, human_bytes, printable, usd
 
 SHOWN = 20
 
@@ -59,15 +59,6 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             users = [t["table"] for t in plan["tables"] if name in t["parents"]]
             for user in users[:SHOWN]:
                 yield f"  {printable(user)} is rebuilt from it"
-
-
-def usd(amount: float) -> str:
-    """Money with as many digits as it needs.
-
-    >>> usd(1234.5), usd(0.00012)
-    ('$1,234.50', '$0.00012')
-    """
-    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.2g}"
 
 
 def _deletions(deleted: list[Data]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Table
+from r2d2.text_tables import aligned, human_bytes, printable
 
 SHOWN = 10
 
@@ -98,25 +99,3 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
     yield from aligned([heads, *rows])
     yield ""
     yield from inventory_lines(inventory.tables, inventory.skipped)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows as lines, cells padded to their column's width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
-
-
-def human_bytes(size: float) -> str:
-    """The size in the largest decimal unit that keeps a digit before the point."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def printable(text: str) -> str:
-    """The text on one line, control characters escaped: names are data."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
