@@ -33,10 +33,12 @@ SPARK_SETTINGS = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out what this machine cannot run, and says why."""
-    java = shutil.which("java")
+    java, chromium = shutil.which("java"), shutil.which("chromium")
     for item in items:
         if item.get_closest_marker("spark") and java is None:
             item.add_marker(pytest.mark.skip(reason="no Java on the PATH: Spark is left out"))
+        if item.get_closest_marker("browser") and chromium is None:
+            item.add_marker(pytest.mark.skip(reason="no Chromium on the PATH: pages are not drawn"))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="no shared lakes beside the checkout"))
 
