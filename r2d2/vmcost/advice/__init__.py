@@ -1,0 +1,1 @@
+"""What would be cheaper: other sizes, other machines, other ways to pay; each figure modelled."""

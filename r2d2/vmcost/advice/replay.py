@@ -1,0 +1,65 @@
+"""How long an application would have run on another number of slots: its log, scheduled anew.
+
+    replay(app: Application, slots: int | None = None) -> Replay
+    replay_plan(plan: Plan, lives: Sequence[Life]) -> int                      milliseconds
+    plan_of(app: Application) -> Plan                        to replay one log on many sizes
+
+What is taken from the log and what is simulated stands in `replay_plan`: task durations, the
+stage graph and the driver's gaps are taken; launches, waits, order and ends are simulated.
+
+Durations stay as they were measured. So what is left out is what changes them with the size:
+tasks that share disks, memory bandwidth or network with more or fewer others, data that is nearer
+or farther, the first task of each executor that starts its JVM cold, memory that no longer spills.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from r2d2.vmcost.advice.replay_plan import Plan
+from r2d2.vmcost.advice.replay_reading import plan_of
+from r2d2.vmcost.advice.replay_run import Run
+from r2d2.vmcost.advice.replay_slots import Life, fixed_lives, measured_lives
+from r2d2.vmcost.model import Application
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A modelled run. `slots` is None where executors came and went as in the log.
+
+    `measured_s` is how long the application ran in the log, on the executors it had there.
+    """
+
+    slots: int | None
+    predicted_s: float
+    measured_s: float
+
+    @property
+    def relative_error(self) -> float:
+        """Predicted over measured, less 1: meaningful where both are of the same size."""
+        return self.predicted_s / self.measured_s - 1 if self.measured_s else 0.0
+
+
+def replay(app: Application, slots: int | None = None) -> Replay:
+    """The application's modelled seconds on `slots` slots, or on the executors of its log.
+
+    Raises:
+        UsageError: `slots` is below 1.
+        StuckError: the log has tasks and its executors have no slot for them.
+    """
+    lives = measured_lives(app) if slots is None else fixed_lives(app, slots)
+    plan = plan_of(app)
+    return Replay(slots, replay_plan(plan, lives) / 1000, plan.measured_ms / 1000)
+
+
+def replay_plan(plan: Plan, lives: Sequence[Life]) -> int:
+    """Milliseconds from the application's start to its end, on executors that come and go.
+
+    Raises:
+        StuckError: there are tasks, and no slot to run them.
+    """
+    run = Run(plan)
+    for executor, life in enumerate(lives):
+        run.offer_at(life.from_ms, executor, life.slots)
+        if life.until_ms is not None:
+            run.retire_at(life.until_ms, executor)
+    return run.to_the_end()

@@ -1,0 +1,78 @@
+"""When slots to run tasks come and go: as in the log, or a number that stands for the whole run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from r2d2.errors import UsageError
+from r2d2.vmcost.model import Application, Executor, Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """An executor that offers `slots` from one moment to another, in ms since the start.
+
+    After `until_ms` it takes no new tasks and ends those it runs; None is for ever.
+    """
+
+    slots: int
+    from_ms: int
+    until_ms: int | None = None
+
+
+def measured_lives(app: Application) -> tuple[Life, ...]:
+    """The application's executors as its log tells them, in order of arrival.
+
+    One that ran a task before it was said to be added counts from that task; without any executor,
+    as many slots as ever were busy stand from the first task on.
+    """
+    lives = [
+        _life(executor, app.tasks[app.tasks["executor"] == position], app)
+        for position, executor in enumerate(app.executors)
+    ]
+    told = sorted(
+        (life for life in lives if life is not None),
+        key=lambda life: (life.from_ms, life.slots, life.until_ms or 0),
+    )
+    if told or not len(app.tasks):
+        return tuple(told)
+    return (Life(_most_at_once(app.tasks), int(app.tasks["launch_ms"].min()) - app.started_ms),)
+
+
+def fixed_lives(app: Application, slots: int) -> tuple[Life, ...]:
+    """So many slots from the moment on at which the application's first executor had come.
+
+    Raises:
+        UsageError: `slots` is below 1.
+    """
+    if slots < 1:
+        raise UsageError(f"{slots} slots run no task: name 1 or more")
+    return (Life(slots, first_arrival_ms(measured_lives(app))),)
+
+
+def first_arrival_ms(lives: Sequence[Life]) -> int:
+    """When the first executor had come, in ms since the start; 0 without any."""
+    return min((life.from_ms for life in lives), default=0)
+
+
+def slots_of(executor: Executor) -> int:
+    """How many tasks an executor runs at once."""
+    return max(1, executor.cores // max(1, executor.task_cpus))
+
+
+def _life(executor: Executor, tasks: Tasks, app: Application) -> Life | None:
+    from_ms, until_ms = executor.added_ms, executor.removed_ms
+    if len(tasks):
+        from_ms = min(from_ms, int(tasks["launch_ms"].min()))
+        until_ms = None if until_ms is None else max(until_ms, int(tasks["finish_ms"].max()))
+    elif from_ms > app.ended_ms:
+        return None
+    ended_ms = None if until_ms is None else until_ms - app.started_ms
+    return Life(slots_of(executor), max(0, from_ms - app.started_ms), ended_ms)
+
+
+def _most_at_once(tasks: Tasks) -> int:
+    launches = np.sort(tasks["launch_ms"])
+    finished = np.searchsorted(np.sort(tasks["finish_ms"]), launches, side="right")
+    return max(1, int((np.arange(1, len(launches) + 1) - finished).max()))

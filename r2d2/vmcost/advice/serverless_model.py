@@ -1,0 +1,149 @@
+"""The nouns of the choice between a cluster and serverless workers, and what a step costs on them.
+
+Times are whole milliseconds, as event logs have them, so that rounding up to what is billed is
+exact. `serverless` states the model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from math import ceil
+
+from r2d2.errors import UsageError
+from r2d2.vmcost.advice.cold_starts import ColdStarts
+from r2d2.vmcost.advice.rent import milliseconds
+from r2d2.vmcost.advice.serverless_rates import Rate, Worker
+from r2d2.vmcost.model import Billing
+
+
+class Place(str, Enum):
+    """Where a step runs."""
+
+    VM = "vm"
+    SERVERLESS = "serverless"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The machines that may be rented: the price of all workers together, and the driver's.
+
+    The driver stands for the whole run, wherever the steps are. `billing.start_up_s` is waited
+    for whenever the cluster is rented.
+    """
+
+    usd_per_hour: Fraction
+    slots: int
+    driver_usd_per_hour: Fraction = Fraction(0)
+    billing: Billing = field(default_factory=Billing)
+
+    @property
+    def start_up_ms(self) -> int:
+        """How long it takes until a rented cluster runs tasks."""
+        return milliseconds(self.billing.start_up_s)
+
+    @property
+    def idle_tail_ms(self) -> int:
+        """How long the cluster is paid for after it was let go."""
+        return milliseconds(self.billing.idle_tail_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Serverless:
+    """What serverless offers, all of it the user's to say.
+
+    `core_speed` is how fast a worker's core is beside one of the cluster's. A step waits until
+    all its workers have started, for the time that suffices with `start_probability`; each cold
+    worker is billed its mean start-up where `bills_cold_starts`.
+    """
+
+    worker: Worker
+    rate: Rate
+    max_workers: int
+    cold_starts: ColdStarts = field(default_factory=ColdStarts)
+    core_speed: float = 1.0
+    start_probability: float = 0.5
+    bills_cold_starts: bool = True
+
+    def __post_init__(self) -> None:
+        if self.max_workers < 1 or self.core_speed <= 0 or not 0 < self.start_probability < 1:
+            raise UsageError(
+                f"serverless with {self.max_workers} workers, core speed {self.core_speed:g} and"
+                f" start probability {self.start_probability:g}: expected a worker or more,"
+                " a speed above 0, a probability between 0 and 1"
+            )
+
+    @property
+    def keep_alive_ms(self) -> int:
+        """How long an idle worker stays warm."""
+        return milliseconds(self.cold_starts.keep_alive_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Stages that run at once: the gap before them, and their time in either place.
+
+    `worker_ms` has, for each serverless worker, how long it is busy once all have started.
+    """
+
+    stages: tuple[int, ...]
+    gap_ms: int
+    vm_ms: int
+    serverless_ms: int
+    worker_ms: tuple[int, ...]
+
+    @property
+    def workers(self) -> int:
+        """The serverless workers that the step takes."""
+        return len(self.worker_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A step where it was placed: its time with start-up, and the money of its workers."""
+
+    stages: tuple[int, ...]
+    place: Place
+    run_ms: int
+    workers: int = 0
+    cold_workers: int = 0
+    worker_usd: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where each step runs, how long the run takes, how often and how long the cluster is rented."""
+
+    placed: tuple[Placed, ...]
+    elapsed_ms: int
+    rentals_ms: tuple[int, ...]
+    cluster_usd: Fraction
+    driver_usd: Fraction
+    worker_usd: Fraction
+    figure: str = "modelled"
+
+    @property
+    def usd(self) -> Fraction:
+        """What the run costs: cluster, driver and serverless workers."""
+        return self.cluster_usd + self.driver_usd + self.worker_usd
+
+
+def cold_wait_ms(cold_workers: int, serverless: Serverless) -> int:
+    """How long a step waits for so many workers that start cold."""
+    cold_starts = serverless.cold_starts
+    return milliseconds(cold_starts.all_started_s(cold_workers, serverless.start_probability))
+
+
+def work_usd(step: Step, cold_workers: int, serverless: Serverless) -> Fraction:
+    """What the workers of a step cost, the last ones of them having started cold."""
+    start_ms = milliseconds(serverless.cold_starts.mean_s) if serverless.bills_cold_starts else 0
+    warm = step.workers - cold_workers
+    paid_ms = _paid_ms(step.worker_ms[:warm], 0, serverless.worker)
+    paid_ms += _paid_ms(step.worker_ms[warm:], start_ms, serverless.worker)
+    return paid_ms * serverless.rate.usd_per_second(serverless.worker) / 1000
+
+
+def _paid_ms(busy_ms: Sequence[int], start_ms: int, worker: Worker) -> Fraction:
+    quantum_ms, minimum_ms = worker.quantum_s * 1000, worker.minimum_s * 1000
+    quanta = sum(ceil(max(minimum_ms, busy + start_ms) / quantum_ms) for busy in busy_ms)
+    return quanta * quantum_ms
