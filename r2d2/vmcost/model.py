@@ -175,7 +175,8 @@ class Billing:
 
     The default quantum is the log's own resolution; providers bill by 1 s, 60 s or 3600 s.
     `start_up_s` is the rented time before a VM's first executor beyond what the log shows,
-    `idle_tail_s` that after its last one. `uplift_usd_per_node_hour` is added to each VM's price.
+    `idle_tail_s` that after its last one. `uplift_usd_per_node_hour` is added to each VM's price,
+    and so are its DBUs where `dbu_usd` says what one costs; None bills no DBUs.
     """
 
     quantum_s: Fraction = Fraction(1, 1000)
@@ -183,3 +184,4 @@ class Billing:
     start_up_s: Fraction = Fraction(0)
     idle_tail_s: Fraction = Fraction(0)
     uplift_usd_per_node_hour: Fraction = Fraction(0)
+    dbu_usd: Fraction | None = None
