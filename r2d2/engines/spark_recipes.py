@@ -18,11 +18,12 @@ from r2d2.config import Settings
 from r2d2.engines.spark_codec import dumps, loads
 from r2d2.engines.spark_errors import spark_errors
 from r2d2.engines.spark_jobs import Jobs
+from r2d2.engines.spark_label import reading
 from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
 from r2d2.rebuild.counting import Counts
 from r2d2.rebuild.family import Proposal
-from r2d2.rebuild.proposals import AnyFamily, proposals
+from r2d2.rebuild.proposals import AnyFamily, proposals, read_bytes
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe, parents
 
@@ -44,7 +45,7 @@ class SparkRecipes:
     def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
         """The proposals of every family, in the families' order."""
         work = partial(_proposals, self.storage, self.settings.types)
-        for found in self._answers(work, families):
+        for found in self._answers(work, families, sum(map(read_bytes, families))):
             yield from found
 
     def try_out(
@@ -55,16 +56,19 @@ class SparkRecipes:
             ({name: tables[name] for name in (child, *parents(recipe))}, child, recipe)
             for child, recipe in work
         ]
-        for trial, files in self._answers(partial(_trial, self.storage), questions):
+        read_bytes = sum(t.size_bytes for own, _, _ in questions for t in own.values())
+        for trial, files in self._answers(partial(_trial, self.storage), questions, read_bytes):
             for location, content in files.items():
                 path = folder / location
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             yield trial
 
-    def _answers(self, work: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
+    def _answers(
+        self, work: Callable[[Any], Any], questions: Sequence[Any], read_bytes: int
+    ) -> Iterator[Any]:
         payloads = (dumps((number, question)) for number, question in enumerate(questions))
-        with spark_errors():
+        with spark_errors(), reading(self.session, read_bytes):
             frame = (
                 Jobs(self.session).spread(payloads).mapInArrow(partial(_answered, work), ANSWER_DDL)
             )

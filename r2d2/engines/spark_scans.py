@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from r2d2.engines.scan import Piece, pieces_of
 from r2d2.engines.spark_count import Count, Tally
 from r2d2.engines.spark_jobs import Jobs
+from r2d2.engines.spark_label import reading
 from r2d2.engines.spark_plan import parts_of, tasks_of
 from r2d2.engines.spark_rows import Heads
 from r2d2.engines.spark_tasks import ForeignTask, ScanTask
@@ -76,7 +77,9 @@ class Scans:
             tasks = [ScanTask.of(task, parts) for task in tasks_of(pieces)]
             frame = self._jobs.scan(self._storage, self._types, self.size, tasks)
             scan = self._keep(frame, len(tasks))
-            self._take(scan, heads, self._mergers(pieces) if sketches else 1)
+            read_bytes = sum(tables[table].size_bytes for table in {p.table for p in pieces})
+            with reading(self._jobs.session, read_bytes):
+                self._take(scan, heads, self._mergers(pieces) if sketches else 1)
         foreign = {key[0] for key in wanted} & self.foreign.keys()
         self._note(wanted, scan, parts, heads)
         for table in sorted(foreign):

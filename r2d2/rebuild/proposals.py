@@ -20,6 +20,16 @@ def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
     return propose_unions(family, counts)
 
 
+def read_bytes(family: AnyFamily) -> int:
+    """Of the tables that are read for the family's proposals, stored as they are."""
+    match family:
+        case Family(parent, children):
+            tables = [parent, *(child.table for child in children)]
+        case UnionFamily(table, parts):
+            tables = [table, *(part.table for part in parts)]
+    return sum(table.size_bytes for table in tables)
+
+
 def asked(families: Iterable[AnyFamily]) -> list[Asked]:
     """The families' tables in order of location, with the columns that each is seen through."""
     tables: dict[str, Table] = {}

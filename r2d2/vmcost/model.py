@@ -92,7 +92,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job and the ids of its stages; one that was never seen to start or end has None there."""
+    """A job and the ids of its stages; one that was never seen to start or end has None there.
+
+    `labels` are those of its local properties whose names begin with `r2d2.`.
+    """
 
     id: int
     stages: tuple[int, ...]
@@ -100,6 +103,7 @@ class Job:
     ended_ms: int | None = None
     succeeded: bool | None = None
     name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
