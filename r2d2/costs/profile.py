@@ -11,6 +11,7 @@
 
 Seconds per GB are wall clock of a whole cluster. `usd_per_gb` is what the storage charges for the
 bytes, without the machines' time: that is priced by seconds × `vm_count` × `vm_usd_per_hour`.
+`read`, `write` and `usd_per_gb` may be null where no run told: then the plan's own figures hold.
 Other keys are passed over. All numbers are finite and at least 0.
 """
 
@@ -37,17 +38,22 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Reading or writing: wall clock per GB, and what the storage charges, None if unknown."""
+
+    p50_s_per_gb: float
+    p95_s_per_gb: float
+    usd_per_gb: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Measured seconds and storage charges per GB, and the clusters they hold for."""
 
     id: str
     as_of: date
-    read_p50_s_per_gb: float
-    read_p95_s_per_gb: float
-    read_usd_per_gb: float
-    write_p50_s_per_gb: float
-    write_p95_s_per_gb: float
-    write_usd_per_gb: float
+    read: Transfer | None
+    write: Transfer | None
     clusters: tuple[Cluster, ...]
 
     def cluster(self, vm_type: str, vm_count: int) -> Cluster:
@@ -73,23 +79,31 @@ class Profile:
 def with_profile(settings: PlanSettings, profile: Profile) -> PlanSettings:
     """The settings with the profile's rates and charges in place of their own."""
     cluster = profile.cluster(settings.rates.vm_type, settings.rates.vm_count)
-    source = f"profile {profile.id} of {profile.as_of}"
-    prices = replace(
-        settings.prices,
-        read_usd_per_gb=profile.read_usd_per_gb,
-        write_usd_per_gb=profile.write_usd_per_gb,
-        vm_usd_per_hour=cluster.vm_usd_per_hour * cluster.vm_count,
+    settings = replace(
+        settings,
+        prices=replace(settings.prices, vm_usd_per_hour=cluster.vm_usd_per_hour * cluster.vm_count),
+        rates=replace(
+            settings.rates,
+            source=f"profile {profile.id} of {profile.as_of}",
+            start_up_p95_s=cluster.start_up_p95_s,
+        ),
     )
-    rates = replace(
-        settings.rates,
-        source=source,
-        start_up_p95_s=cluster.start_up_p95_s,
-        read_p50_s_per_gb=profile.read_p50_s_per_gb,
-        read_p95_s_per_gb=profile.read_p95_s_per_gb,
-        write_p50_s_per_gb=profile.write_p50_s_per_gb,
-        write_p95_s_per_gb=profile.write_p95_s_per_gb,
-    )
-    return replace(settings, prices=prices, rates=rates)
+    settings = _with_transfer(settings, "read", profile.read)
+    return _with_transfer(settings, "write", profile.write)
+
+
+def _with_transfer(settings: PlanSettings, way: str, found: Transfer | None) -> PlanSettings:
+    if found is None:
+        return settings
+    rates: dict[str, Any] = {
+        f"{way}_p50_s_per_gb": found.p50_s_per_gb,
+        f"{way}_p95_s_per_gb": found.p95_s_per_gb,
+    }
+    settings = replace(settings, rates=replace(settings.rates, **rates))
+    if found.usd_per_gb is None:
+        return settings
+    prices: dict[str, Any] = {f"{way}_usd_per_gb": found.usd_per_gb}
+    return replace(settings, prices=replace(settings.prices, **prices))
 
 
 def load_profile(path: Path) -> Profile:
@@ -113,16 +127,11 @@ def load_profile(path: Path) -> Profile:
 
 
 def _profile(found: Mapping[str, Any]) -> Profile:
-    read, write = found["read"], found["write"]
     return Profile(
         id=str(found["id"]),
         as_of=date.fromisoformat(found["as_of"]),
-        read_p50_s_per_gb=_number(read["s_per_gb"], "p50"),
-        read_p95_s_per_gb=_number(read["s_per_gb"], "p95"),
-        read_usd_per_gb=_number(read, "usd_per_gb"),
-        write_p50_s_per_gb=_number(write["s_per_gb"], "p50"),
-        write_p95_s_per_gb=_number(write["s_per_gb"], "p95"),
-        write_usd_per_gb=_number(write, "usd_per_gb"),
+        read=_transfer(found["read"]),
+        write=_transfer(found["write"]),
         clusters=tuple(
             Cluster(
                 str(cluster["vm_type"]),
@@ -132,6 +141,16 @@ def _profile(found: Mapping[str, Any]) -> Profile:
             )
             for cluster in found["clusters"]
         ),
+    )
+
+
+def _transfer(found: Mapping[str, Any] | None) -> Transfer | None:
+    if found is None:
+        return None
+    return Transfer(
+        _number(found["s_per_gb"], "p50"),
+        _number(found["s_per_gb"], "p95"),
+        None if found["usd_per_gb"] is None else _number(found, "usd_per_gb"),
     )
 
 

@@ -20,7 +20,8 @@ _reads = count(1)
 def reading(session: "SparkSession", size_bytes: int) -> Iterator[None]:
     """Labels the jobs that start within as one read of so many bytes of the lake.
 
-    One read may be several jobs, so it has a number in its application. Over Spark Connect there is no such label: its jobs are left as they are.
+    One read may be several jobs, so it has a number in its application. Over Spark Connect there
+    is no such label: its jobs are left as they are.
     """
     if not hasattr(session, "_jsc"):
         yield

@@ -41,6 +41,16 @@ def test_a_profile_equal_to_the_constants_gives_equal_costs(tmp_path: Path) -> N
     assert profiled.prices.storage_usd_per_gb_month == defaults.prices.storage_usd_per_gb_month
 
 
+def test_what_no_run_told_is_left_to_the_settings(tmp_path: Path) -> None:
+    found = copy.deepcopy(PROFILE) | {"write": None}
+    found["read"] = {"s_per_gb": {"p50": 1.0, "p95": 2.0}, "usd_per_gb": None}
+    defaults = PlanSettings()
+    profiled = with_profile(defaults, load_profile(written(tmp_path, found)))
+    assert profiled.rates.read_p95_s_per_gb == 2.0
+    assert profiled.rates.write_p95_s_per_gb == defaults.rates.write_p95_s_per_gb
+    assert profiled.prices.read_usd_per_gb == defaults.prices.read_usd_per_gb
+
+
 def test_of_several_clusters_the_settings_name_one(tmp_path: Path) -> None:
     many = copy.deepcopy(PROFILE)
     many["clusters"].append(many["clusters"][0] | {"vm_count": 4, "start_up_p95_s": 200})
