@@ -99,14 +99,18 @@ def test_each_case_gets_its_recipe_and_comes_back(
 
 
 def renamed_lake(lake: Path) -> None:
-    """Copies and selections under other names; one with a value changed."""
+    """A copy and selections under other names; one with a value changed.
+
+    Tables of the same names are taken to mean the same by them, so each case has its own.
+    """
     tables = {}
     for salt, name in enumerate(("copy", "oslo", "changed"), 501):
         whole = base(salt)
         child = whole if name == "copy" else where(whole, "city", is_in("Oslo"))
         child = changed(child) if name == "changed" else child
-        tables[f"{name}/parent"] = whole
-        tables[f"{name}/child"] = child.rename_columns(["key", "town", "on", "mark", "usd", "text"])
+        own = [f"{name}_{column}" for column in whole.column_names]
+        tables[f"{name}/parent"] = whole.rename_columns(own)
+        tables[f"{name}/child"] = child.rename_columns([f"other_{column}" for column in own])
     for name, table in tables.items():
         (lake / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, lake / f"{name}.parquet")
