@@ -14,6 +14,7 @@ or farther, the first task of each executor that starts its JVM cold, memory tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from r2d2.vmcost.advice.replay_plan import Plan
 from r2d2.vmcost.advice.replay_reading import plan_of
@@ -57,9 +58,9 @@ def replay_plan(plan: Plan, lives: Sequence[Life]) -> int:
     Raises:
         StuckError: there are tasks, and no slot to run them.
     """
-    run = Run(plan)
+    run = Run.of(plan)
     for executor, life in enumerate(lives):
-        run.offer_at(life.from_ms, executor, life.slots)
+        run.clock.at(life.from_ms, partial(run.slots.offer, executor, life.slots))
         if life.until_ms is not None:
-            run.retire_at(life.until_ms, executor)
+            run.clock.at(life.until_ms, partial(run.slots.retire, executor))
     return run.to_the_end()

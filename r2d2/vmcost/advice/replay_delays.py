@@ -33,13 +33,14 @@ def full_times(tasks: Tasks, lives: Sequence[Life], started_ms: int) -> FullTime
     closed = [
         (started_ms + life.until_ms, -life.slots) for life in lives if life.until_ms is not None
     ]
-    moments = np.array([moment for moment, _ in opened + closed], np.int64)
-    offered = np.array([slots for _, slots in opened + closed], np.int64)
+    come_and_gone = [(started_ms, 0), *opened, *closed]
+    moments = np.array([moment for moment, _ in come_and_gone], np.int64)
+    offered = np.array([slots for _, slots in come_and_gone], np.int64)
     times = np.concatenate([moments, tasks["finish_ms"], tasks["launch_ms"]])
     changes = np.concatenate([offered, np.repeat(np.array([1, -1]), len(tasks))])
     order = np.argsort(times, kind="stable")
     free = np.cumsum(changes[order])
-    last_of_moment = np.append(np.diff(times[order]) > 0, True) if len(times) else np.empty(0, bool)
+    last_of_moment = np.append(np.diff(times[order]) > 0, True)
     moments, free = times[order][last_of_moment], free[last_of_moment]
     full = np.flatnonzero(free <= 0)
     ends = np.append(moments, np.iinfo(np.int64).max)

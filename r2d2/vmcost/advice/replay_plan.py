@@ -1,4 +1,4 @@
-"""An application as work to schedule anew: jobs, stage attempts, task durations, gaps of the driver.
+"""An application as work to schedule anew: jobs, stage attempts, durations, the driver's gaps.
 
 What is taken from the log: how long each task attempt ran, which stages read which, which jobs
 had ended before a job began, and the driver's gaps, all in milliseconds:
@@ -17,27 +17,38 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """An attempt of a stage. `after` are the positions of the steps that it waits for.
+class PlannedTask:
+    """A task attempt. Its step waits for it if it is `awaited`: a slower copy may end later.
 
-    Of each task: its duration; whether the step waits for it (a slower copy may end after it);
-    the position of its previous attempt, -1 for a first one, and the time from that one's launch
-    until this one may begin. `reads` are the steps whose shuffle output its tasks fetch.
+    `previous` is the position of the attempt before it, None for a first one; it may begin
+    `offset_ms` after that one's launch. `output` tells that it succeeded.
+    """
+
+    duration_ms: int
+    awaited: bool = True
+    output: bool = True
+    previous: int | None = None
+    offset_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An attempt of a stage. `job` is the position of its job.
+
+    `after` are the positions of the steps that it waits for, `reads` of those whose shuffle output
+    its tasks fetch.
     """
 
     stage: int
     attempt: int
     job: int
-    after: tuple[int, ...]
-    reads: tuple[int, ...]
-    delay_ms: int
-    lead_ms: int
-    turnaround_ms: int
-    tail_ms: int
-    durations_ms: tuple[int, ...]
-    awaited: tuple[bool, ...]
-    previous: tuple[int, ...]
-    offset_ms: tuple[int, ...]
+    tasks: tuple[PlannedTask, ...]
+    after: tuple[int, ...] = ()
+    reads: tuple[int, ...] = ()
+    delay_ms: int = 0
+    lead_ms: int = 0
+    turnaround_ms: int = 0
+    tail_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +77,4 @@ class Plan:
     @property
     def work_ms(self) -> int:
         """Milliseconds of all task attempts together."""
-        return sum(sum(step.durations_ms) for step in self.steps)
+        return sum(task.duration_ms for step in self.steps for task in step.tasks)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from r2d2.vmcost.advice.replay_attempts import Attempt, Span, attempts_of, spans_of
 from r2d2.vmcost.advice.replay_delays import FullTimes, full_times, turnaround_ms
-from r2d2.vmcost.advice.replay_plan import Plan, PlannedJob, Step
+from r2d2.vmcost.advice.replay_plan import Plan, PlannedJob, PlannedTask, Step
 from r2d2.vmcost.advice.replay_slots import measured_lives, slots_of
-from r2d2.vmcost.model import Application, Tasks
+from r2d2.vmcost.model import Application, Outcome, Tasks
 
 
 def plan_of(app: Application) -> Plan:
@@ -66,27 +67,25 @@ def _step(
         for other in by_stage.get(stage, ())
         if other < position and attempts[other].end_ms <= own.start_ms
     )
-    reads = {by_stage[parent][-1] for parent in own.stage.parents if by_stage.get(parent)} - {
-        position
+    reads = {
+        max(other for other in by_stage[parent] if other < position)
+        for parent in own.stage.parents
+        if by_stage.get(parent, [position])[0] < position
     }
     ready_ms = max([jobs[job].start_ms, *(attempts[other].end_ms for other in after)])
     awaited = tasks["finish_ms"] <= own.end_ms
     last_ms = int(tasks["finish_ms"][awaited].max()) if awaited.any() else own.start_ms
-    previous, offset_ms = _repeats(tasks)
     return Step(
         stage=own.stage.id,
         attempt=own.stage.attempt,
         job=job,
+        tasks=_tasks(tasks, awaited),
         after=tuple(after),
         reads=tuple(sorted(reads)),
         delay_ms=max(0, own.start_ms - ready_ms),
         lead_ms=_lead_ms(own, full),
         turnaround_ms=turnaround_ms(tasks, slots),
         tail_ms=max(0, own.end_ms - max(last_ms, own.start_ms)),
-        durations_ms=tuple(np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 0).tolist()),
-        awaited=tuple(awaited.tolist()),
-        previous=previous,
-        offset_ms=offset_ms,
     )
 
 
@@ -98,16 +97,27 @@ def _lead_ms(own: Attempt, full: FullTimes) -> int:
     return max(0, first_ms - full.freed_ms(own.start_ms, first_ms))
 
 
-def _repeats(tasks: Tasks) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of each task the position of its previous attempt, and how long after its launch it may run.
+def _tasks(tasks: Tasks, awaited: npt.NDArray[np.bool_]) -> tuple[PlannedTask, ...]:
+    """The attempts of a step's tasks, those of one task in a row.
 
     A failed task is tried again once it has failed; a speculative copy starts beside the first.
     """
-    same = np.append(False, tasks["index"][1:] == tasks["index"][:-1]) if len(tasks) else []
-    positions = np.arange(len(tasks))
-    previous = np.where(same, positions - 1, -1)
-    apart_ms = tasks["launch_ms"] - tasks["launch_ms"][previous]
-    ran_ms = (tasks["finish_ms"] - tasks["launch_ms"])[previous]
-    offset_ms = np.where(tasks["speculative"], apart_ms, ran_ms)
-    kept = np.where(same, np.maximum(offset_ms, 0), 0)
-    return tuple(previous.tolist()), tuple(kept.tolist())
+    duration_ms = np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 0)
+    same = np.append([False], tasks["index"][1:] == tasks["index"][:-1])[: len(tasks)]
+    apart_ms = np.maximum(np.diff(tasks["launch_ms"], prepend=0), 0)
+    after_end_ms = np.append([0], duration_ms[:-1])[: len(tasks)]
+    offset_ms = np.where(tasks["speculative"], apart_ms, after_end_ms)
+    succeeded = tasks["outcome"] == Outcome.SUCCEEDED
+    return tuple(
+        PlannedTask(duration, waited, made, position - 1 if repeat else None, offset * repeat)
+        for position, (duration, waited, made, repeat, offset) in enumerate(
+            zip(
+                duration_ms.tolist(),
+                awaited.tolist(),
+                (awaited & succeeded).tolist(),
+                same.tolist(),
+                offset_ms.tolist(),
+                strict=True,
+            )
+        )
+    )

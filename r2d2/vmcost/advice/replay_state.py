@@ -1,0 +1,157 @@
+"""What a simulated run keeps: its clock, its free slots, the tasks that wait, the jobs to come."""
+
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from r2d2.vmcost.advice.replay_links import Links, Rank
+from r2d2.vmcost.advice.replay_plan import Plan
+
+Action = Callable[[], None]
+
+
+@dataclass(slots=True)
+class Clock:
+    """What is to happen when; of one moment, what was asked for first happens first."""
+
+    now_ms: int = 0
+    _asked: int = 0
+    _events: list[tuple[int, int, Action]] = field(default_factory=list)
+
+    def at(self, time_ms: int, action: Action) -> None:
+        """Has something happen at a moment, which is not before now."""
+        self._asked += 1
+        heappush(self._events, (time_ms, self._asked, action))
+
+    def after(self, wait_ms: int, action: Action) -> None:
+        """Has something happen once so many milliseconds have passed."""
+        self.at(self.now_ms + wait_ms, action)
+
+    def moment(self) -> bool:
+        """Lets all of the next moment happen; False where nothing is to come."""
+        if not self._events:
+            return False
+        self.now_ms = self._events[0][0]
+        while self._events and self._events[0][0] == self.now_ms:
+            heappop(self._events)[2]()
+        return True
+
+
+@dataclass(slots=True)
+class Slots:
+    """How many slots of each executor are free."""
+
+    _free: dict[int, int] = field(default_factory=dict)
+
+    def offer(self, executor: int, slots: int) -> None:
+        """An executor comes."""
+        self._free[executor] = slots
+
+    def retire(self, executor: int) -> None:
+        """An executor takes no more tasks, unless no other is left to take them."""
+        if len(self._free) > 1:
+            self._free.pop(executor, None)
+
+    def lose(self, executor: int) -> None:
+        """An executor is gone."""
+        self._free.pop(executor, None)
+
+    def any_free(self) -> bool:
+        """Whether a task could start now."""
+        return any(free > 0 for free in self._free.values())
+
+    def take(self) -> int | None:
+        """A slot of the executor that has most free ones, of equal ones the first; else None."""
+        most, chosen = 0, None
+        for executor, free in self._free.items():
+            if free > most:
+                most, chosen = free, executor
+        if chosen is not None:
+            self._free[chosen] -= 1
+        return chosen
+
+    def give_back(self, executor: int) -> None:
+        """A slot is free again, where its executor is still there."""
+        if executor in self._free:
+            self._free[executor] += 1
+
+
+@dataclass(slots=True)
+class Queue:
+    """The tasks that wait, step by step in the order of their ranks."""
+
+    ranks: tuple[Rank, ...]
+    _tasks: dict[int, deque[int]] = field(default_factory=dict)
+    _steps: list[Rank] = field(default_factory=list)
+
+    def put(self, step: int, task: int) -> None:
+        """A task waits behind those of its step."""
+        if step not in self._tasks:
+            self._tasks[step] = deque()
+            insort(self._steps, self.ranks[step])
+        self._tasks[step].append(task)
+
+    def waiting(self) -> tuple[int, ...]:
+        """The steps with waiting tasks, in order."""
+        return tuple(rank[-1] for rank in self._steps)
+
+    def take(self, step: int) -> int:
+        """The first waiting task of a step that has one."""
+        tasks = self._tasks[step]
+        task = tasks.popleft()
+        if not tasks:
+            self.drop(step)
+        return task
+
+    def drop(self, step: int) -> None:
+        """The tasks of a step wait no longer."""
+        if self._tasks.pop(step, None) is not None:
+            self._steps.remove(self.ranks[step])
+
+    def has(self, step: int) -> bool:
+        """Whether a task of the step waits."""
+        return step in self._tasks
+
+    def holds(self, step: int, task: int) -> bool:
+        """Whether that task waits."""
+        return task in self._tasks.get(step, ())
+
+
+@dataclass(slots=True)
+class Jobs:
+    """Which jobs have ended, and which are to start once others have."""
+
+    plan: Plan
+    links: Links
+    steps_left: list[int]
+    waiting: deque[int]
+    ended: list[bool]
+    before: int = 0
+
+    @staticmethod
+    def of(plan: Plan, links: Links) -> "Jobs":
+        """All jobs still to come."""
+        left = [len(job.steps) for job in plan.jobs]
+        return Jobs(plan, links, left, deque(links.waiting), [False] * len(plan.jobs))
+
+    def startable(self) -> Iterator[int]:
+        """The jobs whose predecessors have all ended, each once."""
+        while self.waiting and self.plan.jobs[self.waiting[0]].after <= self.before:
+            yield self.waiting.popleft()
+
+    def step_ended(self, step: int) -> int | None:
+        """The job that ends with this step, None where there is none."""
+        job = self.links.job_awaiting[step]
+        if job is None:
+            return None
+        self.steps_left[job] -= 1
+        return None if self.steps_left[job] else job
+
+    def end(self, job: int) -> bool:
+        """Notes the end of a job; True where it was the last of all."""
+        self.ended[job] = True
+        while self.before < len(self.ended) and self.ended[self.before]:
+            self.before += 1
+        return self.before == len(self.ended)
