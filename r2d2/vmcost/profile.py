@@ -1,0 +1,179 @@
+"""`profile.json`: what reading, writing and starting take, for the plan's costs of rebuilding.
+
+    read, write   wall clock of the whole cluster per GB (10⁹ bytes as stored), p50 and p95
+    clusters      VM type and count, price, and how long 95 of 100 starts take at most
+
+A read is what r2d2's own jobs label as one (`r2d2.read`, `r2d2.read_bytes`: its executors read the
+lake natively, so Spark counts no input), or any other job by the bytes that Spark counted. Its time
+goes from its first job's start to its last one's end. A write is the time of the stages that wrote.
+Small transfers tell of overhead, not of rates: those under `least_bytes` are left out and counted.
+A quantile is over bytes: half of them took at most p50. Where no run told, the section is null.
+
+Starting goes from the application's start to its first executor, and `start_up_s` before it, which
+no log shows. The quantile of few starts is the longest of them.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from r2d2.files import json_text
+from r2d2.vmcost.model import Application, Job, Price
+
+LEAST_BYTES = 16 << 20
+GB = 10**9
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An application and the machines that it ran on: `count` of them for its executors."""
+
+    application: Application
+    vm: Price
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """So many bytes that took so long, by the clock on the wall."""
+
+    size_bytes: int
+    seconds: float
+
+
+def profile(
+    runs: Sequence[Run],
+    start_up_s: float = 0.0,
+    least_bytes: int = LEAST_BYTES,
+    charges: Mapping[str, float] | None = None,
+) -> Data:
+    """The profile as plain data; its `id` is a digest of all the rest.
+
+    Args:
+        charges: USD per GB that the storage takes, under `read` and `write`, where known.
+    """
+    found = {
+        "read": [transfer for run in runs for transfer in reads(run.application)],
+        "write": [transfer for run in runs for transfer in writes(run.application)],
+    }
+    data: Data = {
+        "profile": 1,
+        "as_of": _day(max(run.application.ended_ms for run in runs)),
+        "runs": len(runs),
+        "least_bytes": least_bytes,
+        "clusters": list(_clusters(runs, start_up_s)),
+        "prices_as_of": max(run.vm.as_of for run in runs).isoformat(),
+    }
+    for way, transfers in found.items():
+        used = [transfer for transfer in transfers if transfer.size_bytes >= least_bytes]
+        data[way] = _rate(used, (charges or {}).get(way))
+        data[f"{way}s_left_out"] = len(transfers) - len(used)
+    return data | {"id": hashlib.sha256(json_text(data).encode()).hexdigest()[:12]}
+
+
+def reads(application: Application) -> Iterator[Transfer]:
+    """What the application read, each read once."""
+    labelled: dict[str, list[Job]] = defaultdict(list)
+    for job in application.jobs:
+        if "r2d2.read" in job.labels:
+            labelled[job.labels["r2d2.read"]].append(job)
+    for jobs in labelled.values():
+        yield from _transfer(int(jobs[0].labels["r2d2.read_bytes"]), map(_job_times, jobs))
+    for job in application.jobs:
+        if "r2d2.read" not in job.labels:
+            counted = _task_bytes(application, "input_bytes", job.stages)
+            yield from _transfer(counted, [_job_times(job)])
+
+
+def writes(application: Application) -> Iterator[Transfer]:
+    """What each job of the application wrote, in the time of the stages that did."""
+    for job in application.jobs:
+        wrote = [s for s in job.stages if _task_bytes(application, "output_bytes", [s])]
+        times = [
+            (stage.submitted_ms, stage.completed_ms)
+            for stage in application.stages
+            if stage.id in wrote
+        ]
+        yield from _transfer(_task_bytes(application, "output_bytes", wrote), times)
+
+
+def starting_s(application: Application) -> float | None:
+    """From the application's start to its first executor; None where there never was one."""
+    added = [executor.added_ms for executor in application.executors]
+    return max(0, min(added) - application.started_ms) / 1000 if added else None
+
+
+def _transfer(
+    size_bytes: int, times: Iterable[tuple[int | None, int | None]]
+) -> Iterator[Transfer]:
+    """The transfer, if there was one and all its times are known."""
+    known = list(times)
+    starts = [start for start, _ in known if start is not None]
+    ends = [end for _, end in known if end is not None]
+    if size_bytes > 0 and known and len(starts) == len(ends) == len(known):
+        seconds = (max(ends) - min(starts)) / 1000
+        if seconds > 0:
+            yield Transfer(size_bytes, seconds)
+
+
+def _job_times(job: Job) -> tuple[int | None, int | None]:
+    return job.started_ms, job.ended_ms
+
+
+def _task_bytes(application: Application, metric: str, stages: Sequence[int]) -> int:
+    own = np.isin(application.tasks["stage"], np.asarray(stages, np.int64))
+    return int(application.tasks[metric][own].sum())
+
+
+def _rate(transfers: Sequence[Transfer], usd_per_gb: float | None) -> Data | None:
+    if not transfers:
+        return None
+    return {
+        "s_per_gb": {"p50": _quantile(transfers, 0.5), "p95": _quantile(transfers, 0.95)},
+        "usd_per_gb": usd_per_gb,
+        "transfers": len(transfers),
+        "bytes": sum(transfer.size_bytes for transfer in transfers),
+    }
+
+
+def _quantile(transfers: Sequence[Transfer], share: float) -> float:
+    """The least seconds per GB within which that share of the bytes was moved."""
+    rates = sorted((t.seconds / t.size_bytes * GB, t.size_bytes) for t in transfers)
+    reached = share * sum(size_bytes for _, size_bytes in rates)
+    moved = 0
+    for rate, size_bytes in rates:
+        moved += size_bytes
+        if moved >= reached:
+            return rate
+    return rates[-1][0]
+
+
+def _clusters(runs: Sequence[Run], lead_s: float) -> Iterator[Data]:
+    """A row for each VM type and count of which a start was seen, in that order."""
+    starts: dict[tuple[str, int], list[float]] = defaultdict(list)
+    prices: dict[tuple[str, int], Price] = {}
+    for run in runs:
+        seconds = starting_s(run.application)
+        if seconds is not None:
+            starts[run.vm.sku, run.count].append(seconds + lead_s)
+            prices[run.vm.sku, run.count] = run.vm
+    for (sku, count), took in sorted(starts.items()):
+        ordered = sorted(took)
+        yield {
+            "vm_type": sku,
+            "vm_count": count,
+            "vm_usd_per_hour": float(prices[sku, count].usd_per_hour),
+            "start_up_p95_s": ordered[ceil(0.95 * len(ordered)) - 1],
+            "starts": len(ordered),
+        }
+
+
+def _day(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
