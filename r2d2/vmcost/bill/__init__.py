@@ -1,0 +1,63 @@
+"""What an application's machines cost: an exact partition of rented time into money.
+
+    bill(app, cluster: Cluster | None, prices: PriceList, billing: Billing | None = None) -> Bill
+
+    Bill.usd: Fraction | None      None where facts or prices are missing; then Bill.why says why
+    Bill.parts: Mapping[Part, Amount]        all of Part, in order; they add up to usd
+    Bill.causes: Mapping[Cause, Amount]      all of Cause, in order; they add up to parts[Part.BUSY]
+    Bill.jobs, .stages, .executors: tuple[Share, ...]   each adds up to BUSY (busy), FAILED (failed)
+    Bill.vms: tuple[VmBill, ...]             driver first; their parts add up to Bill.parts
+    Bill.rates: tuple[Rate, ...]             prices used: Rate.machine.as_of, .source, .fees
+    Bill.problems: Mapping[str, int]         what was damaged or assumed, counted; a key is a text
+    Amount.vm_s: Fraction, .usd: Fraction | None        time is always there, also without a price
+    Share.key, .name, .tasks, .busy, .failed, .causes   key: job '3', stage '7.0', executor id,
+                                                        '' for tasks of no job or no known executor
+    VmBill.host, .sku, .driver, .standing, .metered_s, .billed_s, .usd, .parts, .time
+    VmBill.time: HostTime                    for a picture: rented, executors, busy_cores over time
+    printed_usd(parts: Mapping[Name, Fraction]) -> dict[Name, float]    six decimals, and the
+    printed_total_usd(usd: Fraction) -> float                           printed parts add up to this
+
+A VM's money is billed seconds · (price + fees) / 3600, with billed seconds
+ceil(max(minimum, metered) / quantum) · quantum. Its metered time falls into
+
+    start_up            before its first executor, and the lead that `Billing` adds
+    busy                cores in tasks that succeeded and were no speculative copies
+    failed              cores in failed or killed tasks and in speculative copies
+    idle_in_jobs        cores without a task, or the whole VM between executors, while a job runs
+    idle_between_jobs   the same while none runs, and the tail that `Billing` adds
+    stranded            cores that no executor owns while another one lives on the VM
+    rounding            what is billed beyond the metered time
+
+and the driver's own VM into `driver` and `rounding`. While executors own c of v cores, a core takes
+1/max(v, c) of the VM. Tasks that overlap more than their executor's cores allow share them equally.
+"""
+
+from r2d2.vmcost.bill.bill import bill
+from r2d2.vmcost.bill.model import (
+    Amount,
+    Bill,
+    Cause,
+    ExecutorTime,
+    HostTime,
+    Part,
+    Rate,
+    Share,
+    VmBill,
+)
+from r2d2.vmcost.bill.rounding import micro_usd, printed_total_usd, printed_usd
+
+__all__ = [
+    "Amount",
+    "Bill",
+    "Cause",
+    "ExecutorTime",
+    "HostTime",
+    "Part",
+    "Rate",
+    "Share",
+    "VmBill",
+    "bill",
+    "micro_usd",
+    "printed_total_usd",
+    "printed_usd",
+]

@@ -1,0 +1,100 @@
+"""The bill of an application: its VMs, and their money by part, cause, job, stage and executor."""
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+
+from r2d2.errors import UsageError
+from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
+from r2d2.vmcost.bill.jobs import unseen_jobs
+from r2d2.vmcost.bill.model import Amount, Bill, Part, Rate, VmBill
+from r2d2.vmcost.bill.rates import vm_rate
+from r2d2.vmcost.bill.run import Run
+from r2d2.vmcost.bill.shares import Splitter, executor_shares, stage_and_job_shares
+from r2d2.vmcost.model import Application, Billing, Cluster
+from r2d2.vmcost.prices import NoPriceError, PriceList
+
+NO_CLUSTER = "the VM type is not known: name it with --vm, --region and --provider"
+
+
+def bill(
+    app: Application, cluster: Cluster | None, prices: PriceList, billing: Billing | None = None
+) -> Bill:
+    """What the application's machines cost, and what for.
+
+    Without a cluster, or where a price is missing, the time is parted all the same, and `usd` is
+    None with its reason.
+
+    Raises:
+        UsageError: `billing` has a quantum that is not above 0, or another number below 0.
+    """
+    billing = _sound(billing or Billing())
+    rates = _rates(cluster, prices, billing)
+    problems: Counter[str] = Counter()
+    unseen_jobs(app, problems)
+    run = Run.of(app)
+    fleet = worker_fleet(run, cluster, rates.worker, billing, problems)
+    vms = fleet.vms
+    if cluster is not None and cluster.driver_vm is not None:
+        vms = (driver_bill(app, cluster.driver_vm, rates.driver, billing), *vms)
+    parts = {part: _sum([vm.parts[part] for vm in vms], rates) for part in Part}
+    splitter = Splitter(run, fleet.charges)
+    stages, jobs = stage_and_job_shares(app, splitter)
+    return Bill(
+        usd=_sum(list(parts.values()), rates).usd,
+        why=rates.why,
+        parts=parts,
+        causes=splitter.causes(),
+        jobs=jobs,
+        stages=stages,
+        executors=executor_shares(app, splitter),
+        vms=vms,
+        rates=rates.used(vms),
+        problems={name: count for name, count in sorted(problems.items()) if count},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """The prices of both kinds of VM; where one is missing both are None, and `why` says why."""
+
+    worker: Rate | None = None
+    driver: Rate | None = None
+    why: str = ""
+
+    def used(self, vms: tuple[VmBill, ...]) -> tuple[Rate, ...]:
+        """The rates that the VMs are billed by, each once, the driver's first."""
+        of_vms = [self.driver if vm.driver else self.worker for vm in vms]
+        return tuple(dict.fromkeys(rate for rate in of_vms if rate is not None))
+
+
+def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rates:
+    if cluster is None:
+        return _Rates(why=NO_CLUSTER)
+    try:
+        worker = vm_rate(cluster, cluster.vm, prices, billing, driver=False)
+        driver = (
+            vm_rate(cluster, cluster.driver_vm, prices, billing, driver=True)
+            if cluster.driver_vm is not None
+            else None
+        )
+    except NoPriceError as error:
+        return _Rates(why=str(error))
+    return _Rates(worker, driver)
+
+
+def _sum(amounts: list[Amount], rates: _Rates) -> Amount:
+    vm_s = sum((amount.vm_s for amount in amounts), Fraction(0))
+    if rates.why:
+        return Amount(vm_s, None)
+    return Amount(vm_s, sum((amount.usd or Fraction(0) for amount in amounts), Fraction(0)))
+
+
+def _sound(billing: Billing) -> Billing:
+    if billing.quantum_s <= 0:
+        raise UsageError(f"a billing quantum of {billing.quantum_s} s: give one above 0")
+    for name in ("minimum_s", "start_up_s", "idle_tail_s", "uplift_usd_per_node_hour", "dbu_usd"):
+        number = getattr(billing, name)
+        if number is not None and number < 0:
+            raise UsageError(f"{name} = {number}: give 0 or more")
+    return billing

@@ -1,0 +1,120 @@
+"""The bills of the VMs themselves: the workers' with what their executors did, and the driver's."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from r2d2.vmcost.bill.capacity import Capacity, capacity, unit_scale
+from r2d2.vmcost.bill.intervals import union
+from r2d2.vmcost.bill.model import Amount, HostTime, Part, Rate, VmBill
+from r2d2.vmcost.bill.picture import PICTURE_PARTS, host_time
+from r2d2.vmcost.bill.rates import billed_s, usd
+from r2d2.vmcost.bill.run import Run
+from r2d2.vmcost.bill.shares import MS_PER_SECOND, Charges
+from r2d2.vmcost.bill.use import Rest, Taken, charge_tasks, rest_of
+from r2d2.vmcost.bill.vms import worker_vms
+from r2d2.vmcost.model import Application, Billing, Cluster
+
+DRIVER = "driver"
+ZERO = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The workers' bills in order of coming, and what each task is charged of them."""
+
+    vms: tuple[VmBill, ...]
+    charges: Charges
+
+
+def worker_fleet(
+    run: Run, cluster: Cluster | None, rate: Rate | None, billing: Billing, problems: Counter[str]
+) -> Fleet:
+    """The bills of all worker VMs; what was damaged or assumed is counted in `problems`."""
+    vcpu = rate.machine.vcpu if rate else None
+    vms = worker_vms(run, cluster.count if cluster else None, problems)
+    has = [capacity(run, vm, vcpu) for vm in vms]
+    scale = unit_scale(has, run.bounds[1] - run.bounds[0])
+    charged = np.zeros(len(run.app.tasks), np.int64)
+    bills = []
+    for vm, cores in zip(vms, has, strict=True):
+        taken = charge_tasks(run, vm, cores, scale, charged, problems)
+        rows = [run.tasks_of(number).rows for number in vm.executors]
+        failed = sum(int(charged[some[run.failed[some]]].sum()) for some in rows)
+        parts_s = _parts_s(taken, failed, rest_of(run, vm, cores, scale, taken), scale)
+        seen = _Seen(cluster.vm if cluster else None, vm.standing, parts_s)
+        bills.append(_vm_bill(seen, host_time(run, vm, cores, vcpu), rate, billing))
+    _count_damage(run, problems)
+    if rate is not None:
+        _count_misfits(has, vcpu, problems)
+    return Fleet(tuple(bills), Charges(charged, scale, rate))
+
+
+def driver_bill(app: Application, sku: str, rate: Rate | None, billing: Billing) -> VmBill:
+    """The bill of the VM that only the driver ran on, for the whole run."""
+    run = (app.started_ms, app.ended_ms)
+    cores = (rate.machine.vcpu if rate else None) or 0
+    time = HostTime(DRIVER, cores, *run, union([run]), (), (0.0,) * PICTURE_PARTS)
+    seen = _Seen(sku, True, {Part.DRIVER: Fraction(run[1] - run[0], MS_PER_SECOND)})
+    return _vm_bill(seen, time, rate, replace(billing, start_up_s=ZERO, idle_tail_s=ZERO))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the log shows of a VM: the seconds of each part."""
+
+    sku: str | None
+    standing: bool
+    parts_s: Mapping[Part, Fraction]
+
+
+def _vm_bill(seen: _Seen, time: HostTime, rate: Rate | None, billing: Billing) -> VmBill:
+    """Adds lead, tail and rounding to what the log shows of a VM, and prices all of it."""
+    seconds = {part: seen.parts_s.get(part, ZERO) for part in Part}
+    seconds[Part.START_UP] += billing.start_up_s
+    seconds[Part.IDLE_BETWEEN_JOBS] += billing.idle_tail_s
+    metered_s = sum(seconds.values(), ZERO)
+    paid_s = billed_s(metered_s, billing)
+    seconds[Part.ROUNDING] = paid_s - metered_s
+    return VmBill(
+        host=time.host,
+        sku=seen.sku,
+        driver=Part.DRIVER in seen.parts_s,
+        standing=seen.standing,
+        metered_s=metered_s,
+        billed_s=paid_s,
+        usd=usd(paid_s, rate),
+        parts={part: Amount(vm_s, usd(vm_s, rate)) for part, vm_s in seconds.items()},
+        time=time,
+    )
+
+
+def _parts_s(taken: Taken, failed: int, rest: Rest, scale: int) -> dict[Part, Fraction]:
+    units = {
+        Part.START_UP: rest.start_up,
+        Part.BUSY: taken.in_jobs + taken.between_jobs - failed,
+        Part.IDLE_IN_JOBS: rest.idle_in_jobs,
+        Part.IDLE_BETWEEN_JOBS: rest.idle_between_jobs,
+        Part.FAILED: failed,
+        Part.STRANDED: rest.stranded,
+    }
+    return {part: Fraction(count, scale * MS_PER_SECOND) for part, count in units.items()}
+
+
+def _count_damage(run: Run, problems: Counter[str]) -> None:
+    known = run.app.tasks[run.app.tasks["executor"] >= 0]
+    problems["tasks on executors that were never added"] += len(run.app.tasks) - len(known)
+    lives = np.array(run.lived, np.int64).reshape(-1, 2)[known["executor"]]
+    outside = (known["launch_ms"] < lives[:, 0]) | (known["finish_ms"] > lives[:, 1])
+    problems["tasks that outlast their executor or the application"] += int(outside.sum())
+
+
+def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[str]) -> None:
+    if vcpu is None:
+        problems["VMs of a type whose vCPUs the price list does not tell"] += len(has)
+        return
+    beyond = sum(bool((one.owned > vcpu).any()) for one in has)
+    problems["VMs with more cores owned than they have"] += beyond

@@ -1,0 +1,113 @@
+"""The tasks' charges added up by job, stage and executor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from r2d2.vmcost.bill.causes import cause_units
+from r2d2.vmcost.bill.jobs import NO_JOB, jobs_of_stages
+from r2d2.vmcost.bill.model import Amount, Cause, Rate, Share
+from r2d2.vmcost.bill.rates import usd
+from r2d2.vmcost.bill.run import Positions, Run
+from r2d2.vmcost.bill.steps import Integers
+from r2d2.vmcost.model import Application
+
+MS_PER_SECOND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """Units charged to each task, how many of them a VM-millisecond has, and the VM's price."""
+
+    units: Integers
+    scale: int
+    rate: Rate | None
+
+    def amount(self, units: int) -> Amount:
+        """The units as rented time and money."""
+        vm_s = Fraction(units, self.scale * MS_PER_SECOND)
+        return Amount(vm_s, usd(vm_s, self.rate))
+
+
+class Splitter:
+    """Adds the charges of one application up by whatever key each of its tasks has."""
+
+    def __init__(self, run: Run, charges: Charges) -> None:
+        self._charges = charges
+        self._busy = np.where(run.failed, 0, charges.units)
+        self._failed = np.where(run.failed, charges.units, 0)
+        self._causes = cause_units(run.app.tasks, self._busy)
+
+    def causes(self) -> dict[Cause, Amount]:
+        """The busy charges of all tasks by cause."""
+        return {
+            cause: self._charges.amount(int(units.sum())) for cause, units in self._causes.items()
+        }
+
+    def shares(self, place: Positions, names: Sequence[tuple[str, str]]) -> tuple[Share, ...]:
+        """One share for each key and name, `place` being each task's position among them."""
+        tasks = np.bincount(place, minlength=len(names))
+        busy, failed = self._sums(place, names, self._busy), self._sums(place, names, self._failed)
+        causes = {c: self._sums(place, names, units) for c, units in self._causes.items()}
+        amount = self._charges.amount
+        return tuple(
+            Share(
+                key,
+                name,
+                int(tasks[at]),
+                amount(int(busy[at])),
+                amount(int(failed[at])),
+                {cause: amount(int(sums[at])) for cause, sums in causes.items()},
+            )
+            for at, (key, name) in enumerate(names)
+        )
+
+    def _sums(
+        self,
+        place: Positions,
+        names: Sequence[tuple[str, str]],
+        units: Integers,
+    ) -> Integers:
+        sums = np.zeros(len(names), np.int64)
+        np.add.at(sums, place, units)
+        return sums
+
+
+def stage_and_job_shares(
+    app: Application, splitter: Splitter
+) -> tuple[tuple[Share, ...], tuple[Share, ...]]:
+    """The shares of stage attempts and of jobs, each in order of id.
+
+    All jobs of the application are named; tasks of none stand last under the empty key.
+    """
+    attempts, place, jobs = jobs_of_stages(app)
+    titles = {(stage.id, stage.attempt): stage.name for stage in app.stages}
+    stages = [
+        (f"{stage}.{attempt}", titles.get((int(stage), int(attempt)), ""))
+        for stage, attempt in attempts
+    ]
+    order = sorted(range(len(app.jobs)), key=lambda position: app.jobs[position].id)
+    names = [(str(app.jobs[position].id), app.jobs[position].name) for position in order]
+    rank = np.full(len(app.jobs) + 1, len(order), np.intp)
+    rank[order] = np.arange(len(order))
+    of_job = rank[np.where(jobs == NO_JOB, len(app.jobs), jobs)]
+    if (of_job == len(order)).any():
+        names.append(("", "tasks of no job"))
+    return splitter.shares(place, stages), splitter.shares(of_job[place], names)
+
+
+def executor_shares(app: Application, splitter: Splitter) -> tuple[Share, ...]:
+    """The shares of executors, in the order in which they were added."""
+    order = sorted(
+        range(len(app.executors)),
+        key=lambda number: (app.executors[number].added_ms, app.executors[number].id),
+    )
+    names = [(app.executors[number].id, app.executors[number].host) for number in order]
+    rank = np.full(len(app.executors) + 1, len(order), np.intp)
+    rank[order] = np.arange(len(order))
+    place = rank[app.tasks["executor"]]
+    if (app.tasks["executor"] < 0).any():
+        names.append(("", "executors that were never added"))
+    return splitter.shares(place, names)

@@ -1,0 +1,76 @@
+"""Which VMs an application had, when each was rented, and which executors it held.
+
+A host is a VM, rented while one of its executors lives. Where the number of workers is stated, the
+hosts that came first stand for the whole run, with VMs on which no executor ever came up to that
+number; further hosts are replaced machines. On Kubernetes a host is a pod: with a stated number
+each pod is laid on the VM that has the fewest cores owned when it comes.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count as numbers
+
+from r2d2.vmcost.bill.intervals import Interval, union
+from r2d2.vmcost.bill.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A rented machine; `executors` are positions in the application, in order of coming.
+
+    `rented` are disjoint intervals within the application, before any lead or tail.
+    """
+
+    host: str
+    standing: bool
+    rented: tuple[Interval, ...]
+    executors: tuple[int, ...]
+
+
+def worker_vms(run: Run, count: int | None, problems: Counter[str]) -> tuple[Vm, ...]:
+    """The workers' VMs in order of coming; what was assumed is counted in `problems`."""
+    executors, lived = run.app.executors, run.lived
+    order = sorted(
+        (number for number, (start, end) in enumerate(lived) if start < end),
+        key=lambda number: (lived[number][0], executors[number].host, executors[number].id),
+    )
+    problems["executors outside the application"] += len(lived) - len(order)
+    pods = len(order) if run.app.properties.get("spark.master", "").startswith("k8s") else 0
+    if pods and count:
+        problems["pods laid on VMs, which the log does not name"] += pods
+        return _vms(run, count, _laid(run, order, count), problems)
+    problems["pods taken for VMs, as the number of VMs is not stated"] += pods
+    held: dict[str, list[int]] = {}
+    for number in order:
+        held.setdefault(executors[number].host, []).append(number)
+    return _vms(run, count, held, problems)
+
+
+def _vms(
+    run: Run, count: int | None, held: dict[str, list[int]], problems: Counter[str]
+) -> tuple[Vm, ...]:
+    whole = union([run.bounds])
+    vms = []
+    for place, (host, executors) in enumerate(held.items()):
+        standing = count is not None and place < count
+        rented = whole if standing else union(run.lived[number] for number in executors)
+        vms.append(Vm(host, standing, rented, tuple(executors)))
+    if count is not None:
+        problems["hosts beyond the stated number"] += max(0, len(vms) - count)
+        problems["stated VMs without an executor"] += max(0, count - len(vms))
+        unseen = (name for name in map("vm {}".format, numbers(1)) if name not in held)
+        vms += [Vm(next(unseen), True, whole, ()) for _ in range(count - len(vms))]
+    return tuple(vms)
+
+
+def _laid(run: Run, order: list[int], count: int) -> dict[str, list[int]]:
+    """Pods by VM, each where the fewest cores are owned at that moment, the first of equal ones."""
+    held: dict[str, list[int]] = {f"node {place + 1}": [] for place in range(count)}
+    for number in order:
+        now = run.lived[number][0]
+        owned = {
+            vm: sum(run.app.executors[other].cores for other in pods if run.lived[other][1] > now)
+            for vm, pods in held.items()
+        }
+        held[min(held, key=lambda vm: owned[vm])].append(number)
+    return held
