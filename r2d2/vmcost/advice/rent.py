@@ -1,7 +1,7 @@
 """What rented time costs: ceil(max(minimum, time) / quantum) · quantum · price."""
 
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 
 from r2d2.vmcost.model import Billing
 
@@ -30,7 +30,19 @@ def most_added_usd(more_ms: int, usd_per_hour: Fraction, billing: Billing) -> Fr
     With quantum q, ceil((x + d) / q) ≤ ceil(x / q) + ceil(d / q), and the minimum only flattens.
     """
     quantum_ms = billing.quantum_s * 1000
-    return ceil(Fraction(more_ms) / quantum_ms) * quantum_ms * usd_per_hour / MS_PER_HOUR
+    return ceil(more_ms / quantum_ms) * quantum_ms * usd_per_hour / MS_PER_HOUR
+
+
+def least_added_usd(
+    from_ms: int, more_ms: int, usd_per_hour: Fraction, billing: Billing
+) -> Fraction:
+    """The least by which a rental's price grows, of one that already lasts `from_ms` or longer.
+
+    With quantum q, ceil((x + d) / q) ≥ ceil(x / q) + floor(d / q), once the minimum is passed.
+    """
+    quantum_ms = billing.quantum_s * 1000
+    sure_ms = min(Fraction(more_ms), max(Fraction(0), from_ms + more_ms - billing.minimum_s * 1000))
+    return floor(sure_ms / quantum_ms) * quantum_ms * usd_per_hour / MS_PER_HOUR
 
 
 def milliseconds(seconds: Fraction | float) -> int:

@@ -35,12 +35,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.rent import most_added_usd, rent_usd
+from r2d2.vmcost.advice.rent import least_added_usd, most_added_usd, rent_usd
 from r2d2.vmcost.advice.serverless_model import (
     Cluster,
+    Place,
     Placed,
     Plan,
-    Place,
     Serverless,
     Step,
     cold_wait_ms,
@@ -172,16 +172,22 @@ def _at_least_as_good(one: _Label, other: _Label, cluster: Cluster, timed: bool)
         other.warm_workers and one.idle_ms > other.idle_ms
     ):
         return False
-    longer_ms = one.elapsed_ms - other.elapsed_ms
-    if timed and longer_ms > 0:
+    if timed and one.elapsed_ms > other.elapsed_ms:
         return False
-    held_ms = (one.rented_ms or 0) - (other.rented_ms or 0)
-    most_usd = one.usd
-    if longer_ms > 0:
-        most_usd += most_added_usd(longer_ms, cluster.driver_usd_per_hour, cluster.billing)
-    if held_ms > 0:
-        most_usd += most_added_usd(held_ms, cluster.usd_per_hour, cluster.billing)
-    return most_usd <= other.usd
+    return _most_dearer_usd(one, other, cluster) <= 0
+
+
+def _most_dearer_usd(one: _Label, other: _Label, cluster: Cluster) -> Fraction:
+    """The most by which `one` can end up dearer, both having the same steps to come."""
+    usd = one.usd - other.usd
+    held = (one.rented_ms or 0, other.rented_ms or 0, cluster.usd_per_hour)
+    lasted = (one.elapsed_ms, other.elapsed_ms, cluster.driver_usd_per_hour)
+    for one_ms, other_ms, usd_per_hour in (held, lasted):
+        if one_ms > other_ms:
+            usd += most_added_usd(one_ms - other_ms, usd_per_hour, cluster.billing)
+        elif one_ms < other_ms:
+            usd -= least_added_usd(one_ms, other_ms - one_ms, usd_per_hour, cluster.billing)
+    return usd
 
 
 def _plan(label: _Label, cluster: Cluster) -> Plan:

@@ -14,7 +14,8 @@ class ServerlessAdvice:
     """The same run in three ways, and where the two prices cross.
 
     `utilisation` is the share of the cluster's slots' time, over the run, that tasks took;
-    `break_even_utilisation` is ρ*. `on_workers` has no cluster, but still its driver.
+    `break_even_utilisation` is ρ*. `on_cluster` may let the cluster go in long gaps; `on_workers` has
+    none, but still the driver.
     """
 
     cheapest: Plan

@@ -112,7 +112,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where each step runs, how long the run takes, how often and how long the cluster is rented."""
+    """Where each step runs, how long the run takes, and for how long the cluster is rented."""
 
     placed: tuple[Placed, ...]
     elapsed_ms: int
@@ -145,5 +145,6 @@ def work_usd(step: Step, cold_workers: int, serverless: Serverless) -> Fraction:
 
 def _paid_ms(busy_ms: Sequence[int], start_ms: int, worker: Worker) -> Fraction:
     quantum_ms, minimum_ms = worker.quantum_s * 1000, worker.minimum_s * 1000
-    quanta = sum(ceil(max(minimum_ms, busy + start_ms) / quantum_ms) for busy in busy_ms)
+    paid_ms = (max(minimum_ms, Fraction(busy + start_ms)) for busy in busy_ms)
+    quanta = sum(ceil(one_ms / quantum_ms) for one_ms in paid_ms)
     return quanta * quantum_ms

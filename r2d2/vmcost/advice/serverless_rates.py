@@ -1,7 +1,8 @@
 """What a serverless worker costs: by core-seconds and GB-seconds, or by compute units.
 
     resources       usd/s = cores · usd per core-second + GB · usd per GB-second
-    compute units   CU = max(cores, GB / 4) · discount(GB / cores);  usd/s = CU · usd per CU-hour / 3600
+    compute units   CU = max(cores, GB / 4) · discount(GB / cores)
+                    usd/s = CU · usd per CU-hour / 3600
 
 No price ships: rates are the user's rows, each with its source. The compute units and their
 discounts are Alibaba's for EMR Serverless Spark (its help pages, read as of 2026-03-18), whose

@@ -62,9 +62,9 @@ def offers(draw: st.DrawFn) -> Serverless:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
-    st.lists(steps(), max_size=5),
+    st.lists(steps(), max_size=4),
     billings(),
     st.integers(0, 40),
     st.integers(0, 5),
@@ -112,7 +112,7 @@ def test_workers_are_warm_for_the_next_step_until_the_keep_alive_is_over() -> No
 
 
 def test_a_deadline_buys_speed() -> None:
-    slow = Step((1,), 0, 10_000, 600_000, (600_000,))
+    slow = Step((1,), 0, 10_000, 300_000, (100_000,))
     calm = choose([slow], CLUSTER, SERVERLESS)
     hurried = choose([slow], CLUSTER, SERVERLESS, deadline_ms=60_000)
     assert (calm.placed[0].place, hurried.placed[0].place) == (Place.SERVERLESS, Place.VM)

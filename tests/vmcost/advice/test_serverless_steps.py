@@ -1,0 +1,74 @@
+"""A run's steps, and their time on workers."""
+
+from datetime import date
+from fractions import Fraction
+
+from r2d2.vmcost.advice.serverless_advice import advise_serverless
+from r2d2.vmcost.advice.serverless_model import Cluster, Place, Serverless
+from r2d2.vmcost.advice.serverless_rates import ResourceRate, Worker
+from r2d2.vmcost.advice.serverless_steps import steps_of
+from tests.vmcost.advice.applications import application
+
+RATE = ResourceRate(Fraction(1, 60_000), "made up", date(2026, 1, 1))
+
+
+def serverless(max_workers: int = 100, cores: int = 1, core_speed: float = 1.0) -> Serverless:
+    return Serverless(Worker(cores, Fraction(2 * cores)), RATE, max_workers, core_speed=core_speed)
+
+
+def test_stages_that_overlap_are_one_step_and_gaps_are_the_drivers() -> None:
+    rows = [(0, 0, 1000, 3000), (1, 0, 2000, 5000), (2, 0, 6000, 7000)]
+    steps = steps_of(application(rows, ended_ms=9000), serverless())
+    assert [step.stages for step in steps] == [(0, 1), (2,), ()]
+    assert [(step.gap_ms, step.vm_ms) for step in steps] == [(1000, 4000), (1000, 1000), (2000, 0)]
+
+
+def test_gaps_and_times_on_the_cluster_sum_to_the_run() -> None:
+    rows = [(0, 0, 0, 3000), (1, 0, 3000, 5000), (2, 0, 4000, 4500), (3, 0, 8000, 8800)]
+    steps = steps_of(application(rows, ended_ms=10_000), serverless())
+    assert sum(step.gap_ms + step.vm_ms for step in steps) == 10_000
+
+
+def test_all_tasks_run_at_once_where_there_are_workers_enough() -> None:
+    rows = [(0, 0, 0, 1000), (0, 0, 0, 4000), (0, 0, 1000, 3000)]
+    step = steps_of(application(rows, 4000, cores=2), serverless())[0]
+    assert step.worker_ms == (4000, 2000, 1000)
+    assert step.serverless_ms == 4000
+
+
+def test_capped_workers_take_the_tasks_in_turn() -> None:
+    rows = [(0, 0, 0, 1000), (0, 0, 0, 4000), (0, 0, 1000, 3000)]
+    step = steps_of(application(rows, 4000, cores=2), serverless(max_workers=1, cores=2))[0]
+    assert step.worker_ms == (4000,)
+
+
+def test_a_child_stage_in_the_same_step_waits_for_its_parent() -> None:
+    rows = [(0, 0, 0, 2000), (1, 0, 0, 9000), (2, 0, 2000, 5000)]
+    step = steps_of(application(rows, 9000, parents={2: (0,)}), serverless())[0]
+    assert step.workers == 2
+    assert step.worker_ms == (9000, 5000)
+
+
+def test_quicker_cores_shorten_the_tasks() -> None:
+    step = steps_of(application([(0, 0, 0, 4000)], 4000), serverless(core_speed=2.0))[0]
+    assert step.serverless_ms == 2000
+
+
+def test_a_mostly_idle_cluster_is_left_and_a_busy_one_kept() -> None:
+    cluster = Cluster(Fraction(384, 1000), 8)
+    idle = application([(0, 0, 0, 600_000)], 600_000)
+    busy = application([(0, 0, 0, 600_000) for _ in range(8)], 600_000)
+    left = advise_serverless(idle, cluster, serverless())
+    kept = advise_serverless(busy, cluster, serverless())
+    assert left.utilisation < left.break_even_utilisation == 0.4 < kept.utilisation
+    assert left.cheapest.placed[0].place is Place.SERVERLESS
+    assert kept.cheapest.placed[0].place is Place.VM
+    assert left.cheapest.usd <= min(left.on_cluster.usd, left.on_workers.usd)
+    assert kept.cheapest.usd <= min(kept.on_cluster.usd, kept.on_workers.usd)
+
+
+def test_an_application_without_tasks_is_the_drivers_alone() -> None:
+    empty = application([], 5000)
+    advice = advise_serverless(empty, Cluster(Fraction(1), 4, Fraction(36)), serverless())
+    assert advice.cheapest.usd == Fraction(60, 100)
+    assert advice.cheapest.rentals_ms == ()
