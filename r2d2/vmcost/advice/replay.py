@@ -4,6 +4,8 @@
     replay_plan(plan: Plan, lives: Sequence[Life]) -> int                      milliseconds
     plan_of(app: Application) -> Plan                        to replay one log on many sizes
 
+(`plan_of` is in `replay_reading`, lives are made by `replay_slots`.)
+
 What is taken from the log and what is simulated stands in `replay_plan`: task durations, the
 stage graph and the driver's gaps are taken; launches, waits, order and ends are simulated.
 

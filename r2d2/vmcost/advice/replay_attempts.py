@@ -91,7 +91,7 @@ def _owned(
         for stage in stages:
             naming[stage].append(place)
     own: list[list[int]] = [[] for _ in jobs]
-    orphans = []
+    orphans: list[int] = []
     for position, attempt in enumerate(attempts):
         places = naming[attempt.stage.id]
         started = bisect_right(places, attempt.start_ms, key=lambda place: jobs[place][0])

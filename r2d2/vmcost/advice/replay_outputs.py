@@ -35,7 +35,7 @@ class Outputs:
         lost = [
             (step, task)
             for step, tasks in enumerate(self.held)
-            if tasks and not ended.issuperset(self.links.readers[step])
+            if tasks and any(reader not in ended for reader in self.links.readers[step])
             for task, holder in tasks.items()
             if holder == executor
         ]

@@ -1,11 +1,161 @@
 """The cheapest machines that still meet a deadline: every candidate with its odds and its price.
 
-right_size(prices: Sequence[Price], counts: Sequence[int], run_time: RunTime, spread: Spread,
-           deadline_s: float, probability: float = 0.95, billing: Billing = Billing(),
-           driver: Price | None = None, memory_mib_per_slot: int = 0) -> RightSize
-run_time: ReplayTime(app, task_cpus=1) or ErnestTime(model, scale=1.0); own ones need
-           expected(price: Price, count: int) -> Prediction
-spread:    Spread.of(ratios) (measured / modelled, e.g. Ernest.left_out_ratios) or
-           Spread.given(relative_sd)
-RightSize.candidates: tuple[Candidate, ...], cheapest first; RightSize.best: Candidate | None
+    right_size(prices: Sequence[Price], counts: Sequence[int], run_time: RunTime, spread: Spread,
+               goal: Goal, billing: Billing = Billing(), driver: Price | None = None) -> RightSize
+    Goal(deadline_s: float, probability: float = 0.95)
+    run_time   ReplayTime.of(app) or ErnestTime(model: Ernest, scale: float), from right_size_time
+    spread     Spread.of(ratios), e.g. of Ernest.left_out_ratios, or Spread.given(relative_sd), from
+               right_size_spread
+    RightSize  .candidates: tuple[Candidate, ...], those that meet the goal first, then by USD
+               .best: Candidate | None
+
+A candidate's money is what `count` machines and the driver cost for the modelled seconds, with
+the start-up and the idle tail of the billing. The uplift of the billing is added to each machine;
+fees of one SKU alone belong into the `usd_per_hour` of its row.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from r2d2.errors import UsageError
+from r2d2.vmcost.advice.rent import milliseconds, rent_usd
+from r2d2.vmcost.advice.right_size_spread import Spread
+from r2d2.vmcost.advice.right_size_time import RunTime
+from r2d2.vmcost.model import Billing, Price
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A deadline, and the probability with which it must be met.
+
+    Raises:
+        UsageError: the deadline is not positive, or the probability not above 0 and below 1.
+    """
+
+    deadline_s: float
+    probability: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not self.deadline_s > 0:
+            raise UsageError(f"a deadline of {self.deadline_s:g} s: it must be above 0")
+        if not 0 < self.probability < 1:
+            raise UsageError(f"a probability of {self.probability:g}: it must be between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """So many machines of a type: modelled seconds, odds to meet the deadline, and price.
+
+    `extrapolated` names the sizes that lie far beyond those that were measured.
+    """
+
+    price: Price
+    count: int
+    expected_s: float
+    probability: float
+    usd: Fraction
+    meets: bool
+    extrapolated: tuple[str, ...] = ()
+    figure: str = "modelled"
+
+
+@dataclass(frozen=True, slots=True)
+class RightSize:
+    """All candidates, those that meet the goal first, each part by price; and how odds were made.
+
+    `left_out` are the types that cannot run the application, each with its reason.
+    """
+
+    goal: Goal
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[tuple[str, str], ...]
+    odds: str
+    figure: str = "modelled"
+
+    @property
+    def best(self) -> Candidate | None:
+        """The cheapest that meets the goal; None where none does."""
+        return next((one for one in self.candidates if one.meets), None)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for the reader."""
+        asked = f"{self.goal.deadline_s:g} s with probability {self.goal.probability:g}"
+        best = self.best
+        if best is None:
+            return f"none of {len(self.candidates)} candidates meets {asked} (modelled)"
+        return (
+            f"{best.count} x {best.price.sku} is the cheapest that meets {asked}:"
+            f" {best.expected_s:.1f} s, ${float(best.usd):.4f}, P {best.probability:.3f} (modelled)"
+        )
+
+
+def right_size(
+    prices: Sequence[Price],
+    counts: Sequence[int],
+    run_time: RunTime,
+    spread: Spread,
+    goal: Goal,
+    billing: Billing | None = None,
+    driver: Price | None = None,
+) -> RightSize:
+    """Every type in every count, and the cheapest that meets the goal.
+
+    Raises:
+        UsageError: there is no type, no count, or a count below 1.
+    """
+    if not prices or not counts or min(counts) < 1:
+        raise UsageError(
+            "right-sizing needs prices of one or more VM types, and counts of 1 or more"
+        )
+    reasons = [(price, run_time.unfit(price)) for price in prices]
+    candidates = [
+        _candidate(price, count, run_time, spread, goal, billing or Billing(), driver)
+        for price, reason in reasons
+        if reason is None
+        for count in sorted(set(counts))
+    ]
+    left_out = sorted((_name(price), reason) for price, reason in reasons if reason is not None)
+    return RightSize(goal, tuple(sorted(candidates, key=_order)), tuple(left_out), spread.method)
+
+
+def _candidate(
+    price: Price,
+    count: int,
+    run_time: RunTime,
+    spread: Spread,
+    goal: Goal,
+    billing: Billing,
+    driver: Price | None,
+) -> Candidate:
+    expected = run_time.expected(price, count)
+    probability = spread.probability_within(expected.seconds, goal.deadline_s)
+    rented_ms = milliseconds(expected.seconds) + milliseconds(
+        billing.start_up_s + billing.idle_tail_s
+    )
+    usd = count * _rent_usd(rented_ms, price, billing)
+    if driver is not None:
+        usd += _rent_usd(rented_ms, driver, billing)
+    meets = probability >= goal.probability
+    return Candidate(price, count, expected.seconds, probability, usd, meets, expected.extrapolated)
+
+
+def _rent_usd(rented_ms: int, price: Price, billing: Billing) -> Fraction:
+    hourly = price.usd_per_hour + billing.uplift_usd_per_node_hour
+    return rent_usd(rented_ms, hourly, billing)
+
+
+def _order(candidate: Candidate) -> tuple[bool, Fraction, float, str, int]:
+    """The ones that meet the goal first, then cheaper, faster, and by name."""
+    return (
+        not candidate.meets,
+        candidate.usd,
+        candidate.expected_s,
+        _name(candidate.price),
+        candidate.count,
+    )
+
+
+def _name(price: Price) -> str:
+    return f"{price.provider} {price.region} {price.sku} {price.kind.value}"
