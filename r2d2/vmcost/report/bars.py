@@ -1,0 +1,126 @@
+"""What money, cores and task time went into, as labelled bars with their shares."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+from r2d2.vmcost.report.figures import Data, money, share
+
+PARTS: Mapping[str, tuple[str, str]] = {
+    "busy": ("busy in tasks", "cores at work on tasks that succeeded"),
+    "idle_in_jobs": (
+        "idle inside jobs",
+        "cores without a task while a job ran: few or uneven tasks",
+    ),
+    "idle_between_jobs": ("idle between jobs", "no job ran: the driver worked or waited"),
+    "start_up": ("start-up", "rented before the first executor was there"),
+    "driver": ("driver VM", "a machine of its own for the driver, for the whole run"),
+    "failed": ("failed or killed tasks", "tasks that failed, were killed or ran twice"),
+    "stranded": ("stranded cores", "cores of the VM that no executor owned"),
+    "rounding": ("billing minimum and rounding", "billed beyond what was used"),
+}
+"""The parts of the money in the order they are told, each with a label and what it means."""
+
+CAUSES: Mapping[str, str] = {
+    "cpu_s": "CPU",
+    "gc_s": "garbage collection",
+    "shuffle_wait_s": "waiting for shuffle",
+    "fetch_wait_s": "waiting for shuffle",
+    "spill_s": "spilling",
+    "deserialize_s": "deserialising",
+    "other_s": "other (I/O, Python, scheduling)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A part of a whole: `share` of the whole, `length` of the longest bar, both 0 to 1.
+
+    `start` and `width` place it where all are laid end to end. A negative amount has no length.
+    """
+
+    key: str
+    label: str
+    told: str
+    amount: float
+    share: float
+    length: float
+    start: float
+    width: float
+
+
+def money_bars(application: Data) -> tuple[Bar, ...]:
+    """The parts of the money in USD, largest first; none where there is no money."""
+    usd = application["money"]
+    if usd is None:
+        return ()
+    named = [(key, *PARTS.get(key, (_words(key), "")), usd[key]) for key in _known(PARTS, usd)]
+    return _bars(sorted(named, key=lambda part: -part[3]), sum(usd.values()))
+
+
+def sentence(application: Data) -> str:
+    """What the money was for, and the largest part that was for nothing; empty without money."""
+    bars = money_bars(application)
+    if not bars or not application["usd"]:
+        return ""
+    whole = application["usd"]
+    work = next((bar for bar in bars if bar.key == "busy"), None)
+    paid = work.amount if work else 0.0
+    told = f"{money(paid, whole)} of {money(whole)} ({share(paid / whole)}) paid for tasks that"
+    other = next((bar for bar in bars if bar.key != "busy" and bar.amount > 0), None)
+    if other is None:
+        return f"{told} succeeded."
+    return (
+        f"{told} succeeded; the largest other part: {other.label},"
+        f" {money(other.amount, whole)} ({share(other.share)})."
+    )
+
+
+def core_bars(application: Data) -> tuple[Bar, ...]:
+    """Core-seconds in tasks and without one; none where the log tells no cores."""
+    total, fraction = application["core_seconds"], application["busy_fraction"]
+    if fraction is None or not total:
+        return ()
+    busy = total * fraction
+    parts = [
+        ("busy", *PARTS["busy"], busy),
+        ("idle_in_jobs", "idle", "cores that executors owned, without a task", total - busy),
+    ]
+    return _bars(parts, total)
+
+
+def time_bars(application: Data) -> tuple[Bar, ...]:
+    """Seconds of task time by cause, largest first."""
+    seconds = {k: v for k, v in application["task_time"].items() if k.endswith("_s")}
+    named = [
+        (key, CAUSES.get(key, _words(key)), "", seconds[key]) for key in _known(CAUSES, seconds)
+    ]
+    return _bars(sorted(named, key=lambda part: -part[3]), sum(seconds.values()))
+
+
+def _known(labels: Mapping[str, object], amounts: Mapping[str, float]) -> list[str]:
+    return [k for k in labels if k in amounts] + sorted(k for k in amounts if k not in labels)
+
+
+def _words(key: str) -> str:
+    return key.removesuffix("_s").replace("_", " ")
+
+
+def _bars(parts: Iterable[tuple[str, str, str, float]], whole: float) -> tuple[Bar, ...]:
+    own = list(parts)
+    lengths = [max(amount, 0.0) for *_, amount in own]
+    starts = [0.0, *accumulate(lengths)]
+    longest, total = max(lengths, default=0.0) or 1.0, starts[-1] or 1.0
+    return tuple(
+        Bar(
+            key,
+            label,
+            told,
+            amount,
+            share=amount / whole if whole else 0.0,
+            length=length / longest,
+            start=start / total,
+            width=length / total,
+        )
+        for (key, label, told, amount), length, start in zip(own, lengths, starts, strict=False)
+    )

@@ -1,0 +1,125 @@
+"""The report as CSV files, a row an application, part of money, job, stage or executor.
+
+Times are seconds, sizes bytes, money USD; unknown is empty. `busy_fraction` is task time over core
+time. Text that a spreadsheet would take for a formula gets an apostrophe before it, and control
+characters are written as escapes, so that each row is a line.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from r2d2.text_tables import printable
+from r2d2.vmcost.report.figures import Data
+
+APPLICATION = ("application_id", "attempt")
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "applications.csv": (
+        *APPLICATION,
+        "name",
+        "spark_version",
+        "started",
+        "ended_told",
+        "duration_s",
+        "core_seconds",
+        "tasks",
+        "busy_fraction",
+        "usd",
+        "why",
+        "provider",
+        "region",
+        "vm",
+        "count",
+        "driver_vm",
+        "spot",
+        "oldest_price",
+        "energy_kwh",
+    ),
+    "money.csv": (*APPLICATION, "part", "usd"),
+    "jobs.csv": (*APPLICATION, "job", "name", "usd", "task_s"),
+    "stages.csv": (
+        *APPLICATION,
+        "stage",
+        "stage_attempt",
+        "name",
+        "usd",
+        "task_s",
+        "tasks",
+        "cpu_s",
+        "gc_s",
+        "fetch_wait_s",
+        "deserialize_s",
+        "spilled_bytes",
+    ),
+    "executors.csv": (
+        *APPLICATION,
+        "executor",
+        "host",
+        "cores",
+        "start_s",
+        "end_s",
+        "usd",
+        "task_s",
+        "removed_reason",
+    ),
+}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+def csv_texts(report: Data) -> dict[str, str]:
+    """Each file's name and text, rows in the report's order."""
+    applications = report["applications"]
+    rows = {
+        "applications.csv": map(_application, applications),
+        "money.csv": (row for a in applications for row in _money(a)),
+        "jobs.csv": _listed(applications, "by_job"),
+        "stages.csv": _listed(applications, "by_stage"),
+        "executors.csv": _listed(applications, "by_executor"),
+    }
+    return {name: _text(COLUMNS[name], own) for name, own in rows.items()}
+
+
+def _application(application: Data) -> Data:
+    cluster = application["cluster"] or {}
+    energy = application["energy"] or {}
+    dates = [str(price["as_of"]) for price in application["prices"]]
+    return {
+        **application,
+        **cluster,
+        "oldest_price": min(dates, default=None),
+        "energy_kwh": energy.get("kwh"),
+    }
+
+
+def _money(application: Data) -> Iterator[Data]:
+    for part, usd in (application["money"] or {}).items():
+        yield {**application, "part": part, "usd": usd}
+
+
+def _listed(applications: Iterable[Data], key: str) -> Iterator[Data]:
+    """A stage's own attempt is told apart from its application's."""
+    for application in applications:
+        own = {name: application[name] for name in APPLICATION}
+        for row in application[key]:
+            yield {**row, "stage_attempt": row.get("attempt"), **own}
+
+
+def _text(columns: Sequence[str], rows: Iterable[Data]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_field(row.get(name)) for name in columns] for row in rows)
+    return text.getvalue()
+
+
+def _field(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    return _harmless(value) if isinstance(value, str) else value
+
+
+def _harmless(text: str) -> str:
+    shown = printable(text)
+    return f"'{shown}" if text.lstrip(" ").startswith(_FORMULA) else shown

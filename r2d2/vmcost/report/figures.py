@@ -1,0 +1,109 @@
+"""How the report writes figures: money, spans of time, shares, and where each comes from."""
+
+from collections.abc import Mapping, Sequence
+from math import floor, log10
+from typing import Any, TypeAlias
+
+Data: TypeAlias = Mapping[str, Any]
+"""A report, or a part of one, as plain data."""
+
+MEASURED, MODELLED = "measured", "modelled"
+UNKNOWN = "–"
+
+
+def money(amount_usd: float | None, whole_usd: float | None = None) -> str:
+    """The amount with as many decimals as show four digits of the whole, two at least.
+
+    >>> money(0.13392), money(0.0005, 0.13392), money(-1234.5), money(None)
+    ('$0.1339', '$0.0005', '-$1,234.50', '–')
+    """
+    if amount_usd is None:
+        return UNKNOWN
+    whole = abs(amount_usd if whole_usd is None else whole_usd)
+    decimals = min(max(3 - floor(log10(whole)), 2), 8) if whole else 2
+    text = f"{abs(amount_usd):,.{decimals}f}"
+    return f"-${text}" if amount_usd < 0 and text.strip("0.,") else f"${text}"
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time in its two largest units; below a minute in seconds.
+
+    >>> duration(0.1234), duration(344.6), duration(7260), duration(200000)
+    ('0.123 s', '5 min 45 s', '2 h 1 min', '2 d 8 h')
+    """
+    if seconds is None:
+        return UNKNOWN
+    if abs(seconds) < 59.95:
+        return f"{seconds:.3g} s"
+    whole = round(abs(seconds))
+    sign = "-" if seconds < 0 else ""
+    for large, name, small, lesser in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= large:
+            rest = whole % large // small
+            return f"{sign}{whole // large} {name}" + (f" {rest} {lesser}" if rest else "")
+    return f"{sign}{whole} s"
+
+
+def share(fraction: float | None) -> str:
+    """A fraction as a percentage, with what is not nothing never shown as 0.
+
+    >>> share(0.679), share(0.00002), share(-0.00002), share(0), share(None)
+    ('67.9 %', '<0.1 %', '>-0.1 %', '0.0 %', '–')
+    """
+    if fraction is None:
+        return UNKNOWN
+    if fraction and abs(fraction) < 0.0005:
+        return "<0.1 %" if fraction > 0 else ">-0.1 %"
+    return f"{fraction:.1%}".replace("%", " %")
+
+
+def count(number: float | None) -> str:
+    """A count, or seconds, with thousands apart and no decimals that nobody reads.
+
+    >>> count(8630), count(1993.48), count(0.25)
+    ('8,630', '1,993.5', '0.25')
+    """
+    if number is None:
+        return UNKNOWN
+    if isinstance(number, int) or number == 0:
+        return f"{number:,.0f}"
+    return f"{number:,.1f}" if abs(number) >= 10 else f"{number:.3g}"
+
+
+def priced(prices: Sequence[Data]) -> str:
+    """What is said of money: the date of the oldest price that it rests on.
+
+    >>> priced([{"as_of": "2026-09-01", "age_days": 24}])
+    'priced (as of 2026-09-01, 24 days old)'
+    """
+    if not prices:
+        return "priced"
+    oldest = min(prices, key=lambda price: str(price["as_of"]))
+    days = oldest["age_days"]
+    return f"priced (as of {oldest['as_of']}, {days:,} {'day' if days == 1 else 'days'} old)"
+
+
+def cluster_text(cluster: Data | None) -> str:
+    """The machines in words: how many of which, the driver's, where, and how they are paid."""
+    if cluster is None:
+        return "machines unknown"
+    number = "VMs of" if cluster["count"] is None else f"{cluster['count']:,} ×"
+    driver = f" + {cluster['driver_vm']} as driver" if cluster["driver_vm"] else ""
+    paid = "spot" if cluster["spot"] else "on demand"
+    return f"{number} {cluster['vm']}{driver}, {paid}, {cluster['provider']} {cluster['region']}"
+
+
+def started_text(application: Data) -> str:
+    """When the application started, to the second, and whether its log tells of an end."""
+    moment = str(application["started"]).replace("T", " ")
+    moment = moment.split(".")[0].removesuffix("Z").removesuffix("+00:00")
+    return f"{moment} UTC" + ("" if application["ended_told"] else ", no end in the log")
+
+
+def problem_words(name: str) -> str:
+    """A problem's name as words."""
+    return name.replace("_", " ")

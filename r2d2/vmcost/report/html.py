@@ -1,0 +1,103 @@
+"""The report as one HTML page that asks for nothing: no script, no request, all text escaped."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from r2d2.text_tables import human_bytes, printable
+from r2d2.vmcost.report import figures
+from r2d2.vmcost.report.bars import Bar, core_bars, money_bars, sentence, time_bars
+from r2d2.vmcost.report.figures import Data
+from r2d2.vmcost.report.lanes import SHADES
+from r2d2.vmcost.report.timeline import Timeline, timeline
+
+PAGE_CELLS, LEAST_CELLS, MOST_CELLS = 400_000, 4_000, 40_000
+"""Cells of all pictures of a page together, and of one: a page of hundreds stays below 10 MB."""
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An application and what of it is drawn rather than written."""
+
+    anchor: str
+    told: Data
+    priced: str
+    picture: Timeline | None
+    money: tuple[Bar, ...]
+    cores: tuple[Bar, ...]
+    time: tuple[Bar, ...]
+
+
+def page(report: Data) -> str:
+    """The page of all applications, in the report's order.
+
+    A Content-Security-Policy allows its own style sheet, by hash, and nothing else.
+    """
+    applications: Sequence[Data] = report["applications"]
+    cells = PAGE_CELLS // max(len(applications), 1)
+    cells = min(max(cells, LEAST_CELLS), MOST_CELLS)
+    environment = _environment()
+    style = environment.get_template("page.css").render().strip()
+    known = [a["usd"] for a in applications if a["usd"] is not None]
+    return environment.get_template("page.html.jinja").render(
+        style=Markup(style),
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        report=report,
+        sections=[_section(number, a, cells) for number, a in enumerate(applications, start=1)],
+        total_usd=sum(known) if known else None,
+        unknown=len(applications) - len(known),
+        all_priced=figures.priced([price for a in applications for price in a["prices"]]),
+    )
+
+
+def _section(number: int, application: Data, cells: int) -> Section:
+    return Section(
+        f"application-{number}",
+        application,
+        figures.priced(application["prices"]),
+        timeline(application, cells),
+        money_bars(application),
+        core_bars(application),
+        time_bars(application),
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("r2d2.vmcost.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        money=figures.money,
+        duration=figures.duration,
+        percent=figures.share,
+        number=figures.count,
+        human_bytes=human_bytes,
+        cluster=figures.cluster_text,
+        started=figures.started_text,
+        words=figures.problem_words,
+        sentence=sentence,
+        top=top,
+    )
+    environment.globals.update(shades=SHADES, shown=SHOWN)
+    return environment
+
+
+def top(rows: Sequence[Data], most: int = SHOWN) -> list[Data]:
+    """The rows with the most money, then the most task time."""
+    return sorted(rows, key=lambda row: (-(row["usd"] or 0), -row["task_s"]))[:most]
+
+
+def _shown(value: object) -> object:
+    """Text with its control characters escaped, unless it is the page's own."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,171 @@
+"""The report on a terminal: a line an application, or a screen for each of a few."""
+
+from collections.abc import Iterator, Sequence
+
+from r2d2.text_tables import aligned, human_bytes, printable
+from r2d2.vmcost.report.bars import Bar, core_bars, money_bars, time_bars
+from r2d2.vmcost.report.figures import (
+    Data,
+    cluster_text,
+    count,
+    duration,
+    money,
+    priced,
+    problem_words,
+    share,
+    started_text,
+)
+
+IN_BRIEF, SHOWN, BAR, NAME = 3, 5, 24, 60
+
+
+def report_lines(report: Data) -> Iterator[str]:
+    """One application in full; of more a table, and the dearest in brief."""
+    applications: Sequence[Data] = report["applications"]
+    if not applications:
+        yield "no application in these logs"
+        return
+    if len(applications) > 1:
+        yield from _table(applications)
+    dearest = sorted(applications, key=_weight, reverse=True)[:IN_BRIEF]
+    shown = [a for a in applications if any(a is own for own in dearest)]
+    for number, application in enumerate(shown):
+        if number or len(applications) > 1:
+            yield ""
+        yield from application_lines(application, brief=len(applications) > 1)
+    if len(applications) > len(shown):
+        yield ""
+        yield f"… and {len(applications) - len(shown):,} more (see report.html and the CSV files)"
+
+
+def application_lines(application: Data, *, brief: bool = False) -> Iterator[str]:
+    """One application: what ran, what it cost, what that went into, and what to do about it.
+
+    In brief without its task time and stages.
+    """
+    yield from _head_lines(application)
+    yield from _waste_lines(application)
+    if not brief:
+        yield from _time_lines(application)
+        yield from _stage_lines(application)
+    for advice in application["advice"]:
+        yield f"  {printable(advice['kind'])}: {printable(advice['told'])} ({advice['basis']})"
+    problems = sorted(application["problems"].items())
+    if problems:
+        told = ", ".join(f"{printable(problem_words(name))} {n:,}" for name, n in problems)
+        yield f"  in the log: {told}"
+
+
+def _table(applications: Sequence[Data]) -> Iterator[str]:
+    known = [a["usd"] for a in applications if a["usd"] is not None]
+    prices = [price for a in applications for price in a["prices"]]
+    total = f"{money(sum(known))} {priced(prices)}" if known else "no money known"
+    unknown = len(applications) - len(known)
+    without = f", {unknown:,} without a price" if known and unknown else ""
+    yield f"{len(applications):,} applications, {total}{without}"
+    heads = ("application", "attempt", "duration", "core-seconds", "busy", "usd", "name")
+    rows = [
+        (
+            printable(a["application_id"]),
+            printable(a["attempt"] or ""),
+            duration(a["duration_s"]),
+            count(a["core_seconds"]),
+            share(a["busy_fraction"]),
+            money(a["usd"]),
+            _short(a["name"]),
+        )
+        for a in applications
+    ]
+    yield from aligned([heads, *rows])
+
+
+def _head_lines(application: Data) -> Iterator[str]:
+    attempt = f", attempt {printable(application['attempt'])}" if application["attempt"] else ""
+    yield (
+        f"{_short(application['name'])} ({printable(application['application_id'])}{attempt},"
+        f" Spark {printable(application['spark_version'])})"
+    )
+    yield (
+        f"  measured: {duration(application['duration_s'])} from {started_text(application)};"
+        f" {count(application['core_seconds'])} core-seconds,"
+        f" {share(application['busy_fraction'])} busy; {application['tasks']:,} tasks"
+    )
+    if application["usd"] is None:
+        yield f"  no money: {printable(application['why'] or 'nothing is known of prices')}"
+        for candidate in application["candidates"][:SHOWN]:
+            yield f"    fits: {printable(_candidate(candidate))}"
+    else:
+        priced_text = priced(application["prices"])
+        yield f"  {money(application['usd'])} {priced_text}: {_machines(application)}"
+    energy = application["energy"]
+    if energy:
+        yield f"  {energy['kwh']:.3g} kWh modelled"
+
+
+def _machines(application: Data) -> str:
+    cluster = application["cluster"]
+    told = f" (told by {cluster['source']})" if cluster else ""
+    return printable(cluster_text(cluster) + told)
+
+
+def _candidate(candidate: Data) -> str:
+    number = "" if candidate["count"] is None else f"{candidate['count']:,} × "
+    size = f"{candidate['vcpu']} vCPU, {count(candidate['mem_mib'] / 1024)} GiB"
+    return f"{number}{candidate['sku']} ({size}) at {money(candidate['usd_per_hour'])} an hour"
+
+
+def _waste_lines(application: Data) -> Iterator[str]:
+    whole, bars = application["usd"], money_bars(application)
+    if bars:
+        amounts = [money(bar.amount, whole) for bar in bars]
+        yield from _bar_lines("the money, priced", "usd", bars, amounts)
+        return
+    bars = core_bars(application)
+    amounts = [count(bar.amount) for bar in bars]
+    yield from _bar_lines("core-seconds, measured", "core-s", bars, amounts)
+
+
+def _time_lines(application: Data) -> Iterator[str]:
+    bars = time_bars(application)
+    amounts = [duration(bar.amount) for bar in bars]
+    yield from _bar_lines("task time, measured", "time", bars, amounts)
+
+
+def _bar_lines(title: str, unit: str, bars: Sequence[Bar], amounts: Sequence[str]) -> Iterator[str]:
+    """A row a bar that is not nothing."""
+    rows = [
+        (f"  {bar.label}", amount, share(bar.share), "█" * round(bar.length * BAR))
+        for bar, amount in zip(bars, amounts, strict=True)
+        if bar.amount
+    ]
+    if rows:
+        yield from aligned([(f"  {title}", unit, "share", ""), *rows])
+
+
+def _stage_lines(application: Data) -> Iterator[str]:
+    stages = sorted(application["by_stage"], key=_weight, reverse=True)
+    rows = [
+        (
+            f"  {stage['stage']}.{stage['attempt']}",
+            money(stage["usd"], application["usd"]),
+            duration(stage["task_s"]),
+            f"{stage['tasks']:,}",
+            human_bytes(stage["spilled_bytes"]),
+            _short(stage["name"]),
+        )
+        for stage in stages[:SHOWN]
+    ]
+    if rows:
+        heads = ("  stage", "priced", "task time", "tasks", "spilled", "name")
+        yield from aligned([heads, *rows])
+        if len(stages) > SHOWN:
+            yield f"  … and {len(stages) - SHOWN:,} more stages (see stages.csv)"
+
+
+def _weight(row: Data) -> tuple[float, float]:
+    return row["usd"] or 0.0, row.get("task_s", row.get("core_seconds", 0.0))
+
+
+def _short(name: str) -> str:
+    shown = printable(name)
+    return shown if len(shown) <= NAME else shown[: NAME - 1] + "…"
