@@ -1,27 +1,19 @@
-"""What rented time costs: ceil(max(minimum, time) / quantum) · quantum · price."""
+"""What rented time costs, and by how much it grows with a rental: bounds that prune searches."""
 
 from fractions import Fraction
 from math import ceil, floor
 
+from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR, billed_s
 from r2d2.vmcost.model import Billing
 
-MS_PER_HOUR = 3_600_000
 
+def rent_usd(rented_ms: int, usd_per_hour: Fraction, billing: Billing) -> Fraction:
+    """What renting for so long in one piece costs.
 
-def billed_ms(rented_ms: int | Fraction, billing: Billing) -> Fraction:
-    """The milliseconds that are paid for, of a time that was rented in one piece.
-
-    >>> from r2d2.vmcost.model import Billing
-    >>> billed_ms(90_000, Billing(quantum_s=Fraction(60)))
-    Fraction(120000, 1)
+    >>> rent_usd(90_000, Fraction(6), Billing(quantum_s=Fraction(60)))
+    Fraction(1, 5)
     """
-    quantum_ms = billing.quantum_s * 1000
-    return ceil(max(billing.minimum_s * 1000, Fraction(rented_ms)) / quantum_ms) * quantum_ms
-
-
-def rent_usd(rented_ms: int | Fraction, usd_per_hour: Fraction, billing: Billing) -> Fraction:
-    """What renting for so long in one piece costs."""
-    return billed_ms(rented_ms, billing) * usd_per_hour / MS_PER_HOUR
+    return billed_s(Fraction(rented_ms, 1000), billing) * usd_per_hour / SECONDS_PER_HOUR
 
 
 def most_added_usd(more_ms: int, usd_per_hour: Fraction, billing: Billing) -> Fraction:
@@ -29,8 +21,8 @@ def most_added_usd(more_ms: int, usd_per_hour: Fraction, billing: Billing) -> Fr
 
     With quantum q, ceil((x + d) / q) ≤ ceil(x / q) + ceil(d / q), and the minimum only flattens.
     """
-    quantum_ms = billing.quantum_s * 1000
-    return ceil(more_ms / quantum_ms) * quantum_ms * usd_per_hour / MS_PER_HOUR
+    quanta = ceil(Fraction(more_ms, 1000) / billing.quantum_s)
+    return quanta * billing.quantum_s * usd_per_hour / SECONDS_PER_HOUR
 
 
 def least_added_usd(
@@ -40,9 +32,10 @@ def least_added_usd(
 
     With quantum q, ceil((x + d) / q) ≥ ceil(x / q) + floor(d / q), once the minimum is passed.
     """
-    quantum_ms = billing.quantum_s * 1000
-    sure_ms = min(Fraction(more_ms), max(Fraction(0), from_ms + more_ms - billing.minimum_s * 1000))
-    return floor(sure_ms / quantum_ms) * quantum_ms * usd_per_hour / MS_PER_HOUR
+    beyond_s = Fraction(from_ms + more_ms, 1000) - billing.minimum_s
+    sure_s = min(Fraction(more_ms, 1000), max(Fraction(0), beyond_s))
+    quanta = floor(sure_s / billing.quantum_s)
+    return quanta * billing.quantum_s * usd_per_hour / SECONDS_PER_HOUR
 
 
 def milliseconds(seconds: Fraction | float) -> int:
