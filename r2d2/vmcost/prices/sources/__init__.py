@@ -1,0 +1,1 @@
+"""What the packages say of prices, and which of it is carried; `prices.build` puts it together."""

@@ -1,0 +1,90 @@
+"""Which quotes become rows: two sources agree, or the price lies on its family's line."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from r2d2.vmcost.model import Price, PriceKind
+from r2d2.vmcost.prices.sources.quote import Quote, same
+
+FEWEST_ON_A_LINE = 3
+
+Family = tuple[str, str, PriceKind, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The rows that are carried, and how many prices were carried or refused for which reason."""
+
+    rows: tuple[Price, ...]
+    counts: Mapping[str, int]
+
+
+def judged(quotes: Iterable[Quote], line_of: Callable[[Quote], Family]) -> Verdict:
+    """One row at most for each SKU, region and kind, from its newest quote that stands the test."""
+    of_key: dict[object, list[Quote]] = defaultdict(list)
+    families: dict[Family, list[Quote]] = defaultdict(list)
+    for quote in quotes:
+        of_key[quote.key].append(quote)
+        families[line_of(quote)].append(quote)
+    lines = {family: _line(of_family) for family, of_family in families.items()}
+    rows, counts = [], Counter[str]()
+    for several in of_key.values():
+        newest_first = sorted(several, key=lambda quote: quote.source.as_of, reverse=True)
+        row, reason = _judge(newest_first, lambda quote: lines[line_of(quote)])
+        counts[f"{several[0].provider}: {reason}"] += 1
+        rows += [row] if row else []
+    return Verdict(tuple(rows), counts)
+
+
+def _line(family: list[Quote]) -> Decimal | None:
+    """The value that at least half of the family's prices share; None where there is none."""
+    values = sorted(quote.line_value for quote in family if quote.line_value is not None)
+    if not values or not family[0].family:
+        return None
+    middle = max(values, key=lambda value: sum(same(value, other) for other in values))
+    on_line = sum(same(middle, other) for other in values)
+    if family[0].lowest and not same(middle, values[0]):
+        return None
+    return middle if on_line >= FEWEST_ON_A_LINE and 2 * on_line >= len(values) else None
+
+
+def _judge(
+    newest_first: list[Quote], line: Callable[[Quote], Decimal | None]
+) -> tuple[Price | None, str]:
+    priced = [quote for quote in newest_first if quote.usd_per_hour > 0]
+    if not priced:
+        return None, "refused, the price is missing (0.0)"
+    newest = priced[0]
+    specs = next((quote.specs for quote in priced if quote.specs), None)
+    if specs is None:
+        return None, "refused, no vCPUs and memory are known"
+    for other in priced[1:]:
+        independent = other.source.package != newest.source.package
+        if independent and same(other.usd_per_hour, newest.usd_per_hour):
+            return _row(newest, other), "carried, two sources agree"
+    middle = line(newest)
+    if middle is not None and newest.line_value and same(newest.line_value, middle):
+        return _row(newest), "carried, on its family's line"
+    if len(priced) > 1:
+        return None, "refused, sources disagree"
+    return None, "refused, no second source and on no line"
+
+
+def _row(quote: Quote, other: Quote | None = None) -> Price:
+    sources = [quote.source, *([other.source] if other else [])]
+    specs = quote.specs or (other.specs if other else None)
+    return Price(
+        quote.provider,
+        quote.region,
+        quote.sku,
+        specs.vcpu if specs else None,
+        specs.mem_mib if specs else None,
+        Fraction(quote.usd_per_hour),
+        quote.kind,
+        "+".join(source.package for source in sources),
+        "+".join(source.version for source in sources),
+        quote.source.as_of,
+    )
