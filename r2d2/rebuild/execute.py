@@ -16,7 +16,7 @@ from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
 from r2d2.rebuild.copies import Copies
 from r2d2.rebuild.distinct import Seen
-from r2d2.rebuild.uniform import fitted, plain_array, plain_schema
+from r2d2.rebuild.uniform import fitted, plain_array, plain_schema, without_views
 from r2d2.recipes.grammar import (
     Atom,
     Distinct,
@@ -95,7 +95,7 @@ def _projected(kitchen: Kitchen, leaf: Leaf, where: tuple[Atom, ...]) -> Batches
         raise RecipeRunError(f"{leaf.parent}: the recipe's parent cannot be read: {reason}")
     names = frozenset(path[0] for path in _paths(leaf.columns, where))
     for split in parent.splits:
-        for batch in read_split(kitchen.storage, split, names):
+        for batch in map(without_views, read_split(kitchen.storage, split, names)):
             mask = np.ones(batch.num_rows, np.bool_)
             for atom in where:
                 mask &= _satisfies(batch, atom)

@@ -13,6 +13,7 @@ from r2d2.lake.partitioned import Partition
 from r2d2.lake.storage import Storage
 from r2d2.model import Table
 from r2d2.rebuild.layout import Layout
+from r2d2.rebuild.uniform import holds_view, plain_type
 
 _ORC_COMPRESSION = ("uncompressed", "zlib", "snappy", "lzo", "lz4", "zstd")
 _SAID_TWICE = b"ARROW:schema"
@@ -34,12 +35,15 @@ def parquet(storage: Storage, table: Table) -> Layout:
         raise UnreadableTableError(f"{table.location}: it has no file")
     raw = first.metadata.metadata or {}
     physical = {first.schema.column(place).physical_type for place in range(len(first.schema))}
+    views = [name for name, field in fields.items() if holds_view(field.type)]
+    fields |= {name: fields[name].with_type(plain_type(fields[name].type)) for name in views}
     return Layout(
         table.format,
         pa.schema(list(fields.values()), first.schema_arrow.metadata),
         _name(table),
         compression=_parquet_compression(first.metadata),
         options={"arrow_schema": _SAID_TWICE in raw, "int96": "INT96" in physical},
+        not_restored=("Arrow's views of text and bytes, which become large ones",) if views else (),
     )
 
 

@@ -9,6 +9,11 @@ from r2d2.errors import R2D2Error, UnreadableTableError
 from r2d2.kernels.arrays import plain
 
 _FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
+# Layouts of which pyarrow 26 can neither take nor filter rows, nor write slices to Parquet.
+_VIEWS: dict[pa.DataType, pa.DataType] = {
+    pa.string_view(): pa.large_string(),
+    pa.binary_view(): pa.large_binary(),
+}
 
 
 def uniform(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
@@ -52,19 +57,33 @@ def _fineness(type_: pa.DataType) -> int:
 
 
 def plain_array(array: pa.Array) -> pa.Array:
-    """The array without dictionaries, at any depth."""
+    """The array without dictionaries and views, at any depth."""
     array = plain(array)
     type_ = plain_type(array.type)
     return array if array.type == type_ else array.cast(type_)
 
 
+def without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch in layouts whose rows can be taken and filtered; dictionaries stay."""
+    if not any(map(holds_view, batch.schema.types)):
+        return batch
+    arrays = [plain_array(a) if holds_view(a.type) else a for a in batch.columns]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def holds_view(type_: pa.DataType) -> bool:
+    """Whether texts or bytes lie in it as views, at any depth."""
+    inside = (type_.field(place).type for place in range(type_.num_fields))
+    return type_ in _VIEWS or any(map(holds_view, inside))
+
+
 def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema without dictionaries, at any depth."""
+    """The schema without dictionaries and views, at any depth."""
     return pa.schema([field.with_type(plain_type(field.type)) for field in schema])
 
 
 def plain_type(type_: pa.DataType) -> pa.DataType:
-    """The type without dictionaries, run-end encoding and extensions, at any depth."""
+    """The type without dictionaries, run-end encoding, views and extensions, at any depth."""
     if isinstance(type_, pa.BaseExtensionType):
         return plain_type(type_.storage_type)
     if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
@@ -73,13 +92,13 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
         return pa.struct([_plain_field(type_.field(place)) for place in range(type_.num_fields)])
     if pt.is_map(type_):
         return pa.map_(_plain_field(type_.key_field), _plain_field(type_.item_field))
-    if pt.is_list(type_):
+    if pt.is_list(type_) or pt.is_list_view(type_):
         return pa.list_(_plain_field(type_.value_field))
-    if pt.is_large_list(type_):
+    if pt.is_large_list(type_) or pt.is_large_list_view(type_):
         return pa.large_list(_plain_field(type_.value_field))
     if pt.is_fixed_size_list(type_):
         return pa.list_(_plain_field(type_.value_field), type_.list_size)
-    return type_
+    return _VIEWS.get(type_, type_)
 
 
 def _plain_field(field: pa.Field) -> pa.Field:
