@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 Data: TypeAlias = Mapping[str, Any]
 """A report, or a part of one, as plain data."""
 
-MEASURED, MODELLED = "measured", "modelled"
+MEASURED = "measured"
 UNKNOWN = "–"
 
 

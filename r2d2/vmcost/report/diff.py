@@ -1,0 +1,177 @@
+"""What differs between two reports: money by part, time, cores and tasks, and what explains it.
+
+Applications are the same run where id and attempt agree, and else the same work where the name
+does: the same job run again has another id. Names that occur more than once are paired in the
+order of their start.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from r2d2.vmcost.report.bars import PARTS
+from r2d2.vmcost.report.figures import MEASURED, Data, cluster_text, priced
+
+WHOLES = ("usd", "duration_s", "core_seconds", "busy_fraction", "tasks")
+
+
+class Match(str, Enum):
+    """Why two applications are compared."""
+
+    ID = "the same application and attempt"
+    NAME = "the same name"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure of both runs, None where one does not know it; `basis` says where it is from."""
+
+    figure: str
+    basis: str
+    old: float | None
+    new: float | None
+
+    @property
+    def by(self) -> float | None:
+        """New less old."""
+        return None if self.old is None or self.new is None else self.new - self.old
+
+    @property
+    def by_fraction(self) -> float | None:
+        """The change over the old figure; None where that is 0 or unknown."""
+        return self.by / self.old if self.by is not None and self.old else None
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A fact that is told in words, of the old run and the new."""
+
+    fact: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunDifference:
+    """Two runs compared: `wholes` in the order of WHOLES, `parts` of the money in that of PARTS.
+    `facts` are those that differ: machines, prices, and what they are as of. `explained_by` is the
+    part of the money that changed most, in either direction; None where no part changed or one run
+    has no money.
+    """
+
+    name: str
+    old_id: str
+    new_id: str
+    match: Match
+    wholes: tuple[Change, ...]
+    parts: tuple[Change, ...]
+    facts: tuple[Renamed, ...]
+    explained_by: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The pairs in the new report's order, and the applications that have no counterpart."""
+
+    runs: tuple[RunDifference, ...]
+    only_old: tuple[str, ...]
+    only_new: tuple[str, ...]
+
+
+def differences(old_report: Data, new_report: Data) -> Differences:
+    """Each application of the new report beside its counterpart of the old one."""
+    old, new = old_report["applications"], new_report["applications"]
+    pairs = _pairs(old, new)
+    taken = {position for position, _ in pairs.values()}
+    return Differences(
+        tuple(_difference(old[pairs[n][0]], new[n], pairs[n][1]) for n in sorted(pairs)),
+        tuple(_label(own) for n, own in enumerate(old) if n not in taken),
+        tuple(_label(own) for n, own in enumerate(new) if n not in pairs),
+    )
+
+
+def _pairs(old: Sequence[Data], new: Sequence[Data]) -> dict[int, tuple[int, Match]]:
+    """By position in the new report: the position in the old one, and why."""
+    pairs: dict[int, tuple[int, Match]] = {}
+    for match, key in ((Match.ID, _identity), (Match.NAME, _name)):
+        taken = {position for position, _ in pairs.values()}
+        waiting: defaultdict[object, list[int]] = defaultdict(list)
+        for position in _in_order(old):
+            if position not in taken:
+                waiting[key(old[position])].append(position)
+        for position in _in_order(new):
+            if position not in pairs and waiting[key(new[position])]:
+                pairs[position] = (waiting[key(new[position])].pop(0), match)
+    return pairs
+
+
+def _in_order(applications: Sequence[Data]) -> list[int]:
+    return sorted(range(len(applications)), key=lambda n: (str(applications[n]["started"]), n))
+
+
+def _identity(application: Data) -> object:
+    return application["application_id"], application["attempt"]
+
+
+def _name(application: Data) -> object:
+    return application["name"]
+
+
+def _label(application: Data) -> str:
+    attempt = f" attempt {application['attempt']}" if application["attempt"] else ""
+    return f"{application['application_id']}{attempt}"
+
+
+def _difference(old: Data, new: Data, match: Match) -> RunDifference:
+    parts = _part_changes(old["money"], new["money"])
+    changed = [change for change in parts if change.by]
+    return RunDifference(
+        new["name"],
+        _label(old),
+        _label(new),
+        match,
+        tuple(_whole(name, old, new) for name in WHOLES),
+        parts,
+        tuple(fact for fact in _facts(old, new) if fact.old != fact.new),
+        max(changed, key=lambda change: abs(change.by or 0), default=None),
+    )
+
+
+def _whole(figure: str, old: Data, new: Data) -> Change:
+    basis = _priced(new) if figure == "usd" else MEASURED
+    return Change(figure, basis, old[figure], new[figure])
+
+
+def _priced(application: Data) -> str:
+    return "no price" if application["usd"] is None else priced(application["prices"])
+
+
+def _part_changes(old: Data | None, new: Data | None) -> tuple[Change, ...]:
+    if old is None or new is None:
+        return ()
+    unknown = sorted((old.keys() | new.keys()) - PARTS.keys())
+    return tuple(
+        Change(part, "priced", old.get(part, 0.0), new.get(part, 0.0))
+        for part in (*PARTS, *unknown)
+        if part in old or part in new
+    )
+
+
+def _facts(old: Data, new: Data) -> list[Renamed]:
+    prices = [_prices(own) for own in (old, new)]
+    return [
+        Renamed("machines", cluster_text(old["cluster"]), cluster_text(new["cluster"])),
+        Renamed("money", _priced(old), _priced(new)),
+        *(
+            Renamed(f"price of {sku}, {kind}", prices[0][sku, kind], prices[1][sku, kind])
+            for sku, kind in sorted(prices[0].keys() & prices[1].keys())
+        ),
+    ]
+
+
+def _prices(application: Data) -> dict[tuple[str, str], str]:
+    return {
+        (price["sku"], price["kind"]): f"${price['usd_per_hour']:g} an hour"
+        for price in application["prices"]
+    }
