@@ -92,9 +92,9 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
         return pa.struct([_plain_field(type_.field(place)) for place in range(type_.num_fields)])
     if pt.is_map(type_):
         return pa.map_(_plain_field(type_.key_field), _plain_field(type_.item_field))
-    if pt.is_list(type_) or pt.is_list_view(type_):
+    if pt.is_list(type_):
         return pa.list_(_plain_field(type_.value_field))
-    if pt.is_large_list(type_) or pt.is_large_list_view(type_):
+    if pt.is_large_list(type_):
         return pa.large_list(_plain_field(type_.value_field))
     if pt.is_fixed_size_list(type_):
         return pa.list_(_plain_field(type_.value_field), type_.list_size)
