@@ -1,0 +1,12 @@
+"""Spark event logs in, applications out.
+
+Plain, zstd, gzip, and lz4, snappy and lzf as Spark writes them; Spark 2.3 to 4.2; single files,
+rolling folders, Databricks' hourly files, folders of many. What is wrong with a log is counted in
+its application's problems (`problems` lists them) or, where no application comes out, is a reason.
+"""
+
+from r2d2.vmcost.events.problems import Problem
+from r2d2.vmcost.events.reading import Logs, read_applications, read_logs
+from r2d2.vmcost.events.refusal import EventLogError, Refused
+
+__all__ = ["EventLogError", "Logs", "Problem", "Refused", "read_applications", "read_logs"]

@@ -1,0 +1,91 @@
+"""The application that a log's collected facts make."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from r2d2.vmcost.events.collected import Collected
+from r2d2.vmcost.events.ending import last_moment
+from r2d2.vmcost.events.executors import Asked, executors
+from r2d2.vmcost.events.problems import Problem, counted
+from r2d2.vmcost.events.refusal import EventLogError
+from r2d2.vmcost.model import Application, Executor, Tasks
+
+
+def application(facts: Collected, files: Sequence[Path], stem: str) -> Application:
+    """The application; `stem` stands for its id where the log has none.
+
+    Raises:
+        EventLogError: no application starts in the log.
+    """
+    problems = facts.problems
+    if not facts.starts:
+        malformed = problems[Problem.LINE_MALFORMED]
+        raise EventLogError(
+            f"no application starts in its {facts.lines:,} lines, of which {malformed:,} are"
+            " malformed: expected a SparkListenerApplicationStart; of a rolling log give the folder"
+        )
+    start = min(facts.starts, key=lambda each: each.started_ms)
+    problems[Problem.APPLICATION_STARTED_TWICE] += len(facts.starts) - 1
+    problems[Problem.APPLICATION_WITHOUT_ID] += not start.id
+    asked = Asked(facts.profiles, facts.properties)
+    stood = executors(facts.added, facts.removed, asked, problems)
+    ended_ms, told, tasks = _ended(facts, start.started_ms, stood)
+    problems[Problem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
+    placed = _placed(tasks, facts, stood)
+    return Application(
+        id=start.id or stem,
+        attempt=start.attempt,
+        name=start.name or "",
+        spark_version=facts.version,
+        started_ms=start.started_ms,
+        ended_ms=ended_ms,
+        ended_told=told,
+        executors=stood,
+        stages=facts.jobs.stages(),
+        jobs=facts.jobs.jobs(problems),
+        tasks=placed,
+        properties=dict(sorted(facts.properties.items())),
+        files=tuple(str(file) for file in files),
+        problems=counted(problems),
+    )
+
+
+def _ended(facts: Collected, started_ms: int, stood: Sequence[Executor]) -> tuple[int, bool, Tasks]:
+    """When it ended, whether the log tells so, and its tasks."""
+    problems = facts.problems
+    tasks, lost_ms = facts.tasks.tasks(problems)
+    told = [end for end in facts.ends_ms if end >= started_ms]
+    problems[Problem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
+    if told:
+        return max(told), True, tasks
+    problems[Problem.APPLICATION_WITHOUT_END] += 1
+    work = [
+        np.array(facts.jobs.moments(), np.int64),
+        tasks["launch_ms"],
+        tasks["finish_ms"],
+        lost_ms,
+    ]
+    moments = [moment for each in stood for moment in (each.added_ms, each.removed_ms)]
+    known = np.array([moment for moment in moments if moment is not None], np.int64)
+    return last_moment(started_ms, np.concatenate(work), known, problems), False, tasks
+
+
+def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:
+    """The tasks with the positions of their executors, −1 for none, in place of numbers."""
+    places: dict[str, list[int]] = {}
+    for place, executor in enumerate(stood):
+        places.setdefault(executor.id, []).append(place)
+    numbers = facts.tasks.executors
+    first = np.array([places.get(name, [-1])[0] for name in numbers] or [-1], np.int32)
+    number = tasks["executor"].copy()
+    tasks["executor"] = first[number]
+    for name, own in places.items():
+        if len(own) > 1 and name in numbers:
+            here = number == numbers[name]
+            added_ms = [stood[place].added_ms for place in own]
+            stay = np.searchsorted(added_ms, tasks["launch_ms"][here], "right") - 1
+            tasks["executor"][here] = np.array(own, np.int32)[np.maximum(stay, 0)]
+    facts.problems[Problem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
+    return tasks

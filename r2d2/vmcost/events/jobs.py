@@ -1,0 +1,94 @@
+"""Jobs and the attempts of stages, from their events in any order."""
+
+from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.shapes import JobEnd, JobStart, StageEvent, StageInfo
+from r2d2.vmcost.model import Job, Stage
+
+
+class JobsAndStages:
+    """The jobs and stages of a log while it is read."""
+
+    def __init__(self) -> None:
+        self._starts: dict[int, JobStart] = {}
+        self._ends: dict[int, JobEnd] = {}
+        self._stages: dict[tuple[int, int], StageInfo] = {}
+
+    def start(self, event: JobStart) -> None:
+        """A job starts; of stages that are skipped this is all that tells."""
+        for stage in event.stages:
+            self._stage(stage)
+        self._starts.setdefault(event.id, event)
+
+    def end(self, event: JobEnd) -> None:
+        """A job ends."""
+        self._ends.setdefault(event.id, event)
+
+    def stage_event(self, event: StageEvent) -> None:
+        """A stage is submitted, or has completed."""
+        self._stage(event.stage)
+
+    def _stage(self, found: StageInfo) -> None:
+        known = self._stages.setdefault((found.id, found.attempt), found)
+        known.submitted_ms = (
+            found.submitted_ms if known.submitted_ms is None else known.submitted_ms
+        )
+        known.completed_ms = (
+            found.completed_ms if known.completed_ms is None else known.completed_ms
+        )
+        known.problem = known.problem or found.problem
+
+    def moments(self) -> list[int]:
+        """Every moment that a job or stage names."""
+        found = [
+            *(event.started_ms for event in self._starts.values()),
+            *(event.ended_ms for event in self._ends.values()),
+            *(stage.submitted_ms for stage in self._stages.values()),
+            *(stage.completed_ms for stage in self._stages.values()),
+        ]
+        return [moment for moment in found if moment is not None]
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Every attempt, by its numbers; of one that never ran `submitted_ms` is None."""
+        return tuple(
+            Stage(
+                id=number,
+                attempt=attempt,
+                name=found.name or "",
+                tasks=max(0, found.tasks),
+                submitted_ms=found.submitted_ms,
+                completed_ms=found.completed_ms,
+                parents=tuple(sorted(set(found.parents))),
+                problem=found.problem or "",
+            )
+            for (number, attempt), found in sorted(self._stages.items())
+        )
+
+    def jobs(self, problems: Problems) -> tuple[Job, ...]:
+        """Every job, by its number."""
+        problems[Problem.JOB_WITHOUT_START] += len(self._ends.keys() - self._starts.keys())
+        problems[Problem.JOB_WITHOUT_END] += len(self._starts.keys() - self._ends.keys())
+        return tuple(self._job(job) for job in sorted(self._starts.keys() | self._ends.keys()))
+
+    def _job(self, job: int) -> Job:
+        start, end = self._starts.get(job), self._ends.get(job)
+        result = end.result.result if end and end.result else None
+        return Job(
+            id=job,
+            stages=_stage_ids(start) if start else (),
+            started_ms=start.started_ms if start else None,
+            ended_ms=end.ended_ms if end else None,
+            succeeded=None if result is None else result == "JobSucceeded",
+            name=_name(start) if start else "",
+        )
+
+
+def _stage_ids(start: JobStart) -> tuple[int, ...]:
+    return tuple(sorted({*start.stage_ids, *(stage.id for stage in start.stages)}))
+
+
+def _name(start: JobStart) -> str:
+    """What its user said of it, else what its last stage is called, as in Spark's own pages."""
+    if start.properties and start.properties.description:
+        return start.properties.description
+    last = max(start.stages, key=lambda stage: stage.id, default=None)
+    return last.name or "" if last else ""

@@ -1,0 +1,98 @@
+"""Which files make a log: one file, the parts of a rolling log, Databricks' hourly files.
+
+- `eventlog_v2_ID/` of Spark 3.0 and later: `events_NUMBER_ID[.codec]`, beside `appstatus_ID`; a
+  `.compact` part stands for all with its number and below.
+- Databricks: `eventlog-2021-06-15--15-00.gz`, one an hour, and `eventlog`, the current one.
+- In any folder: every other file is a log, and every folder is looked into.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from r2d2.vmcost.events.problems import Problem, Problems
+
+_PART = re.compile(r"events_(\d+)_(.+?)(\.(?:zstd|zst|lz4|snappy|lzf|gz))?(\.compact)?")
+_HOURLY = re.compile(r"eventlog(-\d{4}-\d\d-\d\d--\d\d-\d\d)?(\.\w+)?")
+_IGNORED = re.compile(r"[._].*|appstatus_.*|.*\.crc")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log: what it is called, its files in order, what is wrong with them already.
+
+    Where there is a reason, there are no files.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    problems: Problems = field(default_factory=Problems)
+    reason: str = ""
+
+
+def find_logs(paths: Sequence[Path]) -> list[Log]:
+    """Every log at the paths, once, in order; folders without one have a reason instead."""
+    found: list[Log] = []
+    parts: dict[Path, list[Path]] = {}
+    for path in paths:
+        if os.path.isdir(path):
+            found += _in_folder(path)
+        elif _PART.fullmatch(path.name):
+            parts.setdefault(path.parent, []).append(path)
+        else:
+            found.append(Log(path, (path,)))
+    for folder, files in parts.items():
+        found += _rolling(folder, files)
+    once = {tuple(map(os.path.realpath, log.files or (log.path,))): log for log in found}
+    return sorted(once.values(), key=lambda log: str(log.path))
+
+
+def _in_folder(folder: Path) -> Iterable[Log]:
+    try:
+        entries = sorted(each for each in folder.iterdir() if not _IGNORED.fullmatch(each.name))
+    except OSError as error:
+        yield Log(folder, (), reason=f"cannot be listed: {error.strerror}")
+        return
+    files = [entry for entry in entries if entry.is_file()]
+    parts = [file for file in files if _PART.fullmatch(file.name)]
+    hourly = [file for file in files if _HOURLY.fullmatch(file.name)]
+    yield from _rolling(folder, parts)
+    if hourly:
+        yield Log(folder, tuple(sorted(hourly, key=_hour)))
+    yield from (Log(file, (file,)) for file in files if file not in {*parts, *hourly})
+    folders = [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
+    for inner in folders:
+        yield from _in_folder(inner)
+    if not files and not folders:
+        yield Log(folder, (), reason="no event log in this folder")
+
+
+def _hour(file: Path) -> tuple[bool, str]:
+    """Hours in order, the current file last."""
+    found = _HOURLY.fullmatch(file.name)
+    return found is None or found[1] is None, file.name
+
+
+def _rolling(folder: Path, files: Sequence[Path]) -> Iterable[Log]:
+    """The rolling logs of which these are parts; in Spark's own folders there is one."""
+    logs: dict[str, dict[tuple[int, bool], Path]] = {}
+    for file in sorted(files):
+        if found := _PART.fullmatch(file.name):
+            logs.setdefault(found[2], {})[int(found[1]), bool(found[4])] = file
+    for name, parts in sorted(logs.items()):
+        yield _of_parts(folder if len(logs) == 1 else folder / name, parts)
+
+
+def _of_parts(path: Path, parts: dict[tuple[int, bool], Path]) -> Log:
+    """The log of parts by number and whether they are compact."""
+    problems = Problems()
+    first = max((number for number, compact in parts if compact), default=None)
+    if first is not None:
+        problems[Problem.PARTS_COMPACTED] += 1
+        parts = {key: file for key, file in parts.items() if key[0] > first or key == (first, True)}
+    numbers = {number for number, _ in parts}
+    lowest = 1 if first is None else first
+    problems[Problem.PART_MISSING] += max(numbers) - lowest + 1 - len(numbers)
+    return Log(path, tuple(file for _, file in sorted(parts.items())), problems)

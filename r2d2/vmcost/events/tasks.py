@@ -1,0 +1,150 @@
+"""Tasks as they end, row by row, and in the end as one array."""
+
+import numpy as np
+import numpy.typing as npt
+
+from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.refusal import EventLogError
+from r2d2.vmcost.events.task_shapes import (
+    Metrics,
+    Read,
+    Reason,
+    ShuffleRead,
+    ShuffleWrite,
+    TaskEnd,
+    TaskInfo,
+    TaskStart,
+    Written,
+)
+from r2d2.vmcost.model import TASK, Outcome, Tasks
+
+MOST_TASKS = 10_000_000
+"""Beyond it a row of 140 bytes a task would take more than 1.4 GB."""
+_BLOCK_ROWS = 8_192
+_MOST_LONG = 2**63 - 1
+_ROW = np.dtype([*TASK.descr, ("task", np.int64), ("resubmitted", np.bool_)])
+_METRICS = (TASK.names or ())[TASK.names.index("run_ms") if TASK.names else 0 :]
+_NO_METRICS, _NO_READ, _NO_WRITE = Metrics(), ShuffleRead(), ShuffleWrite()
+_NO_INPUT, _NO_OUTPUT = Read(), Written()
+_RESUBMITTED = "Resubmitted"
+_OUTCOMES = {"Success": Outcome.SUCCEEDED, "TaskKilled": Outcome.KILLED}
+
+
+class TaskRows:
+    """The tasks of a log while it is read."""
+
+    def __init__(self) -> None:
+        self.executors: dict[str, int] = {}  # the number that stands for each id in the rows
+        self._open: list[tuple[int, ...]] = []
+        self._blocks: list[Tasks] = []
+        self._started: list[npt.NDArray[np.int64]] = []
+        self._starting: list[tuple[int, int]] = []
+
+    def start(self, event: TaskStart) -> None:
+        """A task that starts is not a task yet, but may be missed in the end."""
+        self._starting.append((event.task.id, event.task.launch_ms))
+        if len(self._starting) >= _BLOCK_ROWS:
+            self._close()
+
+    def end(self, event: TaskEnd) -> None:
+        """Another task.
+
+        Raises:
+            EventLogError: there are more than `MOST_TASKS`.
+        """
+        task, metrics = event.task, event.metrics or _NO_METRICS
+        read, write = metrics.shuffle_read or _NO_READ, metrics.shuffle_write or _NO_WRITE
+        self._open.append(
+            (
+                event.stage,
+                event.stage_attempt,
+                task.index,
+                task.attempt,
+                self.executors.setdefault(task.executor, len(self.executors)),
+                task.launch_ms,
+                task.finish_ms,
+                _outcome(event.reason, task),
+                task.speculative,
+                metrics.run_ms,
+                metrics.cpu_ns,
+                metrics.gc_ms,
+                metrics.deserialize_ms,
+                metrics.result_ms,
+                read.wait_ms,
+                write.ns,
+                metrics.spilled_memory_bytes,
+                metrics.spilled_disk_bytes,
+                metrics.peak_memory_bytes,
+                (metrics.input or _NO_INPUT).bytes,
+                (metrics.output or _NO_OUTPUT).bytes,
+                min(read.remote_bytes + read.local_bytes, _MOST_LONG),
+                write.bytes,
+                task.id,
+                event.reason is not None and event.reason.reason == _RESUBMITTED,
+            )
+        )
+        if len(self._open) >= _BLOCK_ROWS:
+            self._close()
+            if len(self._blocks) * _BLOCK_ROWS > MOST_TASKS:
+                raise EventLogError(f"more than {MOST_TASKS:,} tasks")
+
+    def _close(self) -> None:
+        """Rows in an array take a tenth of what they take as tuples."""
+        if self._open:
+            self._blocks.append(np.array(self._open, _ROW))
+        if self._starting:
+            self._started.append(np.array(self._starting, np.int64))
+        self._open, self._starting = [], []
+
+    def tasks(self, problems: Problems) -> tuple[Tasks, npt.NDArray[np.int64]]:
+        """Each task once, in order, its executor by number; and launches of those without end."""
+        self._close()
+        rows = np.concatenate(self._blocks) if self._blocks else np.empty(0, _ROW)
+        rows = _once(rows, problems)
+        started = np.concatenate(self._started) if self._started else np.empty((0, 2), np.int64)
+        started = started[np.unique(started[:, 0], return_index=True)[1]]
+        lost = started[~np.isin(started[:, 0], rows["task"])]
+        problems[Problem.TASK_WITHOUT_END] += len(lost)
+        _mend(rows, problems)
+        order = np.lexsort(
+            [
+                rows[name]
+                for name in ("task", "attempt", "index", "stage_attempt", "stage", "launch_ms")
+            ]
+        )
+        return rows[order][list(TASK.names or ())].astype(TASK), lost[:, 1]
+
+
+def _outcome(reason: Reason | None, task: TaskInfo) -> Outcome:
+    if reason is None or not reason.reason:
+        if task.killed:
+            return Outcome.KILLED
+        return Outcome.FAILED if task.failed else Outcome.SUCCEEDED
+    return _OUTCOMES.get(reason.reason, Outcome.FAILED)
+
+
+def _once(rows: Tasks, problems: Problems) -> Tasks:
+    """The first row of each task, and of each whose output was lost a row of no length.
+
+    Such a task ends again, as it did before, when its executor is lost (`Resubmitted` in
+    `TaskSetManager.executorLost`): its time must not count twice.
+    """
+    first = np.unique(rows[["task", "resubmitted"]], return_index=True)[1]
+    problems[Problem.TASK_ENDED_TWICE] += len(rows) - len(first)
+    rows = rows[np.sort(first)]
+    again = rows["resubmitted"]
+    problems[Problem.TASK_RESUBMITTED] += int(again.sum())
+    rows["launch_ms"][again] = rows["finish_ms"][again]
+    return rows
+
+
+def _mend(rows: Tasks, problems: Problems) -> None:
+    """Gives tasks without believable times the length 0, and negative metrics the value 0."""
+    launch, finish = rows["launch_ms"], rows["finish_ms"]
+    wrong = (launch <= 0) | (finish < launch)
+    problems[Problem.TASK_TIME_DISBELIEVED] += int(wrong.sum())
+    finish[wrong] = launch[wrong] = np.maximum(launch, finish)[wrong]
+    for name in _METRICS:
+        negative = rows[name] < 0
+        problems[Problem.METRIC_DISBELIEVED] += int(negative.sum())
+        rows[name][negative] = 0
