@@ -39,7 +39,8 @@ def charge_tasks(
         times = cut(run.lived[number], has.times, _edges(run), tasks.starts, tasks.ends)
         running = level(times, tasks.starts, tasks.ends, tasks.weights)
         crowded = running > executor.cores
-        problems["executors with more tasks at once than cores"] += bool(crowded.any())
+        beyond_ms = np.where(crowded, running - executor.cores, 0) * np.diff(times)
+        problems["core milliseconds that tasks shared beyond the cores"] += int(beyond_ms.sum())
         core = scale // has.on(times)[1]
         rates = np.where(crowded, core * executor.cores // np.maximum(running, 1), core)
         charged[tasks.rows] = tasks.weights * Steps.of(times, rates).between(

@@ -2,8 +2,9 @@
 
 A host is a VM, rented while one of its executors lives. Where the number of workers is stated, the
 hosts that came first stand for the whole run, with VMs on which no executor ever came up to that
-number; further hosts are replaced machines. On Kubernetes a host is a pod: with a stated number
-each pod is laid on the VM that has the fewest cores owned when it comes.
+number; further hosts are replaced machines. In local mode the one host stands for the whole run.
+On Kubernetes a host is a pod: with a stated number each pod is laid on the VM that has the fewest
+cores owned when it comes.
 """
 
 from collections import Counter
@@ -12,6 +13,9 @@ from itertools import count as numbers
 
 from r2d2.vmcost.bill.intervals import Interval, union
 from r2d2.vmcost.bill.run import Run
+
+LOCAL = "driver"
+"""The only executor in local mode: driver and tasks share one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ def worker_vms(run: Run, count: int | None, problems: Counter[str]) -> tuple[Vm,
         key=lambda number: (lived[number][0], executors[number].host, executors[number].id),
     )
     problems["executors outside the application"] += len(lived) - len(order)
+    if count is None and [one.id for one in executors] == [LOCAL]:
+        count = 1
     pods = len(order) if run.app.properties.get("spark.master", "").startswith("k8s") else 0
     if pods and count:
         problems["pods laid on VMs, which the log does not name"] += pods

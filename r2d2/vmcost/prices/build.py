@@ -13,9 +13,9 @@
 A row is carried where two sources agree within 0.5 %, and then dated by the newer one; else where
 it lies on its family's line. On Azure and AWS the line is the price per vCPU that at least half of
 the family's types in the region share within 0.5 %, and no fewer than three; libcloud's newer AWS
-table has many cells that are too dear, so that there nothing may lie below the line. On GCP a type's price
-is put together from vCPUs and GiB, so that this holds by construction; there the line is the ratio
-of both prices that at least half of the series' regions share.
+table has many cells that are too dear, so that there nothing may lie below the line. On GCP a
+type's price is put together from vCPUs and GiB, so that this holds by construction; there the line
+is the ratio of both prices that at least half of the series' regions share.
 
 `as_of` is the day that a source gives for its prices, or where it gives none that of its release.
 Libcloud gives one day for all its tables, though its Azure table knows no type of version 5.
@@ -74,10 +74,9 @@ def csv_text(rows: Iterable[Price]) -> str:
     writer.writerow(COLUMNS)
     for row in rows:
         usd = Decimal(row.usd_per_hour.numerator) / Decimal(row.usd_per_hour.denominator)
-        writer.writerow(
-            [row.provider, row.region, row.sku, row.vcpu or "", row.mem_mib or "", f"{usd.normalize():f}",
-             row.kind.value, row.source, row.source_version, row.as_of.isoformat()]
-        )  # fmt: skip
+        machine = (row.provider, row.region, row.sku, row.vcpu or "", row.mem_mib or "")
+        source = (row.source, row.source_version, row.as_of.isoformat())
+        writer.writerow((*machine, f"{usd.normalize():f}", row.kind.value, *source))
     return text.getvalue()
 
 

@@ -13,10 +13,9 @@ REGIONS = (
     "centralus", "eastus", "eastus2", "northeurope", "uksouth", "westeurope", "westus", "westus2",
 )  # fmt: skip
 CATALOG_REGION = "westus2"
-"""The Databricks catalog names no region; its 120 types that libcloud has cost what they do here."""
+"""The Databricks catalog names no region; in this one all of its types cost what libcloud says."""
 
-LIBCLOUD = ("libcloud", "data/pricing.json")
-RESOURCES = "resources/"
+DATABRICKS = "resources/premium-databricks-azure-catalog.json"
 SIZE = re.compile(r"Standard_([A-Z]+)(\d+)([a-z]*)((?:_[A-Z]\w*?)?)(_v\d)?")
 
 
@@ -24,7 +23,7 @@ def quotes(packages: Packages) -> Iterator[Quote]:
     """All prices of all sources, in the regions above."""
     specs = azure_specs(packages)
     names = {_folded(sku): sku for sku in specs}
-    pricing = packages.json(*LIBCLOUD)
+    pricing = packages.json("libcloud", "data/pricing.json")
     day = datetime.fromtimestamp(pricing["updated"], UTC).date()
     source = packages.source("apache-libcloud", day)
     for name, by_region in pricing["compute"]["azure_linux"].items():
@@ -41,7 +40,7 @@ def quotes(packages: Packages) -> Iterator[Quote]:
 def azure_specs(packages: Packages) -> dict[str, Specs]:
     """vCPUs and memory by SKU, as Azure writes it: Standard_E8s_v3."""
     found: Mapping[str, Mapping[str, int]] = packages.json(
-        "spark_rapids_pytools", RESOURCES + "databricks_azure-instance-catalog.json"
+        "spark_rapids_pytools", "resources/databricks_azure-instance-catalog.json"
     )
     return {
         sku: Specs(row["VCpuCount"], row["MemoryInMB"])
@@ -53,9 +52,7 @@ def azure_specs(packages: Packages) -> dict[str, Specs]:
 def _catalog(packages: Packages, specs: Mapping[str, Specs]) -> Iterator[Quote]:
     version = packages.version("spark-rapids-user-tools")
     source = packages.source("spark-rapids-user-tools", release_day(version))
-    rows = packages.json(
-        "spark_rapids_pytools", RESOURCES + "premium-databricks-azure-catalog.json"
-    )
+    rows = packages.json("spark_rapids_pytools", DATABRICKS)
     for name, row in rows["Jobs Compute"]["Instances"].items():
         usd = row["TotalPricePerHour"] - row["DBUPricePerHour"]
         sku = f"Standard_{name}"

@@ -1,9 +1,9 @@
 """Quotes of GCP: libcloud's prices of a vCPU and a GiB, put together for each predefined type."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from r2d2.vmcost.model import PriceKind
 from r2d2.vmcost.prices.sources.packages import Packages
@@ -20,6 +20,17 @@ SHARED_CORE = ("micro", "small", "medium")
 MIB_PER_GIB = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A series in a region: its price of a vCPU and of a GiB, 0 where one is missing."""
+
+    series: str
+    region: str
+    kind: PriceKind
+    cpu_usd: Decimal
+    ram_usd: Decimal
+
+
 def quotes(packages: Packages) -> Iterator[Quote]:
     """The prices of all types of the series, in all regions: the line is drawn through them all."""
     pricing = packages.json("libcloud", "data/pricing.json")
@@ -31,9 +42,8 @@ def quotes(packages: Packages) -> Iterator[Quote]:
         for name, kind in KINDS.items():
             cpu, ram = table["cpu"][name], table["ram"][name]
             for region in sorted(cpu.keys() & ram.keys()):
-                yield from _types(
-                    series, region, kind, specs, _usd(cpu, region), _usd(ram, region), source
-                )
+                usd = Decimal(cpu[region]["price"]), Decimal(ram[region]["price"])
+                yield from _types(_Line(series, region, kind, *usd), specs, source)
 
 
 def _specs(packages: Packages) -> dict[str, Specs]:
@@ -41,23 +51,11 @@ def _specs(packages: Packages) -> dict[str, Specs]:
     return {sku: Specs(row["VCpuCount"], row["MemoryInMB"]) for sku, row in found.items()}
 
 
-def _usd(table: Mapping[str, Any], region: str) -> Decimal:
-    return Decimal(table[region]["price"])
-
-
-def _types(
-    series: str,
-    region: str,
-    kind: PriceKind,
-    specs: Mapping[str, Specs],
-    cpu_usd: Decimal,
-    ram_usd: Decimal,
-    source: Source,
-) -> Iterator[Quote]:
-    ratio = cpu_usd / ram_usd if cpu_usd and ram_usd else None
+def _types(line: _Line, specs: Mapping[str, Specs], source: Source) -> Iterator[Quote]:
+    ratio = line.cpu_usd / line.ram_usd if line.cpu_usd and line.ram_usd else None
+    place = ("gcp", line.region)
     for sku, has in specs.items():
-        if sku.split("-")[0] == series and not sku.endswith(SHARED_CORE):
-            usd = cpu_usd * has.vcpu + ram_usd * has.mem_mib / MIB_PER_GIB
-            yield Quote(
-                "gcp", region, sku, has, usd if ratio else Decimal(0), kind, source, series, ratio
-            )
+        if sku.split("-")[0] == line.series and not sku.endswith(SHARED_CORE):
+            usd = line.cpu_usd * has.vcpu + line.ram_usd * has.mem_mib / MIB_PER_GIB
+            priced = usd if ratio else Decimal(0)
+            yield Quote(*place, sku, has, priced, line.kind, source, line.series, ratio)

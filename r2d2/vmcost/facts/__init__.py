@@ -1,0 +1,28 @@
+"""On which machines an application ran: what is stated, what its log tells, or what would fit.
+
+find_facts(app, stated: Stated, prices, source="flags") -> Facts
+Facts.cluster: Cluster | None           None: Facts.missing names what nobody tells
+Facts.candidates: tuple[Candidate, ...]   then the machines that fit: .price, .spare_cores, …
+Facts.problems: tuple[str, ...]         contradictions and what was left open, as sentences
+Stated(provider=None, region=None, vm=None, count=None, driver_vm=None, spot=None)
+Stated.over(other: Stated) -> Stated    flags over a file
+load_cluster_file(path) -> ClusterFile  .stated: Stated, .billing: Billing
+"""
+
+from r2d2.vmcost.facts.candidates import Candidate, Need, candidates, need_of
+from r2d2.vmcost.facts.databricks import databricks_facts
+from r2d2.vmcost.facts.find import Facts, find_facts
+from r2d2.vmcost.facts.stated import ClusterFile, Stated, load_cluster_file
+
+__all__ = [
+    "Candidate",
+    "ClusterFile",
+    "Facts",
+    "Need",
+    "Stated",
+    "candidates",
+    "databricks_facts",
+    "find_facts",
+    "load_cluster_file",
+    "need_of",
+]
