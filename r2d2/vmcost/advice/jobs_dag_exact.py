@@ -87,4 +87,5 @@ class _Search:
         return max(reached.values())
 
     def _linear(self, machine: int, rented_ms: int) -> float:
-        return float(rented_ms / self.meter.quantum_ms) * self.meter.quantum_units[machine]
+        quanta = rented_ms * self.meter.ticks / self.meter.quantum_ticks
+        return quanta * self.meter.quantum_units[machine]

@@ -116,7 +116,9 @@ def possible(
         if vm.machine in runs and vm.machine in machines
     ]
     fresh = [
-        on_new(problem, meter, plan, job, machine, ready) for machine in runs if machine in machines
+        on_new(meter, plan, job, machine, ready, run_ms)
+        for machine, run_ms in runs.items()
+        if machine in machines
     ]
     return standing + fresh
 
@@ -124,11 +126,10 @@ def possible(
 def _on_one_vm(problem: Problem, meter: Meter, order: Sequence[int], machine: int) -> Plan:
     plan, ends = Plan(), dict[int, int]()
     for job in order:
-        ready = ready_ms(problem, ends, job)
+        ready, run_ms = ready_ms(problem, ends, job), problem.run_ms[job][machine]
         if plan.vms:
-            run_ms = problem.run_ms[job][machine]
             placing = on_standing(meter, plan, job, 0, ready, run_ms)
         else:
-            placing = on_new(problem, meter, plan, job, machine, ready)
+            placing = on_new(meter, plan, job, machine, ready, run_ms)
         plan, ends[job] = extended(plan, placing), placing.end_ms
     return plan

@@ -9,7 +9,6 @@ from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.rent import milliseconds
 from r2d2.vmcost.model import Billing
 
 MS_PER_HOUR = 3_600_000
@@ -88,11 +87,6 @@ class Problem:
             lateness=lateness,
             billing=billing,
         )
-
-    @property
-    def start_up_ms(self) -> int:
-        """How long a VM is rented before its first job."""
-        return milliseconds(self.billing.start_up_s)
 
 
 @dataclass(frozen=True, slots=True)

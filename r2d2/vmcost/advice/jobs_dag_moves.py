@@ -54,11 +54,11 @@ def _laid_out(problem: Problem, meter: Meter, plan: Plan, groups: Groups) -> Pla
     other, ends, numbers = Plan(), dict[int, int](), dict[tuple[int, int], int]()
     for job in (placing.job for placing in plan.placings):
         ready, vm = ready_ms(problem, ends, job), groups[job]
+        run_ms = problem.run_ms[job][vm[1]]
         if vm in numbers:
-            run_ms = problem.run_ms[job][vm[1]]
             placing = on_standing(meter, other, job, numbers[vm], ready, run_ms)
         else:
             numbers[vm] = len(other.vms)
-            placing = on_new(problem, meter, other, job, vm[1], ready)
+            placing = on_new(meter, other, job, vm[1], ready, run_ms)
         other, ends[job] = extended(other, placing), placing.end_ms
     return other

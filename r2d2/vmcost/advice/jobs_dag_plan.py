@@ -16,13 +16,18 @@ from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """The problem's prices as whole numbers: of a quantum on each type, and of being late."""
+    """The problem's prices and periods as whole numbers; a millisecond has `ticks`.
+
+    `around_ms` is what a VM is rented besides, start-up and tail.
+    """
 
     unit: int
     quantum_units: tuple[int, ...]
-    quantum_ms: Fraction
-    minimum_ms: Fraction
-    around_ms: int  # start-up and tail
+    ticks: int
+    quantum_ticks: int
+    minimum_ticks: int
+    start_up_ms: int
+    around_ms: int
     late_fixed_units: int
     late_units_per_ms: int
 
@@ -37,20 +42,24 @@ class Meter:
         late_usd_per_ms = lateness.usd_per_hour / MS_PER_HOUR
         prices = (*quanta_usd, lateness.fixed_usd, late_usd_per_ms)
         unit = lcm(*(Fraction(price).denominator for price in prices))
+        quantum_ms, minimum_ms = billing.quantum_s * 1000, billing.minimum_s * 1000
+        ticks = lcm(quantum_ms.denominator, minimum_ms.denominator)
         return Meter(
             unit=unit,
             quantum_units=tuple(int(usd * unit) for usd in quanta_usd),
-            quantum_ms=billing.quantum_s * 1000,
-            minimum_ms=billing.minimum_s * 1000,
-            around_ms=problem.start_up_ms + milliseconds(billing.idle_tail_s),
+            ticks=ticks,
+            quantum_ticks=int(quantum_ms * ticks),
+            minimum_ticks=int(minimum_ms * ticks),
+            start_up_ms=milliseconds(billing.start_up_s),
+            around_ms=milliseconds(billing.start_up_s) + milliseconds(billing.idle_tail_s),
             late_fixed_units=int(lateness.fixed_usd * unit),
             late_units_per_ms=int(late_usd_per_ms * unit),
         )
 
     def rent(self, machine: int, busy_ms: int) -> int:
         """The units for a VM, from its first job's start to its last job's end."""
-        rented_ms = max(self.minimum_ms, Fraction(busy_ms + self.around_ms))
-        return -(-rented_ms // self.quantum_ms) * self.quantum_units[machine]
+        rented = max(self.minimum_ticks, (busy_ms + self.around_ms) * self.ticks)
+        return -(-rented // self.quantum_ticks) * self.quantum_units[machine]
 
     def penalty(self, late_ms: int) -> int:
         """The units for ending so late."""
@@ -103,12 +112,9 @@ def on_standing(meter: Meter, plan: Plan, job: int, vm: int, ready: int, run_ms:
     return Placing(job, vm, held.machine, start_ms, end_ms, more)
 
 
-def on_new(
-    problem: Problem, meter: Meter, plan: Plan, job: int, machine: int, ready: int
-) -> Placing:
+def on_new(meter: Meter, plan: Plan, job: int, machine: int, ready: int, run_ms: int) -> Placing:
     """The job put on a VM that is rented for it."""
-    run_ms = problem.run_ms[job][machine]
-    start_ms = max(ready, problem.start_up_ms)
+    start_ms = max(ready, meter.start_up_ms)
     more = meter.rent(machine, run_ms)
     return Placing(job, len(plan.vms), machine, start_ms, start_ms + run_ms, more)
 
@@ -162,7 +168,7 @@ def schedule_of(
 def _rental(problem: Problem, meter: Meter, vm: Vm) -> Rental:
     return Rental(
         sku=problem.machines[vm.machine].sku,
-        from_ms=vm.from_ms - problem.start_up_ms,
-        to_ms=vm.to_ms + meter.around_ms - problem.start_up_ms,
+        from_ms=vm.from_ms - meter.start_up_ms,
+        to_ms=vm.to_ms + meter.around_ms - meter.start_up_ms,
         usd=Fraction(vm.rent, meter.unit),
     )
