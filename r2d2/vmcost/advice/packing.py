@@ -1,0 +1,172 @@
+"""What executors of a shape leave of the machines they are put on, and the shape that leaves least.
+
+    FR(X) = (Σ free - X · Σ ⌊free / X⌋) / Σ free        of free cores, for executors of X cores
+
+is the fragment rate of VMR2L (Ding et al., Towards VM Rescheduling Optimization Through Deep
+Reinforcement Learning, EuroSys 2025). With memory an executor of X cores and M MiB fits
+min(⌊cores / X⌋, ⌊memory / M⌋) times into a room, and what it leaves there is stranded.
+
+    fragment_rate(free_cores, cores) -> Fraction
+    pack(rooms, shape, numa=None) -> Packing
+    best_shapes(rooms, mib_per_core, cores=range, numa=None) -> tuple[Packing, …]    best first
+    Room(cores, memory_mib) · Shape(cores, memory_mib) · Numa(cores, memory_mib)
+    rooms_of(vcpu, mem_mib, count=1, reserved_cores=0, reserved_mib=0) -> tuple[Room, …]
+    mib_per_core(application) -> int | None      what its executors have now
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from r2d2.errors import UsageError
+from r2d2.vmcost.model import Application
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What executors may take of a machine."""
+
+    cores: int
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An executor: its cores, and its memory with heap, overhead and off-heap together."""
+
+    cores: int
+    memory_mib: int
+
+    def __post_init__(self) -> None:
+        if self.cores < 1 or self.memory_mib < 1:
+            raise UsageError(
+                f"an executor of {self.cores} cores and {self.memory_mib} MiB: expected 1 or more"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Numa:
+    """A NUMA node of the machines, as the user names it."""
+
+    cores: int
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """As many executors of a shape as fit, and what they leave.
+
+    `warning` is empty, or says that the executor exceeds a NUMA node.
+    """
+
+    shape: Shape
+    executors: int
+    stranded_cores: int
+    stranded_mib: int
+    core_share: float
+    memory_share: float
+    warning: str = ""
+    figure: str = "modelled"
+
+
+def fragment_rate(free_cores: Iterable[int], cores: int) -> Fraction:
+    """FR: the share of the free cores in which no executor of so many cores fits; 0 without any.
+
+    >>> round(float(fragment_rate([7, 7, 5, 16, 9], 4)), 3)
+    0.182
+    """
+    if cores < 1:
+        raise UsageError(f"executors of {cores} cores: expected 1 or more")
+    free = list(free_cores)
+    total = sum(free)
+    return Fraction(total - cores * sum(one // cores for one in free), total or 1)
+
+
+def rooms_of(
+    vcpu: int, mem_mib: int, count: int = 1, reserved_cores: int = 0, reserved_mib: int = 0
+) -> tuple[Room, ...]:
+    """The rooms of so many VMs of a type, less what system and daemons take on each."""
+    room = Room(vcpu - reserved_cores, mem_mib - reserved_mib)
+    if room.cores < 1 or room.memory_mib < 1 or count < 1:
+        raise UsageError(
+            f"{count} VMs of {vcpu} cores and {mem_mib} MiB, {reserved_cores} cores and"
+            f" {reserved_mib} MiB of them reserved: no room is left for an executor"
+        )
+    return (room,) * count
+
+
+def mib_per_core(application: Application) -> int | None:
+    """The most memory that an executor of the application has to a core; None if it is not told."""
+    told = [
+        -(-executor.memory_mib // executor.cores)
+        for executor in application.executors
+        if executor.memory_mib and executor.cores
+    ]
+    return max(told, default=None)
+
+
+def pack(rooms: Sequence[Room], shape: Shape, numa: Numa | None = None) -> Packing:
+    """As many executors of the shape as fit into the rooms."""
+    fits = [
+        min(max(0, room.cores) // shape.cores, max(0, room.memory_mib) // shape.memory_mib)
+        for room in rooms
+    ]
+    cores = sum(max(0, room.cores) for room in rooms)
+    memory_mib = sum(max(0, room.memory_mib) for room in rooms)
+    stranded_cores = cores - shape.cores * sum(fits)
+    stranded_mib = memory_mib - shape.memory_mib * sum(fits)
+    return Packing(
+        shape=shape,
+        executors=sum(fits),
+        stranded_cores=stranded_cores,
+        stranded_mib=stranded_mib,
+        core_share=stranded_cores / cores if cores else 0.0,
+        memory_share=stranded_mib / memory_mib if memory_mib else 0.0,
+        warning=numa_warning(shape, numa),
+    )
+
+
+def best_shapes(
+    rooms: Sequence[Room],
+    mib_per_core: int,
+    cores: Iterable[int] | None = None,
+    numa: Numa | None = None,
+) -> tuple[Packing, ...]:
+    """A shape for each number of cores, the one that strands least first.
+
+    Each has `mib_per_core` for every core. Shapes are compared by cores left, which is what was
+    paid for to work, then by NUMA, then by memory left, then by fewer executors: each is a JVM
+    more, and splits shuffles further.
+    """
+    most = max((room.cores for room in rooms), default=0)
+    shapes = [Shape(number, number * mib_per_core) for number in cores or range(1, most + 1)]
+    packings = [pack(rooms, shape, numa) for shape in shapes]
+    return tuple(
+        sorted(
+            packings,
+            key=lambda packing: (
+                packing.stranded_cores,
+                bool(packing.warning),
+                packing.stranded_mib,
+                packing.executors,
+                packing.shape.cores,
+            ),
+        )
+    )
+
+
+def numa_warning(shape: Shape, numa: Numa | None) -> str:
+    """Why the shape does not fit a NUMA node; empty where it does or none was named."""
+    if numa is None:
+        return ""
+    exceeded = []
+    if shape.cores > numa.cores:
+        exceeded.append(f"{shape.cores} cores of {numa.cores}")
+    if numa.memory_mib is not None and shape.memory_mib > numa.memory_mib:
+        exceeded.append(f"{shape.memory_mib} MiB of {numa.memory_mib}")
+    if not exceeded:
+        return ""
+    return (
+        f"the executor exceeds a NUMA node ({', '.join(exceeded)}): part of its memory is remote;"
+        " take a smaller one"
+    )
