@@ -1,0 +1,68 @@
+"""Which near-containments a recipe is sought for, and that none is taken for containment."""
+
+from r2d2.model import Column, Format, Table
+from r2d2.plan.families import families, union_families, without_recipe
+from r2d2.plan.graph_file import ProvedEdge
+
+COLUMNS = (("a", "a"),)
+
+
+def tables(*names: str) -> dict[str, Table]:
+    """Tables of 10 rows, each larger than the one before."""
+    column = Column("a", "int64", ("a",))
+    return {
+        name: Table(name, Format.PARQUET, (column,), 10, size_bytes=place)
+        for place, name in enumerate(names, 1)
+    }
+
+
+def edge(child: str, parent: str, missing: int = 0, cast: bool = False) -> ProvedEdge:
+    return ProvedEdge(child, parent, COLUMNS, False, cast, missing)
+
+
+def parents_of(child: str, edges: list[ProvedEdge], lake: dict[str, Table]) -> list[str]:
+    found = families(edges, lake, set(lake))
+    return [f.parent.location for f in found if child in {c.table.location for c in f.children}]
+
+
+def test_a_parent_that_is_nearly_contained_still_counts_as_one_that_nothing_contains() -> None:
+    lake = tables("child", "small", "middle", "top", "other")
+    whole = [edge("child", name) for name in ("small", "middle", "top")]
+    assert parents_of("child", [*whole, edge("top", "other", 1)], lake)[-1] == "top"
+    assert "top" not in parents_of("child", [*whole, edge("top", "other")], lake)
+
+
+def test_tables_that_drift_apart_are_asked_from_the_nearest_and_from_one_for_all() -> None:
+    days = [f"day{number}" for number in range(8)]
+    near = [
+        edge(one, other, abs(place - there))
+        for place, one in enumerate(days)
+        for there, other in enumerate(days)
+        if 0 < abs(place - there) < 6
+    ]
+    lake = tables(*days)
+    assert parents_of("day0", near, lake) == ["day1", "day2", "day3", "day4"]
+    assert parents_of("day7", near, lake) == ["day3", "day4", "day5", "day6"]
+    assert all(len(parents_of(day, near, lake)) <= 4 for day in days)
+
+
+def test_near_containment_is_asked_beside_containment() -> None:
+    lake = tables("child", "whole", "near")
+    edges = [edge("child", "whole"), edge("child", "near", 2)]
+    assert parents_of("child", edges, lake) == ["near", "whole"]
+
+
+def test_a_part_that_is_nearly_contained_is_no_part_of_a_union() -> None:
+    lake = tables("one", "two", "year")
+    lake["year"] = Table("year", Format.PARQUET, lake["one"].columns, 20, size_bytes=9)
+    whole = [edge("one", "year"), edge("two", "year")]
+    assert len(union_families(whole, lake, set(lake))) == 1
+    assert union_families([whole[0], edge("two", "year", 1)], lake, set(lake)) == []
+
+
+def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> None:
+    edges = [edge("one", "two", cast=True), edge("two", "gone", cast=True), edge("one", "two")]
+    lake = tables("one", "two")
+    assert list(without_recipe(edges, set(lake)).values()) == [1]
+    assert without_recipe(edges[2:], set(lake)) == {}
+    assert families(edges[:1], lake, set(lake)) == []
