@@ -87,6 +87,11 @@ def priced(prices: Sequence[Data]) -> str:
     return f"priced (as of {oldest['as_of']}, {days:,} {'day' if days == 1 else 'days'} old)"
 
 
+def basis_text(basis: str, prices: Sequence[Data]) -> str:
+    """Where a figure comes from; money with the date of its prices."""
+    return priced(prices) if basis == "priced" else basis
+
+
 def cluster_text(cluster: Data | None) -> str:
     """The machines in words: how many of which, the driver's, where, and how they are paid."""
     if cluster is None:

@@ -85,6 +85,7 @@ def _environment() -> Environment:
         human_bytes=human_bytes,
         cluster=figures.cluster_text,
         started=figures.started_text,
+        basis=figures.basis_text,
         words=figures.problem_words,
         sentence=sentence,
         top=top,

@@ -6,6 +6,7 @@ from r2d2.text_tables import aligned, human_bytes, printable
 from r2d2.vmcost.report.bars import Bar, core_bars, money_bars, time_bars
 from r2d2.vmcost.report.figures import (
     Data,
+    basis_text,
     cluster_text,
     count,
     duration,
@@ -49,7 +50,9 @@ def application_lines(application: Data, *, brief: bool = False) -> Iterator[str
         yield from _time_lines(application)
         yield from _stage_lines(application)
     for advice in application["advice"]:
-        yield f"  {printable(advice['kind'])}: {printable(advice['told'])} ({advice['basis']})"
+        kind, told = problem_words(advice["kind"]), advice["told"]
+        basis = basis_text(advice["basis"], application["prices"])
+        yield f"  {printable(kind)}: {printable(told)} ({printable(basis)})"
     problems = sorted(application["problems"].items())
     if problems:
         told = ", ".join(f"{printable(problem_words(name))} {n:,}" for name, n in problems)

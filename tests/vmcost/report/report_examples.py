@@ -118,17 +118,16 @@ def without_money(**changes: Any) -> dict[str, Any]:
         "vcpu": 8,
         "mem_mib": 65536,
     }
-    return an_application(
-        usd=None,
-        money=None,
-        why="the log names no machine",
-        cluster=None,
-        prices=[],
-        candidates=[candidate],
-        energy=None,
-        **rows,
-        **changes,
-    )
+    unknown = {
+        "usd": None,
+        "money": None,
+        "why": "the log names no machine",
+        "cluster": None,
+        "prices": [],
+        "candidates": [candidate],
+        "energy": None,
+    }
+    return unpriced | rows | unknown | changes
 
 
 def _price(sku: str, usd_per_hour: float, age_days: int) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def _price(sku: str, usd_per_hour: float, age_days: int) -> dict[str, Any]:
         "sku": sku,
         "kind": "on_demand",
         "usd_per_hour": usd_per_hour,
-        "as_of": f"2026-08-{32 - age_days + 0:02}",
+        "as_of": f"2026-08-{32 - age_days:02}",
         "age_days": age_days,
         "source": "two lists that agree",
     }
