@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from r2d2.vmcost.events.collected import Collected
-from r2d2.vmcost.events.ending import last_moment
+from r2d2.vmcost.events.ending import IDLE_MS, last_moment
 from r2d2.vmcost.events.executors import Asked, executors
-from r2d2.vmcost.events.problems import Problem, counted
+from r2d2.vmcost.events.problems import Problem, Problems, counted
 from r2d2.vmcost.events.refusal import EventLogError
 from r2d2.vmcost.model import Application, Executor, Tasks
 
@@ -56,20 +56,23 @@ def _ended(facts: Collected, started_ms: int, stood: Sequence[Executor]) -> tupl
     """When it ended, whether the log tells so, and its tasks."""
     problems = facts.problems
     tasks, lost_ms = facts.tasks.tasks(problems)
-    told = [end for end in facts.ends_ms if end >= started_ms]
-    problems[Problem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
-    if told:
-        return max(told), True, tasks
-    problems[Problem.APPLICATION_WITHOUT_END] += 1
-    work = [
+    work = (
         np.array(facts.jobs.moments(), np.int64),
         tasks["launch_ms"],
         tasks["finish_ms"],
         lost_ms,
-    ]
-    moments = [moment for each in stood for moment in (each.added_ms, each.removed_ms)]
-    known = np.array([moment for moment in moments if moment is not None], np.int64)
-    return last_moment(started_ms, np.concatenate(work), known, problems), False, tasks
+    )
+    moments = (moment for each in stood for moment in (each.added_ms, each.removed_ms))
+    came_and_went = [moment for moment in moments if moment is not None]
+    disbelieved = Problems()
+    last_ms = last_moment(started_ms, work, came_and_went, disbelieved)
+    told = [end for end in facts.ends_ms if started_ms <= end <= last_ms + IDLE_MS]
+    problems[Problem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
+    if told:
+        return max(told), True, tasks
+    problems[Problem.APPLICATION_WITHOUT_END] += 1
+    problems.update(disbelieved)
+    return last_ms, False, tasks
 
 
 def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:

@@ -45,7 +45,7 @@ class JobsAndStages:
             *(stage.submitted_ms for stage in self._stages.values()),
             *(stage.completed_ms for stage in self._stages.values()),
         ]
-        return [moment for moment in found if moment is not None]
+        return [moment for moment in found if moment is not None and moment > 0]
 
     def stages(self) -> tuple[Stage, ...]:
         """Every attempt, by its numbers; of one that never ran `submitted_ms` is None."""
@@ -55,8 +55,8 @@ class JobsAndStages:
                 attempt=attempt,
                 name=found.name or "",
                 tasks=max(0, found.tasks),
-                submitted_ms=found.submitted_ms,
-                completed_ms=found.completed_ms,
+                submitted_ms=_moment(found.submitted_ms),
+                completed_ms=_moment(found.completed_ms),
                 parents=tuple(sorted(set(found.parents))),
                 problem=found.problem or "",
             )
@@ -75,11 +75,16 @@ class JobsAndStages:
         return Job(
             id=job,
             stages=_stage_ids(start) if start else (),
-            started_ms=start.started_ms if start else None,
-            ended_ms=end.ended_ms if end else None,
+            started_ms=_moment(start.started_ms) if start else None,
+            ended_ms=_moment(end.ended_ms) if end else None,
             succeeded=None if result is None else result == "JobSucceeded",
             name=_name(start) if start else "",
         )
+
+
+def _moment(told_ms: int | None) -> int | None:
+    """The moment; Spark writes −1 or 0 for one it does not know."""
+    return told_ms if told_ms is not None and told_ms > 0 else None
 
 
 def _stage_ids(start: JobStart) -> tuple[int, ...]:

@@ -9,6 +9,10 @@ from msgspec import Meta, Struct, field
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """What a Scala Long holds."""
+MOST_MS = 9_000_000_000_000
+"""In the year 2255: no sum of times before it overflows in µs."""
+Moment = Annotated[int, Meta(ge=-(2**63), le=MOST_MS)]
+"""Milliseconds since the epoch."""
 Small = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 """What a Scala Int holds."""
 
@@ -28,7 +32,7 @@ class LogStart(Struct):
 class ApplicationStart(Struct):
     """`SparkListenerApplicationStart`."""
 
-    started_ms: Whole = field(name="Timestamp")
+    started_ms: Annotated[int, Meta(ge=1, le=MOST_MS)] = field(name="Timestamp")
     name: str | None = field(name="App Name", default=None)
     id: str | None = field(name="App ID", default=None)
     attempt: str | None = field(name="App Attempt ID", default=None)
@@ -37,7 +41,7 @@ class ApplicationStart(Struct):
 class ApplicationEnd(Struct):
     """`SparkListenerApplicationEnd`."""
 
-    ended_ms: Whole = field(name="Timestamp")
+    ended_ms: Moment = field(name="Timestamp")
 
 
 class EnvironmentUpdate(Struct):
@@ -71,7 +75,7 @@ class ExecutorInfo(Struct):
 class ExecutorAdded(Struct):
     """`SparkListenerExecutorAdded`."""
 
-    added_ms: Whole = field(name="Timestamp")
+    added_ms: Moment = field(name="Timestamp")
     id: str = field(name="Executor ID")
     info: ExecutorInfo = field(name="Executor Info")
 
@@ -79,7 +83,7 @@ class ExecutorAdded(Struct):
 class ExecutorRemoved(Struct):
     """`SparkListenerExecutorRemoved`."""
 
-    removed_ms: Whole = field(name="Timestamp")
+    removed_ms: Moment = field(name="Timestamp")
     id: str = field(name="Executor ID")
     reason: str | None = field(name="Removed Reason", default=None)
 
@@ -92,8 +96,8 @@ class StageInfo(Struct):
     name: str | None = field(name="Stage Name", default=None)
     tasks: Small = field(name="Number of Tasks", default=0)
     parents: tuple[Small, ...] = field(name="Parent IDs", default=())
-    submitted_ms: Whole | None = field(name="Submission Time", default=None)
-    completed_ms: Whole | None = field(name="Completion Time", default=None)
+    submitted_ms: Moment | None = field(name="Submission Time", default=None)
+    completed_ms: Moment | None = field(name="Completion Time", default=None)
     problem: str | None = field(name="Failure Reason", default=None)
 
 
@@ -113,7 +117,7 @@ class JobStart(Struct):
     """`SparkListenerJobStart`."""
 
     id: Small = field(name="Job ID")
-    started_ms: Whole | None = field(name="Submission Time", default=None)
+    started_ms: Moment | None = field(name="Submission Time", default=None)
     stage_ids: tuple[Small, ...] = field(name="Stage IDs", default=())
     stages: list[StageInfo] = field(name="Stage Infos", default_factory=list)
     properties: JobProperties | None = field(name="Properties", default=None)
@@ -129,5 +133,5 @@ class JobEnd(Struct):
     """`SparkListenerJobEnd`."""
 
     id: Small = field(name="Job ID")
-    ended_ms: Whole | None = field(name="Completion Time", default=None)
+    ended_ms: Moment | None = field(name="Completion Time", default=None)
     result: JobResult | None = field(name="Job Result", default=None)

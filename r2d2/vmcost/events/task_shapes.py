@@ -2,14 +2,14 @@
 
 from msgspec import Struct, field
 
-from r2d2.vmcost.events.shapes import Small, Whole
+from r2d2.vmcost.events.shapes import Moment, Small, Whole
 
 
 class StartedTask(Struct):
     """A task that starts."""
 
     id: Whole = field(name="Task ID")
-    launch_ms: Whole = field(name="Launch Time")
+    launch_ms: Moment = field(name="Launch Time")
 
 
 class TaskStart(Struct):
@@ -23,8 +23,8 @@ class TaskInfo(Struct):
 
     id: Whole = field(name="Task ID")
     index: Small = field(name="Index")
-    launch_ms: Whole = field(name="Launch Time")
-    finish_ms: Whole = field(name="Finish Time")
+    launch_ms: Moment = field(name="Launch Time")
+    finish_ms: Moment = field(name="Finish Time")
     executor: str = field(name="Executor ID")
     attempt: Small = field(name="Attempt", default=0)
     speculative: bool = field(name="Speculative", default=False)

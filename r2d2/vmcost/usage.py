@@ -1,0 +1,182 @@
+"""What an application used: core-seconds, how much of them tasks were busy, and on what.
+
+An executor's time is [added, removed or end] and a task's [launch, finish], both clipped to the
+application, a task's also to its executor: what is beyond has no cores that anyone pays for. So the
+busy core-time of an executor is at most its core-time, unless more tasks ran at once than fit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from r2d2.vmcost.model import Application, Tasks
+
+Longs: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTime:
+    """Where the time of tasks went, in seconds; the parts sum to the whole.
+
+    `cpu_s` is of the task's own thread: Python's workers and reading from storage are in
+    `waiting_s`, the rest of the run, as is spilling, of which Spark tells bytes alone.
+    `scheduling_s` is the rest between launch and finish: getting there, and the result back.
+    """
+
+    cpu_s: float
+    gc_s: float
+    fetch_wait_s: float
+    shuffle_write_s: float
+    waiting_s: float
+    deserialize_s: float
+    result_s: float
+    scheduling_s: float
+
+    @property
+    def total_s(self) -> float:
+        """Launch to finish."""
+        return sum(float(getattr(self, each.name)) for each in fields(self))
+
+
+def duration_s(app: Application) -> float:
+    """Seconds from the application's start to its end."""
+    return max(0, app.ended_ms - app.started_ms) / 1000
+
+
+def executor_intervals_ms(app: Application) -> Longs:
+    """A row for each executor: from when to when it stood, within the application."""
+    moments = [
+        (each.added_ms, app.ended_ms if each.removed_ms is None else each.removed_ms)
+        for each in app.executors
+    ]
+    found = np.array(moments, np.int64).reshape(-1, 2)
+    return _ordered(np.clip(found, app.started_ms, max(app.started_ms, app.ended_ms)))
+
+
+def core_seconds(app: Application) -> float:
+    """Σ cores × (removed or end − added), within the application."""
+    stood = executor_intervals_ms(app)
+    cores = np.array([each.cores for each in app.executors], np.int64)
+    return float(np.dot(cores, stood[:, 1] - stood[:, 0])) / 1000
+
+
+def task_intervals_ms(app: Application) -> Longs:
+    """A row for each task: from when to when it ran, within its executor's time.
+
+    Of a task whose executor was never added both are the application's start.
+    """
+    if not app.executors:
+        return np.full((len(app.tasks), 2), app.started_ms, np.int64)
+    executor = app.tasks["executor"]
+    stood = executor_intervals_ms(app)[executor]
+    stood[executor < 0] = app.started_ms
+    ran = np.column_stack((app.tasks["launch_ms"], app.tasks["finish_ms"]))
+    return _ordered(np.clip(ran, stood[:, :1], stood[:, 1:]))
+
+
+def busy_core_ms(app: Application) -> Longs:
+    """For each task its milliseconds × the cores that a task of its executor takes."""
+    ran = task_intervals_ms(app)
+    cpus = np.array([*(each.task_cpus for each in app.executors), 1], np.int64)
+    busy: Longs = (ran[:, 1] - ran[:, 0]) * cpus[app.tasks["executor"]]
+    return busy
+
+
+def busy_fraction(app: Application) -> float | None:
+    """Busy core-time / core-time; None where there were no cores."""
+    core_s = core_seconds(app)
+    return float(busy_core_ms(app).sum()) / 1000 / core_s if core_s else None
+
+
+def task_time(app: Application) -> TaskTime:
+    """Where the time of all tasks went."""
+    return _summed(split_us(app), np.zeros(len(app.tasks), np.int64), 1)[0]
+
+
+def task_time_by_executor(app: Application) -> tuple[TaskTime, ...]:
+    """The same for each executor."""
+    return _by_position(app, app.tasks["executor"].astype(np.int64), len(app.executors))
+
+
+def task_time_by_stage(app: Application) -> tuple[TaskTime, ...]:
+    """The same for each attempt of a stage, as in `app.stages`."""
+    return _by_position(app, stage_positions(app), len(app.stages))
+
+
+def task_time_by_job(app: Application) -> tuple[TaskTime, ...]:
+    """The same for each job."""
+    return _by_position(app, job_positions(app), len(app.jobs))
+
+
+def stage_positions(app: Application) -> Longs:
+    """For each task the position of its stage's attempt in `app.stages`, −1 for none."""
+    known = {(each.id, each.attempt): place for place, each in enumerate(app.stages)}
+    return _looked_up(app.tasks, lambda stage, attempt: known.get((stage, attempt), -1))
+
+
+def job_positions(app: Application) -> Longs:
+    """For each task the position of its job in `app.jobs`, −1 for none.
+
+    Stages that several jobs name at once are run for the first of them.
+    """
+    known: dict[int, int] = {}
+    for place, job in enumerate(app.jobs):
+        for stage in job.stages:
+            known.setdefault(stage, place)
+    return _looked_up(app.tasks, lambda stage, _: known.get(stage, -1))
+
+
+def split_us(app: Application) -> Longs:
+    """A row for each task, a column for each field of TaskTime, in µs; rows sum to the task's time.
+
+    Metrics overlap by a little, and clocks differ: each takes what those before it left.
+    """
+    tasks = app.tasks
+    ran = task_intervals_ms(app)
+    whole = (ran[:, 1] - ran[:, 0]) * 1000
+    deserialize, left = _take(tasks["deserialize_ms"], whole, 1000)
+    run, left = _take(tasks["run_ms"], left, 1000)
+    result, scheduling = _take(tasks["result_ms"], left, 1000)
+    cpu, left = _take(tasks["cpu_ns"] // 1000, run)
+    gc, left = _take(tasks["gc_ms"], left, 1000)
+    fetch_wait, left = _take(tasks["fetch_wait_ms"], left, 1000)
+    shuffle_write, waiting = _take(tasks["shuffle_write_ns"] // 1000, left)
+    return np.column_stack(
+        (cpu, gc, fetch_wait, shuffle_write, waiting, deserialize, result, scheduling)
+    )
+
+
+def _take(wanted: Longs, left_us: Longs, unit_us: int = 1) -> tuple[Longs, Longs]:
+    """What is taken of what is left, and what is then left; in µs."""
+    taken = np.minimum(wanted, left_us // unit_us) * unit_us
+    return taken, left_us - taken
+
+
+def _by_position(app: Application, positions: Longs, size: int) -> tuple[TaskTime, ...]:
+    return _summed(split_us(app), positions, size)
+
+
+def _summed(split: Longs, positions: Longs, size: int) -> tuple[TaskTime, ...]:
+    """Sums of the rows of each position; float64 is exact up to 285 years of µs."""
+    there = positions >= 0
+    sums = [np.bincount(positions[there], column, size) for column in split[there].T]
+    return tuple(
+        TaskTime(*(float(value) / 1e6 for value in row)) for row in zip(*sums, strict=True)
+    )
+
+
+def _looked_up(tasks: Tasks, position: Callable[[int, int], int]) -> Longs:
+    """The position of each task, looked up once for each attempt of a stage."""
+    stages = np.column_stack((tasks["stage"], tasks["stage_attempt"]))
+    pairs, inverse = np.unique(stages, axis=0, return_inverse=True)
+    found = [position(int(stage), int(attempt)) for stage, attempt in pairs]
+    return np.array(found, np.int64)[inverse.ravel()] if found else np.empty(0, np.int64)
+
+
+def _ordered(intervals: Longs) -> Longs:
+    """The intervals, those that would end before they begin without length."""
+    intervals[:, 1] = intervals.max(axis=1)
+    return intervals
