@@ -53,9 +53,7 @@ def application(
 ) -> Application:
     """An application from 0 to `ended_ms` whose stages are those of its jobs."""
     jobs = tuple(jobs)
-    stages = tuple(
-        Stage(stage, 0, f"stage {stage}", 1) for job in jobs for stage in job.stages
-    )
+    stages = tuple(Stage(stage, 0, f"stage {stage}", 1) for job in jobs for stage in job.stages)
     return Application(
         "app-1", None, "by hand", "3.5.0", 0, ended_ms, True, tuple(executors), stages, jobs,
         tasks_of(tasks), properties or {}, (),
@@ -65,7 +63,16 @@ def application(
 def price(sku: str, usd_per_hour: str, vcpu: int | None, kind: str = "on_demand") -> Price:
     """A row of a made-up region."""
     return Price(
-        "azure", "here", sku, vcpu, 1024, Fraction(usd_per_hour), PriceKind(kind), "test", "1", AS_OF
+        "azure",
+        "here",
+        sku,
+        vcpu,
+        1024,
+        Fraction(usd_per_hour),
+        PriceKind(kind),
+        "test",
+        "1",
+        AS_OF,
     )
 
 

@@ -105,11 +105,13 @@ def _parts_s(taken: Taken, failed: int, rest: Rest, scale: int) -> dict[Part, Fr
 
 
 def _count_damage(run: Run, problems: Counter[str]) -> None:
-    known = run.app.tasks[run.app.tasks["executor"] >= 0]
-    problems["tasks on executors that were never added"] += len(run.app.tasks) - len(known)
-    lives = np.array(run.lived, np.int64).reshape(-1, 2)[known["executor"]]
-    outside = (known["launch_ms"] < lives[:, 0]) | (known["finish_ms"] > lives[:, 1])
-    problems["tasks that outlast their executor or the application"] += int(outside.sum())
+    tasks = run.app.tasks
+    known = tasks["executor"] >= 0
+    lives = np.array(run.lived, np.int64).reshape(-1, 2)[tasks["executor"][known]]
+    early = tasks["launch_ms"][known] < lives[:, 0]
+    late = tasks["finish_ms"][known] > lives[:, 1]
+    problems["tasks on executors that were never added"] += int((~known).sum())
+    problems["tasks that outlast their executor or the application"] += int((early | late).sum())
 
 
 def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[str]) -> None:

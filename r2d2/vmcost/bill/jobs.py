@@ -10,6 +10,7 @@ from r2d2.vmcost.bill.steps import Integers
 from r2d2.vmcost.model import Application, Job
 
 NO_JOB = -1
+ATTEMPT_BITS = 32
 
 
 def job_intervals(app: Application) -> tuple[Interval, ...]:
@@ -28,9 +29,9 @@ def jobs_of_stages(app: Application) -> tuple[Integers, npt.NDArray[np.intp], In
     A job is its position in the application, NO_JOB where none names the stage. Of several jobs
     that share a stage, the first that ran when the attempt's first task was launched had it done.
     """
-    ids = np.stack([app.tasks["stage"], app.tasks["stage_attempt"]], axis=1).astype(np.int64)
-    attempts, places = np.unique(ids, axis=0, return_inverse=True)
-    places = places.reshape(-1)
+    ids = app.tasks["stage"].astype(np.int64) << ATTEMPT_BITS | app.tasks["stage_attempt"]
+    found, places = np.unique(ids, return_inverse=True)
+    attempts = np.stack([found >> ATTEMPT_BITS, found & ((1 << ATTEMPT_BITS) - 1)], axis=1)
     first_ms = np.full(len(attempts), np.iinfo(np.int64).max)
     np.minimum.at(first_ms, places, app.tasks["launch_ms"])
     sharers: dict[int, list[int]] = {}
