@@ -46,8 +46,10 @@ Databricks Connect or any Spark Connect server, no job is needed:
 
 Memory: an executor's core wants about 1 GB beside the JVM's heap (spark.executor.memoryOverhead),
 since Python decodes and hashes; nothing is collected but sketches and counts.
-Exit codes are r2d2's; cluster modes of YARN and Kubernetes call any but 0 a failed application,
-so 4 ("some tables could not be read") too.
+Exit codes are r2d2's. Cluster modes of YARN and Kubernetes, and Airflow, call any but 0 a failed
+application, so 4 ("some tables could not be read") too. One flag is the job's own: with
+`--unreadable-ok` that is 0. Such tables are named on stderr and in graph.json, and every plan keeps
+them. An empty argument, as a template leaves behind, is none.
 """
 
 import sys
@@ -55,15 +57,32 @@ import sys
 from pyspark.sql import SparkSession
 
 from r2d2 import cli
+from r2d2.errors import EXIT_OK, EXIT_SOME_UNREADABLE
+
+UNREADABLE_OK = "--unreadable-ok"
 
 
 def main(arguments: list[str]) -> int:
-    """Runs `r2d2 find` in the session at hand and returns its exit code."""
+    """Runs `r2d2 find` in the session at hand and returns the job's exit code."""
+    own = find_arguments(arguments)
     session = SparkSession.builder.appName("r2d2 find").getOrCreate()
     try:
-        return cli.main(["find", *arguments, "--engine", "spark"])
+        code = cli.main(["find", *own, "--engine", "spark"])
     finally:
         session.stop()
+    return job_exit_code(code, arguments)
+
+
+def find_arguments(arguments: list[str]) -> list[str]:
+    """Those of `r2d2 find`."""
+    return [argument for argument in arguments if argument not in ("", UNREADABLE_OK)]
+
+
+def job_exit_code(code: int, arguments: list[str]) -> int:
+    """What spark-submit is told where `r2d2 find` ended with that code."""
+    if code == EXIT_SOME_UNREADABLE and UNREADABLE_OK in arguments:
+        return EXIT_OK
+    return code
 
 
 if __name__ == "__main__":

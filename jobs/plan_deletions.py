@@ -15,8 +15,9 @@ Standalone (the driver stays here):
     spark-submit --master spark://host:7077 --py-files r2d2_lake-VERSION.whl \\
         jobs/plan_deletions.py --run /shared/run --out /shared/run/plan.json --config r2d2.toml
 
-Exit codes are r2d2's: 3 where `--fail-on savings=USD` is met. Cluster modes of YARN and Kubernetes
-call any but 0 a failed application.
+Exit codes are r2d2's: 3 where `--fail-on savings=USD` is met. Cluster modes of YARN and Kubernetes,
+and Airflow, call any but 0 a failed application. An empty argument, as a template leaves behind, is
+none.
 """
 
 import sys
@@ -28,9 +29,10 @@ from r2d2 import cli
 
 def main(arguments: list[str]) -> int:
     """Runs `r2d2 plan` in the session at hand and returns its exit code."""
+    own = [argument for argument in arguments if argument]
     session = SparkSession.builder.appName("r2d2 plan").getOrCreate()
     try:
-        return cli.main(["plan", *arguments, "--engine", "spark"])
+        return cli.main(["plan", *own, "--engine", "spark"])
     finally:
         session.stop()
 

@@ -1,89 +1,32 @@
-"""Runs the DAG in a real Airflow, for `tests/airflow_dag`: approved, rejected, failing, empty.
+"""Runs the DAG in a real Airflow, for `tests/airflow_dag`: two runs at a time, a process for each.
 
-Says what each run took and exits with 1 at the first thing that is not as expected.
+Says what each run took, and the end of the log of one that is not as expected; then exits with 1.
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from airflow.api_fastapi.app import create_app
-from starlette.testclient import TestClient
+from airflow_forms import forms
+from airflow_run import Run, own_home
 
 REPOSITORY = Path(__file__).parents[1]
-PLAN_SETTINGS = str(REPOSITORY / "sample_lake" / "plan.toml")
-OUT = Path(os.environ["R2D2_DAG_OUT"])
-RUNS = "/api/v2/dags/r2d2/dagRuns"
-ALL = ["find", "plan", "proposal", "approve", "summary"]
+SAMPLE_LAKE = REPOSITORY / "sample_lake"
+PLAN_SETTINGS = str(SAMPLE_LAKE / "plan.toml")
+SMALL_LAKE = Path(os.environ["R2D2_DAG_LAKE"])
+SMALL = ("penguins.parquet", "penguins.orc", "complete.parquet", "gentoo.avro")
+DAMAGED = "cut_off.parquet"
 
 
-class Run:
-    """One `airflow dags test r2d2 DATE`."""
-
-    def __init__(self, date: str, conf: dict[str, str], *more: str) -> None:
-        self.date, self.began = date, time.monotonic()
-        self.folder = OUT / f"{date.replace('-', '')}T000000"
-        self.log = OUT.parent / f"{date}.log"
-        command = ["airflow", "dags", "test", "r2d2", date, "--conf", json.dumps(conf), *more]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"},
-            )
-
-    def path(self, api: TestClient) -> str:
-        for run in api.get(f"{RUNS}?limit=100").json().get("dag_runs", []):
-            if run["logical_date"].startswith(self.date):
-                return f"{RUNS}/{run['dag_run_id']}/taskInstances"
-        return f"{RUNS}/none/taskInstances"
-
-    def answer(self, choice: str, api: TestClient) -> str:
-        """Answers as a person would, through Airflow's API; returns what the person was shown."""
-        while state(api, self, "approve") != "awaiting_input":
-            assert self.process.poll() is None, "it ended without asking"
-            time.sleep(1)
-        path = f"{self.path(api)}/approve/-1/hitlDetails"
-        asked = api.get(path).json()
-        done = api.patch(path, json={"chosen_options": [choice], "params_input": {}})
-        assert done.status_code == 200, done.text
-        return f"{asked['subject']}\n{asked['body']}"
-
-    def wait(self) -> str:
-        """The log of the run that ended."""
-        self.process.wait(timeout=600)
-        return self.log.read_text()
-
-
-def tasks(api: TestClient, run: Run) -> dict[str, Any]:
-    answer = api.get(run.path(api)).json()
-    return {each["task_id"]: each for each in answer.get("task_instances", [])}
-
-
-def state(api: TestClient, run: Run, task: str) -> str | None:
-    return tasks(api, run).get(task, {}).get("state")
-
-
-def report(name: str, run: Run, api: TestClient, expected: list[str | None]) -> None:
-    found = tasks(api, run)
-    assert found, "it did not start"
-    states = [found[task]["state"] for task in ALL]
-    took = {task: round(found[task]["duration"] or 0, 1) for task in ALL}
-    print(f"{name}: {time.monotonic() - run.began:.0f} s; {dict(zip(ALL, states, strict=True))}")
-    print(f"  seconds of each task: {took}", flush=True)
-    assert states == expected, states
-
-
-def approved(api: TestClient) -> None:
-    run = Run("2026-01-01", {"config": PLAN_SETTINGS}, "--mark-success-pattern", "approve")
-    run.wait()
-    report("approved", run, api, ["success"] * 5)
+def approved() -> None:
+    conf = {"lake": str(SAMPLE_LAKE), "config": PLAN_SETTINGS}
+    run = Run(conf, "--mark-success-pattern", "approve")
+    run.ends(["success"] * 5)
     plan = json.loads((run.folder / "plan.json").read_text())
     told = json.loads((run.folder / "summary.json").read_text())
     deleted = {each["table"] for each in plan["tables"] if each["choice"] == "delete"}
@@ -91,58 +34,100 @@ def approved(api: TestClient) -> None:
     assert {each["table"] for each in told["would_delete"]} == deleted
     assert told["frees_bytes"] == plan["totals"]["freed_bytes"]
     assert told["plan_sha256"] == plan["sha256"]
-    print(f"  {len(deleted)} tables, {told['frees_bytes']:,} bytes, approved {told['approved_by']}")
+    assert told["unreadable"] == []
+    print(f"{len(deleted)} tables, {told['frees_bytes']:,} bytes, approved {told['approved_by']}")
 
 
-def approved_by_a_person(api: TestClient) -> None:
-    run = Run("2026-01-02", {"config": PLAN_SETTINGS})
-    print(run.answer("Approve", api))
-    run.wait()
-    report("approved by a person", run, api, ["success"] * 5)
+def approved_by_a_person_who_sees_what_could_not_be_read() -> None:
+    usage = SMALL_LAKE.with_name("usage.csv")
+    usage.write_text("table,reads_per_month\nresearch.gentoo,100000\n")
+    run = Run({"config": PLAN_SETTINGS, "usage": str(usage)})
+    shown = run.answer("Approve")
+    print(shown)
+    run.ends(["success"] * 5)
     told = json.loads((run.folder / "summary.json").read_text())
     assert told["approved_by"], told
+    (unreadable,) = told["unreadable"]
+    assert unreadable["table"] == f"research/{DAMAGED}"
+    assert f"`research/{DAMAGED}`: `{unreadable['problem']}`" in shown
+    plan = json.loads((run.folder / "plan.json").read_text())
+    kept = {each["table"]: each["reason"] for each in plan["tables"] if each["choice"] == "keep"}
+    assert unreadable["problem"] in kept[f"research/{DAMAGED}"]
+    assert "research/gentoo.avro" in kept, "the usage file was not read"
 
 
-def rejected(api: TestClient) -> None:
-    run = Run("2026-01-03", {"config": PLAN_SETTINGS})
-    run.answer("Reject", api)
-    run.wait()
-    report("rejected", run, api, [*["success"] * 4, "skipped"])
+def rejected() -> None:
+    run = Run({"config": PLAN_SETTINGS})
+    run.answer("Reject")
+    run.ends([*["success"] * 4, "skipped"])
     assert not (run.folder / "summary.json").exists()
 
 
-def nothing_to_delete(api: TestClient) -> None:
-    run = Run("2026-01-04", {})
-    run.wait()
-    report("nothing to delete", run, api, [*["success"] * 3, "skipped", "skipped"])
+def nothing_to_delete() -> None:
+    log = Run({}).ends([*["success"] * 3, "skipped", "skipped"])
+    assert f"could not be read, and stays: 'research/{DAMAGED}'" in log
 
 
-def failing(api: TestClient) -> None:
-    run = Run("2026-01-05", {"lake": "/no/such/lake"})
-    log = run.wait()
-    report("failing", run, api, ["failed", *["upstream_failed"] * 4])
-    tries = tasks(api, run)["find"]["try_number"]
+def failing() -> None:
+    run = Run({"lake": "/no/such/lake"})
+    log = run.ends(["failed", *["upstream_failed"] * 4])
+    tries = run.tasks()["find"]["try_number"]
     assert tries == 3, tries
     assert run.process.returncode != 0
     told = re.search(r"r2d2: .*/no/such/lake.*?(?= \[|$)", log, re.M)
     assert told, "the log does not say why"
-    print(f"  {tries} tries; {told[0]}")
+    print(f"{tries} tries; {told[0]}")
 
 
-def main() -> None:
-    with TestClient(create_app(apps="core"), base_url="http://localhost") as api:
-        token = api.get("/auth/token")
-        if token.is_success:
-            api.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-        for run in (approved, approved_by_a_person, rejected, nothing_to_delete, failing):
-            if not sys.argv[1:] or run.__name__ in sys.argv[1:]:
-                run(api)
+RUNS = {
+    run.__name__: run
+    for run in (
+        failing,
+        approved,
+        approved_by_a_person_who_sees_what_could_not_be_read,
+        rejected,
+        nothing_to_delete,
+        forms,
+    )
+}
+
+
+def main(names: list[str]) -> int:
+    """Runs those that are named, each in a process of its own; whether any failed."""
+    _write_small_lake()
+    with ThreadPoolExecutor(2) as pool:
+        return max(pool.map(_run_apart, names))
+
+
+def _write_small_lake() -> None:
+    """Four tables of the sample lake, and one that lost its end."""
+    folder = SMALL_LAKE / "research"
+    folder.mkdir(parents=True)
+    for name in SMALL:
+        shutil.copy(SAMPLE_LAKE / "research" / name, folder)
+    (folder / DAMAGED).write_bytes((folder / SMALL[0]).read_bytes()[:1000])
+
+
+def _run_apart(name: str) -> int:
+    home = Path(os.environ["AIRFLOW_HOME"])
+    ended = subprocess.run(
+        [sys.executable, __file__, "--here", name],
+        env=own_home(home, home / name),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    log = home / name / "run.log"
+    if ended.returncode and log.exists():
+        print(f"== the end of {log}\n{log.read_text(errors='replace')[-20000:]}")
+    print(
+        f"== {name}: {'failed' if ended.returncode else 'as expected'}\n{ended.stdout}", flush=True
+    )
+    return int(ended.returncode != 0)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except AssertionError:
-        for log in sorted(OUT.parent.glob("20*.log"))[-1:]:
-            print(f"== the end of {log}\n{log.read_text()[-20000:]}", file=sys.stderr)
-        raise
+    if sys.argv[1:2] == ["--here"]:
+        RUNS[sys.argv[2]]()
+    else:
+        sys.exit(main(sys.argv[1:] or list(RUNS)))

@@ -1,11 +1,23 @@
-"""The DAG file is for Airflow's environment, which has neither r2d2 nor pyspark."""
+"""The DAG file is for Airflow's environment, which has neither r2d2 nor pyspark; and its jobs."""
 
 import ast
+import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from jobs.find_containment import find_arguments, job_exit_code
+from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
+
+SPARK = {
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "PYSPARK_PYTHON": sys.executable,
+}
 JOBS = Path(__file__).parents[1] / "jobs"
 DAG = ast.parse((JOBS / "dags" / "r2d2_dag.py").read_text(encoding="utf-8"))
 
@@ -30,3 +42,51 @@ def test_the_dag_file_imports_airflow_and_the_standard_library_only() -> None:
 def test_the_jobs_that_the_dag_submits_are_there(job: str) -> None:
     assert f"/{job}" in {node.value for node in ast.walk(DAG) if isinstance(node, ast.Constant)}
     assert (JOBS / job).is_file()
+
+
+def test_the_job_keeps_its_own_flag_and_what_a_template_left_empty_from_find() -> None:
+    assert find_arguments(["/lake", "", "--unreadable-ok", "--out=/o"]) == ["/lake", "--out=/o"]
+
+
+def test_a_lake_with_an_unreadable_table_is_fine_only_where_the_job_is_told_so() -> None:
+    told = ["/lake", "--unreadable-ok"]
+    assert job_exit_code(EXIT_SOME_UNREADABLE, told) == EXIT_OK
+    assert job_exit_code(EXIT_SOME_UNREADABLE, ["/lake"]) == EXIT_SOME_UNREADABLE
+
+
+@pytest.mark.parametrize("code", [EXIT_OK, EXIT_FAILED, EXIT_FOUND])
+def test_the_flag_hides_no_other_failure(code: int) -> None:
+    assert job_exit_code(code, ["/lake", "--unreadable-ok"]) == code
+
+
+@pytest.mark.spark
+def test_spark_submit_ends_well_on_a_damaged_lake_and_the_plan_keeps_the_table(
+    tmp_path: Path,
+) -> None:
+    research = JOBS.parent / "sample_lake" / "research"
+    (tmp_path / "lake").mkdir()
+    for name in ("penguins.parquet", "penguins.orc"):
+        shutil.copy(research / name, tmp_path / "lake" / name)
+    (tmp_path / "lake" / "cut.parquet").write_bytes(b"PAR1 and no more")
+    run = tmp_path / "run"
+    submit("find_containment.py", str(tmp_path / "lake"), f"--out={run}", "--unreadable-ok", "")
+    submit("plan_deletions.py", f"--run={run}", f"--out={run / 'plan.json'}", "")
+    graph = json.loads((run / "graph.json").read_text())
+    assert [t["location"] for t in graph["tables"] if t["unreadable"]] == ["cut.parquet"]
+    plan = json.loads((run / "plan.json").read_text())
+    (kept,) = (t for t in plan["tables"] if t["table"] == "cut.parquet")
+    assert kept["choice"] == "keep"
+    assert "no Parquet footer" in kept["reason"]
+
+
+def submit(job: str, *arguments: str) -> None:
+    from pyspark.find_spark_home import _find_spark_home
+
+    command = [f"{_find_spark_home()}/bin/spark-submit", "--master", "local[2]"]
+    ended = subprocess.run(
+        [*command, "--conf", "spark.ui.enabled=false", str(JOBS / job), *arguments],
+        env=os.environ | SPARK,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert ended.returncode == 0, ended.stderr

@@ -16,6 +16,7 @@ from typing import Any
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Asset, Param, task
+from airflow.sdk.exceptions import AirflowFailException
 
 DOC = """
 ### r2d2: what can be deleted from a lake
@@ -23,7 +24,8 @@ DOC = """
 1. **find** proves which tables are contained in others;
 2. **plan** chooses which of them to delete so that each can be rebuilt in time, and runs every
    recipe once;
-3. **proposal** reads the plan; the run ends here if there is nothing to delete;
+3. **proposal** reads the plan and what could not be read; the run ends here if there is nothing to
+   delete;
 4. **approve** asks a person (Browse → Required Actions), and takes no answer for *Reject*;
 5. **summary** writes `summary.json`: what would be deleted, if the plan is still the approved one.
 
@@ -35,10 +37,11 @@ Spark's master is that of the connection, `spark_default` unless another is name
 connection the provider takes YARN, silently**:
 `airflow connections add spark_default --conn-type spark --conn-host 'local[*]'`
 
-A lake with an unreadable table fails **find** (exit code 4), its log names the table.
+A table that cannot be read stays, and the proposal names it; the run fails if none can be read.
 """
-# An empty argument would still be passed, so no file is the empty one.
-CONFIG = "--config={{ params.config or '/dev/null' }}"
+# An argument that is left empty is passed all the same: the jobs take it for none.
+CONFIG = "{{ '--config=' ~ params.config if params.config }}"
+USAGE = "{{ '--usage=' ~ params.usage if params.usage }}"
 # A run that an asset triggered has no logical date.
 FOLDER = "{{ params.out }}/{{ (dag_run.logical_date or dag_run.run_after) | ts_nodash }}"
 PLAN = f"{FOLDER}/plan.json"
@@ -51,16 +54,18 @@ def make_dag(
     lake: str | None = None,
     out: str | None = None,
     config: str | None = None,
+    usage: str | None = None,
     schedule: Any = None,
     environment: str | None = None,
     jobs: str | None = None,
     conn_id: str = "spark_default",
     submit: Mapping[str, Any] | None = None,
+    unreadable_ok: bool = True,
     retries: int = 2,
     answer_within: timedelta = timedelta(days=7),
     **more: Any,
 ) -> DAG:
-    """The DAG, its Params' defaults being `lake`, `out` and `config`.
+    """The DAG, its Params' defaults being `lake`, `out`, `config` and `usage`.
 
     Args:
         environment: folder of the virtual environment that has r2d2 and pyspark, where spark-submit
@@ -68,6 +73,7 @@ def make_dag(
         jobs: folder, or URL that Spark can open, of find_containment.py and plan_deletions.py;
             beside this file's folder if None.
         submit: more arguments of SparkSubmitOperator, such as py_files, archives, conf.
+        unreadable_ok: whether the run goes on without tables that cannot be read, or fails.
         answer_within: after it the plan is rejected.
         more: arguments of DAG, such as start_date.
     """
@@ -87,7 +93,7 @@ def make_dag(
         # A backfill would ask for the lake of today once for each day.
         allowed_run_types=["manual", "scheduled", "asset_triggered"],
         default_args={"retries": retries},
-        params=_params(lake, out, config),
+        params=_params(lake, out, config, usage),
         tags=["r2d2"],
         **more,
     ) as dag:
@@ -95,14 +101,19 @@ def make_dag(
             task_id="find",
             name="r2d2 find",
             application=f"{folder}/find_containment.py",
-            application_args=["{{ params.lake }}", f"--out={FOLDER}", CONFIG],
+            application_args=[
+                "{{ params.lake }}",
+                f"--out={FOLDER}",
+                CONFIG,
+                *(["--unreadable-ok"] if unreadable_ok else []),
+            ],
             **spark,
         )
         plan = SparkSubmitOperator(
             task_id="plan",
             name="r2d2 plan",
             application=f"{folder}/plan_deletions.py",
-            application_args=[f"--run={FOLDER}", f"--out={PLAN}", CONFIG],
+            application_args=[f"--run={FOLDER}", f"--out={PLAN}", CONFIG, USAGE],
             **spark,
         )
         proposed = task.short_circuit(proposal)(PLAN)
@@ -120,7 +131,14 @@ def make_dag(
 
 
 def proposal(plan: str) -> dict[str, Any] | None:
-    """What the plan would delete, for the approval's form; None if that is nothing."""
+    """What the plan would delete, for the approval's form; None if that is nothing.
+
+    Raises:
+        AirflowFailException: no table of the lake could be read.
+    """
+    unreadable = unreadable_tables(plan)
+    for entry in unreadable:
+        print(f"could not be read, and stays: {entry['table']!r}: {entry['problem']!r}")
     made = json.loads(Path(plan).read_text(encoding="utf-8"))
     tables = [
         {key: entry[key] for key in KEYS} for entry in made["tables"] if entry["choice"] == "delete"
@@ -131,6 +149,7 @@ def proposal(plan: str) -> dict[str, Any] | None:
     freed, saved = (made["totals"][key] for key in ("freed_bytes", "saving_usd_per_month"))
     lines = [
         f"{freed / 1e6:,.1f} MB freed, ${saved:,.2f} a month saved. Plan `{plan}`.",
+        *_unreadable_lines(unreadable),
         "",
         "| table | MB | $ a month | rebuilt in | from |",
         "|---|---|---|---|---|",
@@ -138,7 +157,33 @@ def proposal(plan: str) -> dict[str, Any] | None:
     ]
     if len(tables) > SHOWN:
         lines.append(f"\n… and {len(tables) - SHOWN:,} more")
-    return {"sha256": made["sha256"], "tables": tables, "told": "\n".join(lines)}
+    return {
+        "sha256": made["sha256"],
+        "tables": tables,
+        "unreadable": unreadable,
+        "told": "\n".join(lines),
+    }
+
+
+def unreadable_tables(plan: str) -> list[dict[str, str]]:
+    """The tables that `find` could not read, and why, from the graph.json beside the plan.
+
+    Raises:
+        AirflowFailException: it could read none.
+    """
+    graph = Path(plan).with_name("graph.json").read_text(encoding="utf-8")
+    tables = json.loads(graph)["tables"]
+    unreadable = [
+        {"table": entry["location"], "problem": entry["problem"]}
+        for entry in tables
+        if entry["unreadable"]
+    ]
+    if unreadable and len(unreadable) == len(tables):
+        raise AirflowFailException(
+            f"none of {len(tables):,} tables could be read, first {unreadable[0]['problem']!r}:"
+            " may the job read the lake's files?"
+        )
+    return unreadable
 
 
 def summary(plan: str, proposed: dict[str, Any], ti: Any = None) -> dict[str, Any]:
@@ -157,6 +202,7 @@ def summary(plan: str, proposed: dict[str, Any], ti: Any = None) -> dict[str, An
         "plan_sha256": made["sha256"],
         "approved_by": answer.get("responded_by_user"),
         "would_delete": proposed["tables"],
+        "unreadable": proposed["unreadable"],
         "frees_bytes": made["totals"]["freed_bytes"],
         "saving_usd_per_month": made["totals"]["saving_usd_per_month"],
     }
@@ -167,6 +213,14 @@ def summary(plan: str, proposed: dict[str, Any], ti: Any = None) -> dict[str, An
 
 
 KEYS = ("table", "frees_bytes", "saving_usd_per_month", "rebuild_p95_s", "parents")
+
+
+def _unreadable_lines(unreadable: list[dict[str, str]]) -> list[str]:
+    if not unreadable:
+        return []
+    shown = [f"- {_cell(entry['table'])}: {_cell(entry['problem'])}" for entry in unreadable]
+    more = [f"- … and {len(shown) - SHOWN:,} more"] if len(shown) > SHOWN else []
+    return ["", "Could not be read, so they stay:", "", *shown[:SHOWN], *more]
 
 
 def _line(entry: Mapping[str, Any]) -> str:
@@ -188,7 +242,9 @@ def _cell(name: str) -> str:
     return f"`{shown}`"
 
 
-def _params(lake: str | None, out: str | None, config: str | None) -> dict[str, Param]:
+def _params(
+    lake: str | None, out: str | None, config: str | None, usage: str | None
+) -> dict[str, Param]:
     absolute = r"^(/|[a-z0-9]+://).+"
     return {
         "lake": Param(
@@ -209,6 +265,12 @@ def _params(lake: str | None, out: str | None, config: str | None) -> dict[str, 
             config,
             title="Settings",
             description="TOML of `r2d2 init`: prices, limits, protected tables. Empty: defaults.",
+            type=["null", "string"],
+        ),
+        "usage": Param(
+            usage,
+            title="Usage",
+            description="CSV of who reads what (see usage_exports.md). Empty: settings say.",
             type=["null", "string"],
         ),
     }
