@@ -18,8 +18,9 @@ from r2d2.vmcost.bill.vms import Vm
 
 UNIT_BITS = 62
 LARGEST_LCM = 1 << 20
-SHARING_BITS = 20
-"""How finely a core is shared by tasks that overlap more than cores allow."""
+SHARINGS = (720_720, 27_720, 2_520, 60, 1)
+"""Into how many parts a core falls for tasks that overlap more than cores allow: the first that
+fits. Up to 16, 12, 10, 6 tasks share exactly; what more of them lose by rounding down is idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,6 @@ def unit_scale(capacities: Sequence[Capacity], run_ms: int) -> int:
         if lcm(common, cores) <= LARGEST_LCM:
             common = lcm(common, cores)
     vm_ms = max(1, run_ms) * max(1, len(capacities))
-    free_bits = UNIT_BITS - vm_ms.bit_length() - common.bit_length()
-    if free_bits < 0:
-        return 1 << max(0, UNIT_BITS - vm_ms.bit_length())
-    return common << min(free_bits, SHARING_BITS)
+    largest = max(1, (1 << UNIT_BITS) // vm_ms)
+    fitting = [common * sharing for sharing in SHARINGS if common * sharing <= largest]
+    return fitting[0] if fitting else largest

@@ -57,7 +57,8 @@ def driver_bill(app: Application, sku: str, rate: Rate | None, billing: Billing)
     """The bill of the VM that only the driver ran on, for the whole run."""
     run = (app.started_ms, app.ended_ms)
     cores = (rate.machine.vcpu if rate else None) or 0
-    time = HostTime(DRIVER, cores, *run, union([run]), (), (0.0,) * PICTURE_PARTS)
+    nothing = (0.0,) * PICTURE_PARTS
+    time = HostTime(DRIVER, cores, *run, union([run]), (), nothing, nothing)
     seen = _Seen(sku, True, {Part.DRIVER: Fraction(run[1] - run[0], MS_PER_SECOND)})
     return _vm_bill(seen, time, rate, replace(billing, start_up_s=ZERO, idle_tail_s=ZERO))
 

@@ -91,7 +91,7 @@ class HostTime:
 
     `cores` are the VM's own where its price row tells them, else the most that executors owned at
     once. `busy_cores` are means over equal parts of the application from `start_ms` to `end_ms`,
-    with a task's time as the log has it.
+    with a task's time as the log has it; `failed_cores` are those of them in failed tasks.
     """
 
     host: str
@@ -101,6 +101,7 @@ class HostTime:
     rented: tuple[tuple[int, int], ...]
     executors: tuple[ExecutorTime, ...]
     busy_cores: tuple[float, ...]
+    failed_cores: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

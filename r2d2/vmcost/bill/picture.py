@@ -19,15 +19,18 @@ def host_time(run: Run, vm: Vm, has: Capacity, vcpu: int | None) -> HostTime:
         for at in vm.executors
     )
     cores = vcpu or int(has.owned.max(initial=0))
-    return HostTime(vm.host, cores, *run.bounds, vm.rented, executors, _busy_cores(run, vm))
+    busy, failed = _busy_cores(run, vm, failed=False), _busy_cores(run, vm, failed=True)
+    return HostTime(vm.host, cores, *run.bounds, vm.rented, executors, busy, failed)
 
 
-def _busy_cores(run: Run, vm: Vm) -> tuple[float, ...]:
+def _busy_cores(run: Run, vm: Vm, *, failed: bool) -> tuple[float, ...]:
+    """Of all tasks, or of those alone that failed."""
     edges = np.linspace(*run.bounds, PICTURE_PARTS + 1).astype(np.int64)
     core_ms = np.zeros(PICTURE_PARTS, np.int64)
     for number in vm.executors:
         tasks = run.tasks_of(number)
+        weights = tasks.weights * run.failed[tasks.rows] if failed else tasks.weights
         times = cut(run.bounds, tasks.starts, tasks.ends)
-        running = level(times, tasks.starts, tasks.ends, tasks.weights)
+        running = level(times, tasks.starts, tasks.ends, weights)
         core_ms += Steps.of(times, running).between(edges[:-1], edges[1:])
     return tuple((core_ms / np.maximum(np.diff(edges), 1)).tolist())
