@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.config import Env
 
-from r2d2 import __version__, cli_plan, cli_recipe
+from r2d2 import __version__, cli_plan, cli_recipe, cli_vmcost
 from r2d2.api import find as find_graph
 from r2d2.api import tables as list_tables
 from r2d2.config import load_settings
@@ -41,6 +41,7 @@ app = App(
 
 cli_plan.add_to(app)
 app.command(cli_recipe.recipe)
+app.command(cli_vmcost.vmcost)
 
 Config = Annotated[Path | None, Parameter(help="TOML file of settings; flags go over it.")]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]

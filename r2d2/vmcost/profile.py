@@ -78,6 +78,23 @@ def profile(
     return data | {"id": hashlib.sha256(json_text(data).encode()).hexdigest()[:12]}
 
 
+def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
+    """The profile in lines of text; its figures are measured."""
+    yield f"profile {made['id']} of {made['as_of']}: {made['runs']} runs, measured"
+    for way in ("read", "write"):
+        found = made[way]
+        if found is None:
+            yield f"  {way}: no run told; {made[f'{way}s_left_out']} were too small"
+            continue
+        p50, p95 = found["s_per_gb"]["p50"], found["s_per_gb"]["p95"]
+        yield f"  {way}: {p50:.3g} s/GB at p50, {p95:.3g} at p95, of {found['transfers']}"
+    for cluster in made["clusters"]:
+        yield (
+            f"  {cluster['vm_count']} × {cluster['vm_type']}: start-up p95"
+            f" {cluster['start_up_p95_s']:.3g} s of {cluster['starts']}"
+        )
+
+
 def reads(application: Application) -> Iterator[Transfer]:
     """What the application read, each read once."""
     labelled: dict[str, list[Job]] = defaultdict(list)
@@ -85,7 +102,8 @@ def reads(application: Application) -> Iterator[Transfer]:
         if "r2d2.read" in job.labels:
             labelled[job.labels["r2d2.read"]].append(job)
     for jobs in labelled.values():
-        yield from _transfer(int(jobs[0].labels["r2d2.read_bytes"]), map(_job_times, jobs))
+        told = jobs[0].labels.get("r2d2.read_bytes", "")
+        yield from _transfer(int(told) if told.isdecimal() else 0, map(_job_times, jobs))
     for job in application.jobs:
         if "r2d2.read" not in job.labels:
             counted = _task_bytes(application, "input_bytes", job.stages)

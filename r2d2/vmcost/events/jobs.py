@@ -79,6 +79,7 @@ class JobsAndStages:
             ended_ms=_moment(end.ended_ms) if end else None,
             succeeded=None if result is None else result == "JobSucceeded",
             name=_name(start) if start else "",
+            labels=_labels(start) if start else {},
         )
 
 
@@ -97,3 +98,10 @@ def _name(start: JobStart) -> str:
         return start.properties.description
     last = max(start.stages, key=lambda stage: stage.id, default=None)
     return last.name or "" if last else ""
+
+
+def _labels(start: JobStart) -> dict[str, str]:
+    """What r2d2's own jobs say of themselves."""
+    own = start.properties
+    told = {} if own is None else {"r2d2.read": own.read, "r2d2.read_bytes": own.read_bytes}
+    return {name: value for name, value in told.items() if value is not None}

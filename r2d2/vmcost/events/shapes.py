@@ -111,6 +111,8 @@ class JobProperties(Struct):
     """What a job's user said of it."""
 
     description: str | None = field(name="spark.job.description", default=None)
+    read: str | None = field(name="r2d2.read", default=None)
+    read_bytes: str | None = field(name="r2d2.read_bytes", default=None)
 
 
 class JobStart(Struct):
