@@ -3,6 +3,7 @@
 Times are whole milliseconds since the pipeline's start, money is USD.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -131,6 +132,22 @@ class Schedule:
     def usd(self) -> Fraction:
         """Rent and penalty."""
         return self.rent_usd + self.penalty_usd
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for the reader."""
+        counts = Counter(rental.sku for rental in self.rentals)
+        rented = ", ".join(f"{counts[sku]} x {sku}" for sku in sorted(counts)) or "nothing"
+        way = "no schedule is cheaper" if self.exact else "by lists"
+        alone = (
+            ""
+            if self.single_type_usd is None
+            else f"; on {self.single_type} alone ${float(self.single_type_usd):.4f}"
+        )
+        return (
+            f"rent {rented}: ${float(self.usd):.4f}, of it ${float(self.penalty_usd):.4f} for"
+            f" lateness, done after {self.end_ms / 1000:.1f} s ({way}){alone} (modelled)"
+        )
 
 
 def _positions(names: Sequence[str], what: str) -> dict[str, int]:

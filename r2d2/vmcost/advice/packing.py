@@ -68,6 +68,17 @@ class Packing:
     warning: str = ""
     figure: str = "modelled"
 
+    @property
+    def verdict(self) -> str:
+        """One sentence for the reader."""
+        warning = f"; {self.warning}" if self.warning else ""
+        return (
+            f"{self.executors} executors of {self.shape.cores} cores and"
+            f" {self.shape.memory_mib} MiB strand {self.stranded_cores} cores"
+            f" ({self.core_share:.1%}) and {self.stranded_mib} MiB"
+            f" ({self.memory_share:.1%}){warning} (modelled)"
+        )
+
 
 def fragment_rate(free_cores: Iterable[int], cores: int) -> Fraction:
     """FR: the share of the free cores in which no executor of so many cores fits; 0 without any.

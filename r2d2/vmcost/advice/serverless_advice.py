@@ -14,8 +14,8 @@ class ServerlessAdvice:
     """The same run in three ways, and where the two prices cross.
 
     `utilisation` is the share of the cluster's slots' time, over the run, that tasks took;
-    `break_even_utilisation` is ρ*. `on_cluster` may let the cluster go in long gaps; `on_workers` has
-    none, but still the driver.
+    `break_even_utilisation` is ρ*. `on_cluster` may let the cluster go in long gaps; `on_workers`
+    has none, but still the driver.
     """
 
     cheapest: Plan
@@ -24,6 +24,19 @@ class ServerlessAdvice:
     utilisation: float
     break_even_utilisation: float
     figure: str = "modelled"
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for the reader."""
+        placed = [one.place for one in self.cheapest.placed if one.stages]
+        moved = sum(place is Place.SERVERLESS for place in placed)
+        return (
+            f"{moved} of {len(placed)} steps are cheaper on serverless workers:"
+            f" ${float(self.cheapest.usd):.4f} for {self.cheapest.elapsed_ms / 1000:.1f} s, against"
+            f" ${float(self.on_cluster.usd):.4f} for {self.on_cluster.elapsed_ms / 1000:.1f} s with"
+            f" all on the cluster, which {self.utilisation:.1%} of its slots' time keeps busy and"
+            f" {self.break_even_utilisation:.1%} would make as cheap (modelled)"
+        )
 
 
 def advise_serverless(

@@ -1,0 +1,98 @@
+"""What is said of hosts and stages of repeated runs. `degradation` states how it is found."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from r2d2.vmcost.advice.degradation_cells import StageKey
+
+
+class Health(str, Enum):
+    """What is said of a host."""
+
+    SLOW = "slow"
+    AS_OTHERS = "as_others"
+    TOO_FEW = "too_few"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on a host is named, and how much must be seen of it, as stated above."""
+
+    ratio: float = 1.5
+    deviations: float = 3.0
+    share: float = 0.75
+    tasks: int = 20
+    stage_runs: int = 3
+    others: int = 3
+    task_ms: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class HostHealth:
+    """A host and the evidence: how many of its tasks, in how many stage runs, could be compared.
+
+    `ratio` is the median of its tasks' run times over those of other hosts, 2.0 for one that is
+    twice as slow, None where nothing could be compared; `slower_tasks` took longer than the others'
+    median, and in `slower_stage_runs` more than half of its tasks did.
+    """
+
+    host: str
+    health: Health
+    ratio: float | None
+    tasks: int
+    slower_tasks: int
+    stage_runs: int
+    slower_stage_runs: int
+    runs: int
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for the reader."""
+        runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
+        seen = f"{self.tasks} tasks in {self.stage_runs} stages of {runs}"
+        if self.ratio is None or self.health is Health.TOO_FEW:
+            return f"{self.host}: {seen} are too few to compare (modelled)"
+        return (
+            f"{self.host} is {self.health.value.replace('_', ' ')}: its tasks take"
+            f" {self.ratio:.2f} times as long as on other hosts ({self.slower_tasks} of {seen} are"
+            f" slower, in {self.slower_stage_runs} stages most of them) (modelled)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StageHost:
+    """P of a stage on a host."""
+
+    stage: StageKey
+    host: str
+    tasks: int
+    ideal_ms: float
+    actual_ms: float
+    performance: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """P of a stage in a run, by the run's position."""
+
+    stage: StageKey
+    run: int
+    ideal_ms: float
+    actual_ms: float
+    performance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """Hosts, slowest first, and P by stage; `unmatched` are stages that not every run has alike."""
+
+    hosts: tuple[HostHealth, ...]
+    stage_hosts: tuple[StageHost, ...]
+    stage_runs: tuple[StageRun, ...]
+    unmatched: tuple[StageKey, ...]
+    figure: str = "modelled"
+
+    @property
+    def slow(self) -> tuple[HostHealth, ...]:
+        """The hosts that are named."""
+        return tuple(host for host in self.hosts if host.health is Health.SLOW)
