@@ -80,8 +80,10 @@ def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
         case Union(parts):
             for part in parts:
                 yield from _rows(kitchen, part, schema)
-        case Patch(inner, plus, None):
-            yield from _rows(kitchen, inner, schema)
+        case Patch(inner, plus, minus) if minus is None or minus.kept is Kept.HASHES:
+            made = _rows(kitchen, inner, schema)
+            taken = None if minus is None else Copies(kitchen.residual(minus))
+            yield from made if taken is None else _without(made, schema, taken)
             if plus is not None:
                 yield from kitchen.residual(plus).to_batches()
         case _:
@@ -164,3 +166,14 @@ def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
             yield batch.take(pa.array(rows))
     if kept.missing():
         raise RecipeRunError(f"{kept.missing()} rows of the table are no longer in its parent")
+
+
+def _without(batches: Batches, schema: pa.Schema, taken: Copies) -> Batches:
+    for batch in batches:
+        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+        left = np.ones(batch.num_rows, np.bool_)
+        left[taken.pick(lanes)] = False
+        if left.any():
+            yield batch if left.all() else batch.filter(pa.array(left))
+    if taken.missing():
+        raise RecipeRunError(f"{taken.missing()} rows to be taken away are no longer in the parent")

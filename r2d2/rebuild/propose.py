@@ -5,9 +5,11 @@ each row as often as there. What is chosen later is executed and compared value 
 
 A child of whose rows the parent lacks some, or has some less often, gets the recipe for those that
 the parent has, and the others are kept aside: up to a fifth of its rows, so that a table which is
-mostly something else is not kept twice.
+mostly something else is not kept twice. Rows that nothing tells apart are listed by their hashes:
+those of the child or, where these are a quarter as many, those that only the parent has.
 """
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +39,12 @@ BYTES_PER_KEPT_ROW = 24
 """A row of a residual of hashes: two words and a count."""
 MOST_PATCHED_SHARE = 0.2
 """Of a child's rows, how many a Patch may keep aside."""
+MOST_TAKEN_AWAY = 0.25
+"""As many distinct rows as the child has, how many a Patch may take away from the parent's.
+
+A recipe that lists the child's rows outlives rows appended to the parent, one that lists the others
+does not: so it must be much smaller.
+"""
 
 
 def propose(family: Family, counts: Counts) -> list[Proposal]:
@@ -119,17 +127,20 @@ def _recipe(
     parent: _Parent, child: Table, columns: tuple[Output, ...], labels: Labels
 ) -> Leaf | Patch | None:
     if labels.possible:
-        return _leaf(parent, child, columns, labels)
+        return _exact(parent, child, columns, labels)
     within = labels.within_parent()
     share = 1 - within.child_rows / labels.child_rows
     if share > MOST_PATCHED_SHARE:
         return None
     rows = labels.child_rows - within.child_rows
     plus = Residual(Kept.ROWS, child.location, rows, int(share * child.size_bytes))
-    return Patch(_leaf(parent, child, columns, within), plus)
+    recipe = _exact(parent, child, columns, within)
+    return replace(recipe, plus=plus) if isinstance(recipe, Patch) else Patch(recipe, plus)
 
 
-def _leaf(parent: _Parent, child: Table, columns: tuple[Output, ...], labels: Labels) -> Leaf:
+def _exact(
+    parent: _Parent, child: Table, columns: tuple[Output, ...], labels: Labels
+) -> Leaf | Patch:
     location = parent.table.location
     if (labels.child == labels.parent).all():
         return Project(location, columns)
@@ -139,5 +150,11 @@ def _leaf(parent: _Parent, child: Table, columns: tuple[Output, ...], labels: La
     if found is not None and found.atoms:
         return Select(location, columns, found.atoms)
     kept = int(np.count_nonzero(labels.child))
-    size_bytes = kept * BYTES_PER_KEPT_ROW
-    return Rows(location, columns, Residual(Kept.HASHES, child.location, kept, size_bytes))
+    others = int(np.count_nonzero(labels.child < labels.parent))
+    if others <= MOST_TAKEN_AWAY * kept:
+        return Patch(Project(location, columns), minus=_hashes(child, others))
+    return Rows(location, columns, _hashes(child, kept))
+
+
+def _hashes(child: Table, count: int) -> Residual:
+    return Residual(Kept.HASHES, child.location, count, count * BYTES_PER_KEPT_ROW)

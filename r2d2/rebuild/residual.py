@@ -1,8 +1,9 @@
 """The files that recipes keep aside: which rows go into them, and how they are written and read.
 
 What a Patch adds are the table's rows beyond those that its inner recipe gives, each as often as
-it is missing. Where the inner recipe keeps rows by their hashes, these are the others: those that
-the parents have.
+it is missing; what it takes away are the rows that the inner recipe gives more often than the table
+has them. Where the inner recipe keeps rows by their hashes, these are the others: those that the
+parents have.
 """
 
 import hashlib
@@ -64,30 +65,50 @@ def with_residuals(kitchen: Kitchen, recipe: Recipe, own: Batches, folder: Path)
     match recipe:
         case Rows(residual=residual):
             return replace(recipe, residual=_written(residual, kept_hashes(own), folder))
-        case Patch(inner, Residual() as plus):
-            within, beyond = _divided(kitchen, inner, own)
+        case Patch(inner, plus, minus):
+            made = _made(kitchen, inner, own[0].schema)
+            within, beyond = _divided(own, made)
             filled = with_residuals(kitchen, inner, within, folder)
             assert not isinstance(filled, Patch)
-            return replace(recipe, recipe=filled, plus=_written(plus, beyond, folder))
+            return Patch(
+                filled,
+                None if plus is None else _written(plus, beyond, folder),
+                None if minus is None else _written(minus, _surplus(own, made), folder),
+            )
         case _:
             return recipe
 
 
 def kept_hashes(own: Batches) -> pa.Table:
     """The hashes of these rows, each once, and how often it occurs."""
-    rows = Counted.of(_hashes(own))
+    return _table(Counted.of(_hashes(own)))
+
+
+def _table(rows: Counted) -> pa.Table:
     return pa.table({"first": rows.first, "second": rows.second, "copies": rows.counts})
 
 
-def _divided(kitchen: Kitchen, inner: Leaf | Union, own: Batches) -> tuple[Batches, pa.Table]:
-    """The rows that the parents have, and those besides."""
-    schema = own[0].schema
+def _made(kitchen: Kitchen, inner: Leaf | Union, schema: pa.Schema) -> Counted:
+    """What the parents have to offer for the table."""
     whole = Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
-    made = _hashes(list(rebuilt(kitchen, whole, schema)))
-    beyond = _beyond(_hashes(own), Counted.of(made))
-    table = pa.Table.from_batches(own, schema)
+    return Counted.of(_hashes(list(rebuilt(kitchen, whole, schema))))
+
+
+def _divided(own: Batches, made: Counted) -> tuple[Batches, pa.Table]:
+    """The rows that the parents have, and those besides."""
+    beyond = _beyond(_hashes(own), made)
+    table = pa.Table.from_batches(own, own[0].schema)
     within = table.filter(pa.array(~beyond)).combine_chunks().to_batches()
     return within or [own[0].slice(0, 0)], table.filter(pa.array(beyond))
+
+
+def _surplus(own: Batches, made: Counted) -> pa.Table:
+    """The hashes of what was made beyond the own rows, and how often each is too much."""
+    left = made.counts.copy()
+    places, counts, _ = made.held(Counted.of(_hashes(own)))
+    left[places] -= np.minimum(counts, left[places])
+    over = left > 0
+    return _table(Counted(made.first[over], made.second[over], left[over]))
 
 
 def _hashes(batches: Batches) -> Hashes:

@@ -110,7 +110,7 @@ def repeats(salts: Salts) -> Iterator[Case]:
     yield case("copy of repeated rows", twice, shuffled(twice), "project")
     whole = base(next(salts))
     twice = plus(whole, whole.slice(0, 40))
-    yield case("repeated rows, one of them once", twice, plus(whole, whole.slice(0, 39)), "rows")
+    yield case("repeated rows, one of them once", twice, plus(whole, whole.slice(0, 39)), "patch")
     whole = base(next(salts))
     twice = plus(whole, whole.slice(0, 90))
     oslo = where(twice, "city", is_in("Oslo"))

@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from r2d2.rebuild.execute import Kitchen, RecipeRunError, rebuilt
+from r2d2.rebuild.residual import Residuals
 from r2d2.rebuild.trial import try_out
 from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
 from tests.rebuild.kept_lake import KeptLake, counted
@@ -104,6 +106,51 @@ def test_a_renamed_column_comes_back_under_its_own_name(tmp_path: Path) -> None:
     recipe = lake.from_parent("child", "whole", number="id").recipe
     assert isinstance(recipe, Select)
     assert lake.rows("child", recipe) == counted(child)
+
+
+@pytest.mark.parametrize(("left_out", "taken_away"), [(24, True), (25, False)])
+def test_the_fewer_rows_are_listed(tmp_path: Path, left_out: int, taken_away: bool) -> None:
+    # No range leaves out rows of the middle, and no other column tells them from their neighbours.
+    whole = pa.table({"id": range(120)})
+    rows = [n for n in range(120) if not 1 < n < 2 * left_out + 2 or n % 2]
+    child = whole.take(rows)
+    lake = KeptLake.of(tmp_path, {"whole": whole, "child": child})
+    recipe = lake.from_parent("child", "whole").recipe
+    if taken_away:
+        assert isinstance(recipe, Patch)
+        assert isinstance(recipe.recipe, Project)
+        assert recipe.minus is not None
+        assert (recipe.plus, recipe.minus.rows) == (None, left_out)
+    else:
+        assert isinstance(recipe, Rows)
+    assert lake.rows("child", recipe) == counted(child)
+
+
+def test_a_copy_with_a_row_changed_keeps_two_rows_aside(tmp_path: Path) -> None:
+    child = WHOLE.set_column(
+        2,
+        "price",
+        pa.array([*WHOLE["price"].to_pylist()[:20], -1.0, *WHOLE["price"].to_pylist()[21:]]),
+    )
+    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child})
+    recipe = lake.from_parent("child", "whole").recipe
+    assert isinstance(recipe, Patch)
+    assert recipe.plus is not None
+    assert recipe.minus is not None
+    assert (recipe.plus.rows, recipe.minus.rows) == (1, 1)
+    assert lake.rows("child", recipe) == counted(child)
+
+
+def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
+    child = WHOLE.take([n for n in range(40) if n != 20])
+    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child, "shorter": child.slice(0, 39)})
+    recipe = lake.from_parent("child", "whole").recipe
+    located = {table.location: table for table in lake.tables.values()}
+    trial = try_out(lake.storage, located, lake.tables["child"], recipe, tmp_path)
+    moved = located | {"whole.parquet": lake.tables["shorter"]}
+    kitchen = Kitchen(lake.storage, moved, Residuals(tmp_path))
+    with pytest.raises(RecipeRunError, match="1 rows to be taken away are no longer"):
+        list(rebuilt(kitchen, trial.recipe, child.schema))
 
 
 def test_nested_rows_are_kept_aside_whole(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from r2d2.recipes.grammar import Patch
+from r2d2.recipes.grammar import Patch, Recipe
 from tests.rebuild.kept_lake import KeptLake, counted
 
 Row = tuple[int | None, str | None, float | None]
@@ -45,8 +45,31 @@ def test_a_proposal_gives_the_childs_rows(parent: list[Row], data: st.DataObject
             assert proposal.recipe is None
         else:
             assert proposal.recipe is not None
-            assert isinstance(proposal.recipe, Patch) == (aside > 0)
+            assert kept_aside(proposal.recipe) == aside
             assert lake.rows("child", proposal.recipe) == counted(child)
+
+
+def kept_aside(recipe: Recipe) -> int:
+    return recipe.plus.rows if isinstance(recipe, Patch) and recipe.plus else 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(row, min_size=8, max_size=30), st.data())
+def test_a_copy_that_drifted_from_its_parent_comes_back(
+    parent: list[Row], data: st.DataObject
+) -> None:
+    names = data.draw(st.lists(st.sampled_from(SCHEMA.names), min_size=2, unique=True))
+    gone = data.draw(st.sets(st.sampled_from(range(len(parent))), max_size=3))
+    strange = data.draw(st.lists(row, max_size=1))
+    kept = [row for number, row in enumerate(parent) if number not in gone]
+    child = table([*kept, *strange], names)
+    with TemporaryDirectory() as folder:
+        lake = KeptLake.of(Path(folder), {"parent": table(parent), "child": child})
+        recipe = lake.from_parent("child", "parent").recipe
+        assert recipe is not None
+        if isinstance(recipe, Patch) and recipe.minus:
+            event("rows taken away")
+        assert lake.rows("child", recipe) == counted(child)
 
 
 @settings(max_examples=100, deadline=None)
