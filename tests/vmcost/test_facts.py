@@ -56,6 +56,10 @@ def test_a_spot_policy_says_what_it_leaves_open() -> None:
     ]
 
 
+def test_photon_is_said_as_its_dbus_are_not_in_the_list() -> None:
+    assert "Photon" in databricks_facts(tags(runtimeEngine="PHOTON"))[1][0]
+
+
 def test_what_is_stated_wins_over_the_log_and_the_contradiction_is_said() -> None:
     app = application(1, [], properties=tags())
     facts = find_facts(app, Stated(vm="other", region="WESTUS", count=2), prices())

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from r2d2.vmcost.model import Price, PriceKind
-from r2d2.vmcost.prices.build import _family_in_region, csv_text
+from r2d2.vmcost.prices.build import csv_text, family_in_region
 from r2d2.vmcost.prices.price_file import parse_prices
 from r2d2.vmcost.prices.sources.azure import family
 from r2d2.vmcost.prices.sources.packages import release_day
@@ -33,7 +33,7 @@ def quote(
 
 
 def verdict(*quotes: Quote) -> Verdict:
-    return judged(quotes, _family_in_region)
+    return judged(quotes, family_in_region)
 
 
 def reasons(*quotes: Quote) -> dict[str, int]:

@@ -10,9 +10,10 @@ load_cluster_file(path) -> ClusterFile  .stated: Stated, .billing: Billing
 """
 
 from r2d2.vmcost.facts.candidates import Candidate, Need, candidates, need_of
+from r2d2.vmcost.facts.cluster_file import ClusterFile, load_cluster_file
 from r2d2.vmcost.facts.databricks import databricks_facts
 from r2d2.vmcost.facts.find import Facts, find_facts
-from r2d2.vmcost.facts.stated import ClusterFile, Stated, load_cluster_file
+from r2d2.vmcost.facts.stated import Stated
 
 __all__ = [
     "Candidate",

@@ -37,10 +37,12 @@ def databricks_facts(properties: Mapping[str, str]) -> tuple[Stated, tuple[str, 
 
 
 def _left_open(tags: Mapping[str, str], spot: bool) -> tuple[str, ...]:
-    """What the policy of a spot cluster says that one price for all workers does not."""
-    if not spot:
-        return ()
+    """What the log says of the machines that one price for all workers and one fee do not."""
     said = []
+    if tags.get("runtimeEngine", "").upper() == "PHOTON":
+        said.append("the cluster runs Photon, which takes more DBUs an hour than a list without it")
+    if not spot:
+        return tuple(said)
     on_demand = (_number(tags.get("clusterFirstOnDemand")) or 0) - 1
     if on_demand > 0:
         said.append(

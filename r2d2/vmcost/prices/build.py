@@ -56,8 +56,8 @@ def main() -> None:
 
 def build(packages: Packages) -> tuple[list[Price], Counter[str]]:
     """All rows, and the number of prices by provider and verdict."""
-    in_region = judged([*azure.quotes(packages), *aws.quotes(packages)], _family_in_region)
-    of_gcp = judged(gcp.quotes(packages), _series)
+    in_region = judged([*azure.quotes(packages), *aws.quotes(packages)], family_in_region)
+    of_gcp = judged(gcp.quotes(packages), series_of)
     carried = [row for row in of_gcp.rows if row.region in gcp.REGIONS]
     counts = Counter(in_region.counts) + Counter(of_gcp.counts)
     left_out = len(of_gcp.rows) - len(carried)
@@ -80,11 +80,13 @@ def csv_text(rows: Iterable[Price]) -> str:
     return text.getvalue()
 
 
-def _family_in_region(quote: Quote) -> Family:
+def family_in_region(quote: Quote) -> Family:
+    """The types of a family in a region, as one package prices them."""
     return quote.provider, quote.region, quote.kind, quote.source.package, quote.family
 
 
-def _series(quote: Quote) -> Family:
+def series_of(quote: Quote) -> Family:
+    """The types of a series in all regions."""
     return quote.provider, "", quote.kind, quote.source.package, quote.family
 
 

@@ -9,7 +9,7 @@ from r2d2.vmcost.prices.sources.packages import Packages, release_day
 
 
 def dbu_rows(packages: Packages) -> Iterator[Price]:
-    """The DBUs an hour of the catalog's types, the same in all regions."""
+    """The DBUs an hour of the catalog's types, the same in all regions, without Photon."""
     source = packages.source(
         "spark-rapids-user-tools", release_day(packages.version("spark-rapids-user-tools"))
     )
