@@ -1,5 +1,6 @@
 """How the report writes figures: money, spans of time, shares, and where each comes from."""
 
+import re
 from collections.abc import Mapping, Sequence
 from math import floor, log10
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ Data: TypeAlias = Mapping[str, Any]
 
 MEASURED = "measured"
 UNKNOWN = "–"
+_NAME = re.compile(r"[a-z0-9_]+")
 
 
 def money(amount_usd: float | None, whole_usd: float | None = None) -> str:
@@ -26,13 +28,15 @@ def money(amount_usd: float | None, whole_usd: float | None = None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A span of time in its two largest units; below a minute in seconds.
+    """A span of time in its two largest units; below a minute in seconds or milliseconds.
 
-    >>> duration(0.1234), duration(344.6), duration(7260), duration(200000)
-    ('0.123 s', '5 min 45 s', '2 h 1 min', '2 d 8 h')
+    >>> duration(0.0123), duration(344.6), duration(7260), duration(200000)
+    ('12.3 ms', '5 min 45 s', '2 h 1 min', '2 d 7 h')
     """
     if seconds is None:
         return UNKNOWN
+    if seconds and abs(seconds) < 0.1:
+        return f"{seconds * 1000:.3g} ms"
     if abs(seconds) < 59.95:
         return f"{seconds:.3g} s"
     whole = round(abs(seconds))
@@ -102,6 +106,14 @@ def cluster_text(cluster: Data | None) -> str:
     return f"{number} {cluster['vm']}{driver}, {paid}, {cluster['provider']} {cluster['region']}"
 
 
+def candidate_text(candidate: Data) -> str:
+    """A machine that fits: where it is rented, and its size."""
+    place = " ".join(filter(None, (candidate.get("provider"), candidate.get("region"))))
+    number = "" if candidate["count"] is None else f"{candidate['count']:,} × "
+    size = f"{candidate['vcpu']} vCPU, {count(candidate['mem_mib'] / 1024)} GiB"
+    return f"{number}{candidate['sku']}{f', {place}' if place else ''} ({size})"
+
+
 def started_text(application: Data) -> str:
     """When the application started, to the second, and whether its log tells of an end."""
     moment = str(application["started"]).replace("T", " ")
@@ -110,5 +122,5 @@ def started_text(application: Data) -> str:
 
 
 def problem_words(name: str) -> str:
-    """A problem's name as words."""
-    return name.replace("_", " ")
+    """A name such as `job_without_end` as words; what is a sentence already stays as it is."""
+    return name.replace("_", " ") if _NAME.fullmatch(name) else name

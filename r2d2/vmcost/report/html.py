@@ -50,6 +50,7 @@ def page(report: Data) -> str:
         report=report,
         sections=[_section(number, a, cells) for number, a in enumerate(applications, start=1)],
         total_usd=sum(known) if known else None,
+        most_usd=max(known, default=None),
         unknown=len(applications) - len(known),
         all_priced=figures.priced([price for a in applications for price in a["prices"]]),
     )
@@ -83,6 +84,7 @@ def _environment() -> Environment:
         percent=figures.share,
         number=figures.count,
         human_bytes=human_bytes,
+        candidate=figures.candidate_text,
         cluster=figures.cluster_text,
         started=figures.started_text,
         basis=figures.basis_text,

@@ -53,8 +53,8 @@ def lane_title(host: Data, bin_s: float) -> str:
     busy_s, failed_s = sum(host["busy"]) * bin_s, sum(host["failed"]) * bin_s
     told = f"{host['host']}: {count(host['cores'])} cores, rented {duration(rented_s)}"
     if rented_s:
-        told += f", busy {share(min(busy_s / rented_s, 1))}"
-    return told + (f", failed tasks {share(min(failed_s / rented_s, 1))}" if failed_s else "")
+        told += f", in tasks {share(min(busy_s / rented_s, 1))}"
+    return told + (f", in failed ones {share(min(failed_s / rented_s, 1))}" if failed_s else "")
 
 
 def grouped(hosts: Sequence[Data], most: int) -> list[Data]:

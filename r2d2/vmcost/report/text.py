@@ -7,6 +7,7 @@ from r2d2.vmcost.report.bars import Bar, core_bars, money_bars, time_bars
 from r2d2.vmcost.report.figures import (
     Data,
     basis_text,
+    candidate_text,
     cluster_text,
     count,
     duration,
@@ -53,10 +54,8 @@ def application_lines(application: Data, *, brief: bool = False) -> Iterator[str
         kind, told = problem_words(advice["kind"]), advice["told"]
         basis = basis_text(advice["basis"], application["prices"])
         yield f"  {printable(kind)}: {printable(told)} ({printable(basis)})"
-    problems = sorted(application["problems"].items())
-    if problems:
-        told = ", ".join(f"{printable(problem_words(name))} {n:,}" for name, n in problems)
-        yield f"  in the log: {told}"
+    for name, times in sorted(application["problems"].items()):
+        yield f"  in the log: {printable(problem_words(name))} ({times:,} ×)"
 
 
 def _table(applications: Sequence[Data]) -> Iterator[str]:
@@ -67,6 +66,7 @@ def _table(applications: Sequence[Data]) -> Iterator[str]:
     without = f", {unknown:,} without a price" if known and unknown else ""
     yield f"{len(applications):,} applications, {total}{without}"
     heads = ("application", "attempt", "duration", "core-seconds", "busy", "usd", "name")
+    most = max(known, default=None)
     rows = [
         (
             printable(a["application_id"]),
@@ -74,7 +74,7 @@ def _table(applications: Sequence[Data]) -> Iterator[str]:
             duration(a["duration_s"]),
             count(a["core_seconds"]),
             share(a["busy_fraction"]),
-            money(a["usd"]),
+            money(a["usd"], most),
             _short(a["name"]),
         )
         for a in applications
@@ -95,8 +95,7 @@ def _head_lines(application: Data) -> Iterator[str]:
     )
     if application["usd"] is None:
         yield f"  no money: {printable(application['why'] or 'nothing is known of prices')}"
-        for candidate in application["candidates"][:SHOWN]:
-            yield f"    fits: {printable(_candidate(candidate))}"
+        yield from _candidate_lines(application["candidates"])
     else:
         priced_text = priced(application["prices"])
         yield f"  {money(application['usd'])} {priced_text}: {_machines(application)}"
@@ -105,16 +104,18 @@ def _head_lines(application: Data) -> Iterator[str]:
         yield f"  {energy['kwh']:.3g} kWh modelled"
 
 
+def _candidate_lines(candidates: Sequence[Data]) -> Iterator[str]:
+    for candidate in candidates[:SHOWN]:
+        price = f"{money(candidate['usd_per_hour'])} an hour"
+        yield f"    fits: {printable(candidate_text(candidate))} at {price}"
+    if len(candidates) > SHOWN:
+        yield f"    … and {len(candidates) - SHOWN:,} more machines that fit"
+
+
 def _machines(application: Data) -> str:
     cluster = application["cluster"]
     told = f" (told by {cluster['source']})" if cluster else ""
     return printable(cluster_text(cluster) + told)
-
-
-def _candidate(candidate: Data) -> str:
-    number = "" if candidate["count"] is None else f"{candidate['count']:,} × "
-    size = f"{candidate['vcpu']} vCPU, {count(candidate['mem_mib'] / 1024)} GiB"
-    return f"{number}{candidate['sku']} ({size}) at {money(candidate['usd_per_hour'])} an hour"
 
 
 def _waste_lines(application: Data) -> Iterator[str]:

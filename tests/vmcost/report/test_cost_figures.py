@@ -28,6 +28,7 @@ def test_money_has_the_decimals_that_show_four_digits_of_the_whole(
     [
         (0, "0 s"),
         (0.1234, "0.123 s"),
+        (0.0123, "12.3 ms"),
         (59.96, "1 min"),
         (344.6, "5 min 45 s"),
         (3599.9, "1 h"),

@@ -57,7 +57,7 @@ def test_failed_tasks_are_red_from_the_lanes_foot_by_their_share() -> None:
 def test_a_lanes_title_tells_its_figures() -> None:
     host = a_host([0.5, 0.5], [0.25, 0.0], host="10.0.0.1")
     drawn = lane(host, 1.0, 9, Scale(0, 2, 0, 300), 0, 20)
-    assert drawn.title == "10.0.0.1: 4 cores, rented 2 s, busy 50.0 %, failed tasks 12.5 %"
+    assert drawn.title == "10.0.0.1: 4 cores, rented 2 s, in tasks 50.0 %, in failed ones 12.5 %"
 
 
 @given(spans=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=8))
