@@ -102,7 +102,7 @@ def find(
 ) -> int:
     """Find which tables of LAKE are contained in which, each edge proved.
 
-    Examples:
+    For example:
 
     r2d2 find sample_lake --out run
 
@@ -158,7 +158,7 @@ def explain(
     """Tell which stage decides whether CHILD is contained in PARENT, and why.
 
     Values of the data are shown under --show-samples only.
-    Example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake
+    For example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake
     """
     from r2d2.explain import explain_pair
 

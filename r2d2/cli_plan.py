@@ -61,7 +61,7 @@ def plan(
 
     Deletes nothing. Every recipe in the plan was run and its result compared value by value.
 
-    Examples:
+    For example:
 
     r2d2 plan --run run --out plan.json
 
@@ -118,7 +118,7 @@ def plan(
 def check(plan: Path, /, *, json: Json = False) -> int:
     """Refuse PLAN if it breaks a rule: a table that rests on a deleted one, a changed file, ….
 
-    Example: r2d2 check plan.json
+    For example: r2d2 check plan.json
     """
     from r2d2.plan.checking import check_plan
     from r2d2.plan.plan_file import load_plan
@@ -134,7 +134,7 @@ def check(plan: Path, /, *, json: Json = False) -> int:
 def init(path: Path = Path("r2d2.toml"), /) -> int:
     """Write a commented TOML file of all settings a plan has, at their defaults.
 
-    Example: r2d2 init r2d2.toml
+    For example: r2d2 init r2d2.toml
     """
     from r2d2.costs import init_text
 

@@ -31,7 +31,7 @@ def show(
 ) -> int:
     """Print the recipe of TABLE as JSON, or as one SQL view.
 
-    Example: r2d2 recipe show archive/flights.parquet --run run --dialect spark
+    For example: r2d2 recipe show archive/flights.parquet --run run --dialect spark
     """
     from r2d2.recipes.grammar import parents, residuals
     from r2d2.recipes.grammar_json import from_data
@@ -63,7 +63,7 @@ def run_recipe(
     """Rebuild TABLES from their parents alone, in their own format, and check their rows.
 
     Without names, all that the plan deletes. The lake's own files are not touched.
-    Example: r2d2 recipe run archive/flights.parquet --run run --to /restored
+    For example: r2d2 recipe run archive/flights.parquet --run run --to /restored
     """
     from r2d2.plan.plan_file import load_plan
     from r2d2.plan.rerun import rebuild

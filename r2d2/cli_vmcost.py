@@ -44,7 +44,7 @@ MACHINES = Machines()
 
 
 @vmcost.default
-def report(
+def bill(
     *logs: Annotated[Path, Parameter(help="Event logs: files, rolling folders, folders of many.")],
     machines: Machines = MACHINES,
     out: Annotated[
@@ -60,18 +60,14 @@ def report(
 ) -> int:
     """Tell what the applications of LOGS cost, and what for: by part, job, stage, executor.
 
-    Exit codes: 0 fine, 1 no application in the logs, 2 usage, 3 over --max-usd or --max-idle,
-    4 finished but some logs could not be read.
+    Where nobody names the machines and the log does not, those that would fit are listed.
+    Exit codes: 1 no application in the logs, 3 over a limit, 4 some logs could not be read.
 
-    Examples:
+    For example:
 
     r2d2 vmcost eventlog.zstd --provider aws --region us-east-1 --vm m5.xlarge --driver-vm m5.large
 
     r2d2 vmcost /logs --config cluster.toml --out report --max-usd 50
-
-    r2d2 vmcost diff last-week/report.json report/report.json
-
-    r2d2 vmcost profile /logs --config cluster.toml -o profile.json
     """
     from r2d2.vmcost.report.budget import Budget
     from r2d2.vmcost.report.data import report_data
@@ -99,6 +95,9 @@ def report(
 def profile(
     *logs: Path,
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="File for the profile.")],
+    report: Annotated[
+        Path | None, Parameter(help="Folder for the report on the same logs, besides.")
+    ] = None,
     machines: Machines = MACHINES,
     least_mb: Annotated[
         float, Parameter(help="Leave out reads and writes of fewer MB (10⁶ bytes).")
@@ -112,11 +111,12 @@ def profile(
 ) -> int:
     """Measure seconds per GB and start-up in LOGS of r2d2's own runs, for `r2d2 plan --profile`.
 
-    Example: r2d2 vmcost profile /logs --config cluster.toml -o profile.json
+    For example: r2d2 vmcost profile /logs --config cluster.toml -o profile.json
     """
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
     from r2d2.vmcost.profile import profile_lines
+    from r2d2.vmcost.report.data import report_data
 
     charges = {"read": read_usd_per_gb, "write": write_usd_per_gb}
     answer = _answer(logs, machines)
@@ -128,6 +128,8 @@ def profile(
         {way: usd for way, usd in charges.items() if usd is not None},
     )
     write_files(out.parent, {out.name: json_text(made)})
+    if report is not None:
+        _write(report, report_data(answer.costed, date.today()))
     print_lines([*profile_lines(made), f"written to {out}"])
     return EXIT_SOME_UNREADABLE if left_out else EXIT_OK
 
@@ -136,7 +138,7 @@ def profile(
 def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
     """Tell what differs between two report.json: money by part, time, cores; and what explains it.
 
-    Example: r2d2 vmcost diff last-week/report.json report/report.json
+    For example: r2d2 vmcost diff last-week/report.json report/report.json
     """
     from r2d2.vmcost.report.diff import differences
     from r2d2.vmcost.report.diff_text import difference_lines

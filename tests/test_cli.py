@@ -151,3 +151,27 @@ def r2d2(
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "r2d2", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+COMMANDS = [
+    ["tables"],
+    ["find"],
+    ["explain"],
+    ["plan"],
+    ["check"],
+    ["init"],
+    ["recipe", "show"],
+    ["recipe", "run"],
+    ["vmcost"],
+    ["vmcost", "profile"],
+    ["vmcost", "diff"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_an_example_of_each_command(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.count(f"r2d2 {' '.join(command)}") >= 2, "the usage line, and an example"

@@ -96,7 +96,7 @@ def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
 
 
 def reads(application: Application) -> Iterator[Transfer]:
-    """What the application read, each read once."""
+    """What the application read, each read once; where r2d2 labelled any, no others count."""
     labelled: dict[str, list[Job]] = defaultdict(list)
     for job in application.jobs:
         if "r2d2.read" in job.labels:
@@ -104,10 +104,9 @@ def reads(application: Application) -> Iterator[Transfer]:
     for jobs in labelled.values():
         told = jobs[0].labels.get("r2d2.read_bytes", "")
         yield from _transfer(int(told) if told.isdecimal() else 0, map(_job_times, jobs))
-    for job in application.jobs:
-        if "r2d2.read" not in job.labels:
-            counted = _task_bytes(application, "input_bytes", job.stages)
-            yield from _transfer(counted, [_job_times(job)])
+    for job in () if labelled else application.jobs:
+        counted = _task_bytes(application, "input_bytes", job.stages)
+        yield from _transfer(counted, [_job_times(job)])
 
 
 def writes(application: Application) -> Iterator[Transfer]:
