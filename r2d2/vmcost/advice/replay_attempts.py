@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from r2d2.vmcost.model import Application, Job, Stage, Tasks
 
@@ -14,10 +15,14 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A stage attempt with its tasks, in order of index and launch, and when it began and ended."""
+    """A stage attempt with its tasks, in order of index and launch, and when it began and ended.
+
+    `rows` are the places of its tasks in the application.
+    """
 
     stage: Stage
     tasks: Tasks
+    rows: npt.NDArray[np.intp]
     start_ms: int
     end_ms: int
 
@@ -34,15 +39,18 @@ class Span:
 
 def attempts_of(app: Application) -> list[Attempt]:
     """Every stage attempt that was submitted or ran a task, in order of submission."""
+    order = np.argsort(
+        app.tasks, order=["stage", "stage_attempt", "index", "launch_ms", "attempt"], kind="stable"
+    )
+    names = app.tasks[order][["stage", "stage_attempt"]]
+    firsts = np.flatnonzero(names[1:] != names[:-1]) + 1
+    groups = np.split(order, firsts) if len(order) else []
+    rows = {_key(app.tasks[own[0]]): own for own in groups}
     told = {(stage.id, stage.attempt): stage for stage in app.stages}
-    tasks = np.sort(app.tasks, order=["stage", "stage_attempt", "index", "launch_ms", "attempt"])
-    names, firsts = np.unique(tasks[["stage", "stage_attempt"]], return_index=True)
-    groups = np.split(tasks, firsts[1:]) if len(names) else []
-    ran = {(int(own["stage"][0]), int(own["stage_attempt"][0])): own for own in groups}
     found = [
-        _attempt(told.get(key, Stage(*key, "", len(ran.get(key, ())))), ran.get(key, tasks[:0]))
-        for key in told.keys() | ran.keys()
-        if key in ran or told[key].submitted_ms is not None
+        _attempt(app, told.get(key, Stage(key[0], key[1], "", 0)), rows.get(key, order[:0]))
+        for key in sorted(told.keys() | rows.keys())
+        if key in rows or told[key].submitted_ms is not None
     ]
     return sorted(found, key=lambda own: (own.start_ms, own.stage.id, own.stage.attempt))
 
@@ -62,13 +70,18 @@ def spans_of(app: Application, attempts: Sequence[Attempt]) -> list[Span]:
     return sorted(spans, key=lambda span: (span.end_ms, span.start_ms, span.id, span.attempts))
 
 
-def _attempt(stage: Stage, tasks: Tasks) -> Attempt:
+def _key(task: np.void) -> tuple[int, int]:
+    return int(task["stage"]), int(task["stage_attempt"])
+
+
+def _attempt(app: Application, stage: Stage, rows: npt.NDArray[np.intp]) -> Attempt:
+    tasks = app.tasks[rows]
     start_ms, end_ms = stage.submitted_ms, stage.completed_ms
     if start_ms is None:
         start_ms = int(tasks["launch_ms"].min())
     if end_ms is None:
         end_ms = int(tasks["finish_ms"].max()) if len(tasks) else start_ms
-    return Attempt(stage, tasks, start_ms, max(start_ms, end_ms))
+    return Attempt(stage, tasks, rows, start_ms, max(start_ms, end_ms))
 
 
 def _start_ms(job: Job, attempts: Sequence[Attempt]) -> int | None:

@@ -7,6 +7,7 @@ had ended before a job began, and the driver's gaps, all in milliseconds:
     delay       from the job's start, or the end of the last stage it waits for, to its submission
     lead        from then, with a slot free, to the stage's first launch
     turnaround  from a task's end to the next launch on its slot (the stage's median)
+    cold        how much longer a slot's first task took (`replay_cold`), or does on average
     tail        from the last awaited task's end to the stage's, the last stage's to the job's,
                 the last job's to the application's
 
@@ -21,7 +22,8 @@ class PlannedTask:
     """A task attempt. Its step waits for it if it is `awaited`: a slower copy may end later.
 
     `previous` is the position of the attempt before it, None for a first one; it may begin
-    `offset_ms` after that one's launch. `output` tells that it succeeded.
+    `offset_ms` after that one's launch. `output` tells that it succeeded. `cold_ms` is how much
+    longer it took as the first task on its slot, None where it was not the first.
     """
 
     duration_ms: int
@@ -29,6 +31,7 @@ class PlannedTask:
     output: bool = True
     previous: int | None = None
     offset_ms: int = 0
+    cold_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,16 @@ class PlannedJob:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The work of an application; jobs in the order in which they ended."""
+    """The work of an application; jobs in the order in which they ended.
+
+    `cold_ms` is how much longer a task takes that is the first on a slot and was not in the log.
+    """
 
     jobs: tuple[PlannedJob, ...]
     steps: tuple[Step, ...]
     tail_ms: int
     measured_ms: int
+    cold_ms: int = 0
 
     @property
     def work_ms(self) -> int:

@@ -100,7 +100,7 @@ class Run:
         if wanted:
             under_way = {(other, task) for _, other, task in self._running.values()}
             for other, task in wanted:
-                if (other, task) not in under_way and not self.queue.holds(other, task):
+                if (other, task) not in under_way:
                     self.queue.put(other, task)
 
     def _start_jobs(self, ended: bool) -> None:
@@ -176,7 +176,11 @@ class Run:
         launch = self._launched
         self._running[launch] = (executor, step, task)
         tasks = self.plan.steps[step].tasks
-        self.clock.after(tasks[task].duration_ms, lambda: self._end_task(launch))
+        duration_ms = tasks[task].duration_ms
+        if self.slots.warm_up(executor):
+            own_ms = tasks[task].cold_ms
+            duration_ms += self.plan.cold_ms if own_ms is None else own_ms
+        self.clock.after(duration_ms, lambda: self._end_task(launch))
         repeat = task + 1
         if repeat < len(tasks) and tasks[repeat].previous == task:
             self.clock.after(tasks[repeat].offset_ms, lambda: self._repeat(step, repeat))

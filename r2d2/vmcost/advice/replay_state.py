@@ -1,7 +1,7 @@
 """What a simulated run keeps: its clock, its free slots, the tasks that wait, the jobs to come."""
 
 from bisect import insort
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -41,13 +41,14 @@ class Clock:
 
 @dataclass(slots=True)
 class Slots:
-    """How many slots of each executor are free."""
+    """How many slots of each executor are free, and how many have not yet run a task."""
 
     _free: dict[int, int] = field(default_factory=dict)
+    _cold: dict[int, int] = field(default_factory=dict)
 
     def offer(self, executor: int, slots: int) -> None:
         """An executor comes."""
-        self._free[executor] = slots
+        self._free[executor] = self._cold[executor] = slots
 
     def retire(self, executor: int) -> None:
         """An executor takes no more tasks, unless no other is left to take them."""
@@ -72,6 +73,12 @@ class Slots:
             self._free[chosen] -= 1
         return chosen
 
+    def warm_up(self, executor: int) -> bool:
+        """Whether a task that starts on the executor is among its first; counts it as started."""
+        cold = self._cold[executor] > 0
+        self._cold[executor] -= cold
+        return cold
+
     def give_back(self, executor: int) -> None:
         """A slot is free again, where its executor is still there."""
         if executor in self._free:
@@ -83,24 +90,28 @@ class Queue:
     """The tasks that wait, step by step in the order of their ranks."""
 
     ranks: tuple[Rank, ...]
-    _tasks: dict[int, deque[int]] = field(default_factory=dict)
+    _tasks: dict[int, OrderedDict[int, None]] = field(default_factory=dict)
     _steps: list[Rank] = field(default_factory=list)
 
     def put(self, step: int, task: int) -> None:
-        """A task waits behind those of its step."""
+        """A task waits behind those of its step; one that waits already keeps its place."""
         if step not in self._tasks:
-            self._tasks[step] = deque()
+            self._tasks[step] = OrderedDict()
             insort(self._steps, self.ranks[step])
-        self._tasks[step].append(task)
+        self._tasks[step].setdefault(task)
 
     def waiting(self) -> tuple[int, ...]:
         """The steps with waiting tasks, in order."""
         return tuple(rank[-1] for rank in self._steps)
 
+    def has(self, step: int) -> bool:
+        """Whether a task of the step waits."""
+        return step in self._tasks
+
     def take(self, step: int) -> int:
         """The first waiting task of a step that has one."""
         tasks = self._tasks[step]
-        task = tasks.popleft()
+        task, _ = tasks.popitem(last=False)
         if not tasks:
             self.drop(step)
         return task
@@ -109,14 +120,6 @@ class Queue:
         """The tasks of a step wait no longer."""
         if self._tasks.pop(step, None) is not None:
             self._steps.remove(self.ranks[step])
-
-    def has(self, step: int) -> bool:
-        """Whether a task of the step waits."""
-        return step in self._tasks
-
-    def holds(self, step: int, task: int) -> bool:
-        """Whether that task waits."""
-        return task in self._tasks.get(step, ())
 
 
 @dataclass(slots=True)

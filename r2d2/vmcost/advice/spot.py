@@ -129,9 +129,8 @@ def _odds(
     seconds = [run.ended_ms / 1000 for run in runs]
     usd = [_usd(run, vm, offer, billing) for run in runs]
     missed = None if deadline_s is None else sum(one > deadline_s for one in seconds) / len(runs)
-    return Odds(
-        sum(seconds) / len(runs), _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed
-    )
+    mean_s = sum(run.ended_ms for run in runs) / (1000 * len(runs))
+    return Odds(mean_s, _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed)
 
 
 def _usd(run: Trial, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:

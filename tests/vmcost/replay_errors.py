@@ -1,0 +1,146 @@
+"""How well replay predicts: a table of errors at the measured size, one from size to size.
+
+    python -m tests.vmcost.replay_errors [EVENT_LOGS]
+
+The first table takes the logs beside a developer's checkout and those of this repository: each
+log's duration, simulated on the executors that it had. `no task` is the share of the time in which
+no task ran: that much is the driver's and is taken from the log. `packed` is what the error would
+be without a schedule, with that time and the task time spread evenly over all slots.
+
+The second table takes the same job on one executor and on two: each log predicts the other's
+duration. `work` is the tasks' time in the other log over that in the own one: replay cannot know
+that tasks take longer when more of them share a machine, as these did.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from r2d2.vmcost.advice.replay import replay
+from r2d2.vmcost.advice.replay_slots import slots_of
+from r2d2.vmcost.bill.intervals import union
+from r2d2.vmcost.events import read_logs
+from r2d2.vmcost.model import Application
+
+TESTS = Path(__file__).parent
+OWN_LOGS = (TESTS / "logs", TESTS / "advice" / "logs")
+PAIRS = (
+    (TESTS / "logs" / "find-cluster-1.zstd", TESTS / "logs" / "find-cluster-2.zstd"),
+    (TESTS / "advice" / "logs" / "waits-1.zstd", TESTS / "advice" / "logs" / "waits-2.zstd"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One prediction beside what was measured, in seconds."""
+
+    name: str
+    tasks: int
+    measured_s: float
+    predicted_s: float
+    idle_share: float
+    packed_error: float
+
+    @property
+    def relative(self) -> float:
+        """Predicted over measured, less 1."""
+        return self.predicted_s / self.measured_s - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """The duration on one number of executors, predicted from the log of another."""
+
+    name: str
+    measured_s: float
+    predicted_s: float
+    work_ratio: float
+
+    @property
+    def relative(self) -> float:
+        """Predicted over measured, less 1."""
+        return self.predicted_s / self.measured_s - 1
+
+
+def errors_at_measured_size(folders: Sequence[Path]) -> list[Error]:
+    """The errors of all logs that tell of an application, folder by folder."""
+    return [
+        _error(path.stem, app)
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        for app in read_logs([path]).applications
+        if len(app.tasks)
+    ]
+
+
+def crossings() -> Iterator[Crossing]:
+    """Each pair's predictions, both ways."""
+    for pair in PAIRS:
+        apps = [read_logs([path]).applications[0] for path in pair]
+        for own, other in ((0, 1), (1, 0)):
+            slots = sum(slots_of(executor) for executor in apps[other].executors)
+            found = replay(apps[own], slots)
+            yield Crossing(
+                f"{pair[own].stem} on {slots}",
+                _measured_s(apps[other]),
+                found.predicted_s,
+                _work_s(apps[other]) / _work_s(apps[own]),
+            )
+
+
+def _error(name: str, app: Application) -> Error:
+    found = replay(app)
+    idle_s = found.measured_s - _busy_s(app)
+    slots = sum(slots_of(executor) for executor in app.executors)
+    packed_s = idle_s + _work_s(app) / max(1, slots)
+    return Error(
+        name,
+        len(app.tasks),
+        found.measured_s,
+        found.predicted_s,
+        idle_s / found.measured_s,
+        packed_s / found.measured_s - 1,
+    )
+
+
+def _measured_s(app: Application) -> float:
+    return (app.ended_ms - app.started_ms) / 1000
+
+
+def _work_s(app: Application) -> float:
+    return float(np.sum(app.tasks["finish_ms"] - app.tasks["launch_ms"])) / 1000
+
+
+def _busy_s(app: Application) -> float:
+    """The seconds in which at least one task ran."""
+    starts, ends = app.tasks["launch_ms"].tolist(), app.tasks["finish_ms"].tolist()
+    return sum(end - start for start, end in union(zip(starts, ends, strict=True))) / 1000
+
+
+def main(shared: Path | None) -> None:
+    """Prints both tables."""
+    errors = errors_at_measured_size([*([shared] if shared else []), *OWN_LOGS])
+    print(f"{'at the measured size':34} tasks measured predicted    error no task   packed")
+    for one in errors:
+        print(
+            f"{one.name:34} {one.tasks:5} {one.measured_s:8.3f} {one.predicted_s:9.3f}"
+            f" {one.relative:+8.2%} {one.idle_share:7.1%} {one.packed_error:+8.1%}"
+        )
+    sizes = [abs(one.relative) for one in errors]
+    print(f"median {median(sizes):.2%}, most {max(sizes):.2%}, {len(sizes)} logs\n")
+    print(f"{'from one size to another':34} measured predicted    error    work")
+    for crossing in crossings():
+        print(
+            f"{crossing.name:34} {crossing.measured_s:8.3f} {crossing.predicted_s:9.3f}"
+            f" {crossing.relative:+8.1%} {crossing.work_ratio:7.2f}"
+        )
+
+
+if __name__ == "__main__":
+    beside = Path(__file__).parents[3] / "shared" / "event-logs"
+    given = Path(sys.argv[1]) if sys.argv[1:] else beside
+    main(given if given.is_dir() else None)
