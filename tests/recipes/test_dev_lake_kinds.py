@@ -23,4 +23,5 @@ def test_what_was_filtered_or_projected_is_rebuilt_by_a_predicate(
     assert named.total() == 132
     assert sum(named[kind] for kind in WITHOUT_FILES) >= least * named.total()
     assert set(named) <= WITHOUT_FILES | {"rows"}
-    assert counts["sample"] == Counter(rows=32)
+    # Of a sample of nine tenths it is shorter to list the others.
+    assert counts["sample"] == Counter(rows=24, patch=8)
