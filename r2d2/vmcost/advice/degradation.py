@@ -17,7 +17,8 @@ the host.
 
     degradation(runs: Sequence[Application], limits=Limits()) -> Degradation
     Degradation.hosts: tuple[HostHealth, …]      slowest first; .slow are those named
-    Degradation.stage_hosts, .stage_runs         P of each, and .unmatched, what could not be
+    Degradation.stage_hosts, .stage_runs         P of each
+    Degradation.unmatched                        stages not alike in every run, not among those
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,14 @@ from math import sqrt
 import numpy as np
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.degradation_cells import Cell, StageKey, Times, cells_of, stage_times_ms
+from r2d2.vmcost.advice.degradation_cells import (
+    Cell,
+    StageKey,
+    StageTime,
+    Times,
+    cells_of,
+    stage_times,
+)
 from r2d2.vmcost.advice.degradation_model import (
     Degradation,
     Health,
@@ -47,9 +55,9 @@ def degradation(runs: Sequence[Application], limits: Limits | None = None) -> De
     if not runs:
         raise UsageError("no run to look at: give the event logs of one application's runs")
     limits = limits or Limits()
-    cells, times = cells_of(runs), stage_times_ms(runs)
+    cells, times = cells_of(runs), stage_times(runs)
     compared = _compared(cells, limits)
-    unmatched = tuple(sorted(key for key, found in times.items() if len(found) < len(runs)))
+    unmatched = tuple(sorted(key for key, found in times.items() if not _alike(found, len(runs))))
     hosts = sorted({executor.host for run in runs for executor in run.executors})
     return Degradation(
         hosts=tuple(
@@ -114,13 +122,18 @@ def _stage_hosts(cells: Mapping[Cell, Times]) -> tuple[StageHost, ...]:
     return tuple(found)
 
 
-def _stage_runs(times: Mapping[StageKey, Mapping[int, int]]) -> tuple[StageRun, ...]:
-    return tuple(
-        StageRun(stage, run, ideal_ms, actual_ms, _performance(ideal_ms, actual_ms))
-        for stage, by_run in sorted(times.items())
-        for ideal_ms in [_ideal_ms(list(by_run.values()))]
-        for run, actual_ms in sorted(by_run.items())
-    )
+def _alike(times: Mapping[int, StageTime], runs: int) -> bool:
+    return len(times) == runs and len({time.tasks for time in times.values()}) == 1
+
+
+def _stage_runs(times: Mapping[StageKey, Mapping[int, StageTime]]) -> tuple[StageRun, ...]:
+    found = []
+    for stage, by_run in sorted(times.items()):
+        ideal_ms = _ideal_ms([time.took_ms for time in by_run.values()])
+        for run, time in sorted(by_run.items()):
+            worth = _performance(ideal_ms, time.took_ms)
+            found.append(StageRun(stage, run, ideal_ms, time.took_ms, worth))
+    return tuple(found)
 
 
 def _ideal_ms(times_ms: Sequence[float]) -> float:

@@ -5,7 +5,7 @@ second stage of a name is the second one of that name in every run.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,17 +50,25 @@ def cells_of(runs: Sequence[Application]) -> dict[Cell, Times]:
     return cells
 
 
-def stage_times_ms(runs: Sequence[Application]) -> dict[StageKey, Mapping[int, int]]:
-    """For each stage and run the time from its first task's launch to its last one's end."""
-    times: dict[StageKey, dict[int, int]] = {}
+class StageTime(NamedTuple):
+    """A stage in one run: its tasks that succeeded, and first launch to last end."""
+
+    tasks: int
+    took_ms: int
+
+
+def stage_times(runs: Sequence[Application]) -> dict[StageKey, dict[int, StageTime]]:
+    """The time of each stage, by the runs' positions."""
+    times: dict[StageKey, dict[int, StageTime]] = {}
     for number, run in enumerate(runs):
         keys = _keys(run)
         for stage in np.unique(run.tasks["stage"]):
             own = run.tasks[run.tasks["stage"] == stage]
             if int(stage) in keys:
+                done = int((own["outcome"] == Outcome.SUCCEEDED).sum())
                 took_ms = int(own["finish_ms"].max() - own["launch_ms"].min())
-                times.setdefault(keys[int(stage)], {})[number] = took_ms
-    return dict(times)
+                times.setdefault(keys[int(stage)], {})[number] = StageTime(done, took_ms)
+    return times
 
 
 def _keys(run: Application) -> dict[int, StageKey]:

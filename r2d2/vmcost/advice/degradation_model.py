@@ -48,9 +48,11 @@ class HostHealth:
     @property
     def verdict(self) -> str:
         """One sentence for the reader."""
+        if self.ratio is None:
+            return f"{self.host}: no other host had the same work, so nothing is said (modelled)"
         runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
         seen = f"{self.tasks} tasks in {self.stage_runs} stages of {runs}"
-        if self.ratio is None or self.health is Health.TOO_FEW:
+        if self.health is Health.TOO_FEW:
             return f"{self.host}: {seen} are too few to compare (modelled)"
         return (
             f"{self.host} is {self.health.value.replace('_', ' ')}: its tasks take"
@@ -84,7 +86,11 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """Hosts, slowest first, and P by stage; `unmatched` are stages that not every run has alike."""
+    """Hosts, slowest first, and P by stage.
+
+    `unmatched` are the stages that some run lacks, or has with another number of tasks: they have
+    no place in `stage_runs`.
+    """
 
     hosts: tuple[HostHealth, ...]
     stage_hosts: tuple[StageHost, ...]

@@ -32,10 +32,10 @@ class ServerlessAdvice:
         moved = sum(place is Place.SERVERLESS for place in placed)
         return (
             f"{moved} of {len(placed)} steps are cheaper on serverless workers:"
-            f" ${float(self.cheapest.usd):.4f} for {self.cheapest.elapsed_ms / 1000:.1f} s, against"
-            f" ${float(self.on_cluster.usd):.4f} for {self.on_cluster.elapsed_ms / 1000:.1f} s with"
-            f" all on the cluster, which {self.utilisation:.1%} of its slots' time keeps busy and"
-            f" {self.break_even_utilisation:.1%} would make as cheap (modelled)"
+            f" ${float(self.cheapest.usd):.4f} and {self.cheapest.elapsed_ms / 1000:.1f} s, against"
+            f" ${float(self.on_cluster.usd):.4f} and {self.on_cluster.elapsed_ms / 1000:.1f} s on"
+            f" the cluster; tasks took {self.utilisation:.1%} of its slots' time, and it pays from"
+            f" {self.break_even_utilisation:.1%} on (modelled)"
         )
 
 

@@ -94,7 +94,9 @@ def test_tasks_of_milliseconds_say_nothing() -> None:
 
 def test_one_host_alone_cannot_be_compared() -> None:
     alone = application([(0, 0, 0, 1000)] * 50, 1000)
-    assert [host.health for host in degradation([alone]).hosts] == [Health.TOO_FEW]
+    host = degradation([alone]).hosts[0]
+    assert (host.health, host.ratio) == (Health.TOO_FEW, None)
+    assert "no other host had the same work" in host.verdict
 
 
 def test_performance_is_ideal_over_actual_and_never_above_one() -> None:
@@ -119,6 +121,12 @@ def test_stages_are_matched_by_name_and_order_not_by_id() -> None:
 def test_a_stage_that_one_run_lacks_is_told() -> None:
     found = degradation([run(1, stages=4), run(2, stages=3)])
     assert found.unmatched == (StageKey("stage 3 at Job.scala:3", 0),)
+
+
+def test_a_stage_of_more_data_is_not_held_against_its_run() -> None:
+    found = degradation([run(1), run(2, tasks=64)])
+    assert len(found.unmatched) == 4
+    assert found.stage_runs == ()
 
 
 def test_limits_are_the_users() -> None:

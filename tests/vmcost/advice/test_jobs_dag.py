@@ -95,6 +95,10 @@ def test_a_deadline_that_costs_more_than_a_large_vm_rents_it() -> None:
     hurried = best_schedule(jobs, [SMALL, LARGE], 60 * MINUTE, LATENESS, HOURLY)
     assert [calm.rentals[0].sku, hurried.rentals[0].sku] == ["small", "large"]
     assert (calm.usd, hurried.usd) == (2, 3)
+    assert hurried.verdict == (
+        "rent 1 x large: $3.0000, of it $0.0000 for lateness, done after 2520.0 s"
+        " (no schedule is cheaper); on large alone $3.0000 (modelled)"
+    )
 
 
 def test_a_short_delay_may_be_cheaper_than_keeping_the_deadline() -> None:

@@ -2,11 +2,15 @@
 
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
+
+import pytest
 
 from r2d2.vmcost.advice.serverless_advice import advise_serverless
 from r2d2.vmcost.advice.serverless_model import Cluster, Place, Serverless
 from r2d2.vmcost.advice.serverless_rates import ResourceRate, Worker
 from r2d2.vmcost.advice.serverless_steps import steps_of
+from r2d2.vmcost.events import read_applications
 from tests.vmcost.advice.applications import application
 
 RATE = ResourceRate(Fraction(1, 60_000), "made up", date(2026, 1, 1))
@@ -72,3 +76,28 @@ def test_an_application_without_tasks_is_the_drivers_alone() -> None:
     advice = advise_serverless(empty, Cluster(Fraction(1), 4, Fraction(36)), serverless())
     assert advice.cheapest.usd == Fraction(60, 100)
     assert advice.cheapest.rentals_ms == ()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    "name",
+    [
+        "databricks-azure-e8s_v3.zstd",
+        "emr-attempts",
+        "yarn-dynamic-allocation.zstd",
+        "yarn-executors-fail.zstd",
+        "rolled",
+        "k8s-spark-3.5",
+        "local-spark-2.3",
+    ],
+)
+def test_real_runs_are_parted_into_steps_and_no_single_place_is_cheaper(
+    shared: Path, name: str
+) -> None:
+    cluster = Cluster(Fraction(112, 100), 16, Fraction(279, 1000))
+    for app in read_applications([shared / "event-logs" / name]):
+        steps = steps_of(app, serverless(cores=4))
+        assert sum(step.gap_ms + step.vm_ms for step in steps) == app.ended_ms - app.started_ms
+        advice = advise_serverless(app, cluster, serverless(cores=4))
+        assert advice.cheapest.usd <= min(advice.on_cluster.usd, advice.on_workers.usd)
+        assert "(modelled)" in advice.verdict
