@@ -21,15 +21,17 @@ PARTS: Mapping[str, tuple[str, str]] = {
 }
 """The parts of the money in the order they are told, each with a label and what it means."""
 
-CAUSES: Mapping[str, str] = {
-    "cpu_s": "CPU",
-    "gc_s": "garbage collection",
-    "shuffle_wait_s": "waiting for shuffle",
-    "fetch_wait_s": "waiting for shuffle",
-    "spill_s": "spilling",
-    "deserialize_s": "deserialising",
-    "other_s": "other (I/O, Python, scheduling)",
+CAUSES: Mapping[str, tuple[str, str]] = {
+    "cpu_s": ("CPU", "the task's own thread in the JVM"),
+    "gc_s": ("garbage collection", "the JVM stood still"),
+    "fetch_wait_s": ("waiting for shuffle blocks", "blocks of other executors were on their way"),
+    "shuffle_write_s": ("writing shuffle blocks", "to the executor's disk"),
+    "waiting_s": ("other waiting", "storage, Python's workers, spilling"),
+    "deserialize_s": ("deserialising", "the task and its code, before it ran"),
+    "result_s": ("serialising results", "after it ran"),
+    "scheduling_s": ("scheduling", "getting there, and the result back"),
 }
+"""What a task's time goes into, with a label and what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def core_bars(application: Data) -> tuple[Bar, ...]:
         return ()
     busy = total * fraction
     parts = [
-        ("busy", *PARTS["busy"], busy),
+        ("busy", "busy in tasks", "cores at work on tasks, whatever became of them", busy),
         ("idle_in_jobs", "idle", "cores that executors owned, without a task", total - busy),
     ]
     return _bars(parts, total)
@@ -92,9 +94,8 @@ def core_bars(application: Data) -> tuple[Bar, ...]:
 def time_bars(application: Data) -> tuple[Bar, ...]:
     """Seconds of task time by cause, largest first."""
     seconds = {k: v for k, v in application["task_time"].items() if k.endswith("_s")}
-    named = [
-        (key, CAUSES.get(key, _words(key)), "", seconds[key]) for key in _known(CAUSES, seconds)
-    ]
+    known = _known(CAUSES, seconds)
+    named = [(key, *CAUSES.get(key, (_words(key), "")), seconds[key]) for key in known]
     return _bars(sorted(named, key=lambda part: -part[3]), sum(seconds.values()))
 
 

@@ -14,6 +14,16 @@ PARTS = (
     "rounding",
 )
 WEIGHTS = (0.2, 0.04, 0.4, 0.2, 0.1, 0.03, 0.02, 0.01)
+TIMES = {
+    "cpu_s": 0.7,
+    "gc_s": 0.05,
+    "fetch_wait_s": 0.1,
+    "shuffle_write_s": 0.01,
+    "waiting_s": 0.1,
+    "deserialize_s": 0.02,
+    "result_s": 0.0,
+    "scheduling_s": 0.02,
+}
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&\ud800"
 
 
@@ -51,6 +61,7 @@ def an_application(
             "start_up_s": 0.0,
             "idle_tail_s": 0.0,
             "uplift_usd_per_node_hour": 0.0,
+            "dbu_usd": None,
         },
         "cluster": {
             "provider": "azure",
@@ -64,7 +75,14 @@ def an_application(
         "candidates": [],
         "prices": [_price("Standard_E8s_v3", 0.56, 24), _price("Standard_DS3_v2", 0.279, 31)],
         "by_job": [
-            {"job": n, "name": f"save at {n}", "usd": usd * 0.43 / jobs, "task_s": task_s / jobs}
+            {
+                "job": n,
+                "name": f"save at {n}",
+                "succeeded": True,
+                "usd": usd * 0.43 / jobs,
+                "task_s": task_s / jobs,
+                **_times(task_s / jobs),
+            }
             for n in range(jobs)
         ],
         "by_stage": [_stage(n, usd * 0.43 / jobs / 2, task_s / jobs / 2) for n in range(2 * jobs)],
@@ -77,17 +95,12 @@ def an_application(
                 "end_s": duration_s,
                 "usd": usd * 0.43 / hosts,
                 "task_s": task_s / hosts,
+                **_times(task_s / hosts),
                 "removed_reason": "",
             }
             for n in range(hosts)
         ],
-        "task_time": {
-            "cpu_s": task_s * 0.7,
-            "gc_s": task_s * 0.05,
-            "fetch_wait_s": task_s * 0.1,
-            "deserialize_s": task_s * 0.02,
-            "other_s": task_s * 0.13,
-        },
+        "task_time": _times(task_s),
         "timeline": {
             "bin_s": duration_s / bins,
             "hosts": [_host(random_, n, bins, duration_s, spans) for n in range(hosts)],
@@ -112,8 +125,10 @@ def without_money(**changes: Any) -> dict[str, Any]:
         for key in ("by_job", "by_stage", "by_executor")
     }
     candidate = {
+        "provider": "azure",
+        "region": "westus",
         "sku": "Standard_E8s_v3",
-        "count": 2,
+        "count": None,
         "usd_per_hour": 0.56,
         "vcpu": 8,
         "mem_mib": 65536,
@@ -141,18 +156,20 @@ def _price(sku: str, usd_per_hour: float, age_days: int) -> dict[str, Any]:
     }
 
 
+def _times(task_s: float) -> dict[str, float]:
+    return {key: task_s * weight for key, weight in TIMES.items()}
+
+
 def _stage(number: int, usd: float, task_s: float) -> dict[str, Any]:
     return {
         "stage": number,
         "attempt": 0,
         "name": f"save at Main.scala:{number}",
+        "problem": "",
         "usd": usd,
         "task_s": task_s,
         "tasks": 350,
-        "cpu_s": task_s * 0.7,
-        "gc_s": task_s * 0.05,
-        "fetch_wait_s": task_s * 0.1,
-        "deserialize_s": task_s * 0.02,
+        **_times(task_s),
         "spilled_bytes": 1_500_000 * number,
     }
 
