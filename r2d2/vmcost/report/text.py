@@ -18,7 +18,7 @@ from r2d2.vmcost.report.figures import (
     started_text,
 )
 
-IN_BRIEF, SHOWN, BAR, NAME = 3, 5, 24, 60
+LISTED, IN_BRIEF, SHOWN, BAR, NAME = 50, 3, 5, 24, 60
 
 
 def report_lines(report: Data) -> Iterator[str]:
@@ -55,7 +55,8 @@ def application_lines(application: Data, *, brief: bool = False) -> Iterator[str
         basis = basis_text(advice["basis"], application["prices"])
         yield f"  {printable(kind)}: {printable(told)} ({printable(basis)})"
     for name, times in sorted(application["problems"].items()):
-        yield f"  in the log: {printable(problem_words(name))} ({times:,} ×)"
+        told = "" if times == 1 else f": {times:,}"
+        yield f"  in the log: {printable(problem_words(name))}{told}"
 
 
 def _table(applications: Sequence[Data]) -> Iterator[str]:
@@ -77,9 +78,11 @@ def _table(applications: Sequence[Data]) -> Iterator[str]:
             money(a["usd"], most),
             _short(a["name"]),
         )
-        for a in applications
+        for a in applications[:LISTED]
     ]
     yield from aligned([heads, *rows])
+    if len(applications) > LISTED:
+        yield f"… and {len(applications) - LISTED:,} more (see applications.csv)"
 
 
 def _head_lines(application: Data) -> Iterator[str]:

@@ -38,3 +38,9 @@ def test_names_cannot_move_the_cursor() -> None:
     made = an_application(name=HOSTILE, why=HOSTILE, usd=None, money=None, problems={HOSTILE: 1})
     made["by_stage"][0]["name"] = made["advice"][0]["told"] = made["application_id"] = HOSTILE
     assert all(line.isprintable() for line in report_lines({"applications": [made]}))
+
+
+def test_hundreds_of_applications_stay_readable() -> None:
+    lines = list(report_lines(a_report(300)))
+    assert len(lines) < 120
+    assert "… and 250 more (see applications.csv)" in lines
