@@ -88,7 +88,8 @@ class Counts:
         if left:
             hashes = hashed(batches, left, self.types)
             for columns, lanes in zip(left, hashes, strict=True):
-                found[columns] = Groups.of((lanes.first, lanes.second))
+                groups = found[columns] = Groups.of((lanes.first, lanes.second))
+                self._groups.put(_named(table, columns), groups, groups.size_bytes)
         return found
 
     def prepare(self, wanted: Iterable[Asked]) -> None:
@@ -140,8 +141,7 @@ class Counts:
             for columns in own_sets:
                 part = hashes[columns].part(start, start + own.num_rows)
                 groups = Groups.of((part.first, part.second))
-                size_bytes = groups.distinct.size_bytes + groups.groups.nbytes
-                self._groups.put(_named(table, columns), groups, size_bytes)
+                self._groups.put(_named(table, columns), groups, groups.size_bytes)
             start += own.num_rows
 
 

@@ -21,7 +21,7 @@ from r2d2.rebuild.family import Child, Proposal, UnionFamily, by_name
 from r2d2.recipes.columns import outputs
 from r2d2.recipes.counted import Counted, Indices
 from r2d2.recipes.grammar import Project, Union
-from r2d2.recipes.subset import MOST_CELLS, exact_subset
+from r2d2.recipes.subset import MOST_CELLS, exact_subset, may_sum_to
 
 MOST_PARTS = 400
 """Of one union; a year has 366 days."""
@@ -31,8 +31,13 @@ SEED = 20260402
 def propose_unions(family: UnionFamily, counts: Counts) -> list[Proposal]:
     """The table as its largest parts together and as its smallest: none, one or two proposals.
 
-    A part that cannot be read is left out.
+    A part that cannot be read is left out. Nothing is read where the numbers of rows rule it out.
     """
+    rows = [part.table.rows for part in family.parts]
+    known = [number for number in rows if number is not None]
+    whole_rows = family.table.rows
+    if whole_rows is not None and len(known) == len(rows) and not may_sum_to(known, whole_rows):
+        return []
     try:
         whole = counts.counted(family.table, by_name(family.table.columns))
     except R2D2Error:
@@ -62,7 +67,7 @@ def _chosen(family: UnionFamily, whole: Counted, counts: Counts) -> list[list[_P
         if part:
             parts.append(part)
     parts.sort(key=lambda part: (-part.rows, part.child.table.location))
-    if sum(part.rows for part in parts) < whole.rows:
+    if not may_sum_to([part.rows for part in parts], whole.rows):
         return []
     classes = _classes(whole, parts)
     if classes is None:

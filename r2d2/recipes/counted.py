@@ -9,6 +9,7 @@ Indices = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 Hashes = tuple[Words, Words]
+FEW_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,9 +24,12 @@ class Counted:
     def of(cls, rows: Hashes) -> "Counted":
         """The rows with these hashes, in any order."""
         order, starts = runs(*rows)
-        counts = np.diff(np.flatnonzero(starts), append=len(order))
+        if starts.all():
+            ones = np.ones(len(order), np.int64)
+            return cls(rows[0].take(order), rows[1].take(order), ones)
         firsts = order[starts]
-        return cls(rows[0][firsts], rows[1][firsts], counts)
+        counts = np.diff(np.flatnonzero(starts), append=len(order))
+        return cls(rows[0].take(firsts), rows[1].take(firsts), counts)
 
     @property
     def rows(self) -> int:
@@ -67,16 +71,25 @@ class Counted:
 
 def runs(first: Words, second: Words) -> tuple[Indices, Mask]:
     """An order by (first, second) and, in that order, where runs of equal hashes start."""
-    order = np.argsort(first, kind="stable")
-    if len(order) and _collide(first[order], second[order]):
-        order = np.lexsort((second, first))
+    order = _order(first)
+    ordered = first.take(order)
     starts = np.ones(len(order), np.bool_)
-    ordered_first, ordered_second = first[order], second[order]
-    starts[1:] = (ordered_first[1:] != ordered_first[:-1]) | (
-        ordered_second[1:] != ordered_second[:-1]
-    )
+    np.not_equal(ordered[1:], ordered[:-1], out=starts[1:])
+    ties = np.flatnonzero(~starts)
+    if not len(ties):
+        return order, starts
+    starts[ties] = second[order[ties]] != second[order[ties - 1]]
+    if not starts[ties].any():
+        return order, starts
+    order = np.lexsort((second, first))
+    starts[1:] = np.diff(first.take(order)) != 0
+    starts[1:] |= np.diff(second.take(order)) != 0
     return order, starts
 
 
-def _collide(first: Words, second: Words) -> bool:
-    return bool(((first[1:] == first[:-1]) & (second[1:] != second[:-1])).any())
+def _order(first: Words) -> Indices:
+    """A stable order: by the 16 highest bits first, which leaves short stretches to sort."""
+    if len(first) < FEW_ROWS:
+        return first.argsort(kind="stable")
+    by_bucket = (first >> np.uint64(48)).astype(np.uint16).argsort(kind="stable")
+    return by_bucket.take(first.take(by_bucket).argsort(kind="stable"))

@@ -55,24 +55,39 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """The parent's rows by their hash over some columns; made once for all children with these."""
+    """The parent's rows by their hash over some columns; made once for all children with these.
+
+    `groups` is by row. `numbers` are those of the distinct rows' groups: where no row occurs twice,
+    a row's group is its own place, so that looking up by row runs through memory in order.
+    """
 
     groups: Indices
     distinct: Counted
+    numbers: Indices
 
     @classmethod
     def of(cls, parent: Hashes) -> "Groups":
         """The groups of the parent's rows, whose hashes come in the rows' order."""
         order, starts = runs(*parent)
-        numbers = np.empty(len(order), np.int64)
-        numbers[order] = np.cumsum(starts) - 1
+        if starts.all():
+            ones = np.ones(len(order), np.int64)
+            distinct = Counted(parent[0].take(order), parent[1].take(order), ones)
+            return cls(np.arange(len(order)), distinct, order)
+        groups = np.empty(len(order), np.int64)
+        groups[order] = np.cumsum(starts) - 1
         firsts = order[starts]
-        distinct = Counted(parent[0][firsts], parent[1][firsts], np.bincount(numbers))
-        return cls(numbers, distinct)
+        counts = np.diff(np.flatnonzero(starts), append=len(order))
+        distinct = Counted(parent[0].take(firsts), parent[1].take(firsts), counts)
+        return cls(groups, distinct, np.arange(len(firsts)))
+
+    @property
+    def size_bytes(self) -> int:
+        """What they take of memory."""
+        return self.distinct.size_bytes + self.groups.nbytes + self.numbers.nbytes
 
     def labels(self, child: Counted) -> Labels:
         """The labels for a child with these rows."""
         places, counts, missing = self.distinct.held(child)
         held = np.zeros(len(self.distinct.counts), np.int64)
-        held[places] = counts
+        held[self.numbers[places]] = counts
         return Labels(self.groups, self.distinct.counts, held, missing)

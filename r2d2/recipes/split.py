@@ -29,7 +29,8 @@ Words = npt.NDArray[np.uint64]
 class Torn:
     """The parent's rows by kind; `torn` are those of which the child has some of a group, not all.
 
-    `must`, `never` and `weights` are by row. `target` and `rows` are the child's weight and rows.
+    `must`, `never` and `weights` are by row; `target` is the child's weight. Where no row is torn,
+    there are no weights.
     """
 
     labels: Labels
@@ -43,10 +44,12 @@ class Torn:
     def of(cls, labels: Labels) -> "Torn":
         """The state for these labels."""
         must, never = labels.must(), labels.never()
+        torn = np.flatnonzero(~(must | never))
+        if not len(torn):
+            return cls(labels, must, never, torn, np.empty(0, np.uint64), np.uint64(0))
         random = np.random.default_rng(SEED)
         weights = random.integers(0, 2**64, len(labels.child), np.uint64)
         target = np.sum(weights * labels.child.astype(np.uint64), dtype=np.uint64)
-        torn = np.flatnonzero(~(must | never))
         return cls(labels, must, never, torn, weights[labels.groups], target)
 
     def splits(self, column: EncodedColumn) -> Mask:

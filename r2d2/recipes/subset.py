@@ -1,5 +1,6 @@
 """Values of one column whose rows are exactly so many of each group: a subset sum, searched."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,25 @@ import numpy.typing as npt
 Counts = npt.NDArray[np.int64]
 MOST_CELLS = 1 << 20  # of what a caller may ask for: 8 MB
 MOST_STEPS, MOST_CELLS_SEEN = 500, 1 << 24
+MOST_BITS = 1 << 31
+
+
+def may_sum_to(numbers: Collection[int], total: int) -> bool:
+    """Whether some of the numbers may have this sum: surely not where it says False.
+
+    All sums up to the total are the bits of one integer, where these are not too many.
+
+    >>> may_sum_to([4, 6, 9], 13), may_sum_to([4, 6, 9], 11)
+    (True, False)
+    """
+    if sum(numbers) < total:
+        return False
+    if len(numbers) * total > MOST_BITS:
+        return True
+    sums, every = 1, (1 << total + 1) - 1
+    for number in numbers:
+        sums |= (sums << number) & every
+    return bool(sums >> total & 1)
 
 
 def exact_subset(counts: Counts, need: Counts, most: int) -> Counts | None:
