@@ -15,7 +15,7 @@ by non-negative least squares.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -49,19 +49,26 @@ class Prediction:
 class Ernest:
     """A fitted model: θ in the order 1, scale / m, m, ln m, in seconds.
 
-    `left_out_ratios` are, for each run, its seconds over those that the model fitted to the other
-    runs predicts for it: the errors to expect of a run that was not measured.
+    `left_out_s` are, for each run, the seconds that the model fitted to the other runs predicts for
+    it: as well as it will predict a run that was not measured.
     """
 
     theta: tuple[float, float, float, float]
     residual_norm_s: float
     runs: tuple[Run, ...]
-    left_out_ratios: tuple[float, ...]
+    left_out_s: tuple[float, ...]
 
     @property
     def left_out_error(self) -> float:
         """The mean of |predicted - measured| / measured over the runs, each left out once."""
-        return float(np.mean([abs(1 / ratio - 1) for ratio in self.left_out_ratios]))
+        pairs = zip(self.left_out_s, self.runs, strict=True)
+        return float(np.mean([abs(left_s / run.seconds - 1) for left_s, run in pairs]))
+
+    @property
+    def left_out_ratios(self) -> tuple[float, ...]:
+        """Each run's seconds over those predicted without it; infinite where those are 0."""
+        pairs = zip(self.left_out_s, self.runs, strict=True)
+        return tuple(run.seconds / left_s if left_s else inf for left_s, run in pairs)
 
     def predict(self, scale: float, machines: float) -> Prediction:
         """Modelled seconds for so much data on so many machines.
@@ -88,12 +95,12 @@ def fit_ernest(runs: Sequence[Run]) -> Ernest:
     for run in runs:
         _check(run)
     theta, residual_norm_s = _fit(runs)
-    ratios = []
+    left_out_s = []
     for position, run in enumerate(runs):
         others, _ = _fit([*runs[:position], *runs[position + 1 :]])
-        ratios.append(run.seconds / float(_design([run])[0] @ others))
+        left_out_s.append(float(_design([run])[0] @ others))
     first, second, third, fourth = theta.tolist()
-    return Ernest((first, second, third, fourth), residual_norm_s, tuple(runs), tuple(ratios))
+    return Ernest((first, second, third, fourth), residual_norm_s, tuple(runs), tuple(left_out_s))
 
 
 def _fit(runs: Sequence[Run]) -> tuple[npt.NDArray[np.float64], float]:

@@ -1,6 +1,5 @@
-"""Where the shuffle output of ended tasks lies, and which of it was lost while it is still read."""
+"""Where the shuffle output of ended tasks lies, and which of it was lost."""
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 from r2d2.vmcost.advice.replay_links import Links
@@ -30,12 +29,11 @@ class Outputs:
             self.held[step][task] = executor
             self.missing[step].discard(task)
 
-    def lose(self, executor: int, ended: Set[int]) -> list[Task]:
-        """The tasks whose output was on the executor and is read by a step that has not ended."""
+    def lose(self, executor: int) -> list[Task]:
+        """The tasks whose output was on the executor and is now missing."""
         lost = [
             (step, task)
             for step, tasks in enumerate(self.held)
-            if tasks and any(reader not in ended for reader in self.links.readers[step])
             for task, holder in tasks.items()
             if holder == executor
         ]

@@ -25,7 +25,7 @@ class Run:
     """A simulation under way; times are milliseconds since the application's start.
 
     By step: `left` are the awaited tasks that have not ended, `waits` the steps before it and its
-    job's start. `lost_tasks` counts what was taken by lost executors, ended tasks included.
+    job's start. `launches_again` counts launches of tasks that a lost executor had taken.
     """
 
     plan: Plan
@@ -38,9 +38,10 @@ class Run:
     clock: Clock = field(default_factory=Clock)
     slots: Slots = field(default_factory=Slots)
     ended_ms: int | None = None
-    lost_tasks: int = 0
+    launches_again: int = 0
     _running: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     _launched: int = 0
+    _begun: set[tuple[int, int]] = field(default_factory=set)
     _repeated: set[tuple[int, int]] = field(default_factory=set)
     _leading: set[int] = field(default_factory=set)
     _led: set[int] = field(default_factory=set)
@@ -84,10 +85,10 @@ class Run:
         self.slots.lose(executor)
         held = [launch for launch, (on, _, _) in self._running.items() if on == executor]
         again = [self._running.pop(launch)[1:] for launch in held]
-        for step, task in self.outputs.lose(executor, self._ended):
-            self.left[step] += self.plan.steps[step].tasks[task].awaited
-            again.append((step, task))
-        self.lost_tasks += len(again)
+        for step, task in self.outputs.lose(executor):
+            if step not in self._ended:
+                self.left[step] += self.plan.steps[step].tasks[task].awaited
+                again.append((step, task))
         for step, task in sorted(again):
             if step not in self._ended:
                 self.queue.put(step, task)
@@ -175,6 +176,8 @@ class Run:
         self._launched += 1
         launch = self._launched
         self._running[launch] = (executor, step, task)
+        self.launches_again += (step, task) in self._begun
+        self._begun.add((step, task))
         tasks = self.plan.steps[step].tasks
         duration_ms = tasks[task].duration_ms
         if self.slots.warm_up(executor):

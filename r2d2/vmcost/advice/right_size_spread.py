@@ -66,10 +66,11 @@ class Spread:
         With n ≥ 20 ratios: the share k / (n + 1) of them that stay within, which allows for a run
         worse than all. With fewer: Student's t with n - 1 degrees of freedom on the logarithms, as
         for one more run, so that few runs cost confidence. With a given standard deviation: the
-        normal distribution of the logarithm, with a mean of 0.
+        normal distribution of the logarithm, with a mean of 0. A model that says 0 seconds says
+        nothing, and nothing is promised of it.
         """
         if limit_s <= 0 or expected_s <= 0:
-            return float(expected_s <= limit_s)
+            return 0.0
         allowed, runs = limit_s / expected_s, len(self.ratios)
         if runs >= EMPIRICAL_FROM:
             return int(np.searchsorted(self.ratios, allowed, side="right")) / (runs + 1)

@@ -48,14 +48,15 @@ class Odds:
 class SpotReport:
     """Both ways to rent the same machines, over `trials` simulated runs.
 
-    `interruptions` and `lost_tasks` are means over the runs on spot; a lost task is one that ran or
-    had its output on a VM that was taken away. The same seed gives the same report.
+    `interruptions` and `tasks_again` are means over the runs on spot; `tasks_again` are
+    launches of tasks that had run, or were running, on a VM that was taken away. The same seed
+    gives the same report.
     """
 
     on_demand: Odds
     spot: Odds
     interruptions: float
-    lost_tasks: float
+    tasks_again: float
     trials: int
     seed: int
     figure: str = "modelled"
@@ -117,7 +118,7 @@ def compare_spot_of(
         _odds([calm], offer.on_demand, offer, billing, deadline_s),
         _odds(runs, offer.spot, offer, billing, deadline_s),
         sum(run.interruptions for run in runs) / trials,
-        sum(run.lost_tasks for run in runs) / trials,
+        sum(run.launches_again for run in runs) / trials,
         trials,
         seed,
     )

@@ -44,12 +44,12 @@ class SpotOffer:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a run went: its end, each rental of a VM from one moment to another, what was lost."""
+    """How a run went: its end, each rental of a VM from one moment to another, work done again."""
 
     ended_ms: int
     rentals: tuple[tuple[int, int], ...]
     interruptions: int = 0
-    lost_tasks: int = 0
+    launches_again: int = 0
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ def trial(
         fleet.rent(vm, arrival_ms)
     ended_ms = fleet.run.to_the_end(LONGEST * max(calm.ended_ms, MS_PER_HOUR))
     rentals = [*fleet.rentals, *((rented_ms, ended_ms) for _, rented_ms in fleet.rented.values())]
-    return Trial(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.lost_tasks)
+    return Trial(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.launches_again)
 
 
 def _draws(offer: SpotOffer, seed: Sequence[int]) -> list[np.random.Generator]:
