@@ -1,14 +1,14 @@
 """The commented settings file that `r2d2 init` writes; it says what holds without it."""
 
 INIT_TOML = """\
-# Settings of r2d2. Every key is optional; these are the defaults. GB are 10⁹ bytes.
+# Settings of r2d2. Every key is optional; these are the defaults. GB are 10⁹ bytes, _s are seconds.
 # Patterns match locations in the lake: * and ? as in a shell, * crosses /. The last match counts.
 
 # [find]                                  # what `r2d2 find` takes: types, min_fraction, …
 # types = "widened"
 
-[prices]
-as_of = 2022-07-07                        # the day on which the prices were looked up; required
+[prices]                                  # in US dollars; --prices FILE goes over them
+as_of = 2022-07-07                        # when they were looked up; needed where any is given
 source = "list prices for us-east-1, as others recorded them: S3 Standard 0.023 USD/GiB/month, \
 GET 0.0004 and PUT 0.005 USD/1,000 requests of 8 MiB, Athena 5 USD/TiB, m5.xlarge on demand"
 storage_usd_per_gb_month = 0.0214
@@ -24,12 +24,12 @@ read_p50_s_per_gb = 10.0
 read_p95_s_per_gb = 20.0
 write_p50_s_per_gb = 20.0
 write_p95_s_per_gb = 40.0
-vm_type = ""                              # which cluster of a profile, if it has several
-vm_count = 0
+vm_type = ""                              # which cluster of the profile, if it has several;
+vm_count = 0                              # "" and 0 take its only one
 
 [usage]
-reads_per_month = 1.0                     # of tables that the usage file does not hold;
-                                          # a deleted table is rebuilt for each read
+reads_per_month = 1.0                     # of tables that --usage FILE does not tell of (see
+                                          # jobs/usage_exports.md); each is a rebuild, once deleted
 maintenance_scans_per_month = 1.0
 
 [latency]

@@ -1,15 +1,14 @@
 """Reads a plan's sections of `r2d2.toml`. What is wrong is named with its line and its remedy."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from datetime import date
-from difflib import get_close_matches
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from r2d2.config import FIND_SECTIONS
+from r2d2.costs.expected import expected, unknown_key, unknown_section
 from r2d2.costs.lines import Steps, line_of
 from r2d2.costs.settings import (
     Latency,
@@ -33,12 +32,8 @@ SECTIONS: Mapping[str, type] = {
 }
 LISTS: Mapping[str, type] = {"limit": Limit, "protect": Protection, "tenant": Tenant}
 SOLVERS = ("highs", "cbc")
-EXPECTED: Mapping[object, str] = {
-    float: "a number, 0 or more, in the unit that ends the key's name",
-    int: "a whole number, 0 or more",
-    str: "a text in quotes",
-    date: "a day without quotes, such as 2026-09-01",
-}
+SHOWN = {name: f"[{name}]" for name in SECTIONS} | {name: f"[[{name}]]" for name in LISTS}
+"""Sections as they are written."""
 
 
 def load_plan_settings(path: Path | None) -> PlanSettings:
@@ -69,6 +64,8 @@ def _read(path: Path) -> "tuple[_File, dict[str, Any]]":
     try:
         text = path.read_text(encoding="utf-8")
         found = tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: {error.strerror}; `r2d2 init {path}` writes one") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -89,11 +86,9 @@ class _File:
 
 
 def _settings(file: _File, found: Mapping[str, Any]) -> PlanSettings:
-    known = [f"[{name}]" for name in SECTIONS] + [f"[[{name}]]" for name in LISTS]
-    names = [*SECTIONS, *LISTS, *FIND_SECTIONS]
     for name in found:
-        if name not in names:
-            raise file.error((name,), _unknown("section", name, names, known))
+        if name not in (*SHOWN, *FIND_SECTIONS):
+            raise file.error((name,), unknown_section(name, {**SECTIONS, **LISTS}, SHOWN))
     values: dict[str, Any] = {}
     for name, kind in SECTIONS.items():
         if name in found:
@@ -115,14 +110,15 @@ def _section(file: _File, steps: Steps, found: object, kind: type) -> Any:
     known = {field.name: field for field in fields(kind)}
     for key in found:
         if key not in known:
-            raise file.error((*steps, key), _unknown("key", key, known, known))
+            raise file.error((*steps, key), unknown_key(key, known, {**SECTIONS, **LISTS}, SHOWN))
     needed = [key for key, field in known.items() if field.default is MISSING]
     if kind is Prices and found:
         needed = ["as_of"]
         found = {"source": file.path.name, **found}
     for key in needed:
         if key not in found:
-            raise file.error(steps, f"[{name}] needs {key}: {EXPECTED[known[key].type]}")
+            section = SHOWN[str(name)]
+            raise file.error(steps, f"{section} needs {key}: {expected(key, known[key].type)}")
     return kind(**{key: _value(file, (*steps, key), known[key], found[key]) for key in found})
 
 
@@ -132,15 +128,9 @@ def _value(file: _File, steps: Steps, field: "Field[Any]", value: Any) -> object
         value = float(value)
     sound = type(value) is kind and (kind not in (int, float) or 0 <= value < inf)
     if not sound or (value == "" and field.default is MISSING):
-        raise file.error(steps, f"{field.name} = {value!r}: expected {EXPECTED[kind]}")
+        raise file.error(steps, f"{field.name} = {value!r}: expected {expected(field.name, kind)}")
     if field.name == "solver" and value not in SOLVERS:
         raise file.error(steps, f"solver = {value!r}: known are {', '.join(SOLVERS)}")
     if field.name == "max_deleted_share" and value > 1:
         raise file.error(steps, f"max_deleted_share = {value}: expected a share from 0 to 1")
     return value
-
-
-def _unknown(what: str, name: str, names: Iterable[str], known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(names), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"unknown {what} {name!r}{hint}; known are {', '.join(known)}"

@@ -1,5 +1,6 @@
 """r2d2.toml for plans: defaults, patterns, and nonsense named with its line and the known keys."""
 
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from r2d2.config import PLAN_SECTIONS, Settings, load_settings
 from r2d2.costs import PlanSettings, init_text, load_plan_settings
+from r2d2.costs.expected import expected
 from r2d2.costs.lines import line_of
 from r2d2.costs.settings_file import LISTS, SECTIONS, SOLVERS
 from r2d2.errors import UsageError
@@ -88,7 +90,7 @@ def test_prices_carry_the_day_on_which_they_were_looked_up(tmp_path: Path) -> No
         ("[pricing]\n", 1, "known are [prices], [rates], [usage], [latency], [plan], [[limit]]"),
         ("\n[latency]\ndefault_limit_min = 5\n", 3, "did you mean 'default_limit_s'?"),
         ("[latency]\n# in minutes\ndefault_limit = 5\n", 3, "known are default_limit_s"),
-        ('[latency]\ndefault_limit_s = "5 min"\n', 2, "expected a number, 0 or more, in the unit"),
+        ('[latency]\ndefault_limit_s = "5 min"\n', 2, "expected a number, 0 or more: seconds"),
         ("[latency]\ndefault_limit_s = -1\n", 2, "0 or more"),
         ("[latency]\ndefault_limit_s = inf\n", 2, "0 or more"),
         ("[latency]\ndefault_limit_s = nan\n", 2, "0 or more"),
@@ -102,7 +104,7 @@ def test_prices_carry_the_day_on_which_they_were_looked_up(tmp_path: Path) -> No
         ('[plan]\nsolver = "gurobi"\n', 2, "known are highs, cbc"),
         ("plan = 3\n", 1, "write [plan] and its keys below"),
         ('[limit]\ntables = "*"\nlimit_s = 1\n', 1, "write [[limit]]"),
-        ('[[limit]]\ntables = "*"\n', 1, "[limit] needs limit_s: a number"),
+        ('[[limit]]\ntables = "*"\n', 1, "[[limit]] needs limit_s: a number, 0 or more: seconds"),
         ('[[protect]]\ntables = "*"\nreason = ""\n', 3, "expected a text in quotes"),
         (
             '[[limit]]\ntables = "*"\nlimit_s = 1\n\n[[limit]]\ntables = "a"\nlimit_h = 1\n',
@@ -110,6 +112,15 @@ def test_prices_carry_the_day_on_which_they_were_looked_up(tmp_path: Path) -> No
             "unknown key 'limit_h'",
         ),
         ('[usage]\nreads_per_month = """\nmany\n"""\n', 2, "reads_per_month = 'many\\n'"),
+        ("storage_usd_per_gb_month = 3\n", 1, "as a key it belongs under [prices]"),
+        ("[usage]\ndefault_limit_s = 3\n", 2, "it belongs under [latency]"),
+        ("[prices]\nas_of = 2026-09-01\nstorage = 1\n", 3, "mean 'storage_usd_per_gb_month'?"),
+        (
+            '[prices]\nas_of = 2026-09-01\nscan_usd_per_gb = "4 EUR"\n',
+            3,
+            "expected a number, 0 or more: US dollars per GB (10⁹ bytes)",
+        ),
+        ('[plan]\nmax_deleted_share = "20 %"\n', 2, "expected a share from 0 to 1"),
         ("usage.reads_per_week = 3\n", 1, "unknown key 'reads_per_week'"),
     ],
 )
@@ -125,10 +136,21 @@ def test_nonsense_is_named_with_its_line(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"nowhere\.toml: No such file"):
+    with pytest.raises(UsageError, match=r"nowhere\.toml: No such file.*r2d2 init .* writes one"):
         load_plan_settings(tmp_path / "nowhere.toml")
 
 
 def test_a_key_that_is_not_there_has_no_line() -> None:
     assert line_of("[a]\nb = 1\n", ("a", "c")) is None
     assert line_of('text = """\n[a]\nb = 1\n"""\n[a]\nb = 2\n', ("a", "b")) == 6
+
+
+def test_every_number_of_the_settings_has_a_unit_in_words() -> None:
+    numbers = [
+        field.name
+        for kind in (*SECTIONS.values(), *LISTS.values())
+        for field in fields(kind)
+        if field.type is float
+    ]
+    assert [key for key in numbers if not expected(key, float)] == []
+    assert expected("start_up_p95_s", float).endswith("seconds")
