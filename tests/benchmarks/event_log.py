@@ -4,14 +4,14 @@
     python -m tests.benchmarks.event_log FILE [--runs 3]
 
 The log is as Spark 3.5 writes one of SQL jobs: each task ends with its metrics and some thirty
-accumulables, most of a line. One seed, the same bytes; 142 MB take 5 MB in zstd, a little more than
-logs of others do. Each run is a process of its own, from start to end; the most memory is the kernel's
-count of its resident set.
+accumulables, most of a line. One seed, the same bytes; 142 MB take 5 MB in zstd, a little more
+than logs of others do. Each run is a process of its own, from start to end; the most memory is the
+kernel's count of its resident set.
 """
 
 import argparse
 import json
-import resource
+import os
 import statistics
 import subprocess
 import sys
@@ -49,13 +49,17 @@ def timed(file: Path, runs: int) -> tuple[float, int]:
         "from r2d2.vmcost.usage import busy_fraction, task_time_by_stage;"
         "(app,) = read_applications(sys.argv[1:]); busy_fraction(app); task_time_by_stage(app)"
     )
-    took = []
+    took, most_kib = [], 0
     for _ in range(runs):
         began = time.monotonic()
-        subprocess.run([sys.executable, "-c", code, str(file)], check=True)
+        process = subprocess.Popen([sys.executable, "-c", code, str(file)])
+        _, status, used = os.wait4(process.pid, 0)
         took.append(time.monotonic() - began)
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return statistics.median(took), most * 1024
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{file}: could not be read")
+        most_kib = max(most_kib, used.ru_maxrss)
+    return statistics.median(took), most_kib * 1024
 
 
 def write(file: Path, megabytes: float, compressed: bool) -> int:

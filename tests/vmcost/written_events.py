@@ -186,7 +186,14 @@ def _reason(task: Mapping[str, Any]) -> Mapping[str, Any]:
     if task["outcome"] == Outcome.KILLED:
         return {"Reason": "TaskKilled", "Kill Reason": "another attempt succeeded"}
     if task["outcome"] == Outcome.FAILED:
-        return {"Reason": "ExceptionFailure", "Class Name": "java.io.IOException"}
+        return {
+            "Reason": "ExceptionFailure",
+            "Class Name": "java.io.IOException",
+            "Description": "broken",
+            "Stack Trace": [],
+            "Full Stack Trace": "java.io.IOException: broken",
+            "Accumulator Updates": [],
+        }
     return {"Reason": "Success"}
 
 
@@ -207,6 +214,8 @@ def _metrics(task: Mapping[str, Any]) -> Mapping[str, Any]:
             "Fetch Wait Time": task["fetch_wait_ms"],
             "Remote Bytes Read": task["shuffle_read_bytes"] - local,
             "Local Bytes Read": local,
+            "Remote Blocks Fetched": 0,
+            "Local Blocks Fetched": 0,
             "Total Records Read": 0,
         },
         "Shuffle Write Metrics": {
