@@ -8,20 +8,24 @@ no task ran: that much is the driver's and is taken from the log. `packed` is wh
 be without a schedule, with that time and the task time spread evenly over all slots.
 
 The second table takes the same job on one executor and on two: each log predicts the other's
-duration. `work` is the tasks' time in the other log over that in the own one: replay cannot know
-that tasks take longer when more of them share a machine, as these did.
+duration. `work` is the tasks' time in the other log over that in the own one, `driver` the same of
+the time without any task. Replay takes both to be 1 and cannot know better: all executors ran on
+one small machine, with whatever else it had to do. `same speed` is the error that is left where
+the own log's durations are multiplied by them: the error of the schedule alone.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from r2d2.vmcost.advice.replay import replay
-from r2d2.vmcost.advice.replay_slots import slots_of
+from r2d2.vmcost.advice.replay import replay, replay_plan
+from r2d2.vmcost.advice.replay_plan import Plan, PlannedTask
+from r2d2.vmcost.advice.replay_reading import plan_of
+from r2d2.vmcost.advice.replay_slots import fixed_lives, measured_lives, peak_slots
 from r2d2.vmcost.bill.intervals import union
 from r2d2.vmcost.events import read_logs
 from r2d2.vmcost.model import Application
@@ -59,11 +63,18 @@ class Crossing:
     measured_s: float
     predicted_s: float
     work_ratio: float
+    driver_ratio: float
+    same_speed_s: float
 
     @property
     def relative(self) -> float:
         """Predicted over measured, less 1."""
         return self.predicted_s / self.measured_s - 1
+
+    @property
+    def same_speed(self) -> float:
+        """The same with tasks and driver as fast as in the run that is predicted."""
+        return self.same_speed_s / self.measured_s - 1
 
 
 def errors_at_measured_size(folders: Sequence[Path]) -> list[Error]:
@@ -82,20 +93,49 @@ def crossings() -> Iterator[Crossing]:
     for pair in PAIRS:
         apps = [read_logs([path]).applications[0] for path in pair]
         for own, other in ((0, 1), (1, 0)):
-            slots = sum(slots_of(executor) for executor in apps[other].executors)
-            found = replay(apps[own], slots)
+            slots = peak_slots(measured_lives(apps[other]))
+            work = _work_s(apps[other]) / _work_s(apps[own])
+            driver = _idle_s(apps[other]) / _idle_s(apps[own])
+            plan = _at_speed(plan_of(apps[own]), work, driver)
             yield Crossing(
                 f"{pair[own].stem} on {slots}",
                 _measured_s(apps[other]),
-                found.predicted_s,
-                _work_s(apps[other]) / _work_s(apps[own]),
+                replay(apps[own], slots).predicted_s,
+                work,
+                driver,
+                replay_plan(plan, fixed_lives(apps[own], slots)) / 1000,
             )
+
+
+def _at_speed(plan: Plan, work: float, driver: float) -> Plan:
+    """The plan with the durations of its tasks and its driver multiplied."""
+
+    def slower(task: PlannedTask) -> PlannedTask:
+        cold_ms = None if task.cold_ms is None else round(task.cold_ms * work)
+        return replace(task, duration_ms=round(task.duration_ms * work), cold_ms=cold_ms)
+
+    steps = (
+        replace(
+            step,
+            tasks=tuple(map(slower, step.tasks)),
+            delay_ms=round(step.delay_ms * driver),
+            lead_ms=round(step.lead_ms * driver),
+            tail_ms=round(step.tail_ms * driver),
+        )
+        for step in plan.steps
+    )
+    jobs = (
+        replace(job, gap_ms=round(job.gap_ms * driver), tail_ms=round(job.tail_ms * driver))
+        for job in plan.jobs
+    )
+    tail_ms, cold_ms = round(plan.tail_ms * driver), round(plan.cold_ms * work)
+    return replace(plan, jobs=tuple(jobs), steps=tuple(steps), tail_ms=tail_ms, cold_ms=cold_ms)
 
 
 def _error(name: str, app: Application) -> Error:
     found = replay(app)
-    idle_s = found.measured_s - _busy_s(app)
-    slots = sum(slots_of(executor) for executor in app.executors)
+    idle_s = _idle_s(app)
+    slots = peak_slots(measured_lives(app))
     packed_s = idle_s + _work_s(app) / max(1, slots)
     return Error(
         name,
@@ -115,10 +155,11 @@ def _work_s(app: Application) -> float:
     return float(np.sum(app.tasks["finish_ms"] - app.tasks["launch_ms"])) / 1000
 
 
-def _busy_s(app: Application) -> float:
-    """The seconds in which at least one task ran."""
+def _idle_s(app: Application) -> float:
+    """The seconds in which no task ran."""
     starts, ends = app.tasks["launch_ms"].tolist(), app.tasks["finish_ms"].tolist()
-    return sum(end - start for start, end in union(zip(starts, ends, strict=True))) / 1000
+    busy_ms = sum(end - start for start, end in union(zip(starts, ends, strict=True)))
+    return _measured_s(app) - busy_ms / 1000
 
 
 def main(shared: Path | None) -> None:
@@ -132,11 +173,12 @@ def main(shared: Path | None) -> None:
         )
     sizes = [abs(one.relative) for one in errors]
     print(f"median {median(sizes):.2%}, most {max(sizes):.2%}, {len(sizes)} logs\n")
-    print(f"{'from one size to another':34} measured predicted    error    work")
+    print(f"{'from one size to another':34} measured predicted    error    work  driver same speed")
     for crossing in crossings():
         print(
             f"{crossing.name:34} {crossing.measured_s:8.3f} {crossing.predicted_s:9.3f}"
-            f" {crossing.relative:+8.1%} {crossing.work_ratio:7.2f}"
+            f" {crossing.relative:+8.1%} {crossing.work_ratio:7.2f} {crossing.driver_ratio:7.2f}"
+            f" {crossing.same_speed:+10.1%}"
         )
 
 

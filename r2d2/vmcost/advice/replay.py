@@ -20,7 +20,7 @@ from functools import partial
 
 from r2d2.vmcost.advice.replay_plan import Plan
 from r2d2.vmcost.advice.replay_reading import plan_of
-from r2d2.vmcost.advice.replay_run import Run
+from r2d2.vmcost.advice.replay_run import Simulation
 from r2d2.vmcost.advice.replay_slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application
 
@@ -60,7 +60,7 @@ def replay_plan(plan: Plan, lives: Sequence[Life]) -> int:
     Raises:
         StuckError: there are tasks, and no slot to run them.
     """
-    run = Run.of(plan)
+    run = Simulation.of(plan)
     for executor, life in enumerate(lives):
         run.clock.at(life.from_ms, partial(run.slots.offer, executor, life.slots))
         if life.until_ms is not None:

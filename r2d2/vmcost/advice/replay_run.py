@@ -21,7 +21,7 @@ class StuckError(R2D2Error):
 
 
 @dataclass(slots=True)
-class Run:
+class Simulation:
     """A simulation under way; times are milliseconds since the application's start.
 
     By step: `left` are the awaited tasks that have not ended, `waits` the steps before it and its
@@ -49,10 +49,10 @@ class Run:
     _ended: set[int] = field(default_factory=set)
 
     @staticmethod
-    def of(plan: Plan, links: Links | None = None) -> "Run":
+    def of(plan: Plan, links: Links | None = None) -> "Simulation":
         """The plan before its first moment; `links` are the plan's, where they are at hand."""
         links = links or links_of(plan)
-        return Run(
+        return Simulation(
             plan,
             links,
             Jobs.of(plan, links),

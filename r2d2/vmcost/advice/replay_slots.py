@@ -56,6 +56,17 @@ def first_arrival_ms(lives: Sequence[Life]) -> int:
     return min((life.from_ms for life in lives), default=0)
 
 
+def peak_slots(lives: Sequence[Life]) -> int:
+    """The most slots that there were at once; 0 without any executor."""
+    changes = [(life.from_ms, life.slots) for life in lives]
+    changes += [(life.until_ms, -life.slots) for life in lives if life.until_ms is not None]
+    there = most = 0
+    for _, slots in sorted(changes):
+        there += slots
+        most = max(most, there)
+    return most
+
+
 def slots_of(executor: Executor) -> int:
     """How many tasks an executor runs at once."""
     return max(1, executor.cores // max(1, executor.task_cpus))

@@ -27,8 +27,6 @@ class Spread:
     def of(ratios: Sequence[float]) -> "Spread":
         """The spread of a model's own errors, e.g. of runs that it did not see.
 
-        For repeated runs of one size, each run's seconds over their mean will do.
-
         Raises:
             UsageError: there are fewer than two ratios, or one is not positive.
         """
@@ -41,6 +39,15 @@ class Spread:
             raise UsageError(f"{list(ratios)}: ratios of run times must be numbers above 0")
         kept = tuple(sorted(float(ratio) for ratio in ratios))
         return Spread(kept, float(np.std(np.log(kept), ddof=1)))
+
+    @staticmethod
+    def of_repeats(seconds: Sequence[float]) -> "Spread":
+        """The spread of runs of the same work on the same machines about their mean.
+
+        Raises:
+            UsageError: there are fewer than two runs, or one took no time.
+        """
+        return Spread.of([one * len(seconds) / sum(seconds) if one else 0.0 for one in seconds])
 
     @staticmethod
     def given(relative_sd: float) -> "Spread":

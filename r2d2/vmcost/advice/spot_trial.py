@@ -10,7 +10,7 @@ import numpy as np
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay_links import Links
 from r2d2.vmcost.advice.replay_plan import Plan
-from r2d2.vmcost.advice.replay_run import Run
+from r2d2.vmcost.advice.replay_run import Simulation
 from r2d2.vmcost.model import Price
 
 MS_PER_HOUR = 3_600_000
@@ -59,7 +59,7 @@ class _Fleet:
     `rented` has the VMs that are there, with their executor and the moment they were rented.
     """
 
-    run: Run
+    run: Simulation
     offer: SpotOffer
     draws: Sequence[np.random.Generator]
     lives: int = 0
@@ -101,7 +101,7 @@ def trial(
     """
     if all(_life_ms(draw, offer) >= calm.ended_ms for draw in _draws(offer, seed)):
         return calm
-    fleet = _Fleet(Run.of(plan, links), offer, _draws(offer, seed))
+    fleet = _Fleet(Simulation.of(plan, links), offer, _draws(offer, seed))
     for vm in range(offer.count):
         fleet.rent(vm, arrival_ms)
     ended_ms = fleet.run.to_the_end(LONGEST * max(calm.ended_ms, MS_PER_HOUR))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay_plan import Plan, PlannedJob, PlannedTask
-from r2d2.vmcost.advice.replay_run import Run, StuckError
+from r2d2.vmcost.advice.replay_run import Simulation, StuckError
 from r2d2.vmcost.advice.replay_slots import Life
 from tests.vmcost.advice.replay_plans import chains, one_job, step
 
@@ -125,9 +125,9 @@ def test_a_plan_without_tasks_needs_no_slots() -> None:
     assert replay_plan(Plan((), (), 7, 0), []) == 7
 
 
-def lost_at(plan: Plan, lost_ms: int, slots: int = 1) -> Run:
+def lost_at(plan: Plan, lost_ms: int, slots: int = 1) -> Simulation:
     """A run on two executors, of which the first is lost."""
-    run = Run.of(plan)
+    run = Simulation.of(plan)
     run.slots.offer(0, slots)
     run.slots.offer(1, slots)
     run.clock.at(lost_ms, lambda: run.lose(0))
@@ -153,7 +153,7 @@ def test_output_that_is_read_later_is_made_again_when_it_is_asked_for() -> None:
 
 def test_output_that_nobody_reads_any_more_is_not_made_again() -> None:
     plan = one_job(step(10), step(10, stage=1, after=[0]), step(30, stage=2, after=[1]))
-    run = Run.of(plan)
+    run = Simulation.of(plan)
     run.slots.offer(0, 1)
     run.clock.at(5, lambda: run.slots.offer(1, 2))
     run.clock.at(25, lambda: run.lose(0))
@@ -162,7 +162,7 @@ def test_output_that_nobody_reads_any_more_is_not_made_again() -> None:
 
 def test_what_lost_output_was_made_from_is_made_again_first() -> None:
     plan = one_job(step(10), step(20, stage=1, after=[0]), step(40, stage=2, after=[1]))
-    run = Run.of(plan)
+    run = Simulation.of(plan)
     run.slots.offer(0, 1)
     run.clock.at(50, lambda: run.lose(0))
     run.clock.at(60, lambda: run.slots.offer(1, 1))

@@ -50,6 +50,12 @@ def test_less_than_two_runs_tell_no_spread(ratios: list[float]) -> None:
         Spread.of(ratios)
 
 
+def test_repeated_runs_scatter_about_their_mean() -> None:
+    assert Spread.of_repeats([90, 110, 100]).ratios == (0.9, 1.0, 1.1)
+    with pytest.raises(UsageError, match="numbers above 0"):
+        Spread.of_repeats([0, 1])
+
+
 def test_a_model_that_says_no_time_at_all_promises_nothing() -> None:
     assert Spread.given(0.1).probability_within(0.0, 100) == 0
 
