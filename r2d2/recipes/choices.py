@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.types as pt
 
-from r2d2.recipes.encoded import EncodedColumn, Worth
+from r2d2.recipes.encoding import EncodedColumn, Worth
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.ranks import NULL, Codes
 
@@ -76,12 +76,16 @@ class Choice:
             case Form.IN:
                 return In(path, literals)
 
+    @property
+    def plainness(self) -> int:
+        """0 for what people write; more for an IN, and for a range of a column of many values."""
+        strange = self.form >= Form.BETWEEN and self.column.worth is Worth.MANY
+        return int(strange) + (self.form is Form.IN)
+
     def taste(self) -> Taste:
         """Smaller is better: plain on a good column, its worth, the form, few values, the place."""
         column, values = self.column, len(self.ranks)
-        strange = self.form >= Form.BETWEEN and column.worth is Worth.MANY
-        plainness = int(strange) + (self.form is Form.IN)
-        return (plainness, column.worth, self.form, values, column.position)
+        return (self.plainness, column.worth, self.form, values, column.position)
 
 
 def taste(choices: Sequence[Choice]) -> Taste:

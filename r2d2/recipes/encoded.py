@@ -1,72 +1,41 @@
-"""A parent's columns as ranks of their values: what the search for predicates works on.
+"""A parent's columns, encoded one by one when the search for predicates comes to them.
 
-Made once for a parent and used for all of its children. A column takes part when its type is one
-whose order and equality every engine shares; times, durations, lists, half floats, decimals of more
-than 38 digits, timestamps finer than a microsecond and texts that are not UTF-8 do not.
+Made once for a parent and used for all of its children. People filter by partitions and by time
+first, so most predicates are found before the other columns are looked at, or even read.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.recipes.encoding import FEW_VALUES, EncodedColumn, Worth, encode, plain_type
 from r2d2.recipes.grammar import Path
-from r2d2.recipes.literals import Literal
-from r2d2.recipes.ranks import Codes, ranks
 
-FEW_VALUES, ROWS_A_VALUE = 1000, 4
-_STRINGS = (pt.is_string, pt.is_large_string, pt.is_string_view)
-_BINARIES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
-_YEARS = np.datetime64("0001-01-01"), np.datetime64("9999-12-31T23:59:59")
-
-
-class Worth(IntEnum):
-    """Which columns people filter by, best first."""
-
-    PARTITION = 0
-    TIME = 1
-    FEW = 2
-    MANY = 3
+FEW_ROWS = 1 << 16
+SAMPLE_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedColumn:
-    """One column: `codes` holds -1 for NULL, a value's rank in `values`, or len(values) for NaN.
-
-    `nameable` tells by rank which values may be named by an atom: not infinities, not years that
-    engines read differently, and no zero where the column has -0.0, which Spark's Parquet reader
-    takes to lie below 0.0 when it skips row groups by their statistics.
-    """
+class Source:
+    """A column that was not looked at yet: `read` gives its values by row."""
 
     path: Path
     position: int
-    array: pa.ChunkedArray
-    codes: Codes
-    values: pa.Array
-    nameable: npt.NDArray[np.bool_]
-    worth: Worth
-    has_nulls: bool
-
-    def literal(self, code: int) -> Literal:
-        """The value of that rank."""
-        return Literal.of(self.values[code])
-
-    def neighbour(self, code: int) -> Literal | None:
-        """The value of that rank, None where there is none that can be named."""
-        inside = 0 <= code < len(self.values) and self.nameable[code]
-        return self.literal(code) if inside else None
+    type: pa.DataType
+    is_partition: bool
+    read: Callable[[], pa.ChunkedArray]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
     """The parent's columns that may take part in a predicate, and the number of its rows."""
 
-    columns: tuple[EncodedColumn, ...]
-    rows: int
+    def __init__(self, sources: Sequence[Source], rows: int) -> None:
+        self.rows = rows
+        self._sources = [source for source in sources if plain_type(source.type) is not None]
+        self._arrays: dict[int, pa.ChunkedArray] = {}
+        self._columns: dict[int, EncodedColumn | None] = {}
 
     @classmethod
     def of(
@@ -80,85 +49,60 @@ class Encoded:
         `paths` leads from the table's column names into the parent's fields, where a name is not
         itself the way; `partitions` are names of columns by which the parent is laid out.
         """
-        columns = (
-            _encode(
-                rows.column(name), (paths or {}).get(name, (name,)), position, name in partitions
+        sources = [
+            Source(
+                (paths or {}).get(name, (name,)),
+                position,
+                rows.schema.types[position],
+                name in partitions,
+                lambda position=position: rows.column(position),  # type: ignore[misc]
             )
             for position, name in enumerate(rows.column_names)
-        )
-        return cls(tuple(column for column in columns if column), rows.num_rows)
+        ]
+        return cls(sources, rows.num_rows)
+
+    @property
+    def columns(self) -> tuple[EncodedColumn, ...]:
+        """All of them, in the table's order."""
+        return tuple(self._encoded(self._sources))
+
+    def stages(self) -> Iterator[tuple[Worth, list[EncodedColumn]]]:
+        """The columns, best first, each lot with the least worth of any column after it.
+
+        Where the rows are few there is a lot for those laid out by, one for time, and one for all
+        others; where they are many, of these come first the ones that seem to have few values.
+        """
+        partitions = [source for source in self._sources if source.is_partition]
+        others = [source for source in self._sources if not source.is_partition]
+        yield Worth.PARTITION, self._encoded(partitions)
+        yield Worth.TIME, self._encoded([s for s in others if _is_time(s.type)])
+        others = [source for source in others if not _is_time(source.type)]
+        if self.rows > FEW_ROWS:
+            few = [source for source in others if self._seems_few(source)]
+            yield Worth.FEW, self._encoded(few)
+            others = [source for source in others if source not in few]
+        yield Worth.MANY, self._encoded(others)
+
+    def _encoded(self, sources: Sequence[Source]) -> list[EncodedColumn]:
+        found = (self._column(source) for source in sources)
+        return [column for column in found if column is not None]
+
+    def _column(self, source: Source) -> EncodedColumn | None:
+        place = source.position
+        if place not in self._columns:
+            array = self._array(source)
+            self._columns[place] = encode(array, source.path, place, source.is_partition)
+        return self._columns[place]
+
+    def _array(self, source: Source) -> pa.ChunkedArray:
+        if source.position not in self._arrays:
+            self._arrays[source.position] = source.read()
+        return self._arrays[source.position]
+
+    def _seems_few(self, source: Source) -> bool:
+        """False where the column surely has many values."""
+        return len(self._array(source).slice(0, SAMPLE_ROWS).unique()) <= FEW_VALUES
 
 
-def _encode(
-    array: pa.ChunkedArray, path: Path, position: int, is_partition: bool
-) -> EncodedColumn | None:
-    type_ = _plain(array.type)
-    if type_ is None:
-        return None
-    array = array if array.type == type_ else array.cast(type_)
-    if pt.is_timestamp(type_) and type_.unit == "ns" and not _whole_microseconds(array):
-        return None
-    values, codes = ranks(array)
-    if not _well_formed(values):
-        return None
-    worth = Worth.PARTITION if is_partition else _worth(values, len(array))
-    nameable, has_nulls = _nameable(values, array), array.null_count > 0
-    return EncodedColumn(path, position, array, codes, values, nameable, worth, has_nulls)
-
-
-def _plain(type_: pa.DataType) -> pa.DataType | None:
-    """The one layout of the type that takes part; None where the type does not."""
-    if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
-        return _plain(type_.value_type)
-    if any(is_string(type_) for is_string in _STRINGS):
-        return pa.large_string()
-    if pt.is_decimal(type_):
-        fits = type_.precision <= 38 and 0 <= type_.scale <= type_.precision
-        return pa.decimal128(type_.precision, type_.scale) if fits else None
-    if any(is_binary(type_) for is_binary in _BINARIES):
-        return pa.large_binary()
-    if pt.is_date(type_):
-        return pa.date32()
-    taking_part = pt.is_integer(type_) or pt.is_boolean(type_) or pt.is_timestamp(type_)
-    return type_ if taking_part or pt.is_float32(type_) or pt.is_float64(type_) else None
-
-
-def _whole_microseconds(array: pa.ChunkedArray) -> bool:
-    ticks = array.cast(pa.int64()).fill_null(0).to_numpy()
-    return not bool((ticks % 1000).any())
-
-
-def _well_formed(values: pa.Array) -> bool:
-    """Whether texts are UTF-8, which some writers do not see to."""
-    try:
-        values.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _nameable(values: pa.Array, array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    if pt.is_floating(values.type):
-        numbers = values.to_numpy(zero_copy_only=False)
-        no_zero = _has_negative_zero(array)
-        return np.array(np.isfinite(numbers) & ~((numbers == 0) & no_zero), np.bool_)
-    if pt.is_date(values.type) or pt.is_timestamp(values.type):
-        unit = "D" if pt.is_date(values.type) else values.type.unit
-        ticks = values.cast(pa.int32() if unit == "D" else pa.int64()).to_numpy()
-        low, high = (limit.astype(f"datetime64[{unit}]").astype(np.int64) for limit in _YEARS)
-        if unit == "ns":
-            low, high = np.iinfo(np.int64).min + 1, np.iinfo(np.int64).max  # the least is NaT
-        return np.array((low <= ticks) & (ticks <= high), np.bool_)
-    return np.ones(len(values), np.bool_)
-
-
-def _has_negative_zero(array: pa.ChunkedArray) -> bool:
-    numbers = (chunk.fill_null(1).to_numpy(zero_copy_only=False) for chunk in array.chunks)
-    return any(bool((np.signbit(part) & (part == 0)).any()) for part in numbers)
-
-
-def _worth(values: pa.Array, rows: int) -> Worth:
-    if pt.is_temporal(values.type):
-        return Worth.TIME
-    few = len(values) <= FEW_VALUES and len(values) * ROWS_A_VALUE <= rows
-    return Worth.FEW if few else Worth.MANY
+def _is_time(type_: pa.DataType) -> bool:
+    return bool(pt.is_temporal(plain_type(type_)))

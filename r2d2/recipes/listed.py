@@ -9,7 +9,7 @@ import numpy as np
 
 from r2d2.recipes.choices import Choice, Mask, most_values, one_of
 from r2d2.recipes.counted import Indices
-from r2d2.recipes.encoded import EncodedColumn
+from r2d2.recipes.encoding import EncodedColumn
 from r2d2.recipes.ranks import Codes
 from r2d2.recipes.split import Torn
 from r2d2.recipes.subset import MOST_CELLS, exact_subset

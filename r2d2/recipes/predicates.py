@@ -14,7 +14,7 @@ Bounds are the child's own values, which is exact now; `Found.gaps` says how far
 values lie.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -23,7 +23,8 @@ import numpy as np
 from r2d2.recipes.choices import Choice, Form, taste, tightest
 from r2d2.recipes.counted import Indices, Mask
 from r2d2.recipes.cover import COMPLETE_ATOMS, cover, selected
-from r2d2.recipes.encoded import Encoded, EncodedColumn
+from r2d2.recipes.encoded import Encoded
+from r2d2.recipes.encoding import EncodedColumn, Worth
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.holds import holds
 from r2d2.recipes.labels import Labels
@@ -33,6 +34,7 @@ from r2d2.recipes.split import Torn
 
 MOST_SPLITTERS = 8
 MOST_PAIR_CELLS = 20_000_000
+FEW_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +63,54 @@ def find_predicate(parent: Encoded, labels: Labels) -> Found | None:
     if not labels.possible or not labels.child_rows:
         return None
     torn = Torn.of(labels)
-    kept = np.flatnonzero(~torn.never)
-    choices = [
-        choice
-        for column in parent.columns
-        for choice in tightest(column, column.codes[kept], labels.child_rows)
-    ]
-    never = np.flatnonzero(torn.never)
-    if len(torn.torn):
-        chosen = _torn_apart(parent, torn, choices, never)
-    else:
-        chosen = _covered((), choices, never)
-    if chosen is None or not labels.exact(satisfying([c.atom() for c in chosen], parent)):
+    chosen = (_torn_apart if len(torn.torn) else _groups_told_apart)(parent, torn)
+    if chosen is None:
         return None
-    return _found(chosen)
+    atoms = [(choice.atom(), choice.column) for choice in chosen]
+    return _found(chosen) if labels.exact(_satisfying(atoms, parent.rows)) else None
+
+
+def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None:
+    """The choices where none is torn; ends with the columns that no later one can better."""
+    kept, never = np.flatnonzero(torn.must), np.flatnonzero(torn.never)
+    if not len(never):
+        return ()
+    choices: list[Choice] = []
+    for least, columns in parent.stages():
+        choices += _tightest(columns, kept, torn)
+        if least < Worth.MANY:
+            best = _plain(choices, least, never)
+            if best is not None:
+                return (best,)
+    return _covered((), choices, never)
+
+
+def _tightest(columns: Iterable[EncodedColumn], rows: Indices, torn: Torn) -> list[Choice]:
+    child_rows = torn.labels.child_rows
+    return [one for c in columns for one in tightest(c, c.codes[rows], child_rows)]
+
+
+def _plain(choices: Sequence[Choice], least: Worth, never: Indices) -> Choice | None:
+    """The choice that excludes all the rows, if no column of this worth or more has a better."""
+    plain = (choice for choice in choices if choice.plainness == 0)
+    good = (choice for choice in plain if choice.column.worth <= least)
+    for choice in sorted(good, key=Choice.taste):
+        few = never[:: max(1, len(never) // FEW_ROWS)]
+        if all(not choice.selects(choice.column.codes[rows]).any() for rows in (few, never)):
+            return choice
+    return None
 
 
 def satisfying(atoms: Sequence[Atom], parent: Encoded) -> Mask:
     """Which of the parent's rows satisfy all atoms, by their values."""
-    arrays = {column.path: column.array for column in parent.columns}
-    mask = np.ones(parent.rows, np.bool_)
-    for atom in atoms:
-        mask &= holds(atom, arrays[atom.path]).to_numpy()
+    columns = {column.path: column for column in parent.columns}
+    return _satisfying([(atom, columns[atom.path]) for atom in atoms], parent.rows)
+
+
+def _satisfying(atoms: Iterable[tuple[Atom, EncodedColumn]], rows: int) -> Mask:
+    mask = np.ones(rows, np.bool_)
+    for atom, column in atoms:
+        mask &= holds(atom, column.plain()).to_numpy()
     return mask
 
 
@@ -98,9 +126,9 @@ def _covered(
     return None if rest is None else (*first, *rest)
 
 
-def _torn_apart(
-    parent: Encoded, torn: Torn, choices: Sequence[Choice], never: Indices
-) -> tuple[Choice, ...] | None:
+def _torn_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None:
+    choices = _tightest(parent.columns, np.flatnonzero(~torn.never), torn)
+    never = np.flatnonzero(torn.never)
     splits = [torn.splits(column) for column in parent.columns]
     if not splits or not np.any(splits, axis=0).all():
         return None

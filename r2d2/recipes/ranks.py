@@ -16,12 +16,35 @@ def ranks(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
 
     NULL has rank -1 and NaN the number of the values; -0.0 is 0.0.
     """
-    whole = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    whole = joined(column)
+    if pt.is_dictionary(whole.type):
+        return _looked_up(whole)
     if pt.is_floating(whole.type):
         return _without_nan(*_sorted(pc.add(whole, pa.scalar(0.0, whole.type))))
     if pt.is_integer(whole.type) or pt.is_temporal(whole.type):
         return _counted(whole)
     return _sorted(whole)
+
+
+def joined(column: pa.ChunkedArray) -> pa.Array:
+    """The column as one array; dictionaries must not hold NULL."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if pt.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _looked_up(whole: pa.DictionaryArray) -> tuple[pa.Array, Codes]:
+    """A dictionary may hold a value twice, and values that no row has."""
+    size = len(whole.dictionary)
+    indices = whole.indices.fill_null(size).to_numpy(zero_copy_only=False)
+    occurs = np.zeros(size + 1, np.bool_)
+    occurs[indices] = True
+    values, places = _sorted(whole.dictionary.filter(pa.array(occurs[:size])))
+    slots = np.full(size + 1, NULL, np.int32)
+    slots[np.flatnonzero(occurs[:size])] = places
+    return values, slots[indices]
 
 
 def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:

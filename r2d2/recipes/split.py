@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from r2d2.recipes.choices import Choice, Form, Mask, between
 from r2d2.recipes.counted import Indices
-from r2d2.recipes.encoded import EncodedColumn
+from r2d2.recipes.encoding import EncodedColumn
 from r2d2.recipes.labels import Labels
 from r2d2.recipes.ranks import NULL
 

@@ -1,0 +1,151 @@
+"""One column of a parent as ranks of its values: what the search for predicates works on.
+
+A column takes part when its type is one whose order and equality every engine shares; times,
+durations, lists, half floats, decimals of more than 38 digits, timestamps finer than a microsecond
+and texts that are not UTF-8 do not.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.types as pt
+
+from r2d2.recipes.grammar import Path
+from r2d2.recipes.literals import Literal
+from r2d2.recipes.ranks import Codes, ranks
+
+FEW_VALUES, ROWS_A_VALUE = 1000, 4
+_STRINGS = (pt.is_string, pt.is_large_string, pt.is_string_view)
+_BINARIES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
+_TEXTS = (pa.string(), pa.large_string())
+_YEARS = np.datetime64("0001-01-01"), np.datetime64("9999-12-31T23:59:59")
+
+
+class Worth(IntEnum):
+    """Which columns people filter by, best first."""
+
+    PARTITION = 0
+    TIME = 1
+    FEW = 2
+    MANY = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedColumn:
+    """One column: `codes` holds -1 for NULL, a value's rank in `values`, or len(values) for NaN.
+
+    `nameable` tells by rank which values may be named by an atom: not infinities, not years that
+    engines read differently, and no zero where the column has -0.0, which Spark's Parquet reader
+    takes to lie below 0.0 when it skips row groups by their statistics.
+    """
+
+    path: Path
+    position: int
+    array: pa.ChunkedArray
+    codes: Codes
+    values: pa.Array
+    nameable: npt.NDArray[np.bool_]
+    worth: Worth
+    has_nulls: bool
+
+    def plain(self) -> pa.ChunkedArray:
+        """The values by row, without a dictionary."""
+        type_ = self.values.type
+        return self.array if self.array.type == type_ else self.array.cast(type_)
+
+    def literal(self, code: int) -> Literal:
+        """The value of that rank."""
+        return Literal.of(self.values[code])
+
+    def neighbour(self, code: int) -> Literal | None:
+        """The value of that rank, None where there is none that can be named."""
+        inside = 0 <= code < len(self.values) and self.nameable[code]
+        return self.literal(code) if inside else None
+
+
+def encode(
+    array: pa.ChunkedArray, path: Path, position: int, is_partition: bool
+) -> EncodedColumn | None:
+    """The column, None where it cannot take part."""
+    type_ = plain_type(array.type)
+    if type_ is None:
+        return None
+    if array.type != type_ and not _is_text_dictionary(array):
+        array = array.cast(type_)
+    if pt.is_timestamp(type_) and type_.unit == "ns" and not _whole_microseconds(array):
+        return None
+    values, codes = ranks(array)
+    values = values if values.type == type_ else values.cast(type_)
+    if not _well_formed(values):
+        return None
+    worth = Worth.PARTITION if is_partition else _worth(values, len(array))
+    nameable, has_nulls = _nameable(values, array), array.null_count > 0
+    return EncodedColumn(path, position, array, codes, values, nameable, worth, has_nulls)
+
+
+def _is_text_dictionary(array: pa.ChunkedArray) -> bool:
+    """Whether the ranks of a small dictionary of texts stand for those of the rows."""
+    if not pt.is_dictionary(array.type) or array.type.value_type not in _TEXTS:
+        return False
+    return not any(chunk.dictionary.null_count for chunk in array.chunks)
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType | None:
+    """The one layout of the type that takes part; None where the type does not."""
+    if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
+        return plain_type(type_.value_type)
+    if any(is_string(type_) for is_string in _STRINGS):
+        return pa.large_string()
+    if pt.is_decimal(type_):
+        fits = type_.precision <= 38 and 0 <= type_.scale <= type_.precision
+        return pa.decimal128(type_.precision, type_.scale) if fits else None
+    if any(is_binary(type_) for is_binary in _BINARIES):
+        return pa.large_binary()
+    if pt.is_date(type_):
+        return pa.date32()
+    taking_part = pt.is_integer(type_) or pt.is_boolean(type_) or pt.is_timestamp(type_)
+    return type_ if taking_part or pt.is_float32(type_) or pt.is_float64(type_) else None
+
+
+def _whole_microseconds(array: pa.ChunkedArray) -> bool:
+    ticks = array.cast(pa.int64()).fill_null(0).to_numpy()
+    return not bool((ticks % 1000).any())
+
+
+def _well_formed(values: pa.Array) -> bool:
+    """Whether texts are UTF-8, which some writers do not see to."""
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _nameable(values: pa.Array, array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    if pt.is_floating(values.type):
+        numbers = values.to_numpy(zero_copy_only=False)
+        no_zero = _has_negative_zero(array)
+        return np.array(np.isfinite(numbers) & ~((numbers == 0) & no_zero), np.bool_)
+    if pt.is_date(values.type) or pt.is_timestamp(values.type):
+        unit = "D" if pt.is_date(values.type) else values.type.unit
+        ticks = values.cast(pa.int32() if unit == "D" else pa.int64()).to_numpy()
+        low, high = (limit.astype(f"datetime64[{unit}]").astype(np.int64) for limit in _YEARS)
+        if unit == "ns":
+            low, high = np.iinfo(np.int64).min + 1, np.iinfo(np.int64).max  # the least is NaT
+        return np.array((low <= ticks) & (ticks <= high), np.bool_)
+    return np.ones(len(values), np.bool_)
+
+
+def _has_negative_zero(array: pa.ChunkedArray) -> bool:
+    numbers = (chunk.fill_null(1).to_numpy(zero_copy_only=False) for chunk in array.chunks)
+    return any(bool((np.signbit(part) & (part == 0)).any()) for part in numbers)
+
+
+def _worth(values: pa.Array, rows: int) -> Worth:
+    if pt.is_temporal(values.type):
+        return Worth.TIME
+    few = len(values) <= FEW_VALUES and len(values) * ROWS_A_VALUE <= rows
+    return Worth.FEW if few else Worth.MANY
