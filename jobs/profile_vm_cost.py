@@ -1,12 +1,12 @@
 """`r2d2 vmcost profile` for schedulers: event logs to profile.json and a report, no Spark needed.
 
-    profile_vm_cost.py LOG… -o profile.json [--config cluster.toml] [--report DIR] …
+    profile_vm_cost.py LOG… -o profile.json [--config vmcost.toml] [--report DIR] …
 
 It reads what Spark wrote to `spark.eventLog.dir`, so it runs anywhere that this folder is mounted:
 by `python`, by cron, by Airflow's BashOperator, or by spark-submit beside the other jobs:
 
     spark-submit --master 'local[1]' jobs/profile_vm_cost.py /logs -o /shared/profile.json \\
-        --config cluster.toml --report /shared/vmcost
+        --config vmcost.toml --report /shared/vmcost
 
 The next `jobs/plan_deletions.py --profile /shared/profile.json` takes measured rates in place of
 assumed ones. With `--report` the bill of all logs is written there, too: report.html, report.json

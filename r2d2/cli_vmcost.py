@@ -33,7 +33,7 @@ class Machines:
     provider: Annotated[str | None, Parameter(help="aws, azure, gcp, or of --prices.")] = None
     spot: Annotated[bool | None, Parameter(help="Executors' VMs are spot.")] = None
     config: Annotated[
-        Path | None, Parameter(help="TOML file: [cluster] as these flags, [billing].")
+        Path | None, Parameter(help="vmcost.toml: machines, billing, what to advise on.")
     ] = None
     prices: Annotated[Path | None, Parameter(help="CSV of prices in place of r2d2's own list.")] = (
         None
@@ -67,7 +67,7 @@ def bill(
 
     r2d2 vmcost eventlog.zstd --provider aws --region us-east-1 --vm m5.xlarge --driver-vm m5.large
 
-    r2d2 vmcost /logs --config cluster.toml --out report --max-usd 50
+    r2d2 vmcost /logs --config vmcost.toml --out report --max-usd 50
     """
     from r2d2.vmcost.report.budget import Budget
     from r2d2.vmcost.report.data import report_data
@@ -75,7 +75,7 @@ def bill(
 
     budget = Budget(max_usd, max_idle)
     answer = _answer(logs, machines)
-    data = report_data(answer.costed, date.today())
+    data = report_data(answer.costed, date.today(), answer.pipeline)
     if out is not None:
         _write(out, data)
     if json:
@@ -111,7 +111,7 @@ def profile(
 ) -> int:
     """Measure seconds per GB and start-up in LOGS of r2d2's own runs, for `r2d2 plan --profile`.
 
-    For example: r2d2 vmcost profile /logs --config cluster.toml -o profile.json
+    For example: r2d2 vmcost profile /logs --config vmcost.toml -o profile.json
     """
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
@@ -123,13 +123,13 @@ def profile(
     left_out = _tell_left_out(answer.logs)
     made = profile_of(
         runs_of(answer.costed),
-        float(_question(machines).billing.start_up_s),
+        float(_question(machines).settings.billing.start_up_s),
         int(least_mb * 1e6),
         {way: usd for way, usd in charges.items() if usd is not None},
     )
     write_files(out.parent, {out.name: json_text(made)})
     if report is not None:
-        _write(report, report_data(answer.costed, date.today()))
+        _write(report, report_data(answer.costed, date.today(), answer.pipeline))
     print_lines([*profile_lines(made), f"written to {out}"])
     return EXIT_SOME_UNREADABLE if left_out else EXIT_OK
 
@@ -161,11 +161,11 @@ def _answer(logs: Sequence[Path], machines: Machines) -> Any:
 
 
 def _question(machines: Machines) -> Any:
-    from r2d2.vmcost.facts import ClusterFile, Stated, load_cluster_file
+    from r2d2.vmcost.facts import Stated
     from r2d2.vmcost.pipeline import Question
     from r2d2.vmcost.prices import load_prices
+    from r2d2.vmcost.settings import load_vmcost_settings
 
-    file = ClusterFile() if machines.config is None else load_cluster_file(machines.config)
     flags = Stated(
         machines.provider,
         machines.region,
@@ -174,8 +174,8 @@ def _question(machines: Machines) -> Any:
         machines.driver_vm,
         machines.spot,
     )
-    source = "flags" if machines.config is None else machines.config.name
-    return Question(load_prices(machines.prices), flags.over(file.stated), file.billing, source)
+    settings = load_vmcost_settings(machines.config)
+    return Question(load_prices(machines.prices), settings, flags)
 
 
 def _write(out: Path, data: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ is None, never a guess; what was damaged, skipped or assumed is counted in `prob
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import Enum, IntEnum
 from fractions import Fraction
@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from r2d2.errors import UsageError
 
 
 class Outcome(IntEnum):
@@ -181,6 +183,9 @@ class Billing:
     `start_up_s` is the rented time before a VM's first executor beyond what the log shows,
     `idle_tail_s` that after its last one. `uplift_usd_per_node_hour` is added to each VM's price,
     and so are its DBUs where `dbu_usd` says what one costs; None bills no DBUs.
+
+    Raises:
+        UsageError: the quantum is not above 0, or another number below 0.
     """
 
     quantum_s: Fraction = Fraction(1, 1000)
@@ -189,3 +194,11 @@ class Billing:
     idle_tail_s: Fraction = Fraction(0)
     uplift_usd_per_node_hour: Fraction = Fraction(0)
     dbu_usd: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if self.quantum_s <= 0:
+            raise UsageError(f"quantum_s = {self.quantum_s}: give a number above 0")
+        for own in fields(self):
+            number = getattr(self, own.name)
+            if number is not None and number < 0:
+                raise UsageError(f"{own.name} = {number}: give 0 or more")

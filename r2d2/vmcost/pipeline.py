@@ -1,47 +1,65 @@
-"""The companion job on one screen: logs → applications → machines → bill → report."""
+"""The companion job on one screen: logs → applications → machines → bill → advice → report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from r2d2.errors import UsageError
+from r2d2.vmcost.advise import advised, by_name, energy_data
+from r2d2.vmcost.advise_pipeline import pipeline_data
 from r2d2.vmcost.bill import bill
 from r2d2.vmcost.events import Logs, read_logs
 from r2d2.vmcost.facts import Stated, find_facts
-from r2d2.vmcost.model import Application, Billing
+from r2d2.vmcost.model import Application
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.profile import Run
 from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.settings import VmCostSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of the logs: which machines were stated, by whom, and how they are paid."""
+    """What is asked of the logs: the prices, and what was stated in a file and by flags."""
 
     prices: PriceList
-    stated: Stated = field(default_factory=Stated)
-    billing: Billing = field(default_factory=Billing)
-    source: str = "flags"
+    settings: VmCostSettings = field(default_factory=VmCostSettings)
+    flags: Stated = field(default_factory=Stated)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The applications of the logs, costed, and the logs that gave none."""
+    """The applications of the logs, costed, what is advised of them together, and all logs."""
 
     costed: tuple[Costed, ...]
+    pipeline: dict[str, Any] | None
     logs: Logs
 
 
 def cost(paths: Sequence[Path | str], question: Question) -> Answer:
-    """What the applications of the logs cost."""
+    """What the applications of the logs cost, and what would be cheaper."""
     logs = read_logs(paths)
-    return Answer(tuple(_costed(each, question) for each in logs.applications), logs)
+    costed = [_costed(each, question) for each in logs.applications]
+    runs = by_name(costed)
+    prices, settings = question.prices, question.settings
+    whole = [
+        replace(
+            one,
+            energy=energy_data(one),
+            advice=advised(one, runs[one.application.name], prices, settings),
+        )
+        for one in costed
+    ]
+    return Answer(tuple(whole), pipeline_data(whole, prices, settings), logs)
 
 
 def _costed(application: Application, question: Question) -> Costed:
-    facts = find_facts(application, question.stated, question.prices, question.source)
-    made = bill(application, facts.cluster, question.prices, question.billing)
-    return Costed(application, facts, question.billing, made)
+    settings = question.settings
+    stated = question.flags.over(settings.cluster)
+    source = "flags" if question.flags != Stated() else "settings"
+    facts = find_facts(application, stated, question.prices, source)
+    made = bill(application, facts.cluster, question.prices, settings.billing)
+    return Costed(application, facts, settings.billing, made)
 
 
 def runs_of(costed: Sequence[Costed]) -> list[Run]:

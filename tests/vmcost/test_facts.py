@@ -1,13 +1,9 @@
 """Facts of the machines: stated, told by the log, contradicted, or the ones that would fit."""
 
-from fractions import Fraction
-from pathlib import Path
 
-import pytest
 
-from r2d2.errors import UsageError
-from r2d2.vmcost.facts import Need, Stated, databricks_facts, find_facts, load_cluster_file, need_of
-from r2d2.vmcost.model import Billing, Cluster, Executor
+from r2d2.vmcost.facts import Need, Stated, databricks_facts, find_facts, need_of
+from r2d2.vmcost.model import Cluster, Executor
 from tests.vmcost.bill_apps import application, price, prices
 
 TAGS = {
@@ -117,50 +113,3 @@ def test_memory_counts_only_where_every_executor_tells_it() -> None:
     executors = [Executor("0", "a", 1, 0, memory_mib=9_999), Executor("1", "b", 1, 0)]
     assert need_of(application(1_000, executors)) == Need(1, None)
     assert need_of(application(1_000, [])) == Need(0, None)
-
-
-def test_a_file_states_machines_and_billing_exactly(tmp_path: Path) -> None:
-    path = tmp_path / "cluster.toml"
-    path.write_text(
-        '[cluster]\nprovider = "azure"\ncount = 2\nspot = false\n'
-        "[billing]\nquantum_s = 1\nuplift_usd_per_node_hour = 0.07\ndbu_usd = 0.15\n"
-    )
-    found = load_cluster_file(path)
-    assert found.stated == Stated(provider="azure", count=2, spot=False)
-    assert found.billing == Billing(
-        quantum_s=Fraction(1),
-        uplift_usd_per_node_hour=Fraction(7, 100),
-        dbu_usd=Fraction(15, 100),
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "[cluster]\n\nregoin = 'x'\n",
-            r":3: unknown key 'regoin' \(did you mean 'region'\?\); kn",
-        ),
-        ("[machines]\n", r":1: unknown section 'machines'; known are \[cluster\], \[billing\]"),
-        ("cluster = 1\n", r":1: write \[cluster\]"),
-        ("[billing]\n[cluster] # x\ncount = 0\n", ":3: count = 0: expected a whole number, 1 or"),
-        ("cluster.count = true\n", ":1: count = True: expected a whole number"),
-        ("[cluster]\nvm = ''\n", ":2: vm = '': expected a text"),
-        ("[cluster]\nspot = 'yes'\n", ":2: spot = 'yes': expected true or false"),
-        ("[billing]\nquantum_s = 0\n", ":2: quantum_s = 0: expected a number"),
-        ("[billing]\nminimum_s = -1.5\n", ":2: minimum_s = -1.5: expected a number, 0 or more"),
-        ("[billing]\ndbu_usd = nan\n", ":2: dbu_usd = NaN: expected a number"),
-        ("cluster = {vms = 2}\n", ": unknown key 'vms'"),
-        ("[cluster\n", ": not TOML"),
-    ],
-)
-def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "cluster.toml"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=f"cluster.toml{message}"):
-        load_cluster_file(path)
-
-
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No such file"):
-        load_cluster_file(tmp_path / "none.toml")

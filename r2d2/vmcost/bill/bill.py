@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
-from r2d2.errors import UsageError
 from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
 from r2d2.vmcost.bill.jobs import unseen_jobs
 from r2d2.vmcost.bill.model import Amount, Bill, Part, Rate, VmBill
@@ -24,11 +23,8 @@ def bill(
 
     Without a cluster, or where a price is missing, the time is parted all the same, and `usd` is
     None with its reason.
-
-    Raises:
-        UsageError: `billing` has a quantum that is not above 0, or another number below 0.
     """
-    billing = _sound(billing or Billing())
+    billing = billing or Billing()
     rates = _rates(cluster, prices, billing)
     problems: Counter[str] = Counter()
     unseen_jobs(app, problems)
@@ -88,13 +84,3 @@ def _sum(amounts: list[Amount], rates: _Rates) -> Amount:
     if rates.why:
         return Amount(vm_s, None)
     return Amount(vm_s, sum((amount.usd or Fraction(0) for amount in amounts), Fraction(0)))
-
-
-def _sound(billing: Billing) -> Billing:
-    if billing.quantum_s <= 0:
-        raise UsageError(f"a billing quantum of {billing.quantum_s} s: give one above 0")
-    for name in ("minimum_s", "start_up_s", "idle_tail_s", "uplift_usd_per_node_hour", "dbu_usd"):
-        number = getattr(billing, name)
-        if number is not None and number < 0:
-            raise UsageError(f"{name} = {number}: give 0 or more")
-    return billing

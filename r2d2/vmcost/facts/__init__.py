@@ -6,24 +6,20 @@ Facts.candidates: tuple[Candidate, ...]   then the machines that fit: .price, .s
 Facts.problems: tuple[str, ...]         contradictions and what was left open, as sentences
 Stated(provider=None, region=None, vm=None, count=None, driver_vm=None, spot=None)
 Stated.over(other: Stated) -> Stated    flags over a file
-load_cluster_file(path) -> ClusterFile  .stated: Stated, .billing: Billing
 """
 
 from r2d2.vmcost.facts.candidates import Candidate, Need, candidates, need_of
-from r2d2.vmcost.facts.cluster_file import ClusterFile, load_cluster_file
 from r2d2.vmcost.facts.databricks import databricks_facts
 from r2d2.vmcost.facts.find import Facts, find_facts
 from r2d2.vmcost.facts.stated import Stated
 
 __all__ = [
     "Candidate",
-    "ClusterFile",
     "Facts",
     "Need",
     "Stated",
     "candidates",
     "databricks_facts",
     "find_facts",
-    "load_cluster_file",
     "need_of",
 ]

@@ -11,6 +11,7 @@
 | `energy`, `advice` | modelled |
 | `problems` | what was damaged, skipped or guessed, counted |
 
+Besides, `pipeline` has the schedule of jobs that were asked for, or null.
 The parts in `money` sum to `usd`: both are rounded to a millionth of a dollar so that they do.
 """
 
@@ -52,9 +53,13 @@ class Costed:
     advice: tuple[Data, ...] = ()
 
 
-def report_data(costed: Sequence[Costed], today: date) -> Data:
+def report_data(costed: Sequence[Costed], today: date, pipeline: Data | None = None) -> Data:
     """The report; prices are as old as they are on that day."""
-    return {"version": VERSION, "applications": [application_data(one, today) for one in costed]}
+    return {
+        "version": VERSION,
+        "applications": [application_data(one, today) for one in costed],
+        "pipeline": pipeline,
+    }
 
 
 def application_data(costed: Costed, today: date) -> Data:
