@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "jobs" / "dags"))
-from r2d2_dag import SHOWN, proposal, summary
+from r2d2_dag import SHOWN, make_dag, proposal, summary
 
 HOSTILE = "a|b`<script>\n# c"
 
@@ -25,6 +25,7 @@ def forms() -> None:
         a_long_plan_is_cut_and_counted,
         a_lake_of_which_nothing_could_be_read_fails,
         a_plan_that_changed_since_it_was_approved_fails,
+        a_dag_may_be_told_to_fail_on_what_cannot_be_read,
     ):
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
             check(Path(folder) / "plan.json")
@@ -66,6 +67,12 @@ def a_plan_that_changed_since_it_was_approved_fails(plan: Path) -> None:
     told = fails(ValueError, lambda: summary(str(plan), proposed))
     assert "is not the plan that was approved" in told, told
     assert not plan.with_name("summary.json").exists()
+
+
+def a_dag_may_be_told_to_fail_on_what_cannot_be_read(_: Path) -> None:
+    for ok in (True, False):
+        find = make_dag(f"unreadable_ok_{ok}", unreadable_ok=ok).get_task("find")
+        assert ("--unreadable-ok" in find.application_args) == ok
 
 
 def shown(plan: Path) -> str:
