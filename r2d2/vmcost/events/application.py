@@ -20,6 +20,8 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
         EventLogError: no application starts in the log.
     """
     problems = facts.problems
+    if not facts.lines:
+        raise EventLogError("empty: no line in it")
     if not facts.starts:
         malformed = problems[Problem.LINE_MALFORMED]
         raise EventLogError(

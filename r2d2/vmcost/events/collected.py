@@ -14,6 +14,7 @@ from r2d2.vmcost.events.tasks import TaskRows
 
 _EVENT = re.compile(rb'\{"Event":"(?:[\w$]+\.)*(\w+)"')
 """How Spark begins each line; the kinds that nobody reads here need not be parsed."""
+_MARK = "\ufeff".encode()
 _KIND = msgspec.json.Decoder(shapes.Kind)
 
 
@@ -43,13 +44,23 @@ class Collected:
         if line is None:
             self.problems[Problem.LINE_TOO_LONG] += 1
         elif line and not line.isspace():
+            if self.lines == 0:
+                line = line.removeprefix(_MARK)
             self.lines += 1
-            found = _EVENT.match(line)
-            kind = found[1] if found else self._other_kind(line)
-            if reader := self._readers.get(kind):
-                self._decode(line, *reader)
-            elif kind and not line.rstrip().endswith(b"}"):
-                self.problems[Problem.LINE_MALFORMED] += 1
+            self._read(line)
+
+    def _read(self, line: bytes) -> None:
+        found = _EVENT.match(line)
+        kind = found[1] if found else _other_kind(line)
+        if reader := self._readers.get(kind):
+            decoder, take = reader
+            event, mended = _decoded(line, decoder)
+            self.problems[Problem.LINE_MALFORMED] += event is None
+            self.problems[Problem.LINE_NOT_UTF8] += mended
+            if event is not None:
+                take(event)
+        elif not kind or not line.rstrip().endswith(b"}"):
+            self.problems[Problem.LINE_MALFORMED] += 1
 
     def _by_kind(self) -> dict[bytes, tuple[msgspec.json.Decoder[Any], Callable[[Any], None]]]:
         """For each kind of event how it is decoded and who takes it."""
@@ -74,34 +85,6 @@ class Collected:
             for kind, (shape, taker) in takers.items()
         }
 
-    def _other_kind(self, line: bytes) -> bytes:
-        """The kind of a line that begins otherwise than Spark's; b"" where it is no event."""
-        event = self._decoded(line, _KIND)
-        return b"" if event is None else event.event.rsplit(".", 1)[-1].encode("utf-8", "replace")
-
-    def _decode(
-        self, line: bytes, decoder: msgspec.json.Decoder[Any], take: Callable[[Any], None]
-    ) -> None:
-        event = self._decoded(line, decoder)
-        if event is not None:
-            take(event)
-
-    def _decoded(self, line: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
-        try:
-            return decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            mended = repaired(line)
-        if mended is not None:
-            try:
-                event = decoder.decode(mended)
-            except (msgspec.DecodeError, RecursionError):
-                mended = None
-        if mended is None:
-            self.problems[Problem.LINE_MALFORMED] += 1
-            return None
-        self.problems[Problem.LINE_NOT_UTF8] += 1
-        return event
-
     def _profile(self, event: shapes.ResourceProfileAdded) -> None:
         self.profiles[event.id] = event
 
@@ -114,3 +97,23 @@ class Collected:
 
     def _version(self, event: shapes.LogStart) -> None:
         self.version = self.version or event.version
+
+
+def _other_kind(line: bytes) -> bytes:
+    """The kind of a line that begins otherwise than Spark's; b"" where it is no event."""
+    event, _ = _decoded(line, _KIND)
+    return b"" if event is None else event.event.rsplit(".", 1)[-1].encode("utf-8", "replace")
+
+
+def _decoded(line: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, bool]:
+    """The event, None where there is none, and whether the line was mended for it."""
+    try:
+        return decoder.decode(line), False
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        mended = repaired(line)
+    if mended is None:
+        return None, False
+    try:
+        return decoder.decode(mended), True
+    except (msgspec.DecodeError, RecursionError):
+        return None, False

@@ -12,7 +12,7 @@ def repaired(line: bytes) -> bytes | None:
     """
     if len(line) > MOST_REPAIRED_BYTES:
         return None
-    text = line.decode("utf-8", "replace").lstrip("\ufeff")
+    text = line.decode("utf-8", "replace")
     try:
         whole = json.dumps(json.loads(text), ensure_ascii=False)
     except (ValueError, RecursionError):
