@@ -15,7 +15,7 @@ by non-negative least squares.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -66,9 +66,12 @@ class Ernest:
 
     @property
     def left_out_ratios(self) -> tuple[float, ...]:
-        """Each run's seconds over those predicted without it; infinite where those are 0."""
+        """Each run's seconds over those predicted without it, of which a millisecond is the least.
+
+        So a model that says 0 seconds of a run that took some is far off, and its ratio a number.
+        """
         pairs = zip(self.left_out_s, self.runs, strict=True)
-        return tuple(run.seconds / left_s if left_s else inf for left_s, run in pairs)
+        return tuple(run.seconds / max(left_s, 1e-3) for left_s, run in pairs)
 
     def predict(self, scale: float, machines: float) -> Prediction:
         """Modelled seconds for so much data on so many machines.
