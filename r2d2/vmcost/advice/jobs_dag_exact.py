@@ -11,7 +11,7 @@ every schedule is met once. A branch is cut where no end of it can be cheaper th
 
 from r2d2.vmcost.advice.jobs_dag_lists import possible
 from r2d2.vmcost.advice.jobs_dag_model import Problem
-from r2d2.vmcost.advice.jobs_dag_plan import Meter, Placing, Plan, cost, extended, ready_ms
+from r2d2.vmcost.advice.jobs_dag_plan import Placing, Plan, Prices, cost, extended, ready_ms
 
 
 def cheapest_of_all(problem: Problem, known: Plan) -> Plan:
@@ -26,20 +26,20 @@ class _Search:
 
     def __init__(self, problem: Problem, known: Plan) -> None:
         self.problem = problem
-        self.meter = Meter.of(problem)
+        self.prices = Prices.of(problem)
         self.best = known
-        self.least = cost(problem, self.meter, known)
+        self.least = cost(problem, self.prices, known)
         self.machines = frozenset(range(len(problem.machines)))
         self.quickest = [min(runs.values()) for runs in problem.run_ms]
         self.least_rent = [
-            min(self._linear(machine, run_ms) for machine, run_ms in runs.items())
+            min(self.prices.meters[machine].flat(run_ms) for machine, run_ms in runs.items())
             for runs in problem.run_ms
         ]
 
     def extend(self, plan: Plan, ends: dict[int, int]) -> None:
         """Tries every way to go on from here."""
         if len(ends) == len(self.problem.jobs):
-            total = cost(self.problem, self.meter, plan)
+            total = cost(self.problem, self.prices, plan)
             if total < self.least:
                 self.best, self.least = plan, total
             return
@@ -57,7 +57,7 @@ class _Search:
             if job not in ends and all(other in ends for other in before)
             for placing in possible(
                 self.problem,
-                self.meter,
+                self.prices,
                 plan,
                 job,
                 ready_ms(self.problem, ends, job),
@@ -69,13 +69,13 @@ class _Search:
 
     def _bound(self, plan: Plan, ends: dict[int, int]) -> float:
         linear = sum(
-            self._linear(vm.machine, vm.to_ms - vm.from_ms + self.meter.around_ms)
+            self.prices.meters[vm.machine].flat(vm.to_ms - vm.from_ms + self.prices.around_ms)
             for vm in plan.vms
         )
         linear += sum(rent for job, rent in enumerate(self.least_rent) if job not in ends)
         # Floats may exceed the truth by their rounding, which must cut no optimum.
         rent = max(plan.rent, linear * (1 - 1e-9))
-        return rent + self.meter.penalty(self._earliest_end(plan, ends) - self.problem.deadline_ms)
+        return rent + self.prices.penalty(self._earliest_end(plan, ends) - self.problem.deadline_ms)
 
     def _earliest_end(self, plan: Plan, ends: dict[int, int]) -> int:
         moment_ms = plan.placings[-1].start_ms if plan.placings else 0
@@ -85,7 +85,3 @@ class _Search:
                 start_ms = max(ready_ms(self.problem, reached, job), moment_ms)
                 reached[job] = start_ms + self.quickest[job]
         return max(reached.values())
-
-    def _linear(self, machine: int, rented_ms: int) -> float:
-        quanta = rented_ms * self.meter.ticks / self.meter.quantum_ticks
-        return quanta * self.meter.quantum_units[machine]

@@ -14,9 +14,9 @@ from statistics import fmean
 from r2d2.vmcost.advice.jobs_dag_model import Problem
 from r2d2.vmcost.advice.jobs_dag_moves import bettered
 from r2d2.vmcost.advice.jobs_dag_plan import (
-    Meter,
     Placing,
     Plan,
+    Prices,
     cost,
     extended,
     on_new,
@@ -29,18 +29,18 @@ Rule = Callable[[Placing], tuple[int, ...]]
 
 def cheapest_listed(problem: Problem) -> Plan:
     """The cheapest schedule that any rule finds, bettered; never dearer than any single type."""
-    meter, order = Meter.of(problem), by_upward_rank(problem)
+    prices, order = Prices.of(problem), by_upward_rank(problem)
     every = range(len(problem.machines))
-    plans = [_listed(problem, meter, order, every, rule) for rule in _rules(problem, meter)]
+    plans = [_listed(problem, prices, order, every, rule) for rule in _rules(problem, prices)]
     single = cheapest_single_type(problem)
     if single is not None:
         plans.append(single[1])
-    return bettered(problem, meter, min(plans, key=partial(cost, problem, meter)))
+    return bettered(problem, prices, min(plans, key=partial(cost, problem, prices)))
 
 
 def cheapest_single_type(problem: Problem) -> tuple[int, Plan] | None:
     """The type and schedule that cost least with VMs of one type; None where none runs all jobs."""
-    meter, order = Meter.of(problem), by_upward_rank(problem)
+    prices, order = Prices.of(problem), by_upward_rank(problem)
     able = [
         machine
         for machine in range(len(problem.machines))
@@ -50,11 +50,14 @@ def cheapest_single_type(problem: Problem) -> tuple[int, Plan] | None:
         (machine, plan)
         for machine in able
         for plan in (
-            *(_listed(problem, meter, order, (machine,), rule) for rule in _rules(problem, meter)),
-            _on_one_vm(problem, meter, order, machine),
+            *(
+                _listed(problem, prices, order, (machine,), rule)
+                for rule in _rules(problem, prices)
+            ),
+            _on_one_vm(problem, prices, order, machine),
         )
     ]
-    return min(plans, key=lambda found: cost(problem, meter, found[1]), default=None)
+    return min(plans, key=lambda found: cost(problem, prices, found[1]), default=None)
 
 
 def by_upward_rank(problem: Problem) -> tuple[int, ...]:
@@ -74,14 +77,14 @@ def _longest_after(problem: Problem, run: Callable[[int], float]) -> list[float]
     return longest
 
 
-def _rules(problem: Problem, meter: Meter) -> tuple[Rule, ...]:
+def _rules(problem: Problem, prices: Prices) -> tuple[Rule, ...]:
     after = [int(ms) for ms in _longest_after(problem, lambda j: min(problem.run_ms[j].values()))]
 
     def late_ms(placing: Placing) -> int:
         return placing.end_ms + after[placing.job] - problem.deadline_ms
 
     def least_extra(placing: Placing) -> tuple[int, ...]:
-        return placing.more_rent + meter.penalty(late_ms(placing)), placing.end_ms
+        return placing.more_rent + prices.penalty(late_ms(placing)), placing.end_ms
 
     def cheapest_in_time(placing: Placing) -> tuple[int, ...]:
         late = late_ms(placing)
@@ -94,42 +97,42 @@ def _rules(problem: Problem, meter: Meter) -> tuple[Rule, ...]:
 
 
 def _listed(
-    problem: Problem, meter: Meter, order: Sequence[int], machines: Iterable[int], rule: Rule
+    problem: Problem, prices: Prices, order: Sequence[int], machines: Iterable[int], rule: Rule
 ) -> Plan:
     plan, ends, allowed = Plan(), dict[int, int](), frozenset(machines)
     for job in order:
-        placings = possible(problem, meter, plan, job, ready_ms(problem, ends, job), allowed)
+        placings = possible(problem, prices, plan, job, ready_ms(problem, ends, job), allowed)
         placing = min(placings, key=rule)
         plan, ends[job] = extended(plan, placing), placing.end_ms
     return plan
 
 
 def possible(
-    problem: Problem, meter: Meter, plan: Plan, job: int, ready: int, machines: frozenset[int]
+    problem: Problem, prices: Prices, plan: Plan, job: int, ready: int, machines: frozenset[int]
 ) -> list[Placing]:
     """Every VM that the job could be put on; of VMs alike only the first."""
     runs = problem.run_ms[job]
     alike = {vm: number for number, vm in reversed(list(enumerate(plan.vms)))}
     standing = [
-        on_standing(meter, plan, job, number, ready, runs[vm.machine])
+        on_standing(prices, plan, job, number, ready, runs[vm.machine])
         for vm, number in sorted(alike.items(), key=lambda found: found[1])
         if vm.machine in runs and vm.machine in machines
     ]
     fresh = [
-        on_new(meter, plan, job, machine, ready, run_ms)
+        on_new(prices, plan, job, machine, ready, run_ms)
         for machine, run_ms in runs.items()
         if machine in machines
     ]
     return standing + fresh
 
 
-def _on_one_vm(problem: Problem, meter: Meter, order: Sequence[int], machine: int) -> Plan:
+def _on_one_vm(problem: Problem, prices: Prices, order: Sequence[int], machine: int) -> Plan:
     plan, ends = Plan(), dict[int, int]()
     for job in order:
         ready, run_ms = ready_ms(problem, ends, job), problem.run_ms[job][machine]
         if plan.vms:
-            placing = on_standing(meter, plan, job, 0, ready, run_ms)
+            placing = on_standing(prices, plan, job, 0, ready, run_ms)
         else:
-            placing = on_new(meter, plan, job, machine, ready, run_ms)
+            placing = on_new(prices, plan, job, machine, ready, run_ms)
         plan, ends[job] = extended(plan, placing), placing.end_ms
     return plan

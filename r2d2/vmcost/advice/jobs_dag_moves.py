@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from r2d2.vmcost.advice.jobs_dag_model import Problem
 from r2d2.vmcost.advice.jobs_dag_plan import (
-    Meter,
     Plan,
+    Prices,
     cost,
     extended,
     on_new,
@@ -18,14 +18,14 @@ TRIALS = 20_000
 Groups = Mapping[int, tuple[int, int]]  # job: its VM's number and type
 
 
-def bettered(problem: Problem, meter: Meter, plan: Plan, trials: int = TRIALS) -> Plan:
+def bettered(problem: Problem, prices: Prices, plan: Plan, trials: int = TRIALS) -> Plan:
     """The plan, or a cheaper one after so many trials at most; the jobs keep their order."""
     while trials > 0:
-        least = cost(problem, meter, plan)
+        least = cost(problem, prices, plan)
         for groups in _moved(problem, plan):
             trials -= 1
-            other = _laid_out(problem, meter, plan, groups)
-            if cost(problem, meter, other) < least:
+            other = _laid_out(problem, prices, plan, groups)
+            if cost(problem, prices, other) < least:
                 plan = other
                 break
             if trials == 0:
@@ -50,15 +50,15 @@ def _moved(problem: Problem, plan: Plan) -> Iterator[Groups]:
                 yield {**groups, **dict.fromkeys(held, (vm[0], machine))}
 
 
-def _laid_out(problem: Problem, meter: Meter, plan: Plan, groups: Groups) -> Plan:
+def _laid_out(problem: Problem, prices: Prices, plan: Plan, groups: Groups) -> Plan:
     other, ends, numbers = Plan(), dict[int, int](), dict[tuple[int, int], int]()
     for job in (placing.job for placing in plan.placings):
         ready, vm = ready_ms(problem, ends, job), groups[job]
         run_ms = problem.run_ms[job][vm[1]]
         if vm in numbers:
-            placing = on_standing(meter, other, job, numbers[vm], ready, run_ms)
+            placing = on_standing(prices, other, job, numbers[vm], ready, run_ms)
         else:
             numbers[vm] = len(other.vms)
-            placing = on_new(meter, other, job, vm[1], ready, run_ms)
+            placing = on_new(prices, other, job, vm[1], ready, run_ms)
         other, ends[job] = extended(other, placing), placing.end_ms
     return other

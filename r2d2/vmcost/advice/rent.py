@@ -1,41 +1,78 @@
-"""What rented time costs, and by how much it grows with a rental: bounds that prune searches."""
+"""What rented time costs, counted in whole units, and by how much it grows: bounds for searches.
 
+Searches compare millions of costs. As whole numbers of a small enough unit of money they are exact
+and quick: `unit_of` finds how many units a dollar must have.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import lcm
 
-from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR, billed_s
+from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR
 from r2d2.vmcost.model import Billing
 
 
-def rent_usd(rented_ms: int, usd_per_hour: Fraction, billing: Billing) -> Fraction:
-    """What renting for so long in one piece costs.
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """The price of a machine that is billed by the quantum; a millisecond has `ticks`.
 
-    >>> rent_usd(90_000, Fraction(6), Billing(quantum_s=Fraction(60)))
-    Fraction(1, 5)
+    >>> billing = Billing(quantum_s=Fraction(60))
+    >>> Meter.of(Fraction(6), billing, unit=10).rent(90_000)
+    2
     """
-    return billed_s(Fraction(rented_ms, 1000), billing) * usd_per_hour / SECONDS_PER_HOUR
+
+    quantum_units: int
+    quantum_ticks: int
+    minimum_ticks: int
+    ticks: int
+
+    @staticmethod
+    def of(usd_per_hour: Fraction, billing: Billing, unit: int) -> "Meter":
+        """The meter of a price; `unit` is a multiple of what `unit_of` finds for its quantum."""
+        quantum_ms, minimum_ms = billing.quantum_s * 1000, billing.minimum_s * 1000
+        ticks = lcm(quantum_ms.denominator, minimum_ms.denominator)
+        return Meter(
+            quantum_units=int(quantum_usd(usd_per_hour, billing) * unit),
+            quantum_ticks=int(quantum_ms * ticks),
+            minimum_ticks=int(minimum_ms * ticks),
+            ticks=ticks,
+        )
+
+    def rent(self, rented_ms: int) -> int:
+        """The units for renting so long in one piece."""
+        paid = max(self.minimum_ticks, rented_ms * self.ticks)
+        return -(-paid // self.quantum_ticks) * self.quantum_units
+
+    def most_added(self, more_ms: int) -> int:
+        """The most by which any rental's price can grow when it lasts so much longer.
+
+        With quantum q, ceil((x + d) / q) ≤ ceil(x / q) + ceil(d / q); the minimum only flattens.
+        """
+        return -(-more_ms * self.ticks // self.quantum_ticks) * self.quantum_units
+
+    def least_added(self, from_ms: int, more_ms: int) -> int:
+        """The least by which a rental's price grows, of one that lasts `from_ms` or longer.
+
+        With quantum q, ceil((x + d) / q) ≥ ceil(x / q) + floor(d / q), beyond the minimum.
+        """
+        beyond = (from_ms + more_ms) * self.ticks - self.minimum_ticks
+        sure = min(more_ms * self.ticks, max(0, beyond))
+        return sure // self.quantum_ticks * self.quantum_units
+
+    def flat(self, rented_ms: int) -> float:
+        """The units without any rounding up; never more than `rent`."""
+        return rented_ms * self.ticks / self.quantum_ticks * self.quantum_units
 
 
-def most_added_usd(more_ms: int, usd_per_hour: Fraction, billing: Billing) -> Fraction:
-    """The most by which any rental's price can grow when it lasts so much longer.
-
-    With quantum q, ceil((x + d) / q) ≤ ceil(x / q) + ceil(d / q), and the minimum only flattens.
-    """
-    quanta = ceil(Fraction(more_ms, 1000) / billing.quantum_s)
-    return quanta * billing.quantum_s * usd_per_hour / SECONDS_PER_HOUR
+def quantum_usd(usd_per_hour: Fraction, billing: Billing) -> Fraction:
+    """What a quantum costs."""
+    return usd_per_hour * billing.quantum_s / SECONDS_PER_HOUR
 
 
-def least_added_usd(
-    from_ms: int, more_ms: int, usd_per_hour: Fraction, billing: Billing
-) -> Fraction:
-    """The least by which a rental's price grows, of one that already lasts `from_ms` or longer.
-
-    With quantum q, ceil((x + d) / q) ≥ ceil(x / q) + floor(d / q), once the minimum is passed.
-    """
-    beyond_s = Fraction(from_ms + more_ms, 1000) - billing.minimum_s
-    sure_s = min(Fraction(more_ms, 1000), max(Fraction(0), beyond_s))
-    quanta = floor(sure_s / billing.quantum_s)
-    return quanta * billing.quantum_s * usd_per_hour / SECONDS_PER_HOUR
+def unit_of(amounts_usd: Iterable[Fraction]) -> int:
+    """How many units a dollar has when each of these amounts is a whole number of them."""
+    return lcm(*(Fraction(amount).denominator for amount in amounts_usd))
 
 
 def milliseconds(seconds: Fraction | float) -> int:

@@ -21,8 +21,9 @@ is let go, and by the warm workers. What is left of the past is: the open rental
 workers and their age, the time so far and the money so far. `choose` extends such labels step by
 step and drops a label where another is at least as good in all of them (dynamic programming over
 a chain with dominance, as in resource-constrained shortest paths), which finds the optimum
-whatever the number of steps. The question is SERFLOW's; that start-up, computing and workers are
-what must be modelled is Kassing et al.'s (Resource Allocation in Serverless Query Processing).
+whatever the number of steps. Time is compared only where the optimum without a deadline is late.
+The question is SERFLOW's; that start-up, computing and workers are what must be modelled is
+Kassing et al.'s (Resource Allocation in Serverless Query Processing, arXiv 2208.09519).
 
 Left out: shuffle blocks are taken to be readable from both sides, moving them costs nothing.
 
@@ -31,34 +32,11 @@ Left out: shuffle blocks are taken to be readable from both sides, moving them c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.rent import least_added_usd, most_added_usd, rent_usd
-from r2d2.vmcost.advice.serverless_model import (
-    Cluster,
-    Place,
-    Placed,
-    Plan,
-    Serverless,
-    Step,
-    cold_wait_ms,
-    work_usd,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Label:
-    """What the past of a chain costs and leaves behind; `rented_ms` is None without a cluster."""
-
-    usd: Fraction = Fraction(0)
-    elapsed_ms: int = 0
-    rented_ms: int | None = None
-    warm_workers: int = 0
-    idle_ms: int = 0
-    rentals_ms: tuple[int, ...] = ()
-    placed: tuple[Placed, ...] = ()
+from r2d2.vmcost.advice.serverless_labels import Label, Terms, extended, let_go, undominated
+from r2d2.vmcost.advice.serverless_model import Cluster, Place, Plan, Serverless, Step
 
 
 def choose(
@@ -68,137 +46,53 @@ def choose(
     deadline_ms: int | None = None,
     places: frozenset[Place] = frozenset(Place),
 ) -> Plan:
-    """The cheapest place of each step; of equally cheap plans the one on the cluster longest.
+    """The cheapest place of each step; of equally cheap plans always the same.
 
     Raises:
         R2D2Error: no choice of places ends by the deadline.
     """
-    labels = [_Label()]
-    for step in steps:
+    terms = Terms.of(cluster, serverless, places)
+    plan = _cheapest(steps, terms, None)
+    if plan is not None and deadline_ms is not None and plan.elapsed_ms > deadline_ms:
+        plan = _cheapest(steps, terms, deadline_ms)
+    if plan is None:
+        raise R2D2Error(f"no choice of places ends within {deadline_ms} ms: allow more time")
+    return plan
+
+
+def _cheapest(steps: Sequence[Step], terms: Terms, deadline_ms: int | None) -> Plan | None:
+    labels = [Label()]
+    still_ms = _least_ms(steps, terms.places)
+    for step, left_ms in zip(steps, still_ms, strict=True):
         reached = [
             after
             for label in labels
-            for before in _let_go_or_keep(label, cluster)
-            for after in _run(before, step, cluster, serverless, places)
-            if deadline_ms is None or after.elapsed_ms <= deadline_ms
+            for after in extended(label, step, terms)
+            if deadline_ms is None or after.elapsed_ms + left_ms <= deadline_ms
         ]
-        labels = _undominated(reached, cluster, deadline_ms is not None)
-    if not labels:
-        raise R2D2Error(f"no choice of places ends within {deadline_ms} ms: allow more time")
-    return min((_plan(label, cluster) for label in labels), key=lambda plan: plan.usd)
+        labels = undominated(reached, terms, deadline_ms is not None)
+    plans = (_plan(label, terms) for label in labels)
+    return min(plans, key=lambda plan: plan.usd, default=None)
 
 
-def _let_go_or_keep(label: _Label, cluster: Cluster) -> list[_Label]:
-    return [label] if label.rented_ms is None else [label, _let_go(label, cluster)]
+def _least_ms(steps: Sequence[Step], places: frozenset[Place]) -> list[int]:
+    """For each step the least time that the steps after it take."""
+    left_ms = [0]
+    for step in reversed(steps[1:]):
+        times = [step.vm_ms] if Place.VM in places else []
+        times += [step.serverless_ms] if Place.SERVERLESS in places else []
+        left_ms.append(left_ms[-1] + step.gap_ms + min(times))
+    return left_ms[: len(steps)][::-1]
 
 
-def _let_go(label: _Label, cluster: Cluster) -> _Label:
-    if label.rented_ms is None:
-        return label
-    rented_ms = label.rented_ms + cluster.idle_tail_ms
-    return replace(
-        label,
-        usd=label.usd + rent_usd(rented_ms, cluster.usd_per_hour, cluster.billing),
-        rented_ms=None,
-        rentals_ms=(*label.rentals_ms, rented_ms),
-    )
-
-
-def _run(
-    label: _Label,
-    step: Step,
-    cluster: Cluster,
-    serverless: Serverless,
-    places: frozenset[Place],
-) -> list[_Label]:
-    after = []
-    if Place.VM in places:
-        after.append(_on_cluster(label, step, cluster, serverless))
-    if Place.SERVERLESS in places:
-        after.append(_on_workers(label, step, serverless))
-    return after
-
-
-def _on_cluster(label: _Label, step: Step, cluster: Cluster, serverless: Serverless) -> _Label:
-    start_up_ms = cluster.start_up_ms if label.rented_ms is None else 0
-    held_ms = start_up_ms if label.rented_ms is None else label.rented_ms + step.gap_ms
-    passed_ms = step.gap_ms + start_up_ms + step.vm_ms
-    idle_ms = label.idle_ms + passed_ms
-    # Workers that no step can find warm any more are forgotten: fewer labels differ.
-    warm = label.warm_workers if idle_ms <= serverless.keep_alive_ms else 0
-    return replace(
-        label,
-        elapsed_ms=label.elapsed_ms + passed_ms,
-        rented_ms=held_ms + step.vm_ms,
-        warm_workers=warm,
-        idle_ms=idle_ms if warm else 0,
-        placed=(*label.placed, Placed(step.stages, Place.VM, start_up_ms + step.vm_ms)),
-    )
-
-
-def _on_workers(label: _Label, step: Step, serverless: Serverless) -> _Label:
-    is_warm = label.idle_ms + step.gap_ms <= serverless.keep_alive_ms
-    cold = max(0, step.workers - (label.warm_workers if is_warm else 0))
-    run_ms = cold_wait_ms(cold, serverless) + step.serverless_ms
-    usd = work_usd(step, cold, serverless)
-    held_ms = None if label.rented_ms is None else label.rented_ms + step.gap_ms + run_ms
-    placed = Placed(step.stages, Place.SERVERLESS, run_ms, step.workers, cold, usd)
-    return replace(
-        label,
-        usd=label.usd + usd,
-        elapsed_ms=label.elapsed_ms + step.gap_ms + run_ms,
-        rented_ms=held_ms,
-        warm_workers=step.workers,
-        idle_ms=0,
-        placed=(*label.placed, placed),
-    )
-
-
-def _undominated(labels: Sequence[_Label], cluster: Cluster, timed: bool) -> list[_Label]:
-    kept: list[_Label] = []
-    for label in labels:
-        if any(_at_least_as_good(other, label, cluster, timed) for other in kept):
-            continue
-        kept = [other for other in kept if not _at_least_as_good(label, other, cluster, timed)]
-        kept.append(label)
-    return kept
-
-
-def _at_least_as_good(one: _Label, other: _Label, cluster: Cluster, timed: bool) -> bool:
-    """Whether `one` costs no more than `other` whatever the steps to come and their places."""
-    if (one.rented_ms is None) != (other.rented_ms is None):
-        return False
-    if one.warm_workers < other.warm_workers or (
-        other.warm_workers and one.idle_ms > other.idle_ms
-    ):
-        return False
-    if timed and one.elapsed_ms > other.elapsed_ms:
-        return False
-    return _most_dearer_usd(one, other, cluster) <= 0
-
-
-def _most_dearer_usd(one: _Label, other: _Label, cluster: Cluster) -> Fraction:
-    """The most by which `one` can end up dearer, both having the same steps to come."""
-    usd = one.usd - other.usd
-    held = (one.rented_ms or 0, other.rented_ms or 0, cluster.usd_per_hour)
-    lasted = (one.elapsed_ms, other.elapsed_ms, cluster.driver_usd_per_hour)
-    for one_ms, other_ms, usd_per_hour in (held, lasted):
-        if one_ms > other_ms:
-            usd += most_added_usd(one_ms - other_ms, usd_per_hour, cluster.billing)
-        elif one_ms < other_ms:
-            usd -= least_added_usd(one_ms, other_ms - one_ms, usd_per_hour, cluster.billing)
-    return usd
-
-
-def _plan(label: _Label, cluster: Cluster) -> Plan:
-    end = _let_go(label, cluster)
-    driver_usd = rent_usd(end.elapsed_ms, cluster.driver_usd_per_hour, cluster.billing)
+def _plan(label: Label, terms: Terms) -> Plan:
+    end = let_go(label, terms)
     worker_usd = sum((placed.worker_usd for placed in end.placed), Fraction(0))
     return Plan(
         placed=end.placed,
         elapsed_ms=end.elapsed_ms,
         rentals_ms=end.rentals_ms,
-        cluster_usd=end.usd - worker_usd,
-        driver_usd=driver_usd,
+        cluster_usd=Fraction(end.units, terms.unit) - worker_usd,
+        driver_usd=Fraction(terms.driver.rent(end.elapsed_ms), terms.unit),
         worker_usd=worker_usd,
     )

@@ -134,17 +134,23 @@ def cold_wait_ms(cold_workers: int, serverless: Serverless) -> int:
     return milliseconds(cold_starts.all_started_s(cold_workers, serverless.start_probability))
 
 
-def work_usd(step: Step, cold_workers: int, serverless: Serverless) -> Fraction:
-    """What the workers of a step cost, the last ones of them having started cold."""
+def work_quanta(step: Step, cold_workers: int, serverless: Serverless) -> int:
+    """The quanta that are billed for a step's workers, the last ones having started cold."""
     start_ms = milliseconds(serverless.cold_starts.mean_s) if serverless.bills_cold_starts else 0
     warm = step.workers - cold_workers
-    paid_ms = _paid_ms(step.worker_ms[:warm], 0, serverless.worker)
-    paid_ms += _paid_ms(step.worker_ms[warm:], start_ms, serverless.worker)
-    return paid_ms * serverless.rate.usd_per_second(serverless.worker) / 1000
+    worker = serverless.worker
+    return _quanta(step.worker_ms[:warm], 0, worker) + _quanta(
+        step.worker_ms[warm:], start_ms, worker
+    )
 
 
-def _paid_ms(busy_ms: Sequence[int], start_ms: int, worker: Worker) -> Fraction:
+def worker_quantum_usd(serverless: Serverless) -> Fraction:
+    """What a quantum of one worker costs."""
+    return serverless.rate.usd_per_second(serverless.worker) * serverless.worker.quantum_s
+
+
+def _quanta(busy_ms: Sequence[int], start_ms: int, worker: Worker) -> int:
     quantum_ms, minimum_ms = worker.quantum_s * 1000, worker.minimum_s * 1000
-    paid_ms = (max(minimum_ms, Fraction(busy + start_ms)) for busy in busy_ms)
-    quanta = sum(ceil(one_ms / quantum_ms) for one_ms in paid_ms)
-    return quanta * quantum_ms
+    least = ceil(minimum_ms / quantum_ms)
+    numerator, denominator = quantum_ms.numerator, quantum_ms.denominator
+    return sum(max(least, -(-(busy + start_ms) * denominator // numerator)) for busy in busy_ms)

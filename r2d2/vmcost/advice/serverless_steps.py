@@ -3,7 +3,8 @@
 Stages whose tasks overlap in time are one step, since one could not be moved without the others'
 time changing. On workers a step's tasks are placed in order of launch, each on the slot that is
 free first, and none before its stage's parents in the same step have ended (list scheduling,
-Graham 1969). There are as many slots as the widest level of the step has tasks, up to the cap.
+Graham 1969). A worker has as many slots as its cores hold tasks, and there are workers for the
+widest level of the step, up to the cap.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,12 +33,14 @@ def steps_of(application: Application, serverless: Serverless) -> tuple[Step, ..
     Their gaps and times on the cluster sum to the run.
     """
     parents = {stage.id: stage.parents for stage in application.stages}
+    task_cpus = max((executor.task_cpus for executor in application.executors), default=1)
+    slots = max(1, serverless.worker.cores // max(1, task_cpus))
     steps: list[Step] = []
     moment_ms = application.started_ms
     for works in _overlapping(_works(application)):
         from_ms = max(moment_ms, works[0].from_ms)
         to_ms = max(from_ms, max(work.to_ms for work in works))
-        worker_ms = _worker_ms(works, parents, serverless)
+        worker_ms = _worker_ms(works, parents, slots, serverless)
         steps.append(
             Step(
                 stages=tuple(sorted(work.stage for work in works)),
@@ -83,12 +86,14 @@ def _overlapping(works: Sequence[_Work]) -> list[list[_Work]]:
 
 
 def _worker_ms(
-    works: Sequence[_Work], parents: Mapping[int, tuple[int, ...]], serverless: Serverless
+    works: Sequence[_Work],
+    parents: Mapping[int, tuple[int, ...]],
+    slots: int,
+    serverless: Serverless,
 ) -> tuple[int, ...]:
-    """How long each worker is busy, the busiest first."""
-    cores = serverless.worker.cores
-    workers = min(serverless.max_workers, -(-_width(works, parents) // cores))
-    free = [(0, slot) for slot in range(workers * cores)]
+    """How long each worker of so many slots is busy, the busiest first."""
+    workers = min(serverless.max_workers, -(-_width(works, parents) // slots))
+    free = [(0, slot) for slot in range(workers * slots)]
     heapify(free)
     busy_ms = [0] * workers
     ended_ms: dict[int, int] = {}
@@ -100,7 +105,7 @@ def _worker_ms(
             free_ms, slot = free[0]
             end_ms = max(free_ms, ready_ms) + round(task_ms / serverless.core_speed)
             heapreplace(free, (end_ms, slot))
-            busy_ms[slot // cores] = max(busy_ms[slot // cores], end_ms)
+            busy_ms[slot // slots] = max(busy_ms[slot // slots], end_ms)
             ended_ms[work.stage] = max(ended_ms.get(work.stage, 0), end_ms)
     return tuple(sorted(busy_ms, reverse=True))
 

@@ -1,5 +1,6 @@
 """A run's steps, and their time on workers."""
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from r2d2.vmcost.advice.serverless_model import Cluster, Place, Serverless
 from r2d2.vmcost.advice.serverless_rates import ResourceRate, Worker
 from r2d2.vmcost.advice.serverless_steps import steps_of
 from r2d2.vmcost.events import read_applications
+from r2d2.vmcost.model import Outcome
 from tests.vmcost.advice.applications import application
 
 RATE = ResourceRate(Fraction(1, 60_000), "made up", date(2026, 1, 1))
@@ -51,6 +53,20 @@ def test_a_child_stage_in_the_same_step_waits_for_its_parent() -> None:
     step = steps_of(application(rows, 9000, parents={2: (0,)}), serverless())[0]
     assert step.workers == 2
     assert step.worker_ms == (9000, 5000)
+
+
+def test_tasks_of_two_cores_halve_a_workers_slots() -> None:
+    app = application([(0, 0, 0, 1000)] * 4, 2000)
+    wide = replace(app, executors=(replace(app.executors[0], task_cpus=2),))
+    assert steps_of(app, serverless(cores=4))[0].worker_ms == (1000,)
+    assert steps_of(wide, serverless(cores=4))[0].worker_ms == (1000, 1000)
+
+
+def test_a_stage_whose_tasks_all_failed_takes_no_workers() -> None:
+    app = application([(0, 0, 0, 1000)], 2000)
+    app.tasks["outcome"] = Outcome.FAILED
+    step = steps_of(app, serverless())[0]
+    assert (step.worker_ms, step.serverless_ms, step.vm_ms) == ((), 0, 1000)
 
 
 def test_quicker_cores_shorten_the_tasks() -> None:
