@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.rent import milliseconds, rent_usd
+from r2d2.vmcost.advice.right_size_rent import rental_usd
 from r2d2.vmcost.advice.right_size_spread import Spread
 from r2d2.vmcost.advice.right_size_time import RunTime
 from r2d2.vmcost.model import Billing, Price
@@ -131,19 +131,12 @@ def _candidate(
 ) -> Candidate:
     expected = run_time.expected(price, count)
     probability = spread.probability_within(expected.seconds, goal.deadline_s)
-    rented_ms = milliseconds(expected.seconds) + milliseconds(
-        billing.start_up_s + billing.idle_tail_s
-    )
-    usd = count * _rent_usd(rented_ms, price, billing)
+    used_ms = round(expected.seconds * 1000)
+    usd = count * rental_usd(used_ms, price, billing)
     if driver is not None:
-        usd += _rent_usd(rented_ms, driver, billing)
+        usd += rental_usd(used_ms, driver, billing)
     meets = probability >= goal.probability
     return Candidate(price, count, expected.seconds, probability, usd, meets, expected.extrapolated)
-
-
-def _rent_usd(rented_ms: int, price: Price, billing: Billing) -> Fraction:
-    hourly = price.usd_per_hour + billing.uplift_usd_per_node_hour
-    return rent_usd(rented_ms, hourly, billing)
 
 
 def _order(candidate: Candidate) -> tuple[bool, Fraction, float, str, int]:

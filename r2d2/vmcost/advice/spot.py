@@ -21,12 +21,12 @@ from fractions import Fraction
 from typing import TypeVar
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.rent import milliseconds, rent_usd
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay_links import links_of
 from r2d2.vmcost.advice.replay_plan import Plan
 from r2d2.vmcost.advice.replay_reading import plan_of
 from r2d2.vmcost.advice.replay_slots import Life, first_arrival_ms, measured_lives
+from r2d2.vmcost.advice.right_size_rent import rental_usd
 from r2d2.vmcost.advice.spot_trial import SpotOffer, Trial, trial
 from r2d2.vmcost.model import Application, Billing, Price
 
@@ -136,16 +136,11 @@ def _odds(
 
 def _usd(run: Trial, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
     """What a run's rentals and the driver cost; a VM that was taken away has no idle tail."""
-    lead_ms, tail_ms = milliseconds(billing.start_up_s), milliseconds(billing.idle_tail_s)
-    hourly = vm.usd_per_hour + billing.uplift_usd_per_node_hour
     usd = Fraction()
     for from_ms, until_ms in run.rentals:
-        kept_ms = tail_ms if until_ms == run.ended_ms else 0
-        usd += rent_usd(until_ms - from_ms + lead_ms + kept_ms, hourly, billing)
-    if offer.driver is not None:
-        driver_hourly = offer.driver.usd_per_hour + billing.uplift_usd_per_node_hour
-        usd += rent_usd(run.ended_ms + lead_ms + tail_ms, driver_hourly, billing)
-    return usd
+        stayed = until_ms == run.ended_ms
+        usd += rental_usd(until_ms - from_ms, vm, billing, to_the_end=stayed)
+    return usd if offer.driver is None else usd + rental_usd(run.ended_ms, offer.driver, billing)
 
 
 def _p95(values: Sequence[Number]) -> Number:
