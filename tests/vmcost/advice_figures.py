@@ -22,8 +22,7 @@ from r2d2.vmcost.advice.jobs_dag import best_schedule
 from r2d2.vmcost.advice.jobs_dag_model import Lateness
 from r2d2.vmcost.advice.packing import Numa, best_shapes, fragment_rate, mib_per_core, rooms_of
 from r2d2.vmcost.advice.serverless_advice import advise_serverless
-from r2d2.vmcost.advice.serverless_model import Cluster as RentedCluster
-from r2d2.vmcost.advice.serverless_model import Place, Serverless
+from r2d2.vmcost.advice.serverless_model import Place, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless_rates import (
     ResourceRate,
     UnitRate,

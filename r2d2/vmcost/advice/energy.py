@@ -10,7 +10,8 @@ only the time that tasks computed, not that they waited: the truth is in between
 
 The coefficients are Cloud Carbon Footprint's (its Methodology page, Appendix I, and "Power Usage
 Effectiveness", at commit 1559c18 of github.com/cloud-carbon-footprint/cloud-carbon-footprint;
-means over the processors of a provider). Its code has since taken newer processors in: 0.74 and
+means over the processors of a provider; its appendix has 1.125 as Azure's PUE, against 1.185 in
+its text and code). Its code has since taken newer processors in: 0.74 and
 3.54 W for Azure (0602dde), 0.68 and 4.11 W for GCP (0656d55), 6 and 4 % less at half load. Kilowatt
 hours as the unit of a job is POLCA's question (Patel et al., ASPLOS 2024).
 

@@ -36,12 +36,12 @@ from fractions import Fraction
 
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.serverless_labels import Label, Terms, extended, let_go, undominated
-from r2d2.vmcost.advice.serverless_model import Cluster, Place, Plan, Serverless, Step
+from r2d2.vmcost.advice.serverless_model import Place, Plan, RentedCluster, Serverless, Step
 
 
 def choose(
     steps: Sequence[Step],
-    cluster: Cluster,
+    cluster: RentedCluster,
     serverless: Serverless,
     deadline_ms: int | None = None,
     places: frozenset[Place] = frozenset(Place),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless_model import Cluster, Place, Plan, Serverless
+from r2d2.vmcost.advice.serverless_model import Place, Plan, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless_rates import break_even_utilisation
 from r2d2.vmcost.advice.serverless_steps import steps_of
 from r2d2.vmcost.model import Application
@@ -41,7 +41,7 @@ class ServerlessAdvice:
 
 def advise_serverless(
     application: Application,
-    cluster: Cluster,
+    cluster: RentedCluster,
     serverless: Serverless,
     deadline_ms: int | None = None,
 ) -> ServerlessAdvice:

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from r2d2.vmcost.advice.rent import Meter, quantum_usd, unit_of
 from r2d2.vmcost.advice.serverless_model import (
-    Cluster,
     Place,
     Placed,
+    RentedCluster,
     Serverless,
     Step,
     cold_wait_ms,
@@ -24,7 +24,7 @@ from r2d2.vmcost.advice.serverless_model import (
 class Terms:
     """What may be rented, and its prices in whole units."""
 
-    cluster: Cluster
+    cluster: RentedCluster
     serverless: Serverless
     places: frozenset[Place]
     unit: int
@@ -33,7 +33,7 @@ class Terms:
     worker_units: int
 
     @staticmethod
-    def of(cluster: Cluster, serverless: Serverless, places: frozenset[Place]) -> "Terms":
+    def of(cluster: RentedCluster, serverless: Serverless, places: frozenset[Place]) -> "Terms":
         """The prices in a unit in which all of them are whole."""
         hourly, billing = (cluster.usd_per_hour, cluster.driver_usd_per_hour), cluster.billing
         worker_usd = worker_quantum_usd(serverless)

@@ -25,7 +25,7 @@ class Place(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class RentedCluster:
     """The machines that may be rented: the price of all workers together, and the driver's.
 
     The driver stands for the whole run, wherever the steps are. `billing.start_up_s` is waited

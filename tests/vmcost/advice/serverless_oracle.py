@@ -5,13 +5,13 @@ from fractions import Fraction
 from itertools import product
 from math import ceil
 
-from r2d2.vmcost.advice.serverless_model import Cluster, Serverless, Step
+from r2d2.vmcost.advice.serverless_model import RentedCluster, Serverless, Step
 
 Move = tuple[bool, bool]  # on workers, cluster let go before
 
 
 def cheapest_usd(
-    steps: Sequence[Step], cluster: Cluster, serverless: Serverless, deadline_ms: int | None
+    steps: Sequence[Step], cluster: RentedCluster, serverless: Serverless, deadline_ms: int | None
 ) -> Fraction | None:
     """The least cost over every place of every step and every moment to let the cluster go."""
     costs = [
@@ -28,7 +28,7 @@ def _all_moves(count: int) -> Iterator[tuple[Move, ...]]:
 
 
 def _cost(
-    moves: Sequence[Move], steps: Sequence[Step], cluster: Cluster, serverless: Serverless
+    moves: Sequence[Move], steps: Sequence[Step], cluster: RentedCluster, serverless: Serverless
 ) -> tuple[Fraction, int]:
     clock, rented_since, workers_left, workers_since = 0, None, 0, 0
     bills: list[tuple[int, Fraction]] = []
@@ -58,7 +58,7 @@ def _cost(
     return usd + sum(_rent(*bill, cluster) for bill in bills), clock
 
 
-def _rent(held_ms: int, usd_per_hour: Fraction, cluster: Cluster) -> Fraction:
+def _rent(held_ms: int, usd_per_hour: Fraction, cluster: RentedCluster) -> Fraction:
     held_s = max(Fraction(held_ms, 1000), cluster.billing.minimum_s)
     quanta = ceil(held_s / cluster.billing.quantum_s)
     return quanta * cluster.billing.quantum_s * usd_per_hour / 3600

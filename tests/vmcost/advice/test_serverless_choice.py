@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.cold_starts import ColdStarts
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless_model import Cluster, Place, Serverless, Step
+from r2d2.vmcost.advice.serverless_model import Place, RentedCluster, Serverless, Step
 from r2d2.vmcost.advice.serverless_rates import ResourceRate, Worker
 from r2d2.vmcost.model import Billing
 from tests.vmcost.advice.serverless_oracle import cheapest_usd
 
-CLUSTER = Cluster(Fraction(36), 16, Fraction(18, 10), Billing(start_up_s=Fraction(30)))
+CLUSTER = RentedCluster(Fraction(36), 16, Fraction(18, 10), Billing(start_up_s=Fraction(30)))
 SERVERLESS = Serverless(
     Worker(4, Fraction(8)), ResourceRate(Fraction(1, 6000), "made up", date(2026, 1, 1)), 100
 )
@@ -79,7 +79,7 @@ def test_no_choice_of_places_is_cheaper(
     offer: Serverless,
     deadline_ms: int | None,
 ) -> None:
-    cluster = Cluster(Fraction(cluster_usd), 8, Fraction(driver_usd), billing)
+    cluster = RentedCluster(Fraction(cluster_usd), 8, Fraction(driver_usd), billing)
     least_usd = cheapest_usd(chain, cluster, offer, deadline_ms)
     if least_usd is None:
         with pytest.raises(R2D2Error, match="no choice of places ends within"):

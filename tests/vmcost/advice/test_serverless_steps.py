@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.vmcost.advice.serverless_advice import advise_serverless
-from r2d2.vmcost.advice.serverless_model import Cluster, Place, Serverless
+from r2d2.vmcost.advice.serverless_model import Place, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless_rates import ResourceRate, Worker
 from r2d2.vmcost.advice.serverless_steps import steps_of
 from r2d2.vmcost.events import read_applications
@@ -75,7 +75,7 @@ def test_quicker_cores_shorten_the_tasks() -> None:
 
 
 def test_a_mostly_idle_cluster_is_left_and_a_busy_one_kept() -> None:
-    cluster = Cluster(Fraction(384, 1000), 8)
+    cluster = RentedCluster(Fraction(384, 1000), 8)
     idle = application([(0, 0, 0, 600_000)], 600_000)
     busy = application([(0, 0, 0, 600_000) for _ in range(8)], 600_000)
     left = advise_serverless(idle, cluster, serverless())
@@ -89,7 +89,7 @@ def test_a_mostly_idle_cluster_is_left_and_a_busy_one_kept() -> None:
 
 def test_an_application_without_tasks_is_the_drivers_alone() -> None:
     empty = application([], 5000)
-    advice = advise_serverless(empty, Cluster(Fraction(1), 4, Fraction(36)), serverless())
+    advice = advise_serverless(empty, RentedCluster(Fraction(1), 4, Fraction(36)), serverless())
     assert advice.cheapest.usd == Fraction(60, 100)
     assert advice.cheapest.rentals_ms == ()
 
@@ -110,7 +110,7 @@ def test_an_application_without_tasks_is_the_drivers_alone() -> None:
 def test_real_runs_are_parted_into_steps_and_no_single_place_is_cheaper(
     shared: Path, name: str
 ) -> None:
-    cluster = Cluster(Fraction(112, 100), 16, Fraction(279, 1000))
+    cluster = RentedCluster(Fraction(112, 100), 16, Fraction(279, 1000))
     for app in read_applications([shared / "event-logs" / name]):
         steps = steps_of(app, serverless(cores=4))
         assert sum(step.gap_ms + step.vm_ms for step in steps) == app.ended_ms - app.started_ms
