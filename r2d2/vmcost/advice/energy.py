@@ -11,9 +11,9 @@ only the time that tasks computed, not that they waited: the truth is in between
 The coefficients are Cloud Carbon Footprint's (its Methodology page, Appendix I, and "Power Usage
 Effectiveness", at commit 1559c18 of github.com/cloud-carbon-footprint/cloud-carbon-footprint;
 means over the processors of a provider; its appendix has 1.125 as Azure's PUE, against 1.185 in
-its text and code). Its code has since taken newer processors in: 0.74 and
-3.54 W for Azure (0602dde), 0.68 and 4.11 W for GCP (0656d55), 6 and 4 % less at half load. Kilowatt
-hours as the unit of a job is POLCA's question (Patel et al., ASPLOS 2024).
+its text and code). Its code, where it knows a further processor, has 0.74 and 3.54 W for Azure
+(commit 0602dde), 0.68 and 4.11 W for GCP (0656d55): 6 and 4 % less at half load. Kilowatt hours as
+the unit of a job are POLCA's question (Patel et al., ASPLOS 2024).
 
     energy_of(bill, power) -> Energy           of a Bill, which has each VM's time and cores
     power_of(provider) -> Power                'aws', 'azure' or 'gcp'; or give your own Power

@@ -1,5 +1,6 @@
 """Energy: the formula, and that it parts like the money."""
 
+from datetime import date
 from fractions import Fraction
 
 import pytest
@@ -7,17 +8,18 @@ import pytest
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.energy import POWERS, Energy, Power, energy_of, power_of
 from r2d2.vmcost.bill import Part, bill
-from r2d2.vmcost.model import Application, Billing, Cluster, Job
+from r2d2.vmcost.model import Application, Billing, Cluster, Job, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 from tests.vmcost.advice.applications import START_MS, application
 
 HOUR_MS = 3_600_000
+START = date(2026, 1, 1)
 PLAIN = Power("made up", 1.0, 5.0, 2.0, "by hand")
 NO_PRICES = PriceList.of((), "none")
 
 
-def drawn(app: Application, power: Power = PLAIN, cluster: Cluster | None = None) -> Energy:
-    return energy_of(bill(app, cluster, NO_PRICES, Billing(minimum_s=Fraction(0))), power)
+def drawn(app: Application) -> Energy:
+    return energy_of(bill(app, None, NO_PRICES, Billing(minimum_s=Fraction(0))), PLAIN)
 
 
 def test_a_busy_core_draws_the_maximum_and_an_idle_one_the_minimum() -> None:
@@ -61,6 +63,22 @@ def test_the_coefficients_are_cloud_carbon_footprints() -> None:
 
 def test_a_hundred_hours_half_busy_on_aws() -> None:
     assert power_of("AWS").kwh(100, 0.5) == pytest.approx(2.12 * 100 * 1.135 / 1000)
+
+
+def test_the_drivers_own_vm_counts_as_half_busy() -> None:
+    prices = PriceList.of(
+        [
+            Price("aws", "here", sku, cores, 1024, Fraction(1), PriceKind.ON_DEMAND, "", "", START)
+            for sku, cores in (("small", 2), ("large", 4))
+        ],
+        "by hand",
+    )
+    cluster = Cluster("aws", "here", "large", 1, "small", False, "by hand")
+    app = application([(0, 0, 0, HOUR_MS)], HOUR_MS, cores=4)
+    energy = energy_of(bill(app, cluster, prices, Billing(minimum_s=Fraction(0))), PLAIN)
+    assert energy.parts[Part.DRIVER] == pytest.approx(PLAIN.kwh(2, 0.5))
+    assert energy.vcpu_hours == 6
+    assert energy.utilisation == 0.25
 
 
 def test_an_application_without_executors_drew_nothing() -> None:
