@@ -6,7 +6,7 @@ their sections in the settings. Slow hosts are looked for in all runs of one nam
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,12 +15,11 @@ from r2d2.vmcost.advice.degradation import degradation
 from r2d2.vmcost.advice.energy import POWERS, energy_of
 from r2d2.vmcost.advice.packing import Numa, Shape, best_shapes, mib_per_core, pack, rooms_of
 from r2d2.vmcost.advice.serverless_advice import advise_serverless
-from r2d2.vmcost.advice.serverless_model import Cluster as RentedCluster
-from r2d2.vmcost.advice.serverless_model import Place, Serverless
+from r2d2.vmcost.advice.serverless_model import Place, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless_rates import Rate, ResourceRate, UnitRate, Worker
 from r2d2.vmcost.advice.spot import Odds, compare_spot
 from r2d2.vmcost.advice.spot_trial import SpotOffer
-from r2d2.vmcost.advise_size import sized
+from r2d2.vmcost.advise_size import said, sized
 from r2d2.vmcost.model import Application, Cluster, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
@@ -43,7 +42,7 @@ def energy_data(costed: Costed) -> Data | None:
         "utilisation": found.utilisation,
         "parts": {part.value: kwh for part, kwh in found.parts.items()},
         "jobs": [{"job": one.key, "name": one.name, "kwh": one.kwh} for one in found.jobs],
-        "told": found.verdict,
+        "told": said(found.verdict),
         "source": found.power.source,
     }
 
@@ -113,7 +112,12 @@ def _slow_hosts(application: Application, runs: Sequence[Application]) -> Iterat
     hosts = {executor.host for executor in application.executors}
     for host in degradation(runs).slow:
         if host.host in hosts:
-            yield {"kind": "slow_host", "told": host.verdict, "basis": MODELLED, "host": host.host}
+            yield {
+                "kind": "slow_host",
+                "told": said(host.verdict),
+                "basis": MODELLED,
+                "host": host.host,
+            }
 
 
 def _packing(case: _Case) -> Iterator[Data]:
@@ -128,7 +132,7 @@ def _packing(case: _Case) -> Iterator[Data]:
     today = pack(rooms, Shape(*max(shapes)), numa)
     best = best_shapes(rooms, memory, numa=numa)[0]
     if best.stranded_cores < today.stranded_cores or (today.warning and not best.warning):
-        told = f"on {machine.sku}: {best.verdict}; today: {today.verdict}"
+        told = said(f"on {machine.sku}: {best.verdict}; today: {today.verdict}")
         yield {"kind": "packing", "told": told, "basis": MODELLED, "cores": best.shape.cores}
 
 
@@ -144,11 +148,17 @@ def _spot(case: _Case) -> Iterator[Data]:
     asked = case.settings.spot
     if asked is None:
         return
+    on_demand = case.price(case.cluster.vm, PriceKind.ON_DEMAND)
+    spot = (
+        case.price(case.cluster.vm, PriceKind.SPOT)
+        if asked.usd_per_hour is None
+        else replace(on_demand, kind=PriceKind.SPOT, usd_per_hour=asked.usd_per_hour)
+    )
     offer = SpotOffer(
         count=case.count,
         slots_per_vm=case.slots_per_vm,
-        on_demand=case.price(case.cluster.vm, PriceKind.ON_DEMAND),
-        spot=case.price(case.cluster.vm, PriceKind.SPOT),
+        on_demand=on_demand,
+        spot=spot,
         interruptions_per_vm_hour=asked.interruptions_per_vm_hour,
         replacement_s=asked.replacement_s,
         driver=case.driver,
@@ -158,7 +168,7 @@ def _spot(case: _Case) -> Iterator[Data]:
     )
     yield {
         "kind": "spot",
-        "told": f"{found.verdict}; {found.trials} runs simulated, seed {found.seed}",
+        "told": said(f"{found.verdict}; {found.trials} runs simulated, seed {found.seed}"),
         "basis": MODELLED,
         "ways": {"on_demand": _odds(found.on_demand), "spot": _odds(found.spot)},
         "interruptions": found.interruptions,

@@ -7,6 +7,7 @@ from r2d2.errors import UsageError
 from r2d2.vmcost.advice.jobs_dag import best_schedule
 from r2d2.vmcost.advice.jobs_dag_model import Lateness, Machine, PipelineJob
 from r2d2.vmcost.advice.right_size_time import ReplayTime
+from r2d2.vmcost.advise_size import said
 from r2d2.vmcost.model import Application, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
@@ -36,7 +37,7 @@ def pipeline_data(
         settings.billing,
     )
     return {
-        "told": found.verdict,
+        "told": said(found.verdict),
         "basis": "modelled",
         "usd": float(found.usd),
         "penalty_usd": float(found.penalty_usd),

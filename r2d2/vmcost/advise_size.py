@@ -41,12 +41,17 @@ def sized(
     found = right_size(machines, asked.counts, run_time, spread, goal, costed.billing, driver)
     yield {
         "kind": "right_size",
-        "told": f"{found.verdict}, {way}",
+        "told": said(f"{found.verdict}, {way}"),
         "basis": "modelled",
         "odds": found.odds,
         "candidates": [_candidate(one) for one in found.candidates[:SHOWN]],
         "left_out": dict(found.left_out),
     }
+
+
+def said(verdict: str) -> str:
+    """The sentence without its mark: a report marks each figure in its own way."""
+    return verdict.replace(" (modelled)", "")
 
 
 def ernest_of(runs: Sequence[Application]) -> Ernest | None:

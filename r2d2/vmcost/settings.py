@@ -25,6 +25,7 @@
 
     [spot]                          # against on demand
     interruptions_per_vm_hour = 0.05
+    usd_per_hour = 0.11             # of a spot VM, where the price list has none
     replacement_s = 120
     deadline_s = 600
     trials = 1000
@@ -83,9 +84,10 @@ class RightSizeSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpotSettings:
-    """`[spot]`; the rate of interruptions is the user's."""
+    """`[spot]`; the rate of interruptions is the user's, the price the list's if not given."""
 
     interruptions_per_vm_hour: float
+    usd_per_hour: Fraction | None = None
     replacement_s: float = 120.0
     deadline_s: float | None = None
     trials: int = 1000

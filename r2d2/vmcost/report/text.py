@@ -38,6 +38,17 @@ def report_lines(report: Data) -> Iterator[str]:
     if len(applications) > len(shown):
         yield ""
         yield f"… and {len(applications) - len(shown):,} more (see report.html and the CSV files)"
+    pipeline = report.get("pipeline")
+    if pipeline:
+        yield ""
+        yield f"pipeline: {pipeline['told']} ({pipeline['basis']})"
+        rows = [_pipeline_row(job) for job in pipeline["jobs"]]
+        yield from aligned([("  job", "on", "from", "to"), *rows])
+
+
+def _pipeline_row(job: Data) -> tuple[str, str, str, str]:
+    vm = f"{printable(job['vm'])} no. {job['rental'] + 1}"
+    return f"  {printable(job['job'])}", vm, duration(job["start_s"]), duration(job["end_s"])
 
 
 def application_lines(application: Data, *, brief: bool = False) -> Iterator[str]:
@@ -104,7 +115,7 @@ def _head_lines(application: Data) -> Iterator[str]:
         yield f"  {money(application['usd'])} {priced_text}: {_machines(application)}"
     energy = application["energy"]
     if energy:
-        yield f"  {energy['kwh']:.3g} kWh modelled"
+        yield f"  {printable(energy['told'])} (modelled by {printable(energy['source'])})"
 
 
 def _candidate_lines(candidates: Sequence[Data]) -> Iterator[str]:

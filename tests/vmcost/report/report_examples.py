@@ -110,7 +110,7 @@ def an_application(
             ],
         },
         "problems": {"malformed_lines": 2},
-        "energy": {"kwh": 0.0123},
+        "energy": {"kwh": 0.0123, "told": "0.0123 kWh", "source": "coefficients of 2026"},
         "advice": [
             {"kind": "right_size", "told": "2 VMs end within 400 s at 95 %", "basis": "modelled"}
         ],

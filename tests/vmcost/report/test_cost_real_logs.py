@@ -21,7 +21,7 @@ MACHINES = Stated(provider="aws", region="us-east-1", vm="m5.xlarge", driver_vm=
 
 
 def a_report_on(path: Path, stated: Stated) -> dict[str, Any]:
-    answer = cost([path], Question(load_prices(), stated))
+    answer = cost([path], Question(load_prices(), flags=stated))
     return report_data(answer.costed, date(2026, 9, 25))
 
 
