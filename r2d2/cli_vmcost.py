@@ -143,7 +143,11 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
     from r2d2.vmcost.report.diff import differences
     from r2d2.vmcost.report.diff_text import difference_lines
 
-    found = differences(_load(old), _load(new))
+    reports = _load(old), _load(new)
+    try:
+        found = differences(*reports)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{old}, {new}: one lacks what a report has: {error!r}") from error
     if json:
         print_text(json_text(asdict(found)))
     else:

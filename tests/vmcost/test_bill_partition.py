@@ -85,7 +85,7 @@ def test_the_parts_of_a_thousand_logs_add_up_to_the_whole(hundred: int) -> None:
         count = (None, 1, 3)[seed % 3]
         made = bill(app, cluster(count, "driver"), prices(), billings[seed // 3 % 3])
         check(made)
-        assert not made.problems.get("core milliseconds that tasks shared beyond the cores")
+        assert not made.problems.get("core_ms_beyond_cores")
 
 
 @settings(max_examples=60)

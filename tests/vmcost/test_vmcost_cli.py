@@ -88,6 +88,9 @@ def test_the_report_is_written_and_two_of_them_compared(
     assert main(["vmcost", "diff", old, new, "--json"]) == EXIT_OK
     assert json.loads(capfd.readouterr().out)["runs"]
     assert main(["vmcost", "diff", old, str(tmp_path / "none.json")]) == EXIT_USAGE
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text('{"version": 1, "applications": [{"name": "x"}]}')
+    assert main(["vmcost", "diff", old, str(damaged)]) == EXIT_USAGE
 
 
 def test_a_profile_of_own_runs_is_taken_by_a_plan(tmp_path: Path) -> None:
@@ -108,3 +111,53 @@ def test_a_profile_of_own_runs_is_taken_by_a_plan(tmp_path: Path) -> None:
 
 def test_no_logs_is_a_usage_error() -> None:
     assert main(["vmcost"]) == EXIT_USAGE
+
+
+def test_what_the_settings_ask_for_is_advised_and_marked_as_modelled(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "vmcost.toml"
+    settings.write_text(
+        """
+        [cluster]
+        provider = "aws"
+        region = "us-east-1"
+        vm = "m5.large"
+        [right_size]
+        deadline_s = 3600
+        counts = [1, 2]
+        [spot]
+        interruptions_per_vm_hour = 1
+        usd_per_hour = 0.03
+        trials = 10
+        [serverless]
+        usd_per_gb_second = 0.0000167
+        source = "made up"
+        as_of = 2026-01-01
+        max_workers = 4
+        [pipeline]
+        deadline_s = 3600
+        vms = ["m5.large", "m5.xlarge"]
+        [[job]]
+        name = "first"
+        application = "r2d2"
+        [[job]]
+        name = "second"
+        application = "r2d2"
+        after = ["first"]
+        """
+    )
+    out = tmp_path / "out"
+    assert main(["vmcost", LOG, "--config", str(settings), "--out", str(out)]) == EXIT_OK
+    report = json.loads((out / "report.json").read_text())
+    (application,) = report["applications"]
+    found = {advice["kind"]: advice for advice in application["advice"]}
+    assert {"right_size", "spot", "serverless"} <= found.keys()
+    assert {advice["basis"] for advice in found.values()} == {"modelled"}
+    assert not any("cannot be said" in advice["told"] for advice in found.values())
+    assert [job["job"] for job in report["pipeline"]["jobs"]] == ["first", "second"]
+    assert application["energy"]["kwh"] > 0
+    assert "made up" in capfd.readouterr().out
+    settings.write_text(settings.read_text().replace("m5.xlarge", "m5.nosuch"))
+    assert main(["vmcost", LOG, "--config", str(settings)]) == EXIT_USAGE
+    assert "'m5.nosuch'" in capfd.readouterr().err

@@ -30,6 +30,20 @@ ceil(max(minimum, metered) / quantum) · quantum. Its metered time falls into
 
 and the driver's own VM into `driver` and `rounding`. While executors own c of v cores, a core takes
 1/max(v, c) of the VM. Tasks that overlap more than their executor's cores allow share them equally.
+
+`Bill.problems` counts, besides what `events.problems` lists:
+
+| key | counts |
+|---|---|
+| `core_ms_beyond_cores` | core-milliseconds of tasks beyond the cores, which they share |
+| `executor_outside_application` | executors that did not live within the application's time |
+| `host_beyond_count` | hosts beyond the stated number of VMs, billed by their executors' time |
+| `pod_laid_on_vm` | Kubernetes' pods laid on the stated VMs, which the log does not name |
+| `pod_taken_for_vm` | pods taken for a VM each, as nobody states how many VMs there were |
+| `task_outlasts_executor` | tasks that began before or ended after their executor |
+| `vm_cores_exceeded` | VMs whose executors owned more cores than the VM has |
+| `vm_cores_unknown` | VMs of a type whose vCPUs the price list does not tell |
+| `vm_without_executor` | stated VMs on which no executor ran |
 """
 
 from r2d2.vmcost.bill.bill import bill

@@ -111,13 +111,13 @@ def _count_damage(run: Run, problems: Counter[str]) -> None:
     lives = np.array(run.lived, np.int64).reshape(-1, 2)[tasks["executor"][known]]
     early = tasks["launch_ms"][known] < lives[:, 0]
     late = tasks["finish_ms"][known] > lives[:, 1]
-    problems["tasks on executors that were never added"] += int((~known).sum())
-    problems["tasks that outlast their executor or the application"] += int((early | late).sum())
+    problems["task_without_executor"] += int((~known).sum())
+    problems["task_outlasts_executor"] += int((early | late).sum())
 
 
 def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[str]) -> None:
     if vcpu is None:
-        problems["VMs of a type whose vCPUs the price list does not tell"] += len(has)
+        problems["vm_cores_unknown"] += len(has)
         return
     beyond = sum(bool((one.owned > vcpu).any()) for one in has)
-    problems["VMs with more cores owned than they have"] += beyond
+    problems["vm_cores_exceeded"] += beyond

@@ -71,5 +71,5 @@ def _interval(app: Application, job: Job) -> Interval:
 
 def unseen_jobs(app: Application, problems: Counter[str]) -> None:
     """Counts the jobs whose start or end is a conclusion."""
-    problems["jobs without a start"] += sum(job.started_ms is None for job in app.jobs)
-    problems["jobs without an end"] += sum(job.ended_ms is None for job in app.jobs)
+    problems["job_without_start"] += sum(job.started_ms is None for job in app.jobs)
+    problems["job_without_end"] += sum(job.ended_ms is None for job in app.jobs)

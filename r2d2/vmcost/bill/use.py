@@ -40,7 +40,7 @@ def charge_tasks(
         running = level(times, tasks.starts, tasks.ends, tasks.weights)
         crowded = running > executor.cores
         beyond_ms = np.where(crowded, running - executor.cores, 0) * np.diff(times)
-        problems["core milliseconds that tasks shared beyond the cores"] += int(beyond_ms.sum())
+        problems["core_ms_beyond_cores"] += int(beyond_ms.sum())
         core = scale // has.on(times)[1]
         rates = np.where(crowded, core * executor.cores // np.maximum(running, 1), core)
         charged[tasks.rows] = tasks.weights * Steps.of(times, rates).between(

@@ -38,14 +38,14 @@ def worker_vms(run: Run, count: int | None, problems: Counter[str]) -> tuple[Vm,
         (number for number, (start, end) in enumerate(lived) if start < end),
         key=lambda number: (lived[number][0], executors[number].host, executors[number].id),
     )
-    problems["executors outside the application"] += len(lived) - len(order)
+    problems["executor_outside_application"] += len(lived) - len(order)
     if count is None and [one.id for one in executors] == [LOCAL]:
         count = 1
     pods = len(order) if run.app.properties.get("spark.master", "").startswith("k8s") else 0
     if pods and count:
-        problems["pods laid on VMs, which the log does not name"] += pods
+        problems["pod_laid_on_vm"] += pods
         return _vms(run, count, _laid(run, order, count), problems)
-    problems["pods taken for VMs, as the number of VMs is not stated"] += pods
+    problems["pod_taken_for_vm"] += pods
     held: dict[str, list[int]] = {}
     for number in order:
         held.setdefault(executors[number].host, []).append(number)
@@ -62,8 +62,8 @@ def _vms(
         rented = whole if standing else union(run.lived[number] for number in executors)
         vms.append(Vm(host, standing, rented, tuple(executors)))
     if count is not None:
-        problems["hosts beyond the stated number"] += max(0, len(vms) - count)
-        problems["stated VMs without an executor"] += max(0, count - len(vms))
+        problems["host_beyond_count"] += max(0, len(vms) - count)
+        problems["vm_without_executor"] += max(0, count - len(vms))
         unseen = (name for name in map("vm {}".format, numbers(1)) if name not in held)
         vms += [Vm(next(unseen), True, whole, ()) for _ in range(count - len(vms))]
     return tuple(vms)

@@ -78,17 +78,13 @@ def sentence(application: Data) -> str:
     )
 
 
-def core_bars(application: Data) -> tuple[Bar, ...]:
-    """Core-seconds in tasks and without one; none where the log tells no cores."""
-    total, fraction = application["core_seconds"], application["busy_fraction"]
-    if fraction is None or not total:
+def vm_bars(application: Data) -> tuple[Bar, ...]:
+    """VM-seconds by the same parts, largest first; none where no machine was rented."""
+    seconds = application["vm_s"]
+    if not sum(seconds.values()):
         return ()
-    busy = total * fraction
-    parts = [
-        ("busy", "busy in tasks", "cores at work on tasks, whatever became of them", busy),
-        ("idle_in_jobs", "idle", "cores that executors owned, without a task", total - busy),
-    ]
-    return _bars(parts, total)
+    named = [(key, *PARTS.get(key, (_words(key), "")), seconds[key]) for key in seconds]
+    return _bars(sorted(named, key=lambda part: -part[3]), sum(seconds.values()))
 
 
 def time_bars(application: Data) -> tuple[Bar, ...]:

@@ -4,6 +4,7 @@
 |---|---|
 | `application_id`, `attempt`, `name`, `spark_version`, `files`, … | which run |
 | `duration_s`, `core_seconds`, `tasks`, `busy_fraction`, `task_time` | measured |
+| `vm_s` | VM-seconds by the parts of the money, measured; without a cluster one VM to each host |
 | `usd`, `money`, `billed`, `prices`, `why` | priced: the whole, its parts, how, as of when |
 | `cluster`, `candidates` | the machines; where nobody tells, all that fit, never a pick |
 | `by_job`, `by_stage`, `by_executor` | shares of the money of `busy` and `failed`, and task time |
@@ -79,6 +80,7 @@ def application_data(costed: Costed, today: date) -> Data:
         "tasks": len(application.tasks),
         "busy_fraction": busy_fraction(application),
         "task_time": asdict(task_time(application)),
+        "vm_s": {part.value: float(amount.vm_s) for part, amount in bill.parts.items()},
         "usd": None if bill.usd is None else printed_total_usd(bill.usd),
         "why": bill.why or None,
         "money": _money(bill) if known else None,

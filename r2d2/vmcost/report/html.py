@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from r2d2.text_tables import human_bytes, printable
 from r2d2.vmcost.report import figures
-from r2d2.vmcost.report.bars import Bar, core_bars, money_bars, sentence, time_bars
+from r2d2.vmcost.report.bars import Bar, money_bars, sentence, time_bars, vm_bars
 from r2d2.vmcost.report.figures import Data
 from r2d2.vmcost.report.lanes import SHADES
 from r2d2.vmcost.report.timeline import Timeline, timeline
@@ -29,7 +29,7 @@ class Section:
     priced: str
     picture: Timeline | None
     money: tuple[Bar, ...]
-    cores: tuple[Bar, ...]
+    vms: tuple[Bar, ...]
     time: tuple[Bar, ...]
 
 
@@ -63,7 +63,7 @@ def _section(number: int, application: Data, cells: int) -> Section:
         figures.priced(application["prices"]),
         timeline(application, cells),
         money_bars(application),
-        core_bars(application),
+        vm_bars(application),
         time_bars(application),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from r2d2.text_tables import aligned, human_bytes, printable
-from r2d2.vmcost.report.bars import Bar, core_bars, money_bars, time_bars
+from r2d2.vmcost.report.bars import Bar, money_bars, time_bars, vm_bars
 from r2d2.vmcost.report.figures import (
     Data,
     basis_text,
@@ -138,9 +138,9 @@ def _waste_lines(application: Data) -> Iterator[str]:
         amounts = [money(bar.amount, whole) for bar in bars]
         yield from _bar_lines("the money, priced", "usd", bars, amounts)
         return
-    bars = core_bars(application)
-    amounts = [count(bar.amount) for bar in bars]
-    yield from _bar_lines("core-seconds, measured", "core-s", bars, amounts)
+    bars = vm_bars(application)
+    amounts = [duration(bar.amount) for bar in bars]
+    yield from _bar_lines("VM time, measured", "time", bars, amounts)
 
 
 def _time_lines(application: Data) -> Iterator[str]:

@@ -52,6 +52,7 @@ def an_application(
         "core_seconds": 5239.648,
         "tasks": 2801,
         "busy_fraction": 0.679,
+        "vm_s": {p: 1033.839 * w for p, w in zip(PARTS, WEIGHTS, strict=True)},
         "usd": usd,
         "why": None,
         "money": {part: usd * weight for part, weight in zip(PARTS, WEIGHTS, strict=True)},

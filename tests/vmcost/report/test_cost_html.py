@@ -100,10 +100,10 @@ def test_every_part_of_the_money_has_a_bar_and_says_as_of_when_it_is_priced() ->
     assert "priced (as of 2026-08-01, 31 days old)" in text
 
 
-def test_without_money_cores_are_drawn_and_the_reason_is_said() -> None:
+def test_without_money_vm_time_is_drawn_and_the_reason_is_said() -> None:
     text = page({"version": 1, "applications": [without_money()]})
     assert "<b>No money:</b> the log names no machine." in text
-    assert "What the cores did" in text
+    assert "What the VMs' time went into" in text
     assert "What the money went into" not in text
     assert "Standard_E8s_v3" in text
 

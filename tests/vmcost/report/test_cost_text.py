@@ -21,7 +21,7 @@ def test_without_money_the_reason_and_the_machines_that_fit_are_told() -> None:
     lines = list(report_lines({"version": 1, "applications": [without_money()]}))
     assert "  no money: the log names no machine" in lines
     assert "    fits: Standard_E8s_v3, azure westus (8 vCPU, 64.0 GiB) at $0.5600 an hour" in lines
-    assert any(line.startswith("  core-seconds, measured") for line in lines)
+    assert any(line.startswith("  VM time, measured") for line in lines)
     assert not any("the money, priced" in line for line in lines)
 
 
