@@ -2,11 +2,12 @@
 
     python -m tests.vmcost.record_logs [FOLDER]     default: tests/vmcost/logs
 
-Writes find-local-2 and plan-local-2 (local[2]), and the same `find` on a standalone cluster on this
-machine with one executor (find-cluster-1) and with two (find-cluster-2), of one core each. They are
-compressed as Spark writes them, with zstd. What would tell of this machine is replaced: its paths
-by /r2d2 and /scratch, its names and addresses by `host-1`, its user by `nobody`; of the environment
-only Spark's properties are kept. Times, tasks and metrics are as measured.
+Writes find-local-2 and plan-local-2 (local[2]), and the same two jobs on a standalone cluster on
+this machine with one executor (find-cluster-1, plan-cluster-1) and with two (find-cluster-2,
+plan-cluster-2), of one core each. What else runs here meanwhile makes their tasks longer. What
+would tell of this machine is replaced: its paths by /r2d2 and /scratch, its names and addresses by
+`host-1`, its user by `nobody`; of the environment only Spark's properties are kept. Times, tasks
+and metrics are as measured. The logs are packed with zstd.
 """
 
 import getpass
@@ -58,7 +59,9 @@ def _recorded(scratch: Path) -> Mapping[str, str]:
         own = scratch / f"cluster{workers}"
         own.mkdir()
         with standalone(workers, own) as cluster:
-            found[f"find-cluster-{workers}"] = _log(find, cluster.master, own / "log", CLUSTER)
+            for name, job in (("find", find), ("plan", plan)):
+                log = _log(job, cluster.master, own / f"{name}-log", CLUSTER)
+                found[f"{name}-cluster-{workers}"] = log
     return found
 
 
@@ -91,23 +94,24 @@ def _scrubbed(line: str, scratch: str) -> str:
     if event["Event"] == "SparkListenerEnvironmentUpdate":
         event = {key: event[key] for key in KEPT_OF_ENVIRONMENT}
     text = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
-    for found, instead in _telling(scratch):
+    for found, instead in _paths(scratch):
         text = text.replace(found, instead)
+    for host in {socket.gethostname(), socket.getfqdn(), "127.0.0.1"} - {"localhost"}:
+        # A short name is part of other words, such as `jvmGCTime`.
+        text = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", "host-1", text)
     return re.sub(rf'"User":"{re.escape(getpass.getuser())}"', '"User":"nobody"', text)
 
 
-def _telling(scratch: str) -> list[tuple[str, str]]:
-    """What tells of this machine, the longest first, and what stands for it."""
-    paths = {
+def _paths(scratch: str) -> list[tuple[str, str]]:
+    """Paths of this machine, the longest first, and what stands for them."""
+    known = {
         str(REPOSITORY): "/r2d2",
         sys.prefix: "/r2d2/.venv",
         sys.base_prefix: "/usr",
         scratch: "/scratch",
         str(Path.home()): "/home/nobody",
     }
-    hosts = {socket.gethostname(), socket.getfqdn(), "127.0.0.1"} - {"localhost"}
-    known = [*paths.items(), *((host, "host-1") for host in hosts)]
-    return sorted(known, key=lambda each: (-len(each[0]), each[0]))
+    return sorted(known.items(), key=lambda each: (-len(each[0]), each[0]))
 
 
 if __name__ == "__main__":
