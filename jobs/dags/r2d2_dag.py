@@ -148,7 +148,7 @@ def proposal(plan: str) -> dict[str, Any] | None:
     tables.sort(key=lambda entry: (-entry["saving_usd_per_month"], entry["table"]))
     freed, saved = (made["totals"][key] for key in ("freed_bytes", "saving_usd_per_month"))
     lines = [
-        f"{freed / 1e6:,.1f} MB freed, ${saved:,.2f} a month saved. Plan `{plan}`.",
+        f"{freed / 1e6:,.3f} MB freed, ${saved:,.2f} a month saved. Plan `{plan}`.",
         *_unreadable_lines(unreadable),
         "",
         "| table | MB | $ a month | rebuilt in | from |",
