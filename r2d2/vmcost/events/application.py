@@ -28,12 +28,15 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
             f"no application starts in its {facts.lines:,} lines, of which {malformed:,} are"
             " malformed: expected a SparkListenerApplicationStart; of a rolling log give the folder"
         )
+    told = sorted({f"{each.id} attempt {each.attempt}" for each in facts.starts})
+    if len(told) > 1:
+        raise EventLogError(f"starts of several applications: {', '.join(told)}; split the file")
     start = min(facts.starts, key=lambda each: each.started_ms)
     problems[Problem.APPLICATION_STARTED_TWICE] += len(facts.starts) - 1
     problems[Problem.APPLICATION_WITHOUT_ID] += not start.id
     asked = Asked(facts.profiles, facts.properties)
     stood = executors(facts.added, facts.removed, asked, problems)
-    ended_ms, told, tasks = _ended(facts, start.started_ms, stood)
+    ended_ms, ended_told, tasks = _ended(facts, start.started_ms, stood)
     problems[Problem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
     placed = _placed(tasks, facts, stood)
     return Application(
@@ -43,7 +46,7 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
         spark_version=facts.version,
         started_ms=start.started_ms,
         ended_ms=ended_ms,
-        ended_told=told,
+        ended_told=ended_told,
         executors=stood,
         stages=facts.jobs.stages(),
         jobs=facts.jobs.jobs(problems),

@@ -42,6 +42,7 @@ class Collected:
             EventLogError: there are too many tasks.
         """
         if line is None:
+            self.lines += 1
             self.problems[Problem.LINE_TOO_LONG] += 1
         elif line and not line.isspace():
             if self.lines == 0:

@@ -77,22 +77,24 @@ def _hour(file: Path) -> tuple[bool, str]:
 
 def _rolling(folder: Path, files: Sequence[Path]) -> Iterable[Log]:
     """The rolling logs of which these are parts; in Spark's own folders there is one."""
-    logs: dict[str, dict[tuple[int, bool], Path]] = {}
-    for file in sorted(files):
+    logs: dict[str, dict[tuple[int, bool], list[Path]]] = {}
+    for file in sorted(set(files)):
         if found := _PART.fullmatch(file.name):
-            logs.setdefault(found[2], {})[int(found[1]), bool(found[4])] = file
+            key = int(found[1]), found[4] is not None
+            logs.setdefault(found[2], {}).setdefault(key, []).append(file)
     for name, parts in sorted(logs.items()):
         yield _of_parts(folder if len(logs) == 1 else folder / name, parts)
 
 
-def _of_parts(path: Path, parts: dict[tuple[int, bool], Path]) -> Log:
+def _of_parts(path: Path, parts: dict[tuple[int, bool], list[Path]]) -> Log:
     """The log of parts by number and whether they are compact."""
     problems = Problems()
     first = max((number for number, compact in parts if compact), default=None)
     if first is not None:
         problems[Problem.PARTS_COMPACTED] += 1
-        parts = {key: file for key, file in parts.items() if key[0] > first or key == (first, True)}
+        parts = {key: own for key, own in parts.items() if key[0] > first or key == (first, True)}
     numbers = {number for number, _ in parts}
     lowest = 1 if first is None else first
     problems[Problem.PART_MISSING] += max(numbers) - lowest + 1 - len(numbers)
-    return Log(path, tuple(file for _, file in sorted(parts.items())), problems)
+    problems[Problem.PART_REPEATED] += sum(len(own) - 1 for own in parts.values())
+    return Log(path, tuple(own[0] for _, own in sorted(parts.items())), problems)

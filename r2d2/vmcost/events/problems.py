@@ -23,6 +23,7 @@
 | `metric_disbelieved` | negative metrics, read as 0 |
 | `moment_disbelieved` | moments far beyond all others, which do not extend the run |
 | `part_missing` | parts that a rolling log's numbers say there were |
+| `part_repeated` | parts of a number that another file has, left out |
 | `parts_compacted` | 1 where Spark dropped finished jobs from a rolling log |
 | `task_ended_twice` | further ends of a task, passed over |
 | `task_resubmitted` | tasks whose output was lost later: rows of no length, as failed |
@@ -60,6 +61,7 @@ class Problem(str, Enum):
     METRIC_DISBELIEVED = "metric_disbelieved"
     MOMENT_DISBELIEVED = "moment_disbelieved"
     PART_MISSING = "part_missing"
+    PART_REPEATED = "part_repeated"
     PARTS_COMPACTED = "parts_compacted"
     TASK_ENDED_TWICE = "task_ended_twice"
     TASK_RESUBMITTED = "task_resubmitted"

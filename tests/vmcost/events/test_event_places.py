@@ -69,6 +69,14 @@ def test_parts_that_are_named_one_by_one_are_one_log(rolling: Path) -> None:
     assert jobs(read_logs(sorted(rolling.glob("events_*")))) == [[0, 1]]
 
 
+def test_a_part_that_is_there_in_two_forms_is_read_once(rolling: Path) -> None:
+    packed = gzip.compress((rolling / "events_2_app-1").read_bytes())
+    (rolling / "events_2_app-1.gz").write_bytes(packed)
+    (app,) = read_applications([rolling])
+    assert [job.id for job in app.jobs] == [0, 1]
+    assert app.problems["part_repeated"] == 1
+
+
 def test_a_compact_part_stands_for_those_before_it(tmp_path: Path) -> None:
     folder = tmp_path / "eventlog_v2_app-1"
     write(folder / "events_1_app-1", START, FIRST)

@@ -307,6 +307,11 @@ def test_a_second_start_is_counted_and_the_first_kept(log: Path) -> None:
     assert app.problems == {"application_started_twice": 1}
 
 
+def test_two_applications_in_one_file_are_refused_not_mixed(log: Path) -> None:
+    with pytest.raises(EventLogError, match="app-1 attempt None, app-2 attempt None; split"):
+        read(log, app_start(), app_start(app_id="app-2"), app_end(3))
+
+
 def test_without_an_id_the_name_of_the_file_stands_for_it(log: Path) -> None:
     app = read(log, app_start(**{"App ID": None}), app_end(3))
     assert app.id == "log"
