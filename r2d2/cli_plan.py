@@ -28,7 +28,8 @@ def plan(
         Path | None, Parameter(help="TOML file of prices, limits, …; see `r2d2 init`.")
     ] = None,
     usage: Annotated[
-        Path | None, Parameter(help="CSV: table, reads_per_month, last_read, consumers.")
+        Path | None,
+        Parameter(help="CSV of who reads what; jobs/usage_exports.md has queries for it."),
     ] = None,
     profile: Annotated[
         Path | None, Parameter(help="profile.json of measured rates, in place of assumed ones.")

@@ -4,7 +4,7 @@
 |---|---|
 | decision | a table's choice, its recipe, its parents, or the reason why it stays |
 | snapshot | the lake itself: a table came, went or changed |
-| setting | prices, rates, limits, protections |
+| setting | prices, rates, limits, protections, usage |
 | money | what keeping, rebuilding and saving cost |
 | measured | seconds of runs and what follows from them |
 | solver | its name, version, status, bound |
@@ -53,6 +53,10 @@ KINDS: Mapping[str, Kind] = {
     "rebuild_usd_per_month": Kind.MONEY,
     "saving_usd_per_month": Kind.MONEY,
     "latency_limit_s": Kind.SETTING,
+    "usage.reads_per_month": Kind.SETTING,
+    "usage.last_read": Kind.SETTING,
+    "usage.consumers": Kind.SETTING,
+    "usage.consumer_names": Kind.SETTING,
     "solver.bound_usd_per_month": Kind.MONEY,
 }
 """Of keys that are not of their section's kind, for a table: a decision."""
@@ -65,6 +69,7 @@ SECTIONS: Mapping[str, Kind] = {
     "totals": Kind.MONEY,
     "solver": Kind.SOLVER,
     "version": Kind.SETTING,
+    "warnings": Kind.SETTING,
 }
 
 

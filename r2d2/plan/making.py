@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from r2d2.costs import PlanSettings, Usage, joined
+from r2d2.costs import JoinedUsage, PlanSettings, Usage, joined
 from r2d2.costs.settings import Latency, Protection
 from r2d2.engines.local_recipes import LocalRecipes
 from r2d2.errors import UsageError
@@ -19,6 +19,7 @@ from r2d2.plan import stored
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.plan_file import Data, plan_data
 from r2d2.plan.planner import Known, Planned, Recipes, choose, learn
+from r2d2.plan.warnings import warnings
 from r2d2.progress import Progress, Silence
 from r2d2.rebuild.trial import Trial
 from r2d2.recipes.grammar import Recipe
@@ -48,21 +49,22 @@ def make_plan(
 
     watched = progress or Silence()
 
-    def planned(recipes: Recipes) -> Planned:
+    def planned(recipes: Recipes) -> tuple[Planned, JoinedUsage]:
         known = learn(graph, tables, recipes, watched)
+        usage = _joined(known, usages)
         run_all = partial(_run_all, recipes, tables, run, watched)
-        return choose(known, settings, _usage(known, usages), run_all)
+        return choose(known, settings, usage.by_location, run_all), usage
 
     if engine == "spark":
         from r2d2.engines.spark_recipes import SparkRecipes
         from r2d2.engines.spark_session import session_of
 
         with nullcontext(session) if session is not None else session_of(master) as spark:
-            made = planned(SparkRecipes(storage, graph.settings, spark))
+            made, usage = planned(SparkRecipes(storage, graph.settings, spark))
     else:
-        made = planned(LocalRecipes(storage, graph.settings))
+        made, usage = planned(LocalRecipes(storage, graph.settings))
     stored.store(run, made.known, _sha256(run))
-    return _data(made, run)
+    return _data(made, run, usage.elsewhere)
 
 
 def _run_all(
@@ -97,18 +99,20 @@ def what_if(
         settings = replace(settings, latency=Latency(max_latency_s), limit=())
     more = tuple(Protection(pattern, "asked for") for pattern in protect)
     settings = replace(settings, protect=(*settings.protect, *more))
-    return _data(choose(known, settings, _usage(known, usages), None), run)
+    usage = _joined(known, usages)
+    return _data(choose(known, settings, usage.by_location, None), run, usage.elsewhere)
 
 
-def _data(planned: Planned, run: Path) -> Data:
-    return plan_data(planned, load_graph(run))
+def _data(planned: Planned, run: Path, elsewhere: Sequence[str]) -> Data:
+    told = warnings(planned.costing.settings, planned.known.facts, elsewhere)
+    return plan_data(planned, load_graph(run), told)
 
 
-def _usage(known: Known, usages: Sequence[Usage]) -> Mapping[str, Usage]:
+def _joined(known: Known, usages: Sequence[Usage]) -> JoinedUsage:
     found = joined(usages, known.facts)
     if found.left_out:
         raise UsageError("usage: " + "; ".join(found.left_out[:5]))
-    return found.by_location
+    return found
 
 
 def _sha256(run: Path) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ VERSION = 1
 Data = dict[str, Any]
 
 
-def plan_data(planned: Planned, graph: GraphFile) -> Data:
+def plan_data(planned: Planned, graph: GraphFile, warnings: Sequence[str] = ()) -> Data:
     """The plan as plain data, with its digest under `sha256`."""
     snapshots = dict(graph.snapshots)
     tables = [_table(planned, number, snapshots) for number in range(len(planned.problem.tables))]
@@ -33,6 +33,7 @@ def plan_data(planned: Planned, graph: GraphFile) -> Data:
         "solver": _solver(planned),
         "settings": _plain(asdict(planned.costing.settings)),
         "snapshots": snapshots,
+        "warnings": list(warnings),
     }
     return data | {"sha256": digest(data)}
 
@@ -76,6 +77,7 @@ def _table(planned: Planned, number: int, snapshots: Mapping[str, str]) -> Data:
         "rebuild_p95_s": None,
         "latency_limit_s": stored.limit_s,
         "frees_bytes": stored.size_bytes,
+        "usage": _usage(planned.costing, stored.name),
     }
     if choice.option is not None:
         option = planned.problem.options[choice.option]
@@ -90,6 +92,17 @@ def _table(planned: Planned, number: int, snapshots: Mapping[str, str]) -> Data:
             "layout": {} if candidate.trial is None else dict(candidate.trial.layout),
         }
     return data
+
+
+def _usage(costing: Costing, location: str) -> Data:
+    """How often the table is read, as told or assumed; when last and by whom, where told."""
+    told = costing.usage.get(location)
+    return {
+        "reads_per_month": costing.reads_per_month(location),
+        "last_read": None if told is None or told.last_read is None else told.last_read.isoformat(),
+        "consumers": None if told is None else told.consumers,
+        "consumer_names": [] if told is None else list(told.consumer_names),
+    }
 
 
 def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, str]) -> Data:

@@ -31,6 +31,8 @@ def plan_lines(plan: Data) -> Iterator[str]:
     reasons = Counter(_kind(t["reason"]) for t in plan["tables"] if t["choice"] == "keep")
     for reason, count in reasons.most_common():
         yield f"kept {count:,}: {printable(reason)}"
+    for warning in plan["warnings"]:
+        yield f"warning: {printable(warning)}"
 
 
 def table_lines(plan: Data, name: str) -> Iterator[str]:
@@ -40,6 +42,7 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             continue
         yield f"{printable(name)}: {table['choice']}: {printable(table['reason'])}"
         yield f"  keeping it costs {usd(table['keep_usd_per_month'])} a month"
+        yield _usage_line(table["usage"])
         limit_s = table["latency_limit_s"]
         if limit_s is not None:
             yield f"  its readers may wait {limit_s:g} s"
@@ -59,6 +62,16 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             users = [t["table"] for t in plan["tables"] if name in t["parents"]]
             for user in users[:SHOWN]:
                 yield f"  {printable(user)} is rebuilt from it"
+
+
+def _usage_line(usage: Data) -> str:
+    line = f"  it is read {usage['reads_per_month']:g} times a month"
+    if usage["last_read"]:
+        line += f", last on {usage['last_read']}"
+    if usage["consumers"] is not None:
+        names = f" ({printable('; '.join(usage['consumer_names']))})"
+        line += f", by {usage['consumers']}{names if usage['consumer_names'] else ''}"
+    return line
 
 
 def _deletions(deleted: list[Data]) -> Iterator[str]:

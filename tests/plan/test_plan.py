@@ -158,6 +158,25 @@ def test_a_table_stays_for_the_reason_that_is_told(
     assert check_plan(plan) == ()
 
 
+def test_a_pattern_that_matches_no_table_and_usage_of_other_lakes_are_said(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, reads = tmp_path / "r2d2.toml", tmp_path / "reads.csv"
+    settings.write_text("[[protect]]\ntables = 'olso*'\nreason = 'the law'\n")
+    reads.write_text(
+        "table,reads_per_month,last_read,consumers\noslo,3,2026-09-01,dashboard;churn\nother,1,,\n"
+    )
+    wanted = ["plan", "--run", str(run), "--config", str(settings), "--usage", str(reads)]
+    capsys.readouterr()
+    assert main(wanted) == 0
+    told = capsys.readouterr().out
+    assert "warning: [[protect]] 'olso*' matches no table of the lake" in told
+    assert "warning: usage: 1 line of tables that are not in the lake, such as 'other'" in told
+    assert main([*wanted, "--what-if", "--explain", "oslo.parquet"]) == 0
+    told = capsys.readouterr().out
+    assert "it is read 3 times a month, last on 2026-09-01, by 2 (dashboard; churn)" in told
+
+
 def test_a_cap_bounds_what_one_plan_frees(run: Path) -> None:
     plan = make_plan(run, PlanSettings(prices=DEAR.prices, plan=PlanLimits(max_deleted_share=0.2)))
     totals = plan["totals"]
