@@ -22,7 +22,7 @@ def plan(
     *,
     run: Annotated[Path | None, Parameter(help="Folder that `r2d2 find --out` wrote.")] = None,
     out: Annotated[
-        Path | None, Parameter(help="File for the plan, as canonical JSON; else RUN/plan.json.")
+        Path | None, Parameter(help="File for the plan, as canonical JSON, beside RUN/plan.json.")
     ] = None,
     config: Annotated[
         Path | None, Parameter(help="TOML file of prices, limits, …; see `r2d2 init`.")
@@ -97,7 +97,7 @@ def plan(
                     run, settings, usages, engine=engine, master=master, progress=progress
                 )
             )
-        out = out or run / PLAN_NAME
+        write_files(run, {PLAN_NAME: json_text(made)})
     if out is not None:
         write_files(out.parent, {out.name: json_text(made)})
     if json:

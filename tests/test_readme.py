@@ -13,8 +13,9 @@ OUTPUTS = re.findall(r"<!-- output: r2d2 (.+?) -->\n```\n(.*?)```", README, re.S
 
 
 def timeless(output: str) -> list[str]:
-    """The lines with the seconds of the funnel and the solver's version left out."""
+    """The lines without the funnel's seconds, the solver's version and the prices' age."""
     output = re.sub(r"\(HiGHS [^)]*\)", "(HiGHS)", output)
+    output = re.sub(r"[\d,]+ days? old", "old", output)
     return [re.sub(r"\d+\.\d\d$", "s", line) for line in output.splitlines()]
 
 

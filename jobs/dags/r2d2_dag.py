@@ -42,6 +42,7 @@ A table that cannot be read stays, and the proposal names it; the run fails if n
 # An argument that is left empty is passed all the same: the jobs take it for none.
 CONFIG = "{{ '--config=' ~ params.config if params.config }}"
 USAGE = "{{ '--usage=' ~ params.usage if params.usage }}"
+PROFILE = "{{ '--profile=' ~ params.profile if params.profile }}"
 # A run that an asset triggered has no logical date.
 FOLDER = "{{ params.out }}/{{ (dag_run.logical_date or dag_run.run_after) | ts_nodash }}"
 PLAN = f"{FOLDER}/plan.json"
@@ -55,6 +56,7 @@ def make_dag(
     out: str | None = None,
     config: str | None = None,
     usage: str | None = None,
+    profile: str | None = None,
     schedule: Any = None,
     environment: str | None = None,
     jobs: str | None = None,
@@ -65,7 +67,7 @@ def make_dag(
     answer_within: timedelta = timedelta(days=7),
     **more: Any,
 ) -> DAG:
-    """The DAG, its Params' defaults being `lake`, `out`, `config` and `usage`.
+    """The DAG, its Params' defaults being `lake`, `out`, `config`, `usage`, `profile`.
 
     Args:
         environment: folder of the virtual environment that has r2d2 and pyspark, where spark-submit
@@ -93,7 +95,7 @@ def make_dag(
         # A backfill would ask for the lake of today once for each day.
         allowed_run_types=["manual", "scheduled", "asset_triggered"],
         default_args={"retries": retries},
-        params=_params(lake, out, config, usage),
+        params=_params(lake, out, config, usage, profile),
         tags=["r2d2"],
         **more,
     ) as dag:
@@ -113,7 +115,7 @@ def make_dag(
             task_id="plan",
             name="r2d2 plan",
             application=f"{folder}/plan_deletions.py",
-            application_args=[f"--run={FOLDER}", f"--out={PLAN}", CONFIG, USAGE],
+            application_args=[f"--run={FOLDER}", f"--out={PLAN}", CONFIG, USAGE, PROFILE],
             **spark,
         )
         proposed = task.short_circuit(proposal)(PLAN)
@@ -243,7 +245,11 @@ def _cell(name: str) -> str:
 
 
 def _params(
-    lake: str | None, out: str | None, config: str | None, usage: str | None
+    lake: str | None,
+    out: str | None,
+    config: str | None,
+    usage: str | None,
+    profile: str | None,
 ) -> dict[str, Param]:
     absolute = r"^(/|[a-z0-9]+://).+"
     return {
@@ -271,6 +277,12 @@ def _params(
             usage,
             title="Usage",
             description="CSV of who reads what (see usage_exports.md). Empty: settings say.",
+            type=["null", "string"],
+        ),
+        "profile": Param(
+            profile,
+            title="Profile",
+            description="profile.json of profile_vm_cost.py. Empty: the settings' rates.",
             type=["null", "string"],
         ),
     }

@@ -90,6 +90,7 @@ def test_the_readme_shows_this_plan(
     run: Path, tables: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tables
+    assert SHOWN
     assert main(["plan", "--run", str(run), "--config", SETTINGS]) == 0
     printed = capsys.readouterr().out
     assert [versionless(shown) for shown in SHOWN] == [versionless(printed)] * len(SHOWN)

@@ -243,7 +243,9 @@ def test_a_recipe_is_found_by_its_run_alone(
 ) -> None:
     settings = tmp_path / "r2d2.toml"
     settings.write_text("[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 1e9\n")
-    assert main(["plan", "--run", str(run), "--config", str(settings)]) == 0
+    out = tmp_path / "plan.json"
+    assert main(["plan", "--run", str(run), "--config", str(settings), "--out", str(out)]) == 0
+    assert out.read_bytes() == (run / "plan.json").read_bytes()
     capsys.readouterr()
     assert main(["recipe", "show", "oslo.parquet", "--run", str(run)]) == 0
     assert json.loads(capsys.readouterr().out)["parent"] == "whole.parquet"
