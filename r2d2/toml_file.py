@@ -5,32 +5,41 @@ key may be left out.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
-from datetime import date
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from decimal import Decimal
-from difflib import get_close_matches
 from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from r2d2.errors import UsageError
 from r2d2.toml_lines import Steps, line_of
+from r2d2.toml_words import expected, unknown_key, unknown_section
 
-Section = TypeVar("Section")
-NUMBER = "a number, 0 or more, in the unit that ends the key's name"
-EXPECTED: Mapping[object, str] = {
-    float: NUMBER,
-    Fraction: NUMBER,
-    int: "a whole number, 0 or more",
-    str: "a text in quotes",
-    bool: "true or false",
-    date: "a day without quotes, such as 2026-09-01",
-    tuple[str, ...]: 'texts in a list, such as ["a", "b"]',
-    tuple[int, ...]: "whole numbers in a list, such as [1, 2, 4]",
-}
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What a file may hold: `[name]` in `single`, `[[name]]` in `lists`, each as its dataclass.
+
+    `others` are read by somebody else, and passed over.
+    """
+
+    single: Mapping[str, type]
+    lists: Mapping[str, type] = field(default_factory=dict)
+    others: Collection[str] = ()
+
+    @property
+    def kinds(self) -> Mapping[str, type]:
+        """All of them by name."""
+        return {**self.single, **self.lists}
+
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """How they are written."""
+        single = {name: f"[{name}]" for name in self.single}
+        return single | {name: f"[[{name}]]" for name in self.lists}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,78 +49,77 @@ class TomlFile:
     path: Path
     text: str
     found: Mapping[str, Any]
+    sections: Sections
 
     def error(self, steps: Steps, message: str) -> UsageError:
         """The error, with the line of that key if it can be told."""
         line = line_of(self.text, steps)
         return UsageError(f"{self.path}:{line}: {message}" if line else f"{self.path}: {message}")
 
-    def check_names(self, known: Iterable[str], shown: Iterable[str]) -> None:
-        """Refuses a section that is not known.
+    def values(self) -> dict[str, Any]:
+        """Each section that is there as its dataclass, of lists of sections a tuple of them.
 
         Raises:
-            UsageError: there is one.
+            UsageError: a section or key is unknown, a key is missing, or a value is wrong.
         """
-        names = list(known)
+        kinds, shown = self.sections.kinds, self.sections.shown
         for name in self.found:
-            if name not in names:
-                raise self.error((name,), _unknown("section", name, names, shown))
+            if name not in kinds and name not in self.sections.others:
+                raise self.error((name,), unknown_section(name, kinds, shown))
+        read = {name: self._section((name,), kind) for name, kind in self._there("single")}
+        return read | {name: self._list(name, kind) for name, kind in self._there("lists")}
 
-    def section(self, name: str, kind: type[Section]) -> Section | None:
-        """The section; None where the file has none.
+    def _there(self, which: str) -> list[tuple[str, type]]:
+        kinds: Mapping[str, type] = getattr(self.sections, which)
+        return [(name, kind) for name, kind in kinds.items() if name in self.found]
 
-        Raises:
-            UsageError: a key is unknown or missing, or a value is wrong.
-        """
-        if name not in self.found:
-            return None
-        return self._built((name,), self.found[name], kind)
-
-    def sections(self, name: str, kind: type[Section]) -> tuple[Section, ...]:
-        """All sections of an array of tables.
-
-        Raises:
-            UsageError: as for `section`.
-        """
-        found = self.found.get(name, [])
-        if not isinstance(found, list):
+    def _list(self, name: str, kind: type) -> tuple[Any, ...]:
+        if not isinstance(self.found[name], list):
             raise self.error((name,), f"write [[{name}]], as there may be several")
-        return tuple(self._built((name, at), one, kind) for at, one in enumerate(found))
+        return tuple(self._section((name, at), kind) for at in range(len(self.found[name])))
 
-    def _built(self, steps: Steps, found: object, kind: type[Section]) -> Section:
-        name = steps[0]
+    def _section(self, steps: Steps, kind: type) -> Any:
+        name = str(steps[0])
+        found = self.found[name] if len(steps) == 1 else self.found[name][steps[1]]
         if not isinstance(found, Mapping):
             raise self.error(steps, f"{name} is a section: write [{name}] and its keys below")
-        known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+        known = {own.name: own for own in fields(kind)}
         for key in found:
             if key not in known:
-                raise self.error((*steps, key), _unknown("key", key, known, known))
+                told = unknown_key(key, known, self.sections.kinds, self.sections.shown)
+                raise self.error((*steps, key), told)
         for key, own in known.items():
             if own.default is MISSING and own.default_factory is MISSING and key not in found:
-                raise self.error(steps, f"[{name}] needs {key}: {_expected(own)}")
+                needed = f"{self.sections.shown[name]} needs {key}: {expected(key, _kind(own))}"
+                raise self.error(steps, needed)
         values = {key: self._value((*steps, key), known[key], found[key]) for key in found}
         try:
             return kind(**values)
         except UsageError as error:
-            raise self.error(steps, f"[{name}]: {error}") from error
+            # A message that begins with a key is about that key.
+            key = str(error).partition(" = ")[0]
+            raise self.error((*steps, key) if key in found else steps, str(error)) from error
 
     def _value(self, steps: Steps, own: "Field[Any]", value: Any) -> object:
         read = _read(_kind(own), value)
         if read is None or (read == "" and own.default is MISSING):
             shown = str(value) if isinstance(value, Decimal) else repr(value)
-            raise self.error(steps, f"{own.name} = {shown}: expected {_expected(own)}")
+            wanted = expected(own.name, _kind(own))
+            raise self.error(steps, f"{own.name} = {shown}: expected {wanted}")
         return read
 
 
-def read_toml(path: Path) -> TomlFile:
+def read_toml(path: Path, sections: Sections, remedy: str = "") -> TomlFile:
     """The file; its numbers are as written, so that prices stay exact.
 
     Raises:
-        UsageError: it is missing or no TOML.
+        UsageError: it is missing (the remedy is told) or no TOML.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return TomlFile(path, text, tomllib.loads(text, parse_float=Decimal))
+        return TomlFile(path, text, tomllib.loads(text, parse_float=Decimal), sections)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: {error.strerror}{remedy}") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -125,10 +133,6 @@ def _kind(own: "Field[Any]") -> Any:
     return own.type
 
 
-def _expected(own: "Field[Any]") -> str:
-    return EXPECTED[_kind(own)]
-
-
 def _read(kind: Any, value: Any) -> Any:
     """The value as that type; None where it is none."""
     if get_origin(kind) is tuple:
@@ -139,9 +143,3 @@ def _read(kind: Any, value: Any) -> Any:
     if type(value) is not kind or (kind is int and value < 0):
         return None
     return value
-
-
-def _unknown(what: str, name: str, names: Iterable[str], known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(names), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"unknown {what} {name!r}{hint}; known are {', '.join(known)}"

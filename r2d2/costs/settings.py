@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 
+from r2d2.errors import UsageError
+
+SOLVERS = ("highs", "cbc")
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -96,6 +100,13 @@ class PlanLimits:
     max_deleted_share: float = 1.0
     solver: str = "highs"
     time_limit_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.solver not in SOLVERS:
+            raise UsageError(f"solver = {self.solver!r}: known are {', '.join(SOLVERS)}")
+        if self.max_deleted_share > 1:
+            told = f"max_deleted_share = {self.max_deleted_share:g}"
+            raise UsageError(f"{told}: expected a share from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.toml_file import read_toml
+from r2d2.toml_file import Sections, read_toml
 from r2d2.vmcost.facts import Stated
 from r2d2.vmcost.model import Billing
 
@@ -158,15 +157,18 @@ class VmCostSettings:
     job: tuple[JobSettings, ...] = ()
 
 
-SECTIONS: dict[str, type] = {
-    "cluster": Stated,
-    "billing": Billing,
-    "packing": PackingSettings,
-    "right_size": RightSizeSettings,
-    "spot": SpotSettings,
-    "serverless": ServerlessSettings,
-    "pipeline": PipelineSettings,
-}
+SECTIONS = Sections(
+    {
+        "cluster": Stated,
+        "billing": Billing,
+        "packing": PackingSettings,
+        "right_size": RightSizeSettings,
+        "spot": SpotSettings,
+        "serverless": ServerlessSettings,
+        "pipeline": PipelineSettings,
+    },
+    {"job": JobSettings},
+)
 
 
 def load_vmcost_settings(path: Path | None) -> VmCostSettings:
@@ -177,12 +179,7 @@ def load_vmcost_settings(path: Path | None) -> VmCostSettings:
     """
     if path is None:
         return VmCostSettings()
-    file = read_toml(path)
-    file.check_names([*SECTIONS, "job"], [*(f"[{name}]" for name in SECTIONS), "[[job]]"])
-    told: dict[str, Any] = {
-        name: file.section(name, SECTIONS[name]) for name in file.found if name != "job"
-    }
-    jobs = file.sections("job", JobSettings)
-    if bool(jobs) != ("pipeline" in told):
+    settings = VmCostSettings(**read_toml(path, SECTIONS).values())
+    if bool(settings.job) != (settings.pipeline is not None):
         raise UsageError(f"{path}: [pipeline] and its [[job]] belong together")
-    return VmCostSettings(**told, job=jobs)
+    return settings

@@ -8,11 +8,12 @@ import pytest
 
 from r2d2.config import PLAN_SECTIONS, Settings, load_settings
 from r2d2.costs import PlanSettings, init_text, load_plan_settings
-from r2d2.costs.expected import expected
-from r2d2.costs.lines import line_of
-from r2d2.costs.settings_file import LISTS, SECTIONS, SOLVERS
+from r2d2.costs.settings import SOLVERS
+from r2d2.costs.settings_file import SECTIONS
 from r2d2.errors import UsageError
 from r2d2.program import Solver
+from r2d2.toml_lines import line_of
+from r2d2.toml_words import NUMBER, expected
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -28,7 +29,7 @@ def test_the_file_that_init_writes_says_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_file_that_init_writes_shows_every_key() -> None:
-    keys = [field for kind in (*SECTIONS.values(), *LISTS.values()) for field in kind.__slots__]
+    keys = [field for kind in SECTIONS.kinds.values() for field in kind.__slots__]
     assert [key for key in keys if f"{key} = " not in init_text()] == []
 
 
@@ -53,7 +54,7 @@ def test_plans_and_find_share_one_file(tmp_path: Path) -> None:
 
 
 def test_both_readers_know_the_same_sections_and_the_program_the_same_solvers() -> None:
-    assert (*SECTIONS, *LISTS) == PLAN_SECTIONS
+    assert tuple(SECTIONS.kinds) == PLAN_SECTIONS
     assert tuple(solver.value for solver in Solver) == SOLVERS
 
 
@@ -148,9 +149,9 @@ def test_a_key_that_is_not_there_has_no_line() -> None:
 def test_every_number_of_the_settings_has_a_unit_in_words() -> None:
     numbers = [
         field.name
-        for kind in (*SECTIONS.values(), *LISTS.values())
+        for kind in SECTIONS.kinds.values()
         for field in fields(kind)
         if field.type is float
     ]
-    assert [key for key in numbers if not expected(key, float)] == []
+    assert [key for key in numbers if expected(key, float) == NUMBER] == []
     assert expected("start_up_p95_s", float).endswith("seconds")

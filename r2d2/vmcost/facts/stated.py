@@ -26,7 +26,7 @@ class Stated:
             raise UsageError(f"count = {self.count}: give 1 or more")
         for name, value in self.told().items():
             if value == "":
-                raise UsageError(f"{name} is empty: give a name, or leave it out")
+                raise UsageError(f"{name} = '': give a name, or leave it out")
 
     def over(self, other: "Stated") -> "Stated":
         """These facts, and the other's where there are none."""

@@ -4,21 +4,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
 from difflib import get_close_matches
+from fractions import Fraction
 from typing import Any
 
 EXPECTED: Mapping[Any, str] = {
     int: "a whole number, 0 or more",
     str: "a text in quotes",
+    bool: "true or false",
     date: "a day without quotes, such as 2026-09-01",
+    tuple[str, ...]: 'texts in a list, such as ["a", "b"]',
+    tuple[int, ...]: "whole numbers in a list, such as [1, 2, 4]",
 }
+NUMBER = "a number, 0 or more"
 UNITS = (
     ("_share", "a share from 0 to 1"),
-    ("_usd_per_gb_month", "a number, 0 or more: US dollars per GB (10⁹ bytes) and month"),
-    ("_usd_per_gb", "a number, 0 or more: US dollars per GB (10⁹ bytes)"),
-    ("_usd_per_hour", "a number, 0 or more: US dollars per hour"),
+    ("usd_per_gb_month", "a number, 0 or more: US dollars per GB (10⁹ bytes) and month"),
+    ("usd_per_gb", "a number, 0 or more: US dollars per GB (10⁹ bytes)"),
+    ("usd_per_hour", "a number, 0 or more: US dollars per hour"),
     ("_s_per_gb", "a number, 0 or more: seconds per GB (10⁹ bytes)"),
     ("_per_month", "a number, 0 or more: times a month"),
     ("_s", "a number, 0 or more: seconds"),
+    ("_usd", "a number, 0 or more: US dollars"),
 )
 """What a number means, by the end of its key's name."""
 
@@ -29,9 +35,9 @@ def expected(key: str, kind: object) -> str:
     >>> expected("limit_s", float)
     'a number, 0 or more: seconds'
     """
-    if kind is not float:
+    if kind not in (float, Fraction):
         return EXPECTED[kind]
-    return next(meaning for end, meaning in UNITS if key.endswith(end))
+    return next((meaning for end, meaning in UNITS if key.endswith(end)), NUMBER)
 
 
 def unknown_section(name: str, sections: Mapping[str, type], shown: Mapping[str, str]) -> str:
