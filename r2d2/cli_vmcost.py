@@ -14,7 +14,9 @@ from r2d2.console import print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.files import json_text, write_files
 from r2d2.interrupt import interruptibly
+from r2d2.progress import Progress
 from r2d2.text_tables import printable
+from r2d2.watch import watching
 
 vmcost = App(name="vmcost")
 
@@ -41,11 +43,14 @@ class Machines:
 
 
 MACHINES = Machines()
+Logs = Annotated[
+    str, Parameter(help="Event logs: files, rolling folders, folders of many, s3://… and its like.")
+]
 
 
 @vmcost.default
 def bill(
-    *logs: Annotated[Path, Parameter(help="Event logs: files, rolling folders, folders of many.")],
+    *logs: Logs,
     machines: Machines = MACHINES,
     out: Annotated[
         Path | None, Parameter(help="Folder for report.json, report.html and CSV files.")
@@ -93,7 +98,7 @@ def bill(
 
 @vmcost.command
 def profile(
-    *logs: Path,
+    *logs: Logs,
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="File for the profile.")],
     report: Annotated[
         Path | None, Parameter(help="Folder for the report on the same logs, besides.")
@@ -155,13 +160,20 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
     return EXIT_OK
 
 
-def _answer(logs: Sequence[Path], machines: Machines) -> Any:
+def _answer(logs: Sequence[str], machines: Machines) -> Any:
+    from r2d2.fetch import fetched
     from r2d2.vmcost.pipeline import cost
 
     if not logs:
         raise UsageError("give one or more event logs, or folders of them")
     question = _question(machines)
-    return interruptibly(lambda: cost(logs, question))
+
+    def work(progress: Progress) -> Any:
+        with fetched(logs) as here:
+            return cost(here.paths, question, progress).renamed(here.origin)
+
+    with watching() as progress:
+        return interruptibly(lambda: work(progress))
 
 
 def _question(machines: Machines) -> Any:

@@ -1,15 +1,16 @@
 """The companion job on one screen: logs → applications → machines → bill → advice → report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
+from r2d2.progress import Progress
 from r2d2.vmcost.advise import advised, by_name, energy_data
 from r2d2.vmcost.advise_pipeline import pipeline_data
 from r2d2.vmcost.bill import bill
-from r2d2.vmcost.events import Logs, read_logs
+from r2d2.vmcost.events import Logs, Refused, read_logs
 from r2d2.vmcost.facts import Stated, find_facts
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.prices import PriceList
@@ -35,10 +36,24 @@ class Answer:
     pipeline: dict[str, Any] | None
     logs: Logs
 
+    def renamed(self, name: Callable[[str], str]) -> "Answer":
+        """The same with other names for the files, where they are copies."""
+        costed = tuple(
+            replace(one, application=_renamed(one.application, name)) for one in self.costed
+        )
+        left_out = (
+            tuple(Refused(name(path), name(reason)) for path, reason in some)
+            for some in (self.logs.refused, self.logs.repeated)
+        )
+        applications = tuple(one.application for one in costed)
+        return Answer(costed, self.pipeline, Logs(applications, *left_out))
 
-def cost(paths: Sequence[Path | str], question: Question) -> Answer:
+
+def cost(
+    paths: Sequence[Path | str], question: Question, progress: Progress | None = None
+) -> Answer:
     """What the applications of the logs cost, and what would be cheaper."""
-    logs = read_logs(paths)
+    logs = read_logs(paths, progress)
     costed = [_costed(each, question) for each in logs.applications]
     runs = by_name(costed)
     prices, settings = question.prices, question.settings
@@ -51,6 +66,10 @@ def cost(paths: Sequence[Path | str], question: Question) -> Answer:
         for one in costed
     ]
     return Answer(tuple(whole), pipeline_data(whole, prices, settings), logs)
+
+
+def _renamed(application: Application, name: Callable[[str], str]) -> Application:
+    return replace(application, files=tuple(map(name, application.files)))
 
 
 def _costed(application: Application, question: Question) -> Costed:

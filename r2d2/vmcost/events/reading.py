@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from r2d2.progress import Progress, Silence
 from r2d2.vmcost.events.application import application
 from r2d2.vmcost.events.collected import Collected
 from r2d2.vmcost.events.compression import chunks
@@ -40,7 +41,7 @@ def read_applications(paths: Sequence[Path | str]) -> list[Application]:
     return list(logs.applications)
 
 
-def read_logs(paths: Sequence[Path | str]) -> Logs:
+def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> Logs:
     """The applications of the logs at the paths, and the logs that were left out.
 
     A log is read in pieces; what is kept of it grows with its tasks, 140 bytes each, alone. The
@@ -48,15 +49,24 @@ def read_logs(paths: Sequence[Path | str]) -> Logs:
     """
     found: list[Application] = []
     refused: list[Refused] = []
-    for log in find_logs([Path(path) for path in paths]):
+    logs = find_logs([Path(path) for path in paths])
+    progress = progress or Silence()
+    progress.begin("reading event logs", sum(map(_size_bytes, logs)))
+    for log in logs:
         try:
             found.append(_read(log))
         except EventLogError as error:
             refused.append(Refused(str(log.path), str(error)))
         except OSError as error:
             refused.append(Refused(str(log.path), f"cannot be read: {error.strerror}"))
+        progress.advance(_size_bytes(log), len(found[-1].tasks) if found else 0)
+    progress.end()
     kept, repeated = _once(found)
     return Logs(tuple(kept), tuple(refused), tuple(repeated))
+
+
+def _size_bytes(log: Log) -> int:
+    return sum(file.stat().st_size for file in log.files if file.is_file())
 
 
 def _read(log: Log) -> Application:
