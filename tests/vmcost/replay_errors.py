@@ -25,7 +25,7 @@ import numpy as np
 from r2d2.vmcost.advice.replay import replay, replay_plan
 from r2d2.vmcost.advice.replay_plan import Plan, PlannedTask
 from r2d2.vmcost.advice.replay_reading import plan_of
-from r2d2.vmcost.advice.replay_slots import fixed_lives, measured_lives, peak_slots
+from r2d2.vmcost.advice.replay_slots import Life, first_arrival_ms, measured_lives, peak_slots
 from r2d2.vmcost.bill.intervals import union
 from r2d2.vmcost.events import read_logs
 from r2d2.vmcost.model import Application
@@ -34,6 +34,7 @@ TESTS = Path(__file__).parent
 OWN_LOGS = (TESTS / "logs", TESTS / "advice" / "logs")
 PAIRS = (
     (TESTS / "logs" / "find-cluster-1.zstd", TESTS / "logs" / "find-cluster-2.zstd"),
+    (TESTS / "logs" / "plan-cluster-1.zstd", TESTS / "logs" / "plan-cluster-2.zstd"),
     (TESTS / "advice" / "logs" / "waits-1.zstd", TESTS / "advice" / "logs" / "waits-2.zstd"),
 )
 
@@ -97,13 +98,14 @@ def crossings() -> Iterator[Crossing]:
             work = _work_s(apps[other]) / _work_s(apps[own])
             driver = _idle_s(apps[other]) / _idle_s(apps[own])
             plan = _at_speed(plan_of(apps[own]), work, driver)
+            arrival_ms = round(first_arrival_ms(measured_lives(apps[own])) * driver)
             yield Crossing(
                 f"{pair[own].stem} on {slots}",
                 _measured_s(apps[other]),
                 replay(apps[own], slots).predicted_s,
                 work,
                 driver,
-                replay_plan(plan, fixed_lives(apps[own], slots)) / 1000,
+                replay_plan(plan, [Life(slots, arrival_ms)]) / 1000,
             )
 
 

@@ -3,7 +3,9 @@
     python -m tests.vmcost.advice.record_sizes [FOLDER]     default: tests/vmcost/advice/logs
 
 Writes waits-1 and waits-2: `waiting_job` on a standalone cluster on this machine, with executors of
-one core each. What would tell of the machine is replaced as in `record_logs`.
+one core each. What would tell of the machine is replaced as in `record_logs`. The logs that are
+kept are the fourth of five recordings, the one in which the machine was most alike for both sizes:
+replay knows nothing of what else a machine has to do.
 """
 
 import shlex
