@@ -11,8 +11,9 @@ from functools import partial
 
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.replay_links import Links, links_of
-from r2d2.vmcost.advice.replay_outputs import Outputs
+from r2d2.vmcost.advice.replay_outputs import Outputs, Task
 from r2d2.vmcost.advice.replay_plan import Plan
+from r2d2.vmcost.advice.replay_running import Running
 from r2d2.vmcost.advice.replay_state import Clock, Jobs, Queue, Slots
 
 
@@ -25,7 +26,8 @@ class Simulation:
     """A simulation under way; times are milliseconds since the application's start.
 
     By step: `left` are the awaited tasks that have not ended, `waits` the steps before it and its
-    job's start. `launches_again` counts launches of tasks that a lost executor had taken.
+    job's start. A step's lead is under way or over once it is `_leading`, over once it is `_led`;
+    it is `_active` from its submission to its end. `_repeated` are retries and copies that came.
     """
 
     plan: Plan
@@ -38,11 +40,8 @@ class Simulation:
     clock: Clock = field(default_factory=Clock)
     slots: Slots = field(default_factory=Slots)
     ended_ms: int | None = None
-    launches_again: int = 0
-    _running: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    _launched: int = 0
-    _begun: set[tuple[int, int]] = field(default_factory=set)
-    _repeated: set[tuple[int, int]] = field(default_factory=set)
+    running: Running = field(default_factory=Running)
+    _repeated: set[Task] = field(default_factory=set)
     _leading: set[int] = field(default_factory=set)
     _led: set[int] = field(default_factory=set)
     _active: set[int] = field(default_factory=set)
@@ -83,8 +82,7 @@ class Simulation:
     def lose(self, executor: int) -> None:
         """An executor is gone, with its tasks and its output."""
         self.slots.lose(executor)
-        held = [launch for launch, (on, _, _) in self._running.items() if on == executor]
-        again = [self._running.pop(launch)[1:] for launch in held]
+        again = self.running.lose(executor)
         for step, task in self.outputs.lose(executor):
             if step not in self._ended:
                 self.left[step] += self.plan.steps[step].tasks[task].awaited
@@ -98,11 +96,10 @@ class Simulation:
     def _remake(self, step: int) -> None:
         """Queues the output that the step reads and that was lost, unless that is under way."""
         wanted = self.outputs.wanted(step)
-        if wanted:
-            under_way = {(other, task) for _, other, task in self._running.values()}
-            for other, task in wanted:
-                if (other, task) not in under_way:
-                    self.queue.put(other, task)
+        under_way = self.running.tasks() if wanted else set()
+        for other, task in wanted:
+            if (other, task) not in under_way:
+                self.queue.put(other, task)
 
     def _start_jobs(self, ended: bool) -> None:
         for job in self.jobs.startable():
@@ -173,11 +170,7 @@ class Simulation:
             self._launch(step, self.queue.take(step), executor)
 
     def _launch(self, step: int, task: int, executor: int) -> None:
-        self._launched += 1
-        launch = self._launched
-        self._running[launch] = (executor, step, task)
-        self.launches_again += (step, task) in self._begun
-        self._begun.add((step, task))
+        launch = self.running.launch(executor, (step, task))
         tasks = self.plan.steps[step].tasks
         duration_ms = tasks[task].duration_ms
         if self.slots.warm_up(executor):
@@ -195,9 +188,10 @@ class Simulation:
             self.queue.put(step, task)
 
     def _end_task(self, launch: int) -> None:
-        if launch not in self._running:
+        ended = self.running.end(launch)
+        if ended is None:
             return
-        executor, step, task = self._running.pop(launch)
+        executor, (step, task) = ended
         own = self.plan.steps[step]
         self.clock.after(own.turnaround_ms, lambda: self.slots.give_back(executor))
         if own.tasks[task].output:

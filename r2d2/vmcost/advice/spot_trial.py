@@ -106,7 +106,7 @@ def trial(
         fleet.rent(vm, arrival_ms)
     ended_ms = fleet.run.to_the_end(LONGEST * max(calm.ended_ms, MS_PER_HOUR))
     rentals = [*fleet.rentals, *((rented_ms, ended_ms) for _, rented_ms in fleet.rented.values())]
-    return Trial(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.launches_again)
+    return Trial(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.running.again)
 
 
 def _draws(offer: SpotOffer, seed: Sequence[int]) -> list[np.random.Generator]:

@@ -137,18 +137,18 @@ def lost_at(plan: Plan, lost_ms: int, slots: int = 1) -> Simulation:
 
 def test_a_task_that_ran_on_a_lost_executor_begins_again() -> None:
     run = lost_at(one_job(step(10, 10)), 5)
-    assert (run.ended_ms, run.launches_again) == (20, 1)
+    assert (run.ended_ms, run.running.again) == (20, 1)
 
 
 def test_output_that_is_still_read_is_made_again_before_the_reader_goes_on() -> None:
     run = lost_at(one_job(step(10, 10), step(30, 30, stage=1, after=[0])), 15)
-    assert (run.ended_ms, run.launches_again) == (40 + 10 + 30, 2)
+    assert (run.ended_ms, run.running.again) == (40 + 10 + 30, 2)
 
 
 def test_output_that_is_read_later_is_made_again_when_it_is_asked_for() -> None:
     plan = one_job(step(10, 10), step(50, stage=1), step(5, stage=2, after=[0, 1]))
     run = lost_at(plan, 20, slots=2)
-    assert (run.ended_ms, run.launches_again) == (20 + 50 + 10 + 5, 2)
+    assert (run.ended_ms, run.running.again) == (20 + 50 + 10 + 5, 2)
 
 
 def test_output_that_nobody_reads_any_more_is_not_made_again() -> None:
@@ -157,7 +157,7 @@ def test_output_that_nobody_reads_any_more_is_not_made_again() -> None:
     run.slots.offer(0, 1)
     run.clock.at(5, lambda: run.slots.offer(1, 2))
     run.clock.at(25, lambda: run.lose(0))
-    assert (run.to_the_end(), run.launches_again) == (50, 0)
+    assert (run.to_the_end(), run.running.again) == (50, 0)
 
 
 def test_what_lost_output_was_made_from_is_made_again_first() -> None:
