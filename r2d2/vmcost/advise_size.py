@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from r2d2.vmcost.advice.ernest import FEWEST_RUNS, Ernest, Run, fit_ernest
+from r2d2.vmcost.advice.ernest import FEWEST_RUNS, Ernest, fit_ernest
 from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size
+from r2d2.vmcost.advice.right_size_runs import measured_run, replay_ratios
 from r2d2.vmcost.advice.right_size_spread import Spread
 from r2d2.vmcost.advice.right_size_time import ErnestTime, ReplayTime, RunTime
 from r2d2.vmcost.model import Application, Price
 from r2d2.vmcost.report.data import Costed
 from r2d2.vmcost.settings import RightSizeSettings
-from r2d2.vmcost.usage import core_seconds, duration_s
 
 Data = dict[str, Any]
 SHOWN = 20
@@ -23,20 +23,19 @@ def sized(
     driver: Price | None,
     asked: RightSizeSettings,
 ) -> Iterator[Data]:
-    """What Ernest's model says of the runs, if it fits, and the cheapest machines in time."""
-    model = ernest_of(runs)
-    application = costed.application
+    """What Ernest's model says of the runs, if it fits, and the cheapest machines in time.
+
+    The odds are by the model's own errors on the runs; by `relative_sd` where there is one run.
+    """
+    model, application = ernest_of(runs), costed.application
     run_time: RunTime = ReplayTime.of(application)
     spread, way = Spread.given(asked.relative_sd), "by replay of this log"
     if model is not None:
-        theta = ", ".join(f"{value:.4g}" for value in model.theta)
-        told = (
-            f"{len(model.runs)} runs: seconds = theta · (1, data / cores, cores, ln cores), theta"
-            f" = ({theta}); each run left out is {model.left_out_error:.1%} off on average"
-        )
-        yield {"kind": "ernest", "told": told, "basis": "modelled", "theta": list(model.theta)}
+        yield _ernest_data(model)
         run_time = ErnestTime(model, _scale(application, runs))
-        spread, way = Spread.of(model.left_out_ratios), "by Ernest's model of all runs"
+        spread, way = Spread.of(model.left_out_ratios), f"by Ernest's model of {len(runs)} runs"
+    elif len(runs) > 1:
+        spread, way = Spread.of(replay_ratios(runs)), f"by replay, checked on {len(runs)} runs"
     goal = Goal(asked.deadline_s, asked.probability)
     found = right_size(machines, asked.counts, run_time, spread, goal, costed.billing, driver)
     yield {
@@ -49,20 +48,25 @@ def sized(
     }
 
 
+def _ernest_data(model: Ernest) -> Data:
+    theta = ", ".join(f"{value:.4g}" for value in model.theta)
+    told = (
+        f"{len(model.runs)} runs: seconds = theta · (1, data / slots, slots, ln slots), theta ="
+        f" ({theta}); each run left out is {model.left_out_error:.1%} off on average"
+    )
+    return {"kind": "ernest", "told": told, "basis": "modelled", "theta": list(model.theta)}
+
+
 def said(verdict: str) -> str:
     """The sentence without its mark: a report marks each figure in its own way."""
     return verdict.replace(" (modelled)", "")
 
 
 def ernest_of(runs: Sequence[Application]) -> Ernest | None:
-    """The model of the runs; None where they are too few, or all of one size."""
-    sizes = [
-        Run(_scale(one, runs), core_seconds(one) / duration_s(one), duration_s(one))
-        for one in runs
-        if core_seconds(one) and duration_s(one)
-    ]
-    alike = len({(run.scale, round(run.machines)) for run in sizes}) < FEWEST_RUNS
-    return None if alike else fit_ernest(sizes)
+    """The model of the runs; None where they are too few, or of too few sizes."""
+    sizes = [measured_run(one, _scale(one, runs)) for one in runs if len(one.tasks)]
+    different = {(run.scale, run.machines) for run in sizes}
+    return fit_ernest(sizes) if len(different) >= FEWEST_RUNS else None
 
 
 def _scale(application: Application, runs: Sequence[Application]) -> float:
