@@ -14,11 +14,11 @@ from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.degradation import degradation
 from r2d2.vmcost.advice.energy import POWERS, energy_of
 from r2d2.vmcost.advice.packing import Numa, Shape, best_shapes, mib_per_core, pack, rooms_of
-from r2d2.vmcost.advice.serverless_advice import advise_serverless
-from r2d2.vmcost.advice.serverless_model import Place, RentedCluster, Serverless
-from r2d2.vmcost.advice.serverless_rates import Rate, ResourceRate, UnitRate, Worker
+from r2d2.vmcost.advice.serverless.advice import advise_serverless
+from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.rates import Rate, ResourceRate, UnitRate, Worker
 from r2d2.vmcost.advice.spot import Odds, compare_spot
-from r2d2.vmcost.advice.spot_trial import SpotOffer
+from r2d2.vmcost.advice.spot.trial import SpotOffer
 from r2d2.vmcost.advise_size import said, sized
 from r2d2.vmcost.model import Application, Cluster, Price, PriceKind
 from r2d2.vmcost.prices import PriceList

@@ -5,8 +5,8 @@ from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.jobs_dag import best_schedule
-from r2d2.vmcost.advice.jobs_dag_model import Lateness, Machine, PipelineJob
-from r2d2.vmcost.advice.right_size_time import ReplayTime
+from r2d2.vmcost.advice.jobs_dag.model import Lateness, Machine, PipelineJob
+from r2d2.vmcost.advice.right_size.time import ReplayTime
 from r2d2.vmcost.advise_size import said
 from r2d2.vmcost.model import Application, Price, PriceKind
 from r2d2.vmcost.prices import PriceList

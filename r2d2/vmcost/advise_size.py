@@ -5,9 +5,9 @@ from typing import Any
 
 from r2d2.vmcost.advice.ernest import FEWEST_RUNS, Ernest, fit_ernest
 from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size
-from r2d2.vmcost.advice.right_size_runs import measured_run, replay_ratios
-from r2d2.vmcost.advice.right_size_spread import Spread
-from r2d2.vmcost.advice.right_size_time import ErnestTime, ReplayTime, RunTime
+from r2d2.vmcost.advice.right_size.runs import measured_run, replay_ratios
+from r2d2.vmcost.advice.right_size.spread import Spread
+from r2d2.vmcost.advice.right_size.time import ErnestTime, ReplayTime, RunTime
 from r2d2.vmcost.model import Application, Price
 from r2d2.vmcost.report.data import Costed
 from r2d2.vmcost.settings import RightSizeSettings

@@ -15,15 +15,15 @@ from random import Random
 from statistics import fmean
 from time import perf_counter
 
-from r2d2.vmcost.advice.cold_starts import ColdStarts
 from r2d2.vmcost.advice.degradation import degradation
 from r2d2.vmcost.advice.energy import energy_of, power_of
 from r2d2.vmcost.advice.jobs_dag import best_schedule
-from r2d2.vmcost.advice.jobs_dag_model import Lateness
+from r2d2.vmcost.advice.jobs_dag.model import Lateness
 from r2d2.vmcost.advice.packing import Numa, best_shapes, fragment_rate, mib_per_core, rooms_of
-from r2d2.vmcost.advice.serverless_advice import advise_serverless
-from r2d2.vmcost.advice.serverless_model import Place, RentedCluster, Serverless
-from r2d2.vmcost.advice.serverless_rates import (
+from r2d2.vmcost.advice.serverless.advice import advise_serverless
+from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
+from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.rates import (
     ResourceRate,
     UnitRate,
     Worker,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from r2d2.vmcost.advice.replay_plan import Plan, PlannedJob, PlannedTask, Step
+from r2d2.vmcost.advice.replay.plan import Plan, PlannedJob, PlannedTask, Step
 
 
 def step(*durations_ms: int, stage: int = 0, job: int = 0, after: Sequence[int] = ()) -> Step:

@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import product
 from math import ceil
 
-from r2d2.vmcost.advice.serverless_model import RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.model import RentedCluster, Serverless, Step
 
 Move = tuple[bool, bool]  # on workers, cluster let go before
 

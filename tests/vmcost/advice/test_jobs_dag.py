@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.jobs_dag import best_schedule
-from r2d2.vmcost.advice.jobs_dag_model import Lateness, Machine, PipelineJob
+from r2d2.vmcost.advice.jobs_dag.model import Lateness, Machine, PipelineJob
 from r2d2.vmcost.model import Billing
 from tests.vmcost.advice.jobs_dag_oracle import least_usd, random_pipeline
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay_plan import Plan, PlannedJob, PlannedTask
-from r2d2.vmcost.advice.replay_run import Simulation, StuckError
-from r2d2.vmcost.advice.replay_slots import Life
+from r2d2.vmcost.advice.replay.plan import Plan, PlannedJob, PlannedTask
+from r2d2.vmcost.advice.replay.run import Simulation, StuckError
+from r2d2.vmcost.advice.replay.slots import Life
 from tests.vmcost.advice.replay_plans import chains, one_job, step
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.cold_starts import ColdStarts
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless_model import Place, RentedCluster, Serverless, Step
-from r2d2.vmcost.advice.serverless_rates import ResourceRate, Worker
+from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
+from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.rates import ResourceRate, Worker
 from r2d2.vmcost.model import Billing
 from tests.vmcost.advice.serverless_oracle import cheapest_usd
 

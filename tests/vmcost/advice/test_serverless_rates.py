@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.cold_starts import ColdStarts
-from r2d2.vmcost.advice.serverless_rates import (
+from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
+from r2d2.vmcost.advice.serverless.rates import (
     ResourceRate,
     UnitRate,
     Worker,

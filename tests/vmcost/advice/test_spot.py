@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay, replay_plan
-from r2d2.vmcost.advice.replay_plan import Plan
-from r2d2.vmcost.advice.replay_run import StuckError
-from r2d2.vmcost.advice.replay_slots import Life
+from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.run import StuckError
+from r2d2.vmcost.advice.replay.slots import Life
 from r2d2.vmcost.advice.spot import SpotReport, compare_spot, compare_spot_of
-from r2d2.vmcost.advice.spot_trial import SpotOffer
+from r2d2.vmcost.advice.spot.trial import SpotOffer
 from r2d2.vmcost.model import Billing, PriceKind
 from tests.vmcost.advice.replay_plans import chains, one_job, step
 from tests.vmcost.advice.vm_prices import vm

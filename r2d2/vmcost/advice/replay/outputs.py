@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from r2d2.vmcost.advice.replay_links import Links
-from r2d2.vmcost.advice.replay_plan import Plan
+from r2d2.vmcost.advice.replay.links import Links
+from r2d2.vmcost.advice.replay.plan import Plan
 
 Task = tuple[int, int]
 """The position of a step and of a task in it."""

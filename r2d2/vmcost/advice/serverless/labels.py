@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from r2d2.vmcost.advice.rent import Meter, quantum_usd, unit_of
-from r2d2.vmcost.advice.serverless_model import (
+from r2d2.vmcost.advice.serverless.model import (
     Place,
     Placed,
     RentedCluster,

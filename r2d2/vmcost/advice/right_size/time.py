@@ -5,9 +5,9 @@ from typing import Protocol
 
 from r2d2.vmcost.advice.ernest import Ernest, Prediction
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay_plan import Plan
-from r2d2.vmcost.advice.replay_reading import plan_of
-from r2d2.vmcost.advice.replay_slots import Life, first_arrival_ms, measured_lives, slots_of
+from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.reading import plan_of
+from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slots_of
 from r2d2.vmcost.model import Application, Price
 
 

@@ -13,7 +13,7 @@ from heapq import heapify, heapreplace
 
 import numpy as np
 
-from r2d2.vmcost.advice.serverless_model import Serverless, Step
+from r2d2.vmcost.advice.serverless.model import Serverless, Step
 from r2d2.vmcost.model import Application, Outcome
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless_model import Place, Plan, RentedCluster, Serverless
-from r2d2.vmcost.advice.serverless_rates import break_even_utilisation
-from r2d2.vmcost.advice.serverless_steps import steps_of
+from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.rates import break_even_utilisation
+from r2d2.vmcost.advice.serverless.steps import steps_of
 from r2d2.vmcost.model import Application
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from r2d2.vmcost.advice.jobs_dag_model import MS_PER_HOUR, PlacedJob, Problem, Rental, Schedule
+from r2d2.vmcost.advice.jobs_dag.model import MS_PER_HOUR, PlacedJob, Problem, Rental, Schedule
 from r2d2.vmcost.advice.rent import Meter, milliseconds, quantum_usd, unit_of
 
 

@@ -27,7 +27,7 @@ from math import sqrt
 import numpy as np
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.degradation_cells import (
+from r2d2.vmcost.advice.degradation.cells import (
     Cell,
     StageKey,
     StageTime,
@@ -35,7 +35,7 @@ from r2d2.vmcost.advice.degradation_cells import (
     cells_of,
     stage_times,
 )
-from r2d2.vmcost.advice.degradation_model import (
+from r2d2.vmcost.advice.degradation.model import (
     Degradation,
     Health,
     HostHealth,

@@ -8,9 +8,9 @@ from math import inf, isfinite
 import numpy as np
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.replay_links import Links
-from r2d2.vmcost.advice.replay_plan import Plan
-from r2d2.vmcost.advice.replay_run import Simulation
+from r2d2.vmcost.advice.replay.links import Links
+from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.run import Simulation
 from r2d2.vmcost.model import Price
 
 MS_PER_HOUR = 3_600_000

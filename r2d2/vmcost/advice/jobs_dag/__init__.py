@@ -25,16 +25,16 @@ decided exactly, more by lists; the answer never costs more than the best single
 
 from collections.abc import Sequence
 
-from r2d2.vmcost.advice.jobs_dag_exact import cheapest_of_all
-from r2d2.vmcost.advice.jobs_dag_lists import cheapest_listed, cheapest_single_type
-from r2d2.vmcost.advice.jobs_dag_model import (
+from r2d2.vmcost.advice.jobs_dag.exact import cheapest_of_all
+from r2d2.vmcost.advice.jobs_dag.lists import cheapest_listed, cheapest_single_type
+from r2d2.vmcost.advice.jobs_dag.model import (
     Lateness,
     Machine,
     PipelineJob,
     Problem,
     Schedule,
 )
-from r2d2.vmcost.advice.jobs_dag_plan import schedule_of
+from r2d2.vmcost.advice.jobs_dag.plan import schedule_of
 from r2d2.vmcost.model import Billing
 
 EXACT_UP_TO = 6

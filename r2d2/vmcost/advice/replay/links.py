@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from r2d2.vmcost.advice.replay_plan import Plan
+from r2d2.vmcost.advice.replay.plan import Plan
 
 Rank = tuple[int, int, int, int]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from r2d2.vmcost.advice.degradation_cells import StageKey
+from r2d2.vmcost.advice.degradation.cells import StageKey
 
 
 class Health(str, Enum):

@@ -7,7 +7,7 @@ had ended before a job began, and the driver's gaps, all in milliseconds:
     delay       from the job's start, or the end of the last stage it waits for, to its submission
     lead        from then, with a slot free, to the stage's first launch
     turnaround  from a task's end to the next launch on its slot (the stage's median)
-    cold        how much longer a slot's first task took (`replay_cold`), or does on average
+    cold        how much longer a slot's first task took (`replay.cold`), or does on average
     tail        from the last awaited task's end to the stage's, the last stage's to the job's,
                 the last job's to the application's
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.replay_links import Links, links_of
-from r2d2.vmcost.advice.replay_outputs import Outputs, Task
-from r2d2.vmcost.advice.replay_plan import Plan
-from r2d2.vmcost.advice.replay_running import Running
-from r2d2.vmcost.advice.replay_state import Clock, Jobs, Queue, Slots
+from r2d2.vmcost.advice.replay.links import Links, links_of
+from r2d2.vmcost.advice.replay.outputs import Outputs, Task
+from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.running import Running
+from r2d2.vmcost.advice.replay.state import Clock, Jobs, Queue, Slots
 
 
 class StuckError(R2D2Error):

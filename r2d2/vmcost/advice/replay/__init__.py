@@ -4,9 +4,9 @@
     replay_plan(plan: Plan, lives: Sequence[Life]) -> int                      milliseconds
     plan_of(app: Application) -> Plan                        to replay one log on many sizes
 
-(`plan_of` is in `replay_reading`, lives are made by `replay_slots`.)
+(`plan_of` is in `replay.reading`, lives are made by `replay.slots`.)
 
-What is taken from the log and what is simulated stands in `replay_plan`: task durations, the
+What is taken from the log and what is simulated stands in `replay.plan`: task durations, the
 stage graph and the driver's gaps are taken; launches, waits, order and ends are simulated.
 
 Durations stay as they were measured. So what is left out is what changes them with the size:
@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from r2d2.vmcost.advice.replay_plan import Plan
-from r2d2.vmcost.advice.replay_reading import plan_of
-from r2d2.vmcost.advice.replay_run import Simulation
-from r2d2.vmcost.advice.replay_slots import Life, fixed_lives, measured_lives
+from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.reading import plan_of
+from r2d2.vmcost.advice.replay.run import Simulation
+from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application
 
 

@@ -9,9 +9,9 @@ every schedule is met once. A branch is cut where no end of it can be cheaper th
     end  ≥ the longest way through the jobs left, each at its quickest
 """
 
-from r2d2.vmcost.advice.jobs_dag_lists import possible
-from r2d2.vmcost.advice.jobs_dag_model import Problem
-from r2d2.vmcost.advice.jobs_dag_plan import Placing, Plan, Prices, cost, extended, ready_ms
+from r2d2.vmcost.advice.jobs_dag.lists import possible
+from r2d2.vmcost.advice.jobs_dag.model import Problem
+from r2d2.vmcost.advice.jobs_dag.plan import Placing, Plan, Prices, cost, extended, ready_ms
 
 
 def cheapest_of_all(problem: Problem, known: Plan) -> Plan:

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.right_size_rent import rental_usd
-from r2d2.vmcost.advice.right_size_spread import Spread
-from r2d2.vmcost.advice.right_size_time import RunTime
+from r2d2.vmcost.advice.right_size.rent import rental_usd
+from r2d2.vmcost.advice.right_size.spread import Spread
+from r2d2.vmcost.advice.right_size.time import RunTime
 from r2d2.vmcost.model import Billing, Price
 
 

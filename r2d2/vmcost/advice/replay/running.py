@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from r2d2.vmcost.advice.replay_outputs import Task
+from r2d2.vmcost.advice.replay.outputs import Task
 
 
 @dataclass(slots=True)

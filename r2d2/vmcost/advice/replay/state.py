@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from r2d2.vmcost.advice.replay_links import Links, Rank
-from r2d2.vmcost.advice.replay_plan import Plan
+from r2d2.vmcost.advice.replay.links import Links, Rank
+from r2d2.vmcost.advice.replay.plan import Plan
 
 Action = Callable[[], None]
 

@@ -9,7 +9,7 @@
 
 Each spot VM is taken away after an exponential time (a Poisson process; the rate is the user's, as
 no provider ships one) and another offers its slots `replacement_s` later. The work is the replayed
-log (`replay_run`): tasks that ran there begin again, and output that lay there and is still to be
+log (`replay.run`): tasks that ran there begin again, and output that lay there and is still to be
 read is made again, with all it needs. The driver is on demand and is never taken away. Cached
 blocks, a shuffle service that outlives its VM, and warnings before the end are not modelled, and
 neither is what run times vary by without interruptions.
@@ -22,12 +22,12 @@ from typing import TypeVar
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay_links import links_of
-from r2d2.vmcost.advice.replay_plan import Plan
-from r2d2.vmcost.advice.replay_reading import plan_of
-from r2d2.vmcost.advice.replay_slots import Life, first_arrival_ms, measured_lives
-from r2d2.vmcost.advice.right_size_rent import rental_usd
-from r2d2.vmcost.advice.spot_trial import SpotOffer, Trial, trial
+from r2d2.vmcost.advice.replay.links import links_of
+from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.reading import plan_of
+from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives
+from r2d2.vmcost.advice.right_size.rent import rental_usd
+from r2d2.vmcost.advice.spot.trial import SpotOffer, Trial, trial
 from r2d2.vmcost.model import Application, Billing, Price
 
 Number = TypeVar("Number", float, Fraction)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.advice.replay_slots import Life
+from r2d2.vmcost.advice.replay.slots import Life
 from r2d2.vmcost.model import Tasks
 
 Times = npt.NDArray[np.int64]

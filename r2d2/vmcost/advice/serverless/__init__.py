@@ -28,15 +28,15 @@ Kassing et al.'s (Resource Allocation in Serverless Query Processing, arXiv 2208
 Left out: shuffle blocks are taken to be readable from both sides, moving them costs nothing.
 
     choose(steps, cluster, serverless, deadline_ms=None) -> Plan
-        of steps_of(application, slots, serverless)      (serverless_steps.py)
+        of steps_of(application, slots, serverless)      (serverless.steps.py)
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.serverless_labels import Label, Terms, extended, let_go, undominated
-from r2d2.vmcost.advice.serverless_model import Place, Plan, RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.labels import Label, Terms, extended, let_go, undominated
+from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless, Step
 
 
 def choose(

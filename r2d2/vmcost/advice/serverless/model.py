@@ -11,9 +11,9 @@ from fractions import Fraction
 from math import ceil
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.cold_starts import ColdStarts
 from r2d2.vmcost.advice.rent import milliseconds
-from r2d2.vmcost.advice.serverless_rates import Rate, Worker
+from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
+from r2d2.vmcost.advice.serverless.rates import Rate, Worker
 from r2d2.vmcost.model import Billing
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import fmean
 
-from r2d2.vmcost.advice.jobs_dag_model import Problem
-from r2d2.vmcost.advice.jobs_dag_moves import bettered
-from r2d2.vmcost.advice.jobs_dag_plan import (
+from r2d2.vmcost.advice.jobs_dag.model import Problem
+from r2d2.vmcost.advice.jobs_dag.moves import bettered
+from r2d2.vmcost.advice.jobs_dag.plan import (
     Placing,
     Plan,
     Prices,
