@@ -3,9 +3,9 @@
     right_size(prices: Sequence[Price], counts: Sequence[int], run_time: RunTime, spread: Spread,
                goal: Goal, billing: Billing = Billing(), driver: Price | None = None) -> RightSize
     Goal(deadline_s: float, probability: float = 0.95)
-    run_time   ReplayTime.of(app) or ErnestTime(model: Ernest, scale: float), from right_size_time
+    run_time   ReplayTime.of(app) or ErnestTime(model: Ernest, scale: float), from right_size.time
     spread     Spread.of(ratios), e.g. of Ernest.left_out_ratios or right_size_runs.replay_ratios,
-               Spread.of_repeats(seconds), Spread.given(relative_sd), from right_size_spread
+               Spread.of_repeats(seconds), Spread.given(relative_sd), from right_size.spread
     RightSize  .candidates: tuple[Candidate, ...], those that meet the goal first, then by USD
                .best: Candidate | None
 
