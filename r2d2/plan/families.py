@@ -39,7 +39,8 @@ def families(edges: Sequence[ProvedEdge], tables: Tables, fit: Collection[str]) 
     near = [edge for edge in usable if not edge.whole]
     children: dict[str, list[Child]] = defaultdict(list)
     for edge in [*_worthwhile(whole, below, tables), *_nearest(near, below, tables)]:
-        children[edge.parent].append(Child(tables[edge.child], dict(edge.columns)))
+        child = Child(tables[edge.child], dict(edge.columns), edge.whole)
+        children[edge.parent].append(child)
     return [Family(tables[parent], tuple(children[parent])) for parent in sorted(children)]
 
 
@@ -96,7 +97,7 @@ def union_families(
         if edge.whole and not edge.cast:
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
-                parts[edge.parent].append(Child(child, dict(edge.columns)))
+                parts[edge.parent].append(Child(child, dict(edge.columns), edge.whole))
     found = []
     for parent in sorted(parts):
         table, own = tables[parent], parts[parent]

@@ -16,13 +16,14 @@ from r2d2.kernels.rowhash import row_hashes
 from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
 from r2d2.rebuild.family import Columns
+from r2d2.rebuild.reading import Reading
 from r2d2.rebuild.recent import Recent
 from r2d2.rebuild.rows import hashed, read_batches
 from r2d2.recipes.counted import Counted
 from r2d2.recipes.labels import Groups
 
 REMOTE_THREADS = 32
-KEPT_BYTES = 128 << 20
+KEPT_BYTES, KEPT_COUNTS = 128 << 20, 4
 SMALL_BYTES, SMALL_ROWS = 1 << 18, 1 << 12
 TOGETHER_ROWS = 1 << 16
 Batches = list[pa.RecordBatch]
@@ -33,17 +34,33 @@ Named = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
 class Counts:
     """The rows of tables, and these as hashes with how often each occurs.
 
-    What was asked for last is kept, 128 MiB of each kind. Threads may share it.
+    What was asked for last is kept, 128 MiB of rows and of groups, four times as much of counts: a
+    large table is child of several. Threads may share it.
     """
 
-    def __init__(self, storage: Storage, types: Types, kept_bytes: int = KEPT_BYTES) -> None:
-        self.storage, self.types = storage, types
-        self._counted: Recent[Named, Counted] = Recent(kept_bytes)
+    def __init__(
+        self,
+        storage: Storage,
+        types: Types,
+        kept_bytes: int = KEPT_BYTES,
+        small_bytes: int = SMALL_BYTES,
+    ) -> None:
+        self.storage, self.types, self.small_bytes = storage, types, small_bytes
+        self._counted: Recent[Named, Counted] = Recent(KEPT_COUNTS * kept_bytes)
         self._groups: Recent[Named, Groups] = Recent(kept_bytes)
         self._batches: Recent[str, Batches] = Recent(kept_bytes)
 
+    def reading(self, table: Table) -> Reading:
+        """The table's rows, kept where they are few.
+
+        Raises:
+            TableError: it cannot be read.
+        """
+        few = self.batches(table) if table.size_bytes <= self.small_bytes else None
+        return Reading(self.storage, table, few)
+
     def batches(self, table: Table) -> Batches:
-        """All rows of the table.
+        """All rows of a small table, which are kept.
 
         Raises:
             TableError: it cannot be read.
@@ -51,9 +68,8 @@ class Counts:
         batches = self._batches.get(table.location)
         if batches is None:
             batches = list(read_batches(self.storage, table, table.columns))
-            if table.size_bytes <= SMALL_BYTES:
-                size_bytes = sum(batch.nbytes for batch in batches)
-                self._batches.put(table.location, batches, size_bytes)
+            size_bytes = sum(batch.nbytes for batch in batches)
+            self._batches.put(table.location, batches, size_bytes)
         return batches
 
     def counted(self, table: Table, columns: Columns) -> Counted:
@@ -68,35 +84,41 @@ class Counts:
             return groups.distinct
         counted = self._counted.get(key)
         if counted is None:
-            (lanes,) = hashed(self._rows(table), [columns], self.types)
+            (lanes,) = hashed(self._rows(table, columns), [columns], self.types)
             counted = Counted.of((lanes.first, lanes.second))
             self._counted.put(key, counted, counted.size_bytes)
         return counted
 
-    def _rows(self, table: Table) -> Iterable[pa.RecordBatch]:
-        if table.size_bytes <= SMALL_BYTES:
+    def _rows(self, table: Table, columns: Columns) -> Iterable[pa.RecordBatch]:
+        if table.size_bytes <= self.small_bytes:
             return self.batches(table)
-        return read_batches(self.storage, table, table.columns)
+        return read_batches(self.storage, table, columns)
 
     def groups(
-        self, table: Table, batches: Batches, sets: Sequence[Columns]
+        self, table: Table, reading: Reading, sets: Sequence[Columns]
     ) -> dict[Columns, Groups]:
-        """The table's rows, all in these batches, by what they hold in each set of columns."""
+        """The table's rows by what they hold in each set of columns.
+
+        Raises:
+            TableError: it cannot be read.
+        """
         kept = {columns: self._groups.get(_named(table, columns)) for columns in sets}
         found = {columns: groups for columns, groups in kept.items() if groups is not None}
         left = [columns for columns in sets if columns not in found]
         if left:
-            hashes = hashed(batches, left, self.types)
+            every = list(dict.fromkeys(column for columns in left for column in columns))
+            hashes = hashed(reading.batches(every), left, self.types)
             for columns, lanes in zip(left, hashes, strict=True):
-                groups = found[columns] = Groups.of((lanes.first, lanes.second))
-                self._groups.put(_named(table, columns), groups, groups.size_bytes)
+                found[columns] = Groups.of((lanes.first, lanes.second))
+                distinct = found[columns].distinct
+                self._counted.put(_named(table, columns), distinct, distinct.size_bytes)
         return found
 
     def prepare(self, wanted: Iterable[Asked]) -> None:
         """Reads small tables and hashes them together; one that cannot be read is left out."""
         alike: dict[object, list[Asked]] = defaultdict(list)
         for table, sets in wanted:
-            if table.size_bytes <= SMALL_BYTES:
+            if table.size_bytes <= self.small_bytes:
                 alike[table.format, table.columns].append((table, sets))
         if "://" in self.storage.url:
             with ThreadPoolExecutor(REMOTE_THREADS) as pool:

@@ -13,10 +13,14 @@ Columns = tuple[Column, ...]
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A table that another contains; `names` maps its columns to the other's."""
+    """A table that another contains; `names` maps its columns to the other's.
+
+    `contained`: that the other has each of its rows, if not as often, is proved for both snapshots.
+    """
 
     table: Table
     names: Mapping[str, str]
+    contained: bool = False
 
     @property
     def columns(self) -> Columns:

@@ -9,24 +9,27 @@ mostly something else is not kept twice. Rows that nothing tells apart are liste
 those of the child or, where these are a quarter as many, those that only the parent has.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
-import pyarrow as pa
 
 from r2d2.errors import R2D2Error, TableError
 from r2d2.model import Table
 from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Child, Family, Proposal
+from r2d2.rebuild.family import Child, Columns, Family, Proposal
+from r2d2.rebuild.keys import likely_keys
+from r2d2.rebuild.reading import type_inside
 from r2d2.recipes.columns import outputs
-from r2d2.recipes.encoded import Encoded
+from r2d2.recipes.encoded import Encoded, Source
 from r2d2.recipes.grammar import (
     Distinct,
     Kept,
     Leaf,
     Output,
     Patch,
+    Path,
     Project,
     Residual,
     Rows,
@@ -66,40 +69,61 @@ def _without(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposa
 
 
 class _Parent:
-    """The parent's rows, read once, with what is made of them for several children."""
+    """The parent's rows, with what is made of them for several children."""
 
     def __init__(self, family: Family, counts: Counts) -> None:
         self.table, self.children = family.parent, family.children
         self.counts = counts
-        self.batches = counts.batches(self.table)
-        self._columns = [child.columns_of(self.table) for child in self.children]
-        self._groups = counts.groups(self.table, self.batches, list(dict.fromkeys(self._columns)))
+        self._reading = counts.reading(self.table)
+        self._first = self._reading.first()
+        self._whole = whole = [child.columns_of(self.table) for child in self.children]
+        keys = self._keys(whole)
+        seen = [
+            keys.get(columns, columns) if child.contained else columns
+            for columns, child in zip(whole, self.children, strict=True)
+        ]
+        self._groups = counts.groups(self.table, self._reading, list(dict.fromkeys(seen)))
+        self._columns = [
+            some if some == columns or self._groups[some].is_key else columns
+            for some, columns in zip(seen, whole, strict=True)
+        ]
+        left = [columns for columns in self._columns if columns not in self._groups]
+        self._groups |= counts.groups(self.table, self._reading, list(dict.fromkeys(left)))
+
+    def _keys(self, sets: Sequence[Columns]) -> dict[Columns, Columns]:
+        """Columns that may stand for all: worth a look where the rows are not all kept."""
+        if self._first is None or self.table.size_bytes <= self.counts.small_bytes:
+            return {}
+        return likely_keys(self._first, dict.fromkeys(sets))
 
     def labels(self, number: int) -> Labels:
         """How often the child of that number has each of the parent's rows."""
-        child = self.children[number]
-        rows = self.counts.counted(child.table, child.columns)
-        return self._groups[self._columns[number]].labels(rows)
+        child, columns = self.children[number], self._columns[number]
+        names = {column.name for column in columns}
+        own = tuple(column for column in child.columns if column.name in names)
+        return self._groups[columns].labels(self.counts.counted(child.table, own))
+
+    def shared(self, number: int) -> set[Path]:
+        """The parent's columns that the child of that number has."""
+        return {column.path for column in self._whole[number]}
 
     @cached_property
     def encoded(self) -> Encoded:
         """The columns by which rows may be selected."""
-        flat: dict[str, pa.ChunkedArray] = {}
-        paths = {}
-        table = pa.Table.from_batches(self.batches)
-        for column in self.table.columns:
-            array = table.column(column.path[0])
-            for name in column.path[1:]:
-                array = pa.chunked_array([_field(chunk, name) for chunk in array.chunks])
-            flat[column.name] = array
-            paths[column.name] = column.path
+        if self._first is None:
+            return Encoded([], [0])
         partitions = set(self.table.details.get("partition columns", "").split(", "))
-        return Encoded.of(pa.table(flat), paths, partitions)
-
-
-def _field(array: pa.StructArray, name: str) -> pa.Array:
-    """A struct's field, NULL where the struct is."""
-    return array.flatten()[array.type.get_field_index(name)]
+        sources = [
+            Source(
+                column.path,
+                position,
+                type_inside(self._first.schema, column.path),
+                column.name in partitions,
+                partial(self._reading.column, column),
+            )
+            for position, column in enumerate(self.table.columns)
+        ]
+        return Encoded(sources, self._reading.sizes())
 
 
 def _proposal(parent: _Parent, number: int) -> Proposal:
@@ -110,7 +134,7 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
             return _without(other, own, "its columns have other types")
         columns = outputs(own.columns, other.columns, child.names)
         labels = parent.labels(number)
-        recipe = _recipe(parent, own, columns, labels)
+        recipe = _recipe(parent, number, columns, labels)
     except R2D2Error as error:
         return _without(other, own, str(error))
     if recipe is None:
@@ -129,10 +153,11 @@ def _same_types(child: Child, parent: Table) -> bool:
 
 
 def _recipe(
-    parent: _Parent, child: Table, columns: tuple[Output, ...], labels: Labels
+    parent: _Parent, number: int, columns: tuple[Output, ...], labels: Labels
 ) -> Leaf | Patch | None:
+    child = parent.children[number].table
     if labels.possible:
-        return _exact(parent, child, columns, labels)
+        return _exact(parent, number, columns, labels)
     within = labels.within_parent()
     share = 1 - within.child_rows / labels.child_rows
     if share > MOST_PATCHED_SHARE:
@@ -140,19 +165,19 @@ def _recipe(
     rows = labels.child_rows - within.child_rows
     size_bytes = int(share * child.size_bytes) + BYTES_PER_COLUMN * len(child.columns)
     plus = Residual(Kept.ROWS, child.location, rows, size_bytes)
-    recipe = _exact(parent, child, columns, within)
+    recipe = _exact(parent, number, columns, within)
     return replace(recipe, plus=plus) if isinstance(recipe, Patch) else Patch(recipe, plus)
 
 
 def _exact(
-    parent: _Parent, child: Table, columns: tuple[Output, ...], labels: Labels
+    parent: _Parent, number: int, columns: tuple[Output, ...], labels: Labels
 ) -> Leaf | Patch:
-    location = parent.table.location
+    location, child = parent.table.location, parent.children[number].table
     if (labels.child == labels.parent).all():
         return Project(location, columns)
     if (labels.child == 1).all():
         return Distinct(location, columns)
-    found = find_predicate(parent.encoded, labels)
+    found = find_predicate(parent.encoded, labels, parent.shared(number))
     if found is not None and found.atoms:
         return Select(location, columns, found.atoms)
     kept = int(np.count_nonzero(labels.child))

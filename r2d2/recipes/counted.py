@@ -25,8 +25,7 @@ class Counted:
         """The rows with these hashes, in any order."""
         order, starts = runs(*rows)
         if starts.all():
-            ones = np.ones(len(order), np.int64)
-            return cls(rows[0].take(order), rows[1].take(order), ones)
+            return cls(rows[0].take(order), rows[1].take(order), ones(len(order)))
         firsts = order[starts]
         counts = np.diff(np.flatnonzero(starts), append=len(order))
         return cls(rows[0].take(firsts), rows[1].take(firsts), counts)
@@ -39,7 +38,7 @@ class Counted:
     @property
     def size_bytes(self) -> int:
         """What they take of memory."""
-        return 3 * self.counts.nbytes
+        return self.first.nbytes + self.second.nbytes + memory_bytes(self.counts)
 
     def held(self, other: "Counted") -> tuple[Indices, Indices, int]:
         """Which of these rows the other has too, how many of each, and how many rows besides."""
@@ -67,6 +66,16 @@ class Counted:
             places[rows[same]] = at[rows[same]]
             rows = rows[~same]
         return places
+
+
+def ones(count: int) -> Indices:
+    """So many ones, which take no memory."""
+    return np.broadcast_to(np.int64(1), count)
+
+
+def memory_bytes(numbers: Indices) -> int:
+    """What they take of memory."""
+    return numbers.nbytes if all(numbers.strides) else 0
 
 
 def runs(first: Words, second: Words) -> tuple[Indices, Mask]:

@@ -6,35 +6,51 @@ first, so most predicates are found before the other columns are looked at, or e
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.recipes.counted import Indices
 from r2d2.recipes.encoding import FEW_VALUES, EncodedColumn, Worth, encode, plain_type
 from r2d2.recipes.grammar import Path
+from r2d2.recipes.ranks import Codes, joined, ranks
 
 FEW_ROWS = 1 << 16
 SAMPLE_ROWS = 1 << 14
+Stage: TypeAlias = tuple[Worth, list[EncodedColumn]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A column that was not looked at yet: `read` gives its values by row."""
+    """A column that was not looked at yet.
+
+    `read` gives its values by row: of one of the parts in which the rows come, or of all of them.
+    """
 
     path: Path
     position: int
     type: pa.DataType
     is_partition: bool
-    read: Callable[[], pa.ChunkedArray]
+    read: Callable[[int | None], pa.ChunkedArray]
 
 
 class Encoded:
-    """The parent's columns that may take part in a predicate, and the number of its rows."""
+    """The parent's columns that may take part in a predicate, and the number of its rows.
 
-    def __init__(self, sources: Sequence[Source], rows: int) -> None:
-        self.rows = rows
+    `sizes` are the numbers of rows of the parts that can be read alone.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], sizes: Sequence[int], few_rows: int = FEW_ROWS
+    ) -> None:
+        self.rows = sum(sizes)
+        self._few = self.rows <= few_rows
+        self._starts = np.cumsum([0, *sizes])
         self._sources = [source for source in sources if plain_type(source.type) is not None]
         self._arrays: dict[int, pa.ChunkedArray] = {}
+        self._parts: dict[tuple[int, int], pa.ChunkedArray] = {}
         self._columns: dict[int, EncodedColumn | None] = {}
 
     @classmethod
@@ -55,33 +71,75 @@ class Encoded:
                 position,
                 rows.schema.types[position],
                 name in partitions,
-                lambda position=position: rows.column(position),  # type: ignore[misc]
+                lambda _, position=position: rows.column(position),  # type: ignore[misc]
             )
             for position, name in enumerate(rows.column_names)
         ]
-        return cls(sources, rows.num_rows)
+        return cls(sources, [rows.num_rows])
 
     @property
     def columns(self) -> tuple[EncodedColumn, ...]:
         """All of them, in the table's order."""
         return tuple(self._encoded(self._sources))
 
-    def stages(self) -> Iterator[tuple[Worth, list[EncodedColumn]]]:
+    def has_others(self, paths: Collection[Path]) -> bool:
+        """Whether it has columns besides these."""
+        return any(source.path not in paths for source in self._sources)
+
+    def stages(self, lone: Callable[[], Collection[int]]) -> Iterator[Stage]:
         """The columns, best first, each lot with the least worth of any column after it.
 
         Where the rows are few there is a lot for those laid out by, one for time, and one for all
-        others; where they are many, of these come first the ones that seem to have few values.
+        others; where they are many, of these come first those among `lone`, places of columns that
+        may do alone, that seem to have few values.
         """
         partitions = [source for source in self._sources if source.is_partition]
         others = [source for source in self._sources if not source.is_partition]
         yield Worth.PARTITION, self._encoded(partitions)
         yield Worth.TIME, self._encoded([s for s in others if _is_time(s.type)])
         others = [source for source in others if not _is_time(source.type)]
-        if self.rows > FEW_ROWS:
-            few = [source for source in others if self._seems_few(source)]
+        if not self._few:
+            able = lone()
+            few = [s for s in others if s.position in able and self._seems_few(s)]
             yield Worth.FEW, self._encoded(few)
             others = [source for source in others if source not in few]
         yield Worth.MANY, self._encoded(others)
+
+    def column(self, position: int) -> EncodedColumn | None:
+        """The column at this place of the table, None where it cannot take part."""
+        return self._column(next(s for s in self._sources if s.position == position))
+
+    def part_of(self, row: int) -> tuple[int, int, int]:
+        """The part in which the row lies, its first row, and the first row after it."""
+        part = int(np.searchsorted(self._starts, row, "right")) - 1
+        return part, int(self._starts[part]), int(self._starts[part + 1])
+
+    def peek(
+        self, part: int, rows: Indices, but: Collection[int]
+    ) -> Iterator[tuple[int, Codes, int]]:
+        """For these rows of a part: each column's place, ranks, and how many values.
+
+        Left out are the columns at some places. Ranks may be those among these rows; a column may
+        turn out not to take part after all.
+        """
+        start = int(self._starts[part])
+        for source in self._sources:
+            place = source.position
+            if place in but:
+                continue
+            column = self._column(source) if self._few else self._columns.get(place)
+            if column is not None:
+                yield place, column.codes[rows], len(column.values)
+            elif place not in self._columns:
+                array = self._part(source, part).take(pa.array(rows - start))
+                values, codes = ranks(array.cast(plain_type(source.type)))
+                yield place, codes, len(values)
+
+    def _part(self, source: Source, part: int) -> pa.ChunkedArray:
+        key = source.position, part
+        if key not in self._parts:
+            self._parts[key] = pa.chunked_array([joined(source.read(part))])
+        return self._parts[key]
 
     def _encoded(self, sources: Sequence[Source]) -> list[EncodedColumn]:
         found = (self._column(source) for source in sources)
@@ -96,12 +154,12 @@ class Encoded:
 
     def _array(self, source: Source) -> pa.ChunkedArray:
         if source.position not in self._arrays:
-            self._arrays[source.position] = source.read()
+            self._arrays[source.position] = source.read(None)
         return self._arrays[source.position]
 
     def _seems_few(self, source: Source) -> bool:
         """False where the column surely has many values."""
-        return len(self._array(source).slice(0, SAMPLE_ROWS).unique()) <= FEW_VALUES
+        return len(self._part(source, 0).slice(0, SAMPLE_ROWS).unique()) <= FEW_VALUES
 
 
 def _is_time(type_: pa.DataType) -> bool:

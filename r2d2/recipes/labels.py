@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from r2d2.recipes.counted import Counted, Hashes, Indices, Mask, runs
+from r2d2.recipes.counted import Counted, Hashes, Indices, Mask, ones, runs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +70,7 @@ class Groups:
         """The groups of the parent's rows, whose hashes come in the rows' order."""
         order, starts = runs(*parent)
         if starts.all():
-            ones = np.ones(len(order), np.int64)
-            distinct = Counted(parent[0].take(order), parent[1].take(order), ones)
+            distinct = Counted(parent[0].take(order), parent[1].take(order), ones(len(order)))
             return cls(np.arange(len(order)), distinct, order)
         groups = np.empty(len(order), np.int64)
         groups[order] = np.cumsum(starts) - 1
@@ -79,6 +78,11 @@ class Groups:
         counts = np.diff(np.flatnonzero(starts), append=len(order))
         distinct = Counted(parent[0].take(firsts), parent[1].take(firsts), counts)
         return cls(groups, distinct, np.arange(len(firsts)))
+
+    @property
+    def is_key(self) -> bool:
+        """Whether the columns tell all rows apart."""
+        return len(self.distinct.counts) == len(self.groups)
 
     @property
     def size_bytes(self) -> int:

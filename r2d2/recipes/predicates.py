@@ -14,8 +14,9 @@ Bounds are the child's own values, which is exact now; `Found.gaps` says how far
 values lie.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -27,6 +28,7 @@ from r2d2.recipes.encoded import Encoded
 from r2d2.recipes.encoding import EncodedColumn, Worth
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.holds import holds
+from r2d2.recipes.hopeless import hopeless, lone_excluders
 from r2d2.recipes.labels import Labels
 from r2d2.recipes.listed import exact_list
 from r2d2.recipes.literals import Literal
@@ -54,16 +56,20 @@ class Found:
     gaps: tuple[Gap, ...] = ()
 
 
-def find_predicate(parent: Encoded, labels: Labels) -> Found | None:
+def find_predicate(parent: Encoded, labels: Labels, shared: Collection[Path] = ()) -> Found | None:
     """The simplest conjunction found that selects exactly the child's multiset, or None.
 
     One atom is liked better than two, partition columns than dates, these than columns of few
-    values; `=` than a range, and a range than IN: see `choices.Choice.taste`.
+    values; `=` than a range, and a range than IN: see `choices.Choice.taste`. `shared` are columns
+    that the child has, too: these are equal in all rows of a group.
     """
     if not labels.possible or not labels.child_rows:
         return None
     torn = Torn.of(labels)
-    chosen = (_torn_apart if len(torn.torn) else _groups_told_apart)(parent, torn)
+    if len(torn.torn):
+        chosen = _torn_apart(parent, torn, shared) if parent.has_others(shared) else None
+    else:
+        chosen = _groups_told_apart(parent, torn)
     if chosen is None:
         return None
     atoms = [(choice.atom(), choice.column) for choice in chosen]
@@ -76,12 +82,16 @@ def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None
     if not len(never):
         return ()
     choices: list[Choice] = []
-    for least, columns in parent.stages():
+    child_rows = torn.labels.child_rows
+    lone = partial(lone_excluders, parent, kept, never, child_rows)
+    for least, columns in parent.stages(lone):
         choices += _tightest(columns, kept, torn)
         if least < Worth.MANY:
             best = _plain(choices, least, never)
             if best is not None:
                 return (best,)
+        if least is Worth.TIME and hopeless(parent, kept, never, child_rows):
+            return None
     return _covered((), choices, never)
 
 
@@ -126,18 +136,62 @@ def _covered(
     return None if rest is None else (*first, *rest)
 
 
-def _torn_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None:
-    choices = _tightest(parent.columns, np.flatnonzero(~torn.never), torn)
-    never = np.flatnonzero(torn.never)
-    splits = [torn.splits(column) for column in parent.columns]
+def _torn_apart(parent: Encoded, torn: Torn, shared: Collection[Path]) -> tuple[Choice, ...] | None:
+    """The choices where some rows of a group are selected, and others not."""
+    kept, never = np.flatnonzero(~torn.never), np.flatnonzero(torn.never)
+    must, child_rows = np.flatnonzero(torn.must), torn.labels.child_rows
+    choices: list[Choice] = []
+    columns: list[EncodedColumn] = []
+    splits: list[Mask] = []
+    for least, some in parent.stages(list):
+        choices += _tightest(some, kept, torn)
+        columns += some
+        splits += [torn.splits(column, column.path in shared) for column in some]
+        if least < Worth.MANY and some:
+            best = _plainly_torn(columns, torn, splits, choices, never)
+            if best is not None and best.column.worth <= least:
+                return (best,)
+        # What holds for the torn rows, too, is looser; so this is said of what is tighter.
+        if least is Worth.TIME and len(must) and hopeless(parent, must, never, child_rows):
+            return None
+    in_order = sorted(zip(columns, splits, strict=True), key=lambda pair: pair[0].position)
+    return _torn_by(torn, [c for c, _ in in_order], [s for _, s in in_order], choices, never)
+
+
+def _plainly_torn(
+    columns: Sequence[EncodedColumn],
+    torn: Torn,
+    splits: Sequence[Mask],
+    choices: Sequence[Choice],
+    never: Indices,
+) -> Choice | None:
+    """The best liked plain choice that is exact alone."""
+    rows = np.flatnonzero(selected(choices, np.arange(len(torn.never))))
+    exact = (
+        choice
+        for column, split in zip(columns, splits, strict=True)
+        if split.all()
+        for choice in torn.exact(column, rows)
+        if choice.plainness == 0 and not choice.selects(column.codes[never]).any()
+    )
+    return min(exact, key=Choice.taste, default=None)
+
+
+def _torn_by(
+    torn: Torn,
+    every: Sequence[EncodedColumn],
+    splits: Sequence[Mask],
+    choices: Sequence[Choice],
+    never: Indices,
+) -> tuple[Choice, ...] | None:
     if not splits or not np.any(splits, axis=0).all():
         return None
-    rows = np.flatnonzero(selected(choices, np.arange(parent.rows)))
-    columns = [column for column, split in zip(parent.columns, splits, strict=True) if split.all()]
+    rows = np.flatnonzero(selected(choices, np.arange(len(torn.never))))
+    columns = [column for column, split in zip(every, splits, strict=True) if split.all()]
     for firsts in (
         ((choice,) for column in columns for choice in torn.exact(column, rows)),
         _lists(columns, torn, rows),
-        _pairs(parent, torn, splits, rows),
+        _pairs(every, torn, splits, rows),
     ):
         best = islice(sorted(firsts, key=taste), MOST_SPLITTERS)
         found = [one for first in best if (one := _covered(first, choices, never))]
@@ -160,22 +214,22 @@ def _lists(
 
 
 def _pairs(
-    parent: Encoded, torn: Torn, splits: Sequence[Mask], rows: Indices
+    columns: Sequence[EncodedColumn], torn: Torn, splits: Sequence[Mask], rows: Indices
 ) -> Iterator[tuple[Choice, ...]]:
     """The tightest atoms of a column, each with an atom of another that is exact within it.
 
     Of the torn groups, those that the column does not split keep all of their rows. `splits` tells
     for each torn row whether the column splits its group.
     """
-    if len(rows) * len(parent.columns) ** 2 > MOST_PAIR_CELLS:
+    if len(rows) * len(columns) ** 2 > MOST_PAIR_CELLS:
         return
-    for column, split in zip(parent.columns, splits, strict=True):
+    for column, split in zip(columns, splits, strict=True):
         needed = np.append(np.flatnonzero(torn.must), torn.torn[~split])
         if not len(needed):
             continue
         others = [
             other
-            for other, also in zip(parent.columns, splits, strict=True)
+            for other, also in zip(columns, splits, strict=True)
             if other is not column and (split | also).all()
         ]
         for first in tightest(column, column.codes[needed], torn.labels.child_rows):

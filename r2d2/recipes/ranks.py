@@ -9,6 +9,7 @@ import pyarrow.types as pt
 Codes = npt.NDArray[np.int32]
 NULL = np.int32(-1)
 SLOTS_A_ROW = 4
+LARGE_BYTES = 1 << 30
 
 
 def ranks(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
@@ -27,11 +28,16 @@ def ranks(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
 
 
 def joined(column: pa.ChunkedArray) -> pa.Array:
-    """The column as one array; dictionaries must not hold NULL."""
+    """The column as one array; texts of a gigabyte and more as large ones."""
     if column.num_chunks == 1:
         return column.chunk(0)
     if pt.is_dictionary(column.type):
-        column = column.unify_dictionaries()
+        if any(chunk.dictionary.null_count for chunk in column.chunks):
+            column = column.cast(column.type.value_type)
+        else:
+            column = column.unify_dictionaries()
+    if pt.is_string(column.type) and column.nbytes > LARGE_BYTES:
+        column = column.cast(pa.large_string())
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 

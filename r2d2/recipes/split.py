@@ -52,8 +52,13 @@ class Torn:
         target = np.sum(weights * labels.child.astype(np.uint64), dtype=np.uint64)
         return cls(labels, must, never, torn, weights[labels.groups], target)
 
-    def splits(self, column: EncodedColumn) -> Mask:
-        """For each torn row, whether the rows of its group differ in the column."""
+    def splits(self, column: EncodedColumn, is_shared: bool = False) -> Mask:
+        """For each torn row, whether the rows of its group differ in the column.
+
+        In a column that the child shares they never do.
+        """
+        if is_shared:
+            return np.zeros(len(self.torn), np.bool_)
         groups, codes = self.labels.groups[self.torn], column.codes[self.torn]
         some = np.zeros(len(self.labels.child), np.int32)
         some[groups] = codes
