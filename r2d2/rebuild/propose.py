@@ -173,7 +173,7 @@ def _exact(
     parent: _Parent, number: int, columns: tuple[Output, ...], labels: Labels
 ) -> Leaf | Patch:
     location, child = parent.table.location, parent.children[number].table
-    if (labels.child == labels.parent).all():
+    if labels.is_whole:
         return Project(location, columns)
     if (labels.child == 1).all():
         return Distinct(location, columns)

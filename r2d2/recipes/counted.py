@@ -23,12 +23,15 @@ class Counted:
     @classmethod
     def of(cls, rows: Hashes) -> "Counted":
         """The rows with these hashes, in any order."""
-        order, starts = runs(*rows)
-        if starts.all():
-            return cls(rows[0].take(order), rows[1].take(order), ones(len(order)))
-        firsts = order[starts]
-        counts = np.diff(np.flatnonzero(starts), append=len(order))
-        return cls(rows[0].take(firsts), rows[1].take(firsts), counts)
+        return cls.in_runs(rows, runs(*rows))
+
+    @classmethod
+    def in_runs(cls, rows: Hashes, runs: "Runs") -> "Counted":
+        """The rows with these hashes, whose runs are known."""
+        if runs.starts.all():
+            return cls(runs.first, rows[1].take(runs.order), ones(len(runs.order)))
+        counts = np.diff(np.flatnonzero(runs.starts), append=len(runs.order))
+        return cls(runs.first[runs.starts], rows[1].take(runs.order[runs.starts]), counts)
 
     @property
     def rows(self) -> int:
@@ -42,11 +45,18 @@ class Counted:
 
     def held(self, other: "Counted") -> tuple[Indices, Indices, int]:
         """Which of these rows the other has too, how many of each, and how many rows besides."""
+        if len(self.first) == len(other.first) and self._same(other):
+            return np.arange(len(self.first)), other.counts, 0
         places = self._places(other.first, other.second)
         found = places >= 0
         if found.all():
             return places, other.counts, 0
         return places[found], other.counts[found], int(other.counts[~found].sum())
+
+    def _same(self, other: "Counted") -> bool:
+        """Whether it has the same rows, not how often; both have as many."""
+        same = np.array_equal(self.first, other.first)
+        return same and np.array_equal(self.second, other.second)
 
     def _places(self, first: Words, second: Words) -> Indices:
         """The place of each hash, -1 where there is none."""
@@ -78,22 +88,30 @@ def memory_bytes(numbers: Indices) -> int:
     return numbers.nbytes if all(numbers.strides) else 0
 
 
-def runs(first: Words, second: Words) -> tuple[Indices, Mask]:
-    """An order by (first, second) and, in that order, where runs of equal hashes start."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """An order by (first, second); in that order the first words, and where new hashes start."""
+
+    order: Indices
+    first: Words
+    starts: Mask
+
+
+def runs(first: Words, second: Words) -> Runs:
+    """The runs of equal hashes."""
     order = _order(first)
     ordered = first.take(order)
     starts = np.ones(len(order), np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=starts[1:])
     ties = np.flatnonzero(~starts)
     if not len(ties):
-        return order, starts
+        return Runs(order, ordered, starts)
     starts[ties] = second[order[ties]] != second[order[ties - 1]]
-    if not starts[ties].any():
-        return order, starts
-    order = np.lexsort((second, first))
-    starts[1:] = np.diff(first.take(order)) != 0
-    starts[1:] |= np.diff(second.take(order)) != 0
-    return order, starts
+    if starts[ties].any():
+        order = np.lexsort((second, first))
+        starts[1:] = np.diff(first.take(order)) != 0
+        starts[1:] |= np.diff(second.take(order)) != 0
+    return Runs(order, ordered, starts)
 
 
 def _order(first: Words) -> Indices:

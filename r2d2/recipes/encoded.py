@@ -6,6 +6,7 @@ first, so most predicates are found before the other columns are looked at, or e
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow.types as pt
 from r2d2.recipes.counted import Indices
 from r2d2.recipes.encoding import FEW_VALUES, EncodedColumn, Worth, encode, plain_type
 from r2d2.recipes.grammar import Path
+from r2d2.recipes.matrix import Matrix
 from r2d2.recipes.ranks import Codes, joined, ranks
 
 FEW_ROWS = 1 << 16
@@ -39,14 +41,15 @@ class Source:
 class Encoded:
     """The parent's columns that may take part in a predicate, and the number of its rows.
 
-    `sizes` are the numbers of rows of the parts that can be read alone.
+    `sizes` are the numbers of rows of the parts that can be read alone. Of a small parent all
+    columns may well be encoded at once.
     """
 
     def __init__(
         self, sources: Sequence[Source], sizes: Sequence[int], few_rows: int = FEW_ROWS
     ) -> None:
         self.rows = sum(sizes)
-        self._few = self.rows <= few_rows
+        self.is_small = self.rows <= few_rows
         self._starts = np.cumsum([0, *sizes])
         self._sources = [source for source in sources if plain_type(source.type) is not None]
         self._arrays: dict[int, pa.ChunkedArray] = {}
@@ -82,37 +85,50 @@ class Encoded:
         """All of them, in the table's order."""
         return tuple(self._encoded(self._sources))
 
+    @cached_property
+    def matrix(self) -> Matrix:
+        """All of them, each of which is encoded."""
+        return Matrix.of(self.columns, self.rows)
+
     def has_others(self, paths: Collection[Path]) -> bool:
         """Whether it has columns besides these."""
         return any(source.path not in paths for source in self._sources)
 
-    def stages(self, lone: Callable[[], Collection[int]]) -> Iterator[Stage]:
+    def stages(self, lone: Collection[int] | None = None) -> Iterator[Stage]:
         """The columns, best first, each lot with the least worth of any column after it.
 
-        Where the rows are few there is a lot for those laid out by, one for time, and one for all
-        others; where they are many, of these come first those among `lone`, places of columns that
-        may do alone, that seem to have few values.
+        First come those laid out by, then those of time, then all others. Where `lone` are the
+        places of columns that may do alone, the others wait until the end, and before the last
+        lot comes one of those that seem to have few values.
         """
-        partitions = [source for source in self._sources if source.is_partition]
-        others = [source for source in self._sources if not source.is_partition]
+        first = [s for s in self._sources if lone is None or s.position in lone]
+        partitions = [source for source in first if source.is_partition]
+        times = [s for s in first if not s.is_partition and _is_time(s.type)]
         yield Worth.PARTITION, self._encoded(partitions)
-        yield Worth.TIME, self._encoded([s for s in others if _is_time(s.type)])
-        others = [source for source in others if not _is_time(source.type)]
-        if not self._few:
-            able = lone()
-            few = [s for s in others if s.position in able and self._seems_few(s)]
-            yield Worth.FEW, self._encoded(few)
-            others = [source for source in others if source not in few]
-        yield Worth.MANY, self._encoded(others)
+        yield Worth.TIME, self._encoded(times)
+        left = [source for source in first if source not in partitions + times]
+        few = [] if lone is None else [source for source in left if self._seems_few(source)]
+        yield Worth.FEW, self._encoded(few)
+        seen = partitions + times + few
+        yield Worth.MANY, self._encoded([s for s in self._sources if s not in seen])
 
     def column(self, position: int) -> EncodedColumn | None:
         """The column at this place of the table, None where it cannot take part."""
         return self._column(next(s for s in self._sources if s.position == position))
 
-    def part_of(self, row: int) -> tuple[int, int, int]:
-        """The part in which the row lies, its first row, and the first row after it."""
-        part = int(np.searchsorted(self._starts, row, "right")) - 1
-        return part, int(self._starts[part]), int(self._starts[part + 1])
+    def part_of(self, row: int) -> int:
+        """The part in which the row lies."""
+        return int(np.searchsorted(self._starts, row, "right")) - 1
+
+    def within(self, part: int, rows: Indices) -> Indices:
+        """Those of the rows, given in order, that lie in the part."""
+        start, stop = np.searchsorted(rows, self._starts[part : part + 2])
+        return rows[start:stop]
+
+    def seen_part(self, *sets: Indices) -> int | None:
+        """A part that was read already and has rows of each set, None where there is none."""
+        seen = sorted({part for _, part in self._parts})
+        return next((p for p in seen if all(len(self.within(p, rows)) for rows in sets)), None)
 
     def peek(
         self, part: int, rows: Indices, but: Collection[int]
@@ -127,7 +143,7 @@ class Encoded:
             place = source.position
             if place in but:
                 continue
-            column = self._column(source) if self._few else self._columns.get(place)
+            column = self._column(source) if self.is_small else self._columns.get(place)
             if column is not None:
                 yield place, column.codes[rows], len(column.values)
             elif place not in self._columns:

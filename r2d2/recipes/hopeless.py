@@ -5,7 +5,7 @@ selected by every conjunction that holds for the rows wanted. What some of these
 within the hull of some lies within the hull of all, and what is listed of some is listed of all.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def hopeless(parent: Encoded, kept: Indices, never: Indices, child_rows: int) ->
     """
     most, left, tried = most_values(child_rows), never, set[int]()
     while len(left):
-        excluding = _excluding(parent, kept, left, most, tried)
+        excluding = _excluding(parent, kept, left, most, tried, KEPT_ROWS)
         if not excluding or not np.any(list(excluding.values()), axis=0).all():
             return True
         best = max(excluding, key=lambda place: (np.count_nonzero(excluding[place]), -place))
@@ -39,19 +39,29 @@ def hopeless(parent: Encoded, kept: Indices, never: Indices, child_rows: int) ->
 
 def lone_excluders(parent: Encoded, kept: Indices, never: Indices, child_rows: int) -> set[int]:
     """The places of the columns of which one atom may exclude all of the never rows."""
-    excluding = _excluding(parent, kept, never, most_values(child_rows), ())
+    excluding = _excluding(parent, kept, never, most_values(child_rows), (), KEPT_ROWS[:1])
     return {place for place, excluded in excluding.items() if excluded.all()}
 
 
 def _excluding(
-    parent: Encoded, kept: Indices, left: Indices, most: int, tried: Collection[int]
+    parent: Encoded,
+    kept: Indices,
+    left: Indices,
+    most: int,
+    tried: Collection[int],
+    looks: Sequence[int],
 ) -> dict[int, Mask]:
-    """By place of a column, which of some rows that are left it may exclude."""
-    part, start, stop = parent.part_of(_meeting(kept, left))
-    asked = _spread(left[slice(*np.searchsorted(left, (start, stop)))], ASKED_ROWS)
-    there = kept[slice(*np.searchsorted(kept, (start, stop)))]
+    """By place of a column, which of some rows that are left it may exclude.
+
+    Looks at so many kept rows, and at more where these do not settle that it excludes none.
+    """
+    part = parent.seen_part(kept, left)
+    if part is None:
+        part = parent.part_of(_meeting(kept, left))
+    asked = _spread(parent.within(part, left), ASKED_ROWS)
+    there = parent.within(part, kept)
     found = dict[int, Mask]()
-    for kept_rows in KEPT_ROWS:
+    for kept_rows in looks:
         some = _spread(there, kept_rows)
         found = {
             place: _excludes(codes[: len(some)], codes[len(some) :], values, most)

@@ -16,12 +16,11 @@ values lie.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 import numpy as np
 
-from r2d2.recipes.choices import Choice, Form, taste, tightest
+from r2d2.recipes.choices import Choice, Form, most_values, taste, tightest
 from r2d2.recipes.counted import Indices, Mask
 from r2d2.recipes.cover import COMPLETE_ATOMS, cover, selected
 from r2d2.recipes.encoded import Encoded
@@ -32,6 +31,7 @@ from r2d2.recipes.hopeless import hopeless, lone_excluders
 from r2d2.recipes.labels import Labels
 from r2d2.recipes.listed import exact_list
 from r2d2.recipes.literals import Literal
+from r2d2.recipes.matrix import Matrix
 from r2d2.recipes.split import Torn
 
 MOST_SPLITTERS = 8
@@ -83,16 +83,34 @@ def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None
         return ()
     choices: list[Choice] = []
     child_rows = torn.labels.child_rows
-    lone = partial(lone_excluders, parent, kept, never, child_rows)
+    small = parent.is_small
+    lone = None if small else lone_excluders(parent, kept, never, child_rows)
     for least, columns in parent.stages(lone):
         choices += _tightest(columns, kept, torn)
         if least < Worth.MANY:
             best = _plain(choices, least, never)
             if best is not None:
                 return (best,)
+        if least is Worth.TIME and small:
+            return _all_at_once(parent.matrix, torn, kept, never)
         if least is Worth.TIME and hopeless(parent, kept, never, child_rows):
             return None
     return _covered((), choices, never)
+
+
+def _all_at_once(
+    matrix: Matrix, torn: Torn, kept: Indices, never: Indices
+) -> tuple[Choice, ...] | None:
+    """The choices from all columns; only of those that may do are choices made."""
+    excluding = matrix.excluding(kept, never, most_values(torn.labels.child_rows))
+    if not excluding.any(axis=0).all():
+        return None
+    alone = [matrix.columns[place] for place in np.flatnonzero(excluding.all(axis=1))]
+    for choice in sorted(_tightest(alone, kept, torn), key=Choice.taste):
+        if not choice.disguised and not choice.selects(choice.column.codes[never]).any():
+            return (choice,)
+    useful = [matrix.columns[place] for place in np.flatnonzero(excluding.any(axis=1))]
+    return _covered((), _tightest(useful, kept, torn), never)
 
 
 def _tightest(columns: Iterable[EncodedColumn], rows: Indices, torn: Torn) -> list[Choice]:
@@ -143,7 +161,7 @@ def _torn_apart(parent: Encoded, torn: Torn, shared: Collection[Path]) -> tuple[
     choices: list[Choice] = []
     columns: list[EncodedColumn] = []
     splits: list[Mask] = []
-    for least, some in parent.stages(list):
+    for least, some in parent.stages():
         choices += _tightest(some, kept, torn)
         columns += some
         splits += [torn.splits(column, column.path in shared) for column in some]

@@ -59,14 +59,24 @@ def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:
     low, high = range_["min"].as_py(), range_["max"].as_py()
     if low is None or high - low > SLOTS_A_ROW * len(whole) or high > np.iinfo(np.int64).max:
         return _sorted(whole)
-    ticks = _ticks(whole).cast(pa.int64())
-    slots = pc.subtract(ticks, low).fill_null(high - low + 1).to_numpy()
+    slots = _above(_ticks(whole), low, high)
     occurs = np.zeros(high - low + 2, np.bool_)
     occurs[slots] = True
     places = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
     places[-1] = NULL
     values = np.flatnonzero(occurs[:-1]) + low
     return pa.array(values).cast(_ticks(whole).type).cast(whole.type), places[slots]
+
+
+def _above(ticks: pa.Array, low: int, high: int) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
+    """How far each number lies above the least; one more than the greatest does for NULL."""
+    numbers = ticks.fill_null(low).to_numpy()
+    narrow = np.can_cast(numbers.dtype, np.int32) and high - low < np.iinfo(np.int32).max
+    wide = numbers.astype(np.int32 if narrow else np.int64, copy=False)
+    slots: npt.NDArray[np.int32] | npt.NDArray[np.int64] = wide - wide.dtype.type(low)
+    if ticks.null_count:
+        slots[ticks.is_null().to_numpy(zero_copy_only=False)] = high - low + 1
+    return slots
 
 
 def _ticks(whole: pa.Array) -> pa.Array:

@@ -44,7 +44,7 @@ class Torn:
     def of(cls, labels: Labels) -> "Torn":
         """The state for these labels."""
         must, never = labels.must(), labels.never()
-        torn = np.flatnonzero(~(must | never))
+        torn = np.empty(0, np.int64) if labels.is_key else np.flatnonzero(~(must | never))
         if not len(torn):
             return cls(labels, must, never, torn, np.empty(0, np.uint64), np.uint64(0))
         random = np.random.default_rng(SEED)
