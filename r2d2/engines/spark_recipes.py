@@ -1,4 +1,4 @@
-"""Recipes on Spark: each executor's core proposes for whole families and runs whole recipes.
+"""Recipes on Spark: each executor's core proposes for bundles of families, and runs recipes.
 
 The executors read the lake natively, as in the scans of `find`; Spark carries what is asked and
 answered.
@@ -21,9 +21,10 @@ from r2d2.engines.spark_jobs import Jobs
 from r2d2.engines.spark_label import reading
 from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
+from r2d2.rebuild.bundles import bundles
 from r2d2.rebuild.counting import Counts
 from r2d2.rebuild.family import Proposal
-from r2d2.rebuild.proposals import AnyFamily, proposals, read_bytes
+from r2d2.rebuild.proposals import AnyFamily, asked, proposals, read_bytes
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe, parents
 
@@ -45,8 +46,14 @@ class SparkRecipes:
     def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
         """The proposals of every family, in the families' order."""
         work = partial(_proposals, self.storage, self.settings.types)
-        for found in self._answers(work, families, sum(map(read_bytes, families))):
-            yield from found
+        together = bundles(families)
+        questions = [[families[number] for number in bundle] for bundle in together]
+        answers = self._answers(work, questions, sum(map(read_bytes, families)))
+        found: dict[int, list[Proposal]] = {}
+        for bundle, answer in zip(together, answers, strict=True):
+            found |= zip(bundle, answer, strict=True)
+        for number in range(len(families)):
+            yield from found[number]
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
@@ -88,8 +95,12 @@ def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.Recor
             yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": answer})
 
 
-def _proposals(storage: Storage, types: Types, family: AnyFamily) -> list[Proposal]:
-    return proposals(family, Counts(storage, types))
+def _proposals(
+    storage: Storage, types: Types, families: Sequence[AnyFamily]
+) -> list[list[Proposal]]:
+    counts = Counts(storage, types)
+    counts.prepare(asked(families))
+    return [proposals(family, counts) for family in families]
 
 
 def _trial(

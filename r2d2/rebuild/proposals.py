@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from r2d2.model import Table
+from r2d2.rebuild.bundles import tables_of
 from r2d2.rebuild.counting import Asked, Counts
 from r2d2.rebuild.family import Columns, Family, Proposal, UnionFamily, by_name
 from r2d2.rebuild.propose import propose
@@ -22,12 +23,7 @@ def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
 
 def read_bytes(family: AnyFamily) -> int:
     """Of the tables that are read for the family's proposals, stored as they are."""
-    match family:
-        case Family(parent, children):
-            tables = [parent, *(child.table for child in children)]
-        case UnionFamily(table, parts):
-            tables = [table, *(part.table for part in parts)]
-    return sum(table.size_bytes for table in tables)
+    return sum(table.size_bytes for table in tables_of(family))
 
 
 def asked(families: Iterable[AnyFamily]) -> list[Asked]:
