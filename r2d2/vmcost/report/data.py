@@ -22,20 +22,12 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
 
-from r2d2.vmcost.bill import Bill, HostTime, Share, printed_total_usd, printed_usd
+from r2d2.vmcost.bill import Bill, printed_total_usd, printed_usd
 from r2d2.vmcost.facts import Facts
 from r2d2.vmcost.model import Application, Billing, Cluster
 from r2d2.vmcost.prices import age_days
-from r2d2.vmcost.usage import (
-    TaskTime,
-    busy_fraction,
-    core_seconds,
-    duration_s,
-    task_time,
-    task_time_by_executor,
-    task_time_by_job,
-    task_time_by_stage,
-)
+from r2d2.vmcost.report.rows import by_executor, by_job, by_stage, timeline
+from r2d2.vmcost.usage import busy_fraction, core_seconds, duration_s, task_time
 
 Data = dict[str, Any]
 VERSION = 1
@@ -88,10 +80,10 @@ def application_data(costed: Costed, today: date) -> Data:
         "cluster": _cluster(costed.facts.cluster),
         "candidates": _candidates(costed.facts),
         "prices": list(_prices(bill, today)),
-        "by_job": list(_by_job(application, bill)),
-        "by_stage": list(_by_stage(application, bill)),
-        "by_executor": list(_by_executor(application, bill)),
-        "timeline": _timeline(application, bill),
+        "by_job": list(by_job(application, bill)),
+        "by_stage": list(by_stage(application, bill)),
+        "by_executor": list(by_executor(application, bill)),
+        "timeline": timeline(application, bill),
         "problems": _problems(costed),
         "energy": costed.energy,
         "advice": list(costed.advice),
@@ -139,114 +131,6 @@ def _prices(bill: Bill, today: date) -> Iterator[Data]:
                 "age_days": age_days(price, today),
                 "source": f"{price.source} {price.source_version}".strip(),
             }
-
-
-def _usd(share: Share | None) -> float | None:
-    """What the tasks of the share cost, whatever became of them."""
-    if share is None or share.busy.usd is None or share.failed.usd is None:
-        return None
-    return float(share.busy.usd + share.failed.usd)
-
-
-def _times(time: TaskTime) -> Data:
-    return {"task_s": time.total_s, **asdict(time)}
-
-
-def _by_job(application: Application, bill: Bill) -> Iterator[Data]:
-    shares = {share.key: share for share in bill.jobs}
-    times = task_time_by_job(application)
-    for job, time in zip(application.jobs, times, strict=True):
-        share = shares.pop(str(job.id), None)
-        yield {
-            "job": job.id,
-            "name": job.name,
-            "succeeded": job.succeeded,
-            "usd": _usd(share),
-            **_times(time),
-        }
-    for share in shares.values():
-        yield {
-            "job": None,
-            "name": share.name,
-            "succeeded": None,
-            "usd": _usd(share),
-            "task_s": 0.0,
-        }
-
-
-def _by_stage(application: Application, bill: Bill) -> Iterator[Data]:
-    shares = {share.key: share for share in bill.stages}
-    tasks = application.tasks
-    times = task_time_by_stage(application)
-    for stage, time in zip(application.stages, times, strict=True):
-        share = shares.get(f"{stage.id}.{stage.attempt}")
-        own = (tasks["stage"] == stage.id) & (tasks["stage_attempt"] == stage.attempt)
-        yield {
-            "stage": stage.id,
-            "attempt": stage.attempt,
-            "name": stage.name,
-            "problem": stage.problem,
-            "tasks": int(own.sum()),
-            "usd": _usd(share),
-            **_times(time),
-            "spilled_bytes": int(tasks["spilled_disk_bytes"][own].sum()),
-        }
-
-
-def _by_executor(application: Application, bill: Bill) -> Iterator[Data]:
-    shares = {share.key: share for share in bill.executors}
-    times = task_time_by_executor(application)
-    for executor, time in zip(application.executors, times, strict=True):
-        end_ms = application.ended_ms if executor.removed_ms is None else executor.removed_ms
-        yield {
-            "executor": executor.id,
-            "host": executor.host,
-            "cores": executor.cores,
-            "start_s": _since(application, executor.added_ms),
-            "end_s": _since(application, end_ms),
-            "usd": _usd(shares.get(executor.id)),
-            **_times(time),
-            "removed_reason": executor.removed_reason,
-        }
-
-
-def _since(application: Application, at_ms: int) -> float:
-    """Seconds after the application's start, within its time."""
-    within = min(max(at_ms, application.started_ms), application.ended_ms)
-    return (within - application.started_ms) / 1000
-
-
-def _timeline(application: Application, bill: Bill) -> Data:
-    hosts = [vm.time for vm in bill.vms]
-    bins = max((len(host.busy_cores) for host in hosts), default=1)
-    return {
-        "bin_s": duration_s(application) / bins,
-        "hosts": [_host(application, host) for host in hosts],
-        "jobs": [
-            {
-                "job": job.id,
-                "name": job.name,
-                "start_s": _since(application, job.started_ms),
-                "end_s": _since(application, job.ended_ms or application.ended_ms),
-            }
-            for job in application.jobs
-            if job.started_ms is not None
-        ],
-    }
-
-
-def _host(application: Application, host: HostTime) -> Data:
-    return {
-        "host": host.host,
-        "cores": host.cores,
-        "rented": [[_since(application, at) for at in interval] for interval in host.rented],
-        "busy": _fractions(host.busy_cores, host.cores),
-        "failed": _fractions(host.failed_cores, host.cores),
-    }
-
-
-def _fractions(cores: Sequence[float], of: int) -> list[float]:
-    return [one / of if of else 0.0 for one in cores]
 
 
 def _problems(costed: Costed) -> dict[str, int]:
