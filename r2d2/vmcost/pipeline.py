@@ -8,7 +8,7 @@ from typing import Any
 from r2d2.errors import UsageError
 from r2d2.progress import Progress
 from r2d2.vmcost.advise import advised, by_name, energy_data
-from r2d2.vmcost.advise_pipeline import pipeline_data
+from r2d2.vmcost.advise.pipeline import pipeline_data
 from r2d2.vmcost.bill import bill
 from r2d2.vmcost.events import Logs, Refused, read_logs
 from r2d2.vmcost.facts import Stated, find_facts

@@ -8,6 +8,7 @@ from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size
 from r2d2.vmcost.advice.right_size.runs import measured_run, replay_ratios
 from r2d2.vmcost.advice.right_size.spread import Spread
 from r2d2.vmcost.advice.right_size.time import ErnestTime, ReplayTime, RunTime
+from r2d2.vmcost.advise.case import said
 from r2d2.vmcost.model import Application, Price
 from r2d2.vmcost.report.data import Costed
 from r2d2.vmcost.settings import RightSizeSettings
@@ -55,11 +56,6 @@ def _ernest_data(model: Ernest) -> Data:
         f" ({theta}); each run left out is {model.left_out_error:.1%} off on average"
     )
     return {"kind": "ernest", "told": told, "basis": "modelled", "theta": list(model.theta)}
-
-
-def said(verdict: str) -> str:
-    """The sentence without its mark: a report marks each figure in its own way."""
-    return verdict.replace(" (modelled)", "")
 
 
 def ernest_of(runs: Sequence[Application]) -> Ernest | None:

@@ -7,7 +7,7 @@ from r2d2.errors import UsageError
 from r2d2.vmcost.advice.jobs_dag import best_schedule
 from r2d2.vmcost.advice.jobs_dag.model import Lateness, Machine, PipelineJob
 from r2d2.vmcost.advice.right_size.time import ReplayTime
-from r2d2.vmcost.advise_size import said
+from r2d2.vmcost.advise.case import said
 from r2d2.vmcost.model import Application, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
