@@ -45,7 +45,6 @@ def test_every_family_is_in_one_bundle_that_no_task_is_too_small_for(
 
 def test_families_that_share_a_table_are_read_together() -> None:
     one = [family(f"parent{n}", "x" if n % 2 else "y") for n in range(64)]
-    parts = (Child(table("x"), {}),)
     found = bundles([*one, UnionFamily(table("parent1"), (Child(table("x"), {}),))])
     mixed = [bundle for bundle in found if len({n % 2 for n in bundle if n < 64}) > 1]
     assert len(mixed) <= 1
