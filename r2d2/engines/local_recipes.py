@@ -9,8 +9,8 @@ from r2d2.config import Settings
 from r2d2.lake.storage import Storage
 from r2d2.model import Table
 from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Proposal
-from r2d2.rebuild.proposals import AnyFamily, asked, proposals
+from r2d2.rebuild.family import AnyFamily, Proposal
+from r2d2.rebuild.proposals import asked, proposals
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe
 

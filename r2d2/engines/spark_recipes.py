@@ -23,8 +23,8 @@ from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
 from r2d2.rebuild.bundles import bundles
 from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Proposal
-from r2d2.rebuild.proposals import AnyFamily, asked, proposals, read_bytes
+from r2d2.rebuild.family import AnyFamily, Proposal
+from r2d2.rebuild.proposals import asked, proposals
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe, parents
 
@@ -48,7 +48,7 @@ class SparkRecipes:
         work = partial(_proposals, self.storage, self.settings.types)
         together = bundles(families)
         questions = [[families[number] for number in bundle] for bundle in together]
-        answers = self._answers(work, questions, sum(map(read_bytes, families)))
+        answers = self._answers(work, questions)
         found: dict[int, list[Proposal]] = {}
         for bundle, answer in zip(together, answers, strict=True):
             found |= zip(bundle, answer, strict=True)
@@ -64,18 +64,18 @@ class SparkRecipes:
             for child, recipe in work
         ]
         read_bytes = sum(t.size_bytes for own, _, _ in questions for t in own.values())
-        for trial, files in self._answers(partial(_trial, self.storage), questions, read_bytes):
+        with reading(self.session, read_bytes):
+            answers = list(self._answers(partial(_trial, self.storage), questions))
+        for trial, files in answers:
             for location, content in files.items():
                 path = folder / location
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             yield trial
 
-    def _answers(
-        self, work: Callable[[Any], Any], questions: Sequence[Any], read_bytes: int
-    ) -> Iterator[Any]:
+    def _answers(self, work: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
         payloads = (dumps((number, question)) for number, question in enumerate(questions))
-        with spark_errors(), reading(self.session, read_bytes):
+        with spark_errors():
             frame = (
                 Jobs(self.session).spread(payloads).mapInArrow(partial(_answered, work), ANSWER_DDL)
             )

@@ -13,8 +13,7 @@ from r2d2.plan.families import families, union_families, without_recipe
 from r2d2.plan.graph_file import GraphFile
 from r2d2.program import Problem, Solution, Solver, solve
 from r2d2.progress import Progress
-from r2d2.rebuild.family import Family, Proposal
-from r2d2.rebuild.proposals import AnyFamily
+from r2d2.rebuild.family import AnyFamily, Family, Proposal
 from r2d2.rebuild.trial import Trial
 from r2d2.recipes.grammar import Recipe
 

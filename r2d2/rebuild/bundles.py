@@ -7,13 +7,12 @@ where its tables outgrow a task: what is large stands alone.
 from collections.abc import Iterator, Sequence
 
 from r2d2.model import Table
-from r2d2.rebuild.family import Family, UnionFamily
+from r2d2.rebuild.family import AnyFamily, Family, UnionFamily
 
 TASK_BYTES = 32 << 20
 MOST_QUESTIONS = 1024
 # Of little work there are still so many tasks, if small ones, for as many cores.
 MANY_TASKS = 16
-AnyFamily = Family | UnionFamily
 
 
 def tables_of(family: AnyFamily) -> list[Table]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import TypeAlias
 
 from r2d2.model import Column, Table
 from r2d2.recipes.grammar import Recipe
@@ -62,6 +63,9 @@ class UnionFamily:
 
     table: Table
     parts: tuple[Child, ...]
+
+
+AnyFamily: TypeAlias = Family | UnionFamily
 
 
 @dataclass(frozen=True, slots=True)

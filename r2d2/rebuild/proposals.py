@@ -2,16 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TypeAlias
 
 from r2d2.model import Table
-from r2d2.rebuild.bundles import tables_of
 from r2d2.rebuild.counting import Asked, Counts
-from r2d2.rebuild.family import Columns, Family, Proposal, UnionFamily, by_name
+from r2d2.rebuild.family import AnyFamily, Columns, Family, Proposal, UnionFamily, by_name
 from r2d2.rebuild.propose import propose
 from r2d2.rebuild.union import propose_unions
-
-AnyFamily: TypeAlias = Family | UnionFamily
 
 
 def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
@@ -19,11 +15,6 @@ def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
     if isinstance(family, Family):
         return propose(family, counts)
     return propose_unions(family, counts)
-
-
-def read_bytes(family: AnyFamily) -> int:
-    """Of the tables that are read for the family's proposals, stored as they are."""
-    return sum(table.size_bytes for table in tables_of(family))
 
 
 def asked(families: Iterable[AnyFamily]) -> list[Asked]:

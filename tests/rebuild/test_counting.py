@@ -8,8 +8,8 @@ import pytest
 
 from r2d2.model import Types
 from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Family, UnionFamily, by_name
-from r2d2.rebuild.proposals import AnyFamily, asked, proposals
+from r2d2.rebuild.family import AnyFamily, Family, UnionFamily, by_name
+from r2d2.rebuild.proposals import asked, proposals
 from tests.rebuild.kept_lake import KeptLake
 
 WHOLE = pa.table({"a": [1, 2, 2, 3, None], "b": ["x", "y", "y", None, "z"]})
