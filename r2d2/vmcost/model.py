@@ -108,7 +108,7 @@ class Job:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Application:
     """One attempt of an application, as its log or logs tell it.
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from r2d2.files import json_text
 from r2d2.vmcost.model import Application, Job, Price
+from r2d2.vmcost.usage import Longs, job_positions, jobs_of_stages, stage_positions
 
 LEAST_BYTES = 16 << 20
 GB = 10**9
@@ -104,21 +105,25 @@ def reads(application: Application) -> Iterator[Transfer]:
     for jobs in labelled.values():
         told = jobs[0].labels.get("r2d2.read_bytes", "")
         yield from _transfer(int(told) if told.isdecimal() else 0, map(_job_times, jobs))
-    for job in () if labelled else application.jobs:
-        counted = _task_bytes(application, "input_bytes", job.stages)
-        yield from _transfer(counted, [_job_times(job)])
+    if not labelled:
+        counted = _sums(application, "input_bytes", job_positions(application), application.jobs)
+        for job, size_bytes in zip(application.jobs, counted, strict=True):
+            yield from _transfer(size_bytes, [_job_times(job)])
 
 
 def writes(application: Application) -> Iterator[Transfer]:
     """What each job of the application wrote, in the time of the stages that did."""
-    for job in application.jobs:
-        wrote = [s for s in job.stages if _task_bytes(application, "output_bytes", [s])]
-        times = [
-            (stage.submitted_ms, stage.completed_ms)
-            for stage in application.stages
-            if stage.id in wrote
-        ]
-        yield from _transfer(_task_bytes(application, "output_bytes", wrote), times)
+    stages = application.stages
+    wrote = _sums(application, "output_bytes", stage_positions(application), stages)
+    of_job = jobs_of_stages(application)
+    times: dict[int, list[tuple[int | None, int | None]]] = defaultdict(list)
+    sizes: dict[int, int] = defaultdict(int)
+    for stage, size_bytes in zip(stages, wrote, strict=True):
+        if size_bytes and stage.id in of_job:
+            times[of_job[stage.id]].append((stage.submitted_ms, stage.completed_ms))
+            sizes[of_job[stage.id]] += size_bytes
+    for place in sorted(times):
+        yield from _transfer(sizes[place], times[place])
 
 
 def starting_s(application: Application) -> float | None:
@@ -144,9 +149,14 @@ def _job_times(job: Job) -> tuple[int | None, int | None]:
     return job.started_ms, job.ended_ms
 
 
-def _task_bytes(application: Application, metric: str, stages: Sequence[int]) -> int:
-    own = np.isin(application.tasks["stage"], np.asarray(stages, np.int64))
-    return int(application.tasks[metric][own].sum())
+def _sums(
+    application: Application, metric: str, positions: Longs, rows: Sequence[object]
+) -> list[int]:
+    """The metric of all tasks, added up by their position among the rows."""
+    there = positions >= 0
+    sums = np.zeros(len(rows), np.int64)
+    np.add.at(sums, positions[there], application.tasks[metric][there])
+    return [int(value) for value in sums]
 
 
 def _rate(transfers: Sequence[Transfer], usd_per_gb: float | None) -> Data | None:

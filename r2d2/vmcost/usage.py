@@ -118,15 +118,21 @@ def stage_positions(app: Application) -> Longs:
 
 
 def job_positions(app: Application) -> Longs:
-    """For each task the position of its job in `app.jobs`, −1 for none.
+    """For each task the position of its job in `app.jobs`, −1 for none."""
+    known = jobs_of_stages(app)
+    return _looked_up(app.tasks, lambda stage, _: known.get(stage, -1))
 
-    Stages that several jobs name at once are run for the first of them.
+
+def jobs_of_stages(app: Application) -> dict[int, int]:
+    """The position in `app.jobs` of each stage's job, by the stage's id.
+
+    Stages that several jobs name are run for the first of them.
     """
     known: dict[int, int] = {}
     for place, job in enumerate(app.jobs):
         for stage in job.stages:
             known.setdefault(stage, place)
-    return _looked_up(app.tasks, lambda stage, _: known.get(stage, -1))
+    return known
 
 
 def split_us(app: Application) -> Longs:

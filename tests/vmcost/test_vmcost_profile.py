@@ -56,6 +56,12 @@ def test_a_job_without_a_label_read_what_spark_counted() -> None:
     assert (read.size_bytes, read.seconds) == (GB, 4.0)
 
 
+def test_a_stage_that_two_jobs_name_was_read_for_the_first() -> None:
+    jobs = [Job(0, (7,), 0, 4_000, True), Job(1, (7, 8), 5_000, 6_000, True)]
+    (read,) = reads(application(jobs, tasks=[{"stage": 7, "input_bytes": GB}]))
+    assert (read.size_bytes, read.seconds) == (GB, 4.0)
+
+
 def test_a_write_takes_the_time_of_the_stages_that_wrote() -> None:
     job = Job(0, (1, 2), 0, 60_000, True)
     stages = [Stage(1, 0, "", 1, 0, 50_000), Stage(2, 0, "", 1, 50_000, 58_000)]

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from r2d2.vmcost.bill import Bill, HostTime, Share
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.usage import (
     TaskTime,
     duration_s,
+    stage_positions,
     task_time_by_executor,
     task_time_by_job,
     task_time_by_stage,
@@ -54,20 +57,23 @@ def by_job(application: Application, bill: Bill) -> Iterator[Data]:
 def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
     """A row for each attempt of a stage."""
     shares = {share.key: share for share in bill.stages}
-    tasks = application.tasks
     times = task_time_by_stage(application)
-    for stage, time in zip(application.stages, times, strict=True):
-        share = shares.get(f"{stage.id}.{stage.attempt}")
-        own = (tasks["stage"] == stage.id) & (tasks["stage_attempt"] == stage.attempt)
+    positions = stage_positions(application)
+    there = positions >= 0
+    count = len(application.stages)
+    tasks = np.bincount(positions[there], minlength=count)
+    spilled = np.zeros(count, np.int64)
+    np.add.at(spilled, positions[there], application.tasks["spilled_disk_bytes"][there])
+    for place, (stage, time) in enumerate(zip(application.stages, times, strict=True)):
         yield {
             "stage": stage.id,
             "attempt": stage.attempt,
             "name": stage.name,
             "problem": stage.problem,
-            "tasks": int(own.sum()),
-            "usd": _usd(share),
+            "tasks": int(tasks[place]),
+            "usd": _usd(shares.get(f"{stage.id}.{stage.attempt}")),
             **_times(time),
-            "spilled_bytes": int(tasks["spilled_disk_bytes"][own].sum()),
+            "spilled_bytes": int(spilled[place]),
         }
 
 
