@@ -80,7 +80,7 @@ def bill(
 
     budget = Budget(max_usd, max_idle)
     answer = _answer(logs, machines)
-    data = report_data(answer.costed, date.today(), answer.pipeline)
+    data = report_data(answer.costed, date.today(), answer.besides)
     if out is not None:
         _write(out, data)
     if json:
@@ -134,7 +134,7 @@ def profile(
     )
     write_files(out.parent, {out.name: json_text(made)})
     if report is not None:
-        _write(report, report_data(answer.costed, date.today(), answer.pipeline))
+        _write(report, report_data(answer.costed, date.today(), answer.besides))
     print_lines([*profile_lines(made), f"written to {out}"])
     return EXIT_SOME_UNREADABLE if left_out else EXIT_OK
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.progress import Progress
-from r2d2.vmcost.advise import advised, by_name, energy_data
+from r2d2.vmcost.advise import advised, energy_data
 from r2d2.vmcost.advise.pipeline import pipeline_data
+from r2d2.vmcost.advise.runs import by_name, degradation_data
 from r2d2.vmcost.bill import bill
 from r2d2.vmcost.events import Logs, Refused, read_logs
 from r2d2.vmcost.facts import Stated, find_facts
@@ -30,10 +31,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The applications of the logs, costed, what is advised of them together, and all logs."""
+    """The applications of the logs, costed, what the report says of them together, and all logs."""
 
     costed: tuple[Costed, ...]
-    pipeline: dict[str, Any] | None
+    besides: dict[str, Any]
     logs: Logs
 
     def renamed(self, name: Callable[[str], str]) -> "Answer":
@@ -46,7 +47,7 @@ class Answer:
             for some in (self.logs.refused, self.logs.repeated)
         )
         applications = tuple(one.application for one in costed)
-        return Answer(costed, self.pipeline, Logs(applications, *left_out))
+        return Answer(costed, self.besides, Logs(applications, *left_out))
 
 
 def cost(
@@ -55,7 +56,7 @@ def cost(
     """What the applications of the logs cost, and what would be cheaper."""
     logs = read_logs(paths, progress)
     costed = [_costed(each, question) for each in logs.applications]
-    runs = by_name(costed)
+    runs = by_name(logs.applications)
     prices, settings = question.prices, question.settings
     whole = [
         replace(
@@ -65,7 +66,11 @@ def cost(
         )
         for one in costed
     ]
-    return Answer(tuple(whole), pipeline_data(whole, prices, settings), logs)
+    besides = {
+        "pipeline": pipeline_data(whole, prices, settings),
+        "degradation": degradation_data(runs),
+    }
+    return Answer(tuple(whole), besides, logs)
 
 
 def _renamed(application: Application, name: Callable[[str], str]) -> Application:

@@ -161,3 +161,17 @@ def test_what_the_settings_ask_for_is_advised_and_marked_as_modelled(
     settings.write_text(settings.read_text().replace("m5.xlarge", "m5.nosuch"))
     assert main(["vmcost", LOG, "--config", str(settings)]) == EXIT_USAGE
     assert "'m5.nosuch'" in capfd.readouterr().err
+
+
+def test_runs_of_one_name_tell_together_of_hosts_stages_and_odds(tmp_path: Path) -> None:
+    settings, out = tmp_path / "vmcost.toml", tmp_path / "out"
+    settings.write_text("[right_size]\ndeadline_s = 3600\ncounts = [1]\n")
+    logs = [str(LOGS / f"find-cluster-{count}.zstd") for count in (1, 2)]
+    assert main(["vmcost", *logs, *MACHINES, "--config", str(settings), "--out", str(out)]) == 0
+    report = json.loads((out / "report.json").read_text())
+    (together,) = report["degradation"]
+    assert (together["name"], together["runs"], together["basis"]) == ("r2d2", 2, "modelled")
+    assert all(0 < stage["performance"] <= 1 for stage in together["stage_hosts"])
+    for application in report["applications"]:
+        (size,) = [one for one in application["advice"] if one["kind"] == "right_size"]
+        assert "checked on runs of this name (2)" in size["told"]

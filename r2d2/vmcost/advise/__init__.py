@@ -4,15 +4,22 @@ Packing and energy need nothing but the machines. Right-size, spot and serverles
 their sections in the settings. Slow hosts are looked for in all runs of one name together.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.degradation import degradation
 from r2d2.vmcost.advice.energy import POWERS, energy_of
-from r2d2.vmcost.advice.packing import Numa, Shape, best_shapes, mib_per_core, pack, rooms_of
+from r2d2.vmcost.advice.packing import (
+    Numa,
+    Shape,
+    best_shapes,
+    fragment_rate,
+    mib_per_core,
+    pack,
+    rooms_of,
+)
 from r2d2.vmcost.advise.case import Case, said
+from r2d2.vmcost.advise.runs import Runs
 from r2d2.vmcost.advise.serverless import serverless
 from r2d2.vmcost.advise.size import sized
 from r2d2.vmcost.advise.spot import spot
@@ -44,7 +51,7 @@ def energy_data(costed: Costed) -> Data | None:
 
 
 def advised(
-    costed: Costed, runs: Sequence[Application], prices: PriceList, settings: VmCostSettings
+    costed: Costed, runs: Runs, prices: PriceList, settings: VmCostSettings
 ) -> tuple[Data, ...]:
     """All advice on the application; `runs` are those of its name, itself among them.
 
@@ -63,9 +70,9 @@ def advised(
     return tuple(found)
 
 
-def _slow_hosts(application: Application, runs: Sequence[Application]) -> Iterator[Data]:
+def _slow_hosts(application: Application, runs: Runs) -> Iterator[Data]:
     hosts = {executor.host for executor in application.executors}
-    for host in degradation(runs).slow:
+    for host in runs.degradation.slow:
         if host.host in hosts:
             yield {
                 "kind": "slow_host",
@@ -88,7 +95,15 @@ def _packing(case: Case) -> Iterator[Data]:
     best = best_shapes(rooms, memory, numa=numa)[0]
     if best.stranded_cores < today.stranded_cores or (today.warning and not best.warning):
         told = said(f"on {machine.sku}: {best.verdict}; today: {today.verdict}")
-        yield {"kind": "packing", "told": told, "basis": MODELLED, "cores": best.shape.cores}
+        free = [room.cores for room in rooms]
+        yield {
+            "kind": "packing",
+            "told": told,
+            "basis": MODELLED,
+            "cores": best.shape.cores,
+            "fragment_rate": float(fragment_rate(free, best.shape.cores)),
+            "fragment_rate_today": float(fragment_rate(free, today.shape.cores)),
+        }
 
 
 def _right_size(case: Case) -> Iterator[Data]:
@@ -97,14 +112,6 @@ def _right_size(case: Case) -> Iterator[Data]:
         kind = PriceKind.SPOT if case.cluster.spot else PriceKind.ON_DEMAND
         machines = [case.price(name, kind) for name in asked.vms or (case.cluster.vm,)]
         yield from sized(case.costed, case.runs, machines, case.driver, asked)
-
-
-def by_name(costed: Sequence[Costed]) -> Mapping[str, list[Application]]:
-    """The applications of each name, as runs of one job."""
-    found: dict[str, list[Application]] = defaultdict(list)
-    for one in costed:
-        found[one.application.name].append(one.application)
-    return found
 
 
 ADVICE: Mapping[str, Callable[[Case], Iterator[Data]]] = {

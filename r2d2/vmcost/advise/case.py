@@ -1,8 +1,8 @@
 """What every piece of advice is given: an application on known machines, and what is asked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from r2d2.vmcost.advise.runs import Runs
 from r2d2.vmcost.model import Application, Cluster, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
@@ -15,7 +15,7 @@ class Case:
 
     costed: Costed
     cluster: Cluster
-    runs: Sequence[Application]
+    runs: Runs
     prices: PriceList
     settings: VmCostSettings
 

@@ -41,6 +41,7 @@ def spot(case: Case) -> Iterator[Data]:
         "basis": "modelled",
         "ways": {"on_demand": _odds(found.on_demand), "spot": _odds(found.spot)},
         "interruptions": found.interruptions,
+        "tasks_again": found.tasks_again,
     }
 
 

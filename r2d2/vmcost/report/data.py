@@ -12,7 +12,8 @@
 | `energy`, `advice` | modelled |
 | `problems` | what was damaged, skipped or guessed, counted |
 
-Besides, `pipeline` has the schedule of jobs that were asked for, or null.
+Besides, `pipeline` has the schedule of jobs that were asked for, or null, and `degradation` the
+hosts and the slowest stages of applications that ran several times.
 The parts in `money` sum to `usd`: both are rounded to a millionth of a dollar so that they do.
 """
 
@@ -46,13 +47,12 @@ class Costed:
     advice: tuple[Data, ...] = ()
 
 
-def report_data(costed: Sequence[Costed], today: date, pipeline: Data | None = None) -> Data:
-    """The report; prices are as old as they are on that day."""
+def report_data(costed: Sequence[Costed], today: date, besides: Data | None = None) -> Data:
+    """The report; prices are as old as they are on that day. `besides` are its other keys."""
     return {
         "version": VERSION,
         "applications": [application_data(one, today) for one in costed],
-        "pipeline": pipeline,
-    }
+    } | (besides or {})
 
 
 def application_data(costed: Costed, today: date) -> Data:
