@@ -47,6 +47,30 @@ def fixed_values(array: pa.Array, dtype: DTypeLike, words: int = 1) -> NDArray[A
     return np.frombuffer(array.buffers()[1], item, len(array) * words, start)
 
 
+def array_of(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
+    """An array of a fixed-width type over the values, none NULL; no copy, but of truths as bits.
+
+    `pa.array` and `to_numpy` import pandas first, which takes longer than a small lake.
+    """
+    data = np.packbits(values, bitorder="little") if pa.types.is_boolean(type_) else values
+    contiguous = np.ascontiguousarray(data)
+    return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(contiguous)])
+
+
+def numbers(array: pa.Array) -> NDArray[Any]:
+    """The values of truths, numbers, dates or instants; what lies under a NULL means nothing."""
+    if pa.types.is_boolean(array.type):
+        return bits(array.buffers()[1], array.offset, len(array)).view(np.bool_)
+    return fixed_values(array, dtype_of(array.type))
+
+
+def dtype_of(type_: pa.DataType) -> np.dtype[Any]:
+    """How NumPy sees the values of truths, numbers, dates or instants: these as whole ticks."""
+    if pa.types.is_temporal(type_):
+        return np.dtype(f"i{type_.bit_width // 8}")
+    return np.dtype(type_.to_pandas_dtype())
+
+
 def list_offsets(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
     """Where each row's items start, and at last where the items end; one more than rows."""
     item = np.dtype(dtype)

@@ -17,7 +17,9 @@ _digest = xxhash.xxh3_128_digest
 _FEW = 768  # values; up to here a call of polars costs more than a loop
 _WORTHWHILE = 1 << 20  # values in all; fewer take less time in a loop than polars to import
 _counted = [0]
+_SAMPLE, _REPEATED = 256, 4  # a dictionary pays where each value occurs so often
 _WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
+_ENCODABLE = (_T.Type_STRING, _T.Type_BINARY, *_WIDE_OFFSETS)
 VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
 TEXT_TYPES = frozenset(
     (_T.Type_STRING, _T.Type_BINARY, _T.Type_FIXED_SIZE_BINARY, *_WIDE_OFFSETS, *VIEWS)
@@ -29,6 +31,14 @@ def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
     array = _with_offsets(array)
     hashed = _many if len(array) > _FEW and _is_worth_polars(len(array)) else _few
     return hashed(array, key.first)
+
+
+def repeats_itself(array: pa.Array) -> bool:
+    """Whether a dictionary would pay: its first values seem drawn from few, as by birthdays."""
+    if len(array) <= _SAMPLE or array.type.id not in _ENCODABLE:
+        return False
+    shared = _SAMPLE - len(array.slice(0, _SAMPLE).unique())
+    return _SAMPLE * _SAMPLE * _REPEATED <= 2 * shared * len(array)
 
 
 def _is_worth_polars(values: int) -> bool:

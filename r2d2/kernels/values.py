@@ -13,7 +13,7 @@ from r2d2.kernels.fixed import fixed_words
 from r2d2.kernels.mix import ColumnKey, Lanes, constant, cover
 from r2d2.kernels.nested import list_lanes, list_view_lanes, map_lanes, struct_lanes
 from r2d2.kernels.number import number_words
-from r2d2.kernels.text import TEXT_TYPES, VIEWS, text_lanes
+from r2d2.kernels.text import TEXT_TYPES, VIEWS, repeats_itself, text_lanes
 from r2d2.kernels.words import Words, word_lanes
 from r2d2.model import Types
 
@@ -44,7 +44,9 @@ def array_hashes(array: pa.Array, key: ColumnKey, types: Types, depth: int = 0) 
     if words := _words(array, key, types):
         mask = null_mask(array)
         return words if mask is None else replace(words, masks=((mask, key.null(depth)),))
-    if type_id == _T.Type_DICTIONARY:
+    if repeats_itself(array):
+        lanes = _dictionary_lanes(array.dictionary_encode(), key, types, depth)
+    elif type_id == _T.Type_DICTIONARY:
         lanes = _dictionary_lanes(array, key, types, depth)
     elif type_id in TEXT_TYPES:
         lanes = text_lanes(array, key)

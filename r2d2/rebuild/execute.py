@@ -110,8 +110,7 @@ def _satisfies(batch: pa.RecordBatch, atom: Atom) -> npt.NDArray[np.bool_]:
     column = plain_array(_at(batch, atom.path))
     if pt.is_null(column.type):
         return np.full(len(column), isinstance(atom, IsNull))
-    truth: npt.NDArray[np.bool_] = holds(atom, pa.chunked_array([column])).to_numpy()
-    return truth
+    return holds(atom, column)
 
 
 def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Path]:

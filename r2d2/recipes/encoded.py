@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.kernels.arrays import array_of
 from r2d2.recipes.counted import Indices
 from r2d2.recipes.encoding import FEW_VALUES, EncodedColumn, Worth, encode, plain_type
 from r2d2.recipes.grammar import Path
@@ -147,7 +148,7 @@ class Encoded:
             if column is not None:
                 yield place, column.codes[rows], len(column.values)
             elif place not in self._columns:
-                array = self._part(source, part).take(pa.array(rows - start))
+                array = self._part(source, part).take(array_of(rows - start, pa.int64()))
                 values, codes = ranks(array.cast(plain_type(source.type)))
                 yield place, codes, len(values)
 

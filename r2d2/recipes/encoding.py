@@ -7,12 +7,14 @@ and texts that are not UTF-8 do not.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.kernels.arrays import null_mask, numbers
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.ranks import Codes, ranks
@@ -111,8 +113,12 @@ def plain_type(type_: pa.DataType) -> pa.DataType | None:
 
 
 def _whole_microseconds(array: pa.ChunkedArray) -> bool:
-    ticks = array.cast(pa.int64()).fill_null(0).to_numpy()
-    return not bool((ticks % 1000).any())
+    return not any(bool((_valid(chunk) % 1000).any()) for chunk in array.chunks)
+
+
+def _valid(array: pa.Array) -> npt.NDArray[Any]:
+    nulls = null_mask(array)
+    return numbers(array) if nulls is None else numbers(array)[~nulls]
 
 
 def _well_formed(values: pa.Array) -> bool:
@@ -126,12 +132,11 @@ def _well_formed(values: pa.Array) -> bool:
 
 def _nameable(values: pa.Array, array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     if pt.is_floating(values.type):
-        numbers = values.to_numpy(zero_copy_only=False)
-        no_zero = _has_negative_zero(array)
-        return np.array(np.isfinite(numbers) & ~((numbers == 0) & no_zero), np.bool_)
+        known, no_zero = numbers(values), any(map(_has_negative_zero, array.chunks))
+        return np.array(np.isfinite(known) & ~((known == 0) & no_zero), np.bool_)
     if pt.is_date(values.type) or pt.is_timestamp(values.type):
         unit = "D" if pt.is_date(values.type) else values.type.unit
-        ticks = values.cast(pa.int32() if unit == "D" else pa.int64()).to_numpy()
+        ticks = numbers(values)
         low, high = (limit.astype(f"datetime64[{unit}]").astype(np.int64) for limit in _YEARS)
         if unit == "ns":
             low, high = np.iinfo(np.int64).min + 1, np.iinfo(np.int64).max  # the least is NaT
@@ -139,9 +144,9 @@ def _nameable(values: pa.Array, array: pa.ChunkedArray) -> npt.NDArray[np.bool_]
     return np.ones(len(values), np.bool_)
 
 
-def _has_negative_zero(array: pa.ChunkedArray) -> bool:
-    numbers = (chunk.fill_null(1).to_numpy(zero_copy_only=False) for chunk in array.chunks)
-    return any(bool((np.signbit(part) & (part == 0)).any()) for part in numbers)
+def _has_negative_zero(array: pa.Array) -> bool:
+    plain = _valid(array)
+    return bool((np.signbit(plain) & (plain == 0)).any())
 
 
 def _worth(values: pa.Array, rows: int) -> Worth:

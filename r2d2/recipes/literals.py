@@ -22,13 +22,13 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.kernels.arrays import array_of, dtype_of
 from r2d2.recipes.errors import RecipeError
 
 _NAMED: dict[str, pa.DataType] = {
@@ -78,14 +78,18 @@ class Literal:
         Raises:
             RecipeError: the type is unknown, or the text is not the one text of a value of it.
         """
+        return self.array()[0]
+
+    def array(self) -> pa.Array:
+        """An array of the one value; raises as `scalar` does."""
         type_ = type_named(self.type)
         try:
-            value = pa.scalar(_reader(type_)(self.text), type_)
+            one = _read(self.text, type_)
         except (ValueError, ArithmeticError, binascii.Error, pa.ArrowException) as error:
             raise RecipeError(f"{self.text[:80]!r} is no {self.type}") from error
-        if _writer(type_)(value) != self.text:
+        if _writer(type_)(one[0]) != self.text:
             raise RecipeError(f"{self.text[:80]!r} is not how a {self.type} is written")
-        return value
+        return one
 
     def order(self) -> Any:
         """A key that orders literals of one type as every engine orders their values."""
@@ -112,23 +116,34 @@ def type_named(name: str) -> pa.DataType:
     return type_
 
 
-def _reader(type_: pa.DataType) -> Callable[[str], Any]:
-    if pt.is_integer(type_):
-        return int
-    if pt.is_floating(type_):
-        return _finite
-    if pt.is_boolean(type_):
-        return _truth
+def _read(text: str, type_: pa.DataType) -> pa.Array:
+    """By way of buffers, since `pa.scalar` imports pandas first."""
     if pt.is_string(type_):
-        return _text
+        return _array_of_bytes(text.encode("utf-8"), type_)
     if pt.is_binary(type_):
-        return lambda text: base64.b64decode(text, validate=True)
+        return _array_of_bytes(base64.b64decode(text, validate=True), type_)
     if pt.is_decimal(type_):
-        return Decimal
+        return _array_of_bytes(text.encode("utf-8"), pa.string()).cast(type_)
+    with np.errstate(over="ignore"):
+        return array_of(np.array([_number(text, type_)], dtype_of(type_)), type_)
+
+
+def _array_of_bytes(content: bytes, type_: pa.DataType) -> pa.Array:
+    offsets = np.array([0, len(content)], np.int32)
+    return pa.Array.from_buffers(type_, 1, [None, pa.py_buffer(offsets), pa.py_buffer(content)])
+
+
+def _number(text: str, type_: pa.DataType) -> float:
+    """The value as it lies in memory."""
+    if pt.is_integer(type_):
+        return int(text)
+    if pt.is_floating(type_):
+        return _finite(text)
+    if pt.is_boolean(type_):
+        return _truth(text)
     if pt.is_date(type_):
-        return lambda text: _ticks(text, "D", _DAY)
-    pattern = _INSTANT[type_.unit] + ("Z" if type_.tz else "")
-    return lambda text: _ticks(text, type_.unit, pattern)
+        return _ticks(text, "D", _DAY)
+    return _ticks(text, type_.unit, _INSTANT[type_.unit] + ("Z" if type_.tz else ""))
 
 
 def _writer(type_: pa.DataType) -> Callable[[Any], str]:
@@ -159,11 +174,6 @@ def _truth(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError(text)
     return text == "true"
-
-
-def _text(text: str) -> str:
-    text.encode("utf-8")
-    return text
 
 
 def _ticks(text: str, unit: str, pattern: str) -> int:

@@ -138,7 +138,7 @@ def satisfying(atoms: Sequence[Atom], parent: Encoded) -> Mask:
 def _satisfying(atoms: Iterable[tuple[Atom, EncodedColumn]], rows: int) -> Mask:
     mask = np.ones(rows, np.bool_)
     for atom, column in atoms:
-        mask &= holds(atom, column.plain()).to_numpy()
+        mask &= np.concatenate([holds(atom, chunk) for chunk in column.plain().chunks])
     return mask
 
 

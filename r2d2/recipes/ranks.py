@@ -1,10 +1,14 @@
 """A column's values in ascending order, and each row's place among them."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
+
+from r2d2.kernels.arrays import array_of, fixed_values, null_mask, numbers
 
 Codes = npt.NDArray[np.int32]
 NULL = np.int32(-1)
@@ -20,8 +24,6 @@ def ranks(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     whole = joined(column)
     if pt.is_dictionary(whole.type):
         return _looked_up(whole)
-    if pt.is_floating(whole.type):
-        return _without_nan(*_sorted(pc.add(whole, pa.scalar(0.0, whole.type))))
     if pt.is_integer(whole.type) or pt.is_temporal(whole.type):
         return _counted(whole)
     return _sorted(whole)
@@ -38,63 +40,61 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
             column = column.unify_dictionaries()
     if pt.is_string(column.type) and column.nbytes > LARGE_BYTES:
         column = column.cast(pa.large_string())
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
 
 
 def _looked_up(whole: pa.DictionaryArray) -> tuple[pa.Array, Codes]:
     """A dictionary may hold a value twice, and values that no row has."""
     size = len(whole.dictionary)
-    indices = whole.indices.fill_null(size).to_numpy(zero_copy_only=False)
+    indices = _filled(whole.indices, size)
     occurs = np.zeros(size + 1, np.bool_)
     occurs[indices] = True
-    values, places = _sorted(whole.dictionary.filter(pa.array(occurs[:size])))
+    used = np.flatnonzero(occurs[:size])
+    values, places = _sorted(whole.dictionary.take(array_of(used, pa.int64())))
     slots = np.full(size + 1, NULL, np.int32)
-    slots[np.flatnonzero(occurs[:size])] = places
+    slots[used] = places
     return values, slots[indices]
 
 
 def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:
     """Whole numbers of a narrow range are ranked by a table of those that occur."""
-    range_ = pc.min_max(_ticks(whole))
-    low, high = range_["min"].as_py(), range_["max"].as_py()
-    if low is None or high - low > SLOTS_A_ROW * len(whole) or high > np.iinfo(np.int64).max:
+    ticks, nulls = numbers(whole), null_mask(whole)
+    valid = ticks if nulls is None else ticks[~nulls]
+    low, high = (int(valid.min()), int(valid.max())) if len(valid) else (0, -1)
+    if high < low or high - low > SLOTS_A_ROW * len(ticks):
         return _sorted(whole)
-    slots = _above(_ticks(whole), low, high)
+    slots = (ticks - ticks.dtype.type(low)).astype(np.intp)
+    if nulls is not None:
+        slots[nulls] = high - low + 1
     occurs = np.zeros(high - low + 2, np.bool_)
     occurs[slots] = True
     places = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
     places[-1] = NULL
-    values = np.flatnonzero(occurs[:-1]) + low
-    return pa.array(values).cast(_ticks(whole).type).cast(whole.type), places[slots]
-
-
-def _above(ticks: pa.Array, low: int, high: int) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-    """How far each number lies above the least; one more than the greatest does for NULL."""
-    numbers = ticks.fill_null(low).to_numpy()
-    narrow = np.can_cast(numbers.dtype, np.int32) and high - low < np.iinfo(np.int32).max
-    wide = numbers.astype(np.int32 if narrow else np.int64, copy=False)
-    slots: npt.NDArray[np.int32] | npt.NDArray[np.int64] = wide - wide.dtype.type(low)
-    if ticks.null_count:
-        slots[ticks.is_null().to_numpy(zero_copy_only=False)] = high - low + 1
-    return slots
-
-
-def _ticks(whole: pa.Array) -> pa.Array:
-    if not pt.is_temporal(whole.type):
-        return whole
-    return whole.cast(pa.int32() if pt.is_date32(whole.type) else pa.int64())
+    values = np.flatnonzero(occurs[:-1]).astype(ticks.dtype) + ticks.dtype.type(low)
+    return array_of(values, whole.type), places[slots]
 
 
 def _sorted(whole: pa.Array) -> tuple[pa.Array, Codes]:
     encoded = pc.dictionary_encode(whole)
-    order = pc.sort_indices(encoded.dictionary)
-    places = np.full(len(order) + 1, NULL, np.int32)
-    places[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
-    indices = encoded.indices.fill_null(len(order)).to_numpy(zero_copy_only=False)
-    return encoded.dictionary.take(order), places[indices]
+    values, places = _in_order(encoded.dictionary)
+    return values, np.append(places, NULL)[_filled(encoded.indices, len(places))]
 
 
-def _without_nan(values: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
-    """NaN sorts last, so that its rank becomes the number of the other values."""
-    numbers = len(values) - int(np.isnan(values.to_numpy(zero_copy_only=False)).sum())
-    return values.slice(0, numbers), np.minimum(codes, np.int32(numbers))
+def _in_order(distinct: pa.Array) -> tuple[pa.Array, Codes]:
+    """The values in order but NaN, and the rank of each."""
+    if pt.is_floating(distinct.type):
+        plain = numbers(distinct)
+        # A sum with 0.0 is not -0.0; NaN comes last, once.
+        values, places = np.unique(plain + plain.dtype.type(0), return_inverse=True)
+        known = values[: len(values) - int(np.isnan(values[-1:]).sum())]
+        return array_of(known, distinct.type), places.astype(np.int32)
+    order = fixed_values(pc.sort_indices(distinct), np.uint64)
+    places = np.empty(len(order), np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    return distinct.take(array_of(order, pa.uint64())), places
+
+
+def _filled(indices: pa.Array, null: int) -> npt.NDArray[Any]:
+    """The indices, with a number for NULL."""
+    nulls, plain = null_mask(indices), numbers(indices)
+    return plain if nulls is None else np.where(nulls, null, plain)
