@@ -1,34 +1,33 @@
-"""Recipes on the local engine: families are proposed by threads, chosen recipes run one by one."""
+"""Recipes on the local engine: found by processes side by side, run one by one in this one."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from r2d2.config import Settings
+from r2d2.engines.local_workers import answers
 from r2d2.lake.storage import Storage
 from r2d2.model import Table
-from r2d2.rebuild.counting import Counts
+from r2d2.rebuild.bundles import bundles
 from r2d2.rebuild.family import AnyFamily, Proposal
-from r2d2.rebuild.proposals import asked, proposals
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRecipes:
-    """What a plan asks of an engine, answered by this process."""
+    """What a plan asks of an engine, answered by this machine."""
 
     storage: Storage
     settings: Settings
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
-        """The proposals of every family, in the families' order."""
-        counts = Counts(self.storage, self.settings.types)
-        counts.prepare(asked(families))
-        with ThreadPoolExecutor(self.settings.threads) as pool:
-            for found in pool.map(lambda family: proposals(family, counts), families):
-                yield from found
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[tuple[int, list[Proposal]]]:
+        """Each family's number and its proposals, in any order."""
+        together = bundles(families)
+        questions = [[families[number] for number in bundle] for bundle in together]
+        found = answers(self.storage, self.settings.types, questions, self.settings.threads)
+        for number, proposals in found:
+            yield from zip(together[number], proposals, strict=True)
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from r2d2.engines.spark_codec import dumps
+from r2d2.engines.codec import dumps
 from r2d2.engines.spark_plan import Integers, Question, Routes, reducer_plan
 from r2d2.engines.spark_tasks import COUNT_COLUMNS, QUESTION
 from r2d2.kernels.runs import Sketch, empty_run

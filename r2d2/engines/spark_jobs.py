@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from r2d2.config import Settings
-from r2d2.engines.spark_codec import dumps, loads
+from r2d2.engines.codec import dumps, loads
 from r2d2.engines.spark_errors import spark_errors
 from r2d2.engines.spark_plan import seats
 from r2d2.engines.spark_rows import SCAN_DDL

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from r2d2.config import Settings
-from r2d2.engines.spark_codec import dumps, loads
+from r2d2.engines.codec import dumps, loads
 from r2d2.engines.spark_errors import spark_errors
 from r2d2.engines.spark_jobs import Jobs
 from r2d2.engines.spark_label import reading
@@ -24,7 +24,7 @@ from r2d2.model import Table, Types
 from r2d2.rebuild.bundles import bundles
 from r2d2.rebuild.counting import Counts
 from r2d2.rebuild.family import AnyFamily, Proposal
-from r2d2.rebuild.proposals import asked, proposals
+from r2d2.rebuild.proposals import all_proposals
 from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import Recipe, parents
 
@@ -43,17 +43,13 @@ class SparkRecipes:
     settings: Settings
     session: "SparkSession"
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
-        """The proposals of every family, in the families' order."""
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[tuple[int, list[Proposal]]]:
+        """Each family's number and its proposals, in any order."""
         work = partial(_proposals, self.storage, self.settings.types)
         together = bundles(families)
         questions = [[families[number] for number in bundle] for bundle in together]
-        answers = self._answers(work, questions)
-        found: dict[int, list[Proposal]] = {}
-        for bundle, answer in zip(together, answers, strict=True):
-            found |= zip(bundle, answer, strict=True)
-        for number in range(len(families)):
-            yield from found[number]
+        for bundle, answer in zip(together, self._answers(work, questions), strict=True):
+            yield from zip(bundle, answer, strict=True)
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
@@ -98,9 +94,7 @@ def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.Recor
 def _proposals(
     storage: Storage, types: Types, families: Sequence[AnyFamily]
 ) -> list[list[Proposal]]:
-    counts = Counts(storage, types)
-    counts.prepare(asked(families))
-    return [proposals(family, counts) for family in families]
+    return all_proposals(families, Counts(storage, types))
 
 
 def _trial(

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.config import Settings
+from r2d2.engines.codec import dumps, loads
 from r2d2.engines.scan import Piece, scan
-from r2d2.engines.spark_codec import dumps, loads
 from r2d2.engines.spark_plan import Question
 from r2d2.engines.spark_rows import NO_TABLE, Heads, RowBuffer, buffers, head, part, summary
 from r2d2.errors import R2D2Error

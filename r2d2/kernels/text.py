@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from r2d2.kernels.arrays import array_of
 from r2d2.kernels.mix import ColumnKey, Lanes, UInt64s
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _FEW = 768  # values; up to here a call of polars costs more than a loop
 _WORTHWHILE = 1 << 20  # values in all; fewer take less time in a loop than polars to import
 _counted = [0]
 _SAMPLE, _REPEATED = 256, 4  # a dictionary pays where each value occurs so often
+_PLACES = np.random.default_rng(20260401).random(_SAMPLE)  # even ones meet no copy of a table
 _WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
 _ENCODABLE = (_T.Type_STRING, _T.Type_BINARY, *_WIDE_OFFSETS)
 VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
@@ -34,11 +36,12 @@ def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
 
 
 def repeats_itself(array: pa.Array) -> bool:
-    """Whether a dictionary would pay: its first values seem drawn from few, as by birthdays."""
+    """Whether a dictionary would pay: some values seem drawn from few, as by birthdays."""
     if len(array) <= _SAMPLE or array.type.id not in _ENCODABLE:
         return False
-    shared = _SAMPLE - len(array.slice(0, _SAMPLE).unique())
-    return _SAMPLE * _SAMPLE * _REPEATED <= 2 * shared * len(array)
+    rows = array_of((_PLACES * len(array)).astype(np.int64), pa.int64())
+    shared = _SAMPLE - len(array.take(rows).unique())
+    return 2 * shared * len(array) >= _SAMPLE * _SAMPLE * _REPEATED
 
 
 def _is_worth_polars(values: int) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +22,8 @@ from r2d2.recipes.grammar import Recipe
 class Recipes(Protocol):
     """What a plan asks of an engine."""
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
-        """The proposals of every family, in the families' order."""
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[tuple[int, list[Proposal]]]:
+        """Each family's number and its proposals, in any order."""
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
@@ -59,17 +60,21 @@ def learn(
     facts = facts_of(tables, graph)
     fit = {location for location, known in facts.items() if known.must_keep is None}
     refused = without_recipe(graph.edges, fit)
-    candidates = []
     asked: list[AnyFamily] = [*families(graph.edges, tables, fit)]
     asked += union_families(graph.edges, tables, fit)
     progress.begin("finding recipes", sum(map(_asked_bytes, asked)))
-    for proposal in recipes.propose(asked):
-        progress.advance(tables[proposal.child].size_bytes, proposal.rows)
+    found: dict[int, list[Proposal]] = {}
+    for number, proposals in recipes.propose(asked):
+        found[number] = proposals
+        for proposal in proposals:
+            progress.advance(tables[proposal.child].size_bytes, proposal.rows)
+    progress.end()
+    candidates = []
+    for proposal in chain.from_iterable(found[number] for number in range(len(asked))):
         if proposal.recipe is None:
             refused[proposal.reason] = refused.get(proposal.reason, 0) + 1
         else:
             candidates.append(Candidate(proposal.child, proposal.recipe))
-    progress.end()
     return Known(facts, tuple(candidates), dict(sorted(refused.items())))
 
 

@@ -117,9 +117,11 @@ class Counts:
     def prepare(self, wanted: Iterable[Asked]) -> None:
         """Reads small tables and hashes them together; one that cannot be read is left out."""
         alike: dict[object, list[Asked]] = defaultdict(list)
-        for table, sets in wanted:
+        for table, every in wanted:
             if table.size_bytes <= self.small_bytes:
-                alike[table.format, table.columns].append((table, sets))
+                sets = tuple(own for own in every if not self._groups.get(_named(table, own)))
+                if sets:
+                    alike[table.format, table.columns].append((table, sets))
         if "://" in self.storage.url:
             with ThreadPoolExecutor(REMOTE_THREADS) as pool:
                 every = chain.from_iterable(alike.values())

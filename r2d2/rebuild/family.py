@@ -83,6 +83,11 @@ class Proposal:
     reason: str = ""
 
 
+def without_recipe(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposal:
+    """That there is none, and why."""
+    return Proposal(child.location, (parent.location,), None, rows, reason)
+
+
 def by_name(columns: Iterable[Column]) -> Columns:
     """The columns in order of name."""
     return tuple(sorted(columns, key=attrgetter("name")))

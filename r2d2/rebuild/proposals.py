@@ -1,7 +1,7 @@
 """Recipes for any family: what engines call."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from r2d2.model import Table
 from r2d2.rebuild.counting import Asked, Counts
@@ -15,6 +15,12 @@ def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
     if isinstance(family, Family):
         return propose(family, counts)
     return propose_unions(family, counts)
+
+
+def all_proposals(families: Sequence[AnyFamily], counts: Counts) -> list[list[Proposal]]:
+    """What is proposed for each of the families; small tables are read and hashed together."""
+    counts.prepare(asked(families))
+    return [proposals(family, counts) for family in families]
 
 
 def asked(families: Iterable[AnyFamily]) -> list[Asked]:

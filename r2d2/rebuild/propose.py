@@ -18,7 +18,7 @@ import numpy as np
 from r2d2.errors import R2D2Error, TableError
 from r2d2.model import Table
 from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Child, Columns, Family, Proposal
+from r2d2.rebuild.family import Child, Columns, Family, Proposal, without_recipe
 from r2d2.rebuild.keys import likely_keys
 from r2d2.rebuild.reading import type_inside
 from r2d2.recipes.columns import outputs
@@ -60,12 +60,8 @@ def propose(family: Family, counts: Counts) -> list[Proposal]:
     try:
         parent = _Parent(family, counts)
     except TableError as error:
-        return [_without(family.parent, child.table, str(error)) for child in family.children]
+        return [without_recipe(family.parent, child.table, str(error)) for child in family.children]
     return [_proposal(parent, number) for number in range(len(family.children))]
-
-
-def _without(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposal:
-    return Proposal(child.location, (parent.location,), None, rows, reason)
 
 
 class _Parent:
@@ -131,19 +127,19 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
     own, other = child.table, parent.table
     try:
         if not _same_types(child, other):
-            return _without(other, own, "its columns have other types")
+            return without_recipe(other, own, "its columns have other types")
         columns = outputs(own.columns, other.columns, child.names)
         labels = parent.labels(number)
         recipe = _recipe(parent, number, columns, labels)
     except R2D2Error as error:
-        return _without(other, own, str(error))
+        return without_recipe(other, own, str(error))
     if recipe is None:
         reason = (
             "the parent lacks too many of its rows"
             if labels.missing
             else "the parent has too many of its rows less often"
         )
-        return _without(other, own, reason, labels.child_rows)
+        return without_recipe(other, own, reason, labels.child_rows)
     return Proposal(own.location, (other.location,), recipe, labels.child_rows)
 
 

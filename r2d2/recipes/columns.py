@@ -30,6 +30,8 @@ def outputs(
     if missing:
         raise RecipeError(f"the parent has no column for {', '.join(missing)}")
     leaves = [(column.path, paths[names[column.name]]) for column in child]
+    if all(len(own) == 1 for own, _ in leaves):
+        return tuple(Output(own[0], Field(other)) for own, other in leaves)
     return _fields(leaves, tuple(paths.values()))
 
 

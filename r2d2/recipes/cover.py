@@ -68,8 +68,10 @@ def selected(choices: Sequence[Choice], rows: Rows) -> Mask:
 
 def _patterns(choices: Sequence[Choice], rows: Rows) -> Patterns:
     """Which choices exclude a row: each pattern that occurs, once."""
-    excluded = [~choice.selects(choice.column.codes[rows]) for choice in choices]
-    return np.unique(np.stack(excluded, axis=1), axis=0)
+    excluded = np.array([~choice.selects(choice.column.codes[rows]) for choice in choices])
+    packed = np.ascontiguousarray(np.packbits(excluded, axis=0).T)
+    _, firsts = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True)
+    return excluded.T[firsts]
 
 
 def _smallest(

@@ -7,6 +7,7 @@ and texts that are not UTF-8 do not.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,13 +76,13 @@ def encode(
     type_ = plain_type(array.type)
     if type_ is None:
         return None
-    if array.type != type_ and not _is_text_dictionary(array):
+    if array.type != type_ and not (array.type in _TEXTS or _is_text_dictionary(array)):
         array = array.cast(type_)
     if pt.is_timestamp(type_) and type_.unit == "ns" and not _whole_microseconds(array):
         return None
     values, codes = ranks(array)
     values = values if values.type == type_ else values.cast(type_)
-    if not _well_formed(values):
+    if pt.is_large_string(type_) and not _well_formed(values):
         return None
     worth = Worth.PARTITION if is_partition else _worth(values, len(array))
     nameable, has_nulls = _nameable(values, array), array.null_count > 0
@@ -95,6 +96,7 @@ def _is_text_dictionary(array: pa.ChunkedArray) -> bool:
     return not any(chunk.dictionary.null_count for chunk in array.chunks)
 
 
+@lru_cache(maxsize=256)
 def plain_type(type_: pa.DataType) -> pa.DataType | None:
     """The one layout of the type that takes part; None where the type does not."""
     if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):

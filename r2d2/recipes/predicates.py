@@ -36,7 +36,7 @@ from r2d2.recipes.split import Torn
 
 MOST_SPLITTERS = 8
 MOST_PAIR_CELLS = 20_000_000
-FEW_ROWS = 1000
+FEW_ROWS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,12 @@ def find_predicate(parent: Encoded, labels: Labels, shared: Collection[Path] = (
         chosen = _groups_told_apart(parent, torn)
     if chosen is None:
         return None
-    atoms = [(choice.atom(), choice.column) for choice in chosen]
-    return _found(chosen) if labels.exact(_satisfying(atoms, parent.rows)) else None
+    ordered = sorted(chosen, key=lambda choice: (choice.column.worth, choice.column.position))
+    atoms = tuple(choice.atom() for choice in ordered)
+    tested = zip(atoms, (choice.column for choice in ordered), strict=True)
+    if not labels.exact(_satisfying(tested, parent.rows)):
+        return None
+    return Found(atoms, _gaps(ordered))
 
 
 def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None:
@@ -81,18 +85,16 @@ def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None
     kept, never = np.flatnonzero(torn.must), np.flatnonzero(torn.never)
     if not len(never):
         return ()
+    if parent.is_small:
+        return _all_at_once(parent.matrix, torn, kept, never)
     choices: list[Choice] = []
     child_rows = torn.labels.child_rows
-    small = parent.is_small
-    lone = None if small else lone_excluders(parent, kept, never, child_rows)
-    for least, columns in parent.stages(lone):
+    for least, columns in parent.stages(lone_excluders(parent, kept, never, child_rows)):
         choices += _tightest(columns, kept, torn)
         if least < Worth.MANY:
             best = _plain(choices, least, never)
             if best is not None:
                 return (best,)
-        if least is Worth.TIME and small:
-            return _all_at_once(parent.matrix, torn, kept, never)
         if least is Worth.TIME and hopeless(parent, kept, never, child_rows):
             return None
     return _covered((), choices, never)
@@ -102,13 +104,15 @@ def _all_at_once(
     matrix: Matrix, torn: Torn, kept: Indices, never: Indices
 ) -> tuple[Choice, ...] | None:
     """The choices from all columns; only of those that may do are choices made."""
-    excluding = matrix.excluding(kept, never, most_values(torn.labels.child_rows))
-    if not excluding.any(axis=0).all():
+    most = most_values(torn.labels.child_rows)
+    some = matrix.excluding(kept, never[:: 1 + len(never) // FEW_ROWS], most)
+    if not some.any(axis=0).all():
         return None
-    alone = [matrix.columns[place] for place in np.flatnonzero(excluding.all(axis=1))]
+    alone = [matrix.columns[place] for place in np.flatnonzero(some.all(axis=1))]
     for choice in sorted(_tightest(alone, kept, torn), key=Choice.taste):
         if not choice.disguised and not choice.selects(choice.column.codes[never]).any():
             return (choice,)
+    excluding = matrix.excluding(kept, never, most)
     useful = [matrix.columns[place] for place in np.flatnonzero(excluding.any(axis=1))]
     return _covered((), _tightest(useful, kept, torn), never)
 
@@ -256,11 +260,10 @@ def _pairs(
                 yield from ((first, second) for second in torn.exact(other, within))
 
 
-def _found(chosen: Sequence[Choice]) -> Found:
-    ordered = sorted(chosen, key=lambda choice: (choice.column.worth, choice.column.position))
-    gaps = (
-        Gap(c.column.path, c.column.neighbour(c.ranks[0] - 1), c.column.neighbour(c.ranks[1] + 1))
-        for c in ordered
-        if c.form is Form.BETWEEN
+def _gaps(chosen: Iterable[Choice]) -> tuple[Gap, ...]:
+    ranges = [choice for choice in chosen if choice.form is Form.BETWEEN]
+    ends = [(choice.column, choice.ranks[0] - 1, choice.ranks[1] + 1) for choice in ranges]
+    return tuple(
+        Gap(column.path, column.neighbour(below), column.neighbour(above))
+        for column, below, above in ends
     )
-    return Found(tuple(choice.atom() for choice in ordered), tuple(gaps))

@@ -13,6 +13,7 @@ from r2d2.kernels.arrays import array_of, fixed_values, null_mask, numbers
 Codes = npt.NDArray[np.int32]
 NULL = np.int32(-1)
 SLOTS_A_ROW = 4
+FEW_ROWS = 1 << 14
 LARGE_BYTES = 1 << 30
 
 
@@ -75,9 +76,22 @@ def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:
 
 
 def _sorted(whole: pa.Array) -> tuple[pa.Array, Codes]:
+    if len(whole) <= FEW_ROWS and not pt.is_floating(whole.type):
+        return _ranked(whole)
     encoded = pc.dictionary_encode(whole)
     values, places = _in_order(encoded.dictionary)
     return values, np.append(places, NULL)[_filled(encoded.indices, len(places))]
+
+
+def _ranked(whole: pa.Array) -> tuple[pa.Array, Codes]:
+    """By sorting the rows, which is quicker for some than to find the distinct values first."""
+    codes = numbers(pc.rank(whole, "ascending", tiebreaker="dense")).astype(np.int32) - np.int32(1)
+    nulls = null_mask(whole)
+    if nulls is not None:
+        codes[nulls] = NULL
+    rows = np.zeros(codes.max(initial=-1) + 2, np.int64)
+    rows[codes] = np.arange(len(codes))  # NULL comes last, and is left out
+    return whole.take(array_of(rows[:-1], pa.int64())), codes
 
 
 def _in_order(distinct: pa.Array) -> tuple[pa.Array, Codes]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from r2d2.engines import spark_plan
+from r2d2.engines.codec import dumps, loads
 from r2d2.engines.scan import TASK_BYTES, Piece
-from r2d2.engines.spark_codec import dumps, loads
 from r2d2.engines.spark_plan import Integers, components, parts_of, reducer_plan, seats, tasks_of
 from r2d2.engines.spark_rows import blobs, buffers
 from r2d2.kernels.mix import Lanes

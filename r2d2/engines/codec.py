@@ -1,4 +1,4 @@
-"""Our nouns as bytes for Spark's binary columns: pickles, with a faster way for dataclasses."""
+"""Our nouns as bytes for other processes: pickles, with a faster way for dataclasses."""
 
 import io
 import pickle
@@ -9,6 +9,8 @@ from typing import Any
 
 from r2d2.engines.scan import Piece
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
+from r2d2.rebuild.family import Child, Family, Proposal
+from r2d2.recipes.grammar import Field, Output
 
 
 def dumps(value: object) -> bytes:
@@ -31,6 +33,13 @@ def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
     return lambda value: (kind, values(value))
 
 
+def _reducer_of_one(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
+    """The same for a dataclass of one field."""
+    value_of = attrgetter(fields(kind)[0].name)
+    return lambda value: (kind, (value_of(value),))
+
+
 _TABLE: dict[type, Callable[[Any], Any]] = {
-    kind: _reducer(kind) for kind in (Bounds, Column, FileInfo, Piece, Split, Table)
-}
+    kind: _reducer(kind)
+    for kind in (Bounds, Child, Column, Family, FileInfo, Output, Piece, Proposal, Split, Table)
+} | {Field: _reducer_of_one(Field)}
