@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import IO, TypeAlias
 
 from r2d2.engines.codec import dumps, loads
 from r2d2.errors import R2D2Error
 from r2d2.lake.storage import Storage
 from r2d2.model import Types
-from r2d2.rebuild.bundles import tables_of
+from r2d2.rebuild.bundles import TASK_BYTES, tables_of
 from r2d2.rebuild.counting import Counts
 from r2d2.rebuild.family import AnyFamily, Family, Proposal, without_recipe
 from r2d2.rebuild.proposals import all_proposals
@@ -36,18 +36,18 @@ Answer: TypeAlias = list[list[Proposal]]
 def answers(
     storage: Storage, types: Types, questions: Sequence[Bundle], most: int
 ) -> Iterator[tuple[int, Answer]]:
-    """Each bundle's number and the proposals of its families, in any order, the largest first.
+    """Each bundle's number and the proposals of its families, in any order.
 
     `most` processes take part, this one among them.
     """
     sizes = [_size_bytes(bundle) for bundle in questions]
-    waiting = deque(sorted(range(len(questions)), key=lambda number: -sizes[number]))
     tables = sum(len(tables_of(family)) for bundle in questions for family in bundle)
     worthwhile = 1 + max(tables // WORTHWHILE_TABLES, sum(sizes) // WORTHWHILE_BYTES)
-    done: SimpleQueue[tuple[int, Answer | BaseException]] = SimpleQueue()
     others = [_Worker(storage, types) for _ in range(min(most, worthwhile, len(questions)) - 1)]
-    for way in (*others, _Own(storage, types)):
-        Thread(target=_serve, args=(way, questions, waiting, done), daemon=True).start()
+    shares = _Shares(sizes, len(others) + 1)
+    done: SimpleQueue[tuple[int, Answer | BaseException]] = SimpleQueue()
+    for place, way in enumerate((*others, _Own(storage, types))):
+        Thread(target=_serve, args=(way, shares.of(place), questions, done), daemon=True).start()
     try:
         for _ in questions:
             number, answer = done.get()
@@ -55,9 +55,50 @@ def answers(
                 raise answer
             yield number, answer
     finally:
-        waiting.clear()
+        shares.end()
         for worker in others:
             worker.end()
+
+
+class _Shares:
+    """Which bundle comes next for which process.
+
+    The largest, which stand alone, come first. Of the others each process has neighbours, since
+    these share tables; one that has no more takes the last of who has most left.
+    """
+
+    def __init__(self, sizes: Sequence[int], processes: int) -> None:
+        numbers = range(len(sizes))
+        self._sizes, self._lock = sizes, Lock()
+        self._large = deque(
+            sorted((n for n in numbers if sizes[n] > TASK_BYTES), key=lambda n: -sizes[n])
+        )
+        self._shares: list[deque[int]] = [deque() for _ in range(processes)]
+        small = [n for n in numbers if sizes[n] <= TASK_BYTES]
+        total, before = sum(sizes[n] for n in small), 0
+        for number in small:
+            self._shares[before * processes // (total + 1)].append(number)
+            before += sizes[number]
+
+    def of(self, process: int) -> Iterator[int]:
+        """The numbers of the bundles that the process is to answer."""
+        while (number := self._next(process)) is not None:
+            yield number
+
+    def _next(self, process: int) -> int | None:
+        with self._lock:
+            if self._large:
+                return self._large.popleft()
+            if own := self._shares[process]:
+                return own.popleft()
+            most = max(self._shares, key=lambda share: sum(self._sizes[n] for n in share))
+            return most.pop() if most else None
+
+    def end(self) -> None:
+        """There are no more."""
+        with self._lock:
+            for waiting in (self._large, *self._shares):
+                waiting.clear()
 
 
 def _size_bytes(bundle: Bundle) -> int:
@@ -136,18 +177,16 @@ class _Worker:
 
 def _serve(
     way: _Own | _Worker,
+    numbers: Iterator[int],
     questions: Sequence[Bundle],
-    waiting: deque[int],
     done: "SimpleQueue[tuple[int, Answer | BaseException]]",
 ) -> None:
     """One bundle after the other, as long as there are any."""
-    with suppress(IndexError):
-        while True:
-            number = waiting.popleft()
-            try:
-                done.put((number, way.answer(questions[number])))
-            except BaseException as error:  # noqa: BLE001 - raised where the answers are awaited
-                done.put((number, error))
+    for number in numbers:
+        try:
+            done.put((number, way.answer(questions[number])))
+        except BaseException as error:  # noqa: BLE001 - raised where the answers are awaited
+            done.put((number, error))
     way.end()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from r2d2.kernels.arrays import fixed_values
+from r2d2.arrays import fixed_values
 from r2d2.kernels.bignumber import python_lanes, without_zeros
 from r2d2.kernels.fixed import beyond_one_word, unscaled_words
 from r2d2.kernels.forms import DOUBLE, INTEGER, form_key, over_ten_to

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from r2d2.kernels.arrays import bits, fixed_values
+from r2d2.arrays import bits, fixed_values
 from r2d2.kernels.instants import instant_words
 from r2d2.kernels.mix import ColumnKey, chain
 from r2d2.kernels.words import Words, exceptions_at

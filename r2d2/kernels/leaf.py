@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from r2d2.arrays import null_mask, plain
 from r2d2.errors import UnreadableTableError
-from r2d2.kernels.arrays import null_mask, plain
 from r2d2.kernels.mix import ColumnKey, Lanes, column_key, cover
 from r2d2.kernels.typetag import type_tag
 from r2d2.kernels.values import array_hashes, finished

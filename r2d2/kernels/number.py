@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from r2d2.kernels.arrays import fixed_values
+from r2d2.arrays import fixed_values
 from r2d2.kernels.decimals import decimal_words
 from r2d2.kernels.fixed import float_bits
 from r2d2.kernels.forms import DOUBLE, UNSIGNED, form_key

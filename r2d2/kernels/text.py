@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from r2d2.kernels.arrays import array_of
+from r2d2.arrays import array_of
 from r2d2.kernels.mix import ColumnKey, Lanes, UInt64s
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from r2d2.arrays import fixed_values, null_mask, plain
 from r2d2.errors import IneligibleTableError
-from r2d2.kernels.arrays import fixed_values, null_mask, plain
 from r2d2.kernels.fixed import fixed_words
 from r2d2.kernels.mix import ColumnKey, Lanes, constant, cover
 from r2d2.kernels.nested import list_lanes, list_view_lanes, map_lanes, struct_lanes

@@ -11,6 +11,7 @@ import pyarrow as pa
 from r2d2.config import Settings
 from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
 from r2d2.lake import parquet, partitioned, row_formats
+from r2d2.lake.known import as_known
 from r2d2.lake.layout import Group, layout
 from r2d2.lake.schema import check_names
 from r2d2.lake.storage import Storage
@@ -28,8 +29,13 @@ class Inventory:
     skipped: Mapping[str, int]
 
 
-def take_inventory(storage: Storage, settings: Settings) -> Inventory:
+def take_inventory(
+    storage: Storage, settings: Settings, known: Mapping[str, Table] | None = None
+) -> Inventory:
     """The lake's tables at their present snapshots.
+
+    Those of an earlier inventory that are `known` are not opened again where their files are the
+    same still.
 
     Raises:
         LakeError: the lake itself cannot be listed.
@@ -37,7 +43,11 @@ def take_inventory(storage: Storage, settings: Settings) -> Inventory:
     listing = storage.list()
     found = layout(listing)
     files = {file.path: file for file in listing.files}
-    tables = described(storage, settings, found.groups, files)
+    same = {
+        group.location: table for group in found.groups if (table := as_known(group, known or {}))
+    }
+    new = [group for group in found.groups if group.location not in same]
+    tables = [*same.values(), *described(storage, settings, new, files)]
     tables += [
         Table(path, Format.OTHER, problem=reason, unreadable=True)
         for path, reason in listing.problems

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from r2d2.kernels.arrays import fixed_values, list_offsets, null_mask, plain
+from r2d2.arrays import fixed_values, list_offsets, null_mask, plain
 from r2d2.lake.bounds import clipped_rank, number_rank
 from r2d2.model import RANK_MAX, Bounds, Column
 

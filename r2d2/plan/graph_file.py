@@ -1,6 +1,7 @@
 """A run's `graph.json`, as far as a plan needs it."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ from typing import Any
 from r2d2.config import Settings, TextRule
 from r2d2.errors import UsageError
 from r2d2.kernels.mix import HASH_VERSION
-from r2d2.model import Types
+from r2d2.lake.inventory import take_inventory
+from r2d2.lake.known import INVENTORY_FILE, known_tables
+from r2d2.lake.storage import Storage
+from r2d2.model import Table, Types
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,19 @@ def load_graph(run: Path) -> GraphFile:
         return _graph(data)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: not a graph of r2d2's: {error!r}; run it again") from error
+
+
+def tables_now(run: Path, graph: GraphFile, storage: Storage) -> dict[str, Table]:
+    """The lake's tables by location; those that are as `find` saw them are not opened again.
+
+    Raises:
+        LakeError: the lake cannot be listed.
+    """
+    known = {}
+    with suppress(OSError):  # a run of before there was such a file
+        known = known_tables((run / INVENTORY_FILE).read_bytes())
+    inventory = take_inventory(storage, graph.settings, known)
+    return {table.location: table for table in inventory.tables}
 
 
 def _graph(data: Any) -> GraphFile:

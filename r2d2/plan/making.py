@@ -12,11 +12,10 @@ from r2d2.costs import JoinedUsage, PlanSettings, Usage, joined
 from r2d2.costs.settings import Latency, Protection
 from r2d2.engines.local_recipes import LocalRecipes
 from r2d2.errors import UsageError
-from r2d2.lake.inventory import take_inventory
 from r2d2.lake.storage import storage_of
 from r2d2.model import Table
 from r2d2.plan import stored
-from r2d2.plan.graph_file import load_graph
+from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data, plan_data
 from r2d2.plan.planner import Known, Planned, Recipes, choose, learn
 from r2d2.plan.warnings import warnings
@@ -45,8 +44,7 @@ def make_plan(
     """
     graph = load_graph(run)
     storage = storage_of(graph.lake)
-    tables = {t.location: t for t in take_inventory(storage, graph.settings).tables}
-
+    tables = tables_now(run, graph, storage)
     watched = progress or Silence()
 
     def planned(recipes: Recipes) -> tuple[Planned, JoinedUsage]:

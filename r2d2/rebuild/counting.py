@@ -117,9 +117,9 @@ class Counts:
     def prepare(self, wanted: Iterable[Asked]) -> None:
         """Reads small tables and hashes them together; one that cannot be read is left out."""
         alike: dict[object, list[Asked]] = defaultdict(list)
-        for table, every in wanted:
+        for table, own_sets in wanted:
             if table.size_bytes <= self.small_bytes:
-                sets = tuple(own for own in every if not self._groups.get(_named(table, own)))
+                sets = tuple(own for own in own_sets if not self._groups.get(_named(table, own)))
                 if sets:
                     alike[table.format, table.columns].append((table, sets))
         if "://" in self.storage.url:

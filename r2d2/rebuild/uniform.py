@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.arrays import plain
 from r2d2.errors import R2D2Error, UnreadableTableError
-from r2d2.kernels.arrays import plain
 
 _FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
 # Layouts of which pyarrow 26 can neither take nor filter rows, nor write slices to Parquet.

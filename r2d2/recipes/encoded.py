@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.kernels.arrays import array_of
+from r2d2.arrays import array_of
 from r2d2.recipes.counted import Indices
 from r2d2.recipes.encoding import FEW_VALUES, EncodedColumn, Worth, encode, plain_type
 from r2d2.recipes.grammar import Path

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.kernels.arrays import null_mask, numbers
+from r2d2.arrays import null_mask, numbers
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.ranks import Codes, ranks

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.kernels.arrays import array_of, null_mask, numbers
+from r2d2.arrays import array_of, null_mask, numbers
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
 

@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.kernels.arrays import array_of, dtype_of
+from r2d2.arrays import array_of, dtype_of
 from r2d2.recipes.errors import RecipeError
 
 _NAMED: dict[str, pa.DataType] = {

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.kernels.arrays import array_of, fixed_values, null_mask, numbers
+from r2d2.arrays import array_of, fixed_values, null_mask, numbers
 
 Codes = npt.NDArray[np.int32]
 NULL = np.int32(-1)
@@ -103,9 +103,9 @@ def _in_order(distinct: pa.Array) -> tuple[pa.Array, Codes]:
         known = values[: len(values) - int(np.isnan(values[-1:]).sum())]
         return array_of(known, distinct.type), places.astype(np.int32)
     order = fixed_values(pc.sort_indices(distinct), np.uint64)
-    places = np.empty(len(order), np.int32)
-    places[order] = np.arange(len(order), dtype=np.int32)
-    return distinct.take(array_of(order, pa.uint64())), places
+    ordered: Codes = np.empty(len(order), np.int32)
+    ordered[order] = np.arange(len(order), dtype=np.int32)
+    return distinct.take(array_of(order, pa.uint64())), ordered
 
 
 def _filled(indices: pa.Array, null: int) -> npt.NDArray[Any]:

@@ -12,6 +12,7 @@ from r2d2.files import json_text, write_files
 from r2d2.graph import Graph
 from r2d2.kernels.mix import HASH_VERSION
 from r2d2.lake.inventory import Inventory
+from r2d2.lake.known import INVENTORY_FILE, known_json
 from r2d2.model import Edge, Table
 
 EDGE_COLUMNS = (
@@ -41,7 +42,7 @@ _HOW_ONLY = ("threads", "memory_bytes")
 
 
 def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
-    """Writes edges.csv, degenerate.csv, tables.csv, graph.json and funnel.json into the folder.
+    """Writes the edges and tables as CSV, graph.json, funnel.json and inventory.json.
 
     Raises:
         R2D2Error: the folder cannot be written.
@@ -54,6 +55,7 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
             "tables.csv": tables_csv(graph.tables),
             "graph.json": json_text(graph_data(graph, settings, lake)),
             "funnel.json": json_text(funnel_data(graph)),
+            INVENTORY_FILE: known_json(graph.tables),
         },
     )
 

@@ -157,7 +157,7 @@ def propose_step(_: str, run: Path) -> Told:
     graph = load_graph(run)
 
     def work() -> Known:
-        storage, tables = inventory(graph)
+        storage, tables = inventory(run, graph)
         return learn(graph, tables, LocalRecipes(storage, graph.settings), Silence())
 
     learnt, told = timed(work)
@@ -177,7 +177,7 @@ def run_step(_: str, run: Path) -> Told:
     from r2d2.plan.planner import choose
 
     graph = load_graph(run)
-    storage, tables = inventory(graph)
+    storage, tables = inventory(run, graph)
     try_out = partial(LocalRecipes(storage, graph.settings).try_out, tables, folder=run)
     learnt = stored.load(run, sha256(run))
     planned, told = timed(lambda: choose(learnt, PlanSettings(), {}, try_out))
@@ -185,13 +185,13 @@ def run_step(_: str, run: Path) -> Told:
     return told | {"found": ", ".join(f"{name} {totals[name]}" for name in TOTALS)}
 
 
-def inventory(graph: "GraphFile") -> tuple["Storage", dict[str, "Table"]]:
+def inventory(run: Path, graph: "GraphFile") -> tuple["Storage", dict[str, "Table"]]:
     """The storage of the graph's lake, and its tables as they are now."""
-    from r2d2.lake.inventory import take_inventory
     from r2d2.lake.storage import storage_of
+    from r2d2.plan.graph_file import tables_now
 
     storage = storage_of(graph.lake)
-    return storage, {t.location: t for t in take_inventory(storage, graph.settings).tables}
+    return storage, tables_now(run, graph, storage)
 
 
 TOTALS = (

@@ -68,7 +68,8 @@ def dtype_of(type_: pa.DataType) -> np.dtype[Any]:
     """How NumPy sees the values of truths, numbers, dates or instants: these as whole ticks."""
     if pa.types.is_temporal(type_):
         return np.dtype(f"i{type_.bit_width // 8}")
-    return np.dtype(type_.to_pandas_dtype())
+    dtype: np.dtype[Any] = np.dtype(type_.to_pandas_dtype())
+    return dtype
 
 
 def list_offsets(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
