@@ -4,9 +4,10 @@ Besides, each table that could be several of those it contains together.
 
 A child's parents are all that contain it, and containment is transitive. Tables that nothing but
 their equals contains stay in any plan (or one of the equals does), so recipes from these decide
-what can be deleted at all. Recipes from the smallest parents besides are the cheap ones. A parent
-between them is not asked, so a saving is missed where it alone would serve: where the others
-belong to another tenant, are slower than the child may wait, or give no recipe.
+what can be deleted at all; once one of them gives a child back from its rows alone, larger ones
+would only do it for more. Recipes from the smallest parents besides are the cheap ones. A parent
+that is not asked is a saving missed where it alone would serve: where the others are slower than
+the child may wait, give no recipe, or go themselves since a union or a patch gives them back.
 
 Near-containment is not transitive: of tables that drift apart any may be the one that stays. A
 child is asked from those that lack the fewest of its rows, since these are what a recipe keeps
@@ -14,7 +15,7 @@ aside, and from those that nearly contain the most tables, since one of them may
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from r2d2.model import Table
 from r2d2.plan.graph_file import ProvedEdge
@@ -28,19 +29,30 @@ CAST = "it is equal to rows of the parent after a cast only, and no recipe casts
 Tables = Mapping[str, Table]
 
 
-def families(edges: Sequence[ProvedEdge], tables: Tables, fit: Collection[str]) -> list[Family]:
+def families(
+    edges: Sequence[ProvedEdge],
+    tables: Tables,
+    fit: Collection[str],
+    tenant_of: Callable[[str], str | None] = lambda _: None,
+) -> list[Family]:
     """The parents with the children that are to be proposed from them, in order of location.
 
-    `fit` are the tables that may take part at all.
+    `fit` are the tables that may take part at all. No plan rebuilds a table from another tenant's,
+    so these make none spare.
     """
     usable = [edge for edge in _between(edges, fit) if not edge.cast]
     below = {edge.child for edge in usable if edge.whole and not edge.equal}
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
+    first = _first_of_equals(whole)
     children: dict[str, list[Child]] = defaultdict(list)
-    for edge in [*_worthwhile(whole, below, tables), *_nearest(near, below, tables)]:
-        child = Child(tables[edge.child], dict(edge.columns), edge.whole)
-        children[edge.parent].append(child)
+    for edge, spare in _worthwhile(whole, below, tables):
+        parent, child = edge.parent, tables[edge.child]
+        stays = parent not in below and tenant_of(parent) == tenant_of(edge.child)
+        top = first.get(parent, parent) if stays else None
+        children[parent].append(Child(child, dict(edge.columns), True, top, spare))
+    for edge in _nearest(near, below, tables):
+        children[edge.parent].append(Child(tables[edge.child], dict(edge.columns)))
     return [Family(tables[parent], tuple(children[parent])) for parent in sorted(children)]
 
 
@@ -61,15 +73,23 @@ def _by_child(edges: Iterable[ProvedEdge]) -> list[list[ProvedEdge]]:
     return list(found.values())
 
 
+def _first_of_equals(edges: Iterable[ProvedEdge]) -> dict[str, str]:
+    """The name of a table's class: the first of its equals, for those that have any."""
+    found: dict[str, str] = {}
+    for edge in edges:
+        if edge.equal:
+            found[edge.child] = min(found.get(edge.child, edge.child), edge.parent)
+    return found
+
+
 def _worthwhile(
     edges: Iterable[ProvedEdge], below: Collection[str], tables: Tables
-) -> list[ProvedEdge]:
-    found = []
+) -> Iterator[tuple[ProvedEdge, bool]]:
+    """The edges to ask for, and whether each is spare once another is answered."""
     for own in _by_child(edges):
         own.sort(key=lambda edge: (tables[edge.parent].size_bytes, edge.parent))
-        found += own[:SMALLEST_PARENTS]
-        found += [edge for edge in own[SMALLEST_PARENTS:] if edge.parent not in below]
-    return found
+        yield from ((edge, False) for edge in own[:SMALLEST_PARENTS])
+        yield from ((edge, True) for edge in own[SMALLEST_PARENTS:] if edge.parent not in below)
 
 
 def _nearest(

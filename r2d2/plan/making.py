@@ -48,7 +48,7 @@ def make_plan(
     watched = progress or Silence()
 
     def planned(recipes: Recipes) -> tuple[Planned, JoinedUsage]:
-        known = learn(graph, tables, recipes, watched)
+        known = learn(graph, tables, recipes, watched, settings.tenant_of)
         usage = _joined(known, usages)
         run_all = partial(_run_all, recipes, tables, run, watched)
         return choose(known, settings, usage.by_location, run_all), usage

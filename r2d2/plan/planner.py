@@ -54,13 +54,17 @@ class Planned:
 
 
 def learn(
-    graph: GraphFile, tables: Mapping[str, Table], recipes: Recipes, progress: Progress
+    graph: GraphFile,
+    tables: Mapping[str, Table],
+    recipes: Recipes,
+    progress: Progress,
+    tenant_of: Callable[[str], str | None] = lambda _: None,
 ) -> Known:
     """Reads the lake once for the recipes of all edges that are worth one."""
     facts = facts_of(tables, graph)
     fit = {location for location, known in facts.items() if known.must_keep is None}
     refused = without_recipe(graph.edges, fit)
-    asked: list[AnyFamily] = [*families(graph.edges, tables, fit)]
+    asked: list[AnyFamily] = [*families(graph.edges, tables, fit, tenant_of)]
     asked += union_families(graph.edges, tables, fit)
     progress.begin("finding recipes", sum(map(_asked_bytes, asked)))
     found: dict[int, list[Proposal]] = {}

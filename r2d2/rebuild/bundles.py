@@ -10,9 +10,9 @@ from r2d2.model import Table
 from r2d2.rebuild.family import AnyFamily, Family, UnionFamily
 
 TASK_BYTES = 32 << 20
-MOST_QUESTIONS = 1024
-# Of little work there are still so many tasks, if small ones, for as many cores.
-MANY_TASKS = 16
+LEAST_QUESTIONS, MOST_QUESTIONS = 200, 1024
+"""Tables asked for in one bundle: worth a task's start, and no more than others wait for."""
+MANY_TASKS = 64
 
 
 def tables_of(family: AnyFamily) -> list[Table]:
@@ -27,7 +27,7 @@ def tables_of(family: AnyFamily) -> list[Table]:
 def bundles(families: Sequence[AnyFamily]) -> list[list[int]]:
     """The families' numbers, each in one bundle, ascending in each."""
     questions = sum(len(tables_of(family)) for family in families)
-    most = min(MOST_QUESTIONS, -(-questions // MANY_TASKS))
+    most = min(MOST_QUESTIONS, max(LEAST_QUESTIONS, -(-questions // MANY_TASKS)))
     found: list[list[int]] = []
     tables: dict[str, int] = {}
     asked = 0

@@ -17,11 +17,16 @@ class Child:
     """A table that another contains; `names` maps its columns to the other's.
 
     `contained`: that the other has each of its rows, if not as often, is proved for both snapshots.
+    `top`: the class of equal tables that the other is of, where one of these stays in any plan.
+    `spare`: it need not be asked where another such class, which is smaller, gives the table back
+    from its rows alone.
     """
 
     table: Table
     names: Mapping[str, str]
     contained: bool = False
+    top: str | None = None
+    spare: bool = False
 
     @property
     def columns(self) -> Columns:

@@ -2,12 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from r2d2.model import Table
 from r2d2.rebuild.counting import Asked, Counts
-from r2d2.rebuild.family import AnyFamily, Columns, Family, Proposal, UnionFamily, by_name
+from r2d2.rebuild.family import (
+    AnyFamily,
+    Columns,
+    Family,
+    Proposal,
+    UnionFamily,
+    by_name,
+    without_recipe,
+)
 from r2d2.rebuild.propose import propose
 from r2d2.rebuild.union import propose_unions
+from r2d2.recipes.grammar import Distinct, Project, Select
+
+SPARE = "a smaller table that stays, or an equal of it, gives the child back"
 
 
 def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
@@ -18,9 +30,42 @@ def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
 
 
 def all_proposals(families: Sequence[AnyFamily], counts: Counts) -> list[list[Proposal]]:
-    """What is proposed for each of the families; small tables are read and hashed together."""
+    """What is proposed for each of the families; small tables are read and hashed together.
+
+    Small parents are asked first, and what is spare then is not asked any more.
+    """
     counts.prepare(asked(families))
-    return [proposals(family, counts) for family in families]
+    given: dict[str, str] = {}
+    found: dict[int, list[Proposal]] = {}
+    for number in sorted(range(len(families)), key=lambda number: _order(families[number])):
+        family = families[number]
+        if isinstance(family, Family):
+            found[number] = _without_spare(family, counts, given)
+        else:
+            found[number] = proposals(family, counts)
+    return [found[number] for number in range(len(families))]
+
+
+def _order(family: AnyFamily) -> tuple[int, str]:
+    table = family.parent if isinstance(family, Family) else family.table
+    return table.size_bytes, table.location
+
+
+def _without_spare(family: Family, counts: Counts, given: dict[str, str]) -> list[Proposal]:
+    """`given` tells which top gives a child back already, and is told."""
+    wanted, found = [], []
+    for child in family.children:
+        if child.spare and given.get(child.table.location, child.top) != child.top:
+            found.append(without_recipe(family.parent, child.table, SPARE))
+        else:
+            wanted.append(child)
+    if not wanted:
+        return found
+    answers = proposals(replace(family, children=tuple(wanted)), counts)
+    for child, proposal in zip(wanted, answers, strict=True):
+        if child.top and isinstance(proposal.recipe, Project | Distinct | Select):
+            given.setdefault(child.table.location, child.top)
+    return [*answers, *found]
 
 
 def asked(families: Iterable[AnyFamily]) -> list[Asked]:

@@ -56,5 +56,8 @@ def test_a_large_parent_is_a_task_of_its_own() -> None:
     assert [1] in found
 
 
-def test_a_little_work_is_cut_for_many_cores() -> None:
-    assert len(bundles([family(f"p{n}", f"c{n}") for n in range(160)])) == 16
+def test_work_is_cut_for_many_cores_where_each_has_enough_of_it() -> None:
+    def pairs(count: int) -> list[Family]:
+        return [Family(table(f"p{n}", 0), (Child(table(f"c{n}", 0), {}),)) for n in range(count)]
+
+    assert [len(bundles(pairs(count))) for count in (8, 100, 1000, 9600)] == [1, 1, 10, 64]
