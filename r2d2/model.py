@@ -130,6 +130,7 @@ class Edge:
 
     `fraction` is (distinct child rows found) / (distinct child rows). `columns` maps each child
     column to the parent's. `equal_after_cast`: the edge holds under widened types only.
+    `distinct_rows` are the child's, where they were counted.
     """
 
     child: str
@@ -141,6 +142,7 @@ class Edge:
     equal: bool
     stage: str
     equal_after_cast: bool = False
+    distinct_rows: int | None = None
     columns: tuple[tuple[str, str], ...] = ()
     evidence: tuple[Evidence, ...] = ()
 

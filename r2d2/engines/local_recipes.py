@@ -21,13 +21,13 @@ class LocalRecipes:
     storage: Storage
     settings: Settings
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[tuple[int, list[Proposal]]]:
-        """Each family's number and its proposals, in any order."""
-        together = bundles(families)
-        questions = [[families[number] for number in bundle] for bundle in together]
-        found = answers(self.storage, self.settings.types, questions, self.settings.threads)
-        for number, proposals in found:
-            yield from zip(together[number], proposals, strict=True)
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
+        """The proposals for all of the families, in any order."""
+        questions = [[families[number] for number in bundle] for bundle in bundles(families)]
+        for proposals in answers(
+            self.storage, self.settings.types, questions, self.settings.threads
+        ):
+            yield from proposals
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path

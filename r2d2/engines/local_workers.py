@@ -36,13 +36,13 @@ _ALLOCATION = {
 WORTHWHILE_TABLES, WORTHWHILE_BYTES = 400, 64 << 20
 """For so many tables, or so many bytes of them, a process more pays for its start."""
 Bundle: TypeAlias = Sequence[AnyFamily]
-Answer: TypeAlias = list[list[Proposal]]
+Answer: TypeAlias = list[Proposal]
 
 
 def answers(
     storage: Storage, types: Types, questions: Sequence[Bundle], most: int
-) -> Iterator[tuple[int, Answer]]:
-    """Each bundle's number and the proposals of its families, in any order.
+) -> Iterator[Answer]:
+    """The proposals of each bundle's families, in any order.
 
     `most` processes take part, this one among them.
     """
@@ -51,15 +51,15 @@ def answers(
     worthwhile = 1 + max(tables // WORTHWHILE_TABLES, sum(sizes) // WORTHWHILE_BYTES)
     others = [_Worker(storage, types) for _ in range(min(most, worthwhile, len(questions)) - 1)]
     shares = _Shares(sizes, len(others) + 1)
-    done: SimpleQueue[tuple[int, Answer | BaseException]] = SimpleQueue()
+    done: SimpleQueue[Answer | BaseException] = SimpleQueue()
     for place, way in enumerate((*others, _Own(storage, types))):
         Thread(target=_serve, args=(way, shares.of(place), questions, done), daemon=True).start()
     try:
         for _ in questions:
-            number, answer = done.get()
+            answer = done.get()
             if isinstance(answer, BaseException):
                 raise answer
-            yield number, answer
+            yield answer
     finally:
         shares.end()
         for worker in others:
@@ -162,7 +162,7 @@ class _Worker:
                 self._close()
                 self._process = self._started()
             reason = f"the process that looked for its recipes ended with status {status}"
-            return [_lost(family, reason) for family in bundle]
+            return [lost for family in bundle for lost in _lost(family, reason)]
         if isinstance(found, R2D2Error):
             raise found
         return list(found)
@@ -185,14 +185,14 @@ def _serve(
     way: _Own | _Worker,
     numbers: Iterator[int],
     questions: Sequence[Bundle],
-    done: "SimpleQueue[tuple[int, Answer | BaseException]]",
+    done: "SimpleQueue[Answer | BaseException]",
 ) -> None:
     """One bundle after the other, as long as there are any."""
     for number in numbers:
         try:
-            done.put((number, way.answer(questions[number])))
+            done.put(way.answer(questions[number]))
         except BaseException as error:  # noqa: BLE001 - raised where the answers are awaited
-            done.put((number, error))
+            done.put(error)
     way.end()
 
 
@@ -204,7 +204,7 @@ def _lost(family: AnyFamily, reason: str) -> list[Proposal]:
 
 def serve() -> None:
     """Answers the bundles that come on standard input on standard output, until none comes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asks ends, and with it the questions
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once, as the one who asks does
     answers_to = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with suppress(EOFError, BrokenPipeError):

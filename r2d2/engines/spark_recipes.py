@@ -43,13 +43,12 @@ class SparkRecipes:
     settings: Settings
     session: "SparkSession"
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[tuple[int, list[Proposal]]]:
-        """Each family's number and its proposals, in any order."""
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
+        """The proposals for all of the families, in any order."""
         work = partial(_proposals, self.storage, self.settings.types)
-        together = bundles(families)
-        questions = [[families[number] for number in bundle] for bundle in together]
-        for bundle, answer in zip(together, self._answers(work, questions), strict=True):
-            yield from zip(bundle, answer, strict=True)
+        questions = [[families[number] for number in bundle] for bundle in bundles(families)]
+        for proposals in self._answers(work, questions):
+            yield from proposals
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
@@ -91,9 +90,7 @@ def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.Recor
             yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": answer})
 
 
-def _proposals(
-    storage: Storage, types: Types, families: Sequence[AnyFamily]
-) -> list[list[Proposal]]:
+def _proposals(storage: Storage, types: Types, families: Sequence[AnyFamily]) -> list[Proposal]:
     return all_proposals(families, Counts(storage, types))
 
 

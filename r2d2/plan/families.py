@@ -16,6 +16,7 @@ aside, and from those that nearly contain the most tables, since one of them may
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from r2d2.model import Table
 from r2d2.plan.graph_file import ProvedEdge
@@ -29,16 +30,28 @@ CAST = "it is equal to rows of the parent after a cast only, and no recipe casts
 Tables = Mapping[str, Table]
 
 
-def families(
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The families to ask an engine for, in order of the parent's location; what need not be asked.
+
+    `copies` have all of the parent's rows, as `find` counted. `spare` counts the edges that nothing
+    is gained by.
+    """
+
+    families: tuple[Family, ...]
+    copies: tuple[ProvedEdge, ...]
+    spare: int
+
+
+def wanted(
     edges: Sequence[ProvedEdge],
     tables: Tables,
     fit: Collection[str],
     tenant_of: Callable[[str], str | None] = lambda _: None,
-) -> list[Family]:
-    """The parents with the children that are to be proposed from them, in order of location.
+) -> Wanted:
+    """What is to be learnt of the edges between tables that are `fit` to take part.
 
-    `fit` are the tables that may take part at all. No plan rebuilds a table from another tenant's,
-    so these make none spare.
+    No plan rebuilds a table from another tenant's, so these make no other parent spare.
     """
     usable = [edge for edge in _between(edges, fit) if not edge.cast]
     below = {edge.child for edge in usable if edge.whole and not edge.equal}
@@ -46,14 +59,31 @@ def families(
     near = [edge for edge in usable if not edge.whole]
     first = _first_of_equals(whole)
     children: dict[str, list[Child]] = defaultdict(list)
-    for edge, spare in _worthwhile(whole, below, tables):
-        parent, child = edge.parent, tables[edge.child]
-        stays = parent not in below and tenant_of(parent) == tenant_of(edge.child)
-        top = first.get(parent, parent) if stays else None
-        children[parent].append(Child(child, dict(edge.columns), True, top, spare))
+    copies, spare = [], 0
+    for own in _worthwhile(whole, below, tables):
+        given = None
+        for edge, may_be_spare in own:
+            parent, child = edge.parent, tables[edge.child]
+            stays = parent not in below and tenant_of(parent) == tenant_of(edge.child)
+            top = first.get(parent, parent) if stays else None
+            if may_be_spare and given is not None and top != given:
+                spare += 1
+            elif edge.same_rows and _same_types(edge, tables):
+                copies.append(edge)
+                given = given or top
+            else:
+                asked = Child(child, dict(edge.columns), True, top, may_be_spare)
+                children[parent].append(asked)
     for edge in _nearest(near, below, tables):
         children[edge.parent].append(Child(tables[edge.child], dict(edge.columns)))
-    return [Family(tables[parent], tuple(children[parent])) for parent in sorted(children)]
+    families = (Family(tables[parent], tuple(children[parent])) for parent in sorted(children))
+    return Wanted(tuple(families), tuple(copies), spare)
+
+
+def _same_types(edge: ProvedEdge, tables: Tables) -> bool:
+    own = {column.name: column.type for column in tables[edge.child].columns}
+    there = {column.name: column.type for column in tables[edge.parent].columns}
+    return all(own[name] == there[other] for name, other in edge.columns)
 
 
 def without_recipe(edges: Iterable[ProvedEdge], fit: Collection[str]) -> dict[str, int]:
@@ -84,12 +114,13 @@ def _first_of_equals(edges: Iterable[ProvedEdge]) -> dict[str, str]:
 
 def _worthwhile(
     edges: Iterable[ProvedEdge], below: Collection[str], tables: Tables
-) -> Iterator[tuple[ProvedEdge, bool]]:
-    """The edges to ask for, and whether each is spare once another is answered."""
+) -> Iterator[list[tuple[ProvedEdge, bool]]]:
+    """Child by child the edges to ask for, and whether each may be spare; small parents first."""
     for own in _by_child(edges):
         own.sort(key=lambda edge: (tables[edge.parent].size_bytes, edge.parent))
-        yield from ((edge, False) for edge in own[:SMALLEST_PARENTS])
-        yield from ((edge, True) for edge in own[SMALLEST_PARENTS:] if edge.parent not in below)
+        smallest, others = own[:SMALLEST_PARENTS], own[SMALLEST_PARENTS:]
+        tops = [edge for edge in others if edge.parent not in below]
+        yield [*((edge, False) for edge in smallest), *((edge, True) for edge in tops)]
 
 
 def _nearest(

@@ -19,7 +19,8 @@ from r2d2.model import Table, Types
 class ProvedEdge:
     """`child` is contained in `parent` up to `missing_rows` distinct rows, counted exactly.
 
-    `columns` maps the child's columns to the parent's.
+    `columns` maps the child's columns to the parent's. `same_rows`: the child's rows are all
+    distinct, and as many as the parent's, so that each is one of the parent's and all of these are.
     """
 
     child: str
@@ -28,6 +29,7 @@ class ProvedEdge:
     equal: bool
     cast: bool
     missing_rows: int = 0
+    same_rows: bool = False
 
     @property
     def whole(self) -> bool:
@@ -97,10 +99,17 @@ def _graph(data: Any) -> GraphFile:
                 edge["equal"],
                 edge["equal_after_cast"],
                 edge["missing_rows"],
+                _has_same_rows(edge),
             )
             for edge in data["edges"]
         ),
     )
+
+
+def _has_same_rows(edge: Any) -> bool:
+    whole = edge["missing_rows"] == 0 and not edge["equal_after_cast"]
+    rows = edge.get("distinct_rows")
+    return whole and rows is not None and rows == edge["child_rows"] == edge["parent_rows"]
 
 
 def _settings(data: Any) -> Settings:

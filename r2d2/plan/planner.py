@@ -1,8 +1,8 @@
 """The plan: propose, price, choose, run what is chosen; strike out what fails and choose again."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -10,20 +10,22 @@ from r2d2.costs import PlanSettings, Usage
 from r2d2.model import Table
 from r2d2.plan.costing import Candidate, Costing
 from r2d2.plan.facts import Facts, facts_of
-from r2d2.plan.families import families, union_families, without_recipe
-from r2d2.plan.graph_file import GraphFile
+from r2d2.plan.families import union_families, wanted, without_recipe
+from r2d2.plan.graph_file import GraphFile, ProvedEdge
 from r2d2.program import Problem, Solution, Solver, solve
 from r2d2.progress import Progress
 from r2d2.rebuild.family import AnyFamily, Family, Proposal
+from r2d2.rebuild.proposals import SPARE
 from r2d2.rebuild.trial import Trial
-from r2d2.recipes.grammar import Recipe
+from r2d2.recipes.columns import outputs
+from r2d2.recipes.grammar import Project, Recipe, parents
 
 
 class Recipes(Protocol):
     """What a plan asks of an engine."""
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[tuple[int, list[Proposal]]]:
-        """Each family's number and its proposals, in any order."""
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
+        """The proposals for all of the families, in any order."""
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
@@ -63,23 +65,33 @@ def learn(
     """Reads the lake once for the recipes of all edges that are worth one."""
     facts = facts_of(tables, graph)
     fit = {location for location, known in facts.items() if known.must_keep is None}
-    refused = without_recipe(graph.edges, fit)
-    asked: list[AnyFamily] = [*families(graph.edges, tables, fit, tenant_of)]
-    asked += union_families(graph.edges, tables, fit)
+    refused = Counter(without_recipe(graph.edges, fit))
+    worth = wanted(graph.edges, tables, fit, tenant_of)
+    refused[SPARE] += worth.spare
+    asked: list[AnyFamily] = [*worth.families, *union_families(graph.edges, tables, fit)]
+    candidates = [_copied(edge, tables) for edge in worth.copies]
     progress.begin("finding recipes", sum(map(_asked_bytes, asked)))
-    found: dict[int, list[Proposal]] = {}
-    for number, proposals in recipes.propose(asked):
-        found[number] = proposals
-        for proposal in proposals:
-            progress.advance(tables[proposal.child].size_bytes, proposal.rows)
-    progress.end()
-    candidates = []
-    for proposal in chain.from_iterable(found[number] for number in range(len(asked))):
+    for proposal in recipes.propose(asked):
+        progress.advance(tables[proposal.child].size_bytes, proposal.rows)
         if proposal.recipe is None:
-            refused[proposal.reason] = refused.get(proposal.reason, 0) + 1
+            refused[proposal.reason] += 1
         else:
             candidates.append(Candidate(proposal.child, proposal.recipe))
-    return Known(facts, tuple(candidates), dict(sorted(refused.items())))
+    progress.end()
+    return Known(facts, tuple(sorted(candidates, key=_order)), dict(sorted((+refused).items())))
+
+
+def _copied(edge: ProvedEdge, tables: Mapping[str, Table]) -> Candidate:
+    """That a child is all of the parent's rows, `find` has counted already."""
+    child, parent = tables[edge.child], tables[edge.parent]
+    columns = outputs(child.columns, parent.columns, dict(edge.columns))
+    return Candidate(edge.child, Project(edge.parent, columns))
+
+
+def _order(candidate: Candidate) -> tuple[str, int, tuple[str, ...]]:
+    """Whatever order they were found in."""
+    of = parents(candidate.recipe)
+    return candidate.child, len(of), of
 
 
 def _asked_bytes(family: AnyFamily) -> int:

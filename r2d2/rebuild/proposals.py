@@ -29,21 +29,20 @@ def proposals(family: AnyFamily, counts: Counts) -> list[Proposal]:
     return propose_unions(family, counts)
 
 
-def all_proposals(families: Sequence[AnyFamily], counts: Counts) -> list[list[Proposal]]:
-    """What is proposed for each of the families; small tables are read and hashed together.
+def all_proposals(families: Sequence[AnyFamily], counts: Counts) -> list[Proposal]:
+    """What is proposed for all of the families; small tables are read and hashed together.
 
     Small parents are asked first, and what is spare then is not asked any more.
     """
     counts.prepare(asked(families))
     given: dict[str, str] = {}
-    found: dict[int, list[Proposal]] = {}
-    for number in sorted(range(len(families)), key=lambda number: _order(families[number])):
-        family = families[number]
+    found: list[Proposal] = []
+    for family in sorted(families, key=_order):
         if isinstance(family, Family):
-            found[number] = _without_spare(family, counts, given)
+            found += _without_spare(family, counts, given)
         else:
-            found[number] = proposals(family, counts)
-    return [found[number] for number in range(len(families))]
+            found += proposals(family, counts)
+    return found
 
 
 def _order(family: AnyFamily) -> tuple[int, str]:

@@ -150,6 +150,7 @@ def edge_data(edge: Edge) -> dict[str, Any]:
     """An edge as plain data, with its column mapping and evidence."""
     return {name: getattr(edge, name) for name in EDGE_COLUMNS} | {
         "equal_after_cast": edge.equal_after_cast,
+        "distinct_rows": edge.distinct_rows,
         "columns": dict(edge.columns),
         "evidence": [[e.stage, e.verdict.value, e.reason] for e in edge.evidence],
     }

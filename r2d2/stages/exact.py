@@ -63,6 +63,7 @@ class Exact:
             False,
             "exact",
             equal_after_cast=cast,
+            distinct_rows=rows,
             columns=columns,
             evidence=(Evidence("exact", Verdict.PROVED, reason),),
         )

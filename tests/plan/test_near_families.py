@@ -1,7 +1,7 @@
 """Which near-containments a recipe is sought for, and that none is taken for containment."""
 
 from r2d2.model import Column, Format, Table
-from r2d2.plan.families import families, union_families, without_recipe
+from r2d2.plan.families import union_families, wanted, without_recipe
 from r2d2.plan.graph_file import ProvedEdge
 
 COLUMNS = (("a", "a"),)
@@ -21,7 +21,7 @@ def edge(child: str, parent: str, missing: int = 0, cast: bool = False) -> Prove
 
 
 def parents_of(child: str, edges: list[ProvedEdge], lake: dict[str, Table]) -> list[str]:
-    found = families(edges, lake, set(lake))
+    found = wanted(edges, lake, set(lake)).families
     return [f.parent.location for f in found if child in {c.table.location for c in f.children}]
 
 
@@ -65,4 +65,4 @@ def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> Non
     lake = tables("one", "two")
     assert list(without_recipe(edges, set(lake)).values()) == [1]
     assert without_recipe(edges[2:], set(lake)) == {}
-    assert families(edges[:1], lake, set(lake)) == []
+    assert wanted(edges[:1], lake, set(lake)).families == ()

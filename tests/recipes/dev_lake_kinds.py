@@ -45,8 +45,8 @@ def kinds_from_base(lake: Path, made: Iterable[Made], suffix: str) -> dict[str, 
         if names is not None:
             children[base.location].append(Child(own, names))
     families = [Family(tables[base], tuple(own)) for base, own in sorted(children.items())]
-    for _, proposals in LocalRecipes(storage, settings).propose(families):
-        kinds |= {proposal.child: kind(proposal.recipe) for proposal in proposals}
+    for proposal in LocalRecipes(storage, settings).propose(families):
+        kinds[proposal.child] = kind(proposal.recipe)
     return kinds
 
 
