@@ -1,5 +1,7 @@
 """Which near-containments a recipe is sought for, and that none is taken for containment."""
 
+from dataclasses import replace
+
 from r2d2.model import Column, Format, Table
 from r2d2.plan.families import union_families, wanted, without_recipe
 from r2d2.plan.graph_file import ProvedEdge
@@ -66,3 +68,21 @@ def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> Non
     assert list(without_recipe(edges, set(lake)).values()) == [1]
     assert without_recipe(edges[2:], set(lake)) == {}
     assert wanted(edges[:1], lake, set(lake)).families == ()
+
+
+def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_is_another_tenants() -> None:
+    lake = tables("child", "small", "middle", "top", "huge")
+    edges = [edge("child", name) for name in ("small", "middle", "top", "huge")]
+    edges += [edge("small", "middle"), edge("middle", "top")]
+    edges += [edge("small", "huge"), edge("middle", "huge")]
+    told = [replace(e, same_rows=e.parent == "top") for e in edges]
+
+    def parents(tenants: dict[str, str]) -> list[str]:
+        found = wanted(told, lake, set(lake), tenants.get)
+        return [f.parent.location for f in found.families if f.children[0].table == lake["child"]]
+
+    assert parents({}) == ["middle", "small"]
+    assert parents({"top": "theirs"}) == ["huge", "middle", "small"]
+    found = wanted(told, lake, set(lake))
+    assert found.spare == 1
+    assert {(copy.child, copy.parent) for copy in found.copies} >= {("child", "top")}
