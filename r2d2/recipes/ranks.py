@@ -64,7 +64,8 @@ def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:
     low, high = (int(valid.min()), int(valid.max())) if len(valid) else (0, -1)
     if high < low or high - low > SLOTS_A_ROW * len(ticks):
         return _sorted(whole)
-    slots = (ticks - ticks.dtype.type(low)).astype(np.intp)
+    above = ticks - ticks.dtype.type(low)  # beyond the type's middle it wraps, and back here
+    slots = above.view(f"u{above.itemsize}").astype(np.intp)
     if nulls is not None:
         slots[nulls] = high - low + 1
     occurs = np.zeros(high - low + 2, np.bool_)
@@ -111,4 +112,4 @@ def _in_order(distinct: pa.Array) -> tuple[pa.Array, Codes]:
 def _filled(indices: pa.Array, null: int) -> npt.NDArray[Any]:
     """The indices, with a number for NULL."""
     nulls, plain = null_mask(indices), numbers(indices)
-    return plain if nulls is None else np.where(nulls, null, plain)
+    return plain if nulls is None else np.where(nulls, null, plain.astype(np.intp))
