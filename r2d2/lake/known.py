@@ -6,6 +6,7 @@ tell is in their footers. A table is known again by its file's name, size and ve
 
 from collections.abc import Iterable, Mapping
 from itertools import count
+from typing import Annotated
 
 import msgspec
 
@@ -13,7 +14,6 @@ from r2d2.lake.layout import Group
 from r2d2.model import Column, FileInfo, Format, Split, Table
 
 INVENTORY_FILE = "inventory.json"
-_FORMATS = (Format.PARQUET, Format.ORC, Format.AVRO)
 
 
 class _Split(msgspec.Struct, array_like=True):
@@ -27,7 +27,7 @@ class _Table(msgspec.Struct, array_like=True):
 
     file: FileInfo
     format: Format
-    schema: int
+    schema: Annotated[int, msgspec.Meta(ge=0)]
     rows: int | None
     snapshot: str
     splits: tuple[_Split, ...]
@@ -63,7 +63,7 @@ def known_json(tables: Iterable[Table]) -> str:
 def _is_plain(table: Table) -> bool:
     plain = all(s.context is None and s.file == table.files[0] for s in table.splits)
     named = [file.path for file in table.files] == [table.location]
-    return table.eligible and table.format in _FORMATS and named and plain
+    return table.eligible and named and plain
 
 
 def known_tables(text: bytes | str) -> dict[str, Table]:
@@ -74,7 +74,7 @@ def known_tables(text: bytes | str) -> dict[str, Table]:
     try:
         inventory = msgspec.json.decode(text, type=_Inventory)
         return {table.file.path: _table(table, inventory.schemas) for table in inventory.tables}
-    except (msgspec.MsgspecError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
 
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.config import Settings
-from r2d2.engines import local_workers
+from r2d2.engines import local_workers, worker
 from r2d2.engines.local_recipes import LocalRecipes
-from r2d2.engines.local_workers import Answer, Bundle, _Shares, _Worker, answers
+from r2d2.engines.local_workers import _Shares, answers
+from r2d2.engines.worker import Answer, Bundle, Worker
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.rebuild.bundles import TASK_BYTES
@@ -36,15 +37,15 @@ def before_each_answer(fault: str) -> str:
     """The program of a process that answers as it should, but for this before each answer."""
     return f"""
 import os, time
-from r2d2.engines import local_workers
+from r2d2.engines import worker
 from r2d2.errors import UsageError
-asked, sound = [], local_workers.all_proposals
+asked, sound = [], worker.all_proposals
 def answer(bundle, counts):
     asked.append(bundle)
     {fault}
     return sound(bundle, counts)
-local_workers.all_proposals = answer
-local_workers.serve()
+worker.all_proposals = answer
+worker.serve()
 """
 
 
@@ -65,7 +66,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
 
     def planted(program: str) -> None:
         monkeypatch.setattr(local_workers, "WORTHWHILE_TABLES", 1)
-        monkeypatch.setattr(local_workers, "_PROGRAM", program)
+        monkeypatch.setattr(worker, "_PROGRAM", program)
 
     return planted
 
@@ -79,7 +80,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         assert gate.wait(30)
         return all_proposals(bundle, counts)
 
-    monkeypatch.setattr(local_workers, "all_proposals", held)
+    monkeypatch.setattr(worker, "all_proposals", held)
     yield gate
     gate.set()
 
@@ -88,13 +89,13 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     """The processes that are started."""
     found: Started = []
-    start = _Worker._started
+    start = Worker._started
 
-    def noted(worker: _Worker) -> "subprocess.Popen[bytes]":
+    def noted(worker: Worker) -> "subprocess.Popen[bytes]":
         found.append(start(worker))
         return found[-1]
 
-    monkeypatch.setattr(_Worker, "_started", noted)
+    monkeypatch.setattr(Worker, "_started", noted)
     return found
 
 
@@ -154,7 +155,7 @@ def test_a_little_work_starts_no_process(lake: KeptLake, monkeypatch: pytest.Mon
     def refused(*_: object) -> None:
         raise AssertionError("a process is started")
 
-    monkeypatch.setattr(local_workers, "_Worker", refused)
+    monkeypatch.setattr(local_workers, "Worker", refused)
     every = bundles(lake)
     assert in_order(list(answers(lake.storage, Types.STRICT, every, 8))) == by_one(lake)
     engine = LocalRecipes(lake.storage, Settings(threads=8))
@@ -214,11 +215,27 @@ def test_what_goes_wrong_in_a_process_is_raised_by_who_asked(
     assert [process.poll() is None for process in started] == [False]
 
 
+def test_where_no_more_processes_can_be_started_fewer_answer(
+    lake: KeptLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Worker._started
+
+    def one_only(worker: Worker) -> "subprocess.Popen[bytes]":
+        if started:
+            raise BlockingIOError(11, "no more processes")
+        return start(worker)
+
+    monkeypatch.setattr(Worker, "_started", one_only)
+    monkeypatch.setattr(local_workers, "WORTHWHILE_TABLES", 1)
+    assert in_order(list(answers(lake.storage, Types.STRICT, bundles(lake), 4))) == by_one(lake)
+    assert len(started) == 1
+
+
 def test_a_process_that_ended_before_it_is_asked_is_a_reason_too(
     lake: KeptLake, plant: Plant, started: Started
 ) -> None:
     plant(DIES_AT_ONCE)
-    worker = _Worker(lake.storage, Types.STRICT)
+    worker = Worker(lake.storage, Types.STRICT)
     started[0].wait(30)
     assert [proposal.reason for proposal in worker.answer(bundle(lake, 0))] == [LOST, LOST]
     worker.end()
@@ -257,15 +274,15 @@ def test_who_leaves_early_ends_the_processes_and_no_more_is_answered(
 def test_a_process_that_takes_the_place_of_another_while_who_asked_leaves_is_ended_too(
     lake: KeptLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, again, left = _Worker._started, threading.Event(), threading.Event()
+    start, again, left = Worker._started, threading.Event(), threading.Event()
 
-    def late(worker: _Worker) -> "subprocess.Popen[bytes]":
+    def late(worker: Worker) -> "subprocess.Popen[bytes]":
         if started:
             again.set()
             assert left.wait(30)
         return start(worker)
 
-    monkeypatch.setattr(_Worker, "_started", late)
+    monkeypatch.setattr(Worker, "_started", late)
     plant(DIES_AT_ONCE)
     before = set(threading.enumerate())
     coming = answers(lake.storage, Types.STRICT, bundles(lake), 2)
@@ -289,7 +306,7 @@ def test_what_a_library_prints_is_no_part_of_an_answer(
     assert printed.err.count("from Python") == printed.err.count("from C") == BUNDLES - 1
 
 
-SIZE = st.one_of(st.integers(1, 99), st.just(TASK_BYTES), st.integers(1, 3 * TASK_BYTES))
+SIZE = st.one_of(st.integers(0, 99), st.just(TASK_BYTES), st.integers(0, 3 * TASK_BYTES))
 SIZES = st.lists(SIZE, max_size=40)
 TURNS = st.lists(st.integers(0, 4), max_size=80)
 
