@@ -1,6 +1,7 @@
 """Strings and binary values: XXH3-128 (Collet), seeded by the column's key."""
 
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,8 @@ _FEW = 768  # values; up to here a call of polars costs more than a loop
 _WORTHWHILE = 1 << 20  # values in all; fewer take less time in a loop than polars to import
 _counted = [0]
 _SAMPLE, _REPEATED = 256, 4  # a dictionary pays where each value occurs so often
-_PLACES = np.random.default_rng(20260401).random(_SAMPLE)  # even ones meet no copy of a table
+_CHANCE = Random(20260401)
+_PLACES = np.array([_CHANCE.random() for _ in range(_SAMPLE)])  # even ones meet no copy of a table
 _WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
 _ENCODABLE = (_T.Type_STRING, _T.Type_BINARY, *_WIDE_OFFSETS)
 VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)

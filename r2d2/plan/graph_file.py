@@ -1,10 +1,11 @@
 """A run's `graph.json`, as far as a plan needs it."""
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from r2d2.config import Settings, TextRule
 from r2d2.errors import UsageError
@@ -57,18 +58,54 @@ def load_graph(run: Path) -> GraphFile:
     """
     path = run / "graph.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        if msgspec.json.decode(content, type=_Version).hash_version != HASH_VERSION:
+            raise UsageError(f"{path}: of another version of r2d2; run `r2d2 find` again")
+        return _graph(msgspec.json.decode(content, type=_Graph))
     except OSError as error:
         remedy = "give the folder that `r2d2 find --out` wrote"
         raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
+    except (msgspec.ValidationError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a graph of r2d2's: {error!r}; run it again") from error
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from error
-    try:
-        if data["hash_version"] != HASH_VERSION:
-            raise UsageError(f"{path}: of another version of r2d2; run `r2d2 find` again")
-        return _graph(data)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: not a graph of r2d2's: {error!r}; run it again") from error
+
+
+class _Version(msgspec.Struct):
+    hash_version: int | str
+
+
+class _Table(msgspec.Struct):
+    location: str
+    snapshot: str
+    problem: str | None
+
+
+class _Edge(msgspec.Struct):
+    child: str
+    parent: str
+    columns: dict[str, str]
+    equal: bool
+    equal_after_cast: bool
+    missing_rows: int
+    child_rows: int | None
+    parent_rows: int | None
+    distinct_rows: int | None = None
+
+    @property
+    def same_rows(self) -> bool:
+        """See ProvedEdge."""
+        whole = self.missing_rows == 0 and not self.equal_after_cast
+        rows = self.distinct_rows
+        return whole and rows is not None and rows == self.child_rows == self.parent_rows
+
+
+class _Graph(msgspec.Struct):
+    lake: str
+    settings: dict[str, Any]
+    tables: list[_Table]
+    edges: list[_Edge]
+    degenerate: list[tuple[str, str]]
 
 
 def tables_now(run: Path, graph: GraphFile, storage: Storage) -> dict[str, Table]:
@@ -84,32 +121,26 @@ def tables_now(run: Path, graph: GraphFile, storage: Storage) -> dict[str, Table
     return {table.location: table for table in inventory.tables}
 
 
-def _graph(data: Any) -> GraphFile:
+def _graph(data: _Graph) -> GraphFile:
     return GraphFile(
-        data["lake"],
-        _settings(data["settings"]),
-        tuple((table["location"], table["snapshot"]) for table in data["tables"]),
-        tuple((t["location"], t["problem"]) for t in data["tables"] if t["problem"]),
-        frozenset(child for child, _ in data["degenerate"]),
+        data.lake,
+        _settings(data.settings),
+        tuple((table.location, table.snapshot) for table in data.tables),
+        tuple((table.location, table.problem) for table in data.tables if table.problem),
+        frozenset(child for child, _ in data.degenerate),
         tuple(
             ProvedEdge(
-                edge["child"],
-                edge["parent"],
-                tuple(edge["columns"].items()),
-                edge["equal"],
-                edge["equal_after_cast"],
-                edge["missing_rows"],
-                _has_same_rows(edge),
+                edge.child,
+                edge.parent,
+                tuple(edge.columns.items()),
+                edge.equal,
+                edge.equal_after_cast,
+                edge.missing_rows,
+                edge.same_rows,
             )
-            for edge in data["edges"]
+            for edge in data.edges
         ),
     )
-
-
-def _has_same_rows(edge: Any) -> bool:
-    whole = edge["missing_rows"] == 0 and not edge["equal_after_cast"]
-    rows = edge.get("distinct_rows")
-    return whole and rows is not None and rows == edge["child_rows"] == edge["parent_rows"]
 
 
 def _settings(data: Any) -> Settings:

@@ -1,6 +1,5 @@
 """Gives a model to HiGHS or CBC, and believes of the answer only what can be computed again."""
 
-from importlib.metadata import version
 from typing import Any
 
 from r2d2.errors import MissingDependencyError
@@ -38,6 +37,8 @@ def ask(model: Model, solver: Solver, time_limit_s: float | None) -> Answer | No
 
 def solver_version(solver: Solver) -> str:
     """The solver with its version, without starting it."""
+    from importlib.metadata import version
+
     pulp = f"PuLP {version('pulp')}"
     return f"CBC of {pulp}" if solver is Solver.CBC else f"HiGHS {version('highspy')}, {pulp}"
 

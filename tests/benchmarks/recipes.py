@@ -168,8 +168,8 @@ def propose_step(_: str, run: Path) -> Told:
 
 
 def run_step(_: str, run: Path) -> Told:
-    """Times the program and the runs of what it chooses."""
-    from r2d2.costs import PlanSettings
+    """Times the program and the runs of what it chooses, at prices that keep next to nothing."""
+    from r2d2.costs import PlanSettings, Prices
     from r2d2.engines.local_recipes import LocalRecipes
     from r2d2.plan import stored
     from r2d2.plan.graph_file import load_graph
@@ -180,7 +180,8 @@ def run_step(_: str, run: Path) -> Told:
     storage, tables = inventory(run, graph)
     try_out = partial(LocalRecipes(storage, graph.settings).try_out, tables, folder=run)
     learnt = stored.load(run, sha256(run))
-    planned, told = timed(lambda: choose(learnt, PlanSettings(), {}, try_out))
+    settings = PlanSettings(prices=Prices(storage_usd_per_gb_month=STORAGE_USD))
+    planned, told = timed(lambda: choose(learnt, settings, {}, try_out))
     totals = plan_data(planned, graph)["totals"]
     return told | {"found": ", ".join(f"{name} {totals[name]}" for name in TOTALS)}
 
@@ -194,6 +195,7 @@ def inventory(run: Path, graph: "GraphFile") -> tuple["Storage", dict[str, "Tabl
     return storage, tables_now(run, graph, storage)
 
 
+STORAGE_USD = 1e5
 TOTALS = (
     "deleted",
     "tables",
