@@ -10,10 +10,11 @@ from r2d2.lake.inventory import take_inventory
 from r2d2.lake.storage import storage_of
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.plan_file import Data
+from r2d2.rebuild.compare import Ordered
 from r2d2.rebuild.execute import Kitchen, rebuilt
 from r2d2.rebuild.layout import Layout
 from r2d2.rebuild.residual import Residuals
-from r2d2.rebuild.trial import fingerprint
+from r2d2.rebuild.uniform import uniform
 from r2d2.rebuild.write import write_table
 from r2d2.recipes.grammar_json import from_data
 
@@ -57,7 +58,7 @@ def _rebuilt(kitchen: Kitchen, plan: Data, entry: Data, place: Path) -> Rebuilt:
     start = perf_counter()
     layout = Layout.from_data(entry["layout"])
     made = list(rebuilt(kitchen, from_data(entry["recipe"]), layout.rows_schema))
-    if fingerprint(made) != entry["evidence"]["fingerprint"]:
+    if not made or Ordered.of(uniform(made)).fingerprint() != entry["evidence"]["fingerprint"]:
         raise R2D2Error(f"{name}: what came out is not the table that the plan saw")
     written = write_table(layout, made, place, name)
     rows = sum(batch.num_rows for batch in made)

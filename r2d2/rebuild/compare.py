@@ -4,7 +4,9 @@ Rows are brought side by side by their hashes, and then every value is compared,
 bits: two rows that share a hash and differ make the tables differ here.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +14,72 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from r2d2.arrays import array_of, fixed_values, null_mask
 from r2d2.kernels.mix import Lanes
 from r2d2.lake.schema import flatten
 from r2d2.model import Types
 from r2d2.rebuild.nested import entries, is_list, items, lengths
 from r2d2.rebuild.rows import hashed
 from r2d2.rebuild.uniform import plain_array, uniform
+from r2d2.recipes.counted import Indices, runs
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
 _Parts = Callable[[pa.Array], Sequence[pa.Array]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ordered:
+    """A table's rows, and the order of their hashes in which two tables can be laid side by side.
+
+    Of one hash are -0.0 and 0.0, and all NaNs; such rows are in order of their floats' bits.
+    """
+
+    rows: pa.RecordBatch
+    hashes: Lanes
+    order: Indices
+
+    @classmethod
+    def of(cls, batches: Sequence[pa.RecordBatch]) -> "Ordered":
+        """The rows of batches of one schema, of which there is one at least."""
+        rows = pa.concat_batches(batches)
+        (lanes,) = hashed(batches, [flatten(rows.schema)], Types.STRICT)
+        found = runs(lanes.first, lanes.second)
+        bits = [] if found.starts.all() else list(_float_bits(rows))
+        order = np.lexsort((*bits, lanes.second, lanes.first)) if bits else found.order
+        return cls(rows, lanes, order)
+
+    def fingerprint(self) -> str:
+        """A digest of the rows as a multiset: their sorted hashes, each as often as it occurs."""
+        digest = hashlib.sha256(self.hashes.first.take(self.order).tobytes())
+        digest.update(self.hashes.second.take(self.order).tobytes())
+        return digest.hexdigest()[:32]
+
+    def difference(self, made: Sequence[pa.RecordBatch]) -> str | None:
+        """What tells the rows that were made from these, None where nothing does.
+
+        Raises:
+            UnreadableTableError: the batches do not fit one schema.
+        """
+        count = len(self.order)
+        made_count = sum(batch.num_rows for batch in made)
+        if made_count != count:
+            return f"it has {made_count} rows instead of {count}"
+        if not count:
+            return None
+        made = uniform(made)
+        columns, made_columns = flatten(self.rows.schema), flatten(made[0].schema)
+        if [(c.name, c.type) for c in columns] != [(c.name, c.type) for c in made_columns]:
+            return "its columns have other names, types or places"
+        other = Ordered.of(made)
+        beside = np.empty(count, np.int64)
+        beside[self.order] = other.order
+        places = array_of(beside, pa.int64())
+        for name, own, there in zip(
+            self.rows.schema.names, self.rows.columns, other.rows.columns, strict=True
+        ):
+            if not identical(own, there.take(places)):
+                return f"values of {name} differ"
+        return None
 
 
 def difference(child: Sequence[pa.RecordBatch], made: Sequence[pa.RecordBatch]) -> str | None:
@@ -29,34 +88,10 @@ def difference(child: Sequence[pa.RecordBatch], made: Sequence[pa.RecordBatch]) 
     Raises:
         UnreadableTableError: the batches of one side do not fit one schema.
     """
-    rows, made_rows = (sum(batch.num_rows for batch in some) for some in (child, made))
-    if rows != made_rows:
-        return f"it has {made_rows} rows instead of {rows}"
-    if not rows:
-        return None
-    child, made = uniform(child), uniform(made)
-    columns, made_columns = flatten(child[0].schema), flatten(made[0].schema)
-    if [(c.name, c.type) for c in columns] != [(c.name, c.type) for c in made_columns]:
-        return "its columns have other names, types or places"
-    own, other = _in_order(child), _in_order(made)
-    for name in own.schema.names:
-        if not identical(own.column(name), other.column(name)):
-            return f"values of {name} differ"
-    return None
-
-
-def _in_order(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    (lanes,) = hashed(batches, [flatten(batches[0].schema)], Types.STRICT)
-    rows = pa.concat_batches(batches)
-    order = np.lexsort((lanes.second, lanes.first))
-    if _repeats(lanes, order):
-        order = np.lexsort((*_float_bits(rows), lanes.second, lanes.first))
-    return rows.take(pa.array(order))
-
-
-def _repeats(lanes: Lanes, order: npt.NDArray[np.intp]) -> bool:
-    first, second = lanes.first[order], lanes.second[order]
-    return bool(((first[1:] == first[:-1]) & (second[1:] == second[:-1])).any())
+    if not sum(batch.num_rows for batch in child):
+        made_count = sum(batch.num_rows for batch in made)
+        return f"it has {made_count} rows instead of 0" if made_count else None
+    return Ordered.of(uniform(child)).difference(made)
 
 
 def _float_bits(rows: pa.RecordBatch) -> Iterator[npt.NDArray[np.uint64]]:
@@ -66,7 +101,9 @@ def _float_bits(rows: pa.RecordBatch) -> Iterator[npt.NDArray[np.uint64]]:
         for name in column.path[1:]:
             array = array.flatten()[array.type.get_field_index(name)]
         if pt.is_floating(array.type):
-            yield pc.fill_null(_bits(array), 0).to_numpy().astype(np.uint64)
+            bits = fixed_values(array, f"u{array.type.bit_width // 8}").astype(np.uint64)
+            nulls = null_mask(array)
+            yield bits if nulls is None else np.where(nulls, np.uint64(0), bits)
 
 
 def identical(one: pa.Array, other: pa.Array) -> bool:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from r2d2.kernels.mix import Lanes
 from r2d2.kernels.runs import merge, present_mask, sorted_unique
+from r2d2.recipes.counted import runs
 
 Rows = npt.NDArray[np.intp]
 
@@ -37,14 +38,9 @@ class Seen:
 
 def first_rows(lanes: Lanes) -> Rows:
     """The first row of each hash, in order of hash."""
-    order = np.lexsort((lanes.second, lanes.first))
-    ordered = taken(lanes, order)
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (ordered.first[1:] != ordered.first[:-1]) | (
-        ordered.second[1:] != ordered.second[:-1]
-    )
+    found = runs(lanes.first, lanes.second)
     # Stable: of equal hashes the first row comes first.
-    return order[new]
+    return found.order[found.starts]
 
 
 def taken(lanes: Lanes, rows: Rows | Sequence[int]) -> Lanes:

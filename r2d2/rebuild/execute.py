@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.arrays import array_of
 from r2d2.errors import R2D2Error
 from r2d2.kernels.rowhash import row_hashes
 from r2d2.lake.inventory import read_split
@@ -101,7 +102,7 @@ def _projected(kitchen: Kitchen, leaf: Leaf, where: tuple[Atom, ...]) -> Batches
             mask = np.ones(batch.num_rows, np.bool_)
             for atom in where:
                 mask &= _satisfies(batch, atom)
-            rows = batch if mask.all() else batch.filter(pa.array(mask))
+            rows = batch if mask.all() else batch.filter(array_of(mask, pa.bool_()))
             if rows.num_rows:
                 yield _output(rows, leaf.columns)
 
@@ -154,7 +155,7 @@ def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
         (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
         rows = seen.new(lanes)
         if len(rows):
-            yield batch.take(pa.array(rows))
+            yield batch.take(array_of(rows, pa.int64()))
 
 
 def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
@@ -162,7 +163,7 @@ def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
         (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
         rows = kept.pick(lanes)
         if len(rows):
-            yield batch.take(pa.array(rows))
+            yield batch.take(array_of(rows, pa.int64()))
     if kept.missing():
         raise RecipeRunError(f"{kept.missing()} rows of the table are no longer in its parent")
 
@@ -173,6 +174,6 @@ def _without(batches: Batches, schema: pa.Schema, taken: Copies) -> Batches:
         left = np.ones(batch.num_rows, np.bool_)
         left[taken.pick(lanes)] = False
         if left.any():
-            yield batch if left.all() else batch.filter(pa.array(left))
+            yield batch if left.all() else batch.filter(array_of(left, pa.bool_()))
     if taken.missing():
         raise RecipeRunError(f"{taken.missing()} rows to be taken away are no longer in the parent")

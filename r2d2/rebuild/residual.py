@@ -21,7 +21,7 @@ from r2d2.lake.schema import flatten
 from r2d2.model import Types
 from r2d2.rebuild.execute import Kitchen, RecipeRunError, rebuilt
 from r2d2.rebuild.rows import hashed
-from r2d2.recipes.counted import Counted, Hashes
+from r2d2.recipes.counted import Counted, Hashes, runs
 from r2d2.recipes.grammar import Kept, Leaf, Patch, Project, Recipe, Residual, Rows, Union
 
 Batches = Sequence[pa.RecordBatch]
@@ -120,8 +120,8 @@ def _hashes(batches: Batches) -> Hashes:
 
 def _beyond(rows: Hashes, made: Counted) -> npt.NDArray[np.bool_]:
     """Which of the rows are copies of a hash beyond as many as were made."""
-    order = np.lexsort(rows[::-1])
-    own = Counted.of(rows)
+    found = runs(*rows)
+    own, order = Counted.in_runs(rows, found), found.order
     allowed = np.zeros(len(own.counts), np.int64)
     places, counts, _ = own.held(made)
     allowed[places] = counts

@@ -90,7 +90,7 @@ def memory_bytes(numbers: Indices) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Runs:
-    """An order by (first, second); in that order the first words, and where new hashes start."""
+    """A stable order by (first, second); the first words in it, and where new hashes start."""
 
     order: Indices
     first: Words
