@@ -161,6 +161,7 @@ def _totals(planned: Planned, tables: list[Data]) -> Data:
         "tables": len(tables),
         "deleted": len(deleted),
         "freed_bytes": sum(table["frees_bytes"] for table in deleted),
+        "residual_bytes": sum(table["evidence"].get("residual_bytes", 0) for table in deleted),
         "bytes": sum(facts.size_bytes for facts in planned.known.facts.values()),
         "max_freed_bytes": planned.problem.max_deleted_bytes,
         "cost_usd_per_month": planned.solution.cost_usd_per_month,

@@ -19,6 +19,8 @@ def plan_lines(plan: Data) -> Iterator[str]:
         f" {usd(totals['saving_usd_per_month'])} of"
         f" {usd(totals['keep_all_usd_per_month'])} a month saved"
     )
+    if totals["residual_bytes"]:
+        yield f"{human_bytes(totals['residual_bytes'])} are kept aside for recipes, and paid for"
     gap = "" if solver["status"] == "optimal" else f", at most {solver['gap']:.2%} from it"
     yield (
         f"{solver['status']} by {solver['name']} ({solver['version']}){gap}:"

@@ -24,6 +24,7 @@ from r2d2.plan.diff import Difference, Kind, differences
 from r2d2.plan.making import make_plan, what_if
 from r2d2.plan.plan_file import digest, load_plan
 from r2d2.rebuild.trial import Trial
+from r2d2.report.plan_text import plan_lines
 
 # Storage is dear, so that tables of a few bytes are worth deleting.
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
@@ -255,6 +256,17 @@ def test_a_recipe_is_found_by_its_run_alone(
     expected = base().filter(pc.equal(base()["city"], "Oslo"))
     assert pq.read_table(place / "oslo.parquet").equals(expected)
     assert main(["recipe", "show", "oslo.parquet"]) == 2
+
+
+def test_what_recipes_keep_aside_is_told(run: Path) -> None:
+    plan = make_plan(run, DEAR)
+    kept = plan["totals"]["residual_bytes"]
+    assert kept == sum(path.stat().st_size for path in (run / "residuals").iterdir()) > 0
+    assert next(line for line in plan_lines(plan) if "kept aside" in line).startswith(
+        f"{kept / 1e3:.1f} kB"
+    )
+    plan["totals"]["residual_bytes"] = 0
+    assert not any("kept aside" in line for line in plan_lines(plan))
 
 
 def test_a_plan_file_that_was_changed_is_refused(run: Path, tmp_path: Path) -> None:
