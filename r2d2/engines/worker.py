@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, TypeAlias
+from queue import SimpleQueue
+from threading import Thread
+from typing import IO, Any, TypeAlias
 
 from r2d2.engines.codec import dumps, loads
 from r2d2.errors import R2D2Error
@@ -118,15 +120,25 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once, as the one who asks does
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with suppress(EOFError, BrokenPipeError):
-        own = ThisProcess(*loads(_received(sys.stdin.buffer)))
+    asked: SimpleQueue[Any] = SimpleQueue()
+    Thread(target=_listen, args=(asked,), daemon=True).start()
+    own = ThisProcess(*asked.get())
+    with suppress(BrokenPipeError):
         while True:
-            bundle = loads(_received(sys.stdin.buffer))
+            bundle = asked.get()
             try:
                 answer: Answer | Exception = own.answer(bundle)
             except Exception as error:  # noqa: BLE001 - raised by who asked
                 answer = error if isinstance(error, R2D2Error) else R2D2Error(repr(error))
             _send(answers, dumps(answer))
+
+
+def _listen(asked: "SimpleQueue[Any]") -> None:
+    """Ends the process, whatever it does, once there is nobody to ask it any more."""
+    with suppress(EOFError):
+        while True:
+            asked.put(loads(_received(sys.stdin.buffer)))
+    os._exit(0)
 
 
 def _send(pipe: IO[bytes] | None, content: bytes) -> None:

@@ -2,9 +2,11 @@
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
+from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -294,6 +296,25 @@ def test_a_process_that_takes_the_place_of_another_while_who_asked_leaves_is_end
     left.set()
     join_all_but(before)
     assert [process.poll() for process in started] == [9, -9]
+
+
+def test_a_process_that_nobody_asks_any_more_ends_in_the_middle_of_its_answer(
+    lake: KeptLake, plant: Plant, started: Started, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    plant(before_each_answer(f"open({str(begun)!r}, 'w').close(); time.sleep(60)"))
+    worker = Worker(lake.storage, Types.STRICT)
+    asking = threading.Thread(target=worker.answer, args=(bundle(lake, 0),))
+    asking.start()
+    while not begun.exists():
+        time.sleep(0.01)
+    worker._ended = True
+    stdin = started[0].stdin
+    assert stdin is not None
+    stdin.close()
+    assert started[0].wait(10) == 0
+    asking.join(10)
+    worker.end()
 
 
 def test_what_a_library_prints_is_no_part_of_an_answer(
