@@ -89,6 +89,8 @@ def what_if(
 ) -> Data:
     """The plan under other settings, from what an earlier one learnt; reads nothing of the lake.
 
+    Recipes were looked for with that one's tenants: others may want a plan that looks again.
+
     Raises:
         UsageError: no plan was made in the folder yet.
     """
