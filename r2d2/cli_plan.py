@@ -53,6 +53,9 @@ def plan(
     explain: Annotated[str | None, Parameter(help="Tell of one table only.")] = None,
     engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and runs.")] = "local",
     master: Annotated[str | None, Parameter(help="Spark master or sc://host:port.")] = None,
+    threads: Annotated[
+        int | None, Parameter(help="Processes of the local engine that look for recipes.")
+    ] = None,
     fail_on: Annotated[
         str | None, Parameter(help="savings=USD: exit with 3 where a month saves as much.")
     ] = None,
@@ -94,7 +97,11 @@ def plan(
         with watching() as progress:
             made = interruptibly(
                 lambda: making.make_plan(
-                    run, settings, usages, engine=engine, master=master, progress=progress
+                    *(run, settings, usages),
+                    engine=engine,
+                    master=master,
+                    threads=threads,
+                    progress=progress,
                 )
             )
         write_files(run, {PLAN_NAME: json_text(made)})

@@ -32,14 +32,16 @@ def make_plan(
     engine: str = "local",
     session: Any = None,
     master: str | None = None,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> Data:
     """The plan for the graph in the folder; every recipe in it was run on the lake.
 
-    What is learnt is kept in the folder, for `what_if`.
+    What is learnt is kept in the folder, for `what_if`. On the local engine so many `threads`
+    take part, each in a process of its own; None is as many as cores.
 
     Raises:
-        UsageError: the folder has no graph, or a line of usage means no table.
+        UsageError: the folder has no graph, a line of usage means no table, or `threads` is none.
         LakeError: the lake cannot be listed.
     """
     graph = load_graph(run)
@@ -60,7 +62,8 @@ def make_plan(
         with nullcontext(session) if session is not None else session_of(master) as spark:
             made, usage = planned(SparkRecipes(storage, graph.settings, spark))
     else:
-        made, usage = planned(LocalRecipes(storage, graph.settings))
+        own = graph.settings if threads is None else replace(graph.settings, threads=threads)
+        made, usage = planned(LocalRecipes(storage, own))
     stored.store(run, made.known, _sha256(run))
     return _data(made, run, usage.elsewhere)
 

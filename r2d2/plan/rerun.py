@@ -6,9 +6,8 @@ from pathlib import Path
 from time import perf_counter
 
 from r2d2.errors import R2D2Error, UsageError
-from r2d2.lake.inventory import take_inventory
 from r2d2.lake.storage import storage_of
-from r2d2.plan.graph_file import load_graph
+from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data
 from r2d2.rebuild.compare import Ordered
 from r2d2.rebuild.execute import Kitchen, rebuilt
@@ -39,8 +38,7 @@ def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterato
     """
     entries = {t["table"]: t for t in plan["tables"] if t["choice"] == "delete"}
     storage = storage_of(plan["lake"])
-    inventory = take_inventory(storage, load_graph(run).settings)
-    kitchen = Kitchen(storage, {t.location: t for t in inventory.tables}, Residuals(run))
+    kitchen = Kitchen(storage, tables_now(run, load_graph(run), storage), Residuals(run))
     for name in names:
         if name not in entries:
             raise UsageError(f"the plan deletes no table {name!r}")
