@@ -8,7 +8,7 @@ or up to 100 where the child has four rows or more for each. It counts as disgui
 has less than two rows for each value, and then one or two other atoms are liked better.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -106,6 +106,13 @@ def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[C
         yield Choice(column, Form.NOT_NULL)
     if high < len(column.values):
         yield from _named(column, codes, low, high, child_rows)
+
+
+def all_tightest(
+    columns: Iterable[EncodedColumn], rows: npt.NDArray[np.int64], child_rows: int
+) -> list[Choice]:
+    """The columns' tightest atoms that hold for these rows, one or more."""
+    return [one for c in columns for one in tightest(c, c.codes[rows], child_rows)]
 
 
 def _named(

@@ -42,6 +42,18 @@ def cover(
     return _lazily(useful, never, excluders, most) if excluders.all() else None
 
 
+def covered(
+    first: tuple[Choice, ...], choices: Sequence[Choice], never: Rows
+) -> tuple[Choice, ...] | None:
+    """`first` and the fewest choices that exclude the never rows, one or two honest ones first."""
+    left = never[selected(first, never)]
+    honest = [choice for choice in choices if not choice.disguised]
+    rest = cover(honest, left, COMPLETE_ATOMS)
+    if rest is None:
+        rest = cover(choices, left)
+    return None if rest is None else (*first, *rest)
+
+
 def _lazily(
     choices: Sequence[Choice], never: Rows, excluders: npt.NDArray[np.int32], most: int
 ) -> tuple[Choice, ...] | None:

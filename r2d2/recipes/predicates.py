@@ -5,37 +5,32 @@ has none), and `torn` (some). Where none is torn, every atom of a valid conjunct
 the tightest of its form and column for the must rows does; so if all tightest atoms together still
 select a never row there is no conjunction, and else the fewest that do not are taken (`cover`).
 
-Torn rows are equal in all of the child's columns, so only others can tell them apart. One atom, or
-the hull of one column and an atom of another, must get every count right (`split`); the tightest
-atoms for must and torn rows together take no row away that may be needed, and exclude the rest.
+What is torn is a search of its own (`torn_apart`).
 
 Never wrong: what is found is evaluated once more by Arrow on the parent's values, and counted.
 Bounds are the child's own values, which is exact now; `Found.gaps` says how far the parent's next
 values lie.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
-from r2d2.recipes.choices import Choice, Form, most_values, taste, tightest
+from r2d2.recipes.choices import Choice, Form, all_tightest, most_values
 from r2d2.recipes.counted import Indices, Mask
-from r2d2.recipes.cover import COMPLETE_ATOMS, cover, selected
+from r2d2.recipes.cover import covered
 from r2d2.recipes.encoded import Encoded
 from r2d2.recipes.encoding import EncodedColumn, Worth
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.holds import holds
 from r2d2.recipes.hopeless import hopeless, lone_excluders
 from r2d2.recipes.labels import Labels
-from r2d2.recipes.listed import exact_list
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.matrix import Matrix
 from r2d2.recipes.split import Torn
+from r2d2.recipes.torn_apart import torn_apart
 
-MOST_SPLITTERS = 8
-MOST_PAIR_CELLS = 20_000_000
 FEW_ROWS = 250
 
 
@@ -67,7 +62,7 @@ def find_predicate(parent: Encoded, labels: Labels, shared: Collection[Path] = (
         return None
     torn = Torn.of(labels)
     if len(torn.torn):
-        chosen = _torn_apart(parent, torn, shared) if parent.has_others(shared) else None
+        chosen = torn_apart(parent, torn, shared) if parent.has_others(shared) else None
     else:
         chosen = _groups_told_apart(parent, torn)
     if chosen is None:
@@ -90,14 +85,14 @@ def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None
     choices: list[Choice] = []
     child_rows = torn.labels.child_rows
     for least, columns in parent.stages(lone_excluders(parent, kept, never, child_rows)):
-        choices += _tightest(columns, kept, torn)
+        choices += all_tightest(columns, kept, child_rows)
         if least < Worth.MANY:
             best = _plain(choices, least, never)
             if best is not None:
                 return (best,)
         if least is Worth.TIME and hopeless(parent, kept, never, child_rows):
             return None
-    return _covered((), choices, never)
+    return covered((), choices, never)
 
 
 def _all_at_once(
@@ -109,17 +104,12 @@ def _all_at_once(
     if not some.any(axis=0).all():
         return None
     alone = [matrix.columns[place] for place in np.flatnonzero(some.all(axis=1))]
-    for choice in sorted(_tightest(alone, kept, torn), key=Choice.taste):
+    for choice in sorted(all_tightest(alone, kept, torn.labels.child_rows), key=Choice.taste):
         if not choice.disguised and not choice.selects(choice.column.codes[never]).any():
             return (choice,)
     excluding = matrix.excluding(kept, never, most)
     useful = [matrix.columns[place] for place in np.flatnonzero(excluding.any(axis=1))]
-    return _covered((), _tightest(useful, kept, torn), never)
-
-
-def _tightest(columns: Iterable[EncodedColumn], rows: Indices, torn: Torn) -> list[Choice]:
-    child_rows = torn.labels.child_rows
-    return [one for c in columns for one in tightest(c, c.codes[rows], child_rows)]
+    return covered((), all_tightest(useful, kept, torn.labels.child_rows), never)
 
 
 def _plain(choices: Sequence[Choice], least: Worth, never: Indices) -> Choice | None:
@@ -144,120 +134,6 @@ def _satisfying(atoms: Iterable[tuple[Atom, EncodedColumn]], rows: int) -> Mask:
     for atom, column in atoms:
         mask &= np.concatenate([holds(atom, chunk) for chunk in column.plain().chunks])
     return mask
-
-
-def _covered(
-    first: tuple[Choice, ...], choices: Sequence[Choice], never: Indices
-) -> tuple[Choice, ...] | None:
-    """`first` and the fewest choices that exclude the never rows, one or two honest ones first."""
-    left = never[selected(first, never)]
-    honest = [choice for choice in choices if not choice.disguised]
-    rest = cover(honest, left, COMPLETE_ATOMS)
-    if rest is None:
-        rest = cover(choices, left)
-    return None if rest is None else (*first, *rest)
-
-
-def _torn_apart(parent: Encoded, torn: Torn, shared: Collection[Path]) -> tuple[Choice, ...] | None:
-    """The choices where some rows of a group are selected, and others not."""
-    kept, never = np.flatnonzero(~torn.never), np.flatnonzero(torn.never)
-    must, child_rows = np.flatnonzero(torn.must), torn.labels.child_rows
-    choices: list[Choice] = []
-    columns: list[EncodedColumn] = []
-    splits: list[Mask] = []
-    for least, some in parent.stages():
-        choices += _tightest(some, kept, torn)
-        columns += some
-        splits += [torn.splits(column, column.path in shared) for column in some]
-        if least < Worth.MANY and some:
-            best = _plainly_torn(columns, torn, splits, choices, never)
-            if best is not None and best.column.worth <= least:
-                return (best,)
-        # What holds for the torn rows, too, is looser; so this is said of what is tighter.
-        if least is Worth.TIME and len(must) and hopeless(parent, must, never, child_rows):
-            return None
-    in_order = sorted(zip(columns, splits, strict=True), key=lambda pair: pair[0].position)
-    return _torn_by(torn, [c for c, _ in in_order], [s for _, s in in_order], choices, never)
-
-
-def _plainly_torn(
-    columns: Sequence[EncodedColumn],
-    torn: Torn,
-    splits: Sequence[Mask],
-    choices: Sequence[Choice],
-    never: Indices,
-) -> Choice | None:
-    """The best liked plain choice that is exact alone."""
-    rows = np.flatnonzero(selected(choices, np.arange(len(torn.never))))
-    exact = (
-        choice
-        for column, split in zip(columns, splits, strict=True)
-        if split.all()
-        for choice in torn.exact(column, rows)
-        if choice.plainness == 0 and not choice.selects(column.codes[never]).any()
-    )
-    return min(exact, key=Choice.taste, default=None)
-
-
-def _torn_by(
-    torn: Torn,
-    every: Sequence[EncodedColumn],
-    splits: Sequence[Mask],
-    choices: Sequence[Choice],
-    never: Indices,
-) -> tuple[Choice, ...] | None:
-    if not splits or not np.any(splits, axis=0).all():
-        return None
-    rows = np.flatnonzero(selected(choices, np.arange(len(torn.never))))
-    columns = [column for column, split in zip(every, splits, strict=True) if split.all()]
-    for firsts in (
-        ((choice,) for column in columns for choice in torn.exact(column, rows)),
-        _lists(columns, torn, rows),
-        _pairs(every, torn, splits, rows),
-    ):
-        best = islice(sorted(firsts, key=taste), MOST_SPLITTERS)
-        found = [one for first in best if (one := _covered(first, choices, never))]
-        if found:
-            return min(found, key=taste)
-    return None
-
-
-def _lists(
-    columns: Sequence[EncodedColumn], torn: Torn, rows: Indices
-) -> Iterator[tuple[Choice, ...]]:
-    """The columns' INs that are exact alone or, where there is none, within the rows."""
-    every = np.arange(len(torn.never))
-    for column in columns:
-        choice = exact_list(column, torn, every)
-        if choice is None and len(rows) < len(every):
-            choice = exact_list(column, torn, rows)
-        if choice:
-            yield (choice,)
-
-
-def _pairs(
-    columns: Sequence[EncodedColumn], torn: Torn, splits: Sequence[Mask], rows: Indices
-) -> Iterator[tuple[Choice, ...]]:
-    """The tightest atoms of a column, each with an atom of another that is exact within it.
-
-    Of the torn groups, those that the column does not split keep all of their rows. `splits` tells
-    for each torn row whether the column splits its group.
-    """
-    if len(rows) * len(columns) ** 2 > MOST_PAIR_CELLS:
-        return
-    for column, split in zip(columns, splits, strict=True):
-        needed = np.append(np.flatnonzero(torn.must), torn.torn[~split])
-        if not len(needed):
-            continue
-        others = [
-            other
-            for other, also in zip(columns, splits, strict=True)
-            if other is not column and (split | also).all()
-        ]
-        for first in tightest(column, column.codes[needed], torn.labels.child_rows):
-            within = rows[selected([first], rows)]
-            for other in others if len(within) < len(rows) else ():
-                yield from ((first, second) for second in torn.exact(other, within))
 
 
 def _gaps(chosen: Iterable[Choice]) -> tuple[Gap, ...]:
