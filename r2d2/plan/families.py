@@ -7,7 +7,7 @@ their equals contains stay in any plan (or one of the equals does), so recipes f
 what can be deleted at all; once one of them gives a child back from its rows alone, larger ones
 would only do it for more. Recipes from the smallest parents besides are the cheap ones. A parent
 that is not asked is a saving missed where it alone would serve: where the others are slower than
-the child may wait, give no recipe, or go themselves since a union or a patch gives them back.
+the child may wait, give no recipe, or go themselves since a union gives them back.
 
 Near-containment is not transitive: of tables that drift apart any may be the one that stays. A
 child is asked from those that lack the fewest of its rows, since these are what a recipe keeps
@@ -57,14 +57,14 @@ def wanted(
     below = {edge.child for edge in usable if edge.whole and not edge.equal}
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
-    first = _first_of_equals(whole)
+    first, may_go = _first_of_equals(whole), below | {edge.child for edge in near}
     children: dict[str, list[Child]] = defaultdict(list)
     copies, spare = [], 0
     for own in _worthwhile(whole, below, tables):
         given = None
         for edge, may_be_spare in own:
             parent, child = edge.parent, tables[edge.child]
-            stays = parent not in below and tenant_of(parent) == tenant_of(edge.child)
+            stays = parent not in may_go and tenant_of(parent) == tenant_of(edge.child)
             top = first.get(parent, parent) if stays else None
             if may_be_spare and given is not None and top != given:
                 spare += 1

@@ -70,19 +70,21 @@ def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> Non
     assert wanted(edges[:1], lake, set(lake)).families == ()
 
 
-def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_is_another_tenants() -> None:
+def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_may_not_serve() -> None:
     lake = tables("child", "small", "middle", "top", "huge")
     edges = [edge("child", name) for name in ("small", "middle", "top", "huge")]
     edges += [edge("small", "middle"), edge("middle", "top")]
     edges += [edge("small", "huge"), edge("middle", "huge")]
     told = [replace(e, same_rows=e.parent == "top") for e in edges]
 
-    def parents(tenants: dict[str, str]) -> list[str]:
-        found = wanted(told, lake, set(lake), tenants.get)
-        return [f.parent.location for f in found.families if f.children[0].table == lake["child"]]
+    def parents(edges: list[ProvedEdge], tenants: dict[str, str]) -> list[str]:
+        found = wanted(edges, lake, set(lake), tenants.get).families
+        return [f.parent.location for f in found if lake["child"] in [c.table for c in f.children]]
 
-    assert parents({}) == ["middle", "small"]
-    assert parents({"top": "theirs"}) == ["huge", "middle", "small"]
+    assert parents(told, {}) == ["middle", "small"]
+    assert parents(told, {"top": "theirs"}) == ["huge", "middle", "small"]
     found = wanted(told, lake, set(lake))
     assert found.spare == 1
     assert {(copy.child, copy.parent) for copy in found.copies} >= {("child", "top")}
+    lake |= tables("other")
+    assert parents([*told, edge("top", "other", missing=1)], {}) == ["huge", "middle", "small"]

@@ -86,7 +86,8 @@ def test_no_plan_is_dearer_for_the_parents_that_were_not_asked(
         chance = Random(seed)
         lake, run = tmp_path / f"lake{seed}", tmp_path / f"run{seed}"
         make_lake(lake, chance)
-        write_find(run, r2d2.find(lake), r2d2.Settings(), str(lake))
+        settings = r2d2.Settings(min_fraction=chance.choice([1.0, 0.5]))
+        write_find(run, r2d2.find(lake, settings), settings, str(lake))
         asked = known_of(lake, run)
         with monkeypatch.context() as patch:
             patch.setattr(
@@ -97,8 +98,8 @@ def test_no_plan_is_dearer_for_the_parents_that_were_not_asked(
             every = known_of(lake, run)
         assert SPARE not in every.refused
         spare += asked.refused.get(SPARE, 0)
-        for settings in settings_of(chance, asked):
-            one, other = (choose(known, settings, {}, None).solution for known in (asked, every))
+        for costs in settings_of(chance, asked):
+            one, other = (choose(known, costs, {}, None).solution for known in (asked, every))
             deleted += sum(choice.option is not None for choice in one.choices)
             assert one.cost_usd_per_month == pytest.approx(other.cost_usd_per_month, rel=1e-9), seed
     print(f"\n{LAKES} lakes, {spare} parents not asked, {deleted} tables deleted")
