@@ -4,10 +4,10 @@ Besides, each table that could be several of those it contains together.
 
 A child's parents are all that contain it, and containment is transitive. Tables that nothing but
 their equals contains stay in any plan (or one of the equals does), so recipes from these decide
-what can be deleted at all; once one of them gives a child back from its rows alone, larger ones
-would only do it for more. Recipes from the smallest parents besides are the cheap ones. A parent
-that is not asked is a saving missed where it alone would serve: where the others are slower than
-the child may wait, give no recipe, or go themselves since a union gives them back.
+what can be deleted at all. Once one of them gives a child back from its rows alone, larger ones
+would only do it for more, unless a union or a patch may give the smaller one back itself. Recipes
+from the smallest parents besides are the cheap ones. A parent that is not asked is a saving missed
+where it alone would serve: where the others are slower than the child may wait or give no recipe.
 
 Near-containment is not transitive: of tables that drift apart any may be the one that stays. A
 child is asked from those that lack the fewest of its rows, since these are what a recipe keeps
@@ -32,13 +32,14 @@ Tables = Mapping[str, Table]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The families to ask an engine for, in order of the parent's location; what need not be asked.
+    """The families and unions to ask an engine for, in order of location; what need not be asked.
 
     `copies` have all of the parent's rows, as `find` counted. `spare` counts the edges that nothing
     is gained by.
     """
 
     families: tuple[Family, ...]
+    unions: tuple[UnionFamily, ...]
     copies: tuple[ProvedEdge, ...]
     spare: int
 
@@ -57,7 +58,9 @@ def wanted(
     below = {edge.child for edge in usable if edge.whole and not edge.equal}
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
-    first, may_go = _first_of_equals(whole), below | {edge.child for edge in near}
+    unions = union_families(edges, tables, fit)
+    first = _first_of_equals(whole)
+    may_go = below | {edge.child for edge in near} | {union.table.location for union in unions}
     children: dict[str, list[Child]] = defaultdict(list)
     copies, spare = [], 0
     for own in _worthwhile(whole, below, tables):
@@ -77,7 +80,7 @@ def wanted(
     for edge in _nearest(near, below, tables):
         children[edge.parent].append(Child(tables[edge.child], dict(edge.columns)))
     families = (Family(tables[parent], tuple(children[parent])) for parent in sorted(children))
-    return Wanted(tuple(families), tuple(copies), spare)
+    return Wanted(tuple(families), tuple(unions), tuple(copies), spare)
 
 
 def _same_types(edge: ProvedEdge, tables: Tables) -> bool:

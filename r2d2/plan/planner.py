@@ -10,7 +10,7 @@ from r2d2.costs import PlanSettings, Usage
 from r2d2.model import Table
 from r2d2.plan.costing import Candidate, Costing
 from r2d2.plan.facts import Facts, facts_of
-from r2d2.plan.families import union_families, wanted, without_recipe
+from r2d2.plan.families import wanted, without_recipe
 from r2d2.plan.graph_file import GraphFile, ProvedEdge
 from r2d2.program import Problem, Solution, Solver, solve
 from r2d2.progress import Progress
@@ -68,7 +68,7 @@ def learn(
     refused = Counter(without_recipe(graph.edges, fit))
     worth = wanted(graph.edges, tables, fit, tenant_of)
     refused[SPARE] += worth.spare
-    asked: list[AnyFamily] = [*worth.families, *union_families(graph.edges, tables, fit)]
+    asked: list[AnyFamily] = [*worth.families, *worth.unions]
     candidates = [_copied(edge, tables) for edge in worth.copies]
     progress.begin("finding recipes", sum(map(_asked_bytes, asked)))
     for proposal in recipes.propose(asked):

@@ -88,3 +88,7 @@ def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_may_not_serve
     assert {(copy.child, copy.parent) for copy in found.copies} >= {("child", "top")}
     lake |= tables("other")
     assert parents([*told, edge("top", "other", missing=1)], {}) == ["huge", "middle", "small"]
+    del lake["other"]
+    lake["top"] = replace(lake["top"], rows=20)  # small and middle together, it may be
+    assert [union.table.location for union in wanted(told, lake, set(lake)).unions] == ["top"]
+    assert parents(told, {}) == ["huge", "middle", "small"]
