@@ -1,5 +1,6 @@
 """What every test shares: the engines, the lakes beside a checkout, and no silent skips."""
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -29,6 +30,14 @@ SPARK_SETTINGS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.adaptive.enabled": "false",
 }
+
+# On a busy machine any example may take long, which is no failure. Tests of examples alone run
+# without Hypothesis too.
+if importlib.util.find_spec("hypothesis"):
+    import hypothesis
+
+    hypothesis.settings.register_profile("r2d2", deadline=None)
+    hypothesis.settings.load_profile("r2d2")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

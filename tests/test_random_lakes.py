@@ -49,7 +49,6 @@ def test_each_engine_agrees_on_twenty_lakes_in_one(tmp_path: Path, engine: str, 
 
 @settings(
     max_examples=20,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

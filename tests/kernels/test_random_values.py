@@ -13,7 +13,7 @@ from r2d2.model import Types
 
 
 @pytest.mark.parametrize("types", Types)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_hashes_are_equal_exactly_where_values_are(types: Types, data: st.DataObject) -> None:
     of_value, of_hash = {}, {}

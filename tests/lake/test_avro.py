@@ -97,7 +97,7 @@ def named(schema: Any, name: str) -> Any:
     return {**schema, **inside}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(st.lists(KINDS, min_size=1, max_size=4).flatmap(rows_of), st.sampled_from(["null", "xz"]))
 def test_random_tables_come_back_as_they_were(
     written: tuple[Any, list[dict[str, Any]]], codec: str

@@ -17,7 +17,6 @@ from tests.program.graphs import random_problem
 
 some = settings(
     max_examples=int(os.environ.get("R2D2_RANDOM_GRAPHS", "100")),
-    deadline=None,
     derandomize=True,
 )
 chances = st.randoms(use_true_random=True)

@@ -28,7 +28,7 @@ DIALECTS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(DIALECTS, st.lists(TEXTS, min_size=1, max_size=4))
 def test_fields_are_read_as_they_were_written(dialect: Dialect, fields: list[str]) -> None:
     alone = len(fields) == 1
@@ -42,7 +42,7 @@ def test_fields_are_read_as_they_were_written(dialect: Dialect, fields: list[str
     assert [field.decode() for field in record.fields] == fields
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=5))
 def test_delimited_text_comes_back_or_is_refused(table: list[tuple[str, str, str]]) -> None:
     lines = [",".join('"' + f.replace('"', '""') + '"' for f in row) + "\n" for row in table]
@@ -56,7 +56,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.fixed_dictionaries({"k": TEXTS}, optional={"a": VALUES, "b.c": VALUES}), min_size=1)
 )
@@ -65,7 +65,7 @@ def test_json_comes_back_or_is_refused(objects: list[dict[str, Any]]) -> None:
     _comes_back_or_is_refused("t.jsonl", lines.encode())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.none() | TEXTS, min_size=1, max_size=6))
 def test_partitions_come_back_or_are_refused(values: list[str | None]) -> None:
     with tempfile.TemporaryDirectory() as folder:

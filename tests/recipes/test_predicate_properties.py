@@ -77,7 +77,7 @@ def torn(parent: pa.Table, rows: Sequence[int], columns: Sequence[str]) -> bool:
     return any(identities[row] in own for row in set(range(parent.num_rows)) - set(rows))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(children())
 def test_what_is_found_selects_exactly_the_child_in_duckdb(
     case: tuple[pa.Table, list[int], list[str]],
@@ -90,7 +90,7 @@ def test_what_is_found_selects_exactly_the_child_in_duckdb(
         assert Counter(row_identities(result, columns)) == Counter(identities[r] for r in rows)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(children())
 def test_where_brute_force_finds_a_predicate_so_does_the_search(
     case: tuple[pa.Table, list[int], list[str]],

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.vmcost.model import TASK, Application, Executor
@@ -38,7 +38,6 @@ def test_a_thousand_logs_use_what_they_were_made_to_use() -> None:
 
 
 @given(logs())
-@settings(deadline=None)
 def test_parts_of_task_time_are_never_negative_and_sum_to_the_task(log: RandomLog) -> None:
     split = split_us(log.truth)
     tasks = log.truth.tasks
@@ -47,7 +46,6 @@ def test_parts_of_task_time_are_never_negative_and_sum_to_the_task(log: RandomLo
 
 
 @given(logs())
-@settings(deadline=None)
 def test_stages_jobs_and_executors_each_sum_to_the_whole(log: RandomLog) -> None:
     app = log.truth
     whole = task_time(app)
@@ -57,7 +55,6 @@ def test_stages_jobs_and_executors_each_sum_to_the_whole(log: RandomLog) -> None
 
 
 @given(logs())
-@settings(deadline=None)
 def test_tasks_find_their_stage_and_job(log: RandomLog) -> None:
     app = log.truth
     stages = [app.stages[place].id for place in stage_positions(app)]
@@ -72,7 +69,6 @@ def test_tasks_find_their_stage_and_job(log: RandomLog) -> None:
 
 
 @given(logs(), st.data())
-@settings(deadline=None)
 def test_the_order_of_executors_and_tasks_is_irrelevant(
     log: RandomLog, data: st.DataObject
 ) -> None:
@@ -89,7 +85,6 @@ def test_the_order_of_executors_and_tasks_is_irrelevant(
 
 
 @given(logs(), st.integers(-(10**6), 10**6), st.integers(0, 10**6))
-@settings(deadline=None)
 def test_nothing_outside_the_application_counts(log: RandomLog, late_ms: int, ms: int) -> None:
     app = replace(
         log.truth,

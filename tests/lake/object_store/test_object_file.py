@@ -4,7 +4,7 @@ import os
 from itertools import pairwise
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.lake.object_file import LEAST_BYTES, RangeFile
@@ -28,7 +28,6 @@ class Ranges:
         return RangeFile(self, len(CONTENT))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(CONTENT)), st.integers(0, MIB)), max_size=8))
 def test_any_reads_give_the_bytes_there(reads: list[tuple[int, int]]) -> None:
     file = Ranges().file()

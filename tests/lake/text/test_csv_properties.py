@@ -16,7 +16,6 @@ from r2d2.lake.text.dialect import Dialect
 from r2d2.lake.text.parse import Layout, Parser
 
 relaxed = settings(
-    deadline=None,
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -138,7 +137,7 @@ def _cut(text: str, cuts: list[int]) -> Iterator[bytes]:
     ],
     ids=Dialect.describe,
 )
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     text=st.text(st.sampled_from(",,;;\"\"''\n\n\r\\ a\ufeffé\0"), max_size=16),
     width=st.integers(1, 3),

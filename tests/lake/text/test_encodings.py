@@ -100,7 +100,7 @@ def test_what_is_no_text_is_named(lake, content, what):
         lake.table("a.csv", content)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     text=st.text(st.sampled_from("ab,\n\r\ufeff") | st.characters(codec="utf-8"), max_size=12),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
@@ -114,7 +114,7 @@ def test_text_cut_between_any_bytes_is_the_text(text, encoding, cuts):
     assert decoded.decode() == "a" + text
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(late=st.binary(max_size=8), cuts=st.lists(st.integers(0, 30), max_size=4))
 def test_what_bytes_mean_does_not_depend_on_how_they_are_cut(late, cuts):
     content = b"plain " + late

@@ -47,9 +47,7 @@ def shown(path: tuple[str, ...]) -> str:
     return ".".join(parts)
 
 
-@settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(OBJECTS, min_size=1, max_size=6),
     st.booleans(),
@@ -73,7 +71,7 @@ def test_random_objects_come_back_as_their_texts(lake, objects, ascii_only, as_a
     ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(OBJECTS, min_size=1, max_size=4),
     st.sampled_from([None, 1]),

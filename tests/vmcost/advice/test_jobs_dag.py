@@ -28,7 +28,7 @@ billings = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**9), st.integers(0, 4), st.integers(1, 3), billings, st.integers(0, 5))
 def test_no_schedule_of_few_jobs_is_cheaper(
     seed: int, count: int, types: int, billing: Billing, late_usd: int
@@ -58,7 +58,7 @@ def test_lists_never_cost_more_than_the_best_single_type(count: int) -> None:
 
 
 @given(st.integers(0, 10**9), st.integers(1, 9), billings)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_jobs_wait_for_those_before_them_and_share_no_moment_of_a_vm(
     seed: int, count: int, billing: Billing
 ) -> None:

@@ -62,7 +62,7 @@ def offers(draw: st.DrawFn) -> Serverless:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(steps(), max_size=4),
     billings(),

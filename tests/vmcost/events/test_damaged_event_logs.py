@@ -29,9 +29,7 @@ DIGITS = b"0123456789-"
     digits=st.booleans(),
     packed=st.booleans(),
 )
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_damaged_nothing_is_negative(
     log: RandomLog, seed: int, times: int, digits: bool, packed: bool, tmp_path: Path
 ) -> None:
