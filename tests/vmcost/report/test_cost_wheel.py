@@ -6,10 +6,18 @@ from hatchling.builders.wheel import WheelBuilder
 REPOSITORY = Path(__file__).parents[3]
 
 
-def test_the_wheel_carries_the_pages_templates(tmp_path: Path) -> None:
+def files_of_wheel(folder: Path) -> set[str]:
     builder = WheelBuilder(str(REPOSITORY))
-    (wheel,) = builder.build(directory=str(tmp_path), versions=["standard"])
+    (wheel,) = builder.build(directory=str(folder), versions=["standard"])
+    return set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_the_wheel_says_that_its_types_may_be_checked(tmp_path: Path) -> None:
+    assert "r2d2/py.typed" in files_of_wheel(tmp_path)
+
+
+def test_the_wheel_carries_the_pages_templates(tmp_path: Path) -> None:
     templates = REPOSITORY / "r2d2/vmcost/report/templates"
     own = {f"r2d2/vmcost/report/templates/{path.name}" for path in templates.iterdir()}
     assert own
-    assert own <= set(zipfile.ZipFile(wheel).namelist())
+    assert own <= files_of_wheel(tmp_path)
