@@ -25,7 +25,7 @@ import numpy as np
 
 from r2d2.files import json_text
 from r2d2.vmcost.model import Application, Job, Price
-from r2d2.vmcost.usage import Longs, job_positions, jobs_of_stages, stage_positions
+from r2d2.vmcost.usage import NO_JOB, Longs, job_positions, jobs_of_attempts, stage_positions
 
 LEAST_BYTES = 16 << 20
 GB = 10**9
@@ -115,13 +115,15 @@ def writes(application: Application) -> Iterator[Transfer]:
     """What each job of the application wrote, in the time of the stages that did."""
     stages = application.stages
     wrote = _sums(application, "output_bytes", stage_positions(application), stages)
-    of_job = jobs_of_stages(application)
+    attempts, _, jobs = jobs_of_attempts(application)
+    of_job = dict(zip(map(tuple, attempts.tolist()), jobs.tolist(), strict=True))
     times: dict[int, list[tuple[int | None, int | None]]] = defaultdict(list)
     sizes: dict[int, int] = defaultdict(int)
     for stage, size_bytes in zip(stages, wrote, strict=True):
-        if size_bytes and stage.id in of_job:
-            times[of_job[stage.id]].append((stage.submitted_ms, stage.completed_ms))
-            sizes[of_job[stage.id]] += size_bytes
+        job = of_job.get((stage.id, stage.attempt), NO_JOB)
+        if size_bytes and job != NO_JOB:
+            times[job].append((stage.submitted_ms, stage.completed_ms))
+            sizes[job] += size_bytes
     for place in sorted(times):
         yield from _transfer(sizes[place], times[place])
 

@@ -12,9 +12,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.model import Application, Tasks
+from r2d2.vmcost.model import Application, Job, Tasks
 
 Longs: TypeAlias = npt.NDArray[np.int64]
+
+NO_JOB = -1
+ATTEMPT_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,9 @@ def task_time_by_stage(app: Application) -> tuple[TaskTime, ...]:
 
 
 def task_time_by_job(app: Application) -> tuple[TaskTime, ...]:
-    """The same for each job."""
-    return _by_position(app, job_positions(app), len(app.jobs))
+    """The same for each job, and last for the tasks of no job."""
+    jobs = job_positions(app)
+    return _by_position(app, np.where(jobs == NO_JOB, len(app.jobs), jobs), len(app.jobs) + 1)
 
 
 def stage_positions(app: Application) -> Longs:
@@ -118,21 +122,62 @@ def stage_positions(app: Application) -> Longs:
 
 
 def job_positions(app: Application) -> Longs:
-    """For each task the position of its job in `app.jobs`, −1 for none."""
-    known = jobs_of_stages(app)
-    return _looked_up(app.tasks, lambda stage, _: known.get(stage, -1))
+    """For each task the position of its job in `app.jobs`, NO_JOB for none."""
+    _, places, jobs = jobs_of_attempts(app)
+    return jobs[places]
 
 
-def jobs_of_stages(app: Application) -> dict[int, int]:
-    """The position in `app.jobs` of each stage's job, by the stage's id.
+def jobs_of_attempts(app: Application) -> tuple[Longs, npt.NDArray[np.intp], Longs]:
+    """The distinct stage attempts of the tasks, each task's place among them, and their jobs.
 
-    Stages that several jobs name are run for the first of them.
+    A job is its position in the application, NO_JOB where none names the stage. Of several jobs
+    that share a stage, the first that ran when the attempt's first task was launched had it done:
+    all of its time and money are that job's.
     """
-    known: dict[int, int] = {}
-    for place, job in enumerate(app.jobs):
-        for stage in job.stages:
-            known.setdefault(stage, place)
-    return known
+    ids = app.tasks["stage"].astype(np.int64) << ATTEMPT_BITS | app.tasks["stage_attempt"]
+    found, places = np.unique(ids, return_inverse=True)
+    attempts = np.stack([found >> ATTEMPT_BITS, found & ((1 << ATTEMPT_BITS) - 1)], axis=1)
+    first_ms = np.full(len(attempts), np.iinfo(np.int64).max)
+    np.minimum.at(first_ms, places, app.tasks["launch_ms"])
+    sharers: dict[int, list[int]] = {}
+    for position in sorted(range(len(app.jobs)), key=lambda position: app.jobs[position].id):
+        for stage in app.jobs[position].stages:
+            sharers.setdefault(stage, []).append(position)
+    jobs = [
+        _job_at(app, sharers.get(int(stage), []), int(moment))
+        for (stage, _), moment in zip(attempts, first_ms, strict=True)
+    ]
+    return attempts, places, np.array(jobs, np.int64)
+
+
+def _job_at(app: Application, sharers: list[int], moment_ms: int) -> int:
+    """The first of the jobs that ran at the moment, or else the first of them."""
+    for position in sharers:
+        start, end = job_interval_ms(app, app.jobs[position])
+        if start <= moment_ms < end:
+            return position
+    return sharers[0] if sharers else NO_JOB
+
+
+def job_interval_ms(app: Application, job: Job) -> tuple[int, int]:
+    """From when to when a job ran.
+
+    A job that was not seen to end ran until the application's end. One that was not seen to start
+    began with the first of its stages, or, where the log names none, when it ended.
+    """
+    end = app.ended_ms if job.ended_ms is None else job.ended_ms
+    start = job.started_ms
+    if start is None:
+        names = set(job.stages)
+        start = min(
+            (
+                stage.submitted_ms
+                for stage in app.stages
+                if stage.id in names and stage.submitted_ms is not None
+            ),
+            default=end,
+        )
+    return start, end
 
 
 def split_us(app: Application) -> Longs:

@@ -7,6 +7,8 @@ import pytest
 from r2d2.errors import UsageError
 from r2d2.vmcost.bill import Bill, Cause, Part, Share, bill, printed_total_usd, printed_usd
 from r2d2.vmcost.model import Billing, Executor, Job
+from r2d2.vmcost.report.rows import by_job
+from r2d2.vmcost.usage import task_time_by_job
 from tests.vmcost.bill_apps import EXACT, application, cluster, price, prices, task
 
 
@@ -178,6 +180,17 @@ def test_a_stage_that_jobs_share_belongs_to_the_job_that_ran() -> None:
         "": (Fraction(1, 5), 0),
     }
     assert made.problems == {"job_without_start": 1}
+
+
+def test_a_stage_that_ran_again_for_a_later_job_is_paid_and_timed_by_each_job_for_its_own() -> None:
+    jobs = [Job(0, (0,), 0, 500), Job(1, (0, 1), 2_000, 4_000)]
+    tasks = [task(0, 400), task(2_000, 3_600, stage_attempt=1), task(3_600, 3_800, stage=1)]
+    app = application(4_000, [Executor("0", "a", 4, 0)], tasks, jobs)
+    made = bill(app, cluster(), prices(), EXACT)
+    assert by_key(made.jobs) == {"0": (Fraction(1, 10), 0), "1": (Fraction(9, 20), 0)}
+    assert [time.total_s for time in task_time_by_job(app)] == [0.4, 1.8, 0]
+    rows = by_job(app, made)
+    assert [row["usd"] / row["task_s"] for row in rows] == pytest.approx([3.6 / 3600 / 4] * 2)
 
 
 def test_speculative_and_killed_tasks_are_failed_work() -> None:

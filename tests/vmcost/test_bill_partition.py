@@ -1,5 +1,6 @@
 """A bill's parts share no moment of a core and leave none out, whatever the log."""
 
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from r2d2.vmcost.bill import Bill, Part, bill, micro_usd, printed_total_usd
 from r2d2.vmcost.model import Application, Billing, Executor, Job
+from r2d2.vmcost.report.rows import by_job
+from r2d2.vmcost.usage import job_positions, task_time, task_time_by_job
 from tests.vmcost.bill_apps import EXACT, application, cluster, price, prices, task
 from tests.vmcost.brute_bill import brute_seconds, brute_tasks
 from tests.vmcost.random_logs import SEEDS, logs, random_log
@@ -155,3 +158,25 @@ def test_the_order_of_executors_and_tasks_changes_nothing(
         jobs=tuple(reversed(app.jobs)),
     )
     assert bill(app, cluster(count), prices()) == bill(other, cluster(count), prices())
+
+
+@given(wild_applications())
+def test_each_jobs_time_and_money_are_of_the_same_tasks(app: Application) -> None:
+    made = bill(app, cluster(), prices(), EXACT)
+    times = dict(zip([*(str(job.id) for job in app.jobs), ""], task_time_by_job(app), strict=True))
+    tasks = Counter(job_positions(app).tolist())
+    assert sum(time.total_s for time in times.values()) == pytest.approx(task_time(app).total_s)
+    assert sum(share.tasks for share in made.jobs) == len(app.tasks)
+    for place, job in enumerate(app.jobs):
+        (share,) = (share for share in made.jobs if share.key == str(job.id))
+        assert share.tasks == tasks[place]
+        assert times[share.key].total_s > 0 or share.busy.vm_s == share.failed.vm_s == 0
+
+
+@given(wild_applications())
+def test_the_rows_of_jobs_sum_to_the_reports_totals(app: Application) -> None:
+    made = bill(app, cluster(), prices(), EXACT)
+    rows = list(by_job(app, made))
+    worked = (made.parts[Part.BUSY].usd or 0) + (made.parts[Part.FAILED].usd or 0)
+    assert sum(row["task_s"] for row in rows) == pytest.approx(task_time(app).total_s)
+    assert sum(row["usd"] for row in rows) == pytest.approx(float(worked))

@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 
 from r2d2.vmcost.bill.causes import cause_units
-from r2d2.vmcost.bill.jobs import NO_JOB, jobs_of_stages
 from r2d2.vmcost.bill.model import Amount, Cause, Rate, Share
 from r2d2.vmcost.bill.rates import usd
 from r2d2.vmcost.bill.run import Positions, Run
 from r2d2.vmcost.bill.steps import Integers
 from r2d2.vmcost.model import Application
+from r2d2.vmcost.usage import NO_JOB, jobs_of_attempts
 
 MS_PER_SECOND = 1000
 
@@ -82,7 +82,7 @@ def stage_and_job_shares(
 
     All jobs of the application are named; tasks of none stand last under the empty key.
     """
-    attempts, place, jobs = jobs_of_stages(app)
+    attempts, place, jobs = jobs_of_attempts(app)
     titles = {(stage.id, stage.attempt): stage.name for stage in app.stages}
     stages = [
         (f"{stage}.{attempt}", titles.get((int(stage), int(attempt)), ""))

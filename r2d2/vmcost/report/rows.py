@@ -34,7 +34,7 @@ def _times(time: TaskTime) -> Data:
 def by_job(application: Application, bill: Bill) -> Iterator[Data]:
     """A row for each job: its money and task time; a last one for tasks of none."""
     shares = {share.key: share for share in bill.jobs}
-    times = task_time_by_job(application)
+    *times, of_none = task_time_by_job(application)
     for job, time in zip(application.jobs, times, strict=True):
         share = shares.pop(str(job.id), None)
         yield {
@@ -50,7 +50,7 @@ def by_job(application: Application, bill: Bill) -> Iterator[Data]:
             "name": share.name,
             "succeeded": None,
             "usd": _usd(share),
-            "task_s": 0.0,
+            **_times(of_none),
         }
 
 
