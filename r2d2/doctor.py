@@ -7,13 +7,39 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-CORE = ("pyarrow", "numpy", "polars", "polars-hash", "xxhash", "cyclopts", "rich")
+from r2d2 import __version__
+
+DISTRIBUTION = "r2d2-lake"
 JAVA_VERSIONS = (17, 21)
+
+# The names that the metadata declare, for r2d2 that runs from an archive and has none.
+CORE = (
+    "pyarrow", "numpy", "polars", "polars-hash", "xxhash", "obstore", "fastavro", "datasketch",
+    "scipy", "cyclopts", "rich", "jinja2", "sqlglot", "msgspec", "zstandard", "pulp", "highspy",
+)  # fmt: skip
+EXTRAS = {"spark": ("pyspark", "delta-spark", "pandas"), "delta": ("deltalake",)}
+DEVELOPERS = "test"
+PURPOSES = {
+    "obstore": "object stores: s3, gs, abfss",
+    "fastavro": "Avro",
+    "pyspark": "--engine spark",
+    "delta-spark": "Delta through Spark",
+    "deltalake": "writing Delta tables back",
+}
+
+# Releases on Maven Central. Spark's own artifacts have the version of pyspark.
+SCALA = "2.13"
+NEWEST_DELTA = "4.4.0"
+ICEBERG_OF_SPARK = {"4.0": "1.11.0", "4.1": "1.12.0"}
+
+_REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?")
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
+_CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([\w.]+?)(\.\*)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +62,110 @@ class Finding:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A package that r2d2 declares, and the extra that it belongs to; the core has none."""
+
+    name: str
+    specifier: str = ""
+    extra: str = ""
+
+    @staticmethod
+    def parse(text: str) -> "Requirement":
+        """A line of the metadata, such as `pyspark<4.3,>=4.0.1; extra == 'spark'`."""
+        declared, _, marker = text.partition(";")
+        match, extra = _REQUIREMENT.match(declared), _EXTRA.search(marker)
+        name, specifier = (match[1], match[2].strip()) if match else (declared.strip(), "")
+        return Requirement(name, specifier, extra[1] if extra else "")
+
+    def admits(self, version: str) -> bool:
+        """Whether a version is within the specifier; a pre-release counts as its release.
+
+        >>> [Requirement("numpy", "<3,>=2.2").admits(version) for version in ("2.10", "3.0")]
+        [True, False]
+        """
+        return all(_holds(_release(version), each) for each in self.specifier.split(",") if each)
+
+    def shortcoming(self) -> str:
+        """What is wrong with what is installed; empty where nothing is."""
+        version = _version(self.name)
+        if version is None:
+            return "not installed"
+        return "" if self.admits(version) else f"{version}, but {self.specifier} is needed"
+
+
 def check_up() -> list[Finding]:
     """Everything r2d2 needs or can use, looked at."""
+    declared = _declared()
     return [
         Finding("python", True, platform.python_version()),
-        *map(_package, CORE),
-        _optional("deltalake", "comes with r2d2; reinstall it"),
-        _optional("obstore", "comes with r2d2; reinstall it", "object stores: s3, gs, abfss"),
-        *_spark(),
+        Finding(
+            DISTRIBUTION,
+            True,
+            __version__ if declared else f"{__version__}, not installed: versions are not checked",
+        ),
+        *packages(declared or _known_names(), installable=bool(declared)),
+        _java(),
+        *_jars(_version("pyspark"), _version("delta-spark")),
         *_stores(),
     ]
 
 
-def _package(name: str) -> Finding:
-    version = _version(name)
-    remedy = "" if version else f"pip install {name}"
-    return Finding(name, version is not None, version or "not installed", remedy)
+def packages(requirements: Iterable[Requirement], installable: bool = True) -> Iterator[Finding]:
+    """A finding for each package, the developers' in one."""
+    tools = []
+    for requirement in requirements:
+        if requirement.extra == DEVELOPERS:
+            tools.append(requirement)
+        else:
+            yield _package(requirement, installable)
+    if tools:
+        wrong = [f"{tool.name} {short}" for tool in tools if (short := tool.shortcoming())]
+        yield Finding(
+            f"developers' tools (extra {DEVELOPERS})",
+            not wrong,
+            "; ".join(wrong) or f"all {len(tools)}",
+            _install(DEVELOPERS) if wrong else "",
+            optional=True,
+        )
 
 
-def _optional(name: str, remedy: str, what: str = "") -> Finding:
-    version = _version(name)
-    label = f"{name} ({what})" if what else name
-    found = version or "not installed"
-    return Finding(label, version is not None, found, "" if version else remedy, optional=True)
+def _declared() -> tuple[Requirement, ...]:
+    """What the installed distribution declares, each name once; empty where it has no metadata."""
+    try:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    found: dict[str, Requirement] = {}
+    # The extra for tests repeats what it takes from others.
+    for requirement in sorted(map(Requirement.parse, lines), key=lambda each: each.extra):
+        if requirement.name != DISTRIBUTION:
+            found.setdefault(requirement.name, requirement)
+    return tuple(found.values())
+
+
+def _known_names() -> tuple[Requirement, ...]:
+    extras = (Requirement(name, "", extra) for extra, own in EXTRAS.items() for name in own)
+    return (*map(Requirement, CORE), *extras)
+
+
+def _package(requirement: Requirement, installable: bool) -> Finding:
+    about = [PURPOSES[requirement.name]] if requirement.name in PURPOSES else []
+    about += [f"extra {requirement.extra}"] if requirement.extra else []
+    wrong = requirement.shortcoming()
+    remedy = _install(requirement.extra) if installable else f"pip install {requirement.name}"
+    return Finding(
+        f"{requirement.name} ({'; '.join(about)})" if about else requirement.name,
+        not wrong,
+        wrong or _version(requirement.name) or "",
+        remedy if wrong else "",
+        optional=bool(requirement.extra),
+    )
+
+
+def _install(extra: str) -> str:
+    target = f"'.[{extra}]'" if extra else "."
+    return f"in r2d2's source folder: pip install {target}"
 
 
 def _version(name: str) -> str | None:
@@ -68,22 +175,78 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _spark() -> Iterator[Finding]:
-    yield _java()
-    yield _optional("pyspark", "pip install 'r2d2-lake[spark]'", "for --engine spark")
-    yield _optional("delta-spark", "pip install 'r2d2-lake[spark]'", "Delta through Spark")
-    for pattern, coordinate in (
-        ("delta-spark_*.jar", "io.delta:delta-spark_4.2_2.13:4.4.0"),
-        ("spark-avro_*.jar", "org.apache.spark:spark-avro_2.13:4.1.1"),
-        ("iceberg-spark-runtime*.jar", "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13"),
-        ("hadoop-aws*.jar", "org.apache.hadoop:hadoop-aws (not needed: executors read natively)"),
-    ):
-        jars = [path.name for folder in _jar_folders() for path in folder.glob(pattern)]
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version, without zeros at its end: 2.10.0rc1 is (2, 10)."""
+    match = re.match(r"v?(\d+(?:\.\d+)*)", version)
+    numbers = [int(part) for part in match[1].split(".")] if match else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _holds(version: tuple[int, ...], condition: str) -> bool:
+    match = _CONDITION.fullmatch(condition)
+    if match is None:  # an operator that r2d2 does not declare: pip has judged it
+        return True
+    operator, bound = match[1], _release(match[2])
+    if match[3]:
+        length = match[2].count(".") + 1
+        padded = (*version, *(0,) * length)[:length]
+        same = padded == (*bound, *(0,) * length)[:length]
+    else:
+        same = version == bound
+    outcomes = {
+        "==": same,
+        "!=": not same,
+        ">=": version >= bound,
+        "<=": version <= bound,
+        ">": version > bound,
+        "<": version < bound,
+    }
+    return outcomes[operator]
+
+
+def coordinates(spark: str, delta: str | None) -> dict[str, str]:
+    """The Maven coordinate of each jar that fits a pyspark and delta-spark; empty for none.
+
+    >>> coordinates("4.2.0", "4.4.0")["delta-spark"]
+    'io.delta:delta-spark_4.2_2.13:4.4.0'
+    """
+    line = ".".join(spark.split(".")[:2])
+    iceberg = ICEBERG_OF_SPARK.get(line)
+    return {
+        "delta-spark": _delta_coordinate(line, delta or NEWEST_DELTA),
+        "spark-avro": f"org.apache.spark:spark-avro_{SCALA}:{spark}",
+        "iceberg-spark-runtime": (
+            f"org.apache.iceberg:iceberg-spark-runtime-{line}_{SCALA}:{iceberg}" if iceberg else ""
+        ),
+    }
+
+
+def _delta_coordinate(line: str, delta: str) -> str:
+    """Delta 4.0 was built for Spark 4.0 alone, and only 4.4 for Spark 4.2."""
+    if _release(delta) < (4, 1):
+        fits, artifact = line == "4.0", f"delta-spark_{SCALA}"
+    else:
+        fits, artifact = line != "4.2" or _release(delta) >= (4, 4), f"delta-spark_{line}_{SCALA}"
+    return f"io.delta:{artifact}:{delta}" if fits else ""
+
+
+def _jars(spark: str | None, delta: str | None) -> Iterator[Finding]:
+    for name, coordinate in coordinates(spark, delta).items() if spark else ():
+        file = "-".join(coordinate.split(":")[1:]) + ".jar"
+        jars = [path.name for folder in _jar_folders() for path in folder.glob(f"*{name}*.jar")]
+        fitting = [jar for jar in jars if coordinate and jar.endswith(file)]
+        other = f"{jars[0]}, which is not for pyspark {spark}" if jars else "not found"
+        none = f"no release is for pyspark {spark}" + (
+            f" and delta-spark {delta}" if name == "delta-spark" else ""
+        )
+        remedy = f"spark-submit --packages {coordinate}" if coordinate else none
         yield Finding(
-            f"jar {pattern.partition('*')[0].rstrip('_')}",
-            bool(jars),
-            jars[0] if jars else "not found",
-            "" if jars else f"spark-submit --packages {coordinate}",
+            f"jar {name}",
+            bool(fitting),
+            fitting[0] if fitting else other,
+            "" if fitting else remedy,
             optional=True,
         )
 

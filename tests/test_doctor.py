@@ -1,0 +1,108 @@
+"""What `r2d2 doctor` says of packages and jars."""
+
+import importlib.metadata
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from r2d2 import doctor
+from r2d2.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, coordinates, packages
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def pyproject() -> tuple[list[str], dict[str, list[str]]]:
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    return project["dependencies"], project["optional-dependencies"]
+
+
+def test_the_names_known_without_metadata_are_those_of_pyproject() -> None:
+    core, extras = pyproject()
+    assert [Requirement.parse(line).name for line in core] == list(CORE)
+    names = {name: tuple(Requirement.parse(line).name for line in extras[name]) for name in EXTRAS}
+    assert names == EXTRAS
+    assert set(extras) == {*EXTRAS, DEVELOPERS}
+
+
+def test_every_dependency_of_pyproject_is_looked_at() -> None:
+    shown = {finding.name.partition(" ")[0] for finding in check_up()}
+    assert {*CORE, *(name for own in EXTRAS.values() for name in own)} <= shown
+
+
+def test_a_missing_core_package_fails_and_a_missing_extra_does_not() -> None:
+    lines = ["no-such-core<3,>=2", "no-such-engine<5; extra == 'spark'"]
+    core, extra = packages(map(Requirement.parse, lines))
+    assert core.line() == (
+        "FAILED   no-such-core: not installed → in r2d2's source folder: pip install ."
+    )
+    assert extra.line() == (
+        "missing  no-such-engine (extra spark): not installed"
+        " → in r2d2's source folder: pip install '.[spark]'"
+    )
+
+
+def test_a_version_outside_of_what_is_declared_is_named_with_what_is_needed() -> None:
+    (finding,) = packages([Requirement.parse("numpy<2,>=1.20")])
+    assert not finding.works
+    assert finding.found == f"{importlib.metadata.version('numpy')}, but <2,>=1.20 is needed"
+
+
+def test_the_developers_tools_are_one_line() -> None:
+    lines = [f"{name}; extra == 'test'" for name in ("pytest", "no-such-tool")]
+    (finding,) = packages(map(Requirement.parse, lines))
+    assert (finding.works, finding.optional) == (False, True)
+    assert finding.found == "no-such-tool not installed"
+
+
+@pytest.mark.parametrize(
+    ("specifier", "within", "outside"),
+    [
+        ("<27,>=26", ["26", "26.0.1", "26.9"], ["25.9", "27", "27.0.0"]),
+        ("==2.1.0", ["2.1", "2.1.0"], ["2.1.1"]),
+        ("==3.3.*", ["3.3", "3.3.7"], ["3.4", "3"]),
+        ("<=4.4.0,>=4.0", ["4.0.0", "4.4"], ["4.4.1"]),
+        ("!=1.5", ["1.6"], ["1.5.0"]),
+        ("", ["1"], []),
+    ],
+)
+def test_versions_are_compared_by_number(
+    specifier: str, within: list[str], outside: list[str]
+) -> None:
+    requirement = Requirement("package", specifier)
+    assert [version for version in within + outside if requirement.admits(version)] == within
+
+
+def test_without_metadata_the_names_are_looked_at_and_the_remedy_needs_no_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
+    monkeypatch.setattr(doctor, "CORE", ("no-such-core",))
+    findings = {finding.name: finding for finding in check_up()}
+    assert findings["no-such-distribution"].found.endswith("versions are not checked")
+    assert findings["no-such-core"].remedy == "pip install no-such-core"
+
+
+@pytest.mark.parametrize(
+    ("spark", "delta", "coordinate"),
+    [
+        ("4.0.1", "4.0.0", "io.delta:delta-spark_2.13:4.0.0"),
+        ("4.0.1", "4.1.0", "io.delta:delta-spark_4.0_2.13:4.1.0"),
+        ("4.1.1", "4.3.0", "io.delta:delta-spark_4.1_2.13:4.3.0"),
+        ("4.2.0", "4.4.0", "io.delta:delta-spark_4.2_2.13:4.4.0"),
+        ("4.2.0", None, "io.delta:delta-spark_4.2_2.13:4.4.0"),
+        ("4.2.0", "4.3.1", ""),
+        ("4.1.1", "4.0.0", ""),
+    ],
+)
+def test_deltas_jar_is_of_both_versions(spark: str, delta: str | None, coordinate: str) -> None:
+    assert coordinates(spark, delta)["delta-spark"] == coordinate
+
+
+def test_sparks_jars_are_of_the_version_of_pyspark() -> None:
+    for spark in ("4.0.1", "4.2.0"):
+        assert coordinates(spark, None)["spark-avro"].endswith(f"spark-avro_2.13:{spark}")
+    iceberg = coordinates("4.1.1", None)["iceberg-spark-runtime"]
+    assert iceberg == "org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.12.0"
+    assert coordinates("4.2.0", None)["iceberg-spark-runtime"] == ""
