@@ -67,15 +67,13 @@ def run_recipe(
     """
     from r2d2.plan.plan_file import load_plan
     from r2d2.plan.rerun import rebuild
-    from r2d2.text_tables import human_bytes, printable
+    from r2d2.text_tables import human_bytes, pluralize, printable
 
     made = load_plan(plan or run / PLAN_NAME)
     names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]
     for found in rebuild(made, run, names, to):
-        size = human_bytes(found.size_bytes)
-        print_lines(
-            [f"{printable(found.table)}: {found.rows:,} rows, {size}, {found.seconds:.2f} s"]
-        )
+        rows, size = pluralize(found.rows, "row"), human_bytes(found.size_bytes)
+        print_lines([f"{printable(found.table)}: {rows}, {size}, {found.seconds:.2f} s"])
     return EXIT_OK
 
 

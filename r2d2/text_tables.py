@@ -11,6 +11,25 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
+def pluralize(number: int | str, noun: str, many: str = "") -> str:
+    """A number and its noun; a number that is text stays as it is written.
+
+    >>> pluralize(1, "table"), pluralize(2000, "table"), pluralize("2000", "branch", "branches")
+    ('1 table', '2,000 tables', '2000 branches')
+    """
+    shown = number if isinstance(number, str) else f"{number:,}"
+    return f"{shown} {by_number(shown, noun, many or noun + 's')}"
+
+
+def by_number(number: int | str, one: str, many: str) -> str:
+    """The word for one, or that for another number.
+
+    >>> by_number(1, "is", "are"), by_number(0, "is", "are")
+    ('is', 'are')
+    """
+    return one if str(number) == "1" else many
+
+
 def human_bytes(size: float) -> str:
     """The size in the largest decimal unit that keeps a digit before the point."""
     for unit in ("B", "kB", "MB", "GB"):

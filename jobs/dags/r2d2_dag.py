@@ -121,8 +121,8 @@ def make_dag(
         proposed = task.short_circuit(proposal)(PLAN)
         approve = ApprovalOperator(
             task_id="approve",
-            subject="Delete {{ ti.xcom_pull(task_ids='proposal')['tables'] | length }} tables of"
-            " {{ params.lake }}?",
+            subject="{% set tables = ti.xcom_pull(task_ids='proposal')['tables'] | length %}"
+            "Delete {{ tables }} table{{ '' if tables == 1 else 's' }} of {{ params.lake }}?",
             body="{{ ti.xcom_pull(task_ids='proposal')['told'] }}",
             defaults="Reject",
             response_timeout=answer_within,
@@ -181,8 +181,9 @@ def unreadable_tables(plan: str) -> list[dict[str, str]]:
         if entry["unreadable"]
     ]
     if unreadable and len(unreadable) == len(tables):
+        count = "1 table" if len(tables) == 1 else f"{len(tables):,} tables"
         raise AirflowFailException(
-            f"none of {len(tables):,} tables could be read, first {unreadable[0]['problem']!r}:"
+            f"none of {count} could be read, first {unreadable[0]['problem']!r}:"
             " may the job read the lake's files?"
         )
     return unreadable

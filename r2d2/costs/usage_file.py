@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import pluralize
 
 COLUMNS = ("table", "reads_per_month", "last_read", "consumers")
 UNKNOWN = ("", "null", "\\n")
@@ -69,7 +70,8 @@ def _usages(path: Path, reader: Any) -> Iterator[Usage]:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
-            raise UsageError(f"{path}:{line}: {len(cells)} cells under {len(header)} columns")
+            found, expected = pluralize(len(cells), "cell"), pluralize(len(header), "column")
+            raise UsageError(f"{path}:{line}: {found} under {expected}")
         yield _usage(path, line, {name: cells[place].strip() for name, place in places.items()})
 
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from r2d2.costs.usage_file import Usage
+from r2d2.text_tables import pluralize
 
 FILE_ENDING = re.compile(r"(\.(parquet|csv|tsv|json|jsonl|ndjson|orc|avro|gz|zst|bz2))+$", re.I)
 QUOTES = re.compile(r"[\"`]")
@@ -55,7 +56,7 @@ def joined(usages: Sequence[Usage], locations: Collection[str]) -> JoinedUsage:
             found[meant[0]] = usage
     if usages and len(elsewhere) == len(usages):
         told = f"such as {elsewhere[0]!r} on line {usages[0].line}"
-        left_out.append(f"none of its {len(usages):,} tables is in the lake, {told}")
+        left_out.append(f"of its {pluralize(len(usages), 'table')} none is in the lake, {told}")
     return JoinedUsage(found, tuple(left_out), tuple(elsewhere))
 
 

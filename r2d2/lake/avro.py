@@ -18,6 +18,7 @@ from r2d2.lake.avro_values import array_of
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import SMALL_FILE_BYTES, Storage
 from r2d2.model import FileInfo, Format, Split, Table
+from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
@@ -101,7 +102,10 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
             rows += len(values)
             yield _batch(values, record, columns)
         if part.rows is not None and rows != part.rows:
-            raise UnreadableTableError(f"{rows} rows were read where {part.rows} were declared")
+            raise UnreadableTableError(
+                f"{pluralize(str(rows), 'row')} {by_number(rows, 'was', 'were')} read where"
+                f" {part.rows} {by_number(part.rows, 'was', 'were')} declared"
+            )
     storage.read(split.file, length=0)
 
 
@@ -130,7 +134,9 @@ def _decoded(found: Iterable[tuple[int, bytes]], record: Type) -> Iterator[list[
     held_bytes = 0
     for count, content in found:
         if count > (len(content) // record.least_bytes if record.least_bytes else MOST_EMPTY_ROWS):
-            raise UnreadableTableError(f"{len(content)} bytes cannot hold {count} rows")
+            raise UnreadableTableError(
+                f"{pluralize(str(len(content)), 'byte')} cannot hold {pluralize(str(count), 'row')}"
+            )
         stream = BytesIO(content)
         for _ in range(count):
             rows.append(schemaless_reader(stream, plain, None))
@@ -138,7 +144,8 @@ def _decoded(found: Iterable[tuple[int, bytes]], record: Type) -> Iterator[list[
                 yield rows
                 rows, held_bytes = [], -stream.tell()
         if stream.read(1):
-            raise UnreadableTableError(f"a block holds more than the {count} rows it declares")
+            declared = pluralize(str(count), "row")
+            raise UnreadableTableError(f"a block holds more than the {declared} it declares")
         held_bytes += len(content)
     if rows:
         yield rows

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
+from r2d2.text_tables import pluralize
 
 _LZMA_MEMORY_BYTES = 128 << 20
 
@@ -28,7 +29,8 @@ def decompressed(codec: str, content: bytes, most_bytes: int) -> bytes:
         raise UnreadableTableError(f"a {codec} block is damaged: {error}") from error
     if len(plain) > most_bytes:
         raise UnreadableTableError(
-            f"a block of {len(content)} bytes blows up beyond {most_bytes}: refused as a bomb"
+            f"a block of {pluralize(str(len(content)), 'byte')} blows up beyond {most_bytes}:"
+            " refused as a bomb"
         )
     return plain
 

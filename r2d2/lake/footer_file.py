@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from r2d2.errors import UnreadableTableError
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo
+from r2d2.text_tables import by_number, pluralize
 
 TAIL_BYTES = 64 << 10
 
@@ -24,7 +25,9 @@ def tail_of(storage: Storage, file: FileInfo) -> bytes:
         UnreadableTableError: the file is empty, cut off, or no Parquet file.
     """
     if file.size_bytes < 12:
-        raise UnreadableTableError(f"{file.path}: {file.size_bytes} bytes are no Parquet file")
+        size = pluralize(str(file.size_bytes), "byte")
+        are = by_number(file.size_bytes, "is", "are")
+        raise UnreadableTableError(f"{file.path}: {size} {are} no Parquet file")
     tail = storage.read(file, start=-min(TAIL_BYTES, file.size_bytes))
     if tail[-4:] != b"PAR1":
         raise UnreadableTableError(f"{file.path}: no Parquet footer: cut off, or another format")

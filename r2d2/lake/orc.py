@@ -18,6 +18,7 @@ from r2d2.lake.orc_tail import Stripe, Tail, read_tail
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
+from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
@@ -92,7 +93,10 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
             arrays = [batch.column(field.name).cast(field.type) for field in wanted]
             yield from _bounded(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(wanted)))
         if rows != split.rows:
-            raise UnreadableTableError(f"{rows} rows were read where {split.rows} are declared")
+            raise UnreadableTableError(
+                f"{pluralize(str(rows), 'row')} {by_number(rows, 'was', 'were')} read where"
+                f" {split.rows} {by_number(str(split.rows), 'is', 'are')} declared"
+            )
     storage.read(split.file, length=0)
 
 

@@ -18,6 +18,7 @@ from r2d2.lake.kept import Kept
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo, Format, Split, Table
+from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
@@ -89,7 +90,8 @@ def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
         yield Split(Format.PARQUET, file, tuple(groups), rows, size)
     if total != metadata.num_rows:
         raise UnreadableTableError(
-            f"{file.path}: its row groups hold {total} rows, its footer says {metadata.num_rows}"
+            f"{file.path}: its row groups hold {pluralize(str(total), 'row')},"
+            f" its footer says {metadata.num_rows}"
         )
     if declared > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
         raise UnreadableTableError(
@@ -133,7 +135,8 @@ def _decoded(
     declared = sum(file.metadata.row_group(group).num_rows for group in split.row_groups)
     if rows != declared:
         raise UnreadableTableError(
-            f"{split.file.path}: {rows} rows were read where the footer declares {declared}"
+            f"{split.file.path}: {pluralize(str(rows), 'row')}"
+            f" {by_number(rows, 'was', 'were')} read where the footer declares {declared}"
         )
 
 

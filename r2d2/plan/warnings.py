@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from r2d2.costs import PlanSettings
+from r2d2.text_tables import pluralize
 
 
 def warnings(
@@ -25,8 +26,7 @@ def _unmatched(settings: PlanSettings, locations: Collection[str]) -> Iterator[s
 
 def _passed_over(elsewhere: Sequence[str]) -> Iterator[str]:
     if elsewhere:
-        lines = "line" if len(elsewhere) == 1 else "lines"
         yield (
-            f"usage: {len(elsewhere):,} {lines} of tables that are not in the lake, such as"
-            f" {elsewhere[0]!r}"
+            f"usage: {pluralize(len(elsewhere), 'line')} of tables that are not in the lake,"
+            f" such as {elsewhere[0]!r}"
         )

@@ -22,6 +22,7 @@ from r2d2.rebuild.nested import entries, is_list, items, lengths
 from r2d2.rebuild.rows import hashed
 from r2d2.rebuild.uniform import plain_array, uniform
 from r2d2.recipes.counted import Indices, runs
+from r2d2.text_tables import pluralize
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
 _Parts = Callable[[pa.Array], Sequence[pa.Array]]
@@ -63,7 +64,7 @@ class Ordered:
         count = len(self.order)
         made_count = sum(batch.num_rows for batch in made)
         if made_count != count:
-            return f"it has {made_count} rows instead of {count}"
+            return f"it has {pluralize(str(made_count), 'row')} instead of {count}"
         if not count:
             return None
         made = uniform(made)
@@ -90,7 +91,7 @@ def difference(child: Sequence[pa.RecordBatch], made: Sequence[pa.RecordBatch]) 
     """
     if not sum(batch.num_rows for batch in child):
         made_count = sum(batch.num_rows for batch in made)
-        return f"it has {made_count} rows instead of 0" if made_count else None
+        return f"it has {pluralize(str(made_count), 'row')} instead of 0" if made_count else None
     return Ordered.of(uniform(child)).difference(made)
 
 

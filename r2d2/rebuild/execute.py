@@ -37,6 +37,7 @@ from r2d2.recipes.grammar import (
     Union,
 )
 from r2d2.recipes.holds import holds
+from r2d2.text_tables import by_number, pluralize
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -165,7 +166,9 @@ def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
         if len(rows):
             yield batch.take(array_of(rows, pa.int64()))
     if kept.missing():
-        raise RecipeRunError(f"{kept.missing()} rows of the table are no longer in its parent")
+        missing = kept.missing()
+        gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
+        raise RecipeRunError(f"{gone} of the table {are} no longer in its parent")
 
 
 def _without(batches: Batches, schema: pa.Schema, taken: Copies) -> Batches:
@@ -176,4 +179,6 @@ def _without(batches: Batches, schema: pa.Schema, taken: Copies) -> Batches:
         if left.any():
             yield batch if left.all() else batch.filter(array_of(left, pa.bool_()))
     if taken.missing():
-        raise RecipeRunError(f"{taken.missing()} rows to be taken away are no longer in the parent")
+        missing = taken.missing()
+        gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
+        raise RecipeRunError(f"{gone} to be taken away {are} no longer in the parent")

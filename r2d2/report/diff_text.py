@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from r2d2.plan.diff import Difference
-from r2d2.text_tables import printable
+from r2d2.text_tables import pluralize, printable
 
 SHOWN, LONGEST = 20, 60
 
@@ -19,7 +19,7 @@ def diff_lines(found: Sequence[Difference]) -> Iterator[str]:
         return
     for kind, group in groupby(found, attrgetter("kind")):
         own = list(group)
-        yield f"{kind.value}: {len(own):,} {'difference' if len(own) == 1 else 'differences'}"
+        yield f"{kind.value}: {pluralize(len(own), 'difference')}"
         for difference in own[:SHOWN]:
             subject = " ".join(filter(None, (printable(difference.table), difference.key)))
             yield f"  {subject}: {_short(difference.old)} → {_short(difference.new)}"

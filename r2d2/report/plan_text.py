@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from r2d2.plan.plan_file import Data
-from r2d2.text_tables import aligned, human_bytes, printable, usd
+from r2d2.text_tables import aligned, human_bytes, pluralize, printable, usd
 
 SHOWN = 20
 
@@ -14,7 +14,7 @@ def plan_lines(plan: Data) -> Iterator[str]:
     totals, solver = plan["totals"], plan["solver"]
     deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
     yield (
-        f"{totals['deleted']:,} of {totals['tables']:,} tables can be deleted:"
+        f"{totals['deleted']:,} of {pluralize(totals['tables'], 'table')} can be deleted:"
         f" {human_bytes(totals['freed_bytes'])} of {human_bytes(totals['bytes'])},"
         f" {usd(totals['saving_usd_per_month'])} of"
         f" {usd(totals['keep_all_usd_per_month'])} a month saved"
@@ -24,7 +24,8 @@ def plan_lines(plan: Data) -> Iterator[str]:
     gap = "" if solver["status"] == "optimal" else f", at most {solver['gap']:.2%} from it"
     yield (
         f"{solver['status']} by {solver['name']} ({solver['version']}){gap}:"
-        f" {solver['options']:,} recipes, prices of {plan['settings']['prices']['as_of']}"
+        f" {pluralize(solver['options'], 'recipe')},"
+        f" prices of {plan['settings']['prices']['as_of']}"
     )
     if deleted:
         yield ""
@@ -55,7 +56,7 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
             if evidence["run"]:
                 yield (
-                    f"  run: {evidence['rows']:,} rows, equal value by value,"
+                    f"  run: {pluralize(evidence['rows'], 'row')}, equal value by value,"
                     f" in {evidence['seconds']:.2f} s"
                 )
             else:
@@ -67,7 +68,8 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
 
 
 def _usage_line(usage: Data) -> str:
-    line = f"  it is read {usage['reads_per_month']:g} times a month"
+    reads = pluralize(f"{usage['reads_per_month']:g}", "time")
+    line = f"  it is read {reads} a month"
     if usage["last_read"]:
         line += f", last on {usage['last_read']}"
     if usage["consumers"] is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Table
-from r2d2.text_tables import aligned, human_bytes, printable
+from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 
 SHOWN = 10
 
@@ -25,7 +25,7 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
     kinds = Counter(table.format.value for table in tables if table.eligible)
     size = sum(table.size_bytes for table in tables if table.eligible)
     named = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-    yield f"{kinds.total():,} tables ({named or 'none'}), {human_bytes(size)}"
+    yield f"{pluralize(kinds.total(), 'table')} ({named or 'none'}), {human_bytes(size)}"
     for reason, count in sorted(skipped.items()):
         yield f"  skipped {count:,}: {reason}"
     out = [table for table in tables if not table.eligible]
@@ -33,7 +33,7 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
         kind = "unreadable" if table.unreadable else "not eligible"
         yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"
     if len(out) > SHOWN:
-        yield f"  … and {len(out) - SHOWN:,} more tables left out (see tables.csv)"
+        yield f"  … and {pluralize(len(out) - SHOWN, 'more table')} left out (see tables.csv)"
 
 
 def funnel_lines(graph: Graph) -> Iterator[str]:
@@ -61,18 +61,21 @@ def _edge_lines(graph: Graph) -> Iterator[str]:
     children = {edge.child for edge in contained}
     sizes = {table.location: table.size_bytes for table in graph.tables}
     yield (
-        f"{len(contained):,} containments proved: {len(children):,} tables"
-        f" ({human_bytes(sum(sizes[child] for child in children))}) are contained in others"
+        f"{pluralize(len(contained), 'containment')} proved: {pluralize(len(children), 'table')}"
+        f" ({human_bytes(sum(sizes[child] for child in children))})"
+        f" {by_number(len(children), 'is', 'are')} contained in others"
     )
     if near:
-        yield f"{near:,} near-containments (see fraction and missing_rows in edges.csv)"
+        yield f"{pluralize(near, 'near-containment')} (see fraction and missing_rows in edges.csv)"
     classes = graph.classes()
     if classes:
-        yield f"{len(classes):,} groups of equal tables, the largest of {max(map(len, classes))}"
+        groups, largest = pluralize(len(classes), "group"), max(map(len, classes))
+        yield f"{groups} of equal tables, the largest of {largest}"
     if graph.degenerate:
-        yield f"{len(graph.degenerate):,} degenerate edges (tables without rows or columns) apart"
+        edges = pluralize(len(graph.degenerate), "degenerate edge")
+        yield f"{edges} (tables without rows or columns) apart"
     if graph.open_pairs():
-        yield f"{graph.open_pairs():,} pairs undecided: no exact stage was asked for"
+        yield f"{pluralize(graph.open_pairs(), 'pair')} undecided: no exact stage was asked for"
     for edge in graph.edges[:SHOWN]:
         sign = "=" if edge.equal else "⊆" if edge.missing_rows == 0 else f"{edge.fraction:.4f} in"
         cast = "  (after cast)" if edge.equal_after_cast else ""

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from r2d2.files import json_text
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.model import Application, Job, Price
 from r2d2.vmcost.usage import NO_JOB, Longs, job_positions, jobs_of_attempts, stage_positions
 
@@ -81,11 +82,13 @@ def profile(
 
 def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
     """The profile in lines of text; its figures are measured."""
-    yield f"profile {made['id']} of {made['as_of']}: {made['runs']} runs, measured"
+    runs = pluralize(str(made["runs"]), "run")
+    yield f"profile {made['id']} of {made['as_of']}: {runs}, measured"
     for way in ("read", "write"):
         found = made[way]
         if found is None:
-            yield f"  {way}: no run told; {made[f'{way}s_left_out']} were too small"
+            left_out = made[f"{way}s_left_out"]
+            yield f"  {way}: no run told; {left_out} {by_number(left_out, 'was', 'were')} too small"
             continue
         p50, p95 = found["s_per_gb"]["p50"], found["s_per_gb"]["p95"]
         yield f"  {way}: {p50:.3g} s/GB at p50, {p95:.3g} at p95, of {found['transfers']}"

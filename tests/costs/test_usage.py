@@ -73,7 +73,7 @@ def test_each_column_is_read_and_empty_cells_are_unknown(tmp_path: Path) -> None
         ("table,consumers\na,2.5\n", 2, "a whole number"),
         ("table,last_read\na,1756684800000\n", 2, "expected a date such as 2026-09-01"),
         ("table,consumers\n\n,3\n", 3, "no table is named"),
-        ("table,consumers\na\n", 2, "1 cells under 2 columns"),
+        ("table,consumers\na\n", 2, "1 cell under 2 columns"),
         ('table,consumers\n"a\n', 2, "not CSV"),
     ],
 )
@@ -132,7 +132,7 @@ def test_tables_of_other_lakes_are_passed_over() -> None:
 
 def test_a_file_that_names_no_table_of_the_lake_is_refused() -> None:
     result = joined([Usage(2, "gone"), Usage(3, "other.gone")], LAKE)
-    assert result.left_out == ("none of its 2 tables is in the lake, such as 'gone' on line 2",)
+    assert result.left_out == ("of its 2 tables none is in the lake, such as 'gone' on line 2",)
 
 
 def test_names_may_be_in_capitals_and_other_columns_are_passed_over(tmp_path: Path) -> None:

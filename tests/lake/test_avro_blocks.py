@@ -84,7 +84,7 @@ def test_a_codec_that_is_not_avros_is_named(tmp_path: Path) -> None:
     ("blocks", "reason"),
     [
         ([(2, long(1))], "cannot hold 2 rows"),
-        ([(1, long(1) + long(2))], "more than the 1 rows"),
+        ([(1, long(1) + long(2))], "more than the 1 row it"),
         ([(1, b"\xff" * 11)], "damaged"),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_spot_policy_says_what_it_leaves_open() -> None:
     facts, said = databricks_facts(policy)
     assert facts.spot is True
     assert [text.split(";")[0] for text in said] == [
-        "the log's spot policy keeps 1 workers on demand",
+        "the log's spot policy keeps 1 worker on demand",
         "the log's spot policy falls back to on demand",
     ]
 

@@ -15,6 +15,7 @@ from r2d2.lake.delta.actions import DeletionVector
 from r2d2.lake.delta.places import Places
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo
+from r2d2.text_tables import pluralize
 
 _MAGIC = 1681511377
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
@@ -80,7 +81,8 @@ def deleted_rows(storage: Storage, deletions: Deletions) -> npt.NDArray[np.int64
         raise UnreadableTableError(f"deletion vector {vector.identity}: {error}") from error
     if len(rows) != vector.cardinality:
         raise UnreadableTableError(
-            f"deletion vector {vector.identity} has {len(rows)} rows, not {vector.cardinality}"
+            f"deletion vector {vector.identity} has"
+            f" {pluralize(str(len(rows)), 'row')}, not {vector.cardinality}"
         )
     return rows
 

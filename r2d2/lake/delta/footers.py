@@ -17,6 +17,7 @@ from r2d2.lake.footer_file import sound_metadata, tail_of
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import Bounds, Column
+from r2d2.text_tables import pluralize
 
 _NUMBERS = ("int", "uint", "float", "decimal")
 _ALL_NULL = Bounds(has_nulls=True, has_values=False)
@@ -57,10 +58,12 @@ def footed(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> Foote
 def check_rows(file: LiveFile, metadata: pq.FileMetaData) -> None:
     """Raises ValueError where the file and the log count rows differently."""
     if file.rows is not None and file.rows != metadata.num_rows:
-        raise ValueError(f"{metadata.num_rows} rows, {file.rows} by _delta_log")
+        rows = pluralize(str(metadata.num_rows), "row")
+        raise ValueError(f"{rows}, {file.rows} by _delta_log")
     deleted = file.deletions.vector.cardinality if file.deletions else 0
     if not 0 <= deleted <= metadata.num_rows:
-        raise ValueError(f"{metadata.num_rows} rows, {deleted} deleted by _delta_log")
+        rows = pluralize(str(metadata.num_rows), "row")
+        raise ValueError(f"{rows}, {deleted} deleted by _delta_log")
 
 
 def _physical(

@@ -19,6 +19,7 @@ from r2d2.lake.instants import are_doubtful, check_instants
 from r2d2.lake.parquet import leaf_indices
 from r2d2.lake.storage import Storage
 from r2d2.model import Split
+from r2d2.text_tables import pluralize
 
 BATCH_ROWS = 1 << 16
 
@@ -52,7 +53,8 @@ def _read(
     check_rows(live, file.metadata)
     deleted = deleted_rows(storage, live.deletions) if live.deletions else np.empty(0, np.int64)
     if len(deleted) and deleted[-1] >= file.metadata.num_rows:
-        raise ValueError(f"row {deleted[-1]} is deleted, of {file.metadata.num_rows} rows")
+        rows = pluralize(str(file.metadata.num_rows), "row")
+        raise ValueError(f"row {deleted[-1]} is deleted, of {rows}")
     columns = [field for field in wanted if field.name not in live.constants]
     sources = stored_fields(columns, file.metadata, file.schema_arrow)
     names = frozenset(source.name for source in sources.values())

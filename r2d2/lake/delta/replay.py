@@ -14,6 +14,7 @@ from r2d2.lake.delta.entries import MALFORMED, actions_of_json, actions_of_row
 from r2d2.lake.delta.log import Log
 from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo
+from r2d2.text_tables import pluralize
 
 # Removes in a checkpoint are tombstones for VACUUM: they cancel nothing.
 _CHECKPOINT_COLUMNS = [
@@ -117,6 +118,7 @@ def _check_sum(snapshot: Snapshot, data: bytes) -> None:
     found = (len(snapshot.files), sum(add.size_bytes for add in snapshot.files))
     if found != expected:
         raise UnreadableTableError(
-            f"version {snapshot.version} should have {expected[0]} files of {expected[1]} bytes by"
-            f" its checksum file; its log tells {found[0]} of {found[1]}"
+            f"version {snapshot.version} should have {pluralize(str(expected[0]), 'file')} of"
+            f" {pluralize(str(expected[1]), 'byte')} by its checksum file;"
+            f" its log tells {found[0]} of {found[1]}"
         )

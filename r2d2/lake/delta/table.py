@@ -22,6 +22,7 @@ from r2d2.lake.delta.replay import Snapshot, replay
 from r2d2.lake.schema import flatten
 from r2d2.lake.storage import Storage
 from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.text_tables import pluralize
 
 BIG_FILE_BYTES = 128 << 20
 SPLIT_BYTES = 32 << 20
@@ -92,7 +93,8 @@ def _live_file(
     info = places.find(add.path)
     if info.size_bytes != add.size_bytes:
         raise UnreadableTableError(
-            f"{info.path} has {info.size_bytes} bytes, {add.size_bytes} by _delta_log"
+            f"{info.path} has {pluralize(str(info.size_bytes), 'byte')},"
+            f" {add.size_bytes} by _delta_log"
         )
     partitions = [c for c in columns if c.name in snapshot.metadata.partition_columns]
     return LiveFile(

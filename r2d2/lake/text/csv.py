@@ -18,6 +18,7 @@ from r2d2.lake.text.dialect import Dialect
 from r2d2.lake.text.parse import Layout, Parser
 from r2d2.lake.text.records import Record, line_count
 from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.text_tables import pluralize
 
 HEAD_BYTES = 64 << 10
 WIDE_HEAD_BYTES = 16 << 20
@@ -44,7 +45,11 @@ def inspect(
         start, whole = head(storage, file, WIDE_HEAD_BYTES)
         found = _first_record(start, whole, file, overrides)
     if found is None:
-        what = f"no record in the first {len(start)} bytes" if start else "an empty file"
+        what = (
+            f"no record in the first {pluralize(str(len(start)), 'byte')}"
+            if start
+            else "an empty file"
+        )
         raise UnreadableTableError(f"{file.path}: {what}: no header, no table")
     dialect, first, below = found
     names = _names(dialect, first)

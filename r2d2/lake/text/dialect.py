@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import pluralize
 
 # What the head of a file holds until a byte above 127 is met: then UTF-8 or Latin-1 is decided.
 ASCII = "ascii"
@@ -42,7 +43,7 @@ class Dialect:
             "" if self.null_marker is None else f"{self.null_marker!r} is NULL",
         ]
         if self.skip_rows:
-            parts[3] += f" below {self.skip_rows} line{'s' * (self.skip_rows > 1)}"
+            parts[3] += f" below {pluralize(str(self.skip_rows), 'line')}"
         return ", ".join(part for part in parts if part)
 
 

@@ -17,6 +17,7 @@ from r2d2.lake.text.encoding import UTF_8, marked_encoding
 from r2d2.lake.text.json_flat import Row
 from r2d2.lake.text.json_objects import rows
 from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.text_tables import pluralize
 
 PIECE_BYTES = 1 << 20
 BATCH_ROWS = 1 << 16
@@ -98,7 +99,7 @@ def _columns(found: Iterator[Row], path: str) -> tuple[tuple[str, ...], int]:
     if not count:
         raise UnreadableTableError(f"{path}: an empty file: no keys, no table")
     if not names:
-        raise IneligibleTableError(f"{path}: {count} objects without any key")
+        raise IneligibleTableError(f"{path}: {pluralize(str(count), 'object')} without any key")
     return names, count
 
 

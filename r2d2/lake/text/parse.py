@@ -17,6 +17,7 @@ from r2d2.lake.text.compact import compacted
 from r2d2.lake.text.dialect import Dialect
 from r2d2.lake.text.plain import plain_quote
 from r2d2.lake.text.records import records
+from r2d2.text_tables import pluralize
 
 _BOM = "\ufeff".encode()
 _LARGEST_BLOCK_BYTES = 1 << 30
@@ -78,6 +79,6 @@ class Parser:
         for record in records(block.text, self._layout.dialect, whole=True):
             count = len(record.fields)
             if count != width:
-                reason = f"{count} field{'s' * (count != 1)} where the header has {width}"
+                reason = f"{pluralize(str(count), 'field')} where the header has {width}"
                 return located(self._path, block.line, block.text, record.start, reason)
         return UnreadableTableError(f"{self._path}: line {block.line} or below: {error}")

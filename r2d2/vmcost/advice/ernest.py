@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import by_number, pluralize
 
 FEWEST_RUNS = 4
 FARTHEST = 4.0
@@ -93,7 +94,8 @@ def fit_ernest(runs: Sequence[Run]) -> Ernest:
     """
     if len(runs) < FEWEST_RUNS:
         raise UsageError(
-            f"{len(runs)} runs do not fit a model of four terms: give {FEWEST_RUNS} or more"
+            f"{pluralize(str(len(runs)), 'run')} {by_number(len(runs), 'does', 'do')} not fit"
+            f" a model of four terms: give {FEWEST_RUNS} or more"
         )
     for run in runs:
         _check(run)

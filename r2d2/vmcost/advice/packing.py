@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.model import Application
 
 
@@ -40,7 +41,8 @@ class Shape:
     def __post_init__(self) -> None:
         if self.cores < 1 or self.memory_mib < 1:
             raise UsageError(
-                f"an executor of {self.cores} cores and {self.memory_mib} MiB: expected 1 or more"
+                f"an executor of {pluralize(str(self.cores), 'core')} and"
+                f" {self.memory_mib} MiB: expected 1 or more"
             )
 
 
@@ -73,8 +75,10 @@ class Packing:
         """One sentence for the reader."""
         warning = f"; {self.warning}" if self.warning else ""
         return (
-            f"{self.executors} executors of {self.shape.cores} cores and"
-            f" {self.shape.memory_mib} MiB strand {self.stranded_cores} cores"
+            f"{pluralize(str(self.executors), 'executor')}"
+            f" of {pluralize(str(self.shape.cores), 'core')} and {self.shape.memory_mib} MiB"
+            f" {by_number(self.executors, 'strands', 'strand')}"
+            f" {pluralize(str(self.stranded_cores), 'core')}"
             f" ({self.core_share:.1%}) and {self.stranded_mib} MiB"
             f" ({self.memory_share:.1%}){warning} (modelled)"
         )
@@ -100,7 +104,8 @@ def rooms_of(
     room = Room(vcpu - reserved_cores, mem_mib - reserved_mib)
     if room.cores < 1 or room.memory_mib < 1 or count < 1:
         raise UsageError(
-            f"{count} VMs of {vcpu} cores and {mem_mib} MiB, {reserved_cores} cores and"
+            f"{pluralize(str(count), 'VM')} of {pluralize(str(vcpu), 'core')} and {mem_mib} MiB,"
+            f" {pluralize(str(reserved_cores), 'core')} and"
             f" {reserved_mib} MiB of them reserved: no room is left for an executor"
         )
     return (room,) * count
@@ -172,7 +177,7 @@ def numa_warning(shape: Shape, numa: Numa | None) -> str:
         return ""
     exceeded = []
     if shape.cores > numa.cores:
-        exceeded.append(f"{shape.cores} cores of {numa.cores}")
+        exceeded.append(f"{pluralize(str(shape.cores), 'core')} of {numa.cores}")
     if numa.memory_mib is not None and shape.memory_mib > numa.memory_mib:
         exceeded.append(f"{shape.memory_mib} MiB of {numa.memory_mib}")
     if not exceeded:

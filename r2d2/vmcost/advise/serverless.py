@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.serverless.advice import advise_serverless
 from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.rates import Rate, ResourceRate, UnitRate, Worker
@@ -39,9 +40,9 @@ def serverless(case: Case) -> Iterator[Data]:
     yield {
         "kind": "serverless",
         "told": (
-            f"{told}; cheapest has {moved} of {len(steps)} steps on workers. Both cost the same at"
-            f" {found.break_even_utilisation:.1%} utilisation; it was {found.utilisation:.1%}"
-            f" (rates of {asked.source}, {asked.as_of})"
+            f"{told}; cheapest has {moved} of {pluralize(str(len(steps)), 'step')} on workers."
+            f" Both cost the same at {found.break_even_utilisation:.1%} utilisation;"
+            f" it was {found.utilisation:.1%} (rates of {asked.source}, {asked.as_of})"
         ),
         "basis": "modelled",
         "ways": {

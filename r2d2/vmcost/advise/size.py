@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.ernest import Ernest
 from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size
@@ -37,7 +38,8 @@ def sized(
     if model is not None:
         yield _ernest_data(model)
         run_time = ErnestTime(model, runs.scale(application))
-        spread, way = Spread.of(model.left_out_ratios), f"by Ernest's model of {count} runs"
+        spread = Spread.of(model.left_out_ratios)
+        way = f"by Ernest's model of {pluralize(str(count), 'run')}"
     elif count > 1:
         spread, way = Spread.of(runs.ratios), f"by replay, checked on runs of this name ({count})"
     goal = Goal(asked.deadline_s, asked.probability)
@@ -55,8 +57,9 @@ def sized(
 def _ernest_data(model: Ernest) -> Data:
     theta = ", ".join(f"{value:.4g}" for value in model.theta)
     told = (
-        f"{len(model.runs)} runs: seconds = theta · (1, data / slots, slots, ln slots), theta ="
-        f" ({theta}); each run left out is {model.left_out_error:.1%} off on average"
+        f"{pluralize(str(len(model.runs)), 'run')}: seconds = theta"
+        f" · (1, data / slots, slots, ln slots), theta = ({theta});"
+        f" each run left out is {model.left_out_error:.1%} off on average"
     )
     return {"kind": "ernest", "told": told, "basis": "modelled", "theta": list(model.theta)}
 

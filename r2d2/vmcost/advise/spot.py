@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.spot import Odds, compare_spot
 from r2d2.vmcost.advice.spot.trial import SpotOffer
 from r2d2.vmcost.advise.case import Case, said
@@ -37,7 +38,9 @@ def spot(case: Case) -> Iterator[Data]:
     )
     yield {
         "kind": "spot",
-        "told": said(f"{found.verdict}; {found.trials} runs simulated, seed {found.seed}"),
+        "told": said(
+            f"{found.verdict}; {pluralize(str(found.trials), 'run')} simulated, seed {found.seed}"
+        ),
         "basis": "modelled",
         "ways": {"on_demand": _odds(found.on_demand), "spot": _odds(found.spot)},
         "interruptions": found.interruptions,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.events.collected import Collected
 from r2d2.vmcost.events.ending import IDLE_MS, last_moment
 from r2d2.vmcost.events.executors import Asked, executors
@@ -25,8 +26,9 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
     if not facts.starts:
         malformed = problems[Problem.LINE_MALFORMED]
         raise EventLogError(
-            f"no application starts in its {facts.lines:,} lines, of which {malformed:,} are"
-            " malformed: expected a SparkListenerApplicationStart; of a rolling log give the folder"
+            f"no application starts in its {pluralize(facts.lines, 'line')}, of which"
+            f" {malformed:,} {by_number(malformed, 'is', 'are')} malformed:"
+            " expected a SparkListenerApplicationStart; of a rolling log give the folder"
         )
     told = sorted({f"{each.id} attempt {each.attempt}" for each in facts.starts})
     if len(told) > 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.facts.stated import Stated
 
 TAGS = "spark.databricks.clusterUsageTags."
@@ -46,7 +47,8 @@ def _left_open(tags: Mapping[str, str], spot: bool) -> tuple[str, ...]:
     on_demand = (_number(tags.get("clusterFirstOnDemand")) or 0) - 1
     if on_demand > 0:
         said.append(
-            f"the log's spot policy keeps {on_demand} workers on demand; all cost spot here"
+            f"the log's spot policy keeps {pluralize(str(on_demand), 'worker')} on demand;"
+            " all cost spot here"
         )
     if "FALLBACK" in tags["clusterAvailability"].upper():
         said.append("the log's spot policy falls back to on demand; which it was it does not tell")

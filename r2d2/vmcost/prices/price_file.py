@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.model import Price, PriceKind
 from r2d2.vmcost.prices.price_list import EVERYWHERE, MACHINES, PriceList
 
@@ -76,7 +77,8 @@ def _rows(name: str, reader: Any) -> Iterator[tuple[int, Price]]:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
-            raise UsageError(f"{place}: {len(cells)} cells under {len(header)} columns")
+            found, expected = pluralize(len(cells), "cell"), pluralize(len(header), "column")
+            raise UsageError(f"{place}: {found} under {expected}")
         cell = {column: text.strip() for column, text in zip(header, cells, strict=True)}
         yield reader.line_num, _row(place, cell)
 

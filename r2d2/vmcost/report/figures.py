@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from math import floor, log10
 from typing import Any, TypeAlias
 
+from r2d2.text_tables import pluralize
+
 Data: TypeAlias = Mapping[str, Any]
 """A report, or a part of one, as plain data."""
 
@@ -88,7 +90,7 @@ def priced(prices: Sequence[Data]) -> str:
         return "priced"
     oldest = min(prices, key=lambda price: str(price["as_of"]))
     days = oldest["age_days"]
-    return f"priced (as of {oldest['as_of']}, {days:,} {'day' if days == 1 else 'days'} old)"
+    return f"priced (as of {oldest['as_of']}, {pluralize(days, 'day')} old)"
 
 
 def basis_text(basis: str, prices: Sequence[Data]) -> str:

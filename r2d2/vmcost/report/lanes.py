@@ -10,6 +10,7 @@ from itertools import groupby
 from math import ceil
 from statistics import fmean
 
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.report.figures import Data, count, duration, share
 from r2d2.vmcost.report.scale import Scale
 
@@ -51,7 +52,7 @@ def lane_title(host: Data, bin_s: float) -> str:
     """The host's figures in words: cores, rented time, how busy it was while rented."""
     rented_s = sum(end - start for start, end in host["rented"])
     busy_s, failed_s = sum(host["busy"]) * bin_s, sum(host["failed"]) * bin_s
-    told = f"{host['host']}: {count(host['cores'])} cores, rented {duration(rented_s)}"
+    told = f"{host['host']}: {pluralize(count(host['cores']), 'core')}, rented {duration(rented_s)}"
     if rented_s:
         told += f", in tasks {share(min(busy_s / rented_s, 1))}"
     return told + (f", in failed ones {share(min(failed_s / rented_s, 1))}" if failed_s else "")
@@ -74,7 +75,7 @@ def _together(hosts: Sequence[Data]) -> Data:
         return [fmean(column, cores) for column in zip(*padded, strict=True)]
 
     return {
-        "host": f"{len(hosts)} hosts from {hosts[0]['host']} to {hosts[-1]['host']}",
+        "host": f"{pluralize(len(hosts), 'host')} from {hosts[0]['host']} to {hosts[-1]['host']}",
         "cores": sum(host["cores"] for host in hosts),
         "rented": union(span for host in hosts for span in host["rented"]),
         "busy": mean("busy"),

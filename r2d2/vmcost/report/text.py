@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from r2d2.text_tables import aligned, human_bytes, printable
+from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 from r2d2.vmcost.report.bars import Bar, money_bars, time_bars, vm_bars
 from r2d2.vmcost.report.figures import (
     Data,
@@ -76,7 +76,7 @@ def _table(applications: Sequence[Data]) -> Iterator[str]:
     total = f"{money(sum(known))} {priced(prices)}" if known else "no money known"
     unknown = len(applications) - len(known)
     without = f", {unknown:,} without a price" if known and unknown else ""
-    yield f"{len(applications):,} applications, {total}{without}"
+    yield f"{pluralize(len(applications), 'application')}, {total}{without}"
     heads = ("application", "attempt", "duration", "core-seconds", "busy", "usd", "name")
     most = max(known, default=None)
     rows = [
@@ -104,8 +104,8 @@ def _head_lines(application: Data) -> Iterator[str]:
     )
     yield (
         f"  measured: {duration(application['duration_s'])} from {started_text(application)};"
-        f" {count(application['core_seconds'])} core-seconds,"
-        f" {share(application['busy_fraction'])} busy; {application['tasks']:,} tasks"
+        f" {pluralize(count(application['core_seconds']), 'core-second')},"
+        f" {share(application['busy_fraction'])} busy; {pluralize(application['tasks'], 'task')}"
     )
     if application["usd"] is None:
         yield f"  no money: {printable(application['why'] or 'nothing is known of prices')}"
@@ -123,7 +123,8 @@ def _candidate_lines(candidates: Sequence[Data]) -> Iterator[str]:
         price = f"{money(candidate['usd_per_hour'])} an hour"
         yield f"    fits: {printable(candidate_text(candidate))} at {price}"
     if len(candidates) > SHOWN:
-        yield f"    … and {len(candidates) - SHOWN:,} more machines that fit"
+        more = len(candidates) - SHOWN
+        yield f"    … and {pluralize(more, 'more machine')} that {by_number(more, 'fits', 'fit')}"
 
 
 def _machines(application: Data) -> str:
@@ -177,7 +178,7 @@ def _stage_lines(application: Data) -> Iterator[str]:
         heads = ("  stage", "priced", "task time", "tasks", "spilled", "name")
         yield from aligned([heads, *rows])
         if len(stages) > SHOWN:
-            yield f"  … and {len(stages) - SHOWN:,} more stages (see stages.csv)"
+            yield f"  … and {pluralize(len(stages) - SHOWN, 'more stage')} (see stages.csv)"
 
 
 def _weight(row: Data) -> tuple[float, float]:

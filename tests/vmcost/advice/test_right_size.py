@@ -68,7 +68,7 @@ def test_every_candidate_is_listed_those_that_meet_first_then_by_price() -> None
 def test_where_none_meets_the_verdict_says_so() -> None:
     found = right_size([vm("slow", "0.10")], (1,), Parallel(3600), SURE, Goal(10))
     assert found.best is None
-    assert found.verdict.startswith("none of 1 candidates meets 10 s")
+    assert found.verdict.startswith("none of 1 candidate meets 10 s")
 
 
 def test_money_is_billed_by_minimum_quantum_lead_tail_uplift_and_driver() -> None:

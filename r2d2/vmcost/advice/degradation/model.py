@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.degradation.cells import StageKey
 
 
@@ -50,14 +51,23 @@ class HostHealth:
         """One sentence for the reader."""
         if self.ratio is None:
             return f"{self.host}: no other host had the same work, so nothing is said (modelled)"
-        runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
-        seen = f"{self.tasks} tasks in {self.stage_runs} stages of {runs}"
+        tasks, stages, runs = (
+            pluralize(str(number), noun)
+            for number, noun in (
+                (self.tasks, "task"),
+                (self.stage_runs, "stage"),
+                (self.runs, "run"),
+            )
+        )
+        seen = f"{tasks} in {stages} of {runs}"
         if self.health is Health.TOO_FEW:
-            return f"{self.host}: {seen} are too few to compare (modelled)"
+            are = by_number(self.tasks, "is", "are")
+            return f"{self.host}: {seen} {are} too few to compare (modelled)"
         return (
             f"{self.host} is {self.health.value.replace('_', ' ')}: its tasks take"
-            f" {self.ratio:.2f} times as long as on other hosts ({self.slower_tasks} of {seen} are"
-            f" slower, in {self.slower_stage_runs} stages most of them) (modelled)"
+            f" {self.ratio:.2f} times as long as on other hosts ({self.slower_tasks} of {seen}"
+            f" {by_number(self.slower_tasks, 'is', 'are')} slower, in"
+            f" {pluralize(str(self.slower_stage_runs), 'stage')} most of them) (modelled)"
         )
 
 

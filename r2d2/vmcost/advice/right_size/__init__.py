@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.right_size.rent import rental_usd
 from r2d2.vmcost.advice.right_size.spread import Spread
 from r2d2.vmcost.advice.right_size.time import RunTime
@@ -84,7 +85,8 @@ class RightSize:
         asked = f"{self.goal.deadline_s:g} s with probability {self.goal.probability:g}"
         best = self.best
         if best is None:
-            return f"none of {len(self.candidates)} candidates meets {asked} (modelled)"
+            candidates = pluralize(str(len(self.candidates)), "candidate")
+            return f"none of {candidates} meets {asked} (modelled)"
         return (
             f"{best.count} x {best.price.sku} is the cheapest that meets {asked}:"
             f" {best.expected_s:.1f} s, ${float(best.usd):.4f}, P {best.probability:.3f} (modelled)"

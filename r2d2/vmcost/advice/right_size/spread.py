@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import by_number, pluralize
 
 EMPIRICAL_FROM = 20
 """From so many ratios on, their own quantiles are taken instead of a distribution's."""
@@ -32,7 +33,8 @@ class Spread:
         """
         if len(ratios) < 2:
             raise UsageError(
-                f"{len(ratios)} ratios of measured to modelled time tell no spread:"
+                f"{pluralize(str(len(ratios)), 'ratio')} of measured to modelled time"
+                f" {by_number(len(ratios), 'tells', 'tell')} no spread:"
                 " give two or more runs, or a relative standard deviation"
             )
         if not all(isfinite(ratio) and ratio > 0 for ratio in ratios):

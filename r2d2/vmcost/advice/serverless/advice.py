@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.serverless import choose
 from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.rates import break_even_utilisation
@@ -31,7 +32,8 @@ class ServerlessAdvice:
         placed = [one.place for one in self.cheapest.placed if one.stages]
         moved = sum(place is Place.SERVERLESS for place in placed)
         return (
-            f"{moved} of {len(placed)} steps are cheaper on serverless workers:"
+            f"{moved} of {pluralize(str(len(placed)), 'step')}"
+            f" {by_number(moved, 'is', 'are')} cheaper on serverless workers:"
             f" ${float(self.cheapest.usd):.4f} and {self.cheapest.elapsed_ms / 1000:.1f} s, against"
             f" ${float(self.on_cluster.usd):.4f} and {self.on_cluster.elapsed_ms / 1000:.1f} s on"
             f" the cluster; tasks took {self.utilisation:.1%} of its slots' time, and it pays from"

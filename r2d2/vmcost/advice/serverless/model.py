@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import ceil
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.rent import milliseconds
 from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
 from r2d2.vmcost.advice.serverless.rates import Rate, Worker
@@ -68,7 +69,8 @@ class Serverless:
     def __post_init__(self) -> None:
         if self.max_workers < 1 or self.core_speed <= 0 or not 0 < self.start_probability < 1:
             raise UsageError(
-                f"serverless with {self.max_workers} workers, core speed {self.core_speed:g} and"
+                f"serverless with {pluralize(str(self.max_workers), 'worker')},"
+                f" core speed {self.core_speed:g} and"
                 f" start probability {self.start_probability:g}: expected a worker or more,"
                 " a speed above 0, a probability between 0 and 1"
             )

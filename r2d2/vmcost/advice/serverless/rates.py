@@ -14,6 +14,7 @@ from datetime import date
 from fractions import Fraction
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import pluralize
 
 HOUR_S = 3600
 
@@ -32,8 +33,9 @@ class Worker:
     def __post_init__(self) -> None:
         if self.cores < 1 or self.memory_gb <= 0 or self.quantum_s <= 0:
             raise UsageError(
-                f"a worker of {self.cores} cores and {float(self.memory_gb):g} GB, paid by"
-                f" {float(self.quantum_s):g} s: expected a core or more, and above 0"
+                f"a worker of {pluralize(str(self.cores), 'core')} and"
+                f" {float(self.memory_gb):g} GB, paid by {float(self.quantum_s):g} s:"
+                " expected a core or more, and above 0"
             )
 
     @property

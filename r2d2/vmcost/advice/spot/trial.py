@@ -8,6 +8,7 @@ from math import inf, isfinite
 import numpy as np
 
 from r2d2.errors import UsageError
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.replay.links import Links
 from r2d2.vmcost.advice.replay.plan import Plan
 from r2d2.vmcost.advice.replay.run import Simulation
@@ -36,7 +37,8 @@ class SpotOffer:
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.slots_per_vm < 1:
-            raise UsageError(f"{self.count} VMs of {self.slots_per_vm} slots: both must be above 0")
+            vms, slots = pluralize(str(self.count), "VM"), pluralize(str(self.slots_per_vm), "slot")
+            raise UsageError(f"{vms} of {slots}: both must be above 0")
         for name in ("interruptions_per_vm_hour", "replacement_s"):
             if not isfinite(getattr(self, name)) or getattr(self, name) < 0:
                 raise UsageError(f"{name} {getattr(self, name)}: it must be 0 or above")
