@@ -20,7 +20,7 @@ class Format(str, Enum):
 
 
 class Types(str, Enum):
-    """Which column types count as one: see the README's page on types."""
+    """Which column types count as one: see docs/containment.md, what counts as contained."""
 
     STRICT = "strict"
     WIDENED = "widened"

@@ -1,15 +1,62 @@
-"""The README is true: its output is what its commands print, its links lead somewhere."""
+"""README, docs and the other pages are true.
+
+Their outputs are what the commands print, their command lines parse, their settings load, their
+links and paths lead somewhere.
+"""
 
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
+from contextlib import suppress
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
+from cyclopts import CycloptsError, MissingArgumentError
+
+from r2d2.cli import app
+from r2d2.config import load_settings
+from r2d2.costs import load_plan_settings
+from r2d2.vmcost import settings as vmcost_settings
 
 REPOSITORY = Path(__file__).parents[1]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-OUTPUTS = re.findall(r"<!-- output: r2d2 (.+?) -->\n```\n(.*?)```", README, re.S)
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/**/*.md", "jobs/*.md", "sample_lake/*.md")
+    for page in REPOSITORY.glob(pattern)
+)
+JOBS = {
+    "find_containment.py": "find",
+    "plan_deletions.py": "plan",
+    "profile_vm_cost.py": "vmcost profile",
+}
+"""The scripts of `jobs/` and the command of `r2d2` whose flags each takes."""
+
+
+def text_of(page: Path) -> str:
+    """The page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """The pages' code blocks in that language, each after the page's name."""
+    pattern = re.compile(rf"^```{language}\n(.*?)^```$", re.S | re.M)
+    return [
+        (page.name, block)
+        for page in PAGES
+        for block in pattern.findall(page.read_text(encoding="utf-8"))
+    ]
+
+
+OUTPUTS = [
+    output
+    for page in PAGES
+    for output in re.findall(
+        r"<!-- output: r2d2 (.+?) -->\n```\n(.*?)```", page.read_text(encoding="utf-8"), re.S
+    )
+]
 
 
 def timeless(output: str) -> list[str]:
@@ -20,7 +67,7 @@ def timeless(output: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("command", "output"), OUTPUTS)
-def test_a_command_prints_what_the_readme_shows(command: str, output: str, tmp_path: Path) -> None:
+def test_a_command_prints_what_the_page_shows(command: str, output: str, tmp_path: Path) -> None:
     if "--run run" in command:
         printed("find sample_lake --out run", tmp_path)
     assert timeless(printed(command, tmp_path)) == timeless(output)
@@ -39,17 +86,146 @@ def printed(command: str, folder: Path) -> str:
     return done.stdout.replace(str(folder), "run")
 
 
-def test_there_is_output_to_compare() -> None:
-    assert OUTPUTS
+def test_the_outputs_of_find_plan_and_vmcost_are_compared() -> None:
+    assert {command.split()[0] for command, _ in OUTPUTS} == {"find", "plan", "vmcost"}
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)\)", README))
-def test_a_link_leads_to_a_file(target: str) -> None:
-    assert (REPOSITORY / target).exists()
+def command_lines() -> list[tuple[str, str]]:
+    """The arguments of `r2d2` in each shell command of the pages, those of jobs among them."""
+    return [
+        (page, shlex.join(arguments))
+        for page, block in blocks("sh")
+        for line in block.replace("\\\n", " ").splitlines()
+        for command in line.split(" && ")
+        if (arguments := r2d2_arguments(shlex.split(command, comments=True)))
+    ]
+
+
+def r2d2_arguments(words: list[str]) -> list[str]:
+    """What follows `r2d2`, as a program or as a job's script; empty where neither is called."""
+    for place, word in enumerate(words):
+        name = word.rpartition("/")[2]
+        if name == "r2d2" and place == 0:
+            return words[1:]
+        if name in JOBS and words[0] in ("spark-submit", word):
+            return [*JOBS[name].split(), *words[place + 1 :]]
+    return []
+
+
+@pytest.mark.parametrize(("page", "arguments"), command_lines())
+def test_a_command_line_is_understood(page: str, arguments: str) -> None:
+    app.parse_args(shlex.split(arguments), exit_on_error=False, print_error=False)
+
+
+def mentions() -> list[tuple[str, str]]:
+    """Commands within sentences and tables: `r2d2 find --renamed`, which may leave out a lake."""
+    return [
+        (page.name, arguments)
+        for page in PAGES
+        for arguments in re.findall(r"`r2d2 ([^`]*)`", text_of(page))
+        if "…" not in arguments.split()
+    ]
+
+
+@pytest.mark.parametrize(("page", "arguments"), mentions())
+def test_a_command_in_a_sentence_has_a_known_name_and_known_flags(
+    page: str, arguments: str
+) -> None:
+    with suppress(MissingArgumentError):  # a sentence may name a command without its lake
+        app.parse_args(shlex.split(arguments), exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize(
-    "named", re.findall(r"`((?:tests|jobs|sample_lake|\.ci)/[\w./]+)`", README)
+    "arguments", ["fnd LAKE", "find LAKE --no-such-flag", "find --no-such-flag", "explain A"]
 )
-def test_a_path_that_is_named_exists(named: str) -> None:
+def test_a_command_line_that_is_wrong_would_be_noticed(arguments: str) -> None:
+    with pytest.raises(CycloptsError):
+        app.parse_args(arguments, exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("toml"))
+def test_settings_that_a_page_shows_are_read(page: str, block: str, tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(block, encoding="utf-8")
+    if "[cluster]" in block:
+        assert vmcost_settings.load_vmcost_settings(path)
+        assert indent(block, "    ", lambda line: bool(line.strip())) in (
+            vmcost_settings.__doc__ or ""
+        )
+    else:
+        assert load_settings(path) != load_settings(None)
+        assert load_plan_settings(path) == load_plan_settings(None)
+        assert tomllib.loads(block)
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("python"))
+def test_python_that_a_page_shows_runs(page: str, block: str) -> None:
+    compile(block, page, "exec")
+    if "import r2d2\n" in block:
+        ran = subprocess.run(
+            [sys.executable, "-c", dedent(block)], cwd=REPOSITORY, capture_output=True, check=True
+        )
+        assert len(ran.stdout.splitlines()) > 60
+
+
+def links() -> list[tuple[Path, str]]:
+    """Every link of a page that leads to a file or a heading of the repository."""
+    return [
+        (page, target)
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text_of(page))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "target"), links(), ids=[f"{page.name}-{target}" for page, target in links()]
+)
+def test_a_link_leads_to_a_file_and_a_heading(page: Path, target: str) -> None:
+    path, _, heading = target.partition("#")
+    linked = page.parent / path if path else page
+    assert linked.resolve().is_relative_to(REPOSITORY)
+    assert linked.exists()
+    if heading:
+        assert heading in headings(linked)
+
+
+def headings(page: Path) -> set[str]:
+    """The names by which the page's headings are linked to."""
+    titles = re.findall(r"^#+ (.+)$", text_of(page), re.M)
+    return {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+NAMED = re.compile(
+    r"`((?:tests|jobs|sample_lake|docs|r2d2|benchmarks|tools|\.ci|\.github)/[\w./-]+)`"
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [(page.name, named) for page in PAGES for named in NAMED.findall(text_of(page))],
+)
+def test_a_path_that_is_named_exists(page: str, named: str) -> None:
     assert (REPOSITORY / named).exists()
+
+
+def test_every_page_of_docs_is_linked_to() -> None:
+    linked = {(page.parent / target.partition("#")[0]).resolve() for page, target in links()}
+    assert {page for page in PAGES if page.is_relative_to(REPOSITORY / "docs")} <= linked
+
+
+def test_the_readme_is_read_in_five_minutes() -> None:
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize(
+    ("page", "target"),
+    [
+        (page.name, target)
+        for page in PAGES
+        for line in re.findall(r"^make ([a-z -]+)|`make ([a-z -]+)`", page.read_text("utf-8"), re.M)
+        for target in " ".join(line).split()
+    ],
+)
+def test_a_target_of_make_that_is_named_exists(page: str, target: str) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:", makefile, re.M)

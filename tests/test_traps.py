@@ -1,4 +1,4 @@
-"""The lake of traps: each file as expected, each policy as the README says."""
+"""The lake of traps: each file as expected, each policy as docs/containment.md says."""
 
 import csv
 from collections.abc import Mapping

@@ -11,8 +11,8 @@ from r2d2.cli import main
 from tests.plan import paper_cases
 
 REPOSITORY = Path(__file__).parents[2]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-SHOWN = re.findall(r"<!-- paper cases -->\n```\n(.*?)```", README, re.S)
+PAGE = (REPOSITORY / "docs" / "plan.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"<!-- paper cases -->\n```\n(.*?)```", PAGE, re.S)
 SETTINGS = str(REPOSITORY / "sample_lake" / "plan.toml")
 
 
@@ -86,7 +86,7 @@ def test_a_chain_whose_middle_must_stay_is_rebuilt_from_the_nearest_that_is_kept
     assert "it can be rebuilt from chain/2024.csv" in capsys.readouterr().out
 
 
-def test_the_readme_shows_this_plan(
+def test_the_page_on_plans_shows_this_plan(
     run: Path, tables: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tables
