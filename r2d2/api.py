@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from r2d2.config import Settings
-from r2d2.engines.local import LocalLake
+from r2d2.engines.local.lake import LocalLake
+from r2d2.find import find_containment, stages_of
+from r2d2.formats.csv.dialect import checked
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory, take_inventory
-from r2d2.lake.storage import storage_of
-from r2d2.lake.text.dialect import checked
 from r2d2.model import Types
-from r2d2.pipeline import find_containment, stages_of
 from r2d2.progress import Progress, Silence
+from r2d2.settings.find import Settings
+from r2d2.storage.local import storage_of
 
 
 def tables(lake: str | Path, settings: Settings | None = None) -> Inventory:
@@ -50,8 +50,8 @@ def find(
     storage = storage_of(str(lake))
     progress = progress or Silence()
     if engine == "spark":
-        from r2d2.engines.spark import SparkLake
-        from r2d2.engines.spark_session import session_of
+        from r2d2.engines.spark.lake import SparkLake
+        from r2d2.engines.spark.session import session_of
 
         with (
             nullcontext(session) if session is not None else session_of(master) as spark,

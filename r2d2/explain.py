@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from r2d2.config import Settings
-from r2d2.engines.local import LocalLake
+from r2d2.engines.local.lake import LocalLake
 from r2d2.errors import UsageError
+from r2d2.find import Stage, stages_of
 from r2d2.graph import Block, Graph
-from r2d2.kernels.rowhash import row_hashes
+from r2d2.hashing.rows import row_hashes
 from r2d2.kernels.runs import merge, present_mask, sorted_unique
+from r2d2.lake.grouping import layout
 from r2d2.lake.inventory import Inventory, described, read_split
-from r2d2.lake.layout import layout
-from r2d2.lake.storage import Storage, storage_of
 from r2d2.model import Evidence, Table, Verdict
-from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
 from r2d2.report.evidence import said
+from r2d2.report.words import printable
+from r2d2.settings.find import Settings
 from r2d2.stages.projections import matched_columns
-from r2d2.text_tables import printable
+from r2d2.storage.local import Storage, storage_of
 
 
 @dataclass(frozen=True, slots=True)

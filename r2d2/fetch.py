@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from r2d2.errors import LakeError
-from r2d2.lake.storage import Storage, storage_of
 from r2d2.model import FileInfo
+from r2d2.storage.local import Storage, storage_of
 
 PIECE_BYTES = 8 << 20
 

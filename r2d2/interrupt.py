@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from r2d2.engines.runstore import remove_scratch
+from r2d2.engines.local.run_store import remove_scratch
 
 Result = TypeVar("Result")
 

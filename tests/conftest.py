@@ -115,7 +115,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def footers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds come from the footers of small Parquet files too, not from their rows."""
-    from r2d2.lake import parquet
+    from r2d2.formats.parquet import read as parquet
 
     monkeypatch.setattr(parquet, "KEPT_ROWS", 0)
 

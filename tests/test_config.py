@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import r2d2
-from r2d2.config import Settings, load_settings
 from r2d2.errors import UsageError
 from r2d2.model import Types
+from r2d2.settings.find import Settings, load_settings
 
 
 def toml(folder: Path, text: str) -> Path:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from r2d2 import doctor
-from r2d2.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, coordinates, packages
+from r2d2.cli import doctor
+from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, coordinates, packages
 
 REPOSITORY = Path(__file__).parents[1]
 

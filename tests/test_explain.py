@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.config import Settings
 from r2d2.errors import UsageError
 from r2d2.explain import Explanation, explain_pair
+from r2d2.settings.find import Settings
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 import zstandard
 
 import r2d2
-from r2d2.config import TextRule
 from r2d2.errors import LakeError
+from r2d2.settings.find import TextRule
 from tests.oracle.asking import ask, find
 from tests.oracle.files import AtFirstScan, all_equal, both_ways, delta_log, edges, one, text, write
 

@@ -4,7 +4,6 @@
 table, `profile` what the companion job measured; `money` turns them into dollars and seconds.
 """
 
-from r2d2.costs.init import init_text
 from r2d2.costs.money import (
     Rebuild,
     maintenance_usd,
@@ -12,11 +11,12 @@ from r2d2.costs.money import (
     rebuild_usd,
     storage_usd,
 )
-from r2d2.costs.profile import Profile, load_profile, with_profile
-from r2d2.costs.settings import PlanSettings, Prices, Rates
 from r2d2.costs.settings_file import load_plan_settings, load_prices
-from r2d2.costs.usage_file import Usage, load_usage
 from r2d2.costs.usage_join import JoinedUsage, joined
+from r2d2.plan.profile import Profile, load_profile, with_profile
+from r2d2.plan.usage import Usage, load_usage
+from r2d2.settings.plan import PlanSettings, Prices, Rates
+from r2d2.settings.template import init_text
 
 __all__ = [
     "JoinedUsage",

@@ -12,7 +12,7 @@ many times longer as the rates say of p95 and p50. Start-up is paid for like wor
 
 from dataclasses import dataclass
 
-from r2d2.costs.settings import Prices, Rates
+from r2d2.settings.plan import Prices, Rates
 
 GB = 10**9
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from r2d2.config import FIND_SECTIONS
-from r2d2.costs.settings import (
+from r2d2.errors import UsageError
+from r2d2.settings.find import FIND_SECTIONS
+from r2d2.settings.plan import (
     Latency,
     Limit,
     PlanLimits,
@@ -15,8 +16,7 @@ from r2d2.costs.settings import (
     Tenant,
     UsageDefaults,
 )
-from r2d2.errors import UsageError
-from r2d2.toml_file import Sections, TomlFile, read_toml
+from r2d2.settings.toml import Sections, TomlFile, read_toml
 from r2d2.toml_words import expected
 
 SECTIONS = Sections(

@@ -14,8 +14,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from r2d2.costs.usage_file import Usage
-from r2d2.text_tables import pluralize
+from r2d2.plan.usage import Usage
+from r2d2.report.words import pluralize
 
 FILE_ENDING = re.compile(r"(\.(parquet|csv|tsv|json|jsonl|ndjson|orc|avro|gz|zst|bz2))+$", re.I)
 QUOTES = re.compile(r"[\"`]")

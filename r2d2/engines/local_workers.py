@@ -11,10 +11,10 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from r2d2.engines.worker import Answer, Bundle, ThisProcess, Worker
-from r2d2.lake.storage import Storage
+from r2d2.engines.local.worker import Answer, Bundle, ThisProcess, Worker
 from r2d2.model import Types
-from r2d2.rebuild.bundles import TASK_BYTES, tables_of
+from r2d2.recipes.find.batching import TASK_BYTES, tables_of
+from r2d2.storage.local import Storage
 
 WORTHWHILE_TABLES, WORTHWHILE_BYTES = 400, 64 << 20
 """For so many tables, or so many bytes of them, a process more pays for its start."""

@@ -8,13 +8,13 @@ from itertools import chain, islice
 import pyarrow as pa
 
 from r2d2.errors import TableError
-from r2d2.kernels.mix import Lanes
-from r2d2.kernels.rowhash import row_hashes
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.rows import row_hashes
 from r2d2.kernels.runs import merge, sorted_unique, sorted_unique_each
 from r2d2.lake.inventory import read_split
-from r2d2.lake.protocol import Wanted
-from r2d2.lake.storage import Storage
+from r2d2.lake.questions import Wanted
 from r2d2.model import Column, Split, Table, Types
+from r2d2.storage.local import Storage
 
 BATCH_ROWS = 1 << 16
 SMALL_ROWS = 1 << 12

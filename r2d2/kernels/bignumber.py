@@ -7,8 +7,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from r2d2.hashing.finaliser import ColumnKey, Lanes, UInt64s, chain
 from r2d2.kernels.forms import DOUBLE, INTEGER, UNSIGNED, form_key, over_ten_to
-from r2d2.kernels.mix import ColumnKey, Lanes, UInt64s, chain
 
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)

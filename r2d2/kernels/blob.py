@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from r2d2.kernels.mix import HASH_VERSION, Lanes
+from r2d2.hashing.finaliser import HASH_VERSION, Lanes
 
 _HEADER = bytes([HASH_VERSION]) + bytes(7)  # eight bytes keep the lanes aligned
 _BYTES_PER_HASH = 16

@@ -7,9 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from r2d2.arrays import bits, fixed_values
+from r2d2.hashing.finaliser import ColumnKey, chain
+from r2d2.hashing.words import Words, exceptions_at
 from r2d2.kernels.instants import instant_words
-from r2d2.kernels.mix import ColumnKey, chain
-from r2d2.kernels.words import Words, exceptions_at
 
 _T = pa.lib
 _MILLIS_PER_DAY = 86_400_000

@@ -1,6 +1,6 @@
 """The one form of each number, and its key: what `number`, `decimals` and `bignumber` agree on."""
 
-from r2d2.kernels.mix import ColumnKey
+from r2d2.hashing.finaliser import ColumnKey
 
 INTEGER = ""  # a signed 64-bit integer
 UNSIGNED = "unsigned"  # an integer from 2⁶³ up to 2⁶⁴ - 1

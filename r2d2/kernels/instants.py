@@ -7,8 +7,8 @@ that are no whole microseconds; milliseconds, or else seconds, where microsecond
 import numpy as np
 from numpy.typing import NDArray
 
-from r2d2.kernels.mix import ColumnKey
-from r2d2.kernels.words import Words, exceptions_at
+from r2d2.hashing.finaliser import ColumnKey
+from r2d2.hashing.words import Words, exceptions_at
 
 _MOST = 2**63 - 1
 

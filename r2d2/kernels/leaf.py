@@ -6,10 +6,10 @@ import pyarrow as pa
 
 from r2d2.arrays import null_mask, plain
 from r2d2.errors import UnreadableTableError
-from r2d2.kernels.mix import ColumnKey, Lanes, column_key, cover
+from r2d2.hashing.finaliser import ColumnKey, Lanes, column_key, cover
+from r2d2.hashing.values import array_hashes, finished
+from r2d2.hashing.words import Mask, Words
 from r2d2.kernels.typetag import type_tag
-from r2d2.kernels.values import array_hashes, finished
-from r2d2.kernels.words import Mask, Words
 from r2d2.model import Column, Types
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from r2d2.kernels.mix import Lanes
+from r2d2.hashing.finaliser import Lanes
 
 _TOGETHER = 1 << 14  # rows; small children of one parent are looked up by one call
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from r2d2.arrays import list_offsets, list_sizes
 from r2d2.errors import IneligibleTableError
-from r2d2.kernels.mix import ColumnKey, Lanes, UInt64s, chain, constant, finish_all
+from r2d2.hashing.finaliser import ColumnKey, Lanes, UInt64s, chain, constant, finish_all
 
 Hasher = Callable[[pa.Array, ColumnKey], Lanes]
 

@@ -1,10 +1,10 @@
 """Runs of hashes, sorted by (first, second) and unique: all that is done with them, by one name."""
 
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.runs import cut, empty_run, merge, smallest, sorted_unique, sorted_unique_each
+from r2d2.hashing.sketch import Sketch, judged_by, merge_sketches, sketch
 from r2d2.kernels.blob import from_bytes, to_bytes
 from r2d2.kernels.lookup import count_missing, count_missing_each, present_mask
-from r2d2.kernels.mix import Lanes
-from r2d2.kernels.order import cut, empty_run, merge, smallest, sorted_unique, sorted_unique_each
-from r2d2.kernels.sketch import Sketch, judged_by, merge_sketches, sketch
 
 __all__ = [
     "Lanes",

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.storage import Storage
 from r2d2.model import FileInfo
-from r2d2.text_tables import by_number, pluralize
+from r2d2.report.words import by_number, pluralize
+from r2d2.storage.local import Storage
 
 TAIL_BYTES = 64 << 10
 

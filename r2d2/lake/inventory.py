@@ -8,14 +8,16 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from r2d2.config import Settings
+from r2d2 import formats as row_formats
 from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
-from r2d2.lake import parquet, partitioned, row_formats
-from r2d2.lake.known import as_known
-from r2d2.lake.layout import Group, layout
-from r2d2.lake.schema import check_names
-from r2d2.lake.storage import Storage
+from r2d2.formats import hive as partitioned
+from r2d2.formats.parquet import read as parquet
+from r2d2.formats.schema import check_names
+from r2d2.lake.cached_inventory import as_known
+from r2d2.lake.grouping import Group, layout
 from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.settings.find import Settings
+from r2d2.storage.local import Storage
 
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
@@ -107,7 +109,7 @@ def _inspect(
     storage: Storage, settings: Settings, group: Group, lake: Mapping[str, FileInfo] | None
 ) -> Table:
     if group.format is Format.DELTA:
-        from r2d2.lake import delta
+        from r2d2.formats import delta
 
         return delta.inspect(storage, group.location, group.files, lake)
     if group.partitioned:
@@ -151,7 +153,7 @@ def read_split(
     if split.format is Format.PARQUET:
         return parquet.read(storage, split, columns)
     if split.format is Format.DELTA:
-        from r2d2.lake import delta
+        from r2d2.formats import delta
 
         return delta.read(storage, split, columns)
     if split.format in (Format.CSV, Format.JSON):

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from r2d2.errors import LakeError, MissingDependencyError
-from r2d2.lake.object_connection import Connection, Patience
-from r2d2.lake.object_place import Place
+from r2d2.storage.connection import Connection, Patience
+from r2d2.storage.url import Place
 
 _KEPT = 16
 _CONNECTIONS: dict[str, Connection] = {}

@@ -6,7 +6,7 @@ A store's own message is never passed on, nor chained: S3 repeats session tokens
 import re
 
 from r2d2.errors import LakeError, UnreadableTableError
-from r2d2.lake.object_place import Place
+from r2d2.storage.url import Place
 
 _STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")

@@ -10,9 +10,9 @@ from functools import lru_cache
 import pyarrow as pa
 
 from r2d2.errors import R2D2Error, UnreadableTableError
-from r2d2.lake.orc_process import Child
-from r2d2.lake.storage import Storage
+from r2d2.formats.sandbox import Child
 from r2d2.model import Split
+from r2d2.storage.local import Storage
 
 MOST_CHILDREN = max(2, os.cpu_count() or 1)
 

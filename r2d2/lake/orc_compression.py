@@ -5,7 +5,7 @@ from bisect import bisect_left
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.avro_codec import decompressed
+from r2d2.formats.compression import decompressed
 
 MOST_CHUNK_BYTES = 1 << 23
 # Some writers keep the least and greatest text of each column whole.

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from r2d2.arrays import fixed_values, list_offsets, null_mask, plain
-from r2d2.lake.bounds import clipped_rank, number_rank
+from r2d2.formats.bounds import clipped_rank, number_rank
 from r2d2.model import RANK_MAX, Bounds, Column
 
 Values = NDArray[Any]

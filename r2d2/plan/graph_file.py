@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from r2d2.config import Settings, TextRule
 from r2d2.errors import UsageError
-from r2d2.kernels.mix import HASH_VERSION
+from r2d2.hashing.finaliser import HASH_VERSION
+from r2d2.lake.cached_inventory import INVENTORY_FILE, known_tables
 from r2d2.lake.inventory import take_inventory
-from r2d2.lake.known import INVENTORY_FILE, known_tables
-from r2d2.lake.storage import Storage
 from r2d2.model import Table, Types
+from r2d2.settings.find import Settings, TextRule
+from r2d2.storage.local import Storage
 
 
 @dataclass(frozen=True, slots=True)

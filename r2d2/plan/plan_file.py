@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.files import json_text
-from r2d2.plan.costing import Candidate, Costing
+from r2d2.plan.costs import Candidate, Costing
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.planner import Planned
 from r2d2.recipes.grammar import parents
-from r2d2.recipes.grammar_json import to_data
+from r2d2.recipes.json import to_data
 from r2d2.recipes.survival import Change, survives
+from r2d2.storage.output import json_text
 
 VERSION = 1
 Data = dict[str, Any]

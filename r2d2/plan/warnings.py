@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from r2d2.costs import PlanSettings
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
 
 
 def warnings(

@@ -5,11 +5,11 @@ from collections.abc import Set
 from dataclasses import replace
 from time import monotonic
 
-from r2d2.program.ask import ask
+from r2d2.plan.program.milp import Answer, Model
+from r2d2.plan.program.problem import Problem, Solver
+from r2d2.plan.program.reduce import Usables
+from r2d2.plan.program.solver import ask
 from r2d2.program.greedy import greedy_kept
-from r2d2.program.model import Answer, Model
-from r2d2.program.problem import Problem, Solver
-from r2d2.program.usable import Usables
 
 
 def answer(model: Model, solver: Solver, until: float) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from r2d2.program.usable import Usables
+from r2d2.plan.program.reduce import Usables
 
 BATCH_TABLES = 300
 """A model of HiGHS takes 3 ms to start; 2,000 components of 2–3 tables take 7 s one by one and

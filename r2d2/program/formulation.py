@@ -4,7 +4,7 @@ from typing import Any
 
 from pulp import LpAffineExpression, LpMinimize, LpProblem
 
-from r2d2.program.model import Model
+from r2d2.plan.program.milp import Model
 
 Variables = dict[int, Any]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from r2d2.program.problem import Problem
-from r2d2.program.usable import Usable, Usables
+from r2d2.plan.program.problem import Problem
+from r2d2.plan.program.reduce import Usable, Usables
 
 
 def greedy_kept(problem: Problem, usables: Usables, tables: Sequence[int]) -> frozenset[int]:

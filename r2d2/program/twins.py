@@ -6,8 +6,8 @@ Which of two equal tables a solver keeps is an accident of its version; here it 
 import math
 from collections.abc import Iterable, Set
 
-from r2d2.program.problem import Problem
-from r2d2.program.usable import Usables, cheapest
+from r2d2.plan.program.problem import Problem
+from r2d2.plan.program.reduce import Usables, cheapest
 
 
 def first_twins(problem: Problem, usables: Usables, kept: Set[int]) -> frozenset[int]:

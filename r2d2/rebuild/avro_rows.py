@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from r2d2.formats.layout import NotWritableError
 from r2d2.lake.avro_types import Type
-from r2d2.rebuild.layout import NotWritableError
 from r2d2.rebuild.nested import entries, lengths
 
 _EXACT = Context(prec=100)

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from r2d2.kernels.mix import Lanes
+from r2d2.hashing.finaliser import Lanes
 from r2d2.kernels.runs import present_mask
 from r2d2.rebuild.distinct import Rows, taken
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.kernels.mix import Lanes
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.multiset import runs
 from r2d2.kernels.runs import merge, present_mask, sorted_unique
-from r2d2.recipes.counted import runs
 
 Rows = npt.NDArray[np.intp]
 

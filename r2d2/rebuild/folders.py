@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from r2d2.lake.partitioned import NULL_VALUE
-from r2d2.rebuild.layout import Layout
-from r2d2.rebuild.sinks import Sink, refused
+from r2d2.formats.hive import NULL_VALUE
+from r2d2.formats.layout import Layout
+from r2d2.formats.sink import Sink, refused
 
 FILES_AT_ONCE = 128
 

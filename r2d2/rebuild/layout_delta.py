@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
+from r2d2.formats.layout import Layout, NotWritableError
 from r2d2.lake.delta.live import LiveFile
 from r2d2.model import Table
-from r2d2.rebuild.layout import Layout, NotWritableError
 
 NOT_RESTORED = (
     "history and versions before",

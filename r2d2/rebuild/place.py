@@ -3,7 +3,7 @@
 import os
 from pathlib import Path, PurePosixPath
 
-from r2d2.rebuild.layout import Layout, NotWritableError
+from r2d2.formats.layout import Layout, NotWritableError
 
 
 def free_place(layout: Layout, place: Path, location: str) -> Path:

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from r2d2.config import Settings, TextRule
 from r2d2.errors import TableError
-from r2d2.kernels.rowhash import row_hashes
+from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import take_inventory
-from r2d2.lake.storage import LocalStorage
 from r2d2.model import Column, Format, Table, Types
-from r2d2.rebuild.layout import Layout, NotWritableError
 from r2d2.rebuild.rows import read_batches
+from r2d2.settings.find import Settings, TextRule
+from r2d2.storage.local import LocalStorage
 
 _MASK = (1 << 64) - 1
 

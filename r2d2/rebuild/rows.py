@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from r2d2.kernels.mix import Lanes
-from r2d2.kernels.rowhash import row_hashes
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import read_split
-from r2d2.lake.storage import Storage
 from r2d2.model import Column, Table, Types
+from r2d2.storage.local import Storage
 
 
 def read_batches(

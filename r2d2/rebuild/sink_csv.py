@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from r2d2.lake.text.dialect import ASCII, Dialect
-from r2d2.rebuild.layout import Layout, NotWritableError
+from r2d2.formats.csv.dialect import ASCII, Dialect
+from r2d2.formats.layout import Layout, NotWritableError
 from r2d2.rebuild.text_file import TextFile
 
 ROWS_AT_ONCE = 1 << 13

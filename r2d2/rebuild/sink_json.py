@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from r2d2.rebuild.layout import Layout, NotWritableError
-from r2d2.rebuild.layout_json import is_like_json
+from r2d2.formats.json.write import is_like_json
+from r2d2.formats.layout import Layout, NotWritableError
 from r2d2.rebuild.text_file import TextFile
 
 ROWS_AT_ONCE = 1 << 13

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from r2d2.rebuild.layout import NotWritableError
-from r2d2.rebuild.sinks import refused
+from r2d2.formats.layout import NotWritableError
+from r2d2.formats.sink import refused
 
 
 class TextFile:

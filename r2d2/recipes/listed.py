@@ -7,12 +7,12 @@ limits (`subset`).
 
 import numpy as np
 
-from r2d2.recipes.choices import Choice, Mask, most_values, one_of
-from r2d2.recipes.counted import Indices
-from r2d2.recipes.encoding import EncodedColumn
+from r2d2.hashing.multiset import Indices
+from r2d2.recipes.predicate.atoms import Choice, Mask, most_values, one_of
+from r2d2.recipes.predicate.encode import EncodedColumn
+from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset
 from r2d2.recipes.ranks import Codes
 from r2d2.recipes.split import Torn
-from r2d2.recipes.subset import MOST_CELLS, exact_subset
 
 
 def exact_list(column: EncodedColumn, torn: Torn, rows: Indices) -> Choice | None:

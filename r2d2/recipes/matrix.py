@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.recipes.counted import Indices, Mask
-from r2d2.recipes.encoding import EncodedColumn
+from r2d2.hashing.multiset import Indices, Mask
+from r2d2.recipes.predicate.encode import EncodedColumn
 from r2d2.recipes.ranks import NULL
 
 

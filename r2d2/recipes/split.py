@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.recipes.choices import Choice, Form, Mask, between
-from r2d2.recipes.counted import Indices
-from r2d2.recipes.encoding import EncodedColumn
-from r2d2.recipes.labels import Labels
+from r2d2.hashing.multiset import Indices
+from r2d2.recipes.predicate.atoms import Choice, Form, Mask, between
+from r2d2.recipes.predicate.encode import EncodedColumn
+from r2d2.recipes.predicate.row_labels import Labels
 from r2d2.recipes.ranks import NULL
 
 SEED = 20260401

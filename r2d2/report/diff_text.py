@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from r2d2.plan.diff import Difference
-from r2d2.text_tables import pluralize, printable
+from r2d2.report.words import pluralize, printable
 
 SHOWN, LONGEST = 20, 60
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from r2d2.graph import Graph
-from r2d2.lake.protocol import Lake
+from r2d2.lake.questions import Lake
 from r2d2.model import Column, Edge, Evidence, Table, Verdict
 from r2d2.stages.projections import projections
 from r2d2.stages.schema import degenerate_edge, fold

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from r2d2.graph import Block, Graph, Mask
-from r2d2.lake.protocol import Lake
+from r2d2.lake.questions import Lake
 from r2d2.model import Edge, Evidence, FileInfo, Table, Verdict
 from r2d2.stages.ranks import ColumnTest, RankIndex
 from r2d2.stages.schema import fold

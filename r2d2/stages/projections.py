@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from r2d2.graph import Graph
-from r2d2.lake.protocol import Projection
+from r2d2.lake.questions import Projection
 from r2d2.model import Column, Table
 from r2d2.stages.schema import fold
 

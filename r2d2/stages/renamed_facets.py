@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from r2d2.kernels.typetag import type_tag
-from r2d2.lake.protocol import Projection
+from r2d2.lake.questions import Projection
 from r2d2.model import Table, Types
-from r2d2.stages.renamed_contents import Contents, Floats, Integers
+from r2d2.stages.renamed.column_sketches import Contents, Floats, Integers
 from r2d2.stages.renamed_groups import Group
 from r2d2.stages.schema import fold
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from r2d2.stages.renamed_contents import ALL_VALUES, Contents
+from r2d2.stages.renamed.column_sketches import ALL_VALUES, Contents
+from r2d2.stages.renamed.lsh import proposals
 from r2d2.stages.renamed_facets import Facets
-from r2d2.stages.renamed_proposals import proposals
 
 PARENTS = 16
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from r2d2.graph import Block, Graph, Indices
-from r2d2.lake.protocol import Lake
+from r2d2.lake.questions import Lake
 from r2d2.stages.projections import projections
 
 

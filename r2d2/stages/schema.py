@@ -8,7 +8,7 @@ import numpy as np
 
 from r2d2.graph import Block, Graph, Indices
 from r2d2.kernels.typetag import type_tag
-from r2d2.lake.protocol import Lake
+from r2d2.lake.questions import Lake
 from r2d2.model import Edge, Table, Types
 
 Signature = frozenset[tuple[str, str]]

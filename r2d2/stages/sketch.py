@@ -13,7 +13,7 @@ import numpy.typing as npt
 from r2d2.graph import Block, Graph, Mask
 from r2d2.kernels.runs import Sketch as RowSketch
 from r2d2.kernels.runs import count_missing_each, judged_by
-from r2d2.lake.protocol import Lake
+from r2d2.lake.questions import Lake
 from r2d2.stages.projections import projections
 
 Words = npt.NDArray[np.uint64]

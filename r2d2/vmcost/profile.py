@@ -23,10 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from r2d2.files import json_text
-from r2d2.text_tables import by_number, pluralize
+from r2d2.report.words import by_number, pluralize
+from r2d2.storage.output import json_text
+from r2d2.vmcost.bill.task_time import (
+    NO_JOB,
+    Longs,
+    job_positions,
+    jobs_of_attempts,
+    stage_positions,
+)
 from r2d2.vmcost.model import Application, Job, Price
-from r2d2.vmcost.usage import NO_JOB, Longs, job_positions, jobs_of_attempts, stage_positions
 
 LEAST_BYTES = 16 << 20
 GB = 10**9

@@ -65,8 +65,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from r2d2.errors import UsageError
-from r2d2.toml_file import Sections, read_toml
-from r2d2.vmcost.facts import Stated
+from r2d2.settings.toml import Sections, read_toml
+from r2d2.vmcost.machines import Stated
 from r2d2.vmcost.model import Billing
 
 

@@ -46,7 +46,7 @@ def timed(file: Path, runs: int) -> tuple[float, int]:
     """Median seconds of a process that reads and reduces the log, and the most memory of any."""
     code = (
         "import sys; from r2d2.vmcost.events import read_applications;"
-        "from r2d2.vmcost.usage import busy_fraction, task_time_by_stage;"
+        "from r2d2.vmcost.bill.task_time import busy_fraction, task_time_by_stage;"
         "(app,) = read_applications(sys.argv[1:]); busy_fraction(app); task_time_by_stage(app)"
     )
     took, most_kib = [], 0

@@ -19,7 +19,7 @@ from random import Random
 from time import perf_counter
 from typing import NamedTuple
 
-from r2d2.program import Solver, check, solve
+from r2d2.plan.program import Solver, check, solve
 from tests.benchmarks.compare import spread
 from tests.benchmarks.measure import measured
 from tests.benchmarks.table import aligned

@@ -28,9 +28,9 @@ from tests.benchmarks.measure import Cost, measured
 from tests.benchmarks.table import aligned
 
 if TYPE_CHECKING:
-    from r2d2.lake.storage import Storage
     from r2d2.model import Table
     from r2d2.plan.graph_file import GraphFile
+    from r2d2.storage.local import Storage
 
 HEADER = ("step", "wall s", "CPU s", "wall inside s", "CPU inside s", "peak MB")
 Told = dict[str, Any]
@@ -136,9 +136,9 @@ def timed(work: Callable[[], Result]) -> tuple[Result, Told]:
 def find_step(lake: str, run: Path) -> Told:
     """Times `find`; its graph is left in the run's folder."""
     from r2d2 import find
-    from r2d2.config import Settings
-    from r2d2.lake.storage import storage_of
-    from r2d2.report.outputs import write_find
+    from r2d2.report.find import write_find
+    from r2d2.settings.find import Settings
+    from r2d2.storage.local import storage_of
 
     settings = Settings()
     graph, told = timed(lambda: find(lake, settings))
@@ -148,8 +148,8 @@ def find_step(lake: str, run: Path) -> Told:
 
 def propose_step(_: str, run: Path) -> Told:
     """Times the inventory and all that is learnt; that is left in the run's folder."""
-    from r2d2.engines.local_recipes import LocalRecipes
-    from r2d2.plan import stored
+    from r2d2.engines.local.recipes import LocalRecipes
+    from r2d2.plan import learnt_file as stored
     from r2d2.plan.graph_file import load_graph
     from r2d2.plan.planner import Known, learn
     from r2d2.progress import Silence
@@ -170,8 +170,8 @@ def propose_step(_: str, run: Path) -> Told:
 def run_step(_: str, run: Path) -> Told:
     """Times the program and the runs of what it chooses, at prices that keep next to nothing."""
     from r2d2.costs import PlanSettings, Prices
-    from r2d2.engines.local_recipes import LocalRecipes
-    from r2d2.plan import stored
+    from r2d2.engines.local.recipes import LocalRecipes
+    from r2d2.plan import learnt_file as stored
     from r2d2.plan.graph_file import load_graph
     from r2d2.plan.plan_file import plan_data
     from r2d2.plan.planner import choose
@@ -188,8 +188,8 @@ def run_step(_: str, run: Path) -> Told:
 
 def inventory(run: Path, graph: "GraphFile") -> tuple["Storage", dict[str, "Table"]]:
     """The storage of the graph's lake, and its tables as they are now."""
-    from r2d2.lake.storage import storage_of
     from r2d2.plan.graph_file import tables_now
+    from r2d2.storage.local import storage_of
 
     storage = storage_of(graph.lake)
     return storage, tables_now(run, graph, storage)

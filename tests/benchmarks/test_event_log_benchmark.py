@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from r2d2.vmcost.bill.task_time import busy_fraction
 from r2d2.vmcost.events import read_applications
-from r2d2.vmcost.usage import busy_fraction
 from tests.benchmarks.event_log import main, timed, write
 
 

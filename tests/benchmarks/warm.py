@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2 import Graph, find
-from r2d2.engines.spark_session import session_of
+from r2d2.engines.spark.session import session_of
 from tests.benchmarks.compare import spread
 from tests.benchmarks.errors import BenchmarkError
 from tests.benchmarks.table import aligned

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.config import PLAN_SECTIONS, Settings, load_settings
 from r2d2.costs import PlanSettings, init_text, load_plan_settings
-from r2d2.costs.settings import SOLVERS
 from r2d2.costs.settings_file import SECTIONS
 from r2d2.errors import UsageError
-from r2d2.program import Solver
+from r2d2.plan.program import Solver
+from r2d2.settings.find import PLAN_SECTIONS, Settings, load_settings
+from r2d2.settings.plan import SOLVERS
 from r2d2.toml_lines import line_of
 from r2d2.toml_words import NUMBER, expected
 

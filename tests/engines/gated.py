@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r2d2.lake.storage import Listing, LocalStorage
 from r2d2.model import FileInfo
+from r2d2.storage.local import Listing, LocalStorage
 from tests.engines.cluster import until
 
 

@@ -14,17 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.config import Settings
-from r2d2.engines import local_workers, worker
-from r2d2.engines.local_recipes import LocalRecipes
+from r2d2.engines import local_workers
+from r2d2.engines.local import worker
+from r2d2.engines.local.recipes import LocalRecipes
+from r2d2.engines.local.worker import Answer, Bundle, Worker
 from r2d2.engines.local_workers import _Shares, answers
-from r2d2.engines.worker import Answer, Bundle, Worker
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
-from r2d2.rebuild.bundles import TASK_BYTES
-from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Family, Proposal, UnionFamily
-from r2d2.rebuild.proposals import all_proposals
+from r2d2.recipes.find import all_proposals
+from r2d2.recipes.find.batching import TASK_BYTES
+from r2d2.recipes.find.request import Family, Proposal, UnionFamily
+from r2d2.recipes.find.row_counts import Counts
+from r2d2.settings.find import Settings
 from tests.rebuild.kept_lake import KeptLake
 
 Plant: TypeAlias = Callable[[str], None]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from r2d2.engines.runstore import RunStore, remove_scratch
-from r2d2.kernels.mix import Lanes
+from r2d2.engines.local.run_store import RunStore, remove_scratch
+from r2d2.hashing.finaliser import Lanes
 from r2d2.kernels.runs import sorted_unique
 
 KEY = (0, 0)

@@ -10,15 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import r2d2
-from r2d2.config import Settings
-from r2d2.engines import spark_plan, spark_scans
-from r2d2.engines.local import LocalLake
-from r2d2.engines.spark import READ_ANEW, SparkLake
-from r2d2.engines.spark_plan import seats
+from r2d2.engines.local.lake import LocalLake
+from r2d2.engines.spark import partitioning as spark_plan
+from r2d2.engines.spark import scans as spark_scans
+from r2d2.engines.spark.lake import READ_ANEW, SparkLake
+from r2d2.engines.spark.partitioning import seats
 from r2d2.graph import Graph
-from r2d2.lake.protocol import Lake, Wanted
-from r2d2.lake.storage import storage_of
+from r2d2.lake.questions import Lake, Wanted
 from r2d2.progress import Silence
+from r2d2.settings.find import Settings
+from r2d2.storage.local import storage_of
 
 pytestmark = pytest.mark.spark
 
@@ -80,7 +81,7 @@ def parts(lake: Path, rows: int, groups: int) -> None:
 def test_a_table_of_many_splits_is_one_table(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r2d2.lake.parquet.SPLIT_BYTES", 1)
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
     monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 1000)
     parts(tmp_path, 30_000, 20)
     (edge,) = check(tmp_path, spark, min_fraction=0.9, sketch_size=100).edges

@@ -7,12 +7,19 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from r2d2.engines import spark_plan
-from r2d2.engines.codec import dumps, loads
+from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import TASK_BYTES, Piece
-from r2d2.engines.spark_plan import Integers, components, parts_of, reducer_plan, seats, tasks_of
-from r2d2.engines.spark_rows import blobs, buffers
-from r2d2.kernels.mix import Lanes
+from r2d2.engines.spark import partitioning as spark_plan
+from r2d2.engines.spark.partitioning import (
+    Integers,
+    components,
+    parts_of,
+    reducer_plan,
+    seats,
+    tasks_of,
+)
+from r2d2.engines.spark.rows import blobs, buffers
+from r2d2.hashing.finaliser import Lanes
 from r2d2.kernels.runs import cut, empty_run, from_bytes, sorted_unique, to_bytes
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
 
@@ -36,7 +43,7 @@ def numbers(random: np.random.Generator, most: int, count: int) -> Integers:
 
 
 def test_importing_the_spark_engine_does_not_import_pyspark() -> None:
-    code = "import sys, r2d2, r2d2.engines.spark; sys.exit('pyspark' in sys.modules)"
+    code = "import sys, r2d2, r2d2.engines.spark.lake; sys.exit('pyspark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from r2d2.kernels.mix import Lanes
-from r2d2.kernels.rowhash import hash_leaf
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.rows import hash_leaf
 from r2d2.model import Column, Types
 
 Hash = tuple[int, int]

@@ -11,8 +11,8 @@ import pyarrow as pa
 from golden_hashes import GOLDEN
 from hashing import Hash, hashes, pairs
 
-from r2d2.kernels.rowhash import HASH_VERSION, column_key, row_hashes
-from r2d2.kernels.text import _FEW
+from r2d2.hashing.rows import HASH_VERSION, column_key, row_hashes
+from r2d2.hashing.text import _FEW
 from r2d2.model import Column, Types
 
 STRICT, WIDENED = Types.STRICT, Types.WIDENED

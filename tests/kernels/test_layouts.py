@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hashing import hashes, pairs
 
-from r2d2.kernels.rowhash import row_hashes
+from r2d2.hashing.rows import row_hashes
 from r2d2.model import Column, Types
 
 WORDS = ["", "a", None, "long enough for a view's own buffer", "é", "\0"] * 3

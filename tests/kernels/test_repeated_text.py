@@ -5,10 +5,10 @@ import pyarrow.compute as pc
 import pytest
 from hashing import Hash, hashes, pairs
 
-from r2d2.kernels import values
-from r2d2.kernels.mix import ColumnKey, Lanes, column_key
-from r2d2.kernels.rowhash import hash_leaf
-from r2d2.kernels.text import repeats_itself, text_lanes
+from r2d2.hashing import values
+from r2d2.hashing.finaliser import ColumnKey, Lanes, column_key
+from r2d2.hashing.rows import hash_leaf
+from r2d2.hashing.text import repeats_itself, text_lanes
 from r2d2.model import Column, Types
 
 BINARIES = (pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(5))

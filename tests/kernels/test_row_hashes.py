@@ -6,7 +6,7 @@ import pytest
 from hashing import pairs
 
 from r2d2.errors import UnreadableTableError
-from r2d2.kernels.rowhash import column_key, hash_leaf, row_hashes
+from r2d2.hashing.rows import column_key, hash_leaf, row_hashes
 from r2d2.model import Column, Types
 
 ROWS = 2_500

@@ -10,8 +10,8 @@ import pytest
 from hashing import Hash, hash_of, hashes, pairs
 
 from r2d2.errors import IneligibleTableError
-from r2d2.kernels.rowhash import hash_leaf, row_hashes
-from r2d2.lake.schema import flatten
+from r2d2.formats.schema import flatten
+from r2d2.hashing.rows import hash_leaf, row_hashes
 from r2d2.model import Column, Types
 
 

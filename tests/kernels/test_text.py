@@ -8,8 +8,8 @@ import pytest
 import xxhash
 from hashing import hashes
 
-from r2d2.kernels.mix import column_key
-from r2d2.kernels.text import _FEW, text_lanes
+from r2d2.hashing.finaliser import column_key
+from r2d2.hashing.text import _FEW, text_lanes
 
 LENGTHS = [*range(0, 40), 127, 128, 129, 239, 240, 241, 255, 256, 1023, 1024, 1025, 5000]
 BINARY = [bytes(i % 256 for i in range(length)) for length in LENGTHS]
@@ -56,5 +56,5 @@ def test_columns_of_nothing_but_empty_values_need_no_data(type_: pa.DataType, ro
 
 
 def test_the_kernels_do_not_import_polars_before_they_need_it() -> None:
-    code = "import r2d2.kernels.rowhash, sys; sys.exit('polars' in sys.modules)"
+    code = "import r2d2.hashing.rows, sys; sys.exit('polars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

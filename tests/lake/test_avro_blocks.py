@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import r2d2
-from r2d2.lake import avro
+from r2d2.formats.avro import read as avro
 from tests.lake.avro_files import long, read, record, text, values, write, write_raw
 from tests.lake.one_table import batches, the_table
 

@@ -13,16 +13,19 @@ import pytest
 from deltalake import write_deltalake
 
 import r2d2
-from r2d2.config import Settings
 from r2d2.errors import UnreadableTableError
-from r2d2.lake import avro, kept, orc, parquet
+from r2d2.formats.avro import read as avro
+from r2d2.formats.orc import read as orc
+from r2d2.formats.parquet import read as parquet
+from r2d2.formats.parquet import small_files as kept
+from r2d2.lake.cached_inventory import INVENTORY_FILE, as_known, known_json, known_tables
+from r2d2.lake.grouping import Group
 from r2d2.lake.inventory import Inventory, read_split, take_inventory
-from r2d2.lake.known import INVENTORY_FILE, as_known, known_json, known_tables
-from r2d2.lake.layout import Group
-from r2d2.lake.storage import storage_of
 from r2d2.model import Format, Table
 from r2d2.plan.graph_file import load_graph, tables_now
-from r2d2.report.outputs import write_find
+from r2d2.report.find import write_find
+from r2d2.settings.find import Settings
+from r2d2.storage.local import storage_of
 
 NESTED = pa.table(
     {

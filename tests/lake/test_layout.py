@@ -1,6 +1,6 @@
 """Which files make which table."""
 
-from r2d2.lake.layout import Group, layout
+from r2d2.lake.grouping import Group, layout
 from r2d2.lake.walk import Listing
 from r2d2.model import FileInfo, Format
 

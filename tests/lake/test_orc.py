@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import r2d2
-from r2d2.lake import orc
+from r2d2.formats.orc import read as orc
 from tests.lake.one_table import batches, the_table
 from tests.lake.orc_files import java, rows, write
 

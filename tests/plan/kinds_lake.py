@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
-from r2d2.config import TextRule
+from r2d2.settings.find import TextRule
 from tests.plan.kinds_cases import Case, Salts, cases
 
 NULL_MARKER = "NA"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from r2d2.model import Column, Format, Table
-from r2d2.plan.families import union_families, wanted, without_recipe
+from r2d2.plan.edges_worth_asking import union_families, wanted, without_recipe
 from r2d2.plan.graph_file import ProvedEdge
 
 COLUMNS = (("a", "a"),)

@@ -8,10 +8,10 @@ import pytest
 
 import r2d2
 from r2d2.costs import PlanSettings, Prices
-from r2d2.plan.checking import check_plan
-from r2d2.plan.making import make_plan
-from r2d2.plan.rerun import rebuild
-from r2d2.report.outputs import write_find
+from r2d2.plan import make_plan
+from r2d2.plan.check import check_plan
+from r2d2.plan.rebuild import rebuild
+from r2d2.report.find import write_find
 from tests.plan.kinds_lake import contents
 
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))

@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
+from r2d2.cli.plan_text import plan_lines
 from r2d2.costs import PlanSettings, Prices
-from r2d2.costs.settings import Limit, PlanLimits, Protection, Tenant, UsageDefaults
-from r2d2.engines.local_recipes import LocalRecipes
+from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
-from r2d2.plan.checking import check_plan
+from r2d2.plan import make_plan, what_if
+from r2d2.plan.check import check_plan
 from r2d2.plan.diff import Difference, Kind, differences
-from r2d2.plan.making import make_plan, what_if
 from r2d2.plan.plan_file import digest, load_plan
-from r2d2.rebuild.trial import Trial
-from r2d2.report.plan_text import plan_lines
+from r2d2.recipes.run.trial import Trial
+from r2d2.settings.plan import Limit, PlanLimits, Protection, Tenant, UsageDefaults
 
 # Storage is dear, so that tables of a few bytes are worth deleting.
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))

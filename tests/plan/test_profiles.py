@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.costs.settings import Prices, Rates
 from r2d2.plan.diff import Kind, differences
 from r2d2.plan.plan_file import load_plan
+from r2d2.settings.plan import Prices, Rates
 
 PRICES, RATES = Prices(), Rates()
 SETTINGS = "[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 1e9\n"

@@ -18,15 +18,15 @@ import pytest
 
 import r2d2
 from r2d2.costs import PlanSettings, Prices, Rates
-from r2d2.costs.settings import Latency, Protection
-from r2d2.engines.local_recipes import LocalRecipes
-from r2d2.lake.storage import storage_of
-from r2d2.plan import families
+from r2d2.engines.local.recipes import LocalRecipes
+from r2d2.plan import edges_worth_asking as families
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.planner import Known, choose, learn
 from r2d2.progress import Silence
-from r2d2.rebuild.proposals import SPARE
-from r2d2.report.outputs import write_find
+from r2d2.recipes.find import SPARE
+from r2d2.report.find import write_find
+from r2d2.settings.plan import Latency, Protection
+from r2d2.storage.local import storage_of
 
 LAKES = int(os.environ.get("R2D2_RANDOM_GRAPHS", "20"))
 PLANS = 10

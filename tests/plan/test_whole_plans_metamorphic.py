@@ -15,10 +15,10 @@ from random import Random
 import pytest
 
 from r2d2.costs import PlanSettings, Prices, Rates, Usage
-from r2d2.costs.settings import Latency, Limit, PlanLimits, Protection
-from r2d2.plan.costing import Costing
+from r2d2.plan.costs import Costing
 from r2d2.plan.planner import Planned, choose
-from r2d2.program import check
+from r2d2.plan.program import check
+from r2d2.settings.plan import Latency, Limit, PlanLimits, Protection
 from tests.plan.learnt_lakes import Learnt, learnt
 
 LAKES = int(os.environ.get("R2D2_RANDOM_GRAPHS", "60"))

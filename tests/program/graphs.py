@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from random import Random
 
-from r2d2.program import Option, Problem, StoredTable
+from r2d2.plan.program import Option, Problem, StoredTable
 
 GB = 10**9
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from r2d2.program import Problem
+from r2d2.plan.program import Problem
 
 
 def enumerated_usd(problem: Problem) -> float:

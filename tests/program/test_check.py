@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from r2d2.program import Choice, Option, Problem, Rule, check
+from r2d2.plan.program import Choice, Option, Problem, Rule, check
 from tests.program.graphs import GB, table
 
 LAKE = Problem(

@@ -12,7 +12,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r2d2.program import Choice, Option, Problem, StoredTable, solve
+from r2d2.plan.program import Choice, Option, Problem, StoredTable, solve
 from tests.program.graphs import random_problem
 
 some = settings(

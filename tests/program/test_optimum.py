@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from r2d2.program import Problem, Solution, Solver, Status, check, solve
+from r2d2.plan.program import Problem, Solution, Solver, Status, check, solve
 from tests.program.graphs import chain, families, random_problem, scattered, with_cap
 from tests.program.oracle import chain_usd, enumerated_usd
 

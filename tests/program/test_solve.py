@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from r2d2.program import (
+from r2d2.plan.program import (
     Choice,
     Option,
     Problem,
@@ -180,5 +180,7 @@ def test_a_problem_that_makes_no_sense_is_refused(
 
 
 def test_the_program_is_imported_without_its_solvers() -> None:
-    code = "import sys, r2d2.program; sys.exit('pulp' in sys.modules or 'highspy' in sys.modules)"
+    code = (
+        "import sys, r2d2.plan.program; sys.exit('pulp' in sys.modules or 'highspy' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

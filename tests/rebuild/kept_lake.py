@@ -8,17 +8,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.config import Settings
 from r2d2.lake.inventory import take_inventory
-from r2d2.lake.storage import Storage, storage_of
 from r2d2.model import Table, Types
-from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.execute import Kitchen, rebuilt
-from r2d2.rebuild.family import Child, Family, Proposal, UnionFamily
-from r2d2.rebuild.proposals import proposals
-from r2d2.rebuild.residual import Residuals
-from r2d2.rebuild.trial import try_out
+from r2d2.recipes.find import proposals
+from r2d2.recipes.find.request import Child, Family, Proposal, UnionFamily
+from r2d2.recipes.find.row_counts import Counts
 from r2d2.recipes.grammar import Recipe
+from r2d2.recipes.run import Kitchen, rebuilt
+from r2d2.recipes.run.residuals import Residuals
+from r2d2.recipes.run.trial import try_out
+from r2d2.settings.find import Settings
+from r2d2.storage.local import Storage, storage_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.config import Settings
+from r2d2.formats.layout import Layout, layout_of
+from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import take_inventory
-from r2d2.lake.storage import LocalStorage
 from r2d2.model import Table
-from r2d2.rebuild.compare import difference
-from r2d2.rebuild.layout import Layout, layout_of
 from r2d2.rebuild.rows import read_batches
-from r2d2.rebuild.uniform import uniform
-from r2d2.rebuild.write import Written, write_table
+from r2d2.recipes.run.compare import difference
+from r2d2.recipes.run.write_table import Written, write_table
+from r2d2.settings.find import Settings
+from r2d2.storage.local import LocalStorage
 
 
 def put(lake: Path, name: str, table: pa.Table, **options: object) -> None:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.model import Format, Table
-from r2d2.rebuild.bundles import TASK_BYTES, bundles, tables_of
-from r2d2.rebuild.family import Child, Family, UnionFamily
+from r2d2.recipes.find.batching import TASK_BYTES, bundles, tables_of
+from r2d2.recipes.find.request import Child, Family, UnionFamily
 
 MEGABYTE = 1 << 20
 

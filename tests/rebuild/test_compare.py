@@ -6,7 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from r2d2.rebuild.compare import difference, identical
+from r2d2.recipes.run.compare import difference, identical
 
 LISTS = pa.list_(pa.int32())
 

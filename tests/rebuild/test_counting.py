@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from r2d2.model import Types
-from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import AnyFamily, Family, UnionFamily, by_name
-from r2d2.rebuild.proposals import asked, proposals
+from r2d2.recipes.find import asked, proposals
+from r2d2.recipes.find.request import AnyFamily, Family, UnionFamily, by_name
+from r2d2.recipes.find.row_counts import Counts
 from tests.rebuild.kept_lake import KeptLake
 
 WHOLE = pa.table({"a": [1, 2, 2, 3, None], "b": ["x", "y", "y", None, "z"]})

@@ -11,13 +11,8 @@ import pytest
 from pyarrow import csv
 
 from r2d2.errors import R2D2Error
-from r2d2.kernels.mix import Lanes
-from r2d2.lake.storage import LocalStorage
-from r2d2.rebuild.compare import difference
+from r2d2.hashing.finaliser import Lanes
 from r2d2.rebuild.distinct import Seen
-from r2d2.rebuild.execute import Kitchen, RecipeRunError, rebuilt
-from r2d2.rebuild.residual import Residuals
-from r2d2.rebuild.trial import Trial, try_out
 from r2d2.recipes.grammar import (
     Between,
     Distinct,
@@ -37,6 +32,11 @@ from r2d2.recipes.grammar import (
     Union,
 )
 from r2d2.recipes.literals import Literal
+from r2d2.recipes.run import Kitchen, RecipeRunError, rebuilt
+from r2d2.recipes.run.compare import difference
+from r2d2.recipes.run.residuals import Residuals
+from r2d2.recipes.run.trial import Trial, try_out
+from r2d2.storage.local import LocalStorage
 from tests.rebuild.lakes import put, tables
 
 PARENT = "parent.parquet"

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.model import Column, Types
-from r2d2.rebuild.counting import Counts
-from r2d2.rebuild.family import Family, Proposal
-from r2d2.rebuild.keys import likely_keys
-from r2d2.rebuild.proposals import proposals
+from r2d2.recipes.find import proposals
+from r2d2.recipes.find.keys import likely_keys
+from r2d2.recipes.find.request import Family, Proposal
+from r2d2.recipes.find.row_counts import Counts
 from tests.rebuild.kept_lake import KeptLake
 
 ROWS = 10

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from r2d2.rebuild.execute import Kitchen, RecipeRunError, rebuilt
-from r2d2.rebuild.residual import Residuals
-from r2d2.rebuild.trial import try_out
 from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
+from r2d2.recipes.run import Kitchen, RecipeRunError, rebuilt
+from r2d2.recipes.run.residuals import Residuals
+from r2d2.recipes.run.trial import try_out
 from tests.rebuild.kept_lake import KeptLake, counted
 
 WHOLE = pa.table(

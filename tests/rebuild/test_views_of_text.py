@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.lake.storage import LocalStorage
-from r2d2.rebuild.layout import layout_of
-from r2d2.rebuild.trial import try_out
+from r2d2.formats.layout import layout_of
 from r2d2.recipes.grammar import Patch, Project, Rows, Select
+from r2d2.recipes.run.trial import try_out
+from r2d2.storage.local import LocalStorage
 from tests.rebuild.kept_lake import KeptLake
 from tests.rebuild.lakes import come_back
 from tests.rebuild.lakes import tables as located

@@ -13,10 +13,10 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.lake.storage import LocalStorage
-from r2d2.rebuild.compare import difference
-from r2d2.rebuild.layout import Layout, layout_of
-from r2d2.rebuild.write import write_table
+from r2d2.formats.layout import Layout, layout_of
+from r2d2.recipes.run.compare import difference
+from r2d2.recipes.run.write_table import write_table
+from r2d2.storage.local import LocalStorage
 from tests.rebuild.lakes import come_back, put, rows, tables
 
 NESTED = pa.table(

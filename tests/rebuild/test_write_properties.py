@@ -9,11 +9,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r2d2.lake.storage import LocalStorage
-from r2d2.lake.text.dialect import Dialect
-from r2d2.lake.text.records import records
-from r2d2.rebuild.layout import NotWritableError, layout_of
+from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.records import records
+from r2d2.formats.layout import NotWritableError, layout_of
 from r2d2.rebuild.sink_csv import written
+from r2d2.storage.local import LocalStorage
 from tests.rebuild.lakes import come_back, put, tables
 
 PIECES = ["", "a", ",", ";", '"', "'", "\\", "\n", "\r\n", " ", "é", "漢", "#", "1", "0.5", "|"]
@@ -78,9 +78,9 @@ def test_partitions_come_back_or_are_refused(values: list[str | None]) -> None:
 
 
 def _writes_folders(folder: Path, data: dict[str, Any], table: Any) -> None:
-    from r2d2.rebuild.compare import difference
-    from r2d2.rebuild.layout import Layout
-    from r2d2.rebuild.write import write_table
+    from r2d2.formats.layout import Layout
+    from r2d2.recipes.run.compare import difference
+    from r2d2.recipes.run.write_table import write_table
     from tests.rebuild.lakes import rows
 
     own = rows(folder / "lake", table)

@@ -8,9 +8,9 @@ import duckdb
 import pytest
 import zstandard
 
-from r2d2.config import Settings, TextRule
-from r2d2.lake.storage import LocalStorage
-from r2d2.rebuild.layout import NotWritableError, layout_of
+from r2d2.formats.layout import NotWritableError, layout_of
+from r2d2.settings.find import Settings, TextRule
+from r2d2.storage.local import LocalStorage
 from tests.rebuild.lakes import come_back, tables
 
 HOSTILE = [
@@ -91,8 +91,8 @@ def test_compressed_text_comes_back_compressed(tmp_path: Path) -> None:
 def test_what_stands_around_the_records_comes_back(tmp_path: Path, content: bytes) -> None:
     lake, copy = lake_of(tmp_path, "t.csv", content)
     if content == b"a,b\n":
-        from r2d2.rebuild.layout import Layout
-        from r2d2.rebuild.write import write_table
+        from r2d2.formats.layout import Layout
+        from r2d2.recipes.run.write_table import write_table
 
         data = layout_of(LocalStorage(str(lake)), tables(lake)["t.csv"])
         write_table(Layout.from_data(data), [], copy, "t.csv")

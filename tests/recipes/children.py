@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from r2d2.recipes.encoded import Encoded
-from r2d2.recipes.labels import Labels
-from r2d2.recipes.predicates import Found, find_predicate
+from r2d2.recipes.predicate import Found, find_predicate
+from r2d2.recipes.predicate.columns import Encoded
+from r2d2.recipes.predicate.row_labels import Labels
 
 
 def identity(value: Any) -> Hashable:

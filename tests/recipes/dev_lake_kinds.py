@@ -15,16 +15,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import r2d2
-from r2d2.engines.local_recipes import LocalRecipes
+from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.lake.inventory import take_inventory
-from r2d2.lake.storage import storage_of
 from r2d2.model import Table
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.planner import learn
 from r2d2.progress import Silence
-from r2d2.rebuild.family import Child, Family
+from r2d2.recipes.find.request import Child, Family
 from r2d2.recipes.grammar import Recipe
-from r2d2.report.outputs import write_find
+from r2d2.report.find import write_find
+from r2d2.storage.local import storage_of
 from tests.conftest import SHARED
 
 Made = Mapping[str, str]

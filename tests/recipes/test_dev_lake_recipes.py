@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.kernels.rowhash import row_hashes
-from r2d2.lake.schema import flatten
+from r2d2.formats.schema import flatten
+from r2d2.hashing.multiset import Counted, Hashes
+from r2d2.hashing.rows import row_hashes
 from r2d2.model import Column, Types
-from r2d2.recipes.counted import Counted, Hashes
-from r2d2.recipes.encoded import Encoded
-from r2d2.recipes.labels import Groups
-from r2d2.recipes.predicates import find_predicate, satisfying
+from r2d2.recipes.predicate import find_predicate, satisfying
+from r2d2.recipes.predicate.columns import Encoded
+from r2d2.recipes.predicate.row_labels import Groups
 
 pytestmark = pytest.mark.shared
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.recipes.encoded import Encoded, Source
-from r2d2.recipes.hopeless import hopeless
-from r2d2.recipes.predicates import find_predicate
+from r2d2.recipes.predicate import find_predicate
+from r2d2.recipes.predicate.columns import Encoded, Source
+from r2d2.recipes.predicate.early_exit import hopeless
 from tests.recipes.children import labels_of
 
 ROWS = 12

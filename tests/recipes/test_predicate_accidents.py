@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from r2d2.recipes.encoded import Encoded
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
-from r2d2.recipes.labels import Labels
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicates import Found, find_predicate, satisfying
+from r2d2.recipes.predicate import Found, find_predicate, satisfying
+from r2d2.recipes.predicate.columns import Encoded
+from r2d2.recipes.predicate.row_labels import Labels
 from tests.recipes.children import find, labels_between, labels_of
 
 NAN, INF = float("nan"), float("inf")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.recipes.grammar import Field, Output, Project, Select
-from r2d2.recipes.predicates import Found
+from r2d2.recipes.predicate import Found
 from r2d2.recipes.sql import Dialect, query
 from tests.recipes.brute_predicates import brute_predicates
 from tests.recipes.children import find, row_identities

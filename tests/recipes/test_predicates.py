@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from r2d2.recipes.encoded import Encoded
 from r2d2.recipes.grammar import Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicates import Found, Gap, find_predicate
+from r2d2.recipes.predicate import Found, Gap, find_predicate
+from r2d2.recipes.predicate.columns import Encoded
 from tests.recipes.children import find, labels_of
 
 

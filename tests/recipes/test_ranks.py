@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.recipes import ranks as module
-from r2d2.recipes.encoding import EncodedColumn, encode
+from r2d2.recipes.predicate.encode import EncodedColumn, encode
 from r2d2.recipes.ranks import ranks
 from tests.recipes.random_literals import INTEGERS, values
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from r2d2.lake.schema import flatten
+from r2d2.formats.schema import flatten
 from r2d2.recipes.columns import outputs
 from r2d2.recipes.errors import RecipeError
 from r2d2.recipes.grammar import Field, Output, Struct

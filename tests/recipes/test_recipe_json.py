@@ -9,7 +9,7 @@ from hypothesis import given
 
 from r2d2.recipes.errors import RecipeError
 from r2d2.recipes.grammar import Recipe
-from r2d2.recipes.grammar_json import from_data, to_data
+from r2d2.recipes.json import from_data, to_data
 from tests.recipes.random_recipes import recipes
 
 Data = Any

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.recipes.counted import Counted, Hashes
-from r2d2.recipes.labels import Groups
+from r2d2.hashing.multiset import Counted, Hashes
+from r2d2.recipes.predicate.row_labels import Groups
 
 hashes = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12)
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2d2.formats.bounds import number_rank, text_rank, union
 from r2d2.graph import Graph
-from r2d2.lake.bounds import number_rank, text_rank, union
 from r2d2.model import RANK_MIN, Bounds, Column, Format, Table
 from r2d2.stages.metadata import Metadata
 from r2d2.stages.schema import Schema

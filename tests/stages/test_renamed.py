@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import r2d2
-from r2d2.kernels.mix import Lanes
+from r2d2.hashing.finaliser import Lanes
 from r2d2.kernels.runs import sketch, sorted_unique
-from r2d2.stages.renamed_candidates import Candidate
-from r2d2.stages.renamed_contents import Contents
-from r2d2.stages.renamed_proposals import BINS, minima, proposals
+from r2d2.stages.renamed.candidates import Candidate
+from r2d2.stages.renamed.column_sketches import Contents
+from r2d2.stages.renamed.lsh import BINS, minima, proposals
 from tests.oracle.asking import find
 from tests.oracle.files import write
 from tests.stages.renaming import false_edges, true_edges, write_renamed

@@ -15,20 +15,20 @@ from random import Random
 from statistics import fmean
 from time import perf_counter
 
-from r2d2.vmcost.advice.degradation import degradation
 from r2d2.vmcost.advice.energy import energy_of, power_of
-from r2d2.vmcost.advice.jobs_dag import best_schedule
-from r2d2.vmcost.advice.jobs_dag.model import Lateness
 from r2d2.vmcost.advice.packing import Numa, best_shapes, fragment_rate, mib_per_core, rooms_of
-from r2d2.vmcost.advice.serverless.advice import advise_serverless
+from r2d2.vmcost.advice.pipeline import best_schedule
+from r2d2.vmcost.advice.pipeline.problem import Lateness
 from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
 from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
-from r2d2.vmcost.advice.serverless.rates import (
+from r2d2.vmcost.advice.serverless.prices import (
     ResourceRate,
     UnitRate,
     Worker,
     break_even_utilisation,
 )
+from r2d2.vmcost.advice.serverless.report import advise_serverless
+from r2d2.vmcost.advice.slow_hosts import degradation
 from r2d2.vmcost.bill import bill
 from r2d2.vmcost.events import read_applications
 from r2d2.vmcost.model import Application, Billing, Cluster

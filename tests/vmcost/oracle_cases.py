@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from r2d2.vmcost.events.compression import chunks
+from r2d2.vmcost.events.codecs import chunks
 from r2d2.vmcost.events.problems import Problems
 from tests.conftest import SHARED
 from tests.vmcost.random_logs import random_log

@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
+from r2d2.vmcost.bill.task_time import core_seconds, duration_s
 from r2d2.vmcost.events import read_logs
 from r2d2.vmcost.model import Application, Outcome, Tasks
-from r2d2.vmcost.usage import core_seconds, duration_s
 from tests.benchmarks import event_log
 from tests.vmcost.oracle_cases import Case, cases, told_ends_ms
 from tests.vmcost.oracle_tool import SUMS, Told, profiled

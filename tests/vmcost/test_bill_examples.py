@@ -6,9 +6,9 @@ import pytest
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.bill import Bill, Cause, Part, Share, bill, printed_total_usd, printed_usd
+from r2d2.vmcost.bill.task_time import task_time_by_job
 from r2d2.vmcost.model import Billing, Executor, Job
 from r2d2.vmcost.report.rows import by_job
-from r2d2.vmcost.usage import task_time_by_job
 from tests.vmcost.bill_apps import EXACT, application, cluster, price, prices, task
 
 

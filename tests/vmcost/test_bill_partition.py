@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.vmcost.bill import Bill, Part, bill, micro_usd, printed_total_usd
+from r2d2.vmcost.bill.task_time import job_positions, task_time, task_time_by_job
 from r2d2.vmcost.model import Application, Billing, Executor, Job
 from r2d2.vmcost.report.rows import by_job
-from r2d2.vmcost.usage import job_positions, task_time, task_time_by_job
 from tests.vmcost.bill_apps import EXACT, application, cluster, price, prices, task
 from tests.vmcost.brute_bill import brute_seconds, brute_tasks
 from tests.vmcost.random_logs import SEEDS, logs, random_log

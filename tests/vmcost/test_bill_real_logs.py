@@ -7,7 +7,7 @@ import pytest
 
 from r2d2.vmcost.bill import Part, bill, printed_total_usd
 from r2d2.vmcost.events import read_applications
-from r2d2.vmcost.facts import Stated, find_facts
+from r2d2.vmcost.machines import Stated, find_facts
 from r2d2.vmcost.model import Cluster
 from r2d2.vmcost.prices import load_prices
 from tests.vmcost.bill_apps import EXACT

@@ -1,6 +1,6 @@
 """Facts of the machines: stated, told by the log, contradicted, or the ones that would fit."""
 
-from r2d2.vmcost.facts import Need, Stated, databricks_facts, find_facts, need_of
+from r2d2.vmcost.machines import Need, Stated, databricks_facts, find_facts, need_of
 from r2d2.vmcost.model import Cluster, Executor
 from tests.vmcost.bill_apps import application, price, prices
 

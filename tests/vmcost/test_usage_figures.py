@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s, task_time
 from r2d2.vmcost.events import read_applications
 from r2d2.vmcost.model import Application
-from r2d2.vmcost.usage import busy_fraction, core_seconds, duration_s, task_time
 
 pytestmark = pytest.mark.shared
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.vmcost.model import TASK, Application, Executor
-from r2d2.vmcost.usage import (
+from r2d2.vmcost.bill.task_time import (
     busy_core_ms,
     busy_fraction,
     core_seconds,
@@ -24,6 +23,7 @@ from r2d2.vmcost.usage import (
     task_time_by_job,
     task_time_by_stage,
 )
+from r2d2.vmcost.model import TASK, Application, Executor
 from tests.vmcost.random_logs import SEEDS, RandomLog, logs, random_log
 
 

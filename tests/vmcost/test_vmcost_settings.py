@@ -8,7 +8,7 @@ import pytest
 
 from r2d2.errors import UsageError
 from r2d2.vmcost import settings
-from r2d2.vmcost.facts import Stated
+from r2d2.vmcost.machines import Stated
 from r2d2.vmcost.model import Billing
 from r2d2.vmcost.settings import load_vmcost_settings
 

@@ -7,17 +7,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
-from r2d2.lake.delta.conform import positions
-from r2d2.lake.delta.fields import Field
+from r2d2.formats.delta.conform import positions
+from r2d2.formats.delta.schema import Field
+from r2d2.formats.parquet.footer import bounds_of, check_calendar
+from r2d2.formats.schema import flatten
 from r2d2.lake.delta.live import LiveFile
 from r2d2.lake.delta.partitions import constant_bounds
 from r2d2.lake.delta.stored import stored_fields
-from r2d2.lake.footer import bounds_of, check_calendar
 from r2d2.lake.footer_file import sound_metadata, tail_of
-from r2d2.lake.schema import flatten
-from r2d2.lake.storage import Storage
 from r2d2.model import Bounds, Column
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
+from r2d2.storage.local import Storage
 
 _NUMBERS = ("int", "uint", "float", "decimal")
 _ALL_NULL = Bounds(has_nulls=True, has_values=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from r2d2.lake.delta.deletions import Deletions
-from r2d2.lake.delta.fields import Field
+from r2d2.formats.delta.deletion_vectors import Deletions
+from r2d2.formats.delta.schema import Field
 from r2d2.model import FileInfo
 
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
-from r2d2.lake.bounds import clipped_rank, number_rank, text_rank
-from r2d2.lake.delta.fields import Field
+from r2d2.formats.bounds import clipped_rank, number_rank, text_rank
+from r2d2.formats.delta.schema import Field
 from r2d2.model import Bounds
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.lake.delta.conform import conformed, has_ids, positions
-from r2d2.lake.delta.fields import Field
+from r2d2.formats.delta.conform import conformed, has_ids, positions
+from r2d2.formats.delta.schema import Field
 from r2d2.lake.delta.widening import meant
 
 

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from r2d2.lake.storage import Storage
-from r2d2.lake.text import csv, json_lines
+from r2d2.formats.csv import read as csv
+from r2d2.formats.json import read as json_lines
 from r2d2.model import FileInfo, Format, Split, Table
+from r2d2.storage.local import Storage
 
 
 def inspect(

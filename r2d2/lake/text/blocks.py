@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.text.dialect import Dialect
-from r2d2.lake.text.plain import plain_text
-from r2d2.lake.text.records import MalformedError, Record, line_count, records
+from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.fast_path import plain_text
+from r2d2.formats.csv.records import MalformedError, Record, line_count, records
 
 RECORD_BYTES = 64 << 20
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.text.dialect import ASCII
-from r2d2.lake.text.encoding import HIGH, REMEDY, UTF_8, eight_bit
-from r2d2.lake.text.records import line_count
+from r2d2.formats.csv.dialect import ASCII
+from r2d2.formats.csv.encoding import HIGH, REMEDY, UTF_8, eight_bit
+from r2d2.formats.csv.records import line_count
 
 WINDOW_BYTES = 64 << 10
 

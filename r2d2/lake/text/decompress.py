@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.storage import SMALL_FILE_BYTES, Storage
 from r2d2.model import FileInfo
+from r2d2.storage.local import SMALL_FILE_BYTES, Storage
 
 PIECE_BYTES = 2 << 20
 # Honest tables shrink by ten or twenty; beyond both limits a file is taken for a bomb.

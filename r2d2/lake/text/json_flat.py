@@ -11,7 +11,7 @@ import json
 from json.encoder import encode_basestring
 from typing import Any
 
-from r2d2.lake.schema import quoted
+from r2d2.formats.schema import quoted
 
 DEPTH = 100
 DECODER = json.JSONDecoder(

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from r2d2.errors import UnreadableTableError
+from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.fast_path import plain_quote
+from r2d2.formats.csv.records import records
 from r2d2.lake.text.blocks import Block, located
 from r2d2.lake.text.compact import compacted
-from r2d2.lake.text.dialect import Dialect
-from r2d2.lake.text.plain import plain_quote
-from r2d2.lake.text.records import records
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
 
 _BOM = "\ufeff".encode()
 _LARGEST_BLOCK_BYTES = 1 << 30

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from r2d2.vmcost.advice.degradation import degradation
 from r2d2.vmcost.advice.degradation.model import Degradation
-from r2d2.vmcost.advice.ernest import FEWEST_RUNS, Ernest, fit_ernest
+from r2d2.vmcost.advice.right_size.ernest import FEWEST_RUNS, Ernest, fit_ernest
 from r2d2.vmcost.advice.right_size.runs import measured_run, replay_ratios
+from r2d2.vmcost.advice.slow_hosts import degradation
 from r2d2.vmcost.model import Application
 
 MOST_REPLAYED = 8

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from r2d2.text_tables import pluralize
-from r2d2.vmcost.advice.serverless.advice import advise_serverless
+from r2d2.report.words import pluralize
+from r2d2.vmcost.advice.case import Case
 from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
-from r2d2.vmcost.advice.serverless.rates import Rate, ResourceRate, UnitRate, Worker
-from r2d2.vmcost.advise.case import Case
+from r2d2.vmcost.advice.serverless.prices import Rate, ResourceRate, UnitRate, Worker
+from r2d2.vmcost.advice.serverless.report import advise_serverless
 from r2d2.vmcost.settings import ServerlessSettings
 
 Data = dict[str, Any]

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
+from r2d2.vmcost.advice.case import Case, said
 from r2d2.vmcost.advice.spot import Odds, compare_spot
 from r2d2.vmcost.advice.spot.trial import SpotOffer
-from r2d2.vmcost.advise.case import Case, said
 from r2d2.vmcost.model import PriceKind
 
 Data = dict[str, Any]

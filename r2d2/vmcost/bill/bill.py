@@ -8,8 +8,8 @@ from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
 from r2d2.vmcost.bill.jobs import unseen_jobs
 from r2d2.vmcost.bill.model import Amount, Bill, Part, Rate, VmBill
 from r2d2.vmcost.bill.rates import vm_rate
-from r2d2.vmcost.bill.run import Run
 from r2d2.vmcost.bill.shares import Splitter, executor_shares, stage_and_job_shares
+from r2d2.vmcost.bill.timeline import Run
 from r2d2.vmcost.model import Application, Billing, Cluster
 from r2d2.vmcost.prices import NoPriceError, PriceList
 

@@ -12,8 +12,8 @@ from math import lcm
 
 import numpy as np
 
-from r2d2.vmcost.bill.run import Run
 from r2d2.vmcost.bill.steps import Integers, cut, level
+from r2d2.vmcost.bill.timeline import Run
 from r2d2.vmcost.bill.vms import Vm
 
 UNIT_BITS = 62

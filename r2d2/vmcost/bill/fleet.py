@@ -12,9 +12,9 @@ from r2d2.vmcost.bill.intervals import union
 from r2d2.vmcost.bill.model import Amount, HostTime, Part, Rate, VmBill
 from r2d2.vmcost.bill.picture import PICTURE_PARTS, host_time
 from r2d2.vmcost.bill.rates import billed_s, usd
-from r2d2.vmcost.bill.run import Run
 from r2d2.vmcost.bill.shares import MS_PER_SECOND, Charges
-from r2d2.vmcost.bill.use import Rest, Taken, charge_tasks, rest_of
+from r2d2.vmcost.bill.task_charges import Rest, Taken, charge_tasks, rest_of
+from r2d2.vmcost.bill.timeline import Run
 from r2d2.vmcost.bill.vms import worker_vms
 from r2d2.vmcost.model import Application, Billing, Cluster
 

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from r2d2.vmcost.bill.intervals import Interval, clipped, union
+from r2d2.vmcost.bill.task_time import job_interval_ms
 from r2d2.vmcost.model import Application
-from r2d2.vmcost.usage import job_interval_ms
 
 
 def job_intervals(app: Application) -> tuple[Interval, ...]:

@@ -4,8 +4,8 @@ import numpy as np
 
 from r2d2.vmcost.bill.capacity import Capacity
 from r2d2.vmcost.bill.model import ExecutorTime, HostTime
-from r2d2.vmcost.bill.run import Run
 from r2d2.vmcost.bill.steps import Steps, cut, level
+from r2d2.vmcost.bill.timeline import Run
 from r2d2.vmcost.bill.vms import Vm
 
 PICTURE_PARTS = 240

@@ -9,10 +9,10 @@ import numpy as np
 from r2d2.vmcost.bill.causes import cause_units
 from r2d2.vmcost.bill.model import Amount, Cause, Rate, Share
 from r2d2.vmcost.bill.rates import usd
-from r2d2.vmcost.bill.run import Positions, Run
 from r2d2.vmcost.bill.steps import Integers
+from r2d2.vmcost.bill.task_time import NO_JOB, jobs_of_attempts
+from r2d2.vmcost.bill.timeline import Positions, Run
 from r2d2.vmcost.model import Application
-from r2d2.vmcost.usage import NO_JOB, jobs_of_attempts
 
 MS_PER_SECOND = 1000
 

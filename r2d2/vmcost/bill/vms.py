@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count as numbers
 
 from r2d2.vmcost.bill.intervals import Interval, union
-from r2d2.vmcost.bill.run import Run
+from r2d2.vmcost.bill.timeline import Run
 
 LOCAL = "driver"
 """The only executor in local mode: driver and tasks share one process."""

@@ -6,7 +6,7 @@ its application's problems (`problems` lists them) or, where no application come
 """
 
 from r2d2.vmcost.events.problems import Problem
-from r2d2.vmcost.events.reading import Logs, read_applications, read_logs
+from r2d2.vmcost.events.read import Logs, read_applications, read_logs
 from r2d2.vmcost.events.refusal import EventLogError, Refused
 
 __all__ = ["EventLogError", "Logs", "Problem", "Refused", "read_applications", "read_logs"]

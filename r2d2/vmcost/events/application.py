@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from r2d2.text_tables import by_number, pluralize
-from r2d2.vmcost.events.collected import Collected
+from r2d2.report.words import by_number, pluralize
+from r2d2.vmcost.events.collect import Collected
 from r2d2.vmcost.events.ending import IDLE_MS, last_moment
 from r2d2.vmcost.events.executors import Asked, executors
 from r2d2.vmcost.events.problems import Problem, Problems, counted

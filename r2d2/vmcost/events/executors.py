@@ -6,7 +6,7 @@ from math import ceil
 
 from r2d2.vmcost.events.memory import memory_mib
 from r2d2.vmcost.events.problems import Problem, Problems
-from r2d2.vmcost.events.shapes import ExecutorAdded, ExecutorRemoved, ResourceProfileAdded
+from r2d2.vmcost.events.schema import ExecutorAdded, ExecutorRemoved, ResourceProfileAdded
 from r2d2.vmcost.model import Executor
 
 DRIVER = "driver"

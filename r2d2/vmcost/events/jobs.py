@@ -1,7 +1,7 @@
 """Jobs and the attempts of stages, from their events in any order."""
 
 from r2d2.vmcost.events.problems import Problem, Problems
-from r2d2.vmcost.events.shapes import JobEnd, JobStart, StageEvent, StageInfo
+from r2d2.vmcost.events.schema import JobEnd, JobStart, StageEvent, StageInfo
 from r2d2.vmcost.model import Job, Stage
 
 

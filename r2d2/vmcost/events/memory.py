@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from r2d2.vmcost.events.shapes import ResourceProfileAdded
+from r2d2.vmcost.events.schema import ResourceProfileAdded
 
 LEAST_OVERHEAD_MIB = 384
 OVERHEAD_FACTOR = 0.1

@@ -2,7 +2,7 @@
 
 from msgspec import Struct, field
 
-from r2d2.vmcost.events.shapes import Moment, Small, Whole
+from r2d2.vmcost.events.schema import Moment, Small, Whole
 
 
 class StartedTask(Struct):

@@ -7,7 +7,7 @@
     PriceList.rows, PriceList.name
     age_days(price, today: date) -> int                         # price.as_of is its day
 
-How `prices.csv` was made, and of which rows it consists: `python -m r2d2.vmcost.prices.build`.
+How `prices.csv` was made, and of which rows it consists: `python -m tools.prices.build`.
 """
 
 from r2d2.vmcost.prices.price_file import load_prices, parse_prices

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
 from r2d2.vmcost.model import Price, PriceKind
 from r2d2.vmcost.prices.price_list import EVERYWHERE, MACHINES, PriceList
 

@@ -24,11 +24,11 @@ from fractions import Fraction
 from typing import Any
 
 from r2d2.vmcost.bill import Bill, printed_total_usd, printed_usd
-from r2d2.vmcost.facts import Facts
+from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s, task_time
+from r2d2.vmcost.machines import Facts
 from r2d2.vmcost.model import Application, Billing, Cluster
 from r2d2.vmcost.prices import age_days
 from r2d2.vmcost.report.rows import by_executor, by_job, by_stage, timeline
-from r2d2.vmcost.usage import busy_fraction, core_seconds, duration_s, task_time
 
 Data = dict[str, Any]
 VERSION = 1

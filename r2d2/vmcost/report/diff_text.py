@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from r2d2.text_tables import aligned, printable
+from r2d2.report.words import aligned, printable
 from r2d2.vmcost.report.bars import PARTS
 from r2d2.vmcost.report.diff import Change, Differences, RunDifference
 from r2d2.vmcost.report.figures import UNKNOWN, count, duration, money, problem_words, share

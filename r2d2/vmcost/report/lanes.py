@@ -10,7 +10,7 @@ from itertools import groupby
 from math import ceil
 from statistics import fmean
 
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
 from r2d2.vmcost.report.figures import Data, count, duration, share
 from r2d2.vmcost.report.scale import Scale
 

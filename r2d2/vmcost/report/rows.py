@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from r2d2.vmcost.bill import Bill, HostTime, Share
-from r2d2.vmcost.model import Application
-from r2d2.vmcost.usage import (
+from r2d2.vmcost.bill.task_time import (
     TaskTime,
     duration_s,
     stage_positions,
@@ -16,6 +15,7 @@ from r2d2.vmcost.usage import (
     task_time_by_job,
     task_time_by_stage,
 )
+from r2d2.vmcost.model import Application
 
 Data = dict[str, Any]
 

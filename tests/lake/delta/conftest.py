@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.lake import delta
-from r2d2.lake.schema import flatten
-from r2d2.lake.storage import storage_of
+from r2d2.formats import delta
+from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Table
+from r2d2.storage.local import storage_of
 
 Row = tuple[str, ...]
 

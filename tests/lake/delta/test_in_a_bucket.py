@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake import delta
-from r2d2.lake.storage import Storage
+from r2d2.formats import delta
 from r2d2.model import Table
+from r2d2.storage.local import Storage
 from tests.lake.object_store.buckets import Bucket, bucket_on
 from tests.servers import SmallServer, small_server
 

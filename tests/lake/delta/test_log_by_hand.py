@@ -12,7 +12,7 @@ import pytest
 
 from r2d2.api import tables
 from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
-from r2d2.lake.storage import Listing, LocalStorage
+from r2d2.storage.local import Listing, LocalStorage
 
 DATA = pa.table({"a": [1, 2, 3]})
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake import delta
-from r2d2.lake.bounds import number_rank, text_rank
-from r2d2.lake.delta import table as table_module
-from r2d2.lake.storage import LocalStorage, storage_of
+from r2d2.formats import delta
+from r2d2.formats.bounds import number_rank, text_rank
+from r2d2.formats.delta import table as table_module
 from r2d2.model import Bounds, FileInfo
+from r2d2.storage.local import LocalStorage, storage_of
 
 UTC = dt.UTC
 EVERYTHING = pa.table(

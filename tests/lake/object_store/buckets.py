@@ -6,10 +6,10 @@ from itertools import count
 
 import pytest
 
-from r2d2.lake.object_connection import Patience
-from r2d2.lake.object_store import ObjectStorage
-from r2d2.lake.storage import Listing
 from r2d2.model import FileInfo
+from r2d2.storage.connection import Patience
+from r2d2.storage.local import Listing
+from r2d2.storage.objects import ObjectStorage
 from tests.servers import S3Server, SmallServer
 
 PATIENT = Patience()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.object_connection import Patience
 from r2d2.model import FileInfo
+from r2d2.storage.connection import Patience
 from tests.lake.object_store.buckets import SHORT, Bucket, named
 
 CONTENT = bytes(300_000)

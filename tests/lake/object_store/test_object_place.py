@@ -3,7 +3,7 @@
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.lake.object_place import Place, name_problem, place_of, settings_of
+from r2d2.storage.url import Place, name_problem, place_of, settings_of
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import traceback
 import pytest
 
 from r2d2.errors import LakeError, R2D2Error
-from r2d2.lake.object_connection import Patience
-from r2d2.lake.object_store import ObjectStorage
 from r2d2.model import FileInfo
+from r2d2.storage.connection import Patience
+from r2d2.storage.objects import ObjectStorage
 from tests.lake.object_store.buckets import SHORT, Bucket, named
 from tests.servers import SECRET
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake import object_store
+from r2d2.storage import objects as object_store
 from tests.lake.object_store.buckets import Bucket, named
 from tests.servers import SmallServer
 

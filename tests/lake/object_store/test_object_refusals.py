@@ -3,7 +3,7 @@
 import pytest
 
 from r2d2.errors import LakeError
-from r2d2.lake.object_store import ObjectStorage
+from r2d2.storage.objects import ObjectStorage
 from tests.lake.object_store.buckets import SHORT, Bucket
 
 NOBODY = "http://127.0.0.1:1"

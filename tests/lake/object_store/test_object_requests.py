@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.lake import parquet
-from r2d2.lake.object_connection import CONCURRENT_READS
+from r2d2.formats.parquet import read as parquet
+from r2d2.storage.connection import CONCURRENT_READS
 from tests.lake.object_store.buckets import Bucket
 from tests.servers import SmallServer
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from r2d2.lake import text
-from r2d2.lake.storage import LocalStorage
 from r2d2.model import FileInfo, Table
+from r2d2.storage.local import LocalStorage
 
 Rows = list[tuple[str | None, ...]]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from r2d2.errors import UnreadableTableError, UsageError
-from r2d2.lake.text.detect import detect
-from r2d2.lake.text.dialect import Dialect, overridden
+from r2d2.formats.csv.detect import detect
+from r2d2.formats.csv.dialect import Dialect, overridden
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

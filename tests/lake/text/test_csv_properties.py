@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import TableError, UnreadableTableError
+from r2d2.formats.csv.dialect import Dialect
 from r2d2.lake.text.blocks import body
-from r2d2.lake.text.dialect import Dialect
 from r2d2.lake.text.parse import Layout, Parser
 
 relaxed = settings(

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import UnreadableTableError
+from r2d2.formats.csv.encoding import encoding_of
 from r2d2.lake.text import decompress
 from r2d2.lake.text.decode import utf_8
-from r2d2.lake.text.encoding import encoding_of
 
 TEXT = "naïve;größe\nçà;Ångström\n"
 

@@ -85,7 +85,7 @@ def test_compressed_json_is_read_in_pieces(lake):
 
 
 def test_batches_stay_small_where_keys_are_many(lake, monkeypatch):
-    monkeypatch.setattr("r2d2.lake.text.json_lines.BATCH_VALUES", 6)
+    monkeypatch.setattr("r2d2.formats.json.read.BATCH_VALUES", 6)
     content = "".join(f'{{"k{number % 3}":{number}}}\n' for number in range(9))
     assert len(lake.rows("a.jsonl", content)) == 9
 
@@ -148,6 +148,6 @@ def test_keys_without_end_are_taken_for_data(lake):
 
 
 def test_a_value_without_end_is_refused_in_bounded_memory(lake, monkeypatch):
-    monkeypatch.setattr("r2d2.lake.text.json_objects.RECORD_BYTES", 1 << 16)
+    monkeypatch.setattr("r2d2.formats.json.objects.RECORD_BYTES", 1 << 16)
     with pytest.raises(UnreadableTableError, match="line 2: a value longer than"):
         lake.table("a.jsonl", b'{"a":1}\n{"a":"' + b"x" * (4 << 20))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from r2d2.lake.text.json_objects import rows
+from r2d2.formats.json.objects import rows
 
 KEYS = st.text(st.sampled_from('ab.`é"\\'), max_size=3)
 SCALARS = (

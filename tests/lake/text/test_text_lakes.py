@@ -10,9 +10,9 @@ import pytest
 
 from r2d2.errors import TableError
 from r2d2.lake import text
-from r2d2.lake.layout import format_of
-from r2d2.lake.storage import LocalStorage
+from r2d2.lake.grouping import format_of
 from r2d2.model import FileInfo
+from r2d2.storage.local import LocalStorage
 
 pytestmark = pytest.mark.shared
 

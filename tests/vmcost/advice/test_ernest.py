@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.ernest import Run, fit_ernest
+from r2d2.vmcost.advice.right_size.ernest import Run, fit_ernest
 
 RCV1 = (
     Run(0.125, 32, 7.94516801834),

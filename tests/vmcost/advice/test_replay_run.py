@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay.plan import Plan, PlannedJob, PlannedTask
-from r2d2.vmcost.advice.replay.run import Simulation, StuckError
+from r2d2.vmcost.advice.replay.simulation import Simulation, StuckError
 from r2d2.vmcost.advice.replay.slots import Life
 from tests.vmcost.advice.replay_plans import chains, one_job, step
 

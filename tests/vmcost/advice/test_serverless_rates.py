@@ -7,7 +7,7 @@ import pytest
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
-from r2d2.vmcost.advice.serverless.rates import (
+from r2d2.vmcost.advice.serverless.prices import (
     ResourceRate,
     UnitRate,
     Worker,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.vmcost.advice.serverless.advice import advise_serverless
 from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
-from r2d2.vmcost.advice.serverless.rates import ResourceRate, Worker
+from r2d2.vmcost.advice.serverless.prices import ResourceRate, Worker
+from r2d2.vmcost.advice.serverless.report import advise_serverless
 from r2d2.vmcost.advice.serverless.steps import steps_of
 from r2d2.vmcost.events import read_applications
 from r2d2.vmcost.model import Outcome

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay, replay_plan
 from r2d2.vmcost.advice.replay.plan import Plan
-from r2d2.vmcost.advice.replay.run import StuckError
+from r2d2.vmcost.advice.replay.simulation import StuckError
 from r2d2.vmcost.advice.replay.slots import Life
 from r2d2.vmcost.advice.spot import SpotReport, compare_spot, compare_spot_of
 from r2d2.vmcost.advice.spot.trial import SpotOffer

@@ -8,15 +8,15 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from r2d2.vmcost.events import read_logs
-from r2d2.vmcost.model import TASK, Application
-from r2d2.vmcost.usage import (
+from r2d2.vmcost.bill.task_time import (
     busy_core_ms,
     core_seconds,
     duration_s,
     executor_intervals_ms,
     split_us,
 )
+from r2d2.vmcost.events import read_logs
+from r2d2.vmcost.model import TASK, Application
 from tests.vmcost.random_logs import RandomLog, logs
 
 DIGITS = b"0123456789-"

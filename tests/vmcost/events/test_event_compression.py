@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from r2d2.vmcost.events.block_streams import lz4_blocks, lzf_chunks, snappy_chunks
 from r2d2.vmcost.events.broken import DamagedError, TruncatedError
-from r2d2.vmcost.events.compression import chunks
+from r2d2.vmcost.events.codecs import chunks
 from r2d2.vmcost.events.problems import Problem, Problems
 from r2d2.vmcost.events.refusal import EventLogError
 from tests.vmcost.events.written_blocks import lz4_stream, lzf_stream, snappy_stream

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import r2d2.vmcost.events.tasks
+from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s
 from r2d2.vmcost.events import EventLogError, Problem, problems, read_applications, read_logs
 from r2d2.vmcost.model import Application, Outcome
-from r2d2.vmcost.usage import busy_fraction, core_seconds, duration_s
 from tests.vmcost.events.event_lines import (
     T,
     added,
@@ -213,7 +213,7 @@ def test_hostile_names_are_kept_as_data(log: Path) -> None:
 
 
 def test_a_line_beyond_the_limit_is_passed_over(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from r2d2.vmcost.events import reading
+    from r2d2.vmcost.events import read as reading
     from r2d2.vmcost.events.lines import lines
 
     monkeypatch.setattr(reading, "lines", lambda chunks: lines(chunks, 1_000))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from r2d2.vmcost.events.memory import memory_mib
-from r2d2.vmcost.events.shapes import Amount, ResourceProfileAdded
+from r2d2.vmcost.events.schema import Amount, ResourceProfileAdded
 
 
 def profile(**amounts: float) -> ResourceProfileAdded:

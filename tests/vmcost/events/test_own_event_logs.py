@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from r2d2.vmcost.bill.task_time import busy_fraction
 from r2d2.vmcost.events import read_applications, read_logs
-from r2d2.vmcost.events.compression import chunks
+from r2d2.vmcost.events.codecs import chunks
 from r2d2.vmcost.events.problems import Problems
-from r2d2.vmcost.usage import busy_fraction
 from tests.engines.cluster import run
 from tests.vmcost.record_logs import LOGS
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.vmcost.events.application import application
-from r2d2.vmcost.events.collected import Collected
+from r2d2.vmcost.events.collect import Collected
 from r2d2.vmcost.model import Application
 from tests.vmcost.random_logs import SEEDS, RandomLog, logs, random_log
 

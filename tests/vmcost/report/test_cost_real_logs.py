@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from r2d2.vmcost.facts import Stated
+from r2d2.vmcost.machines import Stated
 from r2d2.vmcost.pipeline import Question, cost
 from r2d2.vmcost.prices import load_prices
 from r2d2.vmcost.report.csvs import csv_texts

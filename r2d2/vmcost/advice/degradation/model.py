@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from r2d2.text_tables import by_number, pluralize
+from r2d2.report.words import by_number, pluralize
 from r2d2.vmcost.advice.degradation.cells import StageKey
 
 

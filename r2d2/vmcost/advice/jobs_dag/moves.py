@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from r2d2.vmcost.advice.jobs_dag.model import Problem
-from r2d2.vmcost.advice.jobs_dag.plan import (
+from r2d2.vmcost.advice.pipeline.problem import Problem
+from r2d2.vmcost.advice.pipeline.schedule import (
     Plan,
     Prices,
     cost,

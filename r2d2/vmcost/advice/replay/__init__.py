@@ -20,7 +20,7 @@ from functools import partial
 
 from r2d2.vmcost.advice.replay.plan import Plan
 from r2d2.vmcost.advice.replay.reading import plan_of
-from r2d2.vmcost.advice.replay.run import Simulation
+from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application
 

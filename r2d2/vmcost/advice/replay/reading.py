@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.advice.replay.attempts import Attempt, Span, attempts_of, spans_of
 from r2d2.vmcost.advice.replay.cold import Milliseconds, cold_ms, is_cold
 from r2d2.vmcost.advice.replay.delays import FullTimes, full_times, turnaround_ms
+from r2d2.vmcost.advice.replay.from_log import Attempt, Span, attempts_of, spans_of
 from r2d2.vmcost.advice.replay.plan import Plan, PlannedJob, PlannedTask, Step
 from r2d2.vmcost.advice.replay.reads import by_stage, reads_of
 from r2d2.vmcost.advice.replay.slots import measured_lives, slots_of

@@ -7,7 +7,7 @@ parent is taken to be the stage that ended last before, wrote shuffle output and
 
 from collections.abc import Mapping, Sequence
 
-from r2d2.vmcost.advice.replay.attempts import Attempt
+from r2d2.vmcost.advice.replay.from_log import Attempt
 
 
 def by_stage(attempts: Sequence[Attempt]) -> dict[int, list[int]]:

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
 from r2d2.vmcost.advice.right_size.rent import rental_usd
+from r2d2.vmcost.advice.right_size.run_time import RunTime
 from r2d2.vmcost.advice.right_size.spread import Spread
-from r2d2.vmcost.advice.right_size.time import RunTime
 from r2d2.vmcost.model import Billing, Price
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from r2d2.vmcost.advice.ernest import Run
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay.reading import plan_of
 from r2d2.vmcost.advice.replay.slots import fixed_lives, measured_lives, peak_slots
+from r2d2.vmcost.advice.right_size.ernest import Run
 from r2d2.vmcost.model import Application
 
 

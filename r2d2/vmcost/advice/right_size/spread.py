@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import by_number, pluralize
+from r2d2.report.words import by_number, pluralize
 
 EMPIRICAL_FROM = 20
 """From so many ratios on, their own quantiles are taken instead of a distribution's."""

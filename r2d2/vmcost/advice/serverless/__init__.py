@@ -35,8 +35,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.serverless.labels import Label, Terms, extended, let_go, undominated
 from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.search import Label, Terms, extended, let_go, undominated
 
 
 def choose(

@@ -11,10 +11,10 @@ from fractions import Fraction
 from math import ceil
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
 from r2d2.vmcost.advice.rent import milliseconds
 from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
-from r2d2.vmcost.advice.serverless.rates import Rate, Worker
+from r2d2.vmcost.advice.serverless.prices import Rate, Worker
 from r2d2.vmcost.model import Billing
 
 

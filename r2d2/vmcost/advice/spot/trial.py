@@ -8,10 +8,10 @@ from math import inf, isfinite
 import numpy as np
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import pluralize
+from r2d2.report.words import pluralize
 from r2d2.vmcost.advice.replay.links import Links
 from r2d2.vmcost.advice.replay.plan import Plan
-from r2d2.vmcost.advice.replay.run import Simulation
+from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.model import Price
 
 MS_PER_HOUR = 3_600_000

@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from r2d2.vmcost.model import PriceKind
-from r2d2.vmcost.prices.sources.packages import Packages
 from r2d2.vmcost.prices.sources.quote import Source
+from tools.prices.packages import Packages
 
 Listed = tuple[str, str, Decimal, PriceKind, Source]
 """Region, type as it is listed there, USD per hour, kind, source."""

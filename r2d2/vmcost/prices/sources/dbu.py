@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from r2d2.vmcost.model import Price, PriceKind
 from r2d2.vmcost.prices.price_list import EVERYWHERE
-from r2d2.vmcost.prices.sources.packages import Packages, release_day
+from tools.prices.packages import Packages, release_day
 
 
 def dbu_rows(packages: Packages) -> Iterator[Price]:

@@ -1,0 +1,104 @@
+"""What a person wants to know of a run, in lines of text."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from r2d2.graph import Graph
+from r2d2.lake.inventory import Inventory
+from r2d2.model import Table
+from r2d2.report.words import aligned, by_number, human_bytes, pluralize, printable
+
+SHOWN = 10
+
+
+def find_lines(graph: Graph) -> Iterator[str]:
+    """The run's result: what was looked at, the funnel, the edges, and what went wrong."""
+    yield from inventory_lines(graph.tables, graph.skipped)
+    yield ""
+    yield from funnel_lines(graph)
+    yield ""
+    yield from _edge_lines(graph)
+
+
+def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iterator[str]:
+    """How many tables of which format, their bytes, and those left out, with reasons."""
+    kinds = Counter(table.format.value for table in tables if table.eligible)
+    size = sum(table.size_bytes for table in tables if table.eligible)
+    named = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    yield f"{pluralize(kinds.total(), 'table')} ({named or 'none'}), {human_bytes(size)}"
+    for reason, count in sorted(skipped.items()):
+        yield f"  skipped {count:,}: {reason}"
+    out = [table for table in tables if not table.eligible]
+    for table in out[:SHOWN]:
+        kind = "unreadable" if table.unreadable else "not eligible"
+        yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"
+    if len(out) > SHOWN:
+        yield f"  … and {pluralize(len(out) - SHOWN, 'more table')} left out (see tables.csv)"
+
+
+def funnel_lines(graph: Graph) -> Iterator[str]:
+    """The funnel as a table of text."""
+    heads = ("stage", "pairs", "refuted", "proved", "left", "read", "rows", "seconds")
+    rows = [
+        (
+            row.stage,
+            f"{row.pairs:,}",
+            f"{row.refuted:,}",
+            f"{row.proved:,}",
+            f"{row.left:,}",
+            human_bytes(row.bytes_read),
+            f"{row.rows_read:,}",
+            f"{row.seconds:.2f}",
+        )
+        for row in graph.funnel
+    ]
+    yield from aligned([heads, *rows])
+
+
+def _edge_lines(graph: Graph) -> Iterator[str]:
+    contained = [edge for edge in graph.edges if edge.missing_rows == 0]
+    near = len(graph.edges) - len(contained)
+    children = {edge.child for edge in contained}
+    sizes = {table.location: table.size_bytes for table in graph.tables}
+    yield (
+        f"{pluralize(len(contained), 'containment')} proved: {pluralize(len(children), 'table')}"
+        f" ({human_bytes(sum(sizes[child] for child in children))})"
+        f" {by_number(len(children), 'is', 'are')} contained in others"
+    )
+    if near:
+        yield f"{pluralize(near, 'near-containment')} (see fraction and missing_rows in edges.csv)"
+    classes = graph.classes()
+    if classes:
+        groups, largest = pluralize(len(classes), "group"), max(map(len, classes))
+        yield f"{groups} of equal tables, the largest of {largest}"
+    if graph.degenerate:
+        edges = pluralize(len(graph.degenerate), "degenerate edge")
+        yield f"{edges} (tables without rows or columns) apart"
+    if graph.open_pairs():
+        yield f"{pluralize(graph.open_pairs(), 'pair')} undecided: no exact stage was asked for"
+    for edge in graph.edges[:SHOWN]:
+        sign = "=" if edge.equal else "⊆" if edge.missing_rows == 0 else f"{edge.fraction:.4f} in"
+        cast = "  (after cast)" if edge.equal_after_cast else ""
+        yield f"  {printable(edge.child)} {sign} {printable(edge.parent)}{cast}"
+    if len(graph.edges) > SHOWN:
+        yield f"  … and {len(graph.edges) - SHOWN:,} more"
+
+
+def table_lines(inventory: Inventory) -> Iterator[str]:
+    """The inventory as a table of text, then its totals."""
+    heads = ("table", "format", "rows", "size", "files", "columns", "why not")
+    rows = [
+        (
+            printable(table.location),
+            table.format.value,
+            "?" if table.rows is None else f"{table.rows:,}",
+            human_bytes(table.size_bytes),
+            str(len(table.files)),
+            str(len(table.columns)),
+            printable(table.problem or ""),
+        )
+        for table in inventory.tables
+    ]
+    yield from aligned([heads, *rows])
+    yield ""
+    yield from inventory_lines(inventory.tables, inventory.skipped)

@@ -1,0 +1,184 @@
+"""`r2d2 plan`, `check`, `init`: what can be deleted, and what that saves."""
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from r2d2.cli.terminal import watching
+from r2d2.console import print_lines, print_text
+from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
+from r2d2.interrupt import interruptibly
+from r2d2.storage.output import json_text, write_files
+
+PLAN_NAME = "plan.json"
+"""A run's plan in its folder, where `recipe` finds it."""
+Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
+
+
+def plan(
+    *,
+    run: Annotated[Path | None, Parameter(help="Folder that `r2d2 find --out` wrote.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="File for the plan, as canonical JSON, beside RUN/plan.json.")
+    ] = None,
+    config: Annotated[
+        Path | None, Parameter(help="TOML file of prices, limits, …; see `r2d2 init`.")
+    ] = None,
+    usage: Annotated[
+        Path | None,
+        Parameter(help="CSV of who reads what; jobs/usage_exports.md has queries for it."),
+    ] = None,
+    profile: Annotated[
+        Path | None, Parameter(help="profile.json of measured rates, in place of assumed ones.")
+    ] = None,
+    what_if: Annotated[
+        bool, Parameter(negative="", help="From what the last plan learnt: reads no data.")
+    ] = False,
+    max_latency: Annotated[
+        float | None, Parameter(help="What-if: seconds that any reader may wait.")
+    ] = None,
+    protect: Annotated[
+        tuple[str, ...], Parameter(negative="", help="What-if: pattern of tables that stay.")
+    ] = (),
+    prices: Annotated[
+        Path | None, Parameter(help="What-if: TOML file with a [prices] section of its own.")
+    ] = None,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        Parameter(help="Instead: OLD NEW, tell what differs between two plan files."),
+    ] = None,
+    explain: Annotated[str | None, Parameter(help="Tell of one table only.")] = None,
+    engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and runs.")] = "local",
+    master: Annotated[str | None, Parameter(help="Spark master or sc://host:port.")] = None,
+    threads: Annotated[
+        int | None, Parameter(help="Processes of the local engine that look for recipes.")
+    ] = None,
+    fail_on: Annotated[
+        str | None, Parameter(help="savings=USD: exit with 3 where a month saves as much.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Choose which tables to delete so that each can be rebuilt in time, at the least cost.
+
+    Deletes nothing. Every recipe in the plan was run and its result compared value by value.
+
+    For example:
+
+    r2d2 plan --run run --out plan.json
+
+    r2d2 plan --run run --max-latency 60 --protect 'finance/*'
+
+    r2d2 plan --run run --what-if --explain exports/airlines.csv
+
+    r2d2 plan --diff last-week.json plan.json
+    """
+    from r2d2 import plan as making
+    from r2d2.cli import plan_text
+    from r2d2.costs import load_plan_settings, load_prices, load_profile, load_usage, with_profile
+    from r2d2.report.words import usd
+
+    if diff is not None:
+        return _print_diff(*diff, json=json)
+    if run is None:
+        raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
+    least_usd = _least_savings(fail_on)
+    settings = load_plan_settings(config)
+    if profile is not None:
+        settings = with_profile(settings, load_profile(profile))
+    usages = load_usage(usage) if usage is not None else ()
+    if prices is not None:
+        settings = replace(settings, prices=load_prices(prices))
+    if what_if or max_latency is not None or protect or prices is not None:
+        made = making.what_if(run, settings, usages, max_latency_s=max_latency, protect=protect)
+    else:
+        with watching() as progress:
+            made = interruptibly(
+                lambda: making.make_plan(
+                    *(run, settings, usages),
+                    engine=engine,
+                    master=master,
+                    threads=threads,
+                    progress=progress,
+                )
+            )
+        write_files(run, {PLAN_NAME: json_text(made)})
+    if out is not None:
+        write_files(out.parent, {out.name: json_text(made)})
+    if json:
+        print_text(json_text(made))
+    elif explain is not None:
+        lines = list(plan_text.table_lines(made, explain))
+        if not lines:
+            raise UsageError(f"the plan has no table {explain!r}")
+        print_lines(lines)
+    else:
+        print_lines(plan_text.plan_lines(made))
+    saved_usd = made["totals"]["saving_usd_per_month"]
+    if least_usd is not None and saved_usd >= least_usd:
+        sys.stderr.write(f"r2d2: --fail-on found savings of {usd(saved_usd)} a month\n")
+        return EXIT_FOUND
+    return EXIT_OK
+
+
+def check(plan: Path, /, *, json: Json = False) -> int:
+    """Refuse PLAN if it breaks a rule: a table that rests on a deleted one, a changed file, ….
+
+    For example: r2d2 check plan.json
+    """
+    from r2d2.plan.check import check_plan
+    from r2d2.plan.plan_file import load_plan
+
+    broken = check_plan(load_plan(plan))
+    if json:
+        print_text(json_text([{"rule": rule, "told": told} for rule, told in broken]))
+    else:
+        print_lines([f"{rule}: {told}" for rule, told in broken] or ["the plan holds"])
+    return EXIT_FAILED if broken else EXIT_OK
+
+
+def init(path: Path = Path("r2d2.toml"), /) -> int:
+    """Write a commented TOML file of all settings a plan has, at their defaults.
+
+    For example: r2d2 init r2d2.toml
+    """
+    from r2d2.costs import init_text
+
+    if path.exists():
+        raise UsageError(f"{path}: there is one already; it is left as it is")
+    write_files(path.parent, {path.name: init_text()})
+    print_lines([f"written to {path}"])
+    return EXIT_OK
+
+
+def _least_savings(fail_on: str | None) -> float | None:
+    if fail_on is None:
+        return None
+    name, _, amount = fail_on.partition("=")
+    try:
+        if name == "savings":
+            return float(amount)
+    except ValueError:
+        pass
+    raise UsageError(f"--fail-on {fail_on}: give savings=USD, such as savings=100")
+
+
+def _print_diff(old: Path, new: Path, *, json: bool) -> int:
+    from r2d2.plan.diff import differences
+    from r2d2.plan.plan_file import load_plan
+    from r2d2.report import diff_text
+
+    found = differences(load_plan(old), load_plan(new))
+    if json:
+        print_text(json_text([asdict(difference) for difference in found]))
+    else:
+        print_lines(diff_text.diff_lines(found))
+    return EXIT_OK
+
+
+def add_to(app: App) -> None:
+    """Adds the commands of a plan to the command line."""
+    for command in (plan, check, init):
+        app.command(command)

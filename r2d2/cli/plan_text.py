@@ -1,0 +1,105 @@
+"""A plan in lines of text: what goes, what it saves, how it comes back, and why the rest stays."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from r2d2.plan.plan_file import Data
+from r2d2.report.words import aligned, human_bytes, pluralize, printable, usd
+
+SHOWN = 20
+
+
+def plan_lines(plan: Data) -> Iterator[str]:
+    """The plan's result, the largest savings first."""
+    totals, solver = plan["totals"], plan["solver"]
+    deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
+    yield (
+        f"{totals['deleted']:,} of {pluralize(totals['tables'], 'table')} can be deleted:"
+        f" {human_bytes(totals['freed_bytes'])} of {human_bytes(totals['bytes'])},"
+        f" {usd(totals['saving_usd_per_month'])} of"
+        f" {usd(totals['keep_all_usd_per_month'])} a month saved"
+    )
+    if totals["residual_bytes"]:
+        yield f"{human_bytes(totals['residual_bytes'])} are kept aside for recipes, and paid for"
+    gap = "" if solver["status"] == "optimal" else f", at most {solver['gap']:.2%} from it"
+    yield (
+        f"{solver['status']} by {solver['name']} ({solver['version']}){gap}:"
+        f" {pluralize(solver['options'], 'recipe')},"
+        f" prices of {plan['settings']['prices']['as_of']}"
+    )
+    if deleted:
+        yield ""
+        yield from _deletions(deleted)
+    yield ""
+    reasons = Counter(_kind(t["reason"]) for t in plan["tables"] if t["choice"] == "keep")
+    for reason, count in reasons.most_common():
+        yield f"kept {count:,}: {printable(reason)}"
+    for warning in plan["warnings"]:
+        yield f"warning: {printable(warning)}"
+
+
+def table_lines(plan: Data, name: str) -> Iterator[str]:
+    """Everything that the plan says of one table; nothing where it has no such table."""
+    for table in plan["tables"]:
+        if table["table"] != name:
+            continue
+        yield f"{printable(name)}: {table['choice']}: {printable(table['reason'])}"
+        yield f"  keeping it costs {usd(table['keep_usd_per_month'])} a month"
+        yield _usage_line(table["usage"])
+        limit_s = table["latency_limit_s"]
+        if limit_s is not None:
+            yield f"  its readers may wait {limit_s:g} s"
+        if table["choice"] == "delete":
+            evidence = table["evidence"]
+            yield f"  rebuilding it costs {usd(table['rebuild_usd_per_month'])} a month"
+            yield f"  and takes {table['rebuild_p95_s']:.1f} s at p95"
+            yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
+            if evidence["run"]:
+                yield (
+                    f"  run: {pluralize(evidence['rows'], 'row')}, equal value by value,"
+                    f" in {evidence['seconds']:.2f} s"
+                )
+            else:
+                yield "  not run yet: what-if reads no data"
+        else:
+            users = [t["table"] for t in plan["tables"] if name in t["parents"]]
+            for user in users[:SHOWN]:
+                yield f"  {printable(user)} is rebuilt from it"
+
+
+def _usage_line(usage: Data) -> str:
+    reads = pluralize(f"{usage['reads_per_month']:g}", "time")
+    line = f"  it is read {reads} a month"
+    if usage["last_read"]:
+        line += f", last on {usage['last_read']}"
+    if usage["consumers"] is not None:
+        names = f" ({printable('; '.join(usage['consumer_names']))})"
+        line += f", by {usage['consumers']}{names if usage['consumer_names'] else ''}"
+    return line
+
+
+def _deletions(deleted: list[Data]) -> Iterator[str]:
+    ordered = sorted(deleted, key=lambda t: (-t["saving_usd_per_month"], t["table"]))
+    rows = [
+        (
+            printable(table["table"]),
+            human_bytes(table["frees_bytes"]),
+            usd(table["saving_usd_per_month"]),
+            f"{table['rebuild_p95_s']:.0f} s",
+            table["recipe"]["kind"],
+            printable(" and ".join(table["parents"])),
+        )
+        for table in ordered[:SHOWN]
+    ]
+    yield from aligned([("delete", "frees", "saves a month", "rebuild", "by", "from"), *rows])
+    if len(ordered) > SHOWN:
+        yield f"… and {len(ordered) - SHOWN:,} more (see the plan file)"
+
+
+def _kind(reason: str) -> str:
+    """Reasons that differ in numbers only, as one."""
+    if reason.endswith("rebuilt from it"):
+        return "deleted tables are rebuilt from it"
+    if reason.startswith("rebuilding takes"):
+        return "rebuilding takes longer than its readers may wait"
+    return reason

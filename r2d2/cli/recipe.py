@@ -1,0 +1,92 @@
+"""`r2d2 recipe`: how a deleted table comes back, shown or done."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from r2d2.cli.plan import PLAN_NAME
+from r2d2.console import print_lines, print_text
+from r2d2.errors import EXIT_OK, UsageError
+
+Run = Annotated[Path, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")]
+PlanFile = Annotated[Path | None, Parameter(help="The plan file, if not RUN/plan.json.")]
+
+recipe = App(name="recipe", help="Show or run the recipe of a deleted table.")
+
+
+@recipe.command
+def show(
+    table: str,
+    /,
+    *,
+    run: Annotated[
+        Path | None, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")
+    ] = None,
+    plan: PlanFile = None,
+    dialect: Annotated[
+        str | None, Parameter(help="As SQL: spark, databricks, trino, bigquery, snowflake, duckdb.")
+    ] = None,
+) -> int:
+    """Print the recipe of TABLE as JSON, or as one SQL view.
+
+    For example: r2d2 recipe show archive/flights.parquet --run run --dialect spark
+    """
+    from r2d2.recipes.grammar import parents, residuals
+    from r2d2.recipes.json import from_data
+    from r2d2.recipes.sql import Dialect, view
+
+    if plan is None and run is None:
+        raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
+    entry = _entry(plan or Path(run or "", PLAN_NAME), table)
+    if dialect is None:
+        print_text(json.dumps(entry["recipe"], indent=2, ensure_ascii=False) + "\n")
+        return EXIT_OK
+    known = [found.value for found in Dialect]
+    if dialect not in known:
+        raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
+    made = from_data(entry["recipe"])
+    places = [*parents(made), *(file.location for file in residuals(made))]
+    names = {place: _name(place) for place in places}
+    print_text(view(_name(table), made, names, Dialect(dialect)) + "\n")
+    return EXIT_OK
+
+
+@recipe.command(name="run")
+def run_recipe(
+    *tables: str,
+    run: Run,
+    plan: PlanFile = None,
+    to: Annotated[Path, Parameter(help="Folder to write below; nothing is overwritten.")],
+) -> int:
+    """Rebuild TABLES from their parents alone, in their own format, and check their rows.
+
+    Without names, all that the plan deletes. The lake's own files are not touched.
+    For example: r2d2 recipe run archive/flights.parquet --run run --to /restored
+    """
+    from r2d2.plan.plan_file import load_plan
+    from r2d2.plan.rebuild import rebuild
+    from r2d2.report.words import human_bytes, pluralize, printable
+
+    made = load_plan(plan or run / PLAN_NAME)
+    names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]
+    for found in rebuild(made, run, names, to):
+        rows, size = pluralize(found.rows, "row"), human_bytes(found.size_bytes)
+        print_lines([f"{printable(found.table)}: {rows}, {size}, {found.seconds:.2f} s"])
+    return EXIT_OK
+
+
+def _entry(plan: Path, table: str) -> dict[str, Any]:
+    from r2d2.plan.plan_file import load_plan
+
+    for entry in load_plan(plan)["tables"]:
+        if entry["table"] == table and entry["choice"] == "delete":
+            return dict(entry)
+    raise UsageError(f"{plan} deletes no table {table!r}")
+
+
+def _name(location: str) -> tuple[str, ...]:
+    """A table's name in a catalog: the folder and the file's stem."""
+    parts = location.split("/")
+    return (*parts[-2:-1], parts[-1].partition(".")[0])

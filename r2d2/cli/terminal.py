@@ -1,0 +1,116 @@
+"""Progress as a person or a log sees it: a bar on a terminal, a line now and then elsewhere."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from r2d2.progress import Progress
+from r2d2.report.words import human_bytes
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+LOG_EVERY_S = 10.0
+
+log = logging.getLogger("r2d2")
+
+
+@contextmanager
+def watching() -> Iterator[Progress]:
+    """Progress on stderr."""
+    if not sys.stderr.isatty():
+        yield LogProgress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield BarProgress(bars)
+
+
+class _Meter:
+    """Bytes and rows since the beginning, and their speeds."""
+
+    def __init__(self) -> None:
+        self.restart("", 0)
+
+    def restart(self, what: str, total_bytes: int) -> None:
+        self.what, self.total_bytes = what, total_bytes
+        self.size_bytes = self.rows = 0
+        self.start = monotonic()
+
+    def add(self, size_bytes: int, rows: int) -> None:
+        self.size_bytes += size_bytes
+        self.rows += rows
+
+    def speed(self) -> str:
+        seconds = max(monotonic() - self.start, 1e-3)
+        return f"{human_bytes(self.size_bytes / seconds)}/s, {self.rows / seconds:,.0f} rows/s"
+
+    def left_s(self) -> float:
+        seconds = monotonic() - self.start
+        return seconds * (self.total_bytes / max(self.size_bytes, 1) - 1)
+
+
+class LogProgress:
+    """A line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._meter = _Meter()
+        self._said = 0.0
+
+    def begin(self, what: str, total_bytes: int) -> None:
+        """Starts the clock."""
+        self._meter.restart(what, total_bytes)
+        self._said = monotonic()
+
+    def advance(self, size_bytes: int, rows: int) -> None:
+        """Says how far it is, if it is time to."""
+        self._meter.add(size_bytes, rows)
+        if monotonic() - self._said >= LOG_EVERY_S:
+            self._said = monotonic()
+            meter = self._meter
+            log.info(
+                "%s: %s of %s, %s, %.0f s left",
+                meter.what,
+                human_bytes(meter.size_bytes),
+                human_bytes(meter.total_bytes),
+                meter.speed(),
+                meter.left_s(),
+            )
+
+    def end(self) -> None:
+        """Says nothing: the result follows."""
+
+
+class BarProgress:
+    """A bar with bytes and rows per second and the time left."""
+
+    def __init__(self, bars: "Bars") -> None:
+        self._bars = bars
+        self._meter = _Meter()
+        self._task = bars.add_task("listing", total=None, speed="")
+
+    def begin(self, what: str, total_bytes: int) -> None:
+        """Shows a new bar in the old one's place."""
+        self._meter.restart(what, total_bytes)
+        self._bars.reset(self._task, description=what, total=max(total_bytes, 1), speed="")
+
+    def advance(self, size_bytes: int, rows: int) -> None:
+        """Moves the bar."""
+        self._meter.add(size_bytes, rows)
+        self._bars.update(self._task, advance=size_bytes, speed=self._meter.speed())
+
+    def end(self) -> None:
+        """Fills the bar."""
+        self._bars.update(self._task, completed=max(self._meter.total_bytes, 1))

@@ -1,0 +1,1 @@
+"""The engine of one machine: threads for reading, processes for recipes."""

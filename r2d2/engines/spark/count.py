@@ -1,0 +1,117 @@
+"""One exact count: pairs into questions and routes for reducers, their answers into counts."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from r2d2.engines.pickling import dumps
+from r2d2.engines.spark.partitioning import Integers, Question, Routes, reducer_plan
+from r2d2.engines.spark.tasks import COUNT_COLUMNS, QUESTION
+from r2d2.kernels.runs import Sketch, empty_run
+from r2d2.lake.questions import Projection
+
+Pairs = Sequence[tuple[Projection, Projection]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Count:
+    """Pairs by the numbers of their projections, and how they are counted.
+
+    `expected`: how many hashes of each projection the reducers must receive.
+    """
+
+    keys: tuple[Projection, ...]
+    children: Integers
+    parents: Integers
+    questions: tuple[Question, ...]
+    routes: Routes
+    expected: Integers
+
+    @property
+    def reducers(self) -> int:
+        """How many tasks count."""
+        return int(self.routes.reducer_of_group.max(initial=0)) + 1
+
+    @staticmethod
+    def of(
+        pairs: Pairs,
+        received: Mapping[Projection, int],
+        parts: Mapping[Projection, int],
+        samples: Mapping[Projection, Sketch] | None,
+    ) -> "Count":
+        """The count of the pairs; with `samples`, only those of a child's rows are looked up."""
+        numbers: dict[Projection, int] = {}
+        ends = [[numbers.setdefault(end, len(numbers)) for end in pair] for pair in pairs]
+        children, parents = np.array(ends, np.int64).reshape(-1, 2).T
+        keys = tuple(numbers)
+        rows = np.array([received.get(key, 0) for key in keys], np.int64)
+        cuts = np.array([parts[key] for key in keys], np.int64)
+        questions, routes = reducer_plan(rows, cuts, children, parents)
+        if samples is not None:
+            routes = routes.only(parents)
+            rows[np.setdiff1d(children, parents)] = 0
+            runs = [samples[key].run if key in samples else empty_run() for key in keys]
+            questions = [
+                replace(q, samples=tuple(runs[i] for i in q.projections.tolist()))
+                for q in questions
+            ]
+        return Count(keys, children, parents, tuple(questions), routes, rows)
+
+    def question_rows(self) -> pa.Table:
+        """The questions as rows for their reducers."""
+        groups = np.array([question.group for question in self.questions], np.int64)
+        blobs = [dumps(question) for question in self.questions]
+        return pa.table(
+            {
+                "seat": self.routes.reducer_of_group[groups],
+                "group": pa.array(groups, pa.int32()),
+                "projection": pa.array(np.full(len(groups), QUESTION), pa.int32()),
+                "blob": pa.array([blob + bytes(-len(blob) % 8) for blob in blobs], pa.binary()),
+            }
+        )
+
+    def route_rows(self, keys: Collection[Projection]) -> pa.Table:
+        """Where to send which part of those of the projections that are among `keys`."""
+        here = np.array([key in keys for key in self.keys], np.bool_)
+        routes = self.routes.only(np.flatnonzero(here))
+        ends = np.array(self.keys, np.int32).reshape(-1, 2)
+        return pa.table(
+            {
+                "table": ends[routes.projection, 0],
+                "number": ends[routes.projection, 1],
+                "part": pa.array(routes.part, pa.int32()),
+                "seat": routes.reducer_of_group[routes.group],
+                "group": pa.array(routes.group, pa.int32()),
+                "projection": pa.array(routes.projection, pa.int32()),
+            }
+        )
+
+    def amiss(self, tally: "Tally") -> list[Projection]:
+        """The projections of which the reducers received more or fewer hashes than there were."""
+        return [self.keys[i] for i in np.flatnonzero(tally.received != self.expected).tolist()]
+
+    def tally(self, answers: pa.Table) -> "Tally":
+        """The reducers' answers added up over the ranges of hashes."""
+        received, rows = np.zeros((2, len(self.keys)), np.int64)
+        missing = np.zeros(len(self.children), np.int64)
+        questions = {question.group: question for question in self.questions}
+        for group, *blobs in zip(*(answers.column(name) for name in COUNT_COLUMNS), strict=True):
+            some, distinct, places, lacking = (
+                np.frombuffer(blob.as_buffer(), np.int64) for blob in blobs
+            )
+            members = questions[group.as_py()].projections
+            received[members] += some
+            rows[members] += distinct
+            missing[places] += lacking
+        return Tally(received, rows[self.children], missing)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """Hashes received by projection; rows looked up and missing by pair."""
+
+    received: Integers
+    rows: Integers
+    missing: Integers

@@ -1,0 +1,135 @@
+"""The four kinds of Spark job: tables from metadata, a scan that is kept, its sketches, its counts.
+
+DataFrames and SQL expressions only: the same on a classic session and over Spark Connect.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from r2d2.engines.pickling import dumps, loads
+from r2d2.engines.spark.partitioning import seats
+from r2d2.engines.spark.rows import SCAN_DDL
+from r2d2.engines.spark.tasks import (
+    COUNT_DDL,
+    INSPECT_DDL,
+    ForeignTask,
+    ScanTask,
+    count_tasks,
+    foreign_tasks,
+    inspect_tasks,
+    merge_heads,
+    scan_tasks,
+)
+from r2d2.engines.spark_errors import spark_errors
+from r2d2.lake.grouping import Group
+from r2d2.model import Table, Types
+from r2d2.settings.find import Settings
+from r2d2.storage.local import Storage
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+GROUPS_PER_TASK = 256
+MOST_PARTITIONS = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """What r2d2 asks of a Spark session."""
+
+    session: "SparkSession"
+
+    def described(
+        self, storage: Storage, settings: Settings, groups: Sequence[Group]
+    ) -> list[Table]:
+        """The groups' tables, inspected by the executors."""
+        few = range(0, len(groups), GROUPS_PER_TASK)
+        payloads = (dumps(groups[start : start + GROUPS_PER_TASK]) for start in few)
+        with spark_errors():
+            frame = self.spread(payloads).mapInArrow(
+                partial(inspect_tasks, storage, settings), INSPECT_DDL
+            )
+            answers = frame.toArrow()
+        return [table for blob in answers.column("tables") for table in loads(blob.as_buffer())]
+
+    def scan(
+        self, storage: Storage, types: Types, size: int, tasks: Iterable[ScanTask]
+    ) -> "DataFrame":
+        """The rows (see `spark_rows`) of all tasks, kept by Spark once they are made."""
+        with spark_errors():
+            spread = self.spread(map(dumps, tasks))
+            return spread.mapInArrow(partial(scan_tasks, storage, types, size), SCAN_DDL).persist()
+
+    def foreign_scan(
+        self, rows: "DataFrame", task: ForeignTask, types: Types, size: int
+    ) -> "DataFrame":
+        """The same of rows that Spark reads."""
+        names = {column.path[0]: None for columns in task.columns for column in columns}
+        quoted = [f"`{name.replace('`', '``')}`" for name in names]
+        with spark_errors():
+            hashed = rows.select(*quoted).mapInArrow(
+                partial(foreign_tasks, task, types, size), SCAN_DDL
+            )
+            return hashed.persist()
+
+    def heads(
+        self, scan: "DataFrame", size: int, sketches: bool, mergers: int
+    ) -> Iterator[pa.RecordBatch]:
+        """The scan's summaries and (if wanted) sketches; `mergers` tasks merge them beforehand."""
+        heads = scan.filter("sketch IS NOT NULL")
+        if not sketches:
+            heads = heads.drop("blob")
+        elif mergers > 1:
+            heads = heads.repartition(mergers, "table").mapInArrow(
+                partial(merge_heads, size), SCAN_DDL
+            )
+        with spark_errors():
+            yield from heads.toArrow().to_batches()
+
+    def counts(
+        self,
+        scans: Sequence[tuple["DataFrame", pa.Table]],
+        questions: pa.Table,
+        reducers: int,
+        few_partitions: bool,
+    ) -> pa.Table:
+        """The reducers' answers: parts of the scans go where routes say, to meet the questions.
+
+        Where the scans have few partitions, one reducer needs no shuffle.
+        """
+        seat = seats(reducers)
+        with spark_errors():
+            rows = self.session.createDataFrame(_seated(questions, seat))
+            for scan, routes in scans:
+                routed = self.session.createDataFrame(_seated(routes, seat)).hint("broadcast")
+                parts = scan.filter("part >= 0").join(routed, ["table", "number", "part"])
+                rows = rows.unionByName(parts.select(*rows.columns))
+            met = (
+                rows.coalesce(1)
+                if few_partitions and reducers == 1
+                else rows.repartition(reducers, "seat")
+            )
+            return met.mapInArrow(count_tasks, COUNT_DDL).toArrow()
+
+    def spread(self, payloads: Iterable[bytes]) -> "DataFrame":
+        """A row for each payload, evenly over partitions, so that cores take them as they come."""
+        rows = pa.table({"payload": pa.array(payloads, pa.binary())})
+        if len(rows) <= 1:
+            return self.session.createDataFrame(rows)
+        partitions = min(len(rows), MOST_PARTITIONS)
+        places = pa.array(np.arange(len(rows)) % partitions)
+        seated = _seated(rows.append_column("seat", places), seats(partitions))
+        return self.session.createDataFrame(seated).repartition(partitions, "seat")
+
+
+def _seated(rows: pa.Table, seat: npt.NDArray[np.int32]) -> pa.Table:
+    """The rows with their task's number replaced by what Spark hashes to that partition."""
+    place = rows.schema.get_field_index("seat")
+    seats_ = pa.array(seat[rows.column("seat").to_numpy()], pa.int32())
+    return rows.set_column(place, "seat", seats_)

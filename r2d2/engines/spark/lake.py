@@ -1,0 +1,169 @@
+"""The Spark engine: the local engine's kernels on a cluster.
+
+Spark moves blobs of hashes, never rows, and keeps one scan for sketches and exact counts alike.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+import numpy as np
+
+from r2d2.engines.spark.foreign_sources import Foreign, read_by_spark, source_of
+from r2d2.engines.spark.jobs import Jobs
+from r2d2.engines.spark.partitioning import Integers
+from r2d2.engines.spark.rows import NO_TABLE, Heads
+from r2d2.engines.spark.scans import Scans
+from r2d2.engines.spark_errors import spark_errors
+from r2d2.errors import LakeError, R2D2Error
+from r2d2.lake.grouping import layout
+from r2d2.lake.inventory import Inventory, take_inventory
+from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
+from r2d2.model import Cost, Format, Table
+from r2d2.progress import Progress
+from r2d2.settings.find import Settings
+from r2d2.storage.local import Storage
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DRIVER_TABLES = 512
+READ_ANEW = "read anew after Spark had lost a part of it, and not as it was at first"
+
+Pairs = Sequence[tuple[Projection, Projection]]
+
+
+class SparkLake:
+    """A lake whose questions a Spark session answers. Use it as a context manager."""
+
+    def __init__(
+        self, storage: Storage, settings: Settings, session: "SparkSession", progress: Progress
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._session = session
+        self._progress = progress
+        self._jobs = Jobs(session)
+        size = max(settings.sketch_size, settings.sample_rows)
+        self._scans = Scans(self._jobs, storage, settings.types, size)
+        self._tag = f"r2d2-{uuid4()}"
+        self._tables: Sequence[Table] = ()
+        self._failed: dict[int, str] = {}
+        self._counted: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        self._session.addTag(self._tag)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Where the session itself is what failed, its own error is the one to be seen.
+        with suppress(R2D2Error), spark_errors():
+            if error is not None:
+                self._session.interruptTag(self._tag)
+            self._session.removeTag(self._tag)
+            self._scans.forget()
+
+    def inventory(self) -> Inventory:
+        """All tables at their snapshots, from metadata alone.
+
+        Executors read it where that is worth a job; Spark's own sources see what r2d2 refuses.
+        """
+        listing = self._storage.list()
+        found = layout(listing)
+        if len(found.groups) <= DRIVER_TABLES:
+            inventory = take_inventory(self._storage, self._settings)
+        else:
+            tables = self._jobs.described(self._storage, self._settings, found.groups)
+            tables += [
+                Table(path, Format.OTHER, problem=reason, unreadable=True)
+                for path, reason in listing.problems
+            ]
+            tables.sort(key=lambda table: table.location)
+            inventory = Inventory(tuple(tables), found.skipped)
+        self._tables = self._with_foreign(inventory.tables)
+        return Inventory(tuple(self._tables), inventory.skipped)
+
+    def _with_foreign(self, tables: Sequence[Table]) -> Sequence[Table]:
+        """The tables; those that only a source of Spark's can read as that one sees them."""
+        seen, foreign = list(tables), {}
+        for index, table in enumerate(tables):
+            if source_of(table) is not None:
+                read = read_by_spark(self._session, self._storage, table, self._settings)
+                seen[index] = read.table
+                if isinstance(read, Foreign):
+                    foreign[index] = read.rows
+        self._scans.foreign = foreign
+        return seen
+
+    def sketches(self, wanted: Wanted, size: int) -> Sketches:
+        """The `size` smallest distinct row hashes of each projection."""
+        self._provide(size)
+        lacking = self._scans.lacking(wanted)
+        cost, heads = self._scan(lacking, sketches=True)
+        if len(lacking) < len(wanted):
+            before = {key: columns for key, columns in wanted.items() if key not in lacking}
+            self._fail(self._scans.again(before, heads))
+        found = {key: heads.sketch(key, size) for key in wanted if key[0] not in self._failed}
+        return Sketches(found, dict(self._failed), dict(self._counted), cost)
+
+    def overlaps(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> Overlaps:
+        """For each (child, parent): how many distinct child rows the parent lacks."""
+        self._provide(sample or 0)
+        cost, _ = self._scan(self._scans.lacking(wanted), sketches=False)
+        rows, missing = np.full((2, len(pairs)), -1, np.int64)
+        alive = [place for place, pair in enumerate(pairs) if not self._has_failed(pair)]
+        if alive:
+            asked = [pairs[place] for place in alive]
+            rows[alive], missing[alive] = self._count(wanted, asked, sample)
+            dead = [place for place in alive if self._has_failed(pairs[place])]
+            rows[dead] = missing[dead] = -1
+        return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
+
+    def _count(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> tuple[Integers, Integers]:
+        samples = None
+        if sample is not None:
+            samples = self.sketches({child: wanted[child] for child, _ in pairs}, sample).found
+        self._progress.begin("counting", 0)
+        tally, amiss = self._scans.count(pairs, samples)
+        self._progress.end()
+        self._fail(amiss)
+        return tally.rows, tally.missing
+
+    def _scan(self, lacking: Wanted, sketches: bool) -> tuple[Cost, Heads]:
+        """Brings in what is not kept yet, but for tables that have failed.
+
+        Raises:
+            LakeError: an executor cannot read the lake at all.
+        """
+        new = {key: columns for key, columns in lacking.items() if key[0] not in self._failed}
+        tables = {table for table, _ in new}
+        splits = (split for table in tables for split in self._tables[table].splits)
+        self._progress.begin("hashing", sum(split.size_bytes for split in splits))
+        heads = self._scans.scan(new, self._tables, sketches)
+        cost = Cost(sum(heads.size_bytes.values()), sum(heads.rows.values()))
+        self._progress.advance(cost.bytes_read, cost.rows_read)
+        self._progress.end()
+        if NO_TABLE in heads.problems:
+            raise LakeError(heads.problems[NO_TABLE])
+        self._failed |= heads.problems
+        self._counted |= {t: heads.rows[t] for t in tables if t not in self._failed}
+        return cost, heads
+
+    def _fail(self, amiss: Iterable[Projection]) -> None:
+        self._failed |= {table: READ_ANEW for table, _ in amiss}
+
+    def _has_failed(self, pair: tuple[Projection, Projection]) -> bool:
+        return any(table in self._failed for table, _ in pair)
+
+    def _provide(self, size: int) -> None:
+        """Makes room for sketches of that size; shorter ones that are kept are made anew."""
+        if size > self._scans.size:
+            self._scans.forget()
+            self._scans.size = size

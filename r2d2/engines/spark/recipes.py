@@ -1,0 +1,108 @@
+"""Recipes on Spark: each executor's core proposes for bundles of families, and runs recipes.
+
+The executors read the lake natively, as in the scans of `find`; Spark carries what is asked and
+answered.
+A parent is read by one task, so an executor's core needs room for the rows of one parent.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from r2d2.engines.pickling import dumps, loads
+from r2d2.engines.spark.jobs import Jobs
+from r2d2.engines.spark_errors import spark_errors
+from r2d2.engines.spark_label import reading
+from r2d2.model import Table, Types
+from r2d2.recipes.find import all_proposals
+from r2d2.recipes.find.batching import bundles
+from r2d2.recipes.find.request import AnyFamily, Proposal
+from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.grammar import Recipe, parents
+from r2d2.recipes.run.trial import Trial, try_out
+from r2d2.settings.find import Settings
+from r2d2.storage.local import Storage
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ANSWER_DDL = "number int, answer binary"
+Batches = Iterable[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class SparkRecipes:
+    """What a plan asks of an engine, answered by a session's executors."""
+
+    storage: Storage
+    settings: Settings
+    session: "SparkSession"
+
+    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
+        """The proposals for all of the families, in any order."""
+        work = partial(_proposals, self.storage, self.settings.types)
+        questions = [[families[number] for number in bundle] for bundle in bundles(families)]
+        for proposals in self._answers(work, questions):
+            yield from proposals
+
+    def try_out(
+        self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
+    ) -> Iterator[Trial]:
+        """Each recipe run and compared with its table; residuals are written into the folder."""
+        questions = [
+            ({name: tables[name] for name in (child, *parents(recipe))}, child, recipe)
+            for child, recipe in work
+        ]
+        read_bytes = sum(t.size_bytes for own, _, _ in questions for t in own.values())
+        with reading(self.session, read_bytes):
+            answers = list(self._answers(partial(_trial, self.storage), questions))
+        for trial, files in answers:
+            for location, content in files.items():
+                path = folder / location
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            yield trial
+
+    def _answers(self, work: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
+        payloads = (dumps((number, question)) for number, question in enumerate(questions))
+        with spark_errors():
+            frame = (
+                Jobs(self.session).spread(payloads).mapInArrow(partial(_answered, work), ANSWER_DDL)
+            )
+            answers = frame.toArrow()
+        numbered = zip(
+            answers.column("number").to_pylist(), answers.column("answer").to_pylist(), strict=True
+        )
+        for _, answer in sorted(numbered):
+            yield loads(answer)
+
+
+def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for payload in batch.column("payload").to_pylist():
+            number, question = loads(payload)
+            answer = pa.array([dumps(work(question))], pa.binary())
+            yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": answer})
+
+
+def _proposals(storage: Storage, types: Types, families: Sequence[AnyFamily]) -> list[Proposal]:
+    return all_proposals(families, Counts(storage, types))
+
+
+def _trial(
+    storage: Storage, question: tuple[Mapping[str, Table], str, Recipe]
+) -> tuple[Trial, dict[str, bytes]]:
+    tables, child, recipe = question
+    with TemporaryDirectory(prefix="r2d2-trial-") as scratch:
+        trial = try_out(storage, tables, tables[child], recipe, Path(scratch))
+        files = {
+            path.relative_to(scratch).as_posix(): path.read_bytes()
+            for path in Path(scratch).rglob("*")
+            if path.is_file()
+        }
+    return trial, files

@@ -1,0 +1,148 @@
+"""The rows that a scan leaves in Spark: for each (table, set) its sketch, and its hashes in parts.
+
+A row of set `SUMMARY` tells of a whole table what one task read of it, or why it could not;
+of table `NO_TABLE`, why no table can be read. `sketch` is NULL where the blob is no sketch,
+else whether the blob is all there is.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, repeat
+
+import numpy as np
+import pyarrow as pa
+
+from r2d2.kernels.runs import Lanes, Sketch, empty_run, from_bytes, merge_sketches, to_bytes
+from r2d2.lake.questions import Projection
+
+SUMMARY = -1
+NO_TABLE = -1
+SKETCH_ONLY = -1
+FLUSH_BYTES = 4 << 20
+
+SCAN_SCHEMA = pa.schema(
+    [
+        ("table", pa.int32()),
+        ("number", pa.int32()),
+        ("part", pa.int32()),
+        ("sketch", pa.bool_()),
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),
+        ("blob", pa.binary()),
+        ("problem", pa.string()),
+    ]
+)
+SCAN_DDL = (
+    "table int, number int, part int, sketch boolean,"
+    " rows bigint, bytes bigint, blob binary, problem string"
+)
+Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None]
+NOTHING = empty_run()
+
+
+def summary(table: int, rows: int, size_bytes: int, problem: str | None) -> Row:
+    """What a task read of a table."""
+    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem
+
+
+def head(table: int, number: int, run: Lanes, size: int) -> Row:
+    """The `size` smallest hashes of a run; `rows` tells how many there were."""
+    return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, run.part(0, size), None
+
+
+def part(table: int, number: int, place: int, run: Lanes, whole: bool) -> Row:
+    """One range of a run's hashes; `whole` tells that it is also the run's sketch."""
+    return table, number, place, True if whole else None, len(run), 0, run, None
+
+
+@dataclass(slots=True)
+class Heads:
+    """What is kept of the rows with a sketch or a summary, those of one projection together.
+
+    `received` counts the hashes of a projection's parts, one that came in two parts twice.
+    """
+
+    size: int
+    sketches: dict[Projection, list[Sketch]] = field(default_factory=lambda: defaultdict(list))
+    received: Counter[Projection] = field(default_factory=Counter)
+    rows: Counter[int] = field(default_factory=Counter)
+    size_bytes: Counter[int] = field(default_factory=Counter)
+    problems: dict[int, str] = field(default_factory=dict)
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        """Takes rows in."""
+        names = ("table", "number", "sketch", "rows", "bytes", "problem")
+        lists = (batch.column(name).to_pylist() for name in names)
+        blobs = buffers(batch.column("blob")) if self.size else repeat(None, len(batch))
+        for row in zip(*lists, blobs, strict=True):
+            table, number, complete, rows, size_bytes, problem, blob = row
+            if number == SUMMARY:
+                self.rows[table] += rows
+                self.size_bytes[table] += size_bytes
+                if problem is not None:
+                    self.problems[table] = min(problem, self.problems.get(table, problem))
+            else:
+                self.received[table, number] += rows
+                if blob is not None:
+                    self.sketches[table, number].append(Sketch(from_bytes(blob), complete))
+
+    def sketch(self, key: Projection, size: int) -> Sketch:
+        """The projection's sketch of at most `size` hashes, of all that came in."""
+        some = self.sketches[key]
+        if len(some) == 1 and len(some[0].run) <= size:
+            return some[0]
+        return merge_sketches(some, size)
+
+    def merged(self) -> Iterator[Row]:
+        """The same as rows again, one for each projection and each table."""
+        for table, rows in self.rows.items():
+            yield summary(table, rows, self.size_bytes[table], self.problems.get(table))
+        for key, received in self.received.items():
+            sketch = self.sketch(key, self.size)
+            yield *key, SKETCH_ONLY, sketch.complete, received, 0, sketch.run, None
+
+
+def blobs(runs: Sequence[Lanes]) -> pa.Array:
+    """The runs as `to_bytes` writes them, all copied once into one column."""
+    header = np.frombuffer(to_bytes(NOTHING), np.uint64)
+    words = [piece for run in runs for piece in (header, run.first, run.second)]
+    ends = np.cumsum([0, *(len(header) + 2 * len(run) for run in runs)]) * header.itemsize
+    data = np.concatenate(words) if words else header[:0]
+    offsets = pa.py_buffer(ends.astype(np.int32))
+    return pa.Array.from_buffers(pa.binary(), len(runs), [None, offsets, pa.py_buffer(data)])
+
+
+def buffers(column: pa.Array) -> Iterator[memoryview]:
+    """The binary values of a column, in place."""
+    width = np.int64 if pa.types.is_large_binary(column.type) else np.int32
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, width)[column.offset : column.offset + len(column) + 1].tolist()
+    values = memoryview(data if data is not None else b"")
+    return (values[start:stop] for start, stop in pairwise(ends))
+
+
+@dataclass(slots=True)
+class RowBuffer:
+    """Rows on their way into record batches of bounded size."""
+
+    rows: list[Row] = field(default_factory=list)
+    size_bytes: int = 0
+
+    def add(self, row: Row) -> Iterator[pa.RecordBatch]:
+        """Takes a row in; yields a batch when enough have come."""
+        self.rows.append(row)
+        self.size_bytes += 16 * len(row[6])
+        if self.size_bytes >= FLUSH_BYTES:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[pa.RecordBatch]:
+        """Yields what is left."""
+        if self.rows:
+            columns = zip(SCAN_SCHEMA, zip(*self.rows, strict=True), strict=True)
+            arrays = [
+                blobs(values) if field.name == "blob" else pa.array(values, field.type)
+                for field, values in columns
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=SCAN_SCHEMA)
+            self.rows, self.size_bytes = [], 0

@@ -1,0 +1,145 @@
+"""The scans that Spark keeps for one run: where each projection's hashes are, and their count."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from r2d2.engines.scan import Piece, pieces_of
+from r2d2.engines.spark.count import Count, Tally
+from r2d2.engines.spark.jobs import Jobs
+from r2d2.engines.spark.partitioning import parts_of, tasks_of
+from r2d2.engines.spark.rows import Heads
+from r2d2.engines.spark.tasks import ForeignTask, ScanTask
+from r2d2.engines.spark_label import reading
+from r2d2.errors import R2D2Error
+from r2d2.kernels.runs import Sketch
+from r2d2.lake.questions import Projection, Wanted
+from r2d2.model import Table, Types
+from r2d2.storage.local import Storage
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+SKETCHES_BYTES = 64 << 20
+HASH_BYTES = 16
+# One reducer needs no shuffle where the scans have few partitions; a foreign scan may have many.
+FEW_PARTITIONS = 4
+MANY_PARTITIONS = FEW_PARTITIONS + 1
+NOWHERE = -1
+
+Pairs = Sequence[tuple[Projection, Projection]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Of a projection: the scan that Spark keeps its hashes in, their parts, and their number."""
+
+    scan: int
+    parts: int
+    rows: int
+
+
+class Scans:
+    """What Spark keeps, and has to read anew where an executor is lost.
+
+    `size`: how many hashes the sketches hold. `foreign`: rows of tables that Spark itself reads.
+    """
+
+    def __init__(self, jobs: Jobs, storage: Storage, types: Types, size: int) -> None:
+        self.size = size
+        self.foreign: Mapping[int, DataFrame] = {}
+        self._jobs = jobs
+        self._storage = storage
+        self._types = types
+        self._frames: list[DataFrame] = []
+        self._partitions = 0
+        self._kept: dict[Projection, _Kept] = {}
+
+    def forget(self) -> None:
+        """Lets Spark drop everything."""
+        for frame in self._frames:
+            frame.unpersist()
+        self._frames.clear()
+        self._kept.clear()
+        self._partitions = 0
+
+    def lacking(self, wanted: Wanted) -> Wanted:
+        """What of the wanted is not kept."""
+        return {key: columns for key, columns in wanted.items() if key not in self._kept}
+
+    def scan(self, wanted: Wanted, tables: Sequence[Table], sketches: bool) -> Heads:
+        """Reads and keeps what is wanted: what was read of each table, sketches if asked for."""
+        parts = parts_of(wanted, tables)
+        heads = Heads(self.size if sketches else 0)
+        pieces = list(pieces_of(wanted, tables))
+        scan = NOWHERE
+        if pieces:
+            tasks = [ScanTask.of(task, parts) for task in tasks_of(pieces)]
+            frame = self._jobs.scan(self._storage, self._types, self.size, tasks)
+            scan = self._keep(frame, len(tasks))
+            read_bytes = sum(tables[table].size_bytes for table in {p.table for p in pieces})
+            with reading(self._jobs.session, read_bytes):
+                self._take(scan, heads, self._mergers(pieces) if sketches else 1)
+        foreign = {key[0] for key in wanted} & self.foreign.keys()
+        self._note(wanted, scan, parts, heads)
+        for table in sorted(foreign):
+            own = {key: columns for key, columns in wanted.items() if key[0] == table}
+            self._scan_foreign(table, own, parts, heads)
+        return heads
+
+    def _scan_foreign(
+        self, table: int, wanted: Wanted, parts: Mapping[Projection, int], heads: Heads
+    ) -> None:
+        """A scan of its own, so that no other table fails where Spark cannot read this one."""
+        numbers, columns = tuple(number for _, number in wanted), tuple(wanted.values())
+        task = ForeignTask(table, numbers, columns, {key: parts[key] for key in wanted})
+        try:
+            frame = self._jobs.foreign_scan(self.foreign[table], task, self._types, self.size)
+            scan = self._keep(frame, MANY_PARTITIONS)
+            self._take(scan, heads, 1)
+            self._note(wanted, scan, parts, heads)
+        except R2D2Error as error:
+            heads.problems[table] = str(error)
+
+    def again(self, wanted: Wanted, heads: Heads) -> list[Projection]:
+        """Takes the sketches of what is kept; those that were lost and are not read as before."""
+        kept = {key: self._kept[key] for key in wanted if key in self._kept}
+        for scan in sorted({own.scan for own in kept.values()} - {NOWHERE}):
+            self._take(scan, heads, 1)
+        return [key for key, own in kept.items() if heads.received[key] != own.rows]
+
+    def count(
+        self, pairs: Pairs, samples: Mapping[Projection, Sketch] | None
+    ) -> tuple[Tally, list[Projection]]:
+        """Rows looked up and missing by pair; projections that were not read as before."""
+        kept = {key: self._kept[key] for pair in pairs for key in pair}
+        rows = {key: own.rows for key, own in kept.items()}
+        count = Count.of(pairs, rows, {key: own.parts for key, own in kept.items()}, samples)
+        routed = []
+        for number, frame in enumerate(self._frames):
+            routes = count.route_rows({key for key, own in kept.items() if own.scan == number})
+            if len(routes):
+                routed.append((frame, routes))
+        questions, few = count.question_rows(), self._partitions <= FEW_PARTITIONS
+        tally = count.tally(self._jobs.counts(routed, questions, count.reducers, few))
+        return tally, count.amiss(tally)
+
+    def _keep(self, frame: "DataFrame", partitions: int) -> int:
+        self._frames.append(frame)
+        self._partitions += partitions
+        return len(self._frames) - 1
+
+    def _note(
+        self, wanted: Wanted, scan: int, parts: Mapping[Projection, int], heads: Heads
+    ) -> None:
+        for key in wanted:
+            self._kept[key] = _Kept(scan, parts[key], heads.received[key])
+
+    def _take(self, scan: int, heads: Heads, mergers: int) -> None:
+        for batch in self._jobs.heads(self._frames[scan], self.size, heads.size > 0, mergers):
+            heads.take(batch)
+
+    def _mergers(self, pieces: Sequence[Piece]) -> int:
+        """How many tasks merge sketches before the driver takes them; 1 where they are few."""
+        rows = (min(p.split.rows or self.size, self.size) * len(p.sets) for p in pieces)
+        return 1 + HASH_BYTES * sum(rows) // SKETCHES_BYTES

@@ -1,0 +1,199 @@
+"""What Spark's Python workers run: record batches in, record batches out, the engines' own kernels.
+
+Nothing here knows of Spark; each function is the whole of one `mapInArrow`.
+"""
+
+import gc
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from r2d2.engines.pickling import dumps, loads
+from r2d2.engines.scan import Piece, scan
+from r2d2.engines.spark.partitioning import Question
+from r2d2.engines.spark.rows import NO_TABLE, Heads, RowBuffer, buffers, head, part, summary
+from r2d2.errors import R2D2Error
+from r2d2.hashing.rows import row_hashes
+from r2d2.kernels.runs import Lanes, count_missing_each, cut, from_bytes, merge, sorted_unique
+from r2d2.lake.grouping import Group
+from r2d2.lake.inventory import described
+from r2d2.lake.questions import Projection
+from r2d2.model import Column, Types
+from r2d2.settings.find import Settings
+from r2d2.storage.local import Storage
+
+QUESTION = -1
+COUNT_DDL = "`group` int, received binary, rows binary, places binary, missing binary"
+COUNT_COLUMNS = ("group", "received", "rows", "places", "missing")
+INSPECT_DDL = "tables binary"
+REMOTE_THREADS = 16
+
+Batches = Iterable[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanTask:
+    """Splits to read, and in how many parts to cut each projection's hashes."""
+
+    pieces: tuple[Piece, ...]
+    parts: Mapping[Projection, int]
+
+    @staticmethod
+    def of(pieces: Sequence[Piece], parts: Mapping[Projection, int]) -> "ScanTask":
+        """The task of these pieces; `parts` may tell of more."""
+        keys = {(piece.table, number) for piece in pieces for number in piece.sets}
+        return ScanTask(tuple(pieces), {key: parts[key] for key in keys})
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTask:
+    """A table that Spark reads: the column sets (numbered) to hash it over, and their parts."""
+
+    table: int
+    sets: tuple[int, ...]
+    columns: tuple[tuple[Column, ...], ...]
+    parts: Mapping[Projection, int]
+
+
+def inspect_tasks(
+    storage: Storage, settings: Settings, batches: Batches
+) -> Iterator[pa.RecordBatch]:
+    """The tables of each row's groups, from metadata alone."""
+    for payload in _payloads(batches):
+        groups: Sequence[Group] = loads(payload)
+        tables = described(storage, settings, groups, remote_threads=REMOTE_THREADS)
+        yield pa.record_batch({"tables": pa.array([dumps(tables)], pa.binary())})
+
+
+def scan_tasks(
+    storage: Storage, types: Types, size: int, batches: Batches
+) -> Iterator[pa.RecordBatch]:
+    """The rows (see `spark_rows`) of each task; sketches keep `size` hashes."""
+    buffer = RowBuffer()
+    for payload in _payloads(batches):
+        try:
+            yield from _scanned(storage, types, size, loads(payload), buffer)
+        except R2D2Error as error:
+            yield from buffer.add(summary(NO_TABLE, 0, 0, str(error)))
+    yield from buffer.flush()
+    _freeze_once()
+
+
+def _scanned(
+    storage: Storage, types: Types, size: int, task: ScanTask, buffer: RowBuffer
+) -> Iterator[pa.RecordBatch]:
+    runs: dict[Projection, list[Lanes]] = defaultdict(list)
+    for hashed in scan(storage, task.pieces, types, _never):
+        yield from buffer.add(summary(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem))
+        for number, run in hashed.runs:
+            runs[hashed.table, number].append(run)
+    yield from _kept(runs, task.parts, size, buffer)
+
+
+def foreign_tasks(
+    task: ForeignTask, types: Types, size: int, batches: Batches
+) -> Iterator[pa.RecordBatch]:
+    """The rows (see `spark_rows`) of batches that Spark itself read of one table."""
+    runs: dict[Projection, list[Lanes]] = defaultdict(list)
+    buffer, rows = RowBuffer(), 0
+    for batch in batches:
+        rows += batch.num_rows
+        hashes = row_hashes(batch, task.columns, types)
+        for number, lanes in zip(task.sets, hashes, strict=True):
+            runs[task.table, number].append(sorted_unique(lanes))
+    yield from buffer.add(summary(task.table, rows, 0, None))
+    yield from _kept(runs, task.parts, size, buffer)
+    yield from buffer.flush()
+
+
+def _kept(
+    runs: Mapping[Projection, Sequence[Lanes]],
+    parts: Mapping[Projection, int],
+    size: int,
+    buffer: RowBuffer,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of each projection's runs, taken together and cut."""
+    for (table, number), some in runs.items():
+        run = merge(some)
+        cuts = cut(run, parts[table, number])
+        whole = len(cuts) == 1 and len(run) <= size
+        if not whole:
+            yield from buffer.add(head(table, number, run, size))
+        for place, own in enumerate(cuts):
+            if len(own) or whole:
+                yield from buffer.add(part(table, number, place, own, whole))
+
+
+@lru_cache(maxsize=1)
+def _freeze_once() -> None:
+    """Keeps what was imported out of garbage collection: Spark's workers collect after each task,
+    which takes some 50 ms where pandas and polars are loaded.
+    """
+    gc.freeze()
+
+
+def _never() -> bool:
+    return False
+
+
+def merge_heads(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """One sketch for each projection, and one summary for each table, of those that come in."""
+    heads, buffer = Heads(size), RowBuffer()
+    for batch in batches:
+        heads.take(batch)
+    for row in heads.merged():
+        yield from buffer.add(row)
+    yield from buffer.flush()
+
+
+def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
+    """For each question among the rows: rows looked up and missing, of the hashes that came in."""
+    questions: list[Question] = []
+    blobs: dict[int, list[tuple[int, Lanes]]] = defaultdict(list)
+    for batch in batches:
+        numbers = (batch.column(name).to_pylist() for name in ("group", "projection"))
+        blobs_of_batch = buffers(batch.column("blob"))
+        for group, projection, blob in zip(*numbers, blobs_of_batch, strict=True):
+            if projection == QUESTION:
+                questions.append(loads(blob))
+            else:
+                blobs[group].append((projection, from_bytes(blob)))
+    for question in questions:
+        yield _answer(question, blobs.pop(question.group, []))
+
+
+def _answer(question: Question, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordBatch:
+    places = {number: place for place, number in enumerate(question.projections.tolist())}
+    slices: list[list[Lanes]] = [[] for _ in places]
+    for projection, run in blobs:
+        slices[places[projection]].append(cut(run, question.parts)[question.part])
+    received = np.array([sum(map(len, some)) for some in slices], np.int64)
+    runs = [merge(some) for some in slices]
+    children = (
+        runs
+        if question.samples is None
+        else [cut(sample, question.parts)[question.part] for sample in question.samples]
+    )
+    pairs = zip(question.children.tolist(), question.parents.tolist(), strict=True)
+    missing = np.array(
+        count_missing_each([(children[child], runs[parent]) for child, parent in pairs]), np.int64
+    )
+    lacking = np.flatnonzero(missing)
+    answers = (
+        received,
+        np.array([len(run) for run in children], np.int64),
+        question.places[lacking],
+        missing[lacking],
+    )
+    arrays = [pa.array([question.group], pa.int32())]
+    arrays += [pa.array([answer.tobytes()], pa.binary()) for answer in answers]
+    return pa.RecordBatch.from_arrays(arrays, names=list(COUNT_COLUMNS))
+
+
+def _payloads(batches: Batches) -> Iterator[memoryview]:
+    for batch in batches:
+        yield from buffers(batch.column("payload"))

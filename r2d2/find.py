@@ -1,0 +1,70 @@
+"""The method: the inventory, then each stage in turn on what the one before left open."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import Protocol
+
+from r2d2.graph import Graph
+from r2d2.lake.questions import Lake
+from r2d2.model import Cost, FunnelRow
+from r2d2.settings.find import Settings
+from r2d2.stages.exact import Exact
+from r2d2.stages.metadata import Metadata
+from r2d2.stages.renamed import Renamed, under_own_names
+from r2d2.stages.sample import Sample
+from r2d2.stages.schema import Schema
+from r2d2.stages.sketch import Sketch
+
+
+class Stage(Protocol):
+    """A pure decision on the answers to bulk questions; its fields are its settings."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, graph: Graph, lake: Lake) -> Graph: ...
+
+
+def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
+    """The lake's graph: each edge proved, each other pair refuted or still open."""
+    inventory = lake.inventory()
+    graph = Graph(inventory.tables, skipped=inventory.skipped)
+    for stage in stages:
+        graph = measured(stage, graph, lake)
+    return under_own_names(graph).closed()
+
+
+def stages_of(settings: Settings) -> tuple[Stage, ...]:
+    """The stages that the settings name, cheapest first."""
+    fraction, case = settings.min_fraction, settings.case_sensitive
+    stages: dict[str, Stage] = {
+        "schema": Schema(settings.types, case),
+        "metadata": Metadata(fraction, case),
+        "sample": Sample(settings.sample_rows, fraction, case),
+        "sketch": Sketch(settings.sketch_size, fraction, case),
+        "exact": Exact(fraction, case),
+    }
+    labels = (Renamed(settings.types, fraction, case),) if settings.renamed else ()
+    return (*labels, *(stages[name] for name in settings.stages))
+
+
+def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:
+    """The graph after the stage, with a row of the funnel for it."""
+    start = perf_counter()
+    before, edges = graph.open_pairs(), len(graph.edges)
+    after = stage(replace(graph, reasons={}, cost=Cost()), lake)
+    left, proved = after.open_pairs(), len(after.edges) - edges
+    pairs = left if stage.name == "schema" else before
+    row = FunnelRow(
+        stage.name,
+        pairs,
+        pairs - left - proved,
+        proved,
+        left,
+        after.reasons,
+        perf_counter() - start,
+        after.cost.bytes_read,
+        after.cost.rows_read,
+    )
+    return replace(after, funnel=(*graph.funnel, row))

@@ -1,0 +1,172 @@
+"""A file's dialect from its head: the reading under which its records agree with each other.
+
+Everything but the plainest is believed only on evidence, since a wrong guess hides rows: another
+delimiter where it cuts header and body into the same number of fields; a title where a line of
+one field stands above a full header; no header where the first record is of the body's kind.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from r2d2.formats.csv.dialect import Dialect, checked
+from r2d2.formats.csv.encoding import encoding_of
+from r2d2.lake.text.decode import text_of
+from r2d2.lake.text.decompress import inner_name
+from r2d2.lake.text.heading import is_headerless, top_lines
+
+DELIMITERS = ",\t;|"
+SAMPLE_RECORDS = 100
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?(?:\r\n?|\n)')
+_PROPER_QUOTES = r'(?:^|[\r\n{0}])"[^"\r\n]*"(?:[\r\n{0}]|$)'
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The sample's records under one dialect, and the line on which each starts, from 0.
+
+    `width` is the number of fields that most records have, `agreement` their share; `sound` says
+    that every quote was in its place.
+    """
+
+    dialect: Dialect
+    records: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+    sound: bool
+    width: int
+    agreement: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing speaks against the dialect."""
+        return self.sound and self.agreement == 1
+
+
+def detect(
+    head: bytes, path: str, overrides: Mapping[str, object] | None = None, whole: bool = True
+) -> Dialect:
+    """The dialect of the file that starts with `head`; what `overrides` fix is taken as given.
+
+    Raises:
+        UsageError: an unknown override.
+        UnreadableTableError: the head is no text, or text of an encoding that must be named.
+    """
+    fixed = checked(overrides or {})
+    encoding = str(fixed.get("encoding") or encoding_of(head, whole))
+    text = text_of(head, encoding, whole)
+    base = replace(Dialect(encoding=encoding), **fixed)
+    separator = _SEPARATOR_LINE.match(text)
+    if separator and "skip_rows" not in fixed and "delimiter" not in fixed:
+        dialect = replace(base, delimiter=separator[1], skip_rows=1)
+        return _headed(_read(text, dialect, whole), fixed)
+    return _headed(_best(text, base, path, fixed, whole), fixed)
+
+
+def _best(text: str, base: Dialect, path: str, fixed: Mapping[str, object], whole: bool) -> Reading:
+    usual = "\t" if inner_name(path).endswith(".tsv") else ","
+    if "delimiter" in fixed:
+        usual = base.delimiter
+        candidates = [usual]
+    else:
+        others = [each for each in DELIMITERS if each != usual and each in text]
+        candidates = [usual, *others]
+    readings = [_quoting(text, replace(base, delimiter=d), fixed, whole) for d in candidates]
+    if "skip_rows" not in fixed:
+        readings = [_below_top(reading) for reading in readings]
+    return max(readings, key=lambda reading: _rank(reading, usual))
+
+
+def _rank(reading: Reading, usual: str) -> tuple[bool, bool, bool, int, bool]:
+    """Header and body agree; nothing stands above them; most records agree; fields; the usual."""
+    headed = bool(reading.records) and len(reading.records[0]) == reading.width
+    is_usual = reading.dialect.delimiter == usual
+    return (
+        headed and reading.sound and (is_usual or reading.width > 1),
+        reading.agreement >= 0.9,
+        reading.dialect.skip_rows == 0,
+        reading.width,
+        is_usual,
+    )
+
+
+def _below_top(reading: Reading) -> Reading:
+    count = top_lines(reading.records, reading.width)
+    if not count:
+        return reading
+    dialect = replace(reading.dialect, skip_rows=reading.lines[count])
+    return _reading(dialect, reading.records[count:], reading.lines[count:], reading.sound)
+
+
+def _reading(
+    dialect: Dialect,
+    records: Sequence[tuple[str, ...]],
+    lines: Sequence[int],
+    sound: bool,
+) -> Reading:
+    counts = Counter(map(len, records))
+    width = max(counts, key=lambda width: (counts[width], width), default=0)
+    agreement = counts[width] / max(1, len(records))
+    return Reading(dialect, tuple(records), tuple(lines), sound, width, agreement)
+
+
+def _quoting(text: str, dialect: Dialect, fixed: Mapping[str, object], whole: bool) -> Reading:
+    """The reading with usual quotes, or one with escaped or with no quotes where only it agrees."""
+    usual = _read(text, dialect, whole)
+    if '"' not in text or dialect.quote != '"' or usual.agrees:
+        return usual
+    others = []
+    if "escape" not in fixed and '\\"' in text:
+        others.append(replace(dialect, escape="\\"))
+    if "quote" not in fixed and not usual.sound and not _has_proper_quotes(text, dialect):
+        others.append(replace(dialect, quote=None))
+    for other in others:
+        reading = _read(text, other, whole)
+        if reading.agrees and reading.width > 1:
+            return reading
+    return usual
+
+
+def _has_proper_quotes(text: str, dialect: Dialect) -> bool:
+    return bool(re.search(_PROPER_QUOTES.format(re.escape(dialect.delimiter)), text))
+
+
+def _read(text: str, dialect: Dialect, whole: bool) -> Reading:
+    """The first records as Python's parser sees them: near enough to choose between dialects."""
+    lines = io.StringIO(text, newline="")
+    for _ in range(dialect.skip_rows):
+        next(lines, None)
+    reader = csv.reader(
+        lines,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        quoting=csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL,
+        escapechar=dialect.escape,
+        doublequote=dialect.escape is None,
+        strict=True,
+    )
+    found: list[tuple[str, ...]] = []
+    starts: list[int] = []
+    sound, start = True, 0
+    try:
+        for fields in islice(reader, SAMPLE_RECORDS):
+            if fields:
+                found.append(tuple(fields))
+                starts.append(start)
+            start = reader.line_num
+        if not whole and len(found) > 1 and next(lines, None) is None:
+            found.pop()
+            starts.pop()
+    except csv.Error as error:
+        cut_off = not whole and "unexpected end" in str(error)
+        sound = cut_off or "field larger" in str(error)
+    return _reading(dialect, found, starts, sound)
+
+
+def _headed(reading: Reading, fixed: Mapping[str, object]) -> Dialect:
+    if "header" in fixed or not is_headerless(reading.records):
+        return reading.dialect
+    return replace(reading.dialect, header=False)

@@ -1,0 +1,101 @@
+"""Text made plain: written so that all parsers read it alike, and a fast one may have it.
+
+Text is plain where every quote opens a field, closes one, or doubles another. Other records (a
+quote within a bare field, an escape) are read the careful way and written anew, all quoted.
+Whether a quote opens or closes depends on how many stand before it; so the places where it would
+be wrong as either are found for all quotes at once, and only the records around them cost more.
+"""
+
+import numpy as np
+
+from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.records import CutOffError, MalformedError, Record, Scanner, records
+
+Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
+
+
+def plain_text(text: bytes, dialect: Dialect, whole: bool) -> tuple[int, bytes]:
+    """Where the last whole record of `text` ends, and its whole records as plain text.
+
+    Raises:
+        MalformedError: a record that the grammar does not have.
+    """
+    if dialect.escape and (dialect.quote is None or dialect.escape.encode() in text):
+        found = tuple(records(text, dialect, whole))
+        end = len(text) if whole else found[-1].end if found else 0
+        return end, b"".join(_quoted(record, dialect) for record in found)
+    if dialect.quote is None or dialect.quote.encode() not in text:
+        end = len(text) if whole else _last_break(text, 0, len(text))
+        return end, text[:end]
+    return _mended(text, dialect, whole)
+
+
+def plain_quote(dialect: Dialect) -> str | None:
+    """The quote of plain text: the dialect's, or one to write escaped fields anew with."""
+    if dialect.quote is None and dialect.escape:
+        return "'" if dialect.delimiter == '"' else '"'
+    return dialect.quote
+
+
+def _quoted(record: Record, dialect: Dialect) -> bytes:
+    quote = (plain_quote(dialect) or "").encode()
+    between = quote + dialect.delimiter.encode() + quote
+    fields = [field.replace(quote, quote + quote) for field in record.fields]
+    return quote + between.join(fields) + quote + b"\n"
+
+
+def _mended(text: bytes, dialect: Dialect, whole: bool) -> tuple[int, bytes]:
+    """The plain runs of records as they are, the records between them written anew."""
+    quotes, wrong = _quotes(text, dialect)
+    scanner = Scanner(text, dialect, whole)
+    pieces: list[bytes] = []
+    at = 0
+    while True:
+        first = int(np.searchsorted(quotes, at))
+        suspects = wrong[first % 2]
+        next_wrong = int(np.searchsorted(suspects, first))
+        if next_wrong == len(suspects):
+            end = _run_end(text, at, len(text), quotes[first:], whole)
+            return end, b"".join((*pieces, text[at:end]))
+        limit = int(quotes[suspects[next_wrong]])
+        end = _run_end(text, at, limit, quotes[first:], whole=False)
+        pieces.append(text[at:end])
+        try:
+            record = scanner.record(end)
+        except CutOffError:
+            return end, b"".join(pieces)
+        pieces.append(_quoted(record, dialect))
+        at = record.end
+
+
+def _quotes(text: bytes, dialect: Dialect) -> tuple[Positions, tuple[Positions, Positions]]:
+    """The quotes' positions, and which of them are wrong if quote 0 opens, or if quote 1 does."""
+    characters = np.frombuffer(text, np.uint8)
+    edges = np.zeros(256, np.bool_)
+    edges[list(f"{dialect.delimiter}{dialect.quote}\r\n".encode())] = True
+    quotes = np.flatnonzero(characters == ord(dialect.quote or ""))
+    opens = edges[characters[quotes - 1]] | (quotes == 0)
+    closes = edges[characters[np.minimum(quotes + 1, len(text) - 1)]]
+    even = np.arange(len(quotes)) % 2 == 0
+    return quotes, (
+        np.flatnonzero(~np.where(even, opens, closes)),
+        np.flatnonzero(~np.where(even, closes, opens)),
+    )
+
+
+def _run_end(text: bytes, at: int, limit: int, quotes: Positions, whole: bool) -> int:
+    """Where the last whole record of the plain run from `at` on ends, at most at `limit`."""
+    if whole:
+        if len(quotes) % 2:
+            raise MalformedError(int(quotes[-1]), "a quote is never closed")
+        return len(text)
+    end = _last_break(text, at, limit)
+    while (before := int(np.searchsorted(quotes, end))) % 2:
+        end = _last_break(text, at, int(quotes[before - 1]))
+    return end
+
+
+def _last_break(text: bytes, at: int, limit: int) -> int:
+    """Where the line after the last certain line break within `at` to `limit` starts, or `at`."""
+    certain = limit - 1 if limit == len(text) else limit
+    return max(text.rfind(b"\n", at, limit) + 1, text.rfind(b"\r", at, max(certain, 0)) + 1, at)

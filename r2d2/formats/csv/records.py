@@ -1,0 +1,163 @@
+"""The records of delimited text, one character at a time where it matters: the careful way.
+
+The grammar, stricter than Python's `csv`: a field that starts with the quote ends at the next
+quote that is neither doubled nor escaped, and a delimiter, a line break or the end must follow;
+anywhere else a quote is an ordinary character. An escape makes a quote, an escape and, outside
+quotes, a delimiter or line break ordinary; before anything else it is ordinary itself.
+CR LF, LF and CR end a record; an empty line is no record.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from r2d2.formats.csv.dialect import Dialect
+
+
+class MalformedError(ValueError):
+    """Text that the grammar does not have, at `position`."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record's fields and where it starts and ends, its line break included."""
+
+    fields: tuple[bytes, ...]
+    start: int
+    end: int
+
+
+class CutOffError(Exception):
+    """The text ends within a record, and more may follow."""
+
+
+def records(text: bytes, dialect: Dialect, whole: bool) -> Iterator[Record]:
+    """The whole records at the text's start; unless it is `whole`, an unfinished one is left.
+
+    Raises:
+        MalformedError: a quote is never closed, or text follows a closing quote.
+    """
+    scanner = Scanner(text, dialect, whole)
+    at = 0
+    while at < len(text):
+        if text[at] in b"\r\n":
+            at += 1
+            continue
+        try:
+            record = scanner.record(at)
+        except CutOffError:
+            return
+        yield record
+        at = record.end
+
+
+def line_count(text: bytes) -> int:
+    r"""The number of line breaks.
+
+    >>> line_count(b"a\r\nb\rc\n")
+    3
+    """
+    count = text.count(b"\n")
+    if b"\r" in text:
+        count += text.count(b"\r") - text.count(b"\r\n")
+    return count
+
+
+class Scanner:
+    """Reads one record at a time from a text that, unless it is `whole`, may go on."""
+
+    def __init__(self, text: bytes, dialect: Dialect, whole: bool) -> None:
+        self._text = text
+        self._whole = whole
+        self._delimiter = ord(dialect.delimiter)
+        self._quote = dialect.quote.encode() if dialect.quote else b""
+        self._escape = dialect.escape.encode() if dialect.escape else b""
+        delimiter = dialect.delimiter.encode()
+        self._stop = _any_of(delimiter + b"\r\n" + self._escape)
+        self._inner_stop = _any_of(self._quote + self._escape or delimiter)
+        self._bare = self._quote + self._escape + delimiter + b"\r\n"
+        self._quoted = self._quote + self._escape
+
+    def record(self, start: int) -> Record:
+        """The record from `start` on.
+
+        Raises:
+            MalformedError: a quote is never closed, or text follows a closing quote.
+            CutOffError: the text ends before the record does.
+        """
+        text, at = self._text, start
+        fields: list[bytes] = []
+        while True:
+            opens = self._quote and text.startswith(self._quote, at)
+            field, at = self._quoted_field(at) if opens else self._bare_field(at)
+            fields.append(field)
+            if at == len(text):
+                if not self._whole:
+                    raise CutOffError
+                return Record(tuple(fields), start, at)
+            if text[at] != self._delimiter:
+                return Record(tuple(fields), start, self._after_break(at))
+            at += 1
+
+    def _after_break(self, at: int) -> int:
+        if self._text[at] == 13:
+            if at + 1 == len(self._text) and not self._whole:
+                raise CutOffError
+            if self._text.startswith(b"\n", at + 1):
+                return at + 2
+        return at + 1
+
+    def _bare_field(self, at: int) -> tuple[bytes, int]:
+        pieces: list[bytes] = []
+        start = at
+        while found := self._stop.search(self._text, at):
+            at = found.start()
+            if found.group() != self._escape:
+                break
+            start, at = self._unescape(start, at, self._bare, pieces)
+        else:
+            at = len(self._text)
+        return b"".join((*pieces, self._text[start:at])), at
+
+    def _quoted_field(self, at: int) -> tuple[bytes, int]:
+        opening, pieces = at, list[bytes]()
+        start = at = at + 1
+        while found := self._inner_stop.search(self._text, at):
+            at = found.start()
+            if found.group() == self._escape:
+                start, at = self._unescape(start, at, self._quoted, pieces)
+            elif self._text.startswith(self._quote, at + 1):
+                pieces.append(self._text[start : at + 1])
+                start = at = at + 2
+            else:
+                pieces.append(self._text[start:at])
+                return b"".join(pieces), self._closed(at + 1)
+        if self._whole:
+            raise MalformedError(opening, "a quote is never closed")
+        raise CutOffError
+
+    def _closed(self, at: int) -> int:
+        if at < len(self._text) and self._text[at] not in (self._delimiter, 10, 13):
+            raise MalformedError(at, "text follows a closing quote")
+        return at
+
+    def _unescape(
+        self, start: int, at: int, special: bytes, pieces: list[bytes]
+    ) -> tuple[int, int]:
+        """Where the next piece starts and where to search on, after the escape at `at`."""
+        if at + 1 == len(self._text):
+            if not self._whole:
+                raise CutOffError
+            return start, at + 1
+        if self._text[at + 1] in special:
+            pieces.append(self._text[start:at])
+            return at + 1, at + 2
+        return start, at + 1
+
+
+def _any_of(characters: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"[" + re.escape(characters) + b"]")

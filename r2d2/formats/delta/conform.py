@@ -1,0 +1,106 @@
+"""Arrays of a data file as the table's logical columns: renamed, filled up, widened exactly."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from r2d2.formats.delta.schema import Field
+from r2d2.lake.delta.widening import widens_exactly
+
+
+def positions(fields: "pa.Schema | pa.StructType", wanted: Sequence[Field]) -> list[int | None]:
+    """Where a file keeps each field: by id where the field has one, else by name; None if nowhere.
+
+    Raises:
+        ValueError: two of the file's fields fit.
+    """
+    found: defaultdict[int | str, list[int]] = defaultdict(list)
+    for place, field in enumerate(fields):
+        found[field.name.lower()].append(place)
+        field_id = _field_id(field)
+        if field_id is not None:
+            found[field_id].append(place)
+    return [_only(found[_key(field)], field) for field in wanted]
+
+
+def _key(field: Field) -> int | str:
+    return field.physical_name.lower() if field.field_id is None else field.field_id
+
+
+def _only(places: Sequence[int], field: Field) -> int | None:
+    if len(places) > 1:
+        raise ValueError(f"column {field.name} fits {len(places)} columns of the file")
+    return places[0] if places else None
+
+
+def has_ids(schema: pa.Schema) -> bool:
+    """Whether the file numbers its fields, as column mapping by id needs."""
+    return any(_field_id(field) is not None for field in schema)
+
+
+def _field_id(field: pa.Field) -> int | None:
+    text = (field.metadata or {}).get(b"PARQUET:field_id")
+    return None if text is None else int(text)
+
+
+def conformed(array: pa.Array, meaning: pa.DataType, field: Field) -> pa.Array:
+    """The array with the field's logical type, its values unchanged.
+
+    `meaning` is the array's type as the file means it (see `instants.meant`).
+
+    Raises:
+        ValueError: the file's type is none that widens exactly to the table's.
+    """
+    if not field.children and array.type.equals(field.type) and meaning.equals(field.type):
+        return array
+    if pt.is_dictionary(array.type):
+        return conformed(array.dictionary_decode(), meaning.value_type, field)
+    if pt.is_struct(field.type) and pt.is_struct(array.type):
+        return _struct(array, meaning, field)
+    if pt.is_map(field.type) and pt.is_map(array.type):
+        return _map(array, meaning, field)
+    if pt.is_list(field.type) and (pt.is_list(array.type) or pt.is_large_list(array.type)):
+        plain = array.cast(pa.list_(array.type.value_field))
+        values = conformed(plain.values, meaning.value_type, field.children[0])
+        return _rebuilt(plain, field, values)
+    if not pt.is_nested(field.type) and widens_exactly(meaning, field.type):
+        return array.cast(meaning).cast(field.type)
+    raise ValueError(
+        f"column {field.name} is {array.type} in the file and {field.type} in the table"
+    )
+
+
+def _struct(array: pa.StructArray, meaning: pa.StructType, field: Field) -> pa.Array:
+    parts = []
+    for child, place in zip(field.children, positions(array.type, field.children), strict=True):
+        if place is None:
+            parts.append(pa.nulls(len(array), child.type))
+        else:
+            parts.append(conformed(array.field(place), meaning.field(place).type, child))
+    return pa.StructArray.from_arrays(parts, fields=list(field.type), mask=array.is_null())
+
+
+def _map(array: pa.MapArray, meaning: pa.MapType, field: Field) -> pa.Array:
+    key, value = field.children
+    entries = pa.StructArray.from_arrays(
+        [
+            conformed(array.keys, meaning.key_type, key),
+            conformed(array.items, meaning.item_type, value),
+        ],
+        fields=[field.type.key_field, field.type.item_field],
+    )
+    return _rebuilt(array, field, entries)
+
+
+def _rebuilt(array: pa.Array, field: Field, values: pa.Array) -> pa.Array:
+    """The list or map over other values; its own offsets and nulls are kept as they are."""
+    return pa.Array.from_buffers(
+        field.type,
+        len(array),
+        array.buffers()[:2],
+        null_count=array.null_count,
+        offset=array.offset,
+        children=[values],
+    )

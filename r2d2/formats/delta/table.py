@@ -1,0 +1,160 @@
+"""A Delta table's newest version as a table with splits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from hashlib import blake2b
+
+import pyarrow as pa
+
+from r2d2.errors import UnreadableTableError
+from r2d2.formats.bounds import union
+from r2d2.formats.delta.deletion_vectors import locate
+from r2d2.formats.delta.log import newest_log
+from r2d2.formats.delta.paths import Places, below
+from r2d2.formats.delta.protocol import check_protocol, mapping_mode
+from r2d2.formats.delta.replay import Snapshot, replay
+from r2d2.formats.delta.schema import Field, fields_of
+from r2d2.formats.schema import flatten
+from r2d2.lake.delta.actions import Add
+from r2d2.lake.delta.footers import Footed, footed
+from r2d2.lake.delta.live import LiveFile
+from r2d2.lake.delta.partitions import constant
+from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.report.words import pluralize
+from r2d2.storage.local import Storage
+
+BIG_FILE_BYTES = 128 << 20
+SPLIT_BYTES = 32 << 20
+FOOTERS_AT_ONCE = 16
+
+
+def inspect(
+    storage: Storage,
+    location: str,
+    files: Sequence[FileInfo],
+    lake: Mapping[str, FileInfo] | None = None,
+) -> Table:
+    """The table's newest version, from its log and the footers of its live files.
+
+    `files` are all files below `location`. `lake` holds every file of the lake by its path, for
+    shallow clones, which name files elsewhere; without it the storage is listed where one does.
+
+    Raises:
+        TableError: the version is not known for certain, or r2d2 cannot read it for certain.
+    """
+    found = {file.path: file for file in files}
+    snapshot = replay(storage, newest_log(_log_files(location, found)))
+    check_protocol(snapshot.protocol, snapshot.metadata)
+    mode = mapping_mode(snapshot.protocol, snapshot.metadata)
+    columns = fields_of(snapshot.metadata.schema_json, mode)
+    flat = flatten(pa.schema([(column.name, column.type) for column in columns]))
+    places = Places(storage, location, found, cache(lambda: _whole_lake(storage, lake)))
+    live = [_live_file(add, columns, snapshot, places) for add in snapshot.files]
+    data = _with_footers(storage, [file for file in live if file.live_rows != 0], flat)
+    return Table(
+        location,
+        Format.DELTA,
+        flat,
+        sum(part.file.live_rows or 0 for part in data),
+        sum(file.info.size_bytes for file in live),
+        tuple(_with_identity(file, mode) for file in live),
+        f"delta:{snapshot.version}",
+        tuple(split for part in data for split in _splits(part)),
+        {column.name: union([part.bounds[column.name] for part in data]) for column in flat},
+        _details(snapshot, mode),
+    )
+
+
+def _with_footers(
+    storage: Storage, files: Sequence[LiveFile], columns: Sequence[Column]
+) -> list[Footed]:
+    """The files with their footers, many at once where each costs a request."""
+    if len(files) == 1 or "://" not in storage.url:
+        return [footed(storage, file, columns) for file in files]
+    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
+        return list(pool.map(lambda file: footed(storage, file, columns), files))
+
+
+def _log_files(location: str, found: Mapping[str, FileInfo]) -> dict[str, FileInfo]:
+    folder = below(location, "_delta_log/")
+    return {
+        path.removeprefix(folder): file for path, file in found.items() if path.startswith(folder)
+    }
+
+
+def _whole_lake(storage: Storage, lake: Mapping[str, FileInfo] | None) -> Mapping[str, FileInfo]:
+    return {file.path: file for file in storage.list().files} if lake is None else lake
+
+
+def _live_file(
+    add: Add, columns: tuple[Field, ...], snapshot: Snapshot, places: Places
+) -> LiveFile:
+    info = places.find(add.path)
+    if info.size_bytes != add.size_bytes:
+        raise UnreadableTableError(
+            f"{info.path} has {pluralize(str(info.size_bytes), 'byte')},"
+            f" {add.size_bytes} by _delta_log"
+        )
+    partitions = [c for c in columns if c.name in snapshot.metadata.partition_columns]
+    return LiveFile(
+        info,
+        columns,
+        {column.name: constant(column, _text(add, column)) for column in partitions},
+        add.rows,
+        locate(add.deletion_vector, places) if add.deletion_vector else None,
+    )
+
+
+def _text(add: Add, column: Field) -> str | None:
+    try:
+        return add.partition_values[column.physical_name]
+    except KeyError as error:
+        raise UnreadableTableError(
+            f"{add.path}: no value for partition column {column.name}"
+        ) from error
+
+
+def _with_identity(file: LiveFile, mode: str) -> FileInfo:
+    """The file as part of this table: equal in two tables only where both read the same rows.
+
+    Under column mapping one file may be read as different columns.
+    """
+    parts = []
+    if file.deletions:
+        parts.append(file.deletions.identity)
+    if mode != "none" or file.constants:
+        meaning = repr((file.columns, sorted(file.constants.items(), key=lambda pair: pair[0])))
+        parts.append(blake2b(meaning.encode(), digest_size=16).hexdigest())
+    return FileInfo(file.info.path, file.info.size_bytes, "#".join([file.info.version, *parts]))
+
+
+def _splits(part: Footed) -> Iterator[Split]:
+    """One split per file; a big file's row groups are dealt out."""
+    file, metadata = part.file, part.metadata
+    if file.info.size_bytes < BIG_FILE_BYTES:
+        yield _split(file, (), file.live_rows, file.info.size_bytes)
+        return
+    groups: list[int] = []
+    rows = size = 0
+    for index in range(metadata.num_row_groups):
+        groups.append(index)
+        rows += metadata.row_group(index).num_rows
+        size += metadata.row_group(index).total_byte_size
+        if size >= SPLIT_BYTES or index == metadata.num_row_groups - 1:
+            yield _split(file, tuple(groups), rows, size)
+            groups, rows, size = [], 0, 0
+
+
+def _split(file: LiveFile, groups: tuple[int, ...], rows: int | None, size_bytes: int) -> Split:
+    return Split(Format.DELTA, file.info, groups, rows, size_bytes, file)
+
+
+def _details(snapshot: Snapshot, mode: str) -> dict[str, str]:
+    protocol = snapshot.protocol
+    return {
+        "protocol": f"{protocol.reader_version}/{protocol.writer_version}",
+        "features": ", ".join(sorted(protocol.reader_features | protocol.writer_features)),
+        "column mapping": mode,
+        "partition columns": ", ".join(snapshot.metadata.partition_columns),
+    }

@@ -1,0 +1,1 @@
+"""JSON tables: one object a line."""

@@ -1,0 +1,124 @@
+"""The layout of JSON lines: which keys hold text, which hold numbers, and which are left out.
+
+r2d2 reads JSON as text, so that 1 and "1" are one value. To write what was there, each column is
+known to hold text only, or text that cannot be mistaken for what else it holds.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from r2d2.formats.csv.encoding import UTF_8, marked_encoding
+from r2d2.formats.hive import Partition
+from r2d2.formats.json.read import PIECE_BYTES, JsonLayout
+from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.schema import quoted
+from r2d2.lake.text.decode import utf_8
+from r2d2.lake.text.decompress import codec_of, pieces
+from r2d2.lake.text.json_flat import DECODER, Pairs, canonical
+from r2d2.model import FileInfo, Table
+from r2d2.storage.local import Storage
+
+ARRAY_BYTES = 1 << 30
+_TEXT, _LIKE_JSON, _JSON, _NULL = "text", "text like JSON", "JSON", "null"
+_SPACE = b" \t\r\n"
+
+Kinds = dict[tuple[str, ...], set[str]]
+
+
+def layout(storage: Storage, table: Table) -> Layout:
+    """The layout of the table's files, all of which are read.
+
+    Raises:
+        NotWritableError: a key holds both a number and the text of one.
+    """
+    context = table.splits[0].context
+    inner = context.inner if isinstance(context, Partition) else context
+    if not isinstance(inner, JsonLayout):
+        raise TypeError(f"{table.location}: not a table of JSON lines")
+    in_folders = {c[0] for c in context.constants} if isinstance(context, Partition) else set()
+    names = [c.path[0] for c in table.columns if c.path[0] not in in_folders]
+    kinds: Kinds = {}
+    for file in table.files:
+        for value in _objects(storage, file, inner.encoding):
+            _look(value, (), kinds)
+    flat = {".".join(map(quoted, path)): path for path in kinds}
+    file = table.files[0]
+    first = next(pieces(storage, file, PIECE_BYTES), b"")
+    return Layout(
+        table.format,
+        pa.schema([(name, pa.string()) for name in names]),
+        file.path.rpartition("/")[2],
+        compression=codec_of(file.path) or "none",
+        options={
+            "encoding": inner.encoding,
+            "mark": inner.encoding == UTF_8 and first.startswith(b"\xef\xbb\xbf"),
+            "is_array": _is_array(storage, file, inner.encoding),
+            "is_detected": inner.encoding == (marked_encoding(first) or UTF_8),
+            "columns": [_column(table, name, flat[name], kinds[flat[name]]) for name in names],
+        },
+        not_restored=("spaces between its tokens, the order of keys within its arrays",),
+    )
+
+
+def _column(table: Table, name: str, path: tuple[str, ...], kinds: set[str]) -> dict[str, Any]:
+    if _JSON in kinds and _LIKE_JSON in kinds:
+        raise NotWritableError(
+            f"{table.location}: {name} holds numbers, truths or arrays, and text like them:"
+            " which was which is not known of its rows"
+        )
+    return {"path": list(path), "is_text": _JSON not in kinds, "has_null": _NULL in kinds}
+
+
+def _objects(storage: Storage, file: FileInfo, encoding: str) -> Iterator[Pairs]:
+    """The file's objects as pairs; r2d2 has read them before, so they are sound."""
+    rest = b""
+    is_array: bool | None = None
+    for piece in utf_8(pieces(storage, file, PIECE_BYTES), encoding, file.path):
+        rest += piece
+        if is_array is None and rest.lstrip(_SPACE):
+            is_array = rest.lstrip(_SPACE).startswith(b"[")
+        if is_array:
+            if len(rest) > ARRAY_BYTES:
+                raise NotWritableError(f"{file.path}: an array of more than {ARRAY_BYTES} bytes")
+            continue
+        *lines, rest = rest.split(b"\n")
+        yield from (DECODER.decode(line.decode()) for line in lines if line.strip(_SPACE))
+    if is_array:
+        yield from DECODER.decode(rest.decode())
+    elif rest.strip(_SPACE):
+        yield DECODER.decode(rest.decode())
+
+
+def _is_array(storage: Storage, file: FileInfo, encoding: str) -> bool:
+    for piece in utf_8(pieces(storage, file, PIECE_BYTES), encoding, file.path):
+        if piece.strip(_SPACE):
+            return piece.lstrip(_SPACE).startswith(b"[")
+    return False
+
+
+def _look(pairs: Pairs, above: tuple[str, ...], kinds: Kinds) -> None:
+    for key, value in pairs:
+        path = (*above, key)
+        if type(value) is tuple and value:
+            _look(value, path, kinds)
+        else:
+            kinds.setdefault(path, set()).add(_kind(value))
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return _NULL
+    if isinstance(value, str):
+        return _LIKE_JSON if is_like_json(value) else _TEXT
+    return _JSON
+
+
+def is_like_json(text: str) -> bool:
+    """Whether the text is what r2d2 makes of a number, a truth, an array or an empty object."""
+    try:
+        value = DECODER.decode(text)
+        return not isinstance(value, str) and value is not None and canonical(value) == text
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,177 @@
+"""What of a table must be known to write it anew once it is gone: kept in the plan as plain JSON.
+
+Rows come back equal, files need not: row order, row groups, encodings of pages, the division into
+files and a format's own history are not kept. What a reader would miss is in `not_restored`.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+
+from r2d2.errors import R2D2Error
+from r2d2.formats.hive import Partition
+from r2d2.formats.uniform import plain_schema
+from r2d2.lake.grouping import partitions_of
+from r2d2.model import Format, Table
+from r2d2.storage.local import Storage
+
+_OPTIONS = {
+    Format.PARQUET: frozenset({"arrow_schema", "int96"}),
+    Format.AVRO: frozenset({"schema"}),
+    Format.CSV: frozenset({"dialect", "encoding", "above", "newline", "mark", "is_detected"}),
+    Format.JSON: frozenset({"encoding", "mark", "is_array", "is_detected", "columns"}),
+}
+
+
+class NotWritableError(R2D2Error):
+    """A table cannot be written back as it was; the message says what stands against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A table's form without its rows.
+
+    `schema` is that of the files with the partition columns behind it, as Arrow writes it;
+    a partition column's type is the one that r2d2 reads its folders as. `file_name` is a
+    single-file table's own name, and in a folder what its files' names end with.
+    `compression` is by the format's own name for it. `options` are the format's.
+    """
+
+    format: Format
+    schema: pa.Schema
+    file_name: str
+    is_folder: bool = False
+    partition_columns: tuple[str, ...] = ()
+    compression: str = "none"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    not_restored: tuple[str, ...] = ()
+
+    @property
+    def rows_schema(self) -> pa.Schema:
+        """The schema of the rows to be written, without dictionaries."""
+        return plain_schema(self.schema)
+
+    @property
+    def file_schema(self) -> pa.Schema:
+        """The schema within each file."""
+        inside = [f for f in self.schema if f.name not in self.partition_columns]
+        return pa.schema(inside, self.schema.metadata)
+
+    def data(self) -> dict[str, Any]:
+        """The layout as plain JSON data."""
+        return {
+            "format": self.format.value,
+            "schema": base64.b64encode(self.schema.serialize().to_pybytes()).decode(),
+            "file_name": self.file_name,
+            "is_folder": self.is_folder,
+            "partition_columns": list(self.partition_columns),
+            "compression": self.compression,
+            "options": dict(self.options),
+            "not_restored": list(self.not_restored),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Layout":
+        """The layout of plain JSON data.
+
+        Raises:
+            NotWritableError: the data describe no layout.
+        """
+        try:
+            schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(data["schema"])))
+            layout = cls(
+                Format(data["format"]),
+                schema,
+                str(data["file_name"]),
+                bool(data["is_folder"]),
+                tuple(map(str, data["partition_columns"])),
+                str(data["compression"]),
+                dict(data["options"]),
+                tuple(map(str, data["not_restored"])),
+            )
+            wanting = _OPTIONS.get(layout.format, frozenset()) - layout.options.keys()
+            unknown = set(layout.partition_columns) - set(schema.names)
+            if wanting or unknown or set(layout.file_name) & {"/", "\0"}:
+                raise ValueError(f"{sorted(wanting | unknown)} in {layout.file_name!r}")
+            return layout
+        except (LookupError, ValueError, TypeError, OSError, pa.ArrowException) as error:
+            raise NotWritableError(f"no layout of a table: {error!r}"[:300]) from error
+
+
+def layout_of(storage: Storage, table: Table) -> dict[str, Any]:
+    """The table's layout as plain JSON data; reads the heads of its files, of JSON all of it.
+
+    Raises:
+        TableError: a file cannot be read.
+        NotWritableError: what is there could not be written back.
+    """
+    if not table.eligible or not table.files or not table.splits:
+        reason = table.problem or "it has no rows"
+        raise NotWritableError(f"{table.location}: its layout is not known: {reason}")
+    layout = _in_files(storage, table)
+    names = layout.schema.names
+    ordered = list(dict.fromkeys(column.path[0] for column in table.columns))
+    if sorted(names) != sorted(ordered):
+        raise NotWritableError(f"{table.location}: its files hold columns {names}, not {ordered}")
+    schema = pa.schema([layout.schema.field(name) for name in ordered], layout.schema.metadata)
+    return replace(layout, schema=schema).data()
+
+
+def _in_files(storage: Storage, table: Table) -> Layout:
+    from r2d2.formats.csv import write as layout_text
+    from r2d2.formats.json import write as layout_json
+    from r2d2.formats.parquet import write as layout_columnar
+    from r2d2.rebuild import layout_delta
+
+    if table.format is Format.DELTA:
+        return layout_delta.layout(table)
+    describe = {
+        Format.PARQUET: layout_columnar.parquet,
+        Format.ORC: layout_columnar.orc,
+        Format.AVRO: layout_columnar.avro,
+        Format.CSV: layout_text.layout,
+        Format.JSON: layout_json.layout,
+    }.get(table.format)
+    if describe is None:
+        raise NotWritableError(f"{table.location}: r2d2 writes no {table.format.value} tables")
+    return _in_folders(table, describe(storage, table))
+
+
+def _in_folders(table: Table, layout: Layout) -> Layout:
+    """The layout of a file with the columns that are in folders' names."""
+    if table.files[0].path == table.location:
+        return layout
+    keys = [key for key, _ in partitions_of(table.files[0].path, _root(table))]
+    types = {key: kind for key, kind in _partition_types(table).items() if key in keys}
+    schema = layout.schema
+    for key in keys:
+        schema = schema.append(pa.field(key, types[key]))
+    return replace(
+        layout,
+        schema=schema,
+        file_name=_ending(layout.file_name),
+        is_folder=True,
+        partition_columns=tuple(keys),
+        not_restored=(*layout.not_restored, "the names and number of the files in its folders"),
+    )
+
+
+def _root(table: Table) -> str:
+    return "" if table.location == "." else table.location
+
+
+def _partition_types(table: Table) -> dict[str, pa.DataType]:
+    kinds = {"int32": pa.int32(), "int64": pa.int64(), "date": pa.date32()}
+    context = table.splits[0].context
+    constants = context.constants if isinstance(context, Partition) else ()
+    return {key: kinds.get(kind, pa.string()) for key, kind, _ in constants}
+
+
+def _ending(name: str) -> str:
+    """What follows the first dot that leaves a known format: `.csv.gz` of `a.b.csv.gz`."""
+    parts = name.split(".")
+    count = 2 if parts[-1].lower() in ("gz", "zst") else 1
+    return "." + ".".join(parts[-count:])

@@ -1,0 +1,231 @@
+"""What a Parquet footer tells of its columns: bounds, and the calendar their dates are in."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from r2d2.errors import IneligibleTableError
+from r2d2.formats.bounds import clipped_rank, number_rank, text_rank, union
+from r2d2.formats.schema import flatten
+from r2d2.model import Bounds, FileInfo
+
+# Writers whose chunk statistics are bounds by their own tests; any other's are not believed.
+_KNOWN_WRITERS = re.compile(r"parquet-(cpp|mr|rs|go)\b|impala|duckdb|polars|fastparquet|cudf", re.I)
+# parquet-cpp writes a string's statistic whole or not at all; others may truncate it.
+_WHOLE_TEXT_WRITERS = re.compile(r"parquet-cpp(-arrow)?\b", re.I)
+Rank = Callable[[pq.Statistics], tuple[int | None, int | None]]
+ToBounds = Callable[[pq.Statistics | None, int], Bounds]
+
+_GREGORIAN_DAY = -141_427  # 1582-10-15
+_SURE_MICROS = -2_208_988_800_000_000  # 1900-01-01: time zones' local mean times end
+
+
+def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Bounds]:
+    """Each column's bounds over the file; columns inside lists and maps have none."""
+    writer = metadata.created_by or ""
+    if not _known_writer(writer):
+        return {}
+    whole_text = _writes_whole_text(writer)
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    declared = metadata.schema.column
+    found = {}
+    for name, place, bounds in _single_leaves(schema, whole_text):
+        kind = declared(place).physical_type
+        parts = [bounds(_statistics(group, place, kind), group.num_rows) for group in groups]
+        found[name] = parts[0] if len(parts) == 1 else union(parts)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _known_writer(created_by: str) -> bool:
+    return bool(_KNOWN_WRITERS.search(created_by))
+
+
+@lru_cache(maxsize=256)
+def _writes_whole_text(created_by: str) -> bool:
+    return bool(_WHOLE_TEXT_WRITERS.search(created_by))
+
+
+def _statistics(group: pq.RowGroupMetaData, place: int, kind: str) -> pq.Statistics | None:
+    """The chunk's statistics; pyarrow ends the process for those of another type's chunk."""
+    chunk = group.column(place)
+    if chunk.physical_type != kind:
+        raise ValueError("the Parquet footer is damaged: a column chunk contradicts the schema")
+    return chunk.statistics
+
+
+@lru_cache(maxsize=4096)
+def _single_leaves(schema: pa.Schema, whole_text: bool) -> tuple[tuple[str, int, ToBounds], ...]:
+    """The columns that are one Parquet leaf each: name, the leaf's index, its bounds' reader."""
+    found = []
+    place = 0
+    for column in flatten(schema):
+        width = leaf_count(_type_at(schema, column.path))
+        rank = _rank_of(column.type)
+        if column.type in ("string", "binary"):
+            found.append((column.name, place, partial(_text_bounds, whole=whole_text)))
+        elif width == 1 and rank is not None:
+            found.append((column.name, place, partial(_bounds, rank=rank)))
+        place += width
+    return tuple(found)
+
+
+def _rank_of(type_: str) -> Rank | None:
+    if type_.startswith(("int", "uint", "float", "decimal")):
+        return _number
+    if type_ in ("date", "bool"):
+        return _whole
+    return _micros if type_ in ("timestamp", "timestamptz", "time") else None
+
+
+def _type_at(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
+    type_ = schema.field(path[0]).type
+    for part in path[1:]:
+        type_ = type_.field(part).type
+    return type_
+
+
+def leaf_count(type_: pa.DataType) -> int:
+    """How many Parquet leaves a field of the type has."""
+    if isinstance(type_, pa.DictionaryType):
+        return 1
+    children = [type_.field(index).type for index in range(type_.num_fields)]
+    return sum(map(leaf_count, children)) if children else 1
+
+
+def _bounds(statistics: pq.Statistics | None, rows: int, rank: Rank) -> Bounds:
+    if statistics is None:
+        return Bounds()
+    if statistics.has_min_max:
+        least, greatest = rank(statistics)
+        if least is not None and greatest is not None and least <= greatest:
+            return Bounds(least, least, greatest, greatest, _has_nulls(statistics), True)
+    return _without_bounds(statistics, rows)
+
+
+def _text_bounds(statistics: pq.Statistics | None, rows: int, whole: bool) -> Bounds:
+    """Ranks see eight bytes, so a prefix of that length is exact; twelve leave room for a carry."""
+    if statistics is None:
+        return Bounds()
+    if not statistics.has_min_max:
+        return _without_bounds(statistics, rows)
+    low, high = _encoded(statistics)
+    least, greatest = text_rank(low), text_rank(high)
+    return Bounds(
+        least,
+        least if whole or len(low) >= 8 else greatest,
+        greatest if whole or len(high) >= 12 else least,
+        greatest,
+        _has_nulls(statistics),
+        True,
+    )
+
+
+def _without_bounds(statistics: pq.Statistics, rows: int) -> Bounds:
+    known = statistics.has_null_count
+    has_values = statistics.null_count < rows if known else None
+    return Bounds(has_nulls=_has_nulls(statistics), has_values=has_values)
+
+
+def _has_nulls(statistics: pq.Statistics) -> bool | None:
+    return statistics.null_count > 0 if statistics.has_null_count else None
+
+
+def _encoded(statistics: pq.Statistics) -> tuple[bytes, bytes]:
+    """The bounds' bytes; pyarrow gives text five times as fast, but not where a prefix was cut."""
+    try:
+        low, high = statistics.min, statistics.max
+    except UnicodeDecodeError:
+        low, high = statistics.min_raw, statistics.max_raw
+    return (
+        low.encode() if isinstance(low, str) else low,
+        high.encode() if isinstance(high, str) else high,
+    )
+
+
+def _number(statistics: pq.Statistics) -> tuple[int | None, int | None]:
+    """The ranks of numbers; a NaN as a bound says nothing."""
+    low, high = statistics.min, statistics.max
+    if low != low or high != high or isinstance(low, bytes):
+        return None, None
+    return number_rank(low), number_rank(high)
+
+
+def _whole(statistics: pq.Statistics) -> tuple[int | None, int | None]:
+    return int(statistics.min_raw), int(statistics.max_raw)
+
+
+def _micros(statistics: pq.Statistics) -> tuple[int | None, int | None]:
+    text = str(statistics.logical_type).lower()
+    low, high = int(statistics.min_raw), int(statistics.max_raw)
+    if "nano" in text:
+        return low // 1000, high // 1000
+    if "micro" in text:
+        return low, high
+    return (
+        (clipped_rank(low * 1000), clipped_rank(high * 1000)) if "milli" in text else (None, None)
+    )
+
+
+def check_identity(metadata: pq.FileMetaData, schema: pa.Schema) -> None:
+    """Raises IneligibleTableError for types that Arrow shows as mere bytes or structs."""
+    if _may_hide_types(schema):
+        found = re.search(r"^.*\((Variant\(\d+\)|Interval)\)( \{|;)$", str(metadata.schema), re.M)
+        if found:
+            kind = found.group(1).partition("(")[0].lower()
+            raise IneligibleTableError(f"a column is a Parquet {kind}, which has no row identity")
+
+
+@lru_cache(maxsize=4096)
+def _may_hide_types(schema: pa.Schema) -> bool:
+    return any(_may_hide(field.type) for field in schema)
+
+
+def _may_hide(type_: pa.DataType) -> bool:
+    children = [type_.field(index) for index in range(type_.num_fields)]
+    variant = pa.types.is_struct(type_) and "metadata" in (child.name for child in children)
+    return variant or type_ == pa.binary(12) or any(_may_hide(child.type) for child in children)
+
+
+def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
+    """Raises IneligibleTableError where old dates may be in the hybrid Julian calendar.
+
+    Spark before 3.0 wrote them so, and later ones when asked to; they mark their files.
+    Hive writes with the same library and marks nothing.
+    """
+    keys = metadata.metadata or {}
+    version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
+    legacy = b"org.apache.spark.legacyDateTime" in keys or b"org.apache.spark.legacyINT96" in keys
+    unmarked = not version and "parquet-mr" in (metadata.created_by or "")
+    if not (legacy or unmarked or version.startswith(("1.", "2."))):
+        return
+    for index in range(metadata.num_columns):
+        column = metadata.schema.column(index)
+        limit = _limit(column)
+        if limit is not None and any(
+            _before(_statistics(group, index, column.physical_type), group.num_rows, limit)
+            for group in map(metadata.row_group, range(metadata.num_row_groups))
+        ):
+            raise IneligibleTableError(
+                f"{file.path}: column {column.path} may hold dates of the Julian calendar"
+                " (written by an old Spark or by Hive); rewrite it with Spark 3 or later"
+            )
+
+
+def _limit(column: pq.ColumnSchema) -> int | None:
+    kind = str(column.logical_type)
+    if kind.startswith("Date"):
+        return _GREGORIAN_DAY
+    return _SURE_MICROS if kind.startswith("Timestamp") else None
+
+
+def _before(statistics: pq.Statistics | None, rows: int, limit: int) -> bool:
+    """Whether values may lie before the limit, in days or microseconds."""
+    if statistics is None or not statistics.has_min_max:
+        nulls = statistics.null_count if statistics is not None else None
+        return rows > 0 and nulls != rows
+    least, _ = _whole(statistics) if limit == _GREGORIAN_DAY else _micros(statistics)
+    return least is None or least < limit

@@ -1,0 +1,238 @@
+"""Parquet: a footer into a table with splits and bounds, row groups into record batches."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from r2d2.errors import TableError, UnreadableTableError
+from r2d2.formats.parquet.footer import bounds_of, check_calendar, check_identity, leaf_count
+from r2d2.formats.parquet.small_files import Kept
+from r2d2.formats.schema import flatten
+from r2d2.lake.footer_file import sound_metadata, tail_of
+from r2d2.lake.instants import are_doubtful, check_instants
+from r2d2.model import FileInfo, Format, Split, Table
+from r2d2.report.words import by_number, pluralize
+from r2d2.storage.local import Storage
+
+SPLIT_BYTES = 32 << 20
+BATCH_ROWS = 1 << 16
+KEPT_ROWS = 4096
+# Honest pages of one repeated value shrink by about a thousand; what declares more is a bomb.
+BOMB_BYTES = 1 << 30
+BOMB_RATIO = 2000
+# A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
+DICTIONARY_ROWS = 4096
+DICTIONARY_BYTES = 64 << 10
+
+kept = Kept()
+
+
+def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table:
+    """The table of one Parquet file, from its footer; a small file's rows are kept.
+
+    The table of a file in `kept` has no bounds yet: they are taken of many such files together.
+
+    Raises:
+        TableError: the file is damaged, or its columns have no identity.
+    """
+    (file,) = files
+    tail = tail_of(storage, file)
+    with _foreign_errors(file):
+        whole = len(tail) == file.size_bytes
+        small = _open(pa.BufferReader(tail)) if whole else None
+        if small is not None and 0 < small.metadata.num_rows <= KEPT_ROWS:
+            metadata = small.metadata
+        else:
+            small, metadata = None, sound_metadata(tail, file.size_bytes)
+        schema = metadata.schema.to_arrow_schema() if small is None else small.schema_arrow
+        columns = flatten(schema)
+        splits = tuple(_splits(file, metadata))
+        is_kept = False
+        if small is not None:
+            # Decoding proves the chunks sound, and is not done in vain: the scan comes next.
+            every = Split(Format.PARQUET, file, tuple(range(metadata.num_row_groups)))
+            batches = list(_decoded(small, tail, every, schema.names))
+            is_kept = kept.keep(storage, file, columns, batches)
+        check_identity(metadata, schema)
+        check_calendar(file, metadata)
+        return Table(
+            location,
+            Format.PARQUET,
+            columns,
+            metadata.num_rows,
+            file.size_bytes,
+            (file,),
+            splits=splits,
+            bounds={} if is_kept else bounds_of(metadata, schema),
+        )
+
+
+def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
+    groups: list[int] = []
+    rows = size = declared = total = 0
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        groups.append(index)
+        rows += group.num_rows
+        total += group.num_rows
+        size += group.total_byte_size
+        declared += group.total_byte_size
+        if size >= SPLIT_BYTES:
+            yield Split(Format.PARQUET, file, tuple(groups), rows, size)
+            groups, rows, size = [], 0, 0
+    if groups:
+        yield Split(Format.PARQUET, file, tuple(groups), rows, size)
+    if total != metadata.num_rows:
+        raise UnreadableTableError(
+            f"{file.path}: its row groups hold {pluralize(str(total), 'row')},"
+            f" its footer says {metadata.num_rows}"
+        )
+    if declared > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
+        raise UnreadableTableError(
+            f"{file.path}: {file.size_bytes} bytes declare to hold {declared}: refused as a bomb"
+        )
+
+
+def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
+    """The split's rows with the top-level columns asked for, in batches of bounded size.
+
+    Raises:
+        UnreadableTableError: bytes are damaged, or are not those that were listed.
+    """
+    batches = kept.take(storage, split.file)
+    if batches is not None:
+        yield from batches
+        return
+    source = storage.open(split.file)
+    with _foreign_errors(split.file):
+        yield from _decoded(_open(source), source, split, columns)
+    storage.read(split.file, length=0)
+
+
+def _decoded(
+    file: pq.ParquetFile, source: Any, split: Split, columns: Collection[str]
+) -> Iterator[pa.RecordBatch]:
+    wanted = leaf_indices(file.schema_arrow, frozenset(columns))
+    encoded = _dictionary_columns(file, split, wanted)
+    if encoded:
+        file = _open(source, metadata=file.metadata, read_dictionary=encoded)
+    batches = _batches(file, split, wanted)
+    if _has_int96(file.schema, wanted):
+        source = pa.BufferReader(source) if isinstance(source, bytes) else source
+        seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
+        mend = partial(_mend_int96, doubtful=are_doubtful(file.metadata))
+        batches = map(mend, batches, _batches(seconds, split, wanted))
+    rows = 0
+    for batch in batches:
+        rows += batch.num_rows
+        yield batch
+    declared = sum(file.metadata.row_group(group).num_rows for group in split.row_groups)
+    if rows != declared:
+        raise UnreadableTableError(
+            f"{split.file.path}: {pluralize(str(rows), 'row')}"
+            f" {by_number(rows, 'was', 'were')} read where the footer declares {declared}"
+        )
+
+
+def _has_int96(schema: pq.ParquetSchema, wanted: Sequence[int]) -> bool:
+    column = schema.column
+    return "INT96" in [column(index).physical_type for index in wanted]
+
+
+def _open(source: Any, **options: Any) -> pq.ParquetFile:
+    return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False, **options)
+
+
+def _batches(file: pq.ParquetFile, split: Split, wanted: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    """Batches by leaf index, because a leaf's dotted name may be another column's name."""
+    if split.rows is not None and split.rows <= BATCH_ROWS:
+        table = file.reader.read_row_groups(
+            list(split.row_groups), column_indices=list(wanted), use_threads=False
+        )
+        whole = all(column.num_chunks == 1 for column in table.columns)
+        yield from (table if whole else table.combine_chunks()).to_batches()
+    else:
+        yield from file.reader.iter_batches(
+            BATCH_ROWS,
+            row_groups=list(split.row_groups),
+            column_indices=list(wanted),
+            use_threads=False,
+        )
+
+
+@lru_cache(maxsize=4096)
+def leaf_indices(schema: pa.Schema, columns: frozenset[str]) -> tuple[int, ...]:
+    """The indices of the Parquet leaves under the top-level columns; never none, to have rows."""
+    indices: list[int] = []
+    start = 0
+    for field in schema:
+        width = leaf_count(field.type)
+        if field.name in columns:
+            indices.extend(range(start, start + width))
+        start += width
+    return tuple(indices) or (0,)
+
+
+def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: Sequence[int]) -> list[str]:
+    """Top-level strings whose chunks hold small dictionaries: hashed once per distinct value."""
+    if not split.row_groups or (split.rows or 0) < DICTIONARY_ROWS:
+        return []
+    group = file.metadata.row_group(split.row_groups[0])
+    found = []
+    for index in wanted:
+        chunk = group.column(index)
+        if chunk.physical_type == "BYTE_ARRAY" and chunk.has_dictionary_page:
+            size = chunk.data_page_offset - chunk.dictionary_page_offset
+            name = file.schema.column(index).path
+            if 0 < size <= DICTIONARY_BYTES and "." not in name:
+                found.append(name)
+    return found
+
+
+def _mend_int96(nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool) -> pa.RecordBatch:
+    """The batch with INT96 instants right in every year, where int64 nanoseconds wrap around.
+
+    Raises:
+        ValueError: an instant of a doubtful writer may be of the Julian calendar.
+    """
+    columns = []
+    for field, column, other in zip(nanos.schema, nanos.columns, seconds.columns, strict=True):
+        if column.type == other.type:
+            columns.append(column)
+        else:
+            columns.append(_instants(column, other))
+            if doubtful:
+                check_instants(field.name, columns[-1], other.type)
+    return pa.RecordBatch.from_arrays(columns, names=nanos.schema.names)
+
+
+def _instants(nanos: pa.Array, seconds: pa.Array) -> pa.Array:
+    if not pa.types.is_timestamp(nanos.type):
+        raise UnreadableTableError("INT96 timestamps inside nested columns are not supported")
+    whole = pc.fill_null(seconds.cast(pa.int64()), 0).to_numpy()
+    wrapped = pc.fill_null(nanos.cast(pa.int64()), 0).to_numpy()
+    with np.errstate(over="ignore"):
+        fraction = wrapped - whole * np.int64(1_000_000_000)
+    if (fraction % 1000).any():
+        if (np.abs(whole) > 9_000_000_000).any():
+            raise UnreadableTableError("INT96 timestamps mix nanoseconds with years beyond 2255")
+        return nanos
+    micros = whole * 1_000_000 + fraction // 1000
+    return pa.array(micros, pa.timestamp("us"), mask=nanos.is_null().to_numpy(False))
+
+
+@contextmanager
+def _foreign_errors(file: FileInfo) -> Iterator[None]:
+    try:
+        yield
+    except TableError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise UnreadableTableError(f"{file.path}: {first}") from error

@@ -1,0 +1,114 @@
+"""The 128-bit hash of every row of a record batch over any of its column sets.
+
+A row's hash over a column set is the sum, per lane and modulo 2⁶⁴, of the hashes of its values;
+each is keyed by the column's name, type and nesting. So the order of columns says nothing,
+and a further column set costs additions only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from r2d2.hashing.finaliser import HASH_VERSION, ColumnKey, Lanes, UInt64s, column_key, finish
+from r2d2.hashing.words import Words
+from r2d2.kernels.leaf import hash_leaf, leaf_hashes, leaf_key
+from r2d2.kernels.typetag import type_tag
+from r2d2.model import Column, Types
+
+__all__ = [
+    "HASH_VERSION",
+    "ColumnKey",
+    "Lanes",
+    "column_key",
+    "hash_leaf",
+    "row_hashes",
+    "type_tag",
+]
+
+_EMPTY_ROW = column_key("", "row")
+_BLOCK_WORDS = 32_768  # both lanes of all columns and scratch stay in the second-level cache
+_LEAST_ROWS = 256  # a block, lest very wide tables spend their time on calls
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Each distinct column once, and each column set as positions among them."""
+
+    columns: tuple[tuple[Column, ColumnKey], ...]
+    sets: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sum:
+    """What one column set adds up: rows of a block of words, and columns hashed already."""
+
+    rows: list[int] | slice
+    finished: list[Lanes]
+
+    def add_up(self, block: Lanes, start: int, into: Lanes) -> None:
+        """Write the row hashes of the block, which begins at row `start`, in place."""
+        stop = start + len(into)
+        np.add.reduce(block.first[self.rows], out=into.first, initial=_EMPTY_ROW.first)
+        np.add.reduce(block.second[self.rows], out=into.second, initial=_EMPTY_ROW.second)
+        for lanes in self.finished:
+            np.add(into.first, lanes.first[start:stop], into.first)
+            np.add(into.second, lanes.second[start:stop], into.second)
+
+
+def row_hashes(
+    batch: pa.RecordBatch, column_sets: Sequence[Sequence[Column]], types: Types
+) -> list[Lanes]:
+    """The rows' hashes over each column set; each distinct column is hashed once."""
+    plan = _plan(tuple(map(tuple, column_sets)), types)
+    leaves = [leaf_hashes(batch, column, key, types) for column, key in plan.columns]
+    words = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, Words)}
+    finished = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, Lanes)}
+    sums = [_sum(positions, list(words), finished) for positions in plan.sets]
+    keys = _key_columns([column.key for column in words.values()])
+    step = min(max(1, batch.num_rows), max(_LEAST_ROWS, _BLOCK_WORDS // max(1, len(words))))
+    hashes = [_unwritten(batch.num_rows) for _ in sums]
+    for start in range(0, batch.num_rows, step):
+        block = _block(list(words.values()), keys, start, min(step, batch.num_rows - start))
+        for sum_, lanes in zip(sums, hashes, strict=True):
+            sum_.add_up(block, start, lanes.part(start, start + step))
+    return hashes
+
+
+@lru_cache(maxsize=1024)
+def _plan(column_sets: tuple[tuple[Column, ...], ...], types: Types) -> _Plan:
+    columns = {column: leaf_key(column, types) for chosen in column_sets for column in chosen}
+    position = {column: i for i, column in enumerate(columns)}
+    sets = (tuple(sorted({position[column] for column in chosen})) for chosen in column_sets)
+    return _Plan(tuple(columns.items()), tuple(sets))
+
+
+def _sum(positions: tuple[int, ...], words: list[int], finished: dict[int, Lanes]) -> _Sum:
+    row = {position: i for i, position in enumerate(words)}
+    rows = [row[i] for i in positions if i in row]
+    whole = len(rows) == len(words)
+    return _Sum(slice(None) if whole else rows, [finished[i] for i in positions if i in finished])
+
+
+def _key_columns(keys: Sequence[ColumnKey]) -> Lanes:
+    numbers = np.array([(key.first, key.second) for key in keys], np.uint64).reshape(-1, 2)
+    return Lanes(numbers[:, :1].copy(), numbers[:, 1:].copy())
+
+
+def _unwritten(rows: int) -> Lanes:
+    return Lanes(np.empty(rows, np.uint64), np.empty(rows, np.uint64))
+
+
+def _block(words: Sequence[Words], keys: Lanes, start: int, rows: int) -> Lanes:
+    """The columns' hashes for some rows; each lane is columns × rows."""
+    first: UInt64s = np.empty((len(words), rows), np.uint64)
+    for row, column in zip(first, words, strict=True):
+        row[:] = column.values[start : start + rows]
+    second = first + keys.second
+    np.add(first, keys.first, first)
+    finish(first, second)
+    for position, column in enumerate(words):
+        column.amend(Lanes(first[position], second[position]), start)
+    return Lanes(first, second)

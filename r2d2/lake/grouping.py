@@ -1,0 +1,141 @@
+"""Which files make which table, by their names alone.
+
+A folder is one table when it has a `_delta_log`, an Iceberg `metadata` or a `.hoodie` folder, or
+data files of one format under Hive-style folders (`key=value`). Else every data file is a table.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from r2d2.model import FileInfo, Format
+from r2d2.storage.local import Listing, is_hidden
+
+_ENDINGS = {
+    ".parquet": Format.PARQUET,
+    ".parq": Format.PARQUET,
+    ".pq": Format.PARQUET,
+    ".orc": Format.ORC,
+    ".avro": Format.AVRO,
+}
+_TEXT_ENDINGS = {
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".jsonl": Format.JSON,
+    ".ndjson": Format.JSON,
+    ".json": Format.JSON,
+}
+_COMPRESSED = (".gz", ".zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The files of one table-to-be. `partitioned`: columns are in folder names, too."""
+
+    location: str
+    format: Format
+    files: tuple[FileInfo, ...]
+    partitioned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A lake's tables-to-be by location, and how many files were left out by reason."""
+
+    groups: tuple[Group, ...]
+    skipped: Mapping[str, int]
+
+
+def format_of(path: str) -> Format | None:
+    """The format that a file's name promises; None for what is no data file."""
+    name = path.rpartition("/")[2].lower()
+    for ending in _COMPRESSED:
+        if name.endswith(ending):
+            inner = name.removesuffix(ending)
+            return _TEXT_ENDINGS.get("." + inner.rpartition(".")[2])
+    ending = "." + name.rpartition(".")[2]
+    return _ENDINGS.get(ending) or _TEXT_ENDINGS.get(ending)
+
+
+def layout(listing: Listing) -> Layout:
+    """The listing's files as tables, in order of location."""
+    skipped = Counter(listing.skipped)
+    roots = _table_folders(listing.files)
+    owned: dict[tuple[str, Format, bool], list[FileInfo]] = defaultdict(list)
+    for file in listing.files:
+        root = _root_of(file.path, roots)
+        if root is not None:
+            owned[root, roots[root], False].append(file)
+        elif any(map(is_hidden, file.path.split("/"))):
+            skipped["name starts with _ or ."] += 1
+        elif (kind := format_of(file.path)) is None:
+            skipped["no data file by its name"] += 1
+        else:
+            folder = _partition_root(file.path)
+            key = (file.path, kind, False) if folder is None else (folder, kind, True)
+            owned[key].append(file)
+    groups = _split_mixed(
+        Group(location, kind, tuple(files), partitioned)
+        for (location, kind, partitioned), files in owned.items()
+    )
+    return Layout(tuple(sorted(groups, key=lambda group: group.location)), dict(skipped))
+
+
+def _table_folders(files: Iterable[FileInfo]) -> dict[str, Format]:
+    """Folders that a table format claims as a whole."""
+    roots: dict[str, Format] = {}
+    for file in files:
+        folder, _, name = file.path.rpartition("/")
+        parts = folder.split("/")
+        if "_delta_log" in parts:
+            roots.setdefault("/".join(parts[: parts.index("_delta_log")]), Format.DELTA)
+        elif parts[-1] == "metadata" and name.endswith(".metadata.json"):
+            roots.setdefault("/".join(parts[:-1]), Format.OTHER)
+        elif ".hoodie" in parts:
+            roots.setdefault("/".join(parts[: parts.index(".hoodie")]), Format.OTHER)
+    return roots
+
+
+def _root_of(path: str, roots: Mapping[str, Format]) -> str | None:
+    if not roots:
+        return None
+    parts = path.split("/")[:-1]
+    for depth in range(len(parts) + 1):
+        root = "/".join(parts[:depth])
+        if root in roots:
+            return root
+    return None
+
+
+def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
+    """The (key, value) pairs of the folders between the table and the file, values as written."""
+    inside = path[len(location) + 1 :] if location else path
+    pairs = (part.partition("=") for part in inside.split("/")[:-1])
+    return tuple((unquote(key), value) for key, _, value in pairs)
+
+
+def _partition_root(path: str) -> str | None:
+    parts = path.split("/")
+    for depth, part in enumerate(parts[:-1]):
+        if part.find("=") > 0:
+            rest = parts[depth:-1]
+            return "/".join(parts[:depth]) if all(p.find("=") > 0 for p in rest) else None
+    return None
+
+
+def _split_mixed(groups: Iterable[Group]) -> list[Group]:
+    """The groups, those folders taken apart whose files do not form one table."""
+    found = list(groups)
+    at = Counter(group.location for group in found if group.partitioned)
+    whole: list[Group] = []
+    for group in found:
+        keys = {
+            tuple(key for key, _ in partitions_of(file.path, group.location))
+            for file in group.files
+        }
+        if group.partitioned and (len(keys) > 1 or at[group.location] > 1):
+            whole += [Group(file.path, group.format, (file,)) for file in group.files]
+        else:
+            whole.append(group)
+    return whole

@@ -1,0 +1,63 @@
+"""The few bulk questions that stages ask; engines answer them and stages never know which."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from r2d2.hashing.sketch import Sketch
+from r2d2.lake.inventory import Inventory
+from r2d2.model import Column, Cost
+
+Projection = tuple[int, int]
+"""A table (its index) seen through a set of columns (its number within the question)."""
+
+Wanted = Mapping[Projection, tuple[Column, ...]]
+"""The columns to hash for each projection; a column's name is the one that enters the hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sketches:
+    """The k smallest row hashes of each projection.
+
+    `failed` tables have none, with the reason; `counted` are the rows of tables read in full.
+    """
+
+    found: Mapping[Projection, Sketch]
+    failed: Mapping[int, str]
+    counted: Mapping[int, int]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Overlaps:
+    """For each pair asked: distinct child rows looked up, and how many of them are missing.
+
+    Both are -1 where a table of the pair failed.
+    """
+
+    rows: npt.NDArray[np.int64]
+    missing: npt.NDArray[np.int64]
+    failed: Mapping[int, str]
+    counted: Mapping[int, int]
+    cost: Cost
+
+
+class Lake(Protocol):
+    """A lake as the stages see it. Tables are numbered as in the inventory."""
+
+    def inventory(self) -> Inventory:
+        """All tables at their snapshots, from metadata alone."""
+
+    def sketches(self, wanted: Wanted, size: int) -> Sketches:
+        """The `size` smallest distinct row hashes of each projection."""
+
+    def overlaps(
+        self, wanted: Wanted, pairs: Sequence[tuple[Projection, Projection]], sample: int | None
+    ) -> Overlaps:
+        """For each (child, parent): how many distinct child rows the parent lacks.
+
+        With `sample`, only that many child rows are looked up, the same in every run.
+        """

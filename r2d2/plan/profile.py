@@ -1,0 +1,161 @@
+"""What the companion job measured on real clusters, in place of assumed rates.
+
+`profile.json` is one object:
+
+    {"profile": 1,                                      version of this schema
+     "id": "4f2a…", "as_of": "2026-09-01",              what the plan names
+     "read":  {"s_per_gb": {"p50": 9.1, "p95": 14.0}, "usd_per_gb": 0.00005},
+     "write": {"s_per_gb": {"p50": 17.0, "p95": 31.0}, "usd_per_gb": 0.0006},
+     "clusters": [{"vm_type": "m5.xlarge", "vm_count": 4, "vm_usd_per_hour": 0.192,
+                   "start_up_p95_s": 95.0}]}
+
+Seconds per GB are wall clock of a whole cluster. `usd_per_gb` is what the storage charges for the
+bytes, without the machines' time: that is priced by seconds × `vm_count` × `vm_usd_per_hour`.
+`read`, `write` and `usd_per_gb` may be null where no run told: then the plan's own figures hold.
+Other keys are passed over. All numbers are finite and at least 0.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from r2d2.errors import UsageError
+from r2d2.settings.plan import PlanSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Machines of one type, their number, and how long 95 of 100 starts take at most."""
+
+    vm_type: str
+    vm_count: int
+    vm_usd_per_hour: float
+    start_up_p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Reading or writing: wall clock per GB, and what the storage charges, None if unknown."""
+
+    p50_s_per_gb: float
+    p95_s_per_gb: float
+    usd_per_gb: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Measured seconds and storage charges per GB, and the clusters they hold for."""
+
+    id: str
+    as_of: date
+    read: Transfer | None
+    write: Transfer | None
+    clusters: tuple[Cluster, ...]
+
+    def cluster(self, vm_type: str, vm_count: int) -> Cluster:
+        """The cluster of that type and number of machines; "" and 0 stand for any.
+
+        Raises:
+            UsageError: none or several clusters match.
+        """
+        matching = [
+            cluster
+            for cluster in self.clusters
+            if vm_type in ("", cluster.vm_type) and vm_count in (0, cluster.vm_count)
+        ]
+        if len(matching) != 1:
+            known = ", ".join(f"{c.vm_count} × {c.vm_type}" for c in self.clusters)
+            raise UsageError(
+                f"profile {self.id}: [rates] vm_type = {vm_type!r}, vm_count = {vm_count} match"
+                f" {len(matching)} of its clusters: {known}"
+            )
+        return matching[0]
+
+
+def with_profile(settings: PlanSettings, profile: Profile) -> PlanSettings:
+    """The settings with the profile's rates and charges in place of their own."""
+    cluster = profile.cluster(settings.rates.vm_type, settings.rates.vm_count)
+    settings = replace(
+        settings,
+        prices=replace(settings.prices, vm_usd_per_hour=cluster.vm_usd_per_hour * cluster.vm_count),
+        rates=replace(
+            settings.rates,
+            source=f"profile {profile.id} of {profile.as_of}",
+            start_up_p95_s=cluster.start_up_p95_s,
+        ),
+    )
+    settings = _with_transfer(settings, "read", profile.read)
+    return _with_transfer(settings, "write", profile.write)
+
+
+def _with_transfer(settings: PlanSettings, way: str, found: Transfer | None) -> PlanSettings:
+    if found is None:
+        return settings
+    rates: dict[str, Any] = {
+        f"{way}_p50_s_per_gb": found.p50_s_per_gb,
+        f"{way}_p95_s_per_gb": found.p95_s_per_gb,
+    }
+    settings = replace(settings, rates=replace(settings.rates, **rates))
+    if found.usd_per_gb is None:
+        return settings
+    prices: dict[str, Any] = {f"{way}_usd_per_gb": found.usd_per_gb}
+    return replace(settings, prices=replace(settings.prices, **prices))
+
+
+def load_profile(path: Path) -> Profile:
+    """The profile in a file.
+
+    Raises:
+        UsageError: the file is missing, no JSON or of another version, or a value is wrong.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON: {error}") from error
+    if not isinstance(found, Mapping) or found.get("profile") != 1:
+        raise UsageError(f'{path}: expected an object with "profile": 1')
+    try:
+        return _profile(found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: missing or wrong: {error}") from error
+
+
+def _profile(found: Mapping[str, Any]) -> Profile:
+    return Profile(
+        id=str(found["id"]),
+        as_of=date.fromisoformat(found["as_of"]),
+        read=_transfer(found["read"]),
+        write=_transfer(found["write"]),
+        clusters=tuple(
+            Cluster(
+                str(cluster["vm_type"]),
+                int(_number(cluster, "vm_count")),
+                _number(cluster, "vm_usd_per_hour"),
+                _number(cluster, "start_up_p95_s"),
+            )
+            for cluster in found["clusters"]
+        ),
+    )
+
+
+def _transfer(found: Mapping[str, Any] | None) -> Transfer | None:
+    if found is None:
+        return None
+    return Transfer(
+        _number(found["s_per_gb"], "p50"),
+        _number(found["s_per_gb"], "p95"),
+        None if found["usd_per_gb"] is None else _number(found, "usd_per_gb"),
+    )
+
+
+def _number(found: Mapping[str, Any], key: str) -> float:
+    value = found[key]
+    if type(value) not in (int, float) or not isfinite(value) or value < 0:
+        raise ValueError(f"{key} = {value!r}: expected a number, 0 or more")
+    return float(value)

@@ -1,0 +1,52 @@
+"""The cheapest set of tables to keep, such that each other one can be rebuilt.
+
+    keep_t ∈ {0, 1}                for every table t
+    x_e ∈ {0, 1}                   for every option e, a way to rebuild its child t(e)
+    minimise  Σ_t keep_t · keep_usd_t  +  Σ_e x_e · rebuild_usd_e
+    subject to
+      keep_t + Σ_{e: t(e) = t} x_e = 1          one choice for every table
+      x_e ≤ keep_p                              for every parent p of e: parents stay
+      x_e = 0                                   where seconds_e > limit_s of t(e), or e was struck
+      keep_t = 1                                where t has a reason to stay
+      Σ_t (1 - keep_t) · size_bytes_t ≤ max_deleted_bytes     where a cap is given
+
+It is facility location in which customers may open as facilities, NP-hard by set cover. So:
+`usable` drops what no best plan needs and fixes what is forced, `components` parts the rest,
+`ask` gives each part to a solver, and only the kept set is taken from its answer: every deleted
+table then goes by its cheapest option on kept parents. `check` shares no code with all that.
+
+An option that costs no less than keeping its table is never chosen, so a table is deleted for a
+saving only. Where plans cost the same, the first of equally cheap options is taken, and of two
+tables that rebuild each other the one listed first stays. With that, the same problem, solver
+and versions give the same answer, unless the time limit ends the search.
+"""
+
+from r2d2.plan.program.problem import (
+    Choice,
+    InvalidAnswerError,
+    Option,
+    Problem,
+    ProblemError,
+    Solution,
+    Solver,
+    Status,
+    StoredTable,
+)
+from r2d2.plan.program.solve import solve
+from r2d2.plan.program.verify import Rule, Violation, check
+
+__all__ = [
+    "Choice",
+    "InvalidAnswerError",
+    "Option",
+    "Problem",
+    "ProblemError",
+    "Rule",
+    "Solution",
+    "Solver",
+    "Status",
+    "StoredTable",
+    "Violation",
+    "check",
+    "solve",
+]

@@ -1,0 +1,153 @@
+"""Reads who reads which table: a CSV that any catalog's access log can be brought into.
+
+    table,reads_per_month,last_read,consumers
+    sales.orders,120,2026-09-01,14
+    exports/orders.parquet,0,,finance dashboard; churn model
+
+`table` is required (see `usage_join`), and one of the others; they come in any order, their names
+in any case. Other columns are passed over, unless one looks like a known one that is missing: that
+is an error. Empty cells, `null` and `\\N` are unknown. `last_read` is an ISO date, or a time of
+which the date counts. `consumers` is what reads the table downstream: a number, or names parted by
+`;`.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from r2d2.errors import UsageError
+from r2d2.report.words import pluralize
+
+COLUMNS = ("table", "reads_per_month", "last_read", "consumers")
+UNKNOWN = ("", "null", "\\n")
+ZONE = re.compile(r"\s+(UTC|GMT|[+-]\d\d:?\d\d)$", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a line of the file says of a table; None is unknown."""
+
+    line: int
+    table: str
+    reads_per_month: float | None = None
+    last_read: date | None = None
+    consumers: int | None = None
+    consumer_names: tuple[str, ...] = ()
+
+
+def load_usage(path: Path) -> tuple[Usage, ...]:
+    """The file's lines.
+
+    Raises:
+        UsageError: the file is missing or no CSV, or a column or value is wrong, with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8: {error}") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return tuple(_usages(path, reader))
+    except csv.Error as error:
+        raise UsageError(f"{path}:{reader.line_num}: not CSV: {error}") from error
+
+
+def _usages(path: Path, reader: Any) -> Iterator[Usage]:
+    header = [name.strip() for name in next(reader, [])]
+    places = _places(path, header)
+    start = 2
+    for cells in reader:
+        line, start = start, reader.line_num + 1
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            found, expected = pluralize(len(cells), "cell"), pluralize(len(header), "column")
+            raise UsageError(f"{path}:{line}: {found} under {expected}")
+        yield _usage(path, line, {name: cells[place].strip() for name, place in places.items()})
+
+
+def _places(path: Path, header: Sequence[str]) -> Mapping[str, int]:
+    """Where each known column is."""
+    folded = [name.casefold() for name in header]
+    known = [name for name in COLUMNS if name in folded]
+    others = [name for name in folded if name not in COLUMNS]
+    meant = [(_alike(name, others), name) for name in COLUMNS if name not in known]
+    misspelt = [f"{other!r} for {name!r}?" for other, name in meant if other]
+    repeated = len(known) < len(folded) - len(others)
+    if "table" not in known or len(known) < 2 or repeated or misspelt:
+        hint = f" (is {' '.join(misspelt)} Rename it or leave it out)" if misspelt else ""
+        raise UsageError(
+            f"{path}:1: columns are table and {', '.join(COLUMNS[1:])}, each once;"
+            f" found: {', '.join(header) or 'none'}{hint}"
+        )
+    return {name: folded.index(name) for name in known}
+
+
+def _alike(name: str, others: Sequence[str]) -> str | None:
+    """Which of the others is the name misspelt, begun or continued, if any is."""
+    close = get_close_matches(name, others, n=1)
+    begun = [
+        other for other in others if other and (name.startswith(other) or other.startswith(name))
+    ]
+    return next(iter(close + begun), None)
+
+
+def _usage(path: Path, line: int, row: Mapping[str, str]) -> Usage:
+    place = f"{path}:{line}"
+    if not row["table"]:
+        raise UsageError(f"{place}: no table is named")
+    count, names = _read(
+        place, row, "consumers", _consumers, "a whole number, or names parted by ;"
+    ) or (None, ())
+    return Usage(
+        line,
+        row["table"],
+        _read(place, row, "reads_per_month", _number, "a number, 0 or more"),
+        _read(place, row, "last_read", _day, "a date such as 2026-09-01"),
+        count,
+        names,
+    )
+
+
+def _read(
+    place: str, row: Mapping[str, str], column: str, meaning: Callable[[str], Any], expected: str
+) -> Any:
+    cell = row.get(column, "")
+    if cell.casefold() in UNKNOWN:
+        return None
+    try:
+        return meaning(cell)
+    except ValueError as error:
+        raise UsageError(f"{place}: {column} = {cell!r}: expected {expected}") from error
+
+
+def _number(cell: str) -> float:
+    number = float(cell)
+    if not isfinite(number) or number < 0:
+        raise ValueError(cell)
+    return number
+
+
+def _day(cell: str) -> date:
+    """The date of an ISO time too, and of `2026-09-01 10:00:00.000 UTC` as catalogs write it."""
+    return datetime.fromisoformat(ZONE.sub("", cell)).date()
+
+
+def _consumers(cell: str) -> tuple[int, tuple[str, ...]]:
+    try:
+        count = float(cell)
+    except ValueError:
+        names = tuple(name.strip() for name in cell.split(";") if name.strip())
+        return len(names), names
+    if count < 0 or not count.is_integer():
+        raise ValueError(cell)
+    return int(count), ()

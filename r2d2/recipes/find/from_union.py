@@ -1,0 +1,153 @@
+"""A table that is several of those it contains together: a year from its twelve months.
+
+Each of its distinct rows must occur as often as in the chosen parts together: an exact cover of a
+multiset. Rows that are in the same parts, each time as often, tell the search the same; they are
+one class, found by random weights of the parts, so that disjoint parts leave about one class each.
+On parts × classes the subset is searched: each part that still fits is taken in turn, and where
+that leaves rows over, by `recipes.subset` (at most 500 steps, less on many cells). It is sought
+with the largest parts first and with the smallest: the table may go while its quarters stay, and
+with its quarters while its months stay. What is found is counted once more, row by row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from r2d2.errors import R2D2Error
+from r2d2.hashing.multiset import Counted, Indices
+from r2d2.model import Table
+from r2d2.recipes.columns import outputs
+from r2d2.recipes.find.request import Child, Proposal, UnionFamily, by_name
+from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.grammar import Project, Union
+from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset, may_sum_to
+
+MOST_PARTS = 400
+"""Of one union; a year has 366 days."""
+SEED = 20260402
+
+
+def propose_unions(family: UnionFamily, counts: Counts) -> list[Proposal]:
+    """The table as its largest parts together and as its smallest: none, one or two proposals.
+
+    A part that cannot be read is left out. Nothing is read where the numbers of rows rule it out.
+    """
+    rows = [part.table.rows for part in family.parts]
+    known = [number for number in rows if number is not None]
+    whole_rows = family.table.rows
+    if whole_rows is not None and len(known) == len(rows) and not may_sum_to(known, whole_rows):
+        return []
+    try:
+        whole = counts.counted(family.table, by_name(family.table.columns))
+    except R2D2Error:
+        return []
+    found = {_union(family.table, chosen) for chosen in _chosen(family, whole, counts)}
+    location = family.table.location
+    return [
+        Proposal(location, tuple(sorted(part.parent for part in union.parts)), union, whole.rows)
+        for union in sorted(found, key=lambda union: len(union.parts))
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """How many rows it has of some of the table's distinct rows."""
+
+    child: Child
+    places: Indices
+    counts: Indices
+    rows: int
+
+
+def _chosen(family: UnionFamily, whole: Counted, counts: Counts) -> list[list[_Part]]:
+    parts = []
+    for child in family.parts:
+        part = _part(family.table, whole, child, counts)
+        if part:
+            parts.append(part)
+    parts.sort(key=lambda part: (-part.rows, part.child.table.location))
+    if not may_sum_to([part.rows for part in parts], whole.rows):
+        return []
+    classes = _classes(whole, parts)
+    if classes is None:
+        return []
+    found = []
+    for order in (np.arange(len(parts)), np.arange(len(parts))[::-1]):
+        subset = _subset(classes[0][order], classes[1])
+        if subset is not None:
+            chosen = [parts[place] for place in order[subset]]
+            if _is_whole(whole, chosen):
+                found.append(chosen)
+    return found
+
+
+def _part(table: Table, whole: Counted, child: Child, counts: Counts) -> _Part | None:
+    """The part, if it has rows, fewer than the table, and none more often than the table."""
+    if not _same_columns(table, child):
+        return None
+    try:
+        own = counts.counted(child.table, child.columns_there)
+    except R2D2Error:
+        return None
+    if not 0 < own.rows < whole.rows:
+        return None
+    places, held, missing = whole.held(own)
+    if missing or (held > whole.counts[places]).any():
+        return None
+    return _Part(child, places, held, own.rows)
+
+
+def _same_columns(table: Table, child: Child) -> bool:
+    """Whether the part's columns are the table's, one to one, and of the same types."""
+    types = {column.name: column.type for column in table.columns}
+    own = {child.names.get(column.name): column.type for column in child.table.columns}
+    return own == types
+
+
+def _classes(whole: Counted, parts: Sequence[_Part]) -> tuple[Indices, Indices] | None:
+    """How often each part has a row of each class (parts × classes), and how often the table.
+
+    None where these are too many.
+    """
+    random = np.random.default_rng(SEED)
+    weights = random.integers(0, 2**64, len(parts) + 1, np.uint64) | np.uint64(1)
+    marks = whole.counts.astype(np.uint64) * weights[-1]
+    for part, weight in zip(parts, weights, strict=False):
+        marks[part.places] += part.counts.astype(np.uint64) * weight
+    _, firsts, class_of = np.unique(marks, return_index=True, return_inverse=True)
+    if len(firsts) * len(parts) > MOST_CELLS:
+        return None
+    matrix = np.zeros((len(parts), len(firsts)), np.int64)
+    for number, part in enumerate(parts):
+        matrix[number, class_of[part.places]] = part.counts
+    return matrix, whole.counts[firsts]
+
+
+def _subset(matrix: Indices, need: Indices) -> Indices | None:
+    left, taken = need.copy(), []
+    for number, counts in enumerate(matrix):
+        if (counts <= left).all():
+            left -= counts
+            taken.append(number)
+    if left.any():
+        return exact_subset(matrix, need, MOST_PARTS)
+    return np.array(taken) if len(taken) <= MOST_PARTS else None
+
+
+def _is_whole(whole: Counted, parts: Sequence[_Part]) -> bool:
+    left = whole.counts.copy()
+    for part in parts:
+        left[part.places] -= part.counts
+    return not left.any()
+
+
+def _union(table: Table, parts: Sequence[_Part]) -> Union:
+    ordered = sorted(parts, key=lambda part: part.child.table.location)
+    return Union(tuple(_project(table, part.child) for part in ordered))
+
+
+def _project(table: Table, child: Child) -> Project:
+    part = child.table
+    names = {other: own for own, other in child.names.items()}
+    return Project(part.location, outputs(table.columns, part.columns, names))

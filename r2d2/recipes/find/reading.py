@@ -1,0 +1,88 @@
+"""A table's rows, all at once or column by column as its format allows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from r2d2.model import Column, Format, Split, Table
+from r2d2.rebuild.rows import read_batches
+from r2d2.storage.local import Storage
+
+COLUMNAR = frozenset({Format.PARQUET, Format.DELTA, Format.ORC})
+
+
+class Reading:
+    """The rows of a table, split by split; what is `kept` of them is not read again.
+
+    Raises, whatever is asked:
+        TableError: the table cannot be read.
+    """
+
+    def __init__(
+        self, storage: Storage, table: Table, kept: Sequence[pa.RecordBatch] | None
+    ) -> None:
+        self._storage, self._table = storage, table
+        if kept is None and table.format not in COLUMNAR:
+            kept = list(read_batches(storage, table, table.columns))
+        self._kept = kept
+        self._sizes: list[int] | None = None
+
+    def batches(self, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+        """All rows, with these columns at least."""
+        if self._kept is not None:
+            self._sizes = [sum(batch.num_rows for batch in self._kept)]
+            yield from self._kept
+            return
+        sizes = []
+        for split in self._table.splits:
+            sizes.append(0)
+            for batch in self._split(split, columns):
+                sizes[-1] += batch.num_rows
+                yield batch
+        self._sizes = sizes
+
+    def sizes(self) -> list[int]:
+        """How many rows there are in each part that can be read alone."""
+        if self._sizes is None:
+            for _ in self.batches(self._table.columns[:1]):
+                pass
+        return self._sizes or []
+
+    def first(self) -> pa.RecordBatch | None:
+        """The first rows with all columns, None where there are none."""
+        return next(self.batches(self._table.columns), None)
+
+    def column(self, column: Column, part: int | None = None) -> pa.ChunkedArray:
+        """The column's values by row, of one part or of all; NULL where a struct around it is."""
+        if part is None or self._kept is not None:
+            batches = self.batches([column])
+        else:
+            batches = self._split(self._table.splits[part], [column])
+        arrays = [_inside(batch, column.path) for batch in batches]
+        if len({array.type for array in arrays}) > 1:
+            arrays = [_plain(array) for array in arrays]
+        return pa.chunked_array(arrays)
+
+    def _split(self, split: Split, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+        return read_batches(self._storage, replace(self._table, splits=(split,)), columns)
+
+
+def type_inside(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
+    """The type of the field at the end of the path."""
+    type_ = schema.field(path[0]).type
+    for name in path[1:]:
+        type_ = type_.field(name).type
+    return type_
+
+
+def _inside(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+    array = batch.column(path[0])
+    for name in path[1:]:
+        array = array.flatten()[array.type.get_field_index(name)]
+    return array
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """The values without a dictionary: splits of one table differ in which have one."""
+    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array

@@ -1,0 +1,167 @@
+"""Candidate atoms: a form, a column and ranks of its values; and the tightest for given rows.
+
+Of each form, the tightest atom of a column holds for the given rows and for as few others as that
+form can: any other atom of the form that holds for these rows holds for all of its rows, too.
+
+An IN that names nearly every row is a list of rows in disguise. It is offered with up to 10 values,
+or up to 100 where the child has four rows or more for each. It counts as disguised where the child
+has less than two rows for each value, and then one or two other atoms are liked better.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.types as pt
+
+from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
+from r2d2.recipes.predicate.encode import EncodedColumn, Worth
+from r2d2.recipes.ranks import NULL, Codes
+
+FREE_VALUES, MOST_VALUES = 10, 100
+ROWS_FOR_MANY, ROWS_FOR_HONEST = 4, 2
+Mask = npt.NDArray[np.bool_]
+Taste = tuple[int, ...]
+
+
+class Form(IntEnum):
+    """The forms of atoms, simplest first."""
+
+    EQUALS = 0
+    IS_NULL = 1
+    NOT_NULL = 2
+    BETWEEN = 3
+    IN = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """An atom in the making. `ranks`: the value of EQUALS, both ends of BETWEEN, all of IN."""
+
+    column: EncodedColumn
+    form: Form
+    ranks: tuple[int, ...] = ()
+    disguised: bool = False
+
+    def selects(self, codes: Codes) -> Mask:
+        """For which of these codes of the column the atom holds."""
+        match self.form:
+            case Form.EQUALS:
+                return np.equal(codes, self.ranks[0])
+            case Form.IS_NULL:
+                return np.equal(codes, NULL)
+            case Form.NOT_NULL:
+                return np.not_equal(codes, NULL)
+            case Form.BETWEEN:
+                return np.greater_equal(codes, self.ranks[0]) & np.less_equal(codes, self.ranks[1])
+            case Form.IN:
+                listed = np.zeros(len(self.column.values) + 2, np.bool_)
+                listed[list(self.ranks)] = True
+                return listed[codes]
+
+    def atom(self) -> Atom:
+        """The atom, with literals."""
+        path, literals = self.column.path, tuple(map(self.column.literal, self.ranks))
+        match self.form:
+            case Form.EQUALS:
+                return Equals(path, *literals)
+            case Form.IS_NULL:
+                return IsNull(path)
+            case Form.NOT_NULL:
+                return NotNull(path)
+            case Form.BETWEEN:
+                return Between(path, *literals)
+            case Form.IN:
+                return In(path, literals)
+
+    @property
+    def plainness(self) -> int:
+        """0 for what people write; more for an IN, and for a range of a column of many values."""
+        strange = self.form >= Form.BETWEEN and self.column.worth is Worth.MANY
+        return int(strange) + (self.form is Form.IN)
+
+    def taste(self) -> Taste:
+        """Smaller is better: plain on a good column, its worth, the form, few values, the place."""
+        column, values = self.column, len(self.ranks)
+        return (self.plainness, column.worth, self.form, values, column.position)
+
+
+def taste(choices: Sequence[Choice]) -> Taste:
+    """How little one would like the choices together: disguised, many, then each one's taste."""
+    disguised = any(choice.disguised for choice in choices)
+    columns = zip(*(choice.taste() for choice in choices), strict=True)
+    return (disguised, len(choices), *map(sum, columns))
+
+
+def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[Choice]:
+    """The column's tightest atoms that hold for rows with these codes, one or more."""
+    low, high = int(codes.min()), int(codes.max())
+    if high == NULL:
+        yield Choice(column, Form.IS_NULL)
+    if low == NULL:
+        return
+    if column.has_nulls:
+        yield Choice(column, Form.NOT_NULL)
+    if high < len(column.values):
+        yield from _named(column, codes, low, high, child_rows)
+
+
+def all_tightest(
+    columns: Iterable[EncodedColumn], rows: npt.NDArray[np.int64], child_rows: int
+) -> list[Choice]:
+    """The columns' tightest atoms that hold for these rows, one or more."""
+    return [one for c in columns for one in tightest(c, c.codes[rows], child_rows)]
+
+
+def _named(
+    column: EncodedColumn, codes: Codes, low: int, high: int, child_rows: int
+) -> Iterator[Choice]:
+    if low == high and column.nameable[low]:
+        yield Choice(column, Form.EQUALS, (low,))
+        return
+    range_ = _around(column, low, high)
+    if range_:
+        yield range_
+    occurs = np.zeros(high - low + 1, np.bool_)
+    occurs[codes - low] = True
+    if not (range_ and occurs.all()):
+        listed = one_of(column, np.flatnonzero(occurs) + low, child_rows)
+        if listed:
+            yield listed
+
+
+def _around(column: EncodedColumn, low: int, high: int) -> Choice | None:
+    """The tightest range that holds both ranks and whose ends can be named."""
+    if column.nameable[low] and column.nameable[high]:
+        return between(column, low, high)
+    below = np.flatnonzero(column.nameable[: low + 1])
+    above = np.flatnonzero(column.nameable[high:])
+    if not len(below) or not len(above):
+        return None
+    return between(column, int(below[-1]), high + int(above[0]))
+
+
+def between(column: EncodedColumn, low: int, high: int) -> Choice | None:
+    """The range, None where its ends cannot be named or have no order."""
+    nameable = column.nameable[low] and column.nameable[high]
+    if not nameable or pt.is_boolean(column.values.type):
+        return None
+    return Choice(column, Form.BETWEEN, (low, high))
+
+
+def one_of(
+    column: EncodedColumn, ranks: Sequence[int] | npt.NDArray[np.int64], child_rows: int
+) -> Choice | None:
+    """The IN of these values in ascending order, None where it would be a list of rows."""
+    count = len(ranks)
+    if count > most_values(child_rows) or not column.nameable[ranks].all():
+        return None
+    disguised = count * ROWS_FOR_HONEST > child_rows
+    return Choice(column, Form.IN, tuple(int(rank) for rank in ranks), disguised)
+
+
+def most_values(child_rows: int) -> int:
+    """The longest IN for a child of so many rows."""
+    return max(FREE_VALUES, min(MOST_VALUES, child_rows // ROWS_FOR_MANY))

@@ -1,0 +1,184 @@
+"""Runs a recipe: the parents' rows in, the child's rows out, batch by batch."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.types as pt
+
+from r2d2.arrays import array_of
+from r2d2.errors import R2D2Error
+from r2d2.formats.schema import flatten
+from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
+from r2d2.hashing.rows import row_hashes
+from r2d2.lake.inventory import read_split
+from r2d2.model import Table, Types
+from r2d2.rebuild.copies import Copies
+from r2d2.rebuild.distinct import Seen
+from r2d2.recipes.grammar import (
+    Atom,
+    Distinct,
+    Field,
+    IsNull,
+    Kept,
+    Leaf,
+    Output,
+    Patch,
+    Path,
+    Project,
+    Recipe,
+    Residual,
+    Rows,
+    Select,
+    Struct,
+    Union,
+)
+from r2d2.recipes.holds import holds
+from r2d2.report.words import by_number, pluralize
+from r2d2.storage.local import Storage
+
+Batches = Iterator[pa.RecordBatch]
+
+
+class RecipeRunError(R2D2Error):
+    """A recipe cannot be run: a parent is gone or changed, or a residual is not what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kitchen:
+    """Where recipes are run: the lake, its tables by location, and where residuals are kept."""
+
+    storage: Storage
+    tables: Mapping[str, Table]
+    residual: Callable[[Residual], pa.Table]
+
+
+def rebuilt(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
+    """The child's rows under its own schema, whose dictionaries are taken for what is in them.
+
+    Raises:
+        RecipeRunError: a parent or residual is missing.
+        MisfitError: the parents' values do not fit the schema.
+        TableError: a parent cannot be read.
+    """
+    schema = plain_schema(schema)
+    for batch in _rows(kitchen, recipe, schema):
+        yield fitted(batch, schema)
+
+
+def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
+    match recipe:
+        case Project():
+            yield from _projected(kitchen, recipe, ())
+        case Select(where=where):
+            yield from _projected(kitchen, recipe, where)
+        case Distinct():
+            yield from _first_of_each(_projected(kitchen, recipe, ()), schema)
+        case Rows(residual=residual) if residual.kept is Kept.HASHES:
+            kept = Copies(kitchen.residual(residual))
+            yield from _picked(_projected(kitchen, recipe, ()), schema, kept)
+        case Union(parts):
+            for part in parts:
+                yield from _rows(kitchen, part, schema)
+        case Patch(inner, plus, minus) if minus is None or minus.kept is Kept.HASHES:
+            made = _rows(kitchen, inner, schema)
+            taken = None if minus is None else Copies(kitchen.residual(minus))
+            yield from made if taken is None else _without(made, schema, taken)
+            if plus is not None:
+                yield from kitchen.residual(plus).to_batches()
+        case _:
+            raise RecipeRunError(f"recipes of kind {type(recipe).__name__} cannot be run")
+
+
+def _projected(kitchen: Kitchen, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
+    parent = kitchen.tables.get(leaf.parent)
+    if parent is None or not parent.eligible:
+        reason = "it is gone" if parent is None else parent.problem
+        raise RecipeRunError(f"{leaf.parent}: the recipe's parent cannot be read: {reason}")
+    names = frozenset(path[0] for path in _paths(leaf.columns, where))
+    for split in parent.splits:
+        for batch in map(without_views, read_split(kitchen.storage, split, names)):
+            mask = np.ones(batch.num_rows, np.bool_)
+            for atom in where:
+                mask &= _satisfies(batch, atom)
+            rows = batch if mask.all() else batch.filter(array_of(mask, pa.bool_()))
+            if rows.num_rows:
+                yield _output(rows, leaf.columns)
+
+
+def _satisfies(batch: pa.RecordBatch, atom: Atom) -> npt.NDArray[np.bool_]:
+    column = plain_array(_at(batch, atom.path))
+    if pt.is_null(column.type):
+        return np.full(len(column), isinstance(atom, IsNull))
+    return holds(atom, column)
+
+
+def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Path]:
+    yield from (atom.path for atom in where)
+    for column in columns:
+        match column.source:
+            case Field(path):
+                yield path
+            case Struct(null_with, parts):
+                if null_with:
+                    yield null_with
+                yield from _paths(parts, ())
+
+
+def _output(batch: pa.RecordBatch, columns: tuple[Output, ...]) -> pa.RecordBatch:
+    arrays = [_source(batch, column.source) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+
+
+def _source(batch: pa.RecordBatch, source: Field | Struct) -> pa.Array:
+    if isinstance(source, Field):
+        return _at(batch, source.path)
+    arrays = [_source(batch, part.source) for part in source.parts]
+    mask = _at(batch, source.null_with).is_null() if source.null_with else None
+    return pa.StructArray.from_arrays(arrays, [part.name for part in source.parts], mask=mask)
+
+
+def _at(batch: pa.RecordBatch, path: Path) -> pa.Array:
+    """The field at the path, NULL where a struct on the way is."""
+    array = batch.column(path[0])
+    for name in path[1:]:
+        if pt.is_null(array.type):
+            break
+        array = array.flatten()[array.type.get_field_index(name)]
+    return array
+
+
+def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
+    seen = Seen()
+    for batch in batches:
+        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+        rows = seen.new(lanes)
+        if len(rows):
+            yield batch.take(array_of(rows, pa.int64()))
+
+
+def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
+    for batch in batches:
+        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+        rows = kept.pick(lanes)
+        if len(rows):
+            yield batch.take(array_of(rows, pa.int64()))
+    if kept.missing():
+        missing = kept.missing()
+        gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
+        raise RecipeRunError(f"{gone} of the table {are} no longer in its parent")
+
+
+def _without(batches: Batches, schema: pa.Schema, taken: Copies) -> Batches:
+    for batch in batches:
+        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+        left = np.ones(batch.num_rows, np.bool_)
+        left[taken.pick(lanes)] = False
+        if left.any():
+            yield batch if left.all() else batch.filter(array_of(left, pa.bool_()))
+    if taken.missing():
+        missing = taken.missing()
+        gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
+        raise RecipeRunError(f"{gone} to be taken away {are} no longer in the parent")

@@ -1,0 +1,148 @@
+"""The files that recipes keep aside: which rows go into them, and how they are written and read.
+
+What a Patch adds are the table's rows beyond those that its inner recipe gives, each as often as
+it is missing; what it takes away are the rows that the inner recipe gives more often than the table
+has them. Where the inner recipe keeps rows by their hashes, these are the others: those that the
+parents have.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from r2d2.errors import R2D2Error
+from r2d2.formats.schema import flatten
+from r2d2.hashing.multiset import Counted, Hashes, runs
+from r2d2.model import Types
+from r2d2.rebuild.rows import hashed
+from r2d2.recipes.grammar import Kept, Leaf, Patch, Project, Recipe, Residual, Rows, Union
+from r2d2.recipes.run import Kitchen, RecipeRunError, rebuilt
+
+Batches = Sequence[pa.RecordBatch]
+_ENCODING = {"first": "BYTE_STREAM_SPLIT", "second": "PLAIN", "copies": "DELTA_BINARY_PACKED"}
+_HASHES = {"column_encoding": _ENCODING, "use_dictionary": False}
+
+
+class ResidualError(R2D2Error):
+    """The rows that a recipe needs cannot be kept in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """Residual files of a run, by the location that recipes name them with."""
+
+    folder: Path
+
+    def __call__(self, residual: Residual) -> pa.Table:
+        """The file's rows.
+
+        Raises:
+            RecipeRunError: it is gone, or its bytes are not those that the plan was made with.
+        """
+        path = self.folder / residual.location
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise RecipeRunError(f"{path}: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != residual.sha256:
+            raise RecipeRunError(f"{path}: not the residual that the plan was made with")
+        return pq.read_table(pa.BufferReader(content))
+
+
+def with_residuals(kitchen: Kitchen, recipe: Recipe, own: Batches, folder: Path) -> Recipe:
+    """The recipe for the table of these rows, with its residuals written into the folder.
+
+    Raises:
+        ResidualError: Parquet cannot hold the table's rows.
+        RecipeRunError, TableError: a parent cannot be read.
+    """
+    match recipe:
+        case Rows(residual=residual):
+            return replace(recipe, residual=_written(residual, kept_hashes(own), folder))
+        case Patch(inner, plus, minus):
+            made = _made(kitchen, inner, own[0].schema)
+            within, beyond = _divided(own, made)
+            filled = with_residuals(kitchen, inner, within, folder)
+            assert not isinstance(filled, Patch)
+            return Patch(
+                filled,
+                None if plus is None else _written(plus, beyond, folder),
+                None if minus is None else _written(minus, _surplus(own, made), folder),
+            )
+        case _:
+            return recipe
+
+
+def kept_hashes(own: Batches) -> pa.Table:
+    """The hashes of these rows, each once, and how often it occurs."""
+    return _table(Counted.of(_hashes(own)))
+
+
+def _table(rows: Counted) -> pa.Table:
+    return pa.table({"first": rows.first, "second": rows.second, "copies": rows.counts})
+
+
+def _made(kitchen: Kitchen, inner: Leaf | Union, schema: pa.Schema) -> Counted:
+    """What the parents have to offer for the table."""
+    whole = Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
+    return Counted.of(_hashes(list(rebuilt(kitchen, whole, schema))))
+
+
+def _divided(own: Batches, made: Counted) -> tuple[Batches, pa.Table]:
+    """The rows that the parents have, and those besides."""
+    beyond = _beyond(_hashes(own), made)
+    table = pa.Table.from_batches(own, own[0].schema)
+    within = table.filter(pa.array(~beyond)).combine_chunks().to_batches()
+    return within or [own[0].slice(0, 0)], table.filter(pa.array(beyond))
+
+
+def _surplus(own: Batches, made: Counted) -> pa.Table:
+    """The hashes of what was made beyond the own rows, and how often each is too much."""
+    left = made.counts.copy()
+    places, counts, _ = made.held(Counted.of(_hashes(own)))
+    left[places] -= np.minimum(counts, left[places])
+    over = left > 0
+    return _table(Counted(made.first[over], made.second[over], left[over]))
+
+
+def _hashes(batches: Batches) -> Hashes:
+    if not batches:
+        return np.empty(0, np.uint64), np.empty(0, np.uint64)
+    (lanes,) = hashed(batches, [flatten(batches[0].schema)], Types.STRICT)
+    return lanes.first, lanes.second
+
+
+def _beyond(rows: Hashes, made: Counted) -> npt.NDArray[np.bool_]:
+    """Which of the rows are copies of a hash beyond as many as were made."""
+    found = runs(*rows)
+    own, order = Counted.in_runs(rows, found), found.order
+    allowed = np.zeros(len(own.counts), np.int64)
+    places, counts, _ = own.held(made)
+    allowed[places] = counts
+    starts = np.cumsum(own.counts) - own.counts
+    nth = np.arange(len(order)) - np.repeat(starts, own.counts)
+    beyond = np.empty(len(order), np.bool_)
+    beyond[order] = nth >= np.repeat(allowed, own.counts)
+    return beyond
+
+
+def _written(residual: Residual, rows: pa.Table, folder: Path) -> Residual:
+    sink = pa.BufferOutputStream()
+    options = _HASHES if residual.kept is Kept.HASHES else {}
+    try:
+        pq.write_table(rows, sink, compression="zstd", **options)
+    except pa.ArrowException as error:
+        raise ResidualError(f"its rows cannot be kept in a Parquet file: {error}") from error
+    content = sink.getvalue().to_pybytes()
+    digest = hashlib.sha256(content).hexdigest()
+    location = f"residuals/{digest[:32]}.parquet"
+    path = folder / location
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return Residual(residual.kept, location, len(rows), len(content), digest)

@@ -1,0 +1,161 @@
+"""The files of a run: all of them whole, or none."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from r2d2.graph import Graph
+from r2d2.hashing.finaliser import HASH_VERSION
+from r2d2.lake.cached_inventory import INVENTORY_FILE, known_json
+from r2d2.lake.inventory import Inventory
+from r2d2.model import Edge, Table
+from r2d2.settings.find import Settings
+from r2d2.storage.output import json_text, write_files
+
+EDGE_COLUMNS = (
+    "child",
+    "parent",
+    "fraction",
+    "missing_rows",
+    "child_rows",
+    "parent_rows",
+    "equal",
+    "stage",
+)
+TABLE_COLUMNS = (
+    "location",
+    "format",
+    "eligible",
+    "problem",
+    "rows",
+    "size_bytes",
+    "files",
+    "columns",
+    "snapshot",
+    "details",
+)
+# What changes how a run goes, but not what it finds.
+_HOW_ONLY = ("threads", "memory_bytes")
+
+
+def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
+    """Writes the edges and tables as CSV, graph.json, funnel.json and inventory.json.
+
+    Raises:
+        R2D2Error: the folder cannot be written.
+    """
+    write_files(
+        out,
+        {
+            "edges.csv": edges_csv(graph.edges),
+            "degenerate.csv": edges_csv(graph.degenerate),
+            "tables.csv": tables_csv(graph.tables),
+            "graph.json": json_text(graph_data(graph, settings, lake)),
+            "funnel.json": json_text(funnel_data(graph)),
+            INVENTORY_FILE: known_json(graph.tables),
+        },
+    )
+
+
+def edges_csv(edges: Iterable[Edge]) -> str:
+    """The edges as CSV, fractions in full precision, unknown counts empty."""
+    rows = ([getattr(edge, name) for name in EDGE_COLUMNS] for edge in edges)
+    return _csv(EDGE_COLUMNS, rows)
+
+
+def tables_csv(tables: Iterable[Table]) -> str:
+    """The inventory as CSV, a row a table."""
+    return _csv(TABLE_COLUMNS, (_table_row(table) for table in tables))
+
+
+def _table_row(table: Table) -> list[object]:
+    return [
+        table.location,
+        table.format.value,
+        table.eligible,
+        table.problem,
+        table.rows,
+        table.size_bytes,
+        len(table.files),
+        "; ".join(f"{column.name} {column.type}" for column in table.columns),
+        table.snapshot,
+        "; ".join(f"{key}={value}" for key, value in sorted(table.details.items())),
+    ]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _field(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else value
+
+
+def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:
+    """The graph as plain data: the same lake and settings give the same."""
+    return {
+        "hash_version": HASH_VERSION,
+        "lake": lake,
+        "settings": settings_data(settings),
+        "skipped": dict(sorted(graph.skipped.items())),
+        "tables": [table_data(table) for table in graph.tables],
+        "edges": [edge_data(edge) for edge in graph.edges],
+        "equal": graph.classes(),
+        "degenerate": [[edge.child, edge.parent] for edge in graph.degenerate],
+        "open_pairs": graph.open_pairs(),
+    }
+
+
+def settings_data(settings: Settings) -> dict[str, Any]:
+    """The settings that an answer depends on."""
+    names = [f.name for f in fields(settings) if f.name not in _HOW_ONLY]
+    data = {name: getattr(settings, name) for name in names}
+    return data | {"types": settings.types.value, "text": [asdict(r) for r in settings.text]}
+
+
+def inventory_data(inventory: Inventory) -> dict[str, Any]:
+    """The inventory as plain data."""
+    return {
+        "skipped": dict(sorted(inventory.skipped.items())),
+        "tables": [table_data(table) for table in inventory.tables],
+    }
+
+
+def table_data(table: Table) -> dict[str, Any]:
+    """A table as plain data."""
+    return {
+        "location": table.location,
+        "format": table.format.value,
+        "columns": [[column.name, column.type] for column in table.columns],
+        "rows": table.rows,
+        "size_bytes": table.size_bytes,
+        "files": len(table.files),
+        "snapshot": table.snapshot,
+        "problem": table.problem,
+        "unreadable": table.unreadable,
+        "details": dict(sorted(table.details.items())),
+    }
+
+
+def edge_data(edge: Edge) -> dict[str, Any]:
+    """An edge as plain data, with its column mapping and evidence."""
+    return {name: getattr(edge, name) for name in EDGE_COLUMNS} | {
+        "equal_after_cast": edge.equal_after_cast,
+        "distinct_rows": edge.distinct_rows,
+        "columns": dict(edge.columns),
+        "evidence": [[e.stage, e.verdict.value, e.reason] for e in edge.evidence],
+    }
+
+
+def funnel_data(graph: Graph) -> list[dict[str, Any]]:
+    """What each stage did and cost."""
+    return [asdict(row) for row in graph.funnel]

@@ -1,0 +1,1 @@
+"""Settings from TOML files, the environment and flags."""

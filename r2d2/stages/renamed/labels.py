@@ -1,0 +1,95 @@
+"""Labels: one name for columns of many tables, learnt from the tables' best matches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from r2d2.stages.renamed.candidates import Candidate
+from r2d2.stages.renamed_facets import Facets
+from r2d2.stages.renamed_groups import Group
+
+TIMES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Sets of names (by number) that mean one column; `leaders` leads from each to its set's.
+
+    `holders` are the groups that have a name of the set; none ever has two.
+    """
+
+    leaders: list[int]
+    holders: list[set[int]]
+
+    @classmethod
+    def of(cls, groups: Sequence[Group]) -> "Labels":
+        """The labels by spelling alone: a group means what those do that have all its names."""
+        holders = [{number} for number, group in enumerate(groups) for _ in group.names]
+        labels = cls(list(range(len(holders))), holders)
+        for group in groups:
+            for other in (groups[number] for number in group.larger):
+                place = {name: number for number, name in enumerate(other.names, other.first)}
+                for number, name in enumerate(group.names, group.first):
+                    labels._unite(number, place[name])
+        return labels
+
+    def learn(self, link: Candidate, facets: Mapping[int, Facets]) -> bool:
+        """Makes one the names that the link's best assignment matches: whether any was not yet."""
+        child, parent = facets[link.child].names, facets[link.parent].names
+        if set(map(self._leader, child.tolist())) <= set(map(self._leader, parent.tolist())):
+            return False
+        rows, columns = link.matched()
+        matches = zip(child[rows].tolist(), parent[columns].tolist(), strict=True)
+        return sum(self._unite(name, other) for name, other in matches) > 0
+
+    def spelled(self, groups: Sequence[Group]) -> list[str]:
+        """Each name's label: as its leader is spelled, with numbers where that is taken."""
+        names = [name for group in groups for name in group.names]
+        labels: dict[int, str] = {}
+        taken: set[str] = set()
+        for number in sorted({self._leader(number) for number in range(len(names))}):
+            label = names[number]
+            while label in taken:
+                label += f"#{number}"
+            taken.add(label)
+            labels[number] = label
+        return [labels[self._leader(number)] for number in range(len(names))]
+
+    def _leader(self, name: int) -> int:
+        while self.leaders[name] != name:
+            self.leaders[name] = name = self.leaders[self.leaders[name]]
+        return name
+
+    def _unite(self, name: int, other: int) -> bool:
+        """Makes two names mean one column, unless they do or some group has both: whether so."""
+        name, other = self._leader(name), self._leader(other)
+        if name == other or not self.holders[name].isdisjoint(self.holders[other]):
+            return False
+        if len(self.holders[name]) > len(self.holders[other]):
+            name, other = other, name
+        self.leaders[name] = other
+        self.holders[other] |= self.holders[name]
+        return True
+
+
+def spanning(
+    found: Sequence[Candidate], facets: Mapping[int, Facets], groups: Sequence[Group]
+) -> list[Candidate]:
+    """The best candidates that tell all labels `TIMES` over, as some may be wrong."""
+    left = sorted(found, key=Candidate.fit_at_most, reverse=True)
+    chosen: list[Candidate] = []
+    for _ in range(TIMES):
+        labels = Labels.of(groups)
+        taken = {candidate for candidate in left if labels.learn(candidate, facets)}
+        chosen += [candidate for candidate in left if candidate in taken]
+        left = [candidate for candidate in left if candidate not in taken]
+    return chosen
+
+
+def learnt(
+    links: Sequence[Candidate], facets: Mapping[int, Facets], groups: Sequence[Group]
+) -> list[str]:
+    """Each name's label, from all links; the better a link, the earlier it is believed."""
+    labels = Labels.of(groups)
+    for link in sorted(links, key=Candidate.fit, reverse=True):
+        labels.learn(link, facets)
+    return labels.spelled(groups)

@@ -1,0 +1,138 @@
+"""Schedules by lists: jobs in order of upward rank, each put where a rule says.
+
+rank_j = mean time of j over its types + the greatest rank of the jobs after it (HEFT, Topcuoglu et
+al., 2002), so no job comes before one it waits for. The rules: where rent and expected lateness
+grow least; where rent grows least and the deadline can still be met, else where it ends first;
+where it ends first. Each rule is tried with all types and with each type alone, as is one single
+VM for all jobs. The cheapest of these schedules is then bettered by moving single jobs.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from statistics import fmean
+
+from r2d2.vmcost.advice.jobs_dag.moves import bettered
+from r2d2.vmcost.advice.pipeline.problem import Problem
+from r2d2.vmcost.advice.pipeline.schedule import (
+    Placing,
+    Plan,
+    Prices,
+    cost,
+    extended,
+    on_new,
+    on_standing,
+    ready_ms,
+)
+
+Rule = Callable[[Placing], tuple[int, ...]]
+
+
+def cheapest_listed(problem: Problem) -> Plan:
+    """The cheapest schedule that any rule finds, bettered; never dearer than any single type."""
+    prices, order = Prices.of(problem), by_upward_rank(problem)
+    every = range(len(problem.machines))
+    plans = [_listed(problem, prices, order, every, rule) for rule in _rules(problem, prices)]
+    single = cheapest_single_type(problem)
+    if single is not None:
+        plans.append(single[1])
+    return bettered(problem, prices, min(plans, key=partial(cost, problem, prices)))
+
+
+def cheapest_single_type(problem: Problem) -> tuple[int, Plan] | None:
+    """The type and schedule that cost least with VMs of one type; None where none runs all jobs."""
+    prices, order = Prices.of(problem), by_upward_rank(problem)
+    able = [
+        machine
+        for machine in range(len(problem.machines))
+        if all(machine in runs for runs in problem.run_ms)
+    ]
+    plans = [
+        (machine, plan)
+        for machine in able
+        for plan in (
+            *(
+                _listed(problem, prices, order, (machine,), rule)
+                for rule in _rules(problem, prices)
+            ),
+            _on_one_vm(problem, prices, order, machine),
+        )
+    ]
+    return min(plans, key=lambda found: cost(problem, prices, found[1]), default=None)
+
+
+def by_upward_rank(problem: Problem) -> tuple[int, ...]:
+    """The jobs by falling rank, each after the jobs before it."""
+    rank = _longest_after(problem, lambda job: fmean(problem.run_ms[job].values()))
+    own = [fmean(runs.values()) for runs in problem.run_ms]
+    jobs = range(len(problem.jobs))
+    return tuple(sorted(jobs, key=lambda job: (-rank[job] - own[job], job)))
+
+
+def _longest_after(problem: Problem, run: Callable[[int], float]) -> list[float]:
+    """The longest way from a job's end to the pipeline's end."""
+    longest = [0.0] * len(problem.jobs)
+    for job in reversed(problem.order):
+        for before in problem.before[job]:
+            longest[before] = max(longest[before], longest[job] + run(job))
+    return longest
+
+
+def _rules(problem: Problem, prices: Prices) -> tuple[Rule, ...]:
+    after = [int(ms) for ms in _longest_after(problem, lambda j: min(problem.run_ms[j].values()))]
+
+    def late_ms(placing: Placing) -> int:
+        return placing.end_ms + after[placing.job] - problem.deadline_ms
+
+    def least_extra(placing: Placing) -> tuple[int, ...]:
+        return placing.more_rent + prices.penalty(late_ms(placing)), placing.end_ms
+
+    def cheapest_in_time(placing: Placing) -> tuple[int, ...]:
+        late = late_ms(placing)
+        return (1, late) if late > 0 else (0, placing.more_rent, placing.end_ms)
+
+    def first_to_end(placing: Placing) -> tuple[int, ...]:
+        return placing.end_ms, placing.more_rent
+
+    return least_extra, cheapest_in_time, first_to_end
+
+
+def _listed(
+    problem: Problem, prices: Prices, order: Sequence[int], machines: Iterable[int], rule: Rule
+) -> Plan:
+    plan, ends, allowed = Plan(), dict[int, int](), frozenset(machines)
+    for job in order:
+        placings = possible(problem, prices, plan, job, ready_ms(problem, ends, job), allowed)
+        placing = min(placings, key=rule)
+        plan, ends[job] = extended(plan, placing), placing.end_ms
+    return plan
+
+
+def possible(
+    problem: Problem, prices: Prices, plan: Plan, job: int, ready: int, machines: frozenset[int]
+) -> list[Placing]:
+    """Every VM that the job could be put on; of VMs alike only the first."""
+    runs = problem.run_ms[job]
+    alike = {vm: number for number, vm in reversed(list(enumerate(plan.vms)))}
+    standing = [
+        on_standing(prices, plan, job, number, ready, runs[vm.machine])
+        for vm, number in sorted(alike.items(), key=lambda found: found[1])
+        if vm.machine in runs and vm.machine in machines
+    ]
+    fresh = [
+        on_new(prices, plan, job, machine, ready, run_ms)
+        for machine, run_ms in runs.items()
+        if machine in machines
+    ]
+    return standing + fresh
+
+
+def _on_one_vm(problem: Problem, prices: Prices, order: Sequence[int], machine: int) -> Plan:
+    plan, ends = Plan(), dict[int, int]()
+    for job in order:
+        ready, run_ms = ready_ms(problem, ends, job), problem.run_ms[job][machine]
+        if plan.vms:
+            placing = on_standing(prices, plan, job, 0, ready, run_ms)
+        else:
+            placing = on_new(prices, plan, job, machine, ready, run_ms)
+        plan, ends[job] = extended(plan, placing), placing.end_ms
+    return plan

@@ -1,0 +1,97 @@
+"""Which VMs to rent for a pipeline whose jobs' logs are at hand."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from r2d2.errors import UsageError
+from r2d2.vmcost.advice.case import said
+from r2d2.vmcost.advice.pipeline import best_schedule
+from r2d2.vmcost.advice.pipeline.problem import Lateness, Machine, PipelineJob
+from r2d2.vmcost.advice.right_size.run_time import ReplayTime
+from r2d2.vmcost.model import Application, Price, PriceKind
+from r2d2.vmcost.prices import PriceList
+from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.settings import JobSettings, VmCostSettings
+
+
+def pipeline_data(
+    costed: Sequence[Costed], prices: PriceList, settings: VmCostSettings
+) -> dict[str, Any] | None:
+    """The cheapest schedule of the pipeline's jobs, None where none is asked for.
+
+    A job's time on a VM of a type is its last run's, replayed on the VM's cores.
+
+    Raises:
+        UsageError: a job's application is in no log, or the provider or region is not known.
+    """
+    asked = settings.pipeline
+    if asked is None:
+        return None
+    machines = _machines(costed, asked.vms, prices, settings)
+    jobs = [_job(job, costed, machines) for job in settings.job]
+    found = best_schedule(
+        jobs,
+        [Machine(price.sku, price.usd_per_hour) for price in machines],
+        round(asked.deadline_s * 1000),
+        Lateness(asked.late_usd, asked.late_usd_per_hour),
+        settings.billing,
+    )
+    return {
+        "told": said(found.verdict),
+        "basis": "modelled",
+        "usd": float(found.usd),
+        "penalty_usd": float(found.penalty_usd),
+        "end_s": found.end_ms / 1000,
+        "exact": found.exact,
+        "jobs": [
+            {
+                "job": placed.job,
+                "vm": found.rentals[placed.rental].sku,
+                "rental": placed.rental,
+                "start_s": placed.start_ms / 1000,
+                "end_s": placed.end_ms / 1000,
+            }
+            for placed in found.placed
+        ],
+    }
+
+
+def _machines(
+    costed: Sequence[Costed], vms: Sequence[str], prices: PriceList, settings: VmCostSettings
+) -> list[Price]:
+    """The VM types at their price, where the first known cluster, or what is stated, is."""
+    clusters = [one.facts.cluster for one in costed if one.facts.cluster is not None]
+    stated = settings.cluster
+    provider = stated.provider or next((one.provider for one in clusters), None)
+    region = stated.region or next((one.region for one in clusters), None)
+    if provider is None or region is None:
+        raise UsageError("[pipeline]: give provider and region in [cluster]")
+    kind = PriceKind.SPOT if stated.spot else PriceKind.ON_DEMAND
+    return [prices.price(provider, region, name, kind) for name in vms]
+
+
+def _job(job: JobSettings, costed: Sequence[Costed], machines: Sequence[Price]) -> PipelineJob:
+    application = _application(job, costed)
+    time = ReplayTime.of(application)
+    run_ms = {
+        price.sku: max(1, round(time.expected(price, 1).seconds * 1000))
+        for price in machines
+        if time.unfit(price) is None
+    }
+    if not run_ms:
+        reasons = "; ".join(f"{price.sku}: {time.unfit(price)}" for price in machines)
+        raise UsageError(f"[[job]] {job.name}: fits no VM of [pipeline]: {reasons}")
+    return PipelineJob(job.name, job.after, run_ms)
+
+
+def _application(job: JobSettings, costed: Sequence[Costed]) -> Application:
+    """The last run whose id or name is the job's."""
+    runs = [
+        one.application
+        for one in costed
+        if job.application in (one.application.id, one.application.name)
+    ]
+    if not runs:
+        known = ", ".join(sorted({one.application.name for one in costed}))
+        raise UsageError(f"[[job]] {job.name}: no run of {job.application!r}; there are: {known}")
+    return max(runs, key=lambda run: run.started_ms)

@@ -1,0 +1,160 @@
+"""A plan under way: jobs put on VMs one after another, and what that costs so far.
+
+Money is counted in whole units (`Prices.unit` of them are a dollar), so that searches compare
+integers and lose nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from r2d2.vmcost.advice.pipeline.problem import MS_PER_HOUR, PlacedJob, Problem, Rental, Schedule
+from r2d2.vmcost.advice.rent import Meter, milliseconds, quantum_usd, unit_of
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The problem's prices as whole numbers: of each type's time, and of being late.
+
+    `around_ms` is what a VM is rented besides its jobs, start-up and tail.
+    """
+
+    unit: int
+    meters: tuple[Meter, ...]
+    start_up_ms: int
+    around_ms: int
+    late_fixed_units: int
+    late_units_per_ms: int
+
+    @staticmethod
+    def of(problem: Problem) -> "Prices":
+        """The prices of the problem."""
+        billing, lateness = problem.billing, problem.lateness
+        hourly = [machine.usd_per_hour for machine in problem.machines]
+        late_usd_per_ms = lateness.usd_per_hour / MS_PER_HOUR
+        quanta = (quantum_usd(usd, billing) for usd in hourly)
+        unit = unit_of((*quanta, lateness.fixed_usd, late_usd_per_ms))
+        return Prices(
+            unit=unit,
+            meters=tuple(Meter.of(usd, billing, unit) for usd in hourly),
+            start_up_ms=milliseconds(billing.start_up_s),
+            around_ms=milliseconds(billing.start_up_s) + milliseconds(billing.idle_tail_s),
+            late_fixed_units=int(lateness.fixed_usd * unit),
+            late_units_per_ms=int(late_usd_per_ms * unit),
+        )
+
+    def rent(self, machine: int, busy_ms: int) -> int:
+        """The units for a VM, from its first job's start to its last job's end."""
+        return self.meters[machine].rent(busy_ms + self.around_ms)
+
+    def penalty(self, late_ms: int) -> int:
+        """The units for ending so late."""
+        return 0 if late_ms <= 0 else self.late_fixed_units + late_ms * self.late_units_per_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A rented VM, from its first job's start to its last job's end so far."""
+
+    machine: int
+    from_ms: int
+    to_ms: int
+    rent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """One more job on a VM: `vm` is a position in `Plan.vms`, their number for a new one."""
+
+    job: int
+    vm: int
+    machine: int
+    start_ms: int
+    end_ms: int
+    more_rent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Jobs put on VMs; `ends` has the end of each."""
+
+    vms: tuple[Vm, ...] = ()
+    placings: tuple[Placing, ...] = ()
+    rent: int = 0
+    end_ms: int = 0
+
+
+def ready_ms(problem: Problem, ends: Mapping[int, int], job: int) -> int:
+    """When the jobs before it have ended; all of them are placed."""
+    return max((ends[other] for other in problem.before[job]), default=0)
+
+
+def on_standing(prices: Prices, plan: Plan, job: int, vm: int, ready: int, run_ms: int) -> Placing:
+    """The job put after the last one of a VM that is rented already."""
+    held = plan.vms[vm]
+    start_ms = max(ready, held.to_ms)
+    end_ms = start_ms + run_ms
+    more = prices.rent(held.machine, end_ms - held.from_ms) - held.rent
+    return Placing(job, vm, held.machine, start_ms, end_ms, more)
+
+
+def on_new(prices: Prices, plan: Plan, job: int, machine: int, ready: int, run_ms: int) -> Placing:
+    """The job put on a VM that is rented for it."""
+    start_ms = max(ready, prices.start_up_ms)
+    more = prices.rent(machine, run_ms)
+    return Placing(job, len(plan.vms), machine, start_ms, start_ms + run_ms, more)
+
+
+def extended(plan: Plan, placing: Placing) -> Plan:
+    """The plan with one more job."""
+    at = placing.vm
+    if at == len(plan.vms):
+        vm = Vm(placing.machine, placing.start_ms, placing.end_ms, placing.more_rent)
+    else:
+        held = plan.vms[at]
+        vm = Vm(held.machine, held.from_ms, placing.end_ms, held.rent + placing.more_rent)
+    return Plan(
+        vms=(*plan.vms[:at], vm, *plan.vms[at + 1 :]),
+        placings=(*plan.placings, placing),
+        rent=plan.rent + placing.more_rent,
+        end_ms=max(plan.end_ms, placing.end_ms),
+    )
+
+
+def cost(problem: Problem, prices: Prices, plan: Plan) -> int:
+    """The units for rent and lateness."""
+    return plan.rent + prices.penalty(plan.end_ms - problem.deadline_ms)
+
+
+def schedule_of(
+    problem: Problem, plan: Plan, exact: bool, single: tuple[int, Plan] | None
+) -> Schedule:
+    """The plan in words: names, times, dollars; VMs in order of their first job."""
+    prices = Prices.of(problem)
+    first = {vm: min(p.job for p in plan.placings if p.vm == vm) for vm in range(len(plan.vms))}
+    listed = sorted(first, key=lambda vm: (plan.vms[vm].from_ms, first[vm]))
+    placed = [
+        PlacedJob(problem.jobs[one.job], listed.index(one.vm), one.start_ms, one.end_ms)
+        for one in plan.placings
+    ]
+    return Schedule(
+        placed=tuple(sorted(placed, key=lambda one: (one.start_ms, one.rental))),
+        rentals=tuple(_rental(problem, prices, plan.vms[vm]) for vm in listed),
+        rent_usd=Fraction(plan.rent, prices.unit),
+        penalty_usd=Fraction(prices.penalty(plan.end_ms - problem.deadline_ms), prices.unit),
+        end_ms=plan.end_ms,
+        exact=exact,
+        single_type=None if single is None else problem.machines[single[0]].sku,
+        single_type_usd=(
+            None if single is None else Fraction(cost(problem, prices, single[1]), prices.unit)
+        ),
+    )
+
+
+def _rental(problem: Problem, prices: Prices, vm: Vm) -> Rental:
+    return Rental(
+        sku=problem.machines[vm.machine].sku,
+        from_ms=vm.from_ms - prices.start_up_ms,
+        to_ms=vm.to_ms + prices.around_ms - prices.start_up_ms,
+        usd=Fraction(vm.rent, prices.unit),
+    )

@@ -1,0 +1,121 @@
+"""What the lines of one log say, gathered line by line, before it becomes an application."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from r2d2.vmcost.events import schema as shapes
+from r2d2.vmcost.events import task_shapes
+from r2d2.vmcost.events.jobs import JobsAndStages
+from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.repair import repaired
+from r2d2.vmcost.events.tasks import TaskRows
+
+_EVENT = re.compile(rb'\{"Event":"(?:[\w$]+\.)*(\w+)"')
+"""How Spark begins each line; the kinds that nobody reads here need not be parsed."""
+_MARK = "\ufeff".encode()
+_KIND = msgspec.json.Decoder(shapes.Kind)
+
+
+class Collected:
+    """The facts of a log so far."""
+
+    def __init__(self) -> None:
+        self.problems = Problems()
+        self.lines = 0
+        self.version = ""
+        self.starts: list[shapes.ApplicationStart] = []
+        self.ends_ms: list[int] = []
+        self.properties: dict[str, str] = {}
+        self.profiles: dict[int, shapes.ResourceProfileAdded] = {}
+        self.added: list[shapes.ExecutorAdded] = []
+        self.removed: list[shapes.ExecutorRemoved] = []
+        self.jobs = JobsAndStages()
+        self.tasks = TaskRows()
+        self._readers = self._by_kind()
+
+    def read(self, line: bytes | None) -> None:
+        """Takes in a line; None is one that was too long.
+
+        Raises:
+            EventLogError: there are too many tasks.
+        """
+        if line is None:
+            self.lines += 1
+            self.problems[Problem.LINE_TOO_LONG] += 1
+        elif line and not line.isspace():
+            if self.lines == 0:
+                line = line.removeprefix(_MARK)
+            self.lines += 1
+            self._read(line)
+
+    def _read(self, line: bytes) -> None:
+        found = _EVENT.match(line)
+        kind = found[1] if found else _other_kind(line)
+        if reader := self._readers.get(kind):
+            decoder, take = reader
+            event, mended = _decoded(line, decoder)
+            self.problems[Problem.LINE_MALFORMED] += event is None
+            self.problems[Problem.LINE_NOT_UTF8] += mended
+            if event is not None:
+                take(event)
+        elif not kind or not line.rstrip().endswith(b"}"):
+            self.problems[Problem.LINE_MALFORMED] += 1
+
+    def _by_kind(self) -> dict[bytes, tuple[msgspec.json.Decoder[Any], Callable[[Any], None]]]:
+        """For each kind of event how it is decoded and who takes it."""
+        takers: dict[str, tuple[type, Callable[[Any], None]]] = {
+            "SparkListenerTaskEnd": (task_shapes.TaskEnd, self.tasks.end),
+            "SparkListenerTaskStart": (task_shapes.TaskStart, self.tasks.start),
+            "SparkListenerStageSubmitted": (shapes.StageEvent, self.jobs.stage_event),
+            "SparkListenerStageCompleted": (shapes.StageEvent, self.jobs.stage_event),
+            "SparkListenerJobStart": (shapes.JobStart, self.jobs.start),
+            "SparkListenerJobEnd": (shapes.JobEnd, self.jobs.end),
+            "SparkListenerExecutorAdded": (shapes.ExecutorAdded, self.added.append),
+            "SparkListenerExecutorRemoved": (shapes.ExecutorRemoved, self.removed.append),
+            "SparkListenerResourceProfileAdded": (shapes.ResourceProfileAdded, self._profile),
+            "SparkListenerEnvironmentUpdate": (shapes.EnvironmentUpdate, self._environment),
+            "SparkListenerApplicationStart": (shapes.ApplicationStart, self.starts.append),
+            "SparkListenerApplicationEnd": (shapes.ApplicationEnd, self._end),
+            "SparkListenerLogStart": (shapes.LogStart, self._version),
+            "DBCEventLoggingListenerMetadata": (shapes.LogStart, self._version),
+        }
+        return {
+            kind.encode(): (msgspec.json.Decoder(shape), taker)
+            for kind, (shape, taker) in takers.items()
+        }
+
+    def _profile(self, event: shapes.ResourceProfileAdded) -> None:
+        self.profiles[event.id] = event
+
+    def _environment(self, event: shapes.EnvironmentUpdate) -> None:
+        told = {key: value for key, value in event.properties.items() if value is not None}
+        self.properties.update(told)
+
+    def _end(self, event: shapes.ApplicationEnd) -> None:
+        self.ends_ms.append(event.ended_ms)
+
+    def _version(self, event: shapes.LogStart) -> None:
+        self.version = self.version or event.version
+
+
+def _other_kind(line: bytes) -> bytes:
+    """The kind of a line that begins otherwise than Spark's; b"" where it is no event."""
+    event, _ = _decoded(line, _KIND)
+    return b"" if event is None else event.event.rsplit(".", 1)[-1].encode("utf-8", "replace")
+
+
+def _decoded(line: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, bool]:
+    """The event, None where there is none, and whether the line was mended for it."""
+    try:
+        return decoder.decode(line), False
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        mended = repaired(line)
+    if mended is None:
+        return None, False
+    try:
+        return decoder.decode(mended), True
+    except (msgspec.DecodeError, RecursionError):
+        return None, False

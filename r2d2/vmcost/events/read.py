@@ -1,0 +1,117 @@
+"""Event logs in, applications out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from r2d2.progress import Progress, Silence
+from r2d2.vmcost.events.application import application
+from r2d2.vmcost.events.codecs import chunks
+from r2d2.vmcost.events.collect import Collected
+from r2d2.vmcost.events.files import Log, find_logs
+from r2d2.vmcost.events.lines import lines
+from r2d2.vmcost.events.problems import Problem
+from r2d2.vmcost.events.refusal import EventLogError, Refused
+from r2d2.vmcost.model import Application
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """What the logs at some paths tell.
+
+    `applications` are in order of id, attempt and start. `refused` are logs that tell of none.
+    `repeated` are logs of an attempt that another log tells as much of, or more: they count in
+    the problems of the application and nowhere else.
+    """
+
+    applications: tuple[Application, ...]
+    refused: tuple[Refused, ...]
+    repeated: tuple[Refused, ...]
+
+
+def read_applications(paths: Sequence[Path | str]) -> list[Application]:
+    """The applications of the logs at the paths: files, rolling folders, folders of logs.
+
+    Raises:
+        EventLogError: a log cannot be read or tells of no application; `read_logs` would go on.
+    """
+    logs = read_logs(paths)
+    if logs.refused:
+        raise EventLogError("\n".join(f"{path}: {reason}" for path, reason in logs.refused))
+    return list(logs.applications)
+
+
+def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> Logs:
+    """The applications of the logs at the paths, and the logs that were left out.
+
+    A log is read in pieces; what is kept of it grows with its tasks, 140 bytes each, alone. The
+    order of its lines and parts does not matter.
+    """
+    found: list[Application] = []
+    refused: list[Refused] = []
+    logs = find_logs([Path(path) for path in paths])
+    progress = progress or Silence()
+    progress.begin("reading event logs", sum(map(_size_bytes, logs)))
+    for log in logs:
+        try:
+            found.append(_read(log))
+        except EventLogError as error:
+            refused.append(Refused(str(log.path), str(error)))
+        except OSError as error:
+            refused.append(Refused(str(log.path), f"cannot be read: {error.strerror}"))
+        progress.advance(_size_bytes(log), len(found[-1].tasks) if found else 0)
+    progress.end()
+    kept, repeated = _once(found)
+    return Logs(tuple(kept), tuple(refused), tuple(repeated))
+
+
+def _size_bytes(log: Log) -> int:
+    return sum(file.stat().st_size for file in log.files if file.is_file())
+
+
+def _read(log: Log) -> Application:
+    """The log's application.
+
+    Raises:
+        EventLogError: there is none.
+        OSError: a file cannot be opened or read.
+    """
+    if log.reason:
+        raise EventLogError(log.reason)
+    facts = Collected()
+    facts.problems.update(log.problems)
+    for file in log.files:
+        before = facts.lines
+        for line in lines(chunks(file, facts.problems)):
+            facts.read(line)
+        facts.problems[Problem.FILE_EMPTY] += facts.lines == before
+    return application(facts, log.files, log.path.stem)
+
+
+def _once(found: Sequence[Application]) -> tuple[list[Application], list[Refused]]:
+    """The fullest reading of each attempt, in order, and the other ones."""
+    readings: dict[tuple[str, int, str, int], list[Application]] = {}
+    for each in found:
+        attempt = each.attempt or ""
+        key = (each.id, len(attempt), attempt, each.started_ms)
+        readings.setdefault(key, []).append(each)
+    kept, repeated = [], []
+    for _, own in sorted(readings.items()):
+        fullest, *others = sorted(own, key=_fullness)
+        repeated += [Refused(each.files[0], _same_as(fullest)) for each in others]
+        kept.append(_repeated(fullest, len(others)) if others else fullest)
+    return kept, repeated
+
+
+def _fullness(found: Application) -> tuple[int, bool, tuple[str, ...]]:
+    return -len(found.tasks), not found.ended_told, found.files
+
+
+def _same_as(kept: Application) -> str:
+    attempt = f" attempt {kept.attempt}" if kept.attempt else ""
+    return f"application {kept.id}{attempt} is read from {kept.files[0]}"
+
+
+def _repeated(found: Application, times: int) -> Application:
+    problems = {**found.problems, Problem.APPLICATION_READ_TWICE.value: times}
+    return replace(found, problems=dict(sorted(problems.items())))
