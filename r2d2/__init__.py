@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from r2d2.api import find, tables
     from r2d2.errors import R2D2Error
+    from r2d2.find import find, tables
     from r2d2.graph import Graph
     from r2d2.model import Column, Edge, Evidence, Format, Table, Types, Verdict
     from r2d2.settings.find import Settings

@@ -17,8 +17,8 @@ import pytest
 from cyclopts import CycloptsError, MissingArgumentError
 
 from r2d2.cli import app
-from r2d2.costs import load_plan_settings
 from r2d2.settings.find import load_settings
+from r2d2.settings.plan import load_plan_settings
 from r2d2.vmcost import settings as vmcost_settings
 
 REPOSITORY = Path(__file__).parents[1]

@@ -1,8 +1,12 @@
-"""`r2d2 …`: parse, one call, write, exit code. See `errors` for the exit codes."""
+"""`r2d2 …`: parse, one call, write, exit code. See `errors` for the exit codes.
+
+How a run ended, for those who see no more than its exit code (see `errors`).
+"""
 
 import logging
 import os
 import sys
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,22 +14,20 @@ from cyclopts import App, Parameter
 from cyclopts.config import Env
 
 from r2d2 import __version__
-from r2d2.api import find as find_graph
-from r2d2.api import tables as list_tables
 from r2d2.cli import find_text as text
 from r2d2.cli import plan as cli_plan
 from r2d2.cli import recipe as cli_recipe
 from r2d2.cli import vmcost as cli_vmcost
-from r2d2.cli.terminal import watching
-from r2d2.console import print_lines, print_text
-from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
-from r2d2.interrupt import interruptibly
-from r2d2.model import Types
+from r2d2.cli.terminal import interruptibly, print_lines, print_text, watching
+from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, R2D2Error
+from r2d2.find import find as find_graph
+from r2d2.find import tables as list_tables
+from r2d2.graph import Graph
+from r2d2.model import Table, Types
 from r2d2.report import find as outputs
-from r2d2.report.exit_code import Finding, exit_code, findings
 from r2d2.report.words import printable
 from r2d2.settings.find import load_settings
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 from r2d2.storage.output import json_text
 
 app = App(
@@ -42,11 +44,9 @@ app = App(
         " Every flag can be set in the environment: R2D2_TYPES=widened."
     ),
 )
-
 cli_plan.add_to(app)
 app.command(cli_recipe.recipe)
 app.command(cli_vmcost.vmcost)
-
 Config = Annotated[Path | None, Parameter(help="TOML file of settings; flags go over it.")]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
 TypesFlag = Annotated[
@@ -57,6 +57,7 @@ Engine = Annotated[Literal["local", "spark"], Parameter(help="Who reads and hash
 Renamed = Annotated[
     bool | None, Parameter(negative="", help="Also match columns that were renamed.")
 ]
+Finding = Literal["edges", "equal", "unreadable"]
 FailOn = Annotated[
     tuple[Finding, ...],
     Parameter(
@@ -202,3 +203,24 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+def findings(graph: Graph, asked: Collection[Finding]) -> Mapping[Finding, int]:
+    """How many there are of what is asked for, where there are any.
+
+    `edges` are those listed, near-containment too where that was looked for, and no degenerate
+    ones; `equal` those that hold both ways; `unreadable` tables that could not be read.
+    """
+    counts: dict[Finding, int] = {
+        "edges": len(graph.edges),
+        "equal": sum(edge.equal for edge in graph.edges),
+        "unreadable": sum(table.unreadable for table in graph.tables),
+    }
+    return {kind: count for kind, count in counts.items() if kind in asked and count}
+
+
+def exit_code(tables: Iterable[Table], found: Mapping[Finding, int] | None = None) -> int:
+    """`EXIT_FOUND` where there are findings, else whether every table could be read."""
+    if found:
+        return EXIT_FOUND
+    return EXIT_SOME_UNREADABLE if any(table.unreadable for table in tables) else EXIT_OK

@@ -7,10 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from r2d2.cli.terminal import watching
-from r2d2.console import print_lines, print_text
+from r2d2.cli.terminal import interruptibly, print_lines, print_text, watching
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
-from r2d2.interrupt import interruptibly
 from r2d2.storage.output import json_text, write_files
 
 PLAN_NAME = "plan.json"
@@ -77,8 +75,10 @@ def plan(
     """
     from r2d2 import plan as making
     from r2d2.cli import plan_text
-    from r2d2.costs import load_plan_settings, load_prices, load_profile, load_usage, with_profile
+    from r2d2.plan.profile import load_profile, with_profile
+    from r2d2.plan.usage import load_usage
     from r2d2.report.words import usd
+    from r2d2.settings.plan import load_plan_settings, load_prices
 
     if diff is not None:
         return _print_diff(*diff, json=json)
@@ -144,7 +144,7 @@ def init(path: Path = Path("r2d2.toml"), /) -> int:
 
     For example: r2d2 init r2d2.toml
     """
-    from r2d2.costs import init_text
+    from r2d2.settings.template import init_text
 
     if path.exists():
         raise UsageError(f"{path}: there is one already; it is left as it is")
@@ -166,9 +166,9 @@ def _least_savings(fail_on: str | None) -> float | None:
 
 
 def _print_diff(old: Path, new: Path, *, json: bool) -> int:
+    from r2d2.cli import plan_text as diff_text
     from r2d2.plan.diff import differences
     from r2d2.plan.plan_file import load_plan
-    from r2d2.report import diff_text
 
     found = differences(load_plan(old), load_plan(new))
     if json:

@@ -1,8 +1,16 @@
-"""A plan in lines of text: what goes, what it saves, how it comes back, and why the rest stays."""
+"""A plan in lines of text: what goes, what it saves, how it comes back, and why the rest stays.
 
+The differences of two plans in lines of text, the gravest first.
+"""
+
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
+from r2d2.plan.diff import Difference
 from r2d2.plan.plan_file import Data
 from r2d2.report.words import aligned, human_bytes, pluralize, printable, usd
 
@@ -103,3 +111,29 @@ def _kind(reason: str) -> str:
     if reason.startswith("rebuilding takes"):
         return "rebuilding takes longer than its readers may wait"
     return reason
+
+
+DIFFERENCES_SHOWN, LONGEST = 20, 60
+
+
+def diff_lines(found: Sequence[Difference]) -> Iterator[str]:
+    """How many differences of each kind there are, and the first of each."""
+    if not found:
+        yield "the plans are the same"
+        return
+    for kind, group in groupby(found, attrgetter("kind")):
+        own = list(group)
+        yield f"{kind.value}: {pluralize(len(own), 'difference')}"
+        for difference in own[:DIFFERENCES_SHOWN]:
+            subject = " ".join(filter(None, (printable(difference.table), difference.key)))
+            yield f"  {subject}: {_short(difference.old)} → {_short(difference.new)}"
+        if len(own) > DIFFERENCES_SHOWN:
+            yield f"  … and {len(own) - DIFFERENCES_SHOWN:,} more"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "none"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = printable(text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

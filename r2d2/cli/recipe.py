@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from r2d2.cli.plan import PLAN_NAME
-from r2d2.console import print_lines, print_text
+from r2d2.cli.terminal import print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
 
 Run = Annotated[Path, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")]

@@ -1,20 +1,27 @@
-"""Progress as a person or a log sees it: a bar on a terminal, a line now and then elsewhere."""
+"""Progress as a person or a log sees it: a bar on a terminal, a line now and then elsewhere.
+
+Work that Ctrl-C ends at once, even while a library blocks in it.
+
+Prints to stdout.
+"""
 
 import logging
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from r2d2.engines.local.run_store import remove_scratch
 from r2d2.progress import Progress
 from r2d2.report.words import human_bytes
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-LOG_EVERY_S = 10.0
 
+LOG_EVERY_S = 10.0
 log = logging.getLogger("r2d2")
 
 
@@ -114,3 +121,44 @@ class BarProgress:
     def end(self) -> None:
         """Fills the bar."""
         self._bars.update(self._task, completed=max(self._meter.total_bytes, 1))
+
+
+Result = TypeVar("Result")
+
+
+def interruptibly(work: Callable[[], Result]) -> Result:
+    """What `work` returns or raises; it runs in a thread that an interrupt leaves behind.
+
+    The main thread only waits, so that a signal reaches it whatever the work is doing. After an
+    interrupt the process must end: the thread may still be reading.
+    """
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="r2d2", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        remove_scratch()
+        raise
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Prints lines of text to stdout."""
+    print_text("".join(line + "\n" for line in lines))
+
+
+def print_text(output: str) -> None:
+    """Prints to stdout, whatever its encoding."""
+    sys.stdout.buffer.write(output.encode(errors="replace"))
+    sys.stdout.flush()

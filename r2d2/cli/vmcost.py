@@ -1,21 +1,34 @@
-"""`r2d2 vmcost`: what a cluster's VMs cost, from Spark event logs."""
+"""`r2d2 vmcost`: what a cluster's VMs cost, from Spark event logs.
+
+Event logs that lie in an object store, brought here for as long as they are read.
+"""
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.cli.terminal import watching
-from r2d2.console import print_lines, print_text
-from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
-from r2d2.interrupt import interruptibly
+from r2d2.cli.terminal import interruptibly, print_lines, print_text, watching
+from r2d2.errors import (
+    EXIT_FAILED,
+    EXIT_FOUND,
+    EXIT_OK,
+    EXIT_SOME_UNREADABLE,
+    LakeError,
+    UsageError,
+)
+from r2d2.model import FileInfo
 from r2d2.progress import Progress
 from r2d2.report.words import printable
+from r2d2.storage import storage_of
+from r2d2.storage.local import Storage
 from r2d2.storage.output import json_text, write_files
 
 vmcost = App(name="vmcost")
@@ -145,8 +158,7 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
 
     For example: r2d2 vmcost diff last-week/report.json report/report.json
     """
-    from r2d2.vmcost.report.diff import differences
-    from r2d2.vmcost.report.diff_text import difference_lines
+    from r2d2.vmcost.report.diff import difference_lines, differences
 
     reports = _load(old), _load(new)
     try:
@@ -161,7 +173,7 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
 
 
 def _answer(logs: Sequence[str], machines: Machines) -> Any:
-    from r2d2.fetch import fetched
+
     from r2d2.vmcost.pipeline import cost
 
     if not logs:
@@ -219,3 +231,67 @@ def _load(path: Path) -> Any:
     if not isinstance(found, dict) or found.get("version") != 1 or "applications" not in found:
         raise UsageError(f"{path}: not a report.json of `r2d2 vmcost --out`")
     return found
+
+
+PIECE_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Where the places are on this machine; `origin` gives a text the names it should have."""
+
+    paths: tuple[Path, ...]
+    origin: Callable[[str], str]
+
+
+@contextmanager
+def fetched(places: Sequence[str]) -> Iterator[Fetched]:
+    """The places as paths: what is on this machine as it is, objects below a URL as copies.
+
+    Raises:
+        LakeError: a store cannot be listed, or has nothing there.
+        UnreadableTableError: an object cannot be read.
+    """
+    with TemporaryDirectory(prefix="r2d2-logs-") as scratch:
+        names: dict[str, str] = {}
+        paths = []
+        for number, place in enumerate(places):
+            path = Path(place)
+            if "://" in place:
+                path = _copied(place, Path(scratch, str(number)))
+                names[str(path)] = place.rstrip("/")
+            paths.append(path)
+        yield Fetched(tuple(paths), lambda text: _renamed(text, names))
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text
+
+
+def _copied(url: str, folder: Path) -> Path:
+    """The folder, with all objects below the URL; or in it the one that the URL names."""
+    try:
+        storage = storage_of(url)
+        files = storage.list().files
+    except LakeError:
+        parent, _, name = url.rstrip("/").rpartition("/")
+        if parent.endswith(("/", ":")):
+            raise
+        storage = storage_of(parent)
+        files = tuple(file for file in storage.list().files if file.path == name)
+        if not files:
+            raise
+        _copy(storage, files[0], folder / name)
+        return folder / name
+    for file in files:
+        _copy(storage, file, folder / file.path)
+    return folder
+
+
+def _copy(storage: Storage, file: FileInfo, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as copy:
+        for start in range(0, file.size_bytes, PIECE_BYTES):
+            copy.write(storage.read(file, start, PIECE_BYTES))

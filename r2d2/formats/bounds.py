@@ -2,15 +2,24 @@
 
 Bounds of one column are compared as int64, whatever its type, so that the metadata stage compares
 whole lakes in blocks of NumPy arrays.
+
+Bounds of columns from the rows themselves, for many small tables that lie one after another.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
+from typing import Any
 
-from r2d2.model import RANK_MAX, RANK_MIN, Bounds
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from r2d2.arrays import fixed_values, list_offsets, null_mask, plain
+from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Column
 
 
 def number_rank(value: float | Decimal) -> int:
@@ -75,3 +84,135 @@ def _any(left: bool | None, right: bool | None) -> bool | None:
     if left or right:
         return True
     return None if left is None or right is None else False
+
+
+Values = NDArray[Any]
+Valid = NDArray[np.bool_]
+Starts = NDArray[np.intp]
+# The ranks of each part's least and greatest value, crossed where it has none.
+Ranked = tuple[list[int], list[int]]
+Ranker = Callable[[pa.Array, Valid, Starts], Ranked]
+_UNIT_MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+_DAY_MILLIS = 86_400_000
+
+
+def bounds_of_parts(
+    batch: pa.RecordBatch, columns: Sequence[Column], sizes: Sequence[int]
+) -> list[Mapping[str, Bounds]]:
+    """The bounds of each column in each part of the batch; a part has at least one row.
+
+    `sizes` are the parts' rows. Columns whose values have no order here are left out.
+    """
+    starts = np.cumsum([0, *sizes[:-1]])
+    found: list[dict[str, Bounds]] = [{} for _ in sizes]
+    for column in columns:
+        ranks = _ranker_of(column.type)
+        if ranks is None:
+            continue
+        array = _leaf(batch, column.path)
+        nulls = null_mask(array)
+        valid = np.ones(len(array), np.bool_) if nulls is None else ~nulls
+        lows, highs = ranks(array, valid, starts)
+        has_nulls = (~np.logical_and.reduceat(valid, starts)).tolist()
+        has_values = np.logical_or.reduceat(valid, starts).tolist()
+        for bounds, low, high, null, value in zip(
+            found, lows, highs, has_nulls, has_values, strict=True
+        ):
+            known = value and low <= high
+            bounds[column.name] = (
+                Bounds(low, low, high, high, null, True)
+                if known
+                else Bounds(has_nulls=null, has_values=value)
+            )
+    return list(found)
+
+
+def _leaf(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+    """The column's values; a NULL struct makes what is inside it NULL."""
+    array = plain(batch.column(batch.schema.get_field_index(path[0])))
+    for name in path[1:]:
+        array = plain(array.flatten()[array.type.get_field_index(name)])
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def _ranker_of(type_: str) -> Ranker | None:
+    if type_.startswith("decimal"):
+        return _decimals
+    if type_.startswith(("int", "uint", "float")):
+        return _numbers
+    if type_ in ("string", "binary"):
+        return _texts
+    return _wholes if type_ in ("bool", "date", "timestamp", "timestamptz", "time") else None
+
+
+def _extremes(values: Values, valid: Valid, starts: Starts) -> tuple[Values, Values]:
+    """The least and the greatest valid value of each part, crossed where a part has none."""
+    if valid.all():
+        return np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    limits: Any = np.finfo(values.dtype) if values.dtype.kind == "f" else np.iinfo(values.dtype)
+    least, greatest = (values.dtype.type(limit) for limit in (limits.min, limits.max))
+    return (
+        np.minimum.reduceat(np.where(valid, values, greatest), starts),
+        np.maximum.reduceat(np.where(valid, values, least), starts),
+    )
+
+
+def _numbers(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
+    values = fixed_values(array, array.type.to_pandas_dtype())
+    if values.dtype.kind == "f":
+        valid = valid & ~np.isnan(values)
+    lows, highs = (_number_ranks(some) for some in _extremes(values, valid, starts))
+    return lows, highs
+
+
+def _number_ranks(values: Values) -> list[int]:
+    """`bounds.number_rank` of each."""
+    bits = values.astype(np.float64).view(np.int64)
+    ranks: list[int] = np.where(bits >= 0, bits, -(bits & RANK_MAX)).tolist()
+    return ranks
+
+
+def _decimals(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
+    if array.type.bit_width < 128:
+        array = array.cast(pa.decimal128(array.type.precision, array.type.scale))
+    ends = [*starts[1:].tolist(), len(array)]
+    found = [
+        pc.min_max(array.slice(start, end - start)).as_py()
+        for start, end in zip(starts.tolist(), ends, strict=True)
+    ]
+    return (
+        [number_rank(some["min"] or 0) for some in found],
+        [number_rank(some["max"] or 0) for some in found],
+    )
+
+
+def _texts(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
+    """`bounds.text_rank` of each: the first eight bytes, filled up with zeros, as a number."""
+    array = array.cast(pa.large_binary())
+    data = array.buffers()[2]
+    content = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
+    offsets = list_offsets(array, np.int64)
+    place = np.arange(8)
+    inside = place < np.diff(offsets)[:, None]
+    prefix = np.zeros((len(array), 8), np.uint8)
+    prefix[inside] = content[(offsets[:-1, None] + place)[inside]]
+    ranks = (prefix.view(">u8").ravel().astype(np.uint64) ^ np.uint64(1 << 63)).view(np.int64)
+    lows, highs = _extremes(ranks, valid, starts)
+    return lows.tolist(), highs.tolist()
+
+
+def _wholes(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
+    """Days, or microseconds rounded down, as `footer` takes them."""
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.int8())
+    values = fixed_values(array, f"i{array.type.bit_width // 8}")
+    lows, highs = (some.tolist() for some in _extremes(values, valid, starts))
+    unit = getattr(array.type, "unit", "us")
+    if pa.types.is_date64(array.type):
+        return [low // _DAY_MILLIS for low in lows], [high // _DAY_MILLIS for high in highs]
+    if unit == "ns":
+        return [low // 1000 for low in lows], [high // 1000 for high in highs]
+    factor = _UNIT_MICROS[unit]
+    if factor == 1:
+        return lows, highs
+    return [clipped_rank(low * factor) for low in lows], [clipped_rank(h * factor) for h in highs]

@@ -1,14 +1,24 @@
-"""Avro's compression codecs: a block's bytes decompressed in bounded memory."""
+"""Avro's compression codecs: a block's bytes decompressed in bounded memory.
+
+ORC's compressed messages: chunks, decompressed in bounded memory.
+
+A file's bytes in pieces, decompressed where its name says so, in bounded memory.
+"""
 
 import bz2
 import lzma
 import zlib
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
 
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
+from r2d2.model import FileInfo
 from r2d2.report.words import pluralize
+from r2d2.storage.local import SMALL_FILE_BYTES, Storage
 
 _LZMA_MEMORY_BYTES = 128 << 20
 
@@ -103,3 +113,124 @@ _CODECS: dict[str, Callable[[bytes, int], bytes]] = {
     "zstandard": _zstandard,
     "snappy": _snappy,
 }
+MOST_CHUNK_BYTES = 1 << 23
+# Some writers keep the least and greatest text of each column whole.
+MOST_FOOTER_BYTES = 256 << 20
+_NONE, _ZLIB, _SNAPPY, _LZ4, _ZSTD = 0, 1, 2, 4, 5
+
+
+def plain(content: bytes, compression: int, most_chunk_bytes: int) -> bytes:
+    """The message; each of its chunks has a head of its length and whether it is as it was.
+
+    Raises:
+        UnreadableTableError: the bytes are damaged, the codec is unknown, or it is a bomb.
+    """
+    if compression == _NONE:
+        return content
+    if most_chunk_bytes > MOST_CHUNK_BYTES:
+        raise UnreadableTableError("its end is damaged")
+    found = bytearray()
+    at = 0
+    while at < len(content):
+        head = int.from_bytes(content[at : at + 3], "little")
+        at += 3 + (head >> 1)
+        chunk = content[at - (head >> 1) : at]
+        found += chunk if head & 1 else _chunk(compression, chunk, most_chunk_bytes)
+        if len(found) > MOST_FOOTER_BYTES:
+            raise UnreadableTableError(f"its footer has more than {MOST_FOOTER_BYTES} bytes")
+    return bytes(found)
+
+
+def _chunk(compression: int, chunk: bytes, most_bytes: int) -> bytes:
+    if compression in (_ZLIB, _ZSTD):
+        return decompressed("deflate" if compression == _ZLIB else "zstandard", chunk, most_bytes)
+    if compression not in (_SNAPPY, _LZ4):
+        raise UnreadableTableError(f"its compression (number {compression}) is not supported")
+    codec = pa.Codec("snappy" if compression == _SNAPPY else "lz4_raw")
+
+    def suffices(size_bytes: int) -> bool:
+        try:
+            codec.decompress(chunk, size_bytes)
+        except (pa.ArrowException, OSError):
+            return False
+        return True
+
+    # These do not tell how long the content is, and leave the rest of a larger buffer as it was.
+    size_bytes = bisect_left(range(most_bytes), True, key=suffices)
+    return bytes(codec.decompress(chunk, size_bytes, asbytes=True))
+
+
+PIECE_BYTES = 2 << 20
+# Honest tables shrink by ten or twenty; beyond both limits a file is taken for a bomb.
+BOMB_RATIO = 200
+BOMB_BYTES = 1 << 30
+_CODEC_OF_ENDING = {".gz": "gzip", ".zst": "zstd"}
+
+
+def codec_of(path: str) -> str | None:
+    """The compression that a file's name promises.
+
+    >>> codec_of("a/B.CSV.GZ"), codec_of("b.csv")
+    ('gzip', None)
+    """
+    return _CODEC_OF_ENDING.get(path[path.rfind(".") :].lower())
+
+
+def inner_name(path: str) -> str:
+    """The file's name as it would be without compression, in lower case.
+
+    >>> inner_name("a/B.CSV.GZ")
+    'b.csv'
+    """
+    name = path[path.rfind("/") + 1 :].lower()
+    return name[: name.rfind(".")] if codec_of(name) else name
+
+
+def pieces(storage: Storage, file: FileInfo, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
+    """The decompressed bytes in order, none of the pieces empty or longer than `piece_bytes`.
+
+    Raises:
+        UnreadableTableError: bytes are damaged, missing, or blow up beyond what is honest.
+    """
+    if file.size_bytes <= min(SMALL_FILE_BYTES, piece_bytes):
+        content = storage.read(file)
+        if codec_of(file.path) is None:
+            if content:
+                yield content
+            return
+        yield from _read(file, pa.BufferReader(content), piece_bytes)
+        return
+    yield from _read(file, storage.open(file), piece_bytes)
+    storage.read(file, length=0)
+
+
+def head(storage: Storage, file: FileInfo, length: int) -> tuple[bytes, bool]:
+    """The first decompressed bytes, at least `length` of them where there are, and if it is all."""
+    if codec_of(file.path) is None:
+        content = storage.read(file, 0, length)
+        return content, len(content) >= file.size_bytes
+    found = bytearray()
+    for piece in pieces(storage, file, length):
+        found += piece
+        if len(found) > length:
+            return bytes(found), False
+    return bytes(found), True
+
+
+def _read(file: FileInfo, source: Any, piece_bytes: int) -> Iterator[bytes]:
+    codec = codec_of(file.path)
+    total = 0
+    try:
+        with closing(pa.CompressedInputStream(source, codec) if codec else source) as stream:
+            while piece := stream.read(piece_bytes):
+                total += len(piece)
+                if total > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
+                    growth = f"{file.size_bytes} bytes blow up to {total}"
+                    raise UnreadableTableError(f"{file.path}: {growth}: refused as a bomb")
+                yield piece
+    except (OSError, pa.ArrowException) as error:
+        raise UnreadableTableError(f"{file.path}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]

@@ -9,10 +9,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError
+from r2d2.formats import partitions_of
 from r2d2.formats.bounds import union
 from r2d2.formats.parquet.read import kept
 from r2d2.formats.schema import quoted
-from r2d2.lake.grouping import partitions_of
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
 from r2d2.storage.local import Storage
 

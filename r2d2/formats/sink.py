@@ -1,17 +1,19 @@
-"""Where batches go: one file of each format, behind one small interface."""
+"""Where batches go: one file of each format, behind one small interface.
 
-from collections.abc import Iterator
+Rows into Hive-style folders: a folder's name holds the values that its files' rows share.
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
+from r2d2.formats.hive import NULL_VALUE
 from r2d2.formats.layout import Layout, NotWritableError
-from r2d2.formats.uniform import fitted
-from r2d2.model import Format
 
 ROW_GROUP_ROWS = 1 << 20
 # Many folders' files are open at once, each with a row group in memory.
@@ -28,94 +30,6 @@ class Sink(Protocol):
         """Completes what was written."""
 
 
-def file_sink(layout: Layout, path: Path) -> Sink:
-    """A new file of the layout's format.
-
-    Raises:
-        NotWritableError: r2d2 writes no files of this format, or not with this compression.
-    """
-    if layout.format is Format.PARQUET:
-        return ParquetSink(layout, path)
-    if layout.format is Format.ORC:
-        return OrcSink(layout, path)
-    if layout.format is Format.AVRO:
-        from r2d2.formats.avro.write import AvroSink
-
-        return AvroSink(layout, path)
-    if layout.format is Format.CSV:
-        from r2d2.rebuild.sink_csv import CsvSink
-
-        return CsvSink(layout, path)
-    if layout.format is Format.JSON:
-        from r2d2.rebuild.sink_json import JsonSink
-
-        return JsonSink(layout, path)
-    raise NotWritableError(f"r2d2 writes no {layout.format.value} files")
-
-
-class ParquetSink:
-    """A Parquet file; batches are gathered into row groups of a usual size."""
-
-    def __init__(self, layout: Layout, path: Path) -> None:
-        self._schema = layout.file_schema
-        self._most_rows = FOLDER_GROUP_ROWS if layout.is_folder else ROW_GROUP_ROWS
-        self._rows = 0
-        self._held: list[pa.RecordBatch] = []
-        with refused(path):
-            self._writer = pq.ParquetWriter(
-                str(path),
-                self._schema,
-                compression=layout.compression,
-                store_schema=bool(layout.options["arrow_schema"]),
-                use_deprecated_int96_timestamps=bool(layout.options["int96"]),
-                write_page_checksum=True,
-            )
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Adds the rows."""
-        self._held.append(fitted(batch, self._schema))
-        self._rows += batch.num_rows
-        if self._rows >= self._most_rows:
-            self._flush()
-
-    def close(self) -> None:
-        """Completes the file."""
-        self._flush()
-        with refused():
-            self._writer.close()
-
-    def _flush(self) -> None:
-        with refused():
-            if self._rows:
-                table = pa.Table.from_batches(self._held, self._schema)
-                self._writer.write_table(table, row_group_size=self._most_rows)
-        self._held, self._rows = [], 0
-
-
-class OrcSink:
-    """An ORC file."""
-
-    def __init__(self, layout: Layout, path: Path) -> None:
-        from pyarrow import orc
-
-        self._schema = layout.file_schema
-        with refused(path):
-            self._writer = orc.ORCWriter(str(path), compression=layout.compression)
-        self.write(pa.RecordBatch.from_pylist([], schema=self._schema))
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Adds the rows."""
-        # pyarrow 26 writes a slice's structs as those of the whole array: a copy is no slice.
-        copy = fitted(batch, self._schema).take(pa.array(np.arange(batch.num_rows)))
-        with refused():
-            self._writer.write(pa.Table.from_batches([copy], self._schema))
-
-    def close(self) -> None:
-        """Completes the file."""
-        with refused():
-            self._writer.close()
-
-
 @contextmanager
 def refused(path: Path | None = None) -> Iterator[None]:
     """Makes a writer's refusal ours.
@@ -128,3 +42,66 @@ def refused(path: Path | None = None) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
         first = (str(error).strip() or repr(error)).splitlines()[0]
         raise NotWritableError(f"{path.name}: {first}" if path else first) from error
+
+
+FILES_AT_ONCE = 128
+
+
+class FolderSink:
+    """The files of a partitioned table; a folder that is left and met again gets a further file.
+
+    Only so many files are open at once; the one that has waited longest is closed for another.
+    """
+
+    def __init__(self, layout: Layout, root: Path, open_file: Callable[[Path], Sink]) -> None:
+        self._layout, self._root, self._open_file = layout, root, open_file
+        self._open: dict[str, Sink] = {}
+        self._files: dict[str, int] = {}
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows to their folders' files."""
+        for folder, rows in in_folders(batch, self._layout):
+            sink = self._open.pop(folder, None) or self._new(folder)
+            self._open[folder] = sink
+            sink.write(rows)
+
+    def close(self) -> None:
+        """Completes the files."""
+        while self._open:
+            self._close_one()
+
+    def _new(self, folder: str) -> Sink:
+        if len(self._open) >= FILES_AT_ONCE:
+            self._close_one()
+        number = self._files[folder] = self._files.get(folder, -1) + 1
+        path = self._root / folder / f"part-{number:05}{self._layout.file_name}"
+        with refused(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return self._open_file(path)
+
+    def _close_one(self) -> None:
+        self._open.pop(next(iter(self._open))).close()
+
+
+def in_folders(batch: pa.RecordBatch, layout: Layout) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """The rows of each folder, without the columns that its name holds."""
+    parts = [_parts(name, batch.column(name)) for name in layout.partition_columns]
+    folders = pc.binary_join_element_wise(*parts, "/").dictionary_encode()
+    inside = batch.select(layout.file_schema.names)
+    for number, folder in enumerate(folders.dictionary.to_pylist()):
+        yield folder, inside.filter(pc.equal(folders.indices, number))
+
+
+def _parts(key: str, column: pa.Array) -> pa.Array:
+    """Each value's `key=value`."""
+    encoded = column.dictionary_encode(null_encoding="encode")
+    names = [f"{quote(key, safe='')}={_text(value)}" for value in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(encoded.indices)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return NULL_VALUE
+    text = quote(str(value), safe="")
+    # Its first character escaped, it is a text and not NULL.
+    return "%5F" + text[1:] if text == NULL_VALUE else text

@@ -1,9 +1,19 @@
-"""A table as a multiset: its distinct rows as hashes, and how often each occurs."""
+"""A table as a multiset: its distinct rows as hashes, and how often each occurs.
 
+Rows kept by their hashes: each as many times as the residual says, no matter which of equals.
+
+The first row of each hash, over batches, in the batches' order.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.sketch import merge, present_mask, sorted_unique
 
 Indices = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -120,3 +130,79 @@ def _order(first: Words) -> Indices:
         return first.argsort(kind="stable")
     by_bucket = (first >> np.uint64(48)).astype(np.uint16).argsort(kind="stable")
     return by_bucket.take(first.take(by_bucket).argsort(kind="stable"))
+
+
+Rows = npt.NDArray[np.intp]
+
+
+class Copies:
+    """How many copies of each kept hash are still to be found.
+
+    `residual` has the columns `first`, `second` and `copies`; its hashes are distinct.
+    """
+
+    def __init__(self, residual: pa.Table) -> None:
+        first, second, copies = (
+            residual.column(name).to_numpy() for name in ("first", "second", "copies")
+        )
+        order = np.lexsort((second, first))
+        self._run = Lanes(first[order], second[order])
+        self._left = copies[order].astype(np.int64)
+
+    def pick(self, lanes: Lanes) -> Rows:
+        """The rows that are still wanted, ascending; they are not wanted again."""
+        rows = np.flatnonzero(present_mask(lanes, self._run))
+        places = self._places(taken(lanes, rows))
+        order = np.argsort(places, kind="stable")
+        ordered = places[order]
+        nth = np.arange(len(ordered)) - np.searchsorted(ordered, ordered, "left")
+        wanted = nth < self._left[ordered]
+        np.subtract.at(self._left, ordered[wanted], 1)
+        return np.sort(rows[order[wanted]])
+
+    def _places(self, lanes: Lanes) -> Rows:
+        """Where the kept hashes are; each of the lanes is one of them."""
+        places = np.searchsorted(self._run.first, lanes.first)
+        while (wrong := self._run.second[places] != lanes.second).any():
+            places[wrong] += 1
+        return places
+
+    def missing(self) -> int:
+        """How many copies were not found."""
+        return int(self._left.sum())
+
+
+class Seen:
+    """The hashes met so far, in runs of which each is more than twice as long as the next.
+
+    So a hash is merged about log n times, and looked up in as many runs.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Lanes] = []
+
+    def new(self, lanes: Lanes) -> Rows:
+        """The rows whose hash is met for the first time, ascending; from now on it is known."""
+        rows = first_rows(lanes)
+        for run in self._runs:
+            rows = rows[~present_mask(taken(lanes, rows), run)]
+        if len(rows):
+            self._add(sorted_unique(taken(lanes, rows)))
+        return np.sort(rows)
+
+    def _add(self, run: Lanes) -> None:
+        while self._runs and len(self._runs[-1]) <= 2 * len(run):
+            run = merge([self._runs.pop(), run])
+        self._runs.append(run)
+
+
+def first_rows(lanes: Lanes) -> Rows:
+    """The first row of each hash, in order of hash."""
+    found = runs(lanes.first, lanes.second)
+    # Stable: of equal hashes the first row comes first.
+    return found.order[found.starts]
+
+
+def taken(lanes: Lanes, rows: Rows | Sequence[int]) -> Lanes:
+    """The hashes of these rows."""
+    return Lanes(lanes.first[rows], lanes.second[rows])

@@ -3,19 +3,31 @@
 A row's hash over a column set is the sum, per lane and modulo 2⁶⁴, of the hashes of its values;
 each is keyed by the column's name, type and nesting. So the order of columns says nothing,
 and a further column set costs additions only.
+
+One column of a record batch, wherever in its structs it lies, as words or as finished hashes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
-from r2d2.hashing.finaliser import HASH_VERSION, ColumnKey, Lanes, UInt64s, column_key, finish
-from r2d2.hashing.words import Words
-from r2d2.kernels.leaf import hash_leaf, leaf_hashes, leaf_key
-from r2d2.kernels.typetag import type_tag
+from r2d2.arrays import null_mask, plain
+from r2d2.errors import UnreadableTableError
+from r2d2.hashing.finaliser import (
+    HASH_VERSION,
+    ColumnKey,
+    Lanes,
+    UInt64s,
+    column_key,
+    cover,
+    finish,
+)
+from r2d2.hashing.numbers import type_tag
+from r2d2.hashing.values import array_hashes, finished
+from r2d2.hashing.words import Mask, Words
 from r2d2.model import Column, Types
 
 __all__ = [
@@ -27,6 +39,7 @@ __all__ = [
     "row_hashes",
     "type_tag",
 ]
+
 
 _EMPTY_ROW = column_key("", "row")
 _BLOCK_WORDS = 32_768  # both lanes of all columns and scratch stay in the second-level cache
@@ -112,3 +125,54 @@ def _block(words: Sequence[Words], keys: Lanes, start: int, rows: int) -> Lanes:
     for position, column in enumerate(words):
         column.amend(Lanes(first[position], second[position]), start)
     return Lanes(first, second)
+
+
+def leaf_key(column: Column, types: Types) -> ColumnKey:
+    """The key of a column by its name and matching type."""
+    return column_key(column.name, type_tag(column.type, types))
+
+
+def hash_leaf(batch: pa.RecordBatch, column: Column, types: Types) -> Lanes:
+    """The hashes of one column's values; a NULL's tells at which part of the path it occurs."""
+    return finished(leaf_hashes(batch, column, leaf_key(column, types), types))
+
+
+def leaf_hashes(
+    batch: pa.RecordBatch, column: Column, key: ColumnKey, types: Types
+) -> Words | Lanes:
+    """One column's values, as words where the type allows, else as hashes."""
+    array = _column(batch, column)
+    if len(column.path) == 1:
+        return array_hashes(array, key, types)
+    array, masks = _walk(array, column, key)
+    hashes = array_hashes(array, key, types, len(column.path) - 1)
+    if isinstance(hashes, Words):
+        return replace(hashes, masks=hashes.masks + masks)
+    for mask, marker in masks:
+        cover(hashes, mask, marker)
+    return hashes
+
+
+def _column(batch: pa.RecordBatch, column: Column) -> pa.Array:
+    position = batch.schema.get_field_index(column.path[0])
+    if position < 0:
+        raise _absent(column)
+    return batch.column(position)
+
+
+def _walk(array: pa.Array, column: Column, key: ColumnKey) -> tuple[pa.Array, tuple[Mask, ...]]:
+    """The array at the end of the path, and where structs on the way are NULL, innermost first."""
+    masks: list[Mask] = []
+    for depth, name in enumerate(column.path[1:]):
+        array = plain(array)
+        if (mask := null_mask(array)) is not None:
+            masks.append((mask, key.null(depth)))
+        position = array.type.get_field_index(name) if isinstance(array, pa.StructArray) else -1
+        if position < 0:
+            raise _absent(column)
+        array = array.field(position)
+    return array, tuple(reversed(masks))
+
+
+def _absent(column: Column) -> UnreadableTableError:
+    return UnreadableTableError(f"column {column.name} is not in the data that was read")

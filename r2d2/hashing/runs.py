@@ -1,13 +1,19 @@
-"""Runs: 128-bit hashes sorted by (first, second) and unique; how they are made and merged."""
+"""Runs: 128-bit hashes sorted by (first, second) and unique; how they are made and merged.
 
-from collections.abc import Sequence
+Which hashes of one run are in another.
+
+Runs as bytes, for shuffling: a header with the hash's version, then one lane after the other.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from r2d2.hashing.finaliser import Lanes, UInt64s
+from r2d2.hashing.finaliser import HASH_VERSION, Lanes, UInt64s
 
 _FEW = 512  # rows; up to here a plain sort costs less than the many calls of packing
 _MANY = 32  # runs; beyond, merging them in pairs costs more than sorting anew
@@ -112,3 +118,95 @@ def _distinct(lanes: Lanes) -> Lanes:
     new |= lanes.second[1:] != lanes.second[:-1]
     keep = np.flatnonzero(np.concatenate((np.ones(min(1, len(lanes)), np.bool_), new)))
     return _gather(lanes, keep)
+
+
+_TOGETHER = 1 << 14  # rows; small children of one parent are looked up by one call
+
+
+def count_missing(child: Lanes, parent: Lanes) -> int:
+    """How many of child's hashes are not in parent; both are runs."""
+    return len(child) - int(np.count_nonzero(present_mask(child, parent)))
+
+
+def count_missing_each(pairs: Sequence[tuple[Lanes, Lanes]]) -> list[int]:
+    """How many of child's hashes are not in parent, for each (child, parent); all are runs."""
+    counts = [0] * len(pairs)
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, (_, parent) in enumerate(pairs):
+        places[id(parent)].append(place)
+    for of_parent in places.values():
+        parent = pairs[of_parent[0]][1]
+        for some in _small_groups(of_parent, [len(pairs[place][0]) for place in of_parent]):
+            if len(some) == 1:
+                counts[some[0]] = count_missing(pairs[some[0]][0], parent)
+                continue
+            children = [pairs[place][0] for place in some]
+            together = Lanes(
+                np.concatenate([child.first for child in children]),
+                np.concatenate([child.second for child in children]),
+            )
+            present = np.concatenate(([0], np.cumsum(present_mask(together, parent))))
+            ends = np.cumsum([len(child) for child in children])
+            for place, child, found in zip(
+                some, children, np.diff(present[ends], prepend=0).tolist(), strict=True
+            ):
+                counts[place] = len(child) - found
+    return counts
+
+
+def _small_groups(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    group: list[int] = []
+    rows = 0
+    for place, size in zip(places, sizes, strict=True):
+        if group and rows + size > _TOGETHER:
+            yield group
+            group, rows = [], 0
+        group.append(place)
+        rows += size
+    if group:
+        yield group
+
+
+def present_mask(child: Lanes, parent: Lanes) -> NDArray[np.bool_]:
+    """Which of child's hashes, in any order, are in parent, a run."""
+    if not len(parent):
+        return np.zeros(len(child), np.bool_)
+    places = np.searchsorted(parent.first, child.first)
+    candidates = np.minimum(places, len(parent) - 1)
+    tied = parent.first[candidates] == child.first
+    found: NDArray[np.bool_] = tied & (parent.second[candidates] == child.second)
+    # Several of parent's hashes may share a first lane: walk on through them.
+    rows = np.flatnonzero(tied & ~found)
+    while len(rows):
+        places[rows] += 1
+        rows = rows[places[rows] < len(parent)]
+        rows = rows[parent.first[places[rows]] == child.first[rows]]
+        same = parent.second[places[rows]] == child.second[rows]
+        found[rows[same]] = True
+        rows = rows[~same]
+    return found
+
+
+_HEADER = bytes([HASH_VERSION]) + bytes(7)  # eight bytes keep the lanes aligned
+_BYTES_PER_HASH = 16
+
+
+def to_bytes(run: Lanes) -> bytes:
+    """The run as bytes: version, seven zeros, first lane, second lane, all little-endian."""
+    lanes = (lane.astype("<u8", copy=False).tobytes() for lane in (run.first, run.second))
+    return b"".join((_HEADER, *lanes))
+
+
+def from_bytes(blob: bytes | memoryview) -> Lanes:
+    """The run that `to_bytes` wrote, read-only where it can be read in place.
+
+    Raises ValueError for the hashes of another version.
+    """
+    if len(blob) < len(_HEADER) or (len(blob) - len(_HEADER)) % _BYTES_PER_HASH:
+        raise ValueError(f"{len(blob)} bytes are no run of hashes")
+    if bytes(blob[: len(_HEADER)]) != _HEADER:
+        raise ValueError(f"hashes of version {blob[0]}, but this is version {HASH_VERSION}")
+    lanes = np.frombuffer(blob, "<u8", offset=len(_HEADER))
+    lanes = np.require(lanes, np.uint64, "A")
+    half = len(lanes) // 2
+    return Lanes(lanes[:half], lanes[half:])

@@ -7,26 +7,10 @@ data files of one format under Hive-style folders (`key=value`). Else every data
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
 
+from r2d2.formats import format_of, partitions_of
 from r2d2.model import FileInfo, Format
 from r2d2.storage.local import Listing, is_hidden
-
-_ENDINGS = {
-    ".parquet": Format.PARQUET,
-    ".parq": Format.PARQUET,
-    ".pq": Format.PARQUET,
-    ".orc": Format.ORC,
-    ".avro": Format.AVRO,
-}
-_TEXT_ENDINGS = {
-    ".csv": Format.CSV,
-    ".tsv": Format.CSV,
-    ".jsonl": Format.JSON,
-    ".ndjson": Format.JSON,
-    ".json": Format.JSON,
-}
-_COMPRESSED = (".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +29,6 @@ class Layout:
 
     groups: tuple[Group, ...]
     skipped: Mapping[str, int]
-
-
-def format_of(path: str) -> Format | None:
-    """The format that a file's name promises; None for what is no data file."""
-    name = path.rpartition("/")[2].lower()
-    for ending in _COMPRESSED:
-        if name.endswith(ending):
-            inner = name.removesuffix(ending)
-            return _TEXT_ENDINGS.get("." + inner.rpartition(".")[2])
-    ending = "." + name.rpartition(".")[2]
-    return _ENDINGS.get(ending) or _TEXT_ENDINGS.get(ending)
 
 
 def layout(listing: Listing) -> Layout:
@@ -106,13 +79,6 @@ def _root_of(path: str, roots: Mapping[str, Format]) -> str | None:
         if root in roots:
             return root
     return None
-
-
-def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
-    """The (key, value) pairs of the folders between the table and the file, values as written."""
-    inside = path[len(location) + 1 :] if location else path
-    pairs = (part.partition("=") for part in inside.split("/")[:-1])
-    return tuple((unquote(key), value) for key, _, value in pairs)
 
 
 def _partition_root(path: str) -> str | None:

@@ -132,7 +132,7 @@ def _inspect_files(
     if kind is Format.PARQUET:
         return parquet.inspect(storage, location, files)
     if kind in (Format.CSV, Format.JSON):
-        from r2d2.lake import text
+        from r2d2.formats import text
 
         return text.inspect(storage, location, files, settings.text_overrides(location))
     if kind in (Format.ORC, Format.AVRO):
@@ -157,7 +157,7 @@ def read_split(
 
         return delta.read(storage, split, columns)
     if split.format in (Format.CSV, Format.JSON):
-        from r2d2.lake import text
+        from r2d2.formats import text
 
         return text.read(storage, split, columns)
     return row_formats.read(storage, split, columns)

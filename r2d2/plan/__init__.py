@@ -8,20 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from r2d2.costs import JoinedUsage, PlanSettings, Usage, joined
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.model import Table
 from r2d2.plan import learnt_file as stored
 from r2d2.plan.graph_file import load_graph, tables_now
-from r2d2.plan.plan_file import Data, plan_data
+from r2d2.plan.plan_file import Data, plan_data, warnings
 from r2d2.plan.planner import Known, Planned, Recipes, choose, learn
-from r2d2.plan.warnings import warnings
+from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run.trial import Trial
-from r2d2.settings.plan import Latency, Protection
-from r2d2.storage.local import storage_of
+from r2d2.settings.plan import Latency, PlanSettings, Protection
+from r2d2.storage import storage_of
 
 
 def make_plan(

@@ -6,9 +6,9 @@ from typing import Any
 from r2d2.errors import UsageError
 from r2d2.plan.plan_file import Data
 from r2d2.plan.program import Choice, Option, Problem, StoredTable, Violation, check
-from r2d2.recipes.errors import RecipeError
 from r2d2.recipes.grammar import parents
 from r2d2.recipes.json import from_data
+from r2d2.recipes.literals import RecipeError
 
 
 def check_plan(plan: Data) -> tuple[tuple[str, str], ...]:

@@ -2,24 +2,32 @@
 
 Money is by bytes and rates, so that a plan made again is the same plan. What was measured decides
 whether a recipe is in time, not which of two is cheaper by a few milliseconds of noise.
+
+What the program needs to know of a table, and why one stays whatever it costs.
+
+What a table costs per month, kept or rebuilt, and how long a rebuild takes.
+
+    storage_usd     = unique bytes × storage price
+    maintenance_usd = scans per month × bytes × scan price
+    rebuild_usd     = rebuilds per month × (bytes read × read price + bytes written × write price
+                      + rebuild seconds × VM price per second) + residual bytes × storage price
+    rebuild_p95_s   = start-up p95 + bytes read / read rate + bytes written / write rate
+
+Where the rebuild was run, its seconds take the place of the rates' medians, and their p95 is as
+many times longer as the rates say of p95 and p50. Start-up is paid for like work, at its p95.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from r2d2.costs import (
-    PlanSettings,
-    Rebuild,
-    Usage,
-    maintenance_usd,
-    rebuild_p95_s,
-    rebuild_usd,
-    storage_usd,
-)
-from r2d2.plan.facts import Facts
+from r2d2.model import Table
+from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.program import Option, Problem, StoredTable
+from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Recipe, parents, residuals
 from r2d2.recipes.run.trial import Trial
+from r2d2.settings.plan import PlanSettings, Prices, Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,29 @@ class Candidate:
     def current(self) -> Recipe:
         """The recipe, with its residuals written if it was run."""
         return self.recipe if self.trial is None else self.trial.recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A table's bytes, those of them that no other table needs, and why it must stay, if so."""
+
+    size_bytes: int
+    unique_bytes: int
+    must_keep: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """What one run of a recipe reads and writes, and what it keeps aside all the time.
+
+    `measured_s` is a run's seconds without start-up, None where it was not run.
+    `residual_bytes` are rows, row lists and bitmaps that the recipe stores beside its parents.
+    """
+
+    read_bytes: int
+    written_bytes: int
+    residual_bytes: int = 0
+    measured_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +142,85 @@ class Costing:
             if self.settings.tenant_of(parent) != own:
                 return f"{parent} belongs to another tenant"
         return None
+
+
+CHANGED = "it changed since `r2d2 find` looked at it; run that again"
+
+
+def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, Facts]:
+    """The facts of every table of the lake, as it is now, in order of location."""
+    unique = _unique_bytes(tables)
+    snapshots = dict(graph.snapshots)
+    return {
+        location: Facts(
+            table.size_bytes,
+            unique[location],
+            _must_keep(table, snapshots.get(location), location in graph.degenerate),
+        )
+        for location, table in sorted(tables.items())
+    }
+
+
+def _must_keep(table: Table, snapshot: str | None, degenerate: bool) -> str | None:
+    if snapshot != table.snapshot:
+        return CHANGED
+    if table.problem is not None:
+        return f"it cannot be judged: {table.problem}"
+    return "it has no rows or no columns" if degenerate else None
+
+
+def _unique_bytes(tables: Mapping[str, Table]) -> dict[str, int]:
+    """The bytes of each table that no other table needs: what its deletion frees."""
+    holders = Counter(file.path for table in tables.values() for file in table.files)
+    return {
+        location: sum(file.size_bytes for file in table.files if holders[file.path] == 1)
+        for location, table in tables.items()
+    }
+
+
+GB = 10**9
+
+
+def storage_usd(unique_bytes: int, prices: Prices) -> float:
+    """What storing costs per month, of bytes that no other table needs.
+
+    >>> storage_usd(10**12, Prices(storage_usd_per_gb_month=0.02))
+    20.0
+    """
+    return unique_bytes / GB * prices.storage_usd_per_gb_month
+
+
+def maintenance_usd(size_bytes: int, scans_per_month: float, prices: Prices) -> float:
+    """What scanning all of the table's bytes so often costs per month."""
+    return scans_per_month * size_bytes / GB * prices.scan_usd_per_gb
+
+
+def rebuild_usd(rebuild: Rebuild, rebuilds_per_month: float, prices: Prices, rates: Rates) -> float:
+    """What rebuilding so often costs per month, and what is stored for it."""
+    seconds = rates.start_up_p95_s + _work_s(rebuild, rates)
+    once_usd = (
+        rebuild.read_bytes / GB * prices.read_usd_per_gb
+        + rebuild.written_bytes / GB * prices.write_usd_per_gb
+        + seconds * prices.vm_usd_per_hour / 3600
+    )
+    return rebuilds_per_month * once_usd + storage_usd(rebuild.residual_bytes, prices)
+
+
+def rebuild_p95_s(rebuild: Rebuild, rates: Rates) -> float:
+    """The seconds that 95 of 100 rebuilds stay within, start-up included."""
+    p95_s = _rated_s(rebuild, rates.read_p95_s_per_gb, rates.write_p95_s_per_gb)
+    if rebuild.measured_s is None:
+        return rates.start_up_p95_s + p95_s
+    p50_s = _rated_s(rebuild, rates.read_p50_s_per_gb, rates.write_p50_s_per_gb)
+    slower = p95_s / p50_s if p50_s else 1.0
+    return rates.start_up_p95_s + rebuild.measured_s * slower
+
+
+def _work_s(rebuild: Rebuild, rates: Rates) -> float:
+    if rebuild.measured_s is not None:
+        return rebuild.measured_s
+    return _rated_s(rebuild, rates.read_p50_s_per_gb, rates.write_p50_s_per_gb)
+
+
+def _rated_s(rebuild: Rebuild, read_s_per_gb: float, write_s_per_gb: float) -> float:
+    return rebuild.read_bytes / GB * read_s_per_gb + rebuild.written_bytes / GB * write_s_per_gb

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.plan.costs import Candidate
-from r2d2.plan.facts import Facts
+from r2d2.plan.costs import Candidate, Facts
 from r2d2.plan.planner import Known
 from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.trial import Trial

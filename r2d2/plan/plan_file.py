@@ -1,10 +1,14 @@
-"""`plan.json`: canonical, so that the same graph, settings and measurements give the same bytes."""
+"""`plan.json`: canonical, so that the same graph, settings and measurements give the same bytes.
+
+What a plan says beside its choices: what was asked for and meant no table of the lake.
+"""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,8 @@ from r2d2.plan.planner import Planned
 from r2d2.recipes.grammar import parents
 from r2d2.recipes.json import to_data
 from r2d2.recipes.survival import Change, survives
+from r2d2.report.words import pluralize
+from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text
 
 VERSION = 1
@@ -197,3 +203,28 @@ def _plain(value: Any) -> Any:
         case list() | tuple():
             return [_plain(item) for item in value]
     return value
+
+
+def warnings(
+    settings: PlanSettings, locations: Collection[str], elsewhere: Sequence[str]
+) -> tuple[str, ...]:
+    """A sentence for each pattern that matches no table, and one for usage of other tables.
+
+    A pattern with a typo protects nothing: whoever wrote it must be told.
+    """
+    return (*_unmatched(settings, locations), *_passed_over(elsewhere))
+
+
+def _unmatched(settings: PlanSettings, locations: Collection[str]) -> Iterator[str]:
+    for section in ("protect", "limit", "tenant"):
+        for rule in getattr(settings, section):
+            if not any(fnmatchcase(location, rule.tables) for location in locations):
+                yield f"[[{section}]] {rule.tables!r} matches no table of the lake"
+
+
+def _passed_over(elsewhere: Sequence[str]) -> Iterator[str]:
+    if elsewhere:
+        yield (
+            f"usage: {pluralize(len(elsewhere), 'line')} of tables that are not in the lake,"
+            f" such as {elsewhere[0]!r}"
+        )

@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from r2d2.costs import PlanSettings, Usage
 from r2d2.model import Table
-from r2d2.plan.costs import Candidate, Costing
+from r2d2.plan.costs import Candidate, Costing, Facts, facts_of
 from r2d2.plan.edges_worth_asking import wanted, without_recipe
-from r2d2.plan.facts import Facts, facts_of
 from r2d2.plan.graph_file import GraphFile, ProvedEdge
 from r2d2.plan.program import Problem, Solution, Solver, solve
+from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
-from r2d2.recipes.columns import outputs
 from r2d2.recipes.find import SPARE
-from r2d2.recipes.find.request import AnyFamily, Family, Proposal
+from r2d2.recipes.find.request import AnyFamily, Family, Proposal, outputs
 from r2d2.recipes.grammar import Project, Recipe, parents
 from r2d2.recipes.run.trial import Trial
+from r2d2.settings.plan import PlanSettings
 
 
 class Recipes(Protocol):

@@ -15,7 +15,7 @@ from r2d2.recipes.run import Kitchen, rebuilt
 from r2d2.recipes.run.compare import Ordered
 from r2d2.recipes.run.residuals import Residuals
 from r2d2.recipes.run.write_table import write_table
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,32 @@
                                       "parts": [{"name": "lat", "from": ["geo", "lat"]}]}}],
  "where": [{"kind": "equals", "path": ["country"],
             "value": {"type": "string", "text": "IT"}}]}
+
+Atoms and their literals as JSON data and back.
+
+A value within a JSON document and its place there, read by what it must be.
 """
 
 import re
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
 
-from r2d2.recipes.atoms_json import atom, atom_data, path
-from r2d2.recipes.errors import RecipeError
 from r2d2.recipes.grammar import (
+    Atom,
+    Between,
     Distinct,
+    Equals,
     Field,
+    In,
+    IsNull,
     Kept,
     Leaf,
+    NotNull,
     Output,
     Patch,
+    Path,
     Project,
     Recipe,
     Residual,
@@ -28,7 +40,7 @@ from r2d2.recipes.grammar import (
     Struct,
     Union,
 )
-from r2d2.recipes.json_value import JsonValue
+from r2d2.recipes.literals import Literal, RecipeError
 
 Data = dict[str, Any]
 
@@ -82,6 +94,71 @@ def from_data(data: object, place: str = "recipe") -> Recipe:
         return _recipe(JsonValue(data, place))
     except RecursionError as error:
         raise RecipeError(f"{place}: nested too deeply") from error
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonValue:
+    """`place` leads to the value: `recipe.where[0].value`. Every reader raises RecipeError."""
+
+    value: object
+    place: str
+
+    def refused(self, reason: str) -> RecipeError:
+        """The error that says what is wrong here."""
+        return RecipeError(f"{self.place}: {reason}")
+
+    def member(self, key: str) -> "JsonValue":
+        """The object's member, which must be there."""
+        if not isinstance(self.value, Mapping):
+            raise self.refused("an object was expected")
+        if key not in self.value:
+            raise self.refused(f"{key!r} is missing")
+        return JsonValue(self.value[key], f"{self.place}.{key}")
+
+    def members(self, keys: Collection[str], optional: Collection[str] = ()) -> None:
+        """Refuses an object that lacks one of the keys, or has others than these."""
+        for key in keys:
+            self.member(key)
+        unknown = sorted(str(k) for k in self._object() if k not in keys and k not in optional)
+        if unknown:
+            raise self.refused(f"unknown key {unknown[0]!r}")
+
+    def has(self, key: str) -> bool:
+        """Whether the object has that member."""
+        return key in self._object()
+
+    def text(self) -> str:
+        """The text; one that UTF-8 cannot write is refused."""
+        if not isinstance(self.value, str):
+            raise self.refused("a text was expected")
+        try:
+            self.value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise self.refused("this text cannot be written in UTF-8") from error
+        return self.value
+
+    def count(self) -> int:
+        """The whole number, zero or more."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
+            raise self.refused("a whole number from 0 was expected")
+        return self.value
+
+    def items(self, read: "Callable[[JsonValue], Item]", least: int = 1) -> tuple[Item, ...]:
+        """The list's values, each read in turn; shorter lists than `least` are refused."""
+        if not isinstance(self.value, list):
+            raise self.refused("a list was expected")
+        if len(self.value) < least:
+            raise self.refused(f"a list of at least {least} was expected")
+        parts = (JsonValue(item, f"{self.place}[{i}]") for i, item in enumerate(self.value))
+        return tuple(map(read, parts))
+
+    def _object(self) -> Mapping[object, object]:
+        if not isinstance(self.value, Mapping):
+            raise self.refused("an object was expected")
+        return self.value
 
 
 def _recipe(value: JsonValue) -> Recipe:
@@ -185,3 +262,88 @@ def _sha256(value: JsonValue) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", value.text()):
         raise value.refused("64 hexadecimal digits were expected")
     return value.text()
+
+
+def atom_data(atom: Atom) -> Data:
+    """The atom as JSON data."""
+    match atom:
+        case Equals(path, value):
+            return {"kind": "equals", "path": list(path), "value": _literal_data(value)}
+        case In(path, values):
+            texts = [value.text for value in values]
+            return {"kind": "in", "path": list(path), "type": values[0].type, "texts": texts}
+        case Between(path, low, high):
+            ends = {"low": _literal_data(low), "high": _literal_data(high)}
+            return {"kind": "between", "path": list(path), **ends}
+        case IsNull(path):
+            return {"kind": "is_null", "path": list(path)}
+        case NotNull(path):
+            return {"kind": "not_null", "path": list(path)}
+
+
+def _literal_data(literal: Literal) -> Data:
+    return {"type": literal.type, "text": literal.text}
+
+
+def atom(value: JsonValue) -> Atom:
+    """The atom that `atom_data` gave, or the like of it.
+
+    Raises:
+        RecipeError: the data is no atom; the message leads to the fault.
+    """
+    kind, column = value.member("kind"), path(value.member("path"))
+    match kind.value:
+        case "equals":
+            value.members(("kind", "path", "value"))
+            return Equals(column, _literal(value.member("value")))
+        case "in":
+            return In(column, _values(value))
+        case "between":
+            return Between(column, *_ends(value))
+        case "is_null":
+            value.members(("kind", "path"))
+            return IsNull(column)
+        case "not_null":
+            value.members(("kind", "path"))
+            return NotNull(column)
+        case unknown:
+            raise kind.refused(f"unknown kind {unknown!r}")
+
+
+def path(value: JsonValue) -> Path:
+    """The way to a column: one name or more."""
+    return value.items(JsonValue.text)
+
+
+def _literal(value: JsonValue) -> Literal:
+    value.members(("type", "text"))
+    return _checked(value.member("type").text(), value.member("text"))
+
+
+def _checked(type_: str, text: JsonValue) -> Literal:
+    literal = Literal(type_, text.text())
+    try:
+        literal.scalar()
+    except RecipeError as error:
+        raise text.refused(str(error)) from error
+    return literal
+
+
+def _values(value: JsonValue) -> tuple[Literal, ...]:
+    value.members(("kind", "path", "type", "texts"))
+    type_ = value.member("type").text()
+    values = value.member("texts").items(lambda text: _checked(type_, text), least=2)
+    order = [literal.order() for literal in values]
+    if any(low >= high for low, high in pairwise(order)):
+        raise value.member("texts").refused("distinct values in ascending order were expected")
+    return values
+
+
+def _ends(value: JsonValue) -> tuple[Literal, Literal]:
+    value.members(("kind", "path", "low", "high"))
+    low, high = _literal(value.member("low")), _literal(value.member("high"))
+    if low.type != high.type:
+        raise value.member("high").refused(f"type {low.type!r} was expected, as of 'low'")
+    if low.order() > high.order():
+        raise value.member("high").refused("less than 'low'")
+    return low, high

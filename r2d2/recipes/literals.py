@@ -14,6 +14,8 @@
 
 There is no text for NaN, an infinity or -0.0: no atom may name them. Dates are of the years 1–9999,
 the only ones that every engine reads alike.
+
+What can be wrong with a recipe.
 """
 
 import base64
@@ -29,7 +31,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from r2d2.arrays import array_of, dtype_of
-from r2d2.recipes.errors import RecipeError
+from r2d2.errors import R2D2Error
 
 _NAMED: dict[str, pa.DataType] = {
     str(type_): type_
@@ -181,3 +183,11 @@ def _ticks(text: str, unit: str, pattern: str) -> int:
     if not match:
         raise ValueError(text)
     return int(np.array(match[1], f"datetime64[{unit}]").astype(np.int64))
+
+
+class RecipeError(R2D2Error):
+    """The recipe as written is none; the message names the place in its JSON."""
+
+
+class UnrenderableRecipeError(R2D2Error):
+    """The recipe is sound, but the SQL dialect cannot say it; the engines still run it."""

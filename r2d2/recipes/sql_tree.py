@@ -1,4 +1,9 @@
-"""A recipe as sqlglot's syntax tree, and the tree as text."""
+"""A recipe as sqlglot's syntax tree, and the tree as text.
+
+Tables and columns by name, as sqlglot's expressions: always quoted.
+
+Values as sqlglot's expressions, right in each dialect.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +11,6 @@ from functools import reduce
 
 from sqlglot import ErrorLevel, UnsupportedError, exp
 
-from r2d2.recipes.errors import UnrenderableRecipeError
 from r2d2.recipes.grammar import (
     Atom,
     Between,
@@ -29,9 +33,8 @@ from r2d2.recipes.grammar import (
     Union,
     leaves,
 )
+from r2d2.recipes.literals import Literal, UnrenderableRecipeError
 from r2d2.recipes.sql import Dialect, Name
-from r2d2.recipes.sql_names import Names
-from r2d2.recipes.sql_values import value
 
 PARENT, KEYS, BASE, MINUS = "p", "k", "b", "m"
 NAMES_FIELDS = (Dialect.SPARK, Dialect.DATABRICKS, Dialect.BIGQUERY, Dialect.DUCKDB)
@@ -58,6 +61,49 @@ def _text(tree: exp.Expr, dialect: Dialect) -> str:
     if any(mark in plain for mark in ("\n", "\r", "__SQLGLOT")):
         return plain
     return tree.sql(dialect.value, pretty=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the recipe's tables are called, by location, in one dialect."""
+
+    tables: Mapping[str, Name]
+    dialect: Dialect
+
+    def quoted(self, name: str) -> exp.Identifier:
+        """The name, quoted."""
+        return identifier(name, self.dialect)
+
+    def column(self, table: str, name: str) -> exp.Column:
+        """A column of the table of that alias."""
+        return exp.Column(this=self.quoted(name), table=self.quoted(table))
+
+    def columns(self, table: str, names: Iterable[str]) -> list[exp.Expr]:
+        """The columns of these names."""
+        return [self.column(table, name) for name in names]
+
+    def stored(self, location: str, alias: str) -> exp.Table:
+        """The table at the location, under an alias.
+
+        Raises:
+            UnrenderableRecipeError: it has no name.
+        """
+        if location not in self.tables:
+            raise UnrenderableRecipeError(f"{location} has no table's name")
+        table = self.named(self.tables[location])
+        table.set("alias", exp.TableAlias(this=self.quoted(alias)))
+        return table
+
+    def named(self, name: Name) -> exp.Table:
+        """The table of that name.
+
+        Raises:
+            UnrenderableRecipeError: the name has no part or more than three.
+        """
+        if not 1 <= len(name) <= 3:
+            raise UnrenderableRecipeError(f"a table's name has one to three parts, not {name!r}")
+        parts = zip(("this", "db", "catalog"), map(self.quoted, reversed(name)), strict=False)
+        return exp.Table(**dict(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +237,110 @@ def _unused(name: str, names: Sequence[str]) -> str:
     while name.lower() in {other.lower() for other in names}:
         name += "_"
     return name
+
+
+SUBSTITUTING = (Dialect.SPARK, Dialect.DATABRICKS)
+
+
+def identifier(name: str, dialect: Dialect) -> exp.Identifier:
+    """The name, quoted.
+
+    Raises:
+        UnrenderableRecipeError: the dialect has no way to write it.
+    """
+    if not name:
+        raise UnrenderableRecipeError("an empty name cannot be written in SQL")
+    if "\0" in name:
+        raise UnrenderableRecipeError(f"name {name!r} holds NUL")
+    if "${" in name and dialect in SUBSTITUTING:
+        raise UnrenderableRecipeError(f"name {name!r} would be substituted by {dialect.value}")
+    if "." in name and dialect is Dialect.BIGQUERY:
+        raise UnrenderableRecipeError(f"bigquery would read {name!r} as several names")
+    return exp.Identifier(this=name, quoted=True)
+
+
+_Type = exp.DataType.Type
+
+
+def value(literal: Literal, dialect: Dialect) -> exp.Expr:
+    """The value as a constant of its type.
+
+    Raises:
+        UnrenderableRecipeError: the dialect has no way to write it.
+    """
+    kind = literal.type.partition("[")[0].partition("(")[0]
+    match kind:
+        case "string":
+            return _string(literal.text, dialect)
+        case "bool":
+            return exp.Boolean(this=literal.text == "true")
+        case "binary":
+            return exp.HexString(this=literal.scalar().as_py().hex())
+        case "float" | "double":
+            return _cast(literal.text, exp.DataType.build(kind))
+        case "decimal128":
+            return _decimal(literal, dialect)
+        case "date32":
+            return _cast(literal.text, exp.DataType.build("date"))
+        case "timestamp":
+            return _timestamp(literal, dialect)
+        case _:
+            return _integer(literal.text)
+
+
+def _string(text: str, dialect: Dialect) -> exp.Expr:
+    if "\0" in text:
+        raise UnrenderableRecipeError(f"text {text!r} holds NUL")
+    parts = text.split("${") if dialect in SUBSTITUTING else [text]
+    first, *rest = [exp.Literal.string(part) for part in _apart(parts)]
+    return exp.Concat(expressions=[first, *rest]) if rest else first
+
+
+def _apart(parts: list[str]) -> list[str]:
+    """`a${b` as `a$` and `{b`, which no substitution sees."""
+    opened = ["{" + part for part in parts[1:]]
+    whole = [parts[0], *opened]
+    return [part + "$" for part in whole[:-1]] + whole[-1:]
+
+
+def _integer(text: str) -> exp.Expr:
+    number = int(text)
+    if abs(number) < 2**63:
+        digits = exp.Literal.number(str(abs(number)))
+        return exp.Neg(this=digits) if number < 0 else digits
+    return _cast(text, exp.DataType.build("bigint" if number < 0 else "decimal(20, 0)"))
+
+
+def _decimal(literal: Literal, dialect: Dialect) -> exp.Expr:
+    type_ = literal.scalar().type
+    if dialect is not Dialect.BIGQUERY:
+        return _cast(literal.text, exp.DataType.build(f"decimal({type_.precision}, {type_.scale})"))
+    wide = type_.scale > 9 or type_.precision - type_.scale > 29
+    return _cast(literal.text, exp.DataType.build("bignumeric" if wide else "numeric"))
+
+
+def _timestamp(literal: Literal, dialect: Dialect) -> exp.Expr:
+    text, zone = literal.text.replace("T", " ").removesuffix("Z"), literal.text.endswith("Z")
+    fine = len(text.partition(".")[2]) > 6
+    if fine and not text.endswith("000"):
+        raise UnrenderableRecipeError(f"{literal.text} is finer than a microsecond")
+    if fine and dialect is Dialect.DUCKDB:
+        return _nanoseconds(text, zone)
+    text = text[:-3] if fine else text
+    if zone:
+        text += " UTC" if dialect is Dialect.TRINO else "+00:00"
+    kind = _Type.TIMESTAMPTZ if zone else _Type.TIMESTAMPNTZ
+    # A bare timestamp of Trino's has milliseconds.
+    digits = [exp.DataTypeParam(this=exp.Literal.number(6))] if dialect is Dialect.TRINO else []
+    return _cast(text, exp.DataType(this=kind, expressions=digits))
+
+
+def _nanoseconds(text: str, zone: bool) -> exp.Expr:
+    """DuckDB mixes units in no BETWEEN; of instants with nanoseconds only its version 2 knows."""
+    if zone:
+        raise UnrenderableRecipeError("duckdb's instants with nanoseconds differ by version")
+    return _cast(text, exp.DataType.build("timestamp_ns", dialect="duckdb"))
+
+
+def _cast(text: str, type_: exp.DataType) -> exp.Expr:
+    return exp.Cast(this=exp.Literal.string(text), to=type_)

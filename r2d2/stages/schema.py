@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from r2d2.graph import Block, Graph, Indices
-from r2d2.kernels.typetag import type_tag
+from r2d2.hashing.numbers import type_tag
 from r2d2.lake.questions import Lake
 from r2d2.model import Edge, Table, Types
 

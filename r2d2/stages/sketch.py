@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.graph import Block, Graph, Mask
-from r2d2.kernels.runs import Sketch as RowSketch
-from r2d2.kernels.runs import count_missing_each, judged_by
+from r2d2.hashing.sketch import Sketch as RowSketch
+from r2d2.hashing.sketch import count_missing_each, judged_by
 from r2d2.lake.questions import Lake
 from r2d2.stages.projections import projections
 

@@ -1,1 +1,28 @@
 """Storage of a lake's bytes: a folder here, or an object store."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from r2d2.errors import LakeError, UnreadableTableError
+from r2d2.model import FileInfo
+from r2d2.storage.local import LocalStorage, Storage
+
+
+def storage_of(lake: str) -> Storage:
+    """The storage that reads `lake`: a folder's path, or the URL of a bucket's prefix."""
+    scheme, separator, _ = lake.partition("://")
+    if not separator or scheme == "file":
+        root = Path(lake.removeprefix("file://") if separator else lake)
+        if not root.is_dir():
+            raise LakeError(f"{lake}: no such folder; give the folder that holds the tables")
+        return LocalStorage(str(root.resolve()))
+    from r2d2.storage.objects import ObjectStorage
+
+    return ObjectStorage(lake)

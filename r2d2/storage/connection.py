@@ -1,13 +1,25 @@
-"""A connection to an object store that counts its requests and knows when to stop asking."""
+"""A connection to an object store that counts its requests and knows when to stop asking.
 
+This process's connections to object stores, built from its own environment and never carried.
+
+obstore runs on threads, which a forked child does not have: there, every request would wait for
+ever, of a new store too.
+
+What a store's refusal means, and what to do about it.
+
+A store's own message is never passed on, nor chained: S3 repeats session tokens in it.
+"""
+
+import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from r2d2.errors import UnreadableTableError
-from r2d2.lake.object_refusal import is_silence, status_of, unreadable
+from r2d2.errors import LakeError, MissingDependencyError, UnreadableTableError
 from r2d2.model import FileInfo
 from r2d2.storage.url import Place
 
@@ -109,3 +121,167 @@ def version_of(meta: Mapping[str, Any]) -> str:
 def written(meta: Mapping[str, Any]) -> str:
     """The version of an object without ETag."""
     return f"{_WRITTEN}{meta['last_modified']:%Y-%m-%dT%H:%M:%S}, {meta['size']} bytes"
+
+
+_KEPT = 16
+_CONNECTIONS: dict[str, Connection] = {}
+_USED_BY: list[int] = []
+_LOCK = threading.Lock()
+
+
+def connection_of(
+    run: str, place: Place, settings: Mapping[str, str], patience: Patience
+) -> Connection:
+    """The connection that a storage and its copies in this process share.
+
+    Raises:
+        LakeError: the environment is not understood, or the process is a fork of one that read.
+    """
+    if _USED_BY and [os.getpid()] != _USED_BY:
+        raise LakeError(
+            f"{place.scheme}://{place.bucket}: cannot be read in a process that was forked"
+            " from one that read an object store; start workers by `spawn`"
+        )
+    with _LOCK:
+        if run not in _CONNECTIONS:
+            while len(_CONNECTIONS) >= _KEPT:
+                del _CONNECTIONS[next(iter(_CONNECTIONS))]
+            _CONNECTIONS[run] = Connection(place, store_of(place, settings, patience), patience)
+            _USED_BY[:] = [os.getpid()]
+        return _CONNECTIONS[run]
+
+
+def store_of(place: Place, settings: Mapping[str, str], patience: Patience) -> Any:
+    """obstore's store; the process's own environment comes before the settings carried along."""
+    try:
+        from obstore import store
+        from obstore.exceptions import BaseError
+    except ModuleNotFoundError as error:
+        message = f"{place.scheme}:// needs the package obstore: pip install obstore"
+        raise MissingDependencyError(message) from error
+    values = {**settings, **os.environ}
+    options: dict[str, Any] = {"client_options": _client(values, patience)}
+    options["retry_config"] = _retries(patience)
+    try:
+        if place.is_s3:
+            return store.S3Store(place.bucket, config=_s3(settings), **options)
+        if place.account:
+            config: Any = {"account_name": place.account}
+            return store.AzureStore(place.bucket, config=config, **options)
+        return store.GCSStore(place.bucket, **options)
+    except (BaseError, ValueError):
+        where = f"{place.scheme}://{place.bucket}"
+        raise LakeError(f"{where}: cannot be opened; set {place.credentials}") from None
+
+
+def endpoint_of(values: Mapping[str, str]) -> str | None:
+    """S3's endpoint, None for Amazon's own.
+
+    Raises:
+        LakeError: it has no scheme, at which obstore panics.
+    """
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        if endpoint := values.get(name):
+            if not re.match(r"https?://[^/]", endpoint):
+                raise LakeError(f"{name} must be http:// or https:// and a host")
+            return endpoint
+    return None
+
+
+def _s3(settings: Mapping[str, str]) -> Any:
+    endpoint_of({**settings, **os.environ})
+    carried = {name: value for name, value in settings.items() if name not in os.environ}
+    carried.pop("AWS_ALLOW_HTTP", None)
+    return carried
+
+
+def _client(values: Mapping[str, str], patience: Patience) -> Any:
+    """Client options; given any, obstore takes no others from the environment."""
+    return {
+        "allow_http": values.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1"),
+        "connect_timeout": timedelta(seconds=patience.connect_s),
+        "read_timeout": timedelta(seconds=patience.silence_s),
+        "timeout": timedelta(seconds=patience.request_s),
+    }
+
+
+def _retries(patience: Patience) -> Any:
+    return {
+        "max_retries": patience.retries,
+        "retry_timeout": timedelta(seconds=patience.retry_s),
+        "backoff": {
+            "init_backoff": timedelta(milliseconds=100),
+            "max_backoff": timedelta(seconds=1),
+            "base": 2,
+        },
+    }
+
+
+_STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_CREDENTIALS = re.compile(r"//169\.254\.169\.254|/latest/api/token|token request|MissingAccount")
+_SILENCE = re.compile(r"kind: Timeout|source: TimedOut|Timeout was reached")
+
+
+def no_credentials(message: str) -> bool:
+    """Whether the store was not even asked, because nobody said as whom."""
+    return bool(_CREDENTIALS.search(message))
+
+
+def status_of(message: str) -> str:
+    """The HTTP status and S3's word for it; empty where no store answered."""
+    status, code = _STATUS.search(message), _CODE.search(message)
+    if not status or no_credentials(message):
+        return ""
+    return status[1].strip() + (f", {code[1]}" if code else "")
+
+
+def is_silence(message: str) -> bool:
+    """Whether the store was waited for in vain."""
+    return bool(_SILENCE.search(message))
+
+
+def unanswered(message: str, silence_s: float) -> str:
+    """What went wrong where no store answered."""
+    if no_credentials(message):
+        return "no credentials in this process's environment"
+    if is_silence(message):
+        return f"no answer from the store for {silence_s:g} s"
+    return "the connection to the store failed"
+
+
+def unreadable(path: str, error: Exception, silence_s: float) -> UnreadableTableError:
+    """The error of a file which the store does not give."""
+    from obstore import exceptions
+
+    if isinstance(error, FileNotFoundError):
+        return UnreadableTableError(f"{path}: vanished since it was listed")
+    if isinstance(error, exceptions.PreconditionError):
+        return UnreadableTableError(f"{path}: changed since it was listed")
+    if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
+        return UnreadableTableError(f"{path}: access denied by the store")
+    status = status_of(str(error))
+    reason = f"the store answered {status}" if status else unanswered(str(error), silence_s)
+    return UnreadableTableError(f"{path}: {reason}")
+
+
+def unlistable(url: str, place: Place, error: Exception, silence_s: float) -> LakeError:
+    """The error, with its remedy, of a store that does not list the lake."""
+    message = str(error)
+    status = status_of(message)
+    endpoint = "AWS_ENDPOINT_URL" if place.is_s3 else "the account"
+    if no_credentials(message):
+        return LakeError(f"{url}: no credentials in the environment; set {place.credentials}")
+    if "BadScheme" in message:
+        return LakeError(f"{url}: the endpoint is plain http; set AWS_ALLOW_HTTP=true to allow it")
+    if not status:
+        reason = unanswered(message, silence_s)
+        return LakeError(f"{url}: {reason}; check the network and {endpoint}")
+    if status[:3] in ("401", "403"):
+        who = f"of one who may list the bucket: {place.credentials}"
+        return LakeError(f"{url}: access denied ({status}); set the credentials {who}")
+    if status[:3] == "404":
+        return LakeError(f"{url}: no such bucket ({status}); check its name and {endpoint}")
+    if status[:3] in ("301", "307", "400") and place.is_s3:
+        return LakeError(f"{url}: refused ({status}); set AWS_REGION to the bucket's region")
+    return LakeError(f"{url}: the store answered {status}; try again later")

@@ -1,23 +1,35 @@
 """Where a lake's bytes are: a folder here, an object store in `object_store`.
 
 Both answer the same four questions: what is there, a range of bytes, a seekable file, a full path.
+
+A folder's files, listed once: no link followed, no hidden name, nothing that is not a file.
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from r2d2.errors import LakeError, UnreadableTableError
-from r2d2.lake.walk import Listing, is_hidden, walk
 from r2d2.model import FileInfo
 
-__all__ = ["Listing", "LocalStorage", "Storage", "is_hidden", "storage_of"]
+__all__ = ["Listing", "LocalStorage", "Storage", "is_hidden"]
+
 
 SMALL_FILE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All files of a lake in order of path, what was skipped by reason, and what is wrong."""
+
+    files: tuple[FileInfo, ...]
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class Storage(Protocol):
@@ -38,19 +50,6 @@ class Storage(Protocol):
 
     def absolute(self, path: str) -> str:
         """The full path or URL of a path relative to the root."""
-
-
-def storage_of(lake: str) -> Storage:
-    """The storage that reads `lake`: a folder's path, or the URL of a bucket's prefix."""
-    scheme, separator, _ = lake.partition("://")
-    if not separator or scheme == "file":
-        root = Path(lake.removeprefix("file://") if separator else lake)
-        if not root.is_dir():
-            raise LakeError(f"{lake}: no such folder; give the folder that holds the tables")
-        return LocalStorage(str(root.resolve()))
-    from r2d2.storage.objects import ObjectStorage
-
-    return ObjectStorage(lake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +103,82 @@ def _pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
             raise OSError(0, "shorter than it was listed")
         yield piece
         begin += len(piece)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name is a side file's by the convention of Hadoop and Spark."""
+    return name[:1] in ("_", ".") and name not in ("_delta_log", ".hoodie")
+
+
+def walk(root: str) -> Listing:
+    """Every regular file below the root.
+
+    Hidden names are left out but inside a Delta table, where the log decides what counts.
+
+    Raises:
+        LakeError: the root itself cannot be listed.
+    """
+    steps = _Walk(root)
+    steps.take_all()
+    files = sorted(steps.files, key=lambda file: file.path)
+    return Listing(tuple(files), dict(steps.skipped), tuple(sorted(steps.problems)))
+
+
+class _Walk:
+    """What was found so far, and the folders still to be listed."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.files: list[FileInfo] = []
+        self.skipped: Counter[str] = Counter()
+        self.problems: list[tuple[str, str]] = []
+        self.pending: list[tuple[str, bool]] = [("", False)]
+
+    def take_all(self) -> None:
+        while self.pending:
+            folder, in_table = self.pending.pop()
+            try:
+                entries = list(os.scandir(os.path.join(self.root, folder)))
+            except OSError as error:
+                if not folder:
+                    raise LakeError(f"{self.root}: {error.strerror}") from error
+                self.problems.append((folder, f"folder cannot be listed: {error.strerror}"))
+                continue
+            in_table = in_table or any(entry.name == "_delta_log" for entry in entries)
+            for entry in entries:
+                self.take(entry, f"{folder}/{entry.name}" if folder else entry.name, in_table)
+
+    def take(self, entry: "os.DirEntry[str]", path: str, in_table: bool) -> None:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        if not in_table and is_hidden(entry.name):
+            self.skipped["name starts with _ or ."] += 1
+        elif shown != path:
+            self.problems.append((shown, "name is not UTF-8"))
+        else:
+            try:
+                self._take_well_named(entry, path, in_table)
+            except OSError as error:
+                self.problems.append((path, f"cannot be looked at: {error.strerror}"))
+
+    def _take_well_named(self, entry: "os.DirEntry[str]", path: str, in_table: bool) -> None:
+        if entry.is_symlink():
+            problem = self._link_problem(path)
+            if problem is None:
+                self.skipped["symbolic link to what is listed itself"] += 1
+            else:
+                self.problems.append((path, problem))
+        elif entry.is_dir(follow_symlinks=False):
+            self.pending.append((path, in_table))
+        else:
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode):
+                self.files.append(FileInfo(path, status.st_size, str(status.st_mtime_ns)))
+            else:
+                self.skipped["not a regular file"] += 1
+
+    def _link_problem(self, path: str) -> str | None:
+        full = os.path.join(self.root, path)
+        target = os.path.realpath(full)
+        if os.path.commonpath([self.root, target]) != self.root:
+            return "symbolic link that leaves the lake: refused"
+        return None if os.path.exists(full) else "broken symbolic link"

@@ -8,10 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from r2d2.errors import LakeError, UnreadableTableError
-from r2d2.lake.object_process import endpoint_of
-from r2d2.lake.object_refusal import unlistable
 from r2d2.model import FileInfo
-from r2d2.storage.connection import CONCURRENT_READS, Connection, version_of
+from r2d2.storage.connection import (
+    CONCURRENT_READS,
+    Connection,
+    endpoint_of,
+    unlistable,
+    version_of,
+)
 from r2d2.storage.local import Listing, is_hidden
 from r2d2.storage.url import name_problem
 

@@ -8,8 +8,8 @@ from typing import Any
 from r2d2.errors import UsageError
 from r2d2.progress import Progress
 from r2d2.vmcost.advice import advised, energy_data
+from r2d2.vmcost.advice.case import by_name, degradation_data
 from r2d2.vmcost.advice.pipeline.report import pipeline_data
-from r2d2.vmcost.advise.runs import by_name, degradation_data
 from r2d2.vmcost.bill import bill
 from r2d2.vmcost.events import Logs, Refused, read_logs
 from r2d2.vmcost.machines import Stated, find_facts

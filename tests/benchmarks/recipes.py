@@ -138,7 +138,7 @@ def find_step(lake: str, run: Path) -> Told:
     from r2d2 import find
     from r2d2.report.find import write_find
     from r2d2.settings.find import Settings
-    from r2d2.storage.local import storage_of
+    from r2d2.storage import storage_of
 
     settings = Settings()
     graph, told = timed(lambda: find(lake, settings))
@@ -169,12 +169,12 @@ def propose_step(_: str, run: Path) -> Told:
 
 def run_step(_: str, run: Path) -> Told:
     """Times the program and the runs of what it chooses, at prices that keep next to nothing."""
-    from r2d2.costs import PlanSettings, Prices
     from r2d2.engines.local.recipes import LocalRecipes
     from r2d2.plan import learnt_file as stored
     from r2d2.plan.graph_file import load_graph
     from r2d2.plan.plan_file import plan_data
     from r2d2.plan.planner import choose
+    from r2d2.settings.plan import PlanSettings, Prices
 
     graph = load_graph(run)
     storage, tables = inventory(run, graph)
@@ -189,7 +189,7 @@ def run_step(_: str, run: Path) -> Told:
 def inventory(run: Path, graph: "GraphFile") -> tuple["Storage", dict[str, "Table"]]:
     """The storage of the graph's lake, and its tables as they are now."""
     from r2d2.plan.graph_file import tables_now
-    from r2d2.storage.local import storage_of
+    from r2d2.storage import storage_of
 
     storage = storage_of(graph.lake)
     return storage, tables_now(run, graph, storage)

@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.costs import (
-    Prices,
-    Rates,
-    Rebuild,
-    maintenance_usd,
-    rebuild_p95_s,
-    rebuild_usd,
-    storage_usd,
-)
+from r2d2.plan.costs import Rebuild, maintenance_usd, rebuild_p95_s, rebuild_usd, storage_usd
+from r2d2.settings.plan import Prices, Rates
 
 GB = 10**9
 PRICES = Prices(

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from r2d2.costs import PlanSettings, Rebuild, load_profile, rebuild_p95_s, rebuild_usd, with_profile
 from r2d2.errors import UsageError
+from r2d2.plan.costs import Rebuild, rebuild_p95_s, rebuild_usd
+from r2d2.plan.profile import load_profile, with_profile
+from r2d2.settings.plan import PlanSettings
 
 PROFILE: dict[str, Any] = {
     "profile": 1,

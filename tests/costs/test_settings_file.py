@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.costs import PlanSettings, init_text, load_plan_settings
-from r2d2.costs.settings_file import SECTIONS
 from r2d2.errors import UsageError
 from r2d2.plan.program import Solver
 from r2d2.settings.find import PLAN_SECTIONS, Settings, load_settings
-from r2d2.settings.plan import SOLVERS
-from r2d2.toml_lines import line_of
-from r2d2.toml_words import NUMBER, expected
+from r2d2.settings.plan import SECTIONS, SOLVERS, PlanSettings, load_plan_settings
+from r2d2.settings.template import init_text
+from r2d2.settings.toml import NUMBER, expected, line_of
 
 
 def toml(folder: Path, text: str) -> Path:

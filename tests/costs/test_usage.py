@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.costs import Usage, joined, load_usage
 from r2d2.errors import UsageError
+from r2d2.plan.usage import Usage, joined, load_usage
 
 LAKE = (
     "sales/orders",

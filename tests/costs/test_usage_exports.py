@@ -13,8 +13,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from r2d2.costs import Usage, joined, load_usage
-from r2d2.plan.usage import COLUMNS
+from r2d2.plan.usage import COLUMNS, Usage, joined, load_usage
 
 TEXT = (Path(__file__).parents[2] / "jobs" / "usage_exports.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"<!-- usage: (.+?) -->\n```sql\n(.*?)```", TEXT, re.S))

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.engines import local_workers
+from r2d2.engines.local import recipes as local_workers
 from r2d2.engines.local import worker
-from r2d2.engines.local.recipes import LocalRecipes
+from r2d2.engines.local.recipes import LocalRecipes, _Shares, answers
 from r2d2.engines.local.worker import Answer, Bundle, Worker
-from r2d2.engines.local_workers import _Shares, answers
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.recipes.find import all_proposals

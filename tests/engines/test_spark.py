@@ -19,7 +19,7 @@ from r2d2.graph import Graph
 from r2d2.lake.questions import Lake, Wanted
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 
 pytestmark = pytest.mark.spark
 

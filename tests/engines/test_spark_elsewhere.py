@@ -11,8 +11,7 @@ import pytest
 
 import r2d2
 from r2d2.cli import main
-from r2d2.engines.spark.session import session_of
-from r2d2.engines.spark_errors import spark_errors
+from r2d2.engines.spark.session import session_of, spark_errors
 from r2d2.errors import MissingDependencyError, R2D2Error
 from tests.engines.cluster import REPOSITORY, run, standalone
 from tests.engines.losing_workers import WORKERS

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import r2d2
-from r2d2.engines.spark_label import READ, READ_BYTES, reading
+from r2d2.engines.spark.jobs import READ, READ_BYTES, reading
 
 pytestmark = pytest.mark.spark
 

@@ -13,7 +13,7 @@ from hashing import Hash, hash_of, hashes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.kernels.bignumber import form_of, without_zeros
+from r2d2.hashing.decimals import form_of, without_zeros
 from r2d2.model import Types
 
 TYPES = [getattr(pa, f"{sign}int{n}")() for sign in ("", "u") for n in (8, 16, 32, 64)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from random_types import arrays, twins
 
 from r2d2.formats.schema import logical_type
-from r2d2.kernels.typetag import type_tag
+from r2d2.hashing.numbers import type_tag
 from r2d2.model import Types
 
 

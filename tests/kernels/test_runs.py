@@ -8,7 +8,7 @@ from hashing import Hash, lanes_of, pairs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.kernels.runs import (
+from r2d2.hashing.sketch import (
     count_missing,
     cut,
     empty_run,

@@ -5,7 +5,7 @@ from hashing import Hash, lanes_of, pairs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.kernels.runs import Sketch, count_missing, judged_by, merge_sketches, sketch
+from r2d2.hashing.sketch import Sketch, count_missing, judged_by, merge_sketches, sketch
 
 WORD = st.integers(0, 4)
 HASHES = st.sets(st.tuples(WORD, WORD), max_size=20)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import r2d2
 from r2d2.lake.inventory import read_split
 from r2d2.model import Table
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 
 
 def the_table(lake: Path) -> Table:

@@ -10,7 +10,7 @@ from r2d2.formats.parquet import read as parquet
 from r2d2.formats.parquet import small_files as kept
 from r2d2.lake.inventory import take_inventory
 from r2d2.settings.find import Settings
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 
 
 def test_a_small_file_of_many_long_texts_is_kept_by_its_size_in_memory(

@@ -25,7 +25,7 @@ from r2d2.model import Format, Table
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.report.find import write_find
 from r2d2.settings.find import Settings
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 
 NESTED = pa.table(
     {

@@ -1,8 +1,8 @@
 """Which files make which table."""
 
 from r2d2.lake.grouping import Group, layout
-from r2d2.lake.walk import Listing
 from r2d2.model import FileInfo, Format
+from r2d2.storage.local import Listing
 
 
 def groups(*paths: str) -> dict[str, Group]:

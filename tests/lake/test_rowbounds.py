@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.formats.bounds import number_rank, text_rank
+from r2d2.formats.bounds import bounds_of_parts, number_rank, text_rank
 from r2d2.formats.parquet.footer import bounds_of
 from r2d2.formats.schema import flatten
-from r2d2.lake.rowbounds import bounds_of_parts
 from r2d2.model import Bounds
 
 ZONED = pa.timestamp("us", "Europe/Berlin")

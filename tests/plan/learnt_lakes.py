@@ -12,7 +12,7 @@ from r2d2.plan.graph_file import load_graph
 from r2d2.plan.planner import Known, learn
 from r2d2.progress import Silence
 from r2d2.report.find import write_find
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 from tests.oracle.random_lakes import make_lake
 
 

@@ -8,16 +8,16 @@ import duckdb
 import pytest
 
 import r2d2
-from r2d2.costs import PlanSettings, Prices, load_plan_settings
 from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import take_inventory
 from r2d2.plan import make_plan
 from r2d2.plan.plan_file import Data
 from r2d2.plan.rebuild import Rebuilt, rebuild
-from r2d2.rebuild.rows import read_batches
+from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.run.compare import difference
 from r2d2.report.find import write_find
-from r2d2.storage.local import storage_of
+from r2d2.settings.plan import PlanSettings, Prices, load_plan_settings
+from r2d2.storage import storage_of
 
 REPOSITORY = Path(__file__).parents[2]
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))

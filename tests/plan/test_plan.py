@@ -16,7 +16,6 @@ import pytest
 
 from r2d2.cli import main
 from r2d2.cli.plan_text import plan_lines
-from r2d2.costs import PlanSettings, Prices
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.plan import make_plan, what_if
@@ -24,7 +23,15 @@ from r2d2.plan.check import check_plan
 from r2d2.plan.diff import Difference, Kind, differences
 from r2d2.plan.plan_file import digest, load_plan
 from r2d2.recipes.run.trial import Trial
-from r2d2.settings.plan import Limit, PlanLimits, Protection, Tenant, UsageDefaults
+from r2d2.settings.plan import (
+    Limit,
+    PlanLimits,
+    PlanSettings,
+    Prices,
+    Protection,
+    Tenant,
+    UsageDefaults,
+)
 
 # Storage is dear, so that tables of a few bytes are worth deleting.
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.recipes.ranks import FEW_ROWS
+from r2d2.recipes.predicate.encode import FEW_ROWS
 
 SLOW = ("pandas", "polars")
 PROGRAM = f"""

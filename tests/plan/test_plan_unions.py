@@ -8,13 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.costs import PlanSettings, Prices
 from r2d2.model import Column, Format, Table
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
 from r2d2.plan.edges_worth_asking import union_families
 from r2d2.plan.graph_file import ProvedEdge
-from r2d2.settings.plan import Protection
+from r2d2.settings.plan import PlanSettings, Prices, Protection
 
 DEAR = Prices(storage_usd_per_gb_month=1e9)
 

@@ -10,10 +10,10 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from r2d2.costs import PlanSettings, Prices
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
 from r2d2.plan.rebuild import rebuild
+from r2d2.settings.plan import PlanSettings, Prices
 from tests.oracle.reading import Rows, read_lake
 from tests.plan.learnt_lakes import found
 

@@ -12,14 +12,14 @@ import pytest
 
 import r2d2
 from r2d2.cli import main
-from r2d2.costs import PlanSettings, Prices, storage_usd
 from r2d2.model import Types
 from r2d2.plan import make_plan, what_if
 from r2d2.plan.check import check_plan
+from r2d2.plan.costs import storage_usd
 from r2d2.plan.edges_worth_asking import CAST
 from r2d2.plan.plan_file import Data
 from r2d2.report.find import write_find
-from r2d2.settings.plan import Protection, UsageDefaults
+from r2d2.settings.plan import PlanSettings, Prices, Protection, UsageDefaults
 from r2d2.storage.output import json_text
 from tests.plan.kinds_cases import Case
 from tests.plan.kinds_lake import TEXT, contents, write_lake

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import r2d2
-from r2d2.costs import PlanSettings, Prices, Rates
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.plan import edges_worth_asking as families
 from r2d2.plan.graph_file import load_graph, tables_now
@@ -25,8 +24,8 @@ from r2d2.plan.planner import Known, choose, learn
 from r2d2.progress import Silence
 from r2d2.recipes.find import SPARE
 from r2d2.report.find import write_find
-from r2d2.settings.plan import Latency, Protection
-from r2d2.storage.local import storage_of
+from r2d2.settings.plan import Latency, PlanSettings, Prices, Protection, Rates
+from r2d2.storage import storage_of
 
 LAKES = int(os.environ.get("R2D2_RANDOM_GRAPHS", "20"))
 PLANS = 10

@@ -14,11 +14,11 @@ from random import Random
 
 import pytest
 
-from r2d2.costs import PlanSettings, Prices, Rates, Usage
 from r2d2.plan.costs import Costing
 from r2d2.plan.planner import Planned, choose
 from r2d2.plan.program import check
-from r2d2.settings.plan import Latency, Limit, PlanLimits, Protection
+from r2d2.plan.usage import Usage
+from r2d2.settings.plan import Latency, Limit, PlanLimits, PlanSettings, Prices, Protection, Rates
 from tests.plan.learnt_lakes import Learnt, learnt
 
 LAKES = int(os.environ.get("R2D2_RANDOM_GRAPHS", "60"))

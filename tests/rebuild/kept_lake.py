@@ -18,7 +18,8 @@ from r2d2.recipes.run import Kitchen, rebuilt
 from r2d2.recipes.run.residuals import Residuals
 from r2d2.recipes.run.trial import try_out
 from r2d2.settings.find import Settings
-from r2d2.storage.local import Storage, storage_of
+from r2d2.storage import storage_of
+from r2d2.storage.local import Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.formats.layout import Layout, layout_of
+from r2d2.formats.layout import Layout
+from r2d2.formats.registry import layout_of
 from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Table
-from r2d2.rebuild.rows import read_batches
+from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.run.compare import difference
 from r2d2.recipes.run.write_table import Written, write_table
 from r2d2.settings.find import Settings

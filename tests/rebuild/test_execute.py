@@ -12,7 +12,7 @@ from pyarrow import csv
 
 from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
-from r2d2.rebuild.distinct import Seen
+from r2d2.hashing.multiset import Seen
 from r2d2.recipes.grammar import (
     Between,
     Distinct,

@@ -13,7 +13,8 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.formats.layout import Layout, layout_of
+from r2d2.formats.layout import Layout
+from r2d2.formats.registry import layout_of
 from r2d2.recipes.run.compare import difference
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from r2d2.errors import MissingDependencyError, R2D2Error
-from r2d2.formats.layout import Layout, NotWritableError, layout_of
+from r2d2.formats import sink as folders
+from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.registry import layout_of
 from r2d2.formats.uniform import MisfitError
-from r2d2.rebuild import folders
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage
 from tests.rebuild.lakes import come_back, put, rows, tables

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from r2d2.formats.csv.dialect import Dialect
 from r2d2.formats.csv.records import records
-from r2d2.formats.layout import NotWritableError, layout_of
-from r2d2.rebuild.sink_csv import written
+from r2d2.formats.csv.write import written
+from r2d2.formats.layout import NotWritableError
+from r2d2.formats.registry import layout_of
 from r2d2.storage.local import LocalStorage
 from tests.rebuild.lakes import come_back, put, tables
 

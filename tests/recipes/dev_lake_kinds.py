@@ -24,7 +24,7 @@ from r2d2.progress import Silence
 from r2d2.recipes.find.request import Child, Family
 from r2d2.recipes.grammar import Recipe
 from r2d2.report.find import write_find
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 from tests.conftest import SHARED
 
 Made = Mapping[str, str]

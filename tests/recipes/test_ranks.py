@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.recipes import ranks as module
-from r2d2.recipes.predicate.encode import EncodedColumn, encode
-from r2d2.recipes.ranks import ranks
+from r2d2.recipes.predicate import encode as module
+from r2d2.recipes.predicate.encode import EncodedColumn, encode, ranks
 from tests.recipes.random_literals import INTEGERS, values
 
 TYPES = [

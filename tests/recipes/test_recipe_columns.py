@@ -4,9 +4,9 @@ import pyarrow as pa
 import pytest
 
 from r2d2.formats.schema import flatten
-from r2d2.recipes.columns import outputs
-from r2d2.recipes.errors import RecipeError
+from r2d2.recipes.find.request import outputs
 from r2d2.recipes.grammar import Field, Output, Struct
+from r2d2.recipes.literals import RecipeError
 
 PRICE = pa.struct([("value", pa.int64()), ("unit", pa.string())])
 PARENT = pa.schema([("id", pa.int64()), ("price", PRICE), ("a.b", pa.int64())])

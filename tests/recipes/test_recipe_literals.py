@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.recipes.errors import RecipeError
-from r2d2.recipes.literals import Literal
+from r2d2.recipes.literals import Literal, RecipeError
 from tests.recipes.random_literals import NAMES, scalars
 
 

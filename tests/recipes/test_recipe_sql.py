@@ -9,7 +9,6 @@ import sqlglot
 from hypothesis import given
 from sqlglot import exp
 
-from r2d2.recipes.errors import UnrenderableRecipeError
 from r2d2.recipes.grammar import (
     Between,
     Equals,
@@ -25,7 +24,7 @@ from r2d2.recipes.grammar import (
     Select,
     Struct,
 )
-from r2d2.recipes.literals import Literal
+from r2d2.recipes.literals import Literal, UnrenderableRecipeError
 from r2d2.recipes.sql import Dialect, query, view
 from tests.recipes.hostile import HOSTILE
 from tests.recipes.random_literals import literals

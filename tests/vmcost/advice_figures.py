@@ -19,8 +19,7 @@ from r2d2.vmcost.advice.energy import energy_of, power_of
 from r2d2.vmcost.advice.packing import Numa, best_shapes, fragment_rate, mib_per_core, rooms_of
 from r2d2.vmcost.advice.pipeline import best_schedule
 from r2d2.vmcost.advice.pipeline.problem import Lateness
-from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
-from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.model import ColdStarts, Place, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.prices import (
     ResourceRate,
     UnitRate,

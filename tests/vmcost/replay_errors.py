@@ -23,10 +23,9 @@ from statistics import median
 import numpy as np
 
 from r2d2.vmcost.advice.replay import replay, replay_plan
-from r2d2.vmcost.advice.replay.plan import Plan, PlannedTask
-from r2d2.vmcost.advice.replay.reading import plan_of
+from r2d2.vmcost.advice.replay.plan import Plan, PlannedTask, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, peak_slots
-from r2d2.vmcost.bill.intervals import union
+from r2d2.vmcost.bill.timeline import union
 from r2d2.vmcost.events import read_logs
 from r2d2.vmcost.model import Application
 

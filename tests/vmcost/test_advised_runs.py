@@ -2,7 +2,7 @@
 
 import pytest
 
-from r2d2.vmcost.advise.runs import Runs
+from r2d2.vmcost.advice.case import Runs
 from r2d2.vmcost.model import Application, Executor
 from tests.vmcost.bill_apps import application, task
 

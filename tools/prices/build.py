@@ -30,13 +30,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from r2d2.vmcost.model import Price
-from r2d2.vmcost.prices.price_file import COLUMNS
-from r2d2.vmcost.prices.price_list import PriceList
-from r2d2.vmcost.prices.sources.dbu import dbu_rows
-from r2d2.vmcost.prices.sources.quote import Quote
+from r2d2.vmcost.prices.price_list import COLUMNS, PriceList
 from tools.prices import aws, azure, gcp
+from tools.prices.azure import dbu_rows
 from tools.prices.packages import Packages
-from tools.prices.rule import Family, judged
+from tools.prices.rule import Family, Quote, judged
 
 OUT = Path(__file__).parent / "prices.csv"
 

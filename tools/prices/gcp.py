@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from r2d2.vmcost.model import PriceKind
-from r2d2.vmcost.prices.sources.quote import Quote, Source, Specs
 from tools.prices.packages import Packages
+from tools.prices.rule import Quote, Source, Specs
 
 REGIONS = (
     "asia-southeast1", "europe-west1", "us-central1", "us-east4",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import MissingDependencyError
-from r2d2.vmcost.prices.sources.quote import Source
+from tools.prices.rule import Source
 
 
 @dataclass(frozen=True, slots=True)

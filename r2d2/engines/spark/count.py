@@ -9,7 +9,7 @@ import pyarrow as pa
 from r2d2.engines.pickling import dumps
 from r2d2.engines.spark.partitioning import Integers, Question, Routes, reducer_plan
 from r2d2.engines.spark.tasks import COUNT_COLUMNS, QUESTION
-from r2d2.kernels.runs import Sketch, empty_run
+from r2d2.hashing.sketch import Sketch, empty_run
 from r2d2.lake.questions import Projection
 
 Pairs = Sequence[tuple[Projection, Projection]]

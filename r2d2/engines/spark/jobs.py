@@ -1,11 +1,18 @@
 """The four kinds of Spark job: tables from metadata, a scan that is kept, its sketches, its counts.
 
 DataFrames and SQL expressions only: the same on a classic session and over Spark Connect.
+
+Spark jobs that say in their event log what they read.
+
+Executors read the lake natively, so Spark counts no input. The companion job takes seconds per GB
+from these labels: see `vmcost.profile`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +22,7 @@ import pyarrow as pa
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.spark.partitioning import seats
 from r2d2.engines.spark.rows import SCAN_DDL
+from r2d2.engines.spark.session import spark_errors
 from r2d2.engines.spark.tasks import (
     COUNT_DDL,
     INSPECT_DDL,
@@ -26,7 +34,6 @@ from r2d2.engines.spark.tasks import (
     merge_heads,
     scan_tasks,
 )
-from r2d2.engines.spark_errors import spark_errors
 from r2d2.lake.grouping import Group
 from r2d2.model import Table, Types
 from r2d2.settings.find import Settings
@@ -34,6 +41,7 @@ from r2d2.storage.local import Storage
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
 
 GROUPS_PER_TASK = 256
 MOST_PARTITIONS = 1 << 13
@@ -133,3 +141,27 @@ def _seated(rows: pa.Table, seat: npt.NDArray[np.int32]) -> pa.Table:
     place = rows.schema.get_field_index("seat")
     seats_ = pa.array(seat[rows.column("seat").to_numpy()], pa.int32())
     return rows.set_column(place, "seat", seats_)
+
+
+READ, READ_BYTES = "r2d2.read", "r2d2.read_bytes"
+_reads = count(1)
+
+
+@contextmanager
+def reading(session: "SparkSession", size_bytes: int) -> Iterator[None]:
+    """Labels the jobs that start within as one read of so many bytes of the lake.
+
+    One read may be several jobs, so it has a number in its application. Over Spark Connect there
+    is no such label: its jobs are left as they are.
+    """
+    if not hasattr(session, "_jsc"):
+        yield
+        return
+    context = session.sparkContext
+    context.setLocalProperty(READ, str(next(_reads)))
+    context.setLocalProperty(READ_BYTES, str(size_bytes))
+    try:
+        yield
+    finally:
+        context.setLocalProperty(READ, None)
+        context.setLocalProperty(READ_BYTES, None)

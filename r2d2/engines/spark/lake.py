@@ -16,7 +16,7 @@ from r2d2.engines.spark.jobs import Jobs
 from r2d2.engines.spark.partitioning import Integers
 from r2d2.engines.spark.rows import NO_TABLE, Heads
 from r2d2.engines.spark.scans import Scans
-from r2d2.engines.spark_errors import spark_errors
+from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
 from r2d2.lake.grouping import layout
 from r2d2.lake.inventory import Inventory, take_inventory

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.engines.scan import TASK_BYTES, Piece
-from r2d2.kernels.runs import Lanes
+from r2d2.hashing.sketch import Lanes
 from r2d2.lake.questions import Projection, Wanted
 from r2d2.model import Table
 

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.spark.jobs import Jobs
-from r2d2.engines.spark_errors import spark_errors
-from r2d2.engines.spark_label import reading
+from r2d2.engines.spark.jobs import Jobs, reading
+from r2d2.engines.spark.session import spark_errors
 from r2d2.model import Table, Types
 from r2d2.recipes.find import all_proposals
 from r2d2.recipes.find.batching import bundles

@@ -13,7 +13,7 @@ from itertools import pairwise, repeat
 import numpy as np
 import pyarrow as pa
 
-from r2d2.kernels.runs import Lanes, Sketch, empty_run, from_bytes, merge_sketches, to_bytes
+from r2d2.hashing.sketch import Lanes, Sketch, empty_run, from_bytes, merge_sketches, to_bytes
 from r2d2.lake.questions import Projection
 
 SUMMARY = -1

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from r2d2.engines.scan import Piece, pieces_of
 from r2d2.engines.spark.count import Count, Tally
-from r2d2.engines.spark.jobs import Jobs
+from r2d2.engines.spark.jobs import Jobs, reading
 from r2d2.engines.spark.partitioning import parts_of, tasks_of
 from r2d2.engines.spark.rows import Heads
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
-from r2d2.engines.spark_label import reading
 from r2d2.errors import R2D2Error
-from r2d2.kernels.runs import Sketch
+from r2d2.hashing.sketch import Sketch
 from r2d2.lake.questions import Projection, Wanted
 from r2d2.model import Table, Types
 from r2d2.storage.local import Storage

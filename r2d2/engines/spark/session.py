@@ -1,4 +1,7 @@
-"""The Spark session to work in: the one that is there, else one of r2d2's own for this run."""
+"""The Spark session to work in: the one that is there, else one of r2d2's own for this run.
+
+Spark's exceptions become ours, once, where its jobs are started.
+"""
 
 import logging
 import os
@@ -7,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from r2d2.engines.spark_errors import spark_errors
-from r2d2.errors import MissingDependencyError
+from r2d2.errors import MissingDependencyError, R2D2Error
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
 
 INSTALL = "the Spark engine needs pyspark: pip install 'r2d2-lake[spark]'"
 # What only a session on this machine is given; on a cluster its administrators decide.
@@ -80,3 +83,42 @@ def _is_local(master: str | None) -> bool:
     if master is not None:
         return master.startswith("local")
     return not any(os.environ.get(name) for name in ("MASTER", "SPARK_HOME", "SPARK_CONF_DIR"))
+
+
+SHIP = (
+    "the cluster's Python workers cannot import r2d2: install it in their environment,"
+    " or send its wheel along with --py-files"
+)
+
+
+@contextmanager
+def spark_errors() -> Iterator[None]:
+    """Raises R2D2Error for what Spark refuses or could not finish, by the first line of why."""
+    try:
+        yield
+    except _foreign() as error:
+        text = str(error)
+        if "No module named 'r2d2'" in text:
+            raise MissingDependencyError(SHIP) from error
+        raise R2D2Error(f"Spark could not finish: {_gist(text)}") from error
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    from pyspark.errors import PySparkException
+
+    try:
+        from py4j.protocol import Py4JError
+    except ModuleNotFoundError:  # a client of Spark Connect alone has no JVM to talk to
+        return (PySparkException,)
+    return PySparkException, Py4JError
+
+
+def _gist(text: str) -> str:
+    """The line that says why: the last of a worker's traceback, else the first that tells."""
+    lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
+    for place, line in enumerate(lines):
+        if line.startswith("Traceback (most recent call last)"):
+            after = [line for line in lines[place + 1 :] if not line.startswith("at ")]
+            return next((line for line in reversed(after) if "Error" in line), lines[0])
+    telling = (line for line in lines if not line.startswith("An error occurred while calling"))
+    return next(telling, "no reason given")

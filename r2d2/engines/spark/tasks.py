@@ -18,7 +18,7 @@ from r2d2.engines.spark.partitioning import Question
 from r2d2.engines.spark.rows import NO_TABLE, Heads, RowBuffer, buffers, head, part, summary
 from r2d2.errors import R2D2Error
 from r2d2.hashing.rows import row_hashes
-from r2d2.kernels.runs import Lanes, count_missing_each, cut, from_bytes, merge, sorted_unique
+from r2d2.hashing.sketch import Lanes, count_missing_each, cut, from_bytes, merge, sorted_unique
 from r2d2.lake.grouping import Group
 from r2d2.lake.inventory import described
 from r2d2.lake.questions import Projection

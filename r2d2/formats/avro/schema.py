@@ -1,25 +1,37 @@
-"""Avro schemas: a file's schema in JSON as the type of its rows, its names looked up."""
+"""Avro schemas: a file's schema in JSON as the type of its rows, its names looked up.
 
-from dataclasses import replace
+Avro types: each with its Arrow type, and with what fastavro is told to decode.
+
+fastavro decodes plain values only (numbers, bytes, lists), under names of ours, so that nothing
+is lost on the way: no date beyond Python's years, no decimal rounded, no map key dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
+from math import log10
 from typing import Any
 
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
-from r2d2.lake.avro_types import (
-    PRIMITIVES,
-    Type,
-    array,
-    enum,
-    fixed,
-    map_of,
-    no_schema,
-    primitive,
-    record,
-)
 
 _MOST_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """One type. `plain` is the schema fastavro decodes by; `least_bytes` one value's least size.
+
+    `parts` are a struct's fields, a list's items, or a map's keys and values; `symbols` an enum's.
+    """
+
+    arrow: pa.DataType
+    plain: Any
+    least_bytes: int
+    parts: tuple["Type", ...] = ()
+    symbols: tuple[str, ...] = ()
+    leaves: int = 1
 
 
 def record_type(schema: Any) -> Type:
@@ -121,3 +133,134 @@ class _Parser:
             except IneligibleTableError as error:
                 raise IneligibleTableError(f"field {field['name']}: {error}") from error
         return record(names, parts, ours)
+
+
+_MOST_LEAVES = 50_000
+# Each with the least bytes that a value takes.
+PRIMITIVES: Mapping[str, tuple[pa.DataType, int]] = {
+    "null": (pa.null(), 0),
+    "boolean": (pa.bool_(), 1),
+    "int": (pa.int32(), 1),
+    "long": (pa.int64(), 1),
+    "float": (pa.float32(), 4),
+    "double": (pa.float64(), 8),
+    "bytes": (pa.binary(), 1),
+    "string": (pa.string(), 1),
+}
+_LOGICAL: Mapping[tuple[str, str], pa.DataType] = {
+    ("int", "date"): pa.date32(),
+    ("int", "time-millis"): pa.time32("ms"),
+    ("long", "time-micros"): pa.time64("us"),
+    ("long", "timestamp-millis"): pa.timestamp("ms", "UTC"),
+    ("long", "timestamp-micros"): pa.timestamp("us", "UTC"),
+    ("long", "timestamp-nanos"): pa.timestamp("ns", "UTC"),
+    ("long", "local-timestamp-millis"): pa.timestamp("ms"),
+    ("long", "local-timestamp-micros"): pa.timestamp("us"),
+    ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
+}
+_WITHOUT_IDENTITY = {("fixed", "duration"), ("bytes", "big-decimal")}
+
+
+def primitive(kind: str, schema: Mapping[str, Any]) -> Type:
+    """The type of a kind in `PRIMITIVES`, as the schema's logical type would have it read.
+
+    Raises:
+        IneligibleTableError: the logical type has no row identity.
+    """
+    arrow, least = PRIMITIVES[kind]
+    plain = "bytes" if kind == "string" else kind
+    logical = _logical(kind, schema)
+    if kind == "bytes" and logical == "decimal":
+        arrow = _decimal(schema, None) or arrow
+    return Type(_LOGICAL.get((kind, logical), arrow), plain, least)
+
+
+def _logical(kind: str, schema: Mapping[str, Any]) -> str:
+    logical = schema.get("logicalType")
+    if (kind, logical) in _WITHOUT_IDENTITY:
+        raise IneligibleTableError(f"type {logical} has no row identity")
+    return logical if isinstance(logical, str) else ""
+
+
+def _decimal(schema: Mapping[str, Any], size_bytes: int | None) -> pa.DataType | None:
+    """The decimal type; None where the specification has the annotation ignored."""
+    precision, scale = schema.get("precision"), schema.get("scale", 0)
+    if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision:
+        return None
+    if precision < 1 or (size_bytes is not None and precision > (8 * size_bytes - 1) * log10(2)):
+        return None
+    if precision > 76:
+        raise IneligibleTableError(f"a decimal of {precision} digits is too long")
+    return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
+
+
+def enum(schema: Mapping[str, Any]) -> Type:
+    """Text, decoded as the symbol's place.
+
+    Raises:
+        UnreadableTableError: its symbols are no list of names.
+    """
+    symbols = schema.get("symbols")
+    if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+        raise no_schema(schema)
+    return Type(pa.string(), "int", 1, symbols=tuple(symbols))
+
+
+def fixed(schema: Mapping[str, Any], ours: str) -> Type:
+    """Bytes of one size, or the decimals in them; `ours` is its name in the plain schema.
+
+    Raises:
+        IneligibleTableError: the logical type has no row identity.
+        UnreadableTableError: its size is none.
+    """
+    size = schema.get("size")
+    if type(size) is not int or not 0 <= size < 2**31:
+        raise no_schema(schema)
+    logical = _logical("fixed", schema)
+    decimal = _decimal(schema, size) if logical == "decimal" else None
+    plain = {"type": "fixed", "name": ours, "size": size}
+    return Type(decimal or pa.binary(), plain, size)
+
+
+def record(names: Sequence[str], parts: Sequence[Type], ours: str) -> Type:
+    """A struct; `ours` is its name in the plain schema.
+
+    Raises:
+        IneligibleTableError: it has too many columns.
+    """
+    leaves = sum(part.leaves for part in parts)
+    if leaves > _MOST_LEAVES:
+        raise IneligibleTableError(f"its schema has more than {_MOST_LEAVES} columns")
+    fields = [{"name": f"f{place}", "type": part.plain} for place, part in enumerate(parts)]
+    return Type(
+        pa.struct([pa.field(name, part.arrow) for name, part in zip(names, parts, strict=True)]),
+        {"type": "record", "name": ours, "fields": fields},
+        sum(part.least_bytes for part in parts),
+        tuple(parts),
+        leaves=leaves,
+    )
+
+
+def array(items: Type) -> Type:
+    """A list.
+
+    Raises:
+        IneligibleTableError: its items take no bytes.
+    """
+    if not items.least_bytes:
+        raise IneligibleTableError("an array's items take no bytes: any number may be declared")
+    plain = {"type": "array", "items": items.plain}
+    return Type(pa.list_(items.arrow), plain, 1, (items,), leaves=items.leaves)
+
+
+def map_of(values: Type, ours: str) -> Type:
+    """A map of texts; entries are decoded as an array of pairs, which is how they are written."""
+    keys = primitive("string", {})
+    pair = record(("key", "value"), (keys, values), ours)
+    plain = {"type": "array", "items": pair.plain}
+    return Type(pa.map_(keys.arrow, values.arrow), plain, 1, (keys, values), leaves=pair.leaves)
+
+
+def no_schema(schema: Any) -> UnreadableTableError:
+    """What is raised where the specification knows no such schema."""
+    return UnreadableTableError(f"its header holds no Avro schema: {schema!r}"[:200])

@@ -1,21 +1,29 @@
-"""Avro: the file's own schema in its header, rows encoded as r2d2's reader decodes them."""
+"""Avro: the file's own schema in its header, rows encoded as r2d2's reader decodes them.
+
+Arrow values as fastavro encodes them: the way of `r2d2.formats.avro.read` backwards.
+"""
 
 import bz2
 import json
 import lzma
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Context
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from r2d2.formats.avro.container import MAGIC
-from r2d2.formats.avro.schema import record_type
+from r2d2.formats.avro.container import MAGIC, header_of
+from r2d2.formats.avro.schema import Type, record_type
 from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.parquet.write import _name
 from r2d2.formats.sink import refused
-from r2d2.rebuild.avro_rows import fixed_sizes, values_of
+from r2d2.formats.uniform import entries, lengths
+from r2d2.model import Table
+from r2d2.storage.local import Storage
 
 BLOCK_ROWS = 1 << 12
 
@@ -103,3 +111,105 @@ _CODECS: dict[str, Callable[[bytes], bytes]] = {
     "zstandard": _zstandard,
     "snappy": _snappy,
 }
+_EXACT = Context(prec=100)
+
+
+def values_of(array: pa.Array, type_: Type, fixed: Mapping[str, int]) -> list[Any]:
+    """The values as fastavro encodes them: the inverse of `avro_values.array_of`.
+
+    Raises:
+        NotWritableError: a text is none of an enum's symbols.
+    """
+    arrow = type_.arrow
+    if type_.symbols:
+        return _symbols(array, type_)
+    if pa.types.is_struct(arrow):
+        parts = [values_of(p, t, fixed) for p, t in zip(array.flatten(), type_.parts, strict=True)]
+        rows = [{f"f{i}": v for i, v in enumerate(row)} for row in zip(*parts, strict=True)]
+        rows = rows or [{} for _ in range(len(array))]
+        valid = array.is_valid().to_pylist()
+        return [row if there else None for row, there in zip(rows, valid, strict=True)]
+    if pa.types.is_map(arrow):
+        return _lists(array, _entries(array, type_, fixed))
+    if pa.types.is_list(arrow):
+        return _lists(array, values_of(array.flatten(), type_.parts[0], fixed))
+    if pa.types.is_decimal(arrow):
+        return _decimals(array, _size(type_.plain, fixed))
+    if pa.types.is_string(arrow):
+        return list(array.cast(pa.binary()).to_pylist())
+    if pa.types.is_temporal(arrow):
+        wide = pa.int32() if arrow.bit_width == 32 else pa.int64()
+        return list(array.cast(wide).to_pylist())
+    return list(array.to_pylist())
+
+
+def _symbols(array: pa.Array, type_: Type) -> list[int | None]:
+    places = {symbol: place for place, symbol in enumerate(type_.symbols)}
+    try:
+        return [None if text is None else places[text] for text in array.to_pylist()]
+    except KeyError as error:
+        raise NotWritableError(f"{error} is none of the enum's symbols") from error
+
+
+def _entries(array: pa.Array, type_: Type, fixed: Mapping[str, int]) -> list[Any]:
+    keys, items = (
+        values_of(part, kind, fixed) for part, kind in zip(entries(array), type_.parts, strict=True)
+    )
+    return [{"f0": key, "f1": item} for key, item in zip(keys, items, strict=True)]
+
+
+def _lists(array: pa.Array, flat: Sequence[Any]) -> list[Any]:
+    found: list[Any] = []
+    at = 0
+    for length in lengths(array).to_pylist():
+        found.append(None if length is None else flat[at : at + length])
+        at += length or 0
+    return found
+
+
+def _decimals(array: pa.Array, size: int | None) -> list[bytes | None]:
+    words: list[bytes | None] = []
+    for value in array.to_pylist():
+        if value is None:
+            words.append(None)
+            continue
+        unscaled = int(value.scaleb(array.type.scale, _EXACT))
+        least = (unscaled if unscaled >= 0 else ~unscaled).bit_length() // 8 + 1
+        words.append(unscaled.to_bytes(size or least, "big", signed=True))
+    return words
+
+
+def _size(plain: Any, fixed: Mapping[str, int]) -> int | None:
+    """How many bytes each of the type's values takes; None where they are of any length."""
+    branches = plain if isinstance(plain, list) else [plain]
+    for branch in branches:
+        if isinstance(branch, dict) and branch.get("type") == "fixed":
+            return int(branch["size"])
+        if isinstance(branch, str) and branch in fixed:
+            return fixed[branch]
+    return None
+
+
+def fixed_sizes(plain: Any) -> Iterator[tuple[str, int]]:
+    """The sizes of all fixed types that the schema names."""
+    if isinstance(plain, list):
+        for branch in plain:
+            yield from fixed_sizes(branch)
+    elif isinstance(plain, dict):
+        if plain.get("type") == "fixed":
+            yield plain["name"], plain["size"]
+        yield from fixed_sizes([field["type"] for field in plain.get("fields", ())])
+        yield from fixed_sizes(plain.get("items"))
+
+
+def avro(storage: Storage, table: Table) -> Layout:
+    """The layout of the table's first file; its schema is kept as it stands in the header."""
+    header = header_of(storage.open(table.files[0]))
+    return Layout(
+        table.format,
+        pa.schema(list(record_type(header.schema).arrow)),
+        _name(table),
+        compression=header.codec,
+        options={"schema": header.schema},
+        not_restored=("user metadata in its header",),
+    )

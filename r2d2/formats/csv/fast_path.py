@@ -4,12 +4,28 @@ Text is plain where every quote opens a field, closes one, or doubles another. O
 quote within a bare field, an escape) are read the careful way and written anew, all quoted.
 Whether a quote opens or closes depends on how many stand before it; so the places where it would
 be wrong as either are found for all quotes at once, and only the records around them cost more.
+
+A file's text cut into blocks of whole records.
+
+Columns whose values recur as dictionaries: each value is then hashed once a batch.
 """
 
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+
+from r2d2.errors import UnreadableTableError
 from r2d2.formats.csv.dialect import Dialect
-from r2d2.formats.csv.records import CutOffError, MalformedError, Record, Scanner, records
+from r2d2.formats.csv.records import (
+    CutOffError,
+    MalformedError,
+    Record,
+    Scanner,
+    line_count,
+    records,
+)
 
 Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
 
@@ -99,3 +115,115 @@ def _last_break(text: bytes, at: int, limit: int) -> int:
     """Where the line after the last certain line break within `at` to `limit` starts, or `at`."""
     certain = limit - 1 if limit == len(text) else limit
     return max(text.rfind(b"\n", at, limit) + 1, text.rfind(b"\r", at, max(certain, 0)) + 1, at)
+
+
+RECORD_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole records as they stand from line `line` of the file on, and as plain text."""
+
+    text: bytes
+    line: int
+    plain: bytes
+
+
+def body(pieces: Iterator[bytes], dialect: Dialect, path: str) -> Iterator[Block]:
+    """The blocks below the header, or below the skipped lines where the dialect has none.
+
+    Raises:
+        UnreadableTableError: text that is no record, or a record too long for honest data.
+    """
+    text, whole = next(pieces, b""), False
+    while (start := _body_start(text, dialect, whole, path)) is None:
+        if whole:
+            return
+        text, whole = _more(text, pieces, 1, path)
+    line = 1 + line_count(text[:start])
+    text = text[start:]
+    while not whole or text:
+        block = _block(text, line, dialect, whole, path)
+        if block.text:
+            yield block
+            line += line_count(block.text)
+            text = text[len(block.text) :]
+        if not whole:
+            text, whole = _more(text, pieces, line, path)
+
+
+def _body_start(text: bytes, dialect: Dialect, whole: bool, path: str) -> int | None:
+    start = after_lines(text, dialect.skip_rows)
+    if start is None or not dialect.header:
+        return start
+    first = first_record(text[start:], dialect, whole, path)
+    return None if first is None else start + first.end
+
+
+def after_lines(text: bytes, count: int) -> int | None:
+    r"""Where the line after `count` lines starts; None where the text ends before.
+
+    >>> after_lines(b"title\r\n\r\nid\n", 2)
+    9
+    """
+    at = 0
+    for _ in range(count):
+        ends = [found for found in (text.find(b"\n", at), text.find(b"\r", at)) if found >= 0]
+        if not ends or min(ends) + 1 == len(text):
+            return None
+        at = min(ends) + (2 if text.startswith(b"\r\n", min(ends)) else 1)
+    return at
+
+
+def first_record(text: bytes, dialect: Dialect, whole: bool, path: str) -> Record | None:
+    """The first record below the skipped lines; None where the text ends before it does.
+
+    Raises:
+        UnreadableTableError: the record is malformed.
+    """
+    try:
+        return next(records(text, dialect, whole), None)
+    except MalformedError as error:
+        line = 1 + dialect.skip_rows
+        raise located(path, line, text, error.position, str(error)) from error
+
+
+def _more(text: bytes, pieces: Iterator[bytes], line: int, path: str) -> tuple[bytes, bool]:
+    if len(text) > RECORD_BYTES:
+        raise UnreadableTableError(
+            f"{path}: line {line}: a record longer than {RECORD_BYTES >> 20} MiB"
+            " (is a quote never closed?)"
+        )
+    piece = next(pieces, b"")
+    return text + piece, not piece
+
+
+def _block(text: bytes, line: int, dialect: Dialect, whole: bool, path: str) -> Block:
+    try:
+        end, plain = plain_text(text, dialect, whole)
+    except MalformedError as error:
+        raise located(path, line, text, error.position, str(error)) from error
+    return Block(text[:end], line, plain)
+
+
+def located(path: str, line: int, text: bytes, position: int, reason: str) -> UnreadableTableError:
+    """The error that names file, line and reason, for a position in text that starts at `line`."""
+    return UnreadableTableError(f"{path}: line {line + line_count(text[:position])}: {reason}")
+
+
+# Below that many rows a dictionary costs more than it saves.
+DICTIONARY_ROWS = 512
+_SAMPLE = 256
+_DISTINCT = 128
+
+
+def compacted(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same values, in dictionaries where a sample over the batch shows that they recur."""
+    if batch.num_rows < DICTIONARY_ROWS:
+        return batch
+    sample = batch.take(pa.array(np.linspace(0, batch.num_rows - 1, _SAMPLE, dtype=np.int64)))
+    columns = [
+        column.dictionary_encode() if len(some.unique()) <= _DISTINCT else column
+        for column, some in zip(batch.columns, sample.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

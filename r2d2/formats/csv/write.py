@@ -1,21 +1,30 @@
-"""The layout of delimited text: its dialect, its line ends, and the lines above its header."""
+"""The layout of delimited text: its dialect, its line ends, and the lines above its header.
+
+Delimited text, written in a known dialect so that its fields are read as they were.
+
+A text file in an encoding, compressed where its name says so.
+"""
 
 import codecs
+import re
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from r2d2.errors import TableError
+from r2d2.formats.compression import codec_of, head, pieces
 from r2d2.formats.csv import read as csv
 from r2d2.formats.csv.dialect import ASCII, Dialect
-from r2d2.formats.csv.encoding import HIGH, eight_bit
+from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of
+from r2d2.formats.csv.fast_path import after_lines, first_record
+from r2d2.formats.csv.read import Layout as TextLayout
 from r2d2.formats.hive import Partition
-from r2d2.formats.layout import Layout
-from r2d2.lake.text.blocks import after_lines, first_record
-from r2d2.lake.text.decode import WINDOW_BYTES, text_of
-from r2d2.lake.text.decompress import codec_of, head, pieces
-from r2d2.lake.text.parse import Layout as TextLayout
+from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.sink import refused
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import Storage
 
@@ -77,3 +86,111 @@ def _is_detected(storage: Storage, file: FileInfo, known: TextLayout) -> bool:
     except TableError:
         return False
     return found.splits[0].context == known
+
+
+ROWS_AT_ONCE = 1 << 13
+
+
+class CsvSink:
+    """A file of delimited text: the lines above, the header, the records."""
+
+    def __init__(self, layout: Layout, path: Path) -> None:
+        options = layout.options
+        self._dialect = Dialect(**options["dialect"])
+        self._newline = str(options["newline"])
+        encoding = str(options["encoding"])
+        self._file = TextFile(
+            path,
+            codecs.lookup("utf-8" if encoding == ASCII else encoding).name,
+            layout.compression,
+            bool(options["mark"]),
+        )
+        self._file.write(str(options["above"]))
+        if self._dialect.header:
+            names = [pa.array([name], pa.string()) for name in layout.file_schema.names]
+            self._write(names)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows."""
+        for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+            self._write(batch.slice(start, ROWS_AT_ONCE).columns)
+
+    def close(self) -> None:
+        """Completes the file."""
+        self._file.close()
+
+    def _write(self, columns: Sequence[pa.Array]) -> None:
+        marker = self._dialect.null_marker
+        fields = []
+        for column in columns:
+            if column.null_count and marker is None:
+                raise NotWritableError("NULL, for which its dialect has no marker")
+            text = column.fill_null(marker) if column.null_count else column
+            fields.append(written(text, self._dialect, is_alone=len(columns) == 1))
+        lines = pc.binary_join_element_wise(*fields, self._dialect.delimiter)
+        whole = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
+        self._file.write(pc.binary_join(whole, self._newline)[0].as_py() + self._newline)
+
+
+def written(text: pa.Array, dialect: Dialect, is_alone: bool = False) -> pa.Array:
+    """Each text as a field: quoted or escaped where the bare text would be read otherwise.
+
+    `is_alone`: in a table of one column an empty line would be no record.
+
+    Raises:
+        NotWritableError: the dialect has neither quote nor escape, and a text needs one.
+    """
+    ordinary = dialect.delimiter + "\r\n"
+    special = ordinary + (dialect.quote or "") + (dialect.escape or "")
+    wanting = pc.match_substring_regex(text, "[" + re.escape(special) + "]")
+    if is_alone:
+        wanting = pc.or_(wanting, pc.equal(text, ""))
+    if not pc.any(wanting).as_py():
+        return text
+    escape, quote = dialect.escape, dialect.quote
+    escaped = text
+    if escape is not None:
+        for character in escape + (quote or ordinary):
+            escaped = pc.replace_substring(escaped, character, escape + character)
+    elif quote is not None:
+        escaped = pc.replace_substring(escaped, quote, quote + quote)
+    if quote is not None:
+        escaped = pc.binary_join_element_wise(quote, escaped, quote, "")
+    elif escape is None or (is_alone and pc.any(pc.equal(text, "")).as_py()):
+        raise NotWritableError("a text with delimiter or line break, which cannot be quoted")
+    return pc.if_else(wanting, escaped, text)
+
+
+class TextFile:
+    """Text in, encoded and compressed bytes out; `mark`: UTF-8 begins with its byte-order mark."""
+
+    def __init__(self, path: Path, encoding: str, compression: str, mark: bool) -> None:
+        self._encoding = encoding
+        self._encoder = codecs.getincrementalencoder(encoding)("strict")
+        with refused(path):
+            file = pa.OSFile(str(path), "wb")
+            plain = compression == "none"
+            self._stream = file if plain else pa.CompressedOutputStream(file, compression)
+            self._file = file
+            if mark:
+                self._stream.write(codecs.BOM_UTF8)
+
+    def write(self, text: str) -> None:
+        """Adds the text.
+
+        Raises:
+            NotWritableError: a character that the encoding does not have; a full disk.
+        """
+        try:
+            content = self._encoder.encode(text)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start]
+            raise NotWritableError(f"{character!r} is not {self._encoding}") from error
+        with refused():
+            self._stream.write(content)
+
+    def close(self) -> None:
+        """Completes the file."""
+        with refused():
+            self._stream.close()
+            self._file.close()

@@ -1,7 +1,7 @@
 """What of Delta's protocol r2d2 knows; a table that asks for anything else is refused."""
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.delta.actions import Metadata, Protocol
+from r2d2.formats.delta.replay import Metadata, Protocol
 
 READER_FEATURES = frozenset(
     {

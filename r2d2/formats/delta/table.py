@@ -13,13 +13,10 @@ from r2d2.formats.delta.deletion_vectors import locate
 from r2d2.formats.delta.log import newest_log
 from r2d2.formats.delta.paths import Places, below
 from r2d2.formats.delta.protocol import check_protocol, mapping_mode
-from r2d2.formats.delta.replay import Snapshot, replay
-from r2d2.formats.delta.schema import Field, fields_of
+from r2d2.formats.delta.read import Footed, LiveFile, footed
+from r2d2.formats.delta.replay import Add, Snapshot, replay
+from r2d2.formats.delta.schema import Field, constant, fields_of
 from r2d2.formats.schema import flatten
-from r2d2.lake.delta.actions import Add
-from r2d2.lake.delta.footers import Footed, footed
-from r2d2.lake.delta.live import LiveFile
-from r2d2.lake.delta.partitions import constant
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage

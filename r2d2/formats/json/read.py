@@ -7,14 +7,12 @@ from itertools import chain
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.formats.compression import codec_of, inner_name, pieces
 from r2d2.formats.csv.dialect import checked
-from r2d2.formats.csv.encoding import UTF_8, marked_encoding
-from r2d2.formats.json.objects import rows
+from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
+from r2d2.formats.csv.fast_path import compacted
+from r2d2.formats.json.objects import Row, rows
 from r2d2.formats.schema import check_names
-from r2d2.lake.text.compact import compacted
-from r2d2.lake.text.decode import utf_8
-from r2d2.lake.text.decompress import codec_of, inner_name, pieces
-from r2d2.lake.text.json_flat import Row
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage

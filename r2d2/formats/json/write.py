@@ -2,28 +2,31 @@
 
 r2d2 reads JSON as text, so that 1 and "1" are one value. To write what was there, each column is
 known to hold text only, or text that cannot be mistaken for what else it holds.
+
+JSON lines, or one array: flat columns back into nested objects.
 """
 
 from collections.abc import Iterator
+from json.encoder import encode_basestring
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from r2d2.formats.csv.encoding import UTF_8, marked_encoding
+from r2d2.formats.compression import codec_of, pieces
+from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
+from r2d2.formats.csv.write import TextFile
 from r2d2.formats.hive import Partition
+from r2d2.formats.json.objects import DECODER, Pairs, canonical
 from r2d2.formats.json.read import PIECE_BYTES, JsonLayout
 from r2d2.formats.layout import Layout, NotWritableError
 from r2d2.formats.schema import quoted
-from r2d2.lake.text.decode import utf_8
-from r2d2.lake.text.decompress import codec_of, pieces
-from r2d2.lake.text.json_flat import DECODER, Pairs, canonical
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import Storage
 
 ARRAY_BYTES = 1 << 30
 _TEXT, _LIKE_JSON, _JSON, _NULL = "text", "text like JSON", "JSON", "null"
 _SPACE = b" \t\r\n"
-
 Kinds = dict[tuple[str, ...], set[str]]
 
 
@@ -122,3 +125,94 @@ def is_like_json(text: str) -> bool:
         return not isinstance(value, str) and value is not None and canonical(value) == text
     except (ValueError, RecursionError):
         return False
+
+
+ROWS_AT_ONCE = 1 << 13
+_JSON_NULL = "null"
+
+
+class JsonSink:
+    """A file of objects, one a line, within brackets where they are one array.
+
+    A column's form tells whether its values are text throughout, and whether NULL was written.
+    The first object has every key, since a table's columns are in the order in which keys appear.
+    """
+
+    def __init__(self, layout: Layout, path: Path) -> None:
+        options = layout.options
+        self._columns = [
+            (tuple(column["path"]), bool(column["is_text"]), bool(column["has_null"]))
+            for column in options["columns"]
+        ]
+        self._is_array = bool(options["is_array"])
+        self._is_first = True
+        self._before = "[\n" if self._is_array else ""
+        self._file = TextFile(
+            path, str(options["encoding"]), layout.compression, bool(options["mark"])
+        )
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows."""
+        for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+            columns = [column.to_pylist() for column in batch.slice(start, ROWS_AT_ONCE).columns]
+            between = ",\n" if self._is_array else "\n"
+            lines = between.join(map(self._line, zip(*columns, strict=True)))
+            self._file.write(self._before + lines)
+            self._before = between
+
+    def close(self) -> None:
+        """Completes the file."""
+        end = "\n]" if self._is_array else ""
+        begin = self._before if self._before == "[\n" else ""
+        self._file.write(begin + end + "\n")
+        self._file.close()
+
+    def _line(self, row: tuple[str | None, ...]) -> str:
+        tree: dict[str, Any] = {}
+        for value, (path, is_text, has_null) in zip(row, self._columns, strict=True):
+            if value is not None:
+                _put(tree, path, _scalar(value, is_text))
+            elif has_null or self._is_first:
+                _put_null(tree, path)
+        self._is_first = False
+        return _object(tree)
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], text: str) -> None:
+    for key in path[:-1]:
+        if tree.get(key, _JSON_NULL) is _JSON_NULL:
+            tree[key] = {}
+        tree = tree[key]
+        if not isinstance(tree, dict):
+            break
+    if not isinstance(tree, dict) or not _is_null(tree.get(path[-1], _JSON_NULL)):
+        raise NotWritableError(f"{'.'.join(path)}: a value and an object in one place")
+    tree[path[-1]] = text
+
+
+def _is_null(value: Any) -> bool:
+    """Whether a value may take the place: nothing is there but nulls."""
+    return value is _JSON_NULL or (isinstance(value, dict) and all(map(_is_null, value.values())))
+
+
+def _put_null(tree: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Writes null where no value stands in the way."""
+    for key in path[:-1]:
+        if tree.get(key, _JSON_NULL) is _JSON_NULL:
+            tree[key] = {}
+        tree = tree[key]
+        if not isinstance(tree, dict):
+            return
+    tree.setdefault(path[-1], _JSON_NULL)
+
+
+def _scalar(text: str, is_text: bool) -> str:
+    return text if not is_text and is_like_json(text) else encode_basestring(text)
+
+
+def _object(tree: dict[str, Any]) -> str:
+    inside = ",".join(
+        f"{encode_basestring(key)}:{_object(value) if isinstance(value, dict) else value}"
+        for key, value in tree.items()
+    )
+    return "{" + inside + "}"

@@ -9,8 +9,7 @@ from typing import Any
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.orc.tail import Tail
-from r2d2.formats.orc.types import DATE, DECIMAL, INSTANT, MAP, TIMESTAMP, UNION
-from r2d2.lake.orc_message import Message
+from r2d2.formats.orc.types import DATE, DECIMAL, INSTANT, MAP, TIMESTAMP, UNION, Message
 from r2d2.model import FileInfo
 
 # Run lengths and compression let one byte stand for thousands of equal values, not for more.

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.orc.types import Types
-from r2d2.lake.orc_compression import plain
-from r2d2.lake.orc_message import Message
+from r2d2.formats.compression import plain
+from r2d2.formats.orc.types import Message, Types
 from r2d2.model import FileInfo
 
 TAIL_BYTES = 64 << 10

@@ -11,7 +11,7 @@ from itertools import accumulate, chain, groupby
 
 import pyarrow as pa
 
-from r2d2.lake.rowbounds import bounds_of_parts
+from r2d2.formats.bounds import bounds_of_parts
 from r2d2.model import Column, FileInfo, Table
 from r2d2.storage.local import Storage
 

@@ -1,17 +1,16 @@
 """Layouts of Parquet, ORC and Avro files: what their footers and headers say."""
 
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.avro.container import header_of
-from r2d2.formats.avro.schema import record_type
 from r2d2.formats.hive import Partition
 from r2d2.formats.layout import Layout
-from r2d2.formats.orc.tail import read_tail
-from r2d2.formats.uniform import holds_view, plain_type
+from r2d2.formats.sink import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS, refused
+from r2d2.formats.uniform import fitted, holds_view, plain_type
 from r2d2.model import Table
 from r2d2.storage.local import Storage
 
@@ -63,32 +62,44 @@ def _parquet_compression(metadata: pq.FileMetaData) -> str:
     return {"uncompressed": "none", "lz4_raw": "lz4", "lzo": "snappy"}.get(codec, codec)
 
 
-def orc(storage: Storage, table: Table) -> Layout:
-    """The layout of the table's first file; pyarrow knows neither CHAR nor VARCHAR."""
-    file = table.files[0]
-    tail = read_tail(storage.open(file), file)
-    codec = _ORC_COMPRESSION[tail.postscript.number32(2)]
-    return Layout(
-        table.format,
-        tail.types.schema(),
-        _name(table),
-        compression="zlib" if codec == "lzo" else codec,
-        not_restored=("CHAR and VARCHAR, which become STRING; user metadata; bloom filters",),
-    )
-
-
-def avro(storage: Storage, table: Table) -> Layout:
-    """The layout of the table's first file; its schema is kept as it stands in the header."""
-    header = header_of(storage.open(table.files[0]))
-    return Layout(
-        table.format,
-        pa.schema(list(record_type(header.schema).arrow)),
-        _name(table),
-        compression=header.codec,
-        options={"schema": header.schema},
-        not_restored=("user metadata in its header",),
-    )
-
-
 def _name(table: Table) -> str:
     return table.files[0].path.rpartition("/")[2]
+
+
+class ParquetSink:
+    """A Parquet file; batches are gathered into row groups of a usual size."""
+
+    def __init__(self, layout: Layout, path: Path) -> None:
+        self._schema = layout.file_schema
+        self._most_rows = FOLDER_GROUP_ROWS if layout.is_folder else ROW_GROUP_ROWS
+        self._rows = 0
+        self._held: list[pa.RecordBatch] = []
+        with refused(path):
+            self._writer = pq.ParquetWriter(
+                str(path),
+                self._schema,
+                compression=layout.compression,
+                store_schema=bool(layout.options["arrow_schema"]),
+                use_deprecated_int96_timestamps=bool(layout.options["int96"]),
+                write_page_checksum=True,
+            )
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows."""
+        self._held.append(fitted(batch, self._schema))
+        self._rows += batch.num_rows
+        if self._rows >= self._most_rows:
+            self._flush()
+
+    def close(self) -> None:
+        """Completes the file."""
+        self._flush()
+        with refused():
+            self._writer.close()
+
+    def _flush(self) -> None:
+        with refused():
+            if self._rows:
+                table = pa.Table.from_batches(self._held, self._schema)
+                self._writer.write_table(table, row_group_size=self._most_rows)
+        self._held, self._rows = [], 0

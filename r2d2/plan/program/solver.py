@@ -1,10 +1,20 @@
-"""Gives a model to HiGHS or CBC, and believes of the answer only what can be computed again."""
+"""Gives a model to HiGHS or CBC, and believes of the answer only what can be computed again.
 
+A model's answer: the solver's, or a greedy one where time ran out; the cap to the byte.
+
+A plan in one pass, for where a solver finds none in time.
+"""
+
+import math
+from collections.abc import Sequence, Set
+from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 from r2d2.errors import MissingDependencyError
 from r2d2.plan.program.milp import PROVED, Answer, Model
-from r2d2.plan.program.problem import InvalidAnswerError, Solver
+from r2d2.plan.program.problem import InvalidAnswerError, Problem, Solver
+from r2d2.plan.program.reduce import Usable, Usables
 
 SLOPPY = 1e-6
 """How far a solver's numbers may be from whole ones, and its bound above a recomputed cost."""
@@ -19,7 +29,7 @@ def ask(model: Model, solver: Solver, time_limit_s: float | None) -> Answer | No
     """
     import pulp
 
-    from r2d2.program.formulation import formulated
+    from r2d2.plan.program.milp import formulated
 
     program, keep = formulated(model)
     try:
@@ -94,3 +104,68 @@ def _verified(model: Model, kept: frozenset[int], bound: float, solver: Solver) 
     if bound > cost + SLOPPY * max(1.0, cost):
         raise InvalidAnswerError(f"{solver.value} claims a bound of {bound} above the cost {cost}")
     return Answer(kept, max(bound, model.scaled_floor()))
+
+
+def answer(model: Model, solver: Solver, until: float) -> Answer:
+    """The solver's answer; unless it is proved to be the best, the better of it and greed's."""
+    left_s = until - monotonic()
+    asked = ask(model, solver, None if left_s == math.inf else left_s) if left_s > 0 else None
+    if asked is not None and model.slack_usd(asked) == 0:
+        return asked
+    greedy = greedy_kept(model.problem, model.usables, model.tables())
+    if asked is None:
+        return Answer(greedy, model.scaled_floor())
+    return replace(asked, kept=min(asked.kept, greedy, key=model.scaled_cost))
+
+
+def capped_answer(model: Model, solver: Solver, until: float) -> Answer:
+    """An answer within the cap.
+
+    A solver holds to the cap up to its tolerance only. Where the exact bytes are above it, the
+    greatest of the deleted tables are a cover: they exceed the cap too, so one of them stays.
+    """
+    while True:
+        found = answer(model, solver, until)
+        if not over_cap(model.problem, model.usables, found.kept):
+            return found
+        model = replace(model, covers=(*model.covers, _cover(model, found.kept)))
+
+
+def over_cap(problem: Problem, usables: Usables, kept: Set[int]) -> bool:
+    """Whether these kept tables leave more bytes to delete than the problem allows."""
+    deleted = (problem.tables[table].size_bytes for table in usables if table not in kept)
+    return problem.max_deleted_bytes is not None and sum(deleted) > problem.max_deleted_bytes
+
+
+def _cover(model: Model, kept: Set[int]) -> frozenset[int]:
+    size_bytes = {table: model.problem.tables[table].size_bytes for table in model.tables()}
+    cover: set[int] = set()
+    for table in sorted(size_bytes.keys() - kept, key=lambda t: (-size_bytes[t], t)):
+        cover.add(table)
+        if sum(size_bytes[t] for t in cover) > (model.problem.max_deleted_bytes or 0):
+            break
+    return frozenset(cover)
+
+
+def greedy_kept(problem: Problem, usables: Usables, tables: Sequence[int]) -> frozenset[int]:
+    """The tables to keep of those given: the greatest savings are taken first.
+
+    A table goes where one of its options rests on kept parents, no deleted table rests on it,
+    and the cap still has room.
+    """
+    room = problem.max_deleted_bytes
+    gone: set[int] = set()
+    held: set[int] = set()
+    for table in sorted(tables, key=lambda t: (-_saving_usd(problem, usables[t][0], t), t)):
+        option = next((o for o in usables[table] if gone.isdisjoint(o.parents)), None)
+        size_bytes = problem.tables[table].size_bytes
+        if option is None or table in held or (room is not None and size_bytes > room):
+            continue
+        gone.add(table)
+        held |= option.parents
+        room = None if room is None else room - size_bytes
+    return frozenset(tables) - gone
+
+
+def _saving_usd(problem: Problem, option: Usable, table: int) -> float:
+    return problem.tables[table].keep_usd_per_month - option.usd_per_month

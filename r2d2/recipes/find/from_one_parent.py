@@ -17,10 +17,9 @@ import numpy as np
 
 from r2d2.errors import R2D2Error, TableError
 from r2d2.model import Table
-from r2d2.recipes.columns import outputs
 from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.reading import type_inside
-from r2d2.recipes.find.request import Child, Columns, Family, Proposal, without_recipe
+from r2d2.recipes.find.request import Child, Columns, Family, Proposal, outputs, without_recipe
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.recipes.grammar import (
     Distinct,

@@ -17,8 +17,7 @@ import numpy as np
 from r2d2.errors import R2D2Error
 from r2d2.hashing.multiset import Counted, Indices
 from r2d2.model import Table
-from r2d2.recipes.columns import outputs
-from r2d2.recipes.find.request import Child, Proposal, UnionFamily, by_name
+from r2d2.recipes.find.request import Child, Proposal, UnionFamily, by_name, outputs
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.recipes.grammar import Project, Union
 from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset, may_sum_to

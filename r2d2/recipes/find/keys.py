@@ -17,8 +17,7 @@ import pyarrow.types as pt
 
 from r2d2.model import Column
 from r2d2.recipes.find.request import Columns
-from r2d2.recipes.predicate.encode import plain_type
-from r2d2.recipes.ranks import Codes, ranks
+from r2d2.recipes.predicate.encode import Codes, plain_type, ranks
 
 SAMPLE_ROWS = 1 << 14
 MOST_COLUMNS, MOST_TRIALS = 3, 64

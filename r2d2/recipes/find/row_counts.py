@@ -2,12 +2,16 @@
 
 A lake's tables are mostly small, and then calls cost more than rows: those of one shape are hashed
 together, and their rows are kept for when they are parents.
+
+What was made or read last, for whoever asks for it again.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from threading import Lock
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 
@@ -15,9 +19,7 @@ from r2d2.errors import TableError
 from r2d2.hashing.multiset import Counted
 from r2d2.hashing.rows import row_hashes
 from r2d2.model import Table, Types
-from r2d2.rebuild.recent import Recent
-from r2d2.rebuild.rows import hashed, read_batches
-from r2d2.recipes.find.reading import Reading
+from r2d2.recipes.find.reading import Reading, hashed, read_batches
 from r2d2.recipes.find.request import Columns
 from r2d2.recipes.predicate.row_labels import Groups
 from r2d2.storage.local import Storage
@@ -171,3 +173,35 @@ class Counts:
 
 def _named(table: Table, columns: Columns) -> Named:
     return table.location, tuple((column.name, column.path) for column in columns)
+
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """Values by key, within so many bytes. Threads may share it."""
+
+    def __init__(self, kept_bytes: int) -> None:
+        self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._bytes_left = kept_bytes
+        self._lock = Lock()
+
+    def get(self, key: Key) -> Value | None:
+        """The value, None where it is not kept."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
+    def put(self, key: Key, value: Value, size_bytes: int) -> None:
+        """Keeps the value, and drops those that were asked for longest ago."""
+        with self._lock:
+            if key in self._values:
+                return
+            self._values[key] = value, size_bytes
+            self._bytes_left -= size_bytes
+            while self._bytes_left < 0:
+                _, (_, freed_bytes) = self._values.popitem(last=False)
+                self._bytes_left += freed_bytes

@@ -19,17 +19,14 @@ import numpy as np
 
 from r2d2.hashing.multiset import Indices, Mask
 from r2d2.recipes.grammar import Atom, Path
-from r2d2.recipes.holds import holds
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.matrix import Matrix
-from r2d2.recipes.predicate.atoms import Choice, Form, all_tightest, most_values
-from r2d2.recipes.predicate.columns import Encoded
+from r2d2.recipes.predicate.atoms import Choice, Form, all_tightest, holds, most_values
+from r2d2.recipes.predicate.columns import Encoded, Matrix
 from r2d2.recipes.predicate.early_exit import hopeless, lone_excluders
 from r2d2.recipes.predicate.encode import EncodedColumn, Worth
-from r2d2.recipes.predicate.partial_groups import torn_apart
+from r2d2.recipes.predicate.partial_groups import Torn, torn_apart
 from r2d2.recipes.predicate.row_labels import Labels
 from r2d2.recipes.predicate.set_cover import covered
-from r2d2.recipes.split import Torn
 
 FEW_ROWS = 250
 

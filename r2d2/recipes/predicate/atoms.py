@@ -6,6 +6,8 @@ form can: any other atom of the form that holds for these rows holds for all of 
 An IN that names nearly every row is a list of rows in disguise. It is offered with up to 10 values,
 or up to 100 where the child has four rows or more for each. It counts as disguised where the child
 has less than two rows for each value, and then one or two other atoms are liked better.
+
+Which rows satisfy an atom, by Arrow: what the engines mean by it, apart from any encoding.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +16,18 @@ from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from r2d2.arrays import array_of, null_mask, numbers
+from r2d2.hashing.multiset import Mask
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
-from r2d2.recipes.predicate.encode import EncodedColumn, Worth
-from r2d2.recipes.ranks import NULL, Codes
+from r2d2.recipes.literals import Literal
+from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
 
 FREE_VALUES, MOST_VALUES = 10, 100
 ROWS_FOR_MANY, ROWS_FOR_HONEST = 4, 2
-Mask = npt.NDArray[np.bool_]
 Taste = tuple[int, ...]
 
 
@@ -165,3 +170,38 @@ def one_of(
 def most_values(child_rows: int) -> int:
     """The longest IN for a child of so many rows."""
     return max(FREE_VALUES, min(MOST_VALUES, child_rows // ROWS_FOR_MANY))
+
+
+def holds(atom: Atom, column: pa.Array) -> npt.NDArray[np.bool_]:
+    """For each row of the atom's column whether the atom holds.
+
+    NULL satisfies IS NULL alone; NaN satisfies IS NOT NULL alone; -0.0 is 0.0.
+    """
+    truth = _truth(atom, column)
+    nulls = null_mask(truth)
+    return numbers(truth) if nulls is None else numbers(truth) & ~nulls
+
+
+def _truth(atom: Atom, column: pa.Array) -> pa.Array:
+    match atom:
+        case IsNull():
+            return pc.is_null(column)
+        case NotNull():
+            return pc.is_valid(column)
+        case Equals(value=value):
+            return pc.equal(column, _scalar(value, column))
+        case Between(low=low, high=high):
+            above = pc.greater_equal(column, _scalar(low, column))
+            return pc.and_(above, pc.less_equal(column, _scalar(high, column)))
+        case In(values=values):
+            listed = pa.concat_arrays([value.array().cast(column.type) for value in values])
+            # is_in looks up bits, by which -0.0 is not 0.0.
+            zero = array_of(np.zeros(1), pa.float64())[0]
+            zeroed = (
+                pc.add(column, zero.cast(column.type)) if pt.is_floating(column.type) else column
+            )
+            return pc.is_in(zeroed, listed)
+
+
+def _scalar(value: Literal, column: pa.Array) -> pa.Scalar:
+    return value.scalar().cast(column.type)

@@ -12,8 +12,8 @@ import numpy as np
 from r2d2.hashing.multiset import Indices, Mask
 from r2d2.recipes.predicate.atoms import most_values, tightest
 from r2d2.recipes.predicate.columns import Encoded
+from r2d2.recipes.predicate.encode import NULL, Codes
 from r2d2.recipes.predicate.set_cover import selected
-from r2d2.recipes.ranks import NULL, Codes
 
 KEPT_ROWS, ASKED_ROWS = (1 << 10, 1 << 14), 256
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.recipes.predicate.atoms import Choice, Mask, taste
+from r2d2.hashing.multiset import Mask
+from r2d2.recipes.predicate.atoms import Choice, taste
 
 MOST_ATOMS = 4
 COMPLETE_ATOMS = 2

@@ -12,11 +12,10 @@ from r2d2.arrays import array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
+from r2d2.hashing.multiset import Copies, Seen
 from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import read_split
 from r2d2.model import Table, Types
-from r2d2.rebuild.copies import Copies
-from r2d2.rebuild.distinct import Seen
 from r2d2.recipes.grammar import (
     Atom,
     Distinct,
@@ -35,7 +34,7 @@ from r2d2.recipes.grammar import (
     Struct,
     Union,
 )
-from r2d2.recipes.holds import holds
+from r2d2.recipes.predicate.atoms import holds
 from r2d2.report.words import by_number, pluralize
 from r2d2.storage.local import Storage
 

@@ -16,12 +16,11 @@ import pyarrow.types as pt
 
 from r2d2.arrays import array_of, fixed_values, null_mask
 from r2d2.formats.schema import flatten
-from r2d2.formats.uniform import plain_array, uniform
+from r2d2.formats.uniform import entries, is_list, items, lengths, plain_array, uniform
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Indices, runs
 from r2d2.model import Types
-from r2d2.rebuild.nested import entries, is_list, items, lengths
-from r2d2.rebuild.rows import hashed
+from r2d2.recipes.find.reading import hashed
 from r2d2.report.words import pluralize
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}

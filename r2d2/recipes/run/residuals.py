@@ -20,7 +20,7 @@ from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
 from r2d2.hashing.multiset import Counted, Hashes, runs
 from r2d2.model import Types
-from r2d2.rebuild.rows import hashed
+from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Kept, Leaf, Patch, Project, Recipe, Residual, Rows, Union
 from r2d2.recipes.run import Kitchen, RecipeRunError, rebuilt
 

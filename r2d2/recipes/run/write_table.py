@@ -1,4 +1,9 @@
-"""Writes a table back: beside its place first, read again there, and only then moved in."""
+"""Writes a table back: beside its place first, read again there, and only then moved in.
+
+A table's place in a folder: that it is free, and that what is whole is moved there.
+
+What was written is read again, as any table of a lake, before it takes its place.
+"""
 
 import os
 import tempfile
@@ -6,18 +11,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pyarrow as pa
 
-from r2d2.errors import R2D2Error
+from r2d2.errors import R2D2Error, TableError
 from r2d2.formats.delta.write import write_delta
 from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.registry import file_sink
 from r2d2.formats.schema import flatten
-from r2d2.formats.sink import Sink, file_sink
+from r2d2.formats.sink import FolderSink, Sink
 from r2d2.formats.uniform import fitted
-from r2d2.model import Format
-from r2d2.rebuild.folders import FolderSink
-from r2d2.rebuild.place import free_place, moved_in
-from r2d2.rebuild.reread import Tally, check_reread
+from r2d2.hashing.rows import row_hashes
+from r2d2.lake.inventory import take_inventory
+from r2d2.model import Column, Format, Table, Types
+from r2d2.recipes.find.reading import read_batches
+from r2d2.settings.find import Settings, TextRule
+from r2d2.storage.local import LocalStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,23 @@ def write_table(
     return Written(inside, sum(os.path.getsize(file) for file in files))
 
 
+@dataclass(slots=True)
+class Tally:
+    """How many rows there are, and the sum of their hashes, which no order changes."""
+
+    columns: tuple[Column, ...]
+    rows: int = 0
+    first: int = 0
+    second: int = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Counts the batch's rows."""
+        (lanes,) = row_hashes(batch, [self.columns], Types.STRICT)
+        self.rows += batch.num_rows
+        self.first = (self.first + int(np.add.reduce(lanes.first))) & _MASK
+        self.second = (self.second + int(np.add.reduce(lanes.second))) & _MASK
+
+
 def _tallied(
     layout: Layout, batches: Iterable[pa.RecordBatch], tally: Tally
 ) -> Iterator[pa.RecordBatch]:
@@ -83,3 +109,151 @@ def _write(layout: Layout, batches: Iterator[pa.RecordBatch], staged: Path) -> N
     sink.close()
     if not staged.exists():
         raise NotWritableError("a partitioned table without rows has no folders")
+
+
+def free_place(layout: Layout, place: Path, location: str) -> Path:
+    """Where in `place` the table belongs.
+
+    Raises:
+        NotWritableError: the location leads out of the place, or something is there already.
+    """
+    parts = PurePosixPath(location).parts
+    if location.startswith("/") or ".." in parts or "\0" in location or not location:
+        raise NotWritableError(f"{location!r} is no place within a lake")
+    target = place.joinpath(*parts)
+    if not target.resolve().is_relative_to(place.resolve()):
+        raise NotWritableError(f"{location} leads out of {place} by a link")
+    if layout.is_folder and not parts and not layout.partition_columns:
+        raise NotWritableError(f"{place}: its own root is no place for a table")
+    if not layout.is_folder and not parts:
+        raise NotWritableError(f"{location!r} is no file's name")
+    taken = _taken(layout, target)
+    if taken is not None:
+        raise NotWritableError(f"{taken} is there already: nothing is overwritten")
+    return target
+
+
+def _taken(layout: Layout, target: Path) -> Path | None:
+    """What stands in the table's way."""
+    if not os.path.lexists(target):
+        return None
+    if not layout.is_folder or not target.is_dir():
+        return target
+    shares = bool(layout.partition_columns) and layout.file_name != ""
+    for entry in sorted(target.iterdir()):
+        if not shares or "=" in entry.name:
+            return entry
+    return None
+
+
+def moved_in(staged: Path, target: Path) -> list[Path]:
+    """Moves what is whole to its place, and says which files are there now.
+
+    Raises:
+        NotWritableError: the place was taken meanwhile.
+        OSError: it cannot be moved.
+    """
+    files = [path for path in staged.rglob("*") if path.is_file()] if staged.is_dir() else [staged]
+    for path in files:
+        _sync(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not staged.is_dir():
+        _link(staged, target)
+        moved = [target]
+    elif not target.exists() or not any(target.iterdir()):
+        # A folder takes the place of an empty one, and of nothing else.
+        os.rename(staged, target)
+        moved = [target / path.relative_to(staged) for path in files]
+    else:
+        _move_each(staged, target)
+        moved = [target / path.relative_to(staged) for path in files]
+    _sync(target.parent)
+    return moved
+
+
+def _link(staged: Path, target: Path) -> None:
+    """Gives the file its second name, which fails where the name is taken."""
+    try:
+        os.link(staged, target)
+    except FileExistsError as error:
+        raise NotWritableError(f"{target} is there already: nothing is overwritten") from error
+
+
+def _move_each(staged: Path, target: Path) -> None:
+    moved: list[Path] = []
+    try:
+        for folder in sorted(staged.iterdir()):
+            if os.path.lexists(target / folder.name):
+                raise NotWritableError(f"{target / folder.name} is there already")
+            os.rename(folder, target / folder.name)
+            moved.append(folder)
+    except (OSError, NotWritableError):
+        for folder in moved:
+            os.rename(target / folder.name, folder)
+        raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_MASK = (1 << 64) - 1
+
+
+def tally_of(columns: tuple[Column, ...], batches: Iterable[pa.RecordBatch]) -> Tally:
+    """The tally of all batches."""
+    tally = Tally(columns)
+    for batch in batches:
+        tally.add(batch)
+    return tally
+
+
+def check_reread(layout: Layout, lake: Path, written: Tally) -> None:
+    """Passes where the folder holds one table, of the layout's columns and the rows written.
+
+    Raises:
+        NotWritableError: r2d2 would read something else than what was to be written.
+    """
+    storage = LocalStorage(str(lake))
+    table = _the_table(layout, storage)
+    told = [(column.path, column.type) for column in table.columns]
+    meant = [(column.path, column.type) for column in written.columns]
+    if told != meant:
+        raise NotWritableError(f"what was written is read with columns {told}, not {meant}")
+    try:
+        found = tally_of(written.columns, read_batches(storage, table, table.columns))
+    except TableError as error:
+        raise NotWritableError(f"what was written cannot be read: {error}") from error
+    if (found.rows, found.first, found.second) != (written.rows, written.first, written.second):
+        raise NotWritableError(
+            f"what was written is read as other rows ({found.rows} for {written.rows})"
+        )
+
+
+def _the_table(layout: Layout, storage: LocalStorage) -> Table:
+    tables = take_inventory(storage, _settings(layout)).tables
+    if len(tables) != 1:
+        raise NotWritableError(f"what was written is read as {len(tables)} tables")
+    if tables[0].problem is not None:
+        raise NotWritableError(f"what was written is no table: {tables[0].problem}")
+    return tables[0]
+
+
+def _settings(layout: Layout) -> Settings:
+    """Settings under which the table was read; those of a text's dialect only where it needs."""
+    rules: tuple[TextRule, ...] = ()
+    if layout.format in (Format.CSV, Format.JSON) and not layout.options["is_detected"]:
+        rules = (TextRule("*", _overrides(layout)),)
+    return Settings(case_sensitive=True, text=rules)
+
+
+def _overrides(layout: Layout) -> dict[str, object]:
+    if layout.format is Format.JSON:
+        return {"encoding": layout.options["encoding"]}
+    dialect = {**layout.options["dialect"], "encoding": layout.options["encoding"]}
+    dialect["quote"], dialect["escape"] = dialect["quote"] or "", dialect["escape"] or ""
+    return {key: value for key, value in dialect.items() if value is not None}

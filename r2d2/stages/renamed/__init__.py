@@ -11,11 +11,16 @@ from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import Cost, Edge, Table, Types
 from r2d2.stages.renamed.candidates import candidates
-from r2d2.stages.renamed.column_sketches import Contents
+from r2d2.stages.renamed.column_sketches import (
+    Contents,
+    Facets,
+    Facetting,
+    Group,
+    comparable,
+    groups_of,
+)
 from r2d2.stages.renamed.joint_evidence import Numbers, Question, doubts_of, guesses, weighed
 from r2d2.stages.renamed.labels import learnt, spanning
-from r2d2.stages.renamed_facets import Facets, Facetting
-from r2d2.stages.renamed_groups import Group, comparable, groups_of
 from r2d2.stages.schema import Schema, fold
 
 LEAST_SHARE = 0.9

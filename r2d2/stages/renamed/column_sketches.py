@@ -1,18 +1,26 @@
-"""What columns hold: sketches of hashes that know no column names, compared in bulk."""
+"""What columns hold: sketches of hashes that know no column names, compared in bulk.
 
-from collections.abc import Mapping
+A table's columns as numbers, alike for all tables, so that they can be compared in bulk.
+
+Tables by their column names: those that share all names are taken to mean the same by them.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from r2d2.hashing.finaliser import UInt64s
+from r2d2.hashing.numbers import type_tag
 from r2d2.hashing.sketch import Sketch
 from r2d2.lake.questions import Projection
+from r2d2.model import Table, Types
+from r2d2.stages.schema import Schema, Signature, fold, is_degenerate, with_supersets
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
 ALL_VALUES = 1 << 62
 CHUNK_VALUES = 1 << 22
 
@@ -115,3 +123,120 @@ def _size(sketch: Sketch) -> float:
     if sketch.complete:
         return len(sketch.run)
     return len(sketch.run) / ((float(sketch.run.first[-1]) + 1) / 2**64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facets:
+    """A table's columns, in order: what each holds, its type, and its name.
+
+    `names` counts a name as its group of tables means it, `spellings` as it is spelled. `group` is
+    that of all tables with these names, `larger` those with these and more. `telling` is how many
+    bits tell a column's values apart. A parent may lack `may_miss` of the table's rows.
+    """
+
+    group: int
+    larger: frozenset[int]
+    contents: Integers
+    types: Integers
+    names: Integers
+    spellings: Integers
+    telling: Floats
+    may_miss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All tables with the columns `names`, largest first, and the groups that have these, too.
+
+    Names are counted through all groups; `first` is the number of this one's first. `types` are
+    the columns' types in order.
+    """
+
+    tables: tuple[int, ...]
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    first: int
+    larger: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Facetting:
+    """Makes facets; `codes` numbers types and spellings as they are met."""
+
+    tables: Sequence[Table]
+    groups: Sequence[Group]
+    types: Types
+    case_sensitive: bool
+    min_fraction: float
+    codes: dict[str, int]
+
+    def all(
+        self, asked: Mapping[int, tuple[int, Sequence[Projection]]], contents: Contents
+    ) -> Mapping[int, Facets]:
+        """The facets of the tables whose columns all hold something.
+
+        `asked` is each table's group and the projections on its columns.
+        """
+        numbers = contents.numbers
+        return {
+            table: self._of(table, group, np.array([numbers[key] for key in keys]), contents.sizes)
+            for table, (group, keys) in asked.items()
+            if all(key in numbers for key in keys)
+        }
+
+    def _of(self, table: int, number: int, held: Integers, sizes: Floats) -> Facets:
+        group, columns = self.groups[number], self.tables[table].columns
+        names = {name: place for place, name in enumerate(group.names, group.first)}
+        spelled = [fold(column.name, self.case_sensitive) for column in columns]
+        return Facets(
+            number,
+            group.larger,
+            held,
+            self._coded([type_tag(column.type, self.types) for column in columns]),
+            np.array([names[name] for name in spelled]),
+            self._coded(spelled),
+            np.log2(1 + sizes[held]),
+            (1 - self.min_fraction) * (self.tables[table].rows or 0),
+        )
+
+    def _coded(self, words: Sequence[str]) -> Integers:
+        return np.array([self.codes.setdefault(word, len(self.codes)) for word in words])
+
+
+def groups_of(tables: Sequence[Table], schema: Schema) -> list[Group]:
+    """The groups of all tables that may be child or parent."""
+    members: dict[Signature, list[int]] = defaultdict(list)
+    for index, table in enumerate(tables):
+        if table.eligible and not is_degenerate(table):
+            members[schema.signature(table)].append(index)
+    places = {signature: place for place, signature in enumerate(members)}
+    larger = dict(with_supersets(list(members)))
+    groups: list[Group] = []
+    first = 0
+    for signature, owners in members.items():
+        owners.sort(key=lambda index: (-tables[index].size_bytes, index))
+        names = tuple(fold(c.name, schema.case_sensitive) for c in tables[owners[0]].columns)
+        types = tuple(sorted(tag for _, tag in signature))
+        others = frozenset(places[other] for other in larger[signature])
+        groups.append(Group(tuple(owners), names, types, first, others))
+        first += len(names)
+    return groups
+
+
+def comparable(groups: Sequence[Group]) -> list[int]:
+    """The groups whose types are all in another one's that lacks a name, and such others."""
+    profiles: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, group in enumerate(groups):
+        profiles[group.types].append(number)
+    members = list(profiles.values())
+    places = {tag: place for place, tag in enumerate(sorted({t for p in profiles for t in p}))}
+    counts = np.zeros((len(profiles), len(places)), np.int64)
+    for row, profile in zip(counts, profiles, strict=True):
+        for tag, columns in Counter(profile).items():
+            row[places[tag]] = columns
+    found: set[int] = set()
+    for row, own in zip(counts, members, strict=True):
+        wider = [members[place] for place in np.flatnonzero((counts >= row).all(axis=1))]
+        if any(other not in groups[one].larger for one in own for part in wider for other in part):
+            found.update(own, *wider)
+    return sorted(found)

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from r2d2.stages.renamed.candidates import Candidate
-from r2d2.stages.renamed_facets import Facets
-from r2d2.stages.renamed_groups import Group
+from r2d2.stages.renamed.column_sketches import Facets, Group
 
 TIMES = 2
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.case import Case, said
+from r2d2.vmcost.advice.case import Case, Runs, said
 from r2d2.vmcost.advice.energy import POWERS, energy_of
 from r2d2.vmcost.advice.packing import (
     Numa,
@@ -20,9 +20,8 @@ from r2d2.vmcost.advice.packing import (
     rooms_of,
 )
 from r2d2.vmcost.advice.right_size.report import sized
-from r2d2.vmcost.advise.runs import Runs
-from r2d2.vmcost.advise.serverless import serverless
-from r2d2.vmcost.advise.spot import spot
+from r2d2.vmcost.advice.serverless.report import serverless
+from r2d2.vmcost.advice.spot import spot
 from r2d2.vmcost.model import Application, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed

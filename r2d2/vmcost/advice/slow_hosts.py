@@ -19,31 +19,142 @@ the host.
     Degradation.hosts: tuple[HostHealth, …]      slowest first; .slow are those named
     Degradation.stage_hosts, .stage_runs         P of each
     Degradation.unmatched                        stages not alike in every run, not among those
+
+The task times of repeated runs, by run, stage and host; stages are matched by name and order.
+
+A stage's id may differ from run to run, its name (the action and the line of code) does not: the
+second stage of a name is the second one of that name in every run.
+
+What is said of hosts and stages of repeated runs. `degradation` states how it is found.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.degradation.cells import (
-    Cell,
-    StageKey,
-    StageTime,
-    Times,
-    cells_of,
-    stage_times,
-)
-from r2d2.vmcost.advice.degradation.model import (
-    Degradation,
-    Health,
-    HostHealth,
-    Limits,
-    StageHost,
-    StageRun,
-)
-from r2d2.vmcost.model import Application
+from r2d2.report.words import by_number, pluralize
+from r2d2.vmcost.model import Application, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on a host is named, and how much must be seen of it, as stated above."""
+
+    ratio: float = 1.5
+    deviations: float = 3.0
+    share: float = 0.75
+    tasks: int = 20
+    stage_runs: int = 3
+    others: int = 3
+    task_ms: int = 50
+
+
+class StageKey(NamedTuple):
+    """A stage of all runs: its name, and the how-manieth of that name it is, from 0."""
+
+    name: str
+    order: int
+
+
+class Health(str, Enum):
+    """What is said of a host."""
+
+    SLOW = "slow"
+    AS_OTHERS = "as_others"
+    TOO_FEW = "too_few"
+
+
+@dataclass(frozen=True, slots=True)
+class HostHealth:
+    """A host and the evidence: how many of its tasks, in how many stage runs, could be compared.
+
+    `ratio` is the median of its tasks' run times over those of other hosts, 2.0 for one that is
+    twice as slow, None where nothing could be compared; `slower_tasks` took longer than the others'
+    median, and in `slower_stage_runs` more than half of its tasks did.
+    """
+
+    host: str
+    health: Health
+    ratio: float | None
+    tasks: int
+    slower_tasks: int
+    stage_runs: int
+    slower_stage_runs: int
+    runs: int
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for the reader."""
+        if self.ratio is None:
+            return f"{self.host}: no other host had the same work, so nothing is said (modelled)"
+        tasks, stages, runs = (
+            pluralize(str(number), noun)
+            for number, noun in (
+                (self.tasks, "task"),
+                (self.stage_runs, "stage"),
+                (self.runs, "run"),
+            )
+        )
+        seen = f"{tasks} in {stages} of {runs}"
+        if self.health is Health.TOO_FEW:
+            are = by_number(self.tasks, "is", "are")
+            return f"{self.host}: {seen} {are} too few to compare (modelled)"
+        return (
+            f"{self.host} is {self.health.value.replace('_', ' ')}: its tasks take"
+            f" {self.ratio:.2f} times as long as on other hosts ({self.slower_tasks} of {seen}"
+            f" {by_number(self.slower_tasks, 'is', 'are')} slower, in"
+            f" {pluralize(str(self.slower_stage_runs), 'stage')} most of them) (modelled)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StageHost:
+    """P of a stage on a host."""
+
+    stage: StageKey
+    host: str
+    tasks: int
+    ideal_ms: float
+    actual_ms: float
+    performance: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """P of a stage in a run, by the run's position."""
+
+    stage: StageKey
+    run: int
+    ideal_ms: float
+    actual_ms: float
+    performance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """Hosts, slowest first, and P by stage.
+
+    `unmatched` are the stages that some run lacks, or has with another number of tasks: they have
+    no place in `stage_runs`.
+    """
+
+    hosts: tuple[HostHealth, ...]
+    stage_hosts: tuple[StageHost, ...]
+    stage_runs: tuple[StageRun, ...]
+    unmatched: tuple[StageKey, ...]
+    figure: str = "modelled"
+
+    @property
+    def slow(self) -> tuple[HostHealth, ...]:
+        """The hosts that are named."""
+        return tuple(host for host in self.hosts if host.health is Health.SLOW)
 
 
 def degradation(runs: Sequence[Application], limits: Limits | None = None) -> Degradation:
@@ -70,6 +181,17 @@ def degradation(runs: Sequence[Application], limits: Limits | None = None) -> De
         stage_runs=_stage_runs({key: times[key] for key in times if key not in unmatched}),
         unmatched=unmatched,
     )
+
+
+Times = npt.NDArray[np.float64]
+
+
+class Cell(NamedTuple):
+    """Where task times are looked at together."""
+
+    run: int
+    stage: StageKey
+    host: str
 
 
 def _compared(cells: Mapping[Cell, Times], limits: Limits) -> dict[str, list[tuple[int, Times]]]:
@@ -122,6 +244,13 @@ def _stage_hosts(cells: Mapping[Cell, Times]) -> tuple[StageHost, ...]:
     return tuple(found)
 
 
+class StageTime(NamedTuple):
+    """A stage in one run: its tasks that succeeded, and first launch to last end."""
+
+    tasks: int
+    took_ms: int
+
+
 def _alike(times: Mapping[int, StageTime], runs: int) -> bool:
     return len(times) == runs and len({time.tasks for time in times.values()}) == 1
 
@@ -142,3 +271,48 @@ def _ideal_ms(times_ms: Sequence[float]) -> float:
 
 def _performance(ideal_ms: float, actual_ms: float) -> float:
     return min(1.0, ideal_ms / actual_ms) if actual_ms > 0 else 1.0
+
+
+def cells_of(runs: Sequence[Application]) -> dict[Cell, Times]:
+    """The run times in ms of tasks that succeeded, without speculative copies."""
+    cells: dict[Cell, Times] = {}
+    for number, run in enumerate(runs):
+        keys = _keys(run)
+        tasks = run.tasks
+        good = (tasks["outcome"] == Outcome.SUCCEEDED) & ~tasks["speculative"]
+        tasks = tasks[good & (tasks["executor"] >= 0) & np.isin(tasks["stage"], list(keys))]
+        names = sorted({executor.host for executor in run.executors})
+        host_of = np.array([names.index(executor.host) for executor in run.executors], np.int64)
+        hosts = host_of[tasks["executor"]] if len(tasks) else np.empty(0, np.int64)
+        for stage in np.unique(tasks["stage"]):
+            for host in np.unique(hosts[tasks["stage"] == stage]):
+                own = tasks["run_ms"][(tasks["stage"] == stage) & (hosts == host)]
+                cell = Cell(number, keys[int(stage)], names[host])
+                cells[cell] = own.astype(np.float64)
+    return cells
+
+
+def stage_times(runs: Sequence[Application]) -> dict[StageKey, dict[int, StageTime]]:
+    """The time of each stage, by the runs' positions."""
+    times: dict[StageKey, dict[int, StageTime]] = {}
+    for number, run in enumerate(runs):
+        keys = _keys(run)
+        for stage in np.unique(run.tasks["stage"]):
+            own = run.tasks[run.tasks["stage"] == stage]
+            if int(stage) in keys:
+                done = int((own["outcome"] == Outcome.SUCCEEDED).sum())
+                took_ms = int(own["finish_ms"].max() - own["launch_ms"].min())
+                times.setdefault(keys[int(stage)], {})[number] = StageTime(done, took_ms)
+    return times
+
+
+def _keys(run: Application) -> dict[int, StageKey]:
+    """The key of each stage that had tasks, by its id."""
+    ran = {int(stage) for stage in np.unique(run.tasks["stage"])}
+    names = {stage.id: stage.name for stage in run.stages if stage.id in ran}
+    seen: Counter[str] = Counter()
+    keys = {}
+    for stage in sorted(names):
+        keys[stage] = StageKey(names[stage], seen[names[stage]])
+        seen[names[stage]] += 1
+    return keys

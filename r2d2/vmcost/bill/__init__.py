@@ -46,7 +46,7 @@ and the driver's own VM into `driver` and `rounding`. While executors own c of v
 | `vm_without_executor` | stated VMs on which no executor ran |
 """
 
-from r2d2.vmcost.bill.bill import bill
+from r2d2.vmcost.bill.bill import bill, micro_usd, printed_total_usd, printed_usd
 from r2d2.vmcost.bill.model import (
     Amount,
     Bill,
@@ -58,7 +58,6 @@ from r2d2.vmcost.bill.model import (
     Share,
     VmBill,
 )
-from r2d2.vmcost.bill.rounding import micro_usd, printed_total_usd, printed_usd
 
 __all__ = [
     "Amount",

@@ -1,15 +1,19 @@
-"""The bill of an application: its VMs, and their money by part, cause, job, stage and executor."""
+"""The bill of an application: its VMs, and their money by part, cause, job, stage and executor.
+
+Money as printed: parts that still add up to the printed whole.
+"""
 
 from collections import Counter
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
-from r2d2.vmcost.bill.jobs import unseen_jobs
 from r2d2.vmcost.bill.model import Amount, Bill, Part, Rate, VmBill
 from r2d2.vmcost.bill.rates import vm_rate
 from r2d2.vmcost.bill.shares import Splitter, executor_shares, stage_and_job_shares
-from r2d2.vmcost.bill.timeline import Run
+from r2d2.vmcost.bill.timeline import Run, unseen_jobs
 from r2d2.vmcost.model import Application, Billing, Cluster
 from r2d2.vmcost.prices import NoPriceError, PriceList
 
@@ -84,3 +88,38 @@ def _sum(amounts: list[Amount], rates: _Rates) -> Amount:
     if rates.why:
         return Amount(vm_s, None)
     return Amount(vm_s, sum((amount.usd or Fraction(0) for amount in amounts), Fraction(0)))
+
+
+Name = TypeVar("Name", bound=Hashable)
+MICRO = 1_000_000
+
+
+def micro_usd(parts: Mapping[Name, Fraction]) -> dict[Name, int]:
+    """The parts in millionths of a dollar, which add up to the rounded sum of the parts.
+
+    Each is the part rounded down or up; those with the largest remainders go up, the first of
+    equal ones first (the method of largest remainders).
+
+    >>> micro_usd({"a": Fraction(1, 3_000_000), "b": Fraction(2, 3_000_000)})
+    {'a': 0, 'b': 1}
+    """
+    exact = {name: part * MICRO for name, part in parts.items()}
+    down = {name: int(part // 1) for name, part in exact.items()}
+    up = round_half_up(sum(exact.values(), Fraction(0))) - sum(down.values())
+    by_remainder = sorted(exact, key=lambda name: down[name] - exact[name])
+    return {name: whole + (name in by_remainder[:up]) for name, whole in down.items()}
+
+
+def printed_usd(parts: Mapping[Name, Fraction]) -> dict[Name, float]:
+    """The parts in dollars with six decimals, whose printed sum is `printed_total_usd`."""
+    return {name: micro / MICRO for name, micro in micro_usd(parts).items()}
+
+
+def printed_total_usd(usd: Fraction) -> float:
+    """Dollars with six decimals, half a millionth rounded up."""
+    return round_half_up(usd * MICRO) / MICRO
+
+
+def round_half_up(number: Fraction) -> int:
+    """The nearest whole number; the greater of two that are equally near."""
+    return int((number + Fraction(1, 2)) // 1)

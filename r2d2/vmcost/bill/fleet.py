@@ -1,4 +1,7 @@
-"""The bills of the VMs themselves: the workers' with what their executors did, and the driver's."""
+"""The bills of the VMs themselves: the workers' with what their executors did, and the driver's.
+
+Hosts over time, for a picture: rented, owned, busy.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,15 +10,20 @@ from fractions import Fraction
 
 import numpy as np
 
-from r2d2.vmcost.bill.capacity import Capacity, capacity, unit_scale
-from r2d2.vmcost.bill.intervals import union
-from r2d2.vmcost.bill.model import Amount, HostTime, Part, Rate, VmBill
-from r2d2.vmcost.bill.picture import PICTURE_PARTS, host_time
+from r2d2.vmcost.bill.model import Amount, ExecutorTime, HostTime, Part, Rate, VmBill
 from r2d2.vmcost.bill.rates import billed_s, usd
 from r2d2.vmcost.bill.shares import MS_PER_SECOND, Charges
-from r2d2.vmcost.bill.task_charges import Rest, Taken, charge_tasks, rest_of
-from r2d2.vmcost.bill.timeline import Run
-from r2d2.vmcost.bill.vms import worker_vms
+from r2d2.vmcost.bill.task_charges import (
+    Capacity,
+    Rest,
+    Taken,
+    capacity,
+    charge_tasks,
+    rest_of,
+    unit_scale,
+)
+from r2d2.vmcost.bill.timeline import Run, Steps, cut, level, union
+from r2d2.vmcost.bill.vms import Vm, worker_vms
 from r2d2.vmcost.model import Application, Billing, Cluster
 
 DRIVER = "driver"
@@ -121,3 +129,31 @@ def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[
         return
     beyond = sum(bool((one.owned > vcpu).any()) for one in has)
     problems["vm_cores_exceeded"] += beyond
+
+
+PICTURE_PARTS = 240
+"""Into how many equal parts the application's time falls in a picture."""
+
+
+def host_time(run: Run, vm: Vm, has: Capacity, vcpu: int | None) -> HostTime:
+    """The VM over the application's time."""
+    executors = tuple(
+        ExecutorTime(run.app.executors[at].id, *run.lived[at], run.app.executors[at].cores)
+        for at in vm.executors
+    )
+    cores = vcpu or int(has.owned.max(initial=0))
+    busy, failed = _busy_cores(run, vm, failed=False), _busy_cores(run, vm, failed=True)
+    return HostTime(vm.host, cores, *run.bounds, vm.rented, executors, busy, failed)
+
+
+def _busy_cores(run: Run, vm: Vm, *, failed: bool) -> tuple[float, ...]:
+    """Of all tasks, or of those alone that failed."""
+    edges = np.linspace(*run.bounds, PICTURE_PARTS + 1).astype(np.int64)
+    core_ms = np.zeros(PICTURE_PARTS, np.int64)
+    for number in vm.executors:
+        tasks = run.tasks_of(number)
+        weights = tasks.weights * run.failed[tasks.rows] if failed else tasks.weights
+        times = cut(run.bounds, tasks.starts, tasks.ends)
+        running = level(times, tasks.starts, tasks.ends, weights)
+        core_ms += Steps.of(times, running).between(edges[:-1], edges[1:])
+    return tuple((core_ms / np.maximum(np.diff(edges), 1)).tolist())

@@ -6,12 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from r2d2.vmcost.bill.causes import cause_units
 from r2d2.vmcost.bill.model import Amount, Cause, Rate, Share
 from r2d2.vmcost.bill.rates import usd
-from r2d2.vmcost.bill.steps import Integers
-from r2d2.vmcost.bill.task_time import NO_JOB, jobs_of_attempts
-from r2d2.vmcost.bill.timeline import Positions, Run
+from r2d2.vmcost.bill.task_time import NO_JOB, cause_units, jobs_of_attempts
+from r2d2.vmcost.bill.timeline import Integers, Positions, Run
 from r2d2.vmcost.model import Application
 
 MS_PER_SECOND = 1000

@@ -3,6 +3,8 @@
 An executor's time is [added, removed or end] and a task's [launch, finish], both clipped to the
 application, a task's also to its executor: what is beyond has no cores that anyone pays for. So the
 busy core-time of an executor is at most its core-time, unless more tasks ran at once than fit.
+
+What a task's charge went into, by its metrics.
 """
 
 from collections.abc import Callable
@@ -12,10 +14,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from r2d2.vmcost.bill.model import Cause
 from r2d2.vmcost.model import Application, Job, Tasks
 
 Longs: TypeAlias = npt.NDArray[np.int64]
-
 NO_JOB = -1
 ATTEMPT_BITS = 32
 
@@ -231,3 +233,31 @@ def _ordered(intervals: Longs) -> Longs:
     """The intervals, those that would end before they begin without length."""
     intervals[:, 1] = intervals.max(axis=1)
     return intervals
+
+
+CausesLongs = npt.NDArray[np.int64]
+NS_PER_MS = 1_000_000
+
+
+def cause_units(tasks: Tasks, charged: CausesLongs) -> dict[Cause, CausesLongs]:
+    """Each task's charge by cause, in the order of `Cause`; a task's causes add up to its charge.
+
+    Metrics may overlap and exceed the task's duration; then the later ones get what is left.
+    """
+    duration_ns = np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 1) * float(NS_PER_MS)
+    measured_ns = {
+        Cause.CPU: tasks["cpu_ns"].astype(float),
+        Cause.GC: tasks["gc_ms"] * float(NS_PER_MS),
+        Cause.SHUFFLE_WAIT: tasks["fetch_wait_ms"] * float(NS_PER_MS) + tasks["shuffle_write_ns"],
+        Cause.DESERIALIZE: tasks["deserialize_ms"] * float(NS_PER_MS),
+    }
+    left = charged.copy()
+    units = {}
+    for cause, spent_ns in measured_ns.items():
+        share = np.clip(spent_ns / duration_ns, 0.0, 1.0)
+        units[cause] = np.minimum(left, (charged * share).astype(np.int64))
+        left = left - units[cause]
+    spilled = (tasks["spilled_memory_bytes"] > 0) | (tasks["spilled_disk_bytes"] > 0)
+    units[Cause.SPILL] = np.where(spilled, left, 0)
+    units[Cause.OTHER] = np.where(spilled, 0, left)
+    return units

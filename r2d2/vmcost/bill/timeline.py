@@ -1,18 +1,26 @@
-"""What the bills of all VMs of an application share: lives, jobs, and each executor's tasks."""
+"""What the bills of all VMs of an application share: lives, jobs, and each executor's tasks.
 
-from collections.abc import Mapping
+Step functions of time in whole units, and what they amount to between two moments.
+
+Half-open intervals of milliseconds: their union, and what of it lies within bounds.
+
+The moments at which jobs ran.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.bill.intervals import Interval, clipped
-from r2d2.vmcost.bill.jobs import job_intervals
-from r2d2.vmcost.bill.steps import Integers
+from r2d2.vmcost.bill.task_time import job_interval_ms
 from r2d2.vmcost.model import Application, Outcome
 
 Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,9 @@ class TaskTimes:
     starts: Integers
     ends: Integers
     weights: Integers
+
+
+Interval: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +86,98 @@ def _rows(app: Application) -> dict[int, Positions]:
     numbers, starts = np.unique(executor[order], return_index=True)
     parts = np.split(order, starts[1:])
     return {int(number): rows for number, rows in zip(numbers, parts, strict=False)}
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A rate of units per millisecond on each stretch between neighbouring times, 0 outside.
+
+    `sums[i]` is what came together up to `times[i]`.
+    """
+
+    times: Integers
+    rates: Integers
+    sums: Integers
+
+    @staticmethod
+    def of(times: Integers, rates: Integers) -> "Steps":
+        """Rates on the stretches between times in rising order, one fewer than times."""
+        sums = np.zeros(len(times), np.int64)
+        np.cumsum(rates * np.diff(times), out=sums[1:])
+        return Steps(times, rates, sums)
+
+    def until(self, moments: Integers) -> Integers:
+        """Units from the beginning to each moment."""
+        if not len(self.rates):
+            return np.zeros(len(moments), np.int64)
+        inside = np.clip(moments, self.times[0], self.times[-1])
+        at = np.searchsorted(self.times[1:-1], inside, side="right")
+        return self.sums[at] + (inside - self.times[at]) * self.rates[at]
+
+    def between(self, starts: Integers, ends: Integers) -> Integers:
+        """Units from each start to its end."""
+        return self.until(ends) - self.until(starts)
+
+
+def cut(bounds: Interval, *moments: Iterable[int] | Integers) -> Integers:
+    """The bounds and all moments between them, in order, each once."""
+    inner = np.concatenate([np.asarray(some, np.int64).reshape(-1) for some in (*moments, bounds)])
+    return np.unique(inner[(inner >= bounds[0]) & (inner <= bounds[1])])
+
+
+def level(times: Integers, starts: Integers, ends: Integers, weights: Integers) -> Integers:
+    """On each stretch between neighbouring times, the weights of the intervals that cover it.
+
+    Every start and end is one of the times, or outside of them.
+    """
+    begun = _weight_until(times[:-1], starts, weights)
+    over = _weight_until(times[:-1], ends, weights)
+    return begun - over
+
+
+def _weight_until(moments: Integers, events: Integers, weights: Integers) -> Integers:
+    order = np.argsort(events, kind="stable")
+    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(weights[order])])
+    return sums[np.searchsorted(events[order], moments, side="right")]
+
+
+def covered(times: Integers, intervals: tuple[Interval, ...]) -> npt.NDArray[np.bool_]:
+    """For each stretch between neighbouring times, whether the disjoint intervals cover it."""
+    if not intervals:
+        return np.zeros(max(0, len(times) - 1), np.bool_)
+    edges = np.asarray(intervals, np.int64)
+    starts, ends = edges[:, 0], edges[:, 1]
+    return level(times, starts, ends, np.ones(len(edges), np.int64)) > 0
+
+
+def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same moments as disjoint intervals in order; empty and reversed ones are dropped.
+
+    >>> union([(5, 9), (1, 3), (3, 6), (7, 7)])
+    ((1, 9),)
+    """
+    merged: list[Interval] = []
+    for start, end in sorted(pair for pair in intervals if pair[0] < pair[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def clipped(interval: Interval, bounds: Interval) -> Interval:
+    """The part within the bounds; empty where there is none, never reversed."""
+    start = min(max(interval[0], bounds[0]), bounds[1])
+    return start, max(start, min(interval[1], bounds[1]))
+
+
+def job_intervals(app: Application) -> tuple[Interval, ...]:
+    """The moments of the application at which at least one job ran."""
+    bounds = (app.started_ms, app.ended_ms)
+    return union(clipped(job_interval_ms(app, job), bounds) for job in app.jobs)
+
+
+def unseen_jobs(app: Application, problems: Counter[str]) -> None:
+    """Counts the jobs whose start or end is a conclusion."""
+    problems["job_without_start"] += sum(job.started_ms is None for job in app.jobs)
+    problems["job_without_end"] += sum(job.ended_ms is None for job in app.jobs)

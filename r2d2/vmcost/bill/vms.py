@@ -11,8 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import count as numbers
 
-from r2d2.vmcost.bill.intervals import Interval, union
-from r2d2.vmcost.bill.timeline import Run
+from r2d2.vmcost.bill.timeline import Interval, Run, union
 
 LOCAL = "driver"
 """The only executor in local mode: driver and tasks share one process."""

@@ -1,16 +1,18 @@
-"""The application that a log's collected facts make."""
+"""The application that a log's collected facts make.
 
-from collections.abc import Sequence
+When an application ended, if its log does not tell.
+"""
+
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from r2d2.report.words import by_number, pluralize
 from r2d2.vmcost.events.collect import Collected
-from r2d2.vmcost.events.ending import IDLE_MS, last_moment
 from r2d2.vmcost.events.executors import Asked, executors
-from r2d2.vmcost.events.problems import Problem, Problems, counted
-from r2d2.vmcost.events.refusal import EventLogError
+from r2d2.vmcost.events.problems import EventLogError, Problem, Problems, counted
 from r2d2.vmcost.model import Application, Executor, Tasks
 
 
@@ -99,3 +101,43 @@ def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:
             tasks["executor"][here] = np.array(own, np.int32)[np.maximum(stay, 0)]
     facts.problems[Problem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
     return tasks
+
+
+Moments = npt.NDArray[np.int64]
+FAR_MS = 86_400_000
+"""A day: an executor's stamps further beyond all work are taken for wrong."""
+IDLE_MS = 366 * FAR_MS
+"""An application may idle for long before it is ended, but not for years."""
+FEW = 4
+"""A job of one task has as many moments: its start and end, and those of stage and task."""
+
+
+def last_moment(
+    started_ms: int, work: Iterable[Moments], executors: Sequence[int], problems: Problems
+) -> int:
+    """The last moment that jobs, stages, tasks or executors name and that can be believed.
+
+    Fewer than `FEW` moments of work over a day beyond all others are no more than wrong stamps, and
+    so is an executor that comes or goes over a day beyond all work.
+    """
+    moments = np.concatenate([[started_ms], *work])
+    believed = _without_outliers(moments[moments >= started_ms])
+    last = int(believed[-1])
+    near = [moment for moment in executors if moment - last <= FAR_MS]
+    disbelieved = int((moments > last).sum()) + len(executors) - len(near)
+    problems[Problem.MOMENT_DISBELIEVED] += disbelieved
+    return max(last, *near) if near else last
+
+
+def _without_outliers(moments: Moments) -> Moments:
+    """The moments in order without small groups at their end, far beyond what comes before."""
+    moments = np.sort(moments)
+    while size := _stray(moments):
+        moments = moments[:-size]
+    return moments
+
+
+def _stray(moments: Moments) -> int:
+    """The size of such a group, 0 for none."""
+    far = np.diff(moments[-FEW:])[::-1] > FAR_MS
+    return int(far.argmax()) + 1 if far.any() else 0

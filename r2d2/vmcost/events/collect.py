@@ -1,5 +1,9 @@
-"""What the lines of one log say, gathered line by line, before it becomes an application."""
+"""What the lines of one log say, gathered line by line, before it becomes an application.
 
+Lines of JSON with bytes or escapes that are no text.
+"""
+
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +11,9 @@ from typing import Any
 import msgspec
 
 from r2d2.vmcost.events import schema as shapes
-from r2d2.vmcost.events import task_shapes
+from r2d2.vmcost.events import schema as task_shapes
 from r2d2.vmcost.events.jobs import JobsAndStages
 from r2d2.vmcost.events.problems import Problem, Problems
-from r2d2.vmcost.events.repair import repaired
 from r2d2.vmcost.events.tasks import TaskRows
 
 _EVENT = re.compile(rb'\{"Event":"(?:[\w$]+\.)*(\w+)"')
@@ -119,3 +122,22 @@ def _decoded(line: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, bool
         return decoder.decode(mended), True
     except (msgspec.DecodeError, RecursionError):
         return None, False
+
+
+MOST_REPAIRED_BYTES = 2**20
+
+
+def repaired(line: bytes) -> bytes | None:
+    """The line with U+FFFD for what is no UTF-8 and for halves of surrogate pairs.
+
+    None where that is not what is wrong with it, or it is too long to be worth it.
+    """
+    if len(line) > MOST_REPAIRED_BYTES:
+        return None
+    text = line.decode("utf-8", "replace")
+    try:
+        whole = json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+    mended = whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    return None if mended == line else mended

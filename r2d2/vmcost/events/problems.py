@@ -30,11 +30,16 @@
 | `task_time_disbelieved` | tasks without a launch or a finish after it, which have no time |
 | `task_without_end` | tasks that started and were never seen to end |
 | `task_without_executor` | tasks on executors that were never added |
+
+Logs that tell of no application: each is named with its reason, the others go on.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
+from typing import NamedTuple
+
+from r2d2.errors import R2D2Error
 
 
 class Problem(str, Enum):
@@ -76,3 +81,14 @@ Problems = Counter[Problem]
 def counted(problems: Problems) -> Mapping[str, int]:
     """What was met at least once, by name in order."""
     return {key.value: problems[key] for key in sorted(problems) if problems[key] > 0}
+
+
+class EventLogError(R2D2Error):
+    """An event log cannot be read, or tells of no application."""
+
+
+class Refused(NamedTuple):
+    """A log or file that was left out, and why."""
+
+    path: str
+    reason: str

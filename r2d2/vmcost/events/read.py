@@ -6,12 +6,10 @@ from pathlib import Path
 
 from r2d2.progress import Progress, Silence
 from r2d2.vmcost.events.application import application
-from r2d2.vmcost.events.codecs import chunks
+from r2d2.vmcost.events.codecs import chunks, lines
 from r2d2.vmcost.events.collect import Collected
 from r2d2.vmcost.events.files import Log, find_logs
-from r2d2.vmcost.events.lines import lines
-from r2d2.vmcost.events.problems import Problem
-from r2d2.vmcost.events.refusal import EventLogError, Refused
+from r2d2.vmcost.events.problems import EventLogError, Problem, Refused
 from r2d2.vmcost.model import Application
 
 

@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.events.problems import Problem, Problems
-from r2d2.vmcost.events.refusal import EventLogError
-from r2d2.vmcost.events.task_shapes import (
+from r2d2.vmcost.events.problems import EventLogError, Problem, Problems
+from r2d2.vmcost.events.schema import (
     Metrics,
     Read,
     Reason,

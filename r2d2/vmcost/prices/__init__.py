@@ -10,7 +10,12 @@
 How `prices.csv` was made, and of which rows it consists: `python -m tools.prices.build`.
 """
 
-from r2d2.vmcost.prices.price_file import load_prices, parse_prices
-from r2d2.vmcost.prices.price_list import NoPriceError, PriceList, age_days
+from r2d2.vmcost.prices.price_list import (
+    NoPriceError,
+    PriceList,
+    age_days,
+    load_prices,
+    parse_prices,
+)
 
 __all__ = ["NoPriceError", "PriceList", "age_days", "load_prices", "parse_prices"]

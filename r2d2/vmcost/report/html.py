@@ -12,8 +12,7 @@ from r2d2.report.words import human_bytes, printable
 from r2d2.vmcost.report import figures
 from r2d2.vmcost.report.bars import Bar, money_bars, sentence, time_bars, vm_bars
 from r2d2.vmcost.report.figures import Data
-from r2d2.vmcost.report.lanes import SHADES
-from r2d2.vmcost.report.timeline import Timeline, timeline
+from r2d2.vmcost.report.timeline import SHADES, Timeline, timeline
 
 PAGE_CELLS, LEAST_CELLS, MOST_CELLS = 400_000, 4_000, 40_000
 """Cells of all pictures of a page together, and of one: a page of hundreds stays below 10 MB."""

@@ -16,7 +16,7 @@ import pytest
 from r2d2.formats import delta
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Table
-from r2d2.storage.local import storage_of
+from r2d2.storage import storage_of
 
 Row = tuple[str, ...]
 

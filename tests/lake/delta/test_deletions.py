@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.delta import roaring
+from r2d2.formats.delta import deletion_vectors as roaring
 
 MAGIC = struct.pack("<I", 1681511377)
 ROWS = pa.table({"a": range(30)})

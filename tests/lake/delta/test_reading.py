@@ -16,7 +16,8 @@ from r2d2.formats import delta
 from r2d2.formats.bounds import number_rank, text_rank
 from r2d2.formats.delta import table as table_module
 from r2d2.model import Bounds, FileInfo
-from r2d2.storage.local import LocalStorage, storage_of
+from r2d2.storage import storage_of
+from r2d2.storage.local import LocalStorage
 
 UTC = dt.UTC
 EVERYTHING = pa.table(

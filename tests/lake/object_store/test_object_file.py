@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.lake.object_file import LEAST_BYTES, RangeFile
+from r2d2.storage.objects import LEAST_BYTES, RangeFile
 
 CONTENT = bytes(os.urandom(1 << 10)) * (4 << 10)
 MIB = 1 << 20

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.lake import text
+from r2d2.formats import text
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import LocalStorage
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from r2d2.lake.text.compact import compacted
+from r2d2.formats.csv.fast_path import compacted
 
 
 def test_columns_of_recurring_values_become_dictionaries_of_the_same_values():

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.lake.text import decompress
+from r2d2.formats import compression as decompress
 
 ROWS = [(str(number), f"name {number * number}") for number in range(30_000)]
 CSV = "\n".join(["id,name", *map(",".join, ROWS)]).encode()
@@ -69,8 +69,8 @@ def test_a_bomb_is_refused_where_it_passes_both_limits(lake, monkeypatch):
 
 
 def test_a_record_without_end_is_refused_in_bounded_memory(lake, monkeypatch):
-    monkeypatch.setattr("r2d2.lake.text.blocks.RECORD_BYTES", 1 << 16)
-    monkeypatch.setattr("r2d2.lake.text.decompress.SMALL_FILE_BYTES", 0)
+    monkeypatch.setattr("r2d2.formats.csv.fast_path.RECORD_BYTES", 1 << 16)
+    monkeypatch.setattr("r2d2.formats.compression.SMALL_FILE_BYTES", 0)
     content = b'a,b\n1,"' + b"x" * (20 << 20) + b'"\n'
     with pytest.raises(UnreadableTableError, match="line 2: a record longer than"):
         lake.rows("a.csv.gz", gzip.compress(content))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from r2d2.errors import TableError, UnreadableTableError
 from r2d2.formats.csv.dialect import Dialect
-from r2d2.lake.text.blocks import body
-from r2d2.lake.text.parse import Layout, Parser
+from r2d2.formats.csv.fast_path import body
+from r2d2.formats.csv.read import Layout, Parser
 
 relaxed = settings(
     max_examples=150,

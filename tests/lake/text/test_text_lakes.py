@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.errors import TableError
-from r2d2.lake import text
-from r2d2.lake.grouping import format_of
+from r2d2.formats import format_of, text
 from r2d2.model import FileInfo
 from r2d2.storage.local import LocalStorage
 

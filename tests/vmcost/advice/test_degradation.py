@@ -7,9 +7,7 @@ from random import Random
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.degradation.cells import StageKey
-from r2d2.vmcost.advice.degradation.model import Degradation, Health, Limits
-from r2d2.vmcost.advice.slow_hosts import degradation
+from r2d2.vmcost.advice.slow_hosts import Degradation, Health, Limits, StageKey, degradation
 from r2d2.vmcost.events import read_applications
 from r2d2.vmcost.model import Application
 from tests.vmcost.advice.applications import application

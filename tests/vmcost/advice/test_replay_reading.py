@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay
-from r2d2.vmcost.advice.replay.reading import plan_of
+from r2d2.vmcost.advice.replay.plan import plan_of
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application, Job, Stage
 from tests.vmcost.advice.applications import START_MS, application

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.right_size import Goal, RightSize, right_size
 from r2d2.vmcost.advice.right_size.ernest import Prediction, Run, fit_ernest
-from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime
-from r2d2.vmcost.advice.right_size.spread import Spread
+from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, Spread
 from r2d2.vmcost.model import Billing, Price
 from tests.vmcost.advice.applications import application
 from tests.vmcost.advice.vm_prices import vm

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from r2d2.vmcost.advice.replay.slots import Life, peak_slots
-from r2d2.vmcost.advice.right_size.ernest import Run, fit_ernest
-from r2d2.vmcost.advice.right_size.runs import measured_run, replay_ratios
+from r2d2.vmcost.advice.right_size.ernest import Run, fit_ernest, measured_run, replay_ratios
 from r2d2.vmcost.model import Application
 from tests.vmcost.advice.applications import START_MS, application
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.right_size.spread import Spread
+from r2d2.vmcost.advice.right_size.run_time import Spread
 
 
 def test_a_stated_deviation_gives_the_normal_quantiles_of_the_logarithm() -> None:

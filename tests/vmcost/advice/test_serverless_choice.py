@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
-from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.model import ColdStarts, Place, RentedCluster, Serverless, Step
 from r2d2.vmcost.advice.serverless.prices import ResourceRate, Worker
 from r2d2.vmcost.model import Billing
 from tests.vmcost.advice.serverless_oracle import cheapest_usd

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.serverless.cold_starts import ColdStarts
+from r2d2.vmcost.advice.serverless.model import ColdStarts
 from r2d2.vmcost.advice.serverless.prices import (
     ResourceRate,
     UnitRate,

@@ -13,8 +13,7 @@ from r2d2.vmcost.advice.replay import replay, replay_plan
 from r2d2.vmcost.advice.replay.plan import Plan
 from r2d2.vmcost.advice.replay.simulation import StuckError
 from r2d2.vmcost.advice.replay.slots import Life
-from r2d2.vmcost.advice.spot import SpotReport, compare_spot, compare_spot_of
-from r2d2.vmcost.advice.spot.trial import SpotOffer
+from r2d2.vmcost.advice.spot import SpotOffer, SpotReport, compare_spot, compare_spot_of
 from r2d2.vmcost.model import Billing, PriceKind
 from tests.vmcost.advice.replay_plans import chains, one_job, step
 from tests.vmcost.advice.vm_prices import vm

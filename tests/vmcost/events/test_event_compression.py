@@ -12,11 +12,15 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.vmcost.events.block_streams import lz4_blocks, lzf_chunks, snappy_chunks
-from r2d2.vmcost.events.broken import DamagedError, TruncatedError
-from r2d2.vmcost.events.codecs import chunks
-from r2d2.vmcost.events.problems import Problem, Problems
-from r2d2.vmcost.events.refusal import EventLogError
+from r2d2.vmcost.events.codecs import (
+    DamagedError,
+    TruncatedError,
+    chunks,
+    lz4_blocks,
+    lzf_chunks,
+    snappy_chunks,
+)
+from r2d2.vmcost.events.problems import EventLogError, Problem, Problems
 from tests.vmcost.events.written_blocks import lz4_stream, lzf_stream, snappy_stream
 
 WRITERS: dict[str, Callable[[bytes], bytes]] = {

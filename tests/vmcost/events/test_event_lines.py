@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.vmcost.events.lines import lines
+from r2d2.vmcost.events.codecs import lines
 
 
 @given(st.lists(st.binary(max_size=9).map(lambda data: data.replace(b"\x00", b"\n"))))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from r2d2.vmcost.events.memory import memory_mib
+from r2d2.vmcost.events.executors import memory_mib
 from r2d2.vmcost.events.schema import Amount, ResourceProfileAdded
 
 

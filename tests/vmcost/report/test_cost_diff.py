@@ -1,7 +1,6 @@
 from typing import Any
 
-from r2d2.vmcost.report.diff import Match, differences
-from r2d2.vmcost.report.diff_text import difference_lines
+from r2d2.vmcost.report.diff import Match, difference_lines, differences
 from tests.vmcost.report.report_examples import HOSTILE, an_application, without_money
 
 

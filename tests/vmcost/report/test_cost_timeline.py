@@ -6,10 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.vmcost.report.job_boxes import JOB_ROW, JOB_ROWS, MOST_JOBS, job_boxes
-from r2d2.vmcost.report.lanes import SHADES, grouped, lane, union
-from r2d2.vmcost.report.scale import MOST_TICKS, Scale
-from r2d2.vmcost.report.timeline import MOST_LANES, WIDTH, timeline
+from r2d2.vmcost.report.timeline import (
+    JOB_ROW,
+    JOB_ROWS,
+    MOST_JOBS,
+    MOST_LANES,
+    MOST_TICKS,
+    SHADES,
+    WIDTH,
+    Scale,
+    grouped,
+    job_boxes,
+    lane,
+    timeline,
+    union,
+)
 from tests.vmcost.report.report_examples import an_application
 
 FRACTIONS = st.lists(st.sampled_from([0.0, 0.01, 0.25, 0.5, 0.99, 1.0]), min_size=1, max_size=40)

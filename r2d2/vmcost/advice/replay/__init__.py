@@ -18,8 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from r2d2.vmcost.advice.replay.plan import Plan
-from r2d2.vmcost.advice.replay.reading import plan_of
+from r2d2.vmcost.advice.replay.plan import Plan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application

@@ -1,14 +1,30 @@
-"""When each stage attempt and job ran, and which job an attempt was part of."""
+"""When each stage attempt and job ran, and which job an attempt was part of.
+
+How long stages waited for the driver although a slot was free, and tasks for the next launch.
+
+How much longer the first tasks of an executor take, while its JVM and workers come up.
+
+An executor with k slots runs its first k tasks cold. What such a task took beyond every other task
+of its stage that did not run cold is taken to be the start's; where the stage has no other task
+nothing can be told. This errs on the low side, so that skewed data is not taken for a cold start.
+
+Whose shuffle output a stage attempt reads, also where the log does not name the stage.
+
+Where output is there already, Spark skips the stage that would make it: the job that reads it
+names a parent that never ran, under an id of its own. Adaptive plans do so at every shuffle. Such a
+parent is taken to be the stage that ended last before, wrote shuffle output and has no reader yet.
+"""
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.model import Application, Job, Stage, Tasks
+from r2d2.vmcost.advice.replay.slots import Life
+from r2d2.vmcost.model import Application, Job, Outcome, Stage, Tasks
 
 UNKNOWN = -1
 
@@ -110,3 +126,114 @@ def _owned(
         started = bisect_right(places, attempt.start_ms, key=lambda place: jobs[place][0])
         (own[places[started - 1]] if started else orphans).append(position)
     return own, orphans
+
+
+Times = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class FullTimes:
+    """The times in which no slot was free: the k-th lasts from `from_ms[k]` to `until_ms[k]`."""
+
+    from_ms: Times
+    until_ms: Times
+
+    def freed_ms(self, from_ms: int, until_ms: int) -> int:
+        """The last moment in a time at which a slot came free; its start where one always was."""
+        position = int(np.searchsorted(self.from_ms, until_ms, side="left")) - 1
+        if position < 0:
+            return from_ms
+        return max(from_ms, min(until_ms, int(self.until_ms[position])))
+
+
+def full_times(tasks: Tasks, lives: Sequence[Life], started_ms: int) -> FullTimes:
+    """When all slots that had come were busy, in ms since the epoch."""
+    opened = [(started_ms + life.from_ms, life.slots) for life in lives]
+    closed = [
+        (started_ms + life.until_ms, -life.slots) for life in lives if life.until_ms is not None
+    ]
+    come_and_gone = [(started_ms, 0), *opened, *closed]
+    moments = np.array([moment for moment, _ in come_and_gone], np.int64)
+    offered = np.array([slots for _, slots in come_and_gone], np.int64)
+    times = np.concatenate([moments, tasks["finish_ms"], tasks["launch_ms"]])
+    changes = np.concatenate([offered, np.repeat(np.array([1, -1]), len(tasks))])
+    order = np.argsort(times, kind="stable")
+    free = np.cumsum(changes[order])
+    last_of_moment = np.append(np.diff(times[order]) > 0, True)
+    moments, free = times[order][last_of_moment], free[last_of_moment]
+    full = np.flatnonzero(free <= 0)
+    ends = np.append(moments, np.iinfo(np.int64).max)
+    return FullTimes(moments[full], ends[full + 1])
+
+
+def turnaround_ms(tasks: Tasks, slots: Sequence[int]) -> int:
+    """The median from a task's end to the next launch on its executor, 0 where none followed.
+
+    `tasks` are one stage attempt's; of an executor with k slots the i-th launch is taken to follow
+    its (i - k)-th end.
+    """
+    gaps = [np.empty(0, np.int64)]
+    for executor in np.unique(tasks["executor"]):
+        own = tasks[tasks["executor"] == executor]
+        width = slots[executor] if executor >= 0 else len(own)
+        launches, ends = np.sort(own["launch_ms"]), np.sort(own["finish_ms"])
+        gaps.append(np.maximum(launches[width:] - ends[: max(0, len(own) - width)], 0))
+    followed = np.concatenate(gaps)
+    return int(np.median(followed)) if len(followed) else 0
+
+
+Milliseconds = npt.NDArray[np.int64]
+
+
+def is_cold(tasks: Tasks, slots: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """Which tasks, being in order of launch, were among the first of their executor."""
+    cold = np.zeros(len(tasks), np.bool_)
+    for executor, width in enumerate(slots):
+        cold[np.flatnonzero(tasks["executor"] == executor)[:width]] = True
+    return cold
+
+
+def cold_ms(tasks: Tasks, cold: npt.NDArray[np.bool_]) -> Milliseconds:
+    """Of each task the milliseconds by which a cold start is seen to have lengthened it."""
+    duration_ms = np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 0)
+    lengthened = np.zeros(len(tasks), np.int64)
+    ran = tasks["outcome"] == Outcome.SUCCEEDED
+    names = tasks[["stage", "stage_attempt"]]
+    for name in np.unique(names[cold & ran]):
+        same = (names == name) & ran
+        warm_ms = duration_ms[same & ~cold]
+        if len(warm_ms):
+            first = same & cold
+            lengthened[first] = np.maximum(duration_ms[first] - warm_ms.max(), 0)
+    return lengthened
+
+
+def by_stage(attempts: Sequence[Attempt]) -> dict[int, list[int]]:
+    """The positions of each stage's attempts, in order of submission."""
+    positions: dict[int, list[int]] = {}
+    for position, attempt in enumerate(attempts):
+        positions.setdefault(attempt.stage.id, []).append(position)
+    return positions
+
+
+def reads_of(
+    attempts: Sequence[Attempt], positions: Mapping[int, Sequence[int]]
+) -> list[tuple[int, ...]]:
+    """Of each attempt the positions of the attempts that it reads, in order."""
+    reads: list[tuple[int, ...]] = []
+    unread: list[int] = []
+    for position, attempt in enumerate(attempts):
+        ran = [
+            max(other for other in positions[parent] if other < position)
+            for parent in attempt.stage.parents
+            if positions.get(parent, [position])[0] < position
+        ]
+        skipped = len(attempt.stage.parents) - len(ran)
+        ended = [other for other in unread if attempts[other].end_ms <= attempt.start_ms]
+        ended.sort(key=lambda other: (attempts[other].end_ms, other))
+        ran += [other for other in ended[max(0, len(ended) - skipped) :] if other not in ran]
+        unread = [other for other in unread if other not in ran]
+        if attempt.tasks["shuffle_write_bytes"].any():
+            unread.append(position)
+        reads.append(tuple(sorted(ran)))
+    return reads

@@ -4,21 +4,107 @@ List scheduling as Spark does it: a free slot takes the first waiting task of th
 of the lowest stage, then of the lowest index; of the executors with a free slot the one with most.
 An executor that is lost takes its running tasks with it, and the output of those that had ended
 where a step still reads it: both run again, the latter once a step asks for them.
+
+Which tasks of a simulation run where, and how many were launched again.
+
+Where the shuffle output of ended tasks lies, and which of it was lost.
 """
 
 from dataclasses import dataclass, field
 from functools import partial
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.replay.links import Links, links_of
-from r2d2.vmcost.advice.replay.outputs import Outputs, Task
 from r2d2.vmcost.advice.replay.plan import Plan
-from r2d2.vmcost.advice.replay.running import Running
-from r2d2.vmcost.advice.replay.state import Clock, Jobs, Queue, Slots
+from r2d2.vmcost.advice.replay.state import Clock, Jobs, Links, Queue, Slots, links_of
 
 
 class StuckError(R2D2Error):
     """A plan has work left and no executor to do it, or does not end within reason."""
+
+
+Task = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Running:
+    """The tasks under way, by the number of their launch, each with its executor."""
+
+    again: int = 0
+    _launches: int = 0
+    _on: dict[int, tuple[int, Task]] = field(default_factory=dict)
+    _begun: set[Task] = field(default_factory=set)
+
+    def launch(self, executor: int, task: Task) -> int:
+        """A task starts; the number of its launch."""
+        self.again += task in self._begun
+        self._begun.add(task)
+        self._launches += 1
+        self._on[self._launches] = (executor, task)
+        return self._launches
+
+    def end(self, launch: int) -> tuple[int, Task] | None:
+        """The executor and the task of a launch that ends; None where it was lost before."""
+        return self._on.pop(launch, None)
+
+    def lose(self, executor: int) -> list[Task]:
+        """The tasks that ran on an executor, and run no longer."""
+        lost = [launch for launch, (on, _) in self._on.items() if on == executor]
+        return [self._on.pop(launch)[1] for launch in lost]
+
+    def tasks(self) -> set[Task]:
+        """The tasks that run now."""
+        return {task for _, task in self._on.values()}
+
+
+@dataclass(slots=True)
+class Outputs:
+    """By step: the executor that holds each ended task's output, and the tasks whose was lost."""
+
+    plan: Plan
+    links: Links
+    held: list[dict[int, int]]
+    missing: list[set[int]]
+
+    @staticmethod
+    def none(plan: Plan, links: Links) -> "Outputs":
+        """No output yet."""
+        return Outputs(plan, links, [{} for _ in plan.steps], [set() for _ in plan.steps])
+
+    def keep(self, step: int, task: int, executor: int) -> None:
+        """Notes that a task has ended on an executor."""
+        if self.links.readers[step]:
+            self.held[step][task] = executor
+            self.missing[step].discard(task)
+
+    def lose(self, executor: int) -> list[Task]:
+        """The tasks whose output was on the executor and is now missing."""
+        lost = [
+            (step, task)
+            for step, tasks in enumerate(self.held)
+            for task, holder in tasks.items()
+            if holder == executor
+        ]
+        for step, task in lost:
+            del self.held[step][task]
+            self.missing[step].add(task)
+        return lost
+
+    def lacks(self, step: int) -> bool:
+        """Whether some output that the step reads must be made again first."""
+        return any(self.missing[parent] for parent in self.plan.steps[step].reads)
+
+    def wanted(self, step: int) -> list[Task]:
+        """What must run again so that the step can read, and what that needs in turn."""
+        found: list[Task] = []
+        seen = {step}
+        asked = [step]
+        while asked:
+            for parent in self.plan.steps[asked.pop()].reads:
+                if self.missing[parent] and parent not in seen:
+                    seen.add(parent)
+                    asked.append(parent)
+                    found += [(parent, task) for task in self.missing[parent]]
+        return sorted(found)
 
 
 @dataclass(slots=True)
@@ -199,3 +285,6 @@ class Simulation:
         if own.tasks[task].awaited and step in self._active:
             self.left[step] -= 1
             self._check_end(step)
+
+
+"""The position of a step and of a task in it."""

@@ -1,4 +1,7 @@
-"""What a simulated run keeps: its clock, its free slots, the tasks that wait, the jobs to come."""
+"""What a simulated run keeps: its clock, its free slots, the tasks that wait, the jobs to come.
+
+What follows from what in a plan, looked up once for many runs.
+"""
 
 from bisect import insort
 from collections import OrderedDict, deque
@@ -6,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from r2d2.vmcost.advice.replay.links import Links, Rank
 from r2d2.vmcost.advice.replay.plan import Plan
 
 Action = Callable[[], None]
@@ -85,6 +87,9 @@ class Slots:
             self._free[executor] += 1
 
 
+Rank = tuple[int, int, int, int]
+
+
 @dataclass(slots=True)
 class Queue:
     """The tasks that wait, step by step in the order of their ranks."""
@@ -120,6 +125,22 @@ class Queue:
         """The tasks of a step wait no longer."""
         if self._tasks.pop(step, None) is not None:
             self._steps.remove(self.ranks[step])
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Of each step: its rank in the queue, who waits for it and who reads its output.
+
+    Of each job: the steps that wait for its start. `waiting` are the jobs in the order in which
+    their predecessors end; `job_awaiting` is the job that ends with a step, None for none.
+    """
+
+    ranks: tuple[Rank, ...]
+    followers: tuple[tuple[int, ...], ...]
+    readers: tuple[tuple[int, ...], ...]
+    starting: tuple[tuple[int, ...], ...]
+    waiting: tuple[int, ...]
+    job_awaiting: tuple[int | None, ...]
 
 
 @dataclass(slots=True)
@@ -158,3 +179,31 @@ class Jobs:
         while self.before < len(self.ended) and self.ended[self.before]:
             self.before += 1
         return self.before == len(self.ended)
+
+
+def links_of(plan: Plan) -> Links:
+    """The plan's links, all by position."""
+    followers: list[list[int]] = [[] for _ in plan.steps]
+    readers: list[list[int]] = [[] for _ in plan.steps]
+    starting: list[list[int]] = [[] for _ in plan.jobs]
+    job_awaiting: list[int | None] = [None] * len(plan.steps)
+    for position, step in enumerate(plan.steps):
+        starting[step.job].append(position)
+        for other in step.after:
+            followers[other].append(position)
+        for other in step.reads:
+            readers[other].append(position)
+    for position, job in enumerate(plan.jobs):
+        for step_of_job in job.steps:
+            job_awaiting[step_of_job] = position
+    return Links(
+        tuple(
+            (plan.jobs[step.job].id, step.stage, step.attempt, position)
+            for position, step in enumerate(plan.steps)
+        ),
+        tuple(map(tuple, followers)),
+        tuple(map(tuple, readers)),
+        tuple(map(tuple, starting)),
+        tuple(sorted(range(len(plan.jobs)), key=lambda job: (plan.jobs[job].after, job))),
+        tuple(job_awaiting),
+    )

@@ -12,6 +12,8 @@
 A candidate's money is what `count` machines and the driver cost for the modelled seconds, with
 the start-up and the idle tail of the billing. The uplift of the billing is added to each machine;
 fees of one SKU alone belong into the `usd_per_hour` of its row.
+
+What renting a machine once costs, as a bill would say it.
 """
 
 from collections.abc import Sequence
@@ -20,9 +22,8 @@ from fractions import Fraction
 
 from r2d2.errors import UsageError
 from r2d2.report.words import pluralize
-from r2d2.vmcost.advice.right_size.rent import rental_usd
-from r2d2.vmcost.advice.right_size.run_time import RunTime
-from r2d2.vmcost.advice.right_size.spread import Spread
+from r2d2.vmcost.advice.right_size.run_time import RunTime, Spread
+from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR, billed_s
 from r2d2.vmcost.model import Billing, Price
 
 
@@ -154,3 +155,16 @@ def _order(candidate: Candidate) -> tuple[bool, Fraction, float, str, int]:
 
 def _name(price: Price) -> str:
     return f"{price.provider} {price.region} {price.sku} {price.kind.value}"
+
+
+def rental_usd(
+    used_ms: int, price: Price, billing: Billing, *, to_the_end: bool = True
+) -> Fraction:
+    """The price of a machine that is used for so long, with its start-up and the billing's uplift.
+
+    A machine that is there `to_the_end` has the billing's idle tail too.
+    """
+    used_s = Fraction(used_ms, 1000) + billing.start_up_s
+    rented_s = used_s + billing.idle_tail_s if to_the_end else used_s
+    usd_per_hour = price.usd_per_hour + billing.uplift_usd_per_node_hour
+    return billed_s(rented_s, billing) * usd_per_hour / SECONDS_PER_HOUR

@@ -11,6 +11,8 @@ data,
 
 that is: what is serial, what is parallel, what each machine adds, what a tree of them adds; fitted
 by non-negative least squares.
+
+What several logs of one application tell of its models: runs to fit, and errors to expect.
 """
 
 from collections.abc import Sequence
@@ -23,6 +25,10 @@ from scipy.optimize import nnls
 
 from r2d2.errors import UsageError
 from r2d2.report.words import by_number, pluralize
+from r2d2.vmcost.advice.replay import replay_plan
+from r2d2.vmcost.advice.replay.plan import plan_of
+from r2d2.vmcost.advice.replay.slots import fixed_lives, measured_lives, peak_slots
+from r2d2.vmcost.model import Application
 
 FEWEST_RUNS = 4
 FARTHEST = 4.0
@@ -133,3 +139,27 @@ def _check(run: Run) -> None:
     for name in ("scale", "machines", "seconds"):
         if not isfinite(getattr(run, name)) or getattr(run, name) <= 0:
             raise UsageError(f"{run}: {name} must be a number above 0")
+
+
+def measured_run(app: Application, scale: float) -> Run:
+    """A log as a run for Ernest's model, on the most slots that the application had at once.
+
+    `scale` is the share of the data that it worked on; with one core to a task, slots are vCPUs.
+    """
+    return Run(scale, peak_slots(measured_lives(app)), (app.ended_ms - app.started_ms) / 1000)
+
+
+def replay_ratios(apps: Sequence[Application]) -> tuple[float, ...]:
+    """Measured over replayed time, of each log as each other one predicts it.
+
+    The logs are of the same work, on the same number of machines or on others. The ratios are the
+    errors to expect when one of them is replayed on a size that was not measured.
+    """
+    plans = [plan_of(app) for app in apps]
+    slots = [peak_slots(measured_lives(app)) for app in apps]
+    return tuple(
+        other.measured_ms / replay_plan(own, fixed_lives(app, slots[place]))
+        for number, (app, own) in enumerate(zip(apps, plans, strict=True))
+        for place, other in enumerate(plans)
+        if place != number
+    )

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from r2d2.report.words import pluralize
-from r2d2.vmcost.advice.case import said
+from r2d2.vmcost.advice.case import Runs, said
 from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size
 from r2d2.vmcost.advice.right_size.ernest import Ernest
-from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, RunTime
-from r2d2.vmcost.advice.right_size.spread import Spread
-from r2d2.vmcost.advise.runs import Runs
+from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, RunTime, Spread
 from r2d2.vmcost.model import Price
 from r2d2.vmcost.report.data import Costed
 from r2d2.vmcost.settings import RightSizeSettings

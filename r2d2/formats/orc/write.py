@@ -1,0 +1,52 @@
+"""TODO."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from r2d2.formats.layout import Layout
+from r2d2.formats.orc.tail import read_tail
+from r2d2.formats.parquet.write import _ORC_COMPRESSION, _name
+from r2d2.formats.sink import refused
+from r2d2.formats.uniform import fitted
+from r2d2.model import Table
+from r2d2.storage.local import Storage
+
+
+def orc(storage: Storage, table: Table) -> Layout:
+    """The layout of the table's first file; pyarrow knows neither CHAR nor VARCHAR."""
+    file = table.files[0]
+    tail = read_tail(storage.open(file), file)
+    codec = _ORC_COMPRESSION[tail.postscript.number32(2)]
+    return Layout(
+        table.format,
+        tail.types.schema(),
+        _name(table),
+        compression="zlib" if codec == "lzo" else codec,
+        not_restored=("CHAR and VARCHAR, which become STRING; user metadata; bloom filters",),
+    )
+
+
+class OrcSink:
+    """An ORC file."""
+
+    def __init__(self, layout: Layout, path: Path) -> None:
+        from pyarrow import orc
+
+        self._schema = layout.file_schema
+        with refused(path):
+            self._writer = orc.ORCWriter(str(path), compression=layout.compression)
+        self.write(pa.RecordBatch.from_pylist([], schema=self._schema))
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows."""
+        # pyarrow 26 writes a slice's structs as those of the whole array: a copy is no slice.
+        copy = fitted(batch, self._schema).take(pa.array(np.arange(batch.num_rows)))
+        with refused():
+            self._writer.write(pa.Table.from_batches([copy], self._schema))
+
+    def close(self) -> None:
+        """Completes the file."""
+        with refused():
+            self._writer.close()
