@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import SECRET
+from tests.support.servers import SECRET
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))

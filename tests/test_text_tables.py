@@ -11,7 +11,7 @@ from r2d2.cli import main
 from r2d2.report.words import by_number, pluralize
 from r2d2.vmcost.report.text import report_lines
 from r2d2.vmcost.report.timeline import grouped
-from tests.vmcost.report.report_examples import a_report
+from tests.support.vmcost.report_examples import a_report
 
 # A figure of 1 before a plural: not 1 ms, nor what ends in 1.
 WRONG = re.compile(r"(?<![.,\d])1 (?!is\b|was\b|ms\b)[a-z-]*[a-rt-z]s\b")

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.benchmarks import lineitem, lineitem_tables, snapshots
+from benchmarks import lineitem, lineitem_tables, snapshots
 
 Row = tuple[object, ...]
 

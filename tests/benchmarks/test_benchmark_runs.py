@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.__main__ import main
-from tests.benchmarks.compare import Outcome, agreement, compare, ratios
-from tests.benchmarks.contenders import Contender
-from tests.benchmarks.errors import BenchmarkError
-from tests.benchmarks.growth import Grown, exponent, growth_table
-from tests.benchmarks.lakes import BenchmarkLake
-from tests.benchmarks.measure import Cost, measured
-from tests.benchmarks.table import result_table
+from benchmarks.__main__ import main
+from benchmarks.compare import Outcome, agreement, compare, ratios
+from benchmarks.contenders import Contender
+from benchmarks.errors import BenchmarkError
+from benchmarks.growth import Grown, exponent, growth_table
+from benchmarks.lakes import BenchmarkLake
+from benchmarks.measure import Cost, measured
+from benchmarks.table import result_table
 
 WRITES = "import sys; open(sys.argv[1] + '/edges.csv', 'w').write('child,parent\\n' + sys.argv[2])"
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from benchmarks.event_log import main, timed, write
 from r2d2.vmcost.bill.task_time import busy_fraction
 from r2d2.vmcost.events import read_applications
-from tests.benchmarks.event_log import main, timed, write
 
 
 def test_the_same_size_is_the_same_log(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.program import Case, solved
+from benchmarks.program import Case, solved
 
 
 @pytest.mark.parametrize("lake", ["families", "scattered"])

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from tests.oracle.random_lakes import make_lake
+from tests.support.oracle.random_lakes import make_lake
 
 RANDOM_LAKES = 25
 

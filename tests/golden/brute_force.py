@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from brute_readers import Rows, read_lake
+from tests.golden.brute_readers import Rows, read_lake
 
 HERE = Path(__file__).parent
 WIDENED = re.compile(r"u?int\d+|float\d+|decimal.*")

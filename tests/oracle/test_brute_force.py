@@ -14,12 +14,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from .brute_force import degenerate, edges, equal, fraction, judge, judge_tables
-from .derivations import derive
-from .files import one, text, write
-from .random_lakes import base
-from .reading import of_arrow
-from .sheets import Sheet
+from tests.support.oracle.brute_force import degenerate, edges, equal, fraction, judge, judge_tables
+from tests.support.oracle.derivations import derive
+from tests.support.oracle.files import one, text, write
+from tests.support.oracle.random_lakes import base
+from tests.support.oracle.reading import of_arrow
+from tests.support.oracle.sheets import Sheet
 
 
 def _judged(**tables: pa.Table) -> set[str]:
@@ -148,7 +148,7 @@ def _counted(
 
 
 def test_the_judge_does_not_know_r2d2() -> None:
-    script = "import sys, tests.oracle.brute_force, tests.oracle.random_lakes\nprint(*sys.modules)"
+    script = "import sys, tests.support.oracle.brute_force, tests.support.oracle.random_lakes\nprint(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

@@ -12,7 +12,7 @@ from r2d2.plan.check import check_plan
 from r2d2.plan.rebuild import rebuild
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices
-from tests.plan.kinds_lake import contents
+from tests.support.plan.kinds_lake import contents
 
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from r2d2.cli import main
-from tests.plan import paper_cases
+from tests.support.plan import paper_cases
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "plan.md").read_text(encoding="utf-8")

@@ -14,8 +14,8 @@ from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
 from r2d2.plan.rebuild import rebuild
 from r2d2.settings.plan import PlanSettings, Prices
-from tests.oracle.reading import Rows, read_lake
-from tests.plan.learnt_lakes import found
+from tests.support.oracle.reading import Rows, read_lake
+from tests.support.plan.learnt_lakes import found
 
 LAKES = int(os.environ.get("R2D2_RANDOM_GRAPHS", "60"))
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))

@@ -21,9 +21,9 @@ from r2d2.plan.plan_file import Data
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection, UsageDefaults
 from r2d2.storage.output import json_text
-from tests.plan.kinds_cases import Case
-from tests.plan.kinds_lake import TEXT, contents, write_lake
-from tests.plan.kinds_tables import base, changed, is_in, where
+from tests.support.plan.kinds_cases import Case
+from tests.support.plan.kinds_lake import TEXT, contents, write_lake
+from tests.support.plan.kinds_tables import base, changed, is_in, where
 
 # A byte stored costs more than a rebuild; of a child and its parents the parents stay.
 SETTINGS = PlanSettings(

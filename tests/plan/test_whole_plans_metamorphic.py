@@ -19,7 +19,7 @@ from r2d2.plan.planner import Planned, choose
 from r2d2.plan.program import check
 from r2d2.plan.usage import Usage
 from r2d2.settings.plan import Latency, Limit, PlanLimits, PlanSettings, Prices, Protection, Rates
-from tests.plan.learnt_lakes import Learnt, learnt
+from tests.support.plan.learnt_lakes import Learnt, learnt
 
 LAKES = int(os.environ.get("R2D2_RANDOM_GRAPHS", "60"))
 
@@ -123,7 +123,7 @@ def one_of(case: Asked, planned: Planned) -> str:
 
 
 def test_raising_the_storage_price_never_keeps_more_bytes(lakes: list[Learnt]) -> None:
-    """A theorem, see `tests/program/test_metamorphic.py`; residuals are kept bytes too."""
+    """A theorem, see `tests/plan/program/test_metamorphic.py`; residuals are kept bytes too."""
     seen = []
     for lake in lakes:
         case = asked(lake)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.recipes.dev_lake_kinds import WITHOUT_FILES, by_operation
+from tests.support.recipes.dev_lake_kinds import WITHOUT_FILES, by_operation
 
 pytestmark = pytest.mark.shared
 NAMED = ("filter", "project", "copy", "split_by_value", "only_null_rows")

@@ -10,7 +10,7 @@ from hypothesis import given
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.literals import RecipeError
-from tests.recipes.random_recipes import recipes
+from tests.support.recipes.random_recipes import recipes
 
 Data = Any
 COLUMNS = [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.recipes.literals import Literal, RecipeError
-from tests.recipes.random_literals import NAMES, scalars
+from tests.support.recipes.random_literals import NAMES, scalars
 
 
 @given(st.sampled_from(NAMES).flatmap(scalars))

@@ -33,8 +33,8 @@ from r2d2.recipes.grammar import (
 )
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.sql import Dialect, query
-from tests.recipes.children import find
-from tests.recipes.hostile import HOSTILE
+from tests.support.recipes.children import find
+from tests.support.recipes.hostile import HOSTILE
 
 Run: TypeAlias = Callable[..., pa.Table]
 NAMES = {"p": ("p",), "q": ("q",), "keys": ("keys",), "more": ("more",), "less": ("less",)}

@@ -26,8 +26,8 @@ from r2d2.recipes.grammar import (
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
 from r2d2.recipes.sql import Dialect, query, view
-from tests.recipes.hostile import HOSTILE
-from tests.recipes.random_literals import literals
+from tests.support.recipes.hostile import HOSTILE
+from tests.support.recipes.random_literals import literals
 
 
 def is_written(literal: Literal) -> bool:

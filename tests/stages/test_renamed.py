@@ -17,9 +17,9 @@ from r2d2.hashing.sketch import sketch, sorted_unique
 from r2d2.stages.renamed.candidates import Candidate
 from r2d2.stages.renamed.column_sketches import Contents
 from r2d2.stages.renamed.lsh import BINS, minima, proposals
-from tests.oracle.asking import find
-from tests.oracle.files import write
-from tests.stages.renaming import false_edges, true_edges, write_renamed
+from tests.support.oracle.asking import find
+from tests.support.oracle.files import write
+from tests.support.stages.renaming import false_edges, true_edges, write_renamed
 
 
 def people(rows: int, start: int = 0) -> dict[str, list[Any]]:

@@ -10,7 +10,7 @@ from r2d2.vmcost.advice.energy import POWERS, Energy, Power, energy_of, power_of
 from r2d2.vmcost.bill import Part, bill
 from r2d2.vmcost.model import Application, Billing, Cluster, Job, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
-from tests.vmcost.advice.applications import START_MS, application
+from tests.support.vmcost.applications import START_MS, application
 
 HOUR_MS = 3_600_000
 START = date(2026, 1, 1)

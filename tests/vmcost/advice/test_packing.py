@@ -18,7 +18,7 @@ from r2d2.vmcost.advice.packing import (
     pack,
     rooms_of,
 )
-from tests.vmcost.advice.applications import application
+from tests.support.vmcost.applications import application
 
 FREE = [7, 7, 5, 16, 9]
 GIB = 1024

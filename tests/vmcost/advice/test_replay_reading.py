@@ -12,8 +12,8 @@ from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.advice.replay.plan import plan_of
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application, Job, Stage
-from tests.vmcost.advice.applications import START_MS, application
-from tests.vmcost.random_logs import SEEDS, random_log
+from tests.support.vmcost.applications import START_MS, application
+from tests.support.vmcost.random_logs import SEEDS, random_log
 
 
 def two_stages() -> Application:

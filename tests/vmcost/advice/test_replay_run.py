@@ -11,7 +11,7 @@ from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay.plan import Plan, PlannedJob, PlannedTask
 from r2d2.vmcost.advice.replay.simulation import Simulation, StuckError
 from r2d2.vmcost.advice.replay.slots import Life
-from tests.vmcost.advice.replay_plans import chains, one_job, step
+from tests.support.vmcost.replay_plans import chains, one_job, step
 
 
 def on_slots(plan: Plan, slots: int) -> int:

@@ -13,8 +13,8 @@ from r2d2.vmcost.advice.right_size import Goal, RightSize, right_size
 from r2d2.vmcost.advice.right_size.ernest import Prediction, Run, fit_ernest
 from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, Spread
 from r2d2.vmcost.model import Billing, Price
-from tests.vmcost.advice.applications import application
-from tests.vmcost.advice.vm_prices import vm
+from tests.support.vmcost.applications import application
+from tests.support.vmcost.vm_prices import vm
 
 SURE = Spread.given(0.0)
 BY_SECOND = Billing(quantum_s=Fraction(1), minimum_s=Fraction(1))

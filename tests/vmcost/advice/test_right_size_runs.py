@@ -7,7 +7,7 @@ import pytest
 from r2d2.vmcost.advice.replay.slots import Life, peak_slots
 from r2d2.vmcost.advice.right_size.ernest import Run, fit_ernest, measured_run, replay_ratios
 from r2d2.vmcost.model import Application
-from tests.vmcost.advice.applications import START_MS, application
+from tests.support.vmcost.applications import START_MS, application
 
 
 def run_on(slots: int, tail_ms: int = 0) -> Application:

@@ -13,7 +13,7 @@ from r2d2.vmcost.advice.serverless import choose
 from r2d2.vmcost.advice.serverless.model import ColdStarts, Place, RentedCluster, Serverless, Step
 from r2d2.vmcost.advice.serverless.prices import ResourceRate, Worker
 from r2d2.vmcost.model import Billing
-from tests.vmcost.advice.serverless_oracle import cheapest_usd
+from tests.support.vmcost.serverless_oracle import cheapest_usd
 
 CLUSTER = RentedCluster(Fraction(36), 16, Fraction(18, 10), Billing(start_up_s=Fraction(30)))
 SERVERLESS = Serverless(

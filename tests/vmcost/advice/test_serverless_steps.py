@@ -13,7 +13,7 @@ from r2d2.vmcost.advice.serverless.report import advise_serverless
 from r2d2.vmcost.advice.serverless.steps import steps_of
 from r2d2.vmcost.events import read_applications
 from r2d2.vmcost.model import Outcome
-from tests.vmcost.advice.applications import application
+from tests.support.vmcost.applications import application
 
 RATE = ResourceRate(Fraction(1, 60_000), "made up", date(2026, 1, 1))
 

@@ -15,9 +15,9 @@ from r2d2.vmcost.advice.replay.simulation import StuckError
 from r2d2.vmcost.advice.replay.slots import Life
 from r2d2.vmcost.advice.spot import SpotOffer, SpotReport, compare_spot, compare_spot_of
 from r2d2.vmcost.model import Billing, PriceKind
-from tests.vmcost.advice.replay_plans import chains, one_job, step
-from tests.vmcost.advice.vm_prices import vm
-from tests.vmcost.random_logs import SEEDS, random_log
+from tests.support.vmcost.random_logs import SEEDS, random_log
+from tests.support.vmcost.replay_plans import chains, one_job, step
+from tests.support.vmcost.vm_prices import vm
 
 HOUR_MS = 3_600_000
 EXACT = Billing(minimum_s=Fraction(0))

@@ -17,7 +17,7 @@ from r2d2.vmcost.bill.task_time import (
 )
 from r2d2.vmcost.events import read_logs
 from r2d2.vmcost.model import TASK, Application
-from tests.vmcost.random_logs import RandomLog, logs
+from tests.support.vmcost.random_logs import RandomLog, logs
 
 DIGITS = b"0123456789-"
 

@@ -21,7 +21,7 @@ from r2d2.vmcost.events.codecs import (
     snappy_chunks,
 )
 from r2d2.vmcost.events.problems import EventLogError, Problem, Problems
-from tests.vmcost.events.written_blocks import lz4_stream, lzf_stream, snappy_stream
+from tests.support.vmcost.written_blocks import lz4_stream, lzf_stream, snappy_stream
 
 WRITERS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,

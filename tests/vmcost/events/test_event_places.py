@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.vmcost.events import Logs, Refused, read_applications, read_logs
-from tests.vmcost.events.event_lines import added, app_end, app_start, job_end, job_start, task_end
+from tests.support.vmcost.event_lines import added, app_end, app_start, job_end, job_start, task_end
 
 START = [app_start(), added("1", 0)]
 FIRST = [job_start(0, 1), task_end(0, 1, 2), job_end(0, 3)]

@@ -9,7 +9,7 @@ import r2d2.vmcost.events.tasks
 from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s
 from r2d2.vmcost.events import EventLogError, Problem, problems, read_applications, read_logs
 from r2d2.vmcost.model import Application, Outcome
-from tests.vmcost.events.event_lines import (
+from tests.support.vmcost.event_lines import (
     T,
     added,
     app_end,

@@ -10,8 +10,8 @@ from r2d2.vmcost.bill.task_time import busy_fraction
 from r2d2.vmcost.events import read_applications, read_logs
 from r2d2.vmcost.events.codecs import chunks
 from r2d2.vmcost.events.problems import Problems
-from tests.engines.cluster import run
-from tests.vmcost.record_logs import LOGS
+from tests.support.engines.cluster import run
+from tests.support.vmcost.record_logs import LOGS
 
 JOB = """
 import sys

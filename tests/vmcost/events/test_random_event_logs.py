@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from r2d2.vmcost.events.application import application
 from r2d2.vmcost.events.collect import Collected
 from r2d2.vmcost.model import Application
-from tests.vmcost.random_logs import SEEDS, RandomLog, logs, random_log
+from tests.support.vmcost.random_logs import SEEDS, RandomLog, logs, random_log
 
 
 def read(lines: list[str]) -> Application:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.vmcost.report import csvs
-from tests.vmcost.report.report_examples import HOSTILE, PARTS, a_report, an_application
+from tests.support.vmcost.report_examples import HOSTILE, PARTS, a_report, an_application
 
 
 def rows_of(texts: Mapping[str, str], name: str) -> list[dict[str, str]]:

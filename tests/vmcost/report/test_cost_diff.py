@@ -1,7 +1,7 @@
 from typing import Any
 
 from r2d2.vmcost.report.diff import Match, difference_lines, differences
-from tests.vmcost.report.report_examples import HOSTILE, an_application, without_money
+from tests.support.vmcost.report_examples import HOSTILE, an_application, without_money
 
 
 def a_report_of(*applications: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import pytest
 
 from r2d2.vmcost.report.figures import cluster_text, count, duration, money, priced, share
-from tests.vmcost.report.report_examples import an_application
+from tests.support.vmcost.report_examples import an_application
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from r2d2.report.words import printable
 from r2d2.vmcost.report.html import page
-from tests.vmcost.report.report_examples import (
+from tests.support.vmcost.report_examples import (
     HOSTILE,
     PARTS,
     a_report,

@@ -14,7 +14,7 @@ from r2d2.vmcost.report.data import report_data
 from r2d2.vmcost.report.diff import differences
 from r2d2.vmcost.report.html import page
 from r2d2.vmcost.report.text import report_lines
-from tests.vmcost.report.report_examples import an_application, without_money
+from tests.support.vmcost.report_examples import an_application, without_money
 
 OWN = Path(__file__).parents[1] / "logs"
 MACHINES = Stated(provider="aws", region="us-east-1", vm="m5.xlarge", driver_vm="m5.large")

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from r2d2.vmcost.report.text import report_lines
-from tests.vmcost.report.report_examples import HOSTILE, a_report, an_application, without_money
+from tests.support.vmcost.report_examples import HOSTILE, a_report, an_application, without_money
 
 GOLDEN = Path(__file__).parent / "golden"
 

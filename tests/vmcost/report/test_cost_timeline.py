@@ -21,7 +21,7 @@ from r2d2.vmcost.report.timeline import (
     timeline,
     union,
 )
-from tests.vmcost.report.report_examples import an_application
+from tests.support.vmcost.report_examples import an_application
 
 FRACTIONS = st.lists(st.sampled_from([0.0, 0.01, 0.25, 0.5, 0.99, 1.0]), min_size=1, max_size=40)
 RECTANGLE = re.compile(r"M([\d.e-]+) ([\d.]+)h([\d.]+)v([\d.]+)h-")

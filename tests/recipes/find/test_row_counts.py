@@ -1,0 +1,89 @@
+"""Tables hashed together, alone, kept or read again: the same rows, the same proposals."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from r2d2.model import Types
+from r2d2.recipes.find import asked, proposals
+from r2d2.recipes.find.request import AnyFamily, Family, UnionFamily, by_name
+from r2d2.recipes.find.row_counts import Counts
+from tests.support.recipes.kept_lake import KeptLake
+
+WHOLE = pa.table({"a": [1, 2, 2, 3, None], "b": ["x", "y", "y", None, "z"]})
+
+
+def lake_of(folder: Path) -> KeptLake:
+    tables: Mapping[str, pa.Table] = {
+        "whole": WHOLE,
+        "head": WHOLE.slice(0, 2),
+        "tail": WHOLE.slice(2),
+        "letters": WHOLE.select(["b"]).rename_columns(["letter"]),
+        "numbers": WHOLE.select(["a"]),
+    }
+    return KeptLake.of(folder, tables)
+
+
+def families(lake: KeptLake) -> list[AnyFamily]:
+    children = [lake.child(name) for name in ("head", "tail", "numbers")]
+    children.append(lake.child("letters", letter="b"))
+    parts = (lake.child("head"), lake.child("tail"))
+    return [
+        Family(lake.tables["whole"], tuple(children)),
+        UnionFamily(lake.tables["whole"], parts),
+    ]
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 200, 1 << 20])
+def test_preparing_and_keeping_change_no_proposal(tmp_path: Path, kept_bytes: int) -> None:
+    lake = lake_of(tmp_path)
+    asked_for = families(lake)
+    plain, prepared = (Counts(lake.storage, Types.STRICT, size) for size in (1 << 20, kept_bytes))
+    prepared.prepare(asked(asked_for))
+    expected = [proposals(family, plain) for family in asked_for]
+    assert [proposals(family, prepared) for family in asked_for] == expected
+    assert [proposals(family, prepared) for family in asked_for] == expected
+    assert all(proposal.recipe is not None for found in expected for proposal in found)
+    assert [len(found) for found in expected] == [4, 1]
+
+
+def test_a_table_is_read_once(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path)
+    asked_for = families(lake)
+    counts = Counts(lake.storage, Types.STRICT)
+    counts.prepare(asked(asked_for))
+    for table in lake.tables.values():
+        (tmp_path / "lake" / table.location).unlink()
+    found = [proposal for family in asked_for for proposal in proposals(family, counts)]
+    assert all(proposal.recipe is not None for proposal in found)
+
+
+def test_a_table_that_cannot_be_read_is_a_reason_and_stops_no_other(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path)
+    for name in ("head", "tail"):
+        content = (tmp_path / f"lake/{name}.parquet").read_bytes()
+        (tmp_path / f"lake/{name}.parquet").write_bytes(content[:40])
+    # The inventory keeps the rows of small files until the first who asks for them.
+    for name in ("head", "tail"):
+        Counts(lake.storage, Types.STRICT).batches(lake.tables[name])
+    counts = Counts(lake.storage, Types.STRICT)
+    asked_for = families(lake)
+    counts.prepare(asked(asked_for))
+    of_parent, of_union = (proposals(family, counts) for family in asked_for)
+    assert [proposal.recipe is None for proposal in of_parent] == [True, True, False, False]
+    assert of_parent[0].reason.startswith("head.parquet: ")
+    assert of_union == []
+
+
+def test_rows_are_counted_over_the_columns_asked_for(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path)
+    counts = Counts(lake.storage, Types.STRICT)
+    whole = lake.tables["whole"]
+    assert sorted(counts.counted(whole, by_name(whole.columns)).counts) == [1, 1, 1, 2]
+    child = lake.child("letters", letter="b")
+    there, own = child.columns_of(whole), child.columns
+    seen, rows = counts.counted(whole, there), counts.counted(child.table, own)
+    assert seen.held(rows)[2] == rows.held(seen)[2] == 0
+    assert seen.rows == rows.rows == 5

@@ -1,0 +1,79 @@
+"""Large parents are peeked at, part by part: the search finds what it finds in small ones."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r2d2.recipes.predicate import find_predicate
+from r2d2.recipes.predicate.columns import Encoded, Source
+from r2d2.recipes.predicate.early_exit import hopeless
+from tests.support.recipes.children import labels_of
+
+ROWS = 12
+COLUMNS = {
+    "n": st.integers(0, 3) | st.none(),
+    "s": st.sampled_from("abc") | st.none(),
+    "x": st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")]) | st.none(),
+    "d": st.dates(date(2020, 1, 1), date(2020, 1, 4)),
+    "b": st.booleans(),
+}
+tables = st.fixed_dictionaries(
+    {name: st.lists(values, min_size=ROWS, max_size=ROWS) for name, values in COLUMNS.items()}
+).map(pa.table)
+wanted = st.sets(st.integers(0, ROWS - 1), min_size=1).map(sorted)
+
+
+def in_parts(table: pa.Table, cut: int) -> Encoded:
+    """The table as one that is too large to be encoded at once, in two parts."""
+    parts = [table.slice(0, cut), table.slice(cut)]
+
+    def source(position: int, name: str) -> Source:
+        def read(part: int | None) -> pa.ChunkedArray:
+            return (table if part is None else parts[part]).column(name)
+
+        return Source((name,), position, table.schema.types[position], False, read)
+
+    sources = [source(position, name) for position, name in enumerate(table.column_names)]
+    return Encoded(sources, [len(part) for part in parts], few_rows=0)
+
+
+@given(tables, wanted, st.integers(1, ROWS - 1), st.sets(st.sampled_from(sorted(COLUMNS))))
+def test_peeking_changes_no_predicate(
+    table: pa.Table, rows: Sequence[int], cut: int, own: set[str]
+) -> None:
+    labels = labels_of(table, rows, sorted(own))
+    shared = {(name,) for name in own}
+    expected = find_predicate(Encoded.of(table), labels)
+    assert find_predicate(Encoded.of(table), labels, shared) == expected
+    assert find_predicate(in_parts(table, cut), labels, shared) == expected
+
+
+@given(tables, wanted, st.integers(1, ROWS - 1))
+def test_what_is_hopeless_has_no_predicate(table: pa.Table, rows: Sequence[int], cut: int) -> None:
+    labels = labels_of(table, rows, table.column_names)
+    kept, never = np.flatnonzero(labels.must()), np.flatnonzero(labels.never())
+    if len(kept) and hopeless(in_parts(table, cut), kept, never, labels.child_rows):
+        assert find_predicate(Encoded.of(table), labels) is None
+
+
+def test_every_other_row_of_a_large_table_is_hopeless_before_any_column_is_encoded() -> None:
+    rows = 200_000
+    numbers = np.random.default_rng(1).permutation(rows)
+    table = pa.table({"n": numbers, "t": [f"{n % 977:x}" for n in numbers]})
+    reads: list[int | None] = []
+
+    def source(position: int, name: str) -> Source:
+        def read(part: int | None) -> pa.ChunkedArray:
+            reads.append(part)
+            return table.column(name)
+
+        return Source((name,), position, table.schema.types[position], False, read)
+
+    parent = Encoded([source(0, "n"), source(1, "t")], [rows])
+    even, odd = np.arange(0, rows, 2), np.arange(1, rows, 2)
+    assert hopeless(parent, even, odd, len(even))
+    assert reads == [0, 0]

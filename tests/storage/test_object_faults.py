@@ -1,0 +1,159 @@
+"""What a store does wrong names the file and the reason, and ends in time."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from r2d2.errors import UnreadableTableError
+from r2d2.model import FileInfo
+from r2d2.storage.connection import Patience
+from tests.support.storage.buckets import SHORT, Bucket, named
+
+CONTENT = bytes(300_000)
+
+
+def test_a_file_deleted_after_the_listing_has_vanished(bucket: Bucket) -> None:
+    bucket.put("lake/a", CONTENT)
+    bucket.put("lake/b", CONTENT)
+    storage = bucket.storage()
+    listing = storage.list()
+    bucket.delete("lake/a")
+    with pytest.raises(UnreadableTableError, match=r"^a: vanished since it was listed$"):
+        storage.read(named(listing, "a"))
+    assert storage.read(named(listing, "b")) == CONTENT
+
+
+@pytest.mark.parametrize("size", [300_000, 10, 400_000])
+def test_a_file_replaced_after_the_listing_has_changed(bucket: Bucket, size: int) -> None:
+    bucket.put("lake/a", CONTENT)
+    storage = bucket.storage()
+    file = named(storage.list(), "a")
+    bucket.put("lake/a", b"x" * size)
+    for start in (0, -1000):
+        with pytest.raises(UnreadableTableError, match=r"^a: changed since it was listed$"):
+            storage.read(file, start)
+
+
+def test_a_file_replaced_where_etags_are_not_known_has_changed(bucket: Bucket) -> None:
+    bucket.put("lake/a", CONTENT)
+    bucket.put("lake/x//y", b"")
+    storage = bucket.storage()
+    file = named(storage.list(), "a")
+    assert storage.read(file) == CONTENT
+    bucket.put("lake/a", CONTENT + b"more")
+    with pytest.raises(UnreadableTableError, match=r"^a: changed since it was listed$"):
+        storage.read(file)
+
+
+def test_a_denied_file_is_named_and_the_others_are_read(small_bucket: Bucket) -> None:
+    for name in "ab":
+        small_bucket.put(f"lake/{name}", CONTENT)
+    storage = small_bucket.storage()
+    listing = storage.list()
+    small_bucket.misbehave(a="deny")
+    for _ in range(SHORT.failures + 1):
+        with pytest.raises(UnreadableTableError, match=r"^a: access denied by the store$"):
+            storage.read(named(listing, "a"))
+    assert storage.read(named(listing, "b")) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("error", "the store answered 500 Internal Server Error, InternalError"),
+        ("silent", "no answer from the store for 0.3 s"),
+        ("stall", "no answer from the store for 0.3 s"),
+        ("cut", "the connection to the store failed"),
+    ],
+)
+def test_a_file_that_does_not_come_is_named(small_bucket: Bucket, fault: str, reason: str) -> None:
+    for name in "ab":
+        small_bucket.put(f"lake/{name}", CONTENT)
+    listing = small_bucket.storage().list()
+    hasty, patient = small_bucket.storage(patience=SHORT), small_bucket.storage()
+    small_bucket.misbehave(a=fault)
+    assert reason_of(hasty.read, named(listing, "a")) == reason
+    assert patient.read(named(listing, "b")) == CONTENT
+
+
+def test_one_file_that_never_comes_does_not_keep_the_others(small_bucket: Bucket) -> None:
+    for name in "ab":
+        small_bucket.put(f"lake/{name}", CONTENT)
+    storage = small_bucket.storage(patience=Patience(retries=0))
+    listing = storage.list()
+    small_bucket.misbehave(a="cut")
+    for _ in range(2 * SHORT.failures):
+        reason = reason_of(storage.read, named(listing, "a"))
+        assert reason == "the connection to the store failed"
+        assert storage.read(named(listing, "b")) == CONTENT
+
+
+def test_a_fault_that_passes_is_not_seen(small_bucket: Bucket) -> None:
+    """Our server cuts one answer; obstore goes on from where it was."""
+    small_bucket.put("lake/a", CONTENT)
+    storage = small_bucket.storage()
+    file = named(storage.list(), "a")
+    small_bucket.misbehave(a="cut once")
+    assert storage.read(file) == CONTENT
+
+
+def test_a_killed_server_is_not_asked_for_ever(mortal_bucket: Bucket) -> None:
+    for number in range(20):
+        mortal_bucket.put(f"lake/{number:02d}", CONTENT)
+    storage = mortal_bucket.storage(patience=Patience(retries=1))
+    files = storage.list().files
+    assert storage.read(files[0]) == CONTENT
+    before = storage.requests
+    mortal_bucket.server.kill()
+    reasons = [reason_of(storage.read, file) for file in files]
+    assert storage.requests == before + SHORT.failures
+    assert set(reasons[: SHORT.failures]) == {"the connection to the store failed"}
+    assert set(reasons[SHORT.failures :]) == {"store does not answer"}
+
+
+def test_a_server_that_stops_answering_ends_the_reading_in_time(mortal_bucket: Bucket) -> None:
+    for number in range(20):
+        mortal_bucket.put(f"lake/{number:02d}", CONTENT)
+    files = mortal_bucket.storage().list().files
+    storage = mortal_bucket.storage(patience=SHORT)
+    mortal_bucket.server.pause()
+    before = storage.requests
+    reasons = [reason_of(storage.read, file) for file in files]
+    silence, gone = "no answer from the store for 0.3 s", "store does not answer"
+    assert reasons == [silence] * 2 + [gone] * 18
+    assert storage.requests == before + 2
+
+
+def test_silence_costs_one_request_no_more_than_its_patience(small_bucket: Bucket) -> None:
+    small_bucket.put("lake/a", CONTENT)
+    file = named(small_bucket.storage().list(), "a")
+    small_bucket.misbehave(a="stall")
+    began = time.monotonic()
+    reason_of(small_bucket.storage(patience=SHORT).read, file)
+    assert SHORT.silence_s <= time.monotonic() - began < worst_s(SHORT) + 2
+    assert worst_s(Patience()) < 10
+
+
+def worst_s(patience: Patience) -> float:
+    """No try begins after `retry_s`, and none lasts longer in silence than `silence_s`."""
+    return patience.retry_s + max(patience.silence_s, patience.connect_s)
+
+
+def test_a_lake_can_be_read_anew_after_its_store_was_away(small_bucket: Bucket) -> None:
+    small_bucket.put("lake/a", CONTENT)
+    storage = small_bucket.storage(patience=Patience(retries=0))
+    file = named(storage.list(), "a")
+    small_bucket.misbehave(everything="cut")
+    for _ in range(SHORT.failures):
+        reason_of(storage.read, file)
+    small_bucket.misbehave()
+    assert reason_of(storage.read, file) == "store does not answer"
+    assert small_bucket.storage().read(file) == CONTENT
+
+
+def reason_of(read: Callable[[FileInfo], bytes], file: FileInfo) -> str:
+    """Why a file is not read, without its name."""
+    with pytest.raises(UnreadableTableError) as caught:
+        read(file)
+    return str(caught.value).removeprefix(f"{file.path}: ")

@@ -1,0 +1,115 @@
+"""What the tables of the dev lake are rebuilt by, for each operation that made them.
+
+    python -m tests.support.recipes.dev_lake_kinds [parquet | csv] [--anywhere]
+
+prints, for each operation, how many tables it made and the kind of recipe that is proposed for each
+from the table it was made of. With `--anywhere` it is the plainest from any table of the lake, as a
+plan is offered them, near-containment of 0.9 included. Needs the lakes beside the checkout.
+"""
+
+import csv
+from argparse import ArgumentParser
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import r2d2
+from r2d2.engines.local.recipes import LocalRecipes
+from r2d2.lake.inventory import take_inventory
+from r2d2.model import Table
+from r2d2.plan.graph_file import load_graph
+from r2d2.plan.planner import learn
+from r2d2.progress import Silence
+from r2d2.recipes.find.request import Child, Family
+from r2d2.recipes.grammar import Recipe
+from r2d2.report.find import write_find
+from r2d2.storage import storage_of
+from tests.conftest import SHARED
+
+Made = Mapping[str, str]
+KINDS = ("project", "distinct", "select", "rows", "patch", "union", "none")
+WITHOUT_FILES = frozenset({"project", "distinct", "select", "union"})
+
+
+def kinds_from_base(lake: Path, made: Iterable[Made], suffix: str) -> dict[str, str]:
+    """The kind of recipe for each table from the one that it was made of."""
+    storage, settings = storage_of(str(lake)), r2d2.Settings()
+    tables = {t.location: t for t in take_inventory(storage, settings).tables}
+    children: dict[str, list[Child]] = defaultdict(list)
+    kinds = {}
+    for row in made:
+        own, base = (tables[f"{row[key]}.{suffix}"] for key in ("table", "base"))
+        kinds[own.location] = "none"
+        names = names_in(own, base)
+        if names is not None:
+            children[base.location].append(Child(own, names))
+    families = [Family(tables[base], tuple(own)) for base, own in sorted(children.items())]
+    for proposal in LocalRecipes(storage, settings).propose(families):
+        kinds[proposal.child] = kind(proposal.recipe)
+    return kinds
+
+
+def names_in(own: Table, base: Table) -> dict[str, str] | None:
+    """The base's column for each of the table's, None where it lacks one; case does not count."""
+    there = {column.name.lower(): column.name for column in base.columns}
+    names = {column.name: there.get(column.name.lower()) for column in own.columns}
+    found = {name: other for name, other in names.items() if other is not None}
+    return found if len(found) == len(names) else None
+
+
+def kinds_from_anywhere(lake: Path, made: Iterable[Made], suffix: str) -> dict[str, str]:
+    """The plainest kind of recipe for each table that a plan of the whole lake is offered."""
+    storage, settings = storage_of(str(lake)), r2d2.Settings(min_fraction=0.9)
+    with TemporaryDirectory() as run:
+        write_find(Path(run), r2d2.find(lake, settings), settings, str(lake))
+        graph = load_graph(Path(run))
+    tables = {t.location: t for t in take_inventory(storage, settings).tables}
+    known = learn(graph, tables, LocalRecipes(storage, settings), Silence())
+    kinds = {f"{row['table']}.{suffix}": "none" for row in made}
+    for candidate in known.candidates:
+        found = kind(candidate.recipe)
+        if KINDS.index(found) < KINDS.index(kinds.get(candidate.child, KINDS[0])):
+            kinds[candidate.child] = found
+    return kinds
+
+
+def kind(recipe: Recipe | None) -> str:
+    """The recipe's name in lower case."""
+    return "none" if recipe is None else type(recipe).__name__.lower()
+
+
+def made_tables() -> list[Made]:
+    """The manifest's lines of the tables that were made of others."""
+    with open(SHARED / "lakes/truth/manifest_dev_derived.csv", newline="") as file:
+        return [row for row in csv.DictReader(file) if row["base"]]
+
+
+def by_operation(suffix: str, anywhere: bool = False) -> dict[str, Counter[str]]:
+    """How many tables of each operation have a recipe of each kind."""
+    made = made_tables()
+    ask = kinds_from_anywhere if anywhere else kinds_from_base
+    kinds = ask(SHARED / "lakes/dev" / suffix, made, suffix)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in made:
+        counts[row["op"]][kinds[f"{row['table']}.{suffix}"]] += 1
+    return dict(sorted(counts.items()))
+
+
+def main() -> None:
+    """Prints the table."""
+    arguments = ArgumentParser(description=__doc__)
+    arguments.add_argument("suffix", nargs="?", choices=("parquet", "csv"), default="parquet")
+    arguments.add_argument("--anywhere", action="store_true")
+    options = arguments.parse_args()
+    counts = by_operation(options.suffix, options.anywhere)
+    counts["all"] = sum(counts.values(), Counter())
+    print(f"{'operation':24}{'tables':>7}" + "".join(f"{name:>10}" for name in KINDS) + "   share")
+    for operation, found in counts.items():
+        share = sum(found[name] for name in WITHOUT_FILES) / found.total()
+        cells = "".join(f"{found[name] or '':>10}" for name in KINDS)
+        print(f"{operation:24}{found.total():>7}{cells}{share:>8.0%}")
+
+
+if __name__ == "__main__":
+    main()
