@@ -28,9 +28,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "find": "api",
-    "tables": "api",
-    "Settings": "config",
+    "find": "find",
+    "tables": "find",
+    "Settings": "settings.find",
     "R2D2Error": "errors",
     "Graph": "graph",
 }

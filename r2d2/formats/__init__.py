@@ -1,14 +1,12 @@
 """ORC and Avro: which of the two a file is, by its name."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import unquote
 
 import pyarrow as pa
 
 from r2d2.model import FileInfo, Format, Split, Table
-from r2d2.storage.local import Listing, Storage, is_hidden
+from r2d2.storage.local import Storage
 
 
 def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table:

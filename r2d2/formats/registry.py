@@ -36,17 +36,18 @@ def layout_of(storage: Storage, table: Table) -> dict[str, Any]:
 
 
 def _in_files(storage: Storage, table: Table) -> Layout:
+    from r2d2.formats.avro import write as layout_avro
     from r2d2.formats.csv import write as layout_text
     from r2d2.formats.delta import write as layout_delta
     from r2d2.formats.json import write as layout_json
-    from r2d2.formats.parquet import write as layout_columnar
+    from r2d2.formats.orc import write as layout_orc
 
     if table.format is Format.DELTA:
         return layout_delta.layout(table)
     describe = {
-        Format.PARQUET: layout_columnar.parquet,
-        Format.ORC: layout_columnar.orc,
-        Format.AVRO: layout_columnar.avro,
+        Format.PARQUET: layout_parquet.layout,
+        Format.ORC: layout_orc.layout,
+        Format.AVRO: layout_avro.layout,
         Format.CSV: layout_text.layout,
         Format.JSON: layout_json.layout,
     }.get(table.format)

@@ -1,17 +1,8 @@
 """Storage of a lake's bytes: a folder here, or an object store."""
 
-import os
-import stat
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
-import pyarrow as pa
-
-from r2d2.errors import LakeError, UnreadableTableError
-from r2d2.model import FileInfo
+from r2d2.errors import LakeError
 from r2d2.storage.local import LocalStorage, Storage
 
 

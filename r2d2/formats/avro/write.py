@@ -202,7 +202,7 @@ def fixed_sizes(plain: Any) -> Iterator[tuple[str, int]]:
         yield from fixed_sizes(plain.get("items"))
 
 
-def avro(storage: Storage, table: Table) -> Layout:
+def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file; its schema is kept as it stands in the header."""
     header = header_of(storage.open(table.files[0]))
     return Layout(

@@ -14,7 +14,7 @@ from r2d2.model import Table
 from r2d2.storage.local import Storage
 
 
-def orc(storage: Storage, table: Table) -> Layout:
+def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file; pyarrow knows neither CHAR nor VARCHAR."""
     file = table.files[0]
     tail = read_tail(storage.open(file), file)

@@ -18,7 +18,7 @@ _ORC_COMPRESSION = ("uncompressed", "zlib", "snappy", "lzo", "lz4", "zstd")
 _SAID_TWICE = b"ARROW:schema"
 
 
-def parquet(storage: Storage, table: Table) -> Layout:
+def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file, with the columns that only later files have."""
     wanted = {column.path[0] for column in table.columns} - _in_folders(table)
     fields: dict[str, pa.Field] = {}

@@ -235,11 +235,10 @@ def _ordered(intervals: Longs) -> Longs:
     return intervals
 
 
-CausesLongs = npt.NDArray[np.int64]
 NS_PER_MS = 1_000_000
 
 
-def cause_units(tasks: Tasks, charged: CausesLongs) -> dict[Cause, CausesLongs]:
+def cause_units(tasks: Tasks, charged: Longs) -> dict[Cause, Longs]:
     """Each task's charge by cause, in the order of `Cause`; a task's causes add up to its charge.
 
     Metrics may overlap and exceed the task's duration; then the later ones get what is left.
