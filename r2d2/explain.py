@@ -19,11 +19,11 @@ from r2d2.lake.grouping import layout
 from r2d2.lake.inventory import Inventory, described, read_split
 from r2d2.model import Column, Evidence, Table, Verdict
 from r2d2.progress import Silence
-from r2d2.report.words import printable
 from r2d2.settings.find import Settings
 from r2d2.stages.projections import matched_columns
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
+from r2d2.text_tables import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.report.words import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.report.text import report_lines
 from r2d2.vmcost.report.timeline import grouped
 from tests.support.vmcost.report_examples import a_report

@@ -25,10 +25,10 @@ from r2d2.find import tables as list_tables
 from r2d2.graph import Graph
 from r2d2.model import Table, Types
 from r2d2.report import find as outputs
-from r2d2.report.words import printable
 from r2d2.settings.find import load_settings
 from r2d2.storage import storage_of
 from r2d2.storage.output import json_text
+from r2d2.text_tables import printable
 
 app = App(
     name="r2d2",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Table
-from r2d2.report.words import aligned, by_number, human_bytes, pluralize, printable
+from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 
 SHOWN = 10
 

@@ -77,8 +77,8 @@ def plan(
     from r2d2.cli import plan_text
     from r2d2.plan.profile import load_profile, with_profile
     from r2d2.plan.usage import load_usage
-    from r2d2.report.words import usd
     from r2d2.settings.plan import load_plan_settings, load_prices
+    from r2d2.text_tables import usd
 
     if diff is not None:
         return _print_diff(*diff, json=json)

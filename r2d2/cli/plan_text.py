@@ -12,7 +12,7 @@ from typing import Any
 
 from r2d2.plan.diff import Difference
 from r2d2.plan.plan_file import Data
-from r2d2.report.words import aligned, human_bytes, pluralize, printable, usd
+from r2d2.text_tables import aligned, human_bytes, pluralize, printable, usd
 
 SHOWN = 20
 

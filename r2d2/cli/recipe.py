@@ -67,7 +67,7 @@ def run_recipe(
     """
     from r2d2.plan.plan_file import load_plan
     from r2d2.plan.rebuild import rebuild
-    from r2d2.report.words import human_bytes, pluralize, printable
+    from r2d2.text_tables import human_bytes, pluralize, printable
 
     made = load_plan(plan or run / PLAN_NAME)
     names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]

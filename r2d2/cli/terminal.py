@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from r2d2.engines.local.run_store import remove_scratch
 from r2d2.progress import Progress
-from r2d2.report.words import human_bytes
+from r2d2.text_tables import human_bytes
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

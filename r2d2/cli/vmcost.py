@@ -26,10 +26,10 @@ from r2d2.errors import (
 )
 from r2d2.model import FileInfo
 from r2d2.progress import Progress
-from r2d2.report.words import printable
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
 from r2d2.storage.output import json_text, write_files
+from r2d2.text_tables import printable
 
 vmcost = App(name="vmcost")
 

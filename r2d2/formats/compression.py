@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
 from r2d2.model import FileInfo
-from r2d2.report.words import pluralize
 from r2d2.storage.local import SMALL_FILE_BYTES, Storage
+from r2d2.text_tables import pluralize
 
 _LZMA_MEMORY_BYTES = 128 << 20
 

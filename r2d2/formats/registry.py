@@ -41,6 +41,7 @@ def _in_files(storage: Storage, table: Table) -> Layout:
     from r2d2.formats.delta import write as layout_delta
     from r2d2.formats.json import write as layout_json
     from r2d2.formats.orc import write as layout_orc
+    from r2d2.formats.parquet import write as layout_parquet
 
     if table.format is Format.DELTA:
         return layout_delta.layout(table)

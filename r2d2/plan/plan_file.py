@@ -19,9 +19,9 @@ from r2d2.plan.planner import Planned
 from r2d2.recipes.grammar import parents
 from r2d2.recipes.json import to_data
 from r2d2.recipes.survival import Change, survives
-from r2d2.report.words import pluralize
 from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text
+from r2d2.text_tables import pluralize
 
 VERSION = 1
 Data = dict[str, Any]

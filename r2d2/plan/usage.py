@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 
 COLUMNS = ("table", "reads_per_month", "last_read", "consumers")
 UNKNOWN = ("", "null", "\\n")

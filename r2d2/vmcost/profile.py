@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from r2d2.report.words import by_number, pluralize
 from r2d2.storage.output import json_text
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.bill.task_time import (
     NO_JOB,
     Longs,

@@ -20,8 +20,8 @@ from r2d2.formats.avro.schema import Type, record_type
 from r2d2.formats.compression import check_codec, decompressed
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
-from r2d2.report.words import by_number, pluralize
 from r2d2.storage.local import SMALL_FILE_BYTES, Storage
+from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16

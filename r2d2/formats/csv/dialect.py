@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 
 # What the head of a file holds until a byte above 127 is met: then UTF-8 or Latin-1 is decided.
 ASCII = "ascii"

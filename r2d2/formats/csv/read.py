@@ -32,8 +32,8 @@ from r2d2.formats.csv.fast_path import (
 from r2d2.formats.csv.records import Record, line_count, records
 from r2d2.formats.schema import check_names, quoted
 from r2d2.model import Column, FileInfo, Format, Split, Table
-from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import pluralize
 
 HEAD_BYTES = 64 << 10
 WIDE_HEAD_BYTES = 16 << 20

@@ -19,8 +19,8 @@ from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.paths import Places
 from r2d2.formats.delta.replay import DeletionVector
 from r2d2.model import FileInfo
-from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import pluralize
 
 _MAGIC = 1681511377
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"

@@ -24,8 +24,8 @@ from r2d2.formats.parquet.footer import are_doubtful, bounds_of, check_calendar,
 from r2d2.formats.parquet.read import leaf_indices, sound_metadata, tail_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Bounds, Column, FileInfo, Split
-from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import pluralize
 
 BATCH_ROWS = 1 << 16
 

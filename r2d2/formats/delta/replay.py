@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.log import Log
 from r2d2.model import FileInfo
-from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import pluralize
 
 # Removes in a checkpoint are tombstones for VACUUM: they cancel nothing.
 _CHECKPOINT_COLUMNS = [

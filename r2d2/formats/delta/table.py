@@ -18,8 +18,8 @@ from r2d2.formats.delta.replay import Add, Snapshot, replay
 from r2d2.formats.delta.schema import Field, constant, fields_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Column, FileInfo, Format, Split, Table
-from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import pluralize
 
 BIG_FILE_BYTES = 128 << 20
 SPLIT_BYTES = 32 << 20

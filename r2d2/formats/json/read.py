@@ -14,8 +14,8 @@ from r2d2.formats.csv.fast_path import compacted
 from r2d2.formats.json.objects import Row, rows
 from r2d2.formats.schema import check_names
 from r2d2.model import Column, FileInfo, Format, Split, Table
-from r2d2.report.words import pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import pluralize
 
 PIECE_BYTES = 1 << 20
 BATCH_ROWS = 1 << 16

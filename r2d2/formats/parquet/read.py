@@ -29,8 +29,8 @@ from r2d2.formats.parquet.footer import (
 from r2d2.formats.parquet.small_files import Kept
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
-from r2d2.report.words import by_number, pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16

@@ -35,8 +35,8 @@ from r2d2.recipes.grammar import (
     Union,
 )
 from r2d2.recipes.predicate.atoms import holds
-from r2d2.report.words import by_number, pluralize
 from r2d2.storage.local import Storage
+from r2d2.text_tables import by_number, pluralize
 
 Batches = Iterator[pa.RecordBatch]
 

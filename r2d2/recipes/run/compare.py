@@ -21,7 +21,7 @@ from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Indices, runs
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
 _Parts = Callable[[pa.Array], Sequence[pa.Array]]

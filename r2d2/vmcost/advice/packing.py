@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r2d2.errors import UsageError
-from r2d2.report.words import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.model import Application
 
 

@@ -39,7 +39,7 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.errors import UsageError
-from r2d2.report.words import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.model import Application, Outcome
 
 

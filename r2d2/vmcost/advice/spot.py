@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from r2d2.errors import UsageError
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import Case, said
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay.plan import Plan, plan_of

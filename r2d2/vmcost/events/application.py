@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.report.words import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.events.collect import Collected
 from r2d2.vmcost.events.executors import Asked, executors
 from r2d2.vmcost.events.problems import EventLogError, Problem, Problems, counted

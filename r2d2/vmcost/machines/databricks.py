@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.machines.stated import Stated
 
 TAGS = "spark.databricks.clusterUsageTags."

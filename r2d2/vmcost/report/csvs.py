@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from r2d2.report.words import printable
+from r2d2.text_tables import printable
 from r2d2.vmcost.report.figures import Data
 
 APPLICATION = ("application_id", "attempt")

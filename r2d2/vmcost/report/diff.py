@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from r2d2.report.words import aligned, printable
+from r2d2.text_tables import aligned, printable
 from r2d2.vmcost.report.bars import PARTS
 from r2d2.vmcost.report.figures import (
     MEASURED,

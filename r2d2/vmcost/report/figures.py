@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import floor, log10
 from typing import Any, TypeAlias
 
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 
 Data: TypeAlias = Mapping[str, Any]
 """A report, or a part of one, as plain data."""

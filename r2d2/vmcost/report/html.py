@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from r2d2.report.words import human_bytes, printable
+from r2d2.text_tables import human_bytes, printable
 from r2d2.vmcost.report import figures
 from r2d2.vmcost.report.bars import Bar, money_bars, sentence, time_bars, vm_bars
 from r2d2.vmcost.report.figures import Data

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from r2d2.report.words import aligned, by_number, human_bytes, pluralize, printable
+from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 from r2d2.vmcost.report.bars import Bar, money_bars, time_bars, vm_bars
 from r2d2.vmcost.report.figures import (
     Data,

@@ -20,7 +20,7 @@ from itertools import groupby
 from math import ceil, floor
 from statistics import fmean
 
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.report.figures import Data, count, duration, share
 
 WIDTH, RIGHT = 1000.0, 14.0

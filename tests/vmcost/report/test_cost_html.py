@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from r2d2.report.words import printable
+from r2d2.text_tables import printable
 from r2d2.vmcost.report.html import page
 from tests.support.vmcost.report_examples import (
     HOSTILE,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from r2d2.report.words import printable
+from r2d2.text_tables import printable
 from r2d2.vmcost.report.html import page as html_of
 from tests.support.vmcost.report_examples import HOSTILE, a_report, an_application, without_money
 

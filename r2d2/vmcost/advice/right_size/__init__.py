@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from r2d2.errors import UsageError
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.right_size.run_time import RunTime, Spread
 from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR, billed_s
 from r2d2.vmcost.model import Billing, Price

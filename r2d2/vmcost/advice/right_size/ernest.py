@@ -24,7 +24,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from r2d2.errors import UsageError
-from r2d2.report.words import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay.plan import plan_of
 from r2d2.vmcost.advice.replay.slots import fixed_lives, measured_lives, peak_slots

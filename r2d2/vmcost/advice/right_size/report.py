@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import Runs, said
 from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size

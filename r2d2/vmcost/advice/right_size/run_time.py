@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from r2d2.errors import UsageError
-from r2d2.report.words import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay.plan import Plan, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slots_of

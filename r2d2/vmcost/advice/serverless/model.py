@@ -22,7 +22,7 @@ from math import ceil, exp, log, sqrt
 from statistics import NormalDist
 
 from r2d2.errors import UsageError
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.rent import milliseconds
 from r2d2.vmcost.advice.serverless.prices import Rate, Worker
 from r2d2.vmcost.model import Billing

@@ -14,7 +14,7 @@ from datetime import date
 from fractions import Fraction
 
 from r2d2.errors import UsageError
-from r2d2.report.words import pluralize
+from r2d2.text_tables import pluralize
 
 HOUR_S = 3600
 

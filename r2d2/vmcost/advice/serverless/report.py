@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from r2d2.report.words import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.case import Case
 from r2d2.vmcost.advice.serverless import choose
 from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless
