@@ -39,7 +39,7 @@ def before_each_answer(fault: str) -> str:
     """The program of a process that answers as it should, but for this before each answer."""
     return f"""
 import os, time
-from r2d2.engines import worker
+from r2d2.engines.local import worker
 from r2d2.errors import UsageError
 asked, sound = [], worker.all_proposals
 def answer(bundle, counts):
