@@ -1,4 +1,4 @@
-"""What works on this machine: interpreter, libraries, Java, Spark, jars, file systems."""
+"""`r2d2 doctor`: looks at interpreter, libraries, Java, Spark, jars and file systems."""
 
 import importlib.metadata
 import importlib.util
@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from r2d2 import __version__
+from r2d2.cli import Json
+from r2d2.cli.terminal import print_json, print_lines
+from r2d2.errors import EXIT_FAILED, EXIT_OK
 
 DISTRIBUTION = "r2d2-lake"
 JAVA_VERSIONS = (17, 21)
@@ -40,6 +43,18 @@ ICEBERG_OF_SPARK = {"4.0": "1.11.0", "4.1": "1.12.0"}
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
 _CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([\w.]+?)(\.\*)?\s*")
+
+
+def doctor(*, json: Json = False) -> int:
+    """Tell what works here: Java, Spark, jars, file systems; and what to install."""
+    findings = check_up()
+    if json:
+        print_json([finding.data() for finding in findings])
+    else:
+        print_lines(finding.line() for finding in findings)
+    return (
+        EXIT_OK if all(finding.works or finding.optional for finding in findings) else EXIT_FAILED
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,15 @@
-"""`r2d2 plan`, `check`, `init`: what can be deleted, and what that saves."""
+"""`r2d2 plan`: chooses the tables to delete, and tells how two plans differ."""
 
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-from r2d2.cli.terminal import interruptibly, print_lines, print_text, watching
-from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
-from r2d2.storage.output import json_text, write_files
-
-PLAN_NAME = "plan.json"
-"""A run's plan in its folder, where `recipe` finds it."""
-Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
+from r2d2.cli import Json
+from r2d2.cli.terminal import print_json, print_lines
+from r2d2.errors import EXIT_FOUND, EXIT_OK, UsageError
 
 
 def plan(
@@ -48,7 +44,7 @@ def plan(
         tuple[Path, Path] | None,
         Parameter(help="Instead: OLD NEW, tell what differs between two plan files."),
     ] = None,
-    explain: Annotated[str | None, Parameter(help="Tell of one table only.")] = None,
+    explain: Annotated[str | None, Parameter(help="Explain the decision for one table.")] = None,
     engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and runs.")] = "local",
     master: Annotated[str | None, Parameter(help="Spark master or sc://host:port.")] = None,
     threads: Annotated[
@@ -73,11 +69,15 @@ def plan(
 
     r2d2 plan --diff last-week.json plan.json
     """
-    from r2d2 import plan as making
-    from r2d2.cli import plan_text
+    from r2d2.cli.plan_text import plan_lines, table_lines
+    from r2d2.cli.terminal import interruptibly, watching
+    from r2d2.plan import make_plan
+    from r2d2.plan import what_if as plan_from_learnt
+    from r2d2.plan.plan_file import PLAN_NAME
     from r2d2.plan.profile import load_profile, with_profile
     from r2d2.plan.usage import load_usage
     from r2d2.settings.plan import load_plan_settings, load_prices
+    from r2d2.storage.output import json_text, write_files
     from r2d2.text_tables import usd
 
     if diff is not None:
@@ -92,11 +92,11 @@ def plan(
     if prices is not None:
         settings = replace(settings, prices=load_prices(prices))
     if what_if or max_latency is not None or protect or prices is not None:
-        made = making.what_if(run, settings, usages, max_latency_s=max_latency, protect=protect)
+        made = plan_from_learnt(run, settings, usages, max_latency_s=max_latency, protect=protect)
     else:
         with watching() as progress:
             made = interruptibly(
-                lambda: making.make_plan(
+                lambda: make_plan(
                     *(run, settings, usages),
                     engine=engine,
                     master=master,
@@ -108,48 +108,18 @@ def plan(
     if out is not None:
         write_files(out.parent, {out.name: json_text(made)})
     if json:
-        print_text(json_text(made))
+        print_json(made)
     elif explain is not None:
-        lines = list(plan_text.table_lines(made, explain))
+        lines = list(table_lines(made, explain))
         if not lines:
             raise UsageError(f"the plan has no table {explain!r}")
         print_lines(lines)
     else:
-        print_lines(plan_text.plan_lines(made))
+        print_lines(plan_lines(made))
     saved_usd = made["totals"]["saving_usd_per_month"]
     if least_usd is not None and saved_usd >= least_usd:
         sys.stderr.write(f"r2d2: --fail-on found savings of {usd(saved_usd)} a month\n")
         return EXIT_FOUND
-    return EXIT_OK
-
-
-def check(plan: Path, /, *, json: Json = False) -> int:
-    """Refuse PLAN if it breaks a rule: a table that rests on a deleted one, a changed file, ….
-
-    For example: r2d2 check plan.json
-    """
-    from r2d2.plan.check import check_plan
-    from r2d2.plan.plan_file import load_plan
-
-    broken = check_plan(load_plan(plan))
-    if json:
-        print_text(json_text([{"rule": rule, "told": told} for rule, told in broken]))
-    else:
-        print_lines([f"{rule}: {told}" for rule, told in broken] or ["the plan holds"])
-    return EXIT_FAILED if broken else EXIT_OK
-
-
-def init(path: Path = Path("r2d2.toml"), /) -> int:
-    """Write a commented TOML file of all settings a plan has, at their defaults.
-
-    For example: r2d2 init r2d2.toml
-    """
-    from r2d2.settings.template import init_text
-
-    if path.exists():
-        raise UsageError(f"{path}: there is one already; it is left as it is")
-    write_files(path.parent, {path.name: init_text()})
-    print_lines([f"written to {path}"])
     return EXIT_OK
 
 
@@ -166,19 +136,13 @@ def _least_savings(fail_on: str | None) -> float | None:
 
 
 def _print_diff(old: Path, new: Path, *, json: bool) -> int:
-    from r2d2.cli import plan_text as diff_text
+    from r2d2.cli.plan_text import diff_lines
     from r2d2.plan.diff import differences
     from r2d2.plan.plan_file import load_plan
 
     found = differences(load_plan(old), load_plan(new))
     if json:
-        print_text(json_text([asdict(difference) for difference in found]))
+        print_json([asdict(difference) for difference in found])
     else:
-        print_lines(diff_text.diff_lines(found))
+        print_lines(diff_lines(found))
     return EXIT_OK
-
-
-def add_to(app: App) -> None:
-    """Adds the commands of a plan to the command line."""
-    for command in (plan, check, init):
-        app.command(command)

@@ -1,4 +1,4 @@
-"""`r2d2 recipe`: how a deleted table comes back, shown or done."""
+"""`r2d2 recipe`: shows or runs the recipe that gives a deleted table back."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.cli.plan import PLAN_NAME
 from r2d2.cli.terminal import print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
 
@@ -33,6 +32,7 @@ def show(
 
     For example: r2d2 recipe show archive/flights.parquet --run run --dialect spark
     """
+    from r2d2.plan.plan_file import PLAN_NAME
     from r2d2.recipes.grammar import parents, residuals
     from r2d2.recipes.json import from_data
     from r2d2.recipes.sql import Dialect, view
@@ -65,7 +65,7 @@ def run_recipe(
     Without names, all that the plan deletes. The lake's own files are not touched.
     For example: r2d2 recipe run archive/flights.parquet --run run --to /restored
     """
-    from r2d2.plan.plan_file import load_plan
+    from r2d2.plan.plan_file import PLAN_NAME, load_plan
     from r2d2.plan.rebuild import rebuild
     from r2d2.text_tables import human_bytes, pluralize, printable
 

@@ -1,9 +1,4 @@
-"""Progress as a person or a log sees it: a bar on a terminal, a line now and then elsewhere.
-
-Work that Ctrl-C ends at once, even while a library blocks in it.
-
-Prints to stdout.
-"""
+"""The terminal: progress on stderr, work that Ctrl-C ends at once, output on stdout."""
 
 import logging
 import sys
@@ -13,7 +8,6 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from r2d2.engines.local.run_store import remove_scratch
 from r2d2.progress import Progress
 from r2d2.text_tables import human_bytes
 
@@ -28,6 +22,7 @@ log = logging.getLogger("r2d2")
 @contextmanager
 def watching() -> Iterator[Progress]:
     """Progress on stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     if not sys.stderr.isatty():
         yield LogProgress()
         return
@@ -146,6 +141,9 @@ def interruptibly(work: Callable[[], Result]) -> Result:
     try:
         thread.join()
     except KeyboardInterrupt:
+        # Only here: what a command needs is imported while it runs.
+        from r2d2.engines.local.run_store import remove_scratch
+
         remove_scratch()
         raise
     if errors:
@@ -162,3 +160,10 @@ def print_text(output: str) -> None:
     """Prints to stdout, whatever its encoding."""
     sys.stdout.buffer.write(output.encode(errors="replace"))
     sys.stdout.flush()
+
+
+def print_json(data: object) -> None:
+    """Prints data as JSON to stdout, in the same bytes each time."""
+    from r2d2.storage.output import json_text
+
+    print_text(json_text(data))

@@ -1,7 +1,4 @@
-"""`r2d2 vmcost`: what a cluster's VMs cost, from Spark event logs.
-
-Event logs that lie in an object store, brought here for as long as they are read.
-"""
+"""`r2d2 vmcost`: the cost of a cluster's VMs, from Spark event logs on disk or in a bucket."""
 
 import json
 import sys
@@ -11,11 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.cli.terminal import interruptibly, print_lines, print_text, watching
+from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import (
     EXIT_FAILED,
     EXIT_FOUND,
@@ -24,12 +21,12 @@ from r2d2.errors import (
     LakeError,
     UsageError,
 )
-from r2d2.model import FileInfo
-from r2d2.progress import Progress
-from r2d2.storage import storage_of
-from r2d2.storage.local import Storage
-from r2d2.storage.output import json_text, write_files
 from r2d2.text_tables import printable
+
+if TYPE_CHECKING:
+    from r2d2.model import FileInfo
+    from r2d2.progress import Progress
+    from r2d2.storage.local import Storage
 
 vmcost = App(name="vmcost")
 
@@ -97,7 +94,7 @@ def bill(
     if out is not None:
         _write(out, data)
     if json:
-        print_text(json_text(data["applications"]))
+        print_json(data["applications"])
     else:
         print_lines(report_lines(data))
     left_out = _tell_left_out(answer.logs)
@@ -131,6 +128,7 @@ def profile(
 
     For example: r2d2 vmcost profile /logs --config vmcost.toml -o profile.json
     """
+    from r2d2.storage.output import json_text, write_files
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
     from r2d2.vmcost.profile import profile_lines
@@ -166,21 +164,21 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{old}, {new}: one lacks what a report has: {error!r}") from error
     if json:
-        print_text(json_text(asdict(found)))
+        print_json(asdict(found))
     else:
         print_lines(difference_lines(found))
     return EXIT_OK
 
 
 def _answer(logs: Sequence[str], machines: Machines) -> Any:
-
+    from r2d2.cli.terminal import interruptibly, watching
     from r2d2.vmcost.pipeline import cost
 
     if not logs:
         raise UsageError("give one or more event logs, or folders of them")
     question = _question(machines)
 
-    def work(progress: Progress) -> Any:
+    def work(progress: "Progress") -> Any:
         with fetched(logs) as here:
             return cost(here.paths, question, progress).renamed(here.origin)
 
@@ -207,6 +205,7 @@ def _question(machines: Machines) -> Any:
 
 
 def _write(out: Path, data: Mapping[str, Any]) -> None:
+    from r2d2.storage.output import json_text, write_files
     from r2d2.vmcost.report.csvs import csv_texts
     from r2d2.vmcost.report.html import page
 
@@ -272,6 +271,8 @@ def _renamed(text: str, names: dict[str, str]) -> str:
 
 def _copied(url: str, folder: Path) -> Path:
     """The folder, with all objects below the URL; or in it the one that the URL names."""
+    from r2d2.storage import storage_of
+
     try:
         storage = storage_of(url)
         files = storage.list().files
@@ -290,7 +291,7 @@ def _copied(url: str, folder: Path) -> Path:
     return folder
 
 
-def _copy(storage: Storage, file: FileInfo, path: Path) -> None:
+def _copy(storage: "Storage", file: "FileInfo", path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as copy:
         for start in range(0, file.size_bytes, PIECE_BYTES):

@@ -23,6 +23,8 @@ from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text
 from r2d2.text_tables import pluralize
 
+PLAN_NAME = "plan.json"
+"""A run's plan in its folder."""
 VERSION = 1
 Data = dict[str, Any]
 

@@ -1,0 +1,136 @@
+"""`r2d2 find` and `r2d2 tables`: the containment graph of a lake, or its tables alone."""
+
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from r2d2.cli import Config, Json, Renamed, TypesFlag
+from r2d2.cli.terminal import print_json, print_lines
+from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
+
+if TYPE_CHECKING:
+    from r2d2.graph import Graph
+    from r2d2.model import Table
+
+Finding = Literal["edges", "equal", "unreadable"]
+
+
+def find(
+    lake: str,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="Folder for edges.csv, graph.json, …")] = None,
+    types: TypesFlag = None,
+    min_fraction: Annotated[
+        float | None, Parameter(help="List near-containment from this fraction on.")
+    ] = None,
+    renamed: Renamed = None,
+    stages: Annotated[
+        str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
+    ] = None,
+    engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and hashes.")] = "local",
+    master: Annotated[
+        str | None, Parameter(help="Spark master or sc://host:port; default: the session's own.")
+    ] = None,
+    threads: Annotated[int | None, Parameter(help="Threads of the local engine.")] = None,
+    fail_on: Annotated[
+        tuple[Finding, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Exit with 3 where there are any; may be repeated.",
+        ),
+    ] = (),
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Find which tables of LAKE are contained in which, each edge proved.
+
+    For example:
+
+    r2d2 find sample_lake --out run
+
+    r2d2 find s3://bucket/warehouse --min-fraction 0.9 --json
+
+    r2d2 find /lake --engine spark --master spark://host:7077 --out run
+
+    r2d2 find /lake --fail-on equal --fail-on unreadable
+    """
+    from r2d2.cli.find_text import find_lines
+    from r2d2.cli.terminal import interruptibly, watching
+    from r2d2.find import find as find_graph
+    from r2d2.model import Types
+    from r2d2.report.find import funnel_data, graph_data, write_find
+    from r2d2.settings.find import load_settings
+    from r2d2.storage import storage_of
+
+    settings = load_settings(
+        config,
+        types=Types(types) if types else None,
+        min_fraction=min_fraction,
+        renamed=renamed,
+        stages=tuple(stages.split(",")) if stages else None,
+        threads=threads,
+    )
+    with watching() as progress:
+        graph = interruptibly(
+            lambda: find_graph(lake, settings, engine=engine, master=master, progress=progress)
+        )
+    if out is not None:
+        write_find(out, graph, settings, storage_of(lake).url)
+    if json:
+        data = graph_data(graph, settings, storage_of(lake).url)
+        print_json(data | {"funnel": funnel_data(graph)})
+    else:
+        print_lines(find_lines(graph))
+        if out is not None:
+            print_lines([f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"])
+    found = findings(graph, fail_on)
+    if found:
+        told = ", ".join(f"{kind} ({count:,})" for kind, count in found.items())
+        sys.stderr.write(f"r2d2: --fail-on found {told}\n")
+    return exit_code(graph.tables, found)
+
+
+def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
+    """List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.
+
+    Reads metadata only. Example: r2d2 tables sample_lake
+    """
+    from r2d2.cli.find_text import table_lines
+    from r2d2.cli.terminal import interruptibly
+    from r2d2.find import tables as list_tables
+    from r2d2.report.find import inventory_data
+    from r2d2.settings.find import load_settings
+
+    settings = load_settings(config)
+    inventory = interruptibly(lambda: list_tables(lake, settings))
+    if json:
+        print_json(inventory_data(inventory))
+    else:
+        print_lines(table_lines(inventory))
+    return exit_code(inventory.tables)
+
+
+def findings(graph: "Graph", asked: Collection[Finding]) -> Mapping[Finding, int]:
+    """How many there are of what is asked for, where there are any.
+
+    `edges` are those listed, near-containment too where that was looked for, and no degenerate
+    ones; `equal` those that hold both ways; `unreadable` tables that could not be read.
+    """
+    counts: dict[Finding, int] = {
+        "edges": len(graph.edges),
+        "equal": sum(edge.equal for edge in graph.edges),
+        "unreadable": sum(table.unreadable for table in graph.tables),
+    }
+    return {kind: count for kind, count in counts.items() if kind in asked and count}
+
+
+def exit_code(tables: "Iterable[Table]", found: Mapping[Finding, int] | None = None) -> int:
+    """`EXIT_FOUND` where there are findings, else whether every table could be read."""
+    if found:
+        return EXIT_FOUND
+    return EXIT_SOME_UNREADABLE if any(table.unreadable for table in tables) else EXIT_OK

@@ -1,0 +1,21 @@
+"""`r2d2 init`: writes a settings file with all defaults."""
+
+from pathlib import Path
+
+from r2d2.cli.terminal import print_lines
+from r2d2.errors import EXIT_OK, UsageError
+
+
+def init(path: Path = Path("r2d2.toml"), /) -> int:
+    """Write a commented TOML file of all settings a plan has, at their defaults.
+
+    For example: r2d2 init r2d2.toml
+    """
+    from r2d2.settings.template import init_text
+    from r2d2.storage.output import write_files
+
+    if path.exists():
+        raise UsageError(f"{path}: there is one already; it is left as it is")
+    write_files(path.parent, {path.name: init_text()})
+    print_lines([f"written to {path}"])
+    return EXIT_OK
