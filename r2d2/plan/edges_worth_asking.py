@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from r2d2.model import Table
 from r2d2.plan.graph_file import ProvedEdge
-from r2d2.recipes.find.request import Child, Family, UnionFamily
+from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
 
 SMALLEST_PARENTS = 2
 NEAREST_PARENTS = 2
@@ -38,8 +38,8 @@ class Wanted:
     is gained by.
     """
 
-    families: tuple[Family, ...]
-    unions: tuple[UnionFamily, ...]
+    families: tuple[Request, ...]
+    unions: tuple[UnionRequest, ...]
     copies: tuple[ProvedEdge, ...]
     spare: int
 
@@ -61,7 +61,7 @@ def wanted(
     unions = union_families(edges, tables, fit)
     first = _first_of_equals(whole)
     may_go = below | {edge.child for edge in near} | {union.table.location for union in unions}
-    children: dict[str, list[Child]] = defaultdict(list)
+    children: dict[str, list[ContainedTable]] = defaultdict(list)
     copies, spare = [], 0
     for own in _worthwhile(whole, below, tables):
         given = None
@@ -75,11 +75,11 @@ def wanted(
                 copies.append(edge)
                 given = given or top
             else:
-                asked = Child(child, dict(edge.columns), True, top, may_be_spare)
+                asked = ContainedTable(child, dict(edge.columns), True, top, may_be_spare)
                 children[parent].append(asked)
     for edge in _nearest(near, below, tables):
-        children[edge.parent].append(Child(tables[edge.child], dict(edge.columns)))
-    families = (Family(tables[parent], tuple(children[parent])) for parent in sorted(children))
+        children[edge.parent].append(ContainedTable(tables[edge.child], dict(edge.columns)))
+    families = (Request(tables[parent], tuple(children[parent])) for parent in sorted(children))
     return Wanted(tuple(families), tuple(unions), tuple(copies), spare)
 
 
@@ -141,17 +141,17 @@ def _nearest(
 
 def union_families(
     edges: Sequence[ProvedEdge], tables: Tables, fit: Collection[str]
-) -> list[UnionFamily]:
+) -> list[UnionRequest]:
     """The tables with those of all their columns that they contain, in order of location.
 
     Only where these have rows enough together, two of them or more; of many, the largest.
     """
-    parts: dict[str, list[Child]] = defaultdict(list)
+    parts: dict[str, list[ContainedTable]] = defaultdict(list)
     for edge in _between(edges, fit):
         if edge.whole and not edge.cast:
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
-                parts[edge.parent].append(Child(child, dict(edge.columns), edge.whole))
+                parts[edge.parent].append(ContainedTable(child, dict(edge.columns), edge.whole))
     found = []
     for parent in sorted(parts):
         table, own = tables[parent], parts[parent]
@@ -160,7 +160,7 @@ def union_families(
         known = sum(row for row in rows if row is not None)
         enough = table.rows is None or None in rows or known >= table.rows
         if len(own) > 1 and enough:
-            found.append(UnionFamily(table, tuple(own[:MOST_PARTS])))
+            found.append(UnionRequest(table, tuple(own[:MOST_PARTS])))
     return found
 
 

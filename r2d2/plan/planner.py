@@ -13,8 +13,8 @@ from r2d2.plan.graph_file import GraphFile, ProvedEdge
 from r2d2.plan.program import Problem, Solution, Solver, solve
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
-from r2d2.recipes.find import SPARE
-from r2d2.recipes.find.request import AnyFamily, Family, Proposal, outputs
+from r2d2.recipes.find import SMALLER_PARENT_SERVES
+from r2d2.recipes.find.request import AnyRequest, Request, Proposal, outputs
 from r2d2.recipes.grammar import Project, Recipe, parents
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
@@ -23,7 +23,7 @@ from r2d2.settings.plan import PlanSettings
 class Recipes(Protocol):
     """What a plan asks of an engine."""
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
+    def propose(self, families: Sequence[AnyRequest]) -> Iterator[Proposal]:
         """The proposals for all of the families, in any order."""
 
     def try_out(
@@ -66,8 +66,8 @@ def learn(
     fit = {location for location, known in facts.items() if known.must_keep is None}
     refused = Counter(without_recipe(graph.edges, fit))
     worth = wanted(graph.edges, tables, fit, tenant_of)
-    refused[SPARE] += worth.spare
-    asked: list[AnyFamily] = [*worth.families, *worth.unions]
+    refused[SMALLER_PARENT_SERVES] += worth.spare
+    asked: list[AnyRequest] = [*worth.families, *worth.unions]
     candidates = [_copied(edge, tables) for edge in worth.copies]
     progress.begin("finding recipes", sum(map(_asked_bytes, asked)))
     for proposal in recipes.propose(asked):
@@ -93,9 +93,9 @@ def _order(candidate: Candidate) -> tuple[str, int, tuple[str, ...]]:
     return candidate.child, len(of), of
 
 
-def _asked_bytes(family: AnyFamily) -> int:
+def _asked_bytes(family: AnyRequest) -> int:
     """Of the tables that are answered for."""
-    if isinstance(family, Family):
+    if isinstance(family, Request):
         return sum(child.table.size_bytes for child in family.children)
     return family.table.size_bytes
 

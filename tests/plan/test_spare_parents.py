@@ -22,7 +22,7 @@ from r2d2.plan import edges_worth_asking as families
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.planner import Known, choose, learn
 from r2d2.progress import Silence
-from r2d2.recipes.find import SPARE
+from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.report.find import write_find
 from r2d2.settings.plan import Latency, PlanSettings, Prices, Protection, Rates
 from r2d2.storage import storage_of
@@ -95,8 +95,8 @@ def test_no_plan_is_dearer_for_the_parents_that_were_not_asked(
                 lambda *a: ([(e, False) for e, _ in own] for own in ask(*a)),
             )
             every = known_of(lake, run)
-        assert SPARE not in every.refused
-        spare += asked.refused.get(SPARE, 0)
+        assert SMALLER_PARENT_SERVES not in every.refused
+        spare += asked.refused.get(SMALLER_PARENT_SERVES, 0)
         for costs in settings_of(chance, asked):
             one, other = (choose(known, costs, {}, None).solution for known in (asked, every))
             deleted += sum(choice.option is not None for choice in one.choices)

@@ -17,8 +17,8 @@ from threading import Lock, Thread
 
 from r2d2.engines.local.worker import Answer, Bundle, ThisProcess, Worker
 from r2d2.model import Table, Types
-from r2d2.recipes.find.batching import TASK_BYTES, bundles, tables_of
-from r2d2.recipes.find.request import AnyFamily, Proposal
+from r2d2.recipes.find.batching import TASK_BYTES, batches, tables_of
+from r2d2.recipes.find.request import AnyRequest, Proposal
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
@@ -32,9 +32,9 @@ class LocalRecipes:
     storage: Storage
     settings: Settings
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
+    def propose(self, families: Sequence[AnyRequest]) -> Iterator[Proposal]:
         """The proposals for all of the families, in any order."""
-        questions = [[families[number] for number in bundle] for bundle in bundles(families)]
+        questions = [[families[number] for number in bundle] for bundle in batches(families)]
         for proposals in answers(
             self.storage, self.settings.types, questions, self.settings.threads
         ):

@@ -13,8 +13,8 @@ from typing import IO, Any, TypeAlias
 from r2d2.engines.pickling import dumps, loads
 from r2d2.errors import R2D2Error
 from r2d2.model import Types
-from r2d2.recipes.find import all_proposals
-from r2d2.recipes.find.request import AnyFamily, Family, Proposal, without_recipe
+from r2d2.recipes.find import search
+from r2d2.recipes.find.request import AnyRequest, Request, Proposal, no_recipe
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.storage.local import Storage
 
@@ -26,7 +26,7 @@ _ALLOCATION = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
 }
-Bundle: TypeAlias = Sequence[AnyFamily]
+Bundle: TypeAlias = Sequence[AnyRequest]
 Answer: TypeAlias = list[Proposal]
 
 
@@ -38,7 +38,7 @@ class ThisProcess:
 
     def answer(self, bundle: Bundle) -> Answer:
         """The proposals of the bundle's families."""
-        return all_proposals(bundle, self._counts)
+        return search(bundle, self._counts)
 
     def end(self) -> None:
         """There is nothing to end."""
@@ -109,10 +109,10 @@ class Worker:
                 pipe.close()
 
 
-def _lost(family: AnyFamily, reason: str) -> list[Proposal]:
-    if not isinstance(family, Family):
+def _lost(family: AnyRequest, reason: str) -> list[Proposal]:
+    if not isinstance(family, Request):
         return []
-    return [without_recipe(family.parent, child.table, reason) for child in family.children]
+    return [no_recipe(family.parent, child.table, reason) for child in family.children]
 
 
 def serve() -> None:

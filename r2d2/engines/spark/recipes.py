@@ -18,9 +18,9 @@ from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.spark.jobs import Jobs, reading
 from r2d2.engines.spark.session import spark_errors
 from r2d2.model import Table, Types
-from r2d2.recipes.find import all_proposals
-from r2d2.recipes.find.batching import bundles
-from r2d2.recipes.find.request import AnyFamily, Proposal
+from r2d2.recipes.find import search
+from r2d2.recipes.find.batching import batches
+from r2d2.recipes.find.request import AnyRequest, Proposal
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.recipes.grammar import Recipe, parents
 from r2d2.recipes.run.trial import Trial, try_out
@@ -42,10 +42,10 @@ class SparkRecipes:
     settings: Settings
     session: "SparkSession"
 
-    def propose(self, families: Sequence[AnyFamily]) -> Iterator[Proposal]:
+    def propose(self, families: Sequence[AnyRequest]) -> Iterator[Proposal]:
         """The proposals for all of the families, in any order."""
         work = partial(_proposals, self.storage, self.settings.types)
-        questions = [[families[number] for number in bundle] for bundle in bundles(families)]
+        questions = [[families[number] for number in bundle] for bundle in batches(families)]
         for proposals in self._answers(work, questions):
             yield from proposals
 
@@ -89,8 +89,8 @@ def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.Recor
             yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": answer})
 
 
-def _proposals(storage: Storage, types: Types, families: Sequence[AnyFamily]) -> list[Proposal]:
-    return all_proposals(families, Counts(storage, types))
+def _proposals(storage: Storage, types: Types, families: Sequence[AnyRequest]) -> list[Proposal]:
+    return search(families, Counts(storage, types))
 
 
 def _trial(

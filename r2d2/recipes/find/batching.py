@@ -7,7 +7,7 @@ where its tables outgrow a task: what is large stands alone.
 from collections.abc import Iterator, Sequence
 
 from r2d2.model import Table
-from r2d2.recipes.find.request import AnyFamily, Family, UnionFamily
+from r2d2.recipes.find.request import AnyRequest, Request, UnionRequest
 
 TASK_BYTES = 32 << 20
 LEAST_QUESTIONS, MOST_QUESTIONS = 200, 1024
@@ -15,16 +15,16 @@ LEAST_QUESTIONS, MOST_QUESTIONS = 200, 1024
 MANY_TASKS = 64
 
 
-def tables_of(family: AnyFamily) -> list[Table]:
+def tables_of(family: AnyRequest) -> list[Table]:
     """The tables that are read for the family's proposals."""
     match family:
-        case Family(parent, children):
+        case Request(parent, children):
             return [parent, *(child.table for child in children)]
-        case UnionFamily(table, parts):
+        case UnionRequest(table, parts):
             return [table, *(part.table for part in parts)]
 
 
-def bundles(families: Sequence[AnyFamily]) -> list[list[int]]:
+def batches(families: Sequence[AnyRequest]) -> list[list[int]]:
     """The families' numbers, each in one bundle, ascending in each."""
     questions = sum(len(tables_of(family)) for family in families)
     most = min(MOST_QUESTIONS, max(LEAST_QUESTIONS, -(-questions // MANY_TASKS)))
@@ -43,7 +43,7 @@ def bundles(families: Sequence[AnyFamily]) -> list[list[int]]:
     return [sorted(bundle) for bundle in found]
 
 
-def _neighbours(families: Sequence[AnyFamily]) -> Iterator[int]:
+def _neighbours(families: Sequence[AnyRequest]) -> Iterator[int]:
     """The families' numbers, those that share tables directly or through others side by side."""
     joined: dict[str, str] = {}
 

@@ -19,7 +19,7 @@ from r2d2.errors import R2D2Error, TableError
 from r2d2.model import Table
 from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.reading import type_inside
-from r2d2.recipes.find.request import Child, Columns, Family, Proposal, outputs, without_recipe
+from r2d2.recipes.find.request import (ContainedTable, Columns, Request, Proposal, outputs, no_recipe)
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.recipes.grammar import (
     Distinct,
@@ -54,19 +54,19 @@ does not: so it must be much smaller.
 """
 
 
-def propose(family: Family, counts: Counts) -> list[Proposal]:
+def propose_from_parent(family: Request, counts: Counts) -> list[Proposal]:
     """What can be said of each child; an unreadable table is a reason, never an error."""
     try:
         parent = _Parent(family, counts)
     except TableError as error:
-        return [without_recipe(family.parent, child.table, str(error)) for child in family.children]
+        return [no_recipe(family.parent, child.table, str(error)) for child in family.children]
     return [_proposal(parent, number) for number in range(len(family.children))]
 
 
 class _Parent:
     """The parent's rows, with what is made of them for several children."""
 
-    def __init__(self, family: Family, counts: Counts) -> None:
+    def __init__(self, family: Request, counts: Counts) -> None:
         self.table, self.children = family.parent, family.children
         self.counts = counts
         self._reading = counts.reading(self.table)
@@ -126,23 +126,23 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
     own, other = child.table, parent.table
     try:
         if not _same_types(child, other):
-            return without_recipe(other, own, "its columns have other types")
+            return no_recipe(other, own, "its columns have other types")
         columns = outputs(own.columns, other.columns, child.names)
         labels = parent.labels(number)
         recipe = _recipe(parent, number, columns, labels)
     except R2D2Error as error:
-        return without_recipe(other, own, str(error))
+        return no_recipe(other, own, str(error))
     if recipe is None:
         reason = (
             "the parent lacks too many of its rows"
             if labels.missing
             else "the parent has too many of its rows less often"
         )
-        return without_recipe(other, own, reason, labels.child_rows)
+        return no_recipe(other, own, reason, labels.child_rows)
     return Proposal(own.location, (other.location,), recipe, labels.child_rows)
 
 
-def _same_types(child: Child, parent: Table) -> bool:
+def _same_types(child: ContainedTable, parent: Table) -> bool:
     types = {column.name: column.type for column in parent.columns}
     return all(types.get(child.names[column.name]) == column.type for column in child.table.columns)
 

@@ -17,7 +17,7 @@ import numpy as np
 from r2d2.errors import R2D2Error
 from r2d2.hashing.multiset import Counted, Indices
 from r2d2.model import Table
-from r2d2.recipes.find.request import Child, Proposal, UnionFamily, by_name, outputs
+from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name, outputs
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.recipes.grammar import Project, Union
 from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset, may_sum_to
@@ -27,7 +27,7 @@ MOST_PARTS = 400
 SEED = 20260402
 
 
-def propose_unions(family: UnionFamily, counts: Counts) -> list[Proposal]:
+def propose_from_parts(family: UnionRequest, counts: Counts) -> list[Proposal]:
     """The table as its largest parts together and as its smallest: none, one or two proposals.
 
     A part that cannot be read is left out. Nothing is read where the numbers of rows rule it out.
@@ -53,13 +53,13 @@ def propose_unions(family: UnionFamily, counts: Counts) -> list[Proposal]:
 class _Part:
     """How many rows it has of some of the table's distinct rows."""
 
-    child: Child
+    child: ContainedTable
     places: Indices
     counts: Indices
     rows: int
 
 
-def _chosen(family: UnionFamily, whole: Counted, counts: Counts) -> list[list[_Part]]:
+def _chosen(family: UnionRequest, whole: Counted, counts: Counts) -> list[list[_Part]]:
     parts = []
     for child in family.parts:
         part = _part(family.table, whole, child, counts)
@@ -81,7 +81,7 @@ def _chosen(family: UnionFamily, whole: Counted, counts: Counts) -> list[list[_P
     return found
 
 
-def _part(table: Table, whole: Counted, child: Child, counts: Counts) -> _Part | None:
+def _part(table: Table, whole: Counted, child: ContainedTable, counts: Counts) -> _Part | None:
     """The part, if it has rows, fewer than the table, and none more often than the table."""
     if not _same_columns(table, child):
         return None
@@ -97,7 +97,7 @@ def _part(table: Table, whole: Counted, child: Child, counts: Counts) -> _Part |
     return _Part(child, places, held, own.rows)
 
 
-def _same_columns(table: Table, child: Child) -> bool:
+def _same_columns(table: Table, child: ContainedTable) -> bool:
     """Whether the part's columns are the table's, one to one, and of the same types."""
     types = {column.name: column.type for column in table.columns}
     own = {child.names.get(column.name): column.type for column in child.table.columns}
@@ -146,7 +146,7 @@ def _union(table: Table, parts: Sequence[_Part]) -> Union:
     return Union(tuple(_project(table, part.child) for part in ordered))
 
 
-def _project(table: Table, child: Child) -> Project:
+def _project(table: Table, child: ContainedTable) -> Project:
     part = child.table
     names = {other: own for own, other in child.names.items()}
     return Project(part.location, outputs(table.columns, part.columns, names))

@@ -22,7 +22,7 @@ Columns = tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ContainedTable:
     """A table that another contains; `names` maps its columns to the other's.
 
     `contained`: that the other has each of its rows, if not as often, is proved for both snapshots.
@@ -61,25 +61,25 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Request:
     """A parent and those of its children for which a recipe from it is wanted."""
 
     parent: Table
-    children: tuple[Child, ...]
+    children: tuple[ContainedTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class UnionFamily:
+class UnionRequest:
     """A table and those it contains that have all of its columns: it may be some of them together.
 
     Each part's `names` map its columns to the table's, one to one.
     """
 
     table: Table
-    parts: tuple[Child, ...]
+    parts: tuple[ContainedTable, ...]
 
 
-AnyFamily: TypeAlias = Family | UnionFamily
+AnyRequest: TypeAlias = Request | UnionRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Proposal:
     reason: str = ""
 
 
-def without_recipe(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposal:
+def no_recipe(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposal:
     """That there is none, and why."""
     return Proposal(child.location, (parent.location,), None, rows, reason)
 

@@ -29,7 +29,7 @@ KEPT_BYTES, KEPT_COUNTS = 128 << 20, 4
 SMALL_BYTES, SMALL_ROWS = 1 << 18, 1 << 12
 TOGETHER_ROWS = 1 << 16
 Batches = list[pa.RecordBatch]
-Asked = tuple[Table, tuple[Columns, ...]]
+TableColumns = tuple[Table, tuple[Columns, ...]]
 Named = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
 
 
@@ -116,9 +116,9 @@ class Counts:
                 self._counted.put(_named(table, columns), distinct, distinct.size_bytes)
         return found
 
-    def prepare(self, wanted: Iterable[Asked]) -> None:
+    def prepare(self, wanted: Iterable[TableColumns]) -> None:
         """Reads small tables and hashes them together; one that cannot be read is left out."""
-        alike: dict[object, list[Asked]] = defaultdict(list)
+        alike: dict[object, list[TableColumns]] = defaultdict(list)
         for table, own_sets in wanted:
             if table.size_bytes <= self.small_bytes:
                 sets = tuple(own for own in own_sets if not self._groups.get(_named(table, own)))
@@ -132,9 +132,9 @@ class Counts:
             for together in self._together(some):
                 self._hash(together)
 
-    def _together(self, wanted: Sequence[Asked]) -> Iterator[list[tuple[Asked, pa.RecordBatch]]]:
+    def _together(self, wanted: Sequence[TableColumns]) -> Iterator[list[tuple[TableColumns, pa.RecordBatch]]]:
         """The tables and their rows, as many as are to be hashed at once, of one schema."""
-        found: list[tuple[Asked, pa.RecordBatch]] = []
+        found: list[tuple[TableColumns, pa.RecordBatch]] = []
         rows = 0
         for table, sets in wanted:
             batches = self._readable(table)
@@ -155,7 +155,7 @@ class Counts:
         except TableError:
             return []
 
-    def _hash(self, together: Sequence[tuple[Asked, pa.RecordBatch]]) -> None:
+    def _hash(self, together: Sequence[tuple[TableColumns, pa.RecordBatch]]) -> None:
         sets = list(dict.fromkeys(columns for (_, own), _ in together for columns in own))
         try:
             batch = pa.concat_batches([own for _, own in together])

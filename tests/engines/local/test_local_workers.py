@@ -20,9 +20,9 @@ from r2d2.engines.local.recipes import LocalRecipes, _Shares, answers
 from r2d2.engines.local.worker import Answer, Bundle, Worker
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
-from r2d2.recipes.find import all_proposals
+from r2d2.recipes.find import search
 from r2d2.recipes.find.batching import TASK_BYTES
-from r2d2.recipes.find.request import Family, Proposal, UnionFamily
+from r2d2.recipes.find.request import Request, Proposal, UnionRequest
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.settings.find import Settings
 from tests.support.recipes.kept_lake import KeptLake
@@ -80,7 +80,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def held(bundle: Bundle, counts: Counts) -> Answer:
         assert gate.wait(30)
-        return all_proposals(bundle, counts)
+        return search(bundle, counts)
 
     monkeypatch.setattr(worker, "all_proposals", held)
     yield gate
@@ -105,7 +105,7 @@ def bundle(lake: KeptLake, number: int) -> Bundle:
     """A table, from which both of its parts are wanted and which is wanted from both."""
     whole, head, tail = (f"{name}{number}" for name in NAMES)
     parts = (lake.child(head), lake.child(tail))
-    return [Family(lake.tables[whole], parts), UnionFamily(lake.tables[whole], parts)]
+    return [Request(lake.tables[whole], parts), UnionRequest(lake.tables[whole], parts)]
 
 
 def bundles(lake: KeptLake) -> list[Bundle]:
@@ -115,7 +115,7 @@ def bundles(lake: KeptLake) -> list[Bundle]:
 def by_one(lake: KeptLake) -> list[Proposal]:
     """What is proposed where one process answers everything."""
     counts = Counts(lake.storage, Types.STRICT)
-    return in_order([all_proposals(bundle, counts) for bundle in bundles(lake)])
+    return in_order([search(bundle, counts) for bundle in bundles(lake)])
 
 
 def in_order(found: list[Answer]) -> list[Proposal]:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from r2d2.model import Types
-from r2d2.recipes.find import asked, proposals
-from r2d2.recipes.find.request import AnyFamily, Family, UnionFamily, by_name
+from r2d2.recipes.find import columns_by_table, search_one
+from r2d2.recipes.find.request import AnyRequest, Request, UnionRequest, by_name
 from r2d2.recipes.find.row_counts import Counts
 from tests.support.recipes.kept_lake import KeptLake
 
@@ -26,13 +26,13 @@ def lake_of(folder: Path) -> KeptLake:
     return KeptLake.of(folder, tables)
 
 
-def families(lake: KeptLake) -> list[AnyFamily]:
+def families(lake: KeptLake) -> list[AnyRequest]:
     children = [lake.child(name) for name in ("head", "tail", "numbers")]
     children.append(lake.child("letters", letter="b"))
     parts = (lake.child("head"), lake.child("tail"))
     return [
-        Family(lake.tables["whole"], tuple(children)),
-        UnionFamily(lake.tables["whole"], parts),
+        Request(lake.tables["whole"], tuple(children)),
+        UnionRequest(lake.tables["whole"], parts),
     ]
 
 
@@ -41,10 +41,10 @@ def test_preparing_and_keeping_change_no_proposal(tmp_path: Path, kept_bytes: in
     lake = lake_of(tmp_path)
     asked_for = families(lake)
     plain, prepared = (Counts(lake.storage, Types.STRICT, size) for size in (1 << 20, kept_bytes))
-    prepared.prepare(asked(asked_for))
-    expected = [proposals(family, plain) for family in asked_for]
-    assert [proposals(family, prepared) for family in asked_for] == expected
-    assert [proposals(family, prepared) for family in asked_for] == expected
+    prepared.prepare(columns_by_table(asked_for))
+    expected = [search_one(family, plain) for family in asked_for]
+    assert [search_one(family, prepared) for family in asked_for] == expected
+    assert [search_one(family, prepared) for family in asked_for] == expected
     assert all(proposal.recipe is not None for found in expected for proposal in found)
     assert [len(found) for found in expected] == [4, 1]
 
@@ -53,10 +53,10 @@ def test_a_table_is_read_once(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     asked_for = families(lake)
     counts = Counts(lake.storage, Types.STRICT)
-    counts.prepare(asked(asked_for))
+    counts.prepare(columns_by_table(asked_for))
     for table in lake.tables.values():
         (tmp_path / "lake" / table.location).unlink()
-    found = [proposal for family in asked_for for proposal in proposals(family, counts)]
+    found = [proposal for family in asked_for for proposal in search_one(family, counts)]
     assert all(proposal.recipe is not None for proposal in found)
 
 
@@ -70,8 +70,8 @@ def test_a_table_that_cannot_be_read_is_a_reason_and_stops_no_other(tmp_path: Pa
         Counts(lake.storage, Types.STRICT).batches(lake.tables[name])
     counts = Counts(lake.storage, Types.STRICT)
     asked_for = families(lake)
-    counts.prepare(asked(asked_for))
-    of_parent, of_union = (proposals(family, counts) for family in asked_for)
+    counts.prepare(columns_by_table(asked_for))
+    of_parent, of_union = (search_one(family, counts) for family in asked_for)
     assert [proposal.recipe is None for proposal in of_parent] == [True, True, False, False]
     assert of_parent[0].reason.startswith("head.parquet: ")
     assert of_union == []

@@ -21,7 +21,7 @@ from r2d2.model import Table
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.planner import learn
 from r2d2.progress import Silence
-from r2d2.recipes.find.request import Child, Family
+from r2d2.recipes.find.request import ContainedTable, Request
 from r2d2.recipes.grammar import Recipe
 from r2d2.report.find import write_find
 from r2d2.storage import storage_of
@@ -36,15 +36,15 @@ def kinds_from_base(lake: Path, made: Iterable[Made], suffix: str) -> dict[str, 
     """The kind of recipe for each table from the one that it was made of."""
     storage, settings = storage_of(str(lake)), r2d2.Settings()
     tables = {t.location: t for t in take_inventory(storage, settings).tables}
-    children: dict[str, list[Child]] = defaultdict(list)
+    children: dict[str, list[ContainedTable]] = defaultdict(list)
     kinds = {}
     for row in made:
         own, base = (tables[f"{row[key]}.{suffix}"] for key in ("table", "base"))
         kinds[own.location] = "none"
         names = names_in(own, base)
         if names is not None:
-            children[base.location].append(Child(own, names))
-    families = [Family(tables[base], tuple(own)) for base, own in sorted(children.items())]
+            children[base.location].append(ContainedTable(own, names))
+    families = [Request(tables[base], tuple(own)) for base, own in sorted(children.items())]
     for proposal in LocalRecipes(storage, settings).propose(families):
         kinds[proposal.child] = kind(proposal.recipe)
     return kinds

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Table, Types
-from r2d2.recipes.find import proposals
-from r2d2.recipes.find.request import Child, Family, Proposal, UnionFamily
+from r2d2.recipes.find import search_one
+from r2d2.recipes.find.request import ContainedTable, Request, Proposal, UnionRequest
 from r2d2.recipes.find.row_counts import Counts
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run import Kitchen, rebuilt
@@ -40,21 +40,21 @@ class KeptLake:
         found = take_inventory(storage, Settings()).tables
         return cls(folder, storage, {t.location.removesuffix(".parquet"): t for t in found})
 
-    def child(self, name: str, **names: str) -> Child:
+    def child(self, name: str, **names: str) -> ContainedTable:
         """The table as a child; `names` are those of its columns that the other calls otherwise."""
         table = self.tables[name]
-        return Child(table, {c.name: names.get(c.name, c.name) for c in table.columns})
+        return ContainedTable(table, {c.name: names.get(c.name, c.name) for c in table.columns})
 
     def from_parent(self, child: str, parent: str, **names: str) -> Proposal:
         """What is proposed for the child from the parent."""
-        family = Family(self.tables[parent], (self.child(child, **names),))
-        (proposal,) = proposals(family, Counts(self.storage, Types.STRICT))
+        family = Request(self.tables[parent], (self.child(child, **names),))
+        (proposal,) = search_one(family, Counts(self.storage, Types.STRICT))
         return proposal
 
     def from_parts(self, table: str, *parts: str) -> list[Proposal]:
         """What is proposed for the table as some of these together."""
-        family = UnionFamily(self.tables[table], tuple(map(self.child, parts)))
-        return proposals(family, Counts(self.storage, Types.STRICT))
+        family = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
+        return search_one(family, Counts(self.storage, Types.STRICT))
 
     def rows(self, name: str, recipe: Recipe) -> Counter[tuple[object, ...]]:
         """The rows that the recipe gives for the table, which says itself that they are its own."""
