@@ -9,7 +9,7 @@ from typing import Any
 
 from r2d2.engines.scan import Piece
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
-from r2d2.recipes.find.request import ContainedTable, Request, Proposal
+from r2d2.recipes.find.request import ContainedTable, Proposal, Request
 from r2d2.recipes.grammar import Field, Output
 
 
@@ -41,5 +41,16 @@ def _reducer_of_one(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]
 
 _TABLE: dict[type, Callable[[Any], Any]] = {
     kind: _reducer(kind)
-    for kind in (Bounds, ContainedTable, Column, Request, FileInfo, Output, Piece, Proposal, Split, Table)
+    for kind in (
+        Bounds,
+        ContainedTable,
+        Column,
+        Request,
+        FileInfo,
+        Output,
+        Piece,
+        Proposal,
+        Split,
+        Table,
+    )
 } | {Field: _reducer_of_one(Field)}

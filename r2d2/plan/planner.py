@@ -14,8 +14,8 @@ from r2d2.plan.program import Problem, Solution, Solver, solve
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
-from r2d2.recipes.find.request import AnyRequest, Request, Proposal, outputs
-from r2d2.recipes.grammar import Project, Recipe, parents
+from r2d2.recipes.find.request import AnyRequest, Proposal, Request
+from r2d2.recipes.grammar import Project, Recipe, outputs, parents
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
 

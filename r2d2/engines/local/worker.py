@@ -14,8 +14,8 @@ from r2d2.engines.pickling import dumps, loads
 from r2d2.errors import R2D2Error
 from r2d2.model import Types
 from r2d2.recipes.find import search
-from r2d2.recipes.find.request import AnyRequest, Request, Proposal, no_recipe
-from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.find.request import AnyRequest, Proposal, Request, no_recipe
+from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.storage.local import Storage
 
 _PROGRAM = "from r2d2.engines.local.worker import serve; serve()"
@@ -34,7 +34,7 @@ class ThisProcess:
     """Answers itself."""
 
     def __init__(self, storage: Storage, types: Types) -> None:
-        self._counts = Counts(storage, types)
+        self._counts = RowCounts(storage, types)
 
     def answer(self, bundle: Bundle) -> Answer:
         """The proposals of the bundle's families."""

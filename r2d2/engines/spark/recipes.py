@@ -21,7 +21,7 @@ from r2d2.model import Table, Types
 from r2d2.recipes.find import search
 from r2d2.recipes.find.batching import batches
 from r2d2.recipes.find.request import AnyRequest, Proposal
-from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe, parents
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
@@ -90,7 +90,7 @@ def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.Recor
 
 
 def _proposals(storage: Storage, types: Types, families: Sequence[AnyRequest]) -> list[Proposal]:
-    return search(families, Counts(storage, types))
+    return search(families, RowCounts(storage, types))
 
 
 def _trial(

@@ -1,4 +1,18 @@
-"""Recipes for any family: what engines call."""
+"""The search for recipes: a request in, proposals out.
+
+The way of an edge to a decision, one noun a step:
+
+| noun | what it is |
+|---|---|
+| `model.Edge` | one table is contained in another, as `find` proved |
+| `request.Request` | a parent, and children it contains for which recipes are searched |
+| `request.UnionRequest` | a table, and tables it contains that together may be all of it |
+| `request.Proposal` | the answer for one child: a recipe, or the reason why there is none |
+| `grammar.Recipe` | how a child is made from its parents; `run.trial.Trial` is one run of it |
+| `plan.program.Choice` | what the plan decides for a table: it stays, or goes by one recipe |
+
+Engines take batches of requests (`batching`) as plain lists and call `search`.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,75 +21,87 @@ from dataclasses import replace
 from r2d2.model import Table
 from r2d2.recipes.find.from_one_parent import propose_from_parent
 from r2d2.recipes.find.from_union import propose_from_parts
-from r2d2.recipes.find.request import (AnyRequest, Columns, Request, Proposal, UnionRequest, by_name, no_recipe)
-from r2d2.recipes.find.row_counts import TableColumns, Counts
+from r2d2.recipes.find.request import (
+    AnyRequest,
+    Columns,
+    Proposal,
+    Request,
+    UnionRequest,
+    by_name,
+    no_recipe,
+)
+from r2d2.recipes.find.row_counts import RowCounts, TableColumns
 from r2d2.recipes.grammar import Distinct, Project, Select
 
 SMALLER_PARENT_SERVES = "a smaller table that stays, or an equal of it, gives the child back"
 
 
-def search_one(family: AnyRequest, counts: Counts) -> list[Proposal]:
-    """What is proposed for the family; one Counts for several reads their tables once."""
-    if isinstance(family, Request):
-        return propose_from_parent(family, counts)
-    return propose_from_parts(family, counts)
+def search(requests: Sequence[AnyRequest], counts: RowCounts) -> list[Proposal]:
+    """The proposals for all requests; small tables are read and hashed together.
 
-
-def search(families: Sequence[AnyRequest], counts: Counts) -> list[Proposal]:
-    """What is proposed for all of the families; small tables are read and hashed together.
-
-    Small parents are asked first, and what is spare then is not asked any more.
+    Small parents come first, so that a child which one of them serves is skipped in larger ones.
     """
-    counts.prepare(columns_by_table(families))
-    given: dict[str, str] = {}
+    counts.prepare(columns_by_table(requests))
+    served: dict[str, str] = {}
     found: list[Proposal] = []
-    for family in sorted(families, key=_order):
-        if isinstance(family, Request):
-            found += _without_spare(family, counts, given)
+    for request in sorted(requests, key=_size_and_location):
+        if isinstance(request, Request):
+            found += _search_unserved(request, counts, served)
         else:
-            found += search_one(family, counts)
+            found += search_one(request, counts)
     return found
 
 
-def _order(family: AnyRequest) -> tuple[int, str]:
-    table = family.parent if isinstance(family, Request) else family.table
-    return table.size_bytes, table.location
-
-
-def _without_spare(family: Request, counts: Counts, given: dict[str, str]) -> list[Proposal]:
-    """`given` tells which top gives a child back already, and is told."""
-    wanted, found = [], []
-    for child in family.children:
-        if child.spare and given.get(child.table.location, child.top) != child.top:
-            found.append(no_recipe(family.parent, child.table, SMALLER_PARENT_SERVES))
-        else:
-            wanted.append(child)
-    if not wanted:
-        return found
-    answers = search_one(replace(family, children=tuple(wanted)), counts)
-    for child, proposal in zip(wanted, answers, strict=True):
-        if child.top and isinstance(proposal.recipe, Project | Distinct | Select):
-            given.setdefault(child.table.location, child.top)
-    return [*answers, *found]
-
-
-def columns_by_table(families: Iterable[AnyRequest]) -> list[TableColumns]:
-    """The families' tables in order of location, with the columns that each is seen through."""
+def columns_by_table(requests: Iterable[AnyRequest]) -> list[TableColumns]:
+    """The requests' tables in order of location, with the column sets that each is hashed over."""
     tables: dict[str, Table] = {}
     sets: dict[str, dict[Columns, None]] = defaultdict(dict)
 
-    def ask(table: Table, columns: Columns) -> None:
+    def add(table: Table, columns: Columns) -> None:
         tables[table.location] = table
         sets[table.location][columns] = None
 
-    for family in families:
-        match family:
+    for request in requests:
+        match request:
             case Request(parent, children):
                 for child in children:
-                    ask(parent, child.columns_of(parent))
-                    ask(child.table, child.columns)
+                    add(parent, child.columns_of(parent))
+                    add(child.table, child.columns)
             case UnionRequest(table, parts):
-                ask(table, by_name(table.columns))
+                add(table, by_name(table.columns))
                 for part in parts:
-                    ask(part.table, part.columns_there)
+                    add(part.table, part.columns_renamed)
     return [(tables[location], tuple(sets[location])) for location in sorted(tables)]
+
+
+def _size_and_location(request: AnyRequest) -> tuple[int, str]:
+    table = request.parent if isinstance(request, Request) else request.table
+    return table.size_bytes, table.location
+
+
+def _search_unserved(request: Request, counts: RowCounts, served: dict[str, str]) -> list[Proposal]:
+    """The proposals for one parent's children.
+
+    `served` maps a child to the class of equal tables that gives it back; it is added to.
+    """
+    searched, skipped = [], []
+    for child in request.children:
+        served_by = served.get(child.table.location, child.stays_with)
+        if child.skippable and served_by != child.stays_with:
+            skipped.append(no_recipe(request.parent, child.table, SMALLER_PARENT_SERVES))
+        else:
+            searched.append(child)
+    if not searched:
+        return skipped
+    proposals = search_one(replace(request, children=tuple(searched)), counts)
+    for child, proposal in zip(searched, proposals, strict=True):
+        if child.stays_with and isinstance(proposal.recipe, Project | Distinct | Select):
+            served.setdefault(child.table.location, child.stays_with)
+    return [*proposals, *skipped]
+
+
+def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
+    """The proposals for one request; requests that share `counts` read their tables once."""
+    if isinstance(request, Request):
+        return propose_from_parent(request, counts)
+    return propose_from_parts(request, counts)

@@ -19,8 +19,8 @@ from r2d2.errors import R2D2Error, TableError
 from r2d2.model import Table
 from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.reading import type_inside
-from r2d2.recipes.find.request import (ContainedTable, Columns, Request, Proposal, outputs, no_recipe)
-from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe
+from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import (
     Distinct,
     Kept,
@@ -32,6 +32,7 @@ from r2d2.recipes.grammar import (
     Residual,
     Rows,
     Select,
+    outputs,
 )
 from r2d2.recipes.predicate import find_predicate
 from r2d2.recipes.predicate.columns import Encoded, Source
@@ -54,7 +55,7 @@ does not: so it must be much smaller.
 """
 
 
-def propose_from_parent(family: Request, counts: Counts) -> list[Proposal]:
+def propose_from_parent(family: Request, counts: RowCounts) -> list[Proposal]:
     """What can be said of each child; an unreadable table is a reason, never an error."""
     try:
         parent = _Parent(family, counts)
@@ -66,7 +67,7 @@ def propose_from_parent(family: Request, counts: Counts) -> list[Proposal]:
 class _Parent:
     """The parent's rows, with what is made of them for several children."""
 
-    def __init__(self, family: Request, counts: Counts) -> None:
+    def __init__(self, family: Request, counts: RowCounts) -> None:
         self.table, self.children = family.parent, family.children
         self.counts = counts
         self._reading = counts.reading(self.table)

@@ -17,9 +17,9 @@ import numpy as np
 from r2d2.errors import R2D2Error
 from r2d2.hashing.multiset import Counted, Indices
 from r2d2.model import Table
-from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name, outputs
-from r2d2.recipes.find.row_counts import Counts
-from r2d2.recipes.grammar import Project, Union
+from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name
+from r2d2.recipes.find.row_counts import RowCounts
+from r2d2.recipes.grammar import Project, Union, outputs
 from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset, may_sum_to
 
 MOST_PARTS = 400
@@ -27,7 +27,7 @@ MOST_PARTS = 400
 SEED = 20260402
 
 
-def propose_from_parts(family: UnionRequest, counts: Counts) -> list[Proposal]:
+def propose_from_parts(family: UnionRequest, counts: RowCounts) -> list[Proposal]:
     """The table as its largest parts together and as its smallest: none, one or two proposals.
 
     A part that cannot be read is left out. Nothing is read where the numbers of rows rule it out.
@@ -59,7 +59,7 @@ class _Part:
     rows: int
 
 
-def _chosen(family: UnionRequest, whole: Counted, counts: Counts) -> list[list[_Part]]:
+def _chosen(family: UnionRequest, whole: Counted, counts: RowCounts) -> list[list[_Part]]:
     parts = []
     for child in family.parts:
         part = _part(family.table, whole, child, counts)
@@ -81,12 +81,12 @@ def _chosen(family: UnionRequest, whole: Counted, counts: Counts) -> list[list[_
     return found
 
 
-def _part(table: Table, whole: Counted, child: ContainedTable, counts: Counts) -> _Part | None:
+def _part(table: Table, whole: Counted, child: ContainedTable, counts: RowCounts) -> _Part | None:
     """The part, if it has rows, fewer than the table, and none more often than the table."""
     if not _same_columns(table, child):
         return None
     try:
-        own = counts.counted(child.table, child.columns_there)
+        own = counts.counted(child.table, child.columns_renamed)
     except R2D2Error:
         return None
     if not 0 < own.rows < whole.rows:

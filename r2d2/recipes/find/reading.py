@@ -18,7 +18,7 @@ from r2d2.storage.local import Storage
 COLUMNAR = frozenset({Format.PARQUET, Format.DELTA, Format.ORC})
 
 
-class Reading:
+class TableReader:
     """The rows of a table, split by split; what is `kept` of them is not read again.
 
     Raises, whatever is asked:

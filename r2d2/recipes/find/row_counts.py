@@ -19,7 +19,7 @@ from r2d2.errors import TableError
 from r2d2.hashing.multiset import Counted
 from r2d2.hashing.rows import row_hashes
 from r2d2.model import Table, Types
-from r2d2.recipes.find.reading import Reading, hashed, read_batches
+from r2d2.recipes.find.reading import TableReader, hashed, read_batches
 from r2d2.recipes.find.request import Columns
 from r2d2.recipes.predicate.row_labels import Groups
 from r2d2.storage.local import Storage
@@ -33,7 +33,7 @@ TableColumns = tuple[Table, tuple[Columns, ...]]
 Named = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
 
 
-class Counts:
+class RowCounts:
     """The rows of tables, and these as hashes with how often each occurs.
 
     What was asked for last is kept, 128 MiB of rows and of groups, four times as much of counts: a
@@ -52,14 +52,14 @@ class Counts:
         self._groups: Recent[Named, Groups] = Recent(kept_bytes)
         self._batches: Recent[str, Batches] = Recent(kept_bytes)
 
-    def reading(self, table: Table) -> Reading:
+    def reading(self, table: Table) -> TableReader:
         """The table's rows, kept where they are few.
 
         Raises:
             TableError: it cannot be read.
         """
         few = self.batches(table) if table.size_bytes <= self.small_bytes else None
-        return Reading(self.storage, table, few)
+        return TableReader(self.storage, table, few)
 
     def batches(self, table: Table) -> Batches:
         """All rows of a small table, which are kept.
@@ -97,7 +97,7 @@ class Counts:
         return read_batches(self.storage, table, columns)
 
     def groups(
-        self, table: Table, reading: Reading, sets: Sequence[Columns]
+        self, table: Table, reading: TableReader, sets: Sequence[Columns]
     ) -> dict[Columns, Groups]:
         """The table's rows by what they hold in each set of columns.
 
@@ -132,7 +132,9 @@ class Counts:
             for together in self._together(some):
                 self._hash(together)
 
-    def _together(self, wanted: Sequence[TableColumns]) -> Iterator[list[tuple[TableColumns, pa.RecordBatch]]]:
+    def _together(
+        self, wanted: Sequence[TableColumns]
+    ) -> Iterator[list[tuple[TableColumns, pa.RecordBatch]]]:
         """The tables and their rows, as many as are to be hashed at once, of one schema."""
         found: list[tuple[TableColumns, pa.RecordBatch]] = []
         rows = 0

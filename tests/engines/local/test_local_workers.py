@@ -22,8 +22,8 @@ from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.recipes.find import search
 from r2d2.recipes.find.batching import TASK_BYTES
-from r2d2.recipes.find.request import Request, Proposal, UnionRequest
-from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.find.request import Proposal, Request, UnionRequest
+from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.settings.find import Settings
 from tests.support.recipes.kept_lake import KeptLake
 
@@ -41,12 +41,12 @@ def before_each_answer(fault: str) -> str:
 import os, time
 from r2d2.engines.local import worker
 from r2d2.errors import UsageError
-asked, sound = [], worker.all_proposals
+asked, sound = [], worker.search
 def answer(bundle, counts):
     asked.append(bundle)
     {fault}
     return sound(bundle, counts)
-worker.all_proposals = answer
+worker.search = answer
 worker.serve()
 """
 
@@ -78,11 +78,11 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Until it is set, this process holds its first answer back: the others give all the rest."""
     gate = threading.Event()
 
-    def held(bundle: Bundle, counts: Counts) -> Answer:
+    def held(bundle: Bundle, counts: RowCounts) -> Answer:
         assert gate.wait(30)
         return search(bundle, counts)
 
-    monkeypatch.setattr(worker, "all_proposals", held)
+    monkeypatch.setattr(worker, "search", held)
     yield gate
     gate.set()
 
@@ -114,7 +114,7 @@ def bundles(lake: KeptLake) -> list[Bundle]:
 
 def by_one(lake: KeptLake) -> list[Proposal]:
     """What is proposed where one process answers everything."""
-    counts = Counts(lake.storage, Types.STRICT)
+    counts = RowCounts(lake.storage, Types.STRICT)
     return in_order([search(bundle, counts) for bundle in bundles(lake)])
 
 

@@ -17,7 +17,9 @@ def table(name: str, megabytes: int = 1) -> Table:
 
 
 def family(parent: str, *children: str, megabytes: int = 1) -> Request:
-    return Request(table(parent, megabytes), tuple(ContainedTable(table(child), {}) for child in children))
+    return Request(
+        table(parent, megabytes), tuple(ContainedTable(table(child), {}) for child in children)
+    )
 
 
 families = st.lists(
@@ -58,6 +60,9 @@ def test_a_large_parent_is_a_task_of_its_own() -> None:
 
 def test_work_is_cut_for_many_cores_where_each_has_enough_of_it() -> None:
     def pairs(count: int) -> list[Request]:
-        return [Request(table(f"p{n}", 0), (ContainedTable(table(f"c{n}", 0), {}),)) for n in range(count)]
+        return [
+            Request(table(f"p{n}", 0), (ContainedTable(table(f"c{n}", 0), {}),))
+            for n in range(count)
+        ]
 
     assert [len(batches(pairs(count))) for count in (8, 100, 1000, 9600)] == [1, 1, 10, 64]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from r2d2.model import Column, Types
 from r2d2.recipes.find import search_one
 from r2d2.recipes.find.keys import likely_keys
-from r2d2.recipes.find.request import Request, Proposal
-from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.find.request import Proposal, Request
+from r2d2.recipes.find.row_counts import RowCounts
 from tests.support.recipes.kept_lake import KeptLake
 
 ROWS = 10
@@ -49,7 +49,7 @@ def test_a_table_with_a_row_twice_has_no_key() -> None:
 
 def asked(lake: KeptLake, names: Sequence[str], contained: bool, small: int) -> list[Proposal]:
     children = tuple(replace(lake.child(name), contained=contained) for name in names)
-    counts = Counts(lake.storage, Types.STRICT, small_bytes=small)
+    counts = RowCounts(lake.storage, Types.STRICT, small_bytes=small)
     return search_one(Request(lake.tables["parent"], children), counts)
 
 

@@ -9,7 +9,7 @@ import pytest
 from r2d2.model import Types
 from r2d2.recipes.find import columns_by_table, search_one
 from r2d2.recipes.find.request import AnyRequest, Request, UnionRequest, by_name
-from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.find.row_counts import RowCounts
 from tests.support.recipes.kept_lake import KeptLake
 
 WHOLE = pa.table({"a": [1, 2, 2, 3, None], "b": ["x", "y", "y", None, "z"]})
@@ -40,7 +40,9 @@ def families(lake: KeptLake) -> list[AnyRequest]:
 def test_preparing_and_keeping_change_no_proposal(tmp_path: Path, kept_bytes: int) -> None:
     lake = lake_of(tmp_path)
     asked_for = families(lake)
-    plain, prepared = (Counts(lake.storage, Types.STRICT, size) for size in (1 << 20, kept_bytes))
+    plain, prepared = (
+        RowCounts(lake.storage, Types.STRICT, size) for size in (1 << 20, kept_bytes)
+    )
     prepared.prepare(columns_by_table(asked_for))
     expected = [search_one(family, plain) for family in asked_for]
     assert [search_one(family, prepared) for family in asked_for] == expected
@@ -52,7 +54,7 @@ def test_preparing_and_keeping_change_no_proposal(tmp_path: Path, kept_bytes: in
 def test_a_table_is_read_once(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     asked_for = families(lake)
-    counts = Counts(lake.storage, Types.STRICT)
+    counts = RowCounts(lake.storage, Types.STRICT)
     counts.prepare(columns_by_table(asked_for))
     for table in lake.tables.values():
         (tmp_path / "lake" / table.location).unlink()
@@ -67,8 +69,8 @@ def test_a_table_that_cannot_be_read_is_a_reason_and_stops_no_other(tmp_path: Pa
         (tmp_path / f"lake/{name}.parquet").write_bytes(content[:40])
     # The inventory keeps the rows of small files until the first who asks for them.
     for name in ("head", "tail"):
-        Counts(lake.storage, Types.STRICT).batches(lake.tables[name])
-    counts = Counts(lake.storage, Types.STRICT)
+        RowCounts(lake.storage, Types.STRICT).batches(lake.tables[name])
+    counts = RowCounts(lake.storage, Types.STRICT)
     asked_for = families(lake)
     counts.prepare(columns_by_table(asked_for))
     of_parent, of_union = (search_one(family, counts) for family in asked_for)
@@ -79,7 +81,7 @@ def test_a_table_that_cannot_be_read_is_a_reason_and_stops_no_other(tmp_path: Pa
 
 def test_rows_are_counted_over_the_columns_asked_for(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
-    counts = Counts(lake.storage, Types.STRICT)
+    counts = RowCounts(lake.storage, Types.STRICT)
     whole = lake.tables["whole"]
     assert sorted(counts.counted(whole, by_name(whole.columns)).counts) == [1, 1, 1, 2]
     child = lake.child("letters", letter="b")

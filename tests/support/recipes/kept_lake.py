@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Table, Types
 from r2d2.recipes.find import search_one
-from r2d2.recipes.find.request import ContainedTable, Request, Proposal, UnionRequest
-from r2d2.recipes.find.row_counts import Counts
+from r2d2.recipes.find.request import ContainedTable, Proposal, Request, UnionRequest
+from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run import Kitchen, rebuilt
 from r2d2.recipes.run.residuals import Residuals
@@ -48,13 +48,13 @@ class KeptLake:
     def from_parent(self, child: str, parent: str, **names: str) -> Proposal:
         """What is proposed for the child from the parent."""
         family = Request(self.tables[parent], (self.child(child, **names),))
-        (proposal,) = search_one(family, Counts(self.storage, Types.STRICT))
+        (proposal,) = search_one(family, RowCounts(self.storage, Types.STRICT))
         return proposal
 
     def from_parts(self, table: str, *parts: str) -> list[Proposal]:
         """What is proposed for the table as some of these together."""
         family = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
-        return search_one(family, Counts(self.storage, Types.STRICT))
+        return search_one(family, RowCounts(self.storage, Types.STRICT))
 
     def rows(self, name: str, recipe: Recipe) -> Counter[tuple[object, ...]]:
         """The rows that the recipe gives for the table, which says itself that they are its own."""
