@@ -41,3 +41,11 @@ class IneligibleTableError(TableError):
 
 class UnreadableTableError(TableError):
     """The table, or a part of it, cannot be read in full, or changed while it was being read."""
+
+
+class NotWritableError(R2D2Error):
+    """A table cannot be written back as it was; the message says what stands against it."""
+
+
+class MisfitError(R2D2Error):
+    """Rows have other columns than the table they are made for, or values that it cannot hold."""

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
+from r2d2.formats.errors import translated
 from r2d2.model import FileInfo
 from r2d2.storage.local import SMALL_FILE_BYTES, Storage
 from r2d2.text_tables import pluralize
@@ -33,10 +34,8 @@ def decompressed(codec: str, content: bytes, most_bytes: int) -> bytes:
         UnreadableTableError: the bytes are damaged, the codec is unknown, or it is a bomb.
     """
     check_codec(codec)
-    try:
+    with translated(UnreadableTableError, f"a {codec} block is damaged"):
         plain = _CODECS[codec](content, most_bytes + 1)
-    except (zlib.error, lzma.LZMAError, pa.ArrowException, OSError, ValueError) as error:
-        raise UnreadableTableError(f"a {codec} block is damaged: {error}") from error
     if len(plain) > most_bytes:
         raise UnreadableTableError(
             f"a block of {pluralize(str(len(content)), 'byte')} blows up beyond {most_bytes}:"
@@ -220,17 +219,14 @@ def head(storage: Storage, file: FileInfo, length: int) -> tuple[bytes, bool]:
 def _read(file: FileInfo, source: Any, piece_bytes: int) -> Iterator[bytes]:
     codec = codec_of(file.path)
     total = 0
-    try:
-        with closing(pa.CompressedInputStream(source, codec) if codec else source) as stream:
-            while piece := stream.read(piece_bytes):
-                total += len(piece)
-                if total > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
-                    growth = f"{file.size_bytes} bytes blow up to {total}"
-                    raise UnreadableTableError(f"{file.path}: {growth}: refused as a bomb")
-                yield piece
-    except (OSError, pa.ArrowException) as error:
-        raise UnreadableTableError(f"{file.path}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0]
+    with (
+        translated(UnreadableTableError, file.path),
+        closing(pa.CompressedInputStream(source, codec) if codec else source) as stream,
+    ):
+        while piece := stream.read(piece_bytes):
+            total += len(piece)
+            if total > max(BOMB_BYTES, BOMB_RATIO * file.size_bytes):
+                raise UnreadableTableError(
+                    f"{file.size_bytes} bytes blow up to {total}: refused as a bomb"
+                )
+            yield piece

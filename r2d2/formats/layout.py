@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from r2d2.errors import R2D2Error
+from r2d2.errors import NotWritableError
+from r2d2.formats.errors import translated
 from r2d2.formats.uniform import plain_schema
 from r2d2.model import Format
 
@@ -21,10 +22,6 @@ _OPTIONS = {
     Format.CSV: frozenset({"dialect", "encoding", "above", "newline", "mark", "is_detected"}),
     Format.JSON: frozenset({"encoding", "mark", "is_array", "is_detected", "columns"}),
 }
-
-
-class NotWritableError(R2D2Error):
-    """A table cannot be written back as it was; the message says what stands against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class Layout:
         Raises:
             NotWritableError: the data describe no layout.
         """
-        try:
+        with translated(NotWritableError, "no layout of a table"):
             schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(data["schema"])))
             layout = cls(
                 Format(data["format"]),
@@ -94,5 +91,3 @@ class Layout:
             if wanting or unknown or set(layout.file_name) & {"/", "\0"}:
                 raise ValueError(f"{sorted(wanting | unknown)} in {layout.file_name!r}")
             return layout
-        except (LookupError, ValueError, TypeError, OSError, pa.ArrowException) as error:
-            raise NotWritableError(f"no layout of a table: {error!r}"[:300]) from error

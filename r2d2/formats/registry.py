@@ -6,9 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from r2d2.errors import NotWritableError
 from r2d2.formats import partitions_of
 from r2d2.formats.hive import Partition
-from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.layout import Layout
 from r2d2.formats.orc.write import OrcSink
 from r2d2.formats.parquet.write import ParquetSink
 from r2d2.formats.sink import Sink

@@ -4,7 +4,6 @@ Rows into Hive-style folders: a folder's name holds the values that its files' r
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -12,8 +11,10 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from r2d2.errors import NotWritableError
+from r2d2.formats.errors import translated
 from r2d2.formats.hive import NULL_VALUE
-from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.layout import Layout
 
 ROW_GROUP_ROWS = 1 << 20
 # Many folders' files are open at once, each with a row group in memory.
@@ -28,20 +29,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Completes what was written."""
-
-
-@contextmanager
-def refused(path: Path | None = None) -> Iterator[None]:
-    """Makes a writer's refusal ours.
-
-    Raises:
-        NotWritableError: values, types, names or the disk's own refusal.
-    """
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
-        first = (str(error).strip() or repr(error)).splitlines()[0]
-        raise NotWritableError(f"{path.name}: {first}" if path else first) from error
 
 
 FILES_AT_ONCE = 128
@@ -75,7 +62,7 @@ class FolderSink:
             self._close_one()
         number = self._files[folder] = self._files.get(folder, -1) + 1
         path = self._root / folder / f"part-{number:05}{self._layout.file_name}"
-        with refused(path):
+        with translated(NotWritableError, path.name):
             path.parent.mkdir(parents=True, exist_ok=True)
         return self._open_file(path)
 

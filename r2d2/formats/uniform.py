@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from r2d2.arrays import plain
-from r2d2.errors import R2D2Error, UnreadableTableError
+from r2d2.errors import MisfitError, UnreadableTableError
 
 _FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
 # Layouts of which pyarrow 26 can neither take nor filter rows, nor write slices to Parquet.
@@ -107,10 +107,6 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
 
 def _plain_field(field: pa.Field) -> pa.Field:
     return field.with_type(plain_type(field.type))
-
-
-class MisfitError(R2D2Error):
-    """Rows have other columns than the table they are made for, or values that it cannot hold."""
 
 
 def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

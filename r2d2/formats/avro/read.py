@@ -3,9 +3,7 @@
 Values as fastavro decoded them, one column's at a time, into Arrow arrays.
 """
 
-import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate, chain
@@ -14,10 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from r2d2.errors import TableError, UnreadableTableError
+from r2d2.errors import UnreadableTableError
 from r2d2.formats.avro.container import BLOCK_BYTES, Block, blocks, content_of, header_of
 from r2d2.formats.avro.schema import Type, record_type
 from r2d2.formats.compression import check_codec, decompressed
+from r2d2.formats.errors import translated
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import SMALL_FILE_BYTES, Storage
@@ -49,7 +48,7 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     Raises:
         TableError: the file is damaged, or its columns have no identity.
     """
-    with _foreign_errors(file):
+    with translated(UnreadableTableError, file.path):
         stream = storage.open(file)
         header = header_of(stream)
         check_codec(header.codec)
@@ -97,7 +96,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     if not isinstance(part, Range):
         raise TypeError(f"{split.file.path}: not a split of an Avro file")
     rows = 0
-    with _foreign_errors(split.file):
+    with translated(UnreadableTableError, split.file.path):
         stream = storage.open(split.file)
         header = header_of(stream)
         record = record_type(header.schema)
@@ -161,23 +160,6 @@ def _batch(rows: list[dict[str, Any]], record: Type, columns: Collection[str]) -
         return pa.RecordBatch.from_struct_array(pa.array(rows, pa.struct([])))
     arrays = [array_of([row[f"f{place}"] for row in rows], record.parts[place]) for place in wanted]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([fields[i] for i in wanted]))
-
-
-@contextmanager
-def _foreign_errors(file: FileInfo) -> Iterator[None]:
-    try:
-        yield
-    except UnreadableTableError as error:
-        if str(error).startswith(file.path):
-            raise
-        raise UnreadableTableError(f"{file.path}: {error}") from error
-    except TableError:
-        raise
-    except (LookupError, EOFError, struct.error) as error:
-        raise UnreadableTableError(f"{file.path}: damaged: {error!r}") from error
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        first = (str(error).strip() or repr(error)).splitlines()[0]
-        raise UnreadableTableError(f"{file.path}: {first}") from error
 
 
 def array_of(values: Sequence[Any], type_: Type) -> pa.Array:

@@ -16,11 +16,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from r2d2.errors import NotWritableError
 from r2d2.formats.avro.container import MAGIC, header_of
 from r2d2.formats.avro.schema import Type, record_type
-from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.errors import translated
+from r2d2.formats.layout import Layout
 from r2d2.formats.parquet.write import _name
-from r2d2.formats.sink import refused
 from r2d2.formats.uniform import entries, lengths
 from r2d2.model import Table
 from r2d2.storage.local import Storage
@@ -47,19 +48,19 @@ class AvroSink:
             "avro.codec": layout.compression,
         }
         entries = b"".join(_text(part.encode()) for pair in meta.items() for part in pair)
-        with refused(path):
+        with translated(NotWritableError, path.name):
             self._file = path.open("xb")
             self._file.write(MAGIC + _long(len(meta)) + entries + b"\0" + self._sync)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds the rows."""
         for start in range(0, batch.num_rows, BLOCK_ROWS):
-            with refused():
+            with translated(NotWritableError):
                 self._write(batch.slice(start, BLOCK_ROWS))
 
     def close(self) -> None:
         """Completes the file."""
-        with refused():
+        with translated(NotWritableError):
             self._file.close()
 
     def _write(self, batch: pa.RecordBatch) -> None:

@@ -15,16 +15,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from r2d2.errors import TableError
+from r2d2.errors import NotWritableError, TableError
 from r2d2.formats.compression import codec_of, head, pieces
 from r2d2.formats.csv import read as csv
 from r2d2.formats.csv.dialect import ASCII, Dialect
 from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of
 from r2d2.formats.csv.fast_path import after_lines, first_record
 from r2d2.formats.csv.read import Layout as TextLayout
+from r2d2.formats.errors import translated
 from r2d2.formats.hive import Partition
-from r2d2.formats.layout import Layout, NotWritableError
-from r2d2.formats.sink import refused
+from r2d2.formats.layout import Layout
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import Storage
 
@@ -167,7 +167,7 @@ class TextFile:
     def __init__(self, path: Path, encoding: str, compression: str, mark: bool) -> None:
         self._encoding = encoding
         self._encoder = codecs.getincrementalencoder(encoding)("strict")
-        with refused(path):
+        with translated(NotWritableError, path.name):
             file = pa.OSFile(str(path), "wb")
             plain = compression == "none"
             self._stream = file if plain else pa.CompressedOutputStream(file, compression)
@@ -186,11 +186,11 @@ class TextFile:
         except UnicodeEncodeError as error:
             character = error.object[error.start]
             raise NotWritableError(f"{character!r} is not {self._encoding}") from error
-        with refused():
+        with translated(NotWritableError):
             self._stream.write(content)
 
     def close(self) -> None:
         """Completes the file."""
-        with refused():
+        with translated(NotWritableError):
             self._stream.close()
             self._file.close()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.paths import Places
 from r2d2.formats.delta.replay import DeletionVector
+from r2d2.formats.errors import translated
 from r2d2.model import FileInfo
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
@@ -77,13 +78,11 @@ def deleted_rows(storage: Storage, deletions: Deletions) -> npt.NDArray[np.int64
     """
     vector = deletions.vector
     data = _inline(vector) if deletions.file is None else _stored(storage, deletions.file, vector)
-    try:
+    with translated(UnreadableTableError, f"deletion vector {vector.identity}"):
         (magic,) = struct.unpack_from("<I", data)
         if magic != _MAGIC:
             raise ValueError(f"format {magic} is not known")
         rows = decoded(data[4:])
-    except (ValueError, struct.error) as error:
-        raise UnreadableTableError(f"deletion vector {vector.identity}: {error}") from error
     if len(rows) != vector.cardinality:
         raise UnreadableTableError(
             f"deletion vector {vector.identity} has"

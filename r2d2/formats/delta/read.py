@@ -20,6 +20,7 @@ from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.delta.conform import conformed, has_ids, meant, positions
 from r2d2.formats.delta.deletion_vectors import Deletions, deleted_rows
 from r2d2.formats.delta.schema import Field, constant_bounds
+from r2d2.formats.errors import translated
 from r2d2.formats.parquet.footer import are_doubtful, bounds_of, check_calendar, check_instants
 from r2d2.formats.parquet.read import leaf_indices, sound_metadata, tail_of
 from r2d2.formats.schema import flatten
@@ -40,11 +41,9 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     if not isinstance(live, LiveFile):
         raise TypeError(f"{split.file.path}: not a split of a Delta table")
     wanted = [field for field in live.columns if field.name in columns]
-    try:
+    with translated(UnreadableTableError, split.file.path):
         yield from _read(storage, split, live, wanted)
         storage.read(split.file, length=0)
-    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
-        raise UnreadableTableError(f"{split.file.path}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +156,12 @@ def footed(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> Foote
         TableError: the footer is damaged, or contradicts the log or the table's schema.
     """
     tail = tail_of(storage, file.info)
-    try:
+    with translated(UnreadableTableError, file.info.path):
         metadata = sound_metadata(tail, file.info.size_bytes)
         schema = metadata.schema.to_arrow_schema()
         check_rows(file, metadata)
         stored = stored_fields(file.stored_columns, metadata, schema)
         physical = _physical(metadata, schema)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UnreadableTableError(f"{file.info.path}: {error}") from error
     check_calendar(file.info, metadata)
     fields = {field.name: field for field in file.columns}
     bounds = {column.name: _bounds(column, fields, file, stored, physical) for column in columns}

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.log import Log
+from r2d2.formats.errors import FOREIGN
 from r2d2.model import FileInfo
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
@@ -173,7 +173,7 @@ def _actions(storage: Storage, file: FileInfo) -> Iterator[Action]:
             maps_as_pydicts="strict"
         ):
             yield from actions_of_row(row)
-    except (pa.ArrowException, OSError, *MALFORMED) as error:
+    except MALFORMED as error:
         raise UnreadableTableError(f"{file.path}: damaged checkpoint ({error})") from error
 
 
@@ -200,7 +200,7 @@ def _check_sum(snapshot: Snapshot, data: bytes) -> None:
 
 
 # What reading a hostile JSON document's parts as numbers, texts and objects raises.
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+MALFORMED = (*FOREIGN, AttributeError, RecursionError)
 
 
 def actions_of_json(data: bytes, name: str) -> Iterator[Action]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.types as pt
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.bounds import clipped_rank, number_rank, text_rank
 from r2d2.formats.delta.replay import MALFORMED
+from r2d2.formats.errors import translated
 from r2d2.model import Bounds
 
 _PRIMITIVES = {
@@ -155,14 +156,11 @@ def constant(field: Field, text: str | None) -> pa.Scalar:
     if field.char_length is not None:
         text = text.ljust(field.char_length)
     parse = _PARSERS.get(field.type.id)
-    try:
+    named = f"partition column {field.name}: {text!r} is no {field.type}"
+    with translated(UnreadableTableError, named):
         if parse is None:
             raise ValueError("a type that cannot be a partition's")
         return parse(text, field.type)
-    except (ValueError, InvalidOperation, OverflowError, pa.ArrowException) as error:
-        raise UnreadableTableError(
-            f"partition column {field.name}: {text!r} is no {field.type} ({error})"
-        ) from error
 
 
 def constant_bounds(value: pa.Scalar) -> Bounds:

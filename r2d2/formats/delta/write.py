@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from r2d2.errors import MissingDependencyError
+from r2d2.errors import MissingDependencyError, NotWritableError
 from r2d2.formats.delta.read import LiveFile
-from r2d2.formats.layout import Layout, NotWritableError
-from r2d2.formats.sink import refused
+from r2d2.formats.errors import translated
+from r2d2.formats.layout import Layout
 from r2d2.model import Table
 
 
@@ -30,7 +30,7 @@ def write_delta(layout: Layout, batches: Iterable[pa.RecordBatch], folder: Path)
             "Delta tables are written by deltalake, which is not installed:"
             " pip install 'r2d2-lake[delta]'"
         ) from error
-    with refused():
+    with translated(NotWritableError):
         folder.mkdir(parents=True)
         try:
             write_deltalake(

@@ -1,12 +1,12 @@
 """ORC: a file's tail into a table with stripes as splits, stripes into record batches."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
 from r2d2.errors import TableError, UnreadableTableError
+from r2d2.formats.errors import translated
 from r2d2.formats.orc.checks import (
     check_dates,
     check_keys,
@@ -34,7 +34,7 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     Raises:
         TableError: the file is damaged, or its columns have no identity.
     """
-    with _foreign_errors(file):
+    with translated(UnreadableTableError, file.path, TableError):
         source = storage.open(file)
         tail = read_tail(source, file)
         check_size(tail, file)
@@ -82,7 +82,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
         UnreadableTableError: bytes are damaged, or are not those that were listed.
     """
     rows = 0
-    with _foreign_errors(split.file):
+    with translated(UnreadableTableError, split.file.path, TableError):
         source = storage.open(split.file)
         tail = read_tail(source, split.file)
         schema = tail.types.schema()
@@ -125,16 +125,3 @@ def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     most_rows = max(1, min(BATCH_ROWS, fitting))
     for start in range(0, batch.num_rows, most_rows):
         yield batch.slice(start, most_rows)
-
-
-@contextmanager
-def _foreign_errors(file: FileInfo) -> Iterator[None]:
-    try:
-        yield
-    except TableError as error:
-        if str(error).startswith(file.path):
-            raise
-        raise type(error)(f"{file.path}: {error}") from error
-    except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
-        first = (str(error).strip() or repr(error)).splitlines()[0]
-        raise UnreadableTableError(f"{file.path}: {first}") from error

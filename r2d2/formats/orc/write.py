@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from r2d2.errors import NotWritableError
+from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.formats.orc.tail import read_tail
 from r2d2.formats.parquet.write import _ORC_COMPRESSION, _name
-from r2d2.formats.sink import refused
 from r2d2.formats.uniform import fitted
 from r2d2.model import Table
 from r2d2.storage.local import Storage
@@ -35,7 +36,7 @@ class OrcSink:
         from pyarrow import orc
 
         self._schema = layout.file_schema
-        with refused(path):
+        with translated(NotWritableError, path.name):
             self._writer = orc.ORCWriter(str(path), compression=layout.compression)
         self.write(pa.RecordBatch.from_pylist([], schema=self._schema))
 
@@ -43,10 +44,10 @@ class OrcSink:
         """Adds the rows."""
         # pyarrow 26 writes a slice's structs as those of the whole array: a copy is no slice.
         copy = fitted(batch, self._schema).take(pa.array(np.arange(batch.num_rows)))
-        with refused():
+        with translated(NotWritableError):
             self._writer.write(pa.Table.from_batches([copy], self._schema))
 
     def close(self) -> None:
         """Completes the file."""
-        with refused():
+        with translated(NotWritableError):
             self._writer.close()

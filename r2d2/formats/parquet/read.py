@@ -8,7 +8,6 @@ chunk is first offered to a reader, over a source that refuses to give any data.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from r2d2.errors import TableError, UnreadableTableError
+from r2d2.errors import UnreadableTableError
+from r2d2.formats.errors import translated
 from r2d2.formats.parquet.footer import (
     are_doubtful,
     bounds_of,
@@ -54,7 +54,7 @@ def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table
     """
     (file,) = files
     tail = tail_of(storage, file)
-    with _foreign_errors(file):
+    with translated(UnreadableTableError, file.path):
         whole = len(tail) == file.size_bytes
         small = _open(pa.BufferReader(tail)) if whole else None
         if small is not None and 0 < small.metadata.num_rows <= KEPT_ROWS:
@@ -121,7 +121,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
         yield from batches
         return
     source = storage.open(split.file)
-    with _foreign_errors(split.file):
+    with translated(UnreadableTableError, split.file.path):
         yield from _decoded(_open(source), source, split, columns)
     storage.read(split.file, length=0)
 
@@ -236,17 +236,6 @@ def _instants(nanos: pa.Array, seconds: pa.Array) -> pa.Array:
         return nanos
     micros = whole * 1_000_000 + fraction // 1000
     return pa.array(micros, pa.timestamp("us"), mask=nanos.is_null().to_numpy(False))
-
-
-@contextmanager
-def _foreign_errors(file: FileInfo) -> Iterator[None]:
-    try:
-        yield
-    except TableError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise UnreadableTableError(f"{file.path}: {first}") from error
 
 
 TAIL_BYTES = 64 << 10

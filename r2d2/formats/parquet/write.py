@@ -6,10 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.errors import UnreadableTableError
+from r2d2.errors import NotWritableError, UnreadableTableError
+from r2d2.formats.errors import translated
 from r2d2.formats.hive import Partition
 from r2d2.formats.layout import Layout
-from r2d2.formats.sink import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS, refused
+from r2d2.formats.sink import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS
 from r2d2.formats.uniform import fitted, holds_view, plain_type
 from r2d2.model import Table
 from r2d2.storage.local import Storage
@@ -74,7 +75,7 @@ class ParquetSink:
         self._most_rows = FOLDER_GROUP_ROWS if layout.is_folder else ROW_GROUP_ROWS
         self._rows = 0
         self._held: list[pa.RecordBatch] = []
-        with refused(path):
+        with translated(NotWritableError, path.name):
             self._writer = pq.ParquetWriter(
                 str(path),
                 self._schema,
@@ -94,11 +95,11 @@ class ParquetSink:
     def close(self) -> None:
         """Completes the file."""
         self._flush()
-        with refused():
+        with translated(NotWritableError):
             self._writer.close()
 
     def _flush(self) -> None:
-        with refused():
+        with translated(NotWritableError):
             if self._rows:
                 table = pa.Table.from_batches(self._held, self._schema)
                 self._writer.write_table(table, row_group_size=self._most_rows)

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pyarrow as pa
 
-from r2d2.errors import R2D2Error, TableError
+from r2d2.errors import NotWritableError, R2D2Error, TableError
 from r2d2.formats.delta.write import write_delta
-from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.layout import Layout
 from r2d2.formats.registry import file_sink
 from r2d2.formats.schema import flatten
 from r2d2.formats.sink import FolderSink, Sink

@@ -6,11 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from r2d2.errors import MissingDependencyError, R2D2Error
+from r2d2.errors import MisfitError, MissingDependencyError, NotWritableError, R2D2Error
 from r2d2.formats import sink as folders
-from r2d2.formats.layout import Layout, NotWritableError
+from r2d2.formats.layout import Layout
 from r2d2.formats.registry import layout_of
-from r2d2.formats.uniform import MisfitError
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, put, rows, tables

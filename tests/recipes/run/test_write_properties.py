@@ -9,10 +9,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from r2d2.errors import NotWritableError
 from r2d2.formats.csv.dialect import Dialect
 from r2d2.formats.csv.records import records
 from r2d2.formats.csv.write import written
-from r2d2.formats.layout import NotWritableError
 from r2d2.formats.registry import layout_of
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, put, tables

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import zstandard
 
-from r2d2.formats.layout import NotWritableError
+from r2d2.errors import NotWritableError
 from r2d2.formats.registry import layout_of
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage

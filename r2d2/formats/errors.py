@@ -1,0 +1,50 @@
+"""Errors of pyarrow, of codecs and of the operating system, turned into r2d2's own in one place."""
+
+import lzma
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from r2d2.errors import R2D2Error, TableError, UnreadableTableError
+
+FOREIGN = (
+    pa.ArrowException,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What libraries raise on damaged bytes, and on values that they cannot write."""
+
+
+@contextmanager
+def translated(
+    to: type[R2D2Error], name: str = "", prefixed: type[TableError] = UnreadableTableError
+) -> Iterator[None]:
+    """Raises foreign errors as `to`, with the name of what they are about in front.
+
+    r2d2's own errors stay as they are, but those of the class `prefixed` get the name, too.
+    """
+    try:
+        yield
+    except R2D2Error as error:
+        if not name or not isinstance(error, prefixed) or str(error).startswith(name):
+            raise
+        raise type(error)(f"{name}: {error}") from error
+    except FOREIGN as error:
+        raise to(f"{name}: {reason(error)}" if name else reason(error)) from error
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, LookupError | EOFError | struct.error):
+        return f"damaged: {error!r}"
+    return (str(error).strip() or repr(error)).splitlines()[0]
