@@ -6,6 +6,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
+Bools = NDArray[np.bool_]
+Int32s = NDArray[np.int32]
+Int64s = NDArray[np.int64]
+UInt64s = NDArray[np.uint64]
+Float64s = NDArray[np.float64]
+Positions = NDArray[np.intp]
+
 _RUN_END_ENCODED = pa.lib.Type_RUN_END_ENCODED
 
 

@@ -10,10 +10,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from r2d2.arrays import Bools, Int32s
 from r2d2.model import Cost, Edge, FunnelRow, Table
 
-Indices = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
 CHUNK_CELLS = 1 << 20
 
 
@@ -42,11 +41,11 @@ class Block:
     number: int
 
     names: tuple[str, ...]
-    children: Indices
-    parents: Indices
+    children: Int32s
+    parents: Int32s
     mask: npt.NDArray[np.uint8] | None = None
 
-    def chunks(self) -> Iterator[tuple[slice, Mask]]:
+    def chunks(self) -> Iterator[tuple[slice, Bools]]:
         """The open pairs as boolean masks of some children × all parents."""
         step = max(1, CHUNK_CELLS // max(1, len(self.parents)))
         for start in range(0, len(self.children), step):
@@ -63,7 +62,7 @@ class Block:
             return len(self.children) * len(self.parents) - len(self.children)
         return int(np.bitwise_count(self.mask).sum())
 
-    def pairs(self) -> tuple[Indices, Indices]:
+    def pairs(self) -> tuple[Int32s, Int32s]:
         """The open pairs as two arrays of table indices, children and parents."""
         children, parents = [], []
         for rows, mask in self.chunks():
@@ -83,7 +82,7 @@ class Block:
         masks = [mask & rows[part, None] & columns for part, mask in self.chunks()]
         return self.narrowed(masks)
 
-    def narrowed(self, masks: Sequence[Mask]) -> "Block":
+    def narrowed(self, masks: Sequence[Bools]) -> "Block":
         """The block with new masks, one a chunk, without children or parents that are done."""
         mask = np.concatenate(masks) if masks else np.zeros((0, len(self.parents)), np.bool_)
         rows, columns = mask.any(axis=1), mask.any(axis=0)

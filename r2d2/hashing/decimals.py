@@ -16,8 +16,8 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from r2d2.arrays import fixed_values
-from r2d2.hashing.finaliser import ColumnKey, Lanes, UInt64s, chain
+from r2d2.arrays import Int64s, UInt64s, fixed_values
+from r2d2.hashing.finaliser import ColumnKey, Lanes, chain
 from r2d2.hashing.words import (
     Exceptions,
     Words,
@@ -27,7 +27,6 @@ from r2d2.hashing.words import (
     word_lanes,
 )
 
-Int64s = NDArray[np.int64]
 Scales = NDArray[np.int16]
 Numerators = Callable[[NDArray[np.intp] | slice, int], Int64s]  # of these rows, at this scale
 _SMALL_SCALE = 4  # up to here a table of all endings is small

@@ -12,10 +12,9 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from r2d2.arrays import UInt64s
+
 HASH_VERSION = 1
-
-UInt64s = NDArray[np.uint64]
-
 _BLOCK = 16_384  # words; with its scratch it stays in a core's second-level cache
 _SPLITMIX = (30, 0xBF58476D1CE4E5B9, 27, 0x94D049BB133111EB, 31)
 _MURMUR = (33, 0xFF51AFD7ED558CCD, 33, 0xC4CEB9FE1A85EC53, 33)

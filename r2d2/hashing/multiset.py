@@ -9,16 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from r2d2.arrays import Bools, Int64s, Positions, UInt64s
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.sketch import merge, present_mask, sorted_unique
 
-Indices = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Words = npt.NDArray[np.uint64]
-Hashes = tuple[Words, Words]
+Hashes = tuple[UInt64s, UInt64s]
 FEW_ROWS = 512
 
 
@@ -26,9 +23,9 @@ FEW_ROWS = 512
 class Counted:
     """A table's distinct rows as hashes, ascending, and how many there are of each."""
 
-    first: Words
-    second: Words
-    counts: Indices
+    first: UInt64s
+    second: UInt64s
+    counts: Int64s
 
     @classmethod
     def of(cls, rows: Hashes) -> "Counted":
@@ -53,7 +50,7 @@ class Counted:
         """What they take of memory."""
         return self.first.nbytes + self.second.nbytes + memory_bytes(self.counts)
 
-    def held(self, other: "Counted") -> tuple[Indices, Indices, int]:
+    def held(self, other: "Counted") -> tuple[Int64s, Int64s, int]:
         """Which of these rows the other has too, how many of each, and how many rows besides."""
         if len(self.first) == len(other.first) and self._same(other):
             return np.arange(len(self.first)), other.counts, 0
@@ -68,7 +65,7 @@ class Counted:
         same = np.array_equal(self.first, other.first)
         return same and np.array_equal(self.second, other.second)
 
-    def _places(self, first: Words, second: Words) -> Indices:
+    def _places(self, first: UInt64s, second: UInt64s) -> Int64s:
         """The place of each hash, -1 where there is none."""
         if not len(self.first):
             return np.full(len(first), -1, np.int64)
@@ -88,12 +85,12 @@ class Counted:
         return places
 
 
-def ones(count: int) -> Indices:
+def ones(count: int) -> Int64s:
     """So many ones, which take no memory."""
     return np.broadcast_to(np.int64(1), count)
 
 
-def memory_bytes(numbers: Indices) -> int:
+def memory_bytes(numbers: Int64s) -> int:
     """What they take of memory."""
     return numbers.nbytes if all(numbers.strides) else 0
 
@@ -102,12 +99,12 @@ def memory_bytes(numbers: Indices) -> int:
 class Runs:
     """A stable order by (first, second); the first words in it, and where new hashes start."""
 
-    order: Indices
-    first: Words
-    starts: Mask
+    order: Int64s
+    first: UInt64s
+    starts: Bools
 
 
-def runs(first: Words, second: Words) -> Runs:
+def runs(first: UInt64s, second: UInt64s) -> Runs:
     """The runs of equal hashes."""
     order = _order(first)
     ordered = first.take(order)
@@ -124,15 +121,12 @@ def runs(first: Words, second: Words) -> Runs:
     return Runs(order, ordered, starts)
 
 
-def _order(first: Words) -> Indices:
+def _order(first: UInt64s) -> Int64s:
     """A stable order: by the 16 highest bits first, which leaves short stretches to sort."""
     if len(first) < FEW_ROWS:
         return first.argsort(kind="stable")
     by_bucket = (first >> np.uint64(48)).astype(np.uint16).argsort(kind="stable")
     return by_bucket.take(first.take(by_bucket).argsort(kind="stable"))
-
-
-Rows = npt.NDArray[np.intp]
 
 
 class Copies:
@@ -149,7 +143,7 @@ class Copies:
         self._run = Lanes(first[order], second[order])
         self._left = copies[order].astype(np.int64)
 
-    def pick(self, lanes: Lanes) -> Rows:
+    def pick(self, lanes: Lanes) -> Positions:
         """The rows that are still wanted, ascending; they are not wanted again."""
         rows = np.flatnonzero(present_mask(lanes, self._run))
         places = self._places(taken(lanes, rows))
@@ -160,7 +154,7 @@ class Copies:
         np.subtract.at(self._left, ordered[wanted], 1)
         return np.sort(rows[order[wanted]])
 
-    def _places(self, lanes: Lanes) -> Rows:
+    def _places(self, lanes: Lanes) -> Positions:
         """Where the kept hashes are; each of the lanes is one of them."""
         places = np.searchsorted(self._run.first, lanes.first)
         while (wrong := self._run.second[places] != lanes.second).any():
@@ -181,7 +175,7 @@ class Seen:
     def __init__(self) -> None:
         self._runs: list[Lanes] = []
 
-    def new(self, lanes: Lanes) -> Rows:
+    def new(self, lanes: Lanes) -> Positions:
         """The rows whose hash is met for the first time, ascending; from now on it is known."""
         rows = first_rows(lanes)
         for run in self._runs:
@@ -196,13 +190,13 @@ class Seen:
         self._runs.append(run)
 
 
-def first_rows(lanes: Lanes) -> Rows:
+def first_rows(lanes: Lanes) -> Positions:
     """The first row of each hash, in order of hash."""
     found = runs(lanes.first, lanes.second)
     # Stable: of equal hashes the first row comes first.
     return found.order[found.starts]
 
 
-def taken(lanes: Lanes, rows: Rows | Sequence[int]) -> Lanes:
+def taken(lanes: Lanes, rows: Positions | Sequence[int]) -> Lanes:
     """The hashes of these rows."""
     return Lanes(lanes.first[rows], lanes.second[rows])

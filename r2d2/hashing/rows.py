@@ -14,17 +14,9 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from r2d2.arrays import null_mask, plain
+from r2d2.arrays import UInt64s, null_mask, plain
 from r2d2.errors import UnreadableTableError
-from r2d2.hashing.finaliser import (
-    HASH_VERSION,
-    ColumnKey,
-    Lanes,
-    UInt64s,
-    column_key,
-    cover,
-    finish,
-)
+from r2d2.hashing.finaliser import HASH_VERSION, ColumnKey, Lanes, column_key, cover, finish
 from r2d2.hashing.numbers import type_tag
 from r2d2.hashing.values import array_hashes, finished
 from r2d2.hashing.words import Mask, Words

@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from r2d2.hashing.finaliser import HASH_VERSION, Lanes, UInt64s
+from r2d2.arrays import UInt64s
+from r2d2.hashing.finaliser import HASH_VERSION, Lanes
 
 _FEW = 512  # rows; up to here a plain sort costs less than the many calls of packing
 _MANY = 32  # runs; beyond, merging them in pairs costs more than sorting anew

@@ -27,8 +27,8 @@ from r2d2.hashing.runs import (
 )
 
 __all__ = [
+    "BottomKSketch",
     "Lanes",
-    "Sketch",
     "count_missing",
     "count_missing_each",
     "cut",
@@ -47,33 +47,33 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sketch:
+class BottomKSketch:
     """The smallest row hashes of a table as a run; `complete`: all of its hashes are in it."""
 
     run: Lanes
     complete: bool
 
 
-def sketch(run: Lanes, k: int) -> Sketch:
+def sketch(run: Lanes, k: int) -> BottomKSketch:
     """The sketch of the k smallest hashes of a table whose hashes are this run."""
-    return Sketch(smallest(run, k), len(run) <= k)
+    return BottomKSketch(smallest(run, k), len(run) <= k)
 
 
-def merge_sketches(sketches: Sequence[Sketch], k: int) -> Sketch:
+def merge_sketches(sketches: Sequence[BottomKSketch], k: int) -> BottomKSketch:
     """The sketch of all the tables' rows together; a sketch of no tables is complete."""
     merged = merge([part.run for part in sketches])
     for part in sketches:
         merged = merged.part(0, _known_up_to(merged, part))
     complete = len(merged) <= k and all(part.complete for part in sketches)
-    return Sketch(smallest(merged, k), complete)
+    return BottomKSketch(smallest(merged, k), complete)
 
 
-def judged_by(child: Sketch, parent: Sketch) -> Lanes:
+def judged_by(child: BottomKSketch, parent: BottomKSketch) -> Lanes:
     """The child's hashes of which parent's sketch tells whether its table has them."""
     return child.run if parent.complete else child.run.part(0, _known_up_to(child.run, parent))
 
 
-def _known_up_to(run: Lanes, judge: Sketch) -> int:
+def _known_up_to(run: Lanes, judge: BottomKSketch) -> int:
     """How many of the run's hashes are at most the threshold of the judging sketch."""
     if judge.complete:
         return len(run)

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from r2d2.arrays import array_of
-from r2d2.hashing.finaliser import ColumnKey, Lanes, UInt64s
+from r2d2.arrays import UInt64s, array_of
+from r2d2.hashing.finaliser import ColumnKey, Lanes
 
 if TYPE_CHECKING:
     import polars as pl

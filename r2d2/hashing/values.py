@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from r2d2.arrays import fixed_values, list_offsets, list_sizes, null_mask, plain
+from r2d2.arrays import UInt64s, fixed_values, list_offsets, list_sizes, null_mask, plain
 from r2d2.errors import IneligibleTableError
-from r2d2.hashing.finaliser import ColumnKey, Lanes, UInt64s, chain, constant, cover, finish_all
+from r2d2.hashing.finaliser import ColumnKey, Lanes, chain, constant, cover, finish_all
 from r2d2.hashing.numbers import number_words
 from r2d2.hashing.text import TEXT_TYPES, VIEWS, repeats_itself, text_lanes
 from r2d2.hashing.words import Words, fixed_words, word_lanes

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.hashing.sketch import Sketch
+from r2d2.hashing.sketch import BottomKSketch
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Column, Cost
 
@@ -25,7 +25,7 @@ class Sketches:
     `failed` tables have none, with the reason; `counted` are the rows of tables read in full.
     """
 
-    found: Mapping[Projection, Sketch]
+    found: Mapping[Projection, BottomKSketch]
     failed: Mapping[int, str]
     counted: Mapping[int, int]
     cost: Cost

@@ -14,7 +14,8 @@ from operator import attrgetter
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.graph import Block, Graph, Indices, Mask
+from r2d2.arrays import Bools, Int32s, Int64s
+from r2d2.graph import Block, Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Edge, Evidence, FileInfo, Table, Verdict
 from r2d2.stages.schema import fold
@@ -58,10 +59,6 @@ class Metadata:
         return {fold(c.name, self.case_sensitive) for c in columns if c.type.startswith("float")}
 
 
-Ranks = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-
-
 @dataclass(frozen=True, slots=True)
 class ColumnTest:
     """One column's bounds over a block: rows are children, columns are parents.
@@ -70,16 +67,16 @@ class ColumnTest:
     child surely has a null and the parent surely none.
     """
 
-    child_low: Ranks
-    child_high: Ranks
-    child_nulls: Flags
-    parent_low: Ranks
-    parent_high: Ranks
-    parent_no_nulls: Flags
+    child_low: Int64s
+    child_high: Int64s
+    child_nulls: Bools
+    parent_low: Int64s
+    parent_high: Int64s
+    parent_no_nulls: Bools
 
-    def plausible(self, rows: slice) -> Mask:
+    def plausible(self, rows: slice) -> Bools:
         """Which pairs of some children × all parents the bounds leave open."""
-        found: Mask = self.child_low[rows, None] >= self.parent_low[None, :]
+        found: Bools = self.child_low[rows, None] >= self.parent_low[None, :]
         found &= self.child_high[rows, None] <= self.parent_high[None, :]
         nulls = self.child_nulls[rows]
         if nulls.any() and self.parent_no_nulls.any():
@@ -88,7 +85,7 @@ class ColumnTest:
 
 
 def _refute(
-    mask: Mask, rows: slice, names: Sequence[str], tests: Sequence[ColumnTest | None]
+    mask: Bools, rows: slice, names: Sequence[str], tests: Sequence[ColumnTest | None]
 ) -> Counter[str]:
     """Clears the pairs that a column's bounds refute; how many each column refuted first."""
     reasons: Counter[str] = Counter()
@@ -125,7 +122,7 @@ def _prove(
     tables: Sequence[Table],
     block: Block,
     rows: slice,
-    mask: Mask,
+    mask: Bools,
     shared: Mapping[int, frozenset[int]],
     case_sensitive: bool,
 ) -> list[Edge]:
@@ -169,11 +166,11 @@ def _shared_edge(child: Table, parent: Table, case_sensitive: bool) -> Edge:
 class _ColumnRanks:
     """Bounds of one column in all tables (sorted `tables`) that have any."""
 
-    tables: Indices
-    ranks: Ranks
+    tables: Int32s
+    ranks: Int64s
     flags: npt.NDArray[np.int8]
 
-    def of(self, tables: Indices) -> "tuple[Ranks, npt.NDArray[np.int8]]":
+    def of(self, tables: Int32s) -> "tuple[Int64s, npt.NDArray[np.int8]]":
         """Rows (min_low, min_high, max_low, max_high) and (nulls, values) of the given tables."""
         places = np.searchsorted(self.tables, tables)
         places[places == len(self.tables)] = 0

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from r2d2.graph import Block, Graph, Indices
+from r2d2.arrays import Int32s
+from r2d2.graph import Block, Graph
 from r2d2.lake.questions import Lake
 from r2d2.stages.projections import projections
 
@@ -49,7 +50,7 @@ class Sample:
         return replace(graph.after(answer), blocks=left, reasons=reasons)
 
 
-def _only(block: Block, children: Indices, parents: Indices) -> Block:
+def _only(block: Block, children: Int32s, parents: Int32s) -> Block:
     """The block with these pairs of its own left open."""
     mask = np.zeros((len(block.children), len(block.parents)), np.bool_)
     rows = np.searchsorted(block.children, children)

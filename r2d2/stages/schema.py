@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from r2d2.graph import Block, Graph, Indices
+from r2d2.arrays import Int32s
+from r2d2.graph import Block, Graph
 from r2d2.hashing.numbers import type_tag
 from r2d2.lake.questions import Lake
 from r2d2.model import Edge, Table, Types
@@ -95,7 +96,7 @@ def _block(
     return Block(number, tuple(sorted(name for name, _ in signature)), children, parents)
 
 
-def _proper(tables: Sequence[Table], indices: Sequence[int]) -> Indices:
+def _proper(tables: Sequence[Table], indices: Sequence[int]) -> Int32s:
     return np.array(sorted(i for i in indices if not is_degenerate(tables[i])), np.int32)
 
 

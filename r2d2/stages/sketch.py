@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.graph import Block, Graph, Mask
-from r2d2.hashing.sketch import Sketch as RowSketch
+from r2d2.arrays import Bools, UInt64s
+from r2d2.graph import Block, Graph
+from r2d2.hashing.sketch import BottomKSketch as RowSketch
 from r2d2.hashing.sketch import count_missing_each, judged_by
 from r2d2.lake.questions import Lake
 from r2d2.stages.projections import projections
-
-Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Sketch:
         graph: Graph,
         block: Block,
         rows: slice,
-        mask: Mask,
+        mask: Bools,
         sketches: Mapping[int, RowSketch],
     ) -> None:
         """Clears the pairs whose sketches show too many rows missing."""
@@ -78,7 +77,7 @@ class Sketch:
         )
 
 
-def _candidates(block: Block, sketches: Mapping[int, RowSketch]) -> Mask:
+def _candidates(block: Block, sketches: Mapping[int, RowSketch]) -> Bools:
     """Pairs whose parent may hold the child's rarest hash, and for a parent with an incomplete
     sketch, also the child's smallest.
     """
@@ -97,7 +96,7 @@ def _candidates(block: Block, sketches: Mapping[int, RowSketch]) -> Mask:
 
 
 def _mark_holders(
-    found: Mask, children: list[Words], parents: list[Words], places: npt.NDArray[np.int64]
+    found: Bools, children: list[UInt64s], parents: list[UInt64s], places: npt.NDArray[np.int64]
 ) -> None:
     """Marks, for each child, the parents that hold its rarest hash."""
     hashes = np.concatenate(parents)
@@ -118,7 +117,7 @@ def _mark_holders(
         start = stop
 
 
-def _among(values: Words, held: Words) -> Mask:
+def _among(values: UInt64s, held: UInt64s) -> Bools:
     places = np.minimum(np.searchsorted(held, values), len(held) - 1)
-    found: Mask = held[places] == values
+    found: Bools = held[places] == values
     return found

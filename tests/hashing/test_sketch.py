@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.hashing.sketch import Sketch, count_missing, judged_by, merge_sketches, sketch
+from r2d2.hashing.sketch import BottomKSketch, count_missing, judged_by, merge_sketches, sketch
 from tests.support.hashing.hashing import Hash, lanes_of, pairs
 
 WORD = st.integers(0, 4)
@@ -12,12 +12,12 @@ HASHES = st.sets(st.tuples(WORD, WORD), max_size=20)
 SIZE = st.integers(0, 8)
 
 
-def sketch_of(hashes: set[Hash], k: int) -> Sketch:
+def sketch_of(hashes: set[Hash], k: int) -> BottomKSketch:
     """The sketch of a table with these row hashes."""
     return sketch(lanes_of(sorted(hashes)), k)
 
 
-def judged_and_missing(child: Sketch, parent: Sketch) -> tuple[int, int]:
+def judged_and_missing(child: BottomKSketch, parent: BottomKSketch) -> tuple[int, int]:
     """How many of child's hashes parent's sketch can judge, and how many of those it lacks."""
     judged = judged_by(child, parent)
     return len(judged), count_missing(judged, parent.run)

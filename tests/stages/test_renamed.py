@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import r2d2
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.sketch import sketch, sorted_unique
-from r2d2.stages.renamed.candidates import Candidate
+from r2d2.stages.renamed.candidates import TableMatch
 from r2d2.stages.renamed.column_sketches import Contents
 from r2d2.stages.renamed.lsh import BINS, minima, proposals
 from tests.support.oracle.asking import find
@@ -229,7 +229,7 @@ def test_a_columns_holders_are_proposed_whatever_their_size() -> None:
 def test_the_best_assignment_leaves_no_better_one(rows: int, columns: int, chance: Any) -> None:
     held = np.array([[chance.choice([0, 0.5, 1]) for _ in range(columns)] for _ in range(rows)])
     alike = np.array([[chance.random() for _ in range(columns)] for _ in range(rows)])
-    candidate = Candidate(0, 1, held, alike, np.ones(rows))
+    candidate = TableMatch(0, 1, held, alike, np.ones(rows))
     weights = held * alike + 2 * (held == 1)
     chosen = candidate.matched()
     assert len(set(chosen[1].tolist())) == len(chosen[1])

@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from r2d2.engines.local.worker import Answer, Bundle, ThisProcess, Worker
+from r2d2.engines.local.worker import Answer, Bundle, RecipeWorker, ThisProcess
 from r2d2.model import Table, Types
 from r2d2.recipes.find.batching import TASK_BYTES, batches, tables_of
 from r2d2.recipes.find.request import AnyRequest, Proposal
@@ -82,11 +82,11 @@ def answers(
             worker.end()
 
 
-def _started(storage: Storage, types: Types, count: int) -> list[Worker]:
-    found: list[Worker] = []
+def _started(storage: Storage, types: Types, count: int) -> list[RecipeWorker]:
+    found: list[RecipeWorker] = []
     with suppress(OSError):
         while len(found) < count:
-            found.append(Worker(storage, types))
+            found.append(RecipeWorker(storage, types))
     return found
 
 
@@ -140,7 +140,7 @@ def _size_bytes(bundle: Bundle) -> int:
 
 
 def _serve(
-    one: ThisProcess | Worker,
+    one: ThisProcess | RecipeWorker,
     numbers: Iterator[int],
     questions: Sequence[Bundle],
     done: "SimpleQueue[Answer | BaseException]",

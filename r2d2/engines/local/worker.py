@@ -44,7 +44,7 @@ class ThisProcess:
         """There is nothing to end."""
 
 
-class Worker:
+class RecipeWorker:
     """A process that answers one bundle after the other; where it dies, another takes over.
 
     Raises:

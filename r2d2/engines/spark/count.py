@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps
-from r2d2.engines.spark.partitioning import Integers, Question, Routes, reducer_plan
+from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
 from r2d2.engines.spark.tasks import COUNT_COLUMNS, QUESTION
-from r2d2.hashing.sketch import Sketch, empty_run
+from r2d2.hashing.sketch import BottomKSketch, empty_run
 from r2d2.lake.questions import Projection
 
 Pairs = Sequence[tuple[Projection, Projection]]
@@ -23,11 +24,11 @@ class Count:
     """
 
     keys: tuple[Projection, ...]
-    children: Integers
-    parents: Integers
-    questions: tuple[Question, ...]
+    children: Int64s
+    parents: Int64s
+    questions: tuple[ReducerTask, ...]
     routes: Routes
-    expected: Integers
+    expected: Int64s
 
     @property
     def reducers(self) -> int:
@@ -39,7 +40,7 @@ class Count:
         pairs: Pairs,
         received: Mapping[Projection, int],
         parts: Mapping[Projection, int],
-        samples: Mapping[Projection, Sketch] | None,
+        samples: Mapping[Projection, BottomKSketch] | None,
     ) -> "Count":
         """The count of the pairs; with `samples`, only those of a child's rows are looked up."""
         numbers: dict[Projection, int] = {}
@@ -88,11 +89,11 @@ class Count:
             }
         )
 
-    def amiss(self, tally: "Tally") -> list[Projection]:
+    def amiss(self, tally: "PairCounts") -> list[Projection]:
         """The projections of which the reducers received more or fewer hashes than there were."""
         return [self.keys[i] for i in np.flatnonzero(tally.received != self.expected).tolist()]
 
-    def tally(self, answers: pa.Table) -> "Tally":
+    def tally(self, answers: pa.Table) -> "PairCounts":
         """The reducers' answers added up over the ranges of hashes."""
         received, rows = np.zeros((2, len(self.keys)), np.int64)
         missing = np.zeros(len(self.children), np.int64)
@@ -105,13 +106,13 @@ class Count:
             received[members] += some
             rows[members] += distinct
             missing[places] += lacking
-        return Tally(received, rows[self.children], missing)
+        return PairCounts(received, rows[self.children], missing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+class PairCounts:
     """Hashes received by projection; rows looked up and missing by pair."""
 
-    received: Integers
-    rows: Integers
-    missing: Integers
+    received: Int64s
+    rows: Int64s
+    missing: Int64s

@@ -48,7 +48,7 @@ MOST_PARTITIONS = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class SparkJobs:
     """What r2d2 asks of a Spark session."""
 
     session: "SparkSession"

@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import numpy as np
 
+from r2d2.arrays import Int64s
 from r2d2.engines.spark.foreign_sources import Foreign, read_by_spark, source_of
-from r2d2.engines.spark.jobs import Jobs
-from r2d2.engines.spark.partitioning import Integers
-from r2d2.engines.spark.rows import NO_TABLE, Heads
+from r2d2.engines.spark.jobs import SparkJobs
+from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
 from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
@@ -45,7 +45,7 @@ class SparkLake:
         self._settings = settings
         self._session = session
         self._progress = progress
-        self._jobs = Jobs(session)
+        self._jobs = SparkJobs(session)
         size = max(settings.sketch_size, settings.sample_rows)
         self._scans = Scans(self._jobs, storage, settings.types, size)
         self._tag = f"r2d2-{uuid4()}"
@@ -126,7 +126,7 @@ class SparkLake:
             rows[dead] = missing[dead] = -1
         return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
 
-    def _count(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> tuple[Integers, Integers]:
+    def _count(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> tuple[Int64s, Int64s]:
         samples = None
         if sample is not None:
             samples = self.sketches({child: wanted[child] for child, _ in pairs}, sample).found
@@ -136,7 +136,7 @@ class SparkLake:
         self._fail(amiss)
         return tally.rows, tally.missing
 
-    def _scan(self, lacking: Wanted, sketches: bool) -> tuple[Cost, Heads]:
+    def _scan(self, lacking: Wanted, sketches: bool) -> tuple[Cost, SketchCollector]:
         """Brings in what is not kept yet, but for tables that have failed.
 
         Raises:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from r2d2.arrays import Int64s
 from r2d2.engines.scan import TASK_BYTES, Piece
 from r2d2.hashing.sketch import Lanes
 from r2d2.lake.questions import Projection, Wanted
@@ -25,11 +26,9 @@ FILE_BYTES = 64 << 10
 MANY_TASKS = 16
 SMALL_TASK_BYTES = 12 << 20
 
-Integers = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class ReducerTask:
     """What a reducer counts in one range of hashes: for each pair, child rows the parent lacks.
 
     `children` and `parents` index `projections`; with `samples`, `children` index those instead.
@@ -38,10 +37,10 @@ class Question:
     group: int
     part: int
     parts: int
-    projections: Integers
-    places: Integers
-    children: Integers
-    parents: Integers
+    projections: Int64s
+    places: Int64s
+    children: Int64s
+    parents: Int64s
     samples: tuple[Lanes, ...] | None = None
 
 
@@ -49,12 +48,12 @@ class Question:
 class Routes:
     """Which part of which projection goes to which group, row by row; groups to reducers."""
 
-    projection: Integers
-    part: Integers
-    group: Integers
-    reducer_of_group: Integers
+    projection: Int64s
+    part: Int64s
+    group: Int64s
+    reducer_of_group: Int64s
 
-    def only(self, projections: Integers) -> "Routes":
+    def only(self, projections: Int64s) -> "Routes":
         """The routes of the given projections."""
         kept = np.isin(self.projection, projections)
         return Routes(
@@ -92,7 +91,7 @@ def tasks_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
     return [list(pieces[a:b]) for a, b in pairwise([0, *limits, len(pieces)]) if a < b]
 
 
-def components(count: int, children: Integers, parents: Integers) -> Integers:
+def components(count: int, children: Int64s, parents: Int64s) -> Int64s:
     """The component's number of each of `count` nodes, by the edges' two ends."""
     labels = np.arange(count)
     while True:
@@ -106,8 +105,8 @@ def components(count: int, children: Integers, parents: Integers) -> Integers:
 
 
 def reducer_plan(
-    rows: Integers, cuts: Integers, children: Integers, parents: Integers
-) -> tuple[list[Question], Routes]:
+    rows: Int64s, cuts: Int64s, children: Int64s, parents: Int64s
+) -> tuple[list[ReducerTask], Routes]:
     """The questions, a component's ranges each its own, and where the projections' parts go.
 
     `rows` (at most so many hashes) and `cuts` (parts they were cut into) are by projection,
@@ -129,9 +128,7 @@ def reducer_plan(
     return questions, _routes(cuts, parts[component], first_group[component], _dense(reducers))
 
 
-def _by_component(
-    component: Integers, children: Integers
-) -> "list[tuple[int, Integers, Integers]]":
+def _by_component(component: Int64s, children: Int64s) -> "list[tuple[int, Int64s, Int64s]]":
     """Each component's number, its projections and its pairs."""
     order, pair_order = (
         np.argsort(component, kind="stable"),
@@ -154,18 +151,19 @@ def _by_component(
 def _questions(
     group: int,
     parts: int,
-    members: Integers,
-    places: Integers,
-    children: Integers,
-    parents: Integers,
-) -> list[Question]:
+    members: Int64s,
+    places: Int64s,
+    children: Int64s,
+    parents: Int64s,
+) -> list[ReducerTask]:
     child, parent = (np.searchsorted(members, side[places]) for side in (children, parents))
     return [
-        Question(group + part, part, parts, members, places, child, parent) for part in range(parts)
+        ReducerTask(group + part, part, parts, members, places, child, parent)
+        for part in range(parts)
     ]
 
 
-def _routes(cuts: Integers, parts: Integers, first_group: Integers, reducers: Integers) -> Routes:
+def _routes(cuts: Int64s, parts: Int64s, first_group: Int64s, reducers: Int64s) -> Routes:
     """A part finer than the component's goes to one group, a coarser one to several."""
     copies = np.maximum(cuts, parts)
     projection = np.repeat(np.arange(len(cuts)), copies)
@@ -179,12 +177,12 @@ def _routes(cuts: Integers, parts: Integers, first_group: Integers, reducers: In
     )
 
 
-def _dense(numbers: Integers) -> Integers:
+def _dense(numbers: Int64s) -> Int64s:
     return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
 
 
 def seats(count: int) -> npt.NDArray[np.int32]:
-    """Integers of which Spark's hash partitioning puts the i-th into partition i of `count`.
+    """Int64s of which Spark's hash partitioning puts the i-th into partition i of `count`.
 
     Should Spark's hash ever change, tasks would share partitions: slower, and still right.
     """
@@ -196,7 +194,7 @@ def seats(count: int) -> npt.NDArray[np.int32]:
         tried *= 2
 
 
-def _murmur3(numbers: Integers) -> Integers:
+def _murmur3(numbers: Int64s) -> Int64s:
     """Spark's hash of 32-bit integers: MurmurHash3 (Appleby) with seed 42, as signed integers."""
     word = _rotated(numbers.astype(np.uint32) * np.uint32(0xCC9E2D51), 15) * np.uint32(0x1B873593)
     state = _rotated(word ^ np.uint32(42), 13) * np.uint32(5) + np.uint32(0xE6546B64)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.spark.jobs import Jobs, reading
+from r2d2.engines.spark.jobs import SparkJobs, reading
 from r2d2.engines.spark.session import spark_errors
 from r2d2.model import Table, Types
 from r2d2.recipes.find import search
@@ -71,7 +71,9 @@ class SparkRecipes:
         payloads = (dumps((number, question)) for number, question in enumerate(questions))
         with spark_errors():
             frame = (
-                Jobs(self.session).spread(payloads).mapInArrow(partial(_answered, work), ANSWER_DDL)
+                SparkJobs(self.session)
+                .spread(payloads)
+                .mapInArrow(partial(_answered, work), ANSWER_DDL)
             )
             answers = frame.toArrow()
         numbered = zip(

@@ -13,7 +13,14 @@ from itertools import pairwise, repeat
 import numpy as np
 import pyarrow as pa
 
-from r2d2.hashing.sketch import Lanes, Sketch, empty_run, from_bytes, merge_sketches, to_bytes
+from r2d2.hashing.sketch import (
+    BottomKSketch,
+    Lanes,
+    empty_run,
+    from_bytes,
+    merge_sketches,
+    to_bytes,
+)
 from r2d2.lake.questions import Projection
 
 SUMMARY = -1
@@ -57,14 +64,16 @@ def part(table: int, number: int, place: int, run: Lanes, whole: bool) -> Row:
 
 
 @dataclass(slots=True)
-class Heads:
+class SketchCollector:
     """What is kept of the rows with a sketch or a summary, those of one projection together.
 
     `received` counts the hashes of a projection's parts, one that came in two parts twice.
     """
 
     size: int
-    sketches: dict[Projection, list[Sketch]] = field(default_factory=lambda: defaultdict(list))
+    sketches: dict[Projection, list[BottomKSketch]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     received: Counter[Projection] = field(default_factory=Counter)
     rows: Counter[int] = field(default_factory=Counter)
     size_bytes: Counter[int] = field(default_factory=Counter)
@@ -85,9 +94,9 @@ class Heads:
             else:
                 self.received[table, number] += rows
                 if blob is not None:
-                    self.sketches[table, number].append(Sketch(from_bytes(blob), complete))
+                    self.sketches[table, number].append(BottomKSketch(from_bytes(blob), complete))
 
-    def sketch(self, key: Projection, size: int) -> Sketch:
+    def sketch(self, key: Projection, size: int) -> BottomKSketch:
         """The projection's sketch of at most `size` hashes, of all that came in."""
         some = self.sketches[key]
         if len(some) == 1 and len(some[0].run) <= size:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from r2d2.engines.scan import Piece, pieces_of
-from r2d2.engines.spark.count import Count, Tally
-from r2d2.engines.spark.jobs import Jobs, reading
+from r2d2.engines.spark.count import Count, PairCounts
+from r2d2.engines.spark.jobs import SparkJobs, reading
 from r2d2.engines.spark.partitioning import parts_of, tasks_of
-from r2d2.engines.spark.rows import Heads
+from r2d2.engines.spark.rows import SketchCollector
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
 from r2d2.errors import R2D2Error
-from r2d2.hashing.sketch import Sketch
+from r2d2.hashing.sketch import BottomKSketch
 from r2d2.lake.questions import Projection, Wanted
 from r2d2.model import Table, Types
 from r2d2.storage.local import Storage
@@ -44,7 +44,7 @@ class Scans:
     `size`: how many hashes the sketches hold. `foreign`: rows of tables that Spark itself reads.
     """
 
-    def __init__(self, jobs: Jobs, storage: Storage, types: Types, size: int) -> None:
+    def __init__(self, jobs: SparkJobs, storage: Storage, types: Types, size: int) -> None:
         self.size = size
         self.foreign: Mapping[int, DataFrame] = {}
         self._jobs = jobs
@@ -66,10 +66,10 @@ class Scans:
         """What of the wanted is not kept."""
         return {key: columns for key, columns in wanted.items() if key not in self._kept}
 
-    def scan(self, wanted: Wanted, tables: Sequence[Table], sketches: bool) -> Heads:
+    def scan(self, wanted: Wanted, tables: Sequence[Table], sketches: bool) -> SketchCollector:
         """Reads and keeps what is wanted: what was read of each table, sketches if asked for."""
         parts = parts_of(wanted, tables)
-        heads = Heads(self.size if sketches else 0)
+        heads = SketchCollector(self.size if sketches else 0)
         pieces = list(pieces_of(wanted, tables))
         scan = NOWHERE
         if pieces:
@@ -87,7 +87,7 @@ class Scans:
         return heads
 
     def _scan_foreign(
-        self, table: int, wanted: Wanted, parts: Mapping[Projection, int], heads: Heads
+        self, table: int, wanted: Wanted, parts: Mapping[Projection, int], heads: SketchCollector
     ) -> None:
         """A scan of its own, so that no other table fails where Spark cannot read this one."""
         numbers, columns = tuple(number for _, number in wanted), tuple(wanted.values())
@@ -100,7 +100,7 @@ class Scans:
         except R2D2Error as error:
             heads.problems[table] = str(error)
 
-    def again(self, wanted: Wanted, heads: Heads) -> list[Projection]:
+    def again(self, wanted: Wanted, heads: SketchCollector) -> list[Projection]:
         """Takes the sketches of what is kept; those that were lost and are not read as before."""
         kept = {key: self._kept[key] for key in wanted if key in self._kept}
         for scan in sorted({own.scan for own in kept.values()} - {NOWHERE}):
@@ -108,8 +108,8 @@ class Scans:
         return [key for key, own in kept.items() if heads.received[key] != own.rows]
 
     def count(
-        self, pairs: Pairs, samples: Mapping[Projection, Sketch] | None
-    ) -> tuple[Tally, list[Projection]]:
+        self, pairs: Pairs, samples: Mapping[Projection, BottomKSketch] | None
+    ) -> tuple[PairCounts, list[Projection]]:
         """Rows looked up and missing by pair; projections that were not read as before."""
         kept = {key: self._kept[key] for pair in pairs for key in pair}
         rows = {key: own.rows for key, own in kept.items()}
@@ -129,12 +129,12 @@ class Scans:
         return len(self._frames) - 1
 
     def _note(
-        self, wanted: Wanted, scan: int, parts: Mapping[Projection, int], heads: Heads
+        self, wanted: Wanted, scan: int, parts: Mapping[Projection, int], heads: SketchCollector
     ) -> None:
         for key in wanted:
             self._kept[key] = _Kept(scan, parts[key], heads.received[key])
 
-    def _take(self, scan: int, heads: Heads, mergers: int) -> None:
+    def _take(self, scan: int, heads: SketchCollector, mergers: int) -> None:
         for batch in self._jobs.heads(self._frames[scan], self.size, heads.size > 0, mergers):
             heads.take(batch)
 

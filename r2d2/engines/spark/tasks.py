@@ -14,8 +14,16 @@ import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import Piece, scan
-from r2d2.engines.spark.partitioning import Question
-from r2d2.engines.spark.rows import NO_TABLE, Heads, RowBuffer, buffers, head, part, summary
+from r2d2.engines.spark.partitioning import ReducerTask
+from r2d2.engines.spark.rows import (
+    NO_TABLE,
+    RowBuffer,
+    SketchCollector,
+    buffers,
+    head,
+    part,
+    summary,
+)
 from r2d2.errors import R2D2Error
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.sketch import Lanes, count_missing_each, cut, from_bytes, merge, sorted_unique
@@ -142,7 +150,7 @@ def _never() -> bool:
 
 def merge_heads(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
     """One sketch for each projection, and one summary for each table, of those that come in."""
-    heads, buffer = Heads(size), RowBuffer()
+    heads, buffer = SketchCollector(size), RowBuffer()
     for batch in batches:
         heads.take(batch)
     for row in heads.merged():
@@ -152,7 +160,7 @@ def merge_heads(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
 
 def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
     """For each question among the rows: rows looked up and missing, of the hashes that came in."""
-    questions: list[Question] = []
+    questions: list[ReducerTask] = []
     blobs: dict[int, list[tuple[int, Lanes]]] = defaultdict(list)
     for batch in batches:
         numbers = (batch.column(name).to_pylist() for name in ("group", "projection"))
@@ -166,7 +174,7 @@ def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
         yield _answer(question, blobs.pop(question.group, []))
 
 
-def _answer(question: Question, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordBatch:
+def _answer(question: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordBatch:
     places = {number: place for place, number in enumerate(question.projections.tolist())}
     slices: list[list[Lanes]] = [[] for _ in places]
     for projection, run in blobs:

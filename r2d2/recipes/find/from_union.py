@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from r2d2.arrays import Int64s
 from r2d2.errors import R2D2Error
-from r2d2.hashing.multiset import Counted, Indices
+from r2d2.hashing.multiset import Counted
 from r2d2.model import Table
 from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name
 from r2d2.recipes.find.row_counts import RowCounts
@@ -54,8 +55,8 @@ class _Part:
     """How many rows it has of some of the table's distinct rows."""
 
     child: ContainedTable
-    places: Indices
-    counts: Indices
+    places: Int64s
+    counts: Int64s
     rows: int
 
 
@@ -104,7 +105,7 @@ def _same_columns(table: Table, child: ContainedTable) -> bool:
     return own == types
 
 
-def _classes(whole: Counted, parts: Sequence[_Part]) -> tuple[Indices, Indices] | None:
+def _classes(whole: Counted, parts: Sequence[_Part]) -> tuple[Int64s, Int64s] | None:
     """How often each part has a row of each class (parts × classes), and how often the table.
 
     None where these are too many.
@@ -123,7 +124,7 @@ def _classes(whole: Counted, parts: Sequence[_Part]) -> tuple[Indices, Indices] 
     return matrix, whole.counts[firsts]
 
 
-def _subset(matrix: Indices, need: Indices) -> Indices | None:
+def _subset(matrix: Int64s, need: Int64s) -> Int64s | None:
     left, taken = need.copy(), []
     for number, counts in enumerate(matrix):
         if (counts <= left).all():

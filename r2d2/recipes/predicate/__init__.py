@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from r2d2.hashing.multiset import Indices, Mask
+from r2d2.arrays import Bools, Int64s
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate.atoms import Choice, Form, all_tightest, holds, most_values
@@ -93,7 +93,7 @@ def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None
 
 
 def _all_at_once(
-    matrix: Matrix, torn: Torn, kept: Indices, never: Indices
+    matrix: Matrix, torn: Torn, kept: Int64s, never: Int64s
 ) -> tuple[Choice, ...] | None:
     """The choices from all columns; only of those that may do are choices made."""
     most = most_values(torn.labels.child_rows)
@@ -109,7 +109,7 @@ def _all_at_once(
     return covered((), all_tightest(useful, kept, torn.labels.child_rows), never)
 
 
-def _plain(choices: Sequence[Choice], least: Worth, never: Indices) -> Choice | None:
+def _plain(choices: Sequence[Choice], least: Worth, never: Int64s) -> Choice | None:
     """The choice that excludes all the rows, if no column of this worth or more has a better."""
     plain = (choice for choice in choices if choice.plainness == 0)
     good = (choice for choice in plain if choice.column.worth <= least)
@@ -120,13 +120,13 @@ def _plain(choices: Sequence[Choice], least: Worth, never: Indices) -> Choice | 
     return None
 
 
-def satisfying(atoms: Sequence[Atom], parent: Encoded) -> Mask:
+def satisfying(atoms: Sequence[Atom], parent: Encoded) -> Bools:
     """Which of the parent's rows satisfy all atoms, by their values."""
     columns = {column.path: column for column in parent.columns}
     return _satisfying([(atom, columns[atom.path]) for atom in atoms], parent.rows)
 
 
-def _satisfying(atoms: Iterable[tuple[Atom, EncodedColumn]], rows: int) -> Mask:
+def _satisfying(atoms: Iterable[tuple[Atom, EncodedColumn]], rows: int) -> Bools:
     mask = np.ones(rows, np.bool_)
     for atom, column in atoms:
         mask &= np.concatenate([holds(atom, chunk) for chunk in column.plain().chunks])

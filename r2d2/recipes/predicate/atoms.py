@@ -20,8 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import array_of, null_mask, numbers
-from r2d2.hashing.multiset import Mask
+from r2d2.arrays import Bools, array_of, null_mask, numbers
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
@@ -50,7 +49,7 @@ class Choice:
     ranks: tuple[int, ...] = ()
     disguised: bool = False
 
-    def selects(self, codes: Codes) -> Mask:
+    def selects(self, codes: Codes) -> Bools:
         """For which of these codes of the column the atom holds."""
         match self.form:
             case Form.EQUALS:

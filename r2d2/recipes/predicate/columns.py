@@ -19,8 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.arrays import array_of
-from r2d2.hashing.multiset import Indices, Mask
+from r2d2.arrays import Bools, Int64s, array_of
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.predicate.encode import (
     FEW_VALUES,
@@ -68,14 +67,14 @@ class Matrix:
         nan = np.array([len(column.values) for column in columns], np.int32)
         return cls(tuple(columns), codes, nan)
 
-    def excluding(self, kept: Indices, asked: Indices, most: int) -> Mask:
+    def excluding(self, kept: Int64s, asked: Int64s, most: int) -> Bools:
         """Columns × asked rows: what an atom that holds for all kept rows may exclude.
 
         `most` is the longest IN. No atom excludes more, and some may exclude less.
         """
         own, others = self.codes.take(kept, axis=1), self.codes.take(asked, axis=1)
         low, high = own.min(axis=1), own.max(axis=1)
-        excluded: Mask = (others < low[:, None]) | (others > high[:, None])
+        excluded: Bools = (others < low[:, None]) | (others > high[:, None])
         some_null, some_nan = (low == NULL) & (high > NULL), (low > NULL) & (high == self.nan)
         excluded[some_null] = False
         excluded[some_nan] = others[some_nan] == NULL
@@ -87,12 +86,12 @@ class Matrix:
                 excluded[place] |= ~occurs[others[place]]
         return excluded
 
-    def _few(self, own: npt.NDArray[np.int32], most: int) -> Mask:
+    def _few(self, own: npt.NDArray[np.int32], most: int) -> Bools:
         """False for columns of which some kept rows show that there are too many values."""
         if own.shape[1] <= most:
             return np.ones(len(own), np.bool_)
         some = np.sort(own[:, : 4 * most], axis=1)
-        few: Mask = np.count_nonzero(np.diff(some, axis=1), axis=1) < most
+        few: Bools = np.count_nonzero(np.diff(some, axis=1), axis=1) < most
         return few
 
 
@@ -178,18 +177,18 @@ class Encoded:
         """The part in which the row lies."""
         return int(np.searchsorted(self._starts, row, "right")) - 1
 
-    def within(self, part: int, rows: Indices) -> Indices:
+    def within(self, part: int, rows: Int64s) -> Int64s:
         """Those of the rows, given in order, that lie in the part."""
         start, stop = np.searchsorted(rows, self._starts[part : part + 2])
         return rows[start:stop]
 
-    def seen_part(self, *sets: Indices) -> int | None:
+    def seen_part(self, *sets: Int64s) -> int | None:
         """A part that was read already and has rows of each set, None where there is none."""
         seen = sorted({part for _, part in self._parts})
         return next((p for p in seen if all(len(self.within(p, rows)) for rows in sets)), None)
 
     def peek(
-        self, part: int, rows: Indices, but: Collection[int]
+        self, part: int, rows: Int64s, but: Collection[int]
     ) -> Iterator[tuple[int, Codes, int]]:
         """For these rows of a part: each column's place, ranks, and how many values.
 

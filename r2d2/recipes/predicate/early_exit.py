@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from r2d2.hashing.multiset import Indices, Mask
+from r2d2.arrays import Bools, Int64s
 from r2d2.recipes.predicate.atoms import most_values, tightest
 from r2d2.recipes.predicate.columns import Encoded
 from r2d2.recipes.predicate.encode import NULL, Codes
@@ -18,7 +18,7 @@ from r2d2.recipes.predicate.set_cover import selected
 KEPT_ROWS, ASKED_ROWS = (1 << 10, 1 << 14), 256
 
 
-def hopeless(parent: Encoded, kept: Indices, never: Indices, child_rows: int) -> bool:
+def hopeless(parent: Encoded, kept: Int64s, never: Int64s, child_rows: int) -> bool:
     """True where surely no conjunction selects the kept rows and none of the never rows.
 
     A column is encoded only where some rows, and then more of them, do not settle it.
@@ -37,7 +37,7 @@ def hopeless(parent: Encoded, kept: Indices, never: Indices, child_rows: int) ->
     return False
 
 
-def lone_excluders(parent: Encoded, kept: Indices, never: Indices, child_rows: int) -> set[int]:
+def lone_excluders(parent: Encoded, kept: Int64s, never: Int64s, child_rows: int) -> set[int]:
     """The places of the columns of which one atom may exclude all of the never rows."""
     excluding = _excluding(parent, kept, never, most_values(child_rows), (), KEPT_ROWS[:1])
     return {place for place, excluded in excluding.items() if excluded.all()}
@@ -45,12 +45,12 @@ def lone_excluders(parent: Encoded, kept: Indices, never: Indices, child_rows: i
 
 def _excluding(
     parent: Encoded,
-    kept: Indices,
-    left: Indices,
+    kept: Int64s,
+    left: Int64s,
     most: int,
     tried: Collection[int],
     looks: Sequence[int],
-) -> dict[int, Mask]:
+) -> dict[int, Bools]:
     """By place of a column, which of some rows that are left it may exclude.
 
     Looks at so many kept rows, and at more where these do not settle that it excludes none.
@@ -60,7 +60,7 @@ def _excluding(
         part = parent.part_of(_meeting(kept, left))
     asked = _spread(parent.within(part, left), ASKED_ROWS)
     there = parent.within(part, kept)
-    found = dict[int, Mask]()
+    found = dict[int, Bools]()
     for kept_rows in looks:
         some = _spread(there, kept_rows)
         found = {
@@ -72,24 +72,24 @@ def _excluding(
     return found
 
 
-def _meeting(kept: Indices, left: Indices) -> int:
+def _meeting(kept: Int64s, left: Int64s) -> int:
     """The row that is left next to the middle one of those kept."""
     place = int(np.searchsorted(left, kept[len(kept) // 2]))
     return int(left[min(place, len(left) - 1)])
 
 
-def _spread(rows: Indices, most: int) -> Indices:
+def _spread(rows: Int64s, most: int) -> Int64s:
     """At most about so many of the rows, from all over them."""
     return rows[:: max(1, -(-len(rows) // most))]
 
 
-def _excludes(kept: Codes, asked: Codes, values: int, most: int) -> Mask:
+def _excludes(kept: Codes, asked: Codes, values: int, most: int) -> Bools:
     """Which of the asked rows an atom of the column that holds for all kept rows may exclude."""
     if not len(kept):
         return np.ones(len(asked), np.bool_)
     low, high = kept.min(), kept.max()
     if low == NULL:
-        excluded: Mask = (asked != NULL) & (high == NULL)
+        excluded: Bools = (asked != NULL) & (high == NULL)
         return excluded
     if high == values:
         return np.equal(asked, NULL)

@@ -26,7 +26,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.hashing.multiset import Indices, Mask
+from r2d2.arrays import Bools, Int64s
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.predicate.atoms import (
     Choice,
@@ -59,9 +59,9 @@ class Torn:
     """
 
     labels: Labels
-    must: Mask
-    never: Mask
-    torn: Indices
+    must: Bools
+    never: Bools
+    torn: Int64s
     weights: Words
     target: np.uint64
 
@@ -77,7 +77,7 @@ class Torn:
         target = np.sum(weights * labels.child.astype(np.uint64), dtype=np.uint64)
         return cls(labels, must, never, torn, weights[labels.groups], target)
 
-    def splits(self, column: EncodedColumn, is_shared: bool = False) -> Mask:
+    def splits(self, column: EncodedColumn, is_shared: bool = False) -> Bools:
         """For each torn row, whether the rows of its group differ in the column.
 
         In a column that the child shares they never do.
@@ -91,7 +91,7 @@ class Torn:
         split[groups[codes != some[groups]]] = True
         return split[groups]
 
-    def exact(self, column: EncodedColumn, rows: Indices) -> Iterator[Choice]:
+    def exact(self, column: EncodedColumn, rows: Int64s) -> Iterator[Choice]:
         """The column's atoms but IN that select, among these rows, exactly the child's."""
         present, counts, sums = self._weighed(column, rows)
         if len(present) and present[0] == NULL:
@@ -102,7 +102,7 @@ class Torn:
         values = (present >= 0) & (present < len(column.values))
         yield from self._named(column, present[values], sums[values], counts[values])
 
-    def _weighed(self, column: EncodedColumn, rows: Indices) -> tuple[Indices, Indices, Words]:
+    def _weighed(self, column: EncodedColumn, rows: Int64s) -> tuple[Int64s, Int64s, Words]:
         """The codes of these rows in order, how many rows each has, and what they weigh."""
         codes = column.codes[rows]
         if len(rows) * ROWS_A_SLOT < len(column.values):
@@ -116,7 +116,7 @@ class Torn:
         return present[occurs], counts[occurs], sums[occurs]
 
     def _named(
-        self, column: EncodedColumn, present: Indices, sums: Words, counts: Indices
+        self, column: EncodedColumn, present: Int64s, sums: Words, counts: Int64s
     ) -> Iterator[Choice]:
         for rank in present[sums == self.target]:
             if column.nameable[rank]:
@@ -128,7 +128,7 @@ class Torn:
                 found += 1
                 yield range_
 
-    def _ranges(self, sums: Words, counts: Indices) -> Iterator[tuple[int, int]]:
+    def _ranges(self, sums: Words, counts: Int64s) -> Iterator[tuple[int, int]]:
         """First and last place of all ranges that weigh what the child does, shortest first.
 
         A range that does holds as many rows as the child, so for each start there is one end.
@@ -152,7 +152,7 @@ def torn_apart(parent: Encoded, torn: Torn, shared: Collection[Path]) -> tuple[C
     must, child_rows = np.flatnonzero(torn.must), torn.labels.child_rows
     choices: list[Choice] = []
     columns: list[EncodedColumn] = []
-    splits: list[Mask] = []
+    splits: list[Bools] = []
     for least, some in parent.stages():
         choices += all_tightest(some, kept, child_rows)
         columns += some
@@ -171,9 +171,9 @@ def torn_apart(parent: Encoded, torn: Torn, shared: Collection[Path]) -> tuple[C
 def _plainly_torn(
     columns: Sequence[EncodedColumn],
     torn: Torn,
-    splits: Sequence[Mask],
+    splits: Sequence[Bools],
     choices: Sequence[Choice],
-    never: Indices,
+    never: Int64s,
 ) -> Choice | None:
     """The best liked plain choice that is exact alone."""
     rows = np.flatnonzero(selected(choices, np.arange(len(torn.never))))
@@ -190,9 +190,9 @@ def _plainly_torn(
 def _torn_by(
     torn: Torn,
     every: Sequence[EncodedColumn],
-    splits: Sequence[Mask],
+    splits: Sequence[Bools],
     choices: Sequence[Choice],
-    never: Indices,
+    never: Int64s,
 ) -> tuple[Choice, ...] | None:
     if not splits or not np.any(splits, axis=0).all():
         return None
@@ -211,7 +211,7 @@ def _torn_by(
 
 
 def _lists(
-    columns: Sequence[EncodedColumn], torn: Torn, rows: Indices
+    columns: Sequence[EncodedColumn], torn: Torn, rows: Int64s
 ) -> Iterator[tuple[Choice, ...]]:
     """The columns' INs that are exact alone or, where there is none, within the rows."""
     every = np.arange(len(torn.never))
@@ -224,7 +224,7 @@ def _lists(
 
 
 def _pairs(
-    columns: Sequence[EncodedColumn], torn: Torn, splits: Sequence[Mask], rows: Indices
+    columns: Sequence[EncodedColumn], torn: Torn, splits: Sequence[Bools], rows: Int64s
 ) -> Iterator[tuple[Choice, ...]]:
     """The tightest atoms of a column, each with an atom of another that is exact within it.
 
@@ -253,7 +253,7 @@ MOST_RANGES = 4
 ROWS_A_SLOT = 8
 
 
-def exact_list(column: EncodedColumn, torn: Torn, rows: Indices) -> Choice | None:
+def exact_list(column: EncodedColumn, torn: Torn, rows: Int64s) -> Choice | None:
     """The column's IN that selects, among these rows, exactly the child's; None if none is found.
 
     Of the rows, all that the child might have must be among these.
@@ -272,7 +272,7 @@ def exact_list(column: EncodedColumn, torn: Torn, rows: Indices) -> Choice | Non
     return one_of(column, ranks, child_rows) if len(ranks) > 1 else None
 
 
-def _at(column: EncodedColumn, rows: Indices) -> Mask:
+def _at(column: EncodedColumn, rows: Int64s) -> Bools:
     """By code, with NaN and NULL at the end, whether one of the rows has it."""
     codes = np.zeros(len(column.values) + 2, np.bool_)
     codes[column.codes[rows]] = True
@@ -280,8 +280,8 @@ def _at(column: EncodedColumn, rows: Indices) -> Mask:
 
 
 def _free_values(
-    column: EncodedColumn, torn: Torn, needed: Mask, free: Mask, most: int
-) -> Indices | None:
+    column: EncodedColumn, torn: Torn, needed: Bools, free: Bools, most: int
+) -> Int64s | None:
     """The values to take of those that only torn rows have."""
     codes: Codes = column.codes[torn.torn]
     groups = torn.labels.groups[torn.torn]

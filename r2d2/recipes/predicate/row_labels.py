@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.hashing.multiset import Counted, Hashes, Indices, Mask, runs
+from r2d2.arrays import Bools, Int64s
+from r2d2.hashing.multiset import Counted, Hashes, runs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,9 +21,9 @@ class Labels:
     and a row's group is its own place.
     """
 
-    groups: Indices
-    parent: Indices
-    child: Indices | npt.NDArray[np.int8]
+    groups: Int64s
+    parent: Int64s
+    child: Int64s | npt.NDArray[np.int8]
     missing: int = 0
     is_key: bool = False
 
@@ -42,7 +43,7 @@ class Labels:
         return bool((self.child == self._copies).all())
 
     @property
-    def _copies(self) -> Indices | int:
+    def _copies(self) -> Int64s | int:
         """The parent's rows of each group."""
         return 1 if self.is_key else self.parent
 
@@ -50,20 +51,20 @@ class Labels:
         """The labels of that part of the child which the parent has: what a Patch starts from."""
         return replace(self, child=np.minimum(self.child, self.parent), missing=0)
 
-    def must(self) -> Mask:
+    def must(self) -> Bools:
         """Rows of the parent that every predicate must select."""
-        whole: Mask = self.child == self._copies
+        whole: Bools = self.child == self._copies
         return whole if self.is_key else whole[self.groups]
 
-    def never(self) -> Mask:
+    def never(self) -> Bools:
         """Rows of the parent that no predicate may select."""
-        none: Mask = self.child == 0
+        none: Bools = self.child == 0
         return none if self.is_key else none[self.groups]
 
-    def exact(self, selected: Mask) -> bool:
+    def exact(self, selected: Bools) -> bool:
         """Whether these rows of the parent are the child's, each as often as there."""
         if self.is_key:
-            counts: Indices | Mask = selected
+            counts: Int64s | Bools = selected
         else:
             counts = np.bincount(self.groups[selected], minlength=len(self.child))
         return self.missing == 0 and bool((counts == self.child).all())
@@ -77,9 +78,9 @@ class Groups:
     a row's group is its own place, so that looking up by row runs through memory in order.
     """
 
-    groups: Indices
+    groups: Int64s
     distinct: Counted
-    numbers: Indices
+    numbers: Int64s
 
     @classmethod
     def of(cls, parent: Hashes) -> "Groups":

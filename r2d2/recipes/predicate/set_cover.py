@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.hashing.multiset import Mask
+from r2d2.arrays import Bools
 from r2d2.recipes.predicate.atoms import Choice, taste
 
 MOST_ATOMS = 4
@@ -71,7 +71,7 @@ def _lazily(
     return None
 
 
-def selected(choices: Sequence[Choice], rows: Rows) -> Mask:
+def selected(choices: Sequence[Choice], rows: Rows) -> Bools:
     """Which of the rows all of the choices select."""
     mask = np.ones(len(rows), np.bool_)
     for choice in choices:

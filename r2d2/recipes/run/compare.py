@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import array_of, fixed_values, null_mask
+from r2d2.arrays import Int64s, array_of, fixed_values, null_mask
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import entries, is_list, items, lengths, plain_array, uniform
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.multiset import Indices, runs
+from r2d2.hashing.multiset import runs
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
 from r2d2.text_tables import pluralize
@@ -36,7 +36,7 @@ class Ordered:
 
     rows: pa.RecordBatch
     hashes: Lanes
-    order: Indices
+    order: Int64s
 
     @classmethod
     def of(cls, batches: Sequence[pa.RecordBatch]) -> "Ordered":

@@ -12,14 +12,14 @@ from r2d2.lake.questions import Lake
 from r2d2.model import Cost, Edge, Table, Types
 from r2d2.stages.renamed.candidates import candidates
 from r2d2.stages.renamed.column_sketches import (
+    ColumnProfiles,
     Contents,
-    Facets,
-    Facetting,
-    Group,
+    ProfileBuilder,
+    SchemaGroup,
     comparable,
     groups_of,
 )
-from r2d2.stages.renamed.joint_evidence import Numbers, Question, doubts_of, guesses, weighed
+from r2d2.stages.renamed.joint_evidence import Numbers, SketchRequest, doubts_of, guesses, weighed
 from r2d2.stages.renamed.labels import learnt, spanning
 from r2d2.stages.schema import Schema, fold
 
@@ -49,29 +49,29 @@ class Renamed:
         graph, facets, contents = self._columns(graph, lake, groups, numbers)
         found = list(candidates(facets, contents, self.keys))
         links = [guess for link in spanning(found, facets, groups) for guess in guesses(link)]
-        question = Question(graph.tables, numbers)
+        question = SketchRequest(graph.tables, numbers)
         doubts = [(doubt, question.ends(doubt)) for doubt in doubts_of(links)]
         graph, contents = self._asked(graph, lake, question)
         links = weighed(links, doubts, contents, LEAST_SHARE * self.min_fraction)
         return _labelled(graph, groups, learnt(links, facets, groups), self.case_sensitive)
 
     def _columns(
-        self, graph: Graph, lake: Lake, groups: Sequence[Group], numbers: Numbers
-    ) -> tuple[Graph, Mapping[int, Facets], Contents]:
+        self, graph: Graph, lake: Lake, groups: Sequence[SchemaGroup], numbers: Numbers
+    ) -> tuple[Graph, Mapping[int, ColumnProfiles], Contents]:
         """What each column of the tables looked at holds."""
-        question = Question(graph.tables, numbers)
+        question = SketchRequest(graph.tables, numbers)
         asked = {
             table: (number, [question.about(table, (place,)) for place in range(len(group.names))])
             for number, group in ((number, groups[number]) for number in comparable(groups))
             for table in group.tables[: self.tables]
         }
         graph, contents = self._asked(graph, lake, question)
-        facetting = Facetting(
+        facetting = ProfileBuilder(
             graph.tables, groups, self.types, self.case_sensitive, self.min_fraction, {}
         )
         return graph, facetting.all(asked, contents), contents
 
-    def _asked(self, graph: Graph, lake: Lake, question: Question) -> tuple[Graph, Contents]:
+    def _asked(self, graph: Graph, lake: Lake, question: SketchRequest) -> tuple[Graph, Contents]:
         """The graph after the question, its cost added, and what the projections hold."""
         answer = lake.sketches(dict(sorted(question.wanted.items())), self.size)
         before, after = graph.cost, graph.after(answer)
@@ -82,7 +82,7 @@ class Renamed:
 
 
 def _labelled(
-    graph: Graph, groups: Sequence[Group], labels: Sequence[str], case_sensitive: bool
+    graph: Graph, groups: Sequence[SchemaGroup], labels: Sequence[str], case_sensitive: bool
 ) -> Graph:
     """The graph with the groups' tables under labels; `named` are the tables as they were."""
     tables = list(graph.tables)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from r2d2.stages.renamed.column_sketches import ALL_VALUES, Contents, Facets, Floats, Integers
+from r2d2.arrays import Float64s, Int64s
+from r2d2.stages.renamed.column_sketches import ALL_VALUES, ColumnProfiles, Contents
 from r2d2.stages.renamed.lsh import proposals
 
 PROBES = 8
@@ -22,7 +23,7 @@ WHOLE = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class TableMatch:
     """Two tables, with how well each child column (row) matches each parent column.
 
     `held` is the share of the child column's values that the parent column holds, 0 where they
@@ -31,11 +32,11 @@ class Candidate:
 
     child: int
     parent: int
-    held: Floats
-    alike: Floats
-    telling: Floats
+    held: Float64s
+    alike: Float64s
+    telling: Float64s
 
-    def matched(self) -> tuple[Integers, Integers]:
+    def matched(self) -> tuple[Int64s, Int64s]:
         """The best one-to-one assignment: child columns, and the parent's column of each."""
         from scipy.optimize import linear_sum_assignment
 
@@ -58,7 +59,9 @@ class Candidate:
         return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
 
-def candidates(facets: Mapping[int, Facets], contents: Contents, keys: int) -> Iterator[Candidate]:
+def candidates(
+    facets: Mapping[int, ColumnProfiles], contents: Contents, keys: int
+) -> Iterator[TableMatch]:
     """The pairs of which the parent may hold most of what the child's columns tell."""
     pairs = likely_pairs(facets, contents, keys)
     for start in range(0, len(pairs), CHUNK_PAIRS):
@@ -66,12 +69,14 @@ def candidates(facets: Mapping[int, Facets], contents: Contents, keys: int) -> I
         missing = _missing([(facets[child], facets[parent]) for child, parent in part], contents)
         for (child, parent), shares in zip(part, missing, strict=True):
             held, alike = _match(facets[child], facets[parent], shares, contents.sizes)
-            candidate = Candidate(child, parent, held, alike, facets[child].telling)
+            candidate = TableMatch(child, parent, held, alike, facets[child].telling)
             if candidate.fit_at_most()[0] > LEAST_HELD:
                 yield candidate
 
 
-def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iterator[Floats]:
+def _missing(
+    pairs: Sequence[tuple[ColumnProfiles, ColumnProfiles]], contents: Contents
+) -> Iterator[Float64s]:
     """For each pair of tables: the share of each child column's values that each other lacks."""
     width = len(contents.sizes)
     codes = [
@@ -90,7 +95,9 @@ def _missing(pairs: Sequence[tuple[Facets, Facets]], contents: Contents) -> Iter
         start += len(own)
 
 
-def _match(child: Facets, parent: Facets, missing: Floats, sizes: Floats) -> tuple[Floats, Floats]:
+def _match(
+    child: ColumnProfiles, parent: ColumnProfiles, missing: Float64s, sizes: Float64s
+) -> tuple[Float64s, Float64s]:
     """What is held and how alike columns are: Jaccard's index, more if named or placed alike."""
     size, size_other = sizes[child.contents][:, None], sizes[parent.contents][None, :]
     common = size * (1 - missing)
@@ -108,7 +115,7 @@ PARENTS = 16
 
 
 def likely_pairs(
-    facets: Mapping[int, Facets], contents: Contents, keys: int
+    facets: Mapping[int, ColumnProfiles], contents: Contents, keys: int
 ) -> list[tuple[int, int]]:
     """The pairs (child, parent) of which the parent may hold half the child's columns asked about.
 
@@ -133,18 +140,18 @@ def likely_pairs(
     return pairs
 
 
-def _comparable(child: Facets, parent: Facets) -> bool:
+def _comparable(child: ColumnProfiles, parent: ColumnProfiles) -> bool:
     """Whether the parent has columns enough, and not all of the child's names."""
     return len(child.types) <= len(parent.types) and parent.group not in child.larger
 
 
-def _most_telling(own: Facets, keys: int) -> list[int]:
+def _most_telling(own: ColumnProfiles, keys: int) -> list[int]:
     order = np.argsort(-own.telling, kind="stable")
     return list(dict.fromkeys(own.contents[order].tolist()))[:keys]
 
 
 def _reach(
-    facets: Mapping[int, Facets], contents: Contents, asked: set[int]
+    facets: Mapping[int, ColumnProfiles], contents: Contents, asked: set[int]
 ) -> Mapping[int, set[int]]:
     """For each content asked about, the tables of which a column may hold it."""
     proposed = proposals(contents, sorted(asked))

@@ -10,17 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from r2d2.hashing.finaliser import UInt64s
+from r2d2.arrays import Float64s, Int64s, UInt64s
 from r2d2.hashing.numbers import type_tag
-from r2d2.hashing.sketch import Sketch
+from r2d2.hashing.sketch import BottomKSketch
 from r2d2.lake.questions import Projection
 from r2d2.model import Table, Types
 from r2d2.stages.schema import Schema, Signature, fold, is_degenerate, with_supersets
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 ALL_VALUES = 1 << 62
 CHUNK_VALUES = 1 << 22
 
@@ -38,17 +35,17 @@ class Contents:
     numbers: Mapping[Projection, int]
     first: UInt64s
     second: UInt64s
-    starts: Integers
-    ranks: Integers
-    held: Integers
-    limits: Integers
-    sizes: Floats
+    starts: Int64s
+    ranks: Int64s
+    held: Int64s
+    limits: Int64s
+    sizes: Float64s
 
     @classmethod
-    def of(cls, sketches: Mapping[Projection, Sketch]) -> "Contents":
+    def of(cls, sketches: Mapping[Projection, BottomKSketch]) -> "Contents":
         """The contents of the projections that hold any values."""
         places: dict[tuple[bool, bytes], int] = {}
-        distinct: list[Sketch] = []
+        distinct: list[BottomKSketch] = []
         numbers = {}
         for key, sketch in sketches.items():
             if len(sketch.run):
@@ -74,7 +71,7 @@ class Contents:
             np.array([_size(sketch) for sketch in distinct], np.float64),
         )
 
-    def missing_shares(self, children: Integers, parents: Integers, most: int) -> Floats:
+    def missing_shares(self, children: Int64s, parents: Int64s, most: int) -> Float64s:
         """About which share of each child content's values the parent content lacks.
 
         At most the `most` smallest hashes of each child are looked up.
@@ -91,7 +88,7 @@ class Contents:
             start = stop
         return shares
 
-    def _looked_up(self, children: Integers, parents: Integers, lengths: Integers) -> Floats:
+    def _looked_up(self, children: Int64s, parents: Int64s, lengths: Int64s) -> Float64s:
         pair = np.repeat(np.arange(len(children)), lengths)
         first = self.starts[children] - (np.cumsum(lengths) - lengths)
         ranks = self.ranks[first[pair] + np.arange(len(pair))]
@@ -101,7 +98,7 @@ class Contents:
         judged = ranks <= self.limits[parent]
         known = np.bincount(pair, judged, len(children))
         missing = np.bincount(pair, judged & (self.held[places] != asked), len(children))
-        shares: Floats = missing / np.maximum(known, 1)
+        shares: Float64s = missing / np.maximum(known, 1)
         return shares
 
 
@@ -109,7 +106,7 @@ def _joined(lanes: list[UInt64s]) -> UInt64s:
     return np.concatenate(lanes) if lanes else np.empty(0, np.uint64)
 
 
-def _ranks(hashes: UInt64s) -> Integers:
+def _ranks(hashes: UInt64s) -> Int64s:
     """The place of each hash among the distinct ones."""
     order = np.argsort(hashes, kind="stable")
     in_order = hashes[order]
@@ -118,7 +115,7 @@ def _ranks(hashes: UInt64s) -> Integers:
     return ranks
 
 
-def _size(sketch: Sketch) -> float:
+def _size(sketch: BottomKSketch) -> float:
     """The number of distinct values; estimated from the greatest kept hash where more were seen."""
     if sketch.complete:
         return len(sketch.run)
@@ -126,7 +123,7 @@ def _size(sketch: Sketch) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Facets:
+class ColumnProfiles:
     """A table's columns, in order: what each holds, its type, and its name.
 
     `names` counts a name as its group of tables means it, `spellings` as it is spelled. `group` is
@@ -136,16 +133,16 @@ class Facets:
 
     group: int
     larger: frozenset[int]
-    contents: Integers
-    types: Integers
-    names: Integers
-    spellings: Integers
-    telling: Floats
+    contents: Int64s
+    types: Int64s
+    names: Int64s
+    spellings: Int64s
+    telling: Float64s
     may_miss: float
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SchemaGroup:
     """All tables with the columns `names`, largest first, and the groups that have these, too.
 
     Names are counted through all groups; `first` is the number of this one's first. `types` are
@@ -160,11 +157,11 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Facetting:
+class ProfileBuilder:
     """Makes facets; `codes` numbers types and spellings as they are met."""
 
     tables: Sequence[Table]
-    groups: Sequence[Group]
+    groups: Sequence[SchemaGroup]
     types: Types
     case_sensitive: bool
     min_fraction: float
@@ -172,7 +169,7 @@ class Facetting:
 
     def all(
         self, asked: Mapping[int, tuple[int, Sequence[Projection]]], contents: Contents
-    ) -> Mapping[int, Facets]:
+    ) -> Mapping[int, ColumnProfiles]:
         """The facets of the tables whose columns all hold something.
 
         `asked` is each table's group and the projections on its columns.
@@ -184,11 +181,11 @@ class Facetting:
             if all(key in numbers for key in keys)
         }
 
-    def _of(self, table: int, number: int, held: Integers, sizes: Floats) -> Facets:
+    def _of(self, table: int, number: int, held: Int64s, sizes: Float64s) -> ColumnProfiles:
         group, columns = self.groups[number], self.tables[table].columns
         names = {name: place for place, name in enumerate(group.names, group.first)}
         spelled = [fold(column.name, self.case_sensitive) for column in columns]
-        return Facets(
+        return ColumnProfiles(
             number,
             group.larger,
             held,
@@ -199,11 +196,11 @@ class Facetting:
             (1 - self.min_fraction) * (self.tables[table].rows or 0),
         )
 
-    def _coded(self, words: Sequence[str]) -> Integers:
+    def _coded(self, words: Sequence[str]) -> Int64s:
         return np.array([self.codes.setdefault(word, len(self.codes)) for word in words])
 
 
-def groups_of(tables: Sequence[Table], schema: Schema) -> list[Group]:
+def groups_of(tables: Sequence[Table], schema: Schema) -> list[SchemaGroup]:
     """The groups of all tables that may be child or parent."""
     members: dict[Signature, list[int]] = defaultdict(list)
     for index, table in enumerate(tables):
@@ -211,19 +208,19 @@ def groups_of(tables: Sequence[Table], schema: Schema) -> list[Group]:
             members[schema.signature(table)].append(index)
     places = {signature: place for place, signature in enumerate(members)}
     larger = dict(with_supersets(list(members)))
-    groups: list[Group] = []
+    groups: list[SchemaGroup] = []
     first = 0
     for signature, owners in members.items():
         owners.sort(key=lambda index: (-tables[index].size_bytes, index))
         names = tuple(fold(c.name, schema.case_sensitive) for c in tables[owners[0]].columns)
         types = tuple(sorted(tag for _, tag in signature))
         others = frozenset(places[other] for other in larger[signature])
-        groups.append(Group(tuple(owners), names, types, first, others))
+        groups.append(SchemaGroup(tuple(owners), names, types, first, others))
         first += len(names)
     return groups
 
 
-def comparable(groups: Sequence[Group]) -> list[int]:
+def comparable(groups: Sequence[SchemaGroup]) -> list[int]:
     """The groups whose types are all in another one's that lacks a name, and such others."""
     profiles: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, group in enumerate(groups):

@@ -10,7 +10,7 @@ import numpy as np
 
 from r2d2.lake.questions import Projection
 from r2d2.model import Column, Table
-from r2d2.stages.renamed.candidates import Candidate
+from r2d2.stages.renamed.candidates import TableMatch
 from r2d2.stages.renamed.column_sketches import Contents
 
 FIRST_NUMBER = 1 << 28  # beyond all numbers of blocks
@@ -28,7 +28,7 @@ Numbers = dict[tuple[Column, ...], int]
 class Doubt:
     """Whether the last of the child's columns `rows` is that of the parent's, beside the others."""
 
-    candidate: Candidate
+    candidate: TableMatch
     rows: Places
     columns: Places
 
@@ -38,7 +38,7 @@ class Doubt:
         return self.rows[-1], self.columns[-1]
 
 
-def guesses(candidate: Candidate) -> list[Candidate]:
+def guesses(candidate: TableMatch) -> list[TableMatch]:
     """The candidate, once for each counterpart of its most telling column where none is sure."""
     telling = np.where(candidate.held.any(axis=1), candidate.telling, 0)
     sure = (candidate.held > 0).sum(axis=1) == 1
@@ -50,13 +50,13 @@ def guesses(candidate: Candidate) -> list[Candidate]:
     return [_with_only(candidate, row, column) for column in columns[:MOST_GUESSES].tolist()]
 
 
-def _with_only(candidate: Candidate, row: int, column: int) -> Candidate:
+def _with_only(candidate: TableMatch, row: int, column: int) -> TableMatch:
     held = candidate.held.copy()
     held[row], held[row, column] = 0, held[row, column]
     return replace(candidate, held=held)
 
 
-def doubts_of(candidates: Sequence[Candidate]) -> Iterator[Doubt]:
+def doubts_of(candidates: Sequence[TableMatch]) -> Iterator[Doubt]:
     """What the candidates leave open: rows of several counterparts, or that tell little."""
     for candidate in candidates:
         rows, columns = _anchors(candidate)
@@ -69,7 +69,7 @@ def doubts_of(candidates: Sequence[Candidate]) -> Iterator[Doubt]:
                 yield Doubt(candidate, (*rows, row), (*columns, column))
 
 
-def _anchors(candidate: Candidate) -> tuple[Places, Places]:
+def _anchors(candidate: TableMatch) -> tuple[Places, Places]:
     """Columns of one counterpart that together tell rows apart, and their counterparts."""
     sure = np.flatnonzero((candidate.held > 0).sum(axis=1) == 1).tolist()
     sure.sort(key=lambda row: -candidate.telling[row])
@@ -80,7 +80,7 @@ def _anchors(candidate: Candidate) -> tuple[Places, Places]:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SketchRequest:
     """Projections to ask a lake for sketches of; `numbers` is for all questions of a run."""
 
     tables: Sequence[Table]
@@ -112,11 +112,11 @@ class Question:
 
 
 def weighed(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[TableMatch],
     doubts: Sequence[tuple[Doubt, tuple[Projection, Projection]]],
     contents: Contents,
     least: float,
-) -> list[Candidate]:
+) -> list[TableMatch]:
     """For each pair the best guess, with what a column holds cut by what it lacks beside anchors.
 
     Where a share of less than `least` is left, the columns do not match.
@@ -130,7 +130,7 @@ def weighed(
     shares = contents.missing_shares(*np.divmod(distinct, max(width, 1)), LOOKED_UP)[places]
     for (doubt, _), share in zip(known, shares.tolist(), strict=True):
         held[doubt.candidate][doubt.cell] *= 1 - share if 1 - share >= least else 0
-    best: dict[tuple[int, int], Candidate] = {}
+    best: dict[tuple[int, int], TableMatch] = {}
     for candidate, own in held.items():
         found = replace(candidate, held=own)
         pair = candidate.child, candidate.parent

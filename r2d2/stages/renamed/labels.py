@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from r2d2.stages.renamed.candidates import Candidate
-from r2d2.stages.renamed.column_sketches import Facets, Group
+from r2d2.stages.renamed.candidates import TableMatch
+from r2d2.stages.renamed.column_sketches import ColumnProfiles, SchemaGroup
 
 TIMES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class ColumnLabels:
     """Sets of names (by number) that mean one column; `leaders` leads from each to its set's.
 
     `holders` are the groups that have a name of the set; none ever has two.
@@ -20,7 +20,7 @@ class Labels:
     holders: list[set[int]]
 
     @classmethod
-    def of(cls, groups: Sequence[Group]) -> "Labels":
+    def of(cls, groups: Sequence[SchemaGroup]) -> "ColumnLabels":
         """The labels by spelling alone: a group means what those do that have all its names."""
         holders = [{number} for number, group in enumerate(groups) for _ in group.names]
         labels = cls(list(range(len(holders))), holders)
@@ -31,7 +31,7 @@ class Labels:
                     labels._unite(number, place[name])
         return labels
 
-    def learn(self, link: Candidate, facets: Mapping[int, Facets]) -> bool:
+    def learn(self, link: TableMatch, facets: Mapping[int, ColumnProfiles]) -> bool:
         """Makes one the names that the link's best assignment matches: whether any was not yet."""
         child, parent = facets[link.child].names, facets[link.parent].names
         if set(map(self._leader, child.tolist())) <= set(map(self._leader, parent.tolist())):
@@ -40,7 +40,7 @@ class Labels:
         matches = zip(child[rows].tolist(), parent[columns].tolist(), strict=True)
         return sum(self._unite(name, other) for name, other in matches) > 0
 
-    def spelled(self, groups: Sequence[Group]) -> list[str]:
+    def spelled(self, groups: Sequence[SchemaGroup]) -> list[str]:
         """Each name's label: as its leader is spelled, with numbers where that is taken."""
         names = [name for group in groups for name in group.names]
         labels: dict[int, str] = {}
@@ -71,13 +71,13 @@ class Labels:
 
 
 def spanning(
-    found: Sequence[Candidate], facets: Mapping[int, Facets], groups: Sequence[Group]
-) -> list[Candidate]:
+    found: Sequence[TableMatch], facets: Mapping[int, ColumnProfiles], groups: Sequence[SchemaGroup]
+) -> list[TableMatch]:
     """The best candidates that tell all labels `TIMES` over, as some may be wrong."""
-    left = sorted(found, key=Candidate.fit_at_most, reverse=True)
-    chosen: list[Candidate] = []
+    left = sorted(found, key=TableMatch.fit_at_most, reverse=True)
+    chosen: list[TableMatch] = []
     for _ in range(TIMES):
-        labels = Labels.of(groups)
+        labels = ColumnLabels.of(groups)
         taken = {candidate for candidate in left if labels.learn(candidate, facets)}
         chosen += [candidate for candidate in left if candidate in taken]
         left = [candidate for candidate in left if candidate not in taken]
@@ -85,10 +85,10 @@ def spanning(
 
 
 def learnt(
-    links: Sequence[Candidate], facets: Mapping[int, Facets], groups: Sequence[Group]
+    links: Sequence[TableMatch], facets: Mapping[int, ColumnProfiles], groups: Sequence[SchemaGroup]
 ) -> list[str]:
     """Each name's label, from all links; the better a link, the earlier it is believed."""
-    labels = Labels.of(groups)
-    for link in sorted(links, key=Candidate.fit, reverse=True):
+    labels = ColumnLabels.of(groups)
+    for link in sorted(links, key=TableMatch.fit, reverse=True):
         labels.learn(link, facets)
     return labels.spelled(groups)

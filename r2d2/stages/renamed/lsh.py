@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from r2d2.hashing.finaliser import UInt64s
-from r2d2.stages.renamed.column_sketches import Contents, Floats
+from r2d2.arrays import Float64s, UInt64s
+from r2d2.stages.renamed.column_sketches import Contents
 
 BINS = 64
 ROUNDS = 16
@@ -68,7 +68,7 @@ def _densified(minima: UInt64s, smallest: UInt64s) -> UInt64s:
     return dense
 
 
-def _rounded(sizes: Floats) -> list[int]:
+def _rounded(sizes: Float64s) -> list[int]:
     """The sizes up to half powers of two: partitioning takes the square of their number."""
     rounded: list[int] = np.ceil(2 ** (np.ceil(2 * np.log2(sizes)) / 2)).astype(np.int64).tolist()
     return rounded

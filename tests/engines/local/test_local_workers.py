@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from r2d2.engines.local import recipes as local_workers
 from r2d2.engines.local import worker
 from r2d2.engines.local.recipes import LocalRecipes, _Shares, answers
-from r2d2.engines.local.worker import Answer, Bundle, Worker
+from r2d2.engines.local.worker import Answer, Bundle, RecipeWorker
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.recipes.find import search
@@ -91,13 +91,13 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     """The processes that are started."""
     found: Started = []
-    start = Worker._started
+    start = RecipeWorker._started
 
-    def noted(worker: Worker) -> "subprocess.Popen[bytes]":
+    def noted(worker: RecipeWorker) -> "subprocess.Popen[bytes]":
         found.append(start(worker))
         return found[-1]
 
-    monkeypatch.setattr(Worker, "_started", noted)
+    monkeypatch.setattr(RecipeWorker, "_started", noted)
     return found
 
 
@@ -220,14 +220,14 @@ def test_what_goes_wrong_in_a_process_is_raised_by_who_asked(
 def test_where_no_more_processes_can_be_started_fewer_answer(
     lake: KeptLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = Worker._started
+    start = RecipeWorker._started
 
-    def one_only(worker: Worker) -> "subprocess.Popen[bytes]":
+    def one_only(worker: RecipeWorker) -> "subprocess.Popen[bytes]":
         if started:
             raise BlockingIOError(11, "no more processes")
         return start(worker)
 
-    monkeypatch.setattr(Worker, "_started", one_only)
+    monkeypatch.setattr(RecipeWorker, "_started", one_only)
     monkeypatch.setattr(local_workers, "WORTHWHILE_TABLES", 1)
     assert in_order(list(answers(lake.storage, Types.STRICT, bundles(lake), 4))) == by_one(lake)
     assert len(started) == 1
@@ -237,7 +237,7 @@ def test_a_process_that_ended_before_it_is_asked_is_a_reason_too(
     lake: KeptLake, plant: Plant, started: Started
 ) -> None:
     plant(DIES_AT_ONCE)
-    worker = Worker(lake.storage, Types.STRICT)
+    worker = RecipeWorker(lake.storage, Types.STRICT)
     started[0].wait(30)
     assert [proposal.reason for proposal in worker.answer(bundle(lake, 0))] == [LOST, LOST]
     worker.end()
@@ -276,15 +276,15 @@ def test_who_leaves_early_ends_the_processes_and_no_more_is_answered(
 def test_a_process_that_takes_the_place_of_another_while_who_asked_leaves_is_ended_too(
     lake: KeptLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, again, left = Worker._started, threading.Event(), threading.Event()
+    start, again, left = RecipeWorker._started, threading.Event(), threading.Event()
 
-    def late(worker: Worker) -> "subprocess.Popen[bytes]":
+    def late(worker: RecipeWorker) -> "subprocess.Popen[bytes]":
         if started:
             again.set()
             assert left.wait(30)
         return start(worker)
 
-    monkeypatch.setattr(Worker, "_started", late)
+    monkeypatch.setattr(RecipeWorker, "_started", late)
     plant(DIES_AT_ONCE)
     before = set(threading.enumerate())
     coming = answers(lake.storage, Types.STRICT, bundles(lake), 2)
@@ -303,7 +303,7 @@ def test_a_process_that_nobody_asks_any_more_ends_in_the_middle_of_its_answer(
 ) -> None:
     begun = tmp_path / "begun"
     plant(before_each_answer(f"open({str(begun)!r}, 'w').close(); time.sleep(60)"))
-    worker = Worker(lake.storage, Types.STRICT)
+    worker = RecipeWorker(lake.storage, Types.STRICT)
     asking = threading.Thread(target=worker.answer, args=(bundle(lake, 0),))
     asking.start()
     while not begun.exists():
