@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import TASK_BYTES, Piece
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark.partitioning import (
-    Integers,
     components,
     parts_of,
     reducer_plan,
@@ -38,7 +38,7 @@ def piece(size_bytes: int) -> Piece:
     return Piece(0, split, (), ())
 
 
-def numbers(random: np.random.Generator, most: int, count: int) -> Integers:
+def numbers(random: np.random.Generator, most: int, count: int) -> Int64s:
     return random.integers(0, most, count)
 
 
