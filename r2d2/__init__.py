@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from r2d2.errors import R2D2Error
-    from r2d2.find import find, tables
     from r2d2.graph import Graph
     from r2d2.model import Column, Edge, Evidence, Format, Table, Types, Verdict
+    from r2d2.pipeline import find, tables
     from r2d2.settings.find import Settings
 
 __version__ = "0.1.0"
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "find": "find",
-    "tables": "find",
+    "find": "pipeline",
+    "tables": "pipeline",
     "Settings": "settings.find",
     "R2D2Error": "errors",
     "Graph": "graph",

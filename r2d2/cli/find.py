@@ -61,7 +61,7 @@ def find(
     """
     from r2d2.cli.find_text import find_lines
     from r2d2.cli.terminal import interruptibly, watching
-    from r2d2.find import find as find_graph
+    from r2d2.pipeline import find as find_graph
     from r2d2.model import Types
     from r2d2.report.find import funnel_data, graph_data, write_find
     from r2d2.settings.find import load_settings
@@ -102,7 +102,7 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     """
     from r2d2.cli.find_text import table_lines
     from r2d2.cli.terminal import interruptibly
-    from r2d2.find import tables as list_tables
+    from r2d2.pipeline import tables as list_tables
     from r2d2.report.find import inventory_data
     from r2d2.settings.find import load_settings
 

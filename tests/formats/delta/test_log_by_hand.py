@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
-from r2d2.find import tables
+from r2d2.pipeline import tables
 from r2d2.storage.local import Listing, LocalStorage
 
 DATA = pa.table({"a": [1, 2, 3]})

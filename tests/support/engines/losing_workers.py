@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark.lake import SparkLake
-from r2d2.find import find_containment, stages_of
+from r2d2.pipeline import find_containment, stages_of
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
 from r2d2.storage.local import LocalStorage
