@@ -61,8 +61,8 @@ def find(
     """
     from r2d2.cli.find_text import find_lines
     from r2d2.cli.terminal import interruptibly, watching
-    from r2d2.pipeline import find as find_graph
     from r2d2.model import Types
+    from r2d2.pipeline import find as find_graph
     from r2d2.report.find import funnel_data, graph_data, write_find
     from r2d2.settings.find import load_settings
     from r2d2.storage import storage_of
