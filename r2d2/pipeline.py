@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from r2d2.engines.local.lake import LocalLake
-from r2d2.formats.csv.dialect import checked
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import Lake
@@ -86,7 +85,7 @@ def tables(lake: str | Path, settings: Settings | None = None) -> Inventory:
     Raises:
         LakeError: the lake cannot be listed.
     """
-    return take_inventory(storage_of(str(lake)), _checked(settings or Settings()))
+    return take_inventory(storage_of(str(lake)), settings or Settings())
 
 
 def find(
@@ -110,7 +109,6 @@ def find(
     settings = replace(settings or Settings(), **changes)
     if "types" in changes:
         settings = replace(settings, types=Types(changes["types"]))
-    _checked(settings)
     storage = storage_of(str(lake))
     progress = progress or Silence()
     if engine == "spark":
@@ -124,10 +122,3 @@ def find(
             return find_containment(distributed, stages_of(settings))
     with LocalLake(storage, settings, progress) as local:
         return find_containment(local, stages_of(settings))
-
-
-def _checked(settings: Settings) -> Settings:
-    """The settings; a rule for text tables that says nonsense is refused before any is read."""
-    for rule in settings.text:
-        checked(rule.overrides)
-    return settings

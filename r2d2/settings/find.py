@@ -1,8 +1,8 @@
-"""Settings: defaults here, then `r2d2.toml`, then flags. A key nobody knows is refused."""
+"""Settings of `find`: defaults, over them a TOML file's `[find]` and `[[text]]`, then flags."""
 
+import codecs
 import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,10 +10,7 @@ from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.model import Types
-
-FIND_SECTIONS = ("find", "text")
-PLAN_SECTIONS = ("prices", "rates", "usage", "latency", "plan", "limit", "protect", "tenant")
-"""What `r2d2.costs` reads of the same file; each reader passes over what is the other's."""
+from r2d2.settings.toml import NO_KEY, Kinds, read_toml
 
 STAGE_NAMES = ("schema", "metadata", "sample", "sketch", "exact")
 DEFAULT_STAGES = ("schema", "metadata", "sketch", "exact")
@@ -21,10 +18,13 @@ DEFAULT_STAGES = ("schema", "metadata", "sketch", "exact")
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """What a CSV or JSON table is told instead of detected, for locations that match `tables`."""
+    """Parts of a dialect that are given, not detected, for locations that match `tables`."""
 
     tables: str
     overrides: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        dialect_fields(self.overrides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +40,23 @@ class Settings:
     sample_rows: int = 10
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     memory_bytes: int = 1 << 30
-    text: tuple[TextRule, ...] = ()
+    text: tuple[TextRule, ...] = field(default=(), metadata=NO_KEY)
 
     def __post_init__(self) -> None:
         if not 0 < self.min_fraction <= 1:
-            raise UsageError(f"min_fraction {self.min_fraction}: give a number in (0, 1]")
+            raise UsageError(f"min_fraction = {self.min_fraction}: give a number in (0, 1]")
+        stages = f"stages = {','.join(self.stages)}"
         for name in self.stages:
             if name not in STAGE_NAMES:
-                raise UsageError(f"stage {name!r}: known are {', '.join(STAGE_NAMES)}")
+                raise UsageError(f"{stages}: {name!r} is none of {', '.join(STAGE_NAMES)}")
         if not self.stages or self.stages[0] != "schema":
-            raise UsageError("the first stage is always 'schema': it makes the pairs")
+            raise UsageError(f"{stages}: the first is always schema: it makes the pairs")
         order = [STAGE_NAMES.index(name) for name in self.stages]
         if order != sorted(set(order)):
-            raise UsageError(f"stages run once and in this order: {', '.join(STAGE_NAMES)}")
+            raise UsageError(f"{stages}: they run once and in order: {', '.join(STAGE_NAMES)}")
         for name in ("sketch_size", "sample_rows", "threads", "memory_bytes"):
             if getattr(self, name) < 1:
-                raise UsageError(f"{name} {getattr(self, name)}: give at least 1")
+                raise UsageError(f"{name} = {getattr(self, name)}: give at least 1")
 
     def text_overrides(self, location: str) -> Mapping[str, object]:
         """What all matching rules say of the table, later rules over earlier ones."""
@@ -66,61 +67,110 @@ class Settings:
         return merged
 
 
+@dataclass(frozen=True, slots=True)
+class TextSection:
+    """`[[text]]`: the keys of a text rule; None is not given. `quote = ""` says there is none."""
+
+    tables: str
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    skip_rows: int | None = None
+    null_marker: str | None = None
+
+    def __post_init__(self) -> None:
+        self.rule()
+
+    def rule(self) -> TextRule:
+        """The rule with the keys that are given."""
+        keys = [own.name for own in fields(self) if own.name != "tables"]
+        given = {key: getattr(self, key) for key in keys}
+        return TextRule(
+            self.tables, {key: value for key, value in given.items() if value is not None}
+        )
+
+
+FIND_SECTIONS: Kinds = {"find": Settings, "text": TextSection}
+
+
 def load_settings(path: Path | None, **flags: Any) -> Settings:
     """The settings of a TOML file with the given flags over them; a flag of None says nothing.
 
     Raises:
-        UsageError: the file is missing or no TOML, or a key or value is unknown.
+        UsageError: the file is missing or no TOML, or a section, key, type or value is wrong.
     """
-    values = _from_toml(path) if path else {}
-    values |= {name: value for name, value in flags.items() if value is not None}
-    try:
-        return replace(Settings(), **values)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{path or 'settings'}: {error}") from error
+    values = read_toml(path, FIND_SECTIONS).values() if path else {}
+    settings: Settings = values.get("find", Settings())
+    rules = tuple(section.rule() for section in values.get("text", ()))
+    given = {name: value for name, value in flags.items() if value is not None}
+    return replace(settings, text=rules, **given)
 
 
-def _from_toml(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML: {error}") from error
-    rules = table.pop("text", [])
-    find = table.pop("find", {})
-    others = {name: section for name, section in table.items() if name not in PLAN_SECTIONS}
-    _check_keys(path, others, ())
-    known = [f.name for f in fields(Settings) if f.name != "text"]
-    _check_keys(path, find, known)
-    values = {key: _typed(path, key, value) for key, value in find.items()}
-    return values | {"text": tuple(_rule(path, rule) for rule in rules)}
+def dialect_fields(overrides: Mapping[str, object]) -> dict[str, Any]:
+    """The overrides as a dialect's fields: an empty quote or escape is None.
+
+    Raises:
+        UsageError: a key is unknown, or its value is not one it can have.
+    """
+    values: dict[str, Any] = {}
+    for key, value in overrides.items():
+        check = _CHECKS.get(key)
+        if check is None:
+            known = ", ".join(sorted(_CHECKS))
+            raise UsageError(f"unknown text setting {key!r}: known are {known}")
+        values[key] = check(key, value)
+    special = [values[key] for key in ("delimiter", "quote", "escape") if values.get(key)]
+    if len(set(map(str, special))) < len(special):
+        raise UsageError("delimiter, quote and escape must differ from each other")
+    return values
 
 
-def _check_keys(
-    path: Path, table: Mapping[str, object], known: "tuple[str, ...] | list[str]"
-) -> None:
-    for key in table:
-        if key not in known:
-            names = ", ".join(known) or f"[find], [[text]], {', '.join(PLAN_SECTIONS)}"
-            raise UsageError(f"{path}: unknown key {key!r}; known are {names}")
-
-
-def _typed(path: Path, key: str, value: object) -> object:
-    expected = type(getattr(Settings(), key))
-    if key == "types" and value in [kind.value for kind in Types]:
-        return Types(value)
-    if key == "stages" and isinstance(value, list):
-        return tuple(value)
-    if expected is float and isinstance(value, int):
-        return float(value)
-    if type(value) is not expected:
-        raise UsageError(f"{path}: {key} = {value!r}: expected {expected.__name__}")
+def _character(key: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in "\r\n\0":
+        raise UsageError(f"{key} = {value!r}: expected one ASCII character")
     return value
 
 
-def _rule(path: Path, rule: Mapping[str, object]) -> TextRule:
-    tables = rule.get("tables")
-    if not isinstance(tables, str):
-        raise UsageError(f'{path}: each [[text]] needs tables = "a pattern of locations"')
-    return TextRule(tables, {key: value for key, value in rule.items() if key != "tables"})
+def _character_or_none(key: str, value: object) -> str | None:
+    return None if value == "" else _character(key, value)
+
+
+def _encoding(key: str, value: object) -> str:
+    try:
+        name = codecs.lookup(value if isinstance(value, str) else "").name
+        "".encode(name)
+        codecs.getincrementaldecoder(name)
+    except (LookupError, ValueError) as error:
+        raise UsageError(f"{key} = {value!r}: expected a text encoding's name") from error
+    return name
+
+
+def _flag(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{key} = {value!r}: expected true or false")
+    return value
+
+
+def _count(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"{key} = {value!r}: expected a whole number, 0 or more")
+    return value
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{key} = {value!r}: expected a text")
+    return value
+
+
+_CHECKS: dict[str, Callable[[str, object], object]] = {
+    "delimiter": _character,
+    "quote": _character_or_none,
+    "escape": _character_or_none,
+    "encoding": _encoding,
+    "header": _flag,
+    "skip_rows": _count,
+    "null_marker": _text,
+}

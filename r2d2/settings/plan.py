@@ -1,8 +1,6 @@
-"""What a plan's money and seconds depend on: one frozen dataclass for each section of the file.
+"""Settings of a plan: prices, rates, limits, protections, tenants; a dataclass for each section.
 
 A field's name is its key in the file and ends in its unit. GB are 10⁹ bytes.
-
-Reads a plan's sections of `r2d2.toml`. What is wrong is named with its line and its remedy.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,8 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from r2d2.errors import UsageError
-from r2d2.settings.find import FIND_SECTIONS
-from r2d2.settings.toml import Sections, TomlFile, expected, read_toml
+from r2d2.settings.toml import Kinds, TomlFile, expected, read_toml
 
 SOLVERS = ("highs", "cbc")
 
@@ -110,8 +107,8 @@ class PlanLimits:
         if self.solver not in SOLVERS:
             raise UsageError(f"solver = {self.solver!r}: known are {', '.join(SOLVERS)}")
         if self.max_deleted_share > 1:
-            told = f"max_deleted_share = {self.max_deleted_share:g}"
-            raise UsageError(f"{told}: expected a share from 0 to 1")
+            share = f"max_deleted_share = {self.max_deleted_share:g}"
+            raise UsageError(f"{share}: expected a share from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +140,20 @@ class PlanSettings:
         return matching[-1] if matching else None
 
 
-SECTIONS = Sections(
-    {
-        "prices": Prices,
-        "rates": Rates,
-        "usage": UsageDefaults,
-        "latency": Latency,
-        "plan": PlanLimits,
-    },
-    {"limit": Limit, "protect": Protection, "tenant": Tenant},
-    FIND_SECTIONS,
-)
+PLAN_SECTIONS: Kinds = {
+    "prices": Prices,
+    "rates": Rates,
+    "usage": UsageDefaults,
+    "latency": Latency,
+    "plan": PlanLimits,
+    "limit": Limit,
+    "protect": Protection,
+    "tenant": Tenant,
+}
 
 
 def load_plan_settings(path: Path | None) -> PlanSettings:
-    """The settings of a TOML file over the defaults; what `find` reads is passed over.
+    """The settings of a TOML file over the defaults.
 
     Raises:
         UsageError: the file is missing or no TOML, or a section, key, type or value is wrong.
@@ -181,17 +177,17 @@ def load_prices(path: Path) -> Prices:
 
 
 def _file(path: Path) -> TomlFile:
-    return read_toml(path, SECTIONS, f"; `r2d2 init {path}` writes one")
+    return read_toml(path, PLAN_SECTIONS, f"; `r2d2 init {path}` writes one")
 
 
 def _settings(file: TomlFile) -> PlanSettings:
-    """The file's sections; prices have their day, and the file's name where no source is told."""
+    """The file's sections; prices need their day, and their source is the file by default."""
     settings = PlanSettings(**file.values())
     prices = file.found.get("prices")
     if not prices:
         return settings
     if "as_of" not in prices:
-        told = expected("as_of", type(settings.prices.as_of))
-        raise file.error(("prices",), f"[prices] needs as_of: {told}")
+        day = expected("as_of", type(settings.prices.as_of))
+        raise file.error(("prices",), f"[prices] needs as_of: {day}")
     source = prices.get("source", file.path.name)
     return replace(settings, prices=replace(settings.prices, source=source))

@@ -1,19 +1,16 @@
-"""Sections of a TOML file as frozen dataclasses; what is wrong is named with its line and remedy.
+"""Reads the sections of a TOML file as frozen dataclasses.
 
 A field's name is its key and ends in its unit; its type says what is expected, its default that the
-key may be left out.
-
-Finds the line of a TOML key, which tomllib does not tell.
-
-Says in words what a key of the settings expects, and what an unknown one may have meant.
+key may be left out. An error names the line, what was expected, and what an unknown name may have
+meant. Each command reads its own sections; those of the others may be in the same file.
 """
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
 from datetime import date
 from decimal import Decimal
-from difflib import get_close_matches
+from enum import Enum
 from fractions import Fraction
 from math import isfinite
 from pathlib import Path
@@ -22,31 +19,21 @@ from typing import Any, get_args, get_origin
 
 from r2d2.errors import UsageError
 
+SECTIONS: Mapping[str, str] = {
+    **{name: f"[{name}]" for name in ("find", "prices", "rates", "usage", "latency", "plan")},
+    **{name: f"[[{name}]]" for name in ("text", "limit", "protect", "tenant")},
+    **{name: f"[{name}]" for name in ("cluster", "billing", "packing", "right_size")},
+    **{name: f"[{name}]" for name in ("spot", "serverless", "pipeline")},
+    "job": "[[job]]",
+}
+"""Every section that r2d2 knows, as it is written: `[name]`, or `[[name]]` where several may be."""
 
-@dataclass(frozen=True, slots=True)
-class Sections:
-    """What a file may hold: `[name]` in `single`, `[[name]]` in `lists`, each as its dataclass.
-
-    `others` are read by somebody else, and passed over.
-    """
-
-    single: Mapping[str, type]
-    lists: Mapping[str, type] = field(default_factory=dict)
-    others: Collection[str] = ()
-
-    @property
-    def kinds(self) -> Mapping[str, type]:
-        """All of them by name."""
-        return {**self.single, **self.lists}
-
-    @property
-    def shown(self) -> Mapping[str, str]:
-        """How they are written."""
-        single = {name: f"[{name}]" for name in self.single}
-        return single | {name: f"[[{name}]]" for name in self.lists}
-
-
+Kinds = Mapping[str, type]
+"""The sections that a command reads, each with its dataclass."""
 Steps = tuple[str | int, ...]
+"""Keys and, for arrays of tables, positions: `("limit", 1, "limit_s")`."""
+NO_KEY = {"key": False}
+"""Metadata of a dataclass's field that is no key of its section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +43,7 @@ class TomlFile:
     path: Path
     text: str
     found: Mapping[str, Any]
-    sections: Sections
+    kinds: Kinds
 
     def error(self, steps: Steps, message: str) -> UsageError:
         """The error, with the line of that key if it can be told."""
@@ -69,35 +56,31 @@ class TomlFile:
         Raises:
             UsageError: a section or key is unknown, a key is missing, or a value is wrong.
         """
-        kinds, shown = self.sections.kinds, self.sections.shown
         for name in self.found:
-            if name not in kinds and name not in self.sections.others:
-                raise self.error((name,), unknown_section(name, kinds, shown))
-        read = {name: self._section((name,), kind) for name, kind in self._there("single")}
-        return read | {name: self._list(name, kind) for name, kind in self._there("lists")}
+            if name not in SECTIONS:
+                raise self.error((name,), unknown_section(name, self.kinds))
+        there = [(name, kind) for name, kind in self.kinds.items() if name in self.found]
+        return {name: self._read(name, kind) for name, kind in there}
 
-    def _there(self, which: str) -> list[tuple[str, type]]:
-        kinds: Mapping[str, type] = getattr(self.sections, which)
-        return [(name, kind) for name, kind in kinds.items() if name in self.found]
-
-    def _list(self, name: str, kind: type) -> tuple[Any, ...]:
-        if not isinstance(self.found[name], list):
-            raise self.error((name,), f"write [[{name}]], as there may be several")
-        return tuple(self._section((name, at), kind) for at in range(len(self.found[name])))
+    def _read(self, name: str, kind: type) -> Any:
+        if SECTIONS[name].startswith("[["):
+            if not isinstance(self.found[name], list):
+                raise self.error((name,), f"write [[{name}]], as there may be several")
+            return tuple(self._section((name, at), kind) for at in range(len(self.found[name])))
+        return self._section((name,), kind)
 
     def _section(self, steps: Steps, kind: type) -> Any:
         name = str(steps[0])
         found = self.found[name] if len(steps) == 1 else self.found[name][steps[1]]
         if not isinstance(found, Mapping):
             raise self.error(steps, f"{name} is a section: write [{name}] and its keys below")
-        known = {own.name: own for own in fields(kind)}
+        known = _keys(kind)
         for key in found:
             if key not in known:
-                told = unknown_key(key, known, self.sections.kinds, self.sections.shown)
-                raise self.error((*steps, key), told)
+                raise self.error((*steps, key), unknown_key(key, known, self.kinds))
         for key, own in known.items():
             if own.default is MISSING and own.default_factory is MISSING and key not in found:
-                needed = f"{self.sections.shown[name]} needs {key}: {expected(key, _kind(own))}"
+                needed = f"{SECTIONS[name]} needs {key}: {expected(key, _kind(own))}"
                 raise self.error(steps, needed)
         values = {key: self._value((*steps, key), known[key], found[key]) for key in found}
         try:
@@ -116,7 +99,7 @@ class TomlFile:
         return read
 
 
-def read_toml(path: Path, sections: Sections, remedy: str = "") -> TomlFile:
+def read_toml(path: Path, kinds: Kinds, remedy: str = "") -> TomlFile:
     """The file; its numbers are as written, so that prices stay exact.
 
     Raises:
@@ -124,13 +107,17 @@ def read_toml(path: Path, sections: Sections, remedy: str = "") -> TomlFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return TomlFile(path, text, tomllib.loads(text, parse_float=Decimal), sections)
+        return TomlFile(path, text, tomllib.loads(text, parse_float=Decimal), kinds)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: {error.strerror}{remedy}") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from error
+
+
+def _keys(kind: type) -> dict[str, "Field[Any]"]:
+    return {own.name: own for own in fields(kind) if own.metadata != NO_KEY}
 
 
 def _kind(own: "Field[Any]") -> Any:
@@ -145,6 +132,8 @@ def _read(kind: Any, value: Any) -> Any:
     if get_origin(kind) is tuple:
         items = [_read(get_args(kind)[0], one) for one in value] if type(value) is list else [None]
         return None if None in items else tuple(items)
+    if _is_enum(kind):
+        return next((member for member in kind if member.value == value), None)
     if kind in (float, Fraction) and type(value) in (int, Decimal):
         return kind(value) if isfinite(value) and value >= 0 else None
     if type(value) is not kind or (kind is int and value < 0):
@@ -152,7 +141,8 @@ def _read(kind: Any, value: Any) -> Any:
     return value
 
 
-"""Keys and, for arrays of tables, positions: `("limit", 1, "limit_s")`."""
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
 
 
 def line_of(text: str, steps: Steps) -> int | None:
@@ -196,64 +186,75 @@ EXPECTED: Mapping[Any, str] = {
     tuple[int, ...]: "whole numbers in a list, such as [1, 2, 4]",
 }
 NUMBER = "a number, 0 or more"
-UNITS = (
-    ("_share", "a share from 0 to 1"),
-    ("usd_per_gb_month", "a number, 0 or more: US dollars per GB (10⁹ bytes) and month"),
-    ("usd_per_gb", "a number, 0 or more: US dollars per GB (10⁹ bytes)"),
-    ("usd_per_hour", "a number, 0 or more: US dollars per hour"),
-    ("_s_per_gb", "a number, 0 or more: seconds per GB (10⁹ bytes)"),
-    ("_per_month", "a number, 0 or more: times a month"),
-    ("_s", "a number, 0 or more: seconds"),
-    ("_usd", "a number, 0 or more: US dollars"),
-)
-"""What a number means, by the end of its key's name."""
+UNITS: Mapping[str, str] = {
+    "usd_per_gb_month": "US dollars per GB (10⁹ bytes) and month",
+    "usd_per_gb_second": "US dollars per GB (10⁹ bytes) and second",
+    "usd_per_gb": "US dollars per GB (10⁹ bytes)",
+    "usd_per_core_second": "US dollars per core and second",
+    "usd_per_cu_hour": "US dollars per compute unit and hour",
+    "usd_per_node_hour": "US dollars per VM and hour",
+    "usd_per_hour": "US dollars per hour",
+    "_per_vm_hour": "times per VM and hour",
+    "_s_per_gb": "seconds per GB (10⁹ bytes)",
+    "_per_month": "times a month",
+    "_s": "seconds",
+    "_usd": "US dollars",
+    "_gb": "GB (10⁹ bytes)",
+    "_bytes": "bytes",
+    "_mib": "MiB (2²⁰ bytes)",
+}
+"""The unit of a number, by the end of its key's name."""
+SHARES = ("_share", "_fraction", "probability")
 
 
-def expected(key: str, kind: object) -> str:
+def expected(key: str, kind: Any) -> str:
     """What the key's value must be, with its unit.
 
-    >>> expected("limit_s", float)
-    'a number, 0 or more: seconds'
+    >>> expected("limit_s", float), expected("max_deleted_share", float)
+    ('a number, 0 or more: seconds', 'a share from 0 to 1')
     """
-    if kind not in (float, Fraction):
+    if _is_enum(kind):
+        return " or ".join(f'"{member.value}"' for member in kind)
+    if kind in (float, Fraction) and key.endswith(SHARES):
+        return "a share from 0 to 1"
+    if kind not in (int, float, Fraction):
         return EXPECTED[kind]
-    return next((meaning for end, meaning in UNITS if key.endswith(end)), NUMBER)
+    number = EXPECTED.get(kind, NUMBER)
+    unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), "")
+    return f"{number}: {unit}" if unit else number
 
 
-def unknown_section(name: str, sections: Mapping[str, type], shown: Mapping[str, str]) -> str:
-    """That there is no such section; which there are, or where a key of that name belongs.
-
-    `shown` are the sections as they are written.
-    """
-    told = _told("section", name, shown)
-    homes = _homes(name, sections, shown)
-    return f"{told}; as a key it belongs under {homes}" if homes else _known(told, shown.values())
-
-
-def unknown_key(
-    key: str, own: Iterable[str], sections: Mapping[str, type], shown: Mapping[str, str]
-) -> str:
-    """That the section has no such key, and which it has, or which section has it."""
-    told = _told("key", key, own)
-    homes = _homes(key, sections, shown)
-    return f"{told}; it belongs under {homes}" if homes else _known(told, own)
+def unknown_section(name: str, kinds: Kinds) -> str:
+    """The message that there is no such section; it lists them, those that are read first."""
+    message = _unknown("section", name, _near(name, kinds) or _near(name, SECTIONS))
+    homes = _homes(name, kinds)
+    if homes:
+        return f"{message}; as a key it belongs under {homes}"
+    return _with_known(message, {SECTIONS[known]: None for known in (*kinds, *SECTIONS)})
 
 
-def _told(what: str, name: str, names: Iterable[str]) -> str:
-    begun = [known for known in names if known.startswith(name) or name.startswith(known)]
-    close = begun or get_close_matches(name, list(names), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+def unknown_key(key: str, own: Iterable[str], kinds: Kinds) -> str:
+    """The message that the section has no such key; it lists its keys, or names the key's home."""
+    message = _unknown("key", key, _near(key, own))
+    homes = _homes(key, kinds)
+    return f"{message}; it belongs under {homes}" if homes else _with_known(message, own)
+
+
+def _unknown(what: str, name: str, near: str | None) -> str:
+    hint = f" (did you mean {near!r}?)" if near else ""
     return f"unknown {what} {name!r}{hint}"
 
 
-def _known(told: str, known: Iterable[str]) -> str:
-    return f"{told}; known are {', '.join(known)}"
+def _near(name: str, names: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
+    begun = [known for known in names if known.startswith(name) or name.startswith(known)]
+    return next(iter(begun or get_close_matches(name, list(names), n=1)), None)
 
 
-def _homes(key: str, sections: Mapping[str, type], shown: Mapping[str, str]) -> str:
-    having = [
-        shown[name]
-        for name, kind in sections.items()
-        if any(field.name == key for field in fields(kind))
-    ]
-    return " or ".join(having)
+def _with_known(message: str, known: Iterable[str]) -> str:
+    return f"{message}; known are {', '.join(known)}"
+
+
+def _homes(key: str, kinds: Kinds) -> str:
+    return " or ".join(SECTIONS[name] for name, kind in kinds.items() if key in _keys(kind))

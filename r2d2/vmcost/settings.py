@@ -65,7 +65,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from r2d2.errors import UsageError
-from r2d2.settings.toml import Sections, read_toml
+from r2d2.settings.toml import Kinds, read_toml
 from r2d2.vmcost.machines import Stated
 from r2d2.vmcost.model import Billing
 
@@ -157,18 +157,16 @@ class VmCostSettings:
     job: tuple[JobSettings, ...] = ()
 
 
-SECTIONS = Sections(
-    {
-        "cluster": Stated,
-        "billing": Billing,
-        "packing": PackingSettings,
-        "right_size": RightSizeSettings,
-        "spot": SpotSettings,
-        "serverless": ServerlessSettings,
-        "pipeline": PipelineSettings,
-    },
-    {"job": JobSettings},
-)
+VMCOST_SECTIONS: Kinds = {
+    "cluster": Stated,
+    "billing": Billing,
+    "packing": PackingSettings,
+    "right_size": RightSizeSettings,
+    "spot": SpotSettings,
+    "serverless": ServerlessSettings,
+    "pipeline": PipelineSettings,
+    "job": JobSettings,
+}
 
 
 def load_vmcost_settings(path: Path | None) -> VmCostSettings:
@@ -179,7 +177,7 @@ def load_vmcost_settings(path: Path | None) -> VmCostSettings:
     """
     if path is None:
         return VmCostSettings()
-    settings = VmCostSettings(**read_toml(path, SECTIONS).values())
+    settings = VmCostSettings(**read_toml(path, VMCOST_SECTIONS).values())
     if bool(settings.job) != (settings.pipeline is not None):
         raise UsageError(f"{path}: [pipeline] and its [[job]] belong together")
     return settings

@@ -267,7 +267,7 @@ def test_a_recipe_is_found_by_its_run_alone(
 
 def test_no_process_at_all_is_a_usage_error(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--run", str(run), "--threads", "0"]) == 2
-    assert "threads 0: give at least 1" in capsys.readouterr().err
+    assert "threads = 0: give at least 1" in capsys.readouterr().err
 
 
 def test_what_recipes_keep_aside_is_told(run: Path) -> None:

@@ -2,16 +2,18 @@
 
 from dataclasses import fields
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from r2d2.errors import UsageError
 from r2d2.plan.program import Solver
-from r2d2.settings.find import PLAN_SECTIONS, Settings, load_settings
-from r2d2.settings.plan import SECTIONS, SOLVERS, PlanSettings, load_plan_settings
+from r2d2.settings.find import FIND_SECTIONS, Settings, load_settings
+from r2d2.settings.plan import PLAN_SECTIONS, SOLVERS, PlanSettings, load_plan_settings
 from r2d2.settings.template import init_text
-from r2d2.settings.toml import NUMBER, expected, line_of
+from r2d2.settings.toml import NUMBER, SECTIONS, expected, line_of
+from r2d2.vmcost.settings import VMCOST_SECTIONS, load_vmcost_settings
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -27,7 +29,7 @@ def test_the_file_that_init_writes_says_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_file_that_init_writes_shows_every_key() -> None:
-    keys = [field for kind in SECTIONS.kinds.values() for field in kind.__slots__]
+    keys = [field for kind in PLAN_SECTIONS.values() for field in kind.__slots__]
     assert [key for key in keys if f"{key} = " not in init_text()] == []
 
 
@@ -51,8 +53,21 @@ def test_plans_and_find_share_one_file(tmp_path: Path) -> None:
     assert load_plan_settings(path).latency.default_limit_s == 5.0
 
 
-def test_both_readers_know_the_same_sections_and_the_program_the_same_solvers() -> None:
-    assert tuple(SECTIONS.kinds) == PLAN_SECTIONS
+def test_each_known_section_is_read_by_one_command() -> None:
+    assert sorted([*FIND_SECTIONS, *PLAN_SECTIONS, *VMCOST_SECTIONS]) == sorted(SECTIONS)
+
+
+def test_all_commands_can_share_one_file(tmp_path: Path) -> None:
+    path = toml(
+        tmp_path,
+        '[cluster]\nprovider = "aws"\n[find]\nsketch_size = 16\n[latency]\ndefault_limit_s = 5\n',
+    )
+    assert load_settings(path).sketch_size == 16
+    assert load_plan_settings(path).latency.default_limit_s == 5.0
+    assert load_vmcost_settings(path).cluster.provider == "aws"
+
+
+def test_plans_and_the_program_know_the_same_solvers() -> None:
     assert tuple(solver.value for solver in Solver) == SOLVERS
 
 
@@ -144,12 +159,17 @@ def test_a_key_that_is_not_there_has_no_line() -> None:
     assert line_of('text = """\n[a]\nb = 1\n"""\n[a]\nb = 2\n', ("a", "b")) == 6
 
 
+RATIOS = {"core_speed", "relative_sd"}
+
+
 def test_every_number_of_the_settings_has_a_unit_in_words() -> None:
     numbers = [
-        field.name
-        for kind in SECTIONS.kinds.values()
+        (field.name, field.type)
+        for kinds in (FIND_SECTIONS, PLAN_SECTIONS, VMCOST_SECTIONS)
+        for kind in kinds.values()
         for field in fields(kind)
-        if field.type is float
+        if field.type in (float, Fraction)
     ]
-    assert [key for key in numbers if expected(key, float) == NUMBER] == []
+    assert {key for key, kind in numbers if expected(key, kind) == NUMBER} == RATIOS
     assert expected("start_up_p95_s", float).endswith("seconds")
+    assert expected("memory_bytes", int) == "a whole number, 0 or more: bytes"

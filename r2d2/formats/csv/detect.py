@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 from r2d2.formats.compression import inner_name
-from r2d2.formats.csv.dialect import Dialect, checked
+from r2d2.formats.csv.dialect import Dialect
 from r2d2.formats.csv.encoding import encoding_of, text_of
+from r2d2.settings.find import dialect_fields
 
 DELIMITERS = ",\t;|"
 SAMPLE_RECORDS = 100
@@ -55,7 +56,7 @@ def detect(
         UsageError: an unknown override.
         UnreadableTableError: the head is no text, or text of an encoding that must be named.
     """
-    fixed = checked(overrides or {})
+    fixed = dialect_fields(overrides or {})
     encoding = str(fixed.get("encoding") or encoding_of(head, whole))
     text = text_of(head, encoding, whole)
     base = replace(Dialect(encoding=encoding), **fixed)

@@ -8,12 +8,12 @@ import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.compression import codec_of, inner_name, pieces
-from r2d2.formats.csv.dialect import checked
 from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
 from r2d2.formats.csv.fast_path import compacted
 from r2d2.formats.json.objects import Row, rows
 from r2d2.formats.schema import check_names
 from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.settings.find import dialect_fields
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
 
@@ -51,7 +51,7 @@ def inspect(
         TableError: a line is no JSON object, or the keys make no columns.
     """
     (file,) = files
-    encoding, found = _rows(storage, file, checked(overrides or {}).get("encoding"))
+    encoding, found = _rows(storage, file, dialect_fields(overrides or {}).get("encoding"))
     names, count = _columns(found, file.path)
     check_names(names)
     split = Split(Format.JSON, file, (), count, file.size_bytes, JsonLayout(encoding, names))
