@@ -35,7 +35,7 @@ def show(
     from r2d2.plan.plan_file import PLAN_NAME
     from r2d2.recipes.grammar import parents, residuals
     from r2d2.recipes.json import from_data
-    from r2d2.recipes.sql import Dialect, view
+    from r2d2.recipes.sql import SqlDialect, view
 
     if plan is None and run is None:
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
@@ -43,13 +43,13 @@ def show(
     if dialect is None:
         print_text(json.dumps(entry["recipe"], indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
-    known = [found.value for found in Dialect]
+    known = [found.value for found in SqlDialect]
     if dialect not in known:
         raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
     made = from_data(entry["recipe"])
     places = [*parents(made), *(file.location for file in residuals(made))]
     names = {place: _name(place) for place in places}
-    print_text(view(_name(table), made, names, Dialect(dialect)) + "\n")
+    print_text(view(_name(table), made, names, SqlDialect(dialect)) + "\n")
     return EXIT_OK
 
 

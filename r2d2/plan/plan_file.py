@@ -18,7 +18,7 @@ from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.planner import Planned
 from r2d2.recipes.grammar import parents
 from r2d2.recipes.json import to_data
-from r2d2.recipes.survival import Change, survives
+from r2d2.recipes.survival import ParentChange, survives
 from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text
 from r2d2.text_tables import pluralize
@@ -128,7 +128,7 @@ def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, st
         "residual_bytes": rebuild.residual_bytes,
         "snapshots": {name: snapshots[name] for name in (candidate.child, *parents(trial.recipe))},
         "survives": {
-            parent: {c.value: survives(trial.recipe, parent, c).name.lower() for c in Change}
+            parent: {c.value: survives(trial.recipe, parent, c).name.lower() for c in ParentChange}
             for parent in parents(trial.recipe)
         },
     }

@@ -11,7 +11,7 @@ from r2d2.formats.uniform import uniform
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data
 from r2d2.recipes.json import from_data
-from r2d2.recipes.run import Kitchen, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.compare import Ordered
 from r2d2.recipes.run.residuals import Residuals
 from r2d2.recipes.run.write_table import write_table
@@ -38,14 +38,14 @@ def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterato
     """
     entries = {t["table"]: t for t in plan["tables"] if t["choice"] == "delete"}
     storage = storage_of(plan["lake"])
-    kitchen = Kitchen(storage, tables_now(run, load_graph(run), storage), Residuals(run))
+    kitchen = RecipeContext(storage, tables_now(run, load_graph(run), storage), Residuals(run))
     for name in names:
         if name not in entries:
             raise UsageError(f"the plan deletes no table {name!r}")
         yield _rebuilt(kitchen, plan, entries[name], place)
 
 
-def _rebuilt(kitchen: Kitchen, plan: Data, entry: Data, place: Path) -> Rebuilt:
+def _rebuilt(kitchen: RecipeContext, plan: Data, entry: Data, place: Path) -> Rebuilt:
     name, snapshots = entry["table"], plan["snapshots"]
     for parent in entry["parents"]:
         table = kitchen.tables.get(parent)

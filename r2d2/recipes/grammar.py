@@ -101,7 +101,7 @@ class NotNull:
 Atom: TypeAlias = Equals | In | Between | IsNull | NotNull
 
 
-class Kept(str, Enum):
+class ResidualKind(str, Enum):
     """What a residual file holds: see the module's table."""
 
     KEYS = "keys"
@@ -114,7 +114,7 @@ class Kept(str, Enum):
 class Residual:
     """A Parquet file kept for a recipe; `sha256` is None until the file is written."""
 
-    kept: Kept
+    kept: ResidualKind
     location: str
     rows: int
     size_bytes: int

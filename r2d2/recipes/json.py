@@ -26,7 +26,6 @@ from r2d2.recipes.grammar import (
     Field,
     In,
     IsNull,
-    Kept,
     Leaf,
     NotNull,
     Output,
@@ -35,6 +34,7 @@ from r2d2.recipes.grammar import (
     Project,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Struct,
@@ -61,9 +61,9 @@ def to_data(recipe: Recipe) -> Data:
             data["where"] = [atom_data(part) for part in where]
         case Rows(residual=residual, key=key, snapshot=snapshot):
             data["residual"] = _residual_data(residual)
-            if residual.kept is Kept.KEYS:
+            if residual.kept is ResidualKind.KEYS:
                 data["key"] = [list(column) for column in key]
-            if residual.kept is Kept.POSITIONS:
+            if residual.kept is ResidualKind.POSITIONS:
                 data["snapshot"] = snapshot
     return data
 
@@ -185,10 +185,10 @@ def _patch(value: JsonValue) -> Patch:
     inner = _recipe(value.member("recipe"))
     if isinstance(inner, Patch):
         raise value.member("recipe").refused("a patch is not patched")
-    plus = _residual(value.member("plus"), Kept.ROWS) if value.has("plus") else None
+    plus = _residual(value.member("plus"), ResidualKind.ROWS) if value.has("plus") else None
     minus = None
     if value.has("minus"):
-        minus = _residual(value.member("minus"), Kept.ROWS, Kept.HASHES)
+        minus = _residual(value.member("minus"), ResidualKind.ROWS, ResidualKind.HASHES)
     if plus is None and minus is None:
         raise value.refused("a patch needs 'plus' or 'minus'")
     return Patch(inner, plus, minus)
@@ -217,8 +217,12 @@ def _leaf(value: JsonValue) -> Leaf:
 
 
 def _rows(value: JsonValue, parent: str, columns: tuple[Output, ...]) -> Rows:
-    residual = _residual(value.member("residual"), Kept.KEYS, Kept.HASHES, Kept.POSITIONS)
-    own = {Kept.KEYS: ("key",), Kept.POSITIONS: ("snapshot",)}.get(residual.kept, ())
+    residual = _residual(
+        value.member("residual"), ResidualKind.KEYS, ResidualKind.HASHES, ResidualKind.POSITIONS
+    )
+    own = {ResidualKind.KEYS: ("key",), ResidualKind.POSITIONS: ("snapshot",)}.get(
+        residual.kept, ()
+    )
     value.members((*_LEAF, "residual", *own))
     key = value.member("key").items(path) if "key" in own else ()
     if len(set(key)) < len(key):
@@ -247,7 +251,7 @@ def _source(value: JsonValue) -> Field | Struct:
     return Struct(null_with, _columns(value.member("parts")))
 
 
-def _residual(value: JsonValue, *kinds: Kept) -> Residual:
+def _residual(value: JsonValue, *kinds: ResidualKind) -> Residual:
     value.members(("kept", "location", "rows", "size_bytes"), ("sha256",))
     kept = value.member("kept")
     if kept.value not in {kind.value for kind in kinds}:
@@ -255,7 +259,7 @@ def _residual(value: JsonValue, *kinds: Kept) -> Residual:
     location, rows = value.member("location").text(), value.member("rows").count()
     sha256 = _sha256(value.member("sha256")) if value.has("sha256") else None
     size_bytes = value.member("size_bytes").count()
-    return Residual(Kept(kept.text()), location, rows, size_bytes, sha256)
+    return Residual(ResidualKind(kept.text()), location, rows, size_bytes, sha256)
 
 
 def _sha256(value: JsonValue) -> str:

@@ -23,7 +23,7 @@ from r2d2.recipes.grammar import Recipe
 Name: TypeAlias = tuple[str, ...]
 
 
-class Dialect(str, Enum):
+class SqlDialect(str, Enum):
     """The SQL a view is written in."""
 
     SPARK = "spark"
@@ -34,7 +34,7 @@ class Dialect(str, Enum):
     DUCKDB = "duckdb"
 
 
-def query(recipe: Recipe, names: Mapping[str, Name], dialect: Dialect) -> str:
+def query(recipe: Recipe, names: Mapping[str, Name], dialect: SqlDialect) -> str:
     """The SELECT that gives the child.
 
     `names` has a table's name, of up to three parts, for each parent's and residual's location.
@@ -47,7 +47,7 @@ def query(recipe: Recipe, names: Mapping[str, Name], dialect: Dialect) -> str:
     return sql_tree.query(recipe, names, dialect)
 
 
-def view(name: Name, recipe: Recipe, names: Mapping[str, Name], dialect: Dialect) -> str:
+def view(name: Name, recipe: Recipe, names: Mapping[str, Name], dialect: SqlDialect) -> str:
     """`CREATE VIEW name AS` with the query.
 
     Raises:

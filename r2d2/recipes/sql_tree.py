@@ -19,7 +19,6 @@ from r2d2.recipes.grammar import (
     Field,
     In,
     IsNull,
-    Kept,
     Leaf,
     NotNull,
     Output,
@@ -27,6 +26,7 @@ from r2d2.recipes.grammar import (
     Path,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Struct,
@@ -34,25 +34,25 @@ from r2d2.recipes.grammar import (
     leaves,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
-from r2d2.recipes.sql import Dialect, Name
+from r2d2.recipes.sql import Name, SqlDialect
 
 PARENT, KEYS, BASE, MINUS = "p", "k", "b", "m"
-NAMES_FIELDS = (Dialect.SPARK, Dialect.DATABRICKS, Dialect.BIGQUERY, Dialect.DUCKDB)
+NAMES_FIELDS = (SqlDialect.SPARK, SqlDialect.DATABRICKS, SqlDialect.BIGQUERY, SqlDialect.DUCKDB)
 
 
-def query(recipe: Recipe, tables: Mapping[str, Name], dialect: Dialect) -> str:
+def query(recipe: Recipe, tables: Mapping[str, Name], dialect: SqlDialect) -> str:
     """The SELECT that gives the recipe's rows."""
     return _text(Tree(Names(tables, dialect)).recipe(recipe), dialect)
 
 
-def view(name: Name, recipe: Recipe, tables: Mapping[str, Name], dialect: Dialect) -> str:
+def view(name: Name, recipe: Recipe, tables: Mapping[str, Name], dialect: SqlDialect) -> str:
     """CREATE VIEW of that name."""
     names = Names(tables, dialect)
     query = Tree(names).recipe(recipe)
     return _text(exp.Create(this=names.named(name), kind="VIEW", expression=query), dialect)
 
 
-def _text(tree: exp.Expr, dialect: Dialect) -> str:
+def _text(tree: exp.Expr, dialect: SqlDialect) -> str:
     """The tree in the dialect, in lines where no name or text of it can be hurt by that."""
     try:
         plain = tree.sql(dialect.value, unsupported_level=ErrorLevel.RAISE)
@@ -68,7 +68,7 @@ class Names:
     """What the recipe's tables are called, by location, in one dialect."""
 
     tables: Mapping[str, Name]
-    dialect: Dialect
+    dialect: SqlDialect
 
     def quoted(self, name: str) -> exp.Identifier:
         """The name, quoted."""
@@ -140,7 +140,7 @@ class Tree:
                 return query
 
     def _joined(self, query: exp.Select, residual: Residual, key: Sequence[Path]) -> exp.Select:
-        if residual.kept is not Kept.KEYS:
+        if residual.kept is not ResidualKind.KEYS:
             raise UnrenderableRecipeError(f"rows by {residual.kept.value} are no SQL")
         same = (
             exp.NullSafeEQ(this=self._field(path), expression=self.names.column(KEYS, f"k{i}"))
@@ -150,7 +150,7 @@ class Tree:
 
     def _without(self, query: exp.Query, residual: Residual, names: Sequence[str]) -> exp.Select:
         """The query's rows without as many copies of each as the residual has."""
-        if residual.kept is not Kept.ROWS:
+        if residual.kept is not ResidualKind.ROWS:
             raise UnrenderableRecipeError("rows taken away by hashes are no SQL")
         number, copies = _unused("number", names), _unused("copies", names)
         base, kept = self.names.columns(BASE, names), self.names.columns(MINUS, names)
@@ -214,7 +214,7 @@ class Tree:
                 return exp.Is(this=field, expression=exp.Null()).not_()
 
     def _field(self, path: Path) -> exp.Expr:
-        if len(path) > 1 and self.names.dialect is Dialect.SNOWFLAKE:
+        if len(path) > 1 and self.names.dialect is SqlDialect.SNOWFLAKE:
             raise UnrenderableRecipeError("snowflake takes a struct's fields for variants")
         column: exp.Expr = self.names.column(PARENT, path[0])
         return reduce(
@@ -239,10 +239,10 @@ def _unused(name: str, names: Sequence[str]) -> str:
     return name
 
 
-SUBSTITUTING = (Dialect.SPARK, Dialect.DATABRICKS)
+SUBSTITUTING = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
 
 
-def identifier(name: str, dialect: Dialect) -> exp.Identifier:
+def identifier(name: str, dialect: SqlDialect) -> exp.Identifier:
     """The name, quoted.
 
     Raises:
@@ -254,7 +254,7 @@ def identifier(name: str, dialect: Dialect) -> exp.Identifier:
         raise UnrenderableRecipeError(f"name {name!r} holds NUL")
     if "${" in name and dialect in SUBSTITUTING:
         raise UnrenderableRecipeError(f"name {name!r} would be substituted by {dialect.value}")
-    if "." in name and dialect is Dialect.BIGQUERY:
+    if "." in name and dialect is SqlDialect.BIGQUERY:
         raise UnrenderableRecipeError(f"bigquery would read {name!r} as several names")
     return exp.Identifier(this=name, quoted=True)
 
@@ -262,7 +262,7 @@ def identifier(name: str, dialect: Dialect) -> exp.Identifier:
 _Type = exp.DataType.Type
 
 
-def value(literal: Literal, dialect: Dialect) -> exp.Expr:
+def value(literal: Literal, dialect: SqlDialect) -> exp.Expr:
     """The value as a constant of its type.
 
     Raises:
@@ -288,7 +288,7 @@ def value(literal: Literal, dialect: Dialect) -> exp.Expr:
             return _integer(literal.text)
 
 
-def _string(text: str, dialect: Dialect) -> exp.Expr:
+def _string(text: str, dialect: SqlDialect) -> exp.Expr:
     if "\0" in text:
         raise UnrenderableRecipeError(f"text {text!r} holds NUL")
     parts = text.split("${") if dialect in SUBSTITUTING else [text]
@@ -311,27 +311,27 @@ def _integer(text: str) -> exp.Expr:
     return _cast(text, exp.DataType.build("bigint" if number < 0 else "decimal(20, 0)"))
 
 
-def _decimal(literal: Literal, dialect: Dialect) -> exp.Expr:
+def _decimal(literal: Literal, dialect: SqlDialect) -> exp.Expr:
     type_ = literal.scalar().type
-    if dialect is not Dialect.BIGQUERY:
+    if dialect is not SqlDialect.BIGQUERY:
         return _cast(literal.text, exp.DataType.build(f"decimal({type_.precision}, {type_.scale})"))
     wide = type_.scale > 9 or type_.precision - type_.scale > 29
     return _cast(literal.text, exp.DataType.build("bignumeric" if wide else "numeric"))
 
 
-def _timestamp(literal: Literal, dialect: Dialect) -> exp.Expr:
+def _timestamp(literal: Literal, dialect: SqlDialect) -> exp.Expr:
     text, zone = literal.text.replace("T", " ").removesuffix("Z"), literal.text.endswith("Z")
     fine = len(text.partition(".")[2]) > 6
     if fine and not text.endswith("000"):
         raise UnrenderableRecipeError(f"{literal.text} is finer than a microsecond")
-    if fine and dialect is Dialect.DUCKDB:
+    if fine and dialect is SqlDialect.DUCKDB:
         return _nanoseconds(text, zone)
     text = text[:-3] if fine else text
     if zone:
-        text += " UTC" if dialect is Dialect.TRINO else "+00:00"
+        text += " UTC" if dialect is SqlDialect.TRINO else "+00:00"
     kind = _Type.TIMESTAMPTZ if zone else _Type.TIMESTAMPNTZ
     # A bare timestamp of Trino's has milliseconds.
-    digits = [exp.DataTypeParam(this=exp.Literal.number(6))] if dialect is Dialect.TRINO else []
+    digits = [exp.DataTypeParam(this=exp.Literal.number(6))] if dialect is SqlDialect.TRINO else []
     return _cast(text, exp.DataType(this=kind, expressions=digits))
 
 

@@ -19,10 +19,10 @@ groups (compaction, clustering) while the rows stay as a multiset.
 
 from enum import Enum, IntEnum
 
-from r2d2.recipes.grammar import Distinct, Kept, Leaf, Project, Recipe, Rows, Select, leaves
+from r2d2.recipes.grammar import Distinct, Leaf, Project, Recipe, ResidualKind, Rows, Select, leaves
 
 
-class Change(str, Enum):
+class ParentChange(str, Enum):
     """What may happen to a parent."""
 
     APPEND = "append"
@@ -38,7 +38,7 @@ class Survival(IntEnum):
     ALWAYS = 2
 
 
-def survives(recipe: Recipe, parent: str, change: Change) -> Survival:
+def survives(recipe: Recipe, parent: str, change: ParentChange) -> Survival:
     """Whether the recipe gives the same rows after that change of that parent.
 
     A table the recipe does not read may change as it likes.
@@ -47,15 +47,17 @@ def survives(recipe: Recipe, parent: str, change: Change) -> Survival:
     return min(words, default=Survival.ALWAYS)
 
 
-def _word(leaf: Leaf, change: Change) -> Survival:
+def _word(leaf: Leaf, change: ParentChange) -> Survival:
     match leaf:
-        case Rows(residual=file) if file.kept is Kept.POSITIONS:
+        case Rows(residual=file) if file.kept is ResidualKind.POSITIONS:
             return Survival.NEVER
-        case _ if change is Change.REWRITE:
+        case _ if change is ParentChange.REWRITE:
             return Survival.ALWAYS
         case Project():
             return Survival.NEVER
-        case Rows(residual=file) if file.kept is Kept.HASHES and change is Change.APPEND:
+        case Rows(residual=file) if (
+            file.kept is ResidualKind.HASHES and change is ParentChange.APPEND
+        ):
             return Survival.ALWAYS
         case Distinct() | Select() | Rows():
             return Survival.PERHAPS

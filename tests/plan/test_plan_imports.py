@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.recipes.predicate.encode import FEW_ROWS
+from r2d2.recipes.predicate.encode import SORTED_ROWS
 
 SLOW = ("pandas", "polars")
 PROGRAM = f"""
@@ -58,7 +58,7 @@ def told(*arguments: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("rows", [400, FEW_ROWS + 1000])
+@pytest.mark.parametrize("rows", [400, SORTED_ROWS + 1000])
 def test_find_and_plan_of_a_small_lake_import_neither_pandas_nor_polars(
     tmp_path: Path, rows: int
 ) -> None:

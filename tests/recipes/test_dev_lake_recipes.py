@@ -14,7 +14,7 @@ from r2d2.hashing.multiset import Counted, Hashes
 from r2d2.hashing.rows import row_hashes
 from r2d2.model import Column, Types
 from r2d2.recipes.predicate import find_predicate, satisfying
-from r2d2.recipes.predicate.columns import Encoded
+from r2d2.recipes.predicate.columns import EncodedTable
 from r2d2.recipes.predicate.row_labels import Groups
 
 pytestmark = pytest.mark.shared
@@ -39,13 +39,13 @@ def recipe_of(child: pa.Table, parent: pa.Table) -> str:
     own = lowered(child)
     groups = Groups.of(hashes(parent, lowered(parent, [column.name for column in own])))
     labels = groups.labels(Counted.of(hashes(child, own)))
-    if labels.possible and np.array_equal(labels.child, labels.parent):
+    if labels.is_contained and np.array_equal(labels.child, labels.parent):
         return "project"
     if not labels.missing and (labels.child == 1).all():
         return "distinct"
-    encoded = Encoded.of(parent)
+    encoded = EncodedTable.of(parent)
     found = find_predicate(encoded, labels)
-    assert not found or labels.exact(satisfying(found.atoms, encoded))
+    assert not found or labels.are_selected_by(satisfying(found.atoms, encoded))
     return "select" if found else "none"
 
 

@@ -19,20 +19,20 @@ from r2d2.recipes.grammar import (
     Field,
     In,
     IsNull,
-    Kept,
     NotNull,
     Output,
     Patch,
     Project,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Struct,
     Union,
 )
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.sql import Dialect, query
+from r2d2.recipes.sql import SqlDialect, query
 from tests.support.recipes.children import find
 from tests.support.recipes.hostile import HOSTILE
 
@@ -40,9 +40,9 @@ Run: TypeAlias = Callable[..., pa.Table]
 NAMES = {"p": ("p",), "q": ("q",), "keys": ("keys",), "more": ("more",), "less": ("less",)}
 PARENT = pa.table({"n": [1, 2, 2, None, 3], "s": ["a", "b", "b", "c", None]})
 COLUMNS = (Output("m", Field(("n",))), Output("number", Field(("s",))))
-KEYS = Residual(Kept.KEYS, "keys", 3, 9)
-MORE = Residual(Kept.ROWS, "more", 2, 9)
-LESS = Residual(Kept.ROWS, "less", 2, 9)
+KEYS = Residual(ResidualKind.KEYS, "keys", 3, 9)
+MORE = Residual(ResidualKind.ROWS, "more", 2, 9)
+LESS = Residual(ResidualKind.ROWS, "less", 2, 9)
 
 
 def text(value: str) -> Literal:
@@ -62,13 +62,13 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
         with duckdb.connect() as connection:
             for name, path in written(tables).items():
                 connection.read_parquet(path).create_view(name)
-            return connection.sql(query(recipe, NAMES, Dialect.DUCKDB)).to_arrow_table()
+            return connection.sql(query(recipe, NAMES, SqlDialect.DUCKDB)).to_arrow_table()
 
     def in_spark(recipe: Recipe, **tables: pa.Table) -> pa.Table:
         session = request.getfixturevalue("spark")
         for name, path in written(tables).items():
             session.read.parquet(path).createOrReplaceTempView(name)
-        return session.sql(query(recipe, NAMES, Dialect.SPARK)).toArrow()
+        return session.sql(query(recipe, NAMES, SqlDialect.SPARK)).toArrow()
 
     return in_duckdb if request.param == "duckdb" else in_spark
 

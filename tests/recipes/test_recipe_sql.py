@@ -14,18 +14,18 @@ from r2d2.recipes.grammar import (
     Equals,
     Field,
     In,
-    Kept,
     Output,
     Patch,
     Project,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Struct,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
-from r2d2.recipes.sql import Dialect, query, view
+from r2d2.recipes.sql import SqlDialect, query, view
 from tests.support.recipes.hostile import HOSTILE
 from tests.support.recipes.random_literals import literals
 
@@ -39,7 +39,7 @@ def is_written(literal: Literal) -> bool:
 
 NAMES = {"p": ("p",), "dotted": ("a.b",)}
 COLUMNS = (Output("m", Field(("n",))), Output("number", Field(("s",))))
-HASHES = Residual(Kept.HASHES, "less", 2, 9)
+HASHES = Residual(ResidualKind.HASHES, "less", 2, 9)
 
 
 WRITTEN = literals().filter(is_written)
@@ -60,7 +60,7 @@ def test_duckdb_reads_every_literal_as_its_value(literal: Literal) -> None:
     where = (Equals(("x",), literal), Between(("x",), literal, literal))
     recipe = Select("p", (Output("x", Field(("x",))),), where)
     database().register("p", pa.table({"x": pa.array([value, None], value.type)}))
-    assert len(database().sql(query(recipe, NAMES, Dialect.DUCKDB)).fetchall()) == 1
+    assert len(database().sql(query(recipe, NAMES, SqlDialect.DUCKDB)).fetchall()) == 1
 
 
 def test_duckdb_reads_nanoseconds_that_are_whole_microseconds() -> None:
@@ -68,7 +68,7 @@ def test_duckdb_reads_nanoseconds_that_are_whole_microseconds() -> None:
     literal = Literal.of(test[0])
     recipe = Select("p", COLUMNS[:1], (Between(("n",), literal, literal),))
     database().register("p", pa.table({"n": test}))
-    assert len(database().sql(query(recipe, NAMES, Dialect.DUCKDB)).fetchall()) == 1
+    assert len(database().sql(query(recipe, NAMES, SqlDialect.DUCKDB)).fetchall()) == 1
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -80,16 +80,16 @@ def test_duckdb_takes_hostile_names_and_texts_as_they_are(name: str) -> None:
         connection.register("source", parent)
         quoted = '"' + name.replace('"', '""') + '"'
         connection.execute(f"CREATE TABLE {quoted} AS SELECT * FROM source")
-        connection.execute(view((name + "?",), recipe, names, Dialect.DUCKDB))
+        connection.execute(view((name + "?",), recipe, names, SqlDialect.DUCKDB))
         quoted_view = '"' + name.replace('"', '""') + '?"'
         result = connection.sql(f"SELECT * FROM {quoted_view}").to_arrow_table()
     assert result.to_pydict() == {name + "!": [name]}
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", SqlDialect)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_every_dialect_reads_hostile_names_and_texts_back(name: str, dialect: Dialect) -> None:
-    refused = "." if dialect is Dialect.BIGQUERY else "${"
+def test_every_dialect_reads_hostile_names_and_texts_back(name: str, dialect: SqlDialect) -> None:
+    refused = "." if dialect is SqlDialect.BIGQUERY else "${"
     column = name.replace(refused, "") or "x"
     same, one_of = Equals((column,), text(name)), In((column,), (text(name), text("z")))
     recipe = Select("p", (Output(column + "!", Field((column,))),), (same, one_of))
@@ -112,9 +112,9 @@ WRITTEN = literals().filter(
 )
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", SqlDialect)
 @given(literal=WRITTEN)
-def test_every_dialect_reads_every_literal_back(dialect: Dialect, literal: Literal) -> None:
+def test_every_dialect_reads_every_literal_back(dialect: SqlDialect, literal: Literal) -> None:
     plain = query(Select("p", COLUMNS, (Equals(("n",), literal),)), NAMES, dialect)
     tree = sqlglot.parse_one(plain, dialect=dialect.value)
     again = sqlglot.parse_one(tree.sql(dialect.value), dialect=dialect.value)
@@ -140,8 +140,8 @@ WALL_CLOCK = {
 }
 
 
-@pytest.mark.parametrize("dialect", Dialect)
-def test_timestamps_keep_their_microseconds_and_their_zone(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", SqlDialect)
+def test_timestamps_keep_their_microseconds_and_their_zone(dialect: SqlDialect) -> None:
     zoned = Literal("timestamp[us, tz=UTC]", "2020-01-01T00:00:00.000001Z")
     plain = Literal("timestamp[us]", "2020-01-01T00:00:00.000001")
     for literal, expected in ((zoned, DATE_AND_TIME), (plain, WALL_CLOCK)):
@@ -163,7 +163,7 @@ def test_a_view_is_readable() -> None:
     ends = (Literal("int64", "-5"), Literal("int64", "7"))
     recipe = Select("p", COLUMNS, (Between(("n",), *ends), Equals(("s",), text("it's"))))
     tables = {"p": ("main", "lake", "all")}
-    assert view(("team", "italy"), recipe, tables, Dialect.DATABRICKS) == VIEW
+    assert view(("team", "italy"), recipe, tables, SqlDialect.DATABRICKS) == VIEW
 
 
 def test_what_a_dialect_cannot_say_is_refused() -> None:
@@ -172,23 +172,26 @@ def test_what_a_dialect_cannot_say_is_refused() -> None:
     named = (Output("x", Field(("${env:HOME}",))),)
     whole = Project("p", COLUMNS)
     nanosecond = Literal("timestamp[ns]", "2020-01-01T00:00:00.000000001")
-    refused: list[tuple[Recipe, Dialect]] = [
-        (Rows("p", COLUMNS, HASHES), Dialect.SPARK),
-        (Rows("p", COLUMNS, Residual(Kept.POSITIONS, "keys", 1, 1), snapshot="7"), Dialect.DUCKDB),
-        (Patch(whole, minus=HASHES), Dialect.DUCKDB),
-        (Project("p", struct), Dialect.TRINO),
-        (Project("p", struct), Dialect.SNOWFLAKE),
-        (Project("p", nested), Dialect.SNOWFLAKE),
-        (Project("p", named), Dialect.SPARK),
-        (Project("p", named), Dialect.DATABRICKS),
-        (Project("p", (Output("", Field(("n",))),)), Dialect.DUCKDB),
-        (Project("p", (Output("a\0b", Field(("n",))),)), Dialect.DUCKDB),
-        (Select("p", COLUMNS, (Equals(("s",), text("\0")),)), Dialect.SPARK),
-        (Project("unnamed", COLUMNS), Dialect.DUCKDB),
-        (Project("dotted", COLUMNS), Dialect.BIGQUERY),
-        (Select("p", COLUMNS, (Equals(("s",), nanosecond),)), Dialect.DUCKDB),
+    refused: list[tuple[Recipe, SqlDialect]] = [
+        (Rows("p", COLUMNS, HASHES), SqlDialect.SPARK),
+        (
+            Rows("p", COLUMNS, Residual(ResidualKind.POSITIONS, "keys", 1, 1), snapshot="7"),
+            SqlDialect.DUCKDB,
+        ),
+        (Patch(whole, minus=HASHES), SqlDialect.DUCKDB),
+        (Project("p", struct), SqlDialect.TRINO),
+        (Project("p", struct), SqlDialect.SNOWFLAKE),
+        (Project("p", nested), SqlDialect.SNOWFLAKE),
+        (Project("p", named), SqlDialect.SPARK),
+        (Project("p", named), SqlDialect.DATABRICKS),
+        (Project("p", (Output("", Field(("n",))),)), SqlDialect.DUCKDB),
+        (Project("p", (Output("a\0b", Field(("n",))),)), SqlDialect.DUCKDB),
+        (Select("p", COLUMNS, (Equals(("s",), text("\0")),)), SqlDialect.SPARK),
+        (Project("unnamed", COLUMNS), SqlDialect.DUCKDB),
+        (Project("dotted", COLUMNS), SqlDialect.BIGQUERY),
+        (Select("p", COLUMNS, (Equals(("s",), nanosecond),)), SqlDialect.DUCKDB),
     ]
     for recipe, dialect in refused:
         with pytest.raises(UnrenderableRecipeError):
             query(recipe, NAMES, dialect)
-    assert "${env:HOME}" in query(Project("p", named), NAMES, Dialect.TRINO)
+    assert "${env:HOME}" in query(Project("p", named), NAMES, SqlDialect.TRINO)

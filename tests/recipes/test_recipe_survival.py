@@ -6,29 +6,29 @@ from r2d2.recipes.grammar import (
     Distinct,
     Field,
     IsNull,
-    Kept,
     Output,
     Patch,
     Project,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Union,
     parents,
     residuals,
 )
-from r2d2.recipes.survival import Change, Survival, survives
+from r2d2.recipes.survival import ParentChange, Survival, survives
 
 COLUMNS = (Output("x", Field(("x",))),)
 NEVER, PERHAPS, ALWAYS = Survival
 PROJECT = Project("p", COLUMNS)
 DISTINCT = Distinct("p", COLUMNS)
 SELECT = Select("p", COLUMNS, (IsNull(("x",)),))
-BY_KEYS = Rows("p", COLUMNS, Residual(Kept.KEYS, "k", 1, 9), key=(("x",),))
-BY_HASHES = Rows("p", COLUMNS, Residual(Kept.HASHES, "h", 1, 9))
-BY_POSITIONS = Rows("p", COLUMNS, Residual(Kept.POSITIONS, "n", 1, 9), snapshot="7")
-ADDED = Residual(Kept.ROWS, "a", 1, 9)
+BY_KEYS = Rows("p", COLUMNS, Residual(ResidualKind.KEYS, "k", 1, 9), key=(("x",),))
+BY_HASHES = Rows("p", COLUMNS, Residual(ResidualKind.HASHES, "h", 1, 9))
+BY_POSITIONS = Rows("p", COLUMNS, Residual(ResidualKind.POSITIONS, "n", 1, 9), snapshot="7")
+ADDED = Residual(ResidualKind.ROWS, "a", 1, 9)
 OTHER = Project("q", COLUMNS)
 
 
@@ -52,11 +52,11 @@ OTHER = Project("q", COLUMNS)
 def test_a_recipe_tells_which_changes_of_a_parent_it_survives(
     recipe: Recipe, words: tuple[Survival, ...]
 ) -> None:
-    assert tuple(survives(recipe, "p", change) for change in Change) == words
+    assert tuple(survives(recipe, "p", change) for change in ParentChange) == words
 
 
 def test_a_recipe_tells_all_its_parents_and_files() -> None:
-    taken = Residual(Kept.HASHES, "t", 1, 9)
+    taken = Residual(ResidualKind.HASHES, "t", 1, 9)
     recipe = Patch(Union((OTHER, BY_KEYS, SELECT)), ADDED, taken)
     assert parents(recipe) == ("p", "q")
     assert residuals(recipe) == (ADDED, BY_KEYS.residual, taken)

@@ -23,20 +23,20 @@ from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import (
     Distinct,
-    Kept,
     Leaf,
     Output,
     Patch,
     Path,
     Project,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     outputs,
 )
 from r2d2.recipes.predicate import find_predicate
-from r2d2.recipes.predicate.columns import Encoded, Source
-from r2d2.recipes.predicate.row_labels import Labels
+from r2d2.recipes.predicate.columns import ColumnSource, EncodedTable
+from r2d2.recipes.predicate.row_labels import RowLabels
 
 BYTES_PER_KEPT_ROW = 24
 """A row of a residual of hashes: two words and a count."""
@@ -92,7 +92,7 @@ class _Parent:
             return {}
         return likely_keys(self._first, dict.fromkeys(sets))
 
-    def labels(self, number: int) -> Labels:
+    def labels(self, number: int) -> RowLabels:
         """How often the child of that number has each of the parent's rows."""
         child, columns = self.children[number], self._columns[number]
         names = {column.name for column in columns}
@@ -104,13 +104,13 @@ class _Parent:
         return {column.path for column in self._whole[number]}
 
     @cached_property
-    def encoded(self) -> Encoded:
+    def encoded(self) -> EncodedTable:
         """The columns by which rows may be selected."""
         if self._first is None:
-            return Encoded([], [0])
+            return EncodedTable([], [0])
         partitions = set(self.table.details.get("partition columns", "").split(", "))
         sources = [
-            Source(
+            ColumnSource(
                 column.path,
                 position,
                 type_inside(self._first.schema, column.path),
@@ -119,7 +119,7 @@ class _Parent:
             )
             for position, column in enumerate(self.table.columns)
         ]
-        return Encoded(sources, self._reading.sizes())
+        return EncodedTable(sources, self._reading.sizes())
 
 
 def _proposal(parent: _Parent, number: int) -> Proposal:
@@ -149,10 +149,10 @@ def _same_types(child: ContainedTable, parent: Table) -> bool:
 
 
 def _recipe(
-    parent: _Parent, number: int, columns: tuple[Output, ...], labels: Labels
+    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Leaf | Patch | None:
     child = parent.children[number].table
-    if labels.possible:
+    if labels.is_contained:
         return _exact(parent, number, columns, labels)
     within = labels.within_parent()
     share = 1 - within.child_rows / labels.child_rows
@@ -160,13 +160,13 @@ def _recipe(
         return None
     rows = labels.child_rows - within.child_rows
     size_bytes = int(share * child.size_bytes) + BYTES_PER_COLUMN * len(child.columns)
-    plus = Residual(Kept.ROWS, child.location, rows, size_bytes)
+    plus = Residual(ResidualKind.ROWS, child.location, rows, size_bytes)
     recipe = _exact(parent, number, columns, within)
     return replace(recipe, plus=plus) if isinstance(recipe, Patch) else Patch(recipe, plus)
 
 
 def _exact(
-    parent: _Parent, number: int, columns: tuple[Output, ...], labels: Labels
+    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Leaf | Patch:
     location, child = parent.table.location, parent.children[number].table
     if labels.is_whole:
@@ -185,4 +185,4 @@ def _exact(
 
 def _hashes(child: Table, count: int) -> Residual:
     size_bytes = BYTES_PER_FILE + count * BYTES_PER_KEPT_ROW
-    return Residual(Kept.HASHES, child.location, count, size_bytes)
+    return Residual(ResidualKind.HASHES, child.location, count, size_bytes)

@@ -1,15 +1,32 @@
 """The search for a predicate: a conjunction of atoms that selects exactly the child's rows.
 
-Rows of the parent are of three kinds: `must` (the child has all rows of their group), `never` (it
-has none), and `torn` (some). Where none is torn, every atom of a valid conjunction holds wherever
-the tightest of its form and column for the must rows does; so if all tightest atoms together still
-select a never row there is no conjunction, and else the fewest that do not are taken (`cover`).
+| word | meaning |
+|---|---|
+| row | a row of the parent |
+| group | rows that are equal in the child's columns |
+| required row | the child has all rows of its group: every predicate selects it |
+| forbidden row | the child has no row of its group: no predicate selects it |
+| partial row | the child has some rows of its group, not all |
+| atom | one condition on one column: `=`, IN, BETWEEN, IS NULL or IS NOT NULL |
+| conjunction | atoms joined by AND |
+| code, rank | a value's number in the ascending order of its column's values (`encode`) |
+| tightest atom | of a form and column: holds for the given rows, and for as few others as it can |
+| cover | atoms that together exclude every forbidden row: a set cover (`set_cover`) |
+| complexity | 0 for an atom as people write it, more for a long list or an odd range |
+| preference | the order of conjunctions: simple, short, and on columns people filter by first |
+| row list | an IN that names nearly one value for each row, so that it explains nothing |
+| worth | how likely people are to filter by a column: partition, time, few values, many values |
 
-What is torn is a search of its own (`torn_apart`).
+Where no row is partial, this is Mitchell's search for the most specific hypothesis (Find-S,
+*Machine Learning*, 1997, chapter 2): an atom of a valid conjunction holds wherever the tightest
+atom of its form and column for the required rows does. So if all tightest atoms together still
+select a forbidden row there is no conjunction; else the fewest that select none are taken.
 
-Never wrong: what is found is evaluated once more by Arrow on the parent's values, and counted.
-Bounds are the child's own values, which is exact now; `Found.gaps` says how far the parent's next
-values lie.
+Partial rows need a search of their own (`partial_groups`).
+
+No predicate is wrong: the one found is evaluated by Arrow on the parent's values, and its rows are
+counted. The bounds of a range are the child's own values, which is exact for this snapshot;
+`Predicate.gaps` says how far the parent's next values lie.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -17,18 +34,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from r2d2.arrays import Bools, Int64s
+from r2d2.arrays import Int64s, Bools
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicate.atoms import Choice, Form, all_tightest, holds, most_values
-from r2d2.recipes.predicate.columns import Encoded, Matrix
-from r2d2.recipes.predicate.early_exit import hopeless, lone_excluders
+from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, holds, most_values
+from r2d2.recipes.predicate.columns import CodeMatrix, EncodedTable
+from r2d2.recipes.predicate.early_exit import no_predicate_exists, sufficient_columns
 from r2d2.recipes.predicate.encode import EncodedColumn, Worth
-from r2d2.recipes.predicate.partial_groups import Torn, torn_apart
-from r2d2.recipes.predicate.row_labels import Labels
+from r2d2.recipes.predicate.partial_groups import PartialGroups, find_within_groups
+from r2d2.recipes.predicate.row_labels import RowLabels
 from r2d2.recipes.predicate.set_cover import covered
 
-FEW_ROWS = 250
+FORBIDDEN_SAMPLE_ROWS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,87 +58,100 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Predicate:
     """A conjunction that selects the child's rows; no atoms where these are all of the parent's."""
 
     atoms: tuple[Atom, ...]
     gaps: tuple[Gap, ...] = ()
 
 
-def find_predicate(parent: Encoded, labels: Labels, shared: Collection[Path] = ()) -> Found | None:
+def find_predicate(
+    parent: EncodedTable, labels: RowLabels, shared: Collection[Path] = ()
+) -> Predicate | None:
     """The simplest conjunction found that selects exactly the child's multiset, or None.
 
-    One atom is liked better than two, partition columns than dates, these than columns of few
-    values; `=` than a range, and a range than IN: see `choices.Choice.taste`. `shared` are columns
-    that the child has, too: these are equal in all rows of a group.
+    One atom is preferred to two, partition columns to dates, dates to columns of few values; `=` to
+    a range, and a range to an IN: see `atoms.CandidateAtom.preference`. `shared` are the columns
+    that the child has too: these are equal in all rows of a group.
     """
-    if not labels.possible or not labels.child_rows:
+    if not labels.is_contained or not labels.child_rows:
         return None
-    torn = Torn.of(labels)
-    if len(torn.torn):
-        chosen = torn_apart(parent, torn, shared) if parent.has_others(shared) else None
+    groups = PartialGroups.of(labels)
+    if not len(groups.rows):
+        chosen = _between_groups(parent, groups)
+    elif parent.has_others(shared):
+        chosen = find_within_groups(parent, groups, shared)
     else:
-        chosen = _groups_told_apart(parent, torn)
+        chosen = None
     if chosen is None:
         return None
-    ordered = sorted(chosen, key=lambda choice: (choice.column.worth, choice.column.position))
-    atoms = tuple(choice.atom() for choice in ordered)
-    tested = zip(atoms, (choice.column for choice in ordered), strict=True)
-    if not labels.exact(_satisfying(tested, parent.rows)):
+    ordered = sorted(chosen, key=lambda atom: (atom.column.worth, atom.column.position))
+    atoms = tuple(candidate.atom() for candidate in ordered)
+    tested = zip(atoms, (candidate.column for candidate in ordered), strict=True)
+    if not labels.are_selected_by(_satisfying(tested, parent.rows)):
         return None
-    return Found(atoms, _gaps(ordered))
+    return Predicate(atoms, _gaps(ordered))
 
 
-def _groups_told_apart(parent: Encoded, torn: Torn) -> tuple[Choice, ...] | None:
-    """The choices where none is torn; ends with the columns that no later one can better."""
-    kept, never = np.flatnonzero(torn.must), np.flatnonzero(torn.never)
-    if not len(never):
+def _between_groups(
+    parent: EncodedTable, groups: PartialGroups
+) -> tuple[CandidateAtom, ...] | None:
+    """The atoms where no row is partial; stops at columns that no later one can better."""
+    required, forbidden = np.flatnonzero(groups.required), np.flatnonzero(groups.forbidden)
+    if not len(forbidden):
         return ()
+    child_rows = groups.labels.child_rows
     if parent.is_small:
-        return _all_at_once(parent.matrix, torn, kept, never)
-    choices: list[Choice] = []
-    child_rows = torn.labels.child_rows
-    for least, columns in parent.stages(lone_excluders(parent, kept, never, child_rows)):
-        choices += all_tightest(columns, kept, child_rows)
-        if least < Worth.MANY:
-            best = _plain(choices, least, never)
+        return _all_columns_at_once(parent.matrix, required, forbidden, child_rows)
+    candidates: list[CandidateAtom] = []
+    for worth, columns in parent.stages(
+        sufficient_columns(parent, required, forbidden, child_rows)
+    ):
+        candidates += all_tightest(columns, required, child_rows)
+        if worth < Worth.MANY:
+            best = _sufficient_alone(candidates, worth, forbidden)
             if best is not None:
                 return (best,)
-        if least is Worth.TIME and hopeless(parent, kept, never, child_rows):
+        if worth is Worth.TIME and no_predicate_exists(parent, required, forbidden, child_rows):
             return None
-    return covered((), choices, never)
+    return covered((), candidates, forbidden)
 
 
-def _all_at_once(
-    matrix: Matrix, torn: Torn, kept: Int64s, never: Int64s
-) -> tuple[Choice, ...] | None:
-    """The choices from all columns; only of those that may do are choices made."""
-    most = most_values(torn.labels.child_rows)
-    some = matrix.excluding(kept, never[:: 1 + len(never) // FEW_ROWS], most)
-    if not some.any(axis=0).all():
+def _all_columns_at_once(
+    matrix: CodeMatrix, required: Int64s, forbidden: Int64s, child_rows: int
+) -> tuple[CandidateAtom, ...] | None:
+    """The atoms of a small parent; candidates are made only of columns that can exclude a row."""
+    longest = most_values(child_rows)
+    sample = forbidden[:: 1 + len(forbidden) // FORBIDDEN_SAMPLE_ROWS]
+    excludable = matrix.excludable(required, sample, longest)
+    if not excludable.any(axis=0).all():
         return None
-    alone = [matrix.columns[place] for place in np.flatnonzero(some.all(axis=1))]
-    for choice in sorted(all_tightest(alone, kept, torn.labels.child_rows), key=Choice.taste):
-        if not choice.disguised and not choice.selects(choice.column.codes[never]).any():
-            return (choice,)
-    excluding = matrix.excluding(kept, never, most)
-    useful = [matrix.columns[place] for place in np.flatnonzero(excluding.any(axis=1))]
-    return covered((), all_tightest(useful, kept, torn.labels.child_rows), never)
+    sufficient = [matrix.columns[place] for place in np.flatnonzero(excludable.all(axis=1))]
+    candidates = all_tightest(sufficient, required, child_rows)
+    for candidate in sorted(candidates, key=CandidateAtom.preference):
+        if not candidate.is_row_list and not candidate.selects_any(forbidden):
+            return (candidate,)
+    if len(sample) < len(forbidden):
+        excludable = matrix.excludable(required, forbidden, longest)
+    useful = [matrix.columns[place] for place in np.flatnonzero(excludable.any(axis=1))]
+    return covered((), all_tightest(useful, required, child_rows), forbidden)
 
 
-def _plain(choices: Sequence[Choice], least: Worth, never: Int64s) -> Choice | None:
-    """The choice that excludes all the rows, if no column of this worth or more has a better."""
-    plain = (choice for choice in choices if choice.plainness == 0)
-    good = (choice for choice in plain if choice.column.worth <= least)
-    for choice in sorted(good, key=Choice.taste):
-        few = never[:: max(1, len(never) // FEW_ROWS)]
-        if all(not choice.selects(choice.column.codes[rows]).any() for rows in (few, never)):
-            return choice
+def _sufficient_alone(
+    candidates: Sequence[CandidateAtom], worth: Worth, forbidden: Int64s
+) -> CandidateAtom | None:
+    """The simple atom that excludes all forbidden rows, if no column to come has a better one."""
+    simple = (candidate for candidate in candidates if candidate.complexity == 0)
+    final = (candidate for candidate in simple if candidate.column.worth <= worth)
+    sample = forbidden[:: max(1, len(forbidden) // FORBIDDEN_SAMPLE_ROWS)]
+    for candidate in sorted(final, key=CandidateAtom.preference):
+        if not candidate.selects_any(sample) and not candidate.selects_any(forbidden):
+            return candidate
     return None
 
 
-def satisfying(atoms: Sequence[Atom], parent: Encoded) -> Bools:
-    """Which of the parent's rows satisfy all atoms, by their values."""
+def satisfying(atoms: Sequence[Atom], parent: EncodedTable) -> Bools:
+    """The mask of the parent's rows that satisfy all atoms, by their values."""
     columns = {column.path: column for column in parent.columns}
     return _satisfying([(atom, columns[atom.path]) for atom in atoms], parent.rows)
 
@@ -133,9 +163,9 @@ def _satisfying(atoms: Iterable[tuple[Atom, EncodedColumn]], rows: int) -> Bools
     return mask
 
 
-def _gaps(chosen: Iterable[Choice]) -> tuple[Gap, ...]:
-    ranges = [choice for choice in chosen if choice.form is Form.BETWEEN]
-    ends = [(choice.column, choice.ranks[0] - 1, choice.ranks[1] + 1) for choice in ranges]
+def _gaps(chosen: Iterable[CandidateAtom]) -> tuple[Gap, ...]:
+    ranges = [candidate for candidate in chosen if candidate.form is Form.BETWEEN]
+    ends = [(range_.column, range_.ranks[0] - 1, range_.ranks[1] + 1) for range_ in ranges]
     return tuple(
         Gap(column.path, column.neighbour(below), column.neighbour(above))
         for column, below, above in ends

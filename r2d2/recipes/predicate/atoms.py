@@ -1,13 +1,11 @@
-"""Candidate atoms: a form, a column and ranks of its values; and the tightest for given rows.
+"""Candidate atoms: the tightest ones for given rows, in order of preference, and Arrow's truth.
 
 Of each form, the tightest atom of a column holds for the given rows and for as few others as that
 form can: any other atom of the form that holds for these rows holds for all of its rows, too.
 
-An IN that names nearly every row is a list of rows in disguise. It is offered with up to 10 values,
-or up to 100 where the child has four rows or more for each. It counts as disguised where the child
-has less than two rows for each value, and then one or two other atoms are liked better.
-
-Which rows satisfy an atom, by Arrow: what the engines mean by it, apart from any encoding.
+An IN that names nearly every row is a list of rows. It is offered with up to 10 values, or up to
+100 where the child has four rows or more for each. It counts as a row list where the child has less
+than two rows for each value, and then one or two other atoms are preferred.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,19 +13,19 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import Bools, array_of, null_mask, numbers
+from r2d2.arrays import array_of, null_mask, numbers
+from r2d2.arrays import Int64s, Bools
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
 
 FREE_VALUES, MOST_VALUES = 10, 100
-ROWS_FOR_MANY, ROWS_FOR_HONEST = 4, 2
-Taste = tuple[int, ...]
+ROWS_PER_VALUE_OF_LONG_IN, ROWS_PER_VALUE_OF_IN = 4, 2
+Preference = tuple[int, ...]
 
 
 class Form(IntEnum):
@@ -41,16 +39,16 @@ class Form(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
-    """An atom in the making. `ranks`: the value of EQUALS, both ends of BETWEEN, all of IN."""
+class CandidateAtom:
+    """An atom over ranks: the value of EQUALS, both ends of BETWEEN, all values of IN."""
 
     column: EncodedColumn
     form: Form
     ranks: tuple[int, ...] = ()
-    disguised: bool = False
+    is_row_list: bool = False
 
     def selects(self, codes: Codes) -> Bools:
-        """For which of these codes of the column the atom holds."""
+        """The mask of these codes of the column for which the atom holds."""
         match self.form:
             case Form.EQUALS:
                 return np.equal(codes, self.ranks[0])
@@ -65,8 +63,12 @@ class Choice:
                 listed[list(self.ranks)] = True
                 return listed[codes]
 
+    def selects_any(self, rows: Int64s) -> bool:
+        """Whether the atom holds for one of the rows."""
+        return bool(self.selects(self.column.codes[rows]).any())
+
     def atom(self) -> Atom:
-        """The atom, with literals."""
+        """The atom with literals instead of ranks."""
         path, literals = self.column.path, tuple(map(self.column.literal, self.ranks))
         match self.form:
             case Form.EQUALS:
@@ -81,63 +83,63 @@ class Choice:
                 return In(path, literals)
 
     @property
-    def plainness(self) -> int:
+    def complexity(self) -> int:
         """0 for what people write; more for an IN, and for a range of a column of many values."""
-        strange = self.form >= Form.BETWEEN and self.column.worth is Worth.MANY
-        return int(strange) + (self.form is Form.IN)
+        odd = self.form >= Form.BETWEEN and self.column.worth is Worth.MANY
+        return int(odd) + (self.form is Form.IN)
 
-    def taste(self) -> Taste:
-        """Smaller is better: plain on a good column, its worth, the form, few values, the place."""
+    def preference(self) -> Preference:
+        """Smaller is better: complexity, the column's worth, form, number of values, position."""
         column, values = self.column, len(self.ranks)
-        return (self.plainness, column.worth, self.form, values, column.position)
+        return (self.complexity, column.worth, self.form, values, column.position)
 
 
-def taste(choices: Sequence[Choice]) -> Taste:
-    """How little one would like the choices together: disguised, many, then each one's taste."""
-    disguised = any(choice.disguised for choice in choices)
-    columns = zip(*(choice.taste() for choice in choices), strict=True)
-    return (disguised, len(choices), *map(sum, columns))
-
-
-def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[Choice]:
-    """The column's tightest atoms that hold for rows with these codes, one or more."""
-    low, high = int(codes.min()), int(codes.max())
-    if high == NULL:
-        yield Choice(column, Form.IS_NULL)
-    if low == NULL:
-        return
-    if column.has_nulls:
-        yield Choice(column, Form.NOT_NULL)
-    if high < len(column.values):
-        yield from _named(column, codes, low, high, child_rows)
+def preference(conjunction: Sequence[CandidateAtom]) -> Preference:
+    """Smaller is better: no row list, few atoms, then the sums of the atoms' preferences."""
+    has_row_list = any(candidate.is_row_list for candidate in conjunction)
+    columns = zip(*(candidate.preference() for candidate in conjunction), strict=True)
+    return (has_row_list, len(conjunction), *map(sum, columns))
 
 
 def all_tightest(
-    columns: Iterable[EncodedColumn], rows: npt.NDArray[np.int64], child_rows: int
-) -> list[Choice]:
-    """The columns' tightest atoms that hold for these rows, one or more."""
-    return [one for c in columns for one in tightest(c, c.codes[rows], child_rows)]
+    columns: Iterable[EncodedColumn], rows: Int64s, child_rows: int
+) -> list[CandidateAtom]:
+    """The columns' tightest atoms that hold for these rows, at least one row."""
+    return [atom for c in columns for atom in tightest(c, c.codes[rows], child_rows)]
 
 
-def _named(
-    column: EncodedColumn, codes: Codes, low: int, high: int, child_rows: int
-) -> Iterator[Choice]:
-    if low == high and column.nameable[low]:
-        yield Choice(column, Form.EQUALS, (low,))
+def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[CandidateAtom]:
+    """The column's tightest atoms that hold for rows with these codes, at least one."""
+    low, high = int(codes.min()), int(codes.max())
+    if high == NULL:
+        yield CandidateAtom(column, Form.IS_NULL)
+    if low == NULL:
         return
-    range_ = _around(column, low, high)
+    if column.has_nulls:
+        yield CandidateAtom(column, Form.NOT_NULL)
+    if high < len(column.values):
+        yield from _tightest_over_values(column, codes, low, high, child_rows)
+
+
+def _tightest_over_values(
+    column: EncodedColumn, codes: Codes, low: int, high: int, child_rows: int
+) -> Iterator[CandidateAtom]:
+    if low == high and column.nameable[low]:
+        yield CandidateAtom(column, Form.EQUALS, (low,))
+        return
+    range_ = _tightest_range(column, low, high)
     if range_:
         yield range_
     occurs = np.zeros(high - low + 1, np.bool_)
     occurs[codes - low] = True
     if not (range_ and occurs.all()):
-        listed = one_of(column, np.flatnonzero(occurs) + low, child_rows)
+        listed = in_list(column, np.flatnonzero(occurs) + low, child_rows)
         if listed:
             yield listed
 
 
-def _around(column: EncodedColumn, low: int, high: int) -> Choice | None:
-    """The tightest range that holds both ranks and whose ends can be named."""
+def _tightest_range(column: EncodedColumn, low: int, high: int) -> CandidateAtom | None:
+    """The tightest range that holds both ranks and whose ends can be named, None without one."""
     if column.nameable[low] and column.nameable[high]:
         return between(column, low, high)
     below = np.flatnonzero(column.nameable[: low + 1])
@@ -147,32 +149,32 @@ def _around(column: EncodedColumn, low: int, high: int) -> Choice | None:
     return between(column, int(below[-1]), high + int(above[0]))
 
 
-def between(column: EncodedColumn, low: int, high: int) -> Choice | None:
+def between(column: EncodedColumn, low: int, high: int) -> CandidateAtom | None:
     """The range, None where its ends cannot be named or have no order."""
     nameable = column.nameable[low] and column.nameable[high]
     if not nameable or pt.is_boolean(column.values.type):
         return None
-    return Choice(column, Form.BETWEEN, (low, high))
+    return CandidateAtom(column, Form.BETWEEN, (low, high))
 
 
-def one_of(
-    column: EncodedColumn, ranks: Sequence[int] | npt.NDArray[np.int64], child_rows: int
-) -> Choice | None:
+def in_list(
+    column: EncodedColumn, ranks: Sequence[int] | Int64s, child_rows: int
+) -> CandidateAtom | None:
     """The IN of these values in ascending order, None where it would be a list of rows."""
     count = len(ranks)
     if count > most_values(child_rows) or not column.nameable[ranks].all():
         return None
-    disguised = count * ROWS_FOR_HONEST > child_rows
-    return Choice(column, Form.IN, tuple(int(rank) for rank in ranks), disguised)
+    is_row_list = count * ROWS_PER_VALUE_OF_IN > child_rows
+    return CandidateAtom(column, Form.IN, tuple(int(rank) for rank in ranks), is_row_list)
 
 
 def most_values(child_rows: int) -> int:
     """The longest IN for a child of so many rows."""
-    return max(FREE_VALUES, min(MOST_VALUES, child_rows // ROWS_FOR_MANY))
+    return max(FREE_VALUES, min(MOST_VALUES, child_rows // ROWS_PER_VALUE_OF_LONG_IN))
 
 
-def holds(atom: Atom, column: pa.Array) -> npt.NDArray[np.bool_]:
-    """For each row of the atom's column whether the atom holds.
+def holds(atom: Atom, column: pa.Array) -> Bools:
+    """The mask of the rows of the atom's column for which it holds, by Arrow and without codes.
 
     NULL satisfies IS NULL alone; NaN satisfies IS NOT NULL alone; -0.0 is 0.0.
     """

@@ -1,25 +1,19 @@
-"""A parent's columns, encoded one by one when the search for predicates comes to them.
+"""A parent's columns, each encoded when the search for predicates comes to it.
 
-Made once for a parent and used for all of its children. People filter by partitions and by time
-first, so most predicates are found before the other columns are looked at, or even read.
-
-The ranks of all columns of a small parent as one matrix, so that a question is a few calls.
-
-Whoever looks for what excludes rows asks about every column and every child; on a thousand rows
-the calls would cost more than the rows.
+They are encoded once for all children of the parent. People filter by partitions and by time first,
+so most predicates are found before the other columns are encoded, or even read.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.arrays import Bools, Int64s, array_of
+from r2d2.arrays import array_of
+from r2d2.arrays import Int64s, Bools
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.predicate.encode import (
     FEW_VALUES,
@@ -33,16 +27,15 @@ from r2d2.recipes.predicate.encode import (
     ranks,
 )
 
-FEW_ROWS = 1 << 16
+SMALL_PARENT_ROWS = 1 << 16
 SAMPLE_ROWS = 1 << 14
-Stage: TypeAlias = tuple[Worth, list[EncodedColumn]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """A column that was not looked at yet.
+class ColumnSource:
+    """A column that is not encoded yet.
 
-    `read` gives its values by row: of one of the parts in which the rows come, or of all of them.
+    `read` gives its values by row: those of one part of the table, or all of them for None.
     """
 
     path: Path
@@ -53,57 +46,64 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matrix:
-    """`codes` are columns × rows; `nan` is each column's rank of NaN."""
+class CodeMatrix:
+    """The codes of a small parent, columns × rows, and each column's code of NaN.
+
+    Each child's search looks at every column: with a thousand rows, the calls cost more than the
+    rows do, so one call serves all columns.
+    """
 
     columns: tuple[EncodedColumn, ...]
-    codes: npt.NDArray[np.int32]
-    nan: npt.NDArray[np.int32]
+    codes: Codes
+    nan: Codes
 
     @classmethod
-    def of(cls, columns: Sequence[EncodedColumn], rows: int) -> "Matrix":
+    def of(cls, columns: Sequence[EncodedColumn], rows: int) -> "CodeMatrix":
         """The matrix of these columns."""
         codes = np.array([column.codes for column in columns], np.int32).reshape(-1, rows)
         nan = np.array([len(column.values) for column in columns], np.int32)
         return cls(tuple(columns), codes, nan)
 
-    def excluding(self, kept: Int64s, asked: Int64s, most: int) -> Bools:
-        """Columns × asked rows: what an atom that holds for all kept rows may exclude.
+    def excludable(self, required: Int64s, probed: Int64s, longest: int) -> Bools:
+        """Columns × probed rows: True where a tightest atom for the required rows may exclude.
 
-        `most` is the longest IN. No atom excludes more, and some may exclude less.
+        `longest` is the longest IN. No atom excludes more, and the tightest may exclude less.
         """
-        own, others = self.codes.take(kept, axis=1), self.codes.take(asked, axis=1)
-        low, high = own.min(axis=1), own.max(axis=1)
+        codes, others = self.codes.take(required, axis=1), self.codes.take(probed, axis=1)
+        low, high = codes.min(axis=1), codes.max(axis=1)
         excluded: Bools = (others < low[:, None]) | (others > high[:, None])
         some_null, some_nan = (low == NULL) & (high > NULL), (low > NULL) & (high == self.nan)
         excluded[some_null] = False
         excluded[some_nan] = others[some_nan] == NULL
-        listed = ~(some_null | some_nan) & self._few(own, most)
-        for place in np.flatnonzero(listed):
+        may_be_listed = ~(some_null | some_nan) & self._may_have_few_values(codes, longest)
+        for place in np.flatnonzero(may_be_listed):
             occurs = np.zeros(self.nan[place] + 2, np.bool_)
-            occurs[own[place]] = True
-            if np.count_nonzero(occurs) <= most:
+            occurs[codes[place]] = True
+            if np.count_nonzero(occurs) <= longest:
                 excluded[place] |= ~occurs[others[place]]
         return excluded
 
-    def _few(self, own: npt.NDArray[np.int32], most: int) -> Bools:
-        """False for columns of which some kept rows show that there are too many values."""
-        if own.shape[1] <= most:
-            return np.ones(len(own), np.bool_)
-        some = np.sort(own[:, : 4 * most], axis=1)
-        few: Bools = np.count_nonzero(np.diff(some, axis=1), axis=1) < most
+    def _may_have_few_values(self, codes: Codes, most: int) -> Bools:
+        """False for columns of which the first codes alone have too many values."""
+        if codes.shape[1] <= most:
+            return np.ones(len(codes), np.bool_)
+        first = np.sort(codes[:, : 4 * most], axis=1)
+        few: Bools = np.count_nonzero(np.diff(first, axis=1), axis=1) < most
         return few
 
 
-class Encoded:
+class EncodedTable:
     """The parent's columns that may take part in a predicate, and the number of its rows.
 
-    `sizes` are the numbers of rows of the parts that can be read alone. Of a small parent all
-    columns may well be encoded at once.
+    `sizes` are the numbers of rows of the parts that can be read alone. Of a parent with at most
+    `few_rows` all columns may be encoded at once.
     """
 
     def __init__(
-        self, sources: Sequence[Source], sizes: Sequence[int], few_rows: int = FEW_ROWS
+        self,
+        sources: Sequence[ColumnSource],
+        sizes: Sequence[int],
+        few_rows: int = SMALL_PARENT_ROWS,
     ) -> None:
         self.rows = sum(sizes)
         self.is_small = self.rows <= few_rows
@@ -119,14 +119,14 @@ class Encoded:
         rows: pa.Table,
         paths: Mapping[str, Path] | None = None,
         partitions: Collection[str] = (),
-    ) -> "Encoded":
+    ) -> "EncodedTable":
         """The parent's rows with every column that can take part.
 
-        `paths` leads from the table's column names into the parent's fields, where a name is not
-        itself the way; `partitions` are names of columns by which the parent is laid out.
+        `paths` leads from a column's name to the parent's field, where that is not the name alone;
+        `partitions` are the names of the partition columns.
         """
         sources = [
-            Source(
+            ColumnSource(
                 (paths or {}).get(name, (name,)),
                 position,
                 rows.schema.types[position],
@@ -139,38 +139,40 @@ class Encoded:
 
     @property
     def columns(self) -> tuple[EncodedColumn, ...]:
-        """All of them, in the table's order."""
+        """All columns that can take part, in the table's order."""
         return tuple(self._encoded(self._sources))
 
     @cached_property
-    def matrix(self) -> Matrix:
-        """All of them, each of which is encoded."""
-        return Matrix.of(self.columns, self.rows)
+    def matrix(self) -> CodeMatrix:
+        """The codes of all columns that can take part; encodes those that are not yet."""
+        return CodeMatrix.of(self.columns, self.rows)
 
     def has_others(self, paths: Collection[Path]) -> bool:
-        """Whether it has columns besides these."""
+        """Whether there are columns besides these."""
         return any(source.path not in paths for source in self._sources)
 
-    def stages(self, lone: Collection[int] | None = None) -> Iterator[Stage]:
-        """The columns, best first, each lot with the least worth of any column after it.
+    def stages(
+        self, sufficient: Collection[int] | None = None
+    ) -> Iterator[tuple[Worth, list[EncodedColumn]]]:
+        """The columns lot by lot, each with the best worth that a later column may have.
 
-        First come those laid out by, then those of time, then all others. Where `lone` are the
-        places of columns that may do alone, the others wait until the end, and before the last
-        lot comes one of those that seem to have few values.
+        Partition columns come first, then those of time, then all others. Where `sufficient` are
+        the positions of columns that may do alone, the others wait for the last lot, and before it
+        comes a lot of the sufficient ones that seem to have few values.
         """
-        first = [s for s in self._sources if lone is None or s.position in lone]
+        first = [s for s in self._sources if sufficient is None or s.position in sufficient]
         partitions = [source for source in first if source.is_partition]
         times = [s for s in first if not s.is_partition and _is_time(s.type)]
         yield Worth.PARTITION, self._encoded(partitions)
         yield Worth.TIME, self._encoded(times)
         left = [source for source in first if source not in partitions + times]
-        few = [] if lone is None else [source for source in left if self._seems_few(source)]
+        few = [] if sufficient is None else [s for s in left if self._seems_few(s)]
         yield Worth.FEW, self._encoded(few)
         seen = partitions + times + few
         yield Worth.MANY, self._encoded([s for s in self._sources if s not in seen])
 
     def column(self, position: int) -> EncodedColumn | None:
-        """The column at this place of the table, None where it cannot take part."""
+        """The column at this position of the table, None where it cannot take part."""
         return self._column(next(s for s in self._sources if s.position == position))
 
     def part_of(self, row: int) -> int:
@@ -178,7 +180,7 @@ class Encoded:
         return int(np.searchsorted(self._starts, row, "right")) - 1
 
     def within(self, part: int, rows: Int64s) -> Int64s:
-        """Those of the rows, given in order, that lie in the part."""
+        """Those of the rows, which are in order, that lie in the part."""
         start, stop = np.searchsorted(rows, self._starts[part : part + 2])
         return rows[start:stop]
 
@@ -190,10 +192,10 @@ class Encoded:
     def peek(
         self, part: int, rows: Int64s, but: Collection[int]
     ) -> Iterator[tuple[int, Codes, int]]:
-        """For these rows of a part: each column's place, ranks, and how many values.
+        """For these rows of a part: each column's position, codes, and number of values.
 
-        Left out are the columns at some places. Ranks may be those among these rows; a column may
-        turn out not to take part after all.
+        Columns at the positions `but` are left out. Codes may rank the values of these rows alone,
+        and a column that is not encoded yet may turn out not to take part.
         """
         start = int(self._starts[part])
         for source in self._sources:
@@ -208,29 +210,29 @@ class Encoded:
                 values, codes = ranks(array.cast(plain_type(source.type)))
                 yield place, codes, len(values)
 
-    def _part(self, source: Source, part: int) -> pa.ChunkedArray:
+    def _part(self, source: ColumnSource, part: int) -> pa.ChunkedArray:
         key = source.position, part
         if key not in self._parts:
             self._parts[key] = pa.chunked_array([joined(source.read(part))])
         return self._parts[key]
 
-    def _encoded(self, sources: Sequence[Source]) -> list[EncodedColumn]:
+    def _encoded(self, sources: Sequence[ColumnSource]) -> list[EncodedColumn]:
         found = (self._column(source) for source in sources)
         return [column for column in found if column is not None]
 
-    def _column(self, source: Source) -> EncodedColumn | None:
+    def _column(self, source: ColumnSource) -> EncodedColumn | None:
         place = source.position
         if place not in self._columns:
             array = self._array(source)
             self._columns[place] = encode(array, source.path, place, source.is_partition)
         return self._columns[place]
 
-    def _array(self, source: Source) -> pa.ChunkedArray:
+    def _array(self, source: ColumnSource) -> pa.ChunkedArray:
         if source.position not in self._arrays:
             self._arrays[source.position] = source.read(None)
         return self._arrays[source.position]
 
-    def _seems_few(self, source: Source) -> bool:
+    def _seems_few(self, source: ColumnSource) -> bool:
         """False where the column surely has many values."""
         return len(self._part(source, 0).slice(0, SAMPLE_ROWS).unique()) <= FEW_VALUES
 

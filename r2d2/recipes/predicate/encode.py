@@ -1,10 +1,8 @@
-"""One column of a parent as ranks of its values: what the search for predicates works on.
+"""One column of a parent as codes, the ranks of its values: what the predicate search works on.
 
 A column takes part when its type is one whose order and equality every engine shares; times,
 durations, lists, half floats, decimals of more than 38 digits, timestamps finer than a microsecond
 and texts that are not UTF-8 do not.
-
-A column's values in ascending order, and each row's place among them.
 """
 
 from dataclasses import dataclass
@@ -22,7 +20,12 @@ from r2d2.arrays import array_of, fixed_values, null_mask, numbers
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.literals import Literal
 
-FEW_VALUES, ROWS_A_VALUE = 1000, 4
+FEW_VALUES, ROWS_PER_VALUE = 1000, 4
+NULL = np.int32(-1)
+SLOTS_PER_ROW = 4
+SORTED_ROWS = 1 << 14
+LARGE_BYTES = 1 << 30
+Codes = npt.NDArray[np.int32]
 _STRINGS = (pt.is_string, pt.is_large_string, pt.is_string_view)
 _BINARIES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
 _TEXTS = (pa.string(), pa.large_string())
@@ -30,15 +33,12 @@ _YEARS = np.datetime64("0001-01-01"), np.datetime64("9999-12-31T23:59:59")
 
 
 class Worth(IntEnum):
-    """Which columns people filter by, best first."""
+    """How likely people are to filter by a column, likeliest first."""
 
     PARTITION = 0
     TIME = 1
     FEW = 2
     MANY = 3
-
-
-Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ class EncodedColumn:
         return Literal.of(self.values[code])
 
     def neighbour(self, code: int) -> Literal | None:
-        """The value of that rank, None where there is none that can be named."""
+        """The value of that rank, None where there is none or it cannot be named."""
         inside = 0 <= code < len(self.values) and self.nameable[code]
         return self.literal(code) if inside else None
 
@@ -95,7 +95,7 @@ def encode(
 
 
 def _is_text_dictionary(array: pa.ChunkedArray) -> bool:
-    """Whether the ranks of a small dictionary of texts stand for those of the rows."""
+    """Whether it is a dictionary of texts without NULL: its few values are ranked, not the rows."""
     if not pt.is_dictionary(array.type) or array.type.value_type not in _TEXTS:
         return False
     return not any(chunk.dictionary.null_count for chunk in array.chunks)
@@ -129,7 +129,7 @@ def _valid(array: pa.Array) -> npt.NDArray[Any]:
 
 
 def _well_formed(values: pa.Array) -> bool:
-    """Whether texts are UTF-8, which some writers do not see to."""
+    """Whether texts are UTF-8: some writers do not care."""
     try:
         values.validate(full=True)
     except pa.ArrowInvalid:
@@ -159,14 +159,8 @@ def _has_negative_zero(array: pa.Array) -> bool:
 def _worth(values: pa.Array, rows: int) -> Worth:
     if pt.is_temporal(values.type):
         return Worth.TIME
-    few = len(values) <= FEW_VALUES and len(values) * ROWS_A_VALUE <= rows
+    few = len(values) <= FEW_VALUES and len(values) * ROWS_PER_VALUE <= rows
     return Worth.FEW if few else Worth.MANY
-
-
-NULL = np.int32(-1)
-SLOTS_A_ROW = 4
-FEW_ROWS = 1 << 14
-LARGE_BYTES = 1 << 30
 
 
 def ranks(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
@@ -197,7 +191,7 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _looked_up(whole: pa.DictionaryArray) -> tuple[pa.Array, Codes]:
-    """A dictionary may hold a value twice, and values that no row has."""
+    """The ranks of a dictionary's rows; it may hold a value twice, and values that no row has."""
     size = len(whole.dictionary)
     indices = _filled(whole.indices, size)
     occurs = np.zeros(size + 1, np.bool_)
@@ -210,11 +204,11 @@ def _looked_up(whole: pa.DictionaryArray) -> tuple[pa.Array, Codes]:
 
 
 def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:
-    """Whole numbers of a narrow range are ranked by a table of those that occur."""
+    """The ranks of whole numbers; those of a narrow range by a table of those that occur."""
     ticks, nulls = numbers(whole), null_mask(whole)
     valid = ticks if nulls is None else ticks[~nulls]
     low, high = (int(valid.min()), int(valid.max())) if len(valid) else (0, -1)
-    if high < low or high - low > SLOTS_A_ROW * len(ticks):
+    if high < low or high - low > SLOTS_PER_ROW * len(ticks):
         return _sorted(whole)
     above = ticks - ticks.dtype.type(low)  # beyond the type's middle it wraps, and back here
     slots = above.view(f"u{above.itemsize}").astype(np.intp)
@@ -229,7 +223,7 @@ def _counted(whole: pa.Array) -> tuple[pa.Array, Codes]:
 
 
 def _sorted(whole: pa.Array) -> tuple[pa.Array, Codes]:
-    if len(whole) <= FEW_ROWS and not pt.is_floating(whole.type):
+    if len(whole) <= SORTED_ROWS and not pt.is_floating(whole.type):
         return _ranked(whole)
     encoded = pc.dictionary_encode(whole)
     values, places = _in_order(encoded.dictionary)
@@ -237,7 +231,7 @@ def _sorted(whole: pa.Array) -> tuple[pa.Array, Codes]:
 
 
 def _ranked(whole: pa.Array) -> tuple[pa.Array, Codes]:
-    """By sorting the rows, which is quicker for some than to find the distinct values first."""
+    """The ranks by sorting all rows: for few, quicker than finding the distinct values first."""
     codes = numbers(pc.rank(whole, "ascending", tiebreaker="dense")).astype(np.int32) - np.int32(1)
     nulls = null_mask(whole)
     if nulls is not None:

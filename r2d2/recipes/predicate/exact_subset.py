@@ -1,21 +1,26 @@
-"""Values of one column whose rows are exactly so many of each group: a subset sum, searched."""
+"""Rows of a matrix of counts that sum exactly to a needed row: a vector subset sum, searched.
+
+The rows are values of a column or parts of a union, and the columns are groups of a table's rows.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Counts = npt.NDArray[np.int64]
-MOST_CELLS = 1 << 20  # of what a caller may ask for: 8 MB
-MOST_STEPS, MOST_CELLS_SEEN = 500, 1 << 24
+from r2d2.arrays import Int64s
+
+MOST_CELLS = 1 << 20
+"""Of a caller's matrix: 8 MB."""
+MOST_STEPS, MOST_CELLS_READ = 500, 1 << 24
 MOST_BITS = 1 << 31
 
 
 def may_sum_to(numbers: Collection[int], total: int) -> bool:
-    """Whether some of the numbers may have this sum: surely not where it says False.
+    """Whether some of the numbers may have this sum; False is always right.
 
-    All sums up to the total are the bits of one integer, where these are not too many.
+    The bits of one integer are the sums up to the total that can be reached, where these are not
+    too many.
 
     >>> may_sum_to([4, 6, 9], 13), may_sum_to([4, 6, 9], 11)
     (True, False)
@@ -30,42 +35,42 @@ def may_sum_to(numbers: Collection[int], total: int) -> bool:
     return bool(sums >> total & 1)
 
 
-def exact_subset(counts: Counts, need: Counts, most: int) -> Counts | None:
-    """At most that many rows of `counts` (values × groups) that sum to `need`, in order, or None.
+def exact_subset(counts: Int64s, need: Int64s, most: int) -> Int64s | None:
+    """The numbers of at most `most` rows of `counts` that sum to `need`, ascending, or None.
 
-    All rows that can take part are tried first; then the search branches on the group that the
-    fewest rows can still serve, and gives up after 500 steps, less on large counts.
+    All rows that fit are tried together first. Then the search branches on the column that the
+    fewest rows can still fill, and gives up after 500 steps, fewer on large matrices.
     """
     places = np.flatnonzero((counts <= need).all(axis=1))
     if (counts[places].sum(axis=0) == need).all():
         return places if len(places) <= most else None
-    steps = min(MOST_STEPS, MOST_CELLS_SEEN // (counts.size + 1))
-    found = _Search(steps).among(counts[places], need, most)
-    return None if found is None else np.sort(places[found])
+    steps = min(MOST_STEPS, MOST_CELLS_READ // (counts.size + 1))
+    chosen = _Search(steps).rows(counts[places], need, most)
+    return None if chosen is None else np.sort(places[chosen])
 
 
 @dataclass(slots=True)
 class _Search:
     steps_left: int
 
-    def among(self, counts: Counts, need: Counts, most: int) -> Counts | None:
-        """Places of rows that sum to `need`."""
+    def rows(self, counts: Int64s, need: Int64s, most: int) -> Int64s | None:
+        """The numbers of rows that sum to `need`."""
         self.steps_left -= 1
         if not need.any():
             return np.empty(0, np.int64)
         if most == 0 or (counts.sum(axis=0) < need).any():
             return None
         open_ = np.flatnonzero(need)
-        group = open_[(counts[:, open_] > 0).sum(axis=0).argmin()]
+        hardest = open_[(counts[:, open_] > 0).sum(axis=0).argmin()]
         usable = np.ones(len(counts), np.bool_)
-        # Each row that serves the group is taken first in turn; then the rows before it are out.
-        for row in np.flatnonzero(counts[:, group]):
+        # Each row with a count there is taken in turn; those tried before it are left out.
+        for row in np.flatnonzero(counts[:, hardest]):
             if self.steps_left <= 0:
                 return None
             usable[row] = False
             left = need - counts[row]
             rest = np.flatnonzero(usable & (counts <= left).all(axis=1))
-            found = self.among(counts[rest], left, most - 1)
-            if found is not None:
-                return np.append(rest[found], row)
+            others = self.rows(counts[rest], left, most - 1)
+            if others is not None:
+                return np.append(rest[others], row)
         return None

@@ -1,22 +1,20 @@
-"""The search for a predicate where some rows of a group are the child's, and others are not.
+"""The search for a predicate where the child has some rows of a group, and not all.
 
-Torn rows are equal in all of the child's columns, so only others can tell them apart. One atom, or
-the hull of one column and an atom of another, must get every count right (`split`); the tightest
-atoms for must and torn rows together take no row away that may be needed, and exclude the rest.
+Partial rows are equal in all of the child's columns, so only the parent's other columns can tell
+them apart. One atom, or the tightest atom of one column and an atom of another, must select the
+child's count of every group; the tightest atoms for required and partial rows together exclude no
+row that may be needed, and exclude the rest.
 
-Atoms that select exactly the child's count of every group: some rows of a group, not others.
+Each group gets a random 64-bit weight, so that rows are compared with the child by a fingerprint
+(Karp and Rabin, 1987): rows are, of every group, as many as the child's where their weights sum to
+Σ child's count · weight (mod 2⁶⁴), but for a chance of 2⁻⁶⁴ that the last check on all rows
+would catch. So the sum over a value's rows tells at once whether they are the child, and the
+difference of two prefix sums in a column's order whether the range between them is: that is
+complete for `=`, IS NULL, IS NOT NULL and BETWEEN.
 
-Each group gets a random 64-bit weight. Rows are, of every group, as many as the child's where
-their weights sum to Σ child's count · weight (mod 2⁶⁴), but for a chance of 2⁻⁶⁴ that the last
-check on all rows would catch. So a value's sum tells at once whether the value is the child, and
-the difference of two prefix sums over a column's order whether the range between them is: that is
-complete for `=`, IS NULL, IS NOT NULL and BETWEEN. For an IN see `listed`.
-
-An IN that selects exactly the child's rows where these are torn from their groups.
-
-It takes every value of a row that must be selected, none of a row that never may, and of the values
-that only torn rows have such as make every group's count right: a subset sum, searched within
-limits (`subset`).
+An IN takes every value of a required row, none of a forbidden row, and of the values that only
+partial rows have such as make every group's count right: a subset sum, searched within limits
+(`exact_subset`).
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -24,88 +22,92 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 
-from r2d2.arrays import Bools, Int64s
+from r2d2.arrays import Int64s, Bools, UInt64s
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.predicate.atoms import (
-    Choice,
+    CandidateAtom,
     Form,
     all_tightest,
     between,
+    in_list,
     most_values,
-    one_of,
-    taste,
+    preference,
     tightest,
 )
-from r2d2.recipes.predicate.columns import Encoded
-from r2d2.recipes.predicate.early_exit import hopeless
+from r2d2.recipes.predicate.columns import EncodedTable
+from r2d2.recipes.predicate.early_exit import no_predicate_exists
 from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
 from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset
-from r2d2.recipes.predicate.row_labels import Labels
+from r2d2.recipes.predicate.row_labels import RowLabels
 from r2d2.recipes.predicate.set_cover import covered, selected
 
-MOST_SPLITTERS = 8
+MOST_FIRST_ATOMS = 8
 MOST_PAIR_CELLS = 20_000_000
-Words = npt.NDArray[np.uint64]
+MOST_RANGES = 4
+ROWS_PER_SLOT = 8
+SEED = 20260401
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Torn:
-    """The parent's rows by kind; `torn` are those of which the child has some of a group, not all.
+class PartialGroups:
+    """The parent's rows by kind, and the partial ones with what tells their groups apart.
 
-    `must`, `never` and `weights` are by row; `target` is the child's weight. Where no row is torn,
-    there are no weights.
+    `required`, `forbidden` and `weights` are by row; `rows` are the partial ones; `target` is the
+    child's weight. Where no row is partial, there are no weights.
     """
 
-    labels: Labels
-    must: Bools
-    never: Bools
-    torn: Int64s
-    weights: Words
+    labels: RowLabels
+    required: Bools
+    forbidden: Bools
+    rows: Int64s
+    weights: UInt64s
     target: np.uint64
 
     @classmethod
-    def of(cls, labels: Labels) -> "Torn":
-        """The state for these labels."""
-        must, never = labels.must(), labels.never()
-        torn = np.empty(0, np.int64) if labels.is_key else np.flatnonzero(~(must | never))
-        if not len(torn):
-            return cls(labels, must, never, torn, np.empty(0, np.uint64), np.uint64(0))
+    def of(cls, labels: RowLabels) -> "PartialGroups":
+        """The rows that have these labels."""
+        required, forbidden = labels.required(), labels.forbidden()
+        partial = np.empty(0, np.int64)
+        if not labels.is_key:
+            partial = np.flatnonzero(~(required | forbidden))
+        if not len(partial):
+            no_weights = np.empty(0, np.uint64)
+            return cls(labels, required, forbidden, partial, no_weights, np.uint64(0))
         random = np.random.default_rng(SEED)
         weights = random.integers(0, 2**64, len(labels.child), np.uint64)
         target = np.sum(weights * labels.child.astype(np.uint64), dtype=np.uint64)
-        return cls(labels, must, never, torn, weights[labels.groups], target)
+        return cls(labels, required, forbidden, partial, weights[labels.groups], target)
 
-    def splits(self, column: EncodedColumn, is_shared: bool = False) -> Bools:
-        """For each torn row, whether the rows of its group differ in the column.
+    def split_by(self, column: EncodedColumn, is_shared: bool = False) -> Bools:
+        """For each partial row, whether the rows of its group differ in the column.
 
         In a column that the child shares they never do.
         """
         if is_shared:
-            return np.zeros(len(self.torn), np.bool_)
-        groups, codes = self.labels.groups[self.torn], column.codes[self.torn]
+            return np.zeros(len(self.rows), np.bool_)
+        groups, codes = self.labels.groups[self.rows], column.codes[self.rows]
         some = np.zeros(len(self.labels.child), np.int32)
         some[groups] = codes
         split = np.zeros(len(self.labels.child), np.bool_)
         split[groups[codes != some[groups]]] = True
         return split[groups]
 
-    def exact(self, column: EncodedColumn, rows: Int64s) -> Iterator[Choice]:
-        """The column's atoms but IN that select, among these rows, exactly the child's."""
+    def exact_atoms(self, column: EncodedColumn, rows: Int64s) -> Iterator[CandidateAtom]:
+        """The column's atoms, but for IN, that select exactly the child's rows among these."""
         present, counts, sums = self._weighed(column, rows)
         if len(present) and present[0] == NULL:
             if sums[0] == self.target:
-                yield Choice(column, Form.IS_NULL)
+                yield CandidateAtom(column, Form.IS_NULL)
             if np.sum(sums[1:], dtype=np.uint64) == self.target:
-                yield Choice(column, Form.NOT_NULL)
+                yield CandidateAtom(column, Form.NOT_NULL)
         values = (present >= 0) & (present < len(column.values))
-        yield from self._named(column, present[values], sums[values], counts[values])
+        yield from self._over_values(column, present[values], sums[values], counts[values])
 
-    def _weighed(self, column: EncodedColumn, rows: Int64s) -> tuple[Int64s, Int64s, Words]:
-        """The codes of these rows in order, how many rows each has, and what they weigh."""
+    def _weighed(self, column: EncodedColumn, rows: Int64s) -> tuple[Int64s, Int64s, UInt64s]:
+        """The codes of these rows in order, each with its number of rows and their weights' sum."""
         codes = column.codes[rows]
-        if len(rows) * ROWS_A_SLOT < len(column.values):
+        if len(rows) * ROWS_PER_SLOT < len(column.values):
             present, places = np.unique(codes.astype(np.int64), return_inverse=True)
         else:
             present, places = np.arange(-1, len(column.values) + 1), codes.astype(np.int64) + 1
@@ -115,126 +117,131 @@ class Torn:
         occurs = counts > 0
         return present[occurs], counts[occurs], sums[occurs]
 
-    def _named(
-        self, column: EncodedColumn, present: Int64s, sums: Words, counts: Int64s
-    ) -> Iterator[Choice]:
+    def _over_values(
+        self, column: EncodedColumn, present: Int64s, sums: UInt64s, counts: Int64s
+    ) -> Iterator[CandidateAtom]:
         for rank in present[sums == self.target]:
             if column.nameable[rank]:
-                yield Choice(column, Form.EQUALS, (int(rank),))
-        found = 0
+                yield CandidateAtom(column, Form.EQUALS, (int(rank),))
+        ranges = 0
         for start, end in self._ranges(sums, counts):
             range_ = between(column, int(present[start]), int(present[end]))
-            if range_ and found < MOST_RANGES:
-                found += 1
+            if range_ and ranges < MOST_RANGES:
+                ranges += 1
                 yield range_
 
-    def _ranges(self, sums: Words, counts: Int64s) -> Iterator[tuple[int, int]]:
+    def _ranges(self, sums: UInt64s, counts: Int64s) -> Iterator[tuple[int, int]]:
         """First and last place of all ranges that weigh what the child does, shortest first.
 
-        A range that does holds as many rows as the child, so for each start there is one end.
+        Such a range holds as many rows as the child, so for each start there is one end.
         """
         rows = np.concatenate([[0], np.cumsum(counts)])
         prefix = np.concatenate([np.zeros(1, np.uint64), np.cumsum(sums, dtype=np.uint64)])
         place_of = np.full(rows[-1] + 1, -1, np.int64)
         place_of[rows] = np.arange(len(rows))
-        wanted = rows + self.labels.child_rows
-        starts = np.flatnonzero(wanted <= rows[-1])
-        ends = place_of[wanted[starts]]
+        end_rows = rows + self.labels.child_rows
+        starts = np.flatnonzero(end_rows <= rows[-1])
+        ends = place_of[end_rows[starts]]
         right = (ends > starts + 1) & (prefix[ends] - prefix[starts] == self.target)
         starts, ends = starts[right], ends[right]
         for i in np.argsort(ends - starts, kind="stable"):
             yield int(starts[i]), int(ends[i] - 1)
 
 
-def torn_apart(parent: Encoded, torn: Torn, shared: Collection[Path]) -> tuple[Choice, ...] | None:
-    """The choices where some rows of a group are selected, and others not."""
-    kept, never = np.flatnonzero(~torn.never), np.flatnonzero(torn.never)
-    must, child_rows = np.flatnonzero(torn.must), torn.labels.child_rows
-    choices: list[Choice] = []
+def find_within_groups(
+    parent: EncodedTable, groups: PartialGroups, shared: Collection[Path]
+) -> tuple[CandidateAtom, ...] | None:
+    """The atoms that select some rows of a group and not others; None where none are found."""
+    allowed, forbidden = np.flatnonzero(~groups.forbidden), np.flatnonzero(groups.forbidden)
+    required, child_rows = np.flatnonzero(groups.required), groups.labels.child_rows
+    candidates: list[CandidateAtom] = []
     columns: list[EncodedColumn] = []
     splits: list[Bools] = []
-    for least, some in parent.stages():
-        choices += all_tightest(some, kept, child_rows)
-        columns += some
-        splits += [torn.splits(column, column.path in shared) for column in some]
-        if least < Worth.MANY and some:
-            best = _plainly_torn(columns, torn, splits, choices, never)
-            if best is not None and best.column.worth <= least:
+    for worth, lot in parent.stages():
+        candidates += all_tightest(lot, allowed, child_rows)
+        columns += lot
+        splits += [groups.split_by(column, column.path in shared) for column in lot]
+        if worth < Worth.MANY and lot:
+            best = _sufficient_alone(columns, groups, splits, candidates, forbidden)
+            if best is not None and best.column.worth <= worth:
                 return (best,)
-        # What holds for the torn rows, too, is looser; so this is said of what is tighter.
-        if least is Worth.TIME and len(must) and hopeless(parent, must, never, child_rows):
+        # Atoms that hold for the partial rows too are looser, so the proof covers these.
+        may_prove = worth is Worth.TIME and len(required) > 0
+        if may_prove and no_predicate_exists(parent, required, forbidden, child_rows):
             return None
     in_order = sorted(zip(columns, splits, strict=True), key=lambda pair: pair[0].position)
-    return _torn_by(torn, [c for c, _ in in_order], [s for _, s in in_order], choices, never)
+    columns, splits = [column for column, _ in in_order], [split for _, split in in_order]
+    return _first_that_can_be_covered(columns, groups, splits, candidates, forbidden)
 
 
-def _plainly_torn(
+def _sufficient_alone(
     columns: Sequence[EncodedColumn],
-    torn: Torn,
+    groups: PartialGroups,
     splits: Sequence[Bools],
-    choices: Sequence[Choice],
-    never: Int64s,
-) -> Choice | None:
-    """The best liked plain choice that is exact alone."""
-    rows = np.flatnonzero(selected(choices, np.arange(len(torn.never))))
+    candidates: Sequence[CandidateAtom],
+    forbidden: Int64s,
+) -> CandidateAtom | None:
+    """The preferred simple atom that selects exactly the child, None without one."""
+    rows = np.flatnonzero(selected(candidates, np.arange(len(groups.forbidden))))
     exact = (
-        choice
+        atom
         for column, split in zip(columns, splits, strict=True)
         if split.all()
-        for choice in torn.exact(column, rows)
-        if choice.plainness == 0 and not choice.selects(column.codes[never]).any()
+        for atom in groups.exact_atoms(column, rows)
+        if atom.complexity == 0 and not atom.selects_any(forbidden)
     )
-    return min(exact, key=Choice.taste, default=None)
+    return min(exact, key=CandidateAtom.preference, default=None)
 
 
-def _torn_by(
-    torn: Torn,
-    every: Sequence[EncodedColumn],
+def _first_that_can_be_covered(
+    columns: Sequence[EncodedColumn],
+    groups: PartialGroups,
     splits: Sequence[Bools],
-    choices: Sequence[Choice],
-    never: Int64s,
-) -> tuple[Choice, ...] | None:
+    candidates: Sequence[CandidateAtom],
+    forbidden: Int64s,
+) -> tuple[CandidateAtom, ...] | None:
+    """One atom or two that get the groups' counts right, and the fewest that exclude the rest."""
     if not splits or not np.any(splits, axis=0).all():
         return None
-    rows = np.flatnonzero(selected(choices, np.arange(len(torn.never))))
-    columns = [column for column, split in zip(every, splits, strict=True) if split.all()]
+    rows = np.flatnonzero(selected(candidates, np.arange(len(groups.forbidden))))
+    splitting = [column for column, split in zip(columns, splits, strict=True) if split.all()]
     for firsts in (
-        ((choice,) for column in columns for choice in torn.exact(column, rows)),
-        _lists(columns, torn, rows),
-        _pairs(every, torn, splits, rows),
+        ((atom,) for column in splitting for atom in groups.exact_atoms(column, rows)),
+        _lists(splitting, groups, rows),
+        _pairs(columns, groups, splits, rows),
     ):
-        best = islice(sorted(firsts, key=taste), MOST_SPLITTERS)
-        found = [one for first in best if (one := covered(first, choices, never))]
-        if found:
-            return min(found, key=taste)
+        best = islice(sorted(firsts, key=preference), MOST_FIRST_ATOMS)
+        conjunctions = [found for first in best if (found := covered(first, candidates, forbidden))]
+        if conjunctions:
+            return min(conjunctions, key=preference)
     return None
 
 
 def _lists(
-    columns: Sequence[EncodedColumn], torn: Torn, rows: Int64s
-) -> Iterator[tuple[Choice, ...]]:
-    """The columns' INs that are exact alone or, where there is none, within the rows."""
-    every = np.arange(len(torn.never))
+    columns: Sequence[EncodedColumn], groups: PartialGroups, rows: Int64s
+) -> Iterator[tuple[CandidateAtom, ...]]:
+    """The columns' INs that are exact alone or, where there is none, among the rows."""
+    every_row = np.arange(len(groups.forbidden))
     for column in columns:
-        choice = exact_list(column, torn, every)
-        if choice is None and len(rows) < len(every):
-            choice = exact_list(column, torn, rows)
-        if choice:
-            yield (choice,)
+        atom = _exact_list(column, groups, every_row)
+        if atom is None and len(rows) < len(every_row):
+            atom = _exact_list(column, groups, rows)
+        if atom:
+            yield (atom,)
 
 
 def _pairs(
-    columns: Sequence[EncodedColumn], torn: Torn, splits: Sequence[Bools], rows: Int64s
-) -> Iterator[tuple[Choice, ...]]:
+    columns: Sequence[EncodedColumn], groups: PartialGroups, splits: Sequence[Bools], rows: Int64s
+) -> Iterator[tuple[CandidateAtom, ...]]:
     """The tightest atoms of a column, each with an atom of another that is exact within it.
 
-    Of the torn groups, those that the column does not split keep all of their rows. `splits` tells
-    for each torn row whether the column splits its group.
+    Of the partial groups, those that the column does not split keep all of their rows. `splits`
+    tells for each partial row whether the column splits its group.
     """
     if len(rows) * len(columns) ** 2 > MOST_PAIR_CELLS:
         return
     for column, split in zip(columns, splits, strict=True):
-        needed = np.append(np.flatnonzero(torn.must), torn.torn[~split])
+        needed = np.append(np.flatnonzero(groups.required), groups.rows[~split])
         if not len(needed):
             continue
         others = [
@@ -242,57 +249,56 @@ def _pairs(
             for other, also in zip(columns, splits, strict=True)
             if other is not column and (split | also).all()
         ]
-        for first in tightest(column, column.codes[needed], torn.labels.child_rows):
+        for first in tightest(column, column.codes[needed], groups.labels.child_rows):
             within = rows[selected([first], rows)]
             for other in others if len(within) < len(rows) else ():
-                yield from ((first, second) for second in torn.exact(other, within))
+                yield from ((first, second) for second in groups.exact_atoms(other, within))
 
 
-SEED = 20260401
-MOST_RANGES = 4
-ROWS_A_SLOT = 8
+def _exact_list(
+    column: EncodedColumn, groups: PartialGroups, rows: Int64s
+) -> CandidateAtom | None:
+    """The column's IN that selects exactly the child's rows among these, None if none is found.
 
-
-def exact_list(column: EncodedColumn, torn: Torn, rows: Int64s) -> Choice | None:
-    """The column's IN that selects, among these rows, exactly the child's; None if none is found.
-
-    Of the rows, all that the child might have must be among these.
+    All rows that the child may have must be among these.
     """
-    needed, barred = _at(column, rows[torn.must[rows]]), _at(column, rows[torn.never[rows]])
+    needed = _has_code(column, rows[groups.required[rows]])
+    barred = _has_code(column, rows[groups.forbidden[rows]])
     barred[:-2] |= ~column.nameable
     barred[-2:] = True
-    child_rows = torn.labels.child_rows
+    child_rows = groups.labels.child_rows
     most = most_values(child_rows) - int(needed.sum())
     if most < 0 or (needed & barred).any():
         return None
-    chosen = _free_values(column, torn, needed, ~(needed | barred), most)
+    chosen = _optional_values(column, groups, needed, ~(needed | barred), most)
     if chosen is None:
         return None
     ranks = np.union1d(np.flatnonzero(needed), chosen)
-    return one_of(column, ranks, child_rows) if len(ranks) > 1 else None
+    return in_list(column, ranks, child_rows) if len(ranks) > 1 else None
 
 
-def _at(column: EncodedColumn, rows: Int64s) -> Bools:
+def _has_code(column: EncodedColumn, rows: Int64s) -> Bools:
     """By code, with NaN and NULL at the end, whether one of the rows has it."""
     codes = np.zeros(len(column.values) + 2, np.bool_)
     codes[column.codes[rows]] = True
     return codes
 
 
-def _free_values(
-    column: EncodedColumn, torn: Torn, needed: Bools, free: Bools, most: int
+def _optional_values(
+    column: EncodedColumn, groups: PartialGroups, needed: Bools, optional: Bools, most: int
 ) -> Int64s | None:
-    """The values to take of those that only torn rows have."""
-    codes: Codes = column.codes[torn.torn]
-    groups = torn.labels.groups[torn.torn]
-    need = np.where(torn.labels.child < torn.labels.parent, torn.labels.child, 0)
-    need -= np.bincount(groups[needed[codes]], minlength=len(need))
-    values = np.flatnonzero(free & _at(column, torn.torn))
-    numbers = np.flatnonzero(np.bincount(groups, minlength=len(need)))
+    """The values to take of those that only partial rows have; None where no choice is found."""
+    labels = groups.labels
+    codes: Codes = column.codes[groups.rows]
+    group_of = labels.groups[groups.rows]
+    need = np.where(labels.child < labels.parent, labels.child, 0)
+    need -= np.bincount(group_of[needed[codes]], minlength=len(need))
+    values = np.flatnonzero(optional & _has_code(column, groups.rows))
+    numbers = np.flatnonzero(np.bincount(group_of, minlength=len(need)))
     if (need < 0).any() or len(values) * len(numbers) > MOST_CELLS:
         return None
-    usable = free[codes]
-    places = np.searchsorted(values, codes[usable]), np.searchsorted(numbers, groups[usable])
+    usable = optional[codes]
+    places = np.searchsorted(values, codes[usable]), np.searchsorted(numbers, group_of[usable])
     counts = np.zeros((len(values), len(numbers)), np.int64)
     np.add.at(counts, places, 1)
     chosen = exact_subset(counts, need[numbers], most)

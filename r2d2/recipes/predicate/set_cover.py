@@ -1,12 +1,12 @@
-"""The fewest atoms that together exclude every row which must not be selected: a set cover.
+"""The fewest atoms that together exclude every forbidden row: minimum set cover (Karp, 1972).
 
-Sizes are tried in turn up to four atoms, and of the smallest covers the best liked is taken. Up to
-two atoms the search is complete: a cover holds, for each row, an atom that excludes it, so it is
-enough to branch on those of the row that the fewest exclude. From three on, only the eight best
-liked of these are tried.
+Numbers of atoms are tried in turn up to four, and of the smallest covers the preferred one is
+taken. Up to two atoms the search is complete: a cover holds, for each row, an atom that excludes
+it, so it is enough to branch on the atoms of the row that the fewest exclude. From three on, only
+the eight preferred of these are tried.
 
-Most rows are excluded by many atoms and teach nothing. So covers are sought for the hardest rows,
-and rows that slip through one are added until none does.
+Most rows are excluded by many atoms and say little. So covers are searched for the hardest rows,
+and rows that a cover leaves are added until none is left.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,91 +14,95 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.arrays import Bools
-from r2d2.recipes.predicate.atoms import Choice, taste
+from r2d2.arrays import Int64s, Bools
+from r2d2.recipes.predicate.atoms import CandidateAtom, preference
 
 MOST_ATOMS = 4
 COMPLETE_ATOMS = 2
 BRANCHES = 8
 HARDEST_ROWS = 1024
 ROUNDS = 32
-Rows = npt.NDArray[np.int64]
-Patterns = npt.NDArray[np.bool_]
-
-
-def cover(
-    choices: Sequence[Choice], never: Rows, most: int = MOST_ATOMS
-) -> tuple[Choice, ...] | None:
-    """The choices to take, none for no rows; None where no `most` of them exclude all rows."""
-    if not len(never):
-        return ()
-    useful, excluders = [], np.zeros(len(never), np.int32)
-    for choice in sorted(choices, key=Choice.taste):
-        excluded = ~choice.selects(choice.column.codes[never])
-        if excluded.all():
-            return (choice,)
-        if excluded.any():
-            useful.append(choice)
-            excluders += excluded
-    return _lazily(useful, never, excluders, most) if excluders.all() else None
 
 
 def covered(
-    first: tuple[Choice, ...], choices: Sequence[Choice], never: Rows
-) -> tuple[Choice, ...] | None:
-    """`first` and the fewest choices that exclude the never rows, one or two honest ones first."""
-    left = never[selected(first, never)]
-    honest = [choice for choice in choices if not choice.disguised]
-    rest = cover(honest, left, COMPLETE_ATOMS)
+    first: tuple[CandidateAtom, ...], candidates: Sequence[CandidateAtom], forbidden: Int64s
+) -> tuple[CandidateAtom, ...] | None:
+    """`first` and the fewest candidates that exclude the rest of the forbidden rows.
+
+    One or two that are no row lists are preferred to all others. None where no cover is found.
+    """
+    left = forbidden[selected(first, forbidden)]
+    plain = [candidate for candidate in candidates if not candidate.is_row_list]
+    rest = cover(plain, left, COMPLETE_ATOMS)
     if rest is None:
-        rest = cover(choices, left)
+        rest = cover(candidates, left)
     return None if rest is None else (*first, *rest)
 
 
-def _lazily(
-    choices: Sequence[Choice], never: Rows, excluders: npt.NDArray[np.int32], most: int
-) -> tuple[Choice, ...] | None:
-    hardest = min(HARDEST_ROWS, len(never)) - 1
-    patterns = _patterns(choices, never[np.argpartition(excluders, hardest)[: hardest + 1]])
-    for _ in range(ROUNDS):
-        chosen = _smallest(choices, patterns, most)
-        if chosen is None:
-            return None
-        left = never[selected(chosen, never)]
-        if not len(left):
-            return chosen
-        patterns = np.concatenate([patterns, _patterns(choices, left[:HARDEST_ROWS])])
-    return None
-
-
-def selected(choices: Sequence[Choice], rows: Rows) -> Bools:
-    """Which of the rows all of the choices select."""
+def selected(conjunction: Sequence[CandidateAtom], rows: Int64s) -> Bools:
+    """The mask of the rows for which all atoms hold."""
     mask = np.ones(len(rows), np.bool_)
-    for choice in choices:
-        mask &= choice.selects(choice.column.codes[rows])
+    for candidate in conjunction:
+        mask &= candidate.selects(candidate.column.codes[rows])
     return mask
 
 
-def _patterns(choices: Sequence[Choice], rows: Rows) -> Patterns:
-    """Which choices exclude a row: each pattern that occurs, once."""
-    excluded = np.array([~choice.selects(choice.column.codes[rows]) for choice in choices])
+def cover(
+    candidates: Sequence[CandidateAtom], forbidden: Int64s, most: int = MOST_ATOMS
+) -> tuple[CandidateAtom, ...] | None:
+    """At most `most` candidates that exclude all rows; none for no rows, None without a cover."""
+    if not len(forbidden):
+        return ()
+    useful, excluders = [], np.zeros(len(forbidden), np.int32)
+    for candidate in sorted(candidates, key=CandidateAtom.preference):
+        excluded = ~candidate.selects(candidate.column.codes[forbidden])
+        if excluded.all():
+            return (candidate,)
+        if excluded.any():
+            useful.append(candidate)
+            excluders += excluded
+    return _hardest_first(useful, forbidden, excluders, most) if excluders.all() else None
+
+
+def _hardest_first(
+    candidates: Sequence[CandidateAtom],
+    forbidden: Int64s,
+    excluders: npt.NDArray[np.int32],
+    most: int,
+) -> tuple[CandidateAtom, ...] | None:
+    hardest = min(HARDEST_ROWS, len(forbidden)) - 1
+    patterns = _patterns(candidates, forbidden[np.argpartition(excluders, hardest)[: hardest + 1]])
+    for _ in range(ROUNDS):
+        chosen = _smallest_cover(candidates, patterns, most)
+        if chosen is None:
+            return None
+        left = forbidden[selected(chosen, forbidden)]
+        if not len(left):
+            return chosen
+        patterns = np.concatenate([patterns, _patterns(candidates, left[:HARDEST_ROWS])])
+    return None
+
+
+def _patterns(candidates: Sequence[CandidateAtom], rows: Int64s) -> Bools:
+    """Patterns × candidates: the sets of candidates that exclude a row, each set once."""
+    excluded = np.array([~atom.selects(atom.column.codes[rows]) for atom in candidates])
     packed = np.ascontiguousarray(np.packbits(excluded, axis=0).T)
     _, firsts = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True)
     return excluded.T[firsts]
 
 
-def _smallest(
-    choices: Sequence[Choice], patterns: Patterns, most: int
-) -> tuple[Choice, ...] | None:
+def _smallest_cover(
+    candidates: Sequence[CandidateAtom], patterns: Bools, most: int
+) -> tuple[CandidateAtom, ...] | None:
     for size in range(2, most + 1):
-        covers = [tuple(choices[i] for i in found) for found in _covers(patterns, size)]
+        covers = [tuple(candidates[i] for i in numbers) for numbers in _covers(patterns, size)]
         if covers:
-            return min(covers, key=taste)
+            return min(covers, key=preference)
     return None
 
 
-def _covers(patterns: Patterns, size: int) -> Iterator[tuple[int, ...]]:
-    """The covers of that size; choices come best liked first."""
+def _covers(patterns: Bools, size: int) -> Iterator[tuple[int, ...]]:
+    """The covers of that size by candidates' numbers; candidates are in order of preference."""
     if size == 1:
         yield from ((int(i),) for i in np.flatnonzero(patterns.all(axis=0)))
         return
@@ -107,4 +111,4 @@ def _covers(patterns: Patterns, size: int) -> Iterator[tuple[int, ...]]:
     for i in branches if size <= COMPLETE_ATOMS else branches[:BRANCHES]:
         rest = patterns[~patterns[:, i]]
         if len(rest):
-            yield from ((int(i), *found) for found in _covers(rest, size - 1))
+            yield from ((int(i), *others) for others in _covers(rest, size - 1))

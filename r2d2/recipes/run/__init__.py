@@ -21,7 +21,6 @@ from r2d2.recipes.grammar import (
     Distinct,
     Field,
     IsNull,
-    Kept,
     Leaf,
     Output,
     Patch,
@@ -29,6 +28,7 @@ from r2d2.recipes.grammar import (
     Project,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Struct,
@@ -46,7 +46,7 @@ class RecipeRunError(R2D2Error):
 
 
 @dataclass(frozen=True, slots=True)
-class Kitchen:
+class RecipeContext:
     """Where recipes are run: the lake, its tables by location, and where residuals are kept."""
 
     storage: Storage
@@ -54,7 +54,7 @@ class Kitchen:
     residual: Callable[[Residual], pa.Table]
 
 
-def rebuilt(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
+def rebuilt(kitchen: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
     """The child's rows under its own schema, whose dictionaries are taken for what is in them.
 
     Raises:
@@ -67,7 +67,7 @@ def rebuilt(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
         yield fitted(batch, schema)
 
 
-def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
+def _rows(kitchen: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
     match recipe:
         case Project():
             yield from _projected(kitchen, recipe, ())
@@ -75,13 +75,13 @@ def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
             yield from _projected(kitchen, recipe, where)
         case Distinct():
             yield from _first_of_each(_projected(kitchen, recipe, ()), schema)
-        case Rows(residual=residual) if residual.kept is Kept.HASHES:
+        case Rows(residual=residual) if residual.kept is ResidualKind.HASHES:
             kept = Copies(kitchen.residual(residual))
             yield from _picked(_projected(kitchen, recipe, ()), schema, kept)
         case Union(parts):
             for part in parts:
                 yield from _rows(kitchen, part, schema)
-        case Patch(inner, plus, minus) if minus is None or minus.kept is Kept.HASHES:
+        case Patch(inner, plus, minus) if minus is None or minus.kept is ResidualKind.HASHES:
             made = _rows(kitchen, inner, schema)
             taken = None if minus is None else Copies(kitchen.residual(minus))
             yield from made if taken is None else _without(made, schema, taken)
@@ -91,7 +91,7 @@ def _rows(kitchen: Kitchen, recipe: Recipe, schema: pa.Schema) -> Batches:
             raise RecipeRunError(f"recipes of kind {type(recipe).__name__} cannot be run")
 
 
-def _projected(kitchen: Kitchen, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
+def _projected(kitchen: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
     parent = kitchen.tables.get(leaf.parent)
     if parent is None or not parent.eligible:
         reason = "it is gone" if parent is None else parent.problem

@@ -21,8 +21,8 @@ from r2d2.formats.schema import flatten
 from r2d2.hashing.multiset import Counted, Hashes, runs
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
-from r2d2.recipes.grammar import Kept, Leaf, Patch, Project, Recipe, Residual, Rows, Union
-from r2d2.recipes.run import Kitchen, RecipeRunError, rebuilt
+from r2d2.recipes.grammar import Leaf, Patch, Project, Recipe, Residual, ResidualKind, Rows, Union
+from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
 
 Batches = Sequence[pa.RecordBatch]
 _ENCODING = {"first": "BYTE_STREAM_SPLIT", "second": "PLAIN", "copies": "DELTA_BINARY_PACKED"}
@@ -55,7 +55,7 @@ class Residuals:
         return pq.read_table(pa.BufferReader(content))
 
 
-def with_residuals(kitchen: Kitchen, recipe: Recipe, own: Batches, folder: Path) -> Recipe:
+def with_residuals(kitchen: RecipeContext, recipe: Recipe, own: Batches, folder: Path) -> Recipe:
     """The recipe for the table of these rows, with its residuals written into the folder.
 
     Raises:
@@ -88,7 +88,7 @@ def _table(rows: Counted) -> pa.Table:
     return pa.table({"first": rows.first, "second": rows.second, "copies": rows.counts})
 
 
-def _made(kitchen: Kitchen, inner: Leaf | Union, schema: pa.Schema) -> Counted:
+def _made(kitchen: RecipeContext, inner: Leaf | Union, schema: pa.Schema) -> Counted:
     """What the parents have to offer for the table."""
     whole = Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
     return Counted.of(_hashes(list(rebuilt(kitchen, whole, schema))))
@@ -134,7 +134,7 @@ def _beyond(rows: Hashes, made: Counted) -> npt.NDArray[np.bool_]:
 
 def _written(residual: Residual, rows: pa.Table, folder: Path) -> Residual:
     sink = pa.BufferOutputStream()
-    options = _HASHES if residual.kept is Kept.HASHES else {}
+    options = _HASHES if residual.kept is ResidualKind.HASHES else {}
     try:
         pq.write_table(rows, sink, compression="zstd", **options)
     except pa.ArrowException as error:

@@ -12,7 +12,7 @@ from r2d2.formats.uniform import uniform
 from r2d2.model import Table
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import Recipe
-from r2d2.recipes.run import Kitchen, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.compare import Ordered
 from r2d2.recipes.run.residuals import Residuals, with_residuals
 from r2d2.storage.local import Storage
@@ -45,7 +45,7 @@ def try_out(
         own = uniform(list(read_batches(storage, child, child.columns)))
         if not own:
             return Trial(recipe, "the table has no rows")
-        kitchen = Kitchen(storage, tables, Residuals(folder))
+        kitchen = RecipeContext(storage, tables, Residuals(folder))
         recipe = with_residuals(kitchen, recipe, own, folder)
         layout = layout_of(storage, child)
         start = perf_counter()

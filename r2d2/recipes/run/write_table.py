@@ -30,7 +30,7 @@ from r2d2.storage.local import LocalStorage
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenTable:
     """The files of a table that was written, by their paths in the lake, and their bytes."""
 
     files: tuple[str, ...]
@@ -39,7 +39,7 @@ class Written:
 
 def write_table(
     layout: Layout, batches: Iterable[pa.RecordBatch], place: Path, location: str
-) -> Written:
+) -> WrittenTable:
     """Writes the rows as the table at `location` of the lake in the folder `place`.
 
     Nothing is overwritten, and nothing is there before all of it is, read again and found equal:
@@ -58,18 +58,18 @@ def write_table(
             lake = Path(scratch, "lake")
             lake.mkdir()
             staged = lake / ("table" if layout.is_folder else PurePosixPath(location).name)
-            tally = Tally(flatten(layout.rows_schema))
+            tally = RowTally(flatten(layout.rows_schema))
             _write(layout, _tallied(layout, batches, tally), staged)
             check_reread(layout, lake, tally)
             files = moved_in(staged, target)
     except OSError as error:
         raise R2D2Error(f"{target}: cannot be written: {error.strerror or error}") from error
     inside = tuple(sorted(file.relative_to(place).as_posix() for file in files))
-    return Written(inside, sum(os.path.getsize(file) for file in files))
+    return WrittenTable(inside, sum(os.path.getsize(file) for file in files))
 
 
 @dataclass(slots=True)
-class Tally:
+class RowTally:
     """How many rows there are, and the sum of their hashes, which no order changes."""
 
     columns: tuple[Column, ...]
@@ -86,7 +86,7 @@ class Tally:
 
 
 def _tallied(
-    layout: Layout, batches: Iterable[pa.RecordBatch], tally: Tally
+    layout: Layout, batches: Iterable[pa.RecordBatch], tally: RowTally
 ) -> Iterator[pa.RecordBatch]:
     schema = layout.rows_schema
     for batch in batches:
@@ -204,15 +204,15 @@ def _sync(path: Path) -> None:
 _MASK = (1 << 64) - 1
 
 
-def tally_of(columns: tuple[Column, ...], batches: Iterable[pa.RecordBatch]) -> Tally:
+def tally_of(columns: tuple[Column, ...], batches: Iterable[pa.RecordBatch]) -> RowTally:
     """The tally of all batches."""
-    tally = Tally(columns)
+    tally = RowTally(columns)
     for batch in batches:
         tally.add(batch)
     return tally
 
 
-def check_reread(layout: Layout, lake: Path, written: Tally) -> None:
+def check_reread(layout: Layout, lake: Path, written: RowTally) -> None:
     """Passes where the folder holds one table, of the layout's columns and the rows written.
 
     Raises:

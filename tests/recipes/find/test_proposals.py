@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
-from r2d2.recipes.run import Kitchen, RecipeRunError, rebuilt
+from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
 from r2d2.recipes.run.residuals import Residuals
 from r2d2.recipes.run.trial import try_out
 from tests.support.recipes.kept_lake import KeptLake, counted
@@ -148,7 +148,7 @@ def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
     located = {table.location: table for table in lake.tables.values()}
     trial = try_out(lake.storage, located, lake.tables["child"], recipe, tmp_path)
     moved = located | {"whole.parquet": lake.tables["shorter"]}
-    kitchen = Kitchen(lake.storage, moved, Residuals(tmp_path))
+    kitchen = RecipeContext(lake.storage, moved, Residuals(tmp_path))
     with pytest.raises(RecipeRunError, match="1 row to be taken away is no longer"):
         list(rebuilt(kitchen, trial.recipe, child.schema))
 

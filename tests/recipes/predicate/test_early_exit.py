@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.recipes.predicate import find_predicate
-from r2d2.recipes.predicate.columns import Encoded, Source
-from r2d2.recipes.predicate.early_exit import hopeless
+from r2d2.recipes.predicate.columns import ColumnSource, EncodedTable
+from r2d2.recipes.predicate.early_exit import no_predicate_exists
 from tests.support.recipes.children import labels_of
 
 ROWS = 12
@@ -27,18 +27,18 @@ tables = st.fixed_dictionaries(
 wanted = st.sets(st.integers(0, ROWS - 1), min_size=1).map(sorted)
 
 
-def in_parts(table: pa.Table, cut: int) -> Encoded:
+def in_parts(table: pa.Table, cut: int) -> EncodedTable:
     """The table as one that is too large to be encoded at once, in two parts."""
     parts = [table.slice(0, cut), table.slice(cut)]
 
-    def source(position: int, name: str) -> Source:
+    def source(position: int, name: str) -> ColumnSource:
         def read(part: int | None) -> pa.ChunkedArray:
             return (table if part is None else parts[part]).column(name)
 
-        return Source((name,), position, table.schema.types[position], False, read)
+        return ColumnSource((name,), position, table.schema.types[position], False, read)
 
     sources = [source(position, name) for position, name in enumerate(table.column_names)]
-    return Encoded(sources, [len(part) for part in parts], few_rows=0)
+    return EncodedTable(sources, [len(part) for part in parts], few_rows=0)
 
 
 @given(tables, wanted, st.integers(1, ROWS - 1), st.sets(st.sampled_from(sorted(COLUMNS))))
@@ -47,33 +47,35 @@ def test_peeking_changes_no_predicate(
 ) -> None:
     labels = labels_of(table, rows, sorted(own))
     shared = {(name,) for name in own}
-    expected = find_predicate(Encoded.of(table), labels)
-    assert find_predicate(Encoded.of(table), labels, shared) == expected
+    expected = find_predicate(EncodedTable.of(table), labels)
+    assert find_predicate(EncodedTable.of(table), labels, shared) == expected
     assert find_predicate(in_parts(table, cut), labels, shared) == expected
 
 
 @given(tables, wanted, st.integers(1, ROWS - 1))
-def test_what_is_hopeless_has_no_predicate(table: pa.Table, rows: Sequence[int], cut: int) -> None:
+def test_where_none_exists_none_is_found(table: pa.Table, rows: Sequence[int], cut: int) -> None:
     labels = labels_of(table, rows, table.column_names)
-    kept, never = np.flatnonzero(labels.must()), np.flatnonzero(labels.never())
-    if len(kept) and hopeless(in_parts(table, cut), kept, never, labels.child_rows):
-        assert find_predicate(Encoded.of(table), labels) is None
+    required, forbidden = np.flatnonzero(labels.required()), np.flatnonzero(labels.forbidden())
+    if len(required) and no_predicate_exists(
+        in_parts(table, cut), required, forbidden, labels.child_rows
+    ):
+        assert find_predicate(EncodedTable.of(table), labels) is None
 
 
-def test_every_other_row_of_a_large_table_is_hopeless_before_any_column_is_encoded() -> None:
+def test_no_predicate_for_every_other_row_is_seen_before_any_column_is_encoded() -> None:
     rows = 200_000
     numbers = np.random.default_rng(1).permutation(rows)
     table = pa.table({"n": numbers, "t": [f"{n % 977:x}" for n in numbers]})
     reads: list[int | None] = []
 
-    def source(position: int, name: str) -> Source:
+    def source(position: int, name: str) -> ColumnSource:
         def read(part: int | None) -> pa.ChunkedArray:
             reads.append(part)
             return table.column(name)
 
-        return Source((name,), position, table.schema.types[position], False, read)
+        return ColumnSource((name,), position, table.schema.types[position], False, read)
 
-    parent = Encoded([source(0, "n"), source(1, "t")], [rows])
+    parent = EncodedTable([source(0, "n"), source(1, "t")], [rows])
     even, odd = np.arange(0, rows, 2), np.arange(1, rows, 2)
-    assert hopeless(parent, even, odd, len(even))
+    assert no_predicate_exists(parent, even, odd, len(even))
     assert reads == [0, 0]

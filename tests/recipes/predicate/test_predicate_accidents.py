@@ -9,15 +9,15 @@ import pytest
 
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicate import Found, find_predicate, satisfying
-from r2d2.recipes.predicate.columns import Encoded
-from r2d2.recipes.predicate.row_labels import Labels
+from r2d2.recipes.predicate import Predicate, find_predicate, satisfying
+from r2d2.recipes.predicate.columns import EncodedTable
+from r2d2.recipes.predicate.row_labels import RowLabels
 from tests.support.recipes.children import find, labels_between, labels_of
 
 NAN, INF = float("nan"), float("inf")
 
 
-def atoms_of(found: Found | None) -> tuple[Atom, ...] | None:
+def atoms_of(found: Predicate | None) -> tuple[Atom, ...] | None:
     return found.atoms if found else None
 
 
@@ -30,9 +30,9 @@ def test_what_holds_on_a_sample_is_seen_to_fail_on_all_rows() -> None:
     sample = find(parent.slice(0, 4), [0, 1])
     assert atoms_of(sample) == equals("region", "EU", "string")
     labels = labels_of(parent, [0, 1], parent.column_names)
-    assert not labels.exact(satisfying(sample.atoms, Encoded.of(parent)))
+    assert not labels.are_selected_by(satisfying(sample.atoms, EncodedTable.of(parent)))
     with_the_last = labels_of(parent, [0, 1, 4], parent.column_names)
-    assert with_the_last.exact(satisfying(sample.atoms, Encoded.of(parent)))
+    assert with_the_last.are_selected_by(satisfying(sample.atoms, EncodedTable.of(parent)))
 
 
 def test_of_two_rows_that_are_the_same_no_predicate_takes_one() -> None:
@@ -43,15 +43,15 @@ def test_of_two_rows_that_are_the_same_no_predicate_takes_one() -> None:
 
 def test_a_child_that_repeats_a_row_is_no_select() -> None:
     once, twice = [(1,), (2,)], [(1,), (1,)]
-    parent = Encoded.of(pa.table({"n": [1, 2]}))
+    parent = EncodedTable.of(pa.table({"n": [1, 2]}))
     assert find_predicate(parent, labels_between(once, twice)) is None
     assert find_predicate(parent, labels_between(once, [(1,)]))
 
 
 def test_a_child_with_a_row_that_the_parent_lacks_is_no_select_but_its_other_rows_are() -> None:
-    parent = Encoded.of(pa.table({"n": [1, 2, 3]}))
+    parent = EncodedTable.of(pa.table({"n": [1, 2, 3]}))
     labels = labels_between([(1,), (2,), (3,)], [(1,), (1,), (9,)])
-    assert (labels.missing, labels.possible) == (1, False)
+    assert (labels.missing, labels.is_contained) == (1, False)
     assert find_predicate(parent, labels) is None
     assert atoms_of(find_predicate(parent, labels.within_parent())) == equals("n", 1)
 
@@ -83,7 +83,9 @@ def test_a_range_of_a_column_the_child_lacks_counts_every_group_right() -> None:
     found = find(parent, rows, ["kind"])
     assert found
     assert [(type(atom), atom.path) for atom in found.atoms] == [(Between, ("at",))]
-    assert labels_of(parent, rows, ["kind"]).exact(satisfying(found.atoms, Encoded.of(parent)))
+    assert labels_of(parent, rows, ["kind"]).are_selected_by(
+        satisfying(found.atoms, EncodedTable.of(parent))
+    )
 
 
 def test_a_range_that_would_take_too_many_of_one_group_is_none() -> None:
@@ -101,7 +103,9 @@ def test_a_list_of_values_of_a_column_the_child_lacks_is_found() -> None:
     rows = [row for row in range(60) if shops[row] in (0, 4, 9)]
     found = find(parent, rows, ["kind"])
     assert found
-    assert labels_of(parent, rows, ["kind"]).exact(satisfying(found.atoms, Encoded.of(parent)))
+    assert labels_of(parent, rows, ["kind"]).are_selected_by(
+        satisfying(found.atoms, EncodedTable.of(parent))
+    )
 
 
 def test_a_condition_on_a_column_it_has_joins_one_on_a_column_it_lacks() -> None:
@@ -118,7 +122,7 @@ def test_a_renamed_column_is_named_as_the_parent_names_it() -> None:
     parent = pa.table({"country": ["IT", "DE", "IT"], "n": [5, 2, 1]})
     child = pa.table({"land": ["IT", "IT"], "n": [5, 1]})
     rows = [list(zip(*table.to_pydict().values(), strict=True)) for table in (parent, child)]
-    found = find_predicate(Encoded.of(parent), labels_between(*rows))
+    found = find_predicate(EncodedTable.of(parent), labels_between(*rows))
     assert atoms_of(found) == equals("country", "IT", "string")
 
 
@@ -217,7 +221,7 @@ def test_nanoseconds_take_part_only_where_every_engine_has_them_all() -> None:
 
 
 def test_a_year_that_engines_read_differently_is_not_named() -> None:
-    far = Encoded.of(pa.table({"d": pa.array([0, 1, 3_000_000], pa.date32())}))
+    far = EncodedTable.of(pa.table({"d": pa.array([0, 1, 3_000_000], pa.date32())}))
     days = [(0,), (1,), (3_000_000,)]
     assert find_predicate(far, labels_between(days, days[2:])) is None
     found = find_predicate(far, labels_between(days, days[:1]))
@@ -232,19 +236,19 @@ def test_types_without_an_order_that_all_share_take_no_part() -> None:
         "span": [dt.timedelta(1), dt.timedelta(2)],
         "wide": pa.array([Decimal(1), Decimal(2)], pa.decimal256(50, 0)),
     }
-    assert Encoded.of(pa.table(columns)).columns == ()
-    labels = Labels(np.arange(2), np.ones(2, np.int64), np.array([1, 0]))
-    assert find_predicate(Encoded.of(pa.table(columns)), labels) is None
+    assert EncodedTable.of(pa.table(columns)).columns == ()
+    labels = RowLabels(np.arange(2), np.ones(2, np.int64), np.array([1, 0]))
+    assert find_predicate(EncodedTable.of(pa.table(columns)), labels) is None
 
 
 def test_a_column_with_a_text_that_is_no_utf8_takes_no_part() -> None:
     texts = pa.array([b"a", b"\xff"]).view(pa.string())
-    assert Encoded.of(pa.table({"s": texts})).columns == ()
+    assert EncodedTable.of(pa.table({"s": texts})).columns == ()
 
 
 def test_the_least_nanosecond_is_not_named() -> None:
     least = -(2**63) // 1000 * 1000 + 1000
-    parent = Encoded.of(pa.table({"t": pa.array([least, 0, 1000], pa.timestamp("ns"))}))
+    parent = EncodedTable.of(pa.table({"t": pa.array([least, 0, 1000], pa.timestamp("ns"))}))
     assert find_predicate(parent, labels_between([(0,), (1,), (2,)], [(0,)]))
 
 
@@ -264,7 +268,7 @@ def test_layouts_of_one_type_find_the_same() -> None:
 
 
 def test_an_atom_of_many_values_holds_for_minus_zero_as_for_zero() -> None:
-    parent = Encoded.of(pa.table({"x": [-0.0, 0.0, 1.0, NAN, None]}))
+    parent = EncodedTable.of(pa.table({"x": [-0.0, 0.0, 1.0, NAN, None]}))
     zero, one = Literal("double", "0.0"), Literal("double", "1.0")
     expected = {In(("x",), (zero, one)): 3, Between(("x",), zero, one): 3, Equals(("x",), zero): 2}
     for atom, rows in expected.items():

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.recipes.grammar import Field, Output, Project, Select
-from r2d2.recipes.predicate import Found
-from r2d2.recipes.sql import Dialect, query
+from r2d2.recipes.predicate import Predicate
+from r2d2.recipes.sql import SqlDialect, query
 from tests.support.recipes.brute_predicates import brute_predicates
 from tests.support.recipes.children import find, row_identities
 
@@ -61,16 +61,16 @@ def children(draw: st.DrawFn) -> tuple[pa.Table, list[int], list[str]]:
     return parent, sorted(rows), columns
 
 
-def selected_by_duckdb(parent: pa.Table, columns: Sequence[str], found: Found) -> pa.Table:
+def selected_by_duckdb(parent: pa.Table, columns: Sequence[str], found: Predicate) -> pa.Table:
     outputs = tuple(Output(name, Field((name,))) for name in columns)
     recipe = Select("p", outputs, found.atoms) if found.atoms else Project("p", outputs)
     with duckdb.connect() as connection:
         connection.register("parent", parent)
-        text = query(recipe, {"p": ("parent",)}, Dialect.DUCKDB)
+        text = query(recipe, {"p": ("parent",)}, SqlDialect.DUCKDB)
         return connection.sql(text).to_arrow_table()
 
 
-def torn(parent: pa.Table, rows: Sequence[int], columns: Sequence[str]) -> bool:
+def has_partial_rows(parent: pa.Table, rows: Sequence[int], columns: Sequence[str]) -> bool:
     """Whether the child has some, but not all, of rows that are equal in its columns."""
     identities = row_identities(parent, columns)
     own = {identities[row] for row in rows}
@@ -101,8 +101,8 @@ def test_where_brute_force_finds_a_predicate_so_does_the_search(
     if not rows:
         assert found is None
     elif len(rows) == parent.num_rows:
-        assert found == Found(())
-    elif torn(parent, rows, columns):
+        assert found == Predicate(())
+    elif has_partial_rows(parent, rows, columns):
         assert found or not ones
     elif ones or twos:
         assert found

@@ -8,8 +8,8 @@ import pytest
 
 from r2d2.recipes.grammar import Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicate import Found, Gap, find_predicate
-from r2d2.recipes.predicate.columns import Encoded
+from r2d2.recipes.predicate import Gap, Predicate, find_predicate
+from r2d2.recipes.predicate.columns import EncodedTable
 from tests.support.recipes.children import find, labels_of
 
 
@@ -37,7 +37,7 @@ def rows_where(table: pa.Table, column: str, values: object) -> list[int]:
 def test_one_value_of_a_column_is_an_equality() -> None:
     parent = orders()
     found = find(parent, rows_where(parent, "region", "EU"))
-    assert found == Found((Equals(("region",), text("EU")),))
+    assert found == Predicate((Equals(("region",), text("EU")),))
 
 
 def test_a_month_is_a_range_of_days_and_not_of_the_numbers_that_run_with_them() -> None:
@@ -45,14 +45,14 @@ def test_a_month_is_a_range_of_days_and_not_of_the_numbers_that_run_with_them() 
     found = find(parent, range(40, 80))
     low, high = Literal("date32[day]", "2024-01-11"), Literal("date32[day]", "2024-01-20")
     below, above = Literal("date32[day]", "2024-01-10"), Literal("date32[day]", "2024-01-21")
-    assert found == Found((Between(("day",), low, high),), (Gap(("day",), below, above),))
+    assert found == Predicate((Between(("day",), low, high),), (Gap(("day",), below, above),))
 
 
 def test_bounds_stay_the_childs_values_and_the_gap_tells_how_far_the_parents_next_are() -> None:
     parent = pa.table({"n": [1, 5, 6, 9, 40]})
     found = find(parent, [1, 2, 3])
     gap = Gap(("n",), number(1), number(40))
-    assert found == Found((Between(("n",), number(5), number(9)),), (gap,))
+    assert found == Predicate((Between(("n",), number(5), number(9)),), (gap,))
 
 
 def test_at_the_parents_ends_there_is_no_gap() -> None:
@@ -67,7 +67,7 @@ def test_a_partition_column_is_liked_better_than_a_date() -> None:
     )
     labels = labels_of(parent, [2, 3], ["day", "part"])
     for partitions, path in (((), "day"), (("part",), "part")):
-        found = find_predicate(Encoded.of(parent, partitions=partitions), labels)
+        found = find_predicate(EncodedTable.of(parent, partitions=partitions), labels)
         assert found
         assert [atom.path for atom in found.atoms] == [(path,)]
 
@@ -75,7 +75,7 @@ def test_a_partition_column_is_liked_better_than_a_date() -> None:
 def test_several_values_of_few_are_an_in() -> None:
     parent = orders()
     found = find(parent, rows_where(parent, "region", ["AS", "US"]), ["id", "region"])
-    assert found == Found((In(("region",), (text("AS"), text("US"))),))
+    assert found == Predicate((In(("region",), (text("AS"), text("US"))),))
 
 
 def test_two_conditions_are_found_together() -> None:
@@ -89,20 +89,20 @@ def test_two_conditions_are_found_together() -> None:
 
 def test_rows_without_a_value_are_is_null_and_the_others_is_not_null() -> None:
     parent = pa.table({"n": [1, None, 3, None], "m": [1, 9, 2, 0]})
-    assert find(parent, [1, 3]) == Found((IsNull(("n",)),))
-    assert find(parent, [0, 2]) == Found((NotNull(("n",)),))
+    assert find(parent, [1, 3]) == Predicate((IsNull(("n",)),))
+    assert find(parent, [0, 2]) == Predicate((NotNull(("n",)),))
 
 
 def test_a_column_within_a_struct_is_named_by_its_way() -> None:
     parent = pa.table({"geo.lat": [1, 2, 3]})
     labels = labels_of(parent, [0], ["geo.lat"])
-    found = find_predicate(Encoded.of(parent, {"geo.lat": ("geo", "lat")}), labels)
-    assert found == Found((Equals(("geo", "lat"), number(1)),))
+    found = find_predicate(EncodedTable.of(parent, {"geo.lat": ("geo", "lat")}), labels)
+    assert found == Predicate((Equals(("geo", "lat"), number(1)),))
 
 
 def test_all_rows_need_no_atom_and_no_rows_have_none() -> None:
     parent = pa.table({"n": [1, 2]})
-    assert find(parent, [0, 1]) == Found(())
+    assert find(parent, [0, 1]) == Predicate(())
     assert find(parent, []) is None
 
 
@@ -143,7 +143,7 @@ def test_two_conditions_are_liked_better_than_a_list_of_the_childs_keys() -> Non
         }
     )
     found = find(parent, [0, 2, 7])
-    assert found == Found((Equals(("region",), text("EU")), Equals(("kind",), text("x"))))
+    assert found == Predicate((Equals(("region",), text("EU")), Equals(("kind",), text("x"))))
 
 
 def test_five_conditions_are_too_many() -> None:

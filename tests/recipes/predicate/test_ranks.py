@@ -24,9 +24,9 @@ TYPES = [
 ]
 INDICES = [pa.type_for_alias(name) for name in INTEGERS]
 ODD_FLOATS = (math.nan, -math.nan, math.inf, -math.inf, 0.0, -0.0)
-FEW_ROWS, SLOTS = module.FEW_ROWS, module.SLOTS_A_ROW
+SORTED_ROWS, SLOTS = module.SORTED_ROWS, module.SLOTS_PER_ROW
 # By rank, by dictionary, and whole numbers by a table of slots: small columns take each way.
-WAYS = [(FEW_ROWS, SLOTS), (FEW_ROWS, -1), (0, SLOTS), (0, -1), (5, -1)]
+WAYS = [(SORTED_ROWS, SLOTS), (SORTED_ROWS, -1), (0, SLOTS), (0, -1), (5, -1)]
 
 
 def limits(type_: pa.DataType) -> tuple[int, int]:
@@ -99,8 +99,8 @@ def assert_ranked(column: pa.ChunkedArray) -> None:
     known, codes = by_brute_force(column)
     for few_rows, slots in WAYS:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "FEW_ROWS", few_rows)
-            patch.setattr(module, "SLOTS_A_ROW", slots)
+            patch.setattr(module, "SORTED_ROWS", few_rows)
+            patch.setattr(module, "SLOTS_PER_ROW", slots)
             own, own_codes = ranks(column)
         assert [comparable(value) for value in own] == known
         assert own_codes.tolist() == codes
@@ -129,7 +129,7 @@ def test_columns_without_values_have_no_ranks(type_: pa.DataType) -> None:
         assert_ranked(pa.chunked_array(chunks, type_))
 
 
-@pytest.mark.parametrize("rows", [FEW_ROWS, FEW_ROWS + 1])
+@pytest.mark.parametrize("rows", [SORTED_ROWS, SORTED_ROWS + 1])
 def test_many_rows_are_ranked_alike_on_both_sides_of_the_limit(rows: int) -> None:
     texts = [None if row % 7 == 3 else str(row * 7919 % 1000) for row in range(rows)]
     assert_ranked(pa.chunked_array([pa.array(texts)]))

@@ -28,12 +28,12 @@ def test_labels_count_every_row_of_both_tables(
     assert [labels.child[group] for group in labels.groups] == [own[row] for row in parent]
     assert labels.missing == sum(count for row, count in own.items() if row not in copies)
     assert labels.child_rows == len(child)
-    assert labels.possible == (not own - copies)
-    assert labels.must().tolist() == [own[row] == copies[row] for row in parent]
-    assert labels.never().tolist() == [own[row] == 0 for row in parent]
+    assert labels.is_contained == (not own - copies)
+    assert labels.required().tolist() == [own[row] == copies[row] for row in parent]
+    assert labels.forbidden().tolist() == [own[row] == 0 for row in parent]
     held = own & copies
     assert labels.within_parent().child_rows == sum(held.values())
-    assert labels.within_parent().possible
+    assert labels.within_parent().is_contained
 
 
 @given(hashes.filter(bool), st.data())
@@ -48,5 +48,5 @@ def test_a_selection_is_exact_where_it_has_each_row_as_often_as_the_child(
         Counter(row for row, kept in zip(parent, mask, strict=True) if kept)
         for mask in (own, other)
     ]
-    assert labels.exact(own)
-    assert labels.exact(other) == (counts[0] == counts[1])
+    assert labels.are_selected_by(own)
+    assert labels.are_selected_by(other) == (counts[0] == counts[1])

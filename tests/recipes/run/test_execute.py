@@ -20,19 +20,19 @@ from r2d2.recipes.grammar import (
     Field,
     In,
     IsNull,
-    Kept,
     NotNull,
     Output,
     Project,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Struct,
     Union,
 )
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.run import Kitchen, RecipeRunError, rebuilt
+from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
 from r2d2.recipes.run.compare import difference
 from r2d2.recipes.run.residuals import Residuals
 from r2d2.recipes.run.trial import Trial, try_out
@@ -41,7 +41,7 @@ from tests.support.recipes.lakes import put, tables
 
 PARENT = "parent.parquet"
 N = Output("n", Field(("n",)))
-HASHES = Residual(Kept.HASHES, "child.parquet", 0, 0)
+HASHES = Residual(ResidualKind.HASHES, "child.parquet", 0, 0)
 
 
 def number(value: object, type_: pa.DataType | None = None) -> Literal:
@@ -171,7 +171,7 @@ def test_distinct_rows_are_kept_once_across_batches(lake: Path) -> None:
     many = pa.table({"n": pa.array([i % 1000 for i in range(200_000)])})
     family(lake, many, pa.table({"n": range(1000)}), row_group_size=50_000)
     assert try_here(lake, Distinct(PARENT, (N,))).problem is None
-    kitchen = Kitchen(LocalStorage(str(lake)), tables(lake), Residuals(lake))
+    kitchen = RecipeContext(LocalStorage(str(lake)), tables(lake), Residuals(lake))
     parts = list(rebuilt(kitchen, Distinct(PARENT, (N,)), pa.schema([("n", pa.int64())])))
     assert pa.Table.from_batches(parts)["n"].to_pylist() == list(range(1000))
 
@@ -183,7 +183,7 @@ def test_rows_come_back_by_their_hashes_each_as_often_as_kept(lake: Path) -> Non
     assert trial.problem is None
     assert isinstance(trial.recipe, Rows)
     written = trial.recipe.residual
-    assert (written.kept, written.rows) == (Kept.HASHES, 3)
+    assert (written.kept, written.rows) == (ResidualKind.HASHES, 3)
     assert (lake.parent / "run" / written.location).stat().st_size == written.size_bytes
 
 
@@ -197,7 +197,7 @@ def test_a_residual_that_is_another_than_the_plans_stops_the_recipe(lake: Path) 
     family(lake, PEOPLE, PEOPLE.select(["n"]))
     recipe = try_here(lake, Rows(PARENT, (N,), HASHES)).recipe
     assert isinstance(recipe, Rows)
-    kitchen = Kitchen(LocalStorage(str(lake)), tables(lake), Residuals(lake.parent / "run"))
+    kitchen = RecipeContext(LocalStorage(str(lake)), tables(lake), Residuals(lake.parent / "run"))
     schema = pa.schema([("n", pa.int64())])
     assert (
         difference(PEOPLE.select(["n"]).to_batches(), list(rebuilt(kitchen, recipe, schema)))
@@ -243,7 +243,7 @@ def test_a_parent_that_changed_since_it_was_listed_stops_the_recipe(lake: Path) 
     put(lake, PARENT, pa.table({"n": range(5000)}))
     found = tables(lake)
     put(lake, PARENT, pa.table({"n": range(5001)}))
-    kitchen = Kitchen(LocalStorage(str(lake)), found, Residuals(lake))
+    kitchen = RecipeContext(LocalStorage(str(lake)), found, Residuals(lake))
     with pytest.raises(R2D2Error, match="changed since it was listed"):
         list(rebuilt(kitchen, Project(PARENT, (N,)), pa.schema([("n", pa.int64())])))
 

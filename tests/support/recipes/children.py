@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from r2d2.recipes.predicate import Found, find_predicate
-from r2d2.recipes.predicate.columns import Encoded
-from r2d2.recipes.predicate.row_labels import Labels
+from r2d2.recipes.predicate import Predicate, find_predicate
+from r2d2.recipes.predicate.columns import EncodedTable
+from r2d2.recipes.predicate.row_labels import RowLabels
 
 
 def identity(value: Any) -> Hashable:
@@ -25,25 +25,25 @@ def row_identities(table: pa.Table, columns: Sequence[str]) -> list[Hashable]:
     return list(zip(*columns_, strict=True)) if columns_ else [()] * table.num_rows
 
 
-def labels_of(parent: pa.Table, rows: Sequence[int], columns: Sequence[str]) -> Labels:
+def labels_of(parent: pa.Table, rows: Sequence[int], columns: Sequence[str]) -> RowLabels:
     """The labels of the child that has these rows of the parent, and of each the columns."""
     identities = row_identities(parent, columns)
     return labels_between(identities, [identities[row] for row in rows])
 
 
-def labels_between(parent: Sequence[Hashable], child: Sequence[Hashable]) -> Labels:
+def labels_between(parent: Sequence[Hashable], child: Sequence[Hashable]) -> RowLabels:
     """The labels of a child given row by row."""
     numbers = {row: number for number, row in enumerate(dict.fromkeys(parent))}
     copies, own = Counter(parent), Counter(child)
     missing = sum(count for row, count in own.items() if row not in numbers)
     groups = np.array([numbers[row] for row in parent], np.int64)
     counts = np.array([copies[row] for row in numbers], np.int64)
-    return Labels(groups, counts, np.array([own[row] for row in numbers], np.int64), missing)
+    return RowLabels(groups, counts, np.array([own[row] for row in numbers], np.int64), missing)
 
 
 def find(
     parent: pa.Table, rows: Sequence[int], columns: Sequence[str] | None = None
-) -> Found | None:
+) -> Predicate | None:
     """What the search finds for the child with these rows and columns, all where None are given."""
     names = parent.column_names if columns is None else columns
-    return find_predicate(Encoded.of(parent), labels_of(parent, rows, names))
+    return find_predicate(EncodedTable.of(parent), labels_of(parent, rows, names))

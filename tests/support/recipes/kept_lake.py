@@ -14,7 +14,7 @@ from r2d2.recipes.find import search_one
 from r2d2.recipes.find.request import ContainedTable, Proposal, Request, UnionRequest
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe
-from r2d2.recipes.run import Kitchen, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import Residuals
 from r2d2.recipes.run.trial import try_out
 from r2d2.settings.find import Settings
@@ -63,7 +63,7 @@ class KeptLake:
         trial = try_out(self.storage, tables, own, recipe, self.folder)
         assert trial.problem is None
         schema = pq.read_schema(self.folder / "lake" / own.location)
-        kitchen = Kitchen(self.storage, tables, Residuals(self.folder))
+        kitchen = RecipeContext(self.storage, tables, Residuals(self.folder))
         return counted(pa.Table.from_batches(rebuilt(kitchen, trial.recipe, schema), schema))
 
 

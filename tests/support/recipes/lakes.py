@@ -13,7 +13,7 @@ from r2d2.lake.inventory import take_inventory
 from r2d2.model import Table
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.run.compare import difference
-from r2d2.recipes.run.write_table import Written, write_table
+from r2d2.recipes.run.write_table import WrittenTable, write_table
 from r2d2.settings.find import Settings
 from r2d2.storage.local import LocalStorage
 
@@ -38,7 +38,7 @@ def rows(lake: Path, table: Table) -> list[pa.RecordBatch]:
 
 def come_back(
     lake: Path, place: Path, location: str, settings: Settings | None = None
-) -> tuple[Table, Written]:
+) -> tuple[Table, WrittenTable]:
     """The table as it is read where it was written anew; equal to what it was, value by value."""
     table = tables(lake, settings)[location]
     assert table.problem is None

@@ -10,7 +10,6 @@ from r2d2.recipes.grammar import (
     Field,
     In,
     IsNull,
-    Kept,
     Leaf,
     NotNull,
     Output,
@@ -18,6 +17,7 @@ from r2d2.recipes.grammar import (
     Project,
     Recipe,
     Residual,
+    ResidualKind,
     Rows,
     Select,
     Struct,
@@ -58,7 +58,7 @@ atoms: st.SearchStrategy[Atom] = st.one_of(
 )
 
 
-def residuals(*kinds: Kept) -> st.SearchStrategy[Residual]:
+def residuals(*kinds: ResidualKind) -> st.SearchStrategy[Residual]:
     counts = st.integers(0, 2**70)
     sha256 = st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)
     return st.builds(Residual, st.sampled_from(kinds), texts, counts, counts, sha256)
@@ -71,9 +71,9 @@ def leaves(columns: tuple[Output, ...]) -> st.SearchStrategy[Leaf]:
         st.builds(Project, texts, own),
         st.builds(Distinct, texts, own),
         st.builds(Select, texts, own, st.lists(atoms, min_size=1, max_size=3).map(tuple)),
-        st.builds(Rows, texts, own, residuals(Kept.KEYS), key=keys),
-        st.builds(Rows, texts, own, residuals(Kept.HASHES)),
-        st.builds(Rows, texts, own, residuals(Kept.POSITIONS), snapshot=texts),
+        st.builds(Rows, texts, own, residuals(ResidualKind.KEYS), key=keys),
+        st.builds(Rows, texts, own, residuals(ResidualKind.HASHES)),
+        st.builds(Rows, texts, own, residuals(ResidualKind.POSITIONS), snapshot=texts),
     )
 
 
@@ -81,8 +81,8 @@ one_leaf = outputs(sources).flatmap(leaves)
 unions = outputs(sources).flatmap(
     lambda columns: st.builds(Union, st.lists(leaves(columns), min_size=2, max_size=3).map(tuple))
 )
-added = residuals(Kept.ROWS)
-taken = residuals(Kept.ROWS, Kept.HASHES)
+added = residuals(ResidualKind.ROWS)
+taken = residuals(ResidualKind.ROWS, ResidualKind.HASHES)
 inner = one_leaf | unions
 recipes: st.SearchStrategy[Recipe] = st.one_of(
     one_leaf,
