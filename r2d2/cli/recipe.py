@@ -35,7 +35,6 @@ def show(
     from r2d2.plan.plan_file import PLAN_NAME
     from r2d2.recipes.grammar import parents, residuals
     from r2d2.recipes.json import from_data
-    from r2d2.recipes.sql import SqlDialect, view
 
     if plan is None and run is None:
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
@@ -43,6 +42,8 @@ def show(
     if dialect is None:
         print_text(json.dumps(entry["recipe"], indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
+    from r2d2.recipes.sql import SqlDialect, view
+
     known = [found.value for found in SqlDialect]
     if dialect not in known:
         raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")

@@ -114,7 +114,7 @@ class ResidualKind(str, Enum):
 class Residual:
     """A Parquet file kept for a recipe; `sha256` is None until the file is written."""
 
-    kept: ResidualKind
+    kind: ResidualKind
     location: str
     rows: int
     size_bytes: int

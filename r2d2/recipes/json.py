@@ -61,9 +61,9 @@ def to_data(recipe: Recipe) -> Data:
             data["where"] = [atom_data(part) for part in where]
         case Rows(residual=residual, key=key, snapshot=snapshot):
             data["residual"] = _residual_data(residual)
-            if residual.kept is ResidualKind.KEYS:
+            if residual.kind is ResidualKind.KEYS:
                 data["key"] = [list(column) for column in key]
-            if residual.kept is ResidualKind.POSITIONS:
+            if residual.kind is ResidualKind.POSITIONS:
                 data["snapshot"] = snapshot
     return data
 
@@ -79,7 +79,7 @@ def _source_data(source: Field | Struct) -> list[str] | Data:
 
 
 def _residual_data(residual: Residual) -> Data:
-    data: Data = {"kept": residual.kept.value, "location": residual.location}
+    data: Data = {"kept": residual.kind.value, "location": residual.location}
     data |= {"rows": residual.rows, "size_bytes": residual.size_bytes}
     return data if residual.sha256 is None else data | {"sha256": residual.sha256}
 
@@ -221,7 +221,7 @@ def _rows(value: JsonValue, parent: str, columns: tuple[Output, ...]) -> Rows:
         value.member("residual"), ResidualKind.KEYS, ResidualKind.HASHES, ResidualKind.POSITIONS
     )
     own = {ResidualKind.KEYS: ("key",), ResidualKind.POSITIONS: ("snapshot",)}.get(
-        residual.kept, ()
+        residual.kind, ()
     )
     value.members((*_LEAF, "residual", *own))
     key = value.member("key").items(path) if "key" in own else ()

@@ -1,8 +1,8 @@
 """A recipe as one SQL view, for people and for catalogs; r2d2 itself never runs SQL text.
 
-Every name is quoted, every value a literal. What a dialect cannot say is refused, never bent:
+Every name is quoted, every value a literal. What a dialect cannot express is refused, never bent:
 
-- rows by hashes or positions, and a patch that takes rows away by hashes, are r2d2's own;
+- rows by hashes or positions, and a patch that takes rows away by hashes, have no SQL at all;
 - Trino and Snowflake name no fields of a new struct, and Snowflake reads fields as variants;
 - no dialect agrees with another on an empty name, or on NUL in a name or text;
 - Spark and Databricks replace `${env:HOME}` and the like before they parse: in a value it is taken
@@ -12,13 +12,41 @@ Every name is quoted, every value a literal. What a dialect cannot say is refuse
 
 A patch that takes rows away groups by all columns, which BigQuery refuses for floats and structs.
 Identifiers in Snowflake keep their case, as quoted ones do.
+
+This module is imported by those alone who want SQL: sqlglot takes 0.15 s to import.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
 from typing import TypeAlias
 
-from r2d2.recipes.grammar import Recipe
+from sqlglot import ErrorLevel, UnsupportedError, exp
+
+from r2d2.recipes.grammar import (
+    Atom,
+    Between,
+    Distinct,
+    Equals,
+    Field,
+    In,
+    IsNull,
+    Leaf,
+    NotNull,
+    Output,
+    Patch,
+    Path,
+    Recipe,
+    Residual,
+    ResidualKind,
+    Rows,
+    Select,
+    Struct,
+    Union,
+    leaves,
+)
+from r2d2.recipes.literals import Literal, UnrenderableRecipeError
 
 Name: TypeAlias = tuple[str, ...]
 
@@ -34,25 +62,317 @@ class SqlDialect(str, Enum):
     DUCKDB = "duckdb"
 
 
+PARENT, KEYS, BASE, MINUS = "p", "k", "b", "m"
+NAMES_FIELDS = (SqlDialect.SPARK, SqlDialect.DATABRICKS, SqlDialect.BIGQUERY, SqlDialect.DUCKDB)
+SUBSTITUTING = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
+_Type = exp.DataType.Type
+
+
 def query(recipe: Recipe, names: Mapping[str, Name], dialect: SqlDialect) -> str:
     """The SELECT that gives the child.
 
     `names` has a table's name, of up to three parts, for each parent's and residual's location.
 
     Raises:
-        UnrenderableRecipeError: the dialect cannot say it.
+        UnrenderableRecipeError: the dialect cannot express it.
     """
-    from r2d2.recipes import sql_tree  # sqlglot takes 0.15 s to import
-
-    return sql_tree.query(recipe, names, dialect)
+    return _text(_Queries(_Names(names, dialect)).recipe(recipe), dialect)
 
 
 def view(name: Name, recipe: Recipe, names: Mapping[str, Name], dialect: SqlDialect) -> str:
     """`CREATE VIEW name AS` with the query.
 
     Raises:
-        UnrenderableRecipeError: the dialect cannot say it.
+        UnrenderableRecipeError: the dialect cannot express it.
     """
-    from r2d2.recipes import sql_tree
+    tables = _Names(names, dialect)
+    select = _Queries(tables).recipe(recipe)
+    return _text(exp.Create(this=tables.named(name), kind="VIEW", expression=select), dialect)
 
-    return sql_tree.view(name, recipe, names, dialect)
+
+def _text(tree: exp.Expr, dialect: SqlDialect) -> str:
+    """The tree as text, in lines where pretty-printing cannot alter a name or text in it."""
+    try:
+        plain = tree.sql(dialect.value, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        raise UnrenderableRecipeError(f"{dialect.value} cannot express it: {error}") from error
+    if any(mark in plain for mark in ("\n", "\r", "__SQLGLOT")):
+        return plain
+    return tree.sql(dialect.value, pretty=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of the recipe's tables by location, and of their columns, in one dialect."""
+
+    tables: Mapping[str, Name]
+    dialect: SqlDialect
+
+    def quoted(self, name: str) -> exp.Identifier:
+        """The name, quoted."""
+        return identifier(name, self.dialect)
+
+    def column(self, table: str, name: str) -> exp.Column:
+        """A column of the table of that alias."""
+        return exp.Column(this=self.quoted(name), table=self.quoted(table))
+
+    def columns(self, table: str, names: Iterable[str]) -> list[exp.Expr]:
+        """The columns of these names."""
+        return [self.column(table, name) for name in names]
+
+    def stored(self, location: str, alias: str) -> exp.Table:
+        """The table at the location, under an alias.
+
+        Raises:
+            UnrenderableRecipeError: it has no name.
+        """
+        if location not in self.tables:
+            raise UnrenderableRecipeError(f"{location} has no table name")
+        table = self.named(self.tables[location])
+        table.set("alias", exp.TableAlias(this=self.quoted(alias)))
+        return table
+
+    def named(self, name: Name) -> exp.Table:
+        """The table of that name.
+
+        Raises:
+            UnrenderableRecipeError: the name has no part or more than three.
+        """
+        if not 1 <= len(name) <= 3:
+            raise UnrenderableRecipeError(f"a table's name has one to three parts, not {name!r}")
+        parts = zip(("this", "db", "catalog"), map(self.quoted, reversed(name)), strict=False)
+        return exp.Table(**dict(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    """Queries over tables of these names, as sqlglot's syntax trees."""
+
+    names: _Names
+
+    def recipe(self, recipe: Recipe) -> exp.Query:
+        """The SELECT that gives the recipe's rows."""
+        match recipe:
+            case Union(parts):
+                return _union_all(map(self._leaf, parts))
+            case Patch(inner, plus, minus):
+                names = [column.name for column in leaves(inner)[0].columns]
+                query = self.recipe(inner)
+                if minus:
+                    query = self._without(query, minus, names)
+                return _union_all([query, self._kept(plus, names)]) if plus else query
+            case _:
+                return self._leaf(recipe)
+
+    def _leaf(self, leaf: Leaf) -> exp.Select:
+        columns = [self._output(column) for column in leaf.columns]
+        query = exp.Select(expressions=columns).from_(self.names.stored(leaf.parent, PARENT))
+        match leaf:
+            case Distinct():
+                return query.distinct()
+            case Select(where=atoms):
+                return query.where(*map(self._atom, atoms))
+            case Rows(residual=residual, key=key):
+                return self._joined(query, residual, key)
+            case _:
+                return query
+
+    def _joined(self, query: exp.Select, residual: Residual, key: Sequence[Path]) -> exp.Select:
+        if residual.kind is not ResidualKind.KEYS:
+            raise UnrenderableRecipeError(f"rows by {residual.kind.value} cannot be written in SQL")
+        same = (
+            exp.NullSafeEQ(this=self._field(path), expression=self.names.column(KEYS, f"k{i}"))
+            for i, path in enumerate(key)
+        )
+        return query.join(self.names.stored(residual.location, KEYS), on=exp.and_(*same))
+
+    def _without(self, query: exp.Query, residual: Residual, names: Sequence[str]) -> exp.Select:
+        """The query's rows without as many copies of each as the residual has."""
+        if residual.kind is not ResidualKind.ROWS:
+            raise UnrenderableRecipeError("rows taken away by hashes cannot be written in SQL")
+        number, copies = _unused("number", names), _unused("copies", names)
+        base, kept = self.names.columns(BASE, names), self.names.columns(MINUS, names)
+        numbered = exp.Window(this=exp.RowNumber(), partition_by=base, order=_order(base[0]))
+        inner = exp.Select(expressions=[*base, exp.alias_(numbered, self.names.quoted(number))])
+        counted = exp.Select(
+            expressions=[*kept, exp.alias_(exp.Count(this=exp.Star()), self.names.quoted(copies))]
+        )
+        minus = counted.from_(self.names.stored(residual.location, MINUS)).group_by(*kept)
+        same = (exp.NullSafeEQ(this=a, expression=b) for a, b in zip(base, kept, strict=True))
+        gone = exp.func("COALESCE", self.names.column(MINUS, copies), exp.Literal.number(0))
+        return (
+            exp.Select(expressions=self.names.columns(BASE, names))
+            .from_(
+                inner.from_(query.subquery(self.names.quoted(BASE))).subquery(
+                    self.names.quoted(BASE)
+                )
+            )
+            .join(minus.subquery(self.names.quoted(MINUS)), on=exp.and_(*same), join_type="left")
+            .where(exp.GT(this=self.names.column(BASE, number), expression=gone))
+        )
+
+    def _kept(self, residual: Residual, names: Sequence[str]) -> exp.Select:
+        columns = self.names.columns(BASE, names)
+        return exp.Select(expressions=columns).from_(self.names.stored(residual.location, BASE))
+
+    def _output(self, output: Output) -> exp.Expr:
+        return exp.alias_(self._source(output.source), self.names.quoted(output.name))
+
+    def _source(self, source: Field | Struct) -> exp.Expr:
+        if isinstance(source, Field):
+            return self._field(source.path)
+        if self.names.dialect not in NAMES_FIELDS:
+            raise UnrenderableRecipeError(
+                f"{self.names.dialect.value} names no fields of a new struct"
+            )
+        parts = (
+            exp.PropertyEQ(this=self.names.quoted(part.name), expression=self._source(part.source))
+            for part in source.parts
+        )
+        struct = exp.Struct(expressions=list(parts))
+        if not source.null_with:
+            return struct
+        there = exp.Is(this=self._field(source.null_with), expression=exp.Null()).not_()
+        return exp.Case().when(there, struct)
+
+    def _atom(self, atom: Atom) -> exp.Expr:
+        field = self._field(atom.path)
+        match atom:
+            case Equals(_, equal):
+                return exp.EQ(this=field, expression=value(equal, self.names.dialect))
+            case In(_, values):
+                listed = [value(one, self.names.dialect) for one in values]
+                return exp.In(this=field, expressions=listed)
+            case Between(_, low, high):
+                ends = (value(end, self.names.dialect) for end in (low, high))
+                return exp.Between(this=field, low=next(ends), high=next(ends))
+            case IsNull():
+                return exp.Is(this=field, expression=exp.Null())
+            case NotNull():
+                return exp.Is(this=field, expression=exp.Null()).not_()
+
+    def _field(self, path: Path) -> exp.Expr:
+        if len(path) > 1 and self.names.dialect is SqlDialect.SNOWFLAKE:
+            raise UnrenderableRecipeError("snowflake reads a struct's fields as variants")
+        column: exp.Expr = self.names.column(PARENT, path[0])
+        return reduce(
+            lambda struct, name: exp.Dot(this=struct, expression=self.names.quoted(name)),
+            path[1:],
+            column,
+        )
+
+
+def _union_all(queries: Iterable[exp.Query]) -> exp.Query:
+    return reduce(lambda one, other: exp.union(one, other, distinct=False, copy=False), queries)
+
+
+def _order(column: exp.Expr) -> exp.Order:
+    """Any order will do within rows that are equal; Spark asks for one."""
+    return exp.Order(expressions=[column.copy()])
+
+
+def _unused(name: str, names: Sequence[str]) -> str:
+    while name.lower() in {other.lower() for other in names}:
+        name += "_"
+    return name
+
+
+def identifier(name: str, dialect: SqlDialect) -> exp.Identifier:
+    """The name, quoted.
+
+    Raises:
+        UnrenderableRecipeError: the dialect has no way to write it.
+    """
+    if not name:
+        raise UnrenderableRecipeError("an empty name cannot be written in SQL")
+    if "\0" in name:
+        raise UnrenderableRecipeError(f"name {name!r} holds NUL")
+    if "${" in name and dialect in SUBSTITUTING:
+        raise UnrenderableRecipeError(f"name {name!r} would be substituted by {dialect.value}")
+    if "." in name and dialect is SqlDialect.BIGQUERY:
+        raise UnrenderableRecipeError(f"bigquery would read {name!r} as several names")
+    return exp.Identifier(this=name, quoted=True)
+
+
+def value(literal: Literal, dialect: SqlDialect) -> exp.Expr:
+    """The value as a constant of its type.
+
+    Raises:
+        UnrenderableRecipeError: the dialect has no way to write it.
+    """
+    kind = literal.type.partition("[")[0].partition("(")[0]
+    match kind:
+        case "string":
+            return _string(literal.text, dialect)
+        case "bool":
+            return exp.Boolean(this=literal.text == "true")
+        case "binary":
+            return exp.HexString(this=literal.scalar().as_py().hex())
+        case "float" | "double":
+            return _cast(literal.text, exp.DataType.build(kind))
+        case "decimal128":
+            return _decimal(literal, dialect)
+        case "date32":
+            return _cast(literal.text, exp.DataType.build("date"))
+        case "timestamp":
+            return _timestamp(literal, dialect)
+        case _:
+            return _integer(literal.text)
+
+
+def _string(text: str, dialect: SqlDialect) -> exp.Expr:
+    if "\0" in text:
+        raise UnrenderableRecipeError(f"text {text!r} holds NUL")
+    parts = text.split("${") if dialect in SUBSTITUTING else [text]
+    first, *rest = [exp.Literal.string(part) for part in _apart(parts)]
+    return exp.Concat(expressions=[first, *rest]) if rest else first
+
+
+def _apart(parts: list[str]) -> list[str]:
+    """`a${b` as `a$` and `{b`, which no substitution sees."""
+    opened = ["{" + part for part in parts[1:]]
+    whole = [parts[0], *opened]
+    return [part + "$" for part in whole[:-1]] + whole[-1:]
+
+
+def _integer(text: str) -> exp.Expr:
+    number = int(text)
+    if abs(number) < 2**63:
+        digits = exp.Literal.number(str(abs(number)))
+        return exp.Neg(this=digits) if number < 0 else digits
+    return _cast(text, exp.DataType.build("bigint" if number < 0 else "decimal(20, 0)"))
+
+
+def _decimal(literal: Literal, dialect: SqlDialect) -> exp.Expr:
+    type_ = literal.scalar().type
+    if dialect is not SqlDialect.BIGQUERY:
+        return _cast(literal.text, exp.DataType.build(f"decimal({type_.precision}, {type_.scale})"))
+    wide = type_.scale > 9 or type_.precision - type_.scale > 29
+    return _cast(literal.text, exp.DataType.build("bignumeric" if wide else "numeric"))
+
+
+def _timestamp(literal: Literal, dialect: SqlDialect) -> exp.Expr:
+    text, zone = literal.text.replace("T", " ").removesuffix("Z"), literal.text.endswith("Z")
+    fine = len(text.partition(".")[2]) > 6
+    if fine and not text.endswith("000"):
+        raise UnrenderableRecipeError(f"{literal.text} is finer than a microsecond")
+    if fine and dialect is SqlDialect.DUCKDB:
+        return _nanoseconds(text, zone)
+    text = text[:-3] if fine else text
+    if zone:
+        text += " UTC" if dialect is SqlDialect.TRINO else "+00:00"
+    kind = _Type.TIMESTAMPTZ if zone else _Type.TIMESTAMPNTZ
+    # A bare timestamp of Trino's has milliseconds.
+    digits = [exp.DataTypeParam(this=exp.Literal.number(6))] if dialect is SqlDialect.TRINO else []
+    return _cast(text, exp.DataType(this=kind, expressions=digits))
+
+
+def _nanoseconds(text: str, zone: bool) -> exp.Expr:
+    """DuckDB mixes units in no BETWEEN; of instants with nanoseconds only its version 2 knows."""
+    if zone:
+        raise UnrenderableRecipeError("duckdb's instants with nanoseconds differ by version")
+    return _cast(text, exp.DataType.build("timestamp_ns", dialect="duckdb"))
+
+
+def _cast(text: str, type_: exp.DataType) -> exp.Expr:
+    return exp.Cast(this=exp.Literal.string(text), to=type_)

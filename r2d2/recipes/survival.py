@@ -49,14 +49,14 @@ def survives(recipe: Recipe, parent: str, change: ParentChange) -> Survival:
 
 def _word(leaf: Leaf, change: ParentChange) -> Survival:
     match leaf:
-        case Rows(residual=file) if file.kept is ResidualKind.POSITIONS:
+        case Rows(residual=file) if file.kind is ResidualKind.POSITIONS:
             return Survival.NEVER
         case _ if change is ParentChange.REWRITE:
             return Survival.ALWAYS
         case Project():
             return Survival.NEVER
         case Rows(residual=file) if (
-            file.kept is ResidualKind.HASHES and change is ParentChange.APPEND
+            file.kind is ResidualKind.HASHES and change is ParentChange.APPEND
         ):
             return Survival.ALWAYS
         case Distinct() | Select() | Rows():

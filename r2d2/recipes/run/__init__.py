@@ -75,13 +75,13 @@ def _rows(kitchen: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
             yield from _projected(kitchen, recipe, where)
         case Distinct():
             yield from _first_of_each(_projected(kitchen, recipe, ()), schema)
-        case Rows(residual=residual) if residual.kept is ResidualKind.HASHES:
+        case Rows(residual=residual) if residual.kind is ResidualKind.HASHES:
             kept = Copies(kitchen.residual(residual))
             yield from _picked(_projected(kitchen, recipe, ()), schema, kept)
         case Union(parts):
             for part in parts:
                 yield from _rows(kitchen, part, schema)
-        case Patch(inner, plus, minus) if minus is None or minus.kept is ResidualKind.HASHES:
+        case Patch(inner, plus, minus) if minus is None or minus.kind is ResidualKind.HASHES:
             made = _rows(kitchen, inner, schema)
             taken = None if minus is None else Copies(kitchen.residual(minus))
             yield from made if taken is None else _without(made, schema, taken)

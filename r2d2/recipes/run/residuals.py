@@ -134,7 +134,7 @@ def _beyond(rows: Hashes, made: Counted) -> npt.NDArray[np.bool_]:
 
 def _written(residual: Residual, rows: pa.Table, folder: Path) -> Residual:
     sink = pa.BufferOutputStream()
-    options = _HASHES if residual.kept is ResidualKind.HASHES else {}
+    options = _HASHES if residual.kind is ResidualKind.HASHES else {}
     try:
         pq.write_table(rows, sink, compression="zstd", **options)
     except pa.ArrowException as error:
@@ -145,4 +145,4 @@ def _written(residual: Residual, rows: pa.Table, folder: Path) -> Residual:
     path = folder / location
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    return Residual(residual.kept, location, len(rows), len(content), digest)
+    return Residual(residual.kind, location, len(rows), len(content), digest)

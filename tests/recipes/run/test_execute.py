@@ -183,7 +183,7 @@ def test_rows_come_back_by_their_hashes_each_as_often_as_kept(lake: Path) -> Non
     assert trial.problem is None
     assert isinstance(trial.recipe, Rows)
     written = trial.recipe.residual
-    assert (written.kept, written.rows) == (ResidualKind.HASHES, 3)
+    assert (written.kind, written.rows) == (ResidualKind.HASHES, 3)
     assert (lake.parent / "run" / written.location).stat().st_size == written.size_bytes
 
 
