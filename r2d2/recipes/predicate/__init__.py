@@ -34,7 +34,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from r2d2.arrays import Int64s, Bools
+from r2d2.arrays import Bools, Int64s
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, holds, most_values

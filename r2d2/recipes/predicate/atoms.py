@@ -17,8 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import array_of, null_mask, numbers
-from r2d2.arrays import Int64s, Bools
+from r2d2.arrays import Bools, Int64s, array_of, null_mask, numbers
 from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth

@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.arrays import array_of
-from r2d2.arrays import Int64s, Bools
+from r2d2.arrays import Bools, Int64s, array_of
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.predicate.encode import (
     FEW_VALUES,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from r2d2.arrays import Int64s, Bools
+from r2d2.arrays import Bools, Int64s
 from r2d2.recipes.predicate.atoms import most_values, tightest
 from r2d2.recipes.predicate.columns import EncodedTable
 from r2d2.recipes.predicate.encode import NULL, Codes

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import array_of, fixed_values, null_mask, numbers
+from r2d2.arrays import Bools, Int32s, array_of, fixed_values, null_mask, numbers
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.literals import Literal
 
@@ -25,7 +25,7 @@ NULL = np.int32(-1)
 SLOTS_PER_ROW = 4
 SORTED_ROWS = 1 << 14
 LARGE_BYTES = 1 << 30
-Codes = npt.NDArray[np.int32]
+Codes = Int32s
 _STRINGS = (pt.is_string, pt.is_large_string, pt.is_string_view)
 _BINARIES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
 _TEXTS = (pa.string(), pa.large_string())
@@ -55,7 +55,7 @@ class EncodedColumn:
     array: pa.ChunkedArray
     codes: Codes
     values: pa.Array
-    nameable: npt.NDArray[np.bool_]
+    nameable: Bools
     worth: Worth
     has_nulls: bool
 
@@ -137,7 +137,7 @@ def _well_formed(values: pa.Array) -> bool:
     return True
 
 
-def _nameable(values: pa.Array, array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def _nameable(values: pa.Array, array: pa.ChunkedArray) -> Bools:
     if pt.is_floating(values.type):
         known, no_zero = numbers(values), any(map(_has_negative_zero, array.chunks))
         return np.array(np.isfinite(known) & ~((known == 0) & no_zero), np.bool_)

@@ -23,7 +23,7 @@ from itertools import islice
 
 import numpy as np
 
-from r2d2.arrays import Int64s, Bools, UInt64s
+from r2d2.arrays import Bools, Int64s, UInt64s
 from r2d2.recipes.grammar import Path
 from r2d2.recipes.predicate.atoms import (
     CandidateAtom,
@@ -255,9 +255,7 @@ def _pairs(
                 yield from ((first, second) for second in groups.exact_atoms(other, within))
 
 
-def _exact_list(
-    column: EncodedColumn, groups: PartialGroups, rows: Int64s
-) -> CandidateAtom | None:
+def _exact_list(column: EncodedColumn, groups: PartialGroups, rows: Int64s) -> CandidateAtom | None:
     """The column's IN that selects exactly the child's rows among these, None if none is found.
 
     All rows that the child may have must be among these.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.arrays import Int64s, Bools
+from r2d2.arrays import Bools, Int64s
 from r2d2.hashing.multiset import Counted, Hashes, runs
 
 

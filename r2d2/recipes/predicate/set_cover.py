@@ -12,9 +12,8 @@ and rows that a cover leaves are added until none is left.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from r2d2.arrays import Int64s, Bools
+from r2d2.arrays import Bools, Int32s, Int64s
 from r2d2.recipes.predicate.atoms import CandidateAtom, preference
 
 MOST_ATOMS = 4
@@ -67,7 +66,7 @@ def cover(
 def _hardest_first(
     candidates: Sequence[CandidateAtom],
     forbidden: Int64s,
-    excluders: npt.NDArray[np.int32],
+    excluders: Int32s,
     most: int,
 ) -> tuple[CandidateAtom, ...] | None:
     hardest = min(HARDEST_ROWS, len(forbidden)) - 1
