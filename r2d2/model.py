@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 
 RANK_MIN, RANK_MAX = -(2**63), 2**63 - 1
 
 
-class Format(str, Enum):
-    """How a table is stored."""
+class Format(StrEnum):
+    """The names of the formats that r2d2 knows of; OTHER are those that it does not read."""
 
     PARQUET = "parquet"
     DELTA = "delta"
@@ -71,12 +71,13 @@ class Bounds:
 class Split:
     """A part of a table that is read in one go; picklable, so that executors can read it.
 
-    `row_groups` restricts a columnar file; () is the whole file. `rows` is an estimate where
-    the format does not tell. `context` is what the format's reader needs beside the file
-    (a CSV dialect, partition values, a deletion vector): a frozen, picklable value.
+    `format` is the name of one of `r2d2.formats.FORMATS`. `row_groups` restricts a columnar file;
+    () is the whole file. `rows` is an estimate where the format does not tell. `context` is what
+    the format's reader needs beside the file (a CSV dialect, partition values, a deletion vector):
+    a frozen, picklable value.
     """
 
-    format: Format
+    format: str
     file: FileInfo
     row_groups: tuple[int, ...] = ()
     rows: int | None = None
@@ -89,7 +90,7 @@ class Table:
     """One dataset at one snapshot. `problem` says why it is not eligible, None where it is."""
 
     location: str
-    format: Format
+    format: str
     columns: tuple[Column, ...] = ()
     rows: int | None = None
     size_bytes: int = 0

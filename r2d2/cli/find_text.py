@@ -22,7 +22,7 @@ def find_lines(graph: Graph) -> Iterator[str]:
 
 def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iterator[str]:
     """How many tables of which format, their bytes, and those left out, with reasons."""
-    kinds = Counter(table.format.value for table in tables if table.eligible)
+    kinds = Counter(table.format for table in tables if table.eligible)
     size = sum(table.size_bytes for table in tables if table.eligible)
     named = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
     yield f"{pluralize(kinds.total(), 'table')} ({named or 'none'}), {human_bytes(size)}"
@@ -90,7 +90,7 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
     rows = [
         (
             printable(table.location),
-            table.format.value,
+            table.format,
             "?" if table.rows is None else f"{table.rows:,}",
             human_bytes(table.size_bytes),
             str(len(table.files)),

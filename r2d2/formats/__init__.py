@@ -1,75 +1,102 @@
-"""ORC and Avro: which of the two a file is, by its name."""
+"""The formats of tables. Each is a package whose class answers one protocol; FORMATS lists them.
 
-from collections.abc import Collection, Iterator, Sequence
-from urllib.parse import unquote
+A new format is such a package and an entry in FORMATS: listing, reading, recipes and writing back
+ask the protocol alone.
+"""
 
-import pyarrow as pa
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from r2d2.model import FileInfo, Format, Split, Table
-from r2d2.storage.local import Storage
+from r2d2.formats.avro import Avro
+from r2d2.formats.csv import Csv
+from r2d2.formats.delta import Delta
+from r2d2.formats.foreign import Foreign
+from r2d2.formats.json import Json
+from r2d2.formats.orc import Orc
+from r2d2.formats.parquet import Parquet
+from r2d2.model import FileInfo, Split, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from r2d2.formats.layout import Layout
+    from r2d2.settings.find import Settings
+    from r2d2.storage.local import Storage
 
 
-def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table:
-    """The table of one ORC or Avro file.
+class TableFormat(Protocol):
+    """How tables of one format are recognised, read, and written back.
 
-    Raises:
-        TableError: the file is damaged, or its columns have no identity.
+    A file is of the format by the end of its name: `endings` have one part or two (`.csv.gz`), in
+    lower case. A folder is one table of the format where `marker` is found in `/` and the path of
+    a file: the folder is what stands before the match. `is_columnar`: some columns are read at less
+    cost than all. `layout_options` are the keys of the options that its layouts have.
     """
-    (file,) = files
-    if format_of(file.path) is Format.ORC:
-        from r2d2.formats.orc import read as orc
 
-        return orc.inspect(storage, location, file)
-    from r2d2.formats.avro import read as avro
+    name: str
+    endings: tuple[str, ...]
+    marker: re.Pattern[str] | None
+    is_columnar: bool
+    layout_options: frozenset[str]
 
-    return avro.inspect(storage, location, file)
+    def inspect(
+        self,
+        storage: "Storage",
+        location: str,
+        files: Sequence[FileInfo],
+        settings: "Settings",
+        lake: Mapping[str, FileInfo] | None,
+    ) -> Table:
+        """The table of one file, or of all files of its folder, without its rows where possible.
 
+        `lake` holds every file of the lake by its path; None where it was not listed.
 
-def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
-    """The split's rows with the top-level columns asked for, in batches of bounded size.
+        Raises:
+            TableError: the table cannot be read, or its rows have no identity.
+        """
 
-    Raises:
-        UnreadableTableError: bytes are damaged, or are not those that were listed.
-    """
-    if split.format is Format.ORC:
-        from r2d2.formats import sandbox as orc_children
+    def read(
+        self, storage: "Storage", split: Split, columns: Collection[str]
+    ) -> "Iterator[pa.RecordBatch]":
+        """The split's rows with the top-level columns asked for, in batches of bounded size.
 
-        return orc_children.read(storage, split, columns)
-    from r2d2.formats.avro import read as avro
+        Raises:
+            UnreadableTableError: bytes are damaged, or are not those that were listed.
+        """
 
-    return avro.read(storage, split, columns)
+    def layout(self, storage: "Storage", table: Table) -> "Layout":
+        """What must be known to write the table back.
 
+        Raises:
+            TableError: a file cannot be read.
+            NotWritableError: what is there could not be written back.
+        """
 
-_ENDINGS = {
-    ".parquet": Format.PARQUET,
-    ".parq": Format.PARQUET,
-    ".pq": Format.PARQUET,
-    ".orc": Format.ORC,
-    ".avro": Format.AVRO,
-}
-_TEXT_ENDINGS = {
-    ".csv": Format.CSV,
-    ".tsv": Format.CSV,
-    ".jsonl": Format.JSON,
-    ".ndjson": Format.JSON,
-    ".json": Format.JSON,
-}
-_COMPRESSED = (".gz", ".zst")
+    def write(self, layout: "Layout", batches: "Iterator[pa.RecordBatch]", path: Path) -> None:
+        """Writes the rows as a new table: a file, or a folder where the layout is one's.
 
-
-def format_of(path: str) -> Format | None:
-    """The format that a file's name promises; None for what is no data file."""
-    name = path.rpartition("/")[2].lower()
-    for ending in _COMPRESSED:
-        if name.endswith(ending):
-            inner = name.removesuffix(ending)
-            return _TEXT_ENDINGS.get("." + inner.rpartition(".")[2])
-    ending = "." + name.rpartition(".")[2]
-    return _ENDINGS.get(ending) or _TEXT_ENDINGS.get(ending)
+        Raises:
+            NotWritableError: the format does not take the values, types or names.
+            MissingDependencyError: a package that writes the format is not installed.
+        """
 
 
-def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
-    """The (key, value) pairs of the folders between the table and the file, values as written."""
-    inside = path[len(location) + 1 :] if location else path
-    pairs = (part.partition("=") for part in inside.split("/")[:-1])
-    return tuple((unquote(key), value) for key, _, value in pairs)
+FORMATS: tuple[TableFormat, ...] = (
+    Parquet(),
+    Delta(),
+    Csv(),
+    Json(),
+    Orc(),
+    Avro(),
+    Foreign(),
+)
+
+
+def format_named(name: str) -> TableFormat:
+    """The format of that name; raises ValueError where there is none."""
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    raise ValueError(f"no format is called {name!r}")

@@ -1,16 +1,14 @@
-"""Avro's compression codecs: a block's bytes decompressed in bounded memory.
+"""Compression: blocks by a codec's name, whole text files by their names' endings.
 
-ORC's compressed messages: chunks, decompressed in bounded memory.
-
-A file's bytes in pieces, decompressed where its name says so, in bounded memory.
+Whatever is decompressed takes bounded memory: what blows up beyond it is refused as a bomb.
 """
 
 import bz2
 import lzma
 import zlib
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +22,14 @@ from r2d2.text_tables import pluralize
 _LZMA_MEMORY_BYTES = 128 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Both directions; what is decompressed may be cut off at the given number of bytes."""
+
+    decompress: Callable[[bytes, int], bytes]
+    compress: Callable[[bytes], bytes]
+
+
 def decompressed(codec: str, content: bytes, most_bytes: int) -> bytes:
     """The block's content as it was before compression.
 
@@ -35,7 +41,7 @@ def decompressed(codec: str, content: bytes, most_bytes: int) -> bytes:
     """
     check_codec(codec)
     with translated(UnreadableTableError, f"a {codec} block is damaged"):
-        plain = _CODECS[codec](content, most_bytes + 1)
+        plain = CODECS[codec].decompress(content, most_bytes + 1)
     if len(plain) > most_bytes:
         raise UnreadableTableError(
             f"a block of {pluralize(str(len(content)), 'byte')} blows up beyond {most_bytes}:"
@@ -46,44 +52,56 @@ def decompressed(codec: str, content: bytes, most_bytes: int) -> bytes:
 
 def check_codec(codec: str) -> None:
     """Raises UnreadableTableError where the codec is not one that Avro's specification names."""
-    if codec not in _CODECS:
-        raise UnreadableTableError(f"codec {codec!r} is not one of {', '.join(sorted(_CODECS))}")
+    if codec not in CODECS:
+        raise UnreadableTableError(f"codec {codec!r} is not one of {', '.join(sorted(CODECS))}")
 
 
-def _null(content: bytes, most_bytes: int) -> bytes:
+def _cut_off(content: bytes, most_bytes: int) -> bytes:
     return content[:most_bytes]
 
 
-def _deflate(content: bytes, most_bytes: int) -> bytes:
+def _inflated(content: bytes, most_bytes: int) -> bytes:
     # What follows the stream's end is let be: some writers leave parts of zlib's checksum there.
     stream = zlib.decompressobj(-15)
-    plain = stream.decompress(content, most_bytes)
-    return _whole(plain, stream.eof, most_bytes)
+    return _whole(stream.decompress(content, most_bytes), stream.eof, most_bytes)
 
 
-def _bzip2(content: bytes, most_bytes: int) -> bytes:
+def _deflated(content: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(content) + stream.flush()
+
+
+def _from_bzip2(content: bytes, most_bytes: int) -> bytes:
     stream = bz2.BZ2Decompressor()
-    plain = stream.decompress(content, most_bytes)
-    return _whole(plain, stream.eof, most_bytes)
+    return _whole(stream.decompress(content, most_bytes), stream.eof, most_bytes)
 
 
-def _xz(content: bytes, most_bytes: int) -> bytes:
+def _from_xz(content: bytes, most_bytes: int) -> bytes:
     stream = lzma.LZMADecompressor(memlimit=_LZMA_MEMORY_BYTES)
-    plain = stream.decompress(content, most_bytes)
-    return _whole(plain, stream.eof, most_bytes)
+    return _whole(stream.decompress(content, most_bytes), stream.eof, most_bytes)
 
 
-def _zstandard(content: bytes, most_bytes: int) -> bytes:
+def _whole(plain: bytes, ended: bool, most_bytes: int) -> bytes:
+    if not ended and len(plain) < most_bytes:
+        raise ValueError("it is cut short")
+    return plain
+
+
+def _from_zstandard(content: bytes, most_bytes: int) -> bytes:
     with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
         return bytes(stream.read(most_bytes))
 
 
-def _snappy(content: bytes, most_bytes: int) -> bytes:
-    """Snappy tells its length beforehand; Avro adds a checksum of the plain bytes."""
+def _to_zstandard(content: bytes) -> bytes:
+    return bytes(pa.compress(content, codec="zstd", asbytes=True))
+
+
+def _from_snappy(content: bytes, most_bytes: int) -> bytes:
+    """Snappy gives its length beforehand; Avro adds a checksum of the plain bytes."""
     size_bytes = _leading_length(content)
     if size_bytes >= most_bytes:
         return bytes(most_bytes)
-    plain: bytes = pa.decompress(content[:-4], size_bytes, codec="snappy", asbytes=True)
+    plain = bytes(pa.decompress(content[:-4], size_bytes, codec="snappy", asbytes=True))
     if zlib.crc32(plain) != int.from_bytes(content[-4:], "big"):
         raise ValueError("its checksum is another")
     return plain
@@ -98,66 +116,20 @@ def _leading_length(content: bytes) -> int:
     raise ValueError("it begins with no length")
 
 
-def _whole(plain: bytes, ended: bool, most_bytes: int) -> bytes:
-    if not ended and len(plain) < most_bytes:
-        raise ValueError("it is cut short")
-    return plain
+def _to_snappy(content: bytes) -> bytes:
+    packed = bytes(pa.compress(content, codec="snappy", asbytes=True))
+    return packed + zlib.crc32(content).to_bytes(4, "big")
 
 
-_CODECS: dict[str, Callable[[bytes, int], bytes]] = {
-    "null": _null,
-    "deflate": _deflate,
-    "bzip2": _bzip2,
-    "xz": _xz,
-    "zstandard": _zstandard,
-    "snappy": _snappy,
+CODECS = {
+    "null": Codec(_cut_off, bytes),
+    "deflate": Codec(_inflated, _deflated),
+    "bzip2": Codec(_from_bzip2, bz2.compress),
+    "xz": Codec(_from_xz, lzma.compress),
+    "zstandard": Codec(_from_zstandard, _to_zstandard),
+    "snappy": Codec(_from_snappy, _to_snappy),
 }
-MOST_CHUNK_BYTES = 1 << 23
-# Some writers keep the least and greatest text of each column whole.
-MOST_FOOTER_BYTES = 256 << 20
-_NONE, _ZLIB, _SNAPPY, _LZ4, _ZSTD = 0, 1, 2, 4, 5
-
-
-def plain(content: bytes, compression: int, most_chunk_bytes: int) -> bytes:
-    """The message; each of its chunks has a head of its length and whether it is as it was.
-
-    Raises:
-        UnreadableTableError: the bytes are damaged, the codec is unknown, or it is a bomb.
-    """
-    if compression == _NONE:
-        return content
-    if most_chunk_bytes > MOST_CHUNK_BYTES:
-        raise UnreadableTableError("its end is damaged")
-    found = bytearray()
-    at = 0
-    while at < len(content):
-        head = int.from_bytes(content[at : at + 3], "little")
-        at += 3 + (head >> 1)
-        chunk = content[at - (head >> 1) : at]
-        found += chunk if head & 1 else _chunk(compression, chunk, most_chunk_bytes)
-        if len(found) > MOST_FOOTER_BYTES:
-            raise UnreadableTableError(f"its footer has more than {MOST_FOOTER_BYTES} bytes")
-    return bytes(found)
-
-
-def _chunk(compression: int, chunk: bytes, most_bytes: int) -> bytes:
-    if compression in (_ZLIB, _ZSTD):
-        return decompressed("deflate" if compression == _ZLIB else "zstandard", chunk, most_bytes)
-    if compression not in (_SNAPPY, _LZ4):
-        raise UnreadableTableError(f"its compression (number {compression}) is not supported")
-    codec = pa.Codec("snappy" if compression == _SNAPPY else "lz4_raw")
-
-    def suffices(size_bytes: int) -> bool:
-        try:
-            codec.decompress(chunk, size_bytes)
-        except (pa.ArrowException, OSError):
-            return False
-        return True
-
-    # These do not tell how long the content is, and leave the rest of a larger buffer as it was.
-    size_bytes = bisect_left(range(most_bytes), True, key=suffices)
-    return bytes(codec.decompress(chunk, size_bytes, asbytes=True))
-
+"""The codecs by Avro's names for them."""
 
 PIECE_BYTES = 2 << 20
 # Honest tables shrink by ten or twenty; beyond both limits a file is taken for a bomb.

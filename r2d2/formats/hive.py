@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError
-from r2d2.formats import partitions_of
 from r2d2.formats.bounds import union
+from r2d2.formats.layout import Layout
 from r2d2.formats.parquet.read import kept
 from r2d2.formats.schema import quoted
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
@@ -21,8 +21,17 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])")
 _ARROW_TYPES = {"int32": pa.int32(), "int64": pa.int64(), "date": pa.date32()}
 
+
+def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
+    """The (key, value) pairs of the folders between the table and the file, values as written."""
+    inside = path[len(location) + 1 :] if location else path
+    pairs = (part.partition("=") for part in inside.split("/")[:-1])
+    return tuple((unquote(key), value) for key, _, value in pairs)
+
+
 Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
 Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
+LayoutOfFile = Callable[[Storage, Table], Layout]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +145,35 @@ def read(
         for name, scalar in added:
             batch = batch.append_column(name, pa.repeat(scalar, batch.num_rows))
         yield batch
+
+
+def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layout:
+    """The layout of the files, with the columns that are in folders' names behind their own."""
+    split = table.splits[0]
+    if not isinstance(split.context, Partition):
+        return layout_of_file(storage, table)
+    types = {key: _ARROW_TYPES.get(kind, pa.string()) for key, kind, _ in split.context.constants}
+    files = replace(
+        table,
+        columns=tuple(column for column in table.columns if column.path[0] not in types),
+        splits=(replace(split, context=split.context.inner),),
+    )
+    inside = layout_of_file(storage, files)
+    schema = inside.schema
+    for key, type_ in types.items():
+        schema = schema.append(pa.field(key, type_))
+    return replace(
+        inside,
+        schema=schema,
+        file_name=_ending(inside.file_name),
+        is_folder=True,
+        partition_columns=tuple(types),
+        not_restored=(*inside.not_restored, "the names and number of the files in its folders"),
+    )
+
+
+def _ending(name: str) -> str:
+    """What a file's name says of its format: `.csv.gz` of `a.b.csv.gz`."""
+    parts = name.split(".")
+    count = 2 if parts[-1].lower() in ("gz", "zst") else 1
+    return "." + ".".join(parts[-count:])

@@ -11,17 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from r2d2.errors import NotWritableError
-from r2d2.formats.errors import translated
 from r2d2.formats.uniform import plain_schema
-from r2d2.model import Format
-
-_OPTIONS = {
-    Format.PARQUET: frozenset({"arrow_schema", "int96"}),
-    Format.AVRO: frozenset({"schema"}),
-    Format.CSV: frozenset({"dialect", "encoding", "above", "newline", "mark", "is_detected"}),
-    Format.JSON: frozenset({"encoding", "mark", "is_array", "is_detected", "columns"}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +24,7 @@ class Layout:
     `compression` is by the format's own name for it. `options` are the format's.
     """
 
-    format: Format
+    format: str
     schema: pa.Schema
     file_name: str
     is_folder: bool = False
@@ -54,10 +44,19 @@ class Layout:
         inside = [f for f in self.schema if f.name not in self.partition_columns]
         return pa.schema(inside, self.schema.metadata)
 
+    @property
+    def text_overrides(self) -> dict[str, object]:
+        """The text settings under which its rows are read as they were; none if detected so."""
+        if self.options.get("is_detected", True):
+            return {}
+        known = {**self.options.get("dialect", {}), "encoding": self.options["encoding"]}
+        none = {key: "" for key in ("quote", "escape") if key in known and known[key] is None}
+        return {key: value for key, value in (known | none).items() if value is not None}
+
     def data(self) -> dict[str, Any]:
         """The layout as plain JSON data."""
         return {
-            "format": self.format.value,
+            "format": str(self.format),
             "schema": base64.b64encode(self.schema.serialize().to_pybytes()).decode(),
             "file_name": self.file_name,
             "is_folder": self.is_folder,
@@ -66,28 +65,3 @@ class Layout:
             "options": dict(self.options),
             "not_restored": list(self.not_restored),
         }
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> "Layout":
-        """The layout of plain JSON data.
-
-        Raises:
-            NotWritableError: the data describe no layout.
-        """
-        with translated(NotWritableError, "no layout of a table"):
-            schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(data["schema"])))
-            layout = cls(
-                Format(data["format"]),
-                schema,
-                str(data["file_name"]),
-                bool(data["is_folder"]),
-                tuple(map(str, data["partition_columns"])),
-                str(data["compression"]),
-                dict(data["options"]),
-                tuple(map(str, data["not_restored"])),
-            )
-            wanting = _OPTIONS.get(layout.format, frozenset()) - layout.options.keys()
-            unknown = set(layout.partition_columns) - set(schema.names)
-            if wanting or unknown or set(layout.file_name) & {"/", "\0"}:
-                raise ValueError(f"{sorted(wanting | unknown)} in {layout.file_name!r}")
-            return layout

@@ -3,7 +3,7 @@
 Rows into Hive-style folders: a folder's name holds the values that its files' rows share.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -34,13 +34,35 @@ class Sink(Protocol):
 FILES_AT_ONCE = 128
 
 
+def write_files(
+    layout: Layout,
+    batches: Iterable[pa.RecordBatch],
+    path: Path,
+    open_file: Callable[[Layout, Path], Sink],
+) -> None:
+    """Writes the rows as one file, or as files in the folders of a partitioned table.
+
+    Raises:
+        NotWritableError: the format does not take the values, types or names; or there are no
+            rows, so that a partitioned table would have no folders.
+    """
+    sink = FolderSink(layout, path, open_file) if layout.is_folder else open_file(layout, path)
+    for batch in batches:
+        sink.write(batch)
+    sink.close()
+    if not path.exists():
+        raise NotWritableError("a partitioned table without rows has no folders")
+
+
 class FolderSink:
     """The files of a partitioned table; a folder that is left and met again gets a further file.
 
     Only so many files are open at once; the one that has waited longest is closed for another.
     """
 
-    def __init__(self, layout: Layout, root: Path, open_file: Callable[[Path], Sink]) -> None:
+    def __init__(
+        self, layout: Layout, root: Path, open_file: Callable[[Layout, Path], Sink]
+    ) -> None:
         self._layout, self._root, self._open_file = layout, root, open_file
         self._open: dict[str, Sink] = {}
         self._files: dict[str, int] = {}
@@ -64,7 +86,7 @@ class FolderSink:
         path = self._root / folder / f"part-{number:05}{self._layout.file_name}"
         with translated(NotWritableError, path.name):
             path.parent.mkdir(parents=True, exist_ok=True)
-        return self._open_file(path)
+        return self._open_file(self._layout, path)
 
     def _close_one(self) -> None:
         self._open.pop(next(iter(self._open))).close()

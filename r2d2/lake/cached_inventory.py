@@ -10,8 +10,9 @@ from typing import Annotated
 
 import msgspec
 
+from r2d2.formats import format_named
 from r2d2.lake.grouping import Group
-from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.model import Column, FileInfo, Split, Table
 
 INVENTORY_FILE = "inventory.json"
 
@@ -26,7 +27,7 @@ class _Table(msgspec.Struct, array_like=True):
     """`schema` is the place of the columns in the inventory's list."""
 
     file: FileInfo
-    format: Format
+    format: str
     schema: Annotated[int, msgspec.Meta(ge=0)]
     rows: int | None
     snapshot: str
@@ -79,7 +80,7 @@ def known_tables(text: bytes | str) -> dict[str, Table]:
 
 
 def _table(table: _Table, schemas: list[tuple[Column, ...]]) -> Table:
-    file, format_ = table.file, table.format
+    file, format_ = table.file, format_named(table.format).name
     return Table(
         file.path,
         format_,

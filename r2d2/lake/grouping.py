@@ -1,15 +1,16 @@
-"""Which files make which table, by their names alone.
+"""Files grouped into tables, by their names alone.
 
-A folder is one table when it has a `_delta_log`, an Iceberg `metadata` or a `.hoodie` folder, or
-data files of one format under Hive-style folders (`key=value`). Else every data file is a table.
+A folder is one table where a format claims it (Delta by its `_delta_log`), or where it has data
+files of one format under Hive-style folders (`key=value`). Else every data file is a table.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from r2d2.formats import format_of, partitions_of
-from r2d2.model import FileInfo, Format
+from r2d2 import formats
+from r2d2.formats.hive import partitions_of
+from r2d2.model import FileInfo
 from r2d2.storage.local import Listing, is_hidden
 
 
@@ -18,7 +19,7 @@ class Group:
     """The files of one table-to-be. `partitioned`: columns are in folder names, too."""
 
     location: str
-    format: Format
+    format: str
     files: tuple[FileInfo, ...]
     partitioned: bool = False
 
@@ -35,14 +36,15 @@ def layout(listing: Listing) -> Layout:
     """The listing's files as tables, in order of location."""
     skipped = Counter(listing.skipped)
     roots = _table_folders(listing.files)
-    owned: dict[tuple[str, Format, bool], list[FileInfo]] = defaultdict(list)
+    names = {ending: known.name for known in formats.FORMATS for ending in known.endings}
+    owned: dict[tuple[str, str, bool], list[FileInfo]] = defaultdict(list)
     for file in listing.files:
         root = _root_of(file.path, roots)
         if root is not None:
             owned[root, roots[root], False].append(file)
         elif any(map(is_hidden, file.path.split("/"))):
             skipped["name starts with _ or ."] += 1
-        elif (kind := format_of(file.path)) is None:
+        elif (kind := _format_of(file.path, names)) is None:
             skipped["no data file by its name"] += 1
         else:
             folder = _partition_root(file.path)
@@ -55,22 +57,20 @@ def layout(listing: Listing) -> Layout:
     return Layout(tuple(sorted(groups, key=lambda group: group.location)), dict(skipped))
 
 
-def _table_folders(files: Iterable[FileInfo]) -> dict[str, Format]:
-    """Folders that a table format claims as a whole."""
-    roots: dict[str, Format] = {}
+def _table_folders(files: Iterable[FileInfo]) -> dict[str, str]:
+    """The folders that a format claims as a whole, with the format's name."""
+    roots: dict[str, str] = {}
+    markers = [(known.marker, known.name) for known in formats.FORMATS if known.marker]
     for file in files:
-        folder, _, name = file.path.rpartition("/")
-        parts = folder.split("/")
-        if "_delta_log" in parts:
-            roots.setdefault("/".join(parts[: parts.index("_delta_log")]), Format.DELTA)
-        elif parts[-1] == "metadata" and name.endswith(".metadata.json"):
-            roots.setdefault("/".join(parts[:-1]), Format.OTHER)
-        elif ".hoodie" in parts:
-            roots.setdefault("/".join(parts[: parts.index(".hoodie")]), Format.OTHER)
+        path = f"/{file.path}"
+        for marker, name in markers:
+            if match := marker.search(path):
+                roots.setdefault(path[1 : match.start()], name)
+                break
     return roots
 
 
-def _root_of(path: str, roots: Mapping[str, Format]) -> str | None:
+def _root_of(path: str, roots: Mapping[str, str]) -> str | None:
     if not roots:
         return None
     parts = path.split("/")[:-1]
@@ -79,6 +79,12 @@ def _root_of(path: str, roots: Mapping[str, Format]) -> str | None:
         if root in roots:
             return root
     return None
+
+
+def _format_of(path: str, names: Mapping[str, str]) -> str | None:
+    """The format that a file's name promises, None where it is no data file's."""
+    parts = path.rpartition("/")[2].lower().rsplit(".", 2)
+    return names.get(f".{parts[-1]}") or names.get("." + ".".join(parts[-2:]))
 
 
 def _partition_root(path: str) -> str | None:

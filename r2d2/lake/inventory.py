@@ -8,9 +8,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from r2d2 import formats as row_formats
-from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
-from r2d2.formats import hive as partitioned
+from r2d2.errors import TableError, UnreadableTableError
+from r2d2.formats import format_named, hive
 from r2d2.formats.parquet import read as parquet
 from r2d2.formats.schema import check_names
 from r2d2.lake.cached_inventory import as_known
@@ -108,36 +107,15 @@ def _check_names(columns: tuple[Column, ...], case_sensitive: bool) -> None:
 def _inspect(
     storage: Storage, settings: Settings, group: Group, lake: Mapping[str, FileInfo] | None
 ) -> Table:
-    if group.format is Format.DELTA:
-        from r2d2.formats import delta
-
-        return delta.inspect(storage, group.location, group.files, lake)
-    if group.partitioned:
-        return partitioned.inspect(
-            storage,
-            group.location,
-            group.files,
-            lambda store, path, files: _inspect_files(store, settings, group.format, path, files),
-        )
-    return _inspect_files(storage, settings, group.format, group.location, group.files)
-
-
-def _inspect_files(
-    storage: Storage,
-    settings: Settings,
-    kind: Format,
-    location: str,
-    files: Sequence[FileInfo],
-) -> Table:
-    if kind is Format.PARQUET:
-        return parquet.inspect(storage, location, files)
-    if kind in (Format.CSV, Format.JSON):
-        from r2d2.formats import text
-
-        return text.inspect(storage, location, files, settings.text_overrides(location))
-    if kind in (Format.ORC, Format.AVRO):
-        return row_formats.inspect(storage, location, files)
-    raise IneligibleTableError("a table format that r2d2 does not read itself (Iceberg or Hudi)")
+    known = format_named(group.format)
+    if not group.partitioned:
+        return known.inspect(storage, group.location, group.files, settings, lake)
+    return hive.inspect(
+        storage,
+        group.location,
+        group.files,
+        lambda store, path, files: known.inspect(store, path, files, settings, lake),
+    )
 
 
 def read_split(
@@ -148,19 +126,10 @@ def read_split(
     Raises:
         UnreadableTableError: the split cannot be read in full, or changed since the inventory.
     """
-    if isinstance(split.context, partitioned.Partition):
-        return partitioned.read(storage, split, columns, read_split)
-    if split.format is Format.PARQUET:
-        return parquet.read(storage, split, columns)
-    if split.format is Format.DELTA:
-        from r2d2.formats import delta
-
-        return delta.read(storage, split, columns)
-    if split.format in (Format.CSV, Format.JSON):
-        from r2d2.formats import text
-
-        return text.read(storage, split, columns)
-    return row_formats.read(storage, split, columns)
+    known = format_named(split.format)
+    if isinstance(split.context, hive.Partition):
+        return hive.read(storage, split, columns, known.read)
+    return known.read(storage, split, columns)
 
 
 def _snapshot(files: Sequence[FileInfo]) -> str:

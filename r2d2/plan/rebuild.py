@@ -6,8 +6,8 @@ from pathlib import Path
 from time import perf_counter
 
 from r2d2.errors import R2D2Error, UsageError
-from r2d2.formats.layout import Layout
 from r2d2.formats.uniform import uniform
+from r2d2.lake.layouts import layout_from
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data
 from r2d2.recipes.json import from_data
@@ -54,7 +54,7 @@ def _rebuilt(kitchen: RecipeContext, plan: Data, entry: Data, place: Path) -> Re
         if table.snapshot != snapshots[parent]:
             raise R2D2Error(f"{name}: its parent {parent} changed since the plan was made")
     start = perf_counter()
-    layout = Layout.from_data(entry["layout"])
+    layout = layout_from(entry["layout"])
     made = list(rebuilt(kitchen, from_data(entry["recipe"]), layout.rows_schema))
     if not made or Ordered.of(uniform(made)).fingerprint() != entry["evidence"]["fingerprint"]:
         raise R2D2Error(f"{name}: what came out is not the table that the plan saw")

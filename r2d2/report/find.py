@@ -74,7 +74,7 @@ def tables_csv(tables: Iterable[Table]) -> str:
 def _table_row(table: Table) -> list[object]:
     return [
         table.location,
-        table.format.value,
+        table.format,
         table.eligible,
         table.problem,
         table.rows,
@@ -134,7 +134,7 @@ def table_data(table: Table) -> dict[str, Any]:
     """A table as plain data."""
     return {
         "location": table.location,
-        "format": table.format.value,
+        "format": table.format,
         "columns": [[column.name, column.type] for column in table.columns],
         "rows": table.rows,
         "size_bytes": table.size_bytes,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.formats import text
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import LocalStorage
+from tests.support.formats.text_files import inspect, read
 
 Rows = list[tuple[str | None, ...]]
 
@@ -26,7 +26,7 @@ class TextLake:
 
     def table(self, name: str, content: bytes | str, **overrides: object) -> Table:
         file = self.file(name, content)
-        return text.inspect(LocalStorage(str(self.root)), name, [file], overrides)
+        return inspect(LocalStorage(str(self.root)), file, **overrides)
 
     def read(self, table: Table, columns: Sequence[str] | None = None) -> Rows:
         wanted = [c.path[0] for c in table.columns] if columns is None else columns
@@ -34,7 +34,7 @@ class TextLake:
         return [
             row
             for split in table.splits
-            for batch in text.read(storage, split, wanted)
+            for batch in read(storage, split, wanted)
             for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
         ]
 

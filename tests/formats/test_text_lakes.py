@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from r2d2.errors import TableError
-from r2d2.formats import format_of, text
 from r2d2.model import FileInfo
 from r2d2.storage.local import LocalStorage
+from tests.support.formats.text_files import format_of, inspect, read
 
 pytestmark = pytest.mark.shared
 
@@ -68,12 +68,12 @@ def read_lake(root: Path) -> dict[str, Read]:
 
 
 def read_file(storage: LocalStorage, file: FileInfo) -> Read:
-    table = text.inspect(storage, file.path, [file])
+    table = inspect(storage, file)
     names = [column.path[0] for column in table.columns]
     rows = {
         row
         for split in table.splits
-        for batch in text.read(storage, split, names)
+        for batch in read(storage, split, names)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     }
     return [name.lower() for name in names], rows
@@ -145,10 +145,10 @@ def test_the_dev_lake_reads_as_pythons_csv_reads_it(shared_lakes):
     files = storage.list().files
     assert len(files) == 312
     for file in files[::3]:
-        table = text.inspect(storage, file.path, [file])
+        table = inspect(storage, file)
         names = [column.path[0] for column in table.columns]
         columns: list[list[str]] = [[] for _ in names]
-        for batch in text.read(storage, table.splits[0], names):
+        for batch in read(storage, table.splits[0], names):
             for column, values in zip(columns, batch.columns, strict=True):
                 column += values.to_pylist()
         with open(root / file.path, newline="", encoding="utf-8") as lines:

@@ -36,7 +36,7 @@ def test_ten_thousand_tables_cost_one_request_each_and_ten_for_the_listing(
     storage = many_tables.storage()
     files = storage.list().files
     with ThreadPoolExecutor(CONCURRENT_READS) as pool:
-        tables = list(pool.map(lambda file: parquet.inspect(storage, file.path, [file]), files))
+        tables = list(pool.map(lambda file: parquet.inspect(storage, file.path, file), files))
     after = many_tables.server.requests()
     assert [table.rows for table in tables] == [10] * TABLES
     assert after["LIST"] - before.get("LIST", 0) == TABLES // 1000

@@ -61,9 +61,9 @@ def source_of(table: Table) -> str | None:
     """The Spark source that may read the table; None where r2d2 reads it, or nobody should."""
     if table.problem is None:
         return None
-    if table.format is Format.DELTA and _UNKNOWN_FEATURE.search(table.problem):
+    if table.format == Format.DELTA and _UNKNOWN_FEATURE.search(table.problem):
         return "delta"
-    if table.format is Format.OTHER and table.files:
+    if table.format == Format.OTHER and table.files:
         return "hudi" if any("/.hoodie/" in f"/{f.path}" for f in table.files) else "iceberg"
     return None
 

@@ -3,12 +3,9 @@
 Arrow values as fastavro encodes them: the way of `r2d2.formats.avro.read` backwards.
 """
 
-import bz2
 import json
-import lzma
 import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context
 from io import BytesIO
 from pathlib import Path
@@ -19,9 +16,9 @@ import pyarrow as pa
 from r2d2.errors import NotWritableError
 from r2d2.formats.avro.container import MAGIC, header_of
 from r2d2.formats.avro.schema import Type, record_type
+from r2d2.formats.compression import CODECS
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
-from r2d2.formats.parquet.write import _name
 from r2d2.formats.uniform import entries, lengths
 from r2d2.model import Table
 from r2d2.storage.local import Storage
@@ -35,10 +32,9 @@ class AvroSink:
     def __init__(self, layout: Layout, path: Path) -> None:
         from fastavro import parse_schema
 
-        compress = _CODECS.get(layout.compression)
-        if compress is None:
+        if layout.compression not in CODECS:
             raise NotWritableError(f"r2d2 writes no Avro compressed by {layout.compression}")
-        self._compress = compress
+        self._compress = CODECS[layout.compression].compress
         self._record = record_type(layout.options["schema"])
         self._plain = parse_schema(self._record.plain)
         self._fixed = dict(fixed_sizes(self._record.plain))
@@ -89,29 +85,6 @@ def _text(content: bytes) -> bytes:
     return _long(len(content)) + content
 
 
-def _deflate(content: bytes) -> bytes:
-    stream = zlib.compressobj(wbits=-15)
-    return stream.compress(content) + stream.flush()
-
-
-def _snappy(content: bytes) -> bytes:
-    packed: bytes = pa.compress(content, codec="snappy", asbytes=True)
-    return packed + zlib.crc32(content).to_bytes(4, "big")
-
-
-def _zstandard(content: bytes) -> bytes:
-    packed: bytes = pa.compress(content, codec="zstd", asbytes=True)
-    return packed
-
-
-_CODECS: dict[str, Callable[[bytes], bytes]] = {
-    "null": bytes,
-    "deflate": _deflate,
-    "bzip2": bz2.compress,
-    "xz": lzma.compress,
-    "zstandard": _zstandard,
-    "snappy": _snappy,
-}
 _EXACT = Context(prec=100)
 
 
@@ -209,7 +182,7 @@ def layout(storage: Storage, table: Table) -> Layout:
     return Layout(
         table.format,
         pa.schema(list(record_type(header.schema).arrow)),
-        _name(table),
+        table.files[0].path.rpartition("/")[2],
         compression=header.codec,
         options={"schema": header.schema},
         not_restored=("user metadata in its header",),

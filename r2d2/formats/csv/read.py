@@ -44,7 +44,7 @@ USUAL_RATIO = 5
 def inspect(
     storage: Storage,
     location: str,
-    files: Sequence[FileInfo],
+    file: FileInfo,
     overrides: Mapping[str, object] | None = None,
 ) -> Table:
     """The table of one delimited text file, from its head.
@@ -53,7 +53,6 @@ def inspect(
         UsageError: an unknown override.
         TableError: the file has no header, is no text, or names a column twice.
     """
-    (file,) = files
     start, whole = head(storage, file, HEAD_BYTES)
     found = _first_record(start, whole, file, overrides)
     if found is None and not whole:

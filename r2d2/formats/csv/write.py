@@ -23,7 +23,6 @@ from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of
 from r2d2.formats.csv.fast_path import after_lines, first_record
 from r2d2.formats.csv.read import Layout as TextLayout
 from r2d2.formats.errors import translated
-from r2d2.formats.hive import Partition
 from r2d2.formats.layout import Layout
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import Storage
@@ -32,15 +31,14 @@ from r2d2.storage.local import Storage
 def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file."""
     file, context = table.files[0], table.splits[0].context
-    inner = context.inner if isinstance(context, Partition) else context
-    if not isinstance(inner, TextLayout):
+    if not isinstance(context, TextLayout):
         raise TypeError(f"{table.location}: not a table of delimited text")
     return Layout(
         table.format,
-        pa.schema([(name, pa.string()) for name in inner.names]),
+        pa.schema([(name, pa.string()) for name in context.names]),
         file.path.rpartition("/")[2],
         compression=codec_of(file.path) or "none",
-        options=_options(storage, file, inner),
+        options=_options(storage, file, context),
     )
 
 
@@ -82,7 +80,7 @@ def _encoding(storage: Storage, file: FileInfo, dialect: Dialect) -> str:
 def _is_detected(storage: Storage, file: FileInfo, known: TextLayout) -> bool:
     """Whether the file is read so without settings, as its copy must be then."""
     try:
-        found = csv.inspect(storage, file.path, [file])
+        found = csv.inspect(storage, file.path, file)
     except TableError:
         return False
     return found.splits[0].context == known

@@ -7,7 +7,7 @@ from itertools import chain
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
-from r2d2.formats.compression import codec_of, inner_name, pieces
+from r2d2.formats.compression import codec_of, pieces
 from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
 from r2d2.formats.csv.fast_path import compacted
 from r2d2.formats.json.objects import Row, rows
@@ -22,7 +22,6 @@ BATCH_ROWS = 1 << 16
 # Rows times columns of a batch, so that it stays small where keys are many.
 BATCH_VALUES = 1 << 20
 COLUMNS = 10_000
-_ENDINGS = (".jsonl", ".ndjson", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +32,10 @@ class JsonLayout:
     names: tuple[str, ...]
 
 
-def is_json(path: str) -> bool:
-    """Whether the file's name says that it is JSON, compressed or not."""
-    return inner_name(path).endswith(_ENDINGS)
-
-
 def inspect(
     storage: Storage,
     location: str,
-    files: Sequence[FileInfo],
+    file: FileInfo,
     overrides: Mapping[str, object] | None = None,
 ) -> Table:
     """The table of one JSON file. All of it is read, as any line may bring another key.
@@ -50,7 +44,6 @@ def inspect(
         UsageError: an unknown override.
         TableError: a line is no JSON object, or the keys make no columns.
     """
-    (file,) = files
     encoding, found = _rows(storage, file, dialect_fields(overrides or {}).get("encoding"))
     names, count = _columns(found, file.path)
     check_names(names)

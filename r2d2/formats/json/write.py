@@ -17,7 +17,6 @@ from r2d2.errors import NotWritableError
 from r2d2.formats.compression import codec_of, pieces
 from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
 from r2d2.formats.csv.write import TextFile
-from r2d2.formats.hive import Partition
 from r2d2.formats.json.objects import DECODER, Pairs, canonical
 from r2d2.formats.json.read import PIECE_BYTES, JsonLayout
 from r2d2.formats.layout import Layout
@@ -37,12 +36,10 @@ def layout(storage: Storage, table: Table) -> Layout:
     Raises:
         NotWritableError: a key holds both a number and the text of one.
     """
-    context = table.splits[0].context
-    inner = context.inner if isinstance(context, Partition) else context
+    inner = table.splits[0].context
     if not isinstance(inner, JsonLayout):
         raise TypeError(f"{table.location}: not a table of JSON lines")
-    in_folders = {c[0] for c in context.constants} if isinstance(context, Partition) else set()
-    names = [c.path[0] for c in table.columns if c.path[0] not in in_folders]
+    names = [column.path[0] for column in table.columns]
     kinds: Kinds = {}
     for file in table.files:
         for value in _objects(storage, file, inner.encoding):

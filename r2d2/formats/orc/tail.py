@@ -5,16 +5,27 @@ encryption, Spark's own types), and ends the process where types are nested deep
 and kinds are those of `orc_proto.proto` (https://orc.apache.org/specification/ORCv1).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.compression import plain
+from r2d2.formats.compression import decompressed
 from r2d2.formats.orc.types import Message, Types
 from r2d2.model import FileInfo
 
 TAIL_BYTES = 64 << 10
+MOST_CHUNK_BYTES = 1 << 23
+# Some writers keep the least and greatest text of each column whole.
+MOST_FOOTER_BYTES = 256 << 20
+COMPRESSIONS = ("uncompressed", "zlib", "snappy", "lzo", "lz4", "zstd")
+"""The names of the compressions, at the numbers that a postscript gives them."""
+# By the names of `formats.compression`, and by those of pyarrow.
+_ENDING_BY_THEMSELVES = {"zlib": "deflate", "zstd": "zstandard"}
+_OF_KNOWN_LENGTH = {"snappy": "snappy", "lz4": "lz4_raw"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +100,50 @@ def read_tail(source: Any, file: FileInfo) -> Tail:
     return Tail(footer, postscript, tuple(map(_stripe, footer.messages(3))), types)
 
 
-def _message(content: bytes, postscript: Message) -> Message:
-    compression = postscript.number32(2)
-    most_chunk_bytes = postscript.number(3) if compression else 0
-    return Message.parse(plain(content, compression, most_chunk_bytes))
-
-
 def _stripe(message: Message) -> Stripe:
     start = message.number(1)
     footer = start + message.number(2) + message.number(3)
     return Stripe(message.number(5), start, footer, footer + message.number(4))
+
+
+def _message(content: bytes, postscript: Message) -> Message:
+    """The message of a compressed part of the tail: chunks with heads of their own.
+
+    A head holds the chunk's length, and whether it is stored uncompressed.
+    """
+    number = postscript.number32(2)
+    if not number:
+        return Message.parse(content)
+    most_chunk_bytes = postscript.number(3)
+    if most_chunk_bytes > MOST_CHUNK_BYTES:
+        raise UnreadableTableError("its end is damaged")
+    found = bytearray()
+    at = 0
+    while at < len(content):
+        head = int.from_bytes(content[at : at + 3], "little")
+        at += 3 + (head >> 1)
+        chunk = content[at - (head >> 1) : at]
+        found += chunk if head & 1 else _chunk(number, chunk, most_chunk_bytes)
+        if len(found) > MOST_FOOTER_BYTES:
+            raise UnreadableTableError(f"its footer has more than {MOST_FOOTER_BYTES} bytes")
+    return Message.parse(bytes(found))
+
+
+def _chunk(number: int, chunk: bytes, most_bytes: int) -> bytes:
+    name = COMPRESSIONS[number] if number < len(COMPRESSIONS) else ""
+    if name in _ENDING_BY_THEMSELVES:
+        return decompressed(_ENDING_BY_THEMSELVES[name], chunk, most_bytes)
+    if name not in _OF_KNOWN_LENGTH:
+        raise UnreadableTableError(f"its compression (number {number}) is not supported")
+    codec = pa.Codec(_OF_KNOWN_LENGTH[name])
+
+    def suffices(size_bytes: int) -> bool:
+        try:
+            codec.decompress(chunk, size_bytes)
+        except (pa.ArrowException, OSError):
+            return False
+        return True
+
+    # These do not tell how long the content is, and leave the rest of a larger buffer as it was.
+    size_bytes = bisect_left(range(most_bytes), True, key=suffices)
+    return bytes(codec.decompress(chunk, size_bytes, asbytes=True))

@@ -8,8 +8,7 @@ import pyarrow as pa
 from r2d2.errors import NotWritableError
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
-from r2d2.formats.orc.tail import read_tail
-from r2d2.formats.parquet.write import _ORC_COMPRESSION, _name
+from r2d2.formats.orc.tail import COMPRESSIONS, read_tail
 from r2d2.formats.uniform import fitted
 from r2d2.model import Table
 from r2d2.storage.local import Storage
@@ -19,11 +18,11 @@ def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file; pyarrow knows neither CHAR nor VARCHAR."""
     file = table.files[0]
     tail = read_tail(storage.open(file), file)
-    codec = _ORC_COMPRESSION[tail.postscript.number32(2)]
+    codec = COMPRESSIONS[tail.postscript.number32(2)]
     return Layout(
         table.format,
         tail.types.schema(),
-        _name(table),
+        file.path.rpartition("/")[2],
         compression="zlib" if codec == "lzo" else codec,
         not_restored=("CHAR and VARCHAR, which become STRING; user metadata; bloom filters",),
     )

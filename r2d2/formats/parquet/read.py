@@ -44,7 +44,7 @@ DICTIONARY_BYTES = 64 << 10
 kept = Kept()
 
 
-def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table:
+def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     """The table of one Parquet file, from its footer; a small file's rows are kept.
 
     The table of a file in `kept` has no bounds yet: they are taken of many such files together.
@@ -52,7 +52,6 @@ def inspect(storage: Storage, location: str, files: Sequence[FileInfo]) -> Table
     Raises:
         TableError: the file is damaged, or its columns have no identity.
     """
-    (file,) = files
     tail = tail_of(storage, file)
     with translated(UnreadableTableError, file.path):
         whole = len(tail) == file.size_bytes

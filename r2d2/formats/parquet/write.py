@@ -8,20 +8,18 @@ import pyarrow.parquet as pq
 
 from r2d2.errors import NotWritableError, UnreadableTableError
 from r2d2.formats.errors import translated
-from r2d2.formats.hive import Partition
 from r2d2.formats.layout import Layout
 from r2d2.formats.sink import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS
 from r2d2.formats.uniform import fitted, holds_view, plain_type
 from r2d2.model import Table
 from r2d2.storage.local import Storage
 
-_ORC_COMPRESSION = ("uncompressed", "zlib", "snappy", "lzo", "lz4", "zstd")
 _SAID_TWICE = b"ARROW:schema"
 
 
 def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file, with the columns that only later files have."""
-    wanted = {column.path[0] for column in table.columns} - _in_folders(table)
+    wanted = {column.path[0] for column in table.columns}
     fields: dict[str, pa.Field] = {}
     first: pq.ParquetFile | None = None
     for file in table.files:
@@ -40,16 +38,11 @@ def layout(storage: Storage, table: Table) -> Layout:
     return Layout(
         table.format,
         pa.schema(list(fields.values()), first.schema_arrow.metadata),
-        _name(table),
+        table.files[0].path.rpartition("/")[2],
         compression=_parquet_compression(first.metadata),
         options={"arrow_schema": _SAID_TWICE in raw, "int96": "INT96" in physical},
         not_restored=("Arrow's views of text and bytes, which become large ones",) if views else (),
     )
-
-
-def _in_folders(table: Table) -> set[str]:
-    context = table.splits[0].context
-    return {key for key, _, _ in context.constants} if isinstance(context, Partition) else set()
 
 
 def _parquet_compression(metadata: pq.FileMetaData) -> str:
@@ -61,10 +54,6 @@ def _parquet_compression(metadata: pq.FileMetaData) -> str:
     )
     codec = max(codecs, key=lambda name: codecs[name], default="snappy")
     return {"uncompressed": "none", "lz4_raw": "lz4", "lzo": "snappy"}.get(codec, codec)
-
-
-def _name(table: Table) -> str:
-    return table.files[0].path.rpartition("/")[2]
 
 
 class ParquetSink:

@@ -9,13 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from r2d2.formats import format_named
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import read_split
-from r2d2.model import Column, Format, Split, Table, Types
+from r2d2.model import Column, Split, Table, Types
 from r2d2.storage.local import Storage
-
-COLUMNAR = frozenset({Format.PARQUET, Format.DELTA, Format.ORC})
 
 
 class TableReader:
@@ -29,7 +28,7 @@ class TableReader:
         self, storage: Storage, table: Table, kept: Sequence[pa.RecordBatch] | None
     ) -> None:
         self._storage, self._table = storage, table
-        if kept is None and table.format not in COLUMNAR:
+        if kept is None and not format_named(table.format).is_columnar:
             kept = list(read_batches(storage, table, table.columns))
         self._kept = kept
         self._sizes: list[int] | None = None

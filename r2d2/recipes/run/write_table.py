@@ -15,15 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.errors import NotWritableError, R2D2Error, TableError
-from r2d2.formats.delta.write import write_delta
+from r2d2.formats import format_named
 from r2d2.formats.layout import Layout
-from r2d2.formats.registry import file_sink
 from r2d2.formats.schema import flatten
-from r2d2.formats.sink import FolderSink, Sink
 from r2d2.formats.uniform import fitted
 from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import take_inventory
-from r2d2.model import Column, Format, Table, Types
+from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage
@@ -59,7 +57,8 @@ def write_table(
             lake.mkdir()
             staged = lake / ("table" if layout.is_folder else PurePosixPath(location).name)
             tally = RowTally(flatten(layout.rows_schema))
-            _write(layout, _tallied(layout, batches, tally), staged)
+            rows = _tallied(layout, batches, tally)
+            format_named(layout.format).write(layout, rows, staged)
             check_reread(layout, lake, tally)
             files = moved_in(staged, target)
     except OSError as error:
@@ -93,22 +92,6 @@ def _tallied(
         rows = fitted(batch, schema)
         tally.add(rows)
         yield rows
-
-
-def _write(layout: Layout, batches: Iterator[pa.RecordBatch], staged: Path) -> None:
-    if layout.format is Format.DELTA:
-        write_delta(layout, batches, staged)
-        return
-    sink: Sink
-    if layout.is_folder:
-        sink = FolderSink(layout, staged, lambda path: file_sink(layout, path))
-    else:
-        sink = file_sink(layout, staged)
-    for batch in batches:
-        sink.write(batch)
-    sink.close()
-    if not staged.exists():
-        raise NotWritableError("a partitioned table without rows has no folders")
 
 
 def free_place(layout: Layout, place: Path, location: str) -> Path:
@@ -245,15 +228,6 @@ def _the_table(layout: Layout, storage: LocalStorage) -> Table:
 
 def _settings(layout: Layout) -> Settings:
     """Settings under which the table was read; those of a text's dialect only where it needs."""
-    rules: tuple[TextRule, ...] = ()
-    if layout.format in (Format.CSV, Format.JSON) and not layout.options["is_detected"]:
-        rules = (TextRule("*", _overrides(layout)),)
+    overrides = layout.text_overrides
+    rules = (TextRule("*", overrides),) if overrides else ()
     return Settings(case_sensitive=True, text=rules)
-
-
-def _overrides(layout: Layout) -> dict[str, object]:
-    if layout.format is Format.JSON:
-        return {"encoding": layout.options["encoding"]}
-    dialect = {**layout.options["dialect"], "encoding": layout.options["encoding"]}
-    dialect["quote"], dialect["escape"] = dialect["quote"] or "", dialect["escape"] or ""
-    return {key: value for key, value in dialect.items() if value is not None}

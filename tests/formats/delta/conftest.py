@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.formats import delta
+from r2d2.formats.delta import read as delta_read
+from r2d2.formats.delta import table as delta_table
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Table
 from r2d2.storage import storage_of
@@ -35,14 +36,14 @@ class Lake:
         """What r2d2 tells of the table."""
         storage = storage_of(str(self.root))
         files = [f for f in storage.list().files if f.path.startswith(f"{table}/" if table else "")]
-        return delta.inspect(storage, table, files)
+        return delta_table.inspect(storage, table, files)
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows as r2d2 reads them."""
         storage, found = storage_of(str(self.root)), self.inspect(table)
         names = {column.path[0] for column in found.columns} if columns is None else set(columns)
         splits = pickle.loads(pickle.dumps(found.splits))  # as an executor gets them
-        batches = [batch for split in splits for batch in delta.read(storage, split, names)]
+        batches = [batch for split in splits for batch in delta_read.read(storage, split, names)]
         read = pa.Table.from_batches(batches)
         assert found.rows in (None, read.num_rows)
         assert columns is not None or flatten(read.schema) == found.columns

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats import delta
+from r2d2.formats.delta import read as delta_read
+from r2d2.formats.delta import table as delta_table
 from r2d2.model import Table
 from r2d2.storage.local import Storage
 from tests.support.servers import SmallServer, small_server
@@ -37,7 +38,7 @@ def bucket(lake: Any, server: SmallServer, monkeypatch: pytest.MonkeyPatch) -> B
 def inspect(storage: Storage, table: str) -> Table:
     """What r2d2 tells of the table."""
     files = [file for file in storage.list().files if file.path.startswith(f"{table}/")]
-    return delta.inspect(storage, table, files)
+    return delta_table.inspect(storage, table, files)
 
 
 def loaded(bucket: Bucket, lake: Any) -> Storage:
@@ -51,11 +52,11 @@ def test_a_table_costs_a_request_for_each_commit_footer_and_file(bucket: Bucket,
     storage = loaded(bucket, lake)
     files = storage.list().files
     before = storage.requests
-    table = delta.inspect(storage, "t", files)
+    table = delta_table.inspect(storage, "t", files)
     assert storage.requests - before == 3
     assert (table.rows, [file.path for file in table.files]) == (3, [f"t/{NAME}"])
     (split,) = table.splits
-    batches = list(delta.read(storage, split, {"a", "s"}))
+    batches = list(delta_read.read(storage, split, {"a", "s"}))
     assert storage.requests - before == 4
     assert pa.Table.from_batches(batches).equals(DATA)
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats import delta
 from r2d2.formats.bounds import number_rank, text_rank
-from r2d2.formats.delta import table as table_module
+from r2d2.formats.delta import read as delta_read
+from r2d2.formats.delta import table as delta_table
 from r2d2.model import Bounds, FileInfo
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage
@@ -99,10 +99,10 @@ def test_a_small_table_costs_a_commit_and_a_footer_and_once_its_data(lake: Any) 
     lake.create("t", EVERYTHING.select(["l", "s"]), schema="l long, s string")
     storage = Counting(str(lake.root))
     storage.reads.clear()
-    table = delta.inspect(storage, "t", list(lake.files().values()))
+    table = delta_table.inspect(storage, "t", list(lake.files().values()))
     assert storage.reads == {".json": 1, ".parquet": 1}
     (split,) = table.splits
-    list(delta.read(storage, split, {"l"}))
+    list(delta_read.read(storage, split, {"l"}))
     assert storage.reads == {".json": 1, ".parquet": 2}
 
 
@@ -169,8 +169,8 @@ def test_old_int96_instants_of_an_unknown_calendar_are_refused(lake: Any, year: 
 
 
 def test_a_big_file_is_split_at_row_groups(lake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_module, "BIG_FILE_BYTES", 0)
-    monkeypatch.setattr(table_module, "SPLIT_BYTES", 2000)
+    monkeypatch.setattr(delta_table, "BIG_FILE_BYTES", 0)
+    monkeypatch.setattr(delta_table, "SPLIT_BYTES", 2000)
     data = pa.table({"a": range(1000)})
     add = lake.create("t", data)
     pq.write_table(data, lake.root / "t/f.parquet", row_group_size=100)
@@ -226,7 +226,7 @@ def test_bounds_of_widened_numbers_are_kept_and_of_padded_text_are_not(lake: Any
 def test_splits_are_read_in_another_storage_of_the_same_lake(lake: Any) -> None:
     lake.create("t", pa.table({"a": [1]}))
     (split,) = lake.inspect("t").splits
-    batches = list(delta.read(storage_of(str(lake.root)), split, {"a"}))
+    batches = list(delta_read.read(storage_of(str(lake.root)), split, {"a"}))
     assert [batch.to_pydict() for batch in batches] == [{"a": [1]}]
 
 
@@ -235,10 +235,10 @@ def test_a_file_changed_after_the_inventory_is_unreadable(lake: Any) -> None:
     (split,) = lake.inspect("t").splits
     pq.write_table(pa.table({"a": [2]}), lake.root / "t/f.parquet")
     with pytest.raises(UnreadableTableError, match="changed since it was listed"):
-        list(delta.read(storage_of(str(lake.root)), split, {"a"}))
+        list(delta_read.read(storage_of(str(lake.root)), split, {"a"}))
     (lake.root / "t/f.parquet").unlink()
     with pytest.raises(UnreadableTableError, match="vanished"):
-        list(delta.read(storage_of(str(lake.root)), split, {"a"}))
+        list(delta_read.read(storage_of(str(lake.root)), split, {"a"}))
 
 
 @pytest.mark.parametrize("place", range(4, 500, 7))

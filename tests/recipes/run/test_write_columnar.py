@@ -13,8 +13,7 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.formats.layout import Layout
-from r2d2.formats.registry import layout_of
+from r2d2.lake.layouts import layout_from, layout_of
 from r2d2.recipes.run.compare import difference
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage
@@ -96,7 +95,7 @@ def test_an_orc_file_without_rows_comes_back(tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
     pa.orc.write_table(pa.table({"a": pa.array([1], pa.int64())}), tmp_path / "lake/t.orc")
     table = tables(tmp_path / "lake")["t.orc"]
-    layout = Layout.from_data(layout_of(LocalStorage(str(tmp_path / "lake")), table))
+    layout = layout_from(layout_of(LocalStorage(str(tmp_path / "lake")), table))
     write_table(layout, [], tmp_path / "copy", "t.orc")
     again = tables(tmp_path / "copy")["t.orc"]
     assert (again.rows, again.columns) == (0, table.columns)
@@ -180,7 +179,7 @@ def test_an_avro_file_is_written_with_each_codec(tmp_path: Path, codec: str) -> 
     with (tmp_path / "lake/t.avro").open("wb") as file:
         fastavro.writer(file, AVRO, AVRO_ROWS)
     table = tables(tmp_path / "lake")["t.avro"]
-    layout = Layout.from_data(layout_of(LocalStorage(str(tmp_path / "lake")), table))
+    layout = layout_from(layout_of(LocalStorage(str(tmp_path / "lake")), table))
     own = rows(tmp_path / "lake", table)
     write_table(replace(layout, compression=codec), own, tmp_path / "copy", "t.avro")
     again = tables(tmp_path / "copy")["t.avro"]

@@ -9,7 +9,7 @@ import pytest
 from r2d2.errors import MisfitError, MissingDependencyError, NotWritableError, R2D2Error
 from r2d2.formats import sink as folders
 from r2d2.formats.layout import Layout
-from r2d2.formats.registry import layout_of
+from r2d2.lake.layouts import layout_from, layout_of
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, put, rows, tables
@@ -18,7 +18,7 @@ SMALL = pa.table({"n": pa.array([1, None], pa.int32()), "t": ["x", None]})
 
 
 def layout(lake: Path, location: str) -> Layout:
-    return Layout.from_data(layout_of(LocalStorage(str(lake)), tables(lake)[location]))
+    return layout_from(layout_of(LocalStorage(str(lake)), tables(lake)[location]))
 
 
 def everything_below(folder: Path) -> dict[str, bytes]:
@@ -107,10 +107,10 @@ def test_data_that_describe_no_layout_are_refused(
 ) -> None:
     put(tmp_path, "t.parquet", SMALL)
     data = layout(tmp_path, "t.parquet").data()
-    assert Layout.from_data(json.loads(json.dumps(data))).data() == data
+    assert layout_from(json.loads(json.dumps(data))).data() == data
     for broken in (data | change, {key: data[key] for key in data if key not in change}):
         with pytest.raises(NotWritableError, match="no layout of a table"):
-            Layout.from_data(broken)
+            layout_from(broken)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

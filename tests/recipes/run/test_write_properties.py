@@ -13,7 +13,7 @@ from r2d2.errors import NotWritableError
 from r2d2.formats.csv.dialect import Dialect
 from r2d2.formats.csv.records import records
 from r2d2.formats.csv.write import written
-from r2d2.formats.registry import layout_of
+from r2d2.lake.layouts import layout_from, layout_of
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, put, tables
 
@@ -79,14 +79,13 @@ def test_partitions_come_back_or_are_refused(values: list[str | None]) -> None:
 
 
 def _writes_folders(folder: Path, data: dict[str, Any], table: Any) -> None:
-    from r2d2.formats.layout import Layout
     from r2d2.recipes.run.compare import difference
     from r2d2.recipes.run.write_table import write_table
     from tests.support.recipes.lakes import rows
 
     own = rows(folder / "lake", table)
     try:
-        write_table(Layout.from_data(data), own, folder / "copy", "t")
+        write_table(layout_from(data), own, folder / "copy", "t")
     except NotWritableError:
         return
     assert difference(own, rows(folder / "copy", tables(folder / "copy")["t"])) is None

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from r2d2.errors import NotWritableError
-from r2d2.formats.registry import layout_of
+from r2d2.lake.layouts import layout_from, layout_of
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, tables
@@ -92,11 +92,10 @@ def test_compressed_text_comes_back_compressed(tmp_path: Path) -> None:
 def test_what_stands_around_the_records_comes_back(tmp_path: Path, content: bytes) -> None:
     lake, copy = lake_of(tmp_path, "t.csv", content)
     if content == b"a,b\n":
-        from r2d2.formats.layout import Layout
         from r2d2.recipes.run.write_table import write_table
 
         data = layout_of(LocalStorage(str(lake)), tables(lake)["t.csv"])
-        write_table(Layout.from_data(data), [], copy, "t.csv")
+        write_table(layout_from(data), [], copy, "t.csv")
         assert (copy / "t.csv").read_bytes() == content
     else:
         come_back(lake, copy, "t.csv")

@@ -6,10 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.formats.layout import Layout
-from r2d2.formats.registry import layout_of
 from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import take_inventory
+from r2d2.lake.layouts import layout_from, layout_of
 from r2d2.model import Table
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.run.compare import difference
@@ -42,7 +41,7 @@ def come_back(
     """The table as it is read where it was written anew; equal to what it was, value by value."""
     table = tables(lake, settings)[location]
     assert table.problem is None
-    layout = Layout.from_data(layout_of(LocalStorage(str(lake)), table))
+    layout = layout_from(layout_of(LocalStorage(str(lake)), table))
     written = write_table(layout, shuffled(rows(lake, table)), place, location)
     again = tables(place, settings)[location]
     assert again.problem is None
