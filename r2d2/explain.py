@@ -13,7 +13,7 @@ from r2d2.engines.local.lake import LocalLake
 from r2d2.errors import UsageError
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.sketch import merge, present_mask, sorted_unique
+from r2d2.hashing.runs import merge, present_mask, sorted_unique
 from r2d2.lake.grouping import layout
 from r2d2.lake.inventory import Inventory, described, read_split
 from r2d2.model import Column, Evidence, Table, Verdict

@@ -10,7 +10,7 @@ import pyarrow as pa
 from r2d2.errors import TableError
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.sketch import merge, sorted_unique, sorted_unique_each
+from r2d2.hashing.runs import merge, sorted_unique, sorted_unique_each
 from r2d2.lake.inventory import read_split
 from r2d2.lake.questions import Wanted
 from r2d2.model import Column, Split, Table, Types

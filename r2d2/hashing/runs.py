@@ -1,24 +1,21 @@
-"""Runs: 128-bit hashes sorted by (first, second) and unique; how they are made and merged.
-
-Which hashes of one run are in another.
-
-Runs as bytes, for shuffling: a header with the hash's version, then one lane after the other.
-"""
+"""Runs: 128-bit hashes sorted by (first, second), each once: made, merged, looked up, as bytes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from r2d2.arrays import UInt64s
+from r2d2.arrays import Bools, Int64s, Positions, UInt64s
 from r2d2.hashing.finaliser import HASH_VERSION, Lanes
 
-_FEW = 512  # rows; up to here a plain sort costs less than the many calls of packing
-_MANY = 32  # runs; beyond, merging them in pairs costs more than sorting anew
-_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
+_PLAIN_SORT_ROWS = 512  # up to here a plain sort costs less than the calls of a radix sort
+_MERGED_RUNS = 32  # beyond, merging costs more than sorting anew
+_LOOKUP_ROWS = 1 << 14  # small children of one parent are looked up by one call
+_HEADER = bytes([HASH_VERSION]) + bytes(7)  # eight bytes keep the lanes aligned
+_BYTES_PER_HASH = 16
 
 
 def empty_run() -> Lanes:
@@ -28,19 +25,14 @@ def empty_run() -> Lanes:
 
 def sorted_unique(lanes: Lanes) -> Lanes:
     """The run of these hashes."""
-    if len(lanes) <= _FEW:
-        return _distinct(_gather(lanes, np.lexsort((lanes.second, lanes.first))))
-    # A radix sort by the 16 highest bits leaves Timsort short stretches: 30 to 50 ns a row on every
-    # machine, where NumPy's plain sort alone takes 11 with AVX2 and 50 with some AVX-512.
-    buckets = (lanes.first >> np.uint64(48)).astype(np.uint16)
-    return _sorted_stretches(_gather(lanes, buckets.argsort(kind="stable")))
+    return hash_order(lanes).distinct()
 
 
 def sorted_unique_each(lanes: Lanes, sizes: Sequence[int]) -> list[Lanes]:
     """The run of each of the parts that lie one after the other; small parts are sorted at once."""
     ends = np.cumsum(sizes)
     starts = ends - sizes
-    if len(lanes) > _FEW * len(sizes) or len(sizes) > 1 << 16:
+    if len(lanes) > _PLAIN_SORT_ROWS * len(sizes) or len(sizes) > 1 << 16:
         return [sorted_unique(lanes.part(*limits)) for limits in zip(starts, ends, strict=True)]
     parts = np.repeat(np.arange(len(sizes), dtype=np.uint16), sizes)
     sorted_ = _by_part(lanes, parts, (lanes.first,))
@@ -49,7 +41,7 @@ def sorted_unique_each(lanes: Lanes, sizes: Sequence[int]) -> list[Lanes]:
     again = _tied(sorted_, parts) & (sorted_.second[1:] == sorted_.second[:-1])
     if again.any():
         keep = np.flatnonzero(np.concatenate(([True], ~again)))
-        sorted_ = _gather(sorted_, keep)
+        sorted_ = taken(sorted_, keep)
         ends = np.cumsum(np.bincount(parts.take(keep), minlength=len(sizes)))
         starts = np.concatenate(([0], ends[:-1]))
     return [sorted_.part(*limits) for limits in zip(starts.tolist(), ends.tolist(), strict=True)]
@@ -58,12 +50,12 @@ def sorted_unique_each(lanes: Lanes, sizes: Sequence[int]) -> list[Lanes]:
 def _by_part(lanes: Lanes, parts: NDArray[np.uint16], keys: tuple[UInt64s, ...]) -> Lanes:
     """The lanes in the order of the keys, the last one first, within each part."""
     order = np.lexsort(keys)
-    return _gather(lanes, order.take(parts.take(order).argsort(kind="stable")))
+    return taken(lanes, order.take(parts.take(order).argsort(kind="stable")))
 
 
-def _tied(lanes: Lanes, parts: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Which hashes have the first lane of the one before them, in the same part."""
-    tied: NDArray[np.bool_] = (lanes.first[1:] == lanes.first[:-1]) & (parts[1:] == parts[:-1])
+def _tied(lanes: Lanes, parts: NDArray[np.uint16]) -> Bools:
+    """Whether each hash but the first has the first lane of the one before it, in one part."""
+    tied: Bools = (lanes.first[1:] == lanes.first[:-1]) & (parts[1:] == parts[:-1])
     return tied
 
 
@@ -72,12 +64,7 @@ def merge(runs: Sequence[Lanes]) -> Lanes:
     runs = [run for run in runs if len(run)]
     if len(runs) <= 1:
         return runs[0] if runs else empty_run()
-    together = Lanes(
-        np.concatenate([run.first for run in runs]), np.concatenate([run.second for run in runs])
-    )
-    if len(runs) > _MANY or len(together) <= _FEW:
-        return sorted_unique(together)
-    return _sorted_stretches(together)
+    return hash_order(joined(runs), in_stretches=len(runs) <= _MERGED_RUNS).distinct()
 
 
 def smallest(run: Lanes, k: int) -> Lanes:
@@ -92,36 +79,75 @@ def cut(run: Lanes, ranges: int) -> list[Lanes]:
     return [run.part(start, stop) for start, stop in pairwise(ends)]
 
 
-def _sorted_stretches(lanes: Lanes) -> Lanes:
-    """The run of hashes that are in order here and there: NumPy's stable sort is a Timsort."""
-    return _distinct(_mended(_gather(lanes, lanes.first.argsort(kind="stable"))))
+@dataclass(frozen=True, slots=True, eq=False)
+class HashOrder:
+    """A stable order of hashes by (first, second), the hashes in it, and where new ones start."""
+
+    order: Positions
+    hashes: Lanes
+    starts: Bools
+    all_differ: bool
+
+    def distinct(self) -> Lanes:
+        """The run of the hashes."""
+        if self.all_differ:
+            return self.hashes
+        return taken(self.hashes, np.flatnonzero(self.starts))
+
+    def first_rows(self) -> Positions:
+        """The first row of each hash, in order of hash."""
+        return self.order[self.starts]
+
+    def counts(self) -> Int64s:
+        """How often each hash occurs, in order of hash."""
+        return np.diff(np.flatnonzero(self.starts), append=len(self.order))
 
 
-def _gather(lanes: Lanes, rows: NDArray[np.intp]) -> Lanes:
+def hash_order(lanes: Lanes, in_stretches: bool = False) -> HashOrder:
+    """The order of the hashes; `in_stretches`: long stretches of them are in order as they are."""
+    plain = in_stretches or len(lanes) <= _PLAIN_SORT_ROWS
+    order = lanes.first.argsort(kind="stable") if plain else _radix_order(lanes.first)
+    hashes = taken(lanes, order)
+    starts = _changes(hashes.first)
+    if starts.all():
+        return HashOrder(order, hashes, starts, True)
+    if (~starts[1:] & (hashes.second[1:] < hashes.second[:-1])).any():
+        order = np.lexsort((lanes.second, lanes.first))
+        hashes = taken(lanes, order)
+        starts = _changes(hashes.first)
+    starts |= _changes(hashes.second)
+    return HashOrder(order, hashes, starts, bool(starts.all()))
+
+
+def _radix_order(first: UInt64s) -> Positions:
+    """A stable order, by the 16 highest bits first, which leaves Timsort short stretches.
+
+    It takes 30 to 50 ns a row on every machine; NumPy's plain sort 11 with AVX2 and 50 with some
+    AVX-512.
+    """
+    by_bucket = (first >> np.uint64(48)).astype(np.uint16).argsort(kind="stable")
+    return by_bucket.take(first.take(by_bucket).argsort(kind="stable"))
+
+
+def _changes(words: UInt64s) -> Bools:
+    """Whether each word differs from the one before it, as the first does."""
+    changes = np.ones(len(words), np.bool_)
+    np.not_equal(words[1:], words[:-1], out=changes[1:])
+    return changes
+
+
+def taken(lanes: Lanes, rows: Positions) -> Lanes:
+    """The hashes of these rows."""
     return Lanes(lanes.first.take(rows, mode="clip"), lanes.second.take(rows, mode="clip"))
 
 
-def _mended(lanes: Lanes) -> Lanes:
-    """The lanes, sorted by the first, sorted in place by the second where the first ties."""
-    first, second = lanes.first, lanes.second
-    wrong = (first[1:] == first[:-1]) & (second[1:] < second[:-1])
-    for tie in set(first[1:][wrong].tolist()) if wrong.any() else ():
-        start, stop = (int(first.searchsorted(np.uint64(tie), side)) for side in _SIDES)
-        second[start:stop].sort()
-    return lanes
-
-
-def _distinct(lanes: Lanes) -> Lanes:
-    """The sorted hashes, each once."""
-    new = lanes.first[1:] != lanes.first[:-1]
-    if new.all():
-        return lanes
-    new |= lanes.second[1:] != lanes.second[:-1]
-    keep = np.flatnonzero(np.concatenate((np.ones(min(1, len(lanes)), np.bool_), new)))
-    return _gather(lanes, keep)
-
-
-_TOGETHER = 1 << 14  # rows; small children of one parent are looked up by one call
+def joined(runs: Sequence[Lanes]) -> Lanes:
+    """The hashes of all the runs, one run after the other."""
+    if not runs:
+        return empty_run()
+    return Lanes(
+        np.concatenate([run.first for run in runs]), np.concatenate([run.second for run in runs])
+    )
 
 
 def count_missing(child: Lanes, parent: Lanes) -> int:
@@ -142,11 +168,7 @@ def count_missing_each(pairs: Sequence[tuple[Lanes, Lanes]]) -> list[int]:
                 counts[some[0]] = count_missing(pairs[some[0]][0], parent)
                 continue
             children = [pairs[place][0] for place in some]
-            together = Lanes(
-                np.concatenate([child.first for child in children]),
-                np.concatenate([child.second for child in children]),
-            )
-            present = np.concatenate(([0], np.cumsum(present_mask(together, parent))))
+            present = np.concatenate(([0], np.cumsum(present_mask(joined(children), parent))))
             ends = np.cumsum([len(child) for child in children])
             for place, child, found in zip(
                 some, children, np.diff(present[ends], prepend=0).tolist(), strict=True
@@ -159,7 +181,7 @@ def _small_groups(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[
     group: list[int] = []
     rows = 0
     for place, size in zip(places, sizes, strict=True):
-        if group and rows + size > _TOGETHER:
+        if group and rows + size > _LOOKUP_ROWS:
             yield group
             group, rows = [], 0
         group.append(place)
@@ -168,28 +190,35 @@ def _small_groups(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[
         yield group
 
 
-def present_mask(child: Lanes, parent: Lanes) -> NDArray[np.bool_]:
-    """Which of child's hashes, in any order, are in parent, a run."""
-    if not len(parent):
-        return np.zeros(len(child), np.bool_)
-    places = np.searchsorted(parent.first, child.first)
-    candidates = np.minimum(places, len(parent) - 1)
-    tied = parent.first[candidates] == child.first
-    found: NDArray[np.bool_] = tied & (parent.second[candidates] == child.second)
-    # Several of parent's hashes may share a first lane: walk on through them.
+def present_mask(lanes: Lanes, run: Lanes) -> Bools:
+    """Whether each of the hashes, in any order, is in the run."""
+    return _looked_up(run, lanes)[1]
+
+
+def positions_in(run: Lanes, lanes: Lanes) -> Int64s:
+    """The position in the run of each of the hashes, in any order; -1 where it has none."""
+    at, found = _looked_up(run, lanes)
+    return np.where(found, at, -1)
+
+
+def _looked_up(run: Lanes, lanes: Lanes) -> tuple[Positions, Bools]:
+    """The position in the run of each of the hashes, where it has one, and whether it has."""
+    if not len(run):
+        return np.zeros(len(lanes), np.intp), np.zeros(len(lanes), np.bool_)
+    at = np.searchsorted(run.first, lanes.first)
+    np.minimum(at, len(run) - 1, out=at)
+    tied = run.first[at] == lanes.first
+    found = tied & (run.second[at] == lanes.second)
+    # Hashes of one first lane lie side by side: as many steps as the longest such stretch.
     rows = np.flatnonzero(tied & ~found)
     while len(rows):
-        places[rows] += 1
-        rows = rows[places[rows] < len(parent)]
-        rows = rows[parent.first[places[rows]] == child.first[rows]]
-        same = parent.second[places[rows]] == child.second[rows]
+        at[rows] += 1
+        rows = rows[at[rows] < len(run)]
+        rows = rows[run.first[at[rows]] == lanes.first[rows]]
+        same = run.second[at[rows]] == lanes.second[rows]
         found[rows[same]] = True
         rows = rows[~same]
-    return found
-
-
-_HEADER = bytes([HASH_VERSION]) + bytes(7)  # eight bytes keep the lanes aligned
-_BYTES_PER_HASH = 16
+    return at, found
 
 
 def to_bytes(run: Lanes) -> bytes:
@@ -201,7 +230,8 @@ def to_bytes(run: Lanes) -> bytes:
 def from_bytes(blob: bytes | memoryview) -> Lanes:
     """The run that `to_bytes` wrote, read-only where it can be read in place.
 
-    Raises ValueError for the hashes of another version.
+    Raises:
+        ValueError: these are hashes of another version, or no run.
     """
     if len(blob) < len(_HEADER) or (len(blob) - len(_HEADER)) % _BYTES_PER_HASH:
         raise ValueError(f"{len(blob)} bytes are no run of hashes")

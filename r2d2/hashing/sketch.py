@@ -2,8 +2,6 @@
 
 A sketch holds every hash of its table up to a threshold, so a child's hash at or below parent's
 threshold that parent's sketch lacks is a row parent lacks (cf. Cohen & Kaplan, PODC 2007).
-
-Runs of hashes, sorted by (first, second) and unique: all that is done with them, by one name.
 """
 
 from collections.abc import Sequence
@@ -12,38 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.runs import (
-    count_missing,
-    count_missing_each,
-    cut,
-    empty_run,
-    from_bytes,
-    merge,
-    present_mask,
-    smallest,
-    sorted_unique,
-    sorted_unique_each,
-    to_bytes,
-)
-
-__all__ = [
-    "BottomKSketch",
-    "Lanes",
-    "count_missing",
-    "count_missing_each",
-    "cut",
-    "empty_run",
-    "from_bytes",
-    "judged_by",
-    "merge",
-    "merge_sketches",
-    "present_mask",
-    "sketch",
-    "smallest",
-    "sorted_unique",
-    "sorted_unique_each",
-    "to_bytes",
-]
+from r2d2.hashing.runs import merge, smallest
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.hashing.sketch import (
+from r2d2.hashing.runs import (
     count_missing,
     cut,
     empty_run,

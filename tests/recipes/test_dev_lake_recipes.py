@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.formats.schema import flatten
-from r2d2.hashing.multiset import Counted, Hashes
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.multiset import Counted
 from r2d2.hashing.rows import row_hashes
 from r2d2.model import Column, Types
 from r2d2.recipes.predicate import find_predicate, satisfying
@@ -22,10 +23,9 @@ pytestmark = pytest.mark.shared
 MADE = ("filter", "project", "copy", "split_by_value", "only_null_rows")
 
 
-def hashes(table: pa.Table, columns: Sequence[Column]) -> Hashes:
+def hashes(table: pa.Table, columns: Sequence[Column]) -> Lanes:
     (batch,) = table.combine_chunks().to_batches()
-    lanes = row_hashes(batch, [columns], Types.STRICT)[0]
-    return lanes.first, lanes.second
+    return row_hashes(batch, [columns], Types.STRICT)[0]
 
 
 def lowered(table: pa.Table, names: Sequence[str] = ()) -> list[Column]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import r2d2
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.sketch import sketch, sorted_unique
+from r2d2.hashing.runs import sorted_unique
+from r2d2.hashing.sketch import sketch
 from r2d2.stages.renamed.candidates import TableMatch
 from r2d2.stages.renamed.column_sketches import Contents
 from r2d2.stages.renamed.lsh import BINS, minima, proposals

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.sketch import merge
+from r2d2.hashing.runs import merge
 from r2d2.lake.questions import Projection
 
 BYTES_PER_ROW = 16

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from r2d2.arrays import Int64s
 from r2d2.engines.scan import TASK_BYTES, Piece
-from r2d2.hashing.sketch import Lanes
+from r2d2.hashing.finaliser import Lanes
 from r2d2.lake.questions import Projection, Wanted
 from r2d2.model import Table
 

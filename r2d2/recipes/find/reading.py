@@ -6,12 +6,12 @@ All rows of a table, and their hashes over chosen columns in the rows' order.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
 from r2d2.formats import format_named
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
+from r2d2.hashing.runs import joined
 from r2d2.lake.inventory import read_split
 from r2d2.model import Column, Split, Table, Types
 from r2d2.storage.local import Storage
@@ -113,13 +113,3 @@ def hashed(
     """The hashes of all rows over each column set, batch after batch."""
     parts = [row_hashes(batch, column_sets, types) for batch in batches]
     return [joined([part[number] for part in parts]) for number in range(len(column_sets))]
-
-
-def joined(parts: Sequence[Lanes]) -> Lanes:
-    """The hashes one after the other."""
-    if not parts:
-        return Lanes(np.empty(0, np.uint64), np.empty(0, np.uint64))
-    return Lanes(
-        np.concatenate([part.first for part in parts]),
-        np.concatenate([part.second for part in parts]),
-    )

@@ -87,7 +87,7 @@ class RowCounts:
         counted = self._counted.get(key)
         if counted is None:
             (lanes,) = hashed(self._rows(table, columns), [columns], self.types)
-            counted = Counted.of((lanes.first, lanes.second))
+            counted = Counted.of(lanes)
             self._counted.put(key, counted, counted.size_bytes)
         return counted
 
@@ -111,7 +111,7 @@ class RowCounts:
             every = list(dict.fromkeys(column for columns in left for column in columns))
             hashes = hashed(reading.batches(every), left, self.types)
             for columns, lanes in zip(left, hashes, strict=True):
-                found[columns] = Groups.of((lanes.first, lanes.second))
+                found[columns] = Groups.of(lanes)
                 distinct = found[columns].distinct
                 self._counted.put(_named(table, columns), distinct, distinct.size_bytes)
         return found
@@ -168,7 +168,7 @@ class RowCounts:
         for (table, own_sets), own in together:
             for columns in own_sets:
                 part = hashes[columns].part(start, start + own.num_rows)
-                groups = Groups.of((part.first, part.second))
+                groups = Groups.of(part)
                 self._groups.put(_named(table, columns), groups, groups.size_bytes)
             start += own.num_rows
 

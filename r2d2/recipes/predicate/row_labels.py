@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.arrays import Bools, Int64s
-from r2d2.hashing.multiset import Counted, Hashes, runs
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.multiset import Counted
+from r2d2.hashing.runs import hash_order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,14 +85,14 @@ class Groups:
     numbers: Int64s
 
     @classmethod
-    def of(cls, parent: Hashes) -> "Groups":
+    def of(cls, parent: Lanes) -> "Groups":
         """The groups of the parent's rows, whose hashes come in the rows' order."""
-        hash_runs = runs(*parent)
-        distinct = Counted.in_runs(parent, hash_runs)
-        if hash_runs.starts.all():
-            return cls(np.arange(len(hash_runs.order)), distinct, hash_runs.order)
-        groups = np.empty(len(hash_runs.order), np.int64)
-        groups[hash_runs.order] = np.cumsum(hash_runs.starts) - 1
+        ordered = hash_order(parent)
+        distinct = Counted.in_order(ordered)
+        if ordered.all_differ:
+            return cls(np.arange(len(ordered.order)), distinct, ordered.order)
+        groups = np.empty(len(ordered.order), np.int64)
+        groups[ordered.order] = np.cumsum(ordered.starts) - 1
         return cls(groups, distinct, np.arange(len(distinct.counts)))
 
     @property

@@ -18,7 +18,7 @@ from r2d2.arrays import Int64s, array_of, fixed_values, null_mask
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import entries, is_list, items, lengths, plain_array, uniform
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.multiset import runs
+from r2d2.hashing.runs import hash_order
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
 from r2d2.text_tables import pluralize
@@ -43,8 +43,8 @@ class Ordered:
         """The rows of batches of one schema, of which there is one at least."""
         rows = pa.concat_batches(batches)
         (lanes,) = hashed(batches, [flatten(rows.schema)], Types.STRICT)
-        found = runs(lanes.first, lanes.second)
-        bits = [] if found.starts.all() else list(_float_bits(rows))
+        found = hash_order(lanes)
+        bits = [] if found.all_differ else list(_float_bits(rows))
         order = np.lexsort((*bits, lanes.second, lanes.first)) if bits else found.order
         return cls(rows, lanes, order)
 

@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 
 from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
-from r2d2.hashing.multiset import Counted, Hashes, runs
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.multiset import Counted
+from r2d2.hashing.runs import empty_run, hash_order
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Leaf, Patch, Project, Recipe, Residual, ResidualKind, Rows, Union
@@ -111,17 +113,17 @@ def _surplus(own: Batches, made: Counted) -> pa.Table:
     return _table(Counted(made.first[over], made.second[over], left[over]))
 
 
-def _hashes(batches: Batches) -> Hashes:
+def _hashes(batches: Batches) -> Lanes:
     if not batches:
-        return np.empty(0, np.uint64), np.empty(0, np.uint64)
+        return empty_run()
     (lanes,) = hashed(batches, [flatten(batches[0].schema)], Types.STRICT)
-    return lanes.first, lanes.second
+    return lanes
 
 
-def _beyond(rows: Hashes, made: Counted) -> npt.NDArray[np.bool_]:
+def _beyond(rows: Lanes, made: Counted) -> npt.NDArray[np.bool_]:
     """Which of the rows are copies of a hash beyond as many as were made."""
-    found = runs(*rows)
-    own, order = Counted.in_runs(rows, found), found.order
+    found = hash_order(rows)
+    own, order = Counted.in_order(found), found.order
     allowed = np.zeros(len(own.counts), np.int64)
     places, counts, _ = own.held(made)
     allowed[places] = counts

@@ -157,7 +157,7 @@ def test_a_little_work_starts_no_process(lake: KeptLake, monkeypatch: pytest.Mon
     def refused(*_: object) -> None:
         raise AssertionError("a process is started")
 
-    monkeypatch.setattr(local_workers, "Worker", refused)
+    monkeypatch.setattr(local_workers, "RecipeWorker", refused)
     every = bundles(lake)
     assert in_order(list(answers(lake.storage, Types.STRICT, every, 8))) == by_one(lake)
     engine = LocalRecipes(lake.storage, Settings(threads=8))

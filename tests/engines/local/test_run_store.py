@@ -7,7 +7,7 @@ import pytest
 
 from r2d2.engines.local.run_store import RunStore, remove_scratch
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.sketch import sorted_unique
+from r2d2.hashing.runs import sorted_unique
 
 KEY = (0, 0)
 

@@ -20,7 +20,7 @@ from r2d2.engines.spark.partitioning import (
 )
 from r2d2.engines.spark.rows import blobs, buffers
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.sketch import cut, empty_run, from_bytes, sorted_unique, to_bytes
+from r2d2.hashing.runs import cut, empty_run, from_bytes, sorted_unique, to_bytes
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
 
 

@@ -3,26 +3,21 @@
 from collections import Counter
 
 import numpy as np
-import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.hashing.multiset import Counted, Hashes
+from r2d2.hashing.multiset import Counted
 from r2d2.recipes.predicate.row_labels import Groups
+from tests.support.hashing.hashing import lanes_of
 
 hashes = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12)
-
-
-def lanes(rows: list[tuple[int, int]]) -> Hashes:
-    words: npt.NDArray[np.uint64] = np.array(rows, np.uint64).reshape(-1, 2)
-    return words[:, 0].copy(), words[:, 1].copy()
 
 
 @given(hashes, hashes)
 def test_labels_count_every_row_of_both_tables(
     parent: list[tuple[int, int]], child: list[tuple[int, int]]
 ) -> None:
-    labels = Groups.of(lanes(parent)).labels(Counted.of(lanes(child)))
+    labels = Groups.of(lanes_of(parent)).labels(Counted.of(lanes_of(child)))
     copies, own = Counter(parent), Counter(child)
     assert [labels.parent[group] for group in labels.groups] == [copies[row] for row in parent]
     assert [labels.child[group] for group in labels.groups] == [own[row] for row in parent]
@@ -42,8 +37,8 @@ def test_a_selection_is_exact_where_it_has_each_row_as_often_as_the_child(
 ) -> None:
     masks = st.lists(st.booleans(), min_size=len(parent), max_size=len(parent))
     own, other = (np.array(data.draw(masks), np.bool_) for _ in range(2))
-    first, second = lanes(parent)
-    labels = Groups.of((first, second)).labels(Counted.of((first[own], second[own])))
+    child = [row for row, kept in zip(parent, own, strict=True) if kept]
+    labels = Groups.of(lanes_of(parent)).labels(Counted.of(lanes_of(child)))
     counts = [
         Counter(row for row, kept in zip(parent, mask, strict=True) if kept)
         for mask in (own, other)
