@@ -12,8 +12,8 @@ from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
-from r2d2.recipes.run.compare import Ordered
-from r2d2.recipes.run.residuals import Residuals
+from r2d2.recipes.run.compare import OrderedRows
+from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage import storage_of
 
@@ -38,25 +38,25 @@ def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterato
     """
     entries = {t["table"]: t for t in plan["tables"] if t["choice"] == "delete"}
     storage = storage_of(plan["lake"])
-    kitchen = RecipeContext(storage, tables_now(run, load_graph(run), storage), Residuals(run))
+    context = RecipeContext(storage, tables_now(run, load_graph(run), storage), ResidualFolder(run))
     for name in names:
         if name not in entries:
             raise UsageError(f"the plan deletes no table {name!r}")
-        yield _rebuilt(kitchen, plan, entries[name], place)
+        yield _rebuilt(context, plan, entries[name], place)
 
 
-def _rebuilt(kitchen: RecipeContext, plan: Data, entry: Data, place: Path) -> Rebuilt:
+def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> Rebuilt:
     name, snapshots = entry["table"], plan["snapshots"]
     for parent in entry["parents"]:
-        table = kitchen.tables.get(parent)
+        table = context.tables.get(parent)
         if table is None:
             raise R2D2Error(f"{name}: its parent {parent} is gone")
         if table.snapshot != snapshots[parent]:
             raise R2D2Error(f"{name}: its parent {parent} changed since the plan was made")
     start = perf_counter()
     layout = layout_from(entry["layout"])
-    made = list(rebuilt(kitchen, from_data(entry["recipe"]), layout.rows_schema))
-    if not made or Ordered.of(uniform(made)).fingerprint() != entry["evidence"]["fingerprint"]:
+    made = list(rebuilt(context, from_data(entry["recipe"]), layout.rows_schema))
+    if not made or OrderedRows.of(uniform(made)).fingerprint() != entry["evidence"]["fingerprint"]:
         raise R2D2Error(f"{name}: what came out is not the table that the plan saw")
     written = write_table(layout, made, place, name)
     rows = sum(batch.num_rows for batch in made)

@@ -14,10 +14,10 @@ from r2d2.plan import make_plan
 from r2d2.plan.plan_file import Data
 from r2d2.plan.rebuild import Rebuilt, rebuild
 from r2d2.recipes.find.reading import read_batches
-from r2d2.recipes.run.compare import difference
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, load_plan_settings
 from r2d2.storage import storage_of
+from tests.support.recipes.differences import difference
 
 REPOSITORY = Path(__file__).parents[2]
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))

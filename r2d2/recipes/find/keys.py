@@ -1,8 +1,8 @@
-"""A few columns that tell a parent's rows apart, so that the others need not be read and hashed.
+"""Keys: a few columns in which no two of a parent's rows are equal, so that others need no reading.
 
 A key is guessed from a sample and holds only once all of the parent's rows have been hashed over
-it: whoever guesses must look. Then a row of a child that the parent contains is the parent's row
-with the same key, for that one has all of its values: counting keys counts rows.
+it, which whoever guesses must do. Then a row of a child that the parent contains is the parent's
+row with the same key, for that one has all of its values: counting keys counts rows.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ MOST_COLUMNS, MOST_TRIALS = 3, 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ranked:
+class _RankedColumn:
     codes: Codes
     values: int
 
@@ -36,31 +36,31 @@ def likely_keys(sample: pa.RecordBatch, sets: Iterable[Columns]) -> dict[Columns
     taken: many values are rarely equal in a sample, and so say little of all rows.
     """
     sample = sample.slice(0, SAMPLE_ROWS)
-    found: dict[Columns, Columns] = {}
-    ranked: dict[tuple[str, ...], _Ranked | None] = {}
+    keys: dict[Columns, Columns] = {}
+    ranked: dict[tuple[str, ...], _RankedColumn | None] = {}
     for columns in sorted(sets, key=len):
-        known = (key for key in found.values() if set(key) <= set(columns))
+        known = (key for key in keys.values() if set(key) <= set(columns))
         key = next(known, None) or _key(sample, columns, ranked)
         if key is not None:
-            found[columns] = key
-    return found
+            keys[columns] = key
+    return keys
 
 
 def _key(
-    sample: pa.RecordBatch, columns: Columns, ranked: dict[tuple[str, ...], _Ranked | None]
+    sample: pa.RecordBatch, columns: Columns, ranked: dict[tuple[str, ...], _RankedColumn | None]
 ) -> Columns | None:
-    """Numbers and dates are looked at first: they are the quickest to read."""
-    plain = [column for column in columns if len(column.path) == 1]
-    quick = [column for column in plain if _is_quick(sample.column(column.path[0]).type)]
-    for some in (quick, plain):
+    """A key of the sample; numbers and dates are tried first, which are the quickest to read."""
+    top_level = [column for column in columns if len(column.path) == 1]
+    quick = [column for column in top_level if _is_quick(sample.column(column.path[0]).type)]
+    for tried in (quick, top_level):
         usable = {}
-        for column in some:
+        for column in tried:
             if column.path not in ranked:
                 ranked[column.path] = _rank(sample.column(column.path[0]))
-            if own := ranked[column.path]:
-                usable[column] = own
+            if ranked_column := ranked[column.path]:
+                usable[column] = ranked_column
         for guess in islice(_guesses(usable, sample.num_rows), MOST_TRIALS):
-            if _tells_apart([usable[column] for column in guess], sample.num_rows):
+            if _is_key([usable[column] for column in guess], sample.num_rows):
                 return guess
     return None
 
@@ -69,24 +69,26 @@ def _is_quick(type_: pa.DataType) -> bool:
     return bool(pt.is_integer(type_) or pt.is_temporal(type_))
 
 
-def _rank(array: pa.Array) -> _Ranked | None:
-    """The column's ranks, None where its type has none or floats, which are no keys."""
+def _rank(array: pa.Array) -> _RankedColumn | None:
+    """The column's ranks; None for types without ranks, and for floats, which are no keys."""
     type_ = plain_type(array.type)
     if type_ is None or pt.is_floating(type_):
         return None
     values, codes = ranks(pa.chunked_array([array.cast(type_)]))
-    return _Ranked(codes, len(values) + 1)
+    return _RankedColumn(codes, len(values) + 1)
 
 
-def _guesses(usable: Mapping[Column, _Ranked], rows: int) -> Iterator[Columns]:
-    """Sets of columns that have values enough for so many rows, those with the fewest first."""
+def _guesses(usable: Mapping[Column, _RankedColumn], rows: int) -> Iterator[Columns]:
+    """Sets of columns with enough values for so many rows, small sets and few values first."""
     for count in range(1, MOST_COLUMNS + 1):
-        some = combinations(usable, count)
-        sized = [(prod(usable[column].values for column in own), own) for own in some]
-        yield from (own for size, own in sorted(sized, key=itemgetter(0)) if size >= rows)
+        sized = [
+            (prod(usable[column].values for column in columns), columns)
+            for columns in combinations(usable, count)
+        ]
+        yield from (columns for size, columns in sorted(sized, key=itemgetter(0)) if size >= rows)
 
 
-def _tells_apart(columns: Collection[_Ranked], rows: int) -> bool:
+def _is_key(columns: Collection[_RankedColumn], rows: int) -> bool:
     together = np.zeros(rows, np.int64)
     for column in columns:
         together = together * (column.values + 1) + column.codes + 1

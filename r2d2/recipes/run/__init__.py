@@ -1,14 +1,13 @@
-"""Runs a recipe: the parents' rows in, the child's rows out, batch by batch."""
+"""The run of a recipe: the parents' rows in, the child's rows out, batch by batch."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.arrays import array_of
+from r2d2.arrays import Bools, array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
@@ -47,15 +46,15 @@ class RecipeRunError(R2D2Error):
 
 @dataclass(frozen=True, slots=True)
 class RecipeContext:
-    """Where recipes are run: the lake, its tables by location, and where residuals are kept."""
+    """What a run reads: the lake's storage, its tables by location, and the rows of residuals."""
 
     storage: Storage
     tables: Mapping[str, Table]
     residual: Callable[[Residual], pa.Table]
 
 
-def rebuilt(kitchen: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
-    """The child's rows under its own schema, whose dictionaries are taken for what is in them.
+def rebuilt(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
+    """The child's rows under its own schema, with dictionaries replaced by their values.
 
     Raises:
         RecipeRunError: a parent or residual is missing.
@@ -63,42 +62,42 @@ def rebuilt(kitchen: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batche
         TableError: a parent cannot be read.
     """
     schema = plain_schema(schema)
-    for batch in _rows(kitchen, recipe, schema):
+    for batch in _rows(context, recipe, schema):
         yield fitted(batch, schema)
 
 
-def _rows(kitchen: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
+def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
     match recipe:
         case Project():
-            yield from _projected(kitchen, recipe, ())
+            yield from _projected(context, recipe, ())
         case Select(where=where):
-            yield from _projected(kitchen, recipe, where)
+            yield from _projected(context, recipe, where)
         case Distinct():
-            yield from _first_of_each(_projected(kitchen, recipe, ()), schema)
+            yield from _first_of_each(_projected(context, recipe, ()), schema)
         case Rows(residual=residual) if residual.kind is ResidualKind.HASHES:
-            kept = Copies(kitchen.residual(residual))
-            yield from _picked(_projected(kitchen, recipe, ()), schema, kept)
+            listed = Copies(context.residual(residual))
+            yield from _listed(_projected(context, recipe, ()), schema, listed)
         case Union(parts):
             for part in parts:
-                yield from _rows(kitchen, part, schema)
+                yield from _rows(context, part, schema)
         case Patch(inner, plus, minus) if minus is None or minus.kind is ResidualKind.HASHES:
-            made = _rows(kitchen, inner, schema)
-            taken = None if minus is None else Copies(kitchen.residual(minus))
-            yield from made if taken is None else _without(made, schema, taken)
+            made = _rows(context, inner, schema)
+            removed = None if minus is None else Copies(context.residual(minus))
+            yield from made if removed is None else _without(made, schema, removed)
             if plus is not None:
-                yield from kitchen.residual(plus).to_batches()
+                yield from context.residual(plus).to_batches()
         case _:
             raise RecipeRunError(f"recipes of kind {type(recipe).__name__} cannot be run")
 
 
-def _projected(kitchen: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
-    parent = kitchen.tables.get(leaf.parent)
+def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
+    parent = context.tables.get(leaf.parent)
     if parent is None or not parent.eligible:
         reason = "it is gone" if parent is None else parent.problem
         raise RecipeRunError(f"{leaf.parent}: the recipe's parent cannot be read: {reason}")
     names = frozenset(path[0] for path in _paths(leaf.columns, where))
     for split in parent.splits:
-        for batch in map(without_views, read_split(kitchen.storage, split, names)):
+        for batch in map(without_views, read_split(context.storage, split, names)):
             mask = np.ones(batch.num_rows, np.bool_)
             for atom in where:
                 mask &= _satisfies(batch, atom)
@@ -107,7 +106,7 @@ def _projected(kitchen: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> B
                 yield _output(rows, leaf.columns)
 
 
-def _satisfies(batch: pa.RecordBatch, atom: Atom) -> npt.NDArray[np.bool_]:
+def _satisfies(batch: pa.RecordBatch, atom: Atom) -> Bools:
     column = plain_array(_at(batch, atom.path))
     if pt.is_null(column.type):
         return np.full(len(column), isinstance(atom, IsNull))
@@ -140,7 +139,7 @@ def _source(batch: pa.RecordBatch, source: Field | Struct) -> pa.Array:
 
 
 def _at(batch: pa.RecordBatch, path: Path) -> pa.Array:
-    """The field at the path, NULL where a struct on the way is."""
+    """The field at the path; NULL where a struct that it lies in is NULL."""
     array = batch.column(path[0])
     for name in path[1:]:
         if pt.is_null(array.type):
@@ -158,26 +157,24 @@ def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
             yield batch.take(array_of(rows, pa.int64()))
 
 
-def _picked(batches: Batches, schema: pa.Schema, kept: Copies) -> Batches:
+def _listed(batches: Batches, schema: pa.Schema, listed: Copies) -> Batches:
     for batch in batches:
         (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
-        rows = kept.pick(lanes)
+        rows = listed.pick(lanes)
         if len(rows):
             yield batch.take(array_of(rows, pa.int64()))
-    if kept.missing():
-        missing = kept.missing()
+    if missing := listed.missing():
         gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
         raise RecipeRunError(f"{gone} of the table {are} no longer in its parent")
 
 
-def _without(batches: Batches, schema: pa.Schema, taken: Copies) -> Batches:
+def _without(batches: Batches, schema: pa.Schema, removed: Copies) -> Batches:
     for batch in batches:
         (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
         left = np.ones(batch.num_rows, np.bool_)
-        left[taken.pick(lanes)] = False
+        left[removed.pick(lanes)] = False
         if left.any():
             yield batch if left.all() else batch.filter(array_of(left, pa.bool_()))
-    if taken.missing():
-        missing = taken.missing()
+    if missing := removed.missing():
         gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
         raise RecipeRunError(f"{gone} to be taken away {are} no longer in the parent")

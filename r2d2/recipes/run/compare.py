@@ -1,4 +1,4 @@
-"""Whether two tables are one: the same columns in the same order, the same rows as often.
+"""The comparison of two tables: columns with the same names and types, in order, and equal rows.
 
 Rows are brought side by side by their hashes, and then every value is compared, floats by their
 bits: two rows that share a hash and differ make the tables differ here.
@@ -28,10 +28,10 @@ _Parts = Callable[[pa.Array], Sequence[pa.Array]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ordered:
-    """A table's rows, and the order of their hashes in which two tables can be laid side by side.
+class OrderedRows:
+    """A table's rows and the order of their hashes, in which two tables lie side by side.
 
-    Of one hash are -0.0 and 0.0, and all NaNs; such rows are in order of their floats' bits.
+    -0.0 and 0.0 share a hash, and so do all NaNs; such rows are in order of their floats' bits.
     """
 
     rows: pa.RecordBatch
@@ -39,13 +39,13 @@ class Ordered:
     order: Int64s
 
     @classmethod
-    def of(cls, batches: Sequence[pa.RecordBatch]) -> "Ordered":
-        """The rows of batches of one schema, of which there is one at least."""
+    def of(cls, batches: Sequence[pa.RecordBatch]) -> "OrderedRows":
+        """The rows of batches of one schema; there is at least one batch."""
         rows = pa.concat_batches(batches)
         (lanes,) = hashed(batches, [flatten(rows.schema)], Types.STRICT)
-        found = hash_order(lanes)
-        bits = [] if found.all_differ else list(_float_bits(rows))
-        order = np.lexsort((*bits, lanes.second, lanes.first)) if bits else found.order
+        hashes = hash_order(lanes)
+        bits = [] if hashes.all_differ else list(_float_bits(rows))
+        order = np.lexsort((*bits, lanes.second, lanes.first)) if bits else hashes.order
         return cls(rows, lanes, order)
 
     def fingerprint(self) -> str:
@@ -55,7 +55,7 @@ class Ordered:
         return digest.hexdigest()[:32]
 
     def difference(self, made: Sequence[pa.RecordBatch]) -> str | None:
-        """What tells the rows that were made from these, None where nothing does.
+        """How the rows that were made differ from these, None where they do not.
 
         Raises:
             UnreadableTableError: the batches do not fit one schema.
@@ -70,32 +70,20 @@ class Ordered:
         columns, made_columns = flatten(self.rows.schema), flatten(made[0].schema)
         if [(c.name, c.type) for c in columns] != [(c.name, c.type) for c in made_columns]:
             return "its columns have other names, types or places"
-        other = Ordered.of(made)
+        other = OrderedRows.of(made)
         beside = np.empty(count, np.int64)
         beside[self.order] = other.order
         places = array_of(beside, pa.int64())
-        for name, own, there in zip(
+        for name, ours, theirs in zip(
             self.rows.schema.names, self.rows.columns, other.rows.columns, strict=True
         ):
-            if not identical(own, there.take(places)):
+            if not identical(ours, theirs.take(places)):
                 return f"values of {name} differ"
         return None
 
 
-def difference(child: Sequence[pa.RecordBatch], made: Sequence[pa.RecordBatch]) -> str | None:
-    """What tells the rebuilt rows from the child's, None where nothing does.
-
-    Raises:
-        UnreadableTableError: the batches of one side do not fit one schema.
-    """
-    if not sum(batch.num_rows for batch in child):
-        made_count = sum(batch.num_rows for batch in made)
-        return f"it has {pluralize(str(made_count), 'row')} instead of 0" if made_count else None
-    return Ordered.of(uniform(child)).difference(made)
-
-
 def _float_bits(rows: pa.RecordBatch) -> Iterator[npt.NDArray[np.uint64]]:
-    """What may differ in rows of one hash, which takes -0.0 for 0.0 and all NaNs for one."""
+    """The bits of float columns: rows of one hash may differ in the sign of zero and in NaNs."""
     for column in flatten(rows.schema):
         array = rows.column(column.path[0])
         for name in column.path[1:]:
@@ -134,7 +122,7 @@ def _same_structs(one: pa.Array, other: pa.Array) -> bool:
 
 
 def _same_items(one: pa.Array, other: pa.Array, parts: _Parts) -> bool:
-    """Whether lists or maps are as long and hold the same."""
+    """Whether lists or maps have the same lengths and items."""
     same = lengths(one).equals(lengths(other))
     return bool(same and all(map(identical, parts(one), parts(other))))
 

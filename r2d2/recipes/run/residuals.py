@@ -1,8 +1,8 @@
-"""The files that recipes keep aside: which rows go into them, and how they are written and read.
+"""Residuals, the files that recipes keep: which rows go into them, their writing and reading.
 
-What a Patch adds are the table's rows beyond those that its inner recipe gives, each as often as
-it is missing; what it takes away are the rows that the inner recipe gives more often than the table
-has them. Where the inner recipe keeps rows by their hashes, these are the others: those that the
+A Patch adds the table's rows beyond those that its inner recipe gives, each as often as it is
+missing; it takes away the rows that the inner recipe gives more often than the table has them.
+Where the inner recipe lists rows by their hashes, these are those of the table's rows that the
 parents have.
 """
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from r2d2.arrays import Bools
 from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
 from r2d2.hashing.finaliser import Lanes
@@ -36,8 +36,8 @@ class ResidualError(R2D2Error):
 
 
 @dataclass(frozen=True, slots=True)
-class Residuals:
-    """Residual files of a run, by the location that recipes name them with."""
+class ResidualFolder:
+    """The residual files of a run's folder; recipes name them by their location in it."""
 
     folder: Path
 
@@ -45,7 +45,7 @@ class Residuals:
         """The file's rows.
 
         Raises:
-            RecipeRunError: it is gone, or its bytes are not those that the plan was made with.
+            RecipeRunError: it is gone, or its bytes are not those of the plan.
         """
         path = self.folder / residual.location
         try:
@@ -57,7 +57,7 @@ class Residuals:
         return pq.read_table(pa.BufferReader(content))
 
 
-def with_residuals(kitchen: RecipeContext, recipe: Recipe, own: Batches, folder: Path) -> Recipe:
+def with_residuals(context: RecipeContext, recipe: Recipe, rows: Batches, folder: Path) -> Recipe:
     """The recipe for the table of these rows, with its residuals written into the folder.
 
     Raises:
@@ -66,51 +66,47 @@ def with_residuals(kitchen: RecipeContext, recipe: Recipe, own: Batches, folder:
     """
     match recipe:
         case Rows(residual=residual):
-            return replace(recipe, residual=_written(residual, kept_hashes(own), folder))
+            hashes = _hash_table(Counted.of(_hashes(rows)))
+            return replace(recipe, residual=_written(residual, hashes, folder))
         case Patch(inner, plus, minus):
-            made = _made(kitchen, inner, own[0].schema)
-            within, beyond = _divided(own, made)
-            filled = with_residuals(kitchen, inner, within, folder)
+            made = _made(context, inner, rows[0].schema)
+            within, beyond = _divided(rows, made)
+            filled = with_residuals(context, inner, within, folder)
             assert not isinstance(filled, Patch)
             return Patch(
                 filled,
                 None if plus is None else _written(plus, beyond, folder),
-                None if minus is None else _written(minus, _surplus(own, made), folder),
+                None if minus is None else _written(minus, _surplus(rows, made), folder),
             )
         case _:
             return recipe
 
 
-def kept_hashes(own: Batches) -> pa.Table:
-    """The hashes of these rows, each once, and how often it occurs."""
-    return _table(Counted.of(_hashes(own)))
-
-
-def _table(rows: Counted) -> pa.Table:
-    return pa.table({"first": rows.first, "second": rows.second, "copies": rows.counts})
-
-
-def _made(kitchen: RecipeContext, inner: Leaf | Union, schema: pa.Schema) -> Counted:
-    """What the parents have to offer for the table."""
+def _made(context: RecipeContext, inner: Leaf | Union, schema: pa.Schema) -> Counted:
+    """All rows that the parents have for the table."""
     whole = Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
-    return Counted.of(_hashes(list(rebuilt(kitchen, whole, schema))))
+    return Counted.of(_hashes(list(rebuilt(context, whole, schema))))
 
 
-def _divided(own: Batches, made: Counted) -> tuple[Batches, pa.Table]:
-    """The rows that the parents have, and those besides."""
-    beyond = _beyond(_hashes(own), made)
-    table = pa.Table.from_batches(own, own[0].schema)
+def _divided(rows: Batches, made: Counted) -> tuple[Batches, pa.Table]:
+    """The rows that the parents have, and the others."""
+    beyond = _beyond(_hashes(rows), made)
+    table = pa.Table.from_batches(rows, rows[0].schema)
     within = table.filter(pa.array(~beyond)).combine_chunks().to_batches()
-    return within or [own[0].slice(0, 0)], table.filter(pa.array(beyond))
+    return within or [rows[0].slice(0, 0)], table.filter(pa.array(beyond))
 
 
-def _surplus(own: Batches, made: Counted) -> pa.Table:
-    """The hashes of what was made beyond the own rows, and how often each is too much."""
+def _surplus(rows: Batches, made: Counted) -> pa.Table:
+    """The hashes of rows that are made more often than the table has them, and how often."""
     left = made.counts.copy()
-    places, counts, _ = made.held(Counted.of(_hashes(own)))
+    places, counts, _ = made.held(Counted.of(_hashes(rows)))
     left[places] -= np.minimum(counts, left[places])
     over = left > 0
-    return _table(Counted(made.first[over], made.second[over], left[over]))
+    return _hash_table(Counted(made.first[over], made.second[over], left[over]))
+
+
+def _hash_table(rows: Counted) -> pa.Table:
+    return pa.table({"first": rows.first, "second": rows.second, "copies": rows.counts})
 
 
 def _hashes(batches: Batches) -> Lanes:
@@ -120,17 +116,17 @@ def _hashes(batches: Batches) -> Lanes:
     return lanes
 
 
-def _beyond(rows: Lanes, made: Counted) -> npt.NDArray[np.bool_]:
-    """Which of the rows are copies of a hash beyond as many as were made."""
-    found = hash_order(rows)
-    own, order = Counted.in_order(found), found.order
-    allowed = np.zeros(len(own.counts), np.int64)
-    places, counts, _ = own.held(made)
+def _beyond(rows: Lanes, made: Counted) -> Bools:
+    """The mask of the rows that are copies of a hash beyond as many as were made."""
+    in_order = hash_order(rows)
+    distinct, order = Counted.in_order(in_order), in_order.order
+    allowed = np.zeros(len(distinct.counts), np.int64)
+    places, counts, _ = distinct.held(made)
     allowed[places] = counts
-    starts = np.cumsum(own.counts) - own.counts
-    nth = np.arange(len(order)) - np.repeat(starts, own.counts)
+    starts = np.cumsum(distinct.counts) - distinct.counts
+    nth = np.arange(len(order)) - np.repeat(starts, distinct.counts)
     beyond = np.empty(len(order), np.bool_)
-    beyond[order] = nth >= np.repeat(allowed, own.counts)
+    beyond[order] = nth >= np.repeat(allowed, distinct.counts)
     return beyond
 
 

@@ -1,4 +1,4 @@
-"""A chosen recipe is run and its result compared with the table that it is to replace."""
+"""The trial of a recipe: it is run, and its rows are compared with the table it replaces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from r2d2.model import Table
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run import RecipeContext, rebuilt
-from r2d2.recipes.run.compare import Ordered
-from r2d2.recipes.run.residuals import Residuals, with_residuals
+from r2d2.recipes.run.compare import OrderedRows
+from r2d2.recipes.run.residuals import ResidualFolder, with_residuals
 from r2d2.storage.local import Storage
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of running a recipe: the recipe with its residual written, or why it failed.
+    """The outcome of a run: the recipe with its residual written, or the problem that it met.
 
     `seconds` are for reading the parents and making the rows; `fingerprint` is of the rows as a
-    multiset, whatever their order; `layout` is what the table is to be written back as.
+    multiset, whatever their order; `layout` says how the table is written back.
     """
 
     recipe: Recipe
@@ -37,22 +37,22 @@ class Trial:
 def try_out(
     storage: Storage, tables: Mapping[str, Table], child: Table, recipe: Recipe, folder: Path
 ) -> Trial:
-    """Runs the recipe on the lake, and compares value by value; residuals go into the folder.
+    """The trial of the recipe on the lake; its residuals are written into the folder.
 
-    A table that could not be written back in its own format is a problem too.
+    A table that cannot be written back in its own format is a problem too.
     """
     try:
-        own = uniform(list(read_batches(storage, child, child.columns)))
-        if not own:
+        rows = uniform(list(read_batches(storage, child, child.columns)))
+        if not rows:
             return Trial(recipe, "the table has no rows")
-        kitchen = RecipeContext(storage, tables, Residuals(folder))
-        recipe = with_residuals(kitchen, recipe, own, folder)
+        context = RecipeContext(storage, tables, ResidualFolder(folder))
+        recipe = with_residuals(context, recipe, rows, folder)
         layout = layout_of(storage, child)
         start = perf_counter()
-        made = list(rebuilt(kitchen, recipe, own[0].schema))
+        made = list(rebuilt(context, recipe, rows[0].schema))
         seconds = perf_counter() - start
-        ordered = Ordered.of(own)
-        differs = ordered.difference(made)
+        ordered = OrderedRows.of(rows)
+        difference = ordered.difference(made)
     except R2D2Error as error:
         return Trial(recipe, str(error))
-    return Trial(recipe, differs, seconds, len(ordered.order), ordered.fingerprint(), layout)
+    return Trial(recipe, difference, seconds, len(ordered.order), ordered.fingerprint(), layout)

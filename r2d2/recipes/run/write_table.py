@@ -1,8 +1,7 @@
-"""Writes a table back: beside its place first, read again there, and only then moved in.
+"""The writing of a rebuilt table: beside its place first, read again there, and then moved in.
 
-A table's place in a folder: that it is free, and that what is whole is moved there.
-
-What was written is read again, as any table of a lake, before it takes its place.
+Nothing is overwritten. What was written is read again as a table of a lake, and has the columns and
+rows that were to be written, before it takes its place.
 """
 
 import os
@@ -26,10 +25,12 @@ from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage
 
+_MASK = (1 << 64) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenTable:
-    """The files of a table that was written, by their paths in the lake, and their bytes."""
+    """The files of a table that was written, by their paths in the lake, and their size."""
 
     files: tuple[str, ...]
     size_bytes: int
@@ -49,7 +50,7 @@ def write_table(
         MissingDependencyError: a package that writes the format is not installed.
         MisfitError: the rows are not of the layout's columns and types.
     """
-    target = free_place(layout, place, location)
+    target = _free_place(layout, place, location)
     try:
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place, prefix=".r2d2-") as scratch:
@@ -59,17 +60,52 @@ def write_table(
             tally = RowTally(flatten(layout.rows_schema))
             rows = _tallied(layout, batches, tally)
             format_named(layout.format).write(layout, rows, staged)
-            check_reread(layout, lake, tally)
-            files = moved_in(staged, target)
+            _check_reread(layout, lake, tally)
+            files = _move_in(staged, target)
     except OSError as error:
         raise R2D2Error(f"{target}: cannot be written: {error.strerror or error}") from error
     inside = tuple(sorted(file.relative_to(place).as_posix() for file in files))
     return WrittenTable(inside, sum(os.path.getsize(file) for file in files))
 
 
+def _free_place(layout: Layout, place: Path, location: str) -> Path:
+    """The path in `place` that the table is moved to.
+
+    Raises:
+        NotWritableError: the location leads out of the place, or something is there already.
+    """
+    parts = PurePosixPath(location).parts
+    if location.startswith("/") or ".." in parts or "\0" in location or not location:
+        raise NotWritableError(f"{location!r} is no place within a lake")
+    target = place.joinpath(*parts)
+    if not target.resolve().is_relative_to(place.resolve()):
+        raise NotWritableError(f"{location} leads out of {place} by a link")
+    if layout.is_folder and not parts and not layout.partition_columns:
+        raise NotWritableError(f"{place}: its own root is no place for a table")
+    if not layout.is_folder and not parts:
+        raise NotWritableError(f"{location!r} is no file's name")
+    taken = _taken(layout, target)
+    if taken is not None:
+        raise NotWritableError(f"{taken} is there already: nothing is overwritten")
+    return target
+
+
+def _taken(layout: Layout, target: Path) -> Path | None:
+    """The path that the table would overwrite, None where there is none."""
+    if not os.path.lexists(target):
+        return None
+    if not layout.is_folder or not target.is_dir():
+        return target
+    shares = bool(layout.partition_columns) and layout.file_name != ""
+    for entry in sorted(target.iterdir()):
+        if not shares or "=" in entry.name:
+            return entry
+    return None
+
+
 @dataclass(slots=True)
 class RowTally:
-    """How many rows there are, and the sum of their hashes, which no order changes."""
+    """How many rows there are, and the sums of their hashes, which no order changes."""
 
     columns: tuple[Column, ...]
     rows: int = 0
@@ -94,43 +130,48 @@ def _tallied(
         yield rows
 
 
-def free_place(layout: Layout, place: Path, location: str) -> Path:
-    """Where in `place` the table belongs.
+def _check_reread(layout: Layout, lake: Path, written: RowTally) -> None:
+    """Passes where the folder holds one table, with the columns and rows that were written.
 
     Raises:
-        NotWritableError: the location leads out of the place, or something is there already.
+        NotWritableError: r2d2 reads something else there.
     """
-    parts = PurePosixPath(location).parts
-    if location.startswith("/") or ".." in parts or "\0" in location or not location:
-        raise NotWritableError(f"{location!r} is no place within a lake")
-    target = place.joinpath(*parts)
-    if not target.resolve().is_relative_to(place.resolve()):
-        raise NotWritableError(f"{location} leads out of {place} by a link")
-    if layout.is_folder and not parts and not layout.partition_columns:
-        raise NotWritableError(f"{place}: its own root is no place for a table")
-    if not layout.is_folder and not parts:
-        raise NotWritableError(f"{location!r} is no file's name")
-    taken = _taken(layout, target)
-    if taken is not None:
-        raise NotWritableError(f"{taken} is there already: nothing is overwritten")
-    return target
+    storage = LocalStorage(str(lake))
+    table = _the_table(layout, storage)
+    columns = [(column.path, column.type) for column in table.columns]
+    expected = [(column.path, column.type) for column in written.columns]
+    if columns != expected:
+        raise NotWritableError(f"what was written is read with columns {columns}, not {expected}")
+    reread = RowTally(written.columns)
+    try:
+        for batch in read_batches(storage, table, table.columns):
+            reread.add(batch)
+    except TableError as error:
+        raise NotWritableError(f"what was written cannot be read: {error}") from error
+    if reread != written:
+        raise NotWritableError(
+            f"what was written is read as other rows ({reread.rows} for {written.rows})"
+        )
 
 
-def _taken(layout: Layout, target: Path) -> Path | None:
-    """What stands in the table's way."""
-    if not os.path.lexists(target):
-        return None
-    if not layout.is_folder or not target.is_dir():
-        return target
-    shares = bool(layout.partition_columns) and layout.file_name != ""
-    for entry in sorted(target.iterdir()):
-        if not shares or "=" in entry.name:
-            return entry
-    return None
+def _the_table(layout: Layout, storage: LocalStorage) -> Table:
+    tables = take_inventory(storage, _settings(layout)).tables
+    if len(tables) != 1:
+        raise NotWritableError(f"what was written is read as {len(tables)} tables")
+    if tables[0].problem is not None:
+        raise NotWritableError(f"what was written is no table: {tables[0].problem}")
+    return tables[0]
 
 
-def moved_in(staged: Path, target: Path) -> list[Path]:
-    """Moves what is whole to its place, and says which files are there now.
+def _settings(layout: Layout) -> Settings:
+    """Settings to read the table with; a text's dialect is given only where it is not detected."""
+    overrides = layout.text_overrides
+    rules = (TextRule("*", overrides),) if overrides else ()
+    return Settings(case_sensitive=True, text=rules)
+
+
+def _move_in(staged: Path, target: Path) -> list[Path]:
+    """Moves the written file or folder to its place; returns the table's files there.
 
     Raises:
         NotWritableError: the place was taken meanwhile.
@@ -155,7 +196,7 @@ def moved_in(staged: Path, target: Path) -> list[Path]:
 
 
 def _link(staged: Path, target: Path) -> None:
-    """Gives the file its second name, which fails where the name is taken."""
+    """Links the file to its place: unlike a rename, this fails where the name is taken."""
     try:
         os.link(staged, target)
     except FileExistsError as error:
@@ -182,52 +223,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-_MASK = (1 << 64) - 1
-
-
-def tally_of(columns: tuple[Column, ...], batches: Iterable[pa.RecordBatch]) -> RowTally:
-    """The tally of all batches."""
-    tally = RowTally(columns)
-    for batch in batches:
-        tally.add(batch)
-    return tally
-
-
-def check_reread(layout: Layout, lake: Path, written: RowTally) -> None:
-    """Passes where the folder holds one table, of the layout's columns and the rows written.
-
-    Raises:
-        NotWritableError: r2d2 would read something else than what was to be written.
-    """
-    storage = LocalStorage(str(lake))
-    table = _the_table(layout, storage)
-    told = [(column.path, column.type) for column in table.columns]
-    meant = [(column.path, column.type) for column in written.columns]
-    if told != meant:
-        raise NotWritableError(f"what was written is read with columns {told}, not {meant}")
-    try:
-        found = tally_of(written.columns, read_batches(storage, table, table.columns))
-    except TableError as error:
-        raise NotWritableError(f"what was written cannot be read: {error}") from error
-    if (found.rows, found.first, found.second) != (written.rows, written.first, written.second):
-        raise NotWritableError(
-            f"what was written is read as other rows ({found.rows} for {written.rows})"
-        )
-
-
-def _the_table(layout: Layout, storage: LocalStorage) -> Table:
-    tables = take_inventory(storage, _settings(layout)).tables
-    if len(tables) != 1:
-        raise NotWritableError(f"what was written is read as {len(tables)} tables")
-    if tables[0].problem is not None:
-        raise NotWritableError(f"what was written is no table: {tables[0].problem}")
-    return tables[0]
-
-
-def _settings(layout: Layout) -> Settings:
-    """Settings under which the table was read; those of a text's dialect only where it needs."""
-    overrides = layout.text_overrides
-    rules = (TextRule("*", overrides),) if overrides else ()
-    return Settings(case_sensitive=True, text=rules)

@@ -9,7 +9,7 @@ import pytest
 
 from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
 from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
-from r2d2.recipes.run.residuals import Residuals
+from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import try_out
 from tests.support.recipes.kept_lake import KeptLake, counted
 
@@ -148,9 +148,9 @@ def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
     located = {table.location: table for table in lake.tables.values()}
     trial = try_out(lake.storage, located, lake.tables["child"], recipe, tmp_path)
     moved = located | {"whole.parquet": lake.tables["shorter"]}
-    kitchen = RecipeContext(lake.storage, moved, Residuals(tmp_path))
+    context = RecipeContext(lake.storage, moved, ResidualFolder(tmp_path))
     with pytest.raises(RecipeRunError, match="1 row to be taken away is no longer"):
-        list(rebuilt(kitchen, trial.recipe, child.schema))
+        list(rebuilt(context, trial.recipe, child.schema))
 
 
 def test_nested_rows_are_kept_aside_whole(tmp_path: Path) -> None:

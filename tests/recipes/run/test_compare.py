@@ -6,7 +6,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from r2d2.recipes.run.compare import difference, identical
+from r2d2.recipes.run.compare import identical
+from tests.support.recipes.differences import difference
 
 LISTS = pa.list_(pa.int32())
 

@@ -33,10 +33,10 @@ from r2d2.recipes.grammar import (
 )
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
-from r2d2.recipes.run.compare import difference
-from r2d2.recipes.run.residuals import Residuals
+from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.storage.local import LocalStorage
+from tests.support.recipes.differences import difference
 from tests.support.recipes.lakes import put, tables
 
 PARENT = "parent.parquet"
@@ -171,8 +171,8 @@ def test_distinct_rows_are_kept_once_across_batches(lake: Path) -> None:
     many = pa.table({"n": pa.array([i % 1000 for i in range(200_000)])})
     family(lake, many, pa.table({"n": range(1000)}), row_group_size=50_000)
     assert try_here(lake, Distinct(PARENT, (N,))).problem is None
-    kitchen = RecipeContext(LocalStorage(str(lake)), tables(lake), Residuals(lake))
-    parts = list(rebuilt(kitchen, Distinct(PARENT, (N,)), pa.schema([("n", pa.int64())])))
+    context = RecipeContext(LocalStorage(str(lake)), tables(lake), ResidualFolder(lake))
+    parts = list(rebuilt(context, Distinct(PARENT, (N,)), pa.schema([("n", pa.int64())])))
     assert pa.Table.from_batches(parts)["n"].to_pylist() == list(range(1000))
 
 
@@ -197,19 +197,21 @@ def test_a_residual_that_is_another_than_the_plans_stops_the_recipe(lake: Path) 
     family(lake, PEOPLE, PEOPLE.select(["n"]))
     recipe = try_here(lake, Rows(PARENT, (N,), HASHES)).recipe
     assert isinstance(recipe, Rows)
-    kitchen = RecipeContext(LocalStorage(str(lake)), tables(lake), Residuals(lake.parent / "run"))
+    context = RecipeContext(
+        LocalStorage(str(lake)), tables(lake), ResidualFolder(lake.parent / "run")
+    )
     schema = pa.schema([("n", pa.int64())])
     assert (
-        difference(PEOPLE.select(["n"]).to_batches(), list(rebuilt(kitchen, recipe, schema)))
+        difference(PEOPLE.select(["n"]).to_batches(), list(rebuilt(context, recipe, schema)))
         is None
     )
     for wrong in ("0" * 64, None):
         changed = replace(recipe, residual=replace(recipe.residual, sha256=wrong))
         with pytest.raises(RecipeRunError, match="not the residual that the plan was made with"):
-            list(rebuilt(kitchen, changed, schema))
+            list(rebuilt(context, changed, schema))
     (lake.parent / "run" / recipe.residual.location).unlink()
     with pytest.raises(RecipeRunError, match="No such file"):
-        list(rebuilt(kitchen, recipe, schema))
+        list(rebuilt(context, recipe, schema))
 
 
 def test_a_union_adds_up_its_parts(lake: Path) -> None:
@@ -243,9 +245,9 @@ def test_a_parent_that_changed_since_it_was_listed_stops_the_recipe(lake: Path) 
     put(lake, PARENT, pa.table({"n": range(5000)}))
     found = tables(lake)
     put(lake, PARENT, pa.table({"n": range(5001)}))
-    kitchen = RecipeContext(LocalStorage(str(lake)), found, Residuals(lake))
+    context = RecipeContext(LocalStorage(str(lake)), found, ResidualFolder(lake))
     with pytest.raises(R2D2Error, match="changed since it was listed"):
-        list(rebuilt(kitchen, Project(PARENT, (N,)), pa.schema([("n", pa.int64())])))
+        list(rebuilt(context, Project(PARENT, (N,)), pa.schema([("n", pa.int64())])))
 
 
 def test_the_parents_layout_gives_way_to_the_childs(lake: Path) -> None:

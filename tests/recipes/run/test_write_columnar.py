@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.lake.layouts import layout_from, layout_of
-from r2d2.recipes.run.compare import difference
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage
+from tests.support.recipes.differences import difference
 from tests.support.recipes.lakes import come_back, put, rows, tables
 
 NESTED = pa.table(

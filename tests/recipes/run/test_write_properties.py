@@ -79,8 +79,8 @@ def test_partitions_come_back_or_are_refused(values: list[str | None]) -> None:
 
 
 def _writes_folders(folder: Path, data: dict[str, Any], table: Any) -> None:
-    from r2d2.recipes.run.compare import difference
     from r2d2.recipes.run.write_table import write_table
+    from tests.support.recipes.differences import difference
     from tests.support.recipes.lakes import rows
 
     own = rows(folder / "lake", table)

@@ -15,7 +15,7 @@ from r2d2.recipes.find.request import ContainedTable, Proposal, Request, UnionRe
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run import RecipeContext, rebuilt
-from r2d2.recipes.run.residuals import Residuals
+from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import try_out
 from r2d2.settings.find import Settings
 from r2d2.storage import storage_of
@@ -63,8 +63,8 @@ class KeptLake:
         trial = try_out(self.storage, tables, own, recipe, self.folder)
         assert trial.problem is None
         schema = pq.read_schema(self.folder / "lake" / own.location)
-        kitchen = RecipeContext(self.storage, tables, Residuals(self.folder))
-        return counted(pa.Table.from_batches(rebuilt(kitchen, trial.recipe, schema), schema))
+        context = RecipeContext(self.storage, tables, ResidualFolder(self.folder))
+        return counted(pa.Table.from_batches(rebuilt(context, trial.recipe, schema), schema))
 
 
 def counted(table: pa.Table) -> Counter[tuple[object, ...]]:

@@ -11,10 +11,10 @@ from r2d2.lake.inventory import take_inventory
 from r2d2.lake.layouts import layout_from, layout_of
 from r2d2.model import Table
 from r2d2.recipes.find.reading import read_batches
-from r2d2.recipes.run.compare import difference
 from r2d2.recipes.run.write_table import WrittenTable, write_table
 from r2d2.settings.find import Settings
 from r2d2.storage.local import LocalStorage
+from tests.support.recipes.differences import difference
 
 
 def put(lake: Path, name: str, table: pa.Table, **options: object) -> None:
