@@ -1,43 +1,37 @@
-"""One who answers for bundles of families: this process, or another that is asked over pipes."""
+"""Search for recipes, one bundle of requests after the other: by this process or by a child."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from queue import SimpleQueue
-from threading import Thread
-from typing import IO, Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from r2d2.engines.pickling import dumps, loads
 from r2d2.errors import R2D2Error
 from r2d2.model import Types
+from r2d2.processes import ChildProcess, answer_requests
 from r2d2.recipes.find import search
 from r2d2.recipes.find.request import AnyRequest, Proposal, Request, no_recipe
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.storage.local import Storage
 
 _PROGRAM = "from r2d2.engines.local.worker import serve; serve()"
-_HEAD_BYTES = 8
 # Memory that was freed is used again: to get it anew for each column took a third of the time.
 _ALLOCATION = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
 }
+PATIENCE_S = 10
 Bundle: TypeAlias = Sequence[AnyRequest]
 Answer: TypeAlias = list[Proposal]
 
 
 class ThisProcess:
-    """Answers itself."""
+    """This process, which searches for recipes itself."""
 
     def __init__(self, storage: Storage, types: Types) -> None:
         self._counts = RowCounts(storage, types)
 
     def answer(self, bundle: Bundle) -> Answer:
-        """The proposals of the bundle's families."""
+        """The proposals for the bundle's requests."""
         return search(bundle, self._counts)
 
     def end(self) -> None:
@@ -52,19 +46,13 @@ class RecipeWorker:
     """
 
     def __init__(self, storage: Storage, types: Types) -> None:
-        self._lake = dumps((storage, types))
+        self._storage = storage
+        self._types = types
         self._ended = False
-        self._process = self._started()
+        self._child = self._started()
 
-    def _started(self) -> "subprocess.Popen[bytes]":
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        self._is_new = True
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", _PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**_ALLOCATION, **os.environ, "PYTHONPATH": paths},
-        )
+    def _started(self) -> ChildProcess:
+        return ChildProcess(_PROGRAM, _ALLOCATION)
 
     def answer(self, bundle: Bundle) -> Answer:
         """The proposals; none, with a reason, where the process ends before it answers.
@@ -72,41 +60,27 @@ class RecipeWorker:
         Raises:
             R2D2Error: what went wrong in the process, or that no other takes its place.
         """
+        request = dumps((self._storage, self._types, bundle))
         try:
-            if self._is_new:
-                _send(self._process.stdin, self._lake)
-                self._is_new = False
-            _send(self._process.stdin, dumps(bundle))
-            found = loads(_received(self._process.stdout))
+            (answer,) = self._child.ask(request)
         except (EOFError, OSError, ValueError):  # the pipe is broken, or closed by `end`
-            status = self._process.wait()
+            status = self._child.end(PATIENCE_S)
             self._replace()
             reason = f"the process that looked for its recipes ended with status {status}"
-            return [lost for family in bundle for lost in _lost(family, reason)]
-        if isinstance(found, R2D2Error):
-            raise found
-        return list(found)
+            return [lost for request in bundle for lost in _lost(request, reason)]
+        return list(loads(answer))
 
     def _replace(self) -> None:
         if not self._ended:
-            self._close()
             try:
-                self._process = self._started()
+                self._child = self._started()
             except OSError as error:
                 raise R2D2Error(f"no process can be started: {error.strerror}") from error
 
     def end(self) -> None:
         """Ends the process at once, whatever it does; it may have ended."""
         self._ended = True
-        self._process.kill()
-        self._close()
-
-    def _close(self) -> None:
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(BrokenPipeError):
-                assert pipe is not None
-                pipe.close()
+        self._child.end()
 
 
 def _lost(family: AnyRequest, reason: str) -> list[Proposal]:
@@ -116,42 +90,18 @@ def _lost(family: AnyRequest, reason: str) -> list[Proposal]:
 
 
 def serve() -> None:
-    """Answers the bundles that come on standard input on standard output, until none comes."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once, as the one who asks does
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    asked: SimpleQueue[Any] = SimpleQueue()
-    Thread(target=_listen, args=(asked,), daemon=True).start()
-    own = ThisProcess(*asked.get())
-    with suppress(BrokenPipeError):
-        while True:
-            bundle = asked.get()
-            try:
-                answer: Answer | Exception = own.answer(bundle)
-            except Exception as error:  # noqa: BLE001 - raised by who asked
-                answer = error if isinstance(error, R2D2Error) else R2D2Error(repr(error))
-            _send(answers, dumps(answer))
+    """The program of a worker: searches for the recipes of the bundles that come as requests."""
+    searcher: ThisProcess | None = None
 
+    def answer(request: bytes) -> Iterator[bytes]:
+        nonlocal searcher
+        storage, types, bundle = loads(request)
+        searcher = searcher or ThisProcess(storage, types)
+        try:
+            yield dumps(searcher.answer(bundle))
+        except R2D2Error:
+            raise
+        except Exception as error:
+            raise R2D2Error(repr(error)) from error
 
-def _listen(asked: "SimpleQueue[Any]") -> None:
-    """Ends the process, whatever it does, once there is nobody to ask it any more."""
-    with suppress(EOFError):
-        while True:
-            asked.put(loads(_received(sys.stdin.buffer)))
-    os._exit(0)
-
-
-def _send(pipe: IO[bytes] | None, content: bytes) -> None:
-    assert pipe is not None
-    pipe.write(len(content).to_bytes(_HEAD_BYTES, "little"))
-    pipe.write(content)
-    pipe.flush()
-
-
-def _received(pipe: IO[bytes] | None) -> bytes:
-    assert pipe is not None
-    head = pipe.read(_HEAD_BYTES)
-    content = pipe.read(int.from_bytes(head, "little"))
-    if len(head) < _HEAD_BYTES or len(content) < int.from_bytes(head, "little"):
-        raise EOFError
-    return content
+    answer_requests(answer)

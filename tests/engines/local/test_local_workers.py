@@ -20,6 +20,7 @@ from r2d2.engines.local.recipes import LocalRecipes, _Shares, answers
 from r2d2.engines.local.worker import Answer, Bundle, RecipeWorker
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
+from r2d2.processes import ChildProcess
 from r2d2.recipes.find import search
 from r2d2.recipes.find.batching import TASK_BYTES
 from r2d2.recipes.find.request import Proposal, Request, UnionRequest
@@ -93,9 +94,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     found: Started = []
     start = RecipeWorker._started
 
-    def noted(worker: RecipeWorker) -> "subprocess.Popen[bytes]":
-        found.append(start(worker))
-        return found[-1]
+    def noted(worker: RecipeWorker) -> ChildProcess:
+        child = start(worker)
+        found.append(child.process)
+        return child
 
     monkeypatch.setattr(RecipeWorker, "_started", noted)
     return found
@@ -222,7 +224,7 @@ def test_where_no_more_processes_can_be_started_fewer_answer(
 ) -> None:
     start = RecipeWorker._started
 
-    def one_only(worker: RecipeWorker) -> "subprocess.Popen[bytes]":
+    def one_only(worker: RecipeWorker) -> ChildProcess:
         if started:
             raise BlockingIOError(11, "no more processes")
         return start(worker)
@@ -278,7 +280,7 @@ def test_a_process_that_takes_the_place_of_another_while_who_asked_leaves_is_end
 ) -> None:
     start, again, left = RecipeWorker._started, threading.Event(), threading.Event()
 
-    def late(worker: RecipeWorker) -> "subprocess.Popen[bytes]":
+    def late(worker: RecipeWorker) -> ChildProcess:
         if started:
             again.set()
             assert left.wait(30)
