@@ -14,6 +14,8 @@ from tests.servers import SECRET
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
 
+# What a process needs that runs tests: its own memory, and once a JVM's.
+WORKER_BYTES = 3 << 30
 ENDPOINT = ("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_REGION")
 SPARK_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -29,6 +31,16 @@ SPARK_SETTINGS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.adaptive.enabled": "false",
 }
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process for each core that has the memory; none for a few tests or to watch them."""
+    chosen = config.option.file_or_dir
+    few = config.option.keyword or (chosen and not all(Path(name).is_dir() for name in chosen))
+    if few or config.option.capture == "no":
+        return 0
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(len(os.sched_getaffinity(0)), memory // WORKER_BYTES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
