@@ -12,6 +12,7 @@ from r2d2.lake.schema import logical_type
 from r2d2.model import Types
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("types", Types)
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())

@@ -55,6 +55,7 @@ def database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
+@pytest.mark.slow
 @given(WRITTEN)
 def test_duckdb_reads_every_literal_as_its_value(literal: Literal) -> None:
     value = literal.scalar()
@@ -113,6 +114,7 @@ WRITTEN = literals().filter(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", Dialect)
 @given(literal=WRITTEN)
 def test_every_dialect_reads_every_literal_back(dialect: Dialect, literal: Literal) -> None:

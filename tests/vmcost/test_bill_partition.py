@@ -77,6 +77,7 @@ def worker_seconds(made: Bill) -> dict[str, Fraction]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hundred", range(10))
 def test_the_parts_of_a_thousand_logs_add_up_to_the_whole(hundred: int) -> None:
     billings = (EXACT, Billing(), SECOND)
@@ -97,6 +98,7 @@ def test_each_part_is_what_brute_force_finds(log: Any, vcpu: int | None, count: 
     assert worker_seconds(made) == {part: vm_s for part, vm_s in expected.items() if vm_s}
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(wild_applications(), st.sampled_from([None, 1, 4]), st.sampled_from([None, 1, 3]))
 def test_whatever_a_log_tells_the_parts_add_up_and_none_is_negative(

@@ -27,6 +27,7 @@ from r2d2.vmcost.usage import (
 from tests.vmcost.random_logs import SEEDS, RandomLog, logs, random_log
 
 
+@pytest.mark.slow
 def test_a_thousand_logs_use_what_they_were_made_to_use() -> None:
     for seed in SEEDS:
         log = random_log(seed)

@@ -62,6 +62,7 @@ def offers(draw: st.DrawFn) -> Serverless:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(steps(), max_size=4),

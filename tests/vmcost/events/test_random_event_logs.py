@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def check_same(found: Application, expected: Application) -> None:
     assert repr(replace(found, **apart)) == repr(replace(expected, **apart))
 
 
+@pytest.mark.slow
 def test_a_thousand_logs_are_read_as_what_they_were_made_from() -> None:
     for seed in SEEDS:
         log = random_log(seed)
