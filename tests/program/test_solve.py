@@ -143,6 +143,7 @@ def test_the_same_problem_gives_the_same_solution() -> None:
     assert repr(solve(problem)) == repr(solve(problem))
 
 
+@pytest.mark.slow
 def test_many_small_components_share_a_few_models() -> None:
     apart = [twins(1.0, 0.9, 1.1) for _ in range(700)]
     problem = Problem(

@@ -29,6 +29,7 @@ DIALECTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(DIALECTS, st.lists(TEXTS, min_size=1, max_size=4))
 def test_fields_are_read_as_they_were_written(dialect: Dialect, fields: list[str]) -> None:

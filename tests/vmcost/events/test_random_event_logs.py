@@ -39,6 +39,7 @@ def test_a_thousand_logs_are_read_as_what_they_were_made_from() -> None:
         assert not unusual, seed
 
 
+@pytest.mark.slow
 @given(logs(), st.randoms(use_true_random=False))
 @settings(max_examples=100, deadline=None)
 def test_the_order_of_lines_is_irrelevant(log: RandomLog, chance: random.Random) -> None:
