@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,13 @@ from tests.support.servers import SECRET
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
 
+# What a process needs that runs tests: its own memory, and once a JVM's.
+WORKER_BYTES = 3 << 30
+HEAVY = ("spark", "shared", "browser", "slow")
+# What a test asks for that writes files or starts a server.
+EFFECTS = {"tmp_path", "tmp_path_factory", "moto", "small", "bucket", "mortal_bucket"}
+# Far above what a test may take that is called fast, so that a busy machine fails none.
+FAST_CPU_S = 4
 ENDPOINT = ("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_REGION")
 SPARK_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -28,6 +37,7 @@ SPARK_SETTINGS = {
     # Small queries end before a compiler or a collector with many threads would pay.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
 }
 
@@ -40,16 +50,59 @@ if importlib.util.find_spec("hypothesis"):
     hypothesis.settings.load_profile("r2d2")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process for each core that has the memory; none for a few tests or to watch them."""
+    chosen = config.option.file_or_dir
+    few = config.option.keyword or (chosen and not all(Path(name).is_dir() for name in chosen))
+    if few or config.option.capture == "no" or config.option.markexpr == "fast":
+        return 0
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(len(os.sched_getaffinity(0)), memory // WORKER_BYTES))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out what this machine cannot run, and says why."""
     java, chromium = shutil.which("java"), shutil.which("chromium")
     for item in items:
+        if not any(map(item.get_closest_marker, HEAVY)) and not EFFECTS & _asked(item):
+            item.add_marker(pytest.mark.fast)
         if item.get_closest_marker("spark") and java is None:
             item.add_marker(pytest.mark.skip(reason="no Java on the PATH: Spark is left out"))
         if item.get_closest_marker("browser") and chromium is None:
             item.add_marker(pytest.mark.skip(reason="no Chromium on the PATH: pages are not drawn"))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="no shared lakes beside the checkout"))
+
+
+def _asked(item: pytest.Item) -> set[str]:
+    """The fixtures that a test asks for, and those that these ask for."""
+    return set(getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Lets no fast test start a process."""
+    if not item.get_closest_marker("fast"):
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__init__", _refused)
+        return (yield)
+
+
+def _refused(*command: object, **options: object) -> None:
+    pytest.fail("a fast test starts a process: mark it slow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Lets no fast test take long."""
+    began = time.process_time()
+    outcome = yield
+    taken = time.process_time() - began
+    if item.get_closest_marker("fast") and taken > FAST_CPU_S:
+        pytest.fail(f"a fast test takes {taken:.1f} CPU seconds: mark it slow", pytrace=False)
+    return outcome
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -113,6 +113,7 @@ def test_a_missing_lake_is_an_error_in_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_help_has_examples_for_every_command() -> None:
     for command in ("tables", "find", "explain"):
         assert f"r2d2 {command} " in r2d2(command, "--help").stdout
@@ -133,6 +134,7 @@ run()
     assert done.stderr == "[]"
 
 
+@pytest.mark.slow
 def test_doctor_names_what_is_missing_and_what_to_install() -> None:
     environment = {**os.environ, "PATH": "/nonexistent"}
     environment.pop("JAVA_HOME", None)
@@ -141,6 +143,7 @@ def test_doctor_names_what_is_missing_and_what_to_install() -> None:
     assert "java: not on the PATH → install a JDK" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_core_imports_no_pyspark() -> None:
     code = "import sys, r2d2, r2d2.cli; sys.exit('pyspark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -51,9 +51,6 @@ def lake(tmp_path: Path) -> TextLake:
 
 
 @pytest.fixture(scope="session")
-def shared_lakes() -> Path:
-    """The folder of lakes beside the project; tests skip themselves where it is absent."""
-    folder = Path(__file__).resolve().parents[3] / "shared" / "lakes"
-    if not folder.is_dir():
-        pytest.skip("the lakes of ../shared are not there")
-    return folder
+def shared_lakes(shared: Path) -> Path:
+    """The folder of lakes of known truth."""
+    return shared / "lakes"

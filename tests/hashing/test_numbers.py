@@ -109,6 +109,7 @@ def numbers_of(type_: pa.DataType) -> tuple[list[Hashable], pa.Array]:
     return [number / Fraction(10) ** type_.scale for number in unscaled], array
 
 
+@pytest.mark.slow
 def test_numbers_are_equal_exactly_where_their_values_are() -> None:
     of_value: dict[Hashable, Hash] = {}
     of_hash: dict[Hash, Hashable] = {}

@@ -12,6 +12,7 @@ from tests.support.hashing.hashing import hashes
 from tests.support.hashing.random_types import arrays, twins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("types", Types)
 @settings(max_examples=300)
 @given(data=st.data())

@@ -24,6 +24,7 @@ def judged_and_missing(child: BottomKSketch, parent: BottomKSketch) -> tuple[int
     return len(judged), count_missing(judged, parent.run)
 
 
+@pytest.mark.slow
 @given(HASHES, HASHES, SIZE, SIZE)
 def test_a_refuted_child_is_never_contained(
     child: set[Hash], parent: set[Hash], child_k: int, parent_k: int

@@ -55,6 +55,7 @@ def test_columns_of_nothing_but_empty_values_need_no_data(type_: pa.DataType, ro
     assert len(set(hashes(array, "string"))) == 2
 
 
+@pytest.mark.slow
 def test_the_kernels_do_not_import_polars_before_they_need_it() -> None:
     code = "import r2d2.hashing.rows, sys; sys.exit('polars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

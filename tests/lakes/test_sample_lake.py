@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 import r2d2
 from r2d2 import Graph
 
@@ -23,6 +25,7 @@ def listed(name: str) -> set[tuple[str, str]]:
     return {(row["child"], row["parent"]) for row in golden(name)}
 
 
+@pytest.mark.slow
 def test_strict_edges_are_the_golden_ones(engine: str) -> None:
     graph = r2d2.find(LAKE, engine=engine)
     assert not [table for table in graph.tables if table.problem]
@@ -30,6 +33,7 @@ def test_strict_edges_are_the_golden_ones(engine: str) -> None:
     assert {(e.child, e.parent) for e in graph.degenerate} == listed("degenerate")
 
 
+@pytest.mark.slow
 def test_widened_types_add_the_golden_ones(engine: str) -> None:
     graph = r2d2.find(LAKE, engine=engine, types="widened")
     added = {(e.child, e.parent) for e in graph.edges if e.equal_after_cast}
@@ -37,6 +41,7 @@ def test_widened_types_add_the_golden_ones(engine: str) -> None:
     assert pairs(graph) == added | listed("edges")
 
 
+@pytest.mark.slow
 def test_near_containment_has_the_golden_fractions(engine: str) -> None:
     graph = r2d2.find(LAKE, engine=engine, min_fraction=0.9)
     near = {(e.child, e.parent): e for e in graph.edges if e.missing_rows}

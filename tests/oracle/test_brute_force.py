@@ -118,6 +118,7 @@ def test_text_files_are_read_as_text(tmp_path: Path) -> None:
 PLAIN = (pa.bool_(), pa.int8(), pa.int32(), pa.int64(), pa.uint8(), pa.uint64(), pa.string())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_duckdb_counts_the_same_rows_on_plain_types(seed: int) -> None:
     chance = Random(seed)
@@ -147,6 +148,7 @@ def _counted(
     return distinct, missing
 
 
+@pytest.mark.slow
 def test_the_judge_does_not_know_r2d2() -> None:
     oracle = "tests.support.oracle.brute_force, tests.support.oracle.random_lakes"
     script = f"import sys, {oracle}\nprint(*sys.modules)"

@@ -46,6 +46,7 @@ def union() -> Data:
     return {"kind": "union", "parts": [select(), rows()]}
 
 
+@pytest.mark.slow
 @given(recipes)
 def test_a_recipe_comes_back_from_its_json_text(recipe: Recipe) -> None:
     text = json.dumps(to_data(recipe), sort_keys=True)

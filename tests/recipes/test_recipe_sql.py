@@ -54,6 +54,7 @@ def database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
+@pytest.mark.slow
 @given(WRITTEN)
 def test_duckdb_reads_every_literal_as_its_value(literal: Literal) -> None:
     value = literal.scalar()
@@ -112,6 +113,7 @@ WRITTEN = literals().filter(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", SqlDialect)
 @given(literal=WRITTEN)
 def test_every_dialect_reads_every_literal_back(dialect: SqlDialect, literal: Literal) -> None:

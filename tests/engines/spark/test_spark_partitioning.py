@@ -42,6 +42,7 @@ def numbers(random: np.random.Generator, most: int, count: int) -> Int64s:
     return random.integers(0, most, count)
 
 
+@pytest.mark.slow
 def test_importing_the_spark_engine_does_not_import_pyspark() -> None:
     code = "import sys, r2d2, r2d2.engines.spark.lake; sys.exit('pyspark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

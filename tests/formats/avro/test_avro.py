@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import fastavro
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,7 @@ def named(schema: Any, name: str) -> Any:
     return {**schema, **inside}
 
 
+@pytest.mark.slow
 @settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(st.lists(KINDS, min_size=1, max_size=4).flatmap(rows_of), st.sampled_from(["null", "xz"]))
 def test_random_tables_come_back_as_they_were(

@@ -126,6 +126,7 @@ def _cut(text: str, cuts: list[int]) -> Iterator[bytes]:
             yield text[start:end].encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dialect",
     [

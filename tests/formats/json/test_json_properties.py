@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,7 @@ def test_random_objects_come_back_as_their_texts(lake, objects, ascii_only, as_a
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     st.lists(OBJECTS, min_size=1, max_size=4),

@@ -107,6 +107,7 @@ TABLES = st.integers(0, 5).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(TABLES, st.sampled_from(["uncompressed", "zlib", "snappy", "lz4", "zstd"]))
 def test_random_tables_come_back_as_they_were(table: pa.Table, compression: str) -> None:

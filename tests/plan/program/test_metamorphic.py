@@ -9,6 +9,7 @@ import os
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def with_table(problem: Problem, number: int, table: StoredTable) -> Problem:
     return replace(problem, tables=tables)
 
 
+@pytest.mark.slow
 @some
 @given(chance=chances, capped=st.booleans(), limit_s=st.sampled_from([0.0, 1.0, 30.0, 60.0]))
 def test_tightening_a_limit_never_lowers_the_cost(
@@ -44,6 +46,7 @@ def test_tightening_a_limit_never_lowers_the_cost(
     assert cost_usd(tightened) >= cost_usd(problem) * (1 - 1e-9)
 
 
+@pytest.mark.slow
 @some
 @given(chance=chances, capped=st.booleans())
 def test_protecting_a_table_never_lowers_the_cost(chance: Random, capped: bool) -> None:
@@ -53,6 +56,7 @@ def test_protecting_a_table_never_lowers_the_cost(chance: Random, capped: bool) 
     assert cost_usd(with_table(problem, number, protected)) >= cost_usd(problem) * (1 - 1e-9)
 
 
+@pytest.mark.slow
 @some
 @given(chance=chances)
 def test_striking_an_option_never_lowers_the_cost(chance: Random) -> None:

@@ -18,6 +18,9 @@ from tests.support.plan.program_oracle import chain_usd, enumerated_usd
 
 GRAPHS = int(os.environ.get("R2D2_RANDOM_GRAPHS", "100"))
 
+# CBC is a process for each problem.
+SOLVERS = [Solver.HIGHS, pytest.param(Solver.CBC, marks=pytest.mark.slow)]
+
 
 def sound(problem: Problem, solver: Solver = Solver.HIGHS) -> Solution:
     """The problem's solution, found to break no rule and proved to be optimal."""
@@ -38,6 +41,7 @@ def test_a_small_graph_costs_what_enumeration_finds(seed: int, capped: bool) -> 
     assert same(sound(problem).cost_usd_per_month, enumerated_usd(problem))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capped", [False, True])
 @pytest.mark.parametrize("seed", range(GRAPHS // 10))
 def test_cbc_finds_the_same_cost(seed: int, capped: bool) -> None:
@@ -52,13 +56,14 @@ def test_a_chain_costs_what_the_chain_program_finds(seed: int) -> None:
     assert same(sound(problem).cost_usd_per_month, chain_usd(keep, rebuild))
 
 
-@pytest.mark.parametrize("solver", Solver)
+@pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("seed", range(20))
 def test_costs_of_very_different_sizes_are_told_apart(seed: int, solver: Solver) -> None:
     problem = scattered(Random(seed), 12, 50, spread=8)
     assert same(sound(problem, solver).cost_usd_per_month, enumerated_usd(problem))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [families, scattered])
 def test_highs_and_cbc_agree_on_hundreds_of_tables(
     make: Callable[[Random, int, int], Problem],

@@ -20,6 +20,9 @@ from r2d2.plan.program import (
 )
 from tests.support.plan.graphs import GB, families, scattered, table, twins
 
+# CBC is a process for each problem.
+SOLVERS = [Solver.HIGHS, pytest.param(Solver.CBC, marks=pytest.mark.slow)]
+
 
 def chosen(problem: Problem, solver: Solver = Solver.HIGHS) -> list[int | None]:
     """The option of each table."""
@@ -72,12 +75,12 @@ def test_the_limit_is_reached_and_not_passed() -> None:
     assert chosen(Problem(lake, (Option(1, (0,), 0.1, 60.5),))) == [None, None]
 
 
-@pytest.mark.parametrize("solver", Solver)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_of_equal_tables_the_first_stays(solver: Solver) -> None:
     assert chosen(twins(1.0, 1.0, 1.0), solver) == [None, 2, 4]
 
 
-@pytest.mark.parametrize("solver", Solver)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_of_twins_the_cheaper_one_stays_wherever_it_is_listed(solver: Solver) -> None:
     assert chosen(twins(1.0, 0.9, 1.0), solver) == [0, None, 5]
 
@@ -93,7 +96,7 @@ def test_a_struck_option_gives_way_to_the_next_best() -> None:
     assert chosen(Problem(lake, options)) == [None, 1]
 
 
-@pytest.mark.parametrize("solver", Solver)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_the_cap_holds_to_the_byte_where_a_solver_cannot_tell(solver: Solver) -> None:
     huge = 10**15
     lake = (
@@ -140,6 +143,7 @@ def test_the_same_problem_gives_the_same_solution() -> None:
     assert repr(solve(problem)) == repr(solve(problem))
 
 
+@pytest.mark.slow
 def test_many_small_components_share_a_few_models() -> None:
     apart = [twins(1.0, 0.9, 1.1) for _ in range(700)]
     problem = Problem(
@@ -155,6 +159,7 @@ def test_many_small_components_share_a_few_models() -> None:
     assert solution.cost_usd_per_month == pytest.approx(700 * 1.1)
 
 
+@pytest.mark.slow
 def test_the_solution_names_the_solver_and_its_version() -> None:
     assert solve(twins(1.0, 1.0)).version.startswith("HiGHS 1.")
     assert solve(twins(1.0, 1.0), Solver.CBC).version.startswith("CBC of PuLP 3.")
@@ -179,6 +184,7 @@ def test_a_problem_that_makes_no_sense_is_refused(
         Problem(tables, options)
 
 
+@pytest.mark.slow
 def test_the_program_is_imported_without_its_solvers() -> None:
     code = (
         "import sys, r2d2.plan.program; sys.exit('pulp' in sys.modules or 'highspy' in sys.modules)"

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def asked(lake: KeptLake, names: Sequence[str], contained: bool, small: int) -> 
     return search_one(Request(lake.tables["parent"], children), counts)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_key_changes_no_proposal(data: st.DataObject) -> None:
     again = data.draw(st.lists(st.integers(0, ROWS - 1), max_size=2))

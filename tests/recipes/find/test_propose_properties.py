@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ def table(rows: list[Row], columns: list[str] | None = None) -> pa.Table:
     return pa.table(typed, schema=SCHEMA).select(columns or SCHEMA.names)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(rows, st.data())
 def test_a_proposal_gives_the_childs_rows(parent: list[Row], data: st.DataObject) -> None:
@@ -53,6 +55,7 @@ def kept_aside(recipe: Recipe) -> int:
     return recipe.plus.rows if isinstance(recipe, Patch) and recipe.plus else 0
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.lists(row, min_size=8, max_size=30), st.data())
 def test_a_copy_that_drifted_from_its_parent_comes_back(
@@ -72,6 +75,7 @@ def test_a_copy_that_drifted_from_its_parent_comes_back(
         assert lake.rows("child", recipe) == counted(child)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(
     st.lists(rows, min_size=2, max_size=4), st.lists(rows, max_size=3), st.lists(row, max_size=1)

@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def in_parts(table: pa.Table, cut: int) -> EncodedTable:
     return EncodedTable(sources, [len(part) for part in parts], few_rows=0)
 
 
+@pytest.mark.slow
 @given(tables, wanted, st.integers(1, ROWS - 1), st.sets(st.sampled_from(sorted(COLUMNS))))
 def test_peeking_changes_no_predicate(
     table: pa.Table, rows: Sequence[int], cut: int, own: set[str]
@@ -52,6 +54,7 @@ def test_peeking_changes_no_predicate(
     assert find_predicate(in_parts(table, cut), labels, shared) == expected
 
 
+@pytest.mark.slow
 @given(tables, wanted, st.integers(1, ROWS - 1))
 def test_where_none_exists_none_is_found(table: pa.Table, rows: Sequence[int], cut: int) -> None:
     labels = labels_of(table, rows, table.column_names)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import duckdb
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,7 @@ def has_partial_rows(parent: pa.Table, rows: Sequence[int], columns: Sequence[st
     return any(identities[row] in own for row in set(range(parent.num_rows)) - set(rows))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(children())
 def test_what_is_found_selects_exactly_the_child_in_duckdb(
@@ -90,6 +92,7 @@ def test_what_is_found_selects_exactly_the_child_in_duckdb(
         assert Counter(row_identities(result, columns)) == Counter(identities[r] for r in rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(children())
 def test_where_brute_force_finds_a_predicate_so_does_the_search(

@@ -111,11 +111,13 @@ def assert_ranked(column: pa.ChunkedArray) -> None:
             assert all(math.copysign(1, value) == 1 for value in own.to_pylist() if value == 0)
 
 
+@pytest.mark.slow
 @given(columns())
 def test_the_ranks_of_any_column_are_those_of_brute_force(column: pa.ChunkedArray) -> None:
     assert_ranked(column)
 
 
+@pytest.mark.slow
 @given(text_dictionaries())
 def test_the_ranks_of_texts_in_dictionaries_are_those_of_brute_force(
     column: pa.ChunkedArray,
@@ -210,6 +212,7 @@ def test_only_years_of_four_digits_can_be_named() -> None:
     assert unnameable(pa.array([-(2**63) + 808, 2**63 - 808], pa.timestamp("ns"))) == []
 
 
+@pytest.mark.slow
 @given(columns() | text_dictionaries())
 def test_an_encoded_column_has_the_ranks_and_knows_whether_it_has_nulls(
     column: pa.ChunkedArray,

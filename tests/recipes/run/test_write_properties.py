@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ DIALECTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(DIALECTS, st.lists(TEXTS, min_size=1, max_size=4))
 def test_fields_are_read_as_they_were_written(dialect: Dialect, fields: list[str]) -> None:
@@ -43,6 +45,7 @@ def test_fields_are_read_as_they_were_written(dialect: Dialect, fields: list[str
     assert [field.decode() for field in record.fields] == fields
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=5))
 def test_delimited_text_comes_back_or_is_refused(table: list[tuple[str, str, str]]) -> None:
@@ -57,6 +60,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(st.fixed_dictionaries({"k": TEXTS}, optional={"a": VALUES, "b.c": VALUES}), min_size=1)

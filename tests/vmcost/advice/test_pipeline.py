@@ -28,6 +28,7 @@ billings = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 10**9), st.integers(0, 4), st.integers(1, 3), billings, st.integers(0, 5))
 def test_no_schedule_of_few_jobs_is_cheaper(
@@ -40,6 +41,7 @@ def test_no_schedule_of_few_jobs_is_cheaper(
     assert schedule.usd == least_usd(jobs, machines, deadline_ms, lateness, billing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_schedule_of_six_jobs_is_cheaper(seed: int) -> None:
     jobs, machines, deadline_ms = random_pipeline(Random(seed), 6, 2, edge=0.6)

@@ -119,6 +119,7 @@ def test_a_lone_first_task_tells_nothing_of_a_cold_start() -> None:
     assert plan_of(application([(0, 0, 0, 500)], 500, cores=1)).cold_ms == 0
 
 
+@pytest.mark.slow
 @given(st.sampled_from(SEEDS))
 def test_the_order_of_stages_jobs_and_executors_is_irrelevant(seed: int) -> None:
     app = random_log(seed).truth

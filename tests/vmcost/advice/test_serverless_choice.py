@@ -61,6 +61,7 @@ def offers(draw: st.DrawFn) -> Serverless:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(
     st.lists(steps(), max_size=4),

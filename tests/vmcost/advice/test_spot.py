@@ -58,6 +58,7 @@ def test_on_demand_is_the_replay_of_the_log_on_the_slots_of_all_vms() -> None:
     assert found.on_demand.mean_usd == 2 * Fraction(milliseconds, HOUR_MS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "hours"), [(0.5, 1.0), (1.0, 1.0), (2.0, 0.75)])
 def test_one_task_on_one_vm_is_repeated_as_often_as_geometry_says(
     rate: float, hours: float
@@ -72,6 +73,7 @@ def test_one_task_on_one_vm_is_repeated_as_often_as_geometry_says(
     assert float(found.spot.mean_usd) == pytest.approx(0.30 * failures / rate, rel=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 4, 16])
 def test_the_odds_of_a_run_without_interruption_are_those_of_poisson(count: int) -> None:
     plan = one_job(step(*[HOUR_MS] * count))

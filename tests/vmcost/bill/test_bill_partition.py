@@ -80,6 +80,7 @@ def worker_seconds(made: Bill) -> dict[str, Fraction]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hundred", range(10))
 def test_the_parts_of_a_thousand_logs_add_up_to_the_whole(hundred: int) -> None:
     billings = (EXACT, Billing(), SECOND)
@@ -91,6 +92,7 @@ def test_the_parts_of_a_thousand_logs_add_up_to_the_whole(hundred: int) -> None:
         assert not made.problems.get("core_ms_beyond_cores")
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(logs(), st.sampled_from([None, 1, 2, 4, 16]), st.sampled_from([None, 0, 1, 2, 5]))
 def test_each_part_is_what_brute_force_finds(log: Any, vcpu: int | None, count: int | None) -> None:
@@ -100,6 +102,7 @@ def test_each_part_is_what_brute_force_finds(log: Any, vcpu: int | None, count: 
     assert worker_seconds(made) == {part: vm_s for part, vm_s in expected.items() if vm_s}
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(wild_applications(), st.sampled_from([None, 1, 4]), st.sampled_from([None, 1, 3]))
 def test_whatever_a_log_tells_the_parts_add_up_and_none_is_negative(
@@ -126,6 +129,7 @@ def test_each_task_is_charged_what_brute_force_finds(app: Application) -> None:
             assert float(share.busy.vm_s + share.failed.vm_s) == pytest.approx(float(expected))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(logs(), st.fractions(0, 100), st.fractions(0, 100))
 def test_a_bill_is_linear_in_the_prices(log: Any, one: Fraction, other: Fraction) -> None:
@@ -139,6 +143,7 @@ def test_a_bill_is_linear_in_the_prices(log: Any, one: Fraction, other: Fraction
     assert usd_of(3 * one, 3 * other) == [3 * usd for usd in usd_of(one, other)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(wild_applications(), st.randoms(use_true_random=False), st.sampled_from([None, 2]))
 def test_the_order_of_executors_and_tasks_changes_nothing(

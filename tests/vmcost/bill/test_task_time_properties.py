@@ -27,6 +27,7 @@ from r2d2.vmcost.model import TASK, Application, Executor
 from tests.support.vmcost.random_logs import SEEDS, RandomLog, logs, random_log
 
 
+@pytest.mark.slow
 def test_a_thousand_logs_use_what_they_were_made_to_use() -> None:
     for seed in SEEDS:
         log = random_log(seed)
@@ -37,6 +38,7 @@ def test_a_thousand_logs_use_what_they_were_made_to_use() -> None:
         assert busy is None if log.core_ms == 0 else 0 <= busy <= 1
 
 
+@pytest.mark.slow
 @given(logs())
 def test_parts_of_task_time_are_never_negative_and_sum_to_the_task(log: RandomLog) -> None:
     split = split_us(log.truth)

@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def check_same(found: Application, expected: Application) -> None:
     assert repr(replace(found, **apart)) == repr(replace(expected, **apart))
 
 
+@pytest.mark.slow
 def test_a_thousand_logs_are_read_as_what_they_were_made_from() -> None:
     for seed in SEEDS:
         log = random_log(seed)
@@ -37,6 +39,7 @@ def test_a_thousand_logs_are_read_as_what_they_were_made_from() -> None:
         assert not unusual, seed
 
 
+@pytest.mark.slow
 @given(logs(), st.randoms(use_true_random=False))
 @settings(max_examples=100)
 def test_the_order_of_lines_is_irrelevant(log: RandomLog, chance: random.Random) -> None:

@@ -121,6 +121,7 @@ def test_every_application_is_in_the_index_and_has_a_section() -> None:
     assert len(sections) == 12
 
 
+@pytest.mark.slow
 def test_hundreds_of_hosts_or_of_applications_stay_a_page_that_opens() -> None:
     hosts = page({"version": 1, "applications": [an_application(hosts=500, bins=240)]})
     assert len(hosts) < 1_500_000

@@ -43,6 +43,7 @@ def test_the_examples_of_these_tests_have_the_shape_of_real_reports(stated: Stat
     assert made.keys() == real.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stated", [MACHINES, Stated()], ids=["priced", "unpriced"])
 @pytest.mark.parametrize("log", sorted(path.name for path in OWN.iterdir()))
 def test_reports_of_own_runs_are_rendered(log: str, stated: Stated) -> None:
