@@ -188,7 +188,7 @@ def _answer(logs: Sequence[str], machines: Machines) -> Any:
 
 def _question(machines: Machines) -> Any:
     from r2d2.vmcost.machines import Stated
-    from r2d2.vmcost.pipeline import Question
+    from r2d2.vmcost.pipeline import CostRequest
     from r2d2.vmcost.prices import load_prices
     from r2d2.vmcost.settings import load_vmcost_settings
 
@@ -201,7 +201,7 @@ def _question(machines: Machines) -> Any:
         machines.spot,
     )
     settings = load_vmcost_settings(machines.config)
-    return Question(load_prices(machines.prices), settings, flags)
+    return CostRequest(load_prices(machines.prices), settings, flags)
 
 
 def _write(out: Path, data: Mapping[str, Any]) -> None:

@@ -79,7 +79,7 @@ class Executor:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SparkStage:
     """One attempt of a stage; `parents` are the ids of the stages whose output it reads."""
 
     id: int
@@ -124,7 +124,7 @@ class Application:
     ended_ms: int
     ended_told: bool
     executors: tuple[Executor, ...]
-    stages: tuple[Stage, ...]
+    stages: tuple[SparkStage, ...]
     jobs: tuple[Job, ...]
     tasks: Tasks
     properties: Mapping[str, str]

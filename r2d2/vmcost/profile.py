@@ -40,7 +40,7 @@ Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ProfiledRun:
     """An application and the machines that it ran on: `count` of them for its executors."""
 
     application: Application
@@ -49,7 +49,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class TimedTransfer:
     """So many bytes that took so long, by the clock on the wall."""
 
     size_bytes: int
@@ -57,7 +57,7 @@ class Transfer:
 
 
 def profile(
-    runs: Sequence[Run],
+    runs: Sequence[ProfiledRun],
     start_up_s: float = 0.0,
     least_bytes: int = LEAST_BYTES,
     charges: Mapping[str, float] | None = None,
@@ -105,7 +105,7 @@ def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def reads(application: Application) -> Iterator[Transfer]:
+def reads(application: Application) -> Iterator[TimedTransfer]:
     """What the application read, each read once; where r2d2 labelled any, no others count."""
     labelled: dict[str, list[Job]] = defaultdict(list)
     for job in application.jobs:
@@ -120,7 +120,7 @@ def reads(application: Application) -> Iterator[Transfer]:
             yield from _transfer(size_bytes, [_job_times(job)])
 
 
-def writes(application: Application) -> Iterator[Transfer]:
+def writes(application: Application) -> Iterator[TimedTransfer]:
     """What each job of the application wrote, in the time of the stages that did."""
     stages = application.stages
     wrote = _sums(application, "output_bytes", stage_positions(application), stages)
@@ -145,7 +145,7 @@ def starting_s(application: Application) -> float | None:
 
 def _transfer(
     size_bytes: int, times: Iterable[tuple[int | None, int | None]]
-) -> Iterator[Transfer]:
+) -> Iterator[TimedTransfer]:
     """The transfer, if there was one and all its times are known."""
     known = list(times)
     starts = [start for start, _ in known if start is not None]
@@ -153,7 +153,7 @@ def _transfer(
     if size_bytes > 0 and known and len(starts) == len(ends) == len(known):
         seconds = (max(ends) - min(starts)) / 1000
         if seconds > 0:
-            yield Transfer(size_bytes, seconds)
+            yield TimedTransfer(size_bytes, seconds)
 
 
 def _job_times(job: Job) -> tuple[int | None, int | None]:
@@ -170,7 +170,7 @@ def _sums(
     return [int(value) for value in sums]
 
 
-def _rate(transfers: Sequence[Transfer], usd_per_gb: float | None) -> Data | None:
+def _rate(transfers: Sequence[TimedTransfer], usd_per_gb: float | None) -> Data | None:
     if not transfers:
         return None
     return {
@@ -181,7 +181,7 @@ def _rate(transfers: Sequence[Transfer], usd_per_gb: float | None) -> Data | Non
     }
 
 
-def _quantile(transfers: Sequence[Transfer], share: float) -> float:
+def _quantile(transfers: Sequence[TimedTransfer], share: float) -> float:
     """The least seconds per GB within which that share of the bytes was moved."""
     rates = sorted((t.seconds / t.size_bytes * GB, t.size_bytes) for t in transfers)
     reached = share * sum(size_bytes for _, size_bytes in rates)
@@ -193,7 +193,7 @@ def _quantile(transfers: Sequence[Transfer], share: float) -> float:
     return rates[-1][0]
 
 
-def _clusters(runs: Sequence[Run], lead_s: float) -> Iterator[Data]:
+def _clusters(runs: Sequence[ProfiledRun], lead_s: float) -> Iterator[Data]:
     """A row for each VM type and count of which a start was seen, in that order."""
     starts: dict[tuple[str, int], list[float]] = defaultdict(list)
     prices: dict[tuple[str, int], Price] = {}

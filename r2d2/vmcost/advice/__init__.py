@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.case import Case, Runs, said
+from r2d2.vmcost.advice.case import Case, RepeatedRuns, said
 from r2d2.vmcost.advice.energy import POWERS, energy_of
 from r2d2.vmcost.advice.packing import (
     Numa,
@@ -50,7 +50,7 @@ def energy_data(costed: Costed) -> Data | None:
 
 
 def advised(
-    costed: Costed, runs: Runs, prices: PriceList, settings: VmCostSettings
+    costed: Costed, runs: RepeatedRuns, prices: PriceList, settings: VmCostSettings
 ) -> tuple[Data, ...]:
     """All advice on the application; `runs` are those of its name, itself among them.
 
@@ -69,7 +69,7 @@ def advised(
     return tuple(found)
 
 
-def _slow_hosts(application: Application, runs: Runs) -> Iterator[Data]:
+def _slow_hosts(application: Application, runs: RepeatedRuns) -> Iterator[Data]:
     hosts = {executor.host for executor in application.executors}
     for host in runs.degradation.slow:
         if host.host in hosts:

@@ -24,7 +24,7 @@ from r2d2.vmcost.settings import VmCostSettings
 
 
 @dataclass(frozen=True)
-class Runs:
+class RepeatedRuns:
     """The applications of one name. That they are the same work is the name's word."""
 
     applications: tuple[Application, ...]
@@ -68,7 +68,7 @@ class Case:
 
     costed: Costed
     cluster: Cluster
-    runs: Runs
+    runs: RepeatedRuns
     prices: PriceList
     settings: VmCostSettings
 
@@ -120,15 +120,15 @@ MOST_REPLAYED = 8
 SHOWN = 20
 
 
-def by_name(applications: Sequence[Application]) -> Mapping[str, Runs]:
+def by_name(applications: Sequence[Application]) -> Mapping[str, RepeatedRuns]:
     """The runs of each name."""
     found: dict[str, list[Application]] = defaultdict(list)
     for one in applications:
         found[one.name].append(one)
-    return {name: Runs(tuple(own)) for name, own in found.items()}
+    return {name: RepeatedRuns(tuple(own)) for name, own in found.items()}
 
 
-def degradation_data(runs: Mapping[str, Runs]) -> list[dict[str, Any]]:
+def degradation_data(runs: Mapping[str, RepeatedRuns]) -> list[dict[str, Any]]:
     """Of names with several runs: their hosts, and P of the stages that stay furthest behind."""
     return [
         {

@@ -32,7 +32,7 @@ from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import Case, said
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import Plan, plan_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives
 from r2d2.vmcost.advice.replay.state import Links, links_of
@@ -43,7 +43,7 @@ Number = TypeVar("Number", float, Fraction)
 
 
 @dataclass(frozen=True, slots=True)
-class Odds:
+class TimeAndCost:
     """Modelled time and money of a way to rent; `miss_probability` is None without a deadline."""
 
     mean_s: float
@@ -100,8 +100,8 @@ class SpotReport:
     gives the same report.
     """
 
-    on_demand: Odds
-    spot: Odds
+    on_demand: TimeAndCost
+    spot: TimeAndCost
     interruptions: float
     tasks_again: float
     trials: int
@@ -163,7 +163,7 @@ def compare_spot(
 
 
 def compare_spot_of(
-    plan: Plan,
+    plan: ReplayPlan,
     arrival_ms: int,
     offer: SpotOffer,
     billing: Billing | None = None,
@@ -183,9 +183,12 @@ def compare_spot_of(
         raise UsageError(f"{trials} trials tell nothing: ask for 1 or more")
     billing = billing or Billing()
     calm_ms = replay_plan(plan, [Life(offer.slots_per_vm, arrival_ms)] * offer.count)
-    calm = Trial(calm_ms, ((0, calm_ms),) * offer.count)
+    calm = SpotRun(calm_ms, ((0, calm_ms),) * offer.count)
     links = links_of(plan)
-    runs = [trial(plan, links, offer, arrival_ms, calm, (seed, number)) for number in range(trials)]
+    runs = [
+        simulated_run(plan, links, offer, arrival_ms, calm, (seed, number))
+        for number in range(trials)
+    ]
     return SpotReport(
         _odds([calm], offer.on_demand, offer, billing, deadline_s),
         _odds(runs, offer.spot, offer, billing, deadline_s),
@@ -197,7 +200,7 @@ def compare_spot_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SpotRun:
     """How a run went: its end, each rental of a VM from one moment to another, work done again."""
 
     ended_ms: int
@@ -207,16 +210,16 @@ class Trial:
 
 
 def _odds(
-    runs: Sequence[Trial], vm: Price, offer: SpotOffer, billing: Billing, deadline_s: float | None
-) -> Odds:
+    runs: Sequence[SpotRun], vm: Price, offer: SpotOffer, billing: Billing, deadline_s: float | None
+) -> TimeAndCost:
     seconds = [run.ended_ms / 1000 for run in runs]
     usd = [_usd(run, vm, offer, billing) for run in runs]
     missed = None if deadline_s is None else sum(one > deadline_s for one in seconds) / len(runs)
     mean_s = sum(run.ended_ms for run in runs) / (1000 * len(runs))
-    return Odds(mean_s, _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed)
+    return TimeAndCost(mean_s, _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed)
 
 
-def _usd(run: Trial, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
+def _usd(run: SpotRun, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
     """What a run's rentals and the driver cost; a VM that was taken away has no idle tail."""
     usd = Fraction()
     for from_ms, until_ms in run.rentals:
@@ -272,9 +275,14 @@ class _Fleet:
         clock.after(wait_ms, lambda: self.rent(vm, clock.now_ms))
 
 
-def trial(
-    plan: Plan, links: Links, offer: SpotOffer, arrival_ms: int, calm: Trial, seed: Sequence[int]
-) -> Trial:
+def simulated_run(
+    plan: ReplayPlan,
+    links: Links,
+    offer: SpotOffer,
+    arrival_ms: int,
+    calm: SpotRun,
+    seed: Sequence[int],
+) -> SpotRun:
     """The run that a seed gives; `calm` is the one without interruptions.
 
     A seed draws the same lives at every rate, only longer or shorter.
@@ -289,7 +297,7 @@ def trial(
         fleet.rent(vm, arrival_ms)
     ended_ms = fleet.run.to_the_end(LONGEST * max(calm.ended_ms, MS_PER_HOUR))
     rentals = [*fleet.rentals, *((rented_ms, ended_ms) for _, rented_ms in fleet.rented.values())]
-    return Trial(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.running.again)
+    return SpotRun(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.running.again)
 
 
 def _draws(offer: SpotOffer, seed: Sequence[int]) -> list[np.random.Generator]:
@@ -303,7 +311,7 @@ def _life_ms(draw: np.random.Generator, offer: SpotOffer) -> float:
     return unit * MS_PER_HOUR / rate if rate else inf
 
 
-def _odds_data(odds: Odds) -> Data:
+def _odds_data(odds: TimeAndCost) -> Data:
     return {
         "mean_s": odds.mean_s,
         "p95_s": odds.p95_s,

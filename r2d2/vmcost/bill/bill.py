@@ -13,7 +13,7 @@ from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
 from r2d2.vmcost.bill.model import Amount, Bill, Part, Rate, VmBill
 from r2d2.vmcost.bill.rates import vm_rate
 from r2d2.vmcost.bill.shares import Splitter, executor_shares, stage_and_job_shares
-from r2d2.vmcost.bill.timeline import Run, unseen_jobs
+from r2d2.vmcost.bill.timeline import BilledRun, unseen_jobs
 from r2d2.vmcost.model import Application, Billing, Cluster
 from r2d2.vmcost.prices import NoPriceError, PriceList
 
@@ -32,7 +32,7 @@ def bill(
     rates = _rates(cluster, prices, billing)
     problems: Counter[str] = Counter()
     unseen_jobs(app, problems)
-    run = Run.of(app)
+    run = BilledRun.of(app)
     fleet = worker_fleet(run, cluster, rates.worker, billing, problems)
     vms = fleet.vms
     if cluster is not None and cluster.driver_vm is not None:

@@ -22,8 +22,8 @@ from r2d2.vmcost.bill.task_charges import (
     rest_of,
     unit_scale,
 )
-from r2d2.vmcost.bill.timeline import Run, Steps, cut, level, union
-from r2d2.vmcost.bill.vms import Vm, worker_vms
+from r2d2.vmcost.bill.timeline import BilledRun, Steps, cut, level, union
+from r2d2.vmcost.bill.vms import WorkerVm, worker_vms
 from r2d2.vmcost.model import Application, Billing, Cluster
 
 DRIVER = "driver"
@@ -39,7 +39,11 @@ class Fleet:
 
 
 def worker_fleet(
-    run: Run, cluster: Cluster | None, rate: Rate | None, billing: Billing, problems: Counter[str]
+    run: BilledRun,
+    cluster: Cluster | None,
+    rate: Rate | None,
+    billing: Billing,
+    problems: Counter[str],
 ) -> Fleet:
     """The bills of all worker VMs; what was damaged or assumed is counted in `problems`."""
     vcpu = rate.machine.vcpu if rate else None
@@ -113,7 +117,7 @@ def _parts_s(taken: Taken, failed: int, rest: Rest, scale: int) -> dict[Part, Fr
     return {part: Fraction(count, scale * MS_PER_SECOND) for part, count in units.items()}
 
 
-def _count_damage(run: Run, problems: Counter[str]) -> None:
+def _count_damage(run: BilledRun, problems: Counter[str]) -> None:
     tasks = run.app.tasks
     known = tasks["executor"] >= 0
     lives = np.array(run.lived, np.int64).reshape(-1, 2)[tasks["executor"][known]]
@@ -135,7 +139,7 @@ PICTURE_PARTS = 240
 """Into how many equal parts the application's time falls in a picture."""
 
 
-def host_time(run: Run, vm: Vm, has: Capacity, vcpu: int | None) -> HostTime:
+def host_time(run: BilledRun, vm: WorkerVm, has: Capacity, vcpu: int | None) -> HostTime:
     """The VM over the application's time."""
     executors = tuple(
         ExecutorTime(run.app.executors[at].id, *run.lived[at], run.app.executors[at].cores)
@@ -146,7 +150,7 @@ def host_time(run: Run, vm: Vm, has: Capacity, vcpu: int | None) -> HostTime:
     return HostTime(vm.host, cores, *run.bounds, vm.rented, executors, busy, failed)
 
 
-def _busy_cores(run: Run, vm: Vm, *, failed: bool) -> tuple[float, ...]:
+def _busy_cores(run: BilledRun, vm: WorkerVm, *, failed: bool) -> tuple[float, ...]:
     """Of all tasks, or of those alone that failed."""
     edges = np.linspace(*run.bounds, PICTURE_PARTS + 1).astype(np.int64)
     core_ms = np.zeros(PICTURE_PARTS, np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 from r2d2.vmcost.bill.model import Amount, Cause, Rate, Share
 from r2d2.vmcost.bill.rates import usd
 from r2d2.vmcost.bill.task_time import NO_JOB, cause_units, jobs_of_attempts
-from r2d2.vmcost.bill.timeline import Integers, Positions, Run
+from r2d2.vmcost.bill.timeline import BilledRun, Integers, Positions
 from r2d2.vmcost.model import Application
 
 MS_PER_SECOND = 1000
@@ -32,7 +32,7 @@ class Charges:
 class Splitter:
     """Adds the charges of one application up by whatever key each of its tasks has."""
 
-    def __init__(self, run: Run, charges: Charges) -> None:
+    def __init__(self, run: BilledRun, charges: Charges) -> None:
         self._charges = charges
         self._busy = np.where(run.failed, 0, charges.units)
         self._failed = np.where(run.failed, charges.units, 0)

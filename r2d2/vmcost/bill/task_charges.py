@@ -15,8 +15,8 @@ from math import lcm
 
 import numpy as np
 
-from r2d2.vmcost.bill.timeline import Integers, Run, Steps, covered, cut, level
-from r2d2.vmcost.bill.vms import Vm
+from r2d2.vmcost.bill.timeline import BilledRun, Integers, Steps, covered, cut, level
+from r2d2.vmcost.bill.vms import WorkerVm
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,12 @@ class Capacity:
 
 
 def charge_tasks(
-    run: Run, vm: Vm, has: Capacity, scale: int, charged: Integers, problems: Counter[str]
+    run: BilledRun,
+    vm: WorkerVm,
+    has: Capacity,
+    scale: int,
+    charged: Integers,
+    problems: Counter[str],
 ) -> Taken:
     """Writes into `charged` what each of the VM's tasks takes; returns what all of them take."""
     in_jobs = between_jobs = 0
@@ -74,7 +79,7 @@ def charge_tasks(
     return Taken(in_jobs, between_jobs)
 
 
-def rest_of(run: Run, vm: Vm, has: Capacity, scale: int, taken: Taken) -> Rest:
+def rest_of(run: BilledRun, vm: WorkerVm, has: Capacity, scale: int, taken: Taken) -> Rest:
     """What the tasks left of the VM: before its first executor, cores of none, and idle ones."""
     if not vm.rented:
         return Rest(0, 0, 0, 0)
@@ -94,7 +99,7 @@ def rest_of(run: Run, vm: Vm, has: Capacity, scale: int, taken: Taken) -> Rest:
     )
 
 
-def _edges(run: Run) -> Integers:
+def _edges(run: BilledRun) -> Integers:
     return np.array(run.jobs, np.int64).reshape(-1)
 
 
@@ -105,7 +110,7 @@ SHARINGS = (720_720, 27_720, 2_520, 60, 1)
 fits. Up to 16, 12, 10, 6 tasks share exactly; what more of them lose by rounding down is idle."""
 
 
-def capacity(run: Run, vm: Vm, vcpu: int | None) -> Capacity:
+def capacity(run: BilledRun, vm: WorkerVm, vcpu: int | None) -> Capacity:
     """The VM's cores while it was rented; without a known `vcpu` it has those that are owned."""
     lives = np.array([run.lived[number] for number in vm.executors], np.int64).reshape(-1, 2)
     cores = np.array([run.app.executors[number].cores for number in vm.executors], np.int64)

@@ -37,7 +37,7 @@ Interval: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BilledRun:
     """An application with what the bill asks of it again and again.
 
     `lived` says when each executor lived within the application, empty for one that came after its
@@ -52,10 +52,10 @@ class Run:
     rows: Mapping[int, Positions]
 
     @staticmethod
-    def of(app: Application) -> "Run":
+    def of(app: Application) -> "BilledRun":
         """The application, looked at once."""
         failed = app.tasks["speculative"] | (app.tasks["outcome"] != Outcome.SUCCEEDED)
-        return Run(app, _lives(app), job_intervals(app), failed, _rows(app))
+        return BilledRun(app, _lives(app), job_intervals(app), failed, _rows(app))
 
     @property
     def bounds(self) -> Interval:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.events.collect import Collected
-from r2d2.vmcost.events.executors import Asked, executors
-from r2d2.vmcost.events.problems import EventLogError, Problem, Problems, counted
+from r2d2.vmcost.events.executors import ExecutorRequests, executors
+from r2d2.vmcost.events.problems import EventLogError, LogProblem, LogProblemCounts, counted
 from r2d2.vmcost.model import Application, Executor, Tasks
 
 
@@ -26,7 +26,7 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
     if not facts.lines:
         raise EventLogError("empty: no line in it")
     if not facts.starts:
-        malformed = problems[Problem.LINE_MALFORMED]
+        malformed = problems[LogProblem.LINE_MALFORMED]
         raise EventLogError(
             f"no application starts in its {pluralize(facts.lines, 'line')}, of which"
             f" {malformed:,} {by_number(malformed, 'is', 'are')} malformed:"
@@ -36,12 +36,12 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
     if len(told) > 1:
         raise EventLogError(f"starts of several applications: {', '.join(told)}; split the file")
     start = min(facts.starts, key=lambda each: each.started_ms)
-    problems[Problem.APPLICATION_STARTED_TWICE] += len(facts.starts) - 1
-    problems[Problem.APPLICATION_WITHOUT_ID] += not start.id
-    asked = Asked(facts.profiles, facts.properties)
+    problems[LogProblem.APPLICATION_STARTED_TWICE] += len(facts.starts) - 1
+    problems[LogProblem.APPLICATION_WITHOUT_ID] += not start.id
+    asked = ExecutorRequests(facts.profiles, facts.properties)
     stood = executors(facts.added, facts.removed, asked, problems)
     ended_ms, ended_told, tasks = _ended(facts, start.started_ms, stood)
-    problems[Problem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
+    problems[LogProblem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
     placed = _placed(tasks, facts, stood)
     return Application(
         id=start.id or stem,
@@ -73,13 +73,13 @@ def _ended(facts: Collected, started_ms: int, stood: Sequence[Executor]) -> tupl
     )
     moments = (moment for each in stood for moment in (each.added_ms, each.removed_ms))
     came_and_went = [moment for moment in moments if moment is not None]
-    disbelieved = Problems()
+    disbelieved = LogProblemCounts()
     last_ms = last_moment(started_ms, work, came_and_went, disbelieved)
     told = [end for end in facts.ends_ms if started_ms <= end <= last_ms + IDLE_MS]
-    problems[Problem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
+    problems[LogProblem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
     if told:
         return max(told), True, tasks
-    problems[Problem.APPLICATION_WITHOUT_END] += 1
+    problems[LogProblem.APPLICATION_WITHOUT_END] += 1
     problems.update(disbelieved)
     return last_ms, False, tasks
 
@@ -99,7 +99,7 @@ def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:
             added_ms = [stood[place].added_ms for place in own]
             stay = np.searchsorted(added_ms, tasks["launch_ms"][here], "right") - 1
             tasks["executor"][here] = np.array(own, np.int32)[np.maximum(stay, 0)]
-    facts.problems[Problem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
+    facts.problems[LogProblem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
     return tasks
 
 
@@ -113,7 +113,7 @@ FEW = 4
 
 
 def last_moment(
-    started_ms: int, work: Iterable[Moments], executors: Sequence[int], problems: Problems
+    started_ms: int, work: Iterable[Moments], executors: Sequence[int], problems: LogProblemCounts
 ) -> int:
     """The last moment that jobs, stages, tasks or executors name and that can be believed.
 
@@ -125,7 +125,7 @@ def last_moment(
     last = int(believed[-1])
     near = [moment for moment in executors if moment - last <= FAR_MS]
     disbelieved = int((moments > last).sum()) + len(executors) - len(near)
-    problems[Problem.MOMENT_DISBELIEVED] += disbelieved
+    problems[LogProblem.MOMENT_DISBELIEVED] += disbelieved
     return max(last, *near) if near else last
 
 

@@ -31,7 +31,7 @@ import pyarrow as pa
 import xxhash
 import zstandard
 
-from r2d2.vmcost.events.problems import EventLogError, Problem, Problems
+from r2d2.vmcost.events.problems import EventLogError, LogProblem, LogProblemCounts
 
 PIECE_BYTES = 2**20
 GZIP_PIECE_BYTES = 4_096
@@ -40,7 +40,7 @@ ZSTD_PIECE_BYTES = 512
 """A block of 4 bytes may stand for 128 kB of one byte: these give 16 MB at most."""
 
 
-def chunks(path: Path, problems: Problems) -> Iterator[bytes]:
+def chunks(path: Path, problems: LogProblemCounts) -> Iterator[bytes]:
     """What the file holds, decompressed; what is broken is counted and ends it.
 
     Raises:
@@ -52,9 +52,9 @@ def chunks(path: Path, problems: Problems) -> Iterator[bytes]:
         try:
             yield from decompress(file)
         except TruncatedError:
-            problems[Problem.FILE_TRUNCATED] += 1
+            problems[LogProblem.FILE_TRUNCATED] += 1
         except DamagedError:
-            problems[Problem.FILE_DAMAGED] += 1
+            problems[LogProblem.FILE_DAMAGED] += 1
 
 
 def _codec(head: bytes) -> Callable[[BinaryIO], Iterator[bytes]]:

@@ -13,20 +13,20 @@ import msgspec
 from r2d2.vmcost.events import schema as shapes
 from r2d2.vmcost.events import schema as task_shapes
 from r2d2.vmcost.events.jobs import JobsAndStages
-from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 from r2d2.vmcost.events.tasks import TaskRows
 
 _EVENT = re.compile(rb'\{"Event":"(?:[\w$]+\.)*(\w+)"')
 """How Spark begins each line; the kinds that nobody reads here need not be parsed."""
 _MARK = "\ufeff".encode()
-_KIND = msgspec.json.Decoder(shapes.Kind)
+_KIND = msgspec.json.Decoder(shapes.AnyEvent)
 
 
 class Collected:
     """The facts of a log so far."""
 
     def __init__(self) -> None:
-        self.problems = Problems()
+        self.problems = LogProblemCounts()
         self.lines = 0
         self.version = ""
         self.starts: list[shapes.ApplicationStart] = []
@@ -47,7 +47,7 @@ class Collected:
         """
         if line is None:
             self.lines += 1
-            self.problems[Problem.LINE_TOO_LONG] += 1
+            self.problems[LogProblem.LINE_TOO_LONG] += 1
         elif line and not line.isspace():
             if self.lines == 0:
                 line = line.removeprefix(_MARK)
@@ -60,12 +60,12 @@ class Collected:
         if reader := self._readers.get(kind):
             decoder, take = reader
             event, mended = _decoded(line, decoder)
-            self.problems[Problem.LINE_MALFORMED] += event is None
-            self.problems[Problem.LINE_NOT_UTF8] += mended
+            self.problems[LogProblem.LINE_MALFORMED] += event is None
+            self.problems[LogProblem.LINE_NOT_UTF8] += mended
             if event is not None:
                 take(event)
         elif not kind or not line.rstrip().endswith(b"}"):
-            self.problems[Problem.LINE_MALFORMED] += 1
+            self.problems[LogProblem.LINE_MALFORMED] += 1
 
     def _by_kind(self) -> dict[bytes, tuple[msgspec.json.Decoder[Any], Callable[[Any], None]]]:
         """For each kind of event how it is decoded and who takes it."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 from r2d2.vmcost.events.schema import ExecutorAdded, ExecutorRemoved, ResourceProfileAdded
 from r2d2.vmcost.model import Executor
 
@@ -16,7 +16,7 @@ DRIVER = "driver"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExecutorRequests:
     """What was asked for executors: resource profiles by number, and Spark's properties."""
 
     profiles: Mapping[int, ResourceProfileAdded]
@@ -38,8 +38,8 @@ class Asked:
 def executors(
     added: Sequence[ExecutorAdded],
     removed: Sequence[ExecutorRemoved],
-    asked: Asked,
-    problems: Problems,
+    asked: ExecutorRequests,
+    problems: LogProblemCounts,
 ) -> tuple[Executor, ...]:
     """The executors in order of their coming, then of their ids."""
     events: dict[str, list[ExecutorAdded | ExecutorRemoved]] = {}
@@ -52,7 +52,7 @@ def executors(
 
 
 def _stays(
-    events: list[ExecutorAdded | ExecutorRemoved], problems: Problems
+    events: list[ExecutorAdded | ExecutorRemoved], problems: LogProblemCounts
 ) -> list[tuple[ExecutorAdded, ExecutorRemoved | None]]:
     """Each stay of one executor, from an addition to the next removal; none has a negative time."""
     stays: list[tuple[ExecutorAdded, ExecutorRemoved | None]] = []
@@ -68,14 +68,14 @@ def _stays(
         elif here is None:
             here = event
         else:
-            problems[Problem.EXECUTOR_ADDED_TWICE] += 1
+            problems[LogProblem.EXECUTOR_ADDED_TWICE] += 1
     if here is not None and unknown and not stays:
-        problems[Problem.EXECUTOR_REMOVED_EARLY] += 1
+        problems[LogProblem.EXECUTOR_REMOVED_EARLY] += 1
         gone = ExecutorRemoved(here.added_ms, here.id, unknown[0].reason)
         return [(here, gone)]
-    problems[Problem.EXECUTOR_REMOVED_UNKNOWN] += len(unknown)
+    problems[LogProblem.EXECUTOR_REMOVED_UNKNOWN] += len(unknown)
     if here is not None:
-        problems[Problem.EXECUTOR_NOT_REMOVED] += here.id != DRIVER
+        problems[LogProblem.EXECUTOR_NOT_REMOVED] += here.id != DRIVER
         stays.append((here, None))
     return stays
 
@@ -86,7 +86,9 @@ def _moment(event: ExecutorAdded | ExecutorRemoved) -> tuple[int, bool]:
     return event.added_ms, False
 
 
-def _executor(come: ExecutorAdded, gone: ExecutorRemoved | None, asked: Asked) -> Executor:
+def _executor(
+    come: ExecutorAdded, gone: ExecutorRemoved | None, asked: ExecutorRequests
+) -> Executor:
     profile = come.info.profile
     return Executor(
         id=come.id,

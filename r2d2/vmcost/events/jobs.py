@@ -1,8 +1,8 @@
 """Jobs and the attempts of stages, from their events in any order."""
 
-from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 from r2d2.vmcost.events.schema import JobEnd, JobStart, StageEvent, StageInfo
-from r2d2.vmcost.model import Job, Stage
+from r2d2.vmcost.model import Job, SparkStage
 
 
 class JobsAndStages:
@@ -47,10 +47,10 @@ class JobsAndStages:
         ]
         return [moment for moment in found if moment is not None and moment > 0]
 
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[SparkStage, ...]:
         """Every attempt, by its numbers; of one that never ran `submitted_ms` is None."""
         return tuple(
-            Stage(
+            SparkStage(
                 id=number,
                 attempt=attempt,
                 name=found.name or "",
@@ -63,10 +63,10 @@ class JobsAndStages:
             for (number, attempt), found in sorted(self._stages.items())
         )
 
-    def jobs(self, problems: Problems) -> tuple[Job, ...]:
+    def jobs(self, problems: LogProblemCounts) -> tuple[Job, ...]:
         """Every job, by its number."""
-        problems[Problem.JOB_WITHOUT_START] += len(self._ends.keys() - self._starts.keys())
-        problems[Problem.JOB_WITHOUT_END] += len(self._starts.keys() - self._ends.keys())
+        problems[LogProblem.JOB_WITHOUT_START] += len(self._ends.keys() - self._starts.keys())
+        problems[LogProblem.JOB_WITHOUT_END] += len(self._starts.keys() - self._ends.keys())
         return tuple(self._job(job) for job in sorted(self._starts.keys() | self._ends.keys()))
 
     def _job(self, job: int) -> Job:

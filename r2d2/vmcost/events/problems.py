@@ -42,7 +42,7 @@ from typing import NamedTuple
 from r2d2.errors import R2D2Error
 
 
-class Problem(str, Enum):
+class LogProblem(str, Enum):
     """What can be wrong with a log that is read all the same."""
 
     APPLICATION_END_DISBELIEVED = "application_end_disbelieved"
@@ -75,10 +75,10 @@ class Problem(str, Enum):
     TASK_WITHOUT_EXECUTOR = "task_without_executor"
 
 
-Problems = Counter[Problem]
+LogProblemCounts = Counter[LogProblem]
 
 
-def counted(problems: Problems) -> Mapping[str, int]:
+def counted(problems: LogProblemCounts) -> Mapping[str, int]:
     """What was met at least once, by name in order."""
     return {key.value: problems[key] for key in sorted(problems) if problems[key] > 0}
 
@@ -87,7 +87,7 @@ class EventLogError(R2D2Error):
     """An event log cannot be read, or tells of no application."""
 
 
-class Refused(NamedTuple):
+class LeftOutLog(NamedTuple):
     """A log or file that was left out, and why."""
 
     path: str

@@ -8,18 +8,18 @@ Stated(provider=None, region=None, vm=None, count=None, driver_vm=None, spot=Non
 Stated.over(other: Stated) -> Stated    flags over a file
 """
 
-from r2d2.vmcost.machines.candidates import Candidate, Need, candidates, need_of
+from r2d2.vmcost.machines.candidates import FittingMachine, Need, candidates, need_of
 from r2d2.vmcost.machines.databricks import databricks_facts
-from r2d2.vmcost.machines.find import Facts, find_facts
+from r2d2.vmcost.machines.find import KnownMachines, known_machines
 from r2d2.vmcost.machines.stated import Stated
 
 __all__ = [
-    "Candidate",
-    "Facts",
+    "FittingMachine",
+    "KnownMachines",
     "Need",
     "Stated",
     "candidates",
     "databricks_facts",
-    "find_facts",
+    "known_machines",
     "need_of",
 ]

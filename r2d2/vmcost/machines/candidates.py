@@ -17,7 +17,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FittingMachine:
     """A machine on which the fullest host's executors fit, and what it leaves over."""
 
     price: Price
@@ -40,7 +40,7 @@ def need_of(app: Application) -> Need:
     )
 
 
-def candidates(app: Application, stated: Stated, prices: PriceList) -> tuple[Candidate, ...]:
+def candidates(app: Application, stated: Stated, prices: PriceList) -> tuple[FittingMachine, ...]:
     """All machines that fit, those that leave the fewest cores over first, then the cheapest.
 
     Only those of the stated provider and region, and of the stated kind of price, are listed.
@@ -50,14 +50,14 @@ def candidates(app: Application, stated: Stated, prices: PriceList) -> tuple[Can
         return ()
     kind = PriceKind.SPOT if stated.spot else PriceKind.ON_DEMAND
     fitting = [
-        Candidate(row, row.vcpu - need.cores, _spare_mib(row, need))
+        FittingMachine(row, row.vcpu - need.cores, _spare_mib(row, need))
         for row in prices.rows
         if row.kind is kind and _is_there(row, stated) and _fits(row, need) and row.vcpu
     ]
     return tuple(sorted(fitting, key=_order))
 
 
-def _order(one: Candidate) -> tuple[object, ...]:
+def _order(one: FittingMachine) -> tuple[object, ...]:
     row = one.price
     return one.spare_cores, row.usd_per_hour, row.provider, row.region, row.sku
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from r2d2.vmcost.machines.candidates import Candidate, candidates
+from r2d2.vmcost.machines.candidates import FittingMachine, candidates
 from r2d2.vmcost.machines.databricks import databricks_facts
 from r2d2.vmcost.machines.stated import Stated
 from r2d2.vmcost.model import Application, Cluster
@@ -13,19 +13,21 @@ LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class KnownMachines:
     """The cluster, or None and the machines that fit, in order; `problems` are to be read.
 
     `missing` names what nobody tells of provider, region and VM type.
     """
 
     cluster: Cluster | None
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[FittingMachine, ...]
     missing: tuple[str, ...]
     problems: tuple[str, ...]
 
 
-def find_facts(app: Application, stated: Stated, prices: PriceList, source: str = FLAGS) -> Facts:
+def known_machines(
+    app: Application, stated: Stated, prices: PriceList, source: str = FLAGS
+) -> KnownMachines:
     """What is known of the application's machines; `source` is where `stated` was stated.
 
     What is stated wins over the log; where they differ, a problem says so.
@@ -36,7 +38,7 @@ def find_facts(app: Application, stated: Stated, prices: PriceList, source: str 
     needed = {"provider": known.provider, "region": known.region, "vm": known.vm}
     missing = tuple(name for name, value in needed.items() if value is None)
     if missing:
-        return Facts(None, candidates(app, known, prices), missing, tuple(problems))
+        return KnownMachines(None, candidates(app, known, prices), missing, tuple(problems))
     if known.driver_vm is None and not _local(app):
         problems.append("no VM of the driver is named: nothing is paid for it")
     if _local(app) and stated.driver_vm is None:
@@ -50,7 +52,7 @@ def find_facts(app: Application, stated: Stated, prices: PriceList, source: str 
         bool(known.spot),
         _source(stated, logged, source),
     )
-    return Facts(cluster, (), (), tuple(problems))
+    return KnownMachines(cluster, (), (), tuple(problems))
 
 
 def _local(app: Application) -> bool:

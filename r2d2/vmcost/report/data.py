@@ -25,7 +25,7 @@ from typing import Any
 
 from r2d2.vmcost.bill import Bill, printed_total_usd, printed_usd
 from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s, task_time
-from r2d2.vmcost.machines import Facts
+from r2d2.vmcost.machines import KnownMachines
 from r2d2.vmcost.model import Application, Billing, Cluster
 from r2d2.vmcost.prices import age_days
 from r2d2.vmcost.report.rows import by_executor, by_job, by_stage, timeline
@@ -40,7 +40,7 @@ class Costed:
     """An application with its machines, its bill, and what is advised."""
 
     application: Application
-    facts: Facts
+    facts: KnownMachines
     billing: Billing
     bill: Bill
     energy: Data | None = None
@@ -105,7 +105,7 @@ def _cluster(cluster: Cluster | None) -> Data | None:
     return None if cluster is None else asdict(cluster)
 
 
-def _candidates(facts: Facts) -> list[Data]:
+def _candidates(facts: KnownMachines) -> list[Data]:
     return [
         {
             "provider": one.price.provider,

@@ -11,7 +11,7 @@ from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.advice.replay.plan import plan_of
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
-from r2d2.vmcost.model import Application, Job, Stage
+from r2d2.vmcost.model import Application, Job, SparkStage
 from tests.support.vmcost.applications import START_MS, application
 from tests.support.vmcost.random_logs import SEEDS, random_log
 
@@ -22,8 +22,8 @@ def two_stages() -> Application:
     rows += [(1, 0, 380, 480), (1, 0, 380, 480)]
     app = application(rows, 570, cores=2, parents={1: (0,)})
     stages = (
-        Stage(0, 0, "map", 4, START_MS + 100, START_MS + 320),
-        Stage(1, 0, "reduce", 2, START_MS + 350, START_MS + 480, (0,)),
+        SparkStage(0, 0, "map", 4, START_MS + 100, START_MS + 320),
+        SparkStage(1, 0, "reduce", 2, START_MS + 350, START_MS + 480, (0,)),
     )
     return replace(app, stages=stages, jobs=(Job(0, (0, 1), START_MS + 100, START_MS + 520),))
 

@@ -1,6 +1,6 @@
-"""Facts of the machines: stated, told by the log, contradicted, or the ones that would fit."""
+"""The machines of an application: stated, told by its log, contradicted, or those that would fit."""
 
-from r2d2.vmcost.machines import Need, Stated, databricks_facts, find_facts, need_of
+from r2d2.vmcost.machines import Need, Stated, databricks_facts, known_machines, need_of
 from r2d2.vmcost.model import Cluster, Executor
 from tests.support.vmcost.bill_apps import application, price, prices
 
@@ -22,7 +22,7 @@ def tags(**changes: str) -> dict[str, str]:
 
 
 def test_a_databricks_log_tells_its_machines_exactly() -> None:
-    facts = find_facts(application(1, [], properties=tags()), Stated(), prices())
+    facts = known_machines(application(1, [], properties=tags()), Stated(), prices())
     expected = Cluster("azure", "westus", "Standard_E8s_v3", 2, "Standard_DS3_v2", False, "log")
     assert facts.cluster == expected
     assert facts.problems == ()
@@ -34,7 +34,7 @@ def test_a_databricks_cluster_that_scales_has_no_number_of_workers() -> None:
 
 def test_a_databricks_single_node_is_one_machine_for_driver_and_tasks() -> None:
     app = application(1, LOCAL, properties=tags(clusterWorkers="0"))
-    facts = find_facts(app, Stated(), prices())
+    facts = known_machines(app, Stated(), prices())
     assert facts.cluster is not None
     assert (facts.cluster.vm, facts.cluster.count) == ("Standard_DS3_v2", 1)
     assert facts.cluster.driver_vm is None
@@ -56,7 +56,7 @@ def test_photon_is_said_as_its_dbus_are_not_in_the_list() -> None:
 
 def test_what_is_stated_wins_over_the_log_and_the_contradiction_is_said() -> None:
     app = application(1, [], properties=tags())
-    facts = find_facts(app, Stated(vm="other", region="WESTUS", count=2), prices())
+    facts = known_machines(app, Stated(vm="other", region="WESTUS", count=2), prices())
     assert facts.cluster == Cluster(
         "azure", "WESTUS", "other", 2, "Standard_DS3_v2", False, "flags over log"
     )
@@ -72,15 +72,15 @@ def test_flags_win_over_a_file() -> None:
 
 
 def test_stated_facts_need_no_log() -> None:
-    facts = find_facts(application(1, []), ALL, prices(), source="file")
+    facts = known_machines(application(1, []), ALL, prices(), source="file")
     assert facts.cluster == Cluster("azure", "here", "worker", 3, "driver", False, "file")
 
 
 def test_a_driver_that_nobody_names_is_said_except_in_local_mode() -> None:
     stated = Stated("azure", "here", "worker")
     no_driver = "no VM of the driver is named: nothing is paid for it"
-    assert find_facts(application(1, []), stated, prices()).problems == (no_driver,)
-    assert find_facts(application(1, LOCAL), stated, prices()).problems == ()
+    assert known_machines(application(1, []), stated, prices()).problems == (no_driver,)
+    assert known_machines(application(1, LOCAL), stated, prices()).problems == ()
 
 
 def test_without_facts_the_machines_that_fit_are_listed_in_order_and_none_is_picked() -> None:
@@ -95,16 +95,16 @@ def test_without_facts_the_machines_that_fit_are_listed_in_order_and_none_is_pic
     )  # fmt: skip
     app = application(1_000, executors)
     assert need_of(app) == Need(4, 1_200)
-    facts = find_facts(app, Stated("azure"), rows)
+    facts = known_machines(app, Stated("azure"), rows)
     assert facts.cluster is None
     assert facts.missing == ("region", "vm")
     assert facts.candidates == ()  # all have 1,024 MiB
     small = application(1_000, [Executor("0", "a", 4, 0, memory_mib=1_000)])
     assert [
         (one.price.sku, one.spare_cores, one.spare_mib)
-        for one in find_facts(small, Stated(), rows).candidates
+        for one in known_machines(small, Stated(), rows).candidates
     ] == [("worker", 0, 24), ("four dear", 0, 24), ("eight", 4, 24)]
-    assert find_facts(small, Stated(region="there"), rows).candidates == ()
+    assert known_machines(small, Stated(region="there"), rows).candidates == ()
 
 
 def test_memory_counts_only_where_every_executor_tells_it() -> None:

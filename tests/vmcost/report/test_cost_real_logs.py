@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from r2d2.vmcost.machines import Stated
-from r2d2.vmcost.pipeline import Question, cost
+from r2d2.vmcost.pipeline import CostRequest, cost
 from r2d2.vmcost.prices import load_prices
 from r2d2.vmcost.report.csvs import csv_texts
 from r2d2.vmcost.report.data import report_data
@@ -21,7 +21,7 @@ MACHINES = Stated(provider="aws", region="us-east-1", vm="m5.xlarge", driver_vm=
 
 
 def a_report_on(path: Path, stated: Stated) -> dict[str, Any]:
-    answer = cost([path], Question(load_prices(), flags=stated))
+    answer = cost([path], CostRequest(load_prices(), flags=stated))
     return report_data(answer.costed, date(2026, 9, 25))
 
 

@@ -27,7 +27,13 @@ from collections.abc import Sequence
 
 from r2d2.vmcost.advice.pipeline.exact import cheapest_of_all
 from r2d2.vmcost.advice.pipeline.heuristics import cheapest_listed, cheapest_single_type
-from r2d2.vmcost.advice.pipeline.problem import Lateness, Machine, PipelineJob, Problem, Schedule
+from r2d2.vmcost.advice.pipeline.problem import (
+    Lateness,
+    Machine,
+    PipelineJob,
+    Schedule,
+    SchedulingProblem,
+)
 from r2d2.vmcost.advice.pipeline.schedule import schedule_of
 from r2d2.vmcost.model import Billing
 
@@ -48,7 +54,7 @@ def best_schedule(
         UsageError: a name is unknown or twice, the jobs wait for each other in a circle, or a job
             has no machine.
     """
-    problem = Problem.of(jobs, machines, deadline_ms, lateness, billing or Billing())
+    problem = SchedulingProblem.of(jobs, machines, deadline_ms, lateness, billing or Billing())
     plan = cheapest_listed(problem)
     exact = len(jobs) <= exact_up_to
     if exact:

@@ -51,7 +51,7 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class SchedulingProblem:
     """The same with positions for names; `run_ms[job]` has the types in order of their price."""
 
     jobs: tuple[str, ...]
@@ -70,7 +70,7 @@ class Problem:
         deadline_ms: int,
         lateness: Lateness,
         billing: Billing,
-    ) -> "Problem":
+    ) -> "SchedulingProblem":
         """The problem, once its names were found sound."""
         listed = tuple(sorted(machines, key=lambda machine: (machine.usd_per_hour, machine.sku)))
         names = _positions([job.name for job in jobs], "job")
@@ -78,7 +78,7 @@ class Problem:
         before = tuple(
             tuple(sorted({_known(names, job, name) for name in job.after})) for job in jobs
         )
-        return Problem(
+        return SchedulingProblem(
             jobs=tuple(names),
             machines=listed,
             before=before,

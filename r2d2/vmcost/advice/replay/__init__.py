@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from r2d2.vmcost.advice.replay.plan import Plan, plan_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application
@@ -53,7 +53,7 @@ def replay(app: Application, slots: int | None = None) -> Replay:
     return Replay(slots, replay_plan(plan, lives) / 1000, plan.measured_ms / 1000)
 
 
-def replay_plan(plan: Plan, lives: Sequence[Life]) -> int:
+def replay_plan(plan: ReplayPlan, lives: Sequence[Life]) -> int:
     """Milliseconds from the application's start to its end, on executors that come and go.
 
     Raises:

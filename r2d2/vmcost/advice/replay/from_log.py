@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.vmcost.advice.replay.slots import Life
-from r2d2.vmcost.model import Application, Job, Outcome, Stage, Tasks
+from r2d2.vmcost.model import Application, Job, Outcome, SparkStage, Tasks
 
 UNKNOWN = -1
 
@@ -36,7 +36,7 @@ class Attempt:
     `rows` are the places of its tasks in the application.
     """
 
-    stage: Stage
+    stage: SparkStage
     tasks: Tasks
     rows: npt.NDArray[np.intp]
     start_ms: int
@@ -64,7 +64,7 @@ def attempts_of(app: Application) -> list[Attempt]:
     rows = {_key(app.tasks[own[0]]): own for own in groups}
     told = {(stage.id, stage.attempt): stage for stage in app.stages}
     found = [
-        _attempt(app, told.get(key, Stage(key[0], key[1], "", 0)), rows.get(key, order[:0]))
+        _attempt(app, told.get(key, SparkStage(key[0], key[1], "", 0)), rows.get(key, order[:0]))
         for key in sorted(told.keys() | rows.keys())
         if key in rows or told[key].submitted_ms is not None
     ]
@@ -90,7 +90,7 @@ def _key(task: np.void) -> tuple[int, int]:
     return int(task["stage"]), int(task["stage_attempt"])
 
 
-def _attempt(app: Application, stage: Stage, rows: npt.NDArray[np.intp]) -> Attempt:
+def _attempt(app: Application, stage: SparkStage, rows: npt.NDArray[np.intp]) -> Attempt:
     tasks = app.tasks[rows]
     start_ms, end_ms = stage.submitted_ms, stage.completed_ms
     if start_ms is None:

@@ -59,7 +59,7 @@ class PlannedTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedStep:
     """An attempt of a stage. `job` is the position of its job.
 
     `after` are the positions of the steps that it waits for, `reads` of those whose shuffle output
@@ -93,14 +93,14 @@ class PlannedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReplayPlan:
     """The work of an application; jobs in the order in which they ended.
 
     `cold_ms` is how much longer a task takes that is the first on a slot and was not in the log.
     """
 
     jobs: tuple[PlannedJob, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStep, ...]
     tail_ms: int
     measured_ms: int
     cold_ms: int = 0
@@ -135,7 +135,7 @@ class _Reading:
         gap_ms, tail_ms = job.start_ms - before_ms, job.end_ms - max(last_ms, job.start_ms)
         return PlannedJob(job.id, after, max(0, gap_ms), awaited, max(0, tail_ms))
 
-    def step(self, position: int) -> Step:
+    def step(self, position: int) -> PlannedStep:
         """An attempt, with its delays after what had ended before it."""
         own, job = self.attempts[position], self.job_of[position]
         after = sorted(
@@ -147,7 +147,7 @@ class _Reading:
         ends_ms = [self.attempts[other].end_ms for other in after]
         awaited = own.tasks["finish_ms"] <= own.end_ms
         last_ms = max([own.start_ms, *own.tasks["finish_ms"][awaited].tolist()])
-        return Step(
+        return PlannedStep(
             stage=own.stage.id,
             attempt=own.stage.attempt,
             job=job,
@@ -161,7 +161,7 @@ class _Reading:
         )
 
 
-def plan_of(app: Application) -> Plan:
+def plan_of(app: Application) -> ReplayPlan:
     """What the application did, as a plan that can be scheduled on other slots."""
     attempts = attempts_of(app)
     jobs = spans_of(app, attempts)
@@ -181,7 +181,7 @@ def plan_of(app: Application) -> Plan:
         longer_ms,
     )
     last_ms = max((job.end_ms for job in jobs), default=app.started_ms)
-    return Plan(
+    return ReplayPlan(
         tuple(reading.job(position, app.started_ms) for position in range(len(jobs))),
         tuple(reading.step(position) for position in range(len(attempts))),
         max(0, app.ended_ms - last_ms),

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.replay.plan import Plan
-from r2d2.vmcost.advice.replay.state import Clock, Jobs, Links, Queue, Slots, links_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan
+from r2d2.vmcost.advice.replay.state import Clock, JobProgress, Links, Queue, Slots, links_of
 
 
 class StuckError(R2D2Error):
@@ -60,13 +60,13 @@ class Running:
 class Outputs:
     """By step: the executor that holds each ended task's output, and the tasks whose was lost."""
 
-    plan: Plan
+    plan: ReplayPlan
     links: Links
     held: list[dict[int, int]]
     missing: list[set[int]]
 
     @staticmethod
-    def none(plan: Plan, links: Links) -> "Outputs":
+    def none(plan: ReplayPlan, links: Links) -> "Outputs":
         """No output yet."""
         return Outputs(plan, links, [{} for _ in plan.steps], [set() for _ in plan.steps])
 
@@ -116,9 +116,9 @@ class Simulation:
     it is `_active` from its submission to its end. `_repeated` are retries and copies that came.
     """
 
-    plan: Plan
+    plan: ReplayPlan
     links: Links
-    jobs: Jobs
+    jobs: JobProgress
     outputs: Outputs
     queue: Queue
     left: list[int]
@@ -134,13 +134,13 @@ class Simulation:
     _ended: set[int] = field(default_factory=set)
 
     @staticmethod
-    def of(plan: Plan, links: Links | None = None) -> "Simulation":
+    def of(plan: ReplayPlan, links: Links | None = None) -> "Simulation":
         """The plan before its first moment; `links` are the plan's, where they are at hand."""
         links = links or links_of(plan)
         return Simulation(
             plan,
             links,
-            Jobs.of(plan, links),
+            JobProgress.of(plan, links),
             Outputs.none(plan, links),
             Queue(links.ranks),
             [sum(task.awaited for task in step.tasks) for step in plan.steps],

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.plan import ReplayPlan
 
 Action = Callable[[], None]
 
@@ -144,10 +144,10 @@ class Links:
 
 
 @dataclass(slots=True)
-class Jobs:
+class JobProgress:
     """Which jobs have ended, and which are to start once others have."""
 
-    plan: Plan
+    plan: ReplayPlan
     links: Links
     steps_left: list[int]
     waiting: deque[int]
@@ -155,10 +155,10 @@ class Jobs:
     before: int = 0
 
     @staticmethod
-    def of(plan: Plan, links: Links) -> "Jobs":
+    def of(plan: ReplayPlan, links: Links) -> "JobProgress":
         """All jobs still to come."""
         left = [len(job.steps) for job in plan.jobs]
-        return Jobs(plan, links, left, deque(links.waiting), [False] * len(plan.jobs))
+        return JobProgress(plan, links, left, deque(links.waiting), [False] * len(plan.jobs))
 
     def startable(self) -> Iterator[int]:
         """The jobs whose predecessors have all ended, each once."""
@@ -181,7 +181,7 @@ class Jobs:
         return self.before == len(self.ended)
 
 
-def links_of(plan: Plan) -> Links:
+def links_of(plan: ReplayPlan) -> Links:
     """The plan's links, all by position."""
     followers: list[list[int]] = [[] for _ in plan.steps]
     readers: list[list[int]] = [[] for _ in plan.steps]

@@ -46,7 +46,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SizedCluster:
     """So many machines of a type: modelled seconds, odds to meet the deadline, and price.
 
     `extrapolated` names the sizes that lie far beyond those that were measured.
@@ -70,13 +70,13 @@ class RightSize:
     """
 
     goal: Goal
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[SizedCluster, ...]
     left_out: tuple[tuple[str, str], ...]
     odds: str
     figure: str = "modelled"
 
     @property
-    def best(self) -> Candidate | None:
+    def best(self) -> SizedCluster | None:
         """The cheapest that meets the goal; None where none does."""
         return next((one for one in self.candidates if one.meets), None)
 
@@ -131,7 +131,7 @@ def _candidate(
     goal: Goal,
     billing: Billing,
     driver: Price | None,
-) -> Candidate:
+) -> SizedCluster:
     expected = run_time.expected(price, count)
     probability = spread.probability_within(expected.seconds, goal.deadline_s)
     used_ms = round(expected.seconds * 1000)
@@ -139,10 +139,12 @@ def _candidate(
     if driver is not None:
         usd += rental_usd(used_ms, driver, billing)
     meets = probability >= goal.probability
-    return Candidate(price, count, expected.seconds, probability, usd, meets, expected.extrapolated)
+    return SizedCluster(
+        price, count, expected.seconds, probability, usd, meets, expected.extrapolated
+    )
 
 
-def _order(candidate: Candidate) -> tuple[bool, Fraction, float, str, int]:
+def _order(candidate: SizedCluster) -> tuple[bool, Fraction, float, str, int]:
     """The ones that meet the goal first, then cheaper, faster, and by name."""
     return (
         not candidate.meets,

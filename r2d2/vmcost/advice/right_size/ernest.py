@@ -36,7 +36,7 @@ FARTHEST = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasuredRun:
     """A measured run: the share of the data (or bytes), the machines, the seconds."""
 
     scale: float
@@ -62,7 +62,7 @@ class Ernest:
 
     theta: tuple[float, float, float, float]
     residual_norm_s: float
-    runs: tuple[Run, ...]
+    runs: tuple[MeasuredRun, ...]
     left_out_s: tuple[float, ...]
 
     @property
@@ -86,13 +86,13 @@ class Ernest:
         Raises:
             UsageError: a size is not positive.
         """
-        asked = Run(scale, machines, 1.0)
+        asked = MeasuredRun(scale, machines, 1.0)
         _check(asked)
         seconds = float(_design([asked])[0] @ np.array(self.theta))
         return Prediction(seconds, tuple(_beyond(self.runs, asked)))
 
 
-def fit_ernest(runs: Sequence[Run]) -> Ernest:
+def fit_ernest(runs: Sequence[MeasuredRun]) -> Ernest:
     """The model of four or more runs, with the error of each run when it is left out.
 
     Raises:
@@ -114,18 +114,18 @@ def fit_ernest(runs: Sequence[Run]) -> Ernest:
     return Ernest((first, second, third, fourth), residual_norm_s, tuple(runs), tuple(left_out_s))
 
 
-def _fit(runs: Sequence[Run]) -> tuple[npt.NDArray[np.float64], float]:
+def _fit(runs: Sequence[MeasuredRun]) -> tuple[npt.NDArray[np.float64], float]:
     theta, residual_norm = nnls(_design(runs), np.array([run.seconds for run in runs]))
     return theta, float(residual_norm)
 
 
-def _design(runs: Sequence[Run]) -> npt.NDArray[np.float64]:
+def _design(runs: Sequence[MeasuredRun]) -> npt.NDArray[np.float64]:
     scale = np.array([run.scale for run in runs])
     machines = np.array([run.machines for run in runs])
     return np.column_stack([np.ones(len(runs)), scale / machines, machines, np.log(machines)])
 
 
-def _beyond(runs: Sequence[Run], asked: Run) -> list[str]:
+def _beyond(runs: Sequence[MeasuredRun], asked: MeasuredRun) -> list[str]:
     """Which sizes lie farther than four times from the nearest that was measured."""
     found = []
     for name in ("scale", "machines"):
@@ -135,18 +135,20 @@ def _beyond(runs: Sequence[Run], asked: Run) -> list[str]:
     return found
 
 
-def _check(run: Run) -> None:
+def _check(run: MeasuredRun) -> None:
     for name in ("scale", "machines", "seconds"):
         if not isfinite(getattr(run, name)) or getattr(run, name) <= 0:
             raise UsageError(f"{run}: {name} must be a number above 0")
 
 
-def measured_run(app: Application, scale: float) -> Run:
+def measured_run(app: Application, scale: float) -> MeasuredRun:
     """A log as a run for Ernest's model, on the most slots that the application had at once.
 
     `scale` is the share of the data that it worked on; with one core to a task, slots are vCPUs.
     """
-    return Run(scale, peak_slots(measured_lives(app)), (app.ended_ms - app.started_ms) / 1000)
+    return MeasuredRun(
+        scale, peak_slots(measured_lives(app)), (app.ended_ms - app.started_ms) / 1000
+    )
 
 
 def replay_ratios(apps: Sequence[Application]) -> tuple[float, ...]:

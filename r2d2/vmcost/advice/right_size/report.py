@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from r2d2.text_tables import pluralize
-from r2d2.vmcost.advice.case import Runs, said
+from r2d2.vmcost.advice.case import RepeatedRuns, said
 from r2d2.vmcost.advice.replay import replay
-from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size
+from r2d2.vmcost.advice.right_size import Goal, SizedCluster, right_size
 from r2d2.vmcost.advice.right_size.ernest import Ernest
 from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, RunTime, Spread
 from r2d2.vmcost.model import Price
@@ -19,7 +19,7 @@ SHOWN = 20
 
 def sized(
     costed: Costed,
-    runs: Runs,
+    runs: RepeatedRuns,
     machines: Sequence[Price],
     driver: Price | None,
     asked: RightSizeSettings,
@@ -62,7 +62,7 @@ def _ernest_data(model: Ernest) -> Data:
     return {"kind": "ernest", "told": told, "basis": "modelled", "theta": list(model.theta)}
 
 
-def _candidate(one: Candidate) -> Data:
+def _candidate(one: SizedCluster) -> Data:
     return {
         "vm": one.price.sku,
         "count": one.count,

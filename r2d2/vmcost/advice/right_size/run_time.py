@@ -14,7 +14,7 @@ from scipy.special import ndtr, stdtr
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import Plan, plan_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slots_of
 from r2d2.vmcost.advice.right_size.ernest import Ernest, Prediction
 from r2d2.vmcost.model import Application, Price
@@ -38,7 +38,7 @@ class ReplayTime:
     less is unfit. Other executor shapes, faster cores and shared disks are not modelled.
     """
 
-    plan: Plan
+    plan: ReplayPlan
     first_arrival_ms: int
     task_cpus: int = 1
     memory_mib_per_slot: float = 0.0

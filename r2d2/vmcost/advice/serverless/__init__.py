@@ -35,17 +35,23 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.model import (
+    Backend,
+    PlacementPlan,
+    RentedCluster,
+    RunStep,
+    Serverless,
+)
 from r2d2.vmcost.advice.serverless.search import Label, Terms, extended, let_go, undominated
 
 
 def choose(
-    steps: Sequence[Step],
+    steps: Sequence[RunStep],
     cluster: RentedCluster,
     serverless: Serverless,
     deadline_ms: int | None = None,
-    places: frozenset[Place] = frozenset(Place),
-) -> Plan:
+    places: frozenset[Backend] = frozenset(Backend),
+) -> PlacementPlan:
     """The cheapest place of each step; of equally cheap plans always the same.
 
     Raises:
@@ -60,7 +66,9 @@ def choose(
     return plan
 
 
-def _cheapest(steps: Sequence[Step], terms: Terms, deadline_ms: int | None) -> Plan | None:
+def _cheapest(
+    steps: Sequence[RunStep], terms: Terms, deadline_ms: int | None
+) -> PlacementPlan | None:
     labels = [Label()]
     still_ms = _least_ms(steps, terms.places)
     for step, left_ms in zip(steps, still_ms, strict=True):
@@ -75,20 +83,20 @@ def _cheapest(steps: Sequence[Step], terms: Terms, deadline_ms: int | None) -> P
     return min(plans, key=lambda plan: plan.usd, default=None)
 
 
-def _least_ms(steps: Sequence[Step], places: frozenset[Place]) -> list[int]:
+def _least_ms(steps: Sequence[RunStep], places: frozenset[Backend]) -> list[int]:
     """For each step the least time that the steps after it take."""
     left_ms = [0]
     for step in reversed(steps[1:]):
-        times = [step.vm_ms] if Place.VM in places else []
-        times += [step.serverless_ms] if Place.SERVERLESS in places else []
+        times = [step.vm_ms] if Backend.VM in places else []
+        times += [step.serverless_ms] if Backend.SERVERLESS in places else []
         left_ms.append(left_ms[-1] + step.gap_ms + min(times))
     return left_ms[: len(steps)][::-1]
 
 
-def _plan(label: Label, terms: Terms) -> Plan:
+def _plan(label: Label, terms: Terms) -> PlacementPlan:
     end = let_go(label, terms)
     worker_usd = sum((placed.worker_usd for placed in end.placed), Fraction(0))
-    return Plan(
+    return PlacementPlan(
         placed=end.placed,
         elapsed_ms=end.elapsed_ms,
         rentals_ms=end.rentals_ms,

@@ -24,11 +24,11 @@ from statistics import NormalDist
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.rent import milliseconds
-from r2d2.vmcost.advice.serverless.prices import Rate, Worker
+from r2d2.vmcost.advice.serverless.prices import ServerlessRate, ServerlessWorker
 from r2d2.vmcost.model import Billing
 
 
-class Place(str, Enum):
+class Backend(str, Enum):
     """Where a step runs."""
 
     VM = "vm"
@@ -107,8 +107,8 @@ class Serverless:
     worker is billed its mean start-up where `bills_cold_starts`.
     """
 
-    worker: Worker
-    rate: Rate
+    worker: ServerlessWorker
+    rate: ServerlessRate
     max_workers: int
     cold_starts: ColdStarts = field(default_factory=ColdStarts)
     core_speed: float = 1.0
@@ -131,7 +131,7 @@ class Serverless:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RunStep:
     """Stages that run at once: the gap before them, and their time in either place.
 
     `worker_ms` has, for each serverless worker, how long it is busy once all have started.
@@ -150,11 +150,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedStep:
     """A step where it was placed: its time with start-up, and the money of its workers."""
 
     stages: tuple[int, ...]
-    place: Place
+    place: Backend
     run_ms: int
     workers: int = 0
     cold_workers: int = 0
@@ -162,10 +162,10 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlacementPlan:
     """Where each step runs, how long the run takes, and for how long the cluster is rented."""
 
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedStep, ...]
     elapsed_ms: int
     rentals_ms: tuple[int, ...]
     cluster_usd: Fraction
@@ -185,7 +185,7 @@ def cold_wait_ms(cold_workers: int, serverless: Serverless) -> int:
     return milliseconds(cold_starts.all_started_s(cold_workers, serverless.start_probability))
 
 
-def work_quanta(step: Step, cold_workers: int, serverless: Serverless) -> int:
+def work_quanta(step: RunStep, cold_workers: int, serverless: Serverless) -> int:
     """The quanta that are billed for a step's workers, the last ones having started cold."""
     start_ms = milliseconds(serverless.cold_starts.mean_s) if serverless.bills_cold_starts else 0
     warm = step.workers - cold_workers
@@ -200,7 +200,7 @@ def worker_quantum_usd(serverless: Serverless) -> Fraction:
     return serverless.rate.usd_per_second(serverless.worker) * serverless.worker.quantum_s
 
 
-def _quanta(busy_ms: Sequence[int], start_ms: int, worker: Worker) -> int:
+def _quanta(busy_ms: Sequence[int], start_ms: int, worker: ServerlessWorker) -> int:
     quantum_ms, minimum_ms = worker.quantum_s * 1000, worker.minimum_s * 1000
     least = ceil(minimum_ms / quantum_ms)
     numerator, denominator = quantum_ms.numerator, quantum_ms.denominator

@@ -20,7 +20,7 @@ HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class ServerlessWorker:
     """A worker's size and how its time is rounded; the service's least size is what is paid."""
 
     cores: int
@@ -58,7 +58,7 @@ class ResourceRate:
     as_of: date
     usd_per_core_second: Fraction = Fraction(0)
 
-    def usd_per_second(self, worker: Worker) -> Fraction:
+    def usd_per_second(self, worker: ServerlessWorker) -> Fraction:
         """What one such worker costs while it is paid for."""
         by_memory = worker.paid_gb * self.usd_per_gb_second
         return by_memory + worker.paid_cores * self.usd_per_core_second
@@ -96,17 +96,17 @@ class UnitRate:
         """
         return self.units(cores, memory_gb) * self.discount(cores, memory_gb) * hours
 
-    def usd_per_second(self, worker: Worker) -> Fraction:
+    def usd_per_second(self, worker: ServerlessWorker) -> Fraction:
         """What one such worker costs while it is paid for."""
         cores = Fraction(worker.paid_cores)
         return self.unit_hours(cores, worker.paid_gb, Fraction(1, HOUR_S)) * self.usd_per_cu_hour
 
 
-Rate = ResourceRate | UnitRate
+ServerlessRate = ResourceRate | UnitRate
 
 
 def break_even_utilisation(
-    vm_usd_per_hour: Fraction, slots: int, rate: Rate, worker: Worker
+    vm_usd_per_hour: Fraction, slots: int, rate: ServerlessRate, worker: ServerlessWorker
 ) -> Fraction:
     """ρ*, the share of its slots' time that a cluster must work to be as cheap as workers.
 

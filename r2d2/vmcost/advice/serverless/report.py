@@ -11,12 +11,12 @@ from typing import Any
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.case import Case
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.model import Backend, PlacementPlan, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.prices import (
-    Rate,
     ResourceRate,
+    ServerlessRate,
+    ServerlessWorker,
     UnitRate,
-    Worker,
     break_even_utilisation,
 )
 from r2d2.vmcost.advice.serverless.steps import steps_of
@@ -33,9 +33,9 @@ class ServerlessAdvice:
     has none, but still the driver.
     """
 
-    cheapest: Plan
-    on_cluster: Plan
-    on_workers: Plan
+    cheapest: PlacementPlan
+    on_cluster: PlacementPlan
+    on_workers: PlacementPlan
     utilisation: float
     break_even_utilisation: float
     figure: str = "modelled"
@@ -44,7 +44,7 @@ class ServerlessAdvice:
     def verdict(self) -> str:
         """One sentence for the reader."""
         placed = [one.place for one in self.cheapest.placed if one.stages]
-        moved = sum(place is Place.SERVERLESS for place in placed)
+        moved = sum(place is Backend.SERVERLESS for place in placed)
         return (
             f"{moved} of {pluralize(str(len(placed)), 'step')}"
             f" {by_number(moved, 'is', 'are')} cheaper on serverless workers:"
@@ -72,8 +72,8 @@ def advise_serverless(
     )
     return ServerlessAdvice(
         cheapest=choose(steps, cluster, serverless, deadline_ms),
-        on_cluster=choose(steps, cluster, serverless, places=frozenset({Place.VM})),
-        on_workers=choose(steps, cluster, serverless, places=frozenset({Place.SERVERLESS})),
+        on_cluster=choose(steps, cluster, serverless, places=frozenset({Backend.VM})),
+        on_workers=choose(steps, cluster, serverless, places=frozenset({Backend.SERVERLESS})),
         utilisation=_utilisation(application, cluster.slots),
         break_even_utilisation=float(break_even),
     )
@@ -101,7 +101,7 @@ def serverless(case: Case) -> Iterator[Data]:
         billing=case.costed.billing,
     )
     offer = Serverless(
-        worker=Worker(asked.worker_cores, asked.worker_gb, minimum_s=asked.minimum_s),
+        worker=ServerlessWorker(asked.worker_cores, asked.worker_gb, minimum_s=asked.minimum_s),
         rate=_rate(asked),
         max_workers=asked.max_workers,
         core_speed=asked.core_speed,
@@ -110,7 +110,7 @@ def serverless(case: Case) -> Iterator[Data]:
     found = advise_serverless(case.application, rented, offer, deadline_ms)
     ways = {"cheapest": found.cheapest, "cluster": found.on_cluster, "workers": found.on_workers}
     steps = [step for step in found.cheapest.placed if step.stages]
-    moved = sum(step.place is Place.SERVERLESS for step in steps)
+    moved = sum(step.place is Backend.SERVERLESS for step in steps)
     told = ", ".join(f"{name} ${float(plan.usd):.4f}" for name, plan in ways.items())
     yield {
         "kind": "serverless",
@@ -130,7 +130,7 @@ def serverless(case: Case) -> Iterator[Data]:
     }
 
 
-def _rate(asked: ServerlessSettings) -> Rate:
+def _rate(asked: ServerlessSettings) -> ServerlessRate:
     if asked.usd_per_cu_hour:
         return UnitRate(asked.usd_per_cu_hour, asked.source, asked.as_of)
     return ResourceRate(

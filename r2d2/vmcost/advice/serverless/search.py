@@ -9,11 +9,11 @@ from fractions import Fraction
 
 from r2d2.vmcost.advice.rent import Meter, quantum_usd, unit_of
 from r2d2.vmcost.advice.serverless.model import (
-    Place,
-    Placed,
+    Backend,
+    PlacedStep,
     RentedCluster,
+    RunStep,
     Serverless,
-    Step,
     cold_wait_ms,
     work_quanta,
     worker_quantum_usd,
@@ -26,14 +26,14 @@ class Terms:
 
     cluster: RentedCluster
     serverless: Serverless
-    places: frozenset[Place]
+    places: frozenset[Backend]
     unit: int
     vm: Meter
     driver: Meter
     worker_units: int
 
     @staticmethod
-    def of(cluster: RentedCluster, serverless: Serverless, places: frozenset[Place]) -> "Terms":
+    def of(cluster: RentedCluster, serverless: Serverless, places: frozenset[Backend]) -> "Terms":
         """The prices in a unit in which all of them are whole."""
         hourly, billing = (cluster.usd_per_hour, cluster.driver_usd_per_hour), cluster.billing
         worker_usd = worker_quantum_usd(serverless)
@@ -52,16 +52,16 @@ class Label:
     warm_workers: int = 0
     idle_ms: int = 0
     rentals_ms: tuple[int, ...] = ()
-    placed: tuple[Placed, ...] = ()
+    placed: tuple[PlacedStep, ...] = ()
 
 
-def extended(label: Label, step: Step, terms: Terms) -> list[Label]:
+def extended(label: Label, step: RunStep, terms: Terms) -> list[Label]:
     """Every way to run the step after that past, the cluster first, and kept first."""
     befores = [label] if label.rented_ms is None else [label, let_go(label, terms)]
     after = []
-    if Place.VM in terms.places:
+    if Backend.VM in terms.places:
         after += [_on_cluster(before, step, terms) for before in befores]
-    if Place.SERVERLESS in terms.places:
+    if Backend.SERVERLESS in terms.places:
         after += [_on_workers(before, step, terms) for before in befores]
     return after
 
@@ -79,7 +79,7 @@ def let_go(label: Label, terms: Terms) -> Label:
     )
 
 
-def _on_cluster(label: Label, step: Step, terms: Terms) -> Label:
+def _on_cluster(label: Label, step: RunStep, terms: Terms) -> Label:
     start_up_ms = terms.cluster.start_up_ms if label.rented_ms is None else 0
     held_ms = start_up_ms if label.rented_ms is None else label.rented_ms + step.gap_ms
     passed_ms = step.gap_ms + start_up_ms + step.vm_ms
@@ -92,18 +92,18 @@ def _on_cluster(label: Label, step: Step, terms: Terms) -> Label:
         rented_ms=held_ms + step.vm_ms,
         warm_workers=warm,
         idle_ms=idle_ms if warm else 0,
-        placed=(*label.placed, Placed(step.stages, Place.VM, start_up_ms + step.vm_ms)),
+        placed=(*label.placed, PlacedStep(step.stages, Backend.VM, start_up_ms + step.vm_ms)),
     )
 
 
-def _on_workers(label: Label, step: Step, terms: Terms) -> Label:
+def _on_workers(label: Label, step: RunStep, terms: Terms) -> Label:
     is_warm = label.idle_ms + step.gap_ms <= terms.serverless.keep_alive_ms
     cold = max(0, step.workers - (label.warm_workers if is_warm else 0))
     run_ms = cold_wait_ms(cold, terms.serverless) + step.serverless_ms
     units = work_quanta(step, cold, terms.serverless) * terms.worker_units
     passed_ms = step.gap_ms + run_ms
     usd = Fraction(units, terms.unit)
-    placed = Placed(step.stages, Place.SERVERLESS, run_ms, step.workers, cold, usd)
+    placed = PlacedStep(step.stages, Backend.SERVERLESS, run_ms, step.workers, cold, usd)
     return replace(
         label,
         units=label.units + units,
