@@ -1,4 +1,4 @@
-"""`profile.json`: what reading, writing and starting take, for the plan's costs of rebuilding.
+"""`profile.json`: the time of reading, writing and starting, for the plan's costs of rebuilding.
 
     read, write   wall clock of the whole cluster per GB (10⁹ bytes as stored), p50 and p95
     clusters      VM type and count, price, and how long 95 of 100 starts take at most
@@ -6,8 +6,8 @@
 A read is what r2d2's own jobs label as one (`r2d2.read`, `r2d2.read_bytes`: its executors read the
 lake natively, so Spark counts no input), or any other job by the bytes that Spark counted. Its time
 goes from its first job's start to its last one's end. A write is the time of the stages that wrote.
-Small transfers tell of overhead, not of rates: those under `least_bytes` are left out and counted.
-A quantile is over bytes: half of them took at most p50. Where no run told, the section is null.
+Small transfers show overhead, not rates: those under `least_bytes` are left out and counted. A
+quantile is over bytes: half of them took at most p50. Without any transfer the section is null.
 
 Starting goes from the application's start to its first executor, and `start_up_s` before it, which
 no log shows. The quantile of few starts is the longest of them.
@@ -50,7 +50,7 @@ class ProfiledRun:
 
 @dataclass(frozen=True, slots=True)
 class TimedTransfer:
-    """So many bytes that took so long, by the clock on the wall."""
+    """Bytes that were read or written, and the wall-clock seconds that it took."""
 
     size_bytes: int
     seconds: float
@@ -106,7 +106,7 @@ def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
 
 
 def reads(application: Application) -> Iterator[TimedTransfer]:
-    """What the application read, each read once; where r2d2 labelled any, no others count."""
+    """The application's reads, each once; where r2d2 labelled any, no others count."""
     labelled: dict[str, list[Job]] = defaultdict(list)
     for job in application.jobs:
         if "r2d2.read" in job.labels:
@@ -121,7 +121,7 @@ def reads(application: Application) -> Iterator[TimedTransfer]:
 
 
 def writes(application: Application) -> Iterator[TimedTransfer]:
-    """What each job of the application wrote, in the time of the stages that did."""
+    """The writes of each job, in the time of the stages that wrote."""
     stages = application.stages
     wrote = _sums(application, "output_bytes", stage_positions(application), stages)
     attempts, _, jobs = jobs_of_attempts(application)
@@ -138,7 +138,7 @@ def writes(application: Application) -> Iterator[TimedTransfer]:
 
 
 def starting_s(application: Application) -> float | None:
-    """From the application's start to its first executor; None where there never was one."""
+    """Seconds from the application's start to its first executor; None without any."""
     added = [executor.added_ms for executor in application.executors]
     return max(0, min(added) - application.started_ms) / 1000 if added else None
 

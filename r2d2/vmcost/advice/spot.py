@@ -1,22 +1,11 @@
-"""Spot machines against machines on demand: what interruptions cost in time and money.
-
-    compare_spot(app: Application, offer: SpotOffer, billing: Billing | None = None,
-                 deadline_s: float | None = None, trials: int = 1000, seed: int = 0) -> SpotReport
-    compare_spot_of(plan: Plan, arrival_ms: int, offer: SpotOffer, …)      for a plan at hand
-    SpotOffer(count, slots_per_vm, on_demand: Price, spot: Price, interruptions_per_vm_hour: float,
-              replacement_s: float = 120.0, driver: Price | None = None)
-    SpotReport.on_demand, .spot: Odds (mean and p95 of seconds and USD, P(miss)); .verdict
+"""Spot VMs against VMs on demand: what interruptions cost in time and money.
 
 Each spot VM is taken away after an exponential time (a Poisson process; the rate is the user's, as
 no provider ships one) and another offers its slots `replacement_s` later. The work is the replayed
-log (`replay.run`): tasks that ran there begin again, and output that lay there and is still to be
-read is made again, with all it needs. The driver is on demand and is never taken away. Cached
+log (`replay.simulation`): tasks that ran there begin again, and output that lay there and is still
+to be read is made again, with all it needs. The driver is on demand and is never taken away. Cached
 blocks, a shuffle service that outlives its VM, and warnings before the end are not modelled, and
-neither is what run times vary by without interruptions.
-
-One simulated run on VMs that are taken away: when each was rented, when the work was done.
-
-Spot VMs against VMs on demand, for a report.
+neither is the variation of run times without interruptions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +19,7 @@ import numpy as np
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
-from r2d2.vmcost.advice.case import Case, said
+from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.advice.replay import replay_plan
 from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
@@ -38,8 +27,13 @@ from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_liv
 from r2d2.vmcost.advice.replay.state import Links, links_of
 from r2d2.vmcost.advice.right_size import rental_usd
 from r2d2.vmcost.model import Application, Billing, Price, PriceKind
+from r2d2.vmcost.settings import SpotSettings
 
+Data = dict[str, Any]
 Number = TypeVar("Number", float, Fraction)
+MS_PER_HOUR = 3_600_000
+LONGEST = 100
+"""A run is given up after so many times its undisturbed duration, or so many hours if longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,44 +45,6 @@ class TimeAndCost:
     mean_usd: Fraction
     p95_usd: Fraction
     miss_probability: float | None
-
-
-Data = dict[str, Any]
-
-
-def spot(case: Case) -> Iterator[Data]:
-    """What the cluster's run would take and cost on spot VMs, if that is asked."""
-    asked = case.settings.spot
-    if asked is None:
-        return
-    on_demand = case.price(case.cluster.vm, PriceKind.ON_DEMAND)
-    offered = (
-        case.price(case.cluster.vm, PriceKind.SPOT)
-        if asked.usd_per_hour is None
-        else replace(on_demand, kind=PriceKind.SPOT, usd_per_hour=asked.usd_per_hour)
-    )
-    offer = SpotOffer(
-        count=case.count,
-        slots_per_vm=case.slots_per_vm,
-        on_demand=on_demand,
-        spot=offered,
-        interruptions_per_vm_hour=asked.interruptions_per_vm_hour,
-        replacement_s=asked.replacement_s,
-        driver=case.driver,
-    )
-    found = compare_spot(
-        case.application, offer, case.costed.billing, asked.deadline_s, asked.trials, asked.seed
-    )
-    yield {
-        "kind": "spot",
-        "told": said(
-            f"{found.verdict}; {pluralize(str(found.trials), 'run')} simulated, seed {found.seed}"
-        ),
-        "basis": "modelled",
-        "ways": {"on_demand": _odds_data(found.on_demand), "spot": _odds_data(found.spot)},
-        "interruptions": found.interruptions,
-        "tasks_again": found.tasks_again,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +62,6 @@ class SpotReport:
     tasks_again: float
     trials: int
     seed: int
-    figure: str = "modelled"
 
     @property
     def verdict(self) -> str:
@@ -116,7 +71,7 @@ class SpotReport:
         way = f"{float(saved):.1%} cheaper" if saved >= 0 else f"{float(-saved):.1%} dearer"
         missed = self.spot.miss_probability
         odds = "" if missed is None else f", and misses the deadline with P {missed:.3f}"
-        return f"spot is {way} and {slower:.1%} slower on average{odds} (modelled)"
+        return f"spot is {way} and {slower:.1%} slower on average{odds}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +97,63 @@ class SpotOffer:
         for name in ("interruptions_per_vm_hour", "replacement_s"):
             if not isfinite(getattr(self, name)) or getattr(self, name) < 0:
                 raise UsageError(f"{name} {getattr(self, name)}: it must be 0 or above")
+
+
+@dataclass(frozen=True, slots=True)
+class SpotRun:
+    """A simulated run: its end, the rentals of its VMs, and the work that was done again."""
+
+    ended_ms: int
+    rentals: tuple[tuple[int, int], ...]
+    interruptions: int = 0
+    launches_again: int = 0
+
+
+def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
+    """The time and money of the cluster's run on spot VMs."""
+    on_demand = case.price(case.cluster.vm, PriceKind.ON_DEMAND)
+    offered = (
+        case.price(case.cluster.vm, PriceKind.SPOT)
+        if settings.usd_per_hour is None
+        else replace(on_demand, kind=PriceKind.SPOT, usd_per_hour=settings.usd_per_hour)
+    )
+    offer = SpotOffer(
+        count=case.count,
+        slots_per_vm=case.slots_per_vm,
+        on_demand=on_demand,
+        spot=offered,
+        interruptions_per_vm_hour=settings.interruptions_per_vm_hour,
+        replacement_s=settings.replacement_s,
+        driver=case.driver,
+    )
+    found = compare_spot(
+        case.application,
+        offer,
+        case.costed.billing,
+        settings.deadline_s,
+        settings.trials,
+        settings.seed,
+    )
+    yield {
+        "kind": "spot",
+        "told": (
+            f"{found.verdict}; {pluralize(str(found.trials), 'run')} simulated, seed {found.seed}"
+        ),
+        "basis": "modelled",
+        "ways": {"on_demand": _odds_data(found.on_demand), "spot": _odds_data(found.spot)},
+        "interruptions": found.interruptions,
+        "tasks_again": found.tasks_again,
+    }
+
+
+def _odds_data(odds: TimeAndCost) -> Data:
+    return {
+        "mean_s": odds.mean_s,
+        "p95_s": odds.p95_s,
+        "mean_usd": float(odds.mean_usd),
+        "p95_usd": float(odds.p95_usd),
+        "miss_probability": odds.miss_probability,
+    }
 
 
 def compare_spot(
@@ -199,16 +211,6 @@ def compare_spot_of(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SpotRun:
-    """How a run went: its end, each rental of a VM from one moment to another, work done again."""
-
-    ended_ms: int
-    rentals: tuple[tuple[int, int], ...]
-    interruptions: int = 0
-    launches_again: int = 0
-
-
 def _odds(
     runs: Sequence[SpotRun], vm: Price, offer: SpotOffer, billing: Billing, deadline_s: float | None
 ) -> TimeAndCost:
@@ -220,7 +222,7 @@ def _odds(
 
 
 def _usd(run: SpotRun, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
-    """What a run's rentals and the driver cost; a VM that was taken away has no idle tail."""
+    """The price of a run's rentals and driver; a VM that was taken away has no idle tail."""
     usd = Fraction()
     for from_ms, until_ms in run.rentals:
         stayed = until_ms == run.ended_ms
@@ -231,11 +233,6 @@ def _usd(run: SpotRun, vm: Price, offer: SpotOffer, billing: Billing) -> Fractio
 def _p95(values: Sequence[Number]) -> Number:
     """The smallest value that at least 95 of 100 do not exceed."""
     return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
-
-
-MS_PER_HOUR = 3_600_000
-LONGEST = 100
-"""A run is given up after so many times its undisturbed duration, or so many hours if longer."""
 
 
 @dataclass(slots=True)
@@ -301,7 +298,7 @@ def simulated_run(
 
 
 def _draws(offer: SpotOffer, seed: Sequence[int]) -> list[np.random.Generator]:
-    """A source of chance for each VM, so that what befalls one does not change another's."""
+    """A random generator for each VM, so that the lives of one do not change another's."""
     return [np.random.default_rng([*seed, vm]) for vm in range(offer.count)]
 
 
@@ -309,13 +306,3 @@ def _life_ms(draw: np.random.Generator, offer: SpotOffer) -> float:
     unit = float(draw.standard_exponential())
     rate = offer.interruptions_per_vm_hour
     return unit * MS_PER_HOUR / rate if rate else inf
-
-
-def _odds_data(odds: TimeAndCost) -> Data:
-    return {
-        "mean_s": odds.mean_s,
-        "p95_s": odds.p95_s,
-        "mean_usd": float(odds.mean_usd),
-        "p95_usd": float(odds.p95_usd),
-        "miss_probability": odds.miss_probability,
-    }

@@ -1,4 +1,4 @@
-"""Which VMs an application had, when each was rented, and which executors it held.
+"""The worker VMs of an application, the time each was rented, and the executors it held.
 
 A host is a VM, rented while one of its executors lives. Where the number of workers is stated, the
 hosts that came first stand for the whole run, with VMs on which no executor ever came up to that

@@ -1,7 +1,4 @@
-"""The application that a log's collected facts make.
-
-When an application ended, if its log does not tell.
-"""
+"""The application of a log's events, and its end where the log has none."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,13 +7,21 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.text_tables import by_number, pluralize
-from r2d2.vmcost.events.collect import Collected
+from r2d2.vmcost.events.collect import CollectedEvents
 from r2d2.vmcost.events.executors import ExecutorRequests, executors
 from r2d2.vmcost.events.problems import EventLogError, LogProblem, LogProblemCounts, counted
 from r2d2.vmcost.model import Application, Executor, Tasks
 
+Moments = npt.NDArray[np.int64]
+FAR_MS = 86_400_000
+"""A day: an executor's stamps further beyond all work are taken for wrong."""
+IDLE_MS = 366 * FAR_MS
+"""An application may idle for long before it is ended, but not for years."""
+FEW = 4
+"""A job of one task has as many moments: its start and end, and those of stage and task."""
 
-def application(facts: Collected, files: Sequence[Path], stem: str) -> Application:
+
+def application(facts: CollectedEvents, files: Sequence[Path], stem: str) -> Application:
     """The application; `stem` stands for its id where the log has none.
 
     Raises:
@@ -61,8 +66,10 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
     )
 
 
-def _ended(facts: Collected, started_ms: int, stood: Sequence[Executor]) -> tuple[int, bool, Tasks]:
-    """When it ended, whether the log tells so, and its tasks."""
+def _ended(
+    facts: CollectedEvents, started_ms: int, stood: Sequence[Executor]
+) -> tuple[int, bool, Tasks]:
+    """Its end, whether the log has an event of it, and its tasks."""
     problems = facts.problems
     tasks, lost_ms = facts.tasks.tasks(problems)
     work = (
@@ -84,7 +91,7 @@ def _ended(facts: Collected, started_ms: int, stood: Sequence[Executor]) -> tupl
     return last_ms, False, tasks
 
 
-def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:
+def _placed(tasks: Tasks, facts: CollectedEvents, stood: Sequence[Executor]) -> Tasks:
     """The tasks with the positions of their executors, −1 for none, in place of numbers."""
     places: dict[str, list[int]] = {}
     for place, executor in enumerate(stood):
@@ -101,15 +108,6 @@ def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:
             tasks["executor"][here] = np.array(own, np.int32)[np.maximum(stay, 0)]
     facts.problems[LogProblem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
     return tasks
-
-
-Moments = npt.NDArray[np.int64]
-FAR_MS = 86_400_000
-"""A day: an executor's stamps further beyond all work are taken for wrong."""
-IDLE_MS = 366 * FAR_MS
-"""An application may idle for long before it is ended, but not for years."""
-FEW = 4
-"""A job of one task has as many moments: its start and end, and those of stage and task."""
 
 
 def last_moment(

@@ -1,6 +1,6 @@
-"""Executors from their additions and removals, whatever the order these were read in.
+"""Executors from their additions and removals, in whatever order these were read.
 
-The memory that an executor's container was asked for, MiB.
+An executor's memory is that which its container was asked for, in MiB.
 """
 
 import re
@@ -13,11 +13,17 @@ from r2d2.vmcost.events.schema import ExecutorAdded, ExecutorRemoved, ResourcePr
 from r2d2.vmcost.model import Executor
 
 DRIVER = "driver"
+LEAST_OVERHEAD_MIB = 384
+OVERHEAD_FACTOR = 0.1
+OTHER_OVERHEAD_FACTOR = 0.4
+"""Of Python and R on Kubernetes."""
+_SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
+_MIB = {"": 1.0, "k": 2**-10, "m": 1.0, "g": 2**10, "t": 2**20, "p": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutorRequests:
-    """What was asked for executors: resource profiles by number, and Spark's properties."""
+    """The resources asked for executors: profiles by number, and Spark's properties."""
 
     profiles: Mapping[int, ResourceProfileAdded]
     properties: Mapping[str, str]
@@ -38,7 +44,7 @@ class ExecutorRequests:
 def executors(
     added: Sequence[ExecutorAdded],
     removed: Sequence[ExecutorRemoved],
-    asked: ExecutorRequests,
+    requests: ExecutorRequests,
     problems: LogProblemCounts,
 ) -> tuple[Executor, ...]:
     """The executors in order of their coming, then of their ids."""
@@ -47,7 +53,9 @@ def executors(
         events.setdefault(come.id, []).append(come)
     for gone in removed:
         events.setdefault(gone.id, []).append(gone)
-    found = [_executor(*stay, asked) for own in events.values() for stay in _stays(own, problems)]
+    found = [
+        _executor(*stay, requests) for each in events.values() for stay in _stays(each, problems)
+    ]
     return tuple(sorted(found, key=lambda each: (each.added_ms, len(each.id), each.id)))
 
 
@@ -87,7 +95,7 @@ def _moment(event: ExecutorAdded | ExecutorRemoved) -> tuple[int, bool]:
 
 
 def _executor(
-    come: ExecutorAdded, gone: ExecutorRemoved | None, asked: ExecutorRequests
+    come: ExecutorAdded, gone: ExecutorRemoved | None, requests: ExecutorRequests
 ) -> Executor:
     profile = come.info.profile
     return Executor(
@@ -98,17 +106,9 @@ def _executor(
         removed_ms=None if gone is None else gone.removed_ms,
         removed_reason="" if gone is None else gone.reason or "",
         profile=profile,
-        task_cpus=asked.task_cpus(profile),
-        memory_mib=asked.memory_mib(come.id, profile),
+        task_cpus=requests.task_cpus(profile),
+        memory_mib=requests.memory_mib(come.id, profile),
     )
-
-
-LEAST_OVERHEAD_MIB = 384
-OVERHEAD_FACTOR = 0.1
-OTHER_OVERHEAD_FACTOR = 0.4
-"""Of Python and R on Kubernetes."""
-_SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
-_MIB = {"": 1.0, "k": 2**-10, "m": 1.0, "g": 2**10, "t": 2**20, "p": 2**30}
 
 
 def memory_mib(

@@ -1,4 +1,4 @@
-"""Which files make a log: one file, the parts of a rolling log, Databricks' hourly files.
+"""The files of a log: one file, the parts of a rolling log, Databricks' hourly files.
 
 - `eventlog_v2_ID/` of Spark 3.0 and later: `events_NUMBER_ID[.codec]`, beside `appstatus_ID`; a
   `.compact` part stands for all with its number and below.
@@ -21,10 +21,7 @@ _IGNORED = re.compile(r"[._].*|appstatus_.*|.*\.crc")
 
 @dataclass(frozen=True, slots=True)
 class EventLog:
-    """A log: what it is called, its files in order, what is wrong with them already.
-
-    Where there is a reason, there are no files.
-    """
+    """A log: its path, its files in order, and the problems of these; or the reason for none."""
 
     path: Path
     files: tuple[Path, ...]

@@ -93,7 +93,7 @@ def _stage_ids(start: JobStart) -> tuple[int, ...]:
 
 
 def _name(start: JobStart) -> str:
-    """What its user said of it, else what its last stage is called, as in Spark's own pages."""
+    """The user's description, else the name of the last stage, as in Spark's own pages."""
     if start.properties and start.properties.description:
         return start.properties.description
     last = max(start.stages, key=lambda stage: stage.id, default=None)
@@ -101,7 +101,7 @@ def _name(start: JobStart) -> str:
 
 
 def _labels(start: JobStart) -> dict[str, str]:
-    """What r2d2's own jobs say of themselves."""
+    """The labels of r2d2's own jobs."""
     own = start.properties
     told = {} if own is None else {"r2d2.read": own.read, "r2d2.read_bytes": own.read_bytes}
     return {name: value for name, value in told.items() if value is not None}

@@ -7,7 +7,7 @@ from pathlib import Path
 from r2d2.progress import Progress, Silence
 from r2d2.vmcost.events.application import application
 from r2d2.vmcost.events.codecs import chunks, lines
-from r2d2.vmcost.events.collect import Collected
+from r2d2.vmcost.events.collect import CollectedEvents
 from r2d2.vmcost.events.files import EventLog, find_logs
 from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem
 from r2d2.vmcost.model import Application
@@ -15,11 +15,10 @@ from r2d2.vmcost.model import Application
 
 @dataclass(frozen=True, slots=True)
 class EventLogs:
-    """What the logs at some paths tell.
+    """The applications of some logs, in order of id, attempt and start, and the logs left out.
 
-    `applications` are in order of id, attempt and start. `refused` are logs that tell of none.
-    `repeated` are logs of an attempt that another log tells as much of, or more: they count in
-    the problems of the application and nowhere else.
+    `refused` are logs without an application. `repeated` are logs of an attempt of which another
+    log has as many tasks, or more: they count in the application's problems and nowhere else.
     """
 
     applications: tuple[Application, ...]
@@ -76,7 +75,7 @@ def _read(log: EventLog) -> Application:
     """
     if log.reason:
         raise EventLogError(log.reason)
-    facts = Collected()
+    facts = CollectedEvents()
     facts.problems.update(log.problems)
     for file in log.files:
         before = facts.lines

@@ -1,8 +1,6 @@
-"""The events of an application that this package reads, and of each the fields that it needs.
+"""The events of an application, and of each the fields that are read.
 
 Names and nesting: `JsonProtocol` of Spark 2.3 to 4.2. Other fields are passed over undecoded.
-
-The events of tasks, most of a log: see `shapes`.
 """
 
 from typing import Annotated
@@ -53,7 +51,7 @@ class EnvironmentUpdate(Struct):
 
 
 class ResourceRequest(Struct):
-    """What a resource profile asks of a resource; memory in MiB."""
+    """The amount of a resource that a resource profile asks for; memory in MiB."""
 
     amount: float = field(name="Amount", default=0.0)
 
@@ -112,7 +110,7 @@ class StageEvent(Struct):
 
 
 class JobProperties(Struct):
-    """What a job's user said of it."""
+    """The properties of a job that are read: its description and r2d2's labels."""
 
     description: str | None = field(name="spark.job.description", default=None)
     read: str | None = field(name="r2d2.read", default=None)
@@ -130,7 +128,7 @@ class JobStart(Struct):
 
 
 class JobResult(Struct):
-    """How a job ended."""
+    """The end of a job."""
 
     result: str | None = field(name="Result", default=None)
 
@@ -171,13 +169,13 @@ class TaskInfo(Struct):
 
 
 class TaskEndReason(Struct):
-    """How a task ended."""
+    """The end of a task."""
 
     reason: str = field(name="Reason", default="")
 
 
 class ShuffleReadMetrics(Struct):
-    """What a task fetched."""
+    """The shuffle blocks that a task fetched."""
 
     wait_ms: Whole = field(name="Fetch Wait Time", default=0)
     remote_bytes: Whole = field(name="Remote Bytes Read", default=0)
@@ -185,20 +183,20 @@ class ShuffleReadMetrics(Struct):
 
 
 class ShuffleWriteMetrics(Struct):
-    """What a task left for others to fetch."""
+    """The shuffle blocks that a task wrote."""
 
     bytes: Whole = field(name="Shuffle Bytes Written", default=0)
     ns: Whole = field(name="Shuffle Write Time", default=0)
 
 
 class InputMetrics(Struct):
-    """What a task read."""
+    """The input that a task read."""
 
     bytes: Whole = field(name="Bytes Read", default=0)
 
 
 class OutputMetrics(Struct):
-    """What a task wrote."""
+    """The output that a task wrote."""
 
     bytes: Whole = field(name="Bytes Written", default=0)
 

@@ -1,10 +1,8 @@
-"""What differs between two reports: money by part, time, cores and tasks, and what explains it.
+"""The differences of two reports: money by part, time, cores and tasks, the largest change first.
 
 Applications are the same run where id and attempt agree, and else the same work where the name
 does: the same job run again has another id. Names that occur more than once are paired in the
 order of their start.
-
-The differences of two reports in lines of text, what explains them first.
 """
 
 from collections import defaultdict
@@ -28,10 +26,17 @@ from r2d2.vmcost.report.figures import (
 )
 
 WHOLES = ("usd", "duration_s", "core_seconds", "busy_fraction", "tasks")
+SHOWN = 20
+LABELS = {
+    "duration_s": "duration",
+    "core_seconds": "core-seconds",
+    "busy_fraction": "busy cores",
+    "tasks": "tasks",
+}
 
 
 class Match(str, Enum):
-    """Why two applications are compared."""
+    """The property by which two applications are the same."""
 
     ID = "the same application and attempt"
     NAME = "the same name"
@@ -39,7 +44,7 @@ class Match(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:
-    """A figure of both runs, None where one does not know it; `basis` says where it is from."""
+    """A figure of both runs, None where it is unknown; `basis` is measured, priced or modelled."""
 
     figure: str
     basis: str
@@ -59,7 +64,7 @@ class FigureChange:
 
 @dataclass(frozen=True, slots=True)
 class FactChange:
-    """A fact that is told in words, of the old run and the new."""
+    """A fact in words, of the old run and the new."""
 
     fact: str
     old: str
@@ -189,15 +194,6 @@ def _prices(application: Data) -> dict[tuple[str, str], str]:
         (price["sku"], price["kind"]): f"${price['usd_per_hour']:g} an hour"
         for price in application["prices"]
     }
-
-
-SHOWN = 20
-LABELS = {
-    "duration_s": "duration",
-    "core_seconds": "core-seconds",
-    "busy_fraction": "busy cores",
-    "tasks": "tasks",
-}
 
 
 def difference_lines(found: Differences) -> Iterator[str]:

@@ -15,7 +15,7 @@ from random import Random
 from statistics import fmean
 from time import perf_counter
 
-from r2d2.vmcost.advice.energy import energy_of, power_of
+from r2d2.vmcost.advice.energy import POWERS, energy_of
 from r2d2.vmcost.advice.packing import Numa, best_shapes, fragment_rate, mib_per_core, rooms_of
 from r2d2.vmcost.advice.pipeline import best_schedule
 from r2d2.vmcost.advice.pipeline.problem import Lateness
@@ -79,7 +79,7 @@ def _vectors() -> Iterator[str]:
         rooms_of(16, 65_536, 10, reserved_cores=1, reserved_mib=2048), 4096, (2, 4, 5, 8), Numa(4)
     ):
         yield f"  10 VMs of 16 cores, one reserved: {packing.verdict}"
-    yield f"100 vCPU-h, half busy, on AWS: {power_of('aws').kwh(100, 0.5):.5f} kWh"
+    yield f"100 vCPU-h, half busy, on AWS: {POWERS['aws'].kwh(100, 0.5):.5f} kWh"
 
 
 def _pipelines() -> Iterator[str]:
@@ -114,7 +114,7 @@ def _real(logs: Path) -> Iterator[str]:
         best = best_shapes(rooms_of(8, 65_536, 2), own)[0]
         yield f"{DATABRICKS}: on 2 VMs of 8 cores and 64 GiB, {own} MiB a core: {best.verdict}"
     cluster = Cluster("azure", "westus", "Standard_E8s_v3", 2, None, False, "figures")
-    drawn = energy_of(bill(app, cluster, PriceList.of((), "none")), power_of("azure"))
+    drawn = energy_of(bill(app, cluster, PriceList.of((), "none")), POWERS["azure"])
     yield f"{DATABRICKS}: {drawn.verdict}"
     for job in sorted(drawn.jobs, key=lambda job: -job.kwh)[:3]:
         yield f"  job {job.key or 'none'}: {job.kwh:.3g} kWh"
@@ -134,7 +134,8 @@ def _serverless(app: Application) -> Iterator[str]:
         seconds = perf_counter() - started
         yield (
             f"{DATABRICKS} at 1/{usd_per_gb_second.denominator} $/GB-s (made up),"
-            f" {seconds:.2f} s: {advice.verdict}"
+            f" {seconds:.2f} s: ${float(advice.cheapest.usd):.4f}, all on the cluster"
+            f" ${float(advice.on_cluster.usd):.4f}"
         )
         for one in advice.cheapest.placed:
             if one.place is Backend.SERVERLESS and one.stages:

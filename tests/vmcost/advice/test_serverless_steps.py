@@ -118,4 +118,3 @@ def test_real_runs_are_parted_into_steps_and_no_single_place_is_cheaper(
         assert sum(step.gap_ms + step.vm_ms for step in steps) == app.ended_ms - app.started_ms
         advice = advise_serverless(app, cluster, serverless(cores=4))
         assert advice.cheapest.usd <= min(advice.on_cluster.usd, advice.on_workers.usd)
-        assert "(modelled)" in advice.verdict

@@ -1,12 +1,11 @@
-"""Schedules by lists: jobs in order of upward rank, each put where a rule says.
+"""List scheduling: jobs in order of upward rank, each put on the VM that a rule prefers.
 
 rank_j = mean time of j over its types + the greatest rank of the jobs after it (HEFT, Topcuoglu et
 al., 2002), so no job comes before one it waits for. The rules: where rent and expected lateness
 grow least; where rent grows least and the deadline can still be met, else where it ends first;
 where it ends first. Each rule is tried with all types and with each type alone, as is one single
-VM for all jobs. The cheapest of these schedules is then bettered by moving single jobs.
-
-Betters a schedule by moving one job to another VM, or all jobs of a VM to another type.
+VM for all jobs. The cheapest of these schedules is then improved by moving one job to another VM,
+or all jobs of a VM to another type.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,17 +25,19 @@ from r2d2.vmcost.advice.pipeline.schedule import (
 )
 
 Rule = Callable[[JobPlacement], tuple[int, ...]]
+TRIALS = 20_000
+Groups = Mapping[int, tuple[int, int]]  # job: its VM's number and type
 
 
 def cheapest_listed(problem: SchedulingProblem) -> PartialSchedule:
-    """The cheapest schedule that any rule finds, bettered; never dearer than any single type."""
+    """The cheapest schedule of all rules, improved; never dearer than that of a single type."""
     prices, order = UnitPrices.of(problem), by_upward_rank(problem)
     every = range(len(problem.machines))
     plans = [_listed(problem, prices, order, every, rule) for rule in _rules(problem, prices)]
     single = cheapest_single_type(problem)
     if single is not None:
         plans.append(single[1])
-    return bettered(problem, prices, min(plans, key=partial(cost, problem, prices)))
+    return improved(problem, prices, min(plans, key=partial(cost, problem, prices)))
 
 
 def cheapest_single_type(problem: SchedulingProblem) -> tuple[int, PartialSchedule] | None:
@@ -150,11 +151,7 @@ def _on_one_vm(
     return plan
 
 
-TRIALS = 20_000
-Groups = Mapping[int, tuple[int, int]]  # job: its VM's number and type
-
-
-def bettered(
+def improved(
     problem: SchedulingProblem, prices: UnitPrices, plan: PartialSchedule, trials: int = TRIALS
 ) -> PartialSchedule:
     """The plan, or a cheaper one after so many trials at most; the jobs keep their order."""

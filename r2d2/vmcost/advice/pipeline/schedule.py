@@ -1,6 +1,6 @@
-"""A plan under way: jobs put on VMs one after another, and what that costs so far.
+"""A partial schedule: jobs put on VMs one after another, and its cost so far.
 
-Money is counted in whole units (`Prices.unit` of them are a dollar), so that searches compare
+Money is counted in whole units (`UnitPrices.unit` of them are a dollar), so that searches compare
 integers and lose nothing.
 """
 
@@ -70,7 +70,7 @@ class OpenRental:
 
 @dataclass(frozen=True, slots=True)
 class JobPlacement:
-    """One more job on a VM: `vm` is a position in `Plan.vms`, their number for a new one."""
+    """One more job on a VM: `vm` is its position in the schedule, their number for a new one."""
 
     job: int
     vm: int
@@ -82,7 +82,7 @@ class JobPlacement:
 
 @dataclass(frozen=True, slots=True)
 class PartialSchedule:
-    """Jobs put on VMs; `ends` has the end of each."""
+    """Jobs put on VMs, in the order in which they were put."""
 
     vms: tuple[OpenRental, ...] = ()
     placings: tuple[JobPlacement, ...] = ()
@@ -91,7 +91,7 @@ class PartialSchedule:
 
 
 def ready_ms(problem: SchedulingProblem, ends: Mapping[int, int], job: int) -> int:
-    """When the jobs before it have ended; all of them are placed."""
+    """The moment at which the jobs before it have ended; all of them are placed."""
     return max((ends[other] for other in problem.before[job]), default=0)
 
 
@@ -142,7 +142,7 @@ def schedule_of(
     exact: bool,
     single: tuple[int, PartialSchedule] | None,
 ) -> Schedule:
-    """The plan in words: names, times, dollars; VMs in order of their first job."""
+    """The schedule with names, times and dollars; VMs in order of their first job."""
     prices = UnitPrices.of(problem)
     first = {vm: min(p.job for p in plan.placings if p.vm == vm) for vm in range(len(plan.vms))}
     listed = sorted(first, key=lambda vm: (plan.vms[vm].from_ms, first[vm]))

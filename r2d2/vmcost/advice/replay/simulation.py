@@ -4,10 +4,6 @@ List scheduling as Spark does it: a free slot takes the first waiting task of th
 of the lowest stage, then of the lowest index; of the executors with a free slot the one with most.
 An executor that is lost takes its running tasks with it, and the output of those that had ended
 where a step still reads it: both run again, the latter once a step asks for them.
-
-Which tasks of a simulation run where, and how many were launched again.
-
-Where the shuffle output of ended tasks lies, and which of it was lost.
 """
 
 from dataclasses import dataclass, field
@@ -23,6 +19,7 @@ class StuckError(R2D2Error):
 
 
 Task = tuple[int, int]
+"""The position of a step and of a task in it."""
 
 
 @dataclass(slots=True)
@@ -94,7 +91,7 @@ class Outputs:
         return any(self.missing[parent] for parent in self.plan.steps[step].reads)
 
     def wanted(self, step: int) -> list[Task]:
-        """What must run again so that the step can read, and what that needs in turn."""
+        """The tasks that must run again so that the step can read, and those these need."""
         found: list[Task] = []
         seen = {step}
         asked = [step]
@@ -285,6 +282,3 @@ class Simulation:
         if own.tasks[task].awaited and step in self._active:
             self.left[step] -= 1
             self._check_end(step)
-
-
-"""The position of a step and of a task in it."""

@@ -1,6 +1,6 @@
-"""What a simulated run keeps: its clock, its free slots, the tasks that wait, the jobs to come.
+"""The state of a simulated run: its clock, its free slots, the tasks that wait, the jobs to come.
 
-What follows from what in a plan, looked up once for many runs.
+`Links` are the plan's dependencies by position, looked up once for many runs.
 """
 
 from bisect import insort
@@ -16,23 +16,23 @@ Action = Callable[[], None]
 
 @dataclass(slots=True)
 class Clock:
-    """What is to happen when; of one moment, what was asked for first happens first."""
+    """Actions by their moment; those of one moment in the order in which they were scheduled."""
 
     now_ms: int = 0
-    _asked: int = 0
+    _scheduled: int = 0
     _events: list[tuple[int, int, Action]] = field(default_factory=list)
 
     def at(self, time_ms: int, action: Action) -> None:
-        """Has something happen at a moment, which is not before now."""
-        self._asked += 1
-        heappush(self._events, (time_ms, self._asked, action))
+        """Schedules an action at a moment, which is not before now."""
+        self._scheduled += 1
+        heappush(self._events, (time_ms, self._scheduled, action))
 
     def after(self, wait_ms: int, action: Action) -> None:
-        """Has something happen once so many milliseconds have passed."""
+        """Schedules an action after so many milliseconds."""
         self.at(self.now_ms + wait_ms, action)
 
     def moment(self) -> bool:
-        """Lets all of the next moment happen; False where nothing is to come."""
+        """Runs all actions of the next moment; False where there are none."""
         if not self._events:
             return False
         self.now_ms = self._events[0][0]
@@ -43,7 +43,7 @@ class Clock:
 
 @dataclass(slots=True)
 class Slots:
-    """How many slots of each executor are free, and how many have not yet run a task."""
+    """The free slots of each executor, and its slots that have not yet run a task."""
 
     _free: dict[int, int] = field(default_factory=dict)
     _cold: dict[int, int] = field(default_factory=dict)
@@ -145,7 +145,7 @@ class Links:
 
 @dataclass(slots=True)
 class JobProgress:
-    """Which jobs have ended, and which are to start once others have."""
+    """The jobs that have ended, and those that start once others have."""
 
     plan: ReplayPlan
     links: Links

@@ -1,7 +1,4 @@
-"""How run time grows with data and machines, learnt from a few runs: Ernest's model.
-
-    fit_ernest(runs: Sequence[Run]) -> Ernest
-    Ernest.predict(scale: float, machines: float) -> Prediction
+"""Ernest's model of run time by data and machines, fitted to a few runs.
 
 Venkataraman et al., "Ernest: Efficient Performance Prediction for Large-Scale Advanced Analytics",
 NSDI 2016. With m machines (or cores: any unit, the same in all runs) and a share `scale` of the
@@ -9,10 +6,8 @@ data,
 
     t = θ₀ + θ₁ · scale / m + θ₂ · m + θ₃ · ln m,   θ ≥ 0
 
-that is: what is serial, what is parallel, what each machine adds, what a tree of them adds; fitted
-by non-negative least squares.
-
-What several logs of one application tell of its models: runs to fit, and errors to expect.
+that is a serial term, a parallel one, one for each machine and one for a tree of them; fitted by
+non-negative least squares.
 """
 
 from collections.abc import Sequence
@@ -32,7 +27,7 @@ from r2d2.vmcost.model import Application
 
 FEWEST_RUNS = 4
 FARTHEST = 4.0
-"""How many times beyond the measured sizes a prediction is not yet marked as extrapolated."""
+"""Predictions beyond so many times the measured sizes are marked as extrapolated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,7 @@ class MeasuredRun:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Modelled seconds. `extrapolated` says what lies beyond four times the measured sizes."""
+    """Modelled seconds. `extrapolated` names the sizes beyond four times those measured."""
 
     seconds: float
     extrapolated: tuple[str, ...] = ()
@@ -126,7 +121,7 @@ def _design(runs: Sequence[MeasuredRun]) -> npt.NDArray[np.float64]:
 
 
 def _beyond(runs: Sequence[MeasuredRun], asked: MeasuredRun) -> list[str]:
-    """Which sizes lie farther than four times from the nearest that was measured."""
+    """The sizes that lie farther than four times from the nearest that was measured."""
     found = []
     for name in ("scale", "machines"):
         sizes, size = [getattr(run, name) for run in runs], getattr(asked, name)

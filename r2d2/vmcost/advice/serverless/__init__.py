@@ -1,4 +1,4 @@
-"""Which steps of a run are cheaper on serverless workers than on the rented cluster.
+"""The cheapest choice, for each step of a run, of rented cluster or serverless workers.
 
 A run is a chain of steps 1…n, stages that overlap in time being one step. Step i has a gap g_i
 before it in which only the driver works, takes v_i on the cluster, or s_i with w_i workers.
@@ -17,7 +17,7 @@ before it in which only the driver works, takes v_i on the cluster, or s_i with 
       work_i(c) = Σ over workers of ceil(max(minimum, busy + cold start) / quantum) · quantum · rate
 
 So steps are coupled twice: by the cluster, which idles at full price through a serverless step or
-is let go, and by the warm workers. What is left of the past is: the open rental's age, the warm
+is let go, and by the warm workers. The state after a step is the open rental's age, the warm
 workers and their age, the time so far and the money so far. `choose` extends such labels step by
 step and drops a label where another is at least as good in all of them (dynamic programming over
 a chain with dominance, as in resource-constrained shortest paths), which finds the optimum
@@ -26,9 +26,6 @@ The question is SERFLOW's; that start-up, computing and workers are what must be
 Kassing et al.'s (Resource Allocation in Serverless Query Processing, arXiv 2208.09519).
 
 Left out: shuffle blocks are taken to be readable from both sides, moving them costs nothing.
-
-    choose(steps, cluster, serverless, deadline_ms=None) -> Plan
-        of steps_of(application, slots, serverless)      (serverless.steps.py)
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,7 @@
-"""The nouns of the choice between a cluster and serverless workers, and what a step costs on them.
+"""The nouns of the choice between a cluster and serverless workers; cold starts; a step's price.
 
 Times are whole milliseconds, as event logs have them, so that rounding up to what is billed is
-exact. `serverless` states the model.
-
-How long a serverless worker takes to start, as a log-normal time.
+exact. `serverless` states the model. A serverless worker takes a log-normal time to start:
 
     ln T ~ N(μ, σ²)     σ² = ln(1 + sd² / mean²)     μ = ln(mean) - σ² / 2
     quantile(p) = exp(μ + σ · Φ⁻¹(p))
@@ -29,7 +27,7 @@ from r2d2.vmcost.model import Billing
 
 
 class Backend(str, Enum):
-    """Where a step runs."""
+    """The machines on which a step runs."""
 
     VM = "vm"
     SERVERLESS = "serverless"
@@ -50,12 +48,12 @@ class RentedCluster:
 
     @property
     def start_up_ms(self) -> int:
-        """How long it takes until a rented cluster runs tasks."""
+        """The time until a rented cluster runs tasks."""
         return milliseconds(self.billing.start_up_s)
 
     @property
     def idle_tail_ms(self) -> int:
-        """How long the cluster is paid for after it was let go."""
+        """The time for which the cluster is paid after it was let go."""
         return milliseconds(self.billing.idle_tail_s)
 
 
@@ -100,7 +98,7 @@ class ColdStarts:
 
 @dataclass(frozen=True, slots=True)
 class Serverless:
-    """What serverless offers, all of it the user's to say.
+    """A serverless service, as the user states it.
 
     `core_speed` is how fast a worker's core is beside one of the cluster's. A step waits until
     all its workers have started, for the time that suffices with `start_probability`; each cold
@@ -126,7 +124,7 @@ class Serverless:
 
     @property
     def keep_alive_ms(self) -> int:
-        """How long an idle worker stays warm."""
+        """The time for which an idle worker stays warm."""
         return milliseconds(self.cold_starts.keep_alive_s)
 
 
@@ -163,7 +161,7 @@ class PlacedStep:
 
 @dataclass(frozen=True, slots=True)
 class PlacementPlan:
-    """Where each step runs, how long the run takes, and for how long the cluster is rented."""
+    """The backend of each step, the run's time, the cluster's rentals, and the prices of all."""
 
     placed: tuple[PlacedStep, ...]
     elapsed_ms: int
@@ -171,16 +169,15 @@ class PlacementPlan:
     cluster_usd: Fraction
     driver_usd: Fraction
     worker_usd: Fraction
-    figure: str = "modelled"
 
     @property
     def usd(self) -> Fraction:
-        """What the run costs: cluster, driver and serverless workers."""
+        """The price of the run: cluster, driver and serverless workers."""
         return self.cluster_usd + self.driver_usd + self.worker_usd
 
 
 def cold_wait_ms(cold_workers: int, serverless: Serverless) -> int:
-    """How long a step waits for so many workers that start cold."""
+    """The time that a step waits for so many workers that start cold."""
     cold_starts = serverless.cold_starts
     return milliseconds(cold_starts.all_started_s(cold_workers, serverless.start_probability))
 
@@ -196,7 +193,7 @@ def work_quanta(step: RunStep, cold_workers: int, serverless: Serverless) -> int
 
 
 def worker_quantum_usd(serverless: Serverless) -> Fraction:
-    """What a quantum of one worker costs."""
+    """The price of a quantum of one worker."""
     return serverless.rate.usd_per_second(serverless.worker) * serverless.worker.quantum_s
 
 

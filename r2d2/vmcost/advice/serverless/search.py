@@ -1,4 +1,4 @@
-"""What the steps so far cost and leave behind, how a step changes it, and which pasts are worse.
+"""Partial schedules of a label-setting search, and when one dominates another.
 
 `serverless` states the model. Money is counted in whole units, `Terms.unit` of them a dollar.
 """
@@ -22,7 +22,7 @@ from r2d2.vmcost.advice.serverless.model import (
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What may be rented, and its prices in whole units."""
+    """The cluster and workers on offer, and their prices in whole units."""
 
     cluster: RentedCluster
     serverless: Serverless
@@ -44,7 +44,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The past of a chain; `rented_ms` is for how long the cluster is rented, None if it is not."""
+    """A schedule of the first steps; `rented_ms` is the age of the open rental, None for none."""
 
     units: int = 0
     elapsed_ms: int = 0
@@ -56,7 +56,7 @@ class Label:
 
 
 def extended(label: Label, step: RunStep, terms: Terms) -> list[Label]:
-    """Every way to run the step after that past, the cluster first, and kept first."""
+    """Every way to run the next step, the cluster first, and kept first."""
     befores = [label] if label.rented_ms is None else [label, let_go(label, terms)]
     after = []
     if Backend.VM in terms.places:
@@ -116,20 +116,20 @@ def _on_workers(label: Label, step: RunStep, terms: Terms) -> Label:
 
 
 def undominated(labels: Sequence[Label], terms: Terms, timed: bool) -> list[Label]:
-    """The labels without those beside which another is at least as good, whatever comes.
+    """The labels that no other dominates: that is at least as good, whatever steps follow.
 
     Where `timed`, one that took longer is never as good.
     """
     kept: list[Label] = []
     for label in sorted(labels, key=lambda label: label.units):
-        if any(_as_good(other, label, terms, timed) for other in kept):
+        if any(_dominates(other, label, terms, timed) for other in kept):
             continue
-        kept = [other for other in kept if not _as_good(label, other, terms, timed)]
+        kept = [other for other in kept if not _dominates(label, other, terms, timed)]
         kept.append(label)
     return kept
 
 
-def _as_good(one: Label, other: Label, terms: Terms, timed: bool) -> bool:
+def _dominates(one: Label, other: Label, terms: Terms, timed: bool) -> bool:
     if (one.rented_ms is None) != (other.rented_ms is None):
         return False
     if one.warm_workers < other.warm_workers:

@@ -1,4 +1,4 @@
-"""A run's steps, and how long each would take on serverless workers.
+"""The steps of a run, and the time of each on serverless workers.
 
 Stages whose tasks overlap in time are one step, since one could not be moved without the others'
 time changing. On workers a step's tasks are placed in order of launch, each on the slot that is
@@ -91,7 +91,7 @@ def _worker_ms(
     slots: int,
     serverless: Serverless,
 ) -> tuple[int, ...]:
-    """How long each worker of so many slots is busy, the busiest first."""
+    """The busy time of each worker of so many slots, the busiest first."""
     workers = min(serverless.max_workers, -(-_width(works, parents) // slots))
     free = [(0, slot) for slot in range(workers * slots)]
     heapify(free)
