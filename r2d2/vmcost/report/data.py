@@ -1,22 +1,20 @@
-"""The report as plain data, which every rendering is made from: `report.json`.
+"""The report as plain data, `report.json`; every rendering is made from it.
 
-| key of an application | what |
+| key of an application | meaning |
 |---|---|
-| `application_id`, `attempt`, `name`, `spark_version`, `files`, … | which run |
+| `application_id`, `attempt`, `name`, `spark_version`, `files`, … | the run |
 | `duration_s`, `core_seconds`, `tasks`, `busy_fraction`, `task_time` | measured |
 | `vm_s` | VM-seconds by the parts of the money, measured; without a cluster one VM to each host |
 | `usd`, `money`, `billed`, `prices`, `why` | priced: the whole, its parts, how, as of when |
-| `cluster`, `candidates` | the machines; where nobody tells, all that fit, never a pick |
+| `cluster`, `candidates` | the machines; if unknown, all that fit, never a pick |
 | `by_job`, `by_stage`, `by_executor` | shares of the money of `busy` and `failed`, and task time |
 | `timeline` | hosts over time: rented, busy |
 | `energy`, `advice` | modelled |
 | `problems` | what was damaged, skipped or guessed, counted |
 
-Besides, `pipeline` has the schedule of jobs that were asked for, or null, and `degradation` the
-hosts and the slowest stages of applications that ran several times.
-The parts in `money` sum to `usd`: both are rounded to a millionth of a dollar so that they do.
-
-The rows of an application's report: its jobs, stages, executors, and hosts over time.
+Besides, `pipeline` has the schedule of the jobs in the settings, or null, and `degradation` the
+hosts and the slowest stages of applications that ran several times. The parts in `money` sum to
+`usd`: both are rounded to a millionth of a dollar so that they do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +38,7 @@ from r2d2.vmcost.bill.task_time import (
     task_time_by_stage,
 )
 from r2d2.vmcost.machines import KnownMachines
-from r2d2.vmcost.model import Application, Billing, Cluster
+from r2d2.vmcost.model import Application, Billing
 from r2d2.vmcost.prices import age_days
 
 Data = dict[str, Any]
@@ -69,7 +67,7 @@ def report_data(costed: Sequence[Costed], today: date, besides: Data | None = No
 
 
 def application_data(costed: Costed, today: date) -> Data:
-    """One application, as the module tells."""
+    """One application, with the keys of the table above."""
     application, bill = costed.application, costed.bill
     known = bill.usd is not None
     return {
@@ -90,7 +88,7 @@ def application_data(costed: Costed, today: date) -> Data:
         "why": bill.why or None,
         "money": _money(bill) if known else None,
         "billed": {key: _number(value) for key, value in asdict(costed.billing).items()},
-        "cluster": _cluster(costed.facts.cluster),
+        "cluster": None if costed.facts.cluster is None else asdict(costed.facts.cluster),
         "candidates": _candidates(costed.facts),
         "prices": list(_prices(bill, today)),
         "by_job": list(by_job(application, bill)),
@@ -104,18 +102,13 @@ def application_data(costed: Costed, today: date) -> Data:
 
 
 def _money(bill: Bill) -> dict[str, float]:
-    usd = printed_usd(
+    return printed_usd(
         {part.value: amount.usd or Fraction(0) for part, amount in bill.parts.items()}
     )
-    return dict(usd)
 
 
 def _number(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
-
-
-def _cluster(cluster: Cluster | None) -> Data | None:
-    return None if cluster is None else asdict(cluster)
 
 
 def _candidates(facts: KnownMachines) -> list[Data]:
@@ -146,22 +139,6 @@ def _prices(bill: Bill, today: date) -> Iterator[Data]:
             }
 
 
-def _problems(costed: Costed) -> dict[str, int]:
-    found = {**costed.application.problems, **costed.bill.problems}
-    return dict(sorted(found.items())) | dict.fromkeys(costed.facts.problems, 1)
-
-
-def _usd(share: Share | None) -> float | None:
-    """What the tasks of the share cost, whatever became of them."""
-    if share is None or share.busy.usd is None or share.failed.usd is None:
-        return None
-    return float(share.busy.usd + share.failed.usd)
-
-
-def _times(time: TaskTime) -> Data:
-    return {"task_s": time.total_s, **asdict(time)}
-
-
 def by_job(application: Application, bill: Bill) -> Iterator[Data]:
     """A row for each job: its money and task time; a last one for tasks of none."""
     shares = {share.key: share for share in bill.jobs}
@@ -183,6 +160,17 @@ def by_job(application: Application, bill: Bill) -> Iterator[Data]:
             "usd": _usd(share),
             **_times(of_none),
         }
+
+
+def _usd(share: Share | None) -> float | None:
+    """The money of the share's tasks, successful and failed."""
+    if share is None or share.busy.usd is None or share.failed.usd is None:
+        return None
+    return float(share.busy.usd + share.failed.usd)
+
+
+def _times(time: TaskTime) -> Data:
+    return {"task_s": time.total_s, **asdict(time)}
 
 
 def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
@@ -226,12 +214,6 @@ def by_executor(application: Application, bill: Bill) -> Iterator[Data]:
         }
 
 
-def _since(application: Application, at_ms: int) -> float:
-    """Seconds after the application's start, within its time."""
-    within = min(max(at_ms, application.started_ms), application.ended_ms)
-    return (within - application.started_ms) / 1000
-
-
 def timeline(application: Application, bill: Bill) -> Data:
     """The hosts in equal stretches of the run, and when its jobs ran."""
     hosts = [vm.time for vm in bill.vms]
@@ -264,3 +246,14 @@ def _host(application: Application, host: HostTime) -> Data:
 
 def _fractions(cores: Sequence[float], of: int) -> list[float]:
     return [one / of if of else 0.0 for one in cores]
+
+
+def _since(application: Application, at_ms: int) -> float:
+    """Seconds after the application's start, within its time."""
+    within = min(max(at_ms, application.started_ms), application.ended_ms)
+    return (within - application.started_ms) / 1000
+
+
+def _problems(costed: Costed) -> dict[str, int]:
+    found = {**costed.application.problems, **costed.bill.problems}
+    return dict(sorted(found.items())) | dict.fromkeys(costed.facts.problems, 1)
