@@ -16,7 +16,6 @@ from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
@@ -110,6 +109,8 @@ def fit_ernest(runs: Sequence[MeasuredRun]) -> Ernest:
 
 
 def _fit(runs: Sequence[MeasuredRun]) -> tuple[npt.NDArray[np.float64], float]:
+    from scipy.optimize import nnls  # takes longer to import than most logs to read
+
     theta, residual_norm = nnls(_design(runs), np.array([run.seconds for run in runs]))
     return theta, float(residual_norm)
 

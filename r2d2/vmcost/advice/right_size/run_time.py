@@ -6,7 +6,6 @@ from math import isfinite, log, sqrt
 from typing import Protocol
 
 import numpy as np
-from scipy.special import ndtr, stdtr
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
@@ -153,6 +152,8 @@ class Spread:
         """
         if limit_s <= 0 or expected_s <= 0:
             return 0.0
+        from scipy.special import ndtr, stdtr  # takes longer to import than most logs to read
+
         allowed, runs = limit_s / expected_s, len(self.ratios)
         if runs >= EMPIRICAL_FROM:
             return int(np.searchsorted(self.ratios, allowed, side="right")) / (runs + 1)
