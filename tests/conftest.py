@@ -170,7 +170,7 @@ def footers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds come from the footers of small Parquet files too, not from their rows."""
     from r2d2.formats.parquet import read as parquet
 
-    monkeypatch.setattr(parquet, "KEPT_ROWS", 0)
+    monkeypatch.setattr(parquet, "CACHED_ROWS", 0)
 
 
 @pytest.fixture(params=["rows", "footers"])

@@ -11,7 +11,7 @@ import sys
 import tomllib
 from contextlib import suppress
 from pathlib import Path
-from textwrap import dedent, indent
+from textwrap import dedent
 
 import pytest
 from cyclopts import CycloptsError, MissingArgumentError
@@ -19,7 +19,7 @@ from cyclopts import CycloptsError, MissingArgumentError
 from r2d2.cli import app
 from r2d2.settings.find import load_settings
 from r2d2.settings.plan import load_plan_settings
-from r2d2.vmcost import settings as vmcost_settings
+from r2d2.vmcost.settings import load_vmcost_settings
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = sorted(
@@ -148,16 +148,14 @@ def test_settings_that_a_page_shows_are_read(page: str, block: str, tmp_path: Pa
     path = tmp_path / "settings.toml"
     path.write_text(block, encoding="utf-8")
     if "[cluster]" in block:
-        assert vmcost_settings.load_vmcost_settings(path)
-        assert indent(block, "    ", lambda line: bool(line.strip())) in (
-            vmcost_settings.__doc__ or ""
-        )
+        assert load_vmcost_settings(path) != load_vmcost_settings(None)
     else:
         assert load_settings(path) != load_settings(None)
         assert load_plan_settings(path) == load_plan_settings(None)
         assert tomllib.loads(block)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "block"), blocks("python"))
 def test_python_that_a_page_shows_runs(page: str, block: str) -> None:
     compile(block, page, "exec")

@@ -1,1 +1,1 @@
-"""Programs for whoever works on r2d2; not in the wheel."""
+"""Programs for the developers of r2d2; not in the wheel."""

@@ -102,7 +102,7 @@ class Requirement:
         return all(_holds(_release(version), each) for each in self.specifier.split(",") if each)
 
     def shortcoming(self) -> str:
-        """What is wrong with what is installed; empty where nothing is."""
+        """The fault of the installed version; empty where it has none."""
         version = _version(self.name)
         if version is None:
             return "not installed"
@@ -146,7 +146,7 @@ def packages(requirements: Iterable[Requirement], installable: bool = True) -> I
 
 
 def _declared() -> tuple[Requirement, ...]:
-    """What the installed distribution declares, each name once; empty where it has no metadata."""
+    """The installed distribution's requirements, each name once; none where it has no metadata."""
     try:
         lines = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:

@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from r2d2.model import FileInfo
     from r2d2.progress import Progress
     from r2d2.storage.local import Storage
+    from r2d2.vmcost.events import EventLogs
+    from r2d2.vmcost.pipeline import CostedLogs, CostRequest
 
 vmcost = App(name="vmcost")
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class Machines:
-    """Flags for the machines; they go over the file, and both over what the log tells."""
+class MachineFlags:
+    """Flags for the machines; they go over the file, and both over the log."""
 
     vm: Annotated[str | None, Parameter(help="VM type of the executors.")] = None
     driver_vm: Annotated[str | None, Parameter(help="VM type of the driver.")] = None
@@ -52,7 +54,8 @@ class Machines:
     )
 
 
-MACHINES = Machines()
+NO_FLAGS = MachineFlags()
+PIECE_BYTES = 8 << 20
 Logs = Annotated[
     str, Parameter(help="Event logs: files, rolling folders, folders of many, s3://… and its like.")
 ]
@@ -61,7 +64,7 @@ Logs = Annotated[
 @vmcost.default
 def bill(
     *logs: Logs,
-    machines: Machines = MACHINES,
+    flags: MachineFlags = NO_FLAGS,
     out: Annotated[
         Path | None, Parameter(help="Folder for report.json, report.html and CSV files.")
     ] = None,
@@ -73,9 +76,9 @@ def bill(
     ] = None,
     json: Annotated[bool, Parameter(negative="", help="A list of applications to stdout.")] = False,
 ) -> int:
-    """Tell what the applications of LOGS cost, and what for: by part, job, stage, executor.
+    """Divide the costs of the applications in LOGS by part, job, stage and executor.
 
-    Where nobody names the machines and the log does not, those that would fit are listed.
+    Where neither flags nor file nor log name the machines, those that would fit are listed.
     Exit codes: 1 no application in the logs, 3 over a limit, 4 some logs could not be read.
 
     For example:
@@ -89,19 +92,19 @@ def bill(
     from r2d2.vmcost.report.text import report_lines
 
     budget = Budget(max_usd, max_idle)
-    answer = _answer(logs, machines)
-    data = report_data(answer.costed, date.today(), answer.besides)
+    costed = _costed(logs, flags)
+    data = report_data(costed.costed, date.today(), costed.besides)
     if out is not None:
         _write(out, data)
     if json:
         print_json(data["applications"])
     else:
         print_lines(report_lines(data))
-    left_out = _tell_left_out(answer.logs)
+    left_out = _name_left_out(costed.logs)
     broken = budget.broken(data["applications"])
     for sentence in broken:
         sys.stderr.write(f"r2d2: {sentence}\n")
-    if not answer.costed:
+    if not costed.costed:
         return EXIT_FAILED
     return EXIT_FOUND if broken else EXIT_SOME_UNREADABLE if left_out else EXIT_OK
 
@@ -113,7 +116,7 @@ def profile(
     report: Annotated[
         Path | None, Parameter(help="Folder for the report on the same logs, besides.")
     ] = None,
-    machines: Machines = MACHINES,
+    flags: MachineFlags = NO_FLAGS,
     least_mb: Annotated[
         float, Parameter(help="Leave out reads and writes of fewer MB (10⁶ bytes).")
     ] = 16.0,
@@ -135,24 +138,24 @@ def profile(
     from r2d2.vmcost.report.data import report_data
 
     charges = {"read": read_usd_per_gb, "write": write_usd_per_gb}
-    answer = _answer(logs, machines)
-    left_out = _tell_left_out(answer.logs)
+    costed = _costed(logs, flags)
+    left_out = _name_left_out(costed.logs)
     made = profile_of(
-        runs_of(answer.costed),
-        float(_question(machines).settings.billing.start_up_s),
+        runs_of(costed.costed),
+        float(_request(flags).settings.billing.start_up_s),
         int(least_mb * 1e6),
         {way: usd for way, usd in charges.items() if usd is not None},
     )
     write_files(out.parent, {out.name: json_text(made)})
     if report is not None:
-        _write(report, report_data(answer.costed, date.today(), answer.besides))
+        _write(report, report_data(costed.costed, date.today(), costed.besides))
     print_lines([*profile_lines(made), f"written to {out}"])
     return EXIT_SOME_UNREADABLE if left_out else EXIT_OK
 
 
 @vmcost.command
 def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Tell what differs between two report.json: money by part, time, cores; and what explains it.
+    """Compare two report.json: money by part, time, cores; the largest change first.
 
     For example: r2d2 vmcost diff last-week/report.json report/report.json
     """
@@ -170,38 +173,33 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
     return EXIT_OK
 
 
-def _answer(logs: Sequence[str], machines: Machines) -> Any:
+def _costed(logs: Sequence[str], flags: MachineFlags) -> "CostedLogs":
     from r2d2.cli.terminal import interruptibly, watching
     from r2d2.vmcost.pipeline import cost
 
     if not logs:
         raise UsageError("give one or more event logs, or folders of them")
-    question = _question(machines)
+    request = _request(flags)
 
-    def work(progress: "Progress") -> Any:
-        with fetched(logs) as here:
-            return cost(here.paths, question, progress).renamed(here.origin)
+    def work(progress: "Progress") -> "CostedLogs":
+        with fetched(logs) as copies:
+            return cost(copies.paths, request, progress).renamed(copies.origin)
 
     with watching() as progress:
         return interruptibly(lambda: work(progress))
 
 
-def _question(machines: Machines) -> Any:
-    from r2d2.vmcost.machines import Stated
-    from r2d2.vmcost.pipeline import Question
+def _request(flags: MachineFlags) -> "CostRequest":
+    from r2d2.vmcost.machines import ClusterFacts
+    from r2d2.vmcost.pipeline import CostRequest
     from r2d2.vmcost.prices import load_prices
     from r2d2.vmcost.settings import load_vmcost_settings
 
-    flags = Stated(
-        machines.provider,
-        machines.region,
-        machines.vm,
-        machines.count,
-        machines.driver_vm,
-        machines.spot,
+    stated = ClusterFacts(
+        flags.provider, flags.region, flags.vm, flags.count, flags.driver_vm, flags.spot
     )
-    settings = load_vmcost_settings(machines.config)
-    return Question(load_prices(machines.prices), settings, flags)
+    settings = load_vmcost_settings(flags.config)
+    return CostRequest(load_prices(flags.prices), settings, stated)
 
 
 def _write(out: Path, data: Mapping[str, Any]) -> None:
@@ -213,8 +211,8 @@ def _write(out: Path, data: Mapping[str, Any]) -> None:
     write_files(out, files)
 
 
-def _tell_left_out(logs: Any) -> bool:
-    """Whether some logs gave no application; each is named on stderr."""
+def _name_left_out(logs: "EventLogs") -> bool:
+    """Names the logs without an application on stderr; True where there are any."""
     for path, reason in (*logs.refused, *logs.repeated):
         sys.stderr.write(f"r2d2: {printable(path)}: {printable(reason)}\n")
     return bool(logs.refused)
@@ -232,19 +230,16 @@ def _load(path: Path) -> Any:
     return found
 
 
-PIECE_BYTES = 8 << 20
-
-
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """Where the places are on this machine; `origin` gives a text the names it should have."""
+class LocalLogs:
+    """Paths of logs on this machine; `origin` puts the places' names for copies in a text."""
 
     paths: tuple[Path, ...]
     origin: Callable[[str], str]
 
 
 @contextmanager
-def fetched(places: Sequence[str]) -> Iterator[Fetched]:
+def fetched(places: Sequence[str]) -> Iterator[LocalLogs]:
     """The places as paths: what is on this machine as it is, objects below a URL as copies.
 
     Raises:
@@ -260,7 +255,7 @@ def fetched(places: Sequence[str]) -> Iterator[Fetched]:
                 path = _copied(place, Path(scratch, str(number)))
                 names[str(path)] = place.rstrip("/")
             paths.append(path)
-        yield Fetched(tuple(paths), lambda text: _renamed(text, names))
+        yield LocalLogs(tuple(paths), lambda text: _renamed(text, names))
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:

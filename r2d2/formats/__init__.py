@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from r2d2.formats.avro import Avro
 from r2d2.formats.csv import Csv
 from r2d2.formats.delta import Delta
-from r2d2.formats.foreign import Foreign
+from r2d2.formats.foreign import ForeignFormat
 from r2d2.formats.json import Json
 from r2d2.formats.orc import Orc
 from r2d2.formats.parquet import Parquet
@@ -90,7 +90,7 @@ FORMATS: tuple[TableFormat, ...] = (
     Json(),
     Orc(),
     Avro(),
-    Foreign(),
+    ForeignFormat(),
 )
 
 

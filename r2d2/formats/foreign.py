@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from r2d2.storage.local import Storage
 
 
-class Foreign:
+class ForeignFormat:
     """Tables that are listed as ineligible; one of Spark's own sources may read them."""
 
     name: str = Format.OTHER

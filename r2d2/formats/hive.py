@@ -11,7 +11,7 @@ import pyarrow as pa
 from r2d2.errors import IneligibleTableError
 from r2d2.formats.bounds import union
 from r2d2.formats.layout import Layout
-from r2d2.formats.parquet.read import kept
+from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import quoted
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
 from r2d2.storage.local import Storage
@@ -54,7 +54,9 @@ def inspect(
     Raises:
         TableError: a file is unreadable, or two files disagree on a column's type.
     """
-    parts = kept.bounded(storage, [inspect_file(storage, file.path, [file]) for file in files])
+    parts = small_files.CACHE.bounded(
+        storage, [inspect_file(storage, file.path, [file]) for file in files]
+    )
     values = [partitions_of(file.path, location) for file in files]
     types = {key: _type([dict(pairs)[key] for pairs in values]) for key, _ in values[0]}
     columns = _united(location, parts)

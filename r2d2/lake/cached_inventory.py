@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from r2d2.formats import format_named
-from r2d2.lake.grouping import Group
+from r2d2.lake.grouping import FileGroup
 from r2d2.model import Column, FileInfo, Split, Table
 
 INVENTORY_FILE = "inventory.json"
@@ -40,7 +40,7 @@ class _Inventory(msgspec.Struct):
     tables: list[_Table] = []
 
 
-def known_json(tables: Iterable[Table]) -> str:
+def inventory_json(tables: Iterable[Table]) -> str:
     """The tables that can be known again, as JSON for `known_tables`."""
     number = count()
     schemas: dict[tuple[Column, ...], int] = {}
@@ -67,7 +67,7 @@ def _is_plain(table: Table) -> bool:
     return table.eligible and named and plain
 
 
-def known_tables(text: bytes | str) -> dict[str, Table]:
+def load_inventory(text: bytes | str) -> dict[str, Table]:
     """The tables by location; none where the text is not what `known_json` wrote.
 
     They are without bounds: who knows a lake's graph prunes nothing any more.
@@ -94,7 +94,7 @@ def _table(table: _Table, schemas: list[tuple[Column, ...]]) -> Table:
     )
 
 
-def as_known(group: Group, known: Mapping[str, Table]) -> Table | None:
+def unchanged(group: FileGroup, known: Mapping[str, Table]) -> Table | None:
     """The table that the group was, if it is the same files still."""
     table = known.get(group.location)
     if table is None or group.partitioned:

@@ -15,7 +15,7 @@ from r2d2.storage.local import Listing, is_hidden
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FileGroup:
     """The files of one table-to-be. `partitioned`: columns are in folder names, too."""
 
     location: str
@@ -25,14 +25,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Grouping:
     """A lake's tables-to-be by location, and how many files were left out by reason."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[FileGroup, ...]
     skipped: Mapping[str, int]
 
 
-def layout(listing: Listing) -> Layout:
+def group_files(listing: Listing) -> Grouping:
     """The listing's files as tables, in order of location."""
     skipped = Counter(listing.skipped)
     roots = _table_folders(listing.files)
@@ -51,10 +51,10 @@ def layout(listing: Listing) -> Layout:
             key = (file.path, kind, False) if folder is None else (folder, kind, True)
             owned[key].append(file)
     groups = _split_mixed(
-        Group(location, kind, tuple(files), partitioned)
+        FileGroup(location, kind, tuple(files), partitioned)
         for (location, kind, partitioned), files in owned.items()
     )
-    return Layout(tuple(sorted(groups, key=lambda group: group.location)), dict(skipped))
+    return Grouping(tuple(sorted(groups, key=lambda group: group.location)), dict(skipped))
 
 
 def _table_folders(files: Iterable[FileInfo]) -> dict[str, str]:
@@ -96,18 +96,18 @@ def _partition_root(path: str) -> str | None:
     return None
 
 
-def _split_mixed(groups: Iterable[Group]) -> list[Group]:
+def _split_mixed(groups: Iterable[FileGroup]) -> list[FileGroup]:
     """The groups, those folders taken apart whose files do not form one table."""
     found = list(groups)
     at = Counter(group.location for group in found if group.partitioned)
-    whole: list[Group] = []
+    whole: list[FileGroup] = []
     for group in found:
         keys = {
             tuple(key for key, _ in partitions_of(file.path, group.location))
             for file in group.files
         }
         if group.partitioned and (len(keys) > 1 or at[group.location] > 1):
-            whole += [Group(file.path, group.format, (file,)) for file in group.files]
+            whole += [FileGroup(file.path, group.format, (file,)) for file in group.files]
         else:
             whole.append(group)
     return whole

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from r2d2.errors import TableError, UnreadableTableError
 from r2d2.formats import format_named, hive
-from r2d2.formats.parquet import read as parquet
+from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names
-from r2d2.lake.cached_inventory import as_known
-from r2d2.lake.grouping import Group, layout
+from r2d2.lake.cached_inventory import unchanged
+from r2d2.lake.grouping import FileGroup, group_files
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -42,10 +42,10 @@ def take_inventory(
         LakeError: the lake itself cannot be listed.
     """
     listing = storage.list()
-    found = layout(listing)
+    found = group_files(listing)
     files = {file.path: file for file in listing.files}
     same = {
-        group.location: table for group in found.groups if (table := as_known(group, known or {}))
+        group.location: table for group in found.groups if (table := unchanged(group, known or {}))
     }
     new = [group for group in found.groups if group.location not in same]
     tables = [*same.values(), *described(storage, settings, new, files)]
@@ -59,7 +59,7 @@ def take_inventory(
 def described(
     storage: Storage,
     settings: Settings,
-    groups: Sequence[Group],
+    groups: Sequence[FileGroup],
     lake: Mapping[str, FileInfo] | None = None,
     remote_threads: int = REMOTE_THREADS,
 ) -> list[Table]:
@@ -74,11 +74,11 @@ def described(
             )
     else:
         tables = [_described(storage, settings, group, lake) for group in groups]
-    return parquet.kept.bounded(storage, tables)
+    return small_files.CACHE.bounded(storage, tables)
 
 
 def _described(
-    storage: Storage, settings: Settings, group: Group, lake: Mapping[str, FileInfo] | None
+    storage: Storage, settings: Settings, group: FileGroup, lake: Mapping[str, FileInfo] | None
 ) -> Table:
     location = group.location or "."
     size = sum(file.size_bytes for file in group.files)
@@ -105,7 +105,7 @@ def _check_names(columns: tuple[Column, ...], case_sensitive: bool) -> None:
 
 
 def _inspect(
-    storage: Storage, settings: Settings, group: Group, lake: Mapping[str, FileInfo] | None
+    storage: Storage, settings: Settings, group: FileGroup, lake: Mapping[str, FileInfo] | None
 ) -> Table:
     known = format_named(group.format)
     if not group.partitioned:

@@ -9,7 +9,7 @@ import msgspec
 
 from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
-from r2d2.lake.cached_inventory import INVENTORY_FILE, known_tables
+from r2d2.lake.cached_inventory import INVENTORY_FILE, load_inventory
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Table, Types
 from r2d2.settings.find import Settings, TextRule
@@ -116,7 +116,7 @@ def tables_now(run: Path, graph: GraphFile, storage: Storage) -> dict[str, Table
     """
     known = {}
     with suppress(OSError):  # a run of before there was such a file
-        known = known_tables((run / INVENTORY_FILE).read_bytes())
+        known = load_inventory((run / INVENTORY_FILE).read_bytes())
     inventory = take_inventory(storage, graph.settings, known)
     return {table.location: table for table in inventory.tables}
 

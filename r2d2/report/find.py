@@ -9,7 +9,7 @@ from typing import Any
 
 from r2d2.graph import Graph
 from r2d2.hashing.finaliser import HASH_VERSION
-from r2d2.lake.cached_inventory import INVENTORY_FILE, known_json
+from r2d2.lake.cached_inventory import INVENTORY_FILE, inventory_json
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Edge, Table
 from r2d2.settings.find import Settings
@@ -55,7 +55,7 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
             "tables.csv": tables_csv(graph.tables),
             "graph.json": json_text(graph_data(graph, settings, lake)),
             "funnel.json": json_text(funnel_data(graph)),
-            INVENTORY_FILE: known_json(graph.tables),
+            INVENTORY_FILE: inventory_json(graph.tables),
         },
     )
 

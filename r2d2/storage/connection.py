@@ -21,7 +21,7 @@ from typing import Any
 
 from r2d2.errors import LakeError, MissingDependencyError, UnreadableTableError
 from r2d2.model import FileInfo
-from r2d2.storage.url import Place
+from r2d2.storage.url import ObjectUrl
 
 # obstore lets go of the GIL, so threads do; at 30 ms a request, 64 of them read 2,000 footers a s.
 CONCURRENT_READS = 64
@@ -49,7 +49,7 @@ class Patience:
 class Connection:
     """A store of obstore's, the requests made of it, and how many in a row found no store."""
 
-    place: Place
+    address: ObjectUrl
     store: Any
     patience: Patience
     requests: int = 0
@@ -68,7 +68,7 @@ class Connection:
         if not file.version.startswith(_WRITTEN):
             options["if_match"] = file.version
         with self._asking(file.path):
-            answer = obstore.get(self.store, self.place.key(file.path), options=options)
+            answer = obstore.get(self.store, self.address.key(file.path), options=options)
             content = bytes(answer.bytes())
         if "if_match" not in options and written(answer.meta) != file.version:
             raise UnreadableTableError(f"{file.path}: changed since it was listed")
@@ -82,7 +82,7 @@ class Connection:
 
         with self._asking(file.path):
             try:
-                obstore.head(self.store, self.place.key(file.path))
+                obstore.head(self.store, self.address.key(file.path))
             except FileNotFoundError:
                 return False
         return True
@@ -130,7 +130,7 @@ _LOCK = threading.Lock()
 
 
 def connection_of(
-    run: str, place: Place, settings: Mapping[str, str], patience: Patience
+    run: str, address: ObjectUrl, settings: Mapping[str, str], patience: Patience
 ) -> Connection:
     """The connection that a storage and its copies in this process share.
 
@@ -139,39 +139,39 @@ def connection_of(
     """
     if _USED_BY and [os.getpid()] != _USED_BY:
         raise LakeError(
-            f"{place.scheme}://{place.bucket}: cannot be read in a process that was forked"
+            f"{address.scheme}://{address.bucket}: cannot be read in a process that was forked"
             " from one that read an object store; start workers by `spawn`"
         )
     with _LOCK:
         if run not in _CONNECTIONS:
             while len(_CONNECTIONS) >= _KEPT:
                 del _CONNECTIONS[next(iter(_CONNECTIONS))]
-            _CONNECTIONS[run] = Connection(place, store_of(place, settings, patience), patience)
+            _CONNECTIONS[run] = Connection(address, store_of(address, settings, patience), patience)
             _USED_BY[:] = [os.getpid()]
         return _CONNECTIONS[run]
 
 
-def store_of(place: Place, settings: Mapping[str, str], patience: Patience) -> Any:
+def store_of(address: ObjectUrl, settings: Mapping[str, str], patience: Patience) -> Any:
     """obstore's store; the process's own environment comes before the settings carried along."""
     try:
         from obstore import store
         from obstore.exceptions import BaseError
     except ModuleNotFoundError as error:
-        message = f"{place.scheme}:// needs the package obstore: pip install obstore"
+        message = f"{address.scheme}:// needs the package obstore: pip install obstore"
         raise MissingDependencyError(message) from error
     values = {**settings, **os.environ}
     options: dict[str, Any] = {"client_options": _client(values, patience)}
     options["retry_config"] = _retries(patience)
     try:
-        if place.is_s3:
-            return store.S3Store(place.bucket, config=_s3(settings), **options)
-        if place.account:
-            config: Any = {"account_name": place.account}
-            return store.AzureStore(place.bucket, config=config, **options)
-        return store.GCSStore(place.bucket, **options)
+        if address.is_s3:
+            return store.S3Store(address.bucket, config=_s3(settings), **options)
+        if address.account:
+            config: Any = {"account_name": address.account}
+            return store.AzureStore(address.bucket, config=config, **options)
+        return store.GCSStore(address.bucket, **options)
     except (BaseError, ValueError):
-        where = f"{place.scheme}://{place.bucket}"
-        raise LakeError(f"{where}: cannot be opened; set {place.credentials}") from None
+        where = f"{address.scheme}://{address.bucket}"
+        raise LakeError(f"{where}: cannot be opened; set {address.credentials}") from None
 
 
 def endpoint_of(values: Mapping[str, str]) -> str | None:
@@ -265,23 +265,23 @@ def unreadable(path: str, error: Exception, silence_s: float) -> UnreadableTable
     return UnreadableTableError(f"{path}: {reason}")
 
 
-def unlistable(url: str, place: Place, error: Exception, silence_s: float) -> LakeError:
+def unlistable(url: str, address: ObjectUrl, error: Exception, silence_s: float) -> LakeError:
     """The error, with its remedy, of a store that does not list the lake."""
     message = str(error)
     status = status_of(message)
-    endpoint = "AWS_ENDPOINT_URL" if place.is_s3 else "the account"
+    endpoint = "AWS_ENDPOINT_URL" if address.is_s3 else "the account"
     if no_credentials(message):
-        return LakeError(f"{url}: no credentials in the environment; set {place.credentials}")
+        return LakeError(f"{url}: no credentials in the environment; set {address.credentials}")
     if "BadScheme" in message:
         return LakeError(f"{url}: the endpoint is plain http; set AWS_ALLOW_HTTP=true to allow it")
     if not status:
         reason = unanswered(message, silence_s)
         return LakeError(f"{url}: {reason}; check the network and {endpoint}")
     if status[:3] in ("401", "403"):
-        who = f"of one who may list the bucket: {place.credentials}"
+        who = f"of one who may list the bucket: {address.credentials}"
         return LakeError(f"{url}: access denied ({status}); set the credentials {who}")
     if status[:3] == "404":
         return LakeError(f"{url}: no such bucket ({status}); check its name and {endpoint}")
-    if status[:3] in ("301", "307", "400") and place.is_s3:
+    if status[:3] in ("301", "307", "400") and address.is_s3:
         return LakeError(f"{url}: refused ({status}); set AWS_REGION to the bucket's region")
     return LakeError(f"{url}: the store answered {status}; try again later")

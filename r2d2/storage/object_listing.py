@@ -30,19 +30,19 @@ def listing_of(url: str, connection: Connection, settings: Mapping[str, str]) ->
     """
     from obstore.exceptions import BaseError, InvalidPathError
 
-    place = connection.place
+    address = connection.address
     try:
         files = _listed(connection)
     except InvalidPathError as error:
         culprit = _culprit(str(error))
-        if not place.is_s3:
+        if not address.is_s3:
             raise LakeError(f"{url}: cannot be listed because of {culprit!r}; rename it") from None
         files = _listed_by_pyarrow(url, connection, settings)
-        files.append(FileInfo(culprit.removeprefix(place.key("")), 0, ""))
+        files.append(FileInfo(culprit.removeprefix(address.key("")), 0, ""))
     except (BaseError, FileNotFoundError) as error:
-        raise unlistable(url, place, error, connection.patience.silence_s) from None
+        raise unlistable(url, address, error, connection.patience.silence_s) from None
     connection.count(max(1, -(-len(files) // PAGE_KEYS)))
-    if place.prefix and not files:
+    if address.prefix and not files:
         raise LakeError(f"{url}: no objects there; check the name")
     return _sorted_out(files, connection)
 
@@ -50,8 +50,8 @@ def listing_of(url: str, connection: Connection, settings: Mapping[str, str]) ->
 def _listed(connection: Connection) -> list[FileInfo]:
     import obstore
 
-    start = len(connection.place.key(""))
-    prefix = connection.place.prefix or None
+    start = len(connection.address.key(""))
+    prefix = connection.address.prefix or None
     return [
         FileInfo(meta["path"][start:], meta["size"], version_of(meta))
         for page in obstore.list(connection.store, prefix, chunk_size=PAGE_KEYS)
@@ -71,13 +71,13 @@ def _listed_by_pyarrow(
     """What obstore gives up listing at the first key that is no path to it; without ETags."""
     from pyarrow import fs
 
-    root = connection.place.bucket + "/" + connection.place.key("")
+    root = connection.address.bucket + "/" + connection.address.key("")
     try:
         selector = fs.FileSelector(root.rstrip("/"), recursive=True)
         found = _pyarrow_store(connection, settings).get_file_info(selector)
     except OSError as error:
         silence_s = connection.patience.silence_s
-        raise unlistable(url, connection.place, error, silence_s) from None
+        raise unlistable(url, connection.address, error, silence_s) from None
     return [
         FileInfo(info.path[len(root) :], info.size, version_of(_meta(info)))
         for info in found

@@ -20,7 +20,7 @@ from r2d2.model import FileInfo
 from r2d2.storage.connection import Connection, Patience, connection_of
 from r2d2.storage.local import SMALL_FILE_BYTES, Listing
 from r2d2.storage.object_listing import listing_of
-from r2d2.storage.url import place_of, settings_of
+from r2d2.storage.url import object_url, settings_of
 
 # A slow line must bring one request's bytes within `Patience.request_s`.
 PIECE_BYTES = 8 << 20
@@ -42,7 +42,7 @@ class ObjectStorage:
 
     def __post_init__(self) -> None:
         """Raises UsageError for a URL that is none, or that holds a secret."""
-        place_of(self.url)
+        object_url(self.url)
 
     def list(self) -> Listing:
         """Every object below the prefix with its ETag, in one pass."""
@@ -75,7 +75,7 @@ class ObjectStorage:
 
     @property
     def _connection(self) -> Connection:
-        return connection_of(self.run, place_of(self.url), self.settings, self.patience)
+        return connection_of(self.run, object_url(self.url), self.settings, self.patience)
 
     def _fetch(self, file: FileInfo, begin: int, end: int) -> bytes:
         connection = self._connection

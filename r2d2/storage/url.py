@@ -30,7 +30,7 @@ _SETTINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ObjectUrl:
     """A prefix of a bucket (on Azure: of an account's container)."""
 
     scheme: str
@@ -53,7 +53,7 @@ class Place:
         return f"{self.prefix}/{path}" if self.prefix else path
 
 
-def place_of(url: str) -> Place:
+def object_url(url: str) -> ObjectUrl:
     """The parts of a lake's URL, taken literally: a key may hold `%`, `#` and `?`.
 
     Raises:
@@ -65,14 +65,14 @@ def place_of(url: str) -> Place:
     container, at, host = authority.partition("@")
     if scheme not in (*_S3, *_AZURE, "gs"):
         raise UsageError(f"{scheme}://: not supported; a lake is a folder or one of {FORMS}")
-    place = Place(scheme, container, prefix, host.partition(".")[0])
+    address = ObjectUrl(scheme, container, prefix, host.partition(".")[0])
     if _SIGNED.search(url) or ":" in container or (at and scheme not in _AZURE):
-        raise UsageError(f"{scheme}://…: the URL holds a secret; set {place.credentials} instead")
-    if not container or bool(place.account) != (scheme in _AZURE):
+        raise UsageError(f"{scheme}://…: the URL holds a secret; set {address.credentials} instead")
+    if not container or bool(address.account) != (scheme in _AZURE):
         raise UsageError(f"{url}: expected one of {FORMS}")
     if prefix and (reason := name_problem(prefix)):
         raise UsageError(f"{url!r}: {reason}")
-    return place
+    return address
 
 
 def name_problem(key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The nouns: what event logs tell of an application, and what machines cost.
+"""The nouns of event logs and of prices: applications, tasks, executors, machines, billing.
 
 Times are milliseconds since the epoch as the log has them, money is USD. What a log does not tell
 is None, never a guess; what was damaged, skipped or assumed is counted in `problems`.
@@ -18,7 +18,7 @@ from r2d2.errors import UsageError
 
 
 class Outcome(IntEnum):
-    """How a task ended; `killed` are also the slower copies of speculative tasks."""
+    """The end of a task; `killed` are also the slower copies of speculative tasks."""
 
     SUCCEEDED = 0
     FAILED = 1
@@ -54,6 +54,7 @@ TASK = np.dtype(
 )
 """A task that ended. Metrics are 0 where the log has none (tasks that were lost)."""
 
+SECONDS_PER_HOUR = 3600
 Tasks: TypeAlias = npt.NDArray[np.void]
 """An array of dtype TASK, in order of launch, stage, index, attempt."""
 
@@ -79,7 +80,7 @@ class Executor:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SparkStage:
     """One attempt of a stage; `parents` are the ids of the stages whose output it reads."""
 
     id: int
@@ -124,7 +125,7 @@ class Application:
     ended_ms: int
     ended_told: bool
     executors: tuple[Executor, ...]
-    stages: tuple[Stage, ...]
+    stages: tuple[SparkStage, ...]
     jobs: tuple[Job, ...]
     tasks: Tasks
     properties: Mapping[str, str]
@@ -133,7 +134,7 @@ class Application:
 
 
 class PriceKind(str, Enum):
-    """What is paid for: a machine, a machine that may be taken away, or a fee besides."""
+    """The kinds of price: of a machine, of one that may be taken away, and of a fee besides."""
 
     ON_DEMAND = "on_demand"
     SPOT = "spot"
@@ -177,7 +178,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Billing:
-    """How rented time becomes money: ceil(max(minimum, seconds) / quantum) · quantum · price.
+    """The rules by which rented time is billed, and fees besides the machine's price.
 
     The default quantum is the log's own resolution; providers bill by 1 s, 60 s or 3600 s.
     `start_up_s` is the rented time before a VM's first executor beyond what the log shows,
@@ -198,7 +199,16 @@ class Billing:
     def __post_init__(self) -> None:
         if self.quantum_s <= 0:
             raise UsageError(f"quantum_s = {self.quantum_s}: give a number above 0")
-        for own in fields(self):
-            number = getattr(self, own.name)
+        for each in fields(self):
+            number = getattr(self, each.name)
             if number is not None and number < 0:
-                raise UsageError(f"{own.name} = {number}: give 0 or more")
+                raise UsageError(f"{each.name} = {number}: give 0 or more")
+
+    def billed_s(self, metered_s: Fraction) -> Fraction:
+        """The seconds that are paid for: ceil(max(minimum, metered) / quantum) · quantum.
+
+        >>> Billing(quantum_s=Fraction(60)).billed_s(Fraction(61))
+        Fraction(120, 1)
+        """
+        quanta = -(-max(metered_s, self.minimum_s) // self.quantum_s)
+        return quanta * self.quantum_s

@@ -1,4 +1,4 @@
-"""The companion job on one screen: logs → applications → machines → bill → advice → report."""
+"""`r2d2 vmcost` on one screen: logs → applications → machines → bill → advice → report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,86 +7,94 @@ from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.progress import Progress
-from r2d2.vmcost.advice import advised, energy_data
-from r2d2.vmcost.advice.case import by_name, degradation_data
+from r2d2.vmcost.advice import advice_of
+from r2d2.vmcost.advice.case import runs_by_name
+from r2d2.vmcost.advice.energy import energy_data
 from r2d2.vmcost.advice.pipeline.report import pipeline_data
+from r2d2.vmcost.advice.slow_hosts import degradation_data
 from r2d2.vmcost.bill import bill
-from r2d2.vmcost.events import Logs, Refused, read_logs
-from r2d2.vmcost.machines import Stated, find_facts
+from r2d2.vmcost.events import EventLogs, LeftOutLog, read_logs
+from r2d2.vmcost.machines import ClusterFacts, known_machines
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.prices import PriceList
-from r2d2.vmcost.profile import Run
+from r2d2.vmcost.profile import ProfiledRun
 from r2d2.vmcost.report.data import Costed
 from r2d2.vmcost.settings import VmCostSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the logs: the prices, and what was stated in a file and by flags."""
+class CostRequest:
+    """The prices, and the settings of a file and of flags."""
 
     prices: PriceList
     settings: VmCostSettings = field(default_factory=VmCostSettings)
-    flags: Stated = field(default_factory=Stated)
+    flags: ClusterFacts = field(default_factory=ClusterFacts)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The applications of the logs, costed, what the report says of them together, and all logs."""
+class CostedLogs:
+    """The applications of the logs with their costs; `besides` is of all of them together."""
 
     costed: tuple[Costed, ...]
     besides: dict[str, Any]
-    logs: Logs
+    logs: EventLogs
 
-    def renamed(self, name: Callable[[str], str]) -> "Answer":
+    def renamed(self, name: Callable[[str], str]) -> "CostedLogs":
         """The same with other names for the files, where they are copies."""
         costed = tuple(
-            replace(one, application=_renamed(one.application, name)) for one in self.costed
+            replace(
+                each,
+                application=replace(
+                    each.application, files=tuple(map(name, each.application.files))
+                ),
+            )
+            for each in self.costed
         )
         left_out = (
-            tuple(Refused(name(path), name(reason)) for path, reason in some)
-            for some in (self.logs.refused, self.logs.repeated)
+            tuple(LeftOutLog(name(path), name(reason)) for path, reason in logs)
+            for logs in (self.logs.refused, self.logs.repeated)
         )
-        applications = tuple(one.application for one in costed)
-        return Answer(costed, self.besides, Logs(applications, *left_out))
+        applications = tuple(each.application for each in costed)
+        return CostedLogs(costed, self.besides, EventLogs(applications, *left_out))
 
 
 def cost(
-    paths: Sequence[Path | str], question: Question, progress: Progress | None = None
-) -> Answer:
-    """What the applications of the logs cost, and what would be cheaper."""
+    paths: Sequence[Path | str], request: CostRequest, progress: Progress | None = None
+) -> CostedLogs:
+    """The costs of the logs' applications, and what would be cheaper."""
+    prices, settings = request.prices, request.settings
     logs = read_logs(paths, progress)
-    costed = [_costed(each, question) for each in logs.applications]
-    runs = by_name(logs.applications)
-    prices, settings = question.prices, question.settings
-    whole = [
+    runs = runs_by_name(logs.applications)
+    costed = tuple(
         replace(
-            one,
-            energy=energy_data(one),
-            advice=advised(one, runs[one.application.name], prices, settings),
+            each,
+            energy=energy_data(each),
+            advice=advice_of(each, runs[each.application.name], prices, settings),
         )
-        for one in costed
-    ]
+        for each in (_costed(application, request) for application in logs.applications)
+    )
     besides = {
-        "pipeline": pipeline_data(whole, prices, settings),
-        "degradation": degradation_data(runs),
+        "pipeline": settings.pipeline
+        and pipeline_data(costed, settings.pipeline, prices, settings),
+        "degradation": [
+            degradation_data(name, len(same.applications), same.degradation)
+            for name, same in sorted(runs.items())
+            if len(same.applications) > 1
+        ],
     }
-    return Answer(tuple(whole), besides, logs)
+    return CostedLogs(costed, besides, logs)
 
 
-def _renamed(application: Application, name: Callable[[str], str]) -> Application:
-    return replace(application, files=tuple(map(name, application.files)))
+def _costed(application: Application, request: CostRequest) -> Costed:
+    settings = request.settings
+    stated = request.flags.over(settings.cluster)
+    source = "flags" if request.flags != ClusterFacts() else "settings"
+    machines = known_machines(application, stated, request.prices, source)
+    its_bill = bill(application, machines.cluster, request.prices, settings.billing)
+    return Costed(application, machines, settings.billing, its_bill)
 
 
-def _costed(application: Application, question: Question) -> Costed:
-    settings = question.settings
-    stated = question.flags.over(settings.cluster)
-    source = "flags" if question.flags != Stated() else "settings"
-    facts = find_facts(application, stated, question.prices, source)
-    made = bill(application, facts.cluster, question.prices, settings.billing)
-    return Costed(application, facts, settings.billing, made)
-
-
-def runs_of(costed: Sequence[Costed]) -> list[Run]:
+def runs_of(costed: Sequence[Costed]) -> list[ProfiledRun]:
     """The applications as runs of a profile, each with its VMs' price and number.
 
     Raises:
@@ -97,9 +105,9 @@ def runs_of(costed: Sequence[Costed]) -> list[Run]:
     return [_run(one) for one in costed]
 
 
-def _run(one: Costed) -> Run:
+def _run(one: Costed) -> ProfiledRun:
     cluster, workers = one.facts.cluster, [vm for vm in one.bill.vms if not vm.driver]
     if cluster is None or one.bill.usd is None:
         raise UsageError(f"{one.application.id}: {one.bill.why}")
     machine = next(rate.machine for rate in one.bill.rates if rate.sku == cluster.vm)
-    return Run(one.application, machine, cluster.count or len({vm.host for vm in workers}))
+    return ProfiledRun(one.application, machine, cluster.count or len({vm.host for vm in workers}))

@@ -1,4 +1,4 @@
-"""`profile.json`: what reading, writing and starting take, for the plan's costs of rebuilding.
+"""`profile.json`: the time of reading, writing and starting, for the plan's costs of rebuilding.
 
     read, write   wall clock of the whole cluster per GB (10⁹ bytes as stored), p50 and p95
     clusters      VM type and count, price, and how long 95 of 100 starts take at most
@@ -6,8 +6,8 @@
 A read is what r2d2's own jobs label as one (`r2d2.read`, `r2d2.read_bytes`: its executors read the
 lake natively, so Spark counts no input), or any other job by the bytes that Spark counted. Its time
 goes from its first job's start to its last one's end. A write is the time of the stages that wrote.
-Small transfers tell of overhead, not of rates: those under `least_bytes` are left out and counted.
-A quantile is over bytes: half of them took at most p50. Where no run told, the section is null.
+Small transfers show overhead, not rates: those under `least_bytes` are left out and counted. A
+quantile is over bytes: half of them took at most p50. Without any transfer the section is null.
 
 Starting goes from the application's start to its first executor, and `start_up_s` before it, which
 no log shows. The quantile of few starts is the longest of them.
@@ -40,7 +40,7 @@ Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ProfiledRun:
     """An application and the machines that it ran on: `count` of them for its executors."""
 
     application: Application
@@ -49,15 +49,15 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
-    """So many bytes that took so long, by the clock on the wall."""
+class TimedTransfer:
+    """Bytes that were read or written, and the wall-clock seconds that it took."""
 
     size_bytes: int
     seconds: float
 
 
 def profile(
-    runs: Sequence[Run],
+    runs: Sequence[ProfiledRun],
     start_up_s: float = 0.0,
     least_bytes: int = LEAST_BYTES,
     charges: Mapping[str, float] | None = None,
@@ -105,8 +105,8 @@ def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def reads(application: Application) -> Iterator[Transfer]:
-    """What the application read, each read once; where r2d2 labelled any, no others count."""
+def reads(application: Application) -> Iterator[TimedTransfer]:
+    """The application's reads, each once; where r2d2 labelled any, no others count."""
     labelled: dict[str, list[Job]] = defaultdict(list)
     for job in application.jobs:
         if "r2d2.read" in job.labels:
@@ -120,8 +120,8 @@ def reads(application: Application) -> Iterator[Transfer]:
             yield from _transfer(size_bytes, [_job_times(job)])
 
 
-def writes(application: Application) -> Iterator[Transfer]:
-    """What each job of the application wrote, in the time of the stages that did."""
+def writes(application: Application) -> Iterator[TimedTransfer]:
+    """The writes of each job, in the time of the stages that wrote."""
     stages = application.stages
     wrote = _sums(application, "output_bytes", stage_positions(application), stages)
     attempts, _, jobs = jobs_of_attempts(application)
@@ -138,14 +138,14 @@ def writes(application: Application) -> Iterator[Transfer]:
 
 
 def starting_s(application: Application) -> float | None:
-    """From the application's start to its first executor; None where there never was one."""
+    """Seconds from the application's start to its first executor; None without any."""
     added = [executor.added_ms for executor in application.executors]
     return max(0, min(added) - application.started_ms) / 1000 if added else None
 
 
 def _transfer(
     size_bytes: int, times: Iterable[tuple[int | None, int | None]]
-) -> Iterator[Transfer]:
+) -> Iterator[TimedTransfer]:
     """The transfer, if there was one and all its times are known."""
     known = list(times)
     starts = [start for start, _ in known if start is not None]
@@ -153,7 +153,7 @@ def _transfer(
     if size_bytes > 0 and known and len(starts) == len(ends) == len(known):
         seconds = (max(ends) - min(starts)) / 1000
         if seconds > 0:
-            yield Transfer(size_bytes, seconds)
+            yield TimedTransfer(size_bytes, seconds)
 
 
 def _job_times(job: Job) -> tuple[int | None, int | None]:
@@ -170,7 +170,7 @@ def _sums(
     return [int(value) for value in sums]
 
 
-def _rate(transfers: Sequence[Transfer], usd_per_gb: float | None) -> Data | None:
+def _rate(transfers: Sequence[TimedTransfer], usd_per_gb: float | None) -> Data | None:
     if not transfers:
         return None
     return {
@@ -181,7 +181,7 @@ def _rate(transfers: Sequence[Transfer], usd_per_gb: float | None) -> Data | Non
     }
 
 
-def _quantile(transfers: Sequence[Transfer], share: float) -> float:
+def _quantile(transfers: Sequence[TimedTransfer], share: float) -> float:
     """The least seconds per GB within which that share of the bytes was moved."""
     rates = sorted((t.seconds / t.size_bytes * GB, t.size_bytes) for t in transfers)
     reached = share * sum(size_bytes for _, size_bytes in rates)
@@ -193,7 +193,7 @@ def _quantile(transfers: Sequence[Transfer], share: float) -> float:
     return rates[-1][0]
 
 
-def _clusters(runs: Sequence[Run], lead_s: float) -> Iterator[Data]:
+def _clusters(runs: Sequence[ProfiledRun], lead_s: float) -> Iterator[Data]:
     """A row for each VM type and count of which a start was seen, in that order."""
     starts: dict[tuple[str, int], list[float]] = defaultdict(list)
     prices: dict[tuple[str, int], Price] = {}

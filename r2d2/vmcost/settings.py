@@ -1,62 +1,7 @@
-"""What a user states in `vmcost.toml`: the machines, how they are paid, and what is asked besides.
+"""Settings of `vmcost.toml`: the machines, their billing, and the advice that is wanted.
 
-    [cluster]                       # as the flags; they go over it, and both over the log
-    provider = "azure"
-    region = "westus"
-    vm = "Standard_E8s_v3"
-    count = 2                       # worker VMs that stood for the whole run
-    driver_vm = "Standard_DS3_v2"
-    spot = false
-
-    [billing]
-    quantum_s = 1                   # 0.001 by default, the log's own resolution
-    minimum_s = 60
-    start_up_s = 180                # rented before the first executor, beyond what the log shows
-    idle_tail_s = 600
-    uplift_usd_per_node_hour = 0.05
-    dbu_usd = 0.15                  # what a DBU costs; without it no DBUs are billed
-
-    [right_size]                    # the cheapest machines that still meet a deadline
-    deadline_s = 300
-    probability = 0.95
-    vms = ["Standard_E4s_v3", "Standard_E8s_v3"]    # the cluster's own by default
-    counts = [1, 2, 4, 8]
-    relative_sd = 0.1               # by how much run times vary, where one run is all there is
-
-    [spot]                          # against on demand
-    interruptions_per_vm_hour = 0.05
-    usd_per_hour = 0.11             # of a spot VM, where the price list has none
-    replacement_s = 120
-    deadline_s = 600
-    trials = 1000
-    seed = 0
-
-    [packing]                       # the executors' shape that strands least
-    reserved_cores = 1              # of each VM, for the system
-    reserved_mib = 2048
-    numa_cores = 16                 # of a NUMA node; an executor beyond it is warned of
-
-    [serverless]                    # each stage on the cluster or on serverless workers
-    usd_per_gb_second = 0.0000167   # or usd_per_cu_hour; both with their source
-    source = "the provider's price page"
-    as_of = 2026-09-01
-    worker_cores = 4
-    worker_gb = 16
-    max_workers = 50
-
-    [pipeline]                      # which VMs to rent for jobs that wait for each other
-    deadline_s = 3600
-    late_usd = 1                    # for being late at all, and for each hour
-    late_usd_per_hour = 2
-    vms = ["Standard_E4s_v3", "Standard_E8s_v3"]
-
-    [[job]]
-    name = "find"                   # of the pipeline
-    application = "r2d2 find"       # name or id in the logs; its time on each VM is replayed
-    after = []
-
-Every section may be left out. No price of a serverless service and no rate of interruptions ships:
-they are the user's, with their source.
+`docs/vmcost.md` shows every section; each may be left out. No price of a serverless service and no
+rate of interruptions ships: they are the user's, with their source.
 """
 
 from dataclasses import dataclass, field
@@ -66,7 +11,7 @@ from pathlib import Path
 
 from r2d2.errors import UsageError
 from r2d2.settings.toml import Kinds, read_toml
-from r2d2.vmcost.machines import Stated
+from r2d2.vmcost.machines import ClusterFacts
 from r2d2.vmcost.model import Billing
 
 
@@ -145,9 +90,9 @@ class JobSettings:
 
 @dataclass(frozen=True, slots=True)
 class VmCostSettings:
-    """All sections; None where the question is not asked."""
+    """All sections; None for advice that is not wanted."""
 
-    cluster: Stated = field(default_factory=Stated)
+    cluster: ClusterFacts = field(default_factory=ClusterFacts)
     billing: Billing = field(default_factory=Billing)
     packing: PackingSettings = field(default_factory=PackingSettings)
     right_size: RightSizeSettings | None = None
@@ -158,7 +103,7 @@ class VmCostSettings:
 
 
 VMCOST_SECTIONS: Kinds = {
-    "cluster": Stated,
+    "cluster": ClusterFacts,
     "billing": Billing,
     "packing": PackingSettings,
     "right_size": RightSizeSettings,
@@ -170,7 +115,7 @@ VMCOST_SECTIONS: Kinds = {
 
 
 def load_vmcost_settings(path: Path | None) -> VmCostSettings:
-    """What the file states; the defaults without one.
+    """The settings of the file; the defaults without one.
 
     Raises:
         UsageError: it is missing or no TOML, or a section, key or value is wrong, with its line.

@@ -119,6 +119,7 @@ def test_help_has_examples_for_every_command() -> None:
         assert f"r2d2 {command} " in r2d2(command, "--help").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["--version"]], ids=" ".join)
 def test_help_is_there_before_anything_heavy_is_imported(arguments: list[str]) -> None:
     code = """

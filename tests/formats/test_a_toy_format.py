@@ -8,7 +8,7 @@ import pytest
 
 import r2d2
 from r2d2 import formats
-from r2d2.lake.grouping import layout
+from r2d2.lake.grouping import group_files
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import FileInfo
 from r2d2.plan import make_plan
@@ -29,7 +29,7 @@ def with_toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_listing_groups_its_files() -> None:
     names = ("a.TOY", "t/k=1/x.toy", "t/k=2/x.toy", "u.csv")
-    found = layout(Listing(tuple(FileInfo(name, 1, "1") for name in names)))
+    found = group_files(Listing(tuple(FileInfo(name, 1, "1") for name in names)))
     assert [(group.location, group.format, group.partitioned) for group in found.groups] == [
         ("a.TOY", "toy", False),
         ("t", "toy", True),

@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_listing_the_formats_imports_no_library() -> None:
     code = (
         "import sys, r2d2.formats; assert len(r2d2.formats.FORMATS) > 5;"

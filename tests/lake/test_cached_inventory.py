@@ -17,9 +17,9 @@ from r2d2.errors import UnreadableTableError
 from r2d2.formats.avro import read as avro
 from r2d2.formats.orc import read as orc
 from r2d2.formats.parquet import read as parquet
-from r2d2.formats.parquet import small_files as kept
-from r2d2.lake.cached_inventory import INVENTORY_FILE, as_known, known_json, known_tables
-from r2d2.lake.grouping import Group
+from r2d2.formats.parquet import small_files
+from r2d2.lake.cached_inventory import INVENTORY_FILE, inventory_json, load_inventory, unchanged
+from r2d2.lake.grouping import FileGroup
 from r2d2.lake.inventory import Inventory, read_split, take_inventory
 from r2d2.model import Format, Table
 from r2d2.plan.graph_file import load_graph, tables_now
@@ -51,7 +51,7 @@ RUN = """{"schemas":[[{"name":"a","type":"int64","path":["a"]}]],"tables":[[{"pa
 def _small_splits_and_no_rows_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for reader in (avro, orc, parquet):
         monkeypatch.setattr(reader, "SPLIT_BYTES", 1)
-    monkeypatch.setattr(parquet, "kept", kept.Kept())
+    monkeypatch.setattr(small_files, "CACHE", small_files.SmallFileCache())
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def inventory(lake: Path, known: dict[str, Table] | None = None) -> Inventory:
 
 def seen(lake: Path) -> dict[str, Table]:
     """What an inventory that is taken now knows later."""
-    return known_tables(known_json(inventory(lake).tables))
+    return load_inventory(inventory_json(inventory(lake).tables))
 
 
 def by_location(found: Inventory) -> dict[str, Table]:
@@ -118,7 +118,7 @@ def blind(lake: Path) -> None:
 
 def test_tables_come_back_equal_but_for_bounds(lake: Path, bounds_from: str) -> None:
     found = unbounded(inventory(lake))
-    assert known_tables(known_json(found.tables)) == by_location(found)
+    assert load_inventory(inventory_json(found.tables)) == by_location(found)
     assert by_location(found).keys() == KNOWN
     splits = {table.location: len(table.splits) for table in found.tables}
     assert splits == {"empty.avro": 0, "nested.orc": 10, "nested.parquet": 3, "plain.parquet": 1}
@@ -127,10 +127,10 @@ def test_tables_come_back_equal_but_for_bounds(lake: Path, bounds_from: str) -> 
 def test_what_was_found_with_bounds_or_without_is_kept_as_the_same_text(lake: Path) -> None:
     first = inventory(lake)
     assert any(table.bounds for table in first.tables)
-    text = known_json(first.tables)
-    again = inventory(lake, known_tables(text))
+    text = inventory_json(first.tables)
+    again = inventory(lake, load_inventory(text))
     assert not any(table.bounds for table in again.tables)
-    assert known_json(again.tables) == text
+    assert inventory_json(again.tables) == text
 
 
 def test_an_inventory_with_known_tables_is_the_one_without(lake: Path) -> None:
@@ -148,7 +148,7 @@ def test_what_one_footer_does_not_tell_is_never_known(lake: Path) -> None:
 
 def test_what_is_unchanged_is_not_opened_and_never_read_wrong(lake: Path) -> None:
     before, known = unbounded(inventory(lake)), seen(lake)
-    parquet.kept = kept.Kept()
+    small_files.CACHE = small_files.SmallFileCache()
     blind(lake)
     found = inventory(lake, known)
     assert found == before
@@ -161,7 +161,7 @@ def test_what_is_unchanged_is_not_opened_and_never_read_wrong(lake: Path) -> Non
 
 def test_known_tables_are_read_as_they_were(lake: Path) -> None:
     known, storage = seen(lake), storage_of(str(lake))
-    parquet.kept = kept.Kept()
+    small_files.CACHE = small_files.SmallFileCache()
     batches = [
         batch
         for split in inventory(lake, known).tables[2].splits
@@ -224,12 +224,12 @@ def test_a_file_that_became_a_folder_is_opened_anew(
 def test_only_the_same_files_of_the_same_format_are_the_same_table(lake: Path) -> None:
     known = seen(lake)
     table = known["plain.parquet"]
-    group = Group(table.location, table.format, table.files)
-    assert as_known(group, known) == table
-    assert as_known(group, {}) is None
-    assert as_known(replace(group, partitioned=True), known) is None
-    assert as_known(replace(group, format=Format.ORC), known) is None
-    assert as_known(replace(group, files=group.files * 2), known) is None
+    group = FileGroup(table.location, table.format, table.files)
+    assert unchanged(group, known) == table
+    assert unchanged(group, {}) is None
+    assert unchanged(replace(group, partitioned=True), known) is None
+    assert unchanged(replace(group, format=Format.ORC), known) is None
+    assert unchanged(replace(group, files=group.files * 2), known) is None
 
 
 @pytest.mark.parametrize(
@@ -256,8 +256,8 @@ def test_only_the_same_files_of_the_same_format_are_the_same_table(lake: Path) -
     ],
 )
 def test_text_that_is_damaged_or_of_another_shape_knows_nothing(text: str | bytes) -> None:
-    assert [*known_tables(RUN), *known_tables(RUN.encode())] == ["t.parquet"] * 2
-    assert known_tables(text) == {}
+    assert [*load_inventory(RUN), *load_inventory(RUN.encode())] == ["t.parquet"] * 2
+    assert load_inventory(text) == {}
 
 
 def test_a_plan_opens_only_what_changed_since_find(lake: Path, tmp_path: Path) -> None:

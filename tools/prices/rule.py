@@ -1,7 +1,4 @@
-"""Which quotes become rows: two sources agree, or the price lies on its family's line.
-
-What a source says that a machine costs, and of which line the price must be.
-"""
+"""The rule by which quotes become rows: two sources agree, or one is on its family's line."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -62,7 +59,7 @@ class Quote:
 
     @property
     def key(self) -> tuple[str, str, str, PriceKind]:
-        """What two quotes share that price the same thing."""
+        """The thing that is priced: the same for two quotes that can confirm each other."""
         return self.provider, self.region, self.sku, self.kind
 
 

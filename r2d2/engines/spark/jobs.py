@@ -34,7 +34,7 @@ from r2d2.engines.spark.tasks import (
     merge_heads,
     scan_tasks,
 )
-from r2d2.lake.grouping import Group
+from r2d2.lake.grouping import FileGroup
 from r2d2.model import Table, Types
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -54,7 +54,7 @@ class SparkJobs:
     session: "SparkSession"
 
     def described(
-        self, storage: Storage, settings: Settings, groups: Sequence[Group]
+        self, storage: Storage, settings: Settings, groups: Sequence[FileGroup]
     ) -> list[Table]:
         """The groups' tables, inspected by the executors."""
         few = range(0, len(groups), GROUPS_PER_TASK)

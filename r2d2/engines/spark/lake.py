@@ -18,7 +18,7 @@ from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
 from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
-from r2d2.lake.grouping import layout
+from r2d2.lake.grouping import group_files
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
 from r2d2.model import Cost, Format, Table
@@ -76,7 +76,7 @@ class SparkLake:
         Executors read it where that is worth a job; Spark's own sources see what r2d2 refuses.
         """
         listing = self._storage.list()
-        found = layout(listing)
+        found = group_files(listing)
         if len(found.groups) <= DRIVER_TABLES:
             inventory = take_inventory(self._storage, self._settings)
         else:

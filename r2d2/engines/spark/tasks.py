@@ -28,7 +28,7 @@ from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import count_missing_each, cut, from_bytes, merge, sorted_unique
-from r2d2.lake.grouping import Group
+from r2d2.lake.grouping import FileGroup
 from r2d2.lake.inventory import described
 from r2d2.lake.questions import Projection
 from r2d2.model import Column, Types
@@ -73,7 +73,7 @@ def inspect_tasks(
 ) -> Iterator[pa.RecordBatch]:
     """The tables of each row's groups, from metadata alone."""
     for payload in _payloads(batches):
-        groups: Sequence[Group] = loads(payload)
+        groups: Sequence[FileGroup] = loads(payload)
         tables = described(storage, settings, groups, remote_threads=REMOTE_THREADS)
         yield pa.record_batch({"tables": pa.array([dumps(tables)], pa.binary())})
 

@@ -18,7 +18,7 @@ _META_ENTRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class AvroHeader:
     """What a file says of itself; its blocks begin at `end`."""
 
     schema: Any
@@ -28,7 +28,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class AvroBlock:
     """A block's place, its content's, and how many rows it declares; the next begins at `end`."""
 
     begin: int
@@ -42,7 +42,7 @@ class Block:
         return self.start + self.size_bytes + SYNC_BYTES
 
 
-def header_of(stream: Any) -> Header:
+def header_of(stream: Any) -> AvroHeader:
     """The header of the file.
 
     Raises:
@@ -58,7 +58,7 @@ def header_of(stream: Any) -> Header:
     except (KeyError, ValueError, RecursionError) as error:
         raise UnreadableTableError(f"its header holds no schema: {error!r}"[:200]) from error
     sync = _exactly(stream, SYNC_BYTES)
-    return Header(schema, codec, sync, stream.tell())
+    return AvroHeader(schema, codec, sync, stream.tell())
 
 
 def _meta(stream: Any) -> dict[bytes, bytes]:
@@ -89,7 +89,7 @@ def _long(stream: Any) -> int:
     return _varint(content, 0)[0]
 
 
-def blocks(stream: Any, header: Header, start: int, end: int) -> Iterator[Block]:
+def blocks(stream: Any, header: AvroHeader, start: int, end: int) -> Iterator[AvroBlock]:
     """The blocks from one offset to another; `end` is where a block ends.
 
     Raises:
@@ -100,7 +100,7 @@ def blocks(stream: Any, header: Header, start: int, end: int) -> Iterator[Block]
     while start < end:
         rows, at = _varint(head, 0)
         size_bytes, at = _varint(head, at)
-        block = Block(start, rows, start + at, size_bytes)
+        block = AvroBlock(start, rows, start + at, size_bytes)
         if rows < 0 or not 0 <= size_bytes <= BLOCK_BYTES or block.end > end:
             raise UnreadableTableError(f"the block at byte {start} is damaged or cut short")
         yield block
@@ -111,7 +111,7 @@ def blocks(stream: Any, header: Header, start: int, end: int) -> Iterator[Block]
         head = stream.read(_BLOCK_HEAD_BYTES)
 
 
-def content_of(stream: Any, block: Block) -> bytes:
+def content_of(stream: Any, block: AvroBlock) -> bytes:
     """The block's bytes as stored."""
     stream.seek(block.start)
     return _exactly(stream, block.size_bytes)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.avro.container import BLOCK_BYTES, Block, blocks, content_of, header_of
+from r2d2.formats.avro.container import BLOCK_BYTES, AvroBlock, blocks, content_of, header_of
 from r2d2.formats.avro.schema import Type, record_type
 from r2d2.formats.compression import check_codec, decompressed
 from r2d2.formats.errors import translated
@@ -73,7 +73,7 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
         )
 
 
-def _ranges(found: Iterable[Block]) -> Iterator[Range]:
+def _ranges(found: Iterable[AvroBlock]) -> Iterator[Range]:
     """Neighbouring blocks together, until they are worth a split of their own."""
     current: Range | None = None
     for block in found:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 from r2d2.formats.compression import inner_name
-from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.encoding import encoding_of, text_of
 from r2d2.settings.find import dialect_fields
 
@@ -27,14 +27,14 @@ _PROPER_QUOTES = r'(?:^|[\r\n{0}])"[^"\r\n]*"(?:[\r\n{0}]|$)'
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedSample:
     """The sample's records under one dialect, and the line on which each starts, from 0.
 
     `width` is the number of fields that most records have, `agreement` their share; `sound` says
     that every quote was in its place.
     """
 
-    dialect: Dialect
+    dialect: CsvDialect
     records: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
     sound: bool
@@ -49,7 +49,7 @@ class Reading:
 
 def detect(
     head: bytes, path: str, overrides: Mapping[str, object] | None = None, whole: bool = True
-) -> Dialect:
+) -> CsvDialect:
     """The dialect of the file that starts with `head`; what `overrides` fix is taken as given.
 
     Raises:
@@ -59,7 +59,7 @@ def detect(
     fixed = dialect_fields(overrides or {})
     encoding = str(fixed.get("encoding") or encoding_of(head, whole))
     text = text_of(head, encoding, whole)
-    base = replace(Dialect(encoding=encoding), **fixed)
+    base = replace(CsvDialect(encoding=encoding), **fixed)
     separator = _SEPARATOR_LINE.match(text)
     if separator and "skip_rows" not in fixed and "delimiter" not in fixed:
         dialect = replace(base, delimiter=separator[1], skip_rows=1)
@@ -67,7 +67,9 @@ def detect(
     return _headed(_best(text, base, path, fixed, whole), fixed)
 
 
-def _best(text: str, base: Dialect, path: str, fixed: Mapping[str, object], whole: bool) -> Reading:
+def _best(
+    text: str, base: CsvDialect, path: str, fixed: Mapping[str, object], whole: bool
+) -> ParsedSample:
     usual = "\t" if inner_name(path).endswith(".tsv") else ","
     if "delimiter" in fixed:
         usual = base.delimiter
@@ -81,7 +83,7 @@ def _best(text: str, base: Dialect, path: str, fixed: Mapping[str, object], whol
     return max(readings, key=lambda reading: _rank(reading, usual))
 
 
-def _rank(reading: Reading, usual: str) -> tuple[bool, bool, bool, int, bool]:
+def _rank(reading: ParsedSample, usual: str) -> tuple[bool, bool, bool, int, bool]:
     """Header and body agree; nothing stands above them; most records agree; fields; the usual."""
     headed = bool(reading.records) and len(reading.records[0]) == reading.width
     is_usual = reading.dialect.delimiter == usual
@@ -94,7 +96,7 @@ def _rank(reading: Reading, usual: str) -> tuple[bool, bool, bool, int, bool]:
     )
 
 
-def _below_top(reading: Reading) -> Reading:
+def _below_top(reading: ParsedSample) -> ParsedSample:
     count = top_lines(reading.records, reading.width)
     if not count:
         return reading
@@ -103,18 +105,20 @@ def _below_top(reading: Reading) -> Reading:
 
 
 def _reading(
-    dialect: Dialect,
+    dialect: CsvDialect,
     records: Sequence[tuple[str, ...]],
     lines: Sequence[int],
     sound: bool,
-) -> Reading:
+) -> ParsedSample:
     counts = Counter(map(len, records))
     width = max(counts, key=lambda width: (counts[width], width), default=0)
     agreement = counts[width] / max(1, len(records))
-    return Reading(dialect, tuple(records), tuple(lines), sound, width, agreement)
+    return ParsedSample(dialect, tuple(records), tuple(lines), sound, width, agreement)
 
 
-def _quoting(text: str, dialect: Dialect, fixed: Mapping[str, object], whole: bool) -> Reading:
+def _quoting(
+    text: str, dialect: CsvDialect, fixed: Mapping[str, object], whole: bool
+) -> ParsedSample:
     """The reading with usual quotes, or one with escaped or with no quotes where only it agrees."""
     usual = _read(text, dialect, whole)
     if '"' not in text or dialect.quote != '"' or usual.agrees:
@@ -131,11 +135,11 @@ def _quoting(text: str, dialect: Dialect, fixed: Mapping[str, object], whole: bo
     return usual
 
 
-def _has_proper_quotes(text: str, dialect: Dialect) -> bool:
+def _has_proper_quotes(text: str, dialect: CsvDialect) -> bool:
     return bool(re.search(_PROPER_QUOTES.format(re.escape(dialect.delimiter)), text))
 
 
-def _read(text: str, dialect: Dialect, whole: bool) -> Reading:
+def _read(text: str, dialect: CsvDialect, whole: bool) -> ParsedSample:
     """The first records as Python's parser sees them: near enough to choose between dialects."""
     lines = io.StringIO(text, newline="")
     for _ in range(dialect.skip_rows):
@@ -167,7 +171,7 @@ def _read(text: str, dialect: Dialect, whole: bool) -> Reading:
     return _reading(dialect, found, starts, sound)
 
 
-def _headed(reading: Reading, fixed: Mapping[str, object]) -> Dialect:
+def _headed(reading: ParsedSample, fixed: Mapping[str, object]) -> CsvDialect:
     if "header" in fixed or not is_headerless(reading.records):
         return reading.dialect
     return replace(reading.dialect, header=False)

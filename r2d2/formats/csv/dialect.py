@@ -11,7 +11,7 @@ ASCII = "ascii"
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class CsvDialect:
     """How a file's text becomes fields.
 
     `quote` and `escape` are None where the file has none. `skip_rows` counts the lines above the
@@ -45,7 +45,7 @@ class Dialect:
         return ", ".join(part for part in parts if part)
 
 
-def overridden(dialect: Dialect, overrides: Mapping[str, object]) -> Dialect:
+def overridden(dialect: CsvDialect, overrides: Mapping[str, object]) -> CsvDialect:
     """The dialect with what the user's settings fix.
 
     Raises:

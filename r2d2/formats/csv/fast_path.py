@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.records import (
     CutOffError,
     MalformedError,
@@ -30,7 +30,7 @@ from r2d2.formats.csv.records import (
 Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
-def plain_text(text: bytes, dialect: Dialect, whole: bool) -> tuple[int, bytes]:
+def plain_text(text: bytes, dialect: CsvDialect, whole: bool) -> tuple[int, bytes]:
     """Where the last whole record of `text` ends, and its whole records as plain text.
 
     Raises:
@@ -46,21 +46,21 @@ def plain_text(text: bytes, dialect: Dialect, whole: bool) -> tuple[int, bytes]:
     return _mended(text, dialect, whole)
 
 
-def plain_quote(dialect: Dialect) -> str | None:
+def plain_quote(dialect: CsvDialect) -> str | None:
     """The quote of plain text: the dialect's, or one to write escaped fields anew with."""
     if dialect.quote is None and dialect.escape:
         return "'" if dialect.delimiter == '"' else '"'
     return dialect.quote
 
 
-def _quoted(record: Record, dialect: Dialect) -> bytes:
+def _quoted(record: Record, dialect: CsvDialect) -> bytes:
     quote = (plain_quote(dialect) or "").encode()
     between = quote + dialect.delimiter.encode() + quote
     fields = [field.replace(quote, quote + quote) for field in record.fields]
     return quote + between.join(fields) + quote + b"\n"
 
 
-def _mended(text: bytes, dialect: Dialect, whole: bool) -> tuple[int, bytes]:
+def _mended(text: bytes, dialect: CsvDialect, whole: bool) -> tuple[int, bytes]:
     """The plain runs of records as they are, the records between them written anew."""
     quotes, wrong = _quotes(text, dialect)
     scanner = Scanner(text, dialect, whole)
@@ -84,7 +84,7 @@ def _mended(text: bytes, dialect: Dialect, whole: bool) -> tuple[int, bytes]:
         at = record.end
 
 
-def _quotes(text: bytes, dialect: Dialect) -> tuple[Positions, tuple[Positions, Positions]]:
+def _quotes(text: bytes, dialect: CsvDialect) -> tuple[Positions, tuple[Positions, Positions]]:
     """The quotes' positions, and which of them are wrong if quote 0 opens, or if quote 1 does."""
     characters = np.frombuffer(text, np.uint8)
     edges = np.zeros(256, np.bool_)
@@ -121,7 +121,7 @@ RECORD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """Whole records as they stand from line `line` of the file on, and as plain text."""
 
     text: bytes
@@ -129,7 +129,7 @@ class Block:
     plain: bytes
 
 
-def body(pieces: Iterator[bytes], dialect: Dialect, path: str) -> Iterator[Block]:
+def body(pieces: Iterator[bytes], dialect: CsvDialect, path: str) -> Iterator[TextBlock]:
     """The blocks below the header, or below the skipped lines where the dialect has none.
 
     Raises:
@@ -152,7 +152,7 @@ def body(pieces: Iterator[bytes], dialect: Dialect, path: str) -> Iterator[Block
             text, whole = _more(text, pieces, line, path)
 
 
-def _body_start(text: bytes, dialect: Dialect, whole: bool, path: str) -> int | None:
+def _body_start(text: bytes, dialect: CsvDialect, whole: bool, path: str) -> int | None:
     start = after_lines(text, dialect.skip_rows)
     if start is None or not dialect.header:
         return start
@@ -175,7 +175,7 @@ def after_lines(text: bytes, count: int) -> int | None:
     return at
 
 
-def first_record(text: bytes, dialect: Dialect, whole: bool, path: str) -> Record | None:
+def first_record(text: bytes, dialect: CsvDialect, whole: bool, path: str) -> Record | None:
     """The first record below the skipped lines; None where the text ends before it does.
 
     Raises:
@@ -198,12 +198,12 @@ def _more(text: bytes, pieces: Iterator[bytes], line: int, path: str) -> tuple[b
     return text + piece, not piece
 
 
-def _block(text: bytes, line: int, dialect: Dialect, whole: bool, path: str) -> Block:
+def _block(text: bytes, line: int, dialect: CsvDialect, whole: bool, path: str) -> TextBlock:
     try:
         end, plain = plain_text(text, dialect, whole)
     except MalformedError as error:
         raise located(path, line, text, error.position, str(error)) from error
-    return Block(text[:end], line, plain)
+    return TextBlock(text[:end], line, plain)
 
 
 def located(path: str, line: int, text: bytes, position: int, reason: str) -> UnreadableTableError:

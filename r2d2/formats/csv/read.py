@@ -18,10 +18,10 @@ import pyarrow.csv as arrow_csv
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.compression import codec_of, head, pieces
 from r2d2.formats.csv.detect import detect
-from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.encoding import text_of, utf_8
 from r2d2.formats.csv.fast_path import (
-    Block,
+    TextBlock,
     after_lines,
     body,
     compacted,
@@ -68,7 +68,7 @@ def inspect(
     dialect, first, below = found
     names = _names(dialect, first)
     check_names(names)
-    split = _split(file, Layout(dialect, names), below, whole)
+    split = _split(file, CsvContext(dialect, names), below, whole)
     return Table(
         location,
         Format.CSV,
@@ -87,7 +87,7 @@ def inspect(
 
 def _first_record(
     start: bytes, whole: bool, file: FileInfo, overrides: Mapping[str, object] | None
-) -> tuple[Dialect, Record, bytes] | None:
+) -> tuple[CsvDialect, Record, bytes] | None:
     """The dialect, the first record, and the text of the body; None where no record is whole."""
     try:
         dialect = detect(start, file.path, overrides, whole)
@@ -104,7 +104,7 @@ def _first_record(
     return dialect, first, text[first.end if dialect.header else 0 :]
 
 
-def _names(dialect: Dialect, first: Record) -> tuple[str, ...]:
+def _names(dialect: CsvDialect, first: Record) -> tuple[str, ...]:
     """The header's names verbatim, or `col_1`, `col_2` …"""
     if dialect.header:
         return tuple(field.decode() for field in first.fields)
@@ -112,14 +112,14 @@ def _names(dialect: Dialect, first: Record) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CsvContext:
     """What a split's reader needs beside the file: its dialect and its columns' names."""
 
-    dialect: Dialect
+    dialect: CsvDialect
     names: tuple[str, ...]
 
 
-def _split(file: FileInfo, layout: Layout, below: bytes, whole: bool) -> Split:
+def _split(file: FileInfo, layout: CsvContext, below: bytes, whole: bool) -> Split:
     """The file as one split; its rows are estimated from the head's."""
     if whole and not below.strip(b"\r\n"):
         return Split(Format.CSV, file, rows=0, size_bytes=file.size_bytes, context=layout)
@@ -137,7 +137,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
             fields as the header; bytes are damaged, or are not those that were listed.
     """
     layout = split.context
-    if not isinstance(layout, Layout):
+    if not isinstance(layout, CsvContext):
         raise TypeError(f"{split.file.path}: not a split of delimited text")
     path, dialect = split.file.path, layout.dialect
     text = utf_8(pieces(storage, split.file), dialect.encoding, path)
@@ -154,7 +154,7 @@ _LARGEST_BLOCK_BYTES = 1 << 30
 class Parser:
     """Turns blocks of one file into batches of the wanted columns."""
 
-    def __init__(self, layout: Layout, wanted: Sequence[str], path: str) -> None:
+    def __init__(self, layout: CsvContext, wanted: Sequence[str], path: str) -> None:
         self._layout = layout
         self._wanted = list(wanted)
         self._path = path
@@ -177,7 +177,7 @@ class Parser:
             strings_can_be_null=marker is not None,
         )
 
-    def batches(self, block: Block) -> list[pa.RecordBatch]:
+    def batches(self, block: TextBlock) -> list[pa.RecordBatch]:
         """The block's rows.
 
         Raises:
@@ -193,7 +193,7 @@ class Parser:
         except pa.ArrowInvalid as error:
             raise self._problem(block, error) from error
 
-    def _problem(self, block: Block, error: pa.ArrowInvalid) -> UnreadableTableError:
+    def _problem(self, block: TextBlock, error: pa.ArrowInvalid) -> UnreadableTableError:
         """What is wrong, in the file's own lines: Arrow counts the plain text's."""
         width = len(self._layout.names)
         for record in records(block.text, self._layout.dialect, whole=True):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.dialect import CsvDialect
 
 
 class MalformedError(ValueError):
@@ -35,7 +35,7 @@ class CutOffError(Exception):
     """The text ends within a record, and more may follow."""
 
 
-def records(text: bytes, dialect: Dialect, whole: bool) -> Iterator[Record]:
+def records(text: bytes, dialect: CsvDialect, whole: bool) -> Iterator[Record]:
     """The whole records at the text's start; unless it is `whole`, an unfinished one is left.
 
     Raises:
@@ -70,7 +70,7 @@ def line_count(text: bytes) -> int:
 class Scanner:
     """Reads one record at a time from a text that, unless it is `whole`, may go on."""
 
-    def __init__(self, text: bytes, dialect: Dialect, whole: bool) -> None:
+    def __init__(self, text: bytes, dialect: CsvDialect, whole: bool) -> None:
         self._text = text
         self._whole = whole
         self._delimiter = ord(dialect.delimiter)

@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 from r2d2.errors import NotWritableError, TableError
 from r2d2.formats.compression import codec_of, head, pieces
 from r2d2.formats.csv import read as csv
-from r2d2.formats.csv.dialect import ASCII, Dialect
+from r2d2.formats.csv.dialect import ASCII, CsvDialect
 from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of
 from r2d2.formats.csv.fast_path import after_lines, first_record
-from r2d2.formats.csv.read import Layout as TextLayout
+from r2d2.formats.csv.read import CsvContext as TextLayout
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.model import FileInfo, Table
@@ -63,7 +63,7 @@ def _line_end(text: bytes, end: int) -> str:
     return next((mark for mark in ("\r\n", "\n", "\r") if record.endswith(mark.encode())), "\n")
 
 
-def _encoding(storage: Storage, file: FileInfo, dialect: Dialect) -> str:
+def _encoding(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
     """The encoding, told at the first byte above 127 where the head holds none."""
     if dialect.encoding != ASCII:
         return dialect.encoding
@@ -94,7 +94,7 @@ class CsvSink:
 
     def __init__(self, layout: Layout, path: Path) -> None:
         options = layout.options
-        self._dialect = Dialect(**options["dialect"])
+        self._dialect = CsvDialect(**options["dialect"])
         self._newline = str(options["newline"])
         encoding = str(options["encoding"])
         self._file = TextFile(
@@ -130,7 +130,7 @@ class CsvSink:
         self._file.write(pc.binary_join(whole, self._newline)[0].as_py() + self._newline)
 
 
-def written(text: pa.Array, dialect: Dialect, is_alone: bool = False) -> pa.Array:
+def written(text: pa.Array, dialect: CsvDialect, is_alone: bool = False) -> pa.Array:
     """Each text as a field: quoted or escaped where the bare text would be read otherwise.
 
     `is_alone`: in a table of one column an empty line would be no record.

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.formats.delta.schema import Field
+from r2d2.formats.delta.schema import DeltaField
 
 
-def positions(fields: "pa.Schema | pa.StructType", wanted: Sequence[Field]) -> list[int | None]:
+def positions(
+    fields: "pa.Schema | pa.StructType", wanted: Sequence[DeltaField]
+) -> list[int | None]:
     """Where a file keeps each field: by id where the field has one, else by name; None if nowhere.
 
     Raises:
@@ -27,11 +29,11 @@ def positions(fields: "pa.Schema | pa.StructType", wanted: Sequence[Field]) -> l
     return [_only(found[_key(field)], field) for field in wanted]
 
 
-def _key(field: Field) -> int | str:
+def _key(field: DeltaField) -> int | str:
     return field.physical_name.lower() if field.field_id is None else field.field_id
 
 
-def _only(places: Sequence[int], field: Field) -> int | None:
+def _only(places: Sequence[int], field: DeltaField) -> int | None:
     if len(places) > 1:
         raise ValueError(f"column {field.name} fits {len(places)} columns of the file")
     return places[0] if places else None
@@ -47,7 +49,7 @@ def _field_id(field: pa.Field) -> int | None:
     return None if text is None else int(text)
 
 
-def conformed(array: pa.Array, meaning: pa.DataType, field: Field) -> pa.Array:
+def conformed(array: pa.Array, meaning: pa.DataType, field: DeltaField) -> pa.Array:
     """The array with the field's logical type, its values unchanged.
 
     `meaning` is the array's type as the file means it (see `instants.meant`).
@@ -74,7 +76,7 @@ def conformed(array: pa.Array, meaning: pa.DataType, field: Field) -> pa.Array:
     )
 
 
-def _struct(array: pa.StructArray, meaning: pa.StructType, field: Field) -> pa.Array:
+def _struct(array: pa.StructArray, meaning: pa.StructType, field: DeltaField) -> pa.Array:
     parts = []
     for child, place in zip(field.children, positions(array.type, field.children), strict=True):
         if place is None:
@@ -84,7 +86,7 @@ def _struct(array: pa.StructArray, meaning: pa.StructType, field: Field) -> pa.A
     return pa.StructArray.from_arrays(parts, fields=list(field.type), mask=array.is_null())
 
 
-def _map(array: pa.MapArray, meaning: pa.MapType, field: Field) -> pa.Array:
+def _map(array: pa.MapArray, meaning: pa.MapType, field: DeltaField) -> pa.Array:
     key, value = field.children
     entries = pa.StructArray.from_arrays(
         [
@@ -96,7 +98,7 @@ def _map(array: pa.MapArray, meaning: pa.MapType, field: Field) -> pa.Array:
     return _rebuilt(array, field, entries)
 
 
-def _rebuilt(array: pa.Array, field: Field, values: pa.Array) -> pa.Array:
+def _rebuilt(array: pa.Array, field: DeltaField, values: pa.Array) -> pa.Array:
     """The list or map over other values; its own offsets and nulls are kept as they are."""
     return pa.Array.from_buffers(
         field.type,

@@ -17,7 +17,7 @@ _VERSIONED = re.compile(r"(\d{20})\.(?!.*\.tmp$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class DeltaLog:
     """The files to replay, in order; `checksum` is the version's `.crc` where there is one."""
 
     version: int
@@ -27,7 +27,7 @@ class Log:
     checksum: FileInfo | None
 
 
-def newest_log(files: Mapping[str, FileInfo]) -> Log:
+def newest_log(files: Mapping[str, FileInfo]) -> DeltaLog:
     """The log of the newest version, from the names and sizes in `_delta_log` (paths below it).
 
     Raises:
@@ -39,7 +39,7 @@ def newest_log(files: Mapping[str, FileInfo]) -> Log:
     _check_nothing_newer(version, files)
     start = max(checkpoints, default=-1)
     _check_contiguous(range(start + 1, version + 1), commits)
-    return Log(
+    return DeltaLog(
         version,
         checkpoints.get(start, ()),
         tuple(_with_compactions(range(start + 1, version + 1), commits, files)),

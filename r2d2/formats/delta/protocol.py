@@ -1,7 +1,7 @@
 """What of Delta's protocol r2d2 knows; a table that asks for anything else is refused."""
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.delta.replay import Metadata, Protocol
+from r2d2.formats.delta.replay import DeltaMetadata, DeltaProtocol
 
 READER_FEATURES = frozenset(
     {
@@ -38,7 +38,7 @@ WRITER_FEATURES = READER_FEATURES | {
 MAPPING_MODES = ("none", "name", "id")
 
 
-def check_protocol(protocol: Protocol, metadata: Metadata) -> None:
+def check_protocol(protocol: DeltaProtocol, metadata: DeltaMetadata) -> None:
     """Raises UnreadableTableError where the table needs more than r2d2 knows."""
     if not (1 <= protocol.reader_version <= 3 and 1 <= protocol.writer_version <= 7):
         raise UnreadableTableError(
@@ -56,7 +56,7 @@ def _check_features(kind: str, unknown: frozenset[str]) -> None:
         raise UnreadableTableError(f"Delta {kind} feature not supported: {names}")
 
 
-def mapping_mode(protocol: Protocol, metadata: Metadata) -> str:
+def mapping_mode(protocol: DeltaProtocol, metadata: DeltaMetadata) -> str:
     """How columns are found in data files: by "none" (their own name), "name" or "id"."""
     mode = (metadata.configuration.get("delta.columnMapping.mode") or "none").lower()
     if mode not in MAPPING_MODES:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.delta.conform import conformed, has_ids, meant, positions
 from r2d2.formats.delta.deletion_vectors import Deletions, deleted_rows
-from r2d2.formats.delta.schema import Field, constant_bounds
+from r2d2.formats.delta.schema import DeltaField, constant_bounds
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet.footer import are_doubtful, bounds_of, check_calendar, check_instants
 from r2d2.formats.parquet.read import leaf_indices, sound_metadata, tail_of
@@ -55,13 +55,13 @@ class LiveFile:
     """
 
     info: FileInfo
-    columns: tuple[Field, ...]
+    columns: tuple[DeltaField, ...]
     constants: Mapping[str, pa.Scalar]
     rows: int | None
     deletions: Deletions | None
 
     @property
-    def stored_columns(self) -> tuple[Field, ...]:
+    def stored_columns(self) -> tuple[DeltaField, ...]:
         """The columns whose values are in the file, where it has them at all."""
         return tuple(column for column in self.columns if column.name not in self.constants)
 
@@ -74,7 +74,7 @@ class LiveFile:
 
 
 def _read(
-    storage: Storage, split: Split, live: LiveFile, wanted: Sequence[Field]
+    storage: Storage, split: Split, live: LiveFile, wanted: Sequence[DeltaField]
 ) -> Iterator[pa.RecordBatch]:
     file = pq.ParquetFile(
         storage.open(split.file),
@@ -126,7 +126,7 @@ def _without(batch: pa.RecordBatch, start: int, deleted: npt.NDArray[np.int64]) 
 
 
 def _column(
-    field: Field, batch: pa.RecordBatch, source: pa.Field | None, live: LiveFile
+    field: DeltaField, batch: pa.RecordBatch, source: pa.Field | None, live: LiveFile
 ) -> pa.Array:
     if field.name in live.constants:
         return pa.repeat(live.constants[field.name], batch.num_rows)
@@ -141,7 +141,7 @@ _ALL_NULL = Bounds(has_nulls=True, has_values=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Footed:
+class FileWithFooter:
     """A live file whose rows are counted, its footer, and the bounds of the table's columns."""
 
     file: LiveFile
@@ -149,7 +149,7 @@ class Footed:
     bounds: Mapping[str, Bounds]
 
 
-def footed(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> Footed:
+def with_footer(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> FileWithFooter:
     """The file with its footer; `columns` are the table's, flattened.
 
     Raises:
@@ -167,7 +167,7 @@ def footed(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> Foote
     bounds = {column.name: _bounds(column, fields, file, stored, physical) for column in columns}
     if file.deletions is not None:
         bounds = {name: _outward(known) for name, known in bounds.items()}
-    return Footed(replace(file, rows=metadata.num_rows), metadata, bounds)
+    return FileWithFooter(replace(file, rows=metadata.num_rows), metadata, bounds)
 
 
 def check_rows(file: LiveFile, metadata: pq.FileMetaData) -> None:
@@ -194,7 +194,7 @@ def _physical(
 
 def _bounds(
     column: Column,
-    fields: Mapping[str, Field],
+    fields: Mapping[str, DeltaField],
     file: LiveFile,
     stored: Mapping[str, pa.Field],
     physical: Mapping[tuple[str, ...], tuple[str, Bounds]],
@@ -228,7 +228,7 @@ def _outward(known: Bounds) -> Bounds:
 
 
 def stored_fields(
-    columns: Iterable[Field], metadata: pq.FileMetaData, schema: pa.Schema
+    columns: Iterable[DeltaField], metadata: pq.FileMetaData, schema: pa.Schema
 ) -> dict[str, pa.Field]:
     """For each column that the file keeps, the file's field, with the type that it means.
 

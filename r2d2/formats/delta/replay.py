@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pyarrow.parquet as pq
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.delta.log import Log
+from r2d2.formats.delta.log import DeltaLog
 from r2d2.formats.errors import FOREIGN
 from r2d2.model import FileInfo
 from r2d2.storage.local import Storage
@@ -69,7 +69,7 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
+class DeltaMetadata:
     """The table's schema (as the log's JSON text), partitioning and properties."""
 
     schema_json: str
@@ -79,7 +79,7 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class DeltaProtocol:
     """The versions and features that reading and writing ask for."""
 
     reader_version: int
@@ -93,8 +93,8 @@ class Snapshot:
     """One version of a table."""
 
     version: int
-    protocol: Protocol
-    metadata: Metadata
+    protocol: DeltaProtocol
+    metadata: DeltaMetadata
     files: tuple[Add, ...]
 
 
@@ -112,13 +112,13 @@ class Sidecar:
     name: str
 
 
-Action = Add | Remove | Metadata | Protocol | Sidecar
+Action = Add | Remove | DeltaMetadata | DeltaProtocol | Sidecar
 
 
 @dataclass(slots=True)
 class _State:
-    protocol: Protocol | None = None
-    metadata: Metadata | None = None
+    protocol: DeltaProtocol | None = None
+    metadata: DeltaMetadata | None = None
     files: dict[tuple[str, str | None], Add] = field(default_factory=dict)
     sidecars: list[str] = field(default_factory=list)
 
@@ -129,15 +129,15 @@ class _State:
                     self.files[action.key] = action
                 case Remove():
                     self.files.pop(action.key, None)
-                case Protocol():
+                case DeltaProtocol():
                     self.protocol = action
-                case Metadata():
+                case DeltaMetadata():
                     self.metadata = action
                 case Sidecar():
                     self.sidecars.append(action.name)
 
 
-def replay(storage: Storage, log: Log) -> Snapshot:
+def replay(storage: Storage, log: DeltaLog) -> Snapshot:
     """The snapshot that the log's files describe.
 
     Raises:
@@ -291,8 +291,8 @@ def _remove(values: Mapping[str, Any]) -> Remove:
     return Remove((_path(values), vector.identity if vector else None))
 
 
-def _metadata(values: Mapping[str, Any]) -> Metadata:
-    return Metadata(
+def _metadata(values: Mapping[str, Any]) -> DeltaMetadata:
+    return DeltaMetadata(
         str(values["schemaString"]),
         _texts(values.get("partitionColumns")),
         _text_map(values.get("configuration") or {}),
@@ -300,8 +300,8 @@ def _metadata(values: Mapping[str, Any]) -> Metadata:
     )
 
 
-def _protocol(values: Mapping[str, Any]) -> Protocol:
-    return Protocol(
+def _protocol(values: Mapping[str, Any]) -> DeltaProtocol:
+    return DeltaProtocol(
         int(values["minReaderVersion"]),
         int(values["minWriterVersion"]),
         frozenset(_texts(values.get("readerFeatures"))),

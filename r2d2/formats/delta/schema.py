@@ -42,7 +42,7 @@ _MAPPING_NAME = "delta.columnMapping.physicalName"
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DeltaField:
     """A column or a part of one. `children`: a struct's fields, a list's element, a map's two.
 
     `char_length` is n where SQL's type is CHAR(n): its values are padded with spaces when read.
@@ -52,11 +52,11 @@ class Field:
     physical_name: str
     field_id: int | None
     type: pa.DataType
-    children: tuple["Field", ...] = ()
+    children: tuple["DeltaField", ...] = ()
     char_length: int | None = None
 
 
-def fields_of(schema_json: str, mode: str) -> tuple[Field, ...]:
+def fields_of(schema_json: str, mode: str) -> tuple[DeltaField, ...]:
     """The table's top-level fields, from the log's schema and the column mapping mode.
 
     Raises:
@@ -69,10 +69,10 @@ def fields_of(schema_json: str, mode: str) -> tuple[Field, ...]:
         raise UnreadableTableError(f"the Delta schema cannot be understood: {error!r}") from error
 
 
-def _field(entry: Mapping[str, Any], mode: str) -> Field:
+def _field(entry: Mapping[str, Any], mode: str) -> DeltaField:
     name, metadata = _name(entry["name"]), entry.get("metadata") or {}
     type_, children = _type(entry["type"], mode, name)
-    return Field(
+    return DeltaField(
         name,
         name if mode == "none" else _name(metadata[_MAPPING_NAME]),
         int(metadata[_MAPPING_ID]) if mode == "id" else None,
@@ -104,7 +104,7 @@ def _char_length(name: str, type_: pa.DataType, metadata: Mapping[str, Any]) -> 
     return None
 
 
-def _type(kind: Any, mode: str, name: str) -> tuple[pa.DataType, tuple[Field, ...]]:
+def _type(kind: Any, mode: str, name: str) -> tuple[pa.DataType, tuple[DeltaField, ...]]:
     if isinstance(kind, str):
         return _primitive(kind, name), ()
     match kind["type"]:
@@ -122,9 +122,9 @@ def _type(kind: Any, mode: str, name: str) -> tuple[pa.DataType, tuple[Field, ..
             raise IneligibleTableError(f"column {name}: Delta type {other} has no row identity")
 
 
-def _part(part: str, kind: Any, mode: str, name: str) -> Field:
+def _part(part: str, kind: Any, mode: str, name: str) -> DeltaField:
     type_, children = _type(kind, mode, name)
-    return Field(part, part, None, type_, children)
+    return DeltaField(part, part, None, type_, children)
 
 
 def _primitive(kind: str, name: str) -> pa.DataType:
@@ -142,7 +142,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z)?)
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|Infinity)|NaN")
 
 
-def constant(field: Field, text: str | None) -> pa.Scalar:
+def constant(field: DeltaField, text: str | None) -> pa.Scalar:
     """The value that every row of a file has in a partition column.
 
     "" is NULL by the protocol. Spark writes NULL for it, but would read "" from a log as a text.

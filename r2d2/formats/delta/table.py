@@ -13,9 +13,9 @@ from r2d2.formats.delta.deletion_vectors import locate
 from r2d2.formats.delta.log import newest_log
 from r2d2.formats.delta.paths import Places, below
 from r2d2.formats.delta.protocol import check_protocol, mapping_mode
-from r2d2.formats.delta.read import Footed, LiveFile, footed
+from r2d2.formats.delta.read import FileWithFooter, LiveFile, with_footer
 from r2d2.formats.delta.replay import Add, Snapshot, replay
-from r2d2.formats.delta.schema import Field, constant, fields_of
+from r2d2.formats.delta.schema import DeltaField, constant, fields_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
@@ -65,12 +65,12 @@ def inspect(
 
 def _with_footers(
     storage: Storage, files: Sequence[LiveFile], columns: Sequence[Column]
-) -> list[Footed]:
+) -> list[FileWithFooter]:
     """The files with their footers, many at once where each costs a request."""
     if len(files) == 1 or "://" not in storage.url:
-        return [footed(storage, file, columns) for file in files]
+        return [with_footer(storage, file, columns) for file in files]
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        return list(pool.map(lambda file: footed(storage, file, columns), files))
+        return list(pool.map(lambda file: with_footer(storage, file, columns), files))
 
 
 def _log_files(location: str, found: Mapping[str, FileInfo]) -> dict[str, FileInfo]:
@@ -85,7 +85,7 @@ def _whole_lake(storage: Storage, lake: Mapping[str, FileInfo] | None) -> Mappin
 
 
 def _live_file(
-    add: Add, columns: tuple[Field, ...], snapshot: Snapshot, places: Places
+    add: Add, columns: tuple[DeltaField, ...], snapshot: Snapshot, places: Places
 ) -> LiveFile:
     info = places.find(add.path)
     if info.size_bytes != add.size_bytes:
@@ -103,7 +103,7 @@ def _live_file(
     )
 
 
-def _text(add: Add, column: Field) -> str | None:
+def _text(add: Add, column: DeltaField) -> str | None:
     try:
         return add.partition_values[column.physical_name]
     except KeyError as error:
@@ -126,7 +126,7 @@ def _with_identity(file: LiveFile, mode: str) -> FileInfo:
     return FileInfo(file.info.path, file.info.size_bytes, "#".join([file.info.version, *parts]))
 
 
-def _splits(part: Footed) -> Iterator[Split]:
+def _splits(part: FileWithFooter) -> Iterator[Split]:
     """One split per file; a big file's row groups are dealt out."""
     file, metadata = part.file, part.metadata
     if file.info.size_bytes < BIG_FILE_BYTES:

@@ -25,7 +25,7 @@ COLUMNS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLayout:
+class JsonContext:
     """What a split's reader needs beside the file: its encoding and its columns' names."""
 
     encoding: str
@@ -47,7 +47,7 @@ def inspect(
     encoding, found = _rows(storage, file, dialect_fields(overrides or {}).get("encoding"))
     names, count = _columns(found, file.path)
     check_names(names)
-    split = Split(Format.JSON, file, (), count, file.size_bytes, JsonLayout(encoding, names))
+    split = Split(Format.JSON, file, (), count, file.size_bytes, JsonContext(encoding, names))
     return Table(
         location,
         Format.JSON,
@@ -108,7 +108,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
         UnreadableTableError: bytes are damaged, or are not those that were listed.
     """
     layout = split.context
-    if not isinstance(layout, JsonLayout):
+    if not isinstance(layout, JsonContext):
         raise TypeError(f"{split.file.path}: not a split of JSON lines")
     wanted = [name for name in layout.names if name in columns] or [layout.names[0]]
     limit = max(1, min(BATCH_ROWS, BATCH_VALUES // len(wanted)))

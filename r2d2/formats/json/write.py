@@ -18,7 +18,7 @@ from r2d2.formats.compression import codec_of, pieces
 from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
 from r2d2.formats.csv.write import TextFile
 from r2d2.formats.json.objects import DECODER, Pairs, canonical
-from r2d2.formats.json.read import PIECE_BYTES, JsonLayout
+from r2d2.formats.json.read import PIECE_BYTES, JsonContext
 from r2d2.formats.layout import Layout
 from r2d2.formats.schema import quoted
 from r2d2.model import FileInfo, Table
@@ -37,7 +37,7 @@ def layout(storage: Storage, table: Table) -> Layout:
         NotWritableError: a key holds both a number and the text of one.
     """
     inner = table.splits[0].context
-    if not isinstance(inner, JsonLayout):
+    if not isinstance(inner, JsonContext):
         raise TypeError(f"{table.location}: not a table of JSON lines")
     names = [column.path[0] for column in table.columns]
     kinds: Kinds = {}

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.compression import decompressed
-from r2d2.formats.orc.types import Message, Types
+from r2d2.formats.orc.types import Message, OrcTypes
 from r2d2.model import FileInfo
 
 TAIL_BYTES = 64 << 10
@@ -50,7 +50,7 @@ class Tail:
     footer: Message
     postscript: Message
     stripes: tuple[Stripe, ...]
-    types: Types
+    types: OrcTypes
 
     @property
     def rows(self) -> int:
@@ -95,7 +95,7 @@ def read_tail(source: Any, file: FileInfo) -> Tail:
         source.seek(file.size_bytes - len(tail) + start - size_bytes)
         tail, start = bytes(source.read(size_bytes)), size_bytes
     footer = _message(tail[start - size_bytes : start], postscript)
-    types = Types(tuple(footer.messages(4)))
+    types = OrcTypes(tuple(footer.messages(4)))
     types.check_tree()
     return Tail(footer, postscript, tuple(map(_stripe, footer.messages(3))), types)
 

@@ -110,7 +110,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Types:
+class OrcTypes:
     """The tree of a file's types; the root's parts are the columns."""
 
     messages: tuple[Message, ...]

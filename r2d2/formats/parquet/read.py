@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
+from r2d2.formats.parquet import small_files
 from r2d2.formats.parquet.footer import (
     are_doubtful,
     bounds_of,
@@ -26,7 +27,6 @@ from r2d2.formats.parquet.footer import (
     check_instants,
     leaf_count,
 )
-from r2d2.formats.parquet.small_files import Kept
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
@@ -34,20 +34,19 @@ from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
-KEPT_ROWS = 4096
+CACHED_ROWS = 4096
 # Honest pages of one repeated value shrink by about a thousand; what declares more is a bomb.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 2000
 # A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
 DICTIONARY_ROWS = 4096
 DICTIONARY_BYTES = 64 << 10
-kept = Kept()
 
 
 def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     """The table of one Parquet file, from its footer; a small file's rows are kept.
 
-    The table of a file in `kept` has no bounds yet: they are taken of many such files together.
+    The table of a cached file has no bounds yet: they are taken of many such files together.
 
     Raises:
         TableError: the file is damaged, or its columns have no identity.
@@ -56,7 +55,7 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     with translated(UnreadableTableError, file.path):
         whole = len(tail) == file.size_bytes
         small = _open(pa.BufferReader(tail)) if whole else None
-        if small is not None and 0 < small.metadata.num_rows <= KEPT_ROWS:
+        if small is not None and 0 < small.metadata.num_rows <= CACHED_ROWS:
             metadata = small.metadata
         else:
             small, metadata = None, sound_metadata(tail, file.size_bytes)
@@ -68,7 +67,7 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
             # Decoding proves the chunks sound, and is not done in vain: the scan comes next.
             every = Split(Format.PARQUET, file, tuple(range(metadata.num_row_groups)))
             batches = list(_decoded(small, tail, every, schema.names))
-            is_kept = kept.keep(storage, file, columns, batches)
+            is_kept = small_files.CACHE.add(storage, file, columns, batches)
         check_identity(metadata, schema)
         check_calendar(file, metadata)
         return Table(
@@ -115,7 +114,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     Raises:
         UnreadableTableError: bytes are damaged, or are not those that were listed.
     """
-    batches = kept.take(storage, split.file)
+    batches = small_files.CACHE.take(storage, split.file)
     if batches is not None:
         yield from batches
         return

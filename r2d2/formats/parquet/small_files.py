@@ -1,4 +1,4 @@
-"""Rows of small Parquet files, decoded once at the inventory: for their bounds and for the scan.
+"""A cache of small Parquet files' rows: decoded at the inventory, used once more by the scan.
 
 The bounds of thousands of small tables are taken together, column by column, from the rows: that
 costs a fifth of asking each footer for its statistics, and trusts no writer.
@@ -15,7 +15,7 @@ from r2d2.formats.bounds import bounds_of_parts
 from r2d2.model import Column, FileInfo, Table
 from r2d2.storage.local import Storage
 
-KEPT_BYTES = 128 << 20
+CACHE_BYTES = 128 << 20
 TOGETHER_ROWS = 1 << 16
 
 
@@ -26,32 +26,32 @@ class _Rows:
     size_bytes: int
 
 
-class Kept:
-    """The rows of small files, until the scan takes them."""
+class SmallFileCache:
+    """Holds the rows of small files until the scan takes them."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, FileInfo], _Rows] = {}
         self._size_bytes = 0
 
-    def keep(
+    def add(
         self,
         storage: Storage,
         file: FileInfo,
         columns: tuple[Column, ...],
         batches: list[pa.RecordBatch],
     ) -> bool:
-        """Keeps the rows of the file's columns while there is room; whether there was."""
+        """Keeps the rows of the file's columns where there is room; returns whether there was."""
         self.take(storage, file)
         # What they take decoded: a dictionary of one long text is a small file and much memory.
         rows = _Rows(columns, batches, sum(b.get_total_buffer_size() for b in batches))
-        if self._size_bytes + rows.size_bytes > KEPT_BYTES:
+        if self._size_bytes + rows.size_bytes > CACHE_BYTES:
             return False
         self._rows[storage.url, file] = rows
         self._size_bytes += rows.size_bytes
         return True
 
     def take(self, storage: Storage, file: FileInfo) -> list[pa.RecordBatch] | None:
-        """The rows, if they were kept; they are not kept any longer."""
+        """Removes and returns the file's rows; None where they are not held."""
         rows = self._rows.pop((storage.url, file), None)
         if rows is None:
             return None
@@ -59,7 +59,7 @@ class Kept:
         return rows.batches
 
     def bounded(self, storage: Storage, tables: Sequence[Table]) -> list[Table]:
-        """The tables, those of one kept file with the bounds of its rows."""
+        """The tables; one of a single file that is held has the bounds of that file's rows."""
         alike: dict[int, list[list[int]]] = defaultdict(list)
         parts: dict[int, list[pa.RecordBatch]] = {}
         for place, table in enumerate(tables):
@@ -103,3 +103,6 @@ def _groups(
 
 def _row_count(batches: Sequence[pa.RecordBatch]) -> int:
     return sum(batch.num_rows for batch in batches)
+
+
+CACHE = SmallFileCache()

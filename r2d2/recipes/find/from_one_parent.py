@@ -1,12 +1,13 @@
-"""How the children of one parent can be rebuilt from it: one scan of the parent for all of them.
+"""Recipes for the children of one parent: one scan of the parent serves all of them.
 
-Every proposal is proved on multisets of 128-bit row hashes: what the recipe selects is the child,
-each row as often as there. What is chosen later is executed and compared value by value besides.
+Every proposal is proved on multisets of 128-bit row hashes: the rows that the recipe selects are
+the child's, each as often as there. A recipe that a plan chooses is run, too, and its rows are
+compared value by value.
 
-A child of whose rows the parent lacks some, or has some less often, gets the recipe for those that
-the parent has, and the others are kept aside: up to a fifth of its rows, so that a table which is
-mostly something else is not kept twice. Rows that nothing tells apart are listed by their hashes:
-those of the child or, where these are a quarter as many, those that only the parent has.
+A child with rows that the parent lacks, or has less often, gets the recipe for those that the
+parent has, and the others go into a residual: up to a fifth of its rows, so that a table which is
+mostly something else is not stored twice. Rows that no predicate selects are listed by their
+hashes: the child's or, where these are a quarter as many, those that only the parent has.
 """
 
 from collections.abc import Sequence
@@ -38,56 +39,56 @@ from r2d2.recipes.predicate import find_predicate
 from r2d2.recipes.predicate.columns import ColumnSource, EncodedTable
 from r2d2.recipes.predicate.row_labels import RowLabels
 
-BYTES_PER_KEPT_ROW = 24
-"""A row of a residual of hashes: two words and a count."""
+BYTES_PER_HASH_ROW = 24
+"""Of a residual of hashes: two words and a count."""
 BYTES_PER_FILE, BYTES_PER_COLUMN = 900, 350
-"""What a Parquet file takes besides: of hashes, and for each column of rows; seen on the dev lake.
+"""What a Parquet file of hashes takes besides, and each column of rows; seen on the dev lake.
 
-A plan tries what looks cheapest, so that hopes for small files would be tried one by one.
+A plan tries what looks cheapest first, so estimates that are too low would be tried one by one.
 """
-MOST_PATCHED_SHARE = 0.2
-"""Of a child's rows, how many a Patch may keep aside."""
-MOST_TAKEN_AWAY = 0.25
-"""As many distinct rows as the child has, how many a Patch may take away from the parent's.
+MOST_ADDED_SHARE = 0.2
+"""Of a child's rows, how many a Patch may add from a residual."""
+MOST_REMOVED_RATIO = 0.25
+"""To the child's distinct rows, how many a Patch may remove from the parent's.
 
-A recipe that lists the child's rows outlives rows appended to the parent, one that lists the others
+A recipe that lists the child's rows survives rows appended to the parent, one that lists the others
 does not: so it must be much smaller.
 """
 
 
-def propose_from_parent(family: Request, counts: RowCounts) -> list[Proposal]:
-    """What can be said of each child; an unreadable table is a reason, never an error."""
+def propose_from_parent(request: Request, counts: RowCounts) -> list[Proposal]:
+    """A proposal for each child; an unreadable table is a reason, never an error."""
     try:
-        parent = _Parent(family, counts)
+        parent = _Parent(request, counts)
     except TableError as error:
-        return [no_recipe(family.parent, child.table, str(error)) for child in family.children]
-    return [_proposal(parent, number) for number in range(len(family.children))]
+        return [no_recipe(request.parent, child.table, str(error)) for child in request.children]
+    return [_proposal(parent, number) for number in range(len(request.children))]
 
 
 class _Parent:
-    """The parent's rows, with what is made of them for several children."""
+    """The parent's rows, grouped by each child's columns, or by a key of these; and its columns."""
 
-    def __init__(self, family: Request, counts: RowCounts) -> None:
-        self.table, self.children = family.parent, family.children
+    def __init__(self, request: Request, counts: RowCounts) -> None:
+        self.table, self.children = request.parent, request.children
         self.counts = counts
-        self._reading = counts.reading(self.table)
-        self._first = self._reading.first()
-        self._whole = whole = [child.columns_of(self.table) for child in self.children]
-        keys = self._keys(whole)
-        seen = [
+        self._reader = counts.reader(self.table)
+        self._first = self._reader.first()
+        self._shared = shared = [child.columns_of(self.table) for child in self.children]
+        keys = self._likely_keys(shared)
+        tried = [
             keys.get(columns, columns) if child.contained else columns
-            for columns, child in zip(whole, self.children, strict=True)
+            for columns, child in zip(shared, self.children, strict=True)
         ]
-        self._groups = counts.groups(self.table, self._reading, list(dict.fromkeys(seen)))
+        self._groups = counts.groups(self.table, self._reader, list(dict.fromkeys(tried)))
         self._columns = [
-            some if some == columns or self._groups[some].is_key else columns
-            for some, columns in zip(seen, whole, strict=True)
+            key if key == columns or self._groups[key].is_key else columns
+            for key, columns in zip(tried, shared, strict=True)
         ]
         left = [columns for columns in self._columns if columns not in self._groups]
-        self._groups |= counts.groups(self.table, self._reading, list(dict.fromkeys(left)))
+        self._groups |= counts.groups(self.table, self._reader, list(dict.fromkeys(left)))
 
-    def _keys(self, sets: Sequence[Columns]) -> dict[Columns, Columns]:
-        """Columns that may stand for all: worth a look where the rows are not all kept."""
+    def _likely_keys(self, sets: Sequence[Columns]) -> dict[Columns, Columns]:
+        """Keys that may stand for all columns of a set; none where the rows are in memory."""
         if self._first is None or self.table.size_bytes <= self.counts.small_bytes:
             return {}
         return likely_keys(self._first, dict.fromkeys(sets))
@@ -96,16 +97,16 @@ class _Parent:
         """How often the child of that number has each of the parent's rows."""
         child, columns = self.children[number], self._columns[number]
         names = {column.name for column in columns}
-        own = tuple(column for column in child.columns if column.name in names)
-        return self._groups[columns].labels(self.counts.counted(child.table, own))
+        child_columns = tuple(column for column in child.columns if column.name in names)
+        return self._groups[columns].labels(self.counts.counted(child.table, child_columns))
 
     def shared(self, number: int) -> set[Path]:
         """The parent's columns that the child of that number has."""
-        return {column.path for column in self._whole[number]}
+        return {column.path for column in self._shared[number]}
 
     @cached_property
     def encoded(self) -> EncodedTable:
-        """The columns by which rows may be selected."""
+        """The columns by which a predicate may select rows."""
         if self._first is None:
             return EncodedTable([], [0])
         partitions = set(self.table.details.get("partition columns", "").split(", "))
@@ -115,32 +116,32 @@ class _Parent:
                 position,
                 type_inside(self._first.schema, column.path),
                 column.name in partitions,
-                partial(self._reading.column, column),
+                partial(self._reader.column, column),
             )
             for position, column in enumerate(self.table.columns)
         ]
-        return EncodedTable(sources, self._reading.sizes())
+        return EncodedTable(sources, self._reader.sizes())
 
 
 def _proposal(parent: _Parent, number: int) -> Proposal:
-    child = parent.children[number]
-    own, other = child.table, parent.table
+    contained = parent.children[number]
+    child, table = contained.table, parent.table
     try:
-        if not _same_types(child, other):
-            return no_recipe(other, own, "its columns have other types")
-        columns = outputs(own.columns, other.columns, child.names)
+        if not _same_types(contained, table):
+            return no_recipe(table, child, "its columns have other types")
+        columns = outputs(child.columns, table.columns, contained.names)
         labels = parent.labels(number)
         recipe = _recipe(parent, number, columns, labels)
     except R2D2Error as error:
-        return no_recipe(other, own, str(error))
+        return no_recipe(table, child, str(error))
     if recipe is None:
         reason = (
             "the parent lacks too many of its rows"
             if labels.missing
             else "the parent has too many of its rows less often"
         )
-        return no_recipe(other, own, reason, labels.child_rows)
-    return Proposal(own.location, (other.location,), recipe, labels.child_rows)
+        return no_recipe(table, child, reason, labels.child_rows)
+    return Proposal(child.location, (table.location,), recipe, labels.child_rows)
 
 
 def _same_types(child: ContainedTable, parent: Table) -> bool:
@@ -153,19 +154,19 @@ def _recipe(
 ) -> Leaf | Patch | None:
     child = parent.children[number].table
     if labels.is_contained:
-        return _exact(parent, number, columns, labels)
+        return _recipe_of_contained(parent, number, columns, labels)
     within = labels.within_parent()
     share = 1 - within.child_rows / labels.child_rows
-    if share > MOST_PATCHED_SHARE:
+    if share > MOST_ADDED_SHARE:
         return None
     rows = labels.child_rows - within.child_rows
     size_bytes = int(share * child.size_bytes) + BYTES_PER_COLUMN * len(child.columns)
     plus = Residual(ResidualKind.ROWS, child.location, rows, size_bytes)
-    recipe = _exact(parent, number, columns, within)
+    recipe = _recipe_of_contained(parent, number, columns, within)
     return replace(recipe, plus=plus) if isinstance(recipe, Patch) else Patch(recipe, plus)
 
 
-def _exact(
+def _recipe_of_contained(
     parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Leaf | Patch:
     location, child = parent.table.location, parent.children[number].table
@@ -173,16 +174,16 @@ def _exact(
         return Project(location, columns)
     if (labels.child == 1).all():
         return Distinct(location, columns)
-    found = find_predicate(parent.encoded, labels, parent.shared(number))
-    if found is not None and found.atoms:
-        return Select(location, columns, found.atoms)
-    kept = int(np.count_nonzero(labels.child))
-    others = int(np.count_nonzero(labels.child < labels.parent))
-    if others <= MOST_TAKEN_AWAY * kept:
-        return Patch(Project(location, columns), minus=_hashes(child, others))
-    return Rows(location, columns, _hashes(child, kept))
+    predicate = find_predicate(parent.encoded, labels, parent.shared(number))
+    if predicate is not None and predicate.atoms:
+        return Select(location, columns, predicate.atoms)
+    listed = int(np.count_nonzero(labels.child))
+    removed = int(np.count_nonzero(labels.child < labels.parent))
+    if removed <= MOST_REMOVED_RATIO * listed:
+        return Patch(Project(location, columns), minus=_hashes(child, removed))
+    return Rows(location, columns, _hashes(child, listed))
 
 
 def _hashes(child: Table, count: int) -> Residual:
-    size_bytes = BYTES_PER_FILE + count * BYTES_PER_KEPT_ROW
+    size_bytes = BYTES_PER_FILE + count * BYTES_PER_HASH_ROW
     return Residual(ResidualKind.HASHES, child.location, count, size_bytes)

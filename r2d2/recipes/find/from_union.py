@@ -1,12 +1,13 @@
-"""A table that is several of those it contains together: a year from its twelve months.
+"""Recipes for a table that is several of the tables it contains together: a year from its months.
 
 Each of its distinct rows must occur as often as in the chosen parts together: an exact cover of a
-multiset. Rows that are in the same parts, each time as often, tell the search the same; they are
-one class, found by random weights of the parts, so that disjoint parts leave about one class each.
-On parts × classes the subset is searched: each part that still fits is taken in turn, and where
-that leaves rows over, by `recipes.subset` (at most 500 steps, less on many cells). It is sought
-with the largest parts first and with the smallest: the table may go while its quarters stay, and
-with its quarters while its months stay. What is found is counted once more, row by row.
+multiset. Rows that are in the same parts, each time as often, are one class for the search; classes
+are found by random weights of the parts, so that disjoint parts leave about one class each. On the
+matrix of parts × classes a subset is searched: each part that still fits is taken in turn, and
+where that leaves rows over, by `predicate.exact_subset` (at most 500 steps, fewer on large
+matrices). It is searched with the largest parts first and with the smallest: the table may go while
+its quarters stay, and with its quarters while its months stay. The union found is counted once
+more, row by row.
 """
 
 from collections.abc import Sequence
@@ -24,35 +25,35 @@ from r2d2.recipes.grammar import Project, Union, outputs
 from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset, may_sum_to
 
 MOST_PARTS = 400
-"""Of one union; a year has 366 days."""
+"""Of one union: a year has 366 days."""
 SEED = 20260402
 
 
-def propose_from_parts(family: UnionRequest, counts: RowCounts) -> list[Proposal]:
+def propose_from_parts(request: UnionRequest, counts: RowCounts) -> list[Proposal]:
     """The table as its largest parts together and as its smallest: none, one or two proposals.
 
     A part that cannot be read is left out. Nothing is read where the numbers of rows rule it out.
     """
-    rows = [part.table.rows for part in family.parts]
+    rows = [part.table.rows for part in request.parts]
     known = [number for number in rows if number is not None]
-    whole_rows = family.table.rows
+    whole_rows = request.table.rows
     if whole_rows is not None and len(known) == len(rows) and not may_sum_to(known, whole_rows):
         return []
     try:
-        whole = counts.counted(family.table, by_name(family.table.columns))
+        whole = counts.counted(request.table, by_name(request.table.columns))
     except R2D2Error:
         return []
-    found = {_union(family.table, chosen) for chosen in _chosen(family, whole, counts)}
-    location = family.table.location
+    unions = {_union(request.table, parts) for parts in _covers(request, whole, counts)}
+    location = request.table.location
     return [
         Proposal(location, tuple(sorted(part.parent for part in union.parts)), union, whole.rows)
-        for union in sorted(found, key=lambda union: len(union.parts))
+        for union in sorted(unions, key=lambda union: len(union.parts))
     ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """How many rows it has of some of the table's distinct rows."""
+    """A part, the table's distinct rows that it has by their places, and how often it has each."""
 
     child: ContainedTable
     places: Int64s
@@ -60,10 +61,10 @@ class _Part:
     rows: int
 
 
-def _chosen(family: UnionRequest, whole: Counted, counts: RowCounts) -> list[list[_Part]]:
+def _covers(request: UnionRequest, whole: Counted, counts: RowCounts) -> list[list[_Part]]:
     parts = []
-    for child in family.parts:
-        part = _part(family.table, whole, child, counts)
+    for child in request.parts:
+        part = _part(request.table, whole, child, counts)
         if part:
             parts.append(part)
     parts.sort(key=lambda part: (-part.rows, part.child.table.location))
@@ -72,37 +73,36 @@ def _chosen(family: UnionRequest, whole: Counted, counts: RowCounts) -> list[lis
     classes = _classes(whole, parts)
     if classes is None:
         return []
-    found = []
+    covers = []
     for order in (np.arange(len(parts)), np.arange(len(parts))[::-1]):
         subset = _subset(classes[0][order], classes[1])
         if subset is not None:
             chosen = [parts[place] for place in order[subset]]
             if _is_whole(whole, chosen):
-                found.append(chosen)
-    return found
+                covers.append(chosen)
+    return covers
 
 
 def _part(table: Table, whole: Counted, child: ContainedTable, counts: RowCounts) -> _Part | None:
-    """The part, if it has rows, fewer than the table, and none more often than the table."""
+    """The part; None unless it has rows, fewer than the table, and none more often than it."""
     if not _same_columns(table, child):
         return None
     try:
-        own = counts.counted(child.table, child.columns_renamed)
+        part = counts.counted(child.table, child.columns_renamed)
     except R2D2Error:
         return None
-    if not 0 < own.rows < whole.rows:
+    if not 0 < part.rows < whole.rows:
         return None
-    places, held, missing = whole.held(own)
+    places, held, missing = whole.held(part)
     if missing or (held > whole.counts[places]).any():
         return None
-    return _Part(child, places, held, own.rows)
+    return _Part(child, places, held, part.rows)
 
 
 def _same_columns(table: Table, child: ContainedTable) -> bool:
     """Whether the part's columns are the table's, one to one, and of the same types."""
     types = {column.name: column.type for column in table.columns}
-    own = {child.names.get(column.name): column.type for column in child.table.columns}
-    return own == types
+    return types == {child.names.get(c.name): c.type for c in child.table.columns}
 
 
 def _classes(whole: Counted, parts: Sequence[_Part]) -> tuple[Int64s, Int64s] | None:
@@ -149,5 +149,5 @@ def _union(table: Table, parts: Sequence[_Part]) -> Union:
 
 def _project(table: Table, child: ContainedTable) -> Project:
     part = child.table
-    names = {other: own for own, other in child.names.items()}
+    names = {theirs: ours for ours, theirs in child.names.items()}
     return Project(part.location, outputs(table.columns, part.columns, names))

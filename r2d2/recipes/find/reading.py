@@ -1,7 +1,4 @@
-"""A table's rows, all at once or column by column as its format allows.
-
-All rows of a table, and their hashes over chosen columns in the rows' order.
-"""
+"""A table's rows, read whole or column by column as its format allows, and their hashes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,26 +15,25 @@ from r2d2.storage.local import Storage
 
 
 class TableReader:
-    """The rows of a table, split by split; what is `kept` of them is not read again.
+    """The rows of a table, read split by split; or `cached` rows, where these are all.
 
-    Raises, whatever is asked:
-        TableError: the table cannot be read.
+    Every method raises TableError where the table cannot be read.
     """
 
     def __init__(
-        self, storage: Storage, table: Table, kept: Sequence[pa.RecordBatch] | None
+        self, storage: Storage, table: Table, cached: Sequence[pa.RecordBatch] | None
     ) -> None:
         self._storage, self._table = storage, table
-        if kept is None and not format_named(table.format).is_columnar:
-            kept = list(read_batches(storage, table, table.columns))
-        self._kept = kept
+        if cached is None and not format_named(table.format).is_columnar:
+            cached = list(read_batches(storage, table, table.columns))
+        self._cached = cached
         self._sizes: list[int] | None = None
 
     def batches(self, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
         """All rows, with these columns at least."""
-        if self._kept is not None:
-            self._sizes = [sum(batch.num_rows for batch in self._kept)]
-            yield from self._kept
+        if self._cached is not None:
+            self._sizes = [sum(batch.num_rows for batch in self._cached)]
+            yield from self._cached
             return
         sizes = []
         for split in self._table.splits:
@@ -48,7 +44,7 @@ class TableReader:
         self._sizes = sizes
 
     def sizes(self) -> list[int]:
-        """How many rows there are in each part that can be read alone."""
+        """The number of rows of each part that can be read alone."""
         if self._sizes is None:
             for _ in self.batches(self._table.columns[:1]):
                 pass
@@ -60,7 +56,7 @@ class TableReader:
 
     def column(self, column: Column, part: int | None = None) -> pa.ChunkedArray:
         """The column's values by row, of one part or of all; NULL where a struct around it is."""
-        if part is None or self._kept is not None:
+        if part is None or self._cached is not None:
             batches = self.batches([column])
         else:
             batches = self._split(self._table.splits[part], [column])
@@ -89,7 +85,7 @@ def _inside(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """The values without a dictionary: splits of one table differ in which have one."""
+    """The values without a dictionary: some splits of a table may have one, and others not."""
     return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
 
 

@@ -1,9 +1,7 @@
-"""Tables as multisets of row hashes, each read once however many families it is in.
+"""The rows of tables counted by their hashes; each table is read once for all requests.
 
-A lake's tables are mostly small, and then calls cost more than rows: those of one shape are hashed
-together, and their rows are kept for when they are parents.
-
-What was made or read last, for whoever asks for it again.
+A lake's tables are mostly small, and then calls cost more than rows: those of one schema are hashed
+together, and their rows stay in memory for when they are parents.
 """
 
 from collections import OrderedDict, defaultdict
@@ -25,35 +23,93 @@ from r2d2.recipes.predicate.row_labels import Groups
 from r2d2.storage.local import Storage
 
 REMOTE_THREADS = 32
-KEPT_BYTES, KEPT_COUNTS = 128 << 20, 4
+CACHE_BYTES, COUNTS_CACHE_FACTOR = 128 << 20, 4
 SMALL_BYTES, SMALL_ROWS = 1 << 18, 1 << 12
 TOGETHER_ROWS = 1 << 16
 Batches = list[pa.RecordBatch]
 TableColumns = tuple[Table, tuple[Columns, ...]]
-Named = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
+"""A table and the sets of its columns over which it is hashed."""
+CacheKey = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
+"""A table's location, and the names and paths of columns."""
 
 
 class RowCounts:
-    """The rows of tables, and these as hashes with how often each occurs.
+    """The rows of tables, and the counts of their hashes over sets of columns.
 
-    What was asked for last is kept, 128 MiB of rows and of groups, four times as much of counts: a
-    large table is child of several. Threads may share it.
+    The last used stay in memory, 128 MiB of rows and of groups, four times as much of counts: a
+    large table is the child of several. Threads may share it.
     """
 
     def __init__(
         self,
         storage: Storage,
         types: Types,
-        kept_bytes: int = KEPT_BYTES,
+        cache_bytes: int = CACHE_BYTES,
         small_bytes: int = SMALL_BYTES,
     ) -> None:
         self.storage, self.types, self.small_bytes = storage, types, small_bytes
-        self._counted: Recent[Named, Counted] = Recent(KEPT_COUNTS * kept_bytes)
-        self._groups: Recent[Named, Groups] = Recent(kept_bytes)
-        self._batches: Recent[str, Batches] = Recent(kept_bytes)
+        counted_bytes = COUNTS_CACHE_FACTOR * cache_bytes
+        self._counted: RecentlyUsed[CacheKey, Counted] = RecentlyUsed(counted_bytes)
+        self._groups: RecentlyUsed[CacheKey, Groups] = RecentlyUsed(cache_bytes)
+        self._batches: RecentlyUsed[str, Batches] = RecentlyUsed(cache_bytes)
 
-    def reading(self, table: Table) -> TableReader:
-        """The table's rows, kept where they are few.
+    def prepare(self, tables: Iterable[TableColumns]) -> None:
+        """Reads small tables and hashes them together; one that cannot be read is left out."""
+        of_one_schema: dict[object, list[TableColumns]] = defaultdict(list)
+        for table, sets in tables:
+            if table.size_bytes <= self.small_bytes:
+                unhashed = tuple(s for s in sets if not self._groups.get(_cache_key(table, s)))
+                if unhashed:
+                    of_one_schema[table.format, table.columns].append((table, unhashed))
+        if "://" in self.storage.url:
+            with ThreadPoolExecutor(REMOTE_THREADS) as pool:
+                every = chain.from_iterable(of_one_schema.values())
+                list(pool.map(self._batches_if_readable, (table for table, _ in every)))
+        for alike in of_one_schema.values():
+            for together in self._bundled(alike):
+                self._hash(together)
+
+    def _bundled(
+        self, alike: Sequence[TableColumns]
+    ) -> Iterator[list[tuple[TableColumns, pa.RecordBatch]]]:
+        """The tables and their rows, as many as are to be hashed at once, of one schema."""
+        bundle: list[tuple[TableColumns, pa.RecordBatch]] = []
+        rows = 0
+        for table, sets in alike:
+            batches = self._batches_if_readable(table)
+            if len(batches) != 1 or batches[0].num_rows > SMALL_ROWS:
+                continue
+            same = bundle and batches[0].schema.equals(bundle[0][1].schema)
+            if bundle and not (same and rows < TOGETHER_ROWS):
+                yield bundle
+                bundle, rows = [], 0
+            bundle.append(((table, sets), batches[0]))
+            rows += batches[0].num_rows
+        if bundle:
+            yield bundle
+
+    def _batches_if_readable(self, table: Table) -> Batches:
+        try:
+            return self.batches(table)
+        except TableError:
+            return []
+
+    def _hash(self, bundle: Sequence[tuple[TableColumns, pa.RecordBatch]]) -> None:
+        sets = list(dict.fromkeys(columns for (_, own), _ in bundle for columns in own))
+        try:
+            together = pa.concat_batches([batch for _, batch in bundle])
+            hashes = dict(zip(sets, row_hashes(together, sets, self.types), strict=True))
+        except TableError:
+            return
+        start = 0
+        for (table, table_sets), batch in bundle:
+            for columns in table_sets:
+                groups = Groups.of(hashes[columns].part(start, start + batch.num_rows))
+                self._groups.put(_cache_key(table, columns), groups, groups.size_bytes)
+            start += batch.num_rows
+
+    def reader(self, table: Table) -> TableReader:
+        """The reader of the table's rows, which stay in memory where they are few.
 
         Raises:
             TableError: it cannot be read.
@@ -62,7 +118,7 @@ class RowCounts:
         return TableReader(self.storage, table, few)
 
     def batches(self, table: Table) -> Batches:
-        """All rows of a small table, which are kept.
+        """All rows of a small table, which stay in memory.
 
         Raises:
             TableError: it cannot be read.
@@ -75,12 +131,12 @@ class RowCounts:
         return batches
 
     def counted(self, table: Table, columns: Columns) -> Counted:
-        """The table's rows over these columns.
+        """The table's distinct rows over these columns, with how often each occurs.
 
         Raises:
             TableError: it cannot be read.
         """
-        key = _named(table, columns)
+        key = _cache_key(table, columns)
         groups = self._groups.get(key)
         if groups is not None:
             return groups.distinct
@@ -97,83 +153,27 @@ class RowCounts:
         return read_batches(self.storage, table, columns)
 
     def groups(
-        self, table: Table, reading: TableReader, sets: Sequence[Columns]
+        self, table: Table, reader: TableReader, sets: Sequence[Columns]
     ) -> dict[Columns, Groups]:
-        """The table's rows by what they hold in each set of columns.
+        """For each set of columns the table's rows in groups of rows that are equal in it.
 
         Raises:
             TableError: it cannot be read.
         """
-        kept = {columns: self._groups.get(_named(table, columns)) for columns in sets}
-        found = {columns: groups for columns, groups in kept.items() if groups is not None}
-        left = [columns for columns in sets if columns not in found]
+        cached = {columns: self._groups.get(_cache_key(table, columns)) for columns in sets}
+        by_columns = {columns: groups for columns, groups in cached.items() if groups is not None}
+        left = [columns for columns in sets if columns not in by_columns]
         if left:
             every = list(dict.fromkeys(column for columns in left for column in columns))
-            hashes = hashed(reading.batches(every), left, self.types)
+            hashes = hashed(reader.batches(every), left, self.types)
             for columns, lanes in zip(left, hashes, strict=True):
-                found[columns] = Groups.of(lanes)
-                distinct = found[columns].distinct
-                self._counted.put(_named(table, columns), distinct, distinct.size_bytes)
-        return found
-
-    def prepare(self, wanted: Iterable[TableColumns]) -> None:
-        """Reads small tables and hashes them together; one that cannot be read is left out."""
-        alike: dict[object, list[TableColumns]] = defaultdict(list)
-        for table, own_sets in wanted:
-            if table.size_bytes <= self.small_bytes:
-                sets = tuple(own for own in own_sets if not self._groups.get(_named(table, own)))
-                if sets:
-                    alike[table.format, table.columns].append((table, sets))
-        if "://" in self.storage.url:
-            with ThreadPoolExecutor(REMOTE_THREADS) as pool:
-                every = chain.from_iterable(alike.values())
-                list(pool.map(self._readable, (table for table, _ in every)))
-        for some in alike.values():
-            for together in self._together(some):
-                self._hash(together)
-
-    def _together(
-        self, wanted: Sequence[TableColumns]
-    ) -> Iterator[list[tuple[TableColumns, pa.RecordBatch]]]:
-        """The tables and their rows, as many as are to be hashed at once, of one schema."""
-        found: list[tuple[TableColumns, pa.RecordBatch]] = []
-        rows = 0
-        for table, sets in wanted:
-            batches = self._readable(table)
-            if len(batches) != 1 or batches[0].num_rows > SMALL_ROWS:
-                continue
-            same = found and batches[0].schema.equals(found[0][1].schema)
-            if found and not (same and rows < TOGETHER_ROWS):
-                yield found
-                found, rows = [], 0
-            found.append(((table, sets), batches[0]))
-            rows += batches[0].num_rows
-        if found:
-            yield found
-
-    def _readable(self, table: Table) -> Batches:
-        try:
-            return self.batches(table)
-        except TableError:
-            return []
-
-    def _hash(self, together: Sequence[tuple[TableColumns, pa.RecordBatch]]) -> None:
-        sets = list(dict.fromkeys(columns for (_, own), _ in together for columns in own))
-        try:
-            batch = pa.concat_batches([own for _, own in together])
-            hashes = dict(zip(sets, row_hashes(batch, sets, self.types), strict=True))
-        except TableError:
-            return
-        start = 0
-        for (table, own_sets), own in together:
-            for columns in own_sets:
-                part = hashes[columns].part(start, start + own.num_rows)
-                groups = Groups.of(part)
-                self._groups.put(_named(table, columns), groups, groups.size_bytes)
-            start += own.num_rows
+                by_columns[columns] = Groups.of(lanes)
+                distinct = by_columns[columns].distinct
+                self._counted.put(_cache_key(table, columns), distinct, distinct.size_bytes)
+        return by_columns
 
 
-def _named(table: Table, columns: Columns) -> Named:
+def _cache_key(table: Table, columns: Columns) -> CacheKey:
     return table.location, tuple((column.name, column.path) for column in columns)
 
 
@@ -181,16 +181,16 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
-    """Values by key, within so many bytes. Threads may share it."""
+class RecentlyUsed(Generic[Key, Value]):
+    """A cache of at most so many bytes that drops the least recently used. Threads may share it."""
 
-    def __init__(self, kept_bytes: int) -> None:
+    def __init__(self, size_bytes: int) -> None:
         self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
-        self._bytes_left = kept_bytes
+        self._bytes_left = size_bytes
         self._lock = Lock()
 
     def get(self, key: Key) -> Value | None:
-        """The value, None where it is not kept."""
+        """The value, None where there is none in the cache."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -198,7 +198,7 @@ class Recent(Generic[Key, Value]):
             return self._values[key][0]
 
     def put(self, key: Key, value: Value, size_bytes: int) -> None:
-        """Keeps the value, and drops those that were asked for longest ago."""
+        """Adds the value, and drops the least recently used ones."""
         with self._lock:
             if key in self._values:
                 return

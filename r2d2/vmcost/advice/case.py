@@ -1,13 +1,9 @@
-"""What every piece of advice is given: an application on known machines, and what is asked.
-
-The runs of one application together: what they tell is worked out once for all of them.
-"""
+"""An application to advise on, and the runs of its name, whose common figures are computed once."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from r2d2.vmcost.advice.right_size.ernest import (
     FEWEST_RUNS,
@@ -22,53 +18,17 @@ from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
 from r2d2.vmcost.settings import VmCostSettings
 
-
-@dataclass(frozen=True)
-class Runs:
-    """The applications of one name. That they are the same work is the name's word."""
-
-    applications: tuple[Application, ...]
-
-    @cached_property
-    def degradation(self) -> Degradation:
-        """Hosts and stages that stay behind what they can do."""
-        return degradation(self.applications)
-
-    @cached_property
-    def ernest(self) -> Ernest | None:
-        """The model of the runs; None where they are too few, or of too few sizes."""
-        sizes = [
-            measured_run(one, self.scales[place])
-            for place, one in enumerate(self.applications)
-            if len(one.tasks)
-        ]
-        different = {(run.scale, run.machines) for run in sizes}
-        return fit_ernest(sizes) if len(different) >= FEWEST_RUNS else None
-
-    @cached_property
-    def scales(self) -> tuple[float, ...]:
-        """GB that each run's tasks read; 1 for all where Spark counted none of one's."""
-        sizes = tuple(int(one.tasks["input_bytes"].sum()) / 1e9 for one in self.applications)
-        return sizes if all(sizes) else (1.0,) * len(sizes)
-
-    @cached_property
-    def ratios(self) -> tuple[float, ...]:
-        """Measured over replayed time, of the latest runs as each other."""
-        latest = sorted(self.applications, key=lambda one: one.started_ms)[-MOST_REPLAYED:]
-        return replay_ratios(latest)
-
-    def scale(self, application: Application) -> float:
-        """GB that the application's tasks read, as in `scales`."""
-        return self.scales[self.applications.index(application)]
+MOST_REPLAYED = 8
+"""So many runs, the latest, are replayed as each other: 56 times."""
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """An application whose machines are known and priced, the runs of its name, what is asked."""
+class AdviceCase:
+    """An application whose machines are known and priced, the runs of its name, the settings."""
 
     costed: Costed
     cluster: Cluster
-    runs: Runs
+    runs: "RepeatedRuns"
     prices: PriceList
     settings: VmCostSettings
 
@@ -94,12 +54,12 @@ class Case:
 
     @property
     def slots_per_vm(self) -> int:
-        """How many tasks a worker runs at once."""
+        """The tasks that a worker runs at once."""
         task_cpus = max((one.task_cpus for one in self.application.executors), default=1)
         return max(1, (self.machine.vcpu or 1) // task_cpus)
 
     def price(self, sku: str, kind: PriceKind) -> Price:
-        """The listed price of a type where the cluster is.
+        """The listed price of a type in the cluster's region.
 
         Raises:
             NoPriceError: there is none.
@@ -110,41 +70,48 @@ class Case:
         return next(rate.machine for rate in self.costed.bill.rates if rate.sku == sku)
 
 
-def said(verdict: str) -> str:
-    """The sentence without its mark: a report marks each figure in its own way."""
-    return verdict.replace(" (modelled)", "")
+@dataclass(frozen=True)
+class RepeatedRuns:
+    """The applications of one name, which are taken to have done the same work."""
+
+    applications: tuple[Application, ...]
+
+    @cached_property
+    def degradation(self) -> Degradation:
+        """Hosts and stages that stay behind the best seen of them."""
+        return degradation(self.applications)
+
+    @cached_property
+    def ernest(self) -> Ernest | None:
+        """The model of the runs; None where they are too few, or of too few sizes."""
+        runs = [
+            measured_run(one, self.scales[place])
+            for place, one in enumerate(self.applications)
+            if len(one.tasks)
+        ]
+        sizes = {(run.scale, run.machines) for run in runs}
+        return fit_ernest(runs) if len(sizes) >= FEWEST_RUNS else None
+
+    @cached_property
+    def scales(self) -> tuple[float, ...]:
+        """GB that each run's tasks read; 1 for all where Spark counted none of one's."""
+        sizes = tuple(int(one.tasks["input_bytes"].sum()) / 1e9 for one in self.applications)
+        return sizes if all(sizes) else (1.0,) * len(sizes)
+
+    @cached_property
+    def ratios(self) -> tuple[float, ...]:
+        """Measured over replayed time, of the latest runs as each other."""
+        latest = sorted(self.applications, key=lambda one: one.started_ms)[-MOST_REPLAYED:]
+        return replay_ratios(latest)
+
+    def scale(self, application: Application) -> float:
+        """GB that the application's tasks read, as in `scales`."""
+        return self.scales[self.applications.index(application)]
 
 
-MOST_REPLAYED = 8
-"""So many runs, the latest, are replayed as each other: 56 times."""
-SHOWN = 20
-
-
-def by_name(applications: Sequence[Application]) -> Mapping[str, Runs]:
+def runs_by_name(applications: Sequence[Application]) -> Mapping[str, RepeatedRuns]:
     """The runs of each name."""
-    found: dict[str, list[Application]] = defaultdict(list)
-    for one in applications:
-        found[one.name].append(one)
-    return {name: Runs(tuple(own)) for name, own in found.items()}
-
-
-def degradation_data(runs: Mapping[str, Runs]) -> list[dict[str, Any]]:
-    """Of names with several runs: their hosts, and P of the stages that stay furthest behind."""
-    return [
-        {
-            "name": name,
-            "runs": len(own.applications),
-            "basis": own.degradation.figure,
-            "hosts": [asdict(host) for host in own.degradation.hosts],
-            "stage_hosts": [
-                asdict(one)
-                for one in sorted(own.degradation.stage_hosts, key=lambda one: one.performance)
-            ][:SHOWN],
-            "stage_runs": [
-                asdict(one)
-                for one in sorted(own.degradation.stage_runs, key=lambda one: one.performance)
-            ][:SHOWN],
-        }
-        for name, own in sorted(runs.items())
-        if len(own.applications) > 1
-    ]
+    runs: dict[str, list[Application]] = defaultdict(list)
+    for application in applications:
+        runs[application.name].append(application)
+    return {name: RepeatedRuns(tuple(same)) for name, same in runs.items()}

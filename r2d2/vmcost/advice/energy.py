@@ -1,4 +1,4 @@
-"""How much energy an application's machines drew, in all, by part of the bill, and by job.
+"""Energy of an application's machines, in all, by part of the bill, and by job.
 
     kWh = (min W + u · (max W - min W)) · vCPU-hours · PUE / 1000      u = busy vCPU-h / vCPU-h
         = (max W · busy vCPU-h + min W · other vCPU-h) · PUE / 1000
@@ -14,29 +14,26 @@ means over the processors of a provider; its appendix has 1.125 as Azure's PUE, 
 its text and code). Its code, where it knows a further processor, has 0.74 and 3.54 W for Azure
 (commit 0602dde), 0.68 and 4.11 W for GCP (0656d55): 6 and 4 % less at half load. Kilowatt hours as
 the unit of a job are POLCA's question (Patel et al., ASPLOS 2024).
-
-    energy_of(bill, power) -> Energy           of a Bill, which has each VM's time and cores
-    power_of(provider) -> Power                'aws', 'azure' or 'gcp'; or give your own Power
-    Energy.kwh, .least_kwh, .vcpu_hours, .utilisation, .parts: Mapping[Part, float], .jobs
-    JobEnergy.key, .name, .kwh                 with tasks that failed; they add up to BUSY + FAILED
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.bill import Bill, Cause, Part
+from r2d2.vmcost.bill import Bill, Part
+from r2d2.vmcost.model import SECONDS_PER_HOUR
+from r2d2.vmcost.report.data import Costed
 
 DRAWING = (Part.BUSY, Part.FAILED)
-SECONDS_PER_HOUR = 3600
 UNKNOWN_UTILISATION = 0.5
 METHODOLOGY = "Cloud Carbon Footprint, Methodology, commit 1559c18"
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What a vCPU draws idle and busy, and the energy a data centre takes for each unit of it."""
+    """A vCPU's watts, idle and busy, and the data centre's energy for each unit of them (PUE)."""
 
     provider: str
     min_watts: float
@@ -73,7 +70,7 @@ POWERS: Mapping[str, Power] = {
 
 @dataclass(frozen=True, slots=True)
 class JobEnergy:
-    """What a job's tasks drew; its key is empty for tasks of no job that the log names."""
+    """The energy of a job's tasks, failed ones too; no key for tasks of no job in the log."""
 
     key: str
     name: str
@@ -82,7 +79,7 @@ class JobEnergy:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """What the machines drew; `parts` add up to `kwh`, `jobs` to their tasks' part of it.
+    """The machines' energy; `parts` add up to `kwh`, `jobs` to BUSY and FAILED of them.
 
     `utilisation` is the share of the workers' vCPU-hours that tasks took.
     """
@@ -94,39 +91,44 @@ class Energy:
     parts: Mapping[Part, float]
     jobs: tuple[JobEnergy, ...]
     power: Power
-    figure: str = "modelled"
 
     @property
     def verdict(self) -> str:
         """One sentence for the reader."""
         return (
             f"{self.kwh:.3g} kWh ({self.least_kwh:.3g} if waiting draws nothing) for"
-            f" {self.vcpu_hours:.3g} vCPU-hours, {self.utilisation:.1%} busy (modelled)"
+            f" {self.vcpu_hours:.3g} vCPU-hours, {self.utilisation:.1%} busy"
         )
 
 
-def power_of(provider: str) -> Power:
-    """The coefficients of a provider.
-
-    Raises:
-        UsageError: there are none.
-    """
-    power = POWERS.get(provider.casefold())
+def energy_data(costed: Costed) -> dict[str, Any] | None:
+    """The energy for a report; None where the machines, or their provider's watts, are unknown."""
+    cluster = costed.facts.cluster
+    power = POWERS.get(cluster.provider.casefold()) if cluster else None
     if power is None:
-        raise UsageError(
-            f"no watts are known for {provider!r}: known are {', '.join(POWERS)}; give your own"
-        )
-    return power
+        return None
+    energy = energy_of(costed.bill, power)
+    return {
+        "kwh": energy.kwh,
+        "least_kwh": energy.least_kwh,
+        "vcpu_hours": energy.vcpu_hours,
+        "utilisation": energy.utilisation,
+        "parts": {part.value: kwh for part, kwh in energy.parts.items()},
+        "jobs": [{"job": job.key, "name": job.name, "kwh": job.kwh} for job in energy.jobs],
+        "told": energy.verdict,
+        "source": power.source,
+    }
 
 
 def energy_of(bill: Bill, power: Power) -> Energy:
-    """What the machines of the bill drew while they were rented."""
+    """The energy of the bill's machines while they were rented."""
     hours = {part: _vcpu_hours(bill, part) for part in Part}
     parts = {part: power.kwh(hours[part], _utilisation(part)) for part in Part}
     working = sum(hours[part] for part in hours if part is not Part.DRIVER)
     busy = sum(hours[part] for part in DRAWING)
     kwh = sum(parts.values())
-    waiting = hours[Part.BUSY] * (1 - _computing(bill))
+    busy_s = bill.parts[Part.BUSY].vm_s
+    waiting = hours[Part.BUSY] * (1 - float(bill.computing.vm_s / busy_s) if busy_s else 0.0)
     return Energy(
         kwh=kwh,
         least_kwh=kwh - power.kwh(waiting, 1.0) + power.kwh(waiting, 0.0),
@@ -149,13 +151,6 @@ def _utilisation(part: Part) -> float:
     if part is Part.DRIVER:
         return UNKNOWN_UTILISATION
     return 1.0 if part in DRAWING else 0.0
-
-
-def _computing(bill: Bill) -> float:
-    """The share of successful tasks' time that their metrics call computing."""
-    busy_s = bill.parts[Part.BUSY].vm_s
-    computing_s = sum(bill.causes[cause].vm_s for cause in (Cause.CPU, Cause.GC))
-    return float(computing_s / busy_s) if busy_s else 1.0
 
 
 def _jobs(bill: Bill, parts: Mapping[Part, float]) -> tuple[JobEnergy, ...]:

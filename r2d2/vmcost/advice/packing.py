@@ -1,31 +1,26 @@
-"""What executors of a shape leave of the machines they are put on, and the shape that leaves least.
+"""Executor shapes: the cores and memory that each strands on a VM, and the one that strands least.
 
     FR(X) = (Σ free - X · Σ ⌊free / X⌋) / Σ free        of free cores, for executors of X cores
 
 is the fragment rate of VMR2L (Ding et al., Towards VM Rescheduling Optimization Through Deep
 Reinforcement Learning, EuroSys 2025). With memory an executor of X cores and M MiB fits
 min(⌊cores / X⌋, ⌊memory / M⌋) times into a room, and what it leaves there is stranded.
-
-    fragment_rate(free_cores, cores) -> Fraction
-    pack(rooms, shape, numa=None) -> Packing
-    best_shapes(rooms, mib_per_core, cores=range, numa=None) -> tuple[Packing, …]    best first
-    Room(cores, memory_mib) · Shape(cores, memory_mib) · Numa(cores, memory_mib)
-    rooms_of(vcpu, mem_mib, count=1, reserved_cores=0, reserved_mib=0) -> tuple[Room, …]
-    mib_per_core(application) -> int | None      what its executors have now
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
+from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.model import Application
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What executors may take of a machine."""
+    """The cores and memory of a machine that executors may take."""
 
     cores: int
     memory_mib: int
@@ -56,7 +51,7 @@ class Numa:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """As many executors of a shape as fit, and what they leave.
+    """As many executors of a shape as fit, and the cores and memory that they leave.
 
     `warning` is empty, or says that the executor exceeds a NUMA node.
     """
@@ -68,7 +63,6 @@ class Packing:
     core_share: float
     memory_share: float
     warning: str = ""
-    figure: str = "modelled"
 
     @property
     def verdict(self) -> str:
@@ -80,8 +74,32 @@ class Packing:
             f" {by_number(self.executors, 'strands', 'strand')}"
             f" {pluralize(str(self.stranded_cores), 'core')}"
             f" ({self.core_share:.1%}) and {self.stranded_mib} MiB"
-            f" ({self.memory_share:.1%}){warning} (modelled)"
+            f" ({self.memory_share:.1%}){warning}"
         )
+
+
+def packing_advice(case: AdviceCase) -> Iterator[dict[str, Any]]:
+    """Only where another shape than the largest of today's executors strands fewer cores."""
+    machine, memory = case.machine, mib_per_core(case.application)
+    if machine.vcpu is None or machine.mem_mib is None or memory is None:
+        return
+    settings = case.settings.packing
+    numa = Numa(settings.numa_cores) if settings.numa_cores else None
+    reserved = settings.reserved_cores, settings.reserved_mib
+    rooms = rooms_of(machine.vcpu, machine.mem_mib, 1, *reserved)
+    shapes = [(each.cores, each.memory_mib or 0) for each in case.application.executors]
+    today = pack(rooms, Shape(*max(shapes)), numa)
+    best = best_shapes(rooms, memory, numa=numa)[0]
+    if best.stranded_cores < today.stranded_cores or (today.warning and not best.warning):
+        free = [room.cores for room in rooms]
+        yield {
+            "kind": "packing",
+            "told": f"on {machine.sku}: {best.verdict}; today: {today.verdict}",
+            "basis": "modelled",
+            "cores": best.shape.cores,
+            "fragment_rate": float(fragment_rate(free, best.shape.cores)),
+            "fragment_rate_today": float(fragment_rate(free, today.shape.cores)),
+        }
 
 
 def fragment_rate(free_cores: Iterable[int], cores: int) -> Fraction:

@@ -1,4 +1,4 @@
-"""What rented time costs, counted in whole units, and by how much it grows: bounds for searches.
+"""The price of rented time in whole units, and bounds on its growth, for searches.
 
 Searches compare millions of costs. As whole numbers of a small enough unit of money they are exact
 and quick: `unit_of` finds how many units a dollar must have.
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
-from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR
-from r2d2.vmcost.model import Billing
+from r2d2.vmcost.model import SECONDS_PER_HOUR, Billing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,12 @@ class Meter:
 
 
 def quantum_usd(usd_per_hour: Fraction, billing: Billing) -> Fraction:
-    """What a quantum costs."""
+    """The price of a quantum."""
     return usd_per_hour * billing.quantum_s / SECONDS_PER_HOUR
 
 
 def unit_of(amounts_usd: Iterable[Fraction]) -> int:
-    """How many units a dollar has when each of these amounts is a whole number of them."""
+    """The units to a dollar such that each of these amounts is a whole number of them."""
     return lcm(*(Fraction(amount).denominator for amount in amounts_usd))
 
 

@@ -1,4 +1,4 @@
-"""Which hosts and stages of repeated runs were slower than they can be.
+"""Slow hosts and stages of repeated runs.
 
     P = ideal / actual                  of CloudFormer (Shahbazinia et al., arXiv 2509.03394)
 
@@ -15,25 +15,16 @@ task's ratio is its run time over the median of the other hosts' tasks. Of its n
 Stages whose tasks take less than 50 ms are left out: there, starting a JVM's code weighs more than
 the host.
 
-    degradation(runs: Sequence[Application], limits=Limits()) -> Degradation
-    Degradation.hosts: tuple[HostHealth, …]      slowest first; .slow are those named
-    Degradation.stage_hosts, .stage_runs         P of each
-    Degradation.unmatched                        stages not alike in every run, not among those
-
-The task times of repeated runs, by run, stage and host; stages are matched by name and order.
-
-A stage's id may differ from run to run, its name (the action and the line of code) does not: the
-second stage of a name is the second one of that name in every run.
-
-What is said of hosts and stages of repeated runs. `degradation` states how it is found.
+Stages are matched by name and order. A stage's id may differ from run to run, its name (the action
+and the line of code) does not: the second stage of a name is the second of that name in every run.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from enum import Enum
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,10 +33,13 @@ from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.model import Application, Outcome
 
+Times = npt.NDArray[np.float64]
+SHOWN = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From where on a host is named, and how much must be seen of it, as stated above."""
+    """The limits beyond which a host is named, and the least that must be seen of it, as above."""
 
     ratio: float = 1.5
     deviations: float = 3.0
@@ -57,14 +51,14 @@ class Limits:
 
 
 class StageKey(NamedTuple):
-    """A stage of all runs: its name, and the how-manieth of that name it is, from 0."""
+    """A stage of all runs: its name, and its position among the stages of that name."""
 
     name: str
     order: int
 
 
 class Health(str, Enum):
-    """What is said of a host."""
+    """A host's state beside the other hosts."""
 
     SLOW = "slow"
     AS_OTHERS = "as_others"
@@ -93,7 +87,7 @@ class HostHealth:
     def verdict(self) -> str:
         """One sentence for the reader."""
         if self.ratio is None:
-            return f"{self.host}: no other host had the same work, so nothing is said (modelled)"
+            return f"{self.host}: no other host had the same work, so nothing is said"
         tasks, stages, runs = (
             pluralize(str(number), noun)
             for number, noun in (
@@ -105,18 +99,18 @@ class HostHealth:
         seen = f"{tasks} in {stages} of {runs}"
         if self.health is Health.TOO_FEW:
             are = by_number(self.tasks, "is", "are")
-            return f"{self.host}: {seen} {are} too few to compare (modelled)"
+            return f"{self.host}: {seen} {are} too few to compare"
         return (
             f"{self.host} is {self.health.value.replace('_', ' ')}: its tasks take"
             f" {self.ratio:.2f} times as long as on other hosts ({self.slower_tasks} of {seen}"
             f" {by_number(self.slower_tasks, 'is', 'are')} slower, in"
-            f" {pluralize(str(self.slower_stage_runs), 'stage')} most of them) (modelled)"
+            f" {pluralize(str(self.slower_stage_runs), 'stage')} most of them)"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class StageHost:
-    """P of a stage on a host."""
+    """P of a stage on a host, as `performance`."""
 
     stage: StageKey
     host: str
@@ -128,7 +122,7 @@ class StageHost:
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """P of a stage in a run, by the run's position."""
+    """P of a stage in a run, by the run's position, as `performance`."""
 
     stage: StageKey
     run: int
@@ -149,7 +143,6 @@ class Degradation:
     stage_hosts: tuple[StageHost, ...]
     stage_runs: tuple[StageRun, ...]
     unmatched: tuple[StageKey, ...]
-    figure: str = "modelled"
 
     @property
     def slow(self) -> tuple[HostHealth, ...]:
@@ -157,8 +150,46 @@ class Degradation:
         return tuple(host for host in self.hosts if host.health is Health.SLOW)
 
 
+class Cell(NamedTuple):
+    """The tasks of a stage in a run on a host, whose times are compared."""
+
+    run: int
+    stage: StageKey
+    host: str
+
+
+class StageTime(NamedTuple):
+    """A stage in one run: its tasks that succeeded, and first launch to last end."""
+
+    tasks: int
+    took_ms: int
+
+
+def slow_host_advice(application: Application, found: Degradation) -> Iterator[dict[str, Any]]:
+    """The slow hosts on which the application ran."""
+    hosts = {executor.host for executor in application.executors}
+    for host in found.slow:
+        if host.host in hosts:
+            told = {"kind": "slow_host", "told": host.verdict, "basis": "modelled"}
+            yield {**told, "host": host.host}
+
+
+def degradation_data(name: str, runs: int, found: Degradation) -> dict[str, Any]:
+    """The hosts of the runs of a name, and P of the stages that stay furthest behind."""
+    by_host = sorted(found.stage_hosts, key=lambda stage: stage.performance)
+    by_run = sorted(found.stage_runs, key=lambda stage: stage.performance)
+    return {
+        "name": name,
+        "runs": runs,
+        "basis": "modelled",
+        "hosts": [asdict(host) for host in found.hosts],
+        "stage_hosts": [asdict(stage) for stage in by_host[:SHOWN]],
+        "stage_runs": [asdict(stage) for stage in by_run[:SHOWN]],
+    }
+
+
 def degradation(runs: Sequence[Application], limits: Limits | None = None) -> Degradation:
-    """How far the stages and hosts of an application's runs stay behind what they can do.
+    """The stages and hosts of an application's runs beside the best seen of each.
 
     Raises:
         UsageError: there is no run.
@@ -181,17 +212,6 @@ def degradation(runs: Sequence[Application], limits: Limits | None = None) -> De
         stage_runs=_stage_runs({key: times[key] for key in times if key not in unmatched}),
         unmatched=unmatched,
     )
-
-
-Times = npt.NDArray[np.float64]
-
-
-class Cell(NamedTuple):
-    """Where task times are looked at together."""
-
-    run: int
-    stage: StageKey
-    host: str
 
 
 def _compared(cells: Mapping[Cell, Times], limits: Limits) -> dict[str, list[tuple[int, Times]]]:
@@ -242,13 +262,6 @@ def _stage_hosts(cells: Mapping[Cell, Times]) -> tuple[StageHost, ...]:
             worth = _performance(ideal_ms, actual_ms)
             found.append(StageHost(stage, host, len(here), ideal_ms, actual_ms, worth))
     return tuple(found)
-
-
-class StageTime(NamedTuple):
-    """A stage in one run: its tasks that succeeded, and first launch to last end."""
-
-    tasks: int
-    took_ms: int
 
 
 def _alike(times: Mapping[int, StageTime], runs: int) -> bool:

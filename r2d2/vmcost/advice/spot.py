@@ -1,22 +1,11 @@
-"""Spot machines against machines on demand: what interruptions cost in time and money.
-
-    compare_spot(app: Application, offer: SpotOffer, billing: Billing | None = None,
-                 deadline_s: float | None = None, trials: int = 1000, seed: int = 0) -> SpotReport
-    compare_spot_of(plan: Plan, arrival_ms: int, offer: SpotOffer, …)      for a plan at hand
-    SpotOffer(count, slots_per_vm, on_demand: Price, spot: Price, interruptions_per_vm_hour: float,
-              replacement_s: float = 120.0, driver: Price | None = None)
-    SpotReport.on_demand, .spot: Odds (mean and p95 of seconds and USD, P(miss)); .verdict
+"""Spot VMs against VMs on demand: what interruptions cost in time and money.
 
 Each spot VM is taken away after an exponential time (a Poisson process; the rate is the user's, as
 no provider ships one) and another offers its slots `replacement_s` later. The work is the replayed
-log (`replay.run`): tasks that ran there begin again, and output that lay there and is still to be
-read is made again, with all it needs. The driver is on demand and is never taken away. Cached
+log (`replay.simulation`): tasks that ran there begin again, and output that lay there and is still
+to be read is made again, with all it needs. The driver is on demand and is never taken away. Cached
 blocks, a shuffle service that outlives its VM, and warnings before the end are not modelled, and
-neither is what run times vary by without interruptions.
-
-One simulated run on VMs that are taken away: when each was rented, when the work was done.
-
-Spot VMs against VMs on demand, for a report.
+neither is the variation of run times without interruptions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,20 +19,25 @@ import numpy as np
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
-from r2d2.vmcost.advice.case import Case, said
+from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import Plan, plan_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives
 from r2d2.vmcost.advice.replay.state import Links, links_of
 from r2d2.vmcost.advice.right_size import rental_usd
 from r2d2.vmcost.model import Application, Billing, Price, PriceKind
+from r2d2.vmcost.settings import SpotSettings
 
+Data = dict[str, Any]
 Number = TypeVar("Number", float, Fraction)
+MS_PER_HOUR = 3_600_000
+LONGEST = 100
+"""A run is given up after so many times its undisturbed duration, or so many hours if longer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Odds:
+class TimeAndCost:
     """Modelled time and money of a way to rent; `miss_probability` is None without a deadline."""
 
     mean_s: float
@@ -51,44 +45,6 @@ class Odds:
     mean_usd: Fraction
     p95_usd: Fraction
     miss_probability: float | None
-
-
-Data = dict[str, Any]
-
-
-def spot(case: Case) -> Iterator[Data]:
-    """What the cluster's run would take and cost on spot VMs, if that is asked."""
-    asked = case.settings.spot
-    if asked is None:
-        return
-    on_demand = case.price(case.cluster.vm, PriceKind.ON_DEMAND)
-    offered = (
-        case.price(case.cluster.vm, PriceKind.SPOT)
-        if asked.usd_per_hour is None
-        else replace(on_demand, kind=PriceKind.SPOT, usd_per_hour=asked.usd_per_hour)
-    )
-    offer = SpotOffer(
-        count=case.count,
-        slots_per_vm=case.slots_per_vm,
-        on_demand=on_demand,
-        spot=offered,
-        interruptions_per_vm_hour=asked.interruptions_per_vm_hour,
-        replacement_s=asked.replacement_s,
-        driver=case.driver,
-    )
-    found = compare_spot(
-        case.application, offer, case.costed.billing, asked.deadline_s, asked.trials, asked.seed
-    )
-    yield {
-        "kind": "spot",
-        "told": said(
-            f"{found.verdict}; {pluralize(str(found.trials), 'run')} simulated, seed {found.seed}"
-        ),
-        "basis": "modelled",
-        "ways": {"on_demand": _odds_data(found.on_demand), "spot": _odds_data(found.spot)},
-        "interruptions": found.interruptions,
-        "tasks_again": found.tasks_again,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +56,12 @@ class SpotReport:
     gives the same report.
     """
 
-    on_demand: Odds
-    spot: Odds
+    on_demand: TimeAndCost
+    spot: TimeAndCost
     interruptions: float
     tasks_again: float
     trials: int
     seed: int
-    figure: str = "modelled"
 
     @property
     def verdict(self) -> str:
@@ -116,7 +71,7 @@ class SpotReport:
         way = f"{float(saved):.1%} cheaper" if saved >= 0 else f"{float(-saved):.1%} dearer"
         missed = self.spot.miss_probability
         odds = "" if missed is None else f", and misses the deadline with P {missed:.3f}"
-        return f"spot is {way} and {slower:.1%} slower on average{odds} (modelled)"
+        return f"spot is {way} and {slower:.1%} slower on average{odds}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +99,63 @@ class SpotOffer:
                 raise UsageError(f"{name} {getattr(self, name)}: it must be 0 or above")
 
 
+@dataclass(frozen=True, slots=True)
+class SpotRun:
+    """A simulated run: its end, the rentals of its VMs, and the work that was done again."""
+
+    ended_ms: int
+    rentals: tuple[tuple[int, int], ...]
+    interruptions: int = 0
+    launches_again: int = 0
+
+
+def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
+    """The time and money of the cluster's run on spot VMs."""
+    on_demand = case.price(case.cluster.vm, PriceKind.ON_DEMAND)
+    offered = (
+        case.price(case.cluster.vm, PriceKind.SPOT)
+        if settings.usd_per_hour is None
+        else replace(on_demand, kind=PriceKind.SPOT, usd_per_hour=settings.usd_per_hour)
+    )
+    offer = SpotOffer(
+        count=case.count,
+        slots_per_vm=case.slots_per_vm,
+        on_demand=on_demand,
+        spot=offered,
+        interruptions_per_vm_hour=settings.interruptions_per_vm_hour,
+        replacement_s=settings.replacement_s,
+        driver=case.driver,
+    )
+    found = compare_spot(
+        case.application,
+        offer,
+        case.costed.billing,
+        settings.deadline_s,
+        settings.trials,
+        settings.seed,
+    )
+    yield {
+        "kind": "spot",
+        "told": (
+            f"{found.verdict}; {pluralize(str(found.trials), 'run')} simulated, seed {found.seed}"
+        ),
+        "basis": "modelled",
+        "ways": {"on_demand": _odds_data(found.on_demand), "spot": _odds_data(found.spot)},
+        "interruptions": found.interruptions,
+        "tasks_again": found.tasks_again,
+    }
+
+
+def _odds_data(odds: TimeAndCost) -> Data:
+    return {
+        "mean_s": odds.mean_s,
+        "p95_s": odds.p95_s,
+        "mean_usd": float(odds.mean_usd),
+        "p95_usd": float(odds.p95_usd),
+        "miss_probability": odds.miss_probability,
+    }
+
+
 def compare_spot(
     app: Application,
     offer: SpotOffer,
@@ -163,7 +175,7 @@ def compare_spot(
 
 
 def compare_spot_of(
-    plan: Plan,
+    plan: ReplayPlan,
     arrival_ms: int,
     offer: SpotOffer,
     billing: Billing | None = None,
@@ -183,9 +195,12 @@ def compare_spot_of(
         raise UsageError(f"{trials} trials tell nothing: ask for 1 or more")
     billing = billing or Billing()
     calm_ms = replay_plan(plan, [Life(offer.slots_per_vm, arrival_ms)] * offer.count)
-    calm = Trial(calm_ms, ((0, calm_ms),) * offer.count)
+    calm = SpotRun(calm_ms, ((0, calm_ms),) * offer.count)
     links = links_of(plan)
-    runs = [trial(plan, links, offer, arrival_ms, calm, (seed, number)) for number in range(trials)]
+    runs = [
+        simulated_run(plan, links, offer, arrival_ms, calm, (seed, number))
+        for number in range(trials)
+    ]
     return SpotReport(
         _odds([calm], offer.on_demand, offer, billing, deadline_s),
         _odds(runs, offer.spot, offer, billing, deadline_s),
@@ -196,28 +211,18 @@ def compare_spot_of(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How a run went: its end, each rental of a VM from one moment to another, work done again."""
-
-    ended_ms: int
-    rentals: tuple[tuple[int, int], ...]
-    interruptions: int = 0
-    launches_again: int = 0
-
-
 def _odds(
-    runs: Sequence[Trial], vm: Price, offer: SpotOffer, billing: Billing, deadline_s: float | None
-) -> Odds:
+    runs: Sequence[SpotRun], vm: Price, offer: SpotOffer, billing: Billing, deadline_s: float | None
+) -> TimeAndCost:
     seconds = [run.ended_ms / 1000 for run in runs]
     usd = [_usd(run, vm, offer, billing) for run in runs]
     missed = None if deadline_s is None else sum(one > deadline_s for one in seconds) / len(runs)
     mean_s = sum(run.ended_ms for run in runs) / (1000 * len(runs))
-    return Odds(mean_s, _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed)
+    return TimeAndCost(mean_s, _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed)
 
 
-def _usd(run: Trial, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
-    """What a run's rentals and the driver cost; a VM that was taken away has no idle tail."""
+def _usd(run: SpotRun, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
+    """The price of a run's rentals and driver; a VM that was taken away has no idle tail."""
     usd = Fraction()
     for from_ms, until_ms in run.rentals:
         stayed = until_ms == run.ended_ms
@@ -228,11 +233,6 @@ def _usd(run: Trial, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
 def _p95(values: Sequence[Number]) -> Number:
     """The smallest value that at least 95 of 100 do not exceed."""
     return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
-
-
-MS_PER_HOUR = 3_600_000
-LONGEST = 100
-"""A run is given up after so many times its undisturbed duration, or so many hours if longer."""
 
 
 @dataclass(slots=True)
@@ -272,9 +272,14 @@ class _Fleet:
         clock.after(wait_ms, lambda: self.rent(vm, clock.now_ms))
 
 
-def trial(
-    plan: Plan, links: Links, offer: SpotOffer, arrival_ms: int, calm: Trial, seed: Sequence[int]
-) -> Trial:
+def simulated_run(
+    plan: ReplayPlan,
+    links: Links,
+    offer: SpotOffer,
+    arrival_ms: int,
+    calm: SpotRun,
+    seed: Sequence[int],
+) -> SpotRun:
     """The run that a seed gives; `calm` is the one without interruptions.
 
     A seed draws the same lives at every rate, only longer or shorter.
@@ -289,11 +294,11 @@ def trial(
         fleet.rent(vm, arrival_ms)
     ended_ms = fleet.run.to_the_end(LONGEST * max(calm.ended_ms, MS_PER_HOUR))
     rentals = [*fleet.rentals, *((rented_ms, ended_ms) for _, rented_ms in fleet.rented.values())]
-    return Trial(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.running.again)
+    return SpotRun(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.running.again)
 
 
 def _draws(offer: SpotOffer, seed: Sequence[int]) -> list[np.random.Generator]:
-    """A source of chance for each VM, so that what befalls one does not change another's."""
+    """A random generator for each VM, so that the lives of one do not change another's."""
     return [np.random.default_rng([*seed, vm]) for vm in range(offer.count)]
 
 
@@ -301,13 +306,3 @@ def _life_ms(draw: np.random.Generator, offer: SpotOffer) -> float:
     unit = float(draw.standard_exponential())
     rate = offer.interruptions_per_vm_hour
     return unit * MS_PER_HOUR / rate if rate else inf
-
-
-def _odds_data(odds: Odds) -> Data:
-    return {
-        "mean_s": odds.mean_s,
-        "p95_s": odds.p95_s,
-        "mean_usd": float(odds.mean_usd),
-        "p95_usd": float(odds.p95_usd),
-        "miss_probability": odds.miss_probability,
-    }

@@ -1,21 +1,4 @@
-"""What an application's machines cost: an exact partition of rented time into money.
-
-    bill(app, cluster: Cluster | None, prices: PriceList, billing: Billing | None = None) -> Bill
-
-    Bill.usd: Fraction | None      None where facts or prices are missing; then Bill.why says why
-    Bill.parts: Mapping[Part, Amount]        all of Part, in order; they add up to usd
-    Bill.causes: Mapping[Cause, Amount]      all of Cause, in order; they add up to parts[Part.BUSY]
-    Bill.jobs, .stages, .executors: tuple[Share, ...]   each adds up to BUSY (busy), FAILED (failed)
-    Bill.vms: tuple[VmBill, ...]             driver first; their parts add up to Bill.parts
-    Bill.rates: tuple[Rate, ...]             prices used: Rate.machine.as_of, .source, .fees
-    Bill.problems: Mapping[str, int]         what was damaged or assumed, counted; a key is a text
-    Amount.vm_s: Fraction, .usd: Fraction | None        time is always there, also without a price
-    Share.key, .name, .tasks, .busy, .failed, .causes   key: job '3', stage '7.0', executor id,
-                                                        '' for tasks of no job or no known executor
-    VmBill.host, .sku, .driver, .standing, .metered_s, .billed_s, .usd, .parts, .time
-    VmBill.time: HostTime                    for a picture: rented, executors, busy_cores over time
-    printed_usd(parts: Mapping[Name, Fraction]) -> dict[Name, float]    six decimals, and the
-    printed_total_usd(usd: Fraction) -> float                           printed parts add up to this
+"""The bill of an application's machines: an exact partition of rented time into money.
 
 A VM's money is billed seconds · (price + fees) / 3600, with billed seconds
 ceil(max(minimum, metered) / quantum) · quantum. Its metered time falls into
@@ -50,7 +33,6 @@ from r2d2.vmcost.bill.bill import bill, micro_usd, printed_total_usd, printed_us
 from r2d2.vmcost.bill.model import (
     Amount,
     Bill,
-    Cause,
     ExecutorTime,
     HostTime,
     Part,
@@ -62,7 +44,6 @@ from r2d2.vmcost.bill.model import (
 __all__ = [
     "Amount",
     "Bill",
-    "Cause",
     "ExecutorTime",
     "HostTime",
     "Part",

@@ -1,7 +1,4 @@
-"""The bill of an application: its VMs, and their money by part, cause, job, stage and executor.
-
-Money as printed: parts that still add up to the printed whole.
-"""
+"""The bill of an application: its VMs, and their money by part, job, stage and executor."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
@@ -11,43 +8,44 @@ from typing import TypeVar
 
 from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
 from r2d2.vmcost.bill.model import Amount, Bill, Part, Rate, VmBill
-from r2d2.vmcost.bill.rates import vm_rate
-from r2d2.vmcost.bill.shares import Splitter, executor_shares, stage_and_job_shares
-from r2d2.vmcost.bill.timeline import Run, unseen_jobs
-from r2d2.vmcost.model import Application, Billing, Cluster
+from r2d2.vmcost.bill.shares import ChargeSums, executor_shares, stage_and_job_shares
+from r2d2.vmcost.bill.timeline import BilledRun, unseen_jobs
+from r2d2.vmcost.model import Application, Billing, Cluster, PriceKind
 from r2d2.vmcost.prices import NoPriceError, PriceList
 
+Name = TypeVar("Name", bound=Hashable)
+MICRO = 1_000_000
 NO_CLUSTER = "the VM type is not known: name it with --vm, --region and --provider"
 
 
 def bill(
     app: Application, cluster: Cluster | None, prices: PriceList, billing: Billing | None = None
 ) -> Bill:
-    """What the application's machines cost, and what for.
+    """The costs of the application's machines, by what they were for.
 
-    Without a cluster, or where a price is missing, the time is parted all the same, and `usd` is
+    Without a cluster, or where a price is missing, the time is divided all the same, and `usd` is
     None with its reason.
     """
     billing = billing or Billing()
     rates = _rates(cluster, prices, billing)
     problems: Counter[str] = Counter()
     unseen_jobs(app, problems)
-    run = Run.of(app)
+    run = BilledRun.of(app)
     fleet = worker_fleet(run, cluster, rates.worker, billing, problems)
     vms = fleet.vms
     if cluster is not None and cluster.driver_vm is not None:
         vms = (driver_bill(app, cluster.driver_vm, rates.driver, billing), *vms)
     parts = {part: _sum([vm.parts[part] for vm in vms], rates) for part in Part}
-    splitter = Splitter(run, fleet.charges)
-    stages, jobs = stage_and_job_shares(app, splitter)
+    sums = ChargeSums(run, fleet.charges)
+    stages, jobs = stage_and_job_shares(app, sums)
     return Bill(
         usd=_sum(list(parts.values()), rates).usd,
         why=rates.why,
         parts=parts,
-        causes=splitter.causes(),
+        computing=sums.computing(),
         jobs=jobs,
         stages=stages,
-        executors=executor_shares(app, splitter),
+        executors=executor_shares(app, sums),
         vms=vms,
         rates=rates.used(vms),
         problems={name: count for name, count in sorted(problems.items()) if count},
@@ -83,15 +81,43 @@ def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rat
     return _Rates(worker, driver)
 
 
+def vm_rate(
+    cluster: Cluster, sku: str, prices: PriceList, billing: Billing, *, driver: bool
+) -> Rate:
+    """The price of the SKU's hour: spot for the workers of a spot cluster, else on demand.
+
+    Fees are the uplift rows of the list, the DBUs where `billing` has their price, and the uplift
+    that `billing` itself adds to each VM.
+
+    Raises:
+        NoPriceError: the machine, or a DBU row that was asked for, is not in the list.
+    """
+    place = (cluster.provider, cluster.region)
+    kind = PriceKind.SPOT if cluster.spot and not driver else PriceKind.ON_DEMAND
+    machine = prices.price(*place, sku, kind)
+    usd_per_hour = machine.usd_per_hour + billing.uplift_usd_per_node_hour
+    fees = []
+    uplift = prices.fee(*place, sku, PriceKind.UPLIFT)
+    if uplift is not None:
+        fees.append(uplift)
+        usd_per_hour += uplift.usd_per_hour
+    if billing.dbu_usd is not None:
+        dbu = prices.fee(*place, sku, PriceKind.DBU)
+        if dbu is None:
+            raise NoPriceError(
+                f"no dbu row of {sku!r} for {cluster.provider}: give one with --prices, or no price"
+                " of a DBU"
+            )
+        fees.append(dbu)
+        usd_per_hour += dbu.usd_per_hour * billing.dbu_usd
+    return Rate(sku, machine, tuple(fees), usd_per_hour)
+
+
 def _sum(amounts: list[Amount], rates: _Rates) -> Amount:
     vm_s = sum((amount.vm_s for amount in amounts), Fraction(0))
     if rates.why:
         return Amount(vm_s, None)
     return Amount(vm_s, sum((amount.usd or Fraction(0) for amount in amounts), Fraction(0)))
-
-
-Name = TypeVar("Name", bound=Hashable)
-MICRO = 1_000_000
 
 
 def micro_usd(parts: Mapping[Name, Fraction]) -> dict[Name, int]:

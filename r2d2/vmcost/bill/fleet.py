@@ -1,7 +1,4 @@
-"""The bills of the VMs themselves: the workers' with what their executors did, and the driver's.
-
-Hosts over time, for a picture: rented, owned, busy.
-"""
+"""The bills of the VMs themselves, the workers' and the driver's, and their time as a picture."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from r2d2.vmcost.bill.model import Amount, ExecutorTime, HostTime, Part, Rate, VmBill
-from r2d2.vmcost.bill.rates import billed_s, usd
+from r2d2.vmcost.bill.model import ExecutorTime, HostTime, Part, Rate, VmBill, amount_of
 from r2d2.vmcost.bill.shares import MS_PER_SECOND, Charges
 from r2d2.vmcost.bill.task_charges import (
     Capacity,
@@ -22,12 +18,14 @@ from r2d2.vmcost.bill.task_charges import (
     rest_of,
     unit_scale,
 )
-from r2d2.vmcost.bill.timeline import Run, Steps, cut, level, union
-from r2d2.vmcost.bill.vms import Vm, worker_vms
+from r2d2.vmcost.bill.timeline import BilledRun, Steps, cut, level, union
+from r2d2.vmcost.bill.vms import WorkerVm, worker_vms
 from r2d2.vmcost.model import Application, Billing, Cluster
 
 DRIVER = "driver"
 ZERO = Fraction(0)
+PICTURE_PARTS = 240
+"""The number of equal parts into which a picture divides the application's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,11 @@ class Fleet:
 
 
 def worker_fleet(
-    run: Run, cluster: Cluster | None, rate: Rate | None, billing: Billing, problems: Counter[str]
+    run: BilledRun,
+    cluster: Cluster | None,
+    rate: Rate | None,
+    billing: Billing,
+    problems: Counter[str],
 ) -> Fleet:
     """The bills of all worker VMs; what was damaged or assumed is counted in `problems`."""
     vcpu = rate.machine.vcpu if rate else None
@@ -53,7 +55,7 @@ def worker_fleet(
         rows = [run.tasks_of(number).rows for number in vm.executors]
         failed = sum(int(charged[some[run.failed[some]]].sum()) for some in rows)
         parts_s = _parts_s(taken, failed, rest_of(run, vm, cores, scale, taken), scale)
-        seen = _Seen(cluster.vm if cluster else None, vm.standing, parts_s)
+        seen = _VmTime(cluster.vm if cluster else None, vm.standing, parts_s)
         bills.append(_vm_bill(seen, host_time(run, vm, cores, vcpu), rate, billing))
     _count_damage(run, problems)
     if rate is not None:
@@ -67,26 +69,26 @@ def driver_bill(app: Application, sku: str, rate: Rate | None, billing: Billing)
     cores = (rate.machine.vcpu if rate else None) or 0
     nothing = (0.0,) * PICTURE_PARTS
     time = HostTime(DRIVER, cores, *run, union([run]), (), nothing, nothing)
-    seen = _Seen(sku, True, {Part.DRIVER: Fraction(run[1] - run[0], MS_PER_SECOND)})
+    seen = _VmTime(sku, True, {Part.DRIVER: Fraction(run[1] - run[0], MS_PER_SECOND)})
     return _vm_bill(seen, time, rate, replace(billing, start_up_s=ZERO, idle_tail_s=ZERO))
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the log shows of a VM: the seconds of each part."""
+class _VmTime:
+    """The VM as the log shows it: the seconds of each part."""
 
     sku: str | None
     standing: bool
     parts_s: Mapping[Part, Fraction]
 
 
-def _vm_bill(seen: _Seen, time: HostTime, rate: Rate | None, billing: Billing) -> VmBill:
+def _vm_bill(seen: _VmTime, time: HostTime, rate: Rate | None, billing: Billing) -> VmBill:
     """Adds lead, tail and rounding to what the log shows of a VM, and prices all of it."""
     seconds = {part: seen.parts_s.get(part, ZERO) for part in Part}
     seconds[Part.START_UP] += billing.start_up_s
     seconds[Part.IDLE_BETWEEN_JOBS] += billing.idle_tail_s
     metered_s = sum(seconds.values(), ZERO)
-    paid_s = billed_s(metered_s, billing)
+    paid_s = billing.billed_s(metered_s)
     seconds[Part.ROUNDING] = paid_s - metered_s
     return VmBill(
         host=time.host,
@@ -95,8 +97,8 @@ def _vm_bill(seen: _Seen, time: HostTime, rate: Rate | None, billing: Billing) -
         standing=seen.standing,
         metered_s=metered_s,
         billed_s=paid_s,
-        usd=usd(paid_s, rate),
-        parts={part: Amount(vm_s, usd(vm_s, rate)) for part, vm_s in seconds.items()},
+        usd=amount_of(paid_s, rate).usd,
+        parts={part: amount_of(vm_s, rate) for part, vm_s in seconds.items()},
         time=time,
     )
 
@@ -113,7 +115,7 @@ def _parts_s(taken: Taken, failed: int, rest: Rest, scale: int) -> dict[Part, Fr
     return {part: Fraction(count, scale * MS_PER_SECOND) for part, count in units.items()}
 
 
-def _count_damage(run: Run, problems: Counter[str]) -> None:
+def _count_damage(run: BilledRun, problems: Counter[str]) -> None:
     tasks = run.app.tasks
     known = tasks["executor"] >= 0
     lives = np.array(run.lived, np.int64).reshape(-1, 2)[tasks["executor"][known]]
@@ -131,11 +133,7 @@ def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[
     problems["vm_cores_exceeded"] += beyond
 
 
-PICTURE_PARTS = 240
-"""Into how many equal parts the application's time falls in a picture."""
-
-
-def host_time(run: Run, vm: Vm, has: Capacity, vcpu: int | None) -> HostTime:
+def host_time(run: BilledRun, vm: WorkerVm, has: Capacity, vcpu: int | None) -> HostTime:
     """The VM over the application's time."""
     executors = tuple(
         ExecutorTime(run.app.executors[at].id, *run.lived[at], run.app.executors[at].cores)
@@ -146,7 +144,7 @@ def host_time(run: Run, vm: Vm, has: Capacity, vcpu: int | None) -> HostTime:
     return HostTime(vm.host, cores, *run.bounds, vm.rented, executors, busy, failed)
 
 
-def _busy_cores(run: Run, vm: Vm, *, failed: bool) -> tuple[float, ...]:
+def _busy_cores(run: BilledRun, vm: WorkerVm, *, failed: bool) -> tuple[float, ...]:
     """Of all tasks, or of those alone that failed."""
     edges = np.linspace(*run.bounds, PICTURE_PARTS + 1).astype(np.int64)
     core_ms = np.zeros(PICTURE_PARTS, np.int64)

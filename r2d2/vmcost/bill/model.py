@@ -1,4 +1,4 @@
-"""What a bill consists of: parts, causes, shares of jobs, stages and executors, and its VMs.
+"""The nouns of a bill: its parts, the shares of jobs, stages and executors, and its VMs.
 
 Money is USD as Fraction, time is VM-seconds as Fraction: a part that took a quarter of a VM's
 cores for eight seconds took two VM-seconds.
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
-from r2d2.vmcost.model import Price
+from r2d2.vmcost.model import SECONDS_PER_HOUR, Price
 
 
 class Part(str, Enum):
-    """What a VM's money went into. The parts share no moment of a core and leave none out."""
+    """The parts of a VM's money. They share no moment of a core and leave none out."""
 
     DRIVER = "driver"
     START_UP = "start_up"
@@ -25,22 +25,6 @@ class Part(str, Enum):
     ROUNDING = "rounding"
 
 
-class Cause(str, Enum):
-    """What a task's time went into, as its metrics tell.
-
-    `shuffle_wait` is waiting for blocks to come and for written ones to be taken. Spark measures no
-    time of spilling: `spill` is what no metric explains in tasks that spilled, `other` in those
-    that did not. Where metrics overlap, the first in this order counts.
-    """
-
-    CPU = "cpu"
-    GC = "gc"
-    SHUFFLE_WAIT = "shuffle_wait"
-    DESERIALIZE = "deserialize"
-    SPILL = "spill"
-    OTHER = "other"
-
-
 @dataclass(frozen=True, slots=True)
 class Amount:
     """Rented time and its price; `usd` is None where the price is not known."""
@@ -49,12 +33,17 @@ class Amount:
     usd: Fraction | None
 
 
+def amount_of(vm_s: Fraction, rate: "Rate | None") -> Amount:
+    """Rented time at a rate; None is one that is not known."""
+    return Amount(vm_s, None if rate is None else rate.usd(vm_s))
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What the tasks of a job, a stage or an executor took, `key` being its id.
+    """The time and money of the tasks of a job, a stage or an executor; `key` is its id.
 
     A job's key is `3`, a stage's `7.0` (id and attempt), an executor's its id; tasks that belong to
-    no job that the log names stand under the empty key. `causes` add up to `busy`.
+    no job that the log names stand under the empty key.
     """
 
     key: str
@@ -62,22 +51,25 @@ class Share:
     tasks: int
     busy: Amount
     failed: Amount
-    causes: Mapping[Cause, Amount]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What an hour of a VM costs: the machine, its fees, and their sum."""
+    """The price of a VM's hour: the machine, its fees, and their sum."""
 
     sku: str
     machine: Price
     fees: tuple[Price, ...]
     usd_per_hour: Fraction
 
+    def usd(self, seconds: Fraction) -> Fraction:
+        """The price of rented time."""
+        return seconds * self.usd_per_hour / SECONDS_PER_HOUR
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorTime:
-    """When an executor owned how many of its host's cores, within the application."""
+    """The cores of its host that an executor owned, and the time, within the application."""
 
     id: str
     start_ms: int
@@ -106,7 +98,7 @@ class HostTime:
 
 @dataclass(frozen=True, slots=True)
 class VmBill:
-    """One VM: how long it was rented (`metered_s`), for how long it is billed, and for what.
+    """One VM: the time it was rented (`metered_s`) and is billed, and the parts of its money.
 
     `standing` VMs stood for the whole run; others came and went with their executors.
     """
@@ -124,18 +116,18 @@ class VmBill:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What an application's machines cost; `why` says why `usd` is None, and is empty otherwise.
+    """The costs of an application's machines; `why` says why `usd` is None, else it is empty.
 
-    `parts` has every part in the order of `Part` and adds up to `usd`; `causes` adds up to its
-    `busy`. `jobs`, `stages` and `executors` each add up to its `busy` and `failed`, except that
-    tasks on executors which were never added are paid for by nobody. `problems` counts what was
-    damaged or assumed.
+    `parts` has every part in the order of `Part` and adds up to `usd`. `computing` is the share of
+    its `busy` in which tasks neither waited nor were started: CPU and garbage collection. `jobs`,
+    `stages` and `executors` each add up to its `busy` and `failed`, except that tasks on executors
+    which were never added are paid for by nobody. `problems` counts what was damaged or assumed.
     """
 
     usd: Fraction | None
     why: str
     parts: Mapping[Part, Amount]
-    causes: Mapping[Cause, Amount]
+    computing: Amount
     jobs: tuple[Share, ...]
     stages: tuple[Share, ...]
     executors: tuple[Share, ...]

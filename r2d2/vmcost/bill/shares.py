@@ -6,10 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from r2d2.vmcost.bill.model import Amount, Cause, Rate, Share
-from r2d2.vmcost.bill.rates import usd
-from r2d2.vmcost.bill.task_time import NO_JOB, cause_units, jobs_of_attempts
-from r2d2.vmcost.bill.timeline import Integers, Positions, Run
+from r2d2.vmcost.bill.model import Amount, Rate, Share, amount_of
+from r2d2.vmcost.bill.task_time import NO_JOB, computing_units, jobs_of_attempts
+from r2d2.vmcost.bill.timeline import BilledRun, Integers, Positions
 from r2d2.vmcost.model import Application
 
 MS_PER_SECOND = 1000
@@ -25,30 +24,25 @@ class Charges:
 
     def amount(self, units: int) -> Amount:
         """The units as rented time and money."""
-        vm_s = Fraction(units, self.scale * MS_PER_SECOND)
-        return Amount(vm_s, usd(vm_s, self.rate))
+        return amount_of(Fraction(units, self.scale * MS_PER_SECOND), self.rate)
 
 
-class Splitter:
+class ChargeSums:
     """Adds the charges of one application up by whatever key each of its tasks has."""
 
-    def __init__(self, run: Run, charges: Charges) -> None:
-        self._charges = charges
+    def __init__(self, run: BilledRun, charges: Charges) -> None:
+        self._charges, self._tasks = charges, run.app.tasks
         self._busy = np.where(run.failed, 0, charges.units)
         self._failed = np.where(run.failed, charges.units, 0)
-        self._causes = cause_units(run.app.tasks, self._busy)
 
-    def causes(self) -> dict[Cause, Amount]:
-        """The busy charges of all tasks by cause."""
-        return {
-            cause: self._charges.amount(int(units.sum())) for cause, units in self._causes.items()
-        }
+    def computing(self) -> Amount:
+        """The part of the busy charges in which tasks computed."""
+        return self._charges.amount(int(computing_units(self._tasks, self._busy).sum()))
 
     def shares(self, place: Positions, names: Sequence[tuple[str, str]]) -> tuple[Share, ...]:
         """One share for each key and name, `place` being each task's position among them."""
         tasks = np.bincount(place, minlength=len(names))
-        busy, failed = self._sums(place, names, self._busy), self._sums(place, names, self._failed)
-        causes = {c: self._sums(place, names, units) for c, units in self._causes.items()}
+        busy, failed = (_sums(place, len(names), units) for units in (self._busy, self._failed))
         amount = self._charges.amount
         return tuple(
             Share(
@@ -57,24 +51,19 @@ class Splitter:
                 int(tasks[at]),
                 amount(int(busy[at])),
                 amount(int(failed[at])),
-                {cause: amount(int(sums[at])) for cause, sums in causes.items()},
             )
             for at, (key, name) in enumerate(names)
         )
 
-    def _sums(
-        self,
-        place: Positions,
-        names: Sequence[tuple[str, str]],
-        units: Integers,
-    ) -> Integers:
-        sums = np.zeros(len(names), np.int64)
-        np.add.at(sums, place, units)
-        return sums
+
+def _sums(place: Positions, size: int, units: Integers) -> Integers:
+    sums = np.zeros(size, np.int64)
+    np.add.at(sums, place, units)
+    return sums
 
 
 def stage_and_job_shares(
-    app: Application, splitter: Splitter
+    app: Application, sums: ChargeSums
 ) -> tuple[tuple[Share, ...], tuple[Share, ...]]:
     """The shares of stage attempts and of jobs, each in order of id.
 
@@ -93,10 +82,10 @@ def stage_and_job_shares(
     of_job = rank[np.where(jobs == NO_JOB, len(app.jobs), jobs)]
     if (of_job == len(order)).any():
         names.append(("", "tasks of no job"))
-    return splitter.shares(place, stages), splitter.shares(of_job[place], names)
+    return sums.shares(place, stages), sums.shares(of_job[place], names)
 
 
-def executor_shares(app: Application, splitter: Splitter) -> tuple[Share, ...]:
+def executor_shares(app: Application, sums: ChargeSums) -> tuple[Share, ...]:
     """The shares of executors, in the order in which they were added."""
     order = sorted(
         range(len(app.executors)),
@@ -108,4 +97,4 @@ def executor_shares(app: Application, splitter: Splitter) -> tuple[Share, ...]:
     place = rank[app.tasks["executor"]]
     if (app.tasks["executor"] < 0).any():
         names.append(("", "executors that were never added"))
-    return splitter.shares(place, names)
+    return sums.shares(place, names)

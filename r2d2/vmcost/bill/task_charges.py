@@ -1,6 +1,4 @@
-"""What each task is charged of the executor that it ran on, and what of a VM was left over.
-
-Into how many parts a VM's money falls at each moment, and the unit in which all are counted.
+"""Allocates a VM's time to tasks; the rest is start-up, idle or stranded.
 
 While executors own c of a VM's v cores, each core takes 1/max(v, c) of the VM, so that executors
 which claim more cores than there are pay for the whole VM and no more. Time is counted in whole
@@ -15,26 +13,14 @@ from math import lcm
 
 import numpy as np
 
-from r2d2.vmcost.bill.timeline import Integers, Run, Steps, covered, cut, level
-from r2d2.vmcost.bill.vms import Vm
+from r2d2.vmcost.bill.timeline import BilledRun, Integers, Steps, covered, cut, level
+from r2d2.vmcost.bill.vms import WorkerVm
 
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Units that tasks took of a VM, while jobs ran and while none did."""
-
-    in_jobs: int
-    between_jobs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Units that no task took."""
-
-    start_up: int
-    stranded: int
-    idle_in_jobs: int
-    idle_between_jobs: int
+UNIT_BITS = 62
+LARGEST_LCM = 1 << 20
+SHARINGS = (720_720, 27_720, 2_520, 60, 1)
+"""The parts into which a core is divided for tasks that overlap more than cores allow: the first
+that fits. Up to 16, 12, 10, 6 tasks share exactly; what more of them lose by rounding is idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,61 +37,7 @@ class Capacity:
         return self.owned[at], self.cores[at]
 
 
-def charge_tasks(
-    run: Run, vm: Vm, has: Capacity, scale: int, charged: Integers, problems: Counter[str]
-) -> Taken:
-    """Writes into `charged` what each of the VM's tasks takes; returns what all of them take."""
-    in_jobs = between_jobs = 0
-    for number in vm.executors:
-        tasks, executor = run.tasks_of(number), run.app.executors[number]
-        times = cut(run.lived[number], has.times, _edges(run), tasks.starts, tasks.ends)
-        running = level(times, tasks.starts, tasks.ends, tasks.weights)
-        crowded = running > executor.cores
-        beyond_ms = np.where(crowded, running - executor.cores, 0) * np.diff(times)
-        problems["core_ms_beyond_cores"] += int(beyond_ms.sum())
-        core = scale // has.on(times)[1]
-        rates = np.where(crowded, core * executor.cores // np.maximum(running, 1), core)
-        charged[tasks.rows] = tasks.weights * Steps.of(times, rates).between(
-            tasks.starts, tasks.ends
-        )
-        taken, inside = rates * running * np.diff(times), covered(times, run.jobs)
-        in_jobs += int(taken[inside].sum())
-        between_jobs += int(taken[~inside].sum())
-    return Taken(in_jobs, between_jobs)
-
-
-def rest_of(run: Run, vm: Vm, has: Capacity, scale: int, taken: Taken) -> Rest:
-    """What the tasks left of the VM: before its first executor, cores of none, and idle ones."""
-    if not vm.rented:
-        return Rest(0, 0, 0, 0)
-    times = cut((int(has.times[0]), int(has.times[-1])), has.times, _edges(run))
-    owned, cores = has.on(times)
-    units, inside = scale * np.diff(times), covered(times, run.jobs)
-    first = min((run.lived[number][0] for number in vm.executors), default=int(times[0]))
-    before = times[:-1] < first
-    rented = covered(times, vm.rented)
-    stranded = np.where(owned > 0, (cores - owned) * scale // cores * np.diff(times), 0)
-    ready = np.where(rented & ~before, units, 0) - stranded
-    return Rest(
-        start_up=int(units[rented & before].sum()),
-        stranded=int(stranded.sum()),
-        idle_in_jobs=int(ready[inside].sum()) - taken.in_jobs,
-        idle_between_jobs=int(ready[~inside].sum()) - taken.between_jobs,
-    )
-
-
-def _edges(run: Run) -> Integers:
-    return np.array(run.jobs, np.int64).reshape(-1)
-
-
-UNIT_BITS = 62
-LARGEST_LCM = 1 << 20
-SHARINGS = (720_720, 27_720, 2_520, 60, 1)
-"""Into how many parts a core falls for tasks that overlap more than cores allow: the first that
-fits. Up to 16, 12, 10, 6 tasks share exactly; what more of them lose by rounding down is idle."""
-
-
-def capacity(run: Run, vm: Vm, vcpu: int | None) -> Capacity:
+def capacity(run: BilledRun, vm: WorkerVm, vcpu: int | None) -> Capacity:
     """The VM's cores while it was rented; without a known `vcpu` it has those that are owned."""
     lives = np.array([run.lived[number] for number in vm.executors], np.int64).reshape(-1, 2)
     cores = np.array([run.app.executors[number].cores for number in vm.executors], np.int64)
@@ -127,3 +59,73 @@ def unit_scale(capacities: Sequence[Capacity], run_ms: int) -> int:
     largest = max(1, (1 << UNIT_BITS) // vm_ms)
     fitting = [common * sharing for sharing in SHARINGS if common * sharing <= largest]
     return fitting[0] if fitting else largest
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Units that tasks took of a VM, while jobs ran and while none did."""
+
+    in_jobs: int
+    between_jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Units that no task took."""
+
+    start_up: int
+    stranded: int
+    idle_in_jobs: int
+    idle_between_jobs: int
+
+
+def charge_tasks(
+    run: BilledRun,
+    vm: WorkerVm,
+    has: Capacity,
+    scale: int,
+    charged: Integers,
+    problems: Counter[str],
+) -> Taken:
+    """Writes into `charged` what each of the VM's tasks takes; returns what all of them take."""
+    in_jobs = between_jobs = 0
+    for number in vm.executors:
+        tasks, executor = run.tasks_of(number), run.app.executors[number]
+        times = cut(run.lived[number], has.times, _edges(run), tasks.starts, tasks.ends)
+        running = level(times, tasks.starts, tasks.ends, tasks.weights)
+        crowded = running > executor.cores
+        beyond_ms = np.where(crowded, running - executor.cores, 0) * np.diff(times)
+        problems["core_ms_beyond_cores"] += int(beyond_ms.sum())
+        core = scale // has.on(times)[1]
+        rates = np.where(crowded, core * executor.cores // np.maximum(running, 1), core)
+        charged[tasks.rows] = tasks.weights * Steps.of(times, rates).between(
+            tasks.starts, tasks.ends
+        )
+        taken, inside = rates * running * np.diff(times), covered(times, run.jobs)
+        in_jobs += int(taken[inside].sum())
+        between_jobs += int(taken[~inside].sum())
+    return Taken(in_jobs, between_jobs)
+
+
+def rest_of(run: BilledRun, vm: WorkerVm, has: Capacity, scale: int, taken: Taken) -> Rest:
+    """The VM's units of no task: before its first executor, cores of none, and idle ones."""
+    if not vm.rented:
+        return Rest(0, 0, 0, 0)
+    times = cut((int(has.times[0]), int(has.times[-1])), has.times, _edges(run))
+    owned, cores = has.on(times)
+    units, inside = scale * np.diff(times), covered(times, run.jobs)
+    first = min((run.lived[number][0] for number in vm.executors), default=int(times[0]))
+    before = times[:-1] < first
+    rented = covered(times, vm.rented)
+    stranded = np.where(owned > 0, (cores - owned) * scale // cores * np.diff(times), 0)
+    ready = np.where(rented & ~before, units, 0) - stranded
+    return Rest(
+        start_up=int(units[rented & before].sum()),
+        stranded=int(stranded.sum()),
+        idle_in_jobs=int(ready[inside].sum()) - taken.in_jobs,
+        idle_between_jobs=int(ready[~inside].sum()) - taken.between_jobs,
+    )
+
+
+def _edges(run: BilledRun) -> Integers:
+    return np.array(run.jobs, np.int64).reshape(-1)

@@ -1,10 +1,8 @@
-"""What an application used: core-seconds, how much of them tasks were busy, and on what.
+"""Core-seconds of an application, the share in which tasks were busy, and the causes of their time.
 
 An executor's time is [added, removed or end] and a task's [launch, finish], both clipped to the
 application, a task's also to its executor: what is beyond has no cores that anyone pays for. So the
 busy core-time of an executor is at most its core-time, unless more tasks ran at once than fit.
-
-What a task's charge went into, by its metrics.
 """
 
 from collections.abc import Callable
@@ -14,17 +12,17 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.bill.model import Cause
 from r2d2.vmcost.model import Application, Job, Tasks
 
 Longs: TypeAlias = npt.NDArray[np.int64]
 NO_JOB = -1
 ATTEMPT_BITS = 32
+NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class TaskTime:
-    """Where the time of tasks went, in seconds; the parts sum to the whole.
+    """The time of tasks by cause, in seconds; the parts sum to the whole.
 
     `cpu_s` is of the task's own thread: Python's workers and reading from storage are in
     `waiting_s`, the rest of the run, as is spilling, of which Spark tells bytes alone.
@@ -82,6 +80,12 @@ def task_intervals_ms(app: Application) -> Longs:
     return _ordered(np.clip(ran, stood[:, :1], stood[:, 1:]))
 
 
+def _ordered(intervals: Longs) -> Longs:
+    """The intervals, those that would end before they begin without length."""
+    intervals[:, 1] = intervals.max(axis=1)
+    return intervals
+
+
 def busy_core_ms(app: Application) -> Longs:
     """For each task its milliseconds × the cores that a task of its executor takes."""
     ran = task_intervals_ms(app)
@@ -97,30 +101,88 @@ def busy_fraction(app: Application) -> float | None:
 
 
 def task_time(app: Application) -> TaskTime:
-    """Where the time of all tasks went."""
+    """The time of all tasks by cause."""
     return _summed(split_us(app), np.zeros(len(app.tasks), np.int64), 1)[0]
 
 
 def task_time_by_executor(app: Application) -> tuple[TaskTime, ...]:
     """The same for each executor."""
-    return _by_position(app, app.tasks["executor"].astype(np.int64), len(app.executors))
+    return _summed(split_us(app), app.tasks["executor"].astype(np.int64), len(app.executors))
 
 
 def task_time_by_stage(app: Application) -> tuple[TaskTime, ...]:
     """The same for each attempt of a stage, as in `app.stages`."""
-    return _by_position(app, stage_positions(app), len(app.stages))
+    return _summed(split_us(app), stage_positions(app), len(app.stages))
 
 
 def task_time_by_job(app: Application) -> tuple[TaskTime, ...]:
     """The same for each job, and last for the tasks of no job."""
     jobs = job_positions(app)
-    return _by_position(app, np.where(jobs == NO_JOB, len(app.jobs), jobs), len(app.jobs) + 1)
+    positions = np.where(jobs == NO_JOB, len(app.jobs), jobs)
+    return _summed(split_us(app), positions, len(app.jobs) + 1)
+
+
+def split_us(app: Application) -> Longs:
+    """A row for each task, a column for each field of TaskTime, in µs; rows sum to the task's time.
+
+    Metrics overlap by a little, and clocks differ: each takes what those before it left.
+    """
+    tasks = app.tasks
+    ran = task_intervals_ms(app)
+    whole = (ran[:, 1] - ran[:, 0]) * 1000
+    deserialize, left = _take(tasks["deserialize_ms"], whole, 1000)
+    run, left = _take(tasks["run_ms"], left, 1000)
+    result, scheduling = _take(tasks["result_ms"], left, 1000)
+    cpu, left = _take(tasks["cpu_ns"] // 1000, run)
+    gc, left = _take(tasks["gc_ms"], left, 1000)
+    fetch_wait, left = _take(tasks["fetch_wait_ms"], left, 1000)
+    shuffle_write, waiting = _take(tasks["shuffle_write_ns"] // 1000, left)
+    return np.column_stack(
+        (cpu, gc, fetch_wait, shuffle_write, waiting, deserialize, result, scheduling)
+    )
+
+
+def _take(wanted: Longs, left_us: Longs, unit_us: int = 1) -> tuple[Longs, Longs]:
+    """The part of the remaining time that is taken, and the rest; in µs."""
+    taken = np.minimum(wanted, left_us // unit_us) * unit_us
+    return taken, left_us - taken
+
+
+def _summed(split: Longs, positions: Longs, size: int) -> tuple[TaskTime, ...]:
+    """Sums of the rows of each position; float64 is exact up to 285 years of µs."""
+    there = positions >= 0
+    sums = [np.bincount(positions[there], column, size) for column in split[there].T]
+    return tuple(
+        TaskTime(*(float(value) / 1e6 for value in row)) for row in zip(*sums, strict=True)
+    )
+
+
+def computing_units(tasks: Tasks, charged: Longs) -> Longs:
+    """The part of each task's charge in which it computed: CPU time and garbage collection.
+
+    Metrics may overlap and exceed the task's duration: together they take no more than the charge.
+    """
+    duration_ns = np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 1) * float(NS_PER_MS)
+    spent_ns = tasks["cpu_ns"].astype(float), tasks["gc_ms"] * float(NS_PER_MS)
+    cpu, gc = (
+        (charged * np.clip(spent / duration_ns, 0.0, 1.0)).astype(np.int64) for spent in spent_ns
+    )
+    computing: Longs = np.minimum(charged, cpu + gc)
+    return computing
 
 
 def stage_positions(app: Application) -> Longs:
     """For each task the position of its stage's attempt in `app.stages`, −1 for none."""
     known = {(each.id, each.attempt): place for place, each in enumerate(app.stages)}
     return _looked_up(app.tasks, lambda stage, attempt: known.get((stage, attempt), -1))
+
+
+def _looked_up(tasks: Tasks, position: Callable[[int, int], int]) -> Longs:
+    """The position of each task, looked up once for each attempt of a stage."""
+    stages = np.column_stack((tasks["stage"], tasks["stage_attempt"]))
+    pairs, inverse = np.unique(stages, axis=0, return_inverse=True)
+    found = [position(int(stage), int(attempt)) for stage, attempt in pairs]
+    return np.array(found, np.int64)[inverse.ravel()] if found else np.empty(0, np.int64)
 
 
 def job_positions(app: Application) -> Longs:
@@ -180,83 +242,3 @@ def job_interval_ms(app: Application, job: Job) -> tuple[int, int]:
             default=end,
         )
     return start, end
-
-
-def split_us(app: Application) -> Longs:
-    """A row for each task, a column for each field of TaskTime, in µs; rows sum to the task's time.
-
-    Metrics overlap by a little, and clocks differ: each takes what those before it left.
-    """
-    tasks = app.tasks
-    ran = task_intervals_ms(app)
-    whole = (ran[:, 1] - ran[:, 0]) * 1000
-    deserialize, left = _take(tasks["deserialize_ms"], whole, 1000)
-    run, left = _take(tasks["run_ms"], left, 1000)
-    result, scheduling = _take(tasks["result_ms"], left, 1000)
-    cpu, left = _take(tasks["cpu_ns"] // 1000, run)
-    gc, left = _take(tasks["gc_ms"], left, 1000)
-    fetch_wait, left = _take(tasks["fetch_wait_ms"], left, 1000)
-    shuffle_write, waiting = _take(tasks["shuffle_write_ns"] // 1000, left)
-    return np.column_stack(
-        (cpu, gc, fetch_wait, shuffle_write, waiting, deserialize, result, scheduling)
-    )
-
-
-def _take(wanted: Longs, left_us: Longs, unit_us: int = 1) -> tuple[Longs, Longs]:
-    """What is taken of what is left, and what is then left; in µs."""
-    taken = np.minimum(wanted, left_us // unit_us) * unit_us
-    return taken, left_us - taken
-
-
-def _by_position(app: Application, positions: Longs, size: int) -> tuple[TaskTime, ...]:
-    return _summed(split_us(app), positions, size)
-
-
-def _summed(split: Longs, positions: Longs, size: int) -> tuple[TaskTime, ...]:
-    """Sums of the rows of each position; float64 is exact up to 285 years of µs."""
-    there = positions >= 0
-    sums = [np.bincount(positions[there], column, size) for column in split[there].T]
-    return tuple(
-        TaskTime(*(float(value) / 1e6 for value in row)) for row in zip(*sums, strict=True)
-    )
-
-
-def _looked_up(tasks: Tasks, position: Callable[[int, int], int]) -> Longs:
-    """The position of each task, looked up once for each attempt of a stage."""
-    stages = np.column_stack((tasks["stage"], tasks["stage_attempt"]))
-    pairs, inverse = np.unique(stages, axis=0, return_inverse=True)
-    found = [position(int(stage), int(attempt)) for stage, attempt in pairs]
-    return np.array(found, np.int64)[inverse.ravel()] if found else np.empty(0, np.int64)
-
-
-def _ordered(intervals: Longs) -> Longs:
-    """The intervals, those that would end before they begin without length."""
-    intervals[:, 1] = intervals.max(axis=1)
-    return intervals
-
-
-NS_PER_MS = 1_000_000
-
-
-def cause_units(tasks: Tasks, charged: Longs) -> dict[Cause, Longs]:
-    """Each task's charge by cause, in the order of `Cause`; a task's causes add up to its charge.
-
-    Metrics may overlap and exceed the task's duration; then the later ones get what is left.
-    """
-    duration_ns = np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 1) * float(NS_PER_MS)
-    measured_ns = {
-        Cause.CPU: tasks["cpu_ns"].astype(float),
-        Cause.GC: tasks["gc_ms"] * float(NS_PER_MS),
-        Cause.SHUFFLE_WAIT: tasks["fetch_wait_ms"] * float(NS_PER_MS) + tasks["shuffle_write_ns"],
-        Cause.DESERIALIZE: tasks["deserialize_ms"] * float(NS_PER_MS),
-    }
-    left = charged.copy()
-    units = {}
-    for cause, spent_ns in measured_ns.items():
-        share = np.clip(spent_ns / duration_ns, 0.0, 1.0)
-        units[cause] = np.minimum(left, (charged * share).astype(np.int64))
-        left = left - units[cause]
-    spilled = (tasks["spilled_memory_bytes"] > 0) | (tasks["spilled_disk_bytes"] > 0)
-    units[Cause.SPILL] = np.where(spilled, left, 0)
-    units[Cause.OTHER] = np.where(spilled, 0, left)
-    return units

@@ -1,10 +1,7 @@
-"""What the bills of all VMs of an application share: lives, jobs, and each executor's tasks.
+"""The times that all bills of an application share, and the arithmetic of intervals and steps.
 
-Step functions of time in whole units, and what they amount to between two moments.
-
-Half-open intervals of milliseconds: their union, and what of it lies within bounds.
-
-The moments at which jobs ran.
+A `BilledRun` has when executors lived, jobs ran and tasks were on each executor. Intervals are
+half-open, in milliseconds; `Steps` are rates in whole units, summed between two moments.
 """
 
 from collections import Counter
@@ -15,12 +12,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.bill.task_time import job_interval_ms
+from r2d2.vmcost.bill.task_time import executor_intervals_ms, job_interval_ms
 from r2d2.vmcost.model import Application, Outcome
 
 Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
+Interval: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +31,12 @@ class TaskTimes:
     weights: Integers
 
 
-Interval: TypeAlias = tuple[int, int]
-
-
 @dataclass(frozen=True, slots=True)
-class Run:
-    """An application with what the bill asks of it again and again.
+class BilledRun:
+    """An application with the times that its bill needs again and again.
 
-    `lived` says when each executor lived within the application, empty for one that came after its
-    end. `jobs` are the moments at which a job ran. `failed` are tasks that did not succeed, and
+    `lived` has each executor's life within the application, empty for one that came after its end.
+    `jobs` are the moments at which a job ran. `failed` are tasks that did not succeed, and
     speculative copies. `rows` are the positions of each executor's tasks.
     """
 
@@ -52,10 +47,11 @@ class Run:
     rows: Mapping[int, Positions]
 
     @staticmethod
-    def of(app: Application) -> "Run":
-        """The application, looked at once."""
+    def of(app: Application) -> "BilledRun":
+        """The application with its times."""
         failed = app.tasks["speculative"] | (app.tasks["outcome"] != Outcome.SUCCEEDED)
-        return Run(app, _lives(app), job_intervals(app), failed, _rows(app))
+        lived = tuple((start, end) for start, end in executor_intervals_ms(app).tolist())
+        return BilledRun(app, lived, job_intervals(app), failed, _rows(app))
 
     @property
     def bounds(self) -> Interval:
@@ -72,14 +68,6 @@ class Run:
         return TaskTimes(rows, starts, ends, weights)
 
 
-def _lives(app: Application) -> tuple[Interval, ...]:
-    removed = (app.ended_ms if one.removed_ms is None else one.removed_ms for one in app.executors)
-    return tuple(
-        clipped((one.added_ms, end), (app.started_ms, app.ended_ms))
-        for one, end in zip(app.executors, removed, strict=True)
-    )
-
-
 def _rows(app: Application) -> dict[int, Positions]:
     executor = app.tasks["executor"]
     order = np.argsort(executor, kind="stable")
@@ -88,11 +76,23 @@ def _rows(app: Application) -> dict[int, Positions]:
     return {int(number): rows for number, rows in zip(numbers, parts, strict=False)}
 
 
+def job_intervals(app: Application) -> tuple[Interval, ...]:
+    """The moments of the application at which at least one job ran."""
+    bounds = (app.started_ms, app.ended_ms)
+    return union(clipped(job_interval_ms(app, job), bounds) for job in app.jobs)
+
+
+def unseen_jobs(app: Application, problems: Counter[str]) -> None:
+    """Counts the jobs whose start or end is a conclusion."""
+    problems["job_without_start"] += sum(job.started_ms is None for job in app.jobs)
+    problems["job_without_end"] += sum(job.ended_ms is None for job in app.jobs)
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """A rate of units per millisecond on each stretch between neighbouring times, 0 outside.
 
-    `sums[i]` is what came together up to `times[i]`.
+    `sums[i]` are the units up to `times[i]`.
     """
 
     times: Integers
@@ -169,15 +169,3 @@ def clipped(interval: Interval, bounds: Interval) -> Interval:
     """The part within the bounds; empty where there is none, never reversed."""
     start = min(max(interval[0], bounds[0]), bounds[1])
     return start, max(start, min(interval[1], bounds[1]))
-
-
-def job_intervals(app: Application) -> tuple[Interval, ...]:
-    """The moments of the application at which at least one job ran."""
-    bounds = (app.started_ms, app.ended_ms)
-    return union(clipped(job_interval_ms(app, job), bounds) for job in app.jobs)
-
-
-def unseen_jobs(app: Application, problems: Counter[str]) -> None:
-    """Counts the jobs whose start or end is a conclusion."""
-    problems["job_without_start"] += sum(job.started_ms is None for job in app.jobs)
-    problems["job_without_end"] += sum(job.ended_ms is None for job in app.jobs)

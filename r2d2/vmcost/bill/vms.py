@@ -1,4 +1,4 @@
-"""Which VMs an application had, when each was rented, and which executors it held.
+"""The worker VMs of an application, the time each was rented, and the executors it held.
 
 A host is a VM, rented while one of its executors lives. Where the number of workers is stated, the
 hosts that came first stand for the whole run, with VMs on which no executor ever came up to that
@@ -11,14 +11,14 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import count as numbers
 
-from r2d2.vmcost.bill.timeline import Interval, Run, union
+from r2d2.vmcost.bill.timeline import BilledRun, Interval, union
 
 LOCAL = "driver"
 """The only executor in local mode: driver and tasks share one process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vm:
+class WorkerVm:
     """A rented machine; `executors` are positions in the application, in order of coming.
 
     `rented` are disjoint intervals within the application, before any lead or tail.
@@ -30,7 +30,7 @@ class Vm:
     executors: tuple[int, ...]
 
 
-def worker_vms(run: Run, count: int | None, problems: Counter[str]) -> tuple[Vm, ...]:
+def worker_vms(run: BilledRun, count: int | None, problems: Counter[str]) -> tuple[WorkerVm, ...]:
     """The workers' VMs in order of coming; what was assumed is counted in `problems`."""
     executors, lived = run.app.executors, run.lived
     order = sorted(
@@ -52,23 +52,23 @@ def worker_vms(run: Run, count: int | None, problems: Counter[str]) -> tuple[Vm,
 
 
 def _vms(
-    run: Run, count: int | None, held: dict[str, list[int]], problems: Counter[str]
-) -> tuple[Vm, ...]:
+    run: BilledRun, count: int | None, held: dict[str, list[int]], problems: Counter[str]
+) -> tuple[WorkerVm, ...]:
     whole = union([run.bounds])
     vms = []
     for place, (host, executors) in enumerate(held.items()):
         standing = count is not None and place < count
         rented = whole if standing else union(run.lived[number] for number in executors)
-        vms.append(Vm(host, standing, rented, tuple(executors)))
+        vms.append(WorkerVm(host, standing, rented, tuple(executors)))
     if count is not None:
         problems["host_beyond_count"] += max(0, len(vms) - count)
         problems["vm_without_executor"] += max(0, count - len(vms))
         unseen = (name for name in map("vm {}".format, numbers(1)) if name not in held)
-        vms += [Vm(next(unseen), True, whole, ()) for _ in range(count - len(vms))]
+        vms += [WorkerVm(next(unseen), True, whole, ()) for _ in range(count - len(vms))]
     return tuple(vms)
 
 
-def _laid(run: Run, order: list[int], count: int) -> dict[str, list[int]]:
+def _laid(run: BilledRun, order: list[int], count: int) -> dict[str, list[int]]:
     """Pods by VM, each where the fewest cores are owned at that moment, the first of equal ones."""
     held: dict[str, list[int]] = {f"node {place + 1}": [] for place in range(count)}
     for number in order:

@@ -5,7 +5,14 @@ rolling folders, Databricks' hourly files, folders of many. What is wrong with a
 its application's problems (`problems` lists them) or, where no application comes out, is a reason.
 """
 
-from r2d2.vmcost.events.problems import EventLogError, Problem, Refused
-from r2d2.vmcost.events.read import Logs, read_applications, read_logs
+from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem
+from r2d2.vmcost.events.read import EventLogs, read_applications, read_logs
 
-__all__ = ["EventLogError", "Logs", "Problem", "Refused", "read_applications", "read_logs"]
+__all__ = [
+    "EventLogError",
+    "EventLogs",
+    "LeftOutLog",
+    "LogProblem",
+    "read_applications",
+    "read_logs",
+]

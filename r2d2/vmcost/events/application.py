@@ -1,7 +1,4 @@
-"""The application that a log's collected facts make.
-
-When an application ended, if its log does not tell.
-"""
+"""The application of a log's events, and its end where the log has none."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,13 +7,21 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.text_tables import by_number, pluralize
-from r2d2.vmcost.events.collect import Collected
-from r2d2.vmcost.events.executors import Asked, executors
-from r2d2.vmcost.events.problems import EventLogError, Problem, Problems, counted
+from r2d2.vmcost.events.collect import CollectedEvents
+from r2d2.vmcost.events.executors import ExecutorRequests, executors
+from r2d2.vmcost.events.problems import EventLogError, LogProblem, LogProblemCounts, counted
 from r2d2.vmcost.model import Application, Executor, Tasks
 
+Moments = npt.NDArray[np.int64]
+FAR_MS = 86_400_000
+"""A day: an executor's stamps further beyond all work are taken for wrong."""
+IDLE_MS = 366 * FAR_MS
+"""An application may idle for long before it is ended, but not for years."""
+FEW = 4
+"""A job of one task has as many moments: its start and end, and those of stage and task."""
 
-def application(facts: Collected, files: Sequence[Path], stem: str) -> Application:
+
+def application(facts: CollectedEvents, files: Sequence[Path], stem: str) -> Application:
     """The application; `stem` stands for its id where the log has none.
 
     Raises:
@@ -26,7 +31,7 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
     if not facts.lines:
         raise EventLogError("empty: no line in it")
     if not facts.starts:
-        malformed = problems[Problem.LINE_MALFORMED]
+        malformed = problems[LogProblem.LINE_MALFORMED]
         raise EventLogError(
             f"no application starts in its {pluralize(facts.lines, 'line')}, of which"
             f" {malformed:,} {by_number(malformed, 'is', 'are')} malformed:"
@@ -36,12 +41,12 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
     if len(told) > 1:
         raise EventLogError(f"starts of several applications: {', '.join(told)}; split the file")
     start = min(facts.starts, key=lambda each: each.started_ms)
-    problems[Problem.APPLICATION_STARTED_TWICE] += len(facts.starts) - 1
-    problems[Problem.APPLICATION_WITHOUT_ID] += not start.id
-    asked = Asked(facts.profiles, facts.properties)
+    problems[LogProblem.APPLICATION_STARTED_TWICE] += len(facts.starts) - 1
+    problems[LogProblem.APPLICATION_WITHOUT_ID] += not start.id
+    asked = ExecutorRequests(facts.profiles, facts.properties)
     stood = executors(facts.added, facts.removed, asked, problems)
     ended_ms, ended_told, tasks = _ended(facts, start.started_ms, stood)
-    problems[Problem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
+    problems[LogProblem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
     placed = _placed(tasks, facts, stood)
     return Application(
         id=start.id or stem,
@@ -61,8 +66,10 @@ def application(facts: Collected, files: Sequence[Path], stem: str) -> Applicati
     )
 
 
-def _ended(facts: Collected, started_ms: int, stood: Sequence[Executor]) -> tuple[int, bool, Tasks]:
-    """When it ended, whether the log tells so, and its tasks."""
+def _ended(
+    facts: CollectedEvents, started_ms: int, stood: Sequence[Executor]
+) -> tuple[int, bool, Tasks]:
+    """Its end, whether the log has an event of it, and its tasks."""
     problems = facts.problems
     tasks, lost_ms = facts.tasks.tasks(problems)
     work = (
@@ -73,18 +80,18 @@ def _ended(facts: Collected, started_ms: int, stood: Sequence[Executor]) -> tupl
     )
     moments = (moment for each in stood for moment in (each.added_ms, each.removed_ms))
     came_and_went = [moment for moment in moments if moment is not None]
-    disbelieved = Problems()
+    disbelieved = LogProblemCounts()
     last_ms = last_moment(started_ms, work, came_and_went, disbelieved)
     told = [end for end in facts.ends_ms if started_ms <= end <= last_ms + IDLE_MS]
-    problems[Problem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
+    problems[LogProblem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
     if told:
         return max(told), True, tasks
-    problems[Problem.APPLICATION_WITHOUT_END] += 1
+    problems[LogProblem.APPLICATION_WITHOUT_END] += 1
     problems.update(disbelieved)
     return last_ms, False, tasks
 
 
-def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:
+def _placed(tasks: Tasks, facts: CollectedEvents, stood: Sequence[Executor]) -> Tasks:
     """The tasks with the positions of their executors, −1 for none, in place of numbers."""
     places: dict[str, list[int]] = {}
     for place, executor in enumerate(stood):
@@ -99,21 +106,12 @@ def _placed(tasks: Tasks, facts: Collected, stood: Sequence[Executor]) -> Tasks:
             added_ms = [stood[place].added_ms for place in own]
             stay = np.searchsorted(added_ms, tasks["launch_ms"][here], "right") - 1
             tasks["executor"][here] = np.array(own, np.int32)[np.maximum(stay, 0)]
-    facts.problems[Problem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
+    facts.problems[LogProblem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
     return tasks
 
 
-Moments = npt.NDArray[np.int64]
-FAR_MS = 86_400_000
-"""A day: an executor's stamps further beyond all work are taken for wrong."""
-IDLE_MS = 366 * FAR_MS
-"""An application may idle for long before it is ended, but not for years."""
-FEW = 4
-"""A job of one task has as many moments: its start and end, and those of stage and task."""
-
-
 def last_moment(
-    started_ms: int, work: Iterable[Moments], executors: Sequence[int], problems: Problems
+    started_ms: int, work: Iterable[Moments], executors: Sequence[int], problems: LogProblemCounts
 ) -> int:
     """The last moment that jobs, stages, tasks or executors name and that can be believed.
 
@@ -125,7 +123,7 @@ def last_moment(
     last = int(believed[-1])
     near = [moment for moment in executors if moment - last <= FAR_MS]
     disbelieved = int((moments > last).sum()) + len(executors) - len(near)
-    problems[Problem.MOMENT_DISBELIEVED] += disbelieved
+    problems[LogProblem.MOMENT_DISBELIEVED] += disbelieved
     return max(last, *near) if near else last
 
 

@@ -1,8 +1,7 @@
-"""The bytes of a log whatever its compression, a bounded piece at a time.
+"""The lines of an event log, decompressed a bounded piece at a time.
 
-Spark names a compressed log by its codec, but names get lost: the first bytes tell.
-
-The block formats that Spark's Java libraries write around LZ4, Snappy and LZF.
+Spark names a compressed log by its codec, but names get lost: the first bytes decide. Besides gzip
+and zstd there are the block formats that Spark's Java libraries write around LZ4, Snappy and LZF:
 
 - lz4-java's `LZ4BlockOutputStream`: "LZ4Block", a byte of method and level, compressed length,
   length, checksum (little endian), data; a block of length 0 ends a stream, another may follow.
@@ -10,15 +9,9 @@ The block formats that Spark's Java libraries write around LZ4, Snappy and LZF.
   chunk; where streams were put together the head comes again.
 - ning's `LZFOutputStream`: "ZV", 0 or 1, length; where compressed (1) also the length before.
 
-LZF, the codec that Spark writes with `spark.io.compression.codec=lzf` and nobody else reads.
-
-A control byte below 32 is followed by that many literals and one; else its upper three bits are the
-length of a copy, 7 for a length byte that follows, and its lower five with the next byte how far
-back the copy begins. Format: LibLZF 3.6, `lzf_d.c`.
-
-Compressed streams that stop short or are no longer what was written.
-
-Lines of a stream of bytes, none of them longer than a limit.
+No package in use reads LZF itself. A control byte below 32 is followed by that many literals and
+one; else its upper three bits are the length of a copy, 7 for a length byte that follows, and its
+lower five with the next byte the distance back to it. Format: LibLZF 3.6, `lzf_d.c`.
 """
 
 import zlib
@@ -31,17 +24,50 @@ import pyarrow as pa
 import xxhash
 import zstandard
 
-from r2d2.vmcost.events.problems import EventLogError, Problem, Problems
+from r2d2.vmcost.events.problems import EventLogError, LogProblem, LogProblemCounts
 
 PIECE_BYTES = 2**20
 GZIP_PIECE_BYTES = 4_096
 """Deflate packs 1,032 bytes in one at most: these give 4 MB. In a damaged file they are lost."""
 ZSTD_PIECE_BYTES = 512
 """A block of 4 bytes may stand for 128 kB of one byte: these give 16 MB at most."""
+MOST_LINE_BYTES = 64 * 2**20
+"""Spark's own reader takes no text beyond 20 million characters; plans of queries come near."""
+MOST_BLOCK_BYTES = 32 * 2**20
+"""lz4-java's largest; Spark's own default is 32 kB."""
+_LZ4_HEAD = Struct("<8sBiiI")
+_LZ4_STORED, _LZ4_COMPRESSED = 0x10, 0x20
+_LZ4_SEED, _LZ4_CHECK = 0x9747B28C, 0x0FFFFFFF
+_SNAPPY_HEAD = b"\x82SNAPPY\x00"
+_SNAPPY_VERSIONS_BYTES = 8
 
 
-def chunks(path: Path, problems: Problems) -> Iterator[bytes]:
-    """What the file holds, decompressed; what is broken is counted and ends it.
+class TruncatedError(Exception):
+    """The stream stops before its end; all that came before was given."""
+
+
+class DamagedError(Exception):
+    """The stream cannot be read on; all that came before was given."""
+
+
+def lines(chunks: Iterable[bytes], most_bytes: int = MOST_LINE_BYTES) -> Iterator[bytes | None]:
+    """The lines without their end; None for each that is longer, of which nothing is kept."""
+    begun: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        *ended, rest = chunk.split(b"\n")
+        for piece in ended:
+            size += len(piece)
+            yield b"".join((*begun, piece)) if size <= most_bytes else None
+            begun, size = [], 0
+        size += len(rest)
+        begun = [*begun, rest] if size <= most_bytes else []
+    if size:
+        yield b"".join(begun) if size <= most_bytes else None
+
+
+def chunks(path: Path, problems: LogProblemCounts) -> Iterator[bytes]:
+    """The file's content, decompressed; damage is counted and ends it.
 
     Raises:
         OSError: it cannot be opened or read.
@@ -52,15 +78,15 @@ def chunks(path: Path, problems: Problems) -> Iterator[bytes]:
         try:
             yield from decompress(file)
         except TruncatedError:
-            problems[Problem.FILE_TRUNCATED] += 1
+            problems[LogProblem.FILE_TRUNCATED] += 1
         except DamagedError:
-            problems[Problem.FILE_DAMAGED] += 1
+            problems[LogProblem.FILE_DAMAGED] += 1
 
 
 def _codec(head: bytes) -> Callable[[BinaryIO], Iterator[bytes]]:
     if head[:4] == b"PK\x03\x04":
         raise EventLogError("a zip archive: unpack it first")
-    for magic, codec in _CODECS.items():
+    for magic, codec in _READERS.items():
         if head.startswith(magic):
             return codec
     return _plain
@@ -115,7 +141,7 @@ def _zstd(file: BinaryIO) -> Iterator[bytes]:
 
 
 def lz4_blocks(file: BinaryIO) -> Iterator[bytes]:
-    """What lz4-java's blocks hold."""
+    """The content of lz4-java's blocks."""
     ended = False
     while head := _some(file, _LZ4_HEAD.size):
         magic, token, stored, size, check = _LZ4_HEAD.unpack(head)
@@ -139,7 +165,7 @@ def lz4_blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def snappy_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """What xerial's chunks hold."""
+    """The content of xerial's chunks."""
     while head := _some(file, 4):
         if head == _SNAPPY_HEAD[:4]:
             _all(file, len(_SNAPPY_HEAD) - 4 + _SNAPPY_VERSIONS_BYTES)
@@ -155,7 +181,7 @@ def snappy_chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def lzf_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """What ning's chunks hold."""
+    """The content of ning's chunks."""
     while head := _some(file, 5):
         if head[:2] != b"ZV" or head[2] > 1:
             raise DamagedError
@@ -167,7 +193,7 @@ def lzf_chunks(file: BinaryIO) -> Iterator[bytes]:
             yield lzf(_all(file, stored), size)
 
 
-_CODECS: dict[bytes, Callable[[BinaryIO], Iterator[bytes]]] = {
+_READERS: dict[bytes, Callable[[BinaryIO], Iterator[bytes]]] = {
     b"\x28\xb5\x2f\xfd": _zstd,
     b"\x1f\x8b": _gzip,
     b"LZ4Block": lz4_blocks,
@@ -175,13 +201,6 @@ _CODECS: dict[bytes, Callable[[BinaryIO], Iterator[bytes]]] = {
     b"ZV\x00": lzf_chunks,
     b"ZV\x01": lzf_chunks,
 }
-MOST_BLOCK_BYTES = 32 * 2**20
-"""lz4-java's largest; Spark's own default is 32 kB."""
-_LZ4_HEAD = Struct("<8sBiiI")
-_LZ4_STORED, _LZ4_COMPRESSED = 0x10, 0x20
-_LZ4_SEED, _LZ4_CHECK = 0x9747B28C, 0x0FFFFFFF
-_SNAPPY_HEAD = b"\x82SNAPPY\x00"
-_SNAPPY_VERSIONS_BYTES = 8
 
 
 def _snappy_length(data: bytes) -> int:
@@ -256,31 +275,3 @@ def _copy(out: bytearray, back: int, length: int) -> None:
     else:
         piece = out[start:]
         out += (piece * (length // back + 1))[:length]
-
-
-class TruncatedError(Exception):
-    """The stream stops before its end; all that came before was given."""
-
-
-class DamagedError(Exception):
-    """The stream cannot be read on; all that came before was given."""
-
-
-MOST_LINE_BYTES = 64 * 2**20
-"""Spark's own reader takes no text beyond 20 million characters; plans of queries come near."""
-
-
-def lines(chunks: Iterable[bytes], most_bytes: int = MOST_LINE_BYTES) -> Iterator[bytes | None]:
-    """The lines without their end; None for each that is longer, of which nothing is kept."""
-    begun: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        *ended, rest = chunk.split(b"\n")
-        for piece in ended:
-            size += len(piece)
-            yield b"".join((*begun, piece)) if size <= most_bytes else None
-            begun, size = [], 0
-        size += len(rest)
-        begun = [*begun, rest] if size <= most_bytes else []
-    if size:
-        yield b"".join(begun) if size <= most_bytes else None

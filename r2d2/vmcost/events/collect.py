@@ -1,7 +1,4 @@
-"""What the lines of one log say, gathered line by line, before it becomes an application.
-
-Lines of JSON with bytes or escapes that are no text.
-"""
+"""The events of one log, decoded line by line; bytes and escapes that are no text are repaired."""
 
 import json
 import re
@@ -10,31 +7,31 @@ from typing import Any
 
 import msgspec
 
-from r2d2.vmcost.events import schema as shapes
-from r2d2.vmcost.events import schema as task_shapes
+from r2d2.vmcost.events import schema
 from r2d2.vmcost.events.jobs import JobsAndStages
-from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 from r2d2.vmcost.events.tasks import TaskRows
 
 _EVENT = re.compile(rb'\{"Event":"(?:[\w$]+\.)*(\w+)"')
-"""How Spark begins each line; the kinds that nobody reads here need not be parsed."""
+"""The start of each line; the kinds that nobody reads here need not be parsed."""
 _MARK = "\ufeff".encode()
-_KIND = msgspec.json.Decoder(shapes.Kind)
+MOST_REPAIRED_BYTES = 2**20
+_KIND = msgspec.json.Decoder(schema.AnyEvent)
 
 
-class Collected:
-    """The facts of a log so far."""
+class CollectedEvents:
+    """The events of a log so far."""
 
     def __init__(self) -> None:
-        self.problems = Problems()
+        self.problems = LogProblemCounts()
         self.lines = 0
         self.version = ""
-        self.starts: list[shapes.ApplicationStart] = []
+        self.starts: list[schema.ApplicationStart] = []
         self.ends_ms: list[int] = []
         self.properties: dict[str, str] = {}
-        self.profiles: dict[int, shapes.ResourceProfileAdded] = {}
-        self.added: list[shapes.ExecutorAdded] = []
-        self.removed: list[shapes.ExecutorRemoved] = []
+        self.profiles: dict[int, schema.ResourceProfileAdded] = {}
+        self.added: list[schema.ExecutorAdded] = []
+        self.removed: list[schema.ExecutorRemoved] = []
         self.jobs = JobsAndStages()
         self.tasks = TaskRows()
         self._readers = self._by_kind()
@@ -47,7 +44,7 @@ class Collected:
         """
         if line is None:
             self.lines += 1
-            self.problems[Problem.LINE_TOO_LONG] += 1
+            self.problems[LogProblem.LINE_TOO_LONG] += 1
         elif line and not line.isspace():
             if self.lines == 0:
                 line = line.removeprefix(_MARK)
@@ -60,47 +57,47 @@ class Collected:
         if reader := self._readers.get(kind):
             decoder, take = reader
             event, mended = _decoded(line, decoder)
-            self.problems[Problem.LINE_MALFORMED] += event is None
-            self.problems[Problem.LINE_NOT_UTF8] += mended
+            self.problems[LogProblem.LINE_MALFORMED] += event is None
+            self.problems[LogProblem.LINE_NOT_UTF8] += mended
             if event is not None:
                 take(event)
         elif not kind or not line.rstrip().endswith(b"}"):
-            self.problems[Problem.LINE_MALFORMED] += 1
+            self.problems[LogProblem.LINE_MALFORMED] += 1
 
     def _by_kind(self) -> dict[bytes, tuple[msgspec.json.Decoder[Any], Callable[[Any], None]]]:
-        """For each kind of event how it is decoded and who takes it."""
+        """The decoder and the receiver of each kind of event."""
         takers: dict[str, tuple[type, Callable[[Any], None]]] = {
-            "SparkListenerTaskEnd": (task_shapes.TaskEnd, self.tasks.end),
-            "SparkListenerTaskStart": (task_shapes.TaskStart, self.tasks.start),
-            "SparkListenerStageSubmitted": (shapes.StageEvent, self.jobs.stage_event),
-            "SparkListenerStageCompleted": (shapes.StageEvent, self.jobs.stage_event),
-            "SparkListenerJobStart": (shapes.JobStart, self.jobs.start),
-            "SparkListenerJobEnd": (shapes.JobEnd, self.jobs.end),
-            "SparkListenerExecutorAdded": (shapes.ExecutorAdded, self.added.append),
-            "SparkListenerExecutorRemoved": (shapes.ExecutorRemoved, self.removed.append),
-            "SparkListenerResourceProfileAdded": (shapes.ResourceProfileAdded, self._profile),
-            "SparkListenerEnvironmentUpdate": (shapes.EnvironmentUpdate, self._environment),
-            "SparkListenerApplicationStart": (shapes.ApplicationStart, self.starts.append),
-            "SparkListenerApplicationEnd": (shapes.ApplicationEnd, self._end),
-            "SparkListenerLogStart": (shapes.LogStart, self._version),
-            "DBCEventLoggingListenerMetadata": (shapes.LogStart, self._version),
+            "SparkListenerTaskEnd": (schema.TaskEnd, self.tasks.end),
+            "SparkListenerTaskStart": (schema.TaskStart, self.tasks.start),
+            "SparkListenerStageSubmitted": (schema.StageEvent, self.jobs.stage_event),
+            "SparkListenerStageCompleted": (schema.StageEvent, self.jobs.stage_event),
+            "SparkListenerJobStart": (schema.JobStart, self.jobs.start),
+            "SparkListenerJobEnd": (schema.JobEnd, self.jobs.end),
+            "SparkListenerExecutorAdded": (schema.ExecutorAdded, self.added.append),
+            "SparkListenerExecutorRemoved": (schema.ExecutorRemoved, self.removed.append),
+            "SparkListenerResourceProfileAdded": (schema.ResourceProfileAdded, self._profile),
+            "SparkListenerEnvironmentUpdate": (schema.EnvironmentUpdate, self._environment),
+            "SparkListenerApplicationStart": (schema.ApplicationStart, self.starts.append),
+            "SparkListenerApplicationEnd": (schema.ApplicationEnd, self._end),
+            "SparkListenerLogStart": (schema.LogStart, self._version),
+            "DBCEventLoggingListenerMetadata": (schema.LogStart, self._version),
         }
         return {
-            kind.encode(): (msgspec.json.Decoder(shape), taker)
-            for kind, (shape, taker) in takers.items()
+            kind.encode(): (msgspec.json.Decoder(event), taker)
+            for kind, (event, taker) in takers.items()
         }
 
-    def _profile(self, event: shapes.ResourceProfileAdded) -> None:
+    def _profile(self, event: schema.ResourceProfileAdded) -> None:
         self.profiles[event.id] = event
 
-    def _environment(self, event: shapes.EnvironmentUpdate) -> None:
+    def _environment(self, event: schema.EnvironmentUpdate) -> None:
         told = {key: value for key, value in event.properties.items() if value is not None}
         self.properties.update(told)
 
-    def _end(self, event: shapes.ApplicationEnd) -> None:
+    def _end(self, event: schema.ApplicationEnd) -> None:
         self.ends_ms.append(event.ended_ms)
 
-    def _version(self, event: shapes.LogStart) -> None:
+    def _version(self, event: schema.LogStart) -> None:
         self.version = self.version or event.version
 
 
@@ -122,9 +119,6 @@ def _decoded(line: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, bool
         return decoder.decode(mended), True
     except (msgspec.DecodeError, RecursionError):
         return None, False
-
-
-MOST_REPAIRED_BYTES = 2**20
 
 
 def repaired(line: bytes) -> bytes | None:

@@ -1,6 +1,6 @@
-"""Executors from their additions and removals, whatever the order these were read in.
+"""Executors from their additions and removals, in whatever order these were read.
 
-The memory that an executor's container was asked for, MiB.
+An executor's memory is that which its container was asked for, in MiB.
 """
 
 import re
@@ -8,16 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 from r2d2.vmcost.events.schema import ExecutorAdded, ExecutorRemoved, ResourceProfileAdded
 from r2d2.vmcost.model import Executor
 
 DRIVER = "driver"
+LEAST_OVERHEAD_MIB = 384
+OVERHEAD_FACTOR = 0.1
+OTHER_OVERHEAD_FACTOR = 0.4
+"""Of Python and R on Kubernetes."""
+_SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
+_MIB = {"": 1.0, "k": 2**-10, "m": 1.0, "g": 2**10, "t": 2**20, "p": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for executors: resource profiles by number, and Spark's properties."""
+class ExecutorRequests:
+    """The resources asked for executors: profiles by number, and Spark's properties."""
 
     profiles: Mapping[int, ResourceProfileAdded]
     properties: Mapping[str, str]
@@ -38,8 +44,8 @@ class Asked:
 def executors(
     added: Sequence[ExecutorAdded],
     removed: Sequence[ExecutorRemoved],
-    asked: Asked,
-    problems: Problems,
+    requests: ExecutorRequests,
+    problems: LogProblemCounts,
 ) -> tuple[Executor, ...]:
     """The executors in order of their coming, then of their ids."""
     events: dict[str, list[ExecutorAdded | ExecutorRemoved]] = {}
@@ -47,12 +53,14 @@ def executors(
         events.setdefault(come.id, []).append(come)
     for gone in removed:
         events.setdefault(gone.id, []).append(gone)
-    found = [_executor(*stay, asked) for own in events.values() for stay in _stays(own, problems)]
+    found = [
+        _executor(*stay, requests) for each in events.values() for stay in _stays(each, problems)
+    ]
     return tuple(sorted(found, key=lambda each: (each.added_ms, len(each.id), each.id)))
 
 
 def _stays(
-    events: list[ExecutorAdded | ExecutorRemoved], problems: Problems
+    events: list[ExecutorAdded | ExecutorRemoved], problems: LogProblemCounts
 ) -> list[tuple[ExecutorAdded, ExecutorRemoved | None]]:
     """Each stay of one executor, from an addition to the next removal; none has a negative time."""
     stays: list[tuple[ExecutorAdded, ExecutorRemoved | None]] = []
@@ -68,14 +76,14 @@ def _stays(
         elif here is None:
             here = event
         else:
-            problems[Problem.EXECUTOR_ADDED_TWICE] += 1
+            problems[LogProblem.EXECUTOR_ADDED_TWICE] += 1
     if here is not None and unknown and not stays:
-        problems[Problem.EXECUTOR_REMOVED_EARLY] += 1
+        problems[LogProblem.EXECUTOR_REMOVED_EARLY] += 1
         gone = ExecutorRemoved(here.added_ms, here.id, unknown[0].reason)
         return [(here, gone)]
-    problems[Problem.EXECUTOR_REMOVED_UNKNOWN] += len(unknown)
+    problems[LogProblem.EXECUTOR_REMOVED_UNKNOWN] += len(unknown)
     if here is not None:
-        problems[Problem.EXECUTOR_NOT_REMOVED] += here.id != DRIVER
+        problems[LogProblem.EXECUTOR_NOT_REMOVED] += here.id != DRIVER
         stays.append((here, None))
     return stays
 
@@ -86,7 +94,9 @@ def _moment(event: ExecutorAdded | ExecutorRemoved) -> tuple[int, bool]:
     return event.added_ms, False
 
 
-def _executor(come: ExecutorAdded, gone: ExecutorRemoved | None, asked: Asked) -> Executor:
+def _executor(
+    come: ExecutorAdded, gone: ExecutorRemoved | None, requests: ExecutorRequests
+) -> Executor:
     profile = come.info.profile
     return Executor(
         id=come.id,
@@ -96,17 +106,9 @@ def _executor(come: ExecutorAdded, gone: ExecutorRemoved | None, asked: Asked) -
         removed_ms=None if gone is None else gone.removed_ms,
         removed_reason="" if gone is None else gone.reason or "",
         profile=profile,
-        task_cpus=asked.task_cpus(profile),
-        memory_mib=asked.memory_mib(come.id, profile),
+        task_cpus=requests.task_cpus(profile),
+        memory_mib=requests.memory_mib(come.id, profile),
     )
-
-
-LEAST_OVERHEAD_MIB = 384
-OVERHEAD_FACTOR = 0.1
-OTHER_OVERHEAD_FACTOR = 0.4
-"""Of Python and R on Kubernetes."""
-_SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
-_MIB = {"": 1.0, "k": 2**-10, "m": 1.0, "g": 2**10, "t": 2**20, "p": 2**30}
 
 
 def memory_mib(

@@ -1,4 +1,4 @@
-"""Which files make a log: one file, the parts of a rolling log, Databricks' hourly files.
+"""The files of a log: one file, the parts of a rolling log, Databricks' hourly files.
 
 - `eventlog_v2_ID/` of Spark 3.0 and later: `events_NUMBER_ID[.codec]`, beside `appstatus_ID`; a
   `.compact` part stands for all with its number and below.
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 
 _PART = re.compile(r"events_(\d+)_(.+?)(\.(?:zstd|zst|lz4|snappy|lzf|gz))?(\.compact)?")
 _HOURLY = re.compile(r"eventlog(-\d{4}-\d\d-\d\d--\d\d-\d\d)?(\.\w+)?")
@@ -20,21 +20,18 @@ _IGNORED = re.compile(r"[._].*|appstatus_.*|.*\.crc")
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """A log: what it is called, its files in order, what is wrong with them already.
-
-    Where there is a reason, there are no files.
-    """
+class EventLog:
+    """A log: its path, its files in order, and the problems of these; or the reason for none."""
 
     path: Path
     files: tuple[Path, ...]
-    problems: Problems = field(default_factory=Problems)
+    problems: LogProblemCounts = field(default_factory=LogProblemCounts)
     reason: str = ""
 
 
-def find_logs(paths: Sequence[Path]) -> list[Log]:
+def find_logs(paths: Sequence[Path]) -> list[EventLog]:
     """Every log at the paths, once, in order; folders without one have a reason instead."""
-    found: list[Log] = []
+    found: list[EventLog] = []
     parts: dict[Path, list[Path]] = {}
     for path in paths:
         if os.path.isdir(path):
@@ -42,31 +39,31 @@ def find_logs(paths: Sequence[Path]) -> list[Log]:
         elif _PART.fullmatch(path.name):
             parts.setdefault(path.parent, []).append(path)
         else:
-            found.append(Log(path, (path,)))
+            found.append(EventLog(path, (path,)))
     for folder, files in parts.items():
         found += _rolling(folder, files)
     once = {tuple(map(os.path.realpath, log.files or (log.path,))): log for log in found}
     return sorted(once.values(), key=lambda log: str(log.path))
 
 
-def _in_folder(folder: Path) -> Iterable[Log]:
+def _in_folder(folder: Path) -> Iterable[EventLog]:
     try:
         entries = sorted(each for each in folder.iterdir() if not _IGNORED.fullmatch(each.name))
     except OSError as error:
-        yield Log(folder, (), reason=f"cannot be listed: {error.strerror}")
+        yield EventLog(folder, (), reason=f"cannot be listed: {error.strerror}")
         return
     files = [entry for entry in entries if entry.is_file()]
     parts = [file for file in files if _PART.fullmatch(file.name)]
     hourly = [file for file in files if _HOURLY.fullmatch(file.name)]
     yield from _rolling(folder, parts)
     if hourly:
-        yield Log(folder, tuple(sorted(hourly, key=_hour)))
-    yield from (Log(file, (file,)) for file in files if file not in {*parts, *hourly})
+        yield EventLog(folder, tuple(sorted(hourly, key=_hour)))
+    yield from (EventLog(file, (file,)) for file in files if file not in {*parts, *hourly})
     folders = [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
     for inner in folders:
         yield from _in_folder(inner)
     if not files and not folders:
-        yield Log(folder, (), reason="no event log in this folder")
+        yield EventLog(folder, (), reason="no event log in this folder")
 
 
 def _hour(file: Path) -> tuple[bool, str]:
@@ -75,7 +72,7 @@ def _hour(file: Path) -> tuple[bool, str]:
     return found is None or found[1] is None, file.name
 
 
-def _rolling(folder: Path, files: Sequence[Path]) -> Iterable[Log]:
+def _rolling(folder: Path, files: Sequence[Path]) -> Iterable[EventLog]:
     """The rolling logs of which these are parts; in Spark's own folders there is one."""
     logs: dict[str, dict[tuple[int, bool], list[Path]]] = {}
     for file in sorted(set(files)):
@@ -86,15 +83,15 @@ def _rolling(folder: Path, files: Sequence[Path]) -> Iterable[Log]:
         yield _of_parts(folder if len(logs) == 1 else folder / name, parts)
 
 
-def _of_parts(path: Path, parts: dict[tuple[int, bool], list[Path]]) -> Log:
+def _of_parts(path: Path, parts: dict[tuple[int, bool], list[Path]]) -> EventLog:
     """The log of parts by number and whether they are compact."""
-    problems = Problems()
+    problems = LogProblemCounts()
     first = max((number for number, compact in parts if compact), default=None)
     if first is not None:
-        problems[Problem.PARTS_COMPACTED] += 1
+        problems[LogProblem.PARTS_COMPACTED] += 1
         parts = {key: own for key, own in parts.items() if key[0] > first or key == (first, True)}
     numbers = {number for number, _ in parts}
     lowest = 1 if first is None else first
-    problems[Problem.PART_MISSING] += max(numbers) - lowest + 1 - len(numbers)
-    problems[Problem.PART_REPEATED] += sum(len(own) - 1 for own in parts.values())
-    return Log(path, tuple(own[0] for _, own in sorted(parts.items())), problems)
+    problems[LogProblem.PART_MISSING] += max(numbers) - lowest + 1 - len(numbers)
+    problems[LogProblem.PART_REPEATED] += sum(len(own) - 1 for own in parts.values())
+    return EventLog(path, tuple(own[0] for _, own in sorted(parts.items())), problems)

@@ -1,8 +1,8 @@
 """Jobs and the attempts of stages, from their events in any order."""
 
-from r2d2.vmcost.events.problems import Problem, Problems
+from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 from r2d2.vmcost.events.schema import JobEnd, JobStart, StageEvent, StageInfo
-from r2d2.vmcost.model import Job, Stage
+from r2d2.vmcost.model import Job, SparkStage
 
 
 class JobsAndStages:
@@ -47,10 +47,10 @@ class JobsAndStages:
         ]
         return [moment for moment in found if moment is not None and moment > 0]
 
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[SparkStage, ...]:
         """Every attempt, by its numbers; of one that never ran `submitted_ms` is None."""
         return tuple(
-            Stage(
+            SparkStage(
                 id=number,
                 attempt=attempt,
                 name=found.name or "",
@@ -63,10 +63,10 @@ class JobsAndStages:
             for (number, attempt), found in sorted(self._stages.items())
         )
 
-    def jobs(self, problems: Problems) -> tuple[Job, ...]:
+    def jobs(self, problems: LogProblemCounts) -> tuple[Job, ...]:
         """Every job, by its number."""
-        problems[Problem.JOB_WITHOUT_START] += len(self._ends.keys() - self._starts.keys())
-        problems[Problem.JOB_WITHOUT_END] += len(self._starts.keys() - self._ends.keys())
+        problems[LogProblem.JOB_WITHOUT_START] += len(self._ends.keys() - self._starts.keys())
+        problems[LogProblem.JOB_WITHOUT_END] += len(self._starts.keys() - self._ends.keys())
         return tuple(self._job(job) for job in sorted(self._starts.keys() | self._ends.keys()))
 
     def _job(self, job: int) -> Job:
@@ -93,7 +93,7 @@ def _stage_ids(start: JobStart) -> tuple[int, ...]:
 
 
 def _name(start: JobStart) -> str:
-    """What its user said of it, else what its last stage is called, as in Spark's own pages."""
+    """The user's description, else the name of the last stage, as in Spark's own pages."""
     if start.properties and start.properties.description:
         return start.properties.description
     last = max(start.stages, key=lambda stage: stage.id, default=None)
@@ -101,7 +101,7 @@ def _name(start: JobStart) -> str:
 
 
 def _labels(start: JobStart) -> dict[str, str]:
-    """What r2d2's own jobs say of themselves."""
+    """The labels of r2d2's own jobs."""
     own = start.properties
     told = {} if own is None else {"r2d2.read": own.read, "r2d2.read_bytes": own.read_bytes}
     return {name: value for name, value in told.items() if value is not None}

@@ -1,6 +1,6 @@
-"""The keys of `Application.problems`: what was damaged, passed over or assumed in its log.
+"""Problems of event logs, counted by kind, and logs that are left out with a reason.
 
-| key | counts |
+| key of `Application.problems` | counts |
 |---|---|
 | `application_end_disbelieved` | end events before the start |
 | `application_read_twice` | other logs of the same attempt, left out |
@@ -30,8 +30,6 @@
 | `task_time_disbelieved` | tasks without a launch or a finish after it, which have no time |
 | `task_without_end` | tasks that started and were never seen to end |
 | `task_without_executor` | tasks on executors that were never added |
-
-Logs that tell of no application: each is named with its reason, the others go on.
 """
 
 from collections import Counter
@@ -42,8 +40,8 @@ from typing import NamedTuple
 from r2d2.errors import R2D2Error
 
 
-class Problem(str, Enum):
-    """What can be wrong with a log that is read all the same."""
+class LogProblem(str, Enum):
+    """A kind of damage in a log that is read all the same; the module's table explains each."""
 
     APPLICATION_END_DISBELIEVED = "application_end_disbelieved"
     APPLICATION_READ_TWICE = "application_read_twice"
@@ -75,19 +73,19 @@ class Problem(str, Enum):
     TASK_WITHOUT_EXECUTOR = "task_without_executor"
 
 
-Problems = Counter[Problem]
+LogProblemCounts = Counter[LogProblem]
 
 
-def counted(problems: Problems) -> Mapping[str, int]:
-    """What was met at least once, by name in order."""
+def counted(problems: LogProblemCounts) -> Mapping[str, int]:
+    """The problems met at least once, by name in order."""
     return {key.value: problems[key] for key in sorted(problems) if problems[key] > 0}
 
 
 class EventLogError(R2D2Error):
-    """An event log cannot be read, or tells of no application."""
+    """An event log cannot be read, or has no application."""
 
 
-class Refused(NamedTuple):
+class LeftOutLog(NamedTuple):
     """A log or file that was left out, and why."""
 
     path: str

@@ -7,24 +7,23 @@ from pathlib import Path
 from r2d2.progress import Progress, Silence
 from r2d2.vmcost.events.application import application
 from r2d2.vmcost.events.codecs import chunks, lines
-from r2d2.vmcost.events.collect import Collected
-from r2d2.vmcost.events.files import Log, find_logs
-from r2d2.vmcost.events.problems import EventLogError, Problem, Refused
+from r2d2.vmcost.events.collect import CollectedEvents
+from r2d2.vmcost.events.files import EventLog, find_logs
+from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem
 from r2d2.vmcost.model import Application
 
 
 @dataclass(frozen=True, slots=True)
-class Logs:
-    """What the logs at some paths tell.
+class EventLogs:
+    """The applications of some logs, in order of id, attempt and start, and the logs left out.
 
-    `applications` are in order of id, attempt and start. `refused` are logs that tell of none.
-    `repeated` are logs of an attempt that another log tells as much of, or more: they count in
-    the problems of the application and nowhere else.
+    `refused` are logs without an application. `repeated` are logs of an attempt of which another
+    log has as many tasks, or more: they count in the application's problems and nowhere else.
     """
 
     applications: tuple[Application, ...]
-    refused: tuple[Refused, ...]
-    repeated: tuple[Refused, ...]
+    refused: tuple[LeftOutLog, ...]
+    repeated: tuple[LeftOutLog, ...]
 
 
 def read_applications(paths: Sequence[Path | str]) -> list[Application]:
@@ -39,14 +38,14 @@ def read_applications(paths: Sequence[Path | str]) -> list[Application]:
     return list(logs.applications)
 
 
-def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> Logs:
+def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> EventLogs:
     """The applications of the logs at the paths, and the logs that were left out.
 
     A log is read in pieces; what is kept of it grows with its tasks, 140 bytes each, alone. The
     order of its lines and parts does not matter.
     """
     found: list[Application] = []
-    refused: list[Refused] = []
+    refused: list[LeftOutLog] = []
     logs = find_logs([Path(path) for path in paths])
     progress = progress or Silence()
     progress.begin("reading event logs", sum(map(_size_bytes, logs)))
@@ -54,20 +53,20 @@ def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> 
         try:
             found.append(_read(log))
         except EventLogError as error:
-            refused.append(Refused(str(log.path), str(error)))
+            refused.append(LeftOutLog(str(log.path), str(error)))
         except OSError as error:
-            refused.append(Refused(str(log.path), f"cannot be read: {error.strerror}"))
+            refused.append(LeftOutLog(str(log.path), f"cannot be read: {error.strerror}"))
         progress.advance(_size_bytes(log), len(found[-1].tasks) if found else 0)
     progress.end()
     kept, repeated = _once(found)
-    return Logs(tuple(kept), tuple(refused), tuple(repeated))
+    return EventLogs(tuple(kept), tuple(refused), tuple(repeated))
 
 
-def _size_bytes(log: Log) -> int:
+def _size_bytes(log: EventLog) -> int:
     return sum(file.stat().st_size for file in log.files if file.is_file())
 
 
-def _read(log: Log) -> Application:
+def _read(log: EventLog) -> Application:
     """The log's application.
 
     Raises:
@@ -76,17 +75,17 @@ def _read(log: Log) -> Application:
     """
     if log.reason:
         raise EventLogError(log.reason)
-    facts = Collected()
+    facts = CollectedEvents()
     facts.problems.update(log.problems)
     for file in log.files:
         before = facts.lines
         for line in lines(chunks(file, facts.problems)):
             facts.read(line)
-        facts.problems[Problem.FILE_EMPTY] += facts.lines == before
+        facts.problems[LogProblem.FILE_EMPTY] += facts.lines == before
     return application(facts, log.files, log.path.stem)
 
 
-def _once(found: Sequence[Application]) -> tuple[list[Application], list[Refused]]:
+def _once(found: Sequence[Application]) -> tuple[list[Application], list[LeftOutLog]]:
     """The fullest reading of each attempt, in order, and the other ones."""
     readings: dict[tuple[str, int, str, int], list[Application]] = {}
     for each in found:
@@ -96,7 +95,7 @@ def _once(found: Sequence[Application]) -> tuple[list[Application], list[Refused
     kept, repeated = [], []
     for _, own in sorted(readings.items()):
         fullest, *others = sorted(own, key=_fullness)
-        repeated += [Refused(each.files[0], _same_as(fullest)) for each in others]
+        repeated += [LeftOutLog(each.files[0], _same_as(fullest)) for each in others]
         kept.append(_repeated(fullest, len(others)) if others else fullest)
     return kept, repeated
 
@@ -111,5 +110,5 @@ def _same_as(kept: Application) -> str:
 
 
 def _repeated(found: Application, times: int) -> Application:
-    problems = {**found.problems, Problem.APPLICATION_READ_TWICE.value: times}
+    problems = {**found.problems, LogProblem.APPLICATION_READ_TWICE.value: times}
     return replace(found, problems=dict(sorted(problems.items())))

@@ -1,8 +1,6 @@
-"""The events of an application that this package reads, and of each the fields that it needs.
+"""The events of an application, and of each the fields that are read.
 
 Names and nesting: `JsonProtocol` of Spark 2.3 to 4.2. Other fields are passed over undecoded.
-
-The events of tasks, most of a log: see `shapes`.
 """
 
 from typing import Annotated
@@ -19,7 +17,7 @@ Small = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 """What a Scala Int holds."""
 
 
-class Kind(Struct):
+class AnyEvent(Struct):
     """Any event."""
 
     event: str = field(name="Event")
@@ -52,8 +50,8 @@ class EnvironmentUpdate(Struct):
     properties: dict[str, str | None] = field(name="Spark Properties")
 
 
-class Amount(Struct):
-    """What a resource profile asks of a resource; memory in MiB."""
+class ResourceRequest(Struct):
+    """The amount of a resource that a resource profile asks for; memory in MiB."""
 
     amount: float = field(name="Amount", default=0.0)
 
@@ -62,8 +60,10 @@ class ResourceProfileAdded(Struct):
     """`SparkListenerResourceProfileAdded`, since Spark 3.1."""
 
     id: Small = field(name="Resource Profile Id")
-    executor: dict[str, Amount] = field(name="Executor Resource Requests", default_factory=dict)
-    task: dict[str, Amount] = field(name="Task Resource Requests", default_factory=dict)
+    executor: dict[str, ResourceRequest] = field(
+        name="Executor Resource Requests", default_factory=dict
+    )
+    task: dict[str, ResourceRequest] = field(name="Task Resource Requests", default_factory=dict)
 
 
 class ExecutorInfo(Struct):
@@ -110,7 +110,7 @@ class StageEvent(Struct):
 
 
 class JobProperties(Struct):
-    """What a job's user said of it."""
+    """The properties of a job that are read: its description and r2d2's labels."""
 
     description: str | None = field(name="spark.job.description", default=None)
     read: str | None = field(name="r2d2.read", default=None)
@@ -128,7 +128,7 @@ class JobStart(Struct):
 
 
 class JobResult(Struct):
-    """How a job ended."""
+    """The end of a job."""
 
     result: str | None = field(name="Result", default=None)
 
@@ -168,40 +168,40 @@ class TaskInfo(Struct):
     killed: bool = field(name="Killed", default=False)
 
 
-class Reason(Struct):
-    """How a task ended."""
+class TaskEndReason(Struct):
+    """The end of a task."""
 
     reason: str = field(name="Reason", default="")
 
 
-class ShuffleRead(Struct):
-    """What a task fetched."""
+class ShuffleReadMetrics(Struct):
+    """The shuffle blocks that a task fetched."""
 
     wait_ms: Whole = field(name="Fetch Wait Time", default=0)
     remote_bytes: Whole = field(name="Remote Bytes Read", default=0)
     local_bytes: Whole = field(name="Local Bytes Read", default=0)
 
 
-class ShuffleWrite(Struct):
-    """What a task left for others to fetch."""
+class ShuffleWriteMetrics(Struct):
+    """The shuffle blocks that a task wrote."""
 
     bytes: Whole = field(name="Shuffle Bytes Written", default=0)
     ns: Whole = field(name="Shuffle Write Time", default=0)
 
 
-class Read(Struct):
-    """What a task read."""
+class InputMetrics(Struct):
+    """The input that a task read."""
 
     bytes: Whole = field(name="Bytes Read", default=0)
 
 
-class Written(Struct):
-    """What a task wrote."""
+class OutputMetrics(Struct):
+    """The output that a task wrote."""
 
     bytes: Whole = field(name="Bytes Written", default=0)
 
 
-class Metrics(Struct):
+class TaskMetrics(Struct):
     """A task's metrics; Spark before 3.0 has no peak of memory here."""
 
     run_ms: Whole = field(name="Executor Run Time", default=0)
@@ -212,10 +212,10 @@ class Metrics(Struct):
     spilled_memory_bytes: Whole = field(name="Memory Bytes Spilled", default=0)
     spilled_disk_bytes: Whole = field(name="Disk Bytes Spilled", default=0)
     peak_memory_bytes: Whole = field(name="Peak Execution Memory", default=0)
-    shuffle_read: ShuffleRead | None = field(name="Shuffle Read Metrics", default=None)
-    shuffle_write: ShuffleWrite | None = field(name="Shuffle Write Metrics", default=None)
-    input: Read | None = field(name="Input Metrics", default=None)
-    output: Written | None = field(name="Output Metrics", default=None)
+    shuffle_read: ShuffleReadMetrics | None = field(name="Shuffle Read Metrics", default=None)
+    shuffle_write: ShuffleWriteMetrics | None = field(name="Shuffle Write Metrics", default=None)
+    input: InputMetrics | None = field(name="Input Metrics", default=None)
+    output: OutputMetrics | None = field(name="Output Metrics", default=None)
 
 
 class TaskEnd(Struct):
@@ -224,5 +224,5 @@ class TaskEnd(Struct):
     stage: Small = field(name="Stage ID")
     task: TaskInfo = field(name="Task Info")
     stage_attempt: Small = field(name="Stage Attempt ID", default=0)
-    reason: Reason | None = field(name="Task End Reason", default=None)
-    metrics: Metrics | None = field(name="Task Metrics", default=None)
+    reason: TaskEndReason | None = field(name="Task End Reason", default=None)
+    metrics: TaskMetrics | None = field(name="Task Metrics", default=None)

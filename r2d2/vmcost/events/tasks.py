@@ -3,17 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.events.problems import EventLogError, Problem, Problems
+from r2d2.vmcost.events.problems import EventLogError, LogProblem, LogProblemCounts
 from r2d2.vmcost.events.schema import (
-    Metrics,
-    Read,
-    Reason,
-    ShuffleRead,
-    ShuffleWrite,
+    InputMetrics,
+    OutputMetrics,
+    ShuffleReadMetrics,
+    ShuffleWriteMetrics,
     TaskEnd,
+    TaskEndReason,
     TaskInfo,
+    TaskMetrics,
     TaskStart,
-    Written,
 )
 from r2d2.vmcost.model import TASK, Outcome, Tasks
 
@@ -23,8 +23,8 @@ _BLOCK_ROWS = 8_192
 _MOST_LONG = 2**63 - 1
 _ROW = np.dtype([*TASK.descr, ("task", np.int64), ("resubmitted", np.bool_)])
 _METRICS = (TASK.names or ())[TASK.names.index("run_ms") if TASK.names else 0 :]
-_NO_METRICS, _NO_READ, _NO_WRITE = Metrics(), ShuffleRead(), ShuffleWrite()
-_NO_INPUT, _NO_OUTPUT = Read(), Written()
+_NO_METRICS, _NO_READ, _NO_WRITE = TaskMetrics(), ShuffleReadMetrics(), ShuffleWriteMetrics()
+_NO_INPUT, _NO_OUTPUT = InputMetrics(), OutputMetrics()
 _RESUBMITTED = "Resubmitted"
 _OUTCOMES = {"Success": Outcome.SUCCEEDED, "TaskKilled": Outcome.KILLED}
 
@@ -95,7 +95,7 @@ class TaskRows:
             self._started.append(np.array(self._starting, np.int64))
         self._open, self._starting = [], []
 
-    def tasks(self, problems: Problems) -> tuple[Tasks, npt.NDArray[np.int64]]:
+    def tasks(self, problems: LogProblemCounts) -> tuple[Tasks, npt.NDArray[np.int64]]:
         """Each task once, in order, its executor by number; and launches of those without end."""
         self._close()
         rows = np.concatenate(self._blocks) if self._blocks else np.empty(0, _ROW)
@@ -103,7 +103,7 @@ class TaskRows:
         started = np.concatenate(self._started) if self._started else np.empty((0, 2), np.int64)
         started = started[np.unique(started[:, 0], return_index=True)[1]]
         lost = started[~np.isin(started[:, 0], rows["task"])]
-        problems[Problem.TASK_WITHOUT_END] += len(lost)
+        problems[LogProblem.TASK_WITHOUT_END] += len(lost)
         _mend(rows, problems)
         order = np.lexsort(
             [
@@ -114,7 +114,7 @@ class TaskRows:
         return rows[order][list(TASK.names or ())].astype(TASK), lost[:, 1]
 
 
-def _outcome(reason: Reason | None, task: TaskInfo) -> Outcome:
+def _outcome(reason: TaskEndReason | None, task: TaskInfo) -> Outcome:
     if reason is None or not reason.reason:
         if task.killed:
             return Outcome.KILLED
@@ -122,28 +122,28 @@ def _outcome(reason: Reason | None, task: TaskInfo) -> Outcome:
     return _OUTCOMES.get(reason.reason, Outcome.FAILED)
 
 
-def _once(rows: Tasks, problems: Problems) -> Tasks:
+def _once(rows: Tasks, problems: LogProblemCounts) -> Tasks:
     """The first row of each task, and of each whose output was lost a row of no length.
 
     Such a task ends again, as it did before, when its executor is lost (`Resubmitted` in
     `TaskSetManager.executorLost`): its time must not count twice.
     """
     first = np.unique(rows[["task", "resubmitted"]], return_index=True)[1]
-    problems[Problem.TASK_ENDED_TWICE] += len(rows) - len(first)
+    problems[LogProblem.TASK_ENDED_TWICE] += len(rows) - len(first)
     rows = rows[np.sort(first)]
     again = rows["resubmitted"]
-    problems[Problem.TASK_RESUBMITTED] += int(again.sum())
+    problems[LogProblem.TASK_RESUBMITTED] += int(again.sum())
     rows["launch_ms"][again] = rows["finish_ms"][again]
     return rows
 
 
-def _mend(rows: Tasks, problems: Problems) -> None:
+def _mend(rows: Tasks, problems: LogProblemCounts) -> None:
     """Gives tasks without believable times the length 0, and negative metrics the value 0."""
     launch, finish = rows["launch_ms"], rows["finish_ms"]
     wrong = (launch <= 0) | (finish < launch)
-    problems[Problem.TASK_TIME_DISBELIEVED] += int(wrong.sum())
+    problems[LogProblem.TASK_TIME_DISBELIEVED] += int(wrong.sum())
     finish[wrong] = launch[wrong] = np.maximum(launch, finish)[wrong]
     for name in _METRICS:
         negative = rows[name] < 0
-        problems[Problem.METRIC_DISBELIEVED] += int(negative.sum())
+        problems[LogProblem.METRIC_DISBELIEVED] += int(negative.sum())
         rows[name][negative] = 0

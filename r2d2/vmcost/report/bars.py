@@ -1,4 +1,4 @@
-"""What money, cores and task time went into, as labelled bars with their shares."""
+"""The parts of money, VM time and task time as labelled bars with their shares."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "stranded": ("stranded cores", "cores of the VM that no executor owned"),
     "rounding": ("billing minimum and rounding", "billed beyond what was used"),
 }
-"""The parts of the money in the order they are told, each with a label and what it means."""
+"""The parts of the money in the order of the report, each with a label and its meaning."""
 
 CAUSES: Mapping[str, tuple[str, str]] = {
     "cpu_s": ("CPU", "the task's own thread in the JVM"),
@@ -31,7 +31,7 @@ CAUSES: Mapping[str, tuple[str, str]] = {
     "result_s": ("serialising results", "after it ran"),
     "scheduling_s": ("scheduling", "getting there, and the result back"),
 }
-"""What a task's time goes into, with a label and what it means."""
+"""The causes of task time, each with a label and its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def money_bars(application: Data) -> tuple[Bar, ...]:
 
 
 def sentence(application: Data) -> str:
-    """What the money was for, and the largest part that was for nothing; empty without money."""
+    """A sentence on the money for tasks that succeeded, and the largest other part; or empty."""
     bars = money_bars(application)
     if not bars or not application["usd"]:
         return ""

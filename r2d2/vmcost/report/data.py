@@ -1,20 +1,20 @@
-"""The report as plain data, which every rendering is made from: `report.json`.
+"""The report as plain data, `report.json`; every rendering is made from it.
 
-| key of an application | what |
+| key of an application | meaning |
 |---|---|
-| `application_id`, `attempt`, `name`, `spark_version`, `files`, … | which run |
+| `application_id`, `attempt`, `name`, `spark_version`, `files`, … | the run |
 | `duration_s`, `core_seconds`, `tasks`, `busy_fraction`, `task_time` | measured |
 | `vm_s` | VM-seconds by the parts of the money, measured; without a cluster one VM to each host |
 | `usd`, `money`, `billed`, `prices`, `why` | priced: the whole, its parts, how, as of when |
-| `cluster`, `candidates` | the machines; where nobody tells, all that fit, never a pick |
+| `cluster`, `candidates` | the machines; if unknown, all that fit, never a pick |
 | `by_job`, `by_stage`, `by_executor` | shares of the money of `busy` and `failed`, and task time |
 | `timeline` | hosts over time: rented, busy |
 | `energy`, `advice` | modelled |
 | `problems` | what was damaged, skipped or guessed, counted |
 
-Besides, `pipeline` has the schedule of jobs that were asked for, or null, and `degradation` the
-hosts and the slowest stages of applications that ran several times.
-The parts in `money` sum to `usd`: both are rounded to a millionth of a dollar so that they do.
+Besides, `pipeline` has the schedule of the jobs in the settings, or null, and `degradation` the
+hosts and the slowest stages of applications that ran several times. The parts in `money` sum to
+`usd`: both are rounded to a millionth of a dollar so that they do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,23 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
 
-from r2d2.vmcost.bill import Bill, printed_total_usd, printed_usd
-from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s, task_time
-from r2d2.vmcost.machines import Facts
-from r2d2.vmcost.model import Application, Billing, Cluster
+import numpy as np
+
+from r2d2.vmcost.bill import Bill, HostTime, Share, printed_total_usd, printed_usd
+from r2d2.vmcost.bill.task_time import (
+    TaskTime,
+    busy_fraction,
+    core_seconds,
+    duration_s,
+    stage_positions,
+    task_time,
+    task_time_by_executor,
+    task_time_by_job,
+    task_time_by_stage,
+)
+from r2d2.vmcost.machines import KnownMachines
+from r2d2.vmcost.model import Application, Billing
 from r2d2.vmcost.prices import age_days
-from r2d2.vmcost.report.rows import by_executor, by_job, by_stage, timeline
 
 Data = dict[str, Any]
 VERSION = 1
@@ -40,7 +51,7 @@ class Costed:
     """An application with its machines, its bill, and what is advised."""
 
     application: Application
-    facts: Facts
+    facts: KnownMachines
     billing: Billing
     bill: Bill
     energy: Data | None = None
@@ -56,7 +67,7 @@ def report_data(costed: Sequence[Costed], today: date, besides: Data | None = No
 
 
 def application_data(costed: Costed, today: date) -> Data:
-    """One application, as the module tells."""
+    """One application, with the keys of the table above."""
     application, bill = costed.application, costed.bill
     known = bill.usd is not None
     return {
@@ -77,7 +88,7 @@ def application_data(costed: Costed, today: date) -> Data:
         "why": bill.why or None,
         "money": _money(bill) if known else None,
         "billed": {key: _number(value) for key, value in asdict(costed.billing).items()},
-        "cluster": _cluster(costed.facts.cluster),
+        "cluster": None if costed.facts.cluster is None else asdict(costed.facts.cluster),
         "candidates": _candidates(costed.facts),
         "prices": list(_prices(bill, today)),
         "by_job": list(by_job(application, bill)),
@@ -91,21 +102,16 @@ def application_data(costed: Costed, today: date) -> Data:
 
 
 def _money(bill: Bill) -> dict[str, float]:
-    usd = printed_usd(
+    return printed_usd(
         {part.value: amount.usd or Fraction(0) for part, amount in bill.parts.items()}
     )
-    return dict(usd)
 
 
 def _number(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _cluster(cluster: Cluster | None) -> Data | None:
-    return None if cluster is None else asdict(cluster)
-
-
-def _candidates(facts: Facts) -> list[Data]:
+def _candidates(facts: KnownMachines) -> list[Data]:
     return [
         {
             "provider": one.price.provider,
@@ -131,6 +137,121 @@ def _prices(bill: Bill, today: date) -> Iterator[Data]:
                 "age_days": age_days(price, today),
                 "source": f"{price.source} {price.source_version}".strip(),
             }
+
+
+def by_job(application: Application, bill: Bill) -> Iterator[Data]:
+    """A row for each job: its money and task time; a last one for tasks of none."""
+    shares = {share.key: share for share in bill.jobs}
+    *times, of_none = task_time_by_job(application)
+    for job, time in zip(application.jobs, times, strict=True):
+        share = shares.pop(str(job.id), None)
+        yield {
+            "job": job.id,
+            "name": job.name,
+            "succeeded": job.succeeded,
+            "usd": _usd(share),
+            **_times(time),
+        }
+    for share in shares.values():
+        yield {
+            "job": None,
+            "name": share.name,
+            "succeeded": None,
+            "usd": _usd(share),
+            **_times(of_none),
+        }
+
+
+def _usd(share: Share | None) -> float | None:
+    """The money of the share's tasks, successful and failed."""
+    if share is None or share.busy.usd is None or share.failed.usd is None:
+        return None
+    return float(share.busy.usd + share.failed.usd)
+
+
+def _times(time: TaskTime) -> Data:
+    return {"task_s": time.total_s, **asdict(time)}
+
+
+def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
+    """A row for each attempt of a stage."""
+    shares = {share.key: share for share in bill.stages}
+    times = task_time_by_stage(application)
+    positions = stage_positions(application)
+    there = positions >= 0
+    count = len(application.stages)
+    tasks = np.bincount(positions[there], minlength=count)
+    spilled = np.zeros(count, np.int64)
+    np.add.at(spilled, positions[there], application.tasks["spilled_disk_bytes"][there])
+    for place, (stage, time) in enumerate(zip(application.stages, times, strict=True)):
+        yield {
+            "stage": stage.id,
+            "attempt": stage.attempt,
+            "name": stage.name,
+            "problem": stage.problem,
+            "tasks": int(tasks[place]),
+            "usd": _usd(shares.get(f"{stage.id}.{stage.attempt}")),
+            **_times(time),
+            "spilled_bytes": int(spilled[place]),
+        }
+
+
+def by_executor(application: Application, bill: Bill) -> Iterator[Data]:
+    """A row for each executor; moments are seconds after the application's start."""
+    shares = {share.key: share for share in bill.executors}
+    times = task_time_by_executor(application)
+    for executor, time in zip(application.executors, times, strict=True):
+        end_ms = application.ended_ms if executor.removed_ms is None else executor.removed_ms
+        yield {
+            "executor": executor.id,
+            "host": executor.host,
+            "cores": executor.cores,
+            "start_s": _since(application, executor.added_ms),
+            "end_s": _since(application, end_ms),
+            "usd": _usd(shares.get(executor.id)),
+            **_times(time),
+            "removed_reason": executor.removed_reason,
+        }
+
+
+def timeline(application: Application, bill: Bill) -> Data:
+    """The hosts in equal stretches of the run, and when its jobs ran."""
+    hosts = [vm.time for vm in bill.vms]
+    bins = max((len(host.busy_cores) for host in hosts), default=1)
+    return {
+        "bin_s": duration_s(application) / bins,
+        "hosts": [_host(application, host) for host in hosts],
+        "jobs": [
+            {
+                "job": job.id,
+                "name": job.name,
+                "start_s": _since(application, job.started_ms),
+                "end_s": _since(application, job.ended_ms or application.ended_ms),
+            }
+            for job in application.jobs
+            if job.started_ms is not None
+        ],
+    }
+
+
+def _host(application: Application, host: HostTime) -> Data:
+    return {
+        "host": host.host,
+        "cores": host.cores,
+        "rented": [[_since(application, at) for at in interval] for interval in host.rented],
+        "busy": _fractions(host.busy_cores, host.cores),
+        "failed": _fractions(host.failed_cores, host.cores),
+    }
+
+
+def _fractions(cores: Sequence[float], of: int) -> list[float]:
+    return [one / of if of else 0.0 for one in cores]
+
+
+def _since(application: Application, at_ms: int) -> float:
+    """Seconds after the application's start, within its time."""
+    within = min(max(at_ms, application.started_ms), application.ended_ms)
+    return (within - application.started_ms) / 1000
 
 
 def _problems(costed: Costed) -> dict[str, int]:

@@ -1,10 +1,8 @@
-"""What differs between two reports: money by part, time, cores and tasks, and what explains it.
+"""The differences of two reports: money by part, time, cores and tasks, the largest change first.
 
 Applications are the same run where id and attempt agree, and else the same work where the name
 does: the same job run again has another id. Names that occur more than once are paired in the
 order of their start.
-
-The differences of two reports in lines of text, what explains them first.
 """
 
 from collections import defaultdict
@@ -28,18 +26,25 @@ from r2d2.vmcost.report.figures import (
 )
 
 WHOLES = ("usd", "duration_s", "core_seconds", "busy_fraction", "tasks")
+SHOWN = 20
+LABELS = {
+    "duration_s": "duration",
+    "core_seconds": "core-seconds",
+    "busy_fraction": "busy cores",
+    "tasks": "tasks",
+}
 
 
 class Match(str, Enum):
-    """Why two applications are compared."""
+    """The property by which two applications are the same."""
 
     ID = "the same application and attempt"
     NAME = "the same name"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A figure of both runs, None where one does not know it; `basis` says where it is from."""
+class FigureChange:
+    """A figure of both runs, None where it is unknown; `basis` is measured, priced or modelled."""
 
     figure: str
     basis: str
@@ -58,8 +63,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Renamed:
-    """A fact that is told in words, of the old run and the new."""
+class FactChange:
+    """A fact in words, of the old run and the new."""
 
     fact: str
     old: str
@@ -78,10 +83,10 @@ class RunDifference:
     old_id: str
     new_id: str
     match: Match
-    wholes: tuple[Change, ...]
-    parts: tuple[Change, ...]
-    facts: tuple[Renamed, ...]
-    explained_by: Change | None
+    wholes: tuple[FigureChange, ...]
+    parts: tuple[FigureChange, ...]
+    facts: tuple[FactChange, ...]
+    explained_by: FigureChange | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,33 +157,33 @@ def _difference(old: Data, new: Data, match: Match) -> RunDifference:
     )
 
 
-def _whole(figure: str, old: Data, new: Data) -> Change:
+def _whole(figure: str, old: Data, new: Data) -> FigureChange:
     basis = _priced(new) if figure == "usd" else MEASURED
-    return Change(figure, basis, old[figure], new[figure])
+    return FigureChange(figure, basis, old[figure], new[figure])
 
 
 def _priced(application: Data) -> str:
     return "no price" if application["usd"] is None else priced(application["prices"])
 
 
-def _part_changes(old: Data | None, new: Data | None) -> tuple[Change, ...]:
+def _part_changes(old: Data | None, new: Data | None) -> tuple[FigureChange, ...]:
     if old is None or new is None:
         return ()
     unknown = sorted((old.keys() | new.keys()) - PARTS.keys())
     return tuple(
-        Change(part, "priced", old.get(part, 0.0), new.get(part, 0.0))
+        FigureChange(part, "priced", old.get(part, 0.0), new.get(part, 0.0))
         for part in (*PARTS, *unknown)
         if part in old or part in new
     )
 
 
-def _facts(old: Data, new: Data) -> list[Renamed]:
+def _facts(old: Data, new: Data) -> list[FactChange]:
     prices = [_prices(own) for own in (old, new)]
     return [
-        Renamed("machines", cluster_text(old["cluster"]), cluster_text(new["cluster"])),
-        Renamed("money", _priced(old), _priced(new)),
+        FactChange("machines", cluster_text(old["cluster"]), cluster_text(new["cluster"])),
+        FactChange("money", _priced(old), _priced(new)),
         *(
-            Renamed(f"price of {sku}, {kind}", prices[0][sku, kind], prices[1][sku, kind])
+            FactChange(f"price of {sku}, {kind}", prices[0][sku, kind], prices[1][sku, kind])
             for sku, kind in sorted(prices[0].keys() & prices[1].keys())
         ),
     ]
@@ -189,15 +194,6 @@ def _prices(application: Data) -> dict[tuple[str, str], str]:
         (price["sku"], price["kind"]): f"${price['usd_per_hour']:g} an hour"
         for price in application["prices"]
     }
-
-
-SHOWN = 20
-LABELS = {
-    "duration_s": "duration",
-    "core_seconds": "core-seconds",
-    "busy_fraction": "busy cores",
-    "tasks": "tasks",
-}
 
 
 def difference_lines(found: Differences) -> Iterator[str]:
@@ -243,13 +239,13 @@ def _explanation(run: RunDifference) -> str:
     )
 
 
-def _without_money(wholes: Sequence[Change]) -> str:
+def _without_money(wholes: Sequence[FigureChange]) -> str:
     cores = next(change for change in wholes if change.figure == "core_seconds")
     by = cores.by or 0.0
     return f"core-seconds changed by {_signed(count(by), by)} ({_percent(cores)})"
 
 
-def _row(label: str, change: Change, whole_usd: float | None) -> tuple[str, ...]:
+def _row(label: str, change: FigureChange, whole_usd: float | None) -> tuple[str, ...]:
     by = change.by
     return (
         label,
@@ -265,7 +261,7 @@ def _figure_label(figure: str) -> str:
     return LABELS.get(figure) or PARTS.get(figure, (problem_words(figure), ""))[0]
 
 
-def _figure(change: Change, value: float | None, whole_usd: float | None) -> str:
+def _figure(change: FigureChange, value: float | None, whole_usd: float | None) -> str:
     match change.figure:
         case "duration_s":
             return duration(value)
@@ -276,7 +272,7 @@ def _figure(change: Change, value: float | None, whole_usd: float | None) -> str
     return money(value, whole_usd)
 
 
-def _percent(change: Change) -> str:
+def _percent(change: FigureChange) -> str:
     fraction = change.by_fraction
     return UNKNOWN if fraction is None else _signed(share(fraction), fraction)
 

@@ -1,4 +1,4 @@
-"""How the report writes figures: money, spans of time, shares, and where each comes from."""
+"""The report's figures as text: money, spans of time, shares, and the basis of each."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def count(number: float | None) -> str:
 
 
 def priced(prices: Sequence[Data]) -> str:
-    """What is said of money: the date of the oldest price that it rests on.
+    """The mark of money: the date of the oldest price that it rests on.
 
     >>> priced([{"as_of": "2026-09-01", "age_days": 24}])
     'priced (as of 2026-09-01, 24 days old)'
@@ -94,7 +94,7 @@ def priced(prices: Sequence[Data]) -> str:
 
 
 def basis_text(basis: str, prices: Sequence[Data]) -> str:
-    """Where a figure comes from; money with the date of its prices."""
+    """The basis of a figure; money with the date of its prices."""
     return priced(prices) if basis == "priced" else basis
 
 
@@ -117,7 +117,7 @@ def candidate_text(candidate: Data) -> str:
 
 
 def started_text(application: Data) -> str:
-    """When the application started, to the second, and whether its log tells of an end."""
+    """The start of the application, to the second, and whether its log has an end."""
     moment = str(application["started"]).replace("T", " ")
     moment = moment.split(".")[0].removesuffix("Z").removesuffix("+00:00")
     return f"{moment} UTC" + ("" if application["ended_told"] else ", no end in the log")

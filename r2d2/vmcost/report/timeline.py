@@ -1,16 +1,9 @@
 """The picture of hosts × time: jobs on top, a lane a host, an axis; sizes fit the number of hosts.
 
 After utilization heat maps (Gregg, Visualizing System Latency, CACM 2010): time runs to the right,
-a row is a machine, the darker the busier.
-
-A host's time as shapes: when it was rented, how busy it was, what failed.
-
-Shapes are SVG paths of rectangles, equal neighbours drawn as one, so that a picture of hundreds of
-hosts stays small.
-
-The jobs above the hosts: a box each, in rows where they overlap; as one where they are many.
-
-The time axis: where seconds lie in a picture, and the moments that it names.
+a row is a machine, the darker the busier. Jobs are boxes in rows where they overlap, and one where
+they are many. Shapes are SVG paths of rectangles, equal neighbours drawn as one, so that a picture
+of hundreds of hosts stays small.
 """
 
 import itertools
@@ -25,12 +18,19 @@ from r2d2.vmcost.report.figures import Data, count, duration, share
 
 WIDTH, RIGHT = 1000.0, 14.0
 NAME, LETTER = 22, 6.4
-"""How many letters of a host's name are written, and the width of one."""
+"""The letters of a host's name that are written, and the width of one."""
 TALL, AXIS = 400.0, 20.0
 """Lanes that are taller together have an axis at their head too."""
 LABEL, MOST_LANES = 11.0, 400
 LEAST_BINS, MOST_BINS = 40, 400
 LANE_HEIGHTS = ((12, 22.0), (40, 14.0), (120, 8.0), (MOST_LANES, 5.0))
+JOB_ROW, JOB_ROWS, MOST_JOBS = 12.0, 3, 400
+SHADES = 8
+QUARTERS = 4
+LEAST_WIDTH = 0.8
+_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
+_HOURS = (3600, 7200, 10800, 21600, 43200)
+MOST_TICKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,6 @@ class Lane:
     rented: str
     busy: tuple[tuple[int, str], ...]
     failed: str
-
-
-JOB_ROW, JOB_ROWS, MOST_JOBS = 12.0, 3, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class Scale:
     width: float
 
     def x(self, second: float) -> float:
-        """Where a second lies, within the picture, to a tenth of its unit."""
+        """The position of a second, within the picture, to a tenth of its unit."""
         inside = min(max(second, self.start_s), self.end_s)
         return round(self.left + (inside - self.start_s) * self.width / self._span_s, 1)
 
@@ -151,10 +148,6 @@ def _labelled(lanes: Sequence[Lane], pitch: float) -> tuple[Lane, ...]:
     """Names every lane, or as many as do not overlap."""
     every = ceil(LABEL / pitch)
     return tuple(replace(own, labelled=n % every == 0) for n, own in enumerate(lanes))
-
-
-SHADES = 8
-QUARTERS = 4
 
 
 def lane(host: Data, bin_s: float, bins: int, scale: Scale, y: float, height: float) -> Lane:
@@ -263,9 +256,6 @@ def _path(scale: Scale, boxes: Iterable[tuple[float, float, float, float]]) -> s
     return "".join(parts)
 
 
-LEAST_WIDTH = 0.8
-
-
 def job_boxes(jobs: Sequence[Data], scale: Scale, top: float) -> tuple[JobBox, ...]:
     """The jobs whose start is known, from `top` down; without an end they run to the axis' end."""
     timed = sorted(
@@ -294,11 +284,6 @@ def _title(job: Data, end_s: float) -> str:
 def _box(scale: Scale, span: tuple[float, float], y: float, tone: int, title: str) -> JobBox:
     left = scale.x(span[0])
     return JobBox(left, y, max(round(scale.x(span[1]) - left, 1), LEAST_WIDTH), tone, title)
-
-
-_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
-_HOURS = (3600, 7200, 10800, 21600, 43200)
-MOST_TICKS = 10
 
 
 def _steps_s() -> Iterator[float]:

@@ -4,7 +4,7 @@ import pytest
 
 from r2d2.errors import UnreadableTableError, UsageError
 from r2d2.formats.csv.detect import detect
-from r2d2.formats.csv.dialect import Dialect, overridden
+from r2d2.formats.csv.dialect import CsvDialect, overridden
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -25,7 +25,7 @@ def test_commas_within_one_column_of_text_make_no_columns(lake):
 
 
 def test_semicolons_in_the_only_columns_values_do_not_split_it():
-    assert detect(b"tags\na;b\nc;d\ne;f\n", "a.csv") == Dialect()
+    assert detect(b"tags\na;b\nc;d\ne;f\n", "a.csv") == CsvDialect()
 
 
 def test_a_line_that_names_the_separator_is_believed_and_is_no_row(lake):
@@ -44,7 +44,7 @@ def test_a_line_that_names_the_separator_is_believed_and_is_no_row(lake):
 )
 def test_comments_and_titles_above_the_header_are_skipped(top, lines):
     head = f"{top}id,name,city\n1,Ann,Rome\n2,Bob,Oslo\n"
-    assert detect(head.encode(), "a.csv") == Dialect(skip_rows=lines)
+    assert detect(head.encode(), "a.csv") == CsvDialect(skip_rows=lines)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_escaped_quotes_are_found_only_where_doubled_ones_do_not_explain_them(la
 
 def test_quotes_are_ordinary_where_no_field_is_rightly_quoted():
     head = b'a\tb\n"Odd" title\tx\n"So" it is\ty\n'
-    assert detect(head, "a.tsv") == Dialect("\t", quote=None)
+    assert detect(head, "a.tsv") == CsvDialect("\t", quote=None)
     assert detect(head + b'"q"\tz\n', "a.tsv").quote == '"'
 
 
@@ -145,4 +145,4 @@ def test_an_unknown_override_names_the_known_ones(lake):
 )
 def test_an_override_with_a_value_it_cannot_have_is_refused(key, value):
     with pytest.raises(UsageError):
-        overridden(Dialect(), {key: value, "quote": value if key == "quote" else '"'})
+        overridden(CsvDialect(), {key: value, "quote": value if key == "quote" else '"'})

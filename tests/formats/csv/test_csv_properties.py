@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import TableError, UnreadableTableError
-from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.fast_path import body
-from r2d2.formats.csv.read import Layout, Parser
+from r2d2.formats.csv.read import CsvContext, Parser
 
 relaxed = settings(
     max_examples=150,
@@ -67,7 +67,7 @@ def test_any_marked_encoding_reads_back(lake, rows, encoding):
     assert lake.rows("a.csv", content, delimiter=",") == rows
 
 
-def brute_force(text: str, dialect: Dialect, width: int) -> list[tuple[str, ...]] | None:
+def brute_force(text: str, dialect: CsvDialect, width: int) -> list[tuple[str, ...]] | None:
     """The rows by the grammar of `records`, one character at a time; None where it refuses."""
     quote, escape, breaks = dialect.quote or "", dialect.escape or "", ("\r", "\n")
     rows: list[tuple[str, ...]] = []
@@ -104,10 +104,10 @@ def brute_force(text: str, dialect: Dialect, width: int) -> list[tuple[str, ...]
 
 
 def parsed(
-    text: str, dialect: Dialect, width: int, cuts: list[int]
+    text: str, dialect: CsvDialect, width: int, cuts: list[int]
 ) -> list[tuple[str, ...]] | None:
     names = tuple(f"c{number}" for number in range(width))
-    parser = Parser(Layout(dialect, names), names, "a.csv")
+    parser = Parser(CsvContext(dialect, names), names, "a.csv")
     try:
         return [
             row
@@ -130,13 +130,13 @@ def _cut(text: str, cuts: list[int]) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     "dialect",
     [
-        Dialect(header=False),
-        Dialect(header=False, quote=None),
-        Dialect(header=False, escape="\\"),
-        Dialect(header=False, quote=None, escape="\\"),
-        Dialect(header=False, delimiter=";", quote="'"),
+        CsvDialect(header=False),
+        CsvDialect(header=False, quote=None),
+        CsvDialect(header=False, escape="\\"),
+        CsvDialect(header=False, quote=None, escape="\\"),
+        CsvDialect(header=False, delimiter=";", quote="'"),
     ],
-    ids=Dialect.describe,
+    ids=CsvDialect.describe,
 )
 @settings(max_examples=400)
 @given(

@@ -6,8 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.formats.parquet import read as parquet
-from r2d2.formats.parquet import small_files as kept
+from r2d2.formats.parquet import small_files
 from r2d2.lake.inventory import take_inventory
 from r2d2.settings.find import Settings
 from r2d2.storage import storage_of
@@ -16,13 +15,13 @@ from r2d2.storage import storage_of
 def test_a_small_file_of_many_long_texts_is_kept_by_its_size_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "kept", kept.Kept())
-    monkeypatch.setattr(kept, "KEPT_BYTES", 1 << 20)
+    monkeypatch.setattr(small_files, "CACHE", small_files.SmallFileCache())
+    monkeypatch.setattr(small_files, "CACHE_BYTES", 1 << 20)
     pq.write_table(pa.table({"x": ["a" * 5000] * 2000}), tmp_path / "large.parquet")
     pq.write_table(pa.table({"x": ["a"] * 2000}), tmp_path / "small.parquet")
     assert (tmp_path / "large.parquet").stat().st_size < 64 << 10
     storage = storage_of(str(tmp_path))
     large, small = take_inventory(storage, Settings()).tables
-    assert parquet.kept.take(storage, large.files[0]) is None
-    assert parquet.kept.take(storage, small.files[0]) is not None
+    assert small_files.CACHE.take(storage, large.files[0]) is None
+    assert small_files.CACHE.take(storage, small.files[0]) is not None
     assert large.bounds.keys() == small.bounds.keys() == {"x"}

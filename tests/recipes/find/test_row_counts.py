@@ -36,12 +36,12 @@ def families(lake: KeptLake) -> list[AnyRequest]:
     ]
 
 
-@pytest.mark.parametrize("kept_bytes", [0, 200, 1 << 20])
-def test_preparing_and_keeping_change_no_proposal(tmp_path: Path, kept_bytes: int) -> None:
+@pytest.mark.parametrize("cache_bytes", [0, 200, 1 << 20])
+def test_preparing_and_keeping_change_no_proposal(tmp_path: Path, cache_bytes: int) -> None:
     lake = lake_of(tmp_path)
     asked_for = families(lake)
     plain, prepared = (
-        RowCounts(lake.storage, Types.STRICT, size) for size in (1 << 20, kept_bytes)
+        RowCounts(lake.storage, Types.STRICT, size) for size in (1 << 20, cache_bytes)
     )
     prepared.prepare(columns_by_table(asked_for))
     expected = [search_one(family, plain) for family in asked_for]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import NotWritableError
-from r2d2.formats.csv.dialect import Dialect
+from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.records import records
 from r2d2.formats.csv.write import written
 from r2d2.lake.layouts import layout_from, layout_of
@@ -23,7 +23,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=4).map("".join) | st.text(
     st.characters(exclude_categories=("Cs",)), max_size=3
 )
 DIALECTS = st.builds(
-    Dialect,
+    CsvDialect,
     delimiter=st.sampled_from(",;\t|^"),
     quote=st.sampled_from(['"', "'", None]),
     escape=st.sampled_from(["\\", None]),
@@ -33,7 +33,7 @@ DIALECTS = st.builds(
 @pytest.mark.slow
 @settings(max_examples=300)
 @given(DIALECTS, st.lists(TEXTS, min_size=1, max_size=4))
-def test_fields_are_read_as_they_were_written(dialect: Dialect, fields: list[str]) -> None:
+def test_fields_are_read_as_they_were_written(dialect: CsvDialect, fields: list[str]) -> None:
     alone = len(fields) == 1
     try:
         texts = [written(pa.array([field]), dialect, alone)[0].as_py() for field in fields]

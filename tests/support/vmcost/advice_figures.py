@@ -15,15 +15,15 @@ from random import Random
 from statistics import fmean
 from time import perf_counter
 
-from r2d2.vmcost.advice.energy import energy_of, power_of
+from r2d2.vmcost.advice.energy import POWERS, energy_of
 from r2d2.vmcost.advice.packing import Numa, best_shapes, fragment_rate, mib_per_core, rooms_of
 from r2d2.vmcost.advice.pipeline import best_schedule
 from r2d2.vmcost.advice.pipeline.problem import Lateness
-from r2d2.vmcost.advice.serverless.model import ColdStarts, Place, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.model import Backend, ColdStarts, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.prices import (
     ResourceRate,
+    ServerlessWorker,
     UnitRate,
-    Worker,
     break_even_utilisation,
 )
 from r2d2.vmcost.advice.serverless.report import advise_serverless
@@ -67,7 +67,9 @@ def _vectors() -> Iterator[str]:
         f"cold starts: mu {cold.mu:.4f}, sigma {cold.sigma:.4f}, p95 {cold.quantile_s(0.95):.2f} s;"
         f" all of 100 workers within {cold.all_started_s(100, 0.5):.1f} s in half of the runs"
     )
-    share = break_even_utilisation(Fraction(384, 1000), 8, MADE_UP, Worker(1, Fraction(2)))
+    share = break_even_utilisation(
+        Fraction(384, 1000), 8, MADE_UP, ServerlessWorker(1, Fraction(2))
+    )
     yield f"rho* of 0.384 $/h, 8 slots, 2 GB a slot, 1/60000 $/GB-s: {float(share):.3f}"
     yield f"penalty of 1 + 2 · late hours at 30 min: {float(LATENESS.penalty_usd(1_800_000)):.1f}"
     free = [7, 7, 5, 16, 9]
@@ -77,7 +79,7 @@ def _vectors() -> Iterator[str]:
         rooms_of(16, 65_536, 10, reserved_cores=1, reserved_mib=2048), 4096, (2, 4, 5, 8), Numa(4)
     ):
         yield f"  10 VMs of 16 cores, one reserved: {packing.verdict}"
-    yield f"100 vCPU-h, half busy, on AWS: {power_of('aws').kwh(100, 0.5):.5f} kWh"
+    yield f"100 vCPU-h, half busy, on AWS: {POWERS['aws'].kwh(100, 0.5):.5f} kWh"
 
 
 def _pipelines() -> Iterator[str]:
@@ -112,7 +114,7 @@ def _real(logs: Path) -> Iterator[str]:
         best = best_shapes(rooms_of(8, 65_536, 2), own)[0]
         yield f"{DATABRICKS}: on 2 VMs of 8 cores and 64 GiB, {own} MiB a core: {best.verdict}"
     cluster = Cluster("azure", "westus", "Standard_E8s_v3", 2, None, False, "figures")
-    drawn = energy_of(bill(app, cluster, PriceList.of((), "none")), power_of("azure"))
+    drawn = energy_of(bill(app, cluster, PriceList.of((), "none")), POWERS["azure"])
     yield f"{DATABRICKS}: {drawn.verdict}"
     for job in sorted(drawn.jobs, key=lambda job: -job.kwh)[:3]:
         yield f"  job {job.key or 'none'}: {job.kwh:.3g} kWh"
@@ -126,16 +128,17 @@ def _serverless(app: Application) -> Iterator[str]:
     cluster = RentedCluster(Fraction(112, 100), 16, Fraction(279, 1000))
     for usd_per_gb_second in (Fraction(1, 60_000), Fraction(1, 600_000)):
         rate = ResourceRate(usd_per_gb_second, "made up", DAY)
-        offer = Serverless(Worker(4, Fraction(16), minimum_s=Fraction(1)), rate, 50)
+        offer = Serverless(ServerlessWorker(4, Fraction(16), minimum_s=Fraction(1)), rate, 50)
         started = perf_counter()
         advice = advise_serverless(app, cluster, offer)
         seconds = perf_counter() - started
         yield (
             f"{DATABRICKS} at 1/{usd_per_gb_second.denominator} $/GB-s (made up),"
-            f" {seconds:.2f} s: {advice.verdict}"
+            f" {seconds:.2f} s: ${float(advice.cheapest.usd):.4f}, all on the cluster"
+            f" ${float(advice.on_cluster.usd):.4f}"
         )
         for one in advice.cheapest.placed:
-            if one.place is Place.SERVERLESS and one.stages:
+            if one.place is Backend.SERVERLESS and one.stages:
                 yield (
                     f"  stages {', '.join(map(str, one.stages))}: {one.workers} workers,"
                     f" {one.cold_workers} of them cold, {one.run_ms / 1000:.1f} s,"

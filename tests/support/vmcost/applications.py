@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from r2d2.vmcost.model import TASK, Application, Executor, Job, Outcome, Stage, Tasks
+from r2d2.vmcost.model import TASK, Application, Executor, Job, Outcome, SparkStage, Tasks
 
 START_MS = 1_000_000
 
@@ -33,7 +33,7 @@ def application(
     """An application with an executor to each host, standing for the whole run."""
     ids = sorted({row[0] for row in rows})
     stages = tuple(
-        Stage(
+        SparkStage(
             stage,
             0,
             f"stage {stage} at Job.scala:{stage}",

@@ -17,7 +17,7 @@ from r2d2.vmcost.model import (
     Outcome,
     Price,
     PriceKind,
-    Stage,
+    SparkStage,
     Tasks,
 )
 from r2d2.vmcost.prices import PriceList
@@ -53,7 +53,9 @@ def application(
 ) -> Application:
     """An application from 0 to `ended_ms` whose stages are those of its jobs."""
     jobs = tuple(jobs)
-    stages = tuple(Stage(stage, 0, f"stage {stage}", 1) for job in jobs for stage in job.stages)
+    stages = tuple(
+        SparkStage(stage, 0, f"stage {stage}", 1) for job in jobs for stage in job.stages
+    )
     return Application(
         "app-1", None, "by hand", "3.5.0", 0, ended_ms, True, tuple(executors), stages, jobs,
         tasks_of(tasks), properties or {}, (),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r2d2.vmcost.events.codecs import chunks
-from r2d2.vmcost.events.problems import Problems
+from r2d2.vmcost.events.problems import LogProblemCounts
 from tests.conftest import SHARED
 from tests.support.vmcost.random_logs import random_log
 
@@ -59,7 +59,7 @@ def _others(scratch: Path) -> Iterator[Case]:
 
 def _under_another_id(path: Path, given: Path) -> Case:
     """An attempt as an application of its own: the tool reads but the last of each."""
-    text = b"".join(chunks(path, Problems()))
+    text = b"".join(chunks(path, LogProblemCounts()))
     given.write_bytes(re.sub(rb'("App ID":"[^"]+)"', rb'\1_%s"' % given.name.encode(), text))
     return Case(path.name, given, given)
 
@@ -77,7 +77,7 @@ def told_ends_ms(path: Path) -> list[int]:
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     found = []
     for file in files:
-        for line in b"".join(chunks(file, Problems())).splitlines():
+        for line in b"".join(chunks(file, LogProblemCounts())).splitlines():
             if b'SparkListenerJobEnd"' in line:
                 found.append(json.loads(line)["Completion Time"])
             elif b'SparkListenerSQLExecutionEnd"' in line:

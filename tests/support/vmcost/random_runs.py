@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from r2d2.vmcost.model import TASK, Application, Executor, Job, Outcome, Stage
+from r2d2.vmcost.model import TASK, Application, Executor, Job, Outcome, SparkStage
 
 START_MS = 1_700_000_000_000
 SHAPES = ((1, 1, 1024), (2, 1, 2048), (4, 1, 4096), (4, 2, 8192))
@@ -20,7 +20,7 @@ class Run:
     ended_told: bool
     local: bool
     executors: list[Executor] = field(default_factory=list)
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[SparkStage] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     end_ms: int = START_MS
@@ -119,7 +119,7 @@ def _job(run: Run, number: int, started: int, slots: list[list[int]], chance: ra
     own: list[int] = []
     clock = started
     for _ in range(chance.randrange(1, 4)):
-        stage = Stage(
+        stage = SparkStage(
             id=len(run.stages),
             attempt=0,
             name=f"collect at <console>:{number}",
@@ -140,7 +140,7 @@ def _job(run: Run, number: int, started: int, slots: list[list[int]], chance: ra
 
 
 def _stage(
-    run: Run, stage: Stage, slots: list[list[int]], chance: random.Random
+    run: Run, stage: SparkStage, slots: list[list[int]], chance: random.Random
 ) -> tuple[int, str]:
     """Adds the stage's tasks; when it completed, and why it failed if it did."""
     submitted = stage.submitted_ms or START_MS
@@ -161,7 +161,7 @@ def _stage(
 
 def _task(
     run: Run,
-    stage: Stage,
+    stage: SparkStage,
     index: int,
     attempt: int,
     submitted: int,

@@ -23,7 +23,7 @@ from statistics import median
 import numpy as np
 
 from r2d2.vmcost.advice.replay import replay, replay_plan
-from r2d2.vmcost.advice.replay.plan import Plan, PlannedTask, plan_of
+from r2d2.vmcost.advice.replay.plan import PlannedTask, ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, peak_slots
 from r2d2.vmcost.bill.timeline import union
 from r2d2.vmcost.events import read_logs
@@ -108,7 +108,7 @@ def crossings() -> Iterator[Crossing]:
             )
 
 
-def _at_speed(plan: Plan, work: float, driver: float) -> Plan:
+def _at_speed(plan: ReplayPlan, work: float, driver: float) -> ReplayPlan:
     """The plan with the durations of its tasks and its driver multiplied."""
 
     def slower(task: PlannedTask) -> PlannedTask:

@@ -5,13 +5,16 @@ from fractions import Fraction
 from itertools import product
 from math import ceil
 
-from r2d2.vmcost.advice.serverless.model import RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.model import RentedCluster, RunStep, Serverless
 
 Move = tuple[bool, bool]  # on workers, cluster let go before
 
 
 def cheapest_usd(
-    steps: Sequence[Step], cluster: RentedCluster, serverless: Serverless, deadline_ms: int | None
+    steps: Sequence[RunStep],
+    cluster: RentedCluster,
+    serverless: Serverless,
+    deadline_ms: int | None,
 ) -> Fraction | None:
     """The least cost over every place of every step and every moment to let the cluster go."""
     costs = [
@@ -28,7 +31,7 @@ def _all_moves(count: int) -> Iterator[tuple[Move, ...]]:
 
 
 def _cost(
-    moves: Sequence[Move], steps: Sequence[Step], cluster: RentedCluster, serverless: Serverless
+    moves: Sequence[Move], steps: Sequence[RunStep], cluster: RentedCluster, serverless: Serverless
 ) -> tuple[Fraction, int]:
     clock, rented_since, workers_left, workers_since = 0, None, 0, 0
     bills: list[tuple[int, Fraction]] = []
@@ -64,7 +67,7 @@ def _rent(held_ms: int, usd_per_hour: Fraction, cluster: RentedCluster) -> Fract
     return quanta * cluster.billing.quantum_s * usd_per_hour / 3600
 
 
-def _workers_usd(step: Step, cold: int, serverless: Serverless) -> Fraction:
+def _workers_usd(step: RunStep, cold: int, serverless: Serverless) -> Fraction:
     worker = serverless.worker
     seconds = Fraction(0)
     for number, busy_ms in enumerate(step.worker_ms):

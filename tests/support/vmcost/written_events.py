@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from r2d2.vmcost.model import Executor, Job, Outcome, Stage
+from r2d2.vmcost.model import Executor, Job, Outcome, SparkStage
 from tests.support.vmcost.random_runs import SHAPES, START_MS, Run
 
 Event = Mapping[str, Any]
@@ -93,7 +93,7 @@ def _removed(executor: Executor) -> Event:
     }
 
 
-def _job_start(job: Job, stages: list[Stage]) -> Event:
+def _job_start(job: Job, stages: list[SparkStage]) -> Event:
     return {
         "Event": "SparkListenerJobStart",
         "Job ID": job.id,
@@ -116,11 +116,11 @@ def _job_end(job: Job) -> Event:
     }
 
 
-def _stage(what: str, stage: Stage, completed: bool) -> Event:
+def _stage(what: str, stage: SparkStage, completed: bool) -> Event:
     return {"Event": f"SparkListenerStage{what}", "Stage Info": _stage_info(stage, True, completed)}
 
 
-def _stage_info(stage: Stage, submitted: bool, completed: bool) -> dict[str, Any]:
+def _stage_info(stage: SparkStage, submitted: bool, completed: bool) -> dict[str, Any]:
     info: dict[str, Any] = {
         "Stage ID": stage.id,
         "Stage Attempt ID": stage.attempt,

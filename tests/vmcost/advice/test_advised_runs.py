@@ -2,7 +2,7 @@
 
 import pytest
 
-from r2d2.vmcost.advice.case import Runs
+from r2d2.vmcost.advice.case import RepeatedRuns
 from r2d2.vmcost.model import Application, Executor
 from tests.support.vmcost.bill_apps import application, task
 
@@ -14,7 +14,7 @@ def test_four_sizes_make_a_model_and_three_do_not() -> None:
         return application(seconds * 1000, executors, [task(0, seconds * 1000)])
 
     sizes = [run(slots) for slots in (1, 2, 4, 8)]
-    assert Runs(tuple(sizes[:3])).ernest is None
-    model = Runs(tuple(sizes)).ernest
+    assert RepeatedRuns(tuple(sizes[:3])).ernest is None
+    model = RepeatedRuns(tuple(sizes)).ernest
     assert model is not None
     assert model.predict(1.0, 4).seconds == pytest.approx(35, rel=0.05)

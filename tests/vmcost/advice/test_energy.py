@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.energy import POWERS, Energy, Power, energy_of, power_of
+from r2d2.vmcost.advice.energy import POWERS, Energy, Power, energy_of
 from r2d2.vmcost.bill import Part, bill
 from r2d2.vmcost.model import Application, Billing, Cluster, Job, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
@@ -62,7 +62,7 @@ def test_the_coefficients_are_cloud_carbon_footprints() -> None:
 
 
 def test_a_hundred_hours_half_busy_on_aws() -> None:
-    assert power_of("AWS").kwh(100, 0.5) == pytest.approx(2.12 * 100 * 1.135 / 1000)
+    assert POWERS["aws"].kwh(100, 0.5) == pytest.approx(2.12 * 100 * 1.135 / 1000)
 
 
 def test_the_drivers_own_vm_counts_as_half_busy() -> None:
@@ -83,11 +83,6 @@ def test_the_drivers_own_vm_counts_as_half_busy() -> None:
 
 def test_an_application_without_executors_drew_nothing() -> None:
     assert drawn(application([], 5000, hosts=())).kwh == 0
-
-
-def test_an_unknown_provider_is_said() -> None:
-    with pytest.raises(UsageError, match="known are aws, azure, gcp"):
-        power_of("elsewhere")
 
 
 def test_watts_that_fall_with_load_are_refused() -> None:

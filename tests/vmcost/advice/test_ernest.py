@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.right_size.ernest import Run, fit_ernest
+from r2d2.vmcost.advice.right_size.ernest import MeasuredRun, fit_ernest
 
 RCV1 = (
-    Run(0.125, 32, 7.94516801834),
-    Run(0.015625, 4, 4.72029209137),
-    Run(0.021382, 4, 4.87661099434),
-    Run(0.050164, 12, 6.71376490593),
-    Run(0.055921, 12, 6.71519398689),
-    Run(0.061678, 12, 6.6739718914),
-    Run(0.061678, 16, 6.83566999435),
+    MeasuredRun(0.125, 32, 7.94516801834),
+    MeasuredRun(0.015625, 4, 4.72029209137),
+    MeasuredRun(0.021382, 4, 4.87661099434),
+    MeasuredRun(0.050164, 12, 6.71376490593),
+    MeasuredRun(0.055921, 12, 6.71519398689),
+    MeasuredRun(0.061678, 12, 6.6739718914),
+    MeasuredRun(0.061678, 16, 6.83566999435),
 )
 """The runs of examples/rcv1-parsed.csv in github.com/amplab/ernest, commit ae245bf."""
 
@@ -58,7 +58,7 @@ def test_runs_that_obey_the_law_give_it_back(theta: tuple[float, float, float, f
 
     sizes = [(0.1, 1), (0.2, 2), (0.5, 4), (1, 4), (1, 8), (0.3, 16)]
     model = fit_ernest(
-        [Run(scale, machines, seconds(scale, machines)) for scale, machines in sizes]
+        [MeasuredRun(scale, machines, seconds(scale, machines)) for scale, machines in sizes]
     )
     assert model.predict(1.0, 12).seconds == pytest.approx(seconds(1.0, 12), rel=1e-6)
     assert model.left_out_error < 1e-6
@@ -66,12 +66,14 @@ def test_runs_that_obey_the_law_give_it_back(theta: tuple[float, float, float, f
 
 @given(st.lists(st.floats(1, 1000), min_size=4, max_size=10))
 def test_no_coefficient_is_negative(seconds: list[float]) -> None:
-    runs = [Run(0.1 + number, 1 + 2 * number, one) for number, one in enumerate(seconds)]
+    runs = [MeasuredRun(0.1 + number, 1 + 2 * number, one) for number, one in enumerate(seconds)]
     assert min(fit_ernest(runs).theta) >= 0
 
 
 def test_a_run_of_which_the_others_say_no_time_has_a_ratio_all_the_same() -> None:
-    model = fit_ernest([Run(1e-9, 1, 5), *(Run(1, cores, 80 * log(cores)) for cores in (2, 4, 8))])
+    model = fit_ernest(
+        [MeasuredRun(1e-9, 1, 5), *(MeasuredRun(1, cores, 80 * log(cores)) for cores in (2, 4, 8))]
+    )
     assert model.left_out_ratios[0] == pytest.approx(5000)
     assert model.left_out_error > 0.24
 
@@ -89,8 +91,10 @@ def test_three_runs_are_too_few() -> None:
         fit_ernest(RCV1[:3])
 
 
-@pytest.mark.parametrize("run", [Run(0, 1, 1), Run(1, -1, 1), Run(1, 1, float("nan"))])
-def test_sizes_and_times_must_be_above_zero(run: Run) -> None:
+@pytest.mark.parametrize(
+    "run", [MeasuredRun(0, 1, 1), MeasuredRun(1, -1, 1), MeasuredRun(1, 1, float("nan"))]
+)
+def test_sizes_and_times_must_be_above_zero(run: MeasuredRun) -> None:
     with pytest.raises(UsageError, match="must be a number above 0"):
         fit_ernest([*RCV1, run])
 

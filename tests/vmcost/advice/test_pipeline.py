@@ -99,7 +99,7 @@ def test_a_deadline_that_costs_more_than_a_large_vm_rents_it() -> None:
     assert (calm.usd, hurried.usd) == (2, 3)
     assert hurried.verdict == (
         "rent 1 x large: $3.0000, of it $0.0000 for lateness, done after 2520.0 s"
-        " (no schedule is cheaper); on large alone $3.0000 (modelled)"
+        " (no schedule is cheaper); on large alone $3.0000"
     )
 
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import Plan, PlannedJob, PlannedTask
+from r2d2.vmcost.advice.replay.plan import PlannedJob, PlannedTask, ReplayPlan
 from r2d2.vmcost.advice.replay.simulation import Simulation, StuckError
 from r2d2.vmcost.advice.replay.slots import Life
 from tests.support.vmcost.replay_plans import chains, one_job, step
 
 
-def on_slots(plan: Plan, slots: int) -> int:
+def on_slots(plan: ReplayPlan, slots: int) -> int:
     return replay_plan(plan, [Life(slots, 0)])
 
 
@@ -35,14 +35,14 @@ def test_one_stage_takes_what_a_scheduler_of_four_lines_says(
 
 
 @given(chains(), st.integers(1, 8))
-def test_a_chain_of_stages_takes_the_sum_of_its_stages(plan: Plan, slots: int) -> None:
+def test_a_chain_of_stages_takes_the_sum_of_its_stages(plan: ReplayPlan, slots: int) -> None:
     each = [by_brute_force([t.duration_ms for t in one.tasks], slots) for one in plan.steps]
     assert on_slots(plan, slots) == sum(each)
 
 
 @given(chains(), st.integers(1, 8), st.integers(1, 4))
 def test_slots_of_many_executors_count_like_those_of_one(
-    plan: Plan, slots: int, executors: int
+    plan: ReplayPlan, slots: int, executors: int
 ) -> None:
     many = replay_plan(plan, [Life(slots, 0)] * executors)
     assert many == on_slots(plan, slots * executors)
@@ -60,7 +60,7 @@ def test_the_older_stage_goes_first() -> None:
 
 def test_gaps_delays_leads_turnarounds_and_tails_add_up() -> None:
     steps = (replace(step(10, 10), delay_ms=1, lead_ms=2, turnaround_ms=4, tail_ms=8),)
-    plan = Plan((PlannedJob(0, 0, 16, (0,), 32),), steps, 64, 0)
+    plan = ReplayPlan((PlannedJob(0, 0, 16, (0,), 32),), steps, 64, 0)
     assert on_slots(plan, 1) == 16 + 1 + 2 + 10 + 4 + 10 + 8 + 32 + 64
 
 
@@ -76,7 +76,7 @@ def test_jobs_wait_for_those_that_had_ended_before_them() -> None:
         PlannedJob(2, 2, 7, (2,), 0),
     )
     steps = (step(20), step(40, stage=1, job=1), step(3, stage=2, job=2))
-    assert on_slots(Plan(jobs, steps, 0, 0), 2) == 45 + 7 + 3
+    assert on_slots(ReplayPlan(jobs, steps, 0, 0), 2) == 45 + 7 + 3
 
 
 def test_an_executor_that_leaves_ends_its_tasks_and_takes_no_more() -> None:
@@ -121,11 +121,11 @@ def test_without_slots_the_error_says_so() -> None:
 
 
 def test_a_plan_without_tasks_needs_no_slots() -> None:
-    assert replay_plan(Plan((PlannedJob(0, 0, 5, (), 6),), (), 7, 0), []) == 18
-    assert replay_plan(Plan((), (), 7, 0), []) == 7
+    assert replay_plan(ReplayPlan((PlannedJob(0, 0, 5, (), 6),), (), 7, 0), []) == 18
+    assert replay_plan(ReplayPlan((), (), 7, 0), []) == 7
 
 
-def lost_at(plan: Plan, lost_ms: int, slots: int = 1) -> Simulation:
+def lost_at(plan: ReplayPlan, lost_ms: int, slots: int = 1) -> Simulation:
     """A run on two executors, of which the first is lost."""
     run = Simulation.of(plan)
     run.slots.offer(0, slots)

@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 
 from r2d2.vmcost.advice.replay.slots import Life, peak_slots
-from r2d2.vmcost.advice.right_size.ernest import Run, fit_ernest, measured_run, replay_ratios
+from r2d2.vmcost.advice.right_size.ernest import (
+    MeasuredRun,
+    fit_ernest,
+    measured_run,
+    replay_ratios,
+)
 from r2d2.vmcost.model import Application
 from tests.support.vmcost.applications import START_MS, application
 
@@ -18,7 +23,7 @@ def run_on(slots: int, tail_ms: int = 0) -> Application:
 
 
 def test_a_log_is_a_run_on_the_slots_that_it_had() -> None:
-    assert measured_run(run_on(3), 0.5) == Run(0.5, 3, 4.0)
+    assert measured_run(run_on(3), 0.5) == MeasuredRun(0.5, 3, 4.0)
 
 
 def test_executors_that_follow_each_other_are_not_counted_together() -> None:

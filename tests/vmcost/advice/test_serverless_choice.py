@@ -10,25 +10,35 @@ from hypothesis import strategies as st
 
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless.model import ColdStarts, Place, RentedCluster, Serverless, Step
-from r2d2.vmcost.advice.serverless.prices import ResourceRate, Worker
+from r2d2.vmcost.advice.serverless.model import (
+    Backend,
+    ColdStarts,
+    RentedCluster,
+    RunStep,
+    Serverless,
+)
+from r2d2.vmcost.advice.serverless.prices import ResourceRate, ServerlessWorker
 from r2d2.vmcost.model import Billing
 from tests.support.vmcost.serverless_oracle import cheapest_usd
 
 CLUSTER = RentedCluster(Fraction(36), 16, Fraction(18, 10), Billing(start_up_s=Fraction(30)))
 SERVERLESS = Serverless(
-    Worker(4, Fraction(8)), ResourceRate(Fraction(1, 6000), "made up", date(2026, 1, 1)), 100
+    ServerlessWorker(4, Fraction(8)),
+    ResourceRate(Fraction(1, 6000), "made up", date(2026, 1, 1)),
+    100,
 )
-BUSY = Step((1,), 0, 60_000, 60_000, (60_000,) * 40)
-QUIET = Step((2,), 0, 60_000, 60_000, (60_000,))
+BUSY = RunStep((1,), 0, 60_000, 60_000, (60_000,) * 40)
+QUIET = RunStep((2,), 0, 60_000, 60_000, (60_000,))
 
 times_ms = st.integers(0, 90_000)
 
 
 @st.composite
-def steps(draw: st.DrawFn) -> Step:
+def steps(draw: st.DrawFn) -> RunStep:
     worker_ms = draw(st.lists(times_ms, max_size=4))
-    return Step((0,), draw(times_ms), draw(times_ms), max(worker_ms, default=0), tuple(worker_ms))
+    return RunStep(
+        (0,), draw(times_ms), draw(times_ms), max(worker_ms, default=0), tuple(worker_ms)
+    )
 
 
 @st.composite
@@ -44,7 +54,7 @@ def billings(draw: st.DrawFn) -> Billing:
 @st.composite
 def offers(draw: st.DrawFn) -> Serverless:
     rate = ResourceRate(Fraction(draw(st.integers(1, 60)), 10**4), "drawn", date(2026, 1, 1))
-    worker = Worker(
+    worker = ServerlessWorker(
         1,
         Fraction(2),
         minimum_s=Fraction(draw(st.sampled_from([0, 60]))),
@@ -72,7 +82,7 @@ def offers(draw: st.DrawFn) -> Serverless:
     st.none() | st.integers(0, 500_000),
 )
 def test_no_choice_of_places_is_cheaper(
-    chain: list[Step],
+    chain: list[RunStep],
     billing: Billing,
     cluster_usd: int,
     driver_usd: int,
@@ -92,7 +102,7 @@ def test_no_choice_of_places_is_cheaper(
 
 def test_a_step_that_fills_the_cluster_stays_and_one_of_few_tasks_goes() -> None:
     plan = choose([BUSY, QUIET, QUIET, QUIET], CLUSTER, SERVERLESS)
-    assert [step.place for step in plan.placed] == [Place.VM] + [Place.SERVERLESS] * 3
+    assert [step.place for step in plan.placed] == [Backend.VM] + [Backend.SERVERLESS] * 3
 
 
 def test_the_cluster_is_let_go_where_no_later_step_needs_it() -> None:
@@ -107,15 +117,15 @@ def test_a_cluster_idles_through_a_short_step_rather_than_start_twice() -> None:
 
 def test_workers_are_warm_for_the_next_step_until_the_keep_alive_is_over() -> None:
     near, far = replace(QUIET, gap_ms=60_000), replace(QUIET, gap_ms=60_001)
-    plan = choose([QUIET, near, far], CLUSTER, SERVERLESS, places=frozenset({Place.SERVERLESS}))
+    plan = choose([QUIET, near, far], CLUSTER, SERVERLESS, places=frozenset({Backend.SERVERLESS}))
     assert [step.cold_workers for step in plan.placed] == [1, 0, 1]
 
 
 def test_a_deadline_buys_speed() -> None:
-    slow = Step((1,), 0, 10_000, 300_000, (100_000,))
+    slow = RunStep((1,), 0, 10_000, 300_000, (100_000,))
     calm = choose([slow], CLUSTER, SERVERLESS)
     hurried = choose([slow], CLUSTER, SERVERLESS, deadline_ms=60_000)
-    assert (calm.placed[0].place, hurried.placed[0].place) == (Place.SERVERLESS, Place.VM)
+    assert (calm.placed[0].place, hurried.placed[0].place) == (Backend.SERVERLESS, Backend.VM)
     assert calm.usd < hurried.usd
 
 
@@ -123,5 +133,7 @@ def test_two_hundred_steps_are_decided_exactly() -> None:
     chain = [BUSY, QUIET] * 100
     plan = choose(chain, CLUSTER, SERVERLESS)
     assert len(plan.placed) == 200
-    assert plan.usd <= choose(chain, CLUSTER, SERVERLESS, places=frozenset({Place.VM})).usd
-    assert plan.usd <= choose(chain, CLUSTER, SERVERLESS, places=frozenset({Place.SERVERLESS})).usd
+    assert plan.usd <= choose(chain, CLUSTER, SERVERLESS, places=frozenset({Backend.VM})).usd
+    assert (
+        plan.usd <= choose(chain, CLUSTER, SERVERLESS, places=frozenset({Backend.SERVERLESS})).usd
+    )

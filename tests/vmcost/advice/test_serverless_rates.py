@@ -9,8 +9,8 @@ from r2d2.errors import UsageError
 from r2d2.vmcost.advice.serverless.model import ColdStarts
 from r2d2.vmcost.advice.serverless.prices import (
     ResourceRate,
+    ServerlessWorker,
     UnitRate,
-    Worker,
     break_even_utilisation,
 )
 
@@ -39,20 +39,23 @@ def test_memory_beyond_four_gb_to_a_core_is_paid_as_further_units() -> None:
 def test_a_worker_below_the_services_least_size_pays_for_the_least() -> None:
     rate = ResourceRate(Fraction(2), "made up", DAY, usd_per_core_second=Fraction(3))
     assert (
-        rate.usd_per_second(Worker(1, Fraction(1), minimum_cores=2, minimum_gb=Fraction(4))) == 14
+        rate.usd_per_second(
+            ServerlessWorker(1, Fraction(1), minimum_cores=2, minimum_gb=Fraction(4))
+        )
+        == 14
     )
 
 
 def test_the_break_even_is_price_over_slots_memory_and_gb_seconds() -> None:
     rate = ResourceRate(Fraction(1, 60_000), "made up", DAY)
-    share = break_even_utilisation(Fraction(384, 1000), 8, rate, Worker(1, Fraction(2)))
+    share = break_even_utilisation(Fraction(384, 1000), 8, rate, ServerlessWorker(1, Fraction(2)))
     assert share == Fraction(384, 1000) / 3600 / (8 * 2 * Fraction(1, 60_000)) == Fraction(2, 5)
 
 
 def test_at_the_break_even_both_cost_the_same() -> None:
     rate, worker, usd_per_hour = (
         ResourceRate(Fraction(1, 50_000), "", DAY),
-        Worker(4, Fraction(16)),
+        ServerlessWorker(4, Fraction(16)),
         2,
     )
     share = break_even_utilisation(Fraction(usd_per_hour), 32, rate, worker)
@@ -63,7 +66,7 @@ def test_at_the_break_even_both_cost_the_same() -> None:
 def test_a_missing_rate_is_not_free() -> None:
     with pytest.raises(UsageError, match="a missing price is not a free one"):
         break_even_utilisation(
-            Fraction(1), 4, ResourceRate(Fraction(0), "none", DAY), Worker(1, Fraction(2))
+            Fraction(1), 4, ResourceRate(Fraction(0), "none", DAY), ServerlessWorker(1, Fraction(2))
         )
 
 

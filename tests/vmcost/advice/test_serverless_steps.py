@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.vmcost.advice.serverless.model import Place, RentedCluster, Serverless
-from r2d2.vmcost.advice.serverless.prices import ResourceRate, Worker
+from r2d2.vmcost.advice.serverless.model import Backend, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.prices import ResourceRate, ServerlessWorker
 from r2d2.vmcost.advice.serverless.report import advise_serverless
 from r2d2.vmcost.advice.serverless.steps import steps_of
 from r2d2.vmcost.events import read_applications
@@ -19,7 +19,9 @@ RATE = ResourceRate(Fraction(1, 60_000), "made up", date(2026, 1, 1))
 
 
 def serverless(max_workers: int = 100, cores: int = 1, core_speed: float = 1.0) -> Serverless:
-    return Serverless(Worker(cores, Fraction(2 * cores)), RATE, max_workers, core_speed=core_speed)
+    return Serverless(
+        ServerlessWorker(cores, Fraction(2 * cores)), RATE, max_workers, core_speed=core_speed
+    )
 
 
 def test_stages_that_overlap_are_one_step_and_gaps_are_the_drivers() -> None:
@@ -81,8 +83,8 @@ def test_a_mostly_idle_cluster_is_left_and_a_busy_one_kept() -> None:
     left = advise_serverless(idle, cluster, serverless())
     kept = advise_serverless(busy, cluster, serverless())
     assert left.utilisation < left.break_even_utilisation == 0.4 < kept.utilisation
-    assert left.cheapest.placed[0].place is Place.SERVERLESS
-    assert kept.cheapest.placed[0].place is Place.VM
+    assert left.cheapest.placed[0].place is Backend.SERVERLESS
+    assert kept.cheapest.placed[0].place is Backend.VM
     assert left.cheapest.usd <= min(left.on_cluster.usd, left.on_workers.usd)
     assert kept.cheapest.usd <= min(kept.on_cluster.usd, kept.on_workers.usd)
 
@@ -116,4 +118,3 @@ def test_real_runs_are_parted_into_steps_and_no_single_place_is_cheaper(
         assert sum(step.gap_ms + step.vm_ms for step in steps) == app.ended_ms - app.started_ms
         advice = advise_serverless(app, cluster, serverless(cores=4))
         assert advice.cheapest.usd <= min(advice.on_cluster.usd, advice.on_workers.usd)
-        assert "(modelled)" in advice.verdict

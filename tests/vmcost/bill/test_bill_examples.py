@@ -5,10 +5,10 @@ from fractions import Fraction
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.bill import Bill, Cause, Part, Share, bill, printed_total_usd, printed_usd
+from r2d2.vmcost.bill import Bill, Part, Share, bill, printed_total_usd, printed_usd
 from r2d2.vmcost.bill.task_time import task_time_by_job
 from r2d2.vmcost.model import Billing, Executor, Job
-from r2d2.vmcost.report.rows import by_job
+from r2d2.vmcost.report.data import by_job
 from tests.support.vmcost.bill_apps import EXACT, application, cluster, price, prices, task
 
 
@@ -199,21 +199,14 @@ def test_speculative_and_killed_tasks_are_failed_work() -> None:
     assert by_key(made.stages) == {"0.0": (Fraction(1, 10), Fraction(1, 2))}
 
 
-def test_a_tasks_time_goes_by_its_metrics_and_the_rest_is_spill_or_other() -> None:
+def test_a_task_computes_for_its_cpu_and_gc_time_and_no_longer_than_it_ran() -> None:
     tasks = [
         task(0, 1_000, cpu_ns=500_000_000, gc_ms=125, fetch_wait_ms=125, deserialize_ms=125),
         task(0, 1_000, cpu_ns=250_000_000, shuffle_write_ns=250_000_000, spilled_disk_bytes=1),
         task(0, 1_000, cpu_ns=750_000_000, gc_ms=900, deserialize_ms=9),
     ]
     made = bill(application(1_000, [Executor("0", "a", 4, 0)], tasks), cluster(), prices(), EXACT)
-    assert {cause: amount.vm_s * 4 for cause, amount in made.causes.items()} == {
-        Cause.CPU: Fraction(3, 2),
-        Cause.GC: Fraction(3, 8),
-        Cause.SHUFFLE_WAIT: Fraction(3, 8),
-        Cause.DESERIALIZE: Fraction(1, 8),
-        Cause.SPILL: Fraction(1, 2),
-        Cause.OTHER: Fraction(1, 8),
-    }
+    assert made.computing.vm_s * 4 == Fraction(5, 8) + Fraction(1, 4) + 1
 
 
 def test_without_facts_or_prices_the_time_is_parted_and_the_reason_said() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from r2d2.vmcost.bill import Part, bill, printed_total_usd
 from r2d2.vmcost.events import read_applications
-from r2d2.vmcost.machines import Stated, find_facts
+from r2d2.vmcost.machines import ClusterFacts, known_machines
 from r2d2.vmcost.model import Cluster
 from r2d2.vmcost.prices import load_prices
 from tests.support.vmcost.bill_apps import EXACT
@@ -29,7 +29,7 @@ def cluster(count: int | None) -> Cluster:
 
 def test_the_databricks_run_costs_what_was_reckoned_by_hand(shared: Path) -> None:
     (app,) = read_applications([shared / "event-logs" / "databricks-azure-e8s_v3.zstd"])
-    facts = find_facts(app, Stated(), PRICES)
+    facts = known_machines(app, ClusterFacts(), PRICES)
     assert facts.cluster == Cluster(
         "azure", "westus", "Standard_E8s_v3", 2, "Standard_DS3_v2", False, "log"
     )

@@ -20,7 +20,7 @@ from r2d2.vmcost.events.codecs import (
     lzf_chunks,
     snappy_chunks,
 )
-from r2d2.vmcost.events.problems import EventLogError, Problem, Problems
+from r2d2.vmcost.events.problems import EventLogError, LogProblem, LogProblemCounts
 from tests.support.vmcost.written_blocks import lz4_stream, lzf_stream, snappy_stream
 
 WRITERS: dict[str, Callable[[bytes], bytes]] = {
@@ -36,22 +36,22 @@ MIXED = b"".join(
 )
 
 
-def read(data: bytes, folder: Path) -> tuple[bytes, Problems]:
+def read(data: bytes, folder: Path) -> tuple[bytes, LogProblemCounts]:
     path = folder / "log"
     path.write_bytes(data)
-    problems = Problems()
+    problems = LogProblemCounts()
     return b"".join(chunks(path, problems)), problems
 
 
 @pytest.mark.parametrize("codec", WRITERS)
 def test_a_codec_is_known_by_its_first_bytes(codec: str, tmp_path: Path) -> None:
-    assert read(WRITERS[codec](MIXED), tmp_path) == (MIXED, Problems())
+    assert read(WRITERS[codec](MIXED), tmp_path) == (MIXED, LogProblemCounts())
 
 
 @pytest.mark.parametrize("codec", WRITERS)
 def test_streams_one_after_the_other_are_one_log(codec: str, tmp_path: Path) -> None:
     twice = WRITERS[codec](MIXED) + WRITERS[codec](b"more\n")
-    assert read(twice, tmp_path) == (MIXED + b"more\n", Problems())
+    assert read(twice, tmp_path) == (MIXED + b"more\n", LogProblemCounts())
 
 
 @pytest.mark.parametrize("codec", ["zstd", "gzip", "lz4", "snappy", "lzf"])
@@ -63,7 +63,7 @@ def test_a_stream_that_stops_is_read_as_far_as_it_goes(
     found, problems = read(packed[: int(kept * len(packed))], tmp_path)
     assert MIXED.startswith(found)
     assert len(found) >= 0.2 * len(MIXED)
-    assert problems == {Problem.FILE_TRUNCATED: 1}
+    assert problems == {LogProblem.FILE_TRUNCATED: 1}
 
 
 def test_a_frame_that_a_dead_driver_left_open_loses_nothing_that_was_flushed(
@@ -71,7 +71,7 @@ def test_a_frame_that_a_dead_driver_left_open_loses_nothing_that_was_flushed(
 ) -> None:
     packer = zstandard.ZstdCompressor(level=1).compressobj()
     packed = packer.compress(MIXED) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-    assert read(packed, tmp_path) == (MIXED, {Problem.FILE_TRUNCATED: 1})
+    assert read(packed, tmp_path) == (MIXED, {LogProblem.FILE_TRUNCATED: 1})
 
 
 @pytest.mark.parametrize("codec", ["zstd", "gzip", "lz4", "snappy"])
@@ -81,7 +81,7 @@ def test_a_stream_that_was_overwritten_is_read_up_to_there(codec: str, tmp_path:
     packed = WRITERS[codec](data)
     middle = len(packed) // 2
     found, problems = read(packed[:middle] + b"\xff" * 4_000 + packed[middle + 4_000 :], tmp_path)
-    assert problems == {Problem.FILE_DAMAGED: 1}
+    assert problems == {LogProblem.FILE_DAMAGED: 1}
     assert len(found) > 0.4 * len(data)
     assert data.startswith(found[: int(0.4 * len(data))])
 
@@ -98,7 +98,7 @@ def test_a_bomb_comes_in_pieces(codec: str, tmp_path: Path) -> None:
         with gzip.open(path, "wb", 1) as out:
             for _ in range(300):
                 out.write(bytes(2**20))
-    sizes = [len(piece) for piece in chunks(path, Problems())]
+    sizes = [len(piece) for piece in chunks(path, LogProblemCounts())]
     assert (sum(sizes), max(sizes) <= 17 * 2**20) == (size, True)
 
 
@@ -112,7 +112,7 @@ def test_a_bomb_comes_in_pieces(codec: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_block_that_claims_gigabytes_is_damaged(head: bytes, tmp_path: Path) -> None:
-    assert read(head, tmp_path) == (b"", {Problem.FILE_DAMAGED: 1})
+    assert read(head, tmp_path) == (b"", {LogProblem.FILE_DAMAGED: 1})
 
 
 @pytest.mark.parametrize("decode", [lz4_blocks, snappy_chunks, lzf_chunks])
@@ -146,6 +146,6 @@ def test_what_spark_itself_compresses_is_read(codec: str, spark: Any, tmp_path: 
     stream = made.compressedOutputStream(plain)
     stream.write(bytearray(MIXED))
     stream.close()
-    problems = Problems()
+    problems = LogProblemCounts()
     assert b"".join(chunks(path, problems)) == MIXED
     assert problems == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from r2d2.vmcost.events import Logs, Refused, read_applications, read_logs
+from r2d2.vmcost.events import EventLogs, LeftOutLog, read_applications, read_logs
 from tests.support.vmcost.event_lines import added, app_end, app_start, job_end, job_start, task_end
 
 START = [app_start(), added("1", 0)]
@@ -21,7 +21,7 @@ def write(path: Path, *groups: list[str]) -> Path:
     return path
 
 
-def jobs(logs: Logs) -> list[list[int]]:
+def jobs(logs: EventLogs) -> list[list[int]]:
     return [[job.id for job in app.jobs] for app in logs.applications]
 
 
@@ -122,7 +122,7 @@ def test_a_folder_holds_logs_of_every_form(rolling: Path, tmp_path: Path) -> Non
 def test_folders_without_a_log_are_named(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     logs = read_logs([tmp_path])
-    assert logs.refused == (Refused(str(tmp_path / "nothing"), "no event log in this folder"),)
+    assert logs.refused == (LeftOutLog(str(tmp_path / "nothing"), "no event log in this folder"),)
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_what_cannot_be_read_is_named_and_the_others_go_on(tmp_path: Path) -> No
     good = write(tmp_path / "good", [app_start()])
     logs = read_logs([good / "within", good])
     assert len(logs.applications) == 1
-    assert logs.refused == (Refused(str(good / "within"), "cannot be read: Not a directory"),)
+    assert logs.refused == (LeftOutLog(str(good / "within"), "cannot be read: Not a directory"),)
 
 
 def test_a_file_that_fails_while_it_is_read_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import r2d2.vmcost.events.tasks
 from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s
-from r2d2.vmcost.events import EventLogError, Problem, problems, read_applications, read_logs
+from r2d2.vmcost.events import EventLogError, LogProblem, problems, read_applications, read_logs
 from r2d2.vmcost.model import Application, Outcome
 from tests.support.vmcost.event_lines import (
     T,
@@ -39,7 +39,7 @@ def read(log: Path, *lines: str) -> Application:
 
 
 def test_the_table_of_problems_names_them_all() -> None:
-    for problem in Problem:
+    for problem in LogProblem:
         assert f"| `{problem.value}` |" in (problems.__doc__ or "")
 
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 import pytest
 
 from r2d2.vmcost.events.executors import memory_mib
-from r2d2.vmcost.events.schema import Amount, ResourceProfileAdded
+from r2d2.vmcost.events.schema import ResourceProfileAdded, ResourceRequest
 
 
 def profile(**amounts: float) -> ResourceProfileAdded:
-    return ResourceProfileAdded(0, {name: Amount(amount) for name, amount in amounts.items()})
+    return ResourceProfileAdded(
+        0, {name: ResourceRequest(amount) for name, amount in amounts.items()}
+    )
 
 
 def properties(**told: str) -> dict[str, str]:

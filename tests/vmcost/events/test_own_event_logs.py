@@ -9,7 +9,7 @@ import pytest
 from r2d2.vmcost.bill.task_time import busy_fraction
 from r2d2.vmcost.events import read_applications, read_logs
 from r2d2.vmcost.events.codecs import chunks
-from r2d2.vmcost.events.problems import Problems
+from r2d2.vmcost.events.problems import LogProblemCounts
 from tests.support.engines.cluster import run
 from tests.support.vmcost.record_logs import LOGS
 
@@ -37,7 +37,7 @@ def test_our_own_logs_have_nothing_wrong(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(LOGS.iterdir()), ids=lambda path: path.name)
 def test_our_own_logs_tell_nothing_of_the_machine(path: Path) -> None:
-    text = b"".join(chunks(path, Problems())).decode()
+    text = b"".join(chunks(path, LogProblemCounts())).decode()
     assert set(re.findall(r'"Host":"([^"]*)"', text)) <= {"host-1", "localhost"}
     assert set(re.findall(r'"User":"([^"]*)"', text)) == {"nobody"}
     assert not re.search(r"\d+\.\d+\.\d+\.\d+|site-packages|/(tmp|root|home/(?!nobody))", text)

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.vmcost.events.application import application
-from r2d2.vmcost.events.collect import Collected
+from r2d2.vmcost.events.collect import CollectedEvents
 from r2d2.vmcost.model import Application
 from tests.support.vmcost.random_logs import SEEDS, RandomLog, logs, random_log
 
 
 def read(lines: list[str]) -> Application:
-    facts = Collected()
+    facts = CollectedEvents()
     for line in lines:
         facts.read(line.encode())
     return application(facts, (), "")

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from r2d2.vmcost.model import Price, PriceKind
-from r2d2.vmcost.prices.price_list import parse_prices
+from r2d2.vmcost.prices import parse_prices
 from tools.prices.azure import family
 from tools.prices.build import csv_text, family_in_region
 from tools.prices.packages import release_day

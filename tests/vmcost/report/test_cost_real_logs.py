@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from r2d2.vmcost.machines import Stated
-from r2d2.vmcost.pipeline import Question, cost
+from r2d2.vmcost.machines import ClusterFacts
+from r2d2.vmcost.pipeline import CostRequest, cost
 from r2d2.vmcost.prices import load_prices
 from r2d2.vmcost.report.csvs import csv_texts
 from r2d2.vmcost.report.data import report_data
@@ -17,11 +17,11 @@ from r2d2.vmcost.report.text import report_lines
 from tests.support.vmcost.report_examples import an_application, without_money
 
 OWN = Path(__file__).parents[1] / "logs"
-MACHINES = Stated(provider="aws", region="us-east-1", vm="m5.xlarge", driver_vm="m5.large")
+MACHINES = ClusterFacts(provider="aws", region="us-east-1", vm="m5.xlarge", driver_vm="m5.large")
 
 
-def a_report_on(path: Path, stated: Stated) -> dict[str, Any]:
-    answer = cost([path], Question(load_prices(), flags=stated))
+def a_report_on(path: Path, stated: ClusterFacts) -> dict[str, Any]:
+    answer = cost([path], CostRequest(load_prices(), flags=stated))
     return report_data(answer.costed, date(2026, 9, 25))
 
 
@@ -32,8 +32,8 @@ def keys_of(data: Any) -> Any:
     return [keys_of(data[0])] if isinstance(data, list) and data else None
 
 
-@pytest.mark.parametrize("stated", [MACHINES, Stated()], ids=["priced", "unpriced"])
-def test_the_examples_of_these_tests_have_the_shape_of_real_reports(stated: Stated) -> None:
+@pytest.mark.parametrize("stated", [MACHINES, ClusterFacts()], ids=["priced", "unpriced"])
+def test_the_examples_of_these_tests_have_the_shape_of_real_reports(stated: ClusterFacts) -> None:
     (real, *_) = a_report_on(OWN / "find-cluster-1.zstd", stated)["applications"]
     made = an_application() if stated == MACHINES else without_money()
     for key in ("money", "task_time", "billed", "cluster", "candidates", "prices"):
@@ -44,15 +44,15 @@ def test_the_examples_of_these_tests_have_the_shape_of_real_reports(stated: Stat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stated", [MACHINES, Stated()], ids=["priced", "unpriced"])
+@pytest.mark.parametrize("stated", [MACHINES, ClusterFacts()], ids=["priced", "unpriced"])
 @pytest.mark.parametrize("log", sorted(path.name for path in OWN.iterdir()))
-def test_reports_of_own_runs_are_rendered(log: str, stated: Stated) -> None:
+def test_reports_of_own_runs_are_rendered(log: str, stated: ClusterFacts) -> None:
     every_rendering_of(a_report_on(OWN / log, stated))
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("stated", [MACHINES, Stated()], ids=["priced", "unpriced"])
-def test_reports_of_others_runs_are_rendered(shared: Path, stated: Stated) -> None:
+@pytest.mark.parametrize("stated", [MACHINES, ClusterFacts()], ids=["priced", "unpriced"])
+def test_reports_of_others_runs_are_rendered(shared: Path, stated: ClusterFacts) -> None:
     report = a_report_on(shared / "event-logs", stated)
     assert len(report["applications"]) > 7
     every_rendering_of(report)

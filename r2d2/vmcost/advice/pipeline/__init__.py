@@ -1,4 +1,4 @@
-"""Where a pipeline's jobs run: which VM types to rent, how many, and in which order.
+"""The cheapest schedule of a pipeline's jobs on rented VMs: their types, number and order.
 
     job j ∈ J with jobs before it P_j, and r_jk, its time on a VM of type k where it can run there
     VMs i of type k_i may be rented, as many as wanted; each runs its jobs one after another
@@ -14,20 +14,20 @@ A job starts as soon as it may, as a workflow engine starts it. A VM is rented a
 start-up, and kept, idle, between its own jobs: so a job put on a VM that already stands pays for
 the gap and for no start-up, and fills what the quantum has left. That is GATES's question (Shen et
 al., IJCAI 2025, Cost-aware Dynamic Workflow Scheduling) with the jobs known ahead. Few jobs are
-decided exactly, more by lists; the answer never costs more than the best single type.
-
-    best_schedule(jobs, machines, deadline_ms, lateness, billing) -> Schedule
-    jobs: Sequence[PipelineJob(name, after=("…",), run_ms={"m5.xlarge": 90_000})]
-    machines: Sequence[Machine(sku, usd_per_hour)]     the price with its fees
-    Schedule.placed, .rentals, .rent_usd, .penalty_usd, .usd, .end_ms, .exact,
-        .single_type, .single_type_usd
+decided exactly, more by list scheduling; never at a higher cost than the best single type.
 """
 
 from collections.abc import Sequence
 
 from r2d2.vmcost.advice.pipeline.exact import cheapest_of_all
 from r2d2.vmcost.advice.pipeline.heuristics import cheapest_listed, cheapest_single_type
-from r2d2.vmcost.advice.pipeline.problem import Lateness, Machine, PipelineJob, Problem, Schedule
+from r2d2.vmcost.advice.pipeline.problem import (
+    Lateness,
+    Machine,
+    PipelineJob,
+    Schedule,
+    SchedulingProblem,
+)
 from r2d2.vmcost.advice.pipeline.schedule import schedule_of
 from r2d2.vmcost.model import Billing
 
@@ -48,7 +48,7 @@ def best_schedule(
         UsageError: a name is unknown or twice, the jobs wait for each other in a circle, or a job
             has no machine.
     """
-    problem = Problem.of(jobs, machines, deadline_ms, lateness, billing or Billing())
+    problem = SchedulingProblem.of(jobs, machines, deadline_ms, lateness, billing or Billing())
     plan = cheapest_listed(problem)
     exact = len(jobs) <= exact_up_to
     if exact:

@@ -10,23 +10,30 @@ every schedule is met once. A branch is cut where no end of it can be cheaper th
 """
 
 from r2d2.vmcost.advice.pipeline.heuristics import possible
-from r2d2.vmcost.advice.pipeline.problem import Problem
-from r2d2.vmcost.advice.pipeline.schedule import Placing, Plan, Prices, cost, extended, ready_ms
+from r2d2.vmcost.advice.pipeline.problem import SchedulingProblem
+from r2d2.vmcost.advice.pipeline.schedule import (
+    JobPlacement,
+    PartialSchedule,
+    UnitPrices,
+    cost,
+    extended,
+    ready_ms,
+)
 
 
-def cheapest_of_all(problem: Problem, known: Plan) -> Plan:
+def cheapest_of_all(problem: SchedulingProblem, known: PartialSchedule) -> PartialSchedule:
     """A plan than which none is cheaper; `known` itself where it is one."""
     search = _Search(problem, known)
-    search.extend(Plan(), {})
+    search.extend(PartialSchedule(), {})
     return search.best
 
 
 class _Search:
     """The problem, its bounds, and the best plan so far."""
 
-    def __init__(self, problem: Problem, known: Plan) -> None:
+    def __init__(self, problem: SchedulingProblem, known: PartialSchedule) -> None:
         self.problem = problem
-        self.prices = Prices.of(problem)
+        self.prices = UnitPrices.of(problem)
         self.best = known
         self.least = cost(problem, self.prices, known)
         self.machines = frozenset(range(len(problem.machines)))
@@ -36,7 +43,7 @@ class _Search:
             for runs in problem.run_ms
         ]
 
-    def extend(self, plan: Plan, ends: dict[int, int]) -> None:
+    def extend(self, plan: PartialSchedule, ends: dict[int, int]) -> None:
         """Tries every way to go on from here."""
         if len(ends) == len(self.problem.jobs):
             total = cost(self.problem, self.prices, plan)
@@ -49,7 +56,7 @@ class _Search:
             if self._bound(longer, after) < self.least:
                 self.extend(longer, after)
 
-    def _placings(self, plan: Plan, ends: dict[int, int]) -> list[Placing]:
+    def _placings(self, plan: PartialSchedule, ends: dict[int, int]) -> list[JobPlacement]:
         last = (plan.placings[-1].start_ms, plan.placings[-1].job) if plan.placings else (0, -1)
         placings = [
             placing
@@ -67,7 +74,7 @@ class _Search:
         ]
         return sorted(placings, key=lambda one: (one.more_rent, one.end_ms, one.job, one.vm))
 
-    def _bound(self, plan: Plan, ends: dict[int, int]) -> float:
+    def _bound(self, plan: PartialSchedule, ends: dict[int, int]) -> float:
         linear = sum(
             self.prices.meters[vm.machine].flat(vm.to_ms - vm.from_ms + self.prices.around_ms)
             for vm in plan.vms
@@ -77,7 +84,7 @@ class _Search:
         rent = max(plan.rent, linear * (1 - 1e-9))
         return rent + self.prices.penalty(self._earliest_end(plan, ends) - self.problem.deadline_ms)
 
-    def _earliest_end(self, plan: Plan, ends: dict[int, int]) -> int:
+    def _earliest_end(self, plan: PartialSchedule, ends: dict[int, int]) -> int:
         moment_ms = plan.placings[-1].start_ms if plan.placings else 0
         reached: dict[int, int] = dict(ends)
         for job in self.problem.order:

@@ -1,23 +1,22 @@
-"""Schedules by lists: jobs in order of upward rank, each put where a rule says.
+"""List scheduling: jobs in order of upward rank, each put on the VM that a rule prefers.
 
 rank_j = mean time of j over its types + the greatest rank of the jobs after it (HEFT, Topcuoglu et
 al., 2002), so no job comes before one it waits for. The rules: where rent and expected lateness
 grow least; where rent grows least and the deadline can still be met, else where it ends first;
 where it ends first. Each rule is tried with all types and with each type alone, as is one single
-VM for all jobs. The cheapest of these schedules is then bettered by moving single jobs.
-
-Betters a schedule by moving one job to another VM, or all jobs of a VM to another type.
+VM for all jobs. The cheapest of these schedules is then improved by moving one job to another VM,
+or all jobs of a VM to another type.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 
-from r2d2.vmcost.advice.pipeline.problem import Problem
+from r2d2.vmcost.advice.pipeline.problem import SchedulingProblem
 from r2d2.vmcost.advice.pipeline.schedule import (
-    Placing,
-    Plan,
-    Prices,
+    JobPlacement,
+    PartialSchedule,
+    UnitPrices,
     cost,
     extended,
     on_new,
@@ -25,23 +24,25 @@ from r2d2.vmcost.advice.pipeline.schedule import (
     ready_ms,
 )
 
-Rule = Callable[[Placing], tuple[int, ...]]
+Rule = Callable[[JobPlacement], tuple[int, ...]]
+TRIALS = 20_000
+Groups = Mapping[int, tuple[int, int]]  # job: its VM's number and type
 
 
-def cheapest_listed(problem: Problem) -> Plan:
-    """The cheapest schedule that any rule finds, bettered; never dearer than any single type."""
-    prices, order = Prices.of(problem), by_upward_rank(problem)
+def cheapest_listed(problem: SchedulingProblem) -> PartialSchedule:
+    """The cheapest schedule of all rules, improved; never dearer than that of a single type."""
+    prices, order = UnitPrices.of(problem), by_upward_rank(problem)
     every = range(len(problem.machines))
     plans = [_listed(problem, prices, order, every, rule) for rule in _rules(problem, prices)]
     single = cheapest_single_type(problem)
     if single is not None:
         plans.append(single[1])
-    return bettered(problem, prices, min(plans, key=partial(cost, problem, prices)))
+    return improved(problem, prices, min(plans, key=partial(cost, problem, prices)))
 
 
-def cheapest_single_type(problem: Problem) -> tuple[int, Plan] | None:
+def cheapest_single_type(problem: SchedulingProblem) -> tuple[int, PartialSchedule] | None:
     """The type and schedule that cost least with VMs of one type; None where none runs all jobs."""
-    prices, order = Prices.of(problem), by_upward_rank(problem)
+    prices, order = UnitPrices.of(problem), by_upward_rank(problem)
     able = [
         machine
         for machine in range(len(problem.machines))
@@ -61,7 +62,7 @@ def cheapest_single_type(problem: Problem) -> tuple[int, Plan] | None:
     return min(plans, key=lambda found: cost(problem, prices, found[1]), default=None)
 
 
-def by_upward_rank(problem: Problem) -> tuple[int, ...]:
+def by_upward_rank(problem: SchedulingProblem) -> tuple[int, ...]:
     """The jobs by falling rank, each after the jobs before it."""
     rank = _longest_after(problem, lambda job: fmean(problem.run_ms[job].values()))
     own = [fmean(runs.values()) for runs in problem.run_ms]
@@ -69,7 +70,7 @@ def by_upward_rank(problem: Problem) -> tuple[int, ...]:
     return tuple(sorted(jobs, key=lambda job: (-rank[job] - own[job], job)))
 
 
-def _longest_after(problem: Problem, run: Callable[[int], float]) -> list[float]:
+def _longest_after(problem: SchedulingProblem, run: Callable[[int], float]) -> list[float]:
     """The longest way from a job's end to the pipeline's end."""
     longest = [0.0] * len(problem.jobs)
     for job in reversed(problem.order):
@@ -78,29 +79,33 @@ def _longest_after(problem: Problem, run: Callable[[int], float]) -> list[float]
     return longest
 
 
-def _rules(problem: Problem, prices: Prices) -> tuple[Rule, ...]:
+def _rules(problem: SchedulingProblem, prices: UnitPrices) -> tuple[Rule, ...]:
     after = [int(ms) for ms in _longest_after(problem, lambda j: min(problem.run_ms[j].values()))]
 
-    def late_ms(placing: Placing) -> int:
+    def late_ms(placing: JobPlacement) -> int:
         return placing.end_ms + after[placing.job] - problem.deadline_ms
 
-    def least_extra(placing: Placing) -> tuple[int, ...]:
+    def least_extra(placing: JobPlacement) -> tuple[int, ...]:
         return placing.more_rent + prices.penalty(late_ms(placing)), placing.end_ms
 
-    def cheapest_in_time(placing: Placing) -> tuple[int, ...]:
+    def cheapest_in_time(placing: JobPlacement) -> tuple[int, ...]:
         late = late_ms(placing)
         return (1, late) if late > 0 else (0, placing.more_rent, placing.end_ms)
 
-    def first_to_end(placing: Placing) -> tuple[int, ...]:
+    def first_to_end(placing: JobPlacement) -> tuple[int, ...]:
         return placing.end_ms, placing.more_rent
 
     return least_extra, cheapest_in_time, first_to_end
 
 
 def _listed(
-    problem: Problem, prices: Prices, order: Sequence[int], machines: Iterable[int], rule: Rule
-) -> Plan:
-    plan, ends, allowed = Plan(), dict[int, int](), frozenset(machines)
+    problem: SchedulingProblem,
+    prices: UnitPrices,
+    order: Sequence[int],
+    machines: Iterable[int],
+    rule: Rule,
+) -> PartialSchedule:
+    plan, ends, allowed = PartialSchedule(), dict[int, int](), frozenset(machines)
     for job in order:
         placings = possible(problem, prices, plan, job, ready_ms(problem, ends, job), allowed)
         placing = min(placings, key=rule)
@@ -109,8 +114,13 @@ def _listed(
 
 
 def possible(
-    problem: Problem, prices: Prices, plan: Plan, job: int, ready: int, machines: frozenset[int]
-) -> list[Placing]:
+    problem: SchedulingProblem,
+    prices: UnitPrices,
+    plan: PartialSchedule,
+    job: int,
+    ready: int,
+    machines: frozenset[int],
+) -> list[JobPlacement]:
     """Every VM that the job could be put on; of VMs alike only the first."""
     runs = problem.run_ms[job]
     alike = {vm: number for number, vm in reversed(list(enumerate(plan.vms)))}
@@ -127,8 +137,10 @@ def possible(
     return standing + fresh
 
 
-def _on_one_vm(problem: Problem, prices: Prices, order: Sequence[int], machine: int) -> Plan:
-    plan, ends = Plan(), dict[int, int]()
+def _on_one_vm(
+    problem: SchedulingProblem, prices: UnitPrices, order: Sequence[int], machine: int
+) -> PartialSchedule:
+    plan, ends = PartialSchedule(), dict[int, int]()
     for job in order:
         ready, run_ms = ready_ms(problem, ends, job), problem.run_ms[job][machine]
         if plan.vms:
@@ -139,11 +151,9 @@ def _on_one_vm(problem: Problem, prices: Prices, order: Sequence[int], machine: 
     return plan
 
 
-TRIALS = 20_000
-Groups = Mapping[int, tuple[int, int]]  # job: its VM's number and type
-
-
-def bettered(problem: Problem, prices: Prices, plan: Plan, trials: int = TRIALS) -> Plan:
+def improved(
+    problem: SchedulingProblem, prices: UnitPrices, plan: PartialSchedule, trials: int = TRIALS
+) -> PartialSchedule:
     """The plan, or a cheaper one after so many trials at most; the jobs keep their order."""
     while trials > 0:
         least = cost(problem, prices, plan)
@@ -160,7 +170,7 @@ def bettered(problem: Problem, prices: Prices, plan: Plan, trials: int = TRIALS)
     return plan
 
 
-def _moved(problem: Problem, plan: Plan) -> Iterator[Groups]:
+def _moved(problem: SchedulingProblem, plan: PartialSchedule) -> Iterator[Groups]:
     groups = {placing.job: (placing.vm, placing.machine) for placing in plan.placings}
     vms = sorted(set(groups.values()))
     unused = len(plan.vms)
@@ -175,8 +185,10 @@ def _moved(problem: Problem, plan: Plan) -> Iterator[Groups]:
                 yield {**groups, **dict.fromkeys(held, (vm[0], machine))}
 
 
-def _laid_out(problem: Problem, prices: Prices, plan: Plan, groups: Groups) -> Plan:
-    other, ends, numbers = Plan(), dict[int, int](), dict[tuple[int, int], int]()
+def _laid_out(
+    problem: SchedulingProblem, prices: UnitPrices, plan: PartialSchedule, groups: Groups
+) -> PartialSchedule:
+    other, ends, numbers = PartialSchedule(), dict[int, int](), dict[tuple[int, int], int]()
     for job in (placing.job for placing in plan.placings):
         ready, vm = ready_ms(problem, ends, job), groups[job]
         run_ms = problem.run_ms[job][vm[1]]

@@ -1,4 +1,4 @@
-"""The nouns of scheduling a pipeline's jobs on rented VMs. `jobs_dag` states the program.
+"""The nouns of scheduling a pipeline's jobs on rented VMs; `pipeline` states the program.
 
 Times are whole milliseconds since the pipeline's start, money is USD.
 """
@@ -34,7 +34,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """What a late end costs: something at once, and more with every hour.
+    """The penalty of a late end: a fixed sum, and more with every hour.
 
     >>> float(Lateness(Fraction(1), Fraction(2)).penalty_usd(1_800_000))
     2.0
@@ -51,7 +51,7 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class SchedulingProblem:
     """The same with positions for names; `run_ms[job]` has the types in order of their price."""
 
     jobs: tuple[str, ...]
@@ -70,15 +70,15 @@ class Problem:
         deadline_ms: int,
         lateness: Lateness,
         billing: Billing,
-    ) -> "Problem":
-        """The problem, once its names were found sound."""
+    ) -> "SchedulingProblem":
+        """The problem; its names are checked."""
         listed = tuple(sorted(machines, key=lambda machine: (machine.usd_per_hour, machine.sku)))
         names = _positions([job.name for job in jobs], "job")
         skus = _positions([machine.sku for machine in listed], "machine")
         before = tuple(
             tuple(sorted({_known(names, job, name) for name in job.after})) for job in jobs
         )
-        return Problem(
+        return SchedulingProblem(
             jobs=tuple(names),
             machines=listed,
             before=before,
@@ -112,7 +112,7 @@ class Rental:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Where and when each job runs; `exact` says that no schedule of the model is cheaper.
+    """The VM and time of each job; `exact` says that no schedule of the model is cheaper.
 
     `single_type_usd` is what the cheapest schedule found on VMs of one type costs, of
     `single_type`; both None where no type runs all jobs.
@@ -126,7 +126,6 @@ class Schedule:
     exact: bool
     single_type: str | None
     single_type_usd: Fraction | None
-    figure: str = "modelled"
 
     @property
     def usd(self) -> Fraction:
@@ -146,7 +145,7 @@ class Schedule:
         )
         return (
             f"rent {rented}: ${float(self.usd):.4f}, of it ${float(self.penalty_usd):.4f} for"
-            f" lateness, done after {self.end_ms / 1000:.1f} s ({way}){alone} (modelled)"
+            f" lateness, done after {self.end_ms / 1000:.1f} s ({way}){alone}"
         )
 
 

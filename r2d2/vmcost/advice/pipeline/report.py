@@ -1,32 +1,31 @@
-"""Which VMs to rent for a pipeline whose jobs' logs are at hand."""
+"""The cheapest VMs for a pipeline whose jobs' logs are read, for a report."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.case import said
 from r2d2.vmcost.advice.pipeline import best_schedule
 from r2d2.vmcost.advice.pipeline.problem import Lateness, Machine, PipelineJob
 from r2d2.vmcost.advice.right_size.run_time import ReplayTime
 from r2d2.vmcost.model import Application, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
-from r2d2.vmcost.settings import JobSettings, VmCostSettings
+from r2d2.vmcost.settings import JobSettings, PipelineSettings, VmCostSettings
 
 
 def pipeline_data(
-    costed: Sequence[Costed], prices: PriceList, settings: VmCostSettings
-) -> dict[str, Any] | None:
-    """The cheapest schedule of the pipeline's jobs, None where none is asked for.
+    costed: Sequence[Costed],
+    asked: PipelineSettings,
+    prices: PriceList,
+    settings: VmCostSettings,
+) -> dict[str, Any]:
+    """The cheapest schedule of the pipeline's jobs.
 
     A job's time on a VM of a type is its last run's, replayed on the VM's cores.
 
     Raises:
         UsageError: a job's application is in no log, or the provider or region is not known.
     """
-    asked = settings.pipeline
-    if asked is None:
-        return None
     machines = _machines(costed, asked.vms, prices, settings)
     jobs = [_job(job, costed, machines) for job in settings.job]
     found = best_schedule(
@@ -37,7 +36,7 @@ def pipeline_data(
         settings.billing,
     )
     return {
-        "told": said(found.verdict),
+        "told": found.verdict,
         "basis": "modelled",
         "usd": float(found.usd),
         "penalty_usd": float(found.penalty_usd),

@@ -1,6 +1,6 @@
-"""A plan under way: jobs put on VMs one after another, and what that costs so far.
+"""A partial schedule: jobs put on VMs one after another, and its cost so far.
 
-Money is counted in whole units (`Prices.unit` of them are a dollar), so that searches compare
+Money is counted in whole units (`UnitPrices.unit` of them are a dollar), so that searches compare
 integers and lose nothing.
 """
 
@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from r2d2.vmcost.advice.pipeline.problem import MS_PER_HOUR, PlacedJob, Problem, Rental, Schedule
+from r2d2.vmcost.advice.pipeline.problem import (
+    MS_PER_HOUR,
+    PlacedJob,
+    Rental,
+    Schedule,
+    SchedulingProblem,
+)
 from r2d2.vmcost.advice.rent import Meter, milliseconds, quantum_usd, unit_of
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class UnitPrices:
     """The problem's prices as whole numbers: of each type's time, and of being late.
 
     `around_ms` is what a VM is rented besides its jobs, start-up and tail.
@@ -27,14 +33,14 @@ class Prices:
     late_units_per_ms: int
 
     @staticmethod
-    def of(problem: Problem) -> "Prices":
+    def of(problem: SchedulingProblem) -> "UnitPrices":
         """The prices of the problem."""
         billing, lateness = problem.billing, problem.lateness
         hourly = [machine.usd_per_hour for machine in problem.machines]
         late_usd_per_ms = lateness.usd_per_hour / MS_PER_HOUR
         quanta = (quantum_usd(usd, billing) for usd in hourly)
         unit = unit_of((*quanta, lateness.fixed_usd, late_usd_per_ms))
-        return Prices(
+        return UnitPrices(
             unit=unit,
             meters=tuple(Meter.of(usd, billing, unit) for usd in hourly),
             start_up_ms=milliseconds(billing.start_up_s),
@@ -53,7 +59,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Vm:
+class OpenRental:
     """A rented VM, from its first job's start to its last job's end so far."""
 
     machine: int
@@ -63,8 +69,8 @@ class Vm:
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
-    """One more job on a VM: `vm` is a position in `Plan.vms`, their number for a new one."""
+class JobPlacement:
+    """One more job on a VM: `vm` is its position in the schedule, their number for a new one."""
 
     job: int
     vm: int
@@ -75,45 +81,49 @@ class Placing:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Jobs put on VMs; `ends` has the end of each."""
+class PartialSchedule:
+    """Jobs put on VMs, in the order in which they were put."""
 
-    vms: tuple[Vm, ...] = ()
-    placings: tuple[Placing, ...] = ()
+    vms: tuple[OpenRental, ...] = ()
+    placings: tuple[JobPlacement, ...] = ()
     rent: int = 0
     end_ms: int = 0
 
 
-def ready_ms(problem: Problem, ends: Mapping[int, int], job: int) -> int:
-    """When the jobs before it have ended; all of them are placed."""
+def ready_ms(problem: SchedulingProblem, ends: Mapping[int, int], job: int) -> int:
+    """The moment at which the jobs before it have ended; all of them are placed."""
     return max((ends[other] for other in problem.before[job]), default=0)
 
 
-def on_standing(prices: Prices, plan: Plan, job: int, vm: int, ready: int, run_ms: int) -> Placing:
+def on_standing(
+    prices: UnitPrices, plan: PartialSchedule, job: int, vm: int, ready: int, run_ms: int
+) -> JobPlacement:
     """The job put after the last one of a VM that is rented already."""
     held = plan.vms[vm]
     start_ms = max(ready, held.to_ms)
     end_ms = start_ms + run_ms
     more = prices.rent(held.machine, end_ms - held.from_ms) - held.rent
-    return Placing(job, vm, held.machine, start_ms, end_ms, more)
+    return JobPlacement(job, vm, held.machine, start_ms, end_ms, more)
 
 
-def on_new(prices: Prices, plan: Plan, job: int, machine: int, ready: int, run_ms: int) -> Placing:
+def on_new(
+    prices: UnitPrices, plan: PartialSchedule, job: int, machine: int, ready: int, run_ms: int
+) -> JobPlacement:
     """The job put on a VM that is rented for it."""
     start_ms = max(ready, prices.start_up_ms)
     more = prices.rent(machine, run_ms)
-    return Placing(job, len(plan.vms), machine, start_ms, start_ms + run_ms, more)
+    return JobPlacement(job, len(plan.vms), machine, start_ms, start_ms + run_ms, more)
 
 
-def extended(plan: Plan, placing: Placing) -> Plan:
+def extended(plan: PartialSchedule, placing: JobPlacement) -> PartialSchedule:
     """The plan with one more job."""
     at = placing.vm
     if at == len(plan.vms):
-        vm = Vm(placing.machine, placing.start_ms, placing.end_ms, placing.more_rent)
+        vm = OpenRental(placing.machine, placing.start_ms, placing.end_ms, placing.more_rent)
     else:
         held = plan.vms[at]
-        vm = Vm(held.machine, held.from_ms, placing.end_ms, held.rent + placing.more_rent)
-    return Plan(
+        vm = OpenRental(held.machine, held.from_ms, placing.end_ms, held.rent + placing.more_rent)
+    return PartialSchedule(
         vms=(*plan.vms[:at], vm, *plan.vms[at + 1 :]),
         placings=(*plan.placings, placing),
         rent=plan.rent + placing.more_rent,
@@ -121,16 +131,19 @@ def extended(plan: Plan, placing: Placing) -> Plan:
     )
 
 
-def cost(problem: Problem, prices: Prices, plan: Plan) -> int:
+def cost(problem: SchedulingProblem, prices: UnitPrices, plan: PartialSchedule) -> int:
     """The units for rent and lateness."""
     return plan.rent + prices.penalty(plan.end_ms - problem.deadline_ms)
 
 
 def schedule_of(
-    problem: Problem, plan: Plan, exact: bool, single: tuple[int, Plan] | None
+    problem: SchedulingProblem,
+    plan: PartialSchedule,
+    exact: bool,
+    single: tuple[int, PartialSchedule] | None,
 ) -> Schedule:
-    """The plan in words: names, times, dollars; VMs in order of their first job."""
-    prices = Prices.of(problem)
+    """The schedule with names, times and dollars; VMs in order of their first job."""
+    prices = UnitPrices.of(problem)
     first = {vm: min(p.job for p in plan.placings if p.vm == vm) for vm in range(len(plan.vms))}
     listed = sorted(first, key=lambda vm: (plan.vms[vm].from_ms, first[vm]))
     placed = [
@@ -151,7 +164,7 @@ def schedule_of(
     )
 
 
-def _rental(problem: Problem, prices: Prices, vm: Vm) -> Rental:
+def _rental(problem: SchedulingProblem, prices: UnitPrices, vm: OpenRental) -> Rental:
     return Rental(
         sku=problem.machines[vm.machine].sku,
         from_ms=vm.from_ms - prices.start_up_ms,

@@ -1,24 +1,18 @@
-"""How long an application would have run on another number of slots: its log, scheduled anew.
+"""The run time of an application on another number of slots: its log, scheduled anew.
 
-    replay(app: Application, slots: int | None = None) -> Replay
-    replay_plan(plan: Plan, lives: Sequence[Life]) -> int                      milliseconds
-    plan_of(app: Application) -> Plan                        to replay one log on many sizes
+Task durations, the stage graph and the driver's gaps are taken from the log (`replay.plan`);
+launches, waits, order and ends are simulated (`replay.simulation`).
 
-(`plan_of` is in `replay.reading`, lives are made by `replay.slots`.)
-
-What is taken from the log and what is simulated stands in `replay.plan`: task durations, the
-stage graph and the driver's gaps are taken; launches, waits, order and ends are simulated.
-
-Durations stay as they were measured. So what is left out is what changes them with the size:
-tasks that share disks, memory bandwidth or network with more or fewer others, data that is nearer
-or farther, the first task of each executor that starts its JVM cold, memory that no longer spills.
+Durations stay as they were measured. So their changes with the size are left out: tasks that share
+disks, memory bandwidth or network with more or fewer others, data that is nearer or farther, memory
+that no longer spills.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from r2d2.vmcost.advice.replay.plan import Plan, plan_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
 from r2d2.vmcost.model import Application
@@ -53,7 +47,7 @@ def replay(app: Application, slots: int | None = None) -> Replay:
     return Replay(slots, replay_plan(plan, lives) / 1000, plan.measured_ms / 1000)
 
 
-def replay_plan(plan: Plan, lives: Sequence[Life]) -> int:
+def replay_plan(plan: ReplayPlan, lives: Sequence[Life]) -> int:
     """Milliseconds from the application's start to its end, on executors that come and go.
 
     Raises:

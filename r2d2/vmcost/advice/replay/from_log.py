@@ -1,18 +1,13 @@
-"""When each stage attempt and job ran, and which job an attempt was part of.
+"""Facts of a log for its replay: attempts and jobs, waits, cold starts, and shuffle readers.
 
-How long stages waited for the driver although a slot was free, and tasks for the next launch.
+Cold starts: an executor with k slots runs its first k tasks while its JVM and workers come up. The
+time of such a task beyond every warm task of its stage is taken for the start; a stage without a
+warm task has none. This errs on the low side, so that skewed data is not taken for a cold start.
 
-How much longer the first tasks of an executor take, while its JVM and workers come up.
-
-An executor with k slots runs its first k tasks cold. What such a task took beyond every other task
-of its stage that did not run cold is taken to be the start's; where the stage has no other task
-nothing can be told. This errs on the low side, so that skewed data is not taken for a cold start.
-
-Whose shuffle output a stage attempt reads, also where the log does not name the stage.
-
-Where output is there already, Spark skips the stage that would make it: the job that reads it
-names a parent that never ran, under an id of its own. Adaptive plans do so at every shuffle. Such a
-parent is taken to be the stage that ended last before, wrote shuffle output and has no reader yet.
+Shuffle readers: where output is there already, Spark skips the stage that would make it, and the
+job that reads it names a parent that never ran, under an id of its own. Adaptive plans do so at
+every shuffle. Such a parent is taken to be the stage that ended last before, wrote shuffle output
+and has no reader yet.
 """
 
 from bisect import bisect_right
@@ -24,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.vmcost.advice.replay.slots import Life
-from r2d2.vmcost.model import Application, Job, Outcome, Stage, Tasks
+from r2d2.vmcost.model import Application, Job, Outcome, SparkStage, Tasks
 
 UNKNOWN = -1
+Milliseconds = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class Attempt:
     `rows` are the places of its tasks in the application.
     """
 
-    stage: Stage
+    stage: SparkStage
     tasks: Tasks
     rows: npt.NDArray[np.intp]
     start_ms: int
@@ -45,7 +41,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a job ran, and which attempts, by position, were its own."""
+    """A job's time, and the positions of its attempts."""
 
     id: int
     start_ms: int
@@ -64,7 +60,7 @@ def attempts_of(app: Application) -> list[Attempt]:
     rows = {_key(app.tasks[own[0]]): own for own in groups}
     told = {(stage.id, stage.attempt): stage for stage in app.stages}
     found = [
-        _attempt(app, told.get(key, Stage(key[0], key[1], "", 0)), rows.get(key, order[:0]))
+        _attempt(app, told.get(key, SparkStage(key[0], key[1], "", 0)), rows.get(key, order[:0]))
         for key in sorted(told.keys() | rows.keys())
         if key in rows or told[key].submitted_ms is not None
     ]
@@ -90,7 +86,7 @@ def _key(task: np.void) -> tuple[int, int]:
     return int(task["stage"]), int(task["stage_attempt"])
 
 
-def _attempt(app: Application, stage: Stage, rows: npt.NDArray[np.intp]) -> Attempt:
+def _attempt(app: Application, stage: SparkStage, rows: npt.NDArray[np.intp]) -> Attempt:
     tasks = app.tasks[rows]
     start_ms, end_ms = stage.submitted_ms, stage.completed_ms
     if start_ms is None:
@@ -101,7 +97,7 @@ def _attempt(app: Application, stage: Stage, rows: npt.NDArray[np.intp]) -> Atte
 
 
 def _start_ms(job: Job, attempts: Sequence[Attempt]) -> int | None:
-    """When a job started: as told, else with its first stage; None where nothing tells."""
+    """The start of a job: as logged, else that of its first stage; None where there is none."""
     if job.started_ms is not None:
         return job.started_ms
     stages = frozenset(job.stages)
@@ -128,15 +124,12 @@ def _owned(
     return own, orphans
 
 
-Times = npt.NDArray[np.int64]
-
-
 @dataclass(frozen=True, slots=True)
 class FullTimes:
     """The times in which no slot was free: the k-th lasts from `from_ms[k]` to `until_ms[k]`."""
 
-    from_ms: Times
-    until_ms: Times
+    from_ms: Milliseconds
+    until_ms: Milliseconds
 
     def freed_ms(self, from_ms: int, until_ms: int) -> int:
         """The last moment in a time at which a slot came free; its start where one always was."""
@@ -147,7 +140,7 @@ class FullTimes:
 
 
 def full_times(tasks: Tasks, lives: Sequence[Life], started_ms: int) -> FullTimes:
-    """When all slots that had come were busy, in ms since the epoch."""
+    """The times in which all slots that had come were busy, in ms since the epoch."""
     opened = [(started_ms + life.from_ms, life.slots) for life in lives]
     closed = [
         (started_ms + life.until_ms, -life.slots) for life in lives if life.until_ms is not None
@@ -182,11 +175,8 @@ def turnaround_ms(tasks: Tasks, slots: Sequence[int]) -> int:
     return int(np.median(followed)) if len(followed) else 0
 
 
-Milliseconds = npt.NDArray[np.int64]
-
-
 def is_cold(tasks: Tasks, slots: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """Which tasks, being in order of launch, were among the first of their executor."""
+    """For each task, in order of launch, whether it was among the first of its executor."""
     cold = np.zeros(len(tasks), np.bool_)
     for executor, width in enumerate(slots):
         cold[np.flatnonzero(tasks["executor"] == executor)[:width]] = True

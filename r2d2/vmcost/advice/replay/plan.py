@@ -1,19 +1,17 @@
 """An application as work to schedule anew: jobs, stage attempts, durations, the driver's gaps.
 
-What is taken from the log: how long each task attempt ran, which stages read which, which jobs
-had ended before a job began, and the driver's gaps, all in milliseconds:
+Taken from the log are the duration of each task attempt, the stages that a stage reads, the jobs
+that had ended before a job began, and the driver's gaps, all in milliseconds:
 
     gap         from the end of the last job before it (or the start) to a job's start
     delay       from the job's start, or the end of the last stage it waits for, to its submission
     lead        from then, with a slot free, to the stage's first launch
     turnaround  from a task's end to the next launch on its slot (the stage's median)
-    cold        how much longer a slot's first task took (`replay.cold`), or does on average
+    cold        how much longer a slot's first task took (`replay.from_log`), or does on average
     tail        from the last awaited task's end to the stage's, the last stage's to the job's,
                 the last job's to the application's
 
-What is not taken: when a task was launched or ended, on which executor, in which order.
-
-The plan of an application: what its log says of work, order and gaps, and no more.
+Not taken are the moments at which tasks were launched and ended, their executors and their order.
 """
 
 from bisect import bisect_right
@@ -59,7 +57,7 @@ class PlannedTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedStep:
     """An attempt of a stage. `job` is the position of its job.
 
     `after` are the positions of the steps that it waits for, `reads` of those whose shuffle output
@@ -93,27 +91,51 @@ class PlannedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReplayPlan:
     """The work of an application; jobs in the order in which they ended.
 
     `cold_ms` is how much longer a task takes that is the first on a slot and was not in the log.
     """
 
     jobs: tuple[PlannedJob, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStep, ...]
     tail_ms: int
     measured_ms: int
     cold_ms: int = 0
 
-    @property
-    def work_ms(self) -> int:
-        """Milliseconds of all task attempts together."""
-        return sum(task.duration_ms for step in self.steps for task in step.tasks)
+
+def plan_of(app: Application) -> ReplayPlan:
+    """The application's work as a plan that can be scheduled on other slots."""
+    attempts = attempts_of(app)
+    jobs = spans_of(app, attempts)
+    positions = by_stage(attempts)
+    slots = [slots_of(executor) for executor in app.executors]
+    cold = is_cold(app.tasks, slots)
+    longer_ms = cold_ms(app.tasks, cold)
+    facts = _LogFacts(
+        attempts,
+        jobs,
+        {own: position for position, job in enumerate(jobs) for own in job.attempts},
+        positions,
+        reads_of(attempts, positions),
+        slots,
+        full_times(app.tasks, measured_lives(app), app.started_ms),
+        cold,
+        longer_ms,
+    )
+    last_ms = max((job.end_ms for job in jobs), default=app.started_ms)
+    return ReplayPlan(
+        tuple(facts.job(position, app.started_ms) for position in range(len(jobs))),
+        tuple(facts.step(position) for position in range(len(attempts))),
+        max(0, app.ended_ms - last_ms),
+        app.ended_ms - app.started_ms,
+        round(float(longer_ms[cold].mean())) if cold.any() else 0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """What a log tells of attempts and jobs, and what follows from it. See `plan_of`."""
+class _LogFacts:
+    """The facts of a log from which jobs and steps are planned. See `plan_of`."""
 
     attempts: Sequence[Attempt]
     jobs: Sequence[Span]
@@ -135,7 +157,7 @@ class _Reading:
         gap_ms, tail_ms = job.start_ms - before_ms, job.end_ms - max(last_ms, job.start_ms)
         return PlannedJob(job.id, after, max(0, gap_ms), awaited, max(0, tail_ms))
 
-    def step(self, position: int) -> Step:
+    def step(self, position: int) -> PlannedStep:
         """An attempt, with its delays after what had ended before it."""
         own, job = self.attempts[position], self.job_of[position]
         after = sorted(
@@ -147,7 +169,7 @@ class _Reading:
         ends_ms = [self.attempts[other].end_ms for other in after]
         awaited = own.tasks["finish_ms"] <= own.end_ms
         last_ms = max([own.start_ms, *own.tasks["finish_ms"][awaited].tolist()])
-        return Step(
+        return PlannedStep(
             stage=own.stage.id,
             attempt=own.stage.attempt,
             job=job,
@@ -159,35 +181,6 @@ class _Reading:
             turnaround_ms=turnaround_ms(own.tasks, self.slots),
             tail_ms=own.end_ms - last_ms,
         )
-
-
-def plan_of(app: Application) -> Plan:
-    """What the application did, as a plan that can be scheduled on other slots."""
-    attempts = attempts_of(app)
-    jobs = spans_of(app, attempts)
-    positions = by_stage(attempts)
-    slots = [slots_of(executor) for executor in app.executors]
-    cold = is_cold(app.tasks, slots)
-    longer_ms = cold_ms(app.tasks, cold)
-    reading = _Reading(
-        attempts,
-        jobs,
-        {own: position for position, job in enumerate(jobs) for own in job.attempts},
-        positions,
-        reads_of(attempts, positions),
-        slots,
-        full_times(app.tasks, measured_lives(app), app.started_ms),
-        cold,
-        longer_ms,
-    )
-    last_ms = max((job.end_ms for job in jobs), default=app.started_ms)
-    return Plan(
-        tuple(reading.job(position, app.started_ms) for position in range(len(jobs))),
-        tuple(reading.step(position) for position in range(len(attempts))),
-        max(0, app.ended_ms - last_ms),
-        app.ended_ms - app.started_ms,
-        round(float(longer_ms[cold].mean())) if cold.any() else 0,
-    )
 
 
 def _lead_ms(own: Attempt, full: FullTimes) -> int:

@@ -4,18 +4,14 @@ List scheduling as Spark does it: a free slot takes the first waiting task of th
 of the lowest stage, then of the lowest index; of the executors with a free slot the one with most.
 An executor that is lost takes its running tasks with it, and the output of those that had ended
 where a step still reads it: both run again, the latter once a step asks for them.
-
-Which tasks of a simulation run where, and how many were launched again.
-
-Where the shuffle output of ended tasks lies, and which of it was lost.
 """
 
 from dataclasses import dataclass, field
 from functools import partial
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.replay.plan import Plan
-from r2d2.vmcost.advice.replay.state import Clock, Jobs, Links, Queue, Slots, links_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan
+from r2d2.vmcost.advice.replay.state import Clock, JobProgress, Links, Queue, Slots, links_of
 
 
 class StuckError(R2D2Error):
@@ -23,6 +19,7 @@ class StuckError(R2D2Error):
 
 
 Task = tuple[int, int]
+"""The position of a step and of a task in it."""
 
 
 @dataclass(slots=True)
@@ -60,13 +57,13 @@ class Running:
 class Outputs:
     """By step: the executor that holds each ended task's output, and the tasks whose was lost."""
 
-    plan: Plan
+    plan: ReplayPlan
     links: Links
     held: list[dict[int, int]]
     missing: list[set[int]]
 
     @staticmethod
-    def none(plan: Plan, links: Links) -> "Outputs":
+    def none(plan: ReplayPlan, links: Links) -> "Outputs":
         """No output yet."""
         return Outputs(plan, links, [{} for _ in plan.steps], [set() for _ in plan.steps])
 
@@ -94,7 +91,7 @@ class Outputs:
         return any(self.missing[parent] for parent in self.plan.steps[step].reads)
 
     def wanted(self, step: int) -> list[Task]:
-        """What must run again so that the step can read, and what that needs in turn."""
+        """The tasks that must run again so that the step can read, and those these need."""
         found: list[Task] = []
         seen = {step}
         asked = [step]
@@ -116,9 +113,9 @@ class Simulation:
     it is `_active` from its submission to its end. `_repeated` are retries and copies that came.
     """
 
-    plan: Plan
+    plan: ReplayPlan
     links: Links
-    jobs: Jobs
+    jobs: JobProgress
     outputs: Outputs
     queue: Queue
     left: list[int]
@@ -134,13 +131,13 @@ class Simulation:
     _ended: set[int] = field(default_factory=set)
 
     @staticmethod
-    def of(plan: Plan, links: Links | None = None) -> "Simulation":
+    def of(plan: ReplayPlan, links: Links | None = None) -> "Simulation":
         """The plan before its first moment; `links` are the plan's, where they are at hand."""
         links = links or links_of(plan)
         return Simulation(
             plan,
             links,
-            Jobs.of(plan, links),
+            JobProgress.of(plan, links),
             Outputs.none(plan, links),
             Queue(links.ranks),
             [sum(task.awaited for task in step.tasks) for step in plan.steps],
@@ -285,6 +282,3 @@ class Simulation:
         if own.tasks[task].awaited and step in self._active:
             self.left[step] -= 1
             self._check_end(step)
-
-
-"""The position of a step and of a task in it."""

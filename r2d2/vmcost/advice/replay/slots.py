@@ -1,4 +1,4 @@
-"""When slots to run tasks come and go: as in the log, or a number that stands for the whole run."""
+"""The slots to run tasks, as they come and go in a log, or a number that stands for all the run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def fixed_lives(app: Application, slots: int) -> tuple[Life, ...]:
 
 
 def first_arrival_ms(lives: Sequence[Life]) -> int:
-    """When the first executor had come, in ms since the start; 0 without any."""
+    """The arrival of the first executor, in ms since the start; 0 without any."""
     return min((life.from_ms for life in lives), default=0)
 
 
@@ -68,7 +68,7 @@ def peak_slots(lives: Sequence[Life]) -> int:
 
 
 def slots_of(executor: Executor) -> int:
-    """How many tasks an executor runs at once."""
+    """The tasks that an executor runs at once."""
     return max(1, executor.cores // max(1, executor.task_cpus))
 
 

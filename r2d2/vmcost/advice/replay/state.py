@@ -1,6 +1,6 @@
-"""What a simulated run keeps: its clock, its free slots, the tasks that wait, the jobs to come.
+"""The state of a simulated run: its clock, its free slots, the tasks that wait, the jobs to come.
 
-What follows from what in a plan, looked up once for many runs.
+`Links` are the plan's dependencies by position, looked up once for many runs.
 """
 
 from bisect import insort
@@ -9,30 +9,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from r2d2.vmcost.advice.replay.plan import Plan
+from r2d2.vmcost.advice.replay.plan import ReplayPlan
 
 Action = Callable[[], None]
 
 
 @dataclass(slots=True)
 class Clock:
-    """What is to happen when; of one moment, what was asked for first happens first."""
+    """Actions by their moment; those of one moment in the order in which they were scheduled."""
 
     now_ms: int = 0
-    _asked: int = 0
+    _scheduled: int = 0
     _events: list[tuple[int, int, Action]] = field(default_factory=list)
 
     def at(self, time_ms: int, action: Action) -> None:
-        """Has something happen at a moment, which is not before now."""
-        self._asked += 1
-        heappush(self._events, (time_ms, self._asked, action))
+        """Schedules an action at a moment, which is not before now."""
+        self._scheduled += 1
+        heappush(self._events, (time_ms, self._scheduled, action))
 
     def after(self, wait_ms: int, action: Action) -> None:
-        """Has something happen once so many milliseconds have passed."""
+        """Schedules an action after so many milliseconds."""
         self.at(self.now_ms + wait_ms, action)
 
     def moment(self) -> bool:
-        """Lets all of the next moment happen; False where nothing is to come."""
+        """Runs all actions of the next moment; False where there are none."""
         if not self._events:
             return False
         self.now_ms = self._events[0][0]
@@ -43,7 +43,7 @@ class Clock:
 
 @dataclass(slots=True)
 class Slots:
-    """How many slots of each executor are free, and how many have not yet run a task."""
+    """The free slots of each executor, and its slots that have not yet run a task."""
 
     _free: dict[int, int] = field(default_factory=dict)
     _cold: dict[int, int] = field(default_factory=dict)
@@ -144,10 +144,10 @@ class Links:
 
 
 @dataclass(slots=True)
-class Jobs:
-    """Which jobs have ended, and which are to start once others have."""
+class JobProgress:
+    """The jobs that have ended, and those that start once others have."""
 
-    plan: Plan
+    plan: ReplayPlan
     links: Links
     steps_left: list[int]
     waiting: deque[int]
@@ -155,10 +155,10 @@ class Jobs:
     before: int = 0
 
     @staticmethod
-    def of(plan: Plan, links: Links) -> "Jobs":
+    def of(plan: ReplayPlan, links: Links) -> "JobProgress":
         """All jobs still to come."""
         left = [len(job.steps) for job in plan.jobs]
-        return Jobs(plan, links, left, deque(links.waiting), [False] * len(plan.jobs))
+        return JobProgress(plan, links, left, deque(links.waiting), [False] * len(plan.jobs))
 
     def startable(self) -> Iterator[int]:
         """The jobs whose predecessors have all ended, each once."""
@@ -181,7 +181,7 @@ class Jobs:
         return self.before == len(self.ended)
 
 
-def links_of(plan: Plan) -> Links:
+def links_of(plan: ReplayPlan) -> Links:
     """The plan's links, all by position."""
     followers: list[list[int]] = [[] for _ in plan.steps]
     readers: list[list[int]] = [[] for _ in plan.steps]

@@ -1,19 +1,8 @@
 """The cheapest machines that still meet a deadline: every candidate with its odds and its price.
 
-    right_size(prices: Sequence[Price], counts: Sequence[int], run_time: RunTime, spread: Spread,
-               goal: Goal, billing: Billing = Billing(), driver: Price | None = None) -> RightSize
-    Goal(deadline_s: float, probability: float = 0.95)
-    run_time   ReplayTime.of(app) or ErnestTime(model: Ernest, scale: float), from right_size.time
-    spread     Spread.of(ratios), e.g. of Ernest.left_out_ratios or right_size_runs.replay_ratios,
-               Spread.of_repeats(seconds), Spread.given(relative_sd), from right_size.spread
-    RightSize  .candidates: tuple[Candidate, ...], those that meet the goal first, then by USD
-               .best: Candidate | None
-
-A candidate's money is what `count` machines and the driver cost for the modelled seconds, with
-the start-up and the idle tail of the billing. The uplift of the billing is added to each machine;
-fees of one SKU alone belong into the `usd_per_hour` of its row.
-
-What renting a machine once costs, as a bill would say it.
+A candidate's money is the price of its machines and the driver for the modelled seconds, with the
+start-up and the idle tail of the billing. The uplift of the billing is added to each machine; fees
+of one SKU alone belong into the `usd_per_hour` of its row.
 """
 
 from collections.abc import Sequence
@@ -23,8 +12,7 @@ from fractions import Fraction
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.right_size.run_time import RunTime, Spread
-from r2d2.vmcost.bill.rates import SECONDS_PER_HOUR, billed_s
-from r2d2.vmcost.model import Billing, Price
+from r2d2.vmcost.model import SECONDS_PER_HOUR, Billing, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +34,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SizedCluster:
     """So many machines of a type: modelled seconds, odds to meet the deadline, and price.
 
     `extrapolated` names the sizes that lie far beyond those that were measured.
@@ -59,7 +47,6 @@ class Candidate:
     usd: Fraction
     meets: bool
     extrapolated: tuple[str, ...] = ()
-    figure: str = "modelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +57,12 @@ class RightSize:
     """
 
     goal: Goal
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[SizedCluster, ...]
     left_out: tuple[tuple[str, str], ...]
     odds: str
-    figure: str = "modelled"
 
     @property
-    def best(self) -> Candidate | None:
+    def best(self) -> SizedCluster | None:
         """The cheapest that meets the goal; None where none does."""
         return next((one for one in self.candidates if one.meets), None)
 
@@ -87,10 +73,10 @@ class RightSize:
         best = self.best
         if best is None:
             candidates = pluralize(str(len(self.candidates)), "candidate")
-            return f"none of {candidates} meets {asked} (modelled)"
+            return f"none of {candidates} meets {asked}"
         return (
             f"{best.count} x {best.price.sku} is the cheapest that meets {asked}:"
-            f" {best.expected_s:.1f} s, ${float(best.usd):.4f}, P {best.probability:.3f} (modelled)"
+            f" {best.expected_s:.1f} s, ${float(best.usd):.4f}, P {best.probability:.3f}"
         )
 
 
@@ -131,7 +117,7 @@ def _candidate(
     goal: Goal,
     billing: Billing,
     driver: Price | None,
-) -> Candidate:
+) -> SizedCluster:
     expected = run_time.expected(price, count)
     probability = spread.probability_within(expected.seconds, goal.deadline_s)
     used_ms = round(expected.seconds * 1000)
@@ -139,10 +125,12 @@ def _candidate(
     if driver is not None:
         usd += rental_usd(used_ms, driver, billing)
     meets = probability >= goal.probability
-    return Candidate(price, count, expected.seconds, probability, usd, meets, expected.extrapolated)
+    return SizedCluster(
+        price, count, expected.seconds, probability, usd, meets, expected.extrapolated
+    )
 
 
-def _order(candidate: Candidate) -> tuple[bool, Fraction, float, str, int]:
+def _order(candidate: SizedCluster) -> tuple[bool, Fraction, float, str, int]:
     """The ones that meet the goal first, then cheaper, faster, and by name."""
     return (
         not candidate.meets,
@@ -167,4 +155,4 @@ def rental_usd(
     used_s = Fraction(used_ms, 1000) + billing.start_up_s
     rented_s = used_s + billing.idle_tail_s if to_the_end else used_s
     usd_per_hour = price.usd_per_hour + billing.uplift_usd_per_node_hour
-    return billed_s(rented_s, billing) * usd_per_hour / SECONDS_PER_HOUR
+    return billing.billed_s(rented_s) * usd_per_hour / SECONDS_PER_HOUR

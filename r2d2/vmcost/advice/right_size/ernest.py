@@ -1,7 +1,4 @@
-"""How run time grows with data and machines, learnt from a few runs: Ernest's model.
-
-    fit_ernest(runs: Sequence[Run]) -> Ernest
-    Ernest.predict(scale: float, machines: float) -> Prediction
+"""Ernest's model of run time by data and machines, fitted to a few runs.
 
 Venkataraman et al., "Ernest: Efficient Performance Prediction for Large-Scale Advanced Analytics",
 NSDI 2016. With m machines (or cores: any unit, the same in all runs) and a share `scale` of the
@@ -9,10 +6,8 @@ data,
 
     t = θ₀ + θ₁ · scale / m + θ₂ · m + θ₃ · ln m,   θ ≥ 0
 
-that is: what is serial, what is parallel, what each machine adds, what a tree of them adds; fitted
-by non-negative least squares.
-
-What several logs of one application tell of its models: runs to fit, and errors to expect.
+that is a serial term, a parallel one, one for each machine and one for a tree of them; fitted by
+non-negative least squares.
 """
 
 from collections.abc import Sequence
@@ -21,7 +16,6 @@ from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
@@ -32,11 +26,11 @@ from r2d2.vmcost.model import Application
 
 FEWEST_RUNS = 4
 FARTHEST = 4.0
-"""How many times beyond the measured sizes a prediction is not yet marked as extrapolated."""
+"""Predictions beyond so many times the measured sizes are marked as extrapolated."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasuredRun:
     """A measured run: the share of the data (or bytes), the machines, the seconds."""
 
     scale: float
@@ -46,7 +40,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Modelled seconds. `extrapolated` says what lies beyond four times the measured sizes."""
+    """Modelled seconds. `extrapolated` names the sizes beyond four times those measured."""
 
     seconds: float
     extrapolated: tuple[str, ...] = ()
@@ -62,7 +56,7 @@ class Ernest:
 
     theta: tuple[float, float, float, float]
     residual_norm_s: float
-    runs: tuple[Run, ...]
+    runs: tuple[MeasuredRun, ...]
     left_out_s: tuple[float, ...]
 
     @property
@@ -86,13 +80,13 @@ class Ernest:
         Raises:
             UsageError: a size is not positive.
         """
-        asked = Run(scale, machines, 1.0)
+        asked = MeasuredRun(scale, machines, 1.0)
         _check(asked)
         seconds = float(_design([asked])[0] @ np.array(self.theta))
         return Prediction(seconds, tuple(_beyond(self.runs, asked)))
 
 
-def fit_ernest(runs: Sequence[Run]) -> Ernest:
+def fit_ernest(runs: Sequence[MeasuredRun]) -> Ernest:
     """The model of four or more runs, with the error of each run when it is left out.
 
     Raises:
@@ -114,19 +108,21 @@ def fit_ernest(runs: Sequence[Run]) -> Ernest:
     return Ernest((first, second, third, fourth), residual_norm_s, tuple(runs), tuple(left_out_s))
 
 
-def _fit(runs: Sequence[Run]) -> tuple[npt.NDArray[np.float64], float]:
+def _fit(runs: Sequence[MeasuredRun]) -> tuple[npt.NDArray[np.float64], float]:
+    from scipy.optimize import nnls  # takes longer to import than most logs to read
+
     theta, residual_norm = nnls(_design(runs), np.array([run.seconds for run in runs]))
     return theta, float(residual_norm)
 
 
-def _design(runs: Sequence[Run]) -> npt.NDArray[np.float64]:
+def _design(runs: Sequence[MeasuredRun]) -> npt.NDArray[np.float64]:
     scale = np.array([run.scale for run in runs])
     machines = np.array([run.machines for run in runs])
     return np.column_stack([np.ones(len(runs)), scale / machines, machines, np.log(machines)])
 
 
-def _beyond(runs: Sequence[Run], asked: Run) -> list[str]:
-    """Which sizes lie farther than four times from the nearest that was measured."""
+def _beyond(runs: Sequence[MeasuredRun], asked: MeasuredRun) -> list[str]:
+    """The sizes that lie farther than four times from the nearest that was measured."""
     found = []
     for name in ("scale", "machines"):
         sizes, size = [getattr(run, name) for run in runs], getattr(asked, name)
@@ -135,18 +131,20 @@ def _beyond(runs: Sequence[Run], asked: Run) -> list[str]:
     return found
 
 
-def _check(run: Run) -> None:
+def _check(run: MeasuredRun) -> None:
     for name in ("scale", "machines", "seconds"):
         if not isfinite(getattr(run, name)) or getattr(run, name) <= 0:
             raise UsageError(f"{run}: {name} must be a number above 0")
 
 
-def measured_run(app: Application, scale: float) -> Run:
+def measured_run(app: Application, scale: float) -> MeasuredRun:
     """A log as a run for Ernest's model, on the most slots that the application had at once.
 
     `scale` is the share of the data that it worked on; with one core to a task, slots are vCPUs.
     """
-    return Run(scale, peak_slots(measured_lives(app)), (app.ended_ms - app.started_ms) / 1000)
+    return MeasuredRun(
+        scale, peak_slots(measured_lives(app)), (app.ended_ms - app.started_ms) / 1000
+    )
 
 
 def replay_ratios(apps: Sequence[Application]) -> tuple[float, ...]:

@@ -1,53 +1,49 @@
 """Right-size for a report: by Ernest's model where the runs allow it, else by replaying the log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from r2d2.text_tables import pluralize
-from r2d2.vmcost.advice.case import Runs, said
+from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.advice.replay import replay
-from r2d2.vmcost.advice.right_size import Candidate, Goal, right_size
+from r2d2.vmcost.advice.right_size import Goal, SizedCluster, right_size
 from r2d2.vmcost.advice.right_size.ernest import Ernest
 from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, RunTime, Spread
-from r2d2.vmcost.model import Price
-from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.model import PriceKind
 from r2d2.vmcost.settings import RightSizeSettings
 
 Data = dict[str, Any]
 SHOWN = 20
 
 
-def sized(
-    costed: Costed,
-    runs: Runs,
-    machines: Sequence[Price],
-    driver: Price | None,
-    asked: RightSizeSettings,
-) -> Iterator[Data]:
-    """What Ernest's model says of the runs, if it fits, and the cheapest machines in time.
+def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator[Data]:
+    """Ernest's model of the runs, if it fits, and the cheapest machines in time.
 
     The odds are by the model's own errors on the runs; by `relative_sd` where there is one run.
     """
-    model, application, count = runs.ernest, costed.application, len(runs.applications)
-    run_time: RunTime = ReplayTime.of(application)
-    own = replay(application).relative_error
-    spread = Spread.given(asked.relative_sd)
-    way = f"by replay of this log, {abs(own):.1%} off at its own size"
+    kind = PriceKind.SPOT if case.cluster.spot else PriceKind.ON_DEMAND
+    machines = [case.price(name, kind) for name in settings.vms or (case.cluster.vm,)]
+    runs, model, count = case.runs, case.runs.ernest, len(case.runs.applications)
+    run_time: RunTime = ReplayTime.of(case.application)
+    error = replay(case.application).relative_error
+    spread = Spread.given(settings.relative_sd)
+    way = f"by replay of this log, {abs(error):.1%} off at its own size"
     if model is not None:
         yield _ernest_data(model)
-        run_time = ErnestTime(model, runs.scale(application))
+        run_time = ErnestTime(model, runs.scale(case.application))
         spread = Spread.of(model.left_out_ratios)
         way = f"by Ernest's model of {pluralize(str(count), 'run')}"
     elif count > 1:
         spread, way = Spread.of(runs.ratios), f"by replay, checked on runs of this name ({count})"
-    goal = Goal(asked.deadline_s, asked.probability)
-    found = right_size(machines, asked.counts, run_time, spread, goal, costed.billing, driver)
+    goal = Goal(settings.deadline_s, settings.probability)
+    billing = case.costed.billing
+    found = right_size(machines, settings.counts, run_time, spread, goal, billing, case.driver)
     yield {
         "kind": "right_size",
-        "told": said(f"{found.verdict}, {way}"),
+        "told": f"{found.verdict}, {way}",
         "basis": "modelled",
         "odds": found.odds,
-        "candidates": [_candidate(one) for one in found.candidates[:SHOWN]],
+        "candidates": [_candidate(each) for each in found.candidates[:SHOWN]],
         "left_out": dict(found.left_out),
     }
 
@@ -62,13 +58,13 @@ def _ernest_data(model: Ernest) -> Data:
     return {"kind": "ernest", "told": told, "basis": "modelled", "theta": list(model.theta)}
 
 
-def _candidate(one: Candidate) -> Data:
+def _candidate(sized: SizedCluster) -> Data:
     return {
-        "vm": one.price.sku,
-        "count": one.count,
-        "expected_s": one.expected_s,
-        "probability": one.probability,
-        "usd": float(one.usd),
-        "meets": one.meets,
-        "extrapolated": list(one.extrapolated),
+        "vm": sized.price.sku,
+        "count": sized.count,
+        "expected_s": sized.expected_s,
+        "probability": sized.probability,
+        "usd": float(sized.usd),
+        "meets": sized.meets,
+        "extrapolated": list(sized.extrapolated),
     }

@@ -1,7 +1,4 @@
-"""Where right-sizing has its seconds from: a log scheduled anew, or a model of several runs.
-
-How far run times scatter about what a model says, as odds to end within a time.
-"""
+"""Modelled run times for right-sizing, by replay or by Ernest's model, and their spread as odds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,22 +6,24 @@ from math import isfinite, log, sqrt
 from typing import Protocol
 
 import numpy as np
-from scipy.special import ndtr, stdtr
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import Plan, plan_of
+from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slots_of
 from r2d2.vmcost.advice.right_size.ernest import Ernest, Prediction
 from r2d2.vmcost.model import Application, Price
 
+EMPIRICAL_FROM = 20
+"""From so many ratios on, their own quantiles are taken instead of a distribution's."""
+
 
 class RunTime(Protocol):
-    """Says how long an application takes on so many machines of a type."""
+    """The seconds that an application takes on so many machines of a type."""
 
     def unfit(self, price: Price) -> str | None:
-        """Why a type cannot run the application at all; None where it can."""
+        """The reason why a type cannot run the application at all; None where it can."""
 
     def expected(self, price: Price, count: int) -> Prediction:
         """Modelled seconds on `count` machines of a type that is fit."""
@@ -38,7 +37,7 @@ class ReplayTime:
     less is unfit. Other executor shapes, faster cores and shared disks are not modelled.
     """
 
-    plan: Plan
+    plan: ReplayPlan
     first_arrival_ms: int
     task_cpus: int = 1
     memory_mib_per_slot: float = 0.0
@@ -53,7 +52,7 @@ class ReplayTime:
         return ReplayTime(plan_of(app), arrival_ms, task_cpus, max(memory, default=0.0))
 
     def unfit(self, price: Price) -> str | None:
-        """Why a type cannot run the application: too few cores or too little memory."""
+        """The reason why a type cannot run it: too few cores, too little memory; else None."""
         if price.vcpu is None:
             return "its vCPUs are not known"
         slots = price.vcpu // self.task_cpus
@@ -88,16 +87,12 @@ class ErnestTime:
     scale: float
 
     def unfit(self, price: Price) -> str | None:
-        """Why a type cannot be modelled."""
+        """The reason why a type cannot be modelled, or None."""
         return "its vCPUs are not known" if price.vcpu is None else None
 
     def expected(self, price: Price, count: int) -> Prediction:
         """Modelled seconds on the vCPUs of `count` machines."""
         return self.model.predict(self.scale, count * (price.vcpu or 0))
-
-
-EMPIRICAL_FROM = 20
-"""From so many ratios on, their own quantiles are taken instead of a distribution's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +124,6 @@ class Spread:
         return Spread(kept, float(np.std(np.log(kept), ddof=1)))
 
     @staticmethod
-    def of_repeats(seconds: Sequence[float]) -> "Spread":
-        """The spread of runs of the same work on the same machines about their mean.
-
-        Raises:
-            UsageError: there are fewer than two runs, or one took no time.
-        """
-        return Spread.of([one * len(seconds) / sum(seconds) if one else 0.0 for one in seconds])
-
-    @staticmethod
     def given(relative_sd: float) -> "Spread":
         """A spread that the user states, e.g. 0.1 for run times that vary by a tenth.
 
@@ -150,7 +136,7 @@ class Spread:
 
     @property
     def method(self) -> str:
-        """How the odds are reckoned: `empirical`, `student` or `normal`."""
+        """The way the odds are computed: `empirical`, `student` or `normal`."""
         if len(self.ratios) >= EMPIRICAL_FROM:
             return "empirical"
         return "student" if self.ratios else "normal"
@@ -166,6 +152,8 @@ class Spread:
         """
         if limit_s <= 0 or expected_s <= 0:
             return 0.0
+        from scipy.special import ndtr, stdtr  # takes longer to import than most logs to read
+
         allowed, runs = limit_s / expected_s, len(self.ratios)
         if runs >= EMPIRICAL_FROM:
             return int(np.searchsorted(self.ratios, allowed, side="right")) / (runs + 1)

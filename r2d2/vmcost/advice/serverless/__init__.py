@@ -1,4 +1,4 @@
-"""Which steps of a run are cheaper on serverless workers than on the rented cluster.
+"""The cheapest choice, for each step of a run, of rented cluster or serverless workers.
 
 A run is a chain of steps 1…n, stages that overlap in time being one step. Step i has a gap g_i
 before it in which only the driver works, takes v_i on the cluster, or s_i with w_i workers.
@@ -17,7 +17,7 @@ before it in which only the driver works, takes v_i on the cluster, or s_i with 
       work_i(c) = Σ over workers of ceil(max(minimum, busy + cold start) / quantum) · quantum · rate
 
 So steps are coupled twice: by the cluster, which idles at full price through a serverless step or
-is let go, and by the warm workers. What is left of the past is: the open rental's age, the warm
+is let go, and by the warm workers. The state after a step is the open rental's age, the warm
 workers and their age, the time so far and the money so far. `choose` extends such labels step by
 step and drops a label where another is at least as good in all of them (dynamic programming over
 a chain with dominance, as in resource-constrained shortest paths), which finds the optimum
@@ -26,26 +26,29 @@ The question is SERFLOW's; that start-up, computing and workers are what must be
 Kassing et al.'s (Resource Allocation in Serverless Query Processing, arXiv 2208.09519).
 
 Left out: shuffle blocks are taken to be readable from both sides, moving them costs nothing.
-
-    choose(steps, cluster, serverless, deadline_ms=None) -> Plan
-        of steps_of(application, slots, serverless)      (serverless.steps.py)
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless, Step
+from r2d2.vmcost.advice.serverless.model import (
+    Backend,
+    PlacementPlan,
+    RentedCluster,
+    RunStep,
+    Serverless,
+)
 from r2d2.vmcost.advice.serverless.search import Label, Terms, extended, let_go, undominated
 
 
 def choose(
-    steps: Sequence[Step],
+    steps: Sequence[RunStep],
     cluster: RentedCluster,
     serverless: Serverless,
     deadline_ms: int | None = None,
-    places: frozenset[Place] = frozenset(Place),
-) -> Plan:
+    places: frozenset[Backend] = frozenset(Backend),
+) -> PlacementPlan:
     """The cheapest place of each step; of equally cheap plans always the same.
 
     Raises:
@@ -60,7 +63,9 @@ def choose(
     return plan
 
 
-def _cheapest(steps: Sequence[Step], terms: Terms, deadline_ms: int | None) -> Plan | None:
+def _cheapest(
+    steps: Sequence[RunStep], terms: Terms, deadline_ms: int | None
+) -> PlacementPlan | None:
     labels = [Label()]
     still_ms = _least_ms(steps, terms.places)
     for step, left_ms in zip(steps, still_ms, strict=True):
@@ -75,20 +80,20 @@ def _cheapest(steps: Sequence[Step], terms: Terms, deadline_ms: int | None) -> P
     return min(plans, key=lambda plan: plan.usd, default=None)
 
 
-def _least_ms(steps: Sequence[Step], places: frozenset[Place]) -> list[int]:
+def _least_ms(steps: Sequence[RunStep], places: frozenset[Backend]) -> list[int]:
     """For each step the least time that the steps after it take."""
     left_ms = [0]
     for step in reversed(steps[1:]):
-        times = [step.vm_ms] if Place.VM in places else []
-        times += [step.serverless_ms] if Place.SERVERLESS in places else []
+        times = [step.vm_ms] if Backend.VM in places else []
+        times += [step.serverless_ms] if Backend.SERVERLESS in places else []
         left_ms.append(left_ms[-1] + step.gap_ms + min(times))
     return left_ms[: len(steps)][::-1]
 
 
-def _plan(label: Label, terms: Terms) -> Plan:
+def _plan(label: Label, terms: Terms) -> PlacementPlan:
     end = let_go(label, terms)
     worker_usd = sum((placed.worker_usd for placed in end.placed), Fraction(0))
-    return Plan(
+    return PlacementPlan(
         placed=end.placed,
         elapsed_ms=end.elapsed_ms,
         rentals_ms=end.rentals_ms,

@@ -1,9 +1,7 @@
-"""The nouns of the choice between a cluster and serverless workers, and what a step costs on them.
+"""The nouns of the choice between a cluster and serverless workers; cold starts; a step's price.
 
 Times are whole milliseconds, as event logs have them, so that rounding up to what is billed is
-exact. `serverless` states the model.
-
-How long a serverless worker takes to start, as a log-normal time.
+exact. `serverless` states the model. A serverless worker takes a log-normal time to start:
 
     ln T ~ N(μ, σ²)     σ² = ln(1 + sd² / mean²)     μ = ln(mean) - σ² / 2
     quantile(p) = exp(μ + σ · Φ⁻¹(p))
@@ -24,12 +22,12 @@ from statistics import NormalDist
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.rent import milliseconds
-from r2d2.vmcost.advice.serverless.prices import Rate, Worker
+from r2d2.vmcost.advice.serverless.prices import ServerlessRate, ServerlessWorker
 from r2d2.vmcost.model import Billing
 
 
-class Place(str, Enum):
-    """Where a step runs."""
+class Backend(str, Enum):
+    """The machines on which a step runs."""
 
     VM = "vm"
     SERVERLESS = "serverless"
@@ -50,12 +48,12 @@ class RentedCluster:
 
     @property
     def start_up_ms(self) -> int:
-        """How long it takes until a rented cluster runs tasks."""
+        """The time until a rented cluster runs tasks."""
         return milliseconds(self.billing.start_up_s)
 
     @property
     def idle_tail_ms(self) -> int:
-        """How long the cluster is paid for after it was let go."""
+        """The time for which the cluster is paid after it was let go."""
         return milliseconds(self.billing.idle_tail_s)
 
 
@@ -100,15 +98,15 @@ class ColdStarts:
 
 @dataclass(frozen=True, slots=True)
 class Serverless:
-    """What serverless offers, all of it the user's to say.
+    """A serverless service, as the user states it.
 
     `core_speed` is how fast a worker's core is beside one of the cluster's. A step waits until
     all its workers have started, for the time that suffices with `start_probability`; each cold
     worker is billed its mean start-up where `bills_cold_starts`.
     """
 
-    worker: Worker
-    rate: Rate
+    worker: ServerlessWorker
+    rate: ServerlessRate
     max_workers: int
     cold_starts: ColdStarts = field(default_factory=ColdStarts)
     core_speed: float = 1.0
@@ -126,12 +124,12 @@ class Serverless:
 
     @property
     def keep_alive_ms(self) -> int:
-        """How long an idle worker stays warm."""
+        """The time for which an idle worker stays warm."""
         return milliseconds(self.cold_starts.keep_alive_s)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RunStep:
     """Stages that run at once: the gap before them, and their time in either place.
 
     `worker_ms` has, for each serverless worker, how long it is busy once all have started.
@@ -150,11 +148,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedStep:
     """A step where it was placed: its time with start-up, and the money of its workers."""
 
     stages: tuple[int, ...]
-    place: Place
+    place: Backend
     run_ms: int
     workers: int = 0
     cold_workers: int = 0
@@ -162,30 +160,29 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Where each step runs, how long the run takes, and for how long the cluster is rented."""
+class PlacementPlan:
+    """The backend of each step, the run's time, the cluster's rentals, and the prices of all."""
 
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedStep, ...]
     elapsed_ms: int
     rentals_ms: tuple[int, ...]
     cluster_usd: Fraction
     driver_usd: Fraction
     worker_usd: Fraction
-    figure: str = "modelled"
 
     @property
     def usd(self) -> Fraction:
-        """What the run costs: cluster, driver and serverless workers."""
+        """The price of the run: cluster, driver and serverless workers."""
         return self.cluster_usd + self.driver_usd + self.worker_usd
 
 
 def cold_wait_ms(cold_workers: int, serverless: Serverless) -> int:
-    """How long a step waits for so many workers that start cold."""
+    """The time that a step waits for so many workers that start cold."""
     cold_starts = serverless.cold_starts
     return milliseconds(cold_starts.all_started_s(cold_workers, serverless.start_probability))
 
 
-def work_quanta(step: Step, cold_workers: int, serverless: Serverless) -> int:
+def work_quanta(step: RunStep, cold_workers: int, serverless: Serverless) -> int:
     """The quanta that are billed for a step's workers, the last ones having started cold."""
     start_ms = milliseconds(serverless.cold_starts.mean_s) if serverless.bills_cold_starts else 0
     warm = step.workers - cold_workers
@@ -196,11 +193,11 @@ def work_quanta(step: Step, cold_workers: int, serverless: Serverless) -> int:
 
 
 def worker_quantum_usd(serverless: Serverless) -> Fraction:
-    """What a quantum of one worker costs."""
+    """The price of a quantum of one worker."""
     return serverless.rate.usd_per_second(serverless.worker) * serverless.worker.quantum_s
 
 
-def _quanta(busy_ms: Sequence[int], start_ms: int, worker: Worker) -> int:
+def _quanta(busy_ms: Sequence[int], start_ms: int, worker: ServerlessWorker) -> int:
     quantum_ms, minimum_ms = worker.quantum_s * 1000, worker.minimum_s * 1000
     least = ceil(minimum_ms / quantum_ms)
     numerator, denominator = quantum_ms.numerator, quantum_ms.denominator

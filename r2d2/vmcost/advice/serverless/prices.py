@@ -1,4 +1,4 @@
-"""What a serverless worker costs: by core-seconds and GB-seconds, or by compute units.
+"""The price of a serverless worker: by core-seconds and GB-seconds, or by compute units.
 
     resources       usd/s = cores · usd per core-second + GB · usd per GB-second
     compute units   CU = max(cores, GB / 4) · discount(GB / cores)
@@ -15,12 +15,11 @@ from fractions import Fraction
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
-
-HOUR_S = 3600
+from r2d2.vmcost.model import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class ServerlessWorker:
     """A worker's size and how its time is rounded; the service's least size is what is paid."""
 
     cores: int
@@ -58,8 +57,8 @@ class ResourceRate:
     as_of: date
     usd_per_core_second: Fraction = Fraction(0)
 
-    def usd_per_second(self, worker: Worker) -> Fraction:
-        """What one such worker costs while it is paid for."""
+    def usd_per_second(self, worker: ServerlessWorker) -> Fraction:
+        """The price of one such worker's second."""
         by_memory = worker.paid_gb * self.usd_per_gb_second
         return by_memory + worker.paid_cores * self.usd_per_core_second
 
@@ -96,17 +95,20 @@ class UnitRate:
         """
         return self.units(cores, memory_gb) * self.discount(cores, memory_gb) * hours
 
-    def usd_per_second(self, worker: Worker) -> Fraction:
-        """What one such worker costs while it is paid for."""
+    def usd_per_second(self, worker: ServerlessWorker) -> Fraction:
+        """The price of one such worker's second."""
         cores = Fraction(worker.paid_cores)
-        return self.unit_hours(cores, worker.paid_gb, Fraction(1, HOUR_S)) * self.usd_per_cu_hour
+        return (
+            self.unit_hours(cores, worker.paid_gb, Fraction(1, SECONDS_PER_HOUR))
+            * self.usd_per_cu_hour
+        )
 
 
-Rate = ResourceRate | UnitRate
+ServerlessRate = ResourceRate | UnitRate
 
 
 def break_even_utilisation(
-    vm_usd_per_hour: Fraction, slots: int, rate: Rate, worker: Worker
+    vm_usd_per_hour: Fraction, slots: int, rate: ServerlessRate, worker: ServerlessWorker
 ) -> Fraction:
     """ρ*, the share of its slots' time that a cluster must work to be as cheap as workers.
 
@@ -119,4 +121,4 @@ def break_even_utilisation(
     usd_per_slot_second = rate.usd_per_second(worker) / worker.cores
     if not usd_per_slot_second:
         raise UsageError("the serverless rate is 0: a missing price is not a free one; name it")
-    return vm_usd_per_hour / HOUR_S / (slots * usd_per_slot_second)
+    return vm_usd_per_hour / SECONDS_PER_HOUR / (slots * usd_per_slot_second)

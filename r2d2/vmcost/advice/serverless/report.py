@@ -1,27 +1,26 @@
-"""A run on its cluster, on serverless workers, and on whichever is cheaper for each step.
-
-A cluster against serverless workers, for a report.
-"""
+"""A run on its cluster, on serverless workers, and on whichever is cheaper for each step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from r2d2.text_tables import by_number, pluralize
-from r2d2.vmcost.advice.case import Case
+from r2d2.text_tables import pluralize
+from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.advice.serverless import choose
-from r2d2.vmcost.advice.serverless.model import Place, Plan, RentedCluster, Serverless
+from r2d2.vmcost.advice.serverless.model import Backend, PlacementPlan, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.prices import (
-    Rate,
     ResourceRate,
+    ServerlessRate,
+    ServerlessWorker,
     UnitRate,
-    Worker,
     break_even_utilisation,
 )
 from r2d2.vmcost.advice.serverless.steps import steps_of
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.settings import ServerlessSettings
+
+Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +32,59 @@ class ServerlessAdvice:
     has none, but still the driver.
     """
 
-    cheapest: Plan
-    on_cluster: Plan
-    on_workers: Plan
+    cheapest: PlacementPlan
+    on_cluster: PlacementPlan
+    on_workers: PlacementPlan
     utilisation: float
     break_even_utilisation: float
-    figure: str = "modelled"
 
-    @property
-    def verdict(self) -> str:
-        """One sentence for the reader."""
-        placed = [one.place for one in self.cheapest.placed if one.stages]
-        moved = sum(place is Place.SERVERLESS for place in placed)
-        return (
-            f"{moved} of {pluralize(str(len(placed)), 'step')}"
-            f" {by_number(moved, 'is', 'are')} cheaper on serverless workers:"
-            f" ${float(self.cheapest.usd):.4f} and {self.cheapest.elapsed_ms / 1000:.1f} s, against"
-            f" ${float(self.on_cluster.usd):.4f} and {self.on_cluster.elapsed_ms / 1000:.1f} s on"
-            f" the cluster; tasks took {self.utilisation:.1%} of its slots' time, and it pays from"
-            f" {self.break_even_utilisation:.1%} on (modelled)"
-        )
+
+def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterator[Data]:
+    """The cheapest place of each step of the run."""
+    rented = RentedCluster(
+        usd_per_hour=case.count * case.machine.usd_per_hour,
+        slots=case.count * case.slots_per_vm,
+        driver_usd_per_hour=Fraction(0) if case.driver is None else case.driver.usd_per_hour,
+        billing=case.costed.billing,
+    )
+    offer = Serverless(
+        worker=ServerlessWorker(
+            settings.worker_cores, settings.worker_gb, minimum_s=settings.minimum_s
+        ),
+        rate=_rate(settings),
+        max_workers=settings.max_workers,
+        core_speed=settings.core_speed,
+    )
+    deadline_ms = None if settings.deadline_s is None else round(settings.deadline_s * 1000)
+    found = advise_serverless(case.application, rented, offer, deadline_ms)
+    ways = {"cheapest": found.cheapest, "cluster": found.on_cluster, "workers": found.on_workers}
+    steps = [step for step in found.cheapest.placed if step.stages]
+    moved = sum(step.place is Backend.SERVERLESS for step in steps)
+    told = ", ".join(f"{name} ${float(plan.usd):.4f}" for name, plan in ways.items())
+    yield {
+        "kind": "serverless",
+        "told": (
+            f"{told}; cheapest has {moved} of {pluralize(str(len(steps)), 'step')} on workers."
+            f" Both cost the same at {found.break_even_utilisation:.1%} utilisation;"
+            f" it was {found.utilisation:.1%} (rates of {settings.source}, {settings.as_of})"
+        ),
+        "basis": "modelled",
+        "ways": {
+            name: {"usd": float(plan.usd), "seconds": plan.elapsed_ms / 1000}
+            for name, plan in ways.items()
+        },
+        "steps": [{"stages": list(step.stages), "place": step.place.value} for step in steps],
+        "break_even_utilisation": found.break_even_utilisation,
+        "utilisation": found.utilisation,
+    }
+
+
+def _rate(settings: ServerlessSettings) -> ServerlessRate:
+    if settings.usd_per_cu_hour:
+        return UnitRate(settings.usd_per_cu_hour, settings.source, settings.as_of)
+    return ResourceRate(
+        settings.usd_per_gb_second, settings.source, settings.as_of, settings.usd_per_core_second
+    )
 
 
 def advise_serverless(
@@ -72,8 +104,8 @@ def advise_serverless(
     )
     return ServerlessAdvice(
         cheapest=choose(steps, cluster, serverless, deadline_ms),
-        on_cluster=choose(steps, cluster, serverless, places=frozenset({Place.VM})),
-        on_workers=choose(steps, cluster, serverless, places=frozenset({Place.SERVERLESS})),
+        on_cluster=choose(steps, cluster, serverless, places=frozenset({Backend.VM})),
+        on_workers=choose(steps, cluster, serverless, places=frozenset({Backend.SERVERLESS})),
         utilisation=_utilisation(application, cluster.slots),
         break_even_utilisation=float(break_even),
     )
@@ -84,55 +116,3 @@ def _utilisation(application: Application, slots: int) -> float:
     busy_ms = int((tasks["finish_ms"] - tasks["launch_ms"]).sum())
     run_ms = application.ended_ms - application.started_ms
     return busy_ms / (slots * run_ms) if run_ms > 0 else 0.0
-
-
-Data = dict[str, Any]
-
-
-def serverless(case: Case) -> Iterator[Data]:
-    """Where each step of the run would be cheapest, if that is asked."""
-    asked = case.settings.serverless
-    if asked is None:
-        return
-    rented = RentedCluster(
-        usd_per_hour=case.count * case.machine.usd_per_hour,
-        slots=case.count * case.slots_per_vm,
-        driver_usd_per_hour=Fraction(0) if case.driver is None else case.driver.usd_per_hour,
-        billing=case.costed.billing,
-    )
-    offer = Serverless(
-        worker=Worker(asked.worker_cores, asked.worker_gb, minimum_s=asked.minimum_s),
-        rate=_rate(asked),
-        max_workers=asked.max_workers,
-        core_speed=asked.core_speed,
-    )
-    deadline_ms = None if asked.deadline_s is None else round(asked.deadline_s * 1000)
-    found = advise_serverless(case.application, rented, offer, deadline_ms)
-    ways = {"cheapest": found.cheapest, "cluster": found.on_cluster, "workers": found.on_workers}
-    steps = [step for step in found.cheapest.placed if step.stages]
-    moved = sum(step.place is Place.SERVERLESS for step in steps)
-    told = ", ".join(f"{name} ${float(plan.usd):.4f}" for name, plan in ways.items())
-    yield {
-        "kind": "serverless",
-        "told": (
-            f"{told}; cheapest has {moved} of {pluralize(str(len(steps)), 'step')} on workers."
-            f" Both cost the same at {found.break_even_utilisation:.1%} utilisation;"
-            f" it was {found.utilisation:.1%} (rates of {asked.source}, {asked.as_of})"
-        ),
-        "basis": "modelled",
-        "ways": {
-            name: {"usd": float(plan.usd), "seconds": plan.elapsed_ms / 1000}
-            for name, plan in ways.items()
-        },
-        "steps": [{"stages": list(step.stages), "place": step.place.value} for step in steps],
-        "break_even_utilisation": found.break_even_utilisation,
-        "utilisation": found.utilisation,
-    }
-
-
-def _rate(asked: ServerlessSettings) -> Rate:
-    if asked.usd_per_cu_hour:
-        return UnitRate(asked.usd_per_cu_hour, asked.source, asked.as_of)
-    return ResourceRate(
-        asked.usd_per_gb_second, asked.source, asked.as_of, asked.usd_per_core_second
-    )

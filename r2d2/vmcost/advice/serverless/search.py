@@ -1,4 +1,4 @@
-"""What the steps so far cost and leave behind, how a step changes it, and which pasts are worse.
+"""Partial schedules of a label-setting search, and when one dominates another.
 
 `serverless` states the model. Money is counted in whole units, `Terms.unit` of them a dollar.
 """
@@ -9,11 +9,11 @@ from fractions import Fraction
 
 from r2d2.vmcost.advice.rent import Meter, quantum_usd, unit_of
 from r2d2.vmcost.advice.serverless.model import (
-    Place,
-    Placed,
+    Backend,
+    PlacedStep,
     RentedCluster,
+    RunStep,
     Serverless,
-    Step,
     cold_wait_ms,
     work_quanta,
     worker_quantum_usd,
@@ -22,18 +22,18 @@ from r2d2.vmcost.advice.serverless.model import (
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What may be rented, and its prices in whole units."""
+    """The cluster and workers on offer, and their prices in whole units."""
 
     cluster: RentedCluster
     serverless: Serverless
-    places: frozenset[Place]
+    places: frozenset[Backend]
     unit: int
     vm: Meter
     driver: Meter
     worker_units: int
 
     @staticmethod
-    def of(cluster: RentedCluster, serverless: Serverless, places: frozenset[Place]) -> "Terms":
+    def of(cluster: RentedCluster, serverless: Serverless, places: frozenset[Backend]) -> "Terms":
         """The prices in a unit in which all of them are whole."""
         hourly, billing = (cluster.usd_per_hour, cluster.driver_usd_per_hour), cluster.billing
         worker_usd = worker_quantum_usd(serverless)
@@ -44,7 +44,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The past of a chain; `rented_ms` is for how long the cluster is rented, None if it is not."""
+    """A schedule of the first steps; `rented_ms` is the age of the open rental, None for none."""
 
     units: int = 0
     elapsed_ms: int = 0
@@ -52,16 +52,16 @@ class Label:
     warm_workers: int = 0
     idle_ms: int = 0
     rentals_ms: tuple[int, ...] = ()
-    placed: tuple[Placed, ...] = ()
+    placed: tuple[PlacedStep, ...] = ()
 
 
-def extended(label: Label, step: Step, terms: Terms) -> list[Label]:
-    """Every way to run the step after that past, the cluster first, and kept first."""
+def extended(label: Label, step: RunStep, terms: Terms) -> list[Label]:
+    """Every way to run the next step, the cluster first, and kept first."""
     befores = [label] if label.rented_ms is None else [label, let_go(label, terms)]
     after = []
-    if Place.VM in terms.places:
+    if Backend.VM in terms.places:
         after += [_on_cluster(before, step, terms) for before in befores]
-    if Place.SERVERLESS in terms.places:
+    if Backend.SERVERLESS in terms.places:
         after += [_on_workers(before, step, terms) for before in befores]
     return after
 
@@ -79,7 +79,7 @@ def let_go(label: Label, terms: Terms) -> Label:
     )
 
 
-def _on_cluster(label: Label, step: Step, terms: Terms) -> Label:
+def _on_cluster(label: Label, step: RunStep, terms: Terms) -> Label:
     start_up_ms = terms.cluster.start_up_ms if label.rented_ms is None else 0
     held_ms = start_up_ms if label.rented_ms is None else label.rented_ms + step.gap_ms
     passed_ms = step.gap_ms + start_up_ms + step.vm_ms
@@ -92,18 +92,18 @@ def _on_cluster(label: Label, step: Step, terms: Terms) -> Label:
         rented_ms=held_ms + step.vm_ms,
         warm_workers=warm,
         idle_ms=idle_ms if warm else 0,
-        placed=(*label.placed, Placed(step.stages, Place.VM, start_up_ms + step.vm_ms)),
+        placed=(*label.placed, PlacedStep(step.stages, Backend.VM, start_up_ms + step.vm_ms)),
     )
 
 
-def _on_workers(label: Label, step: Step, terms: Terms) -> Label:
+def _on_workers(label: Label, step: RunStep, terms: Terms) -> Label:
     is_warm = label.idle_ms + step.gap_ms <= terms.serverless.keep_alive_ms
     cold = max(0, step.workers - (label.warm_workers if is_warm else 0))
     run_ms = cold_wait_ms(cold, terms.serverless) + step.serverless_ms
     units = work_quanta(step, cold, terms.serverless) * terms.worker_units
     passed_ms = step.gap_ms + run_ms
     usd = Fraction(units, terms.unit)
-    placed = Placed(step.stages, Place.SERVERLESS, run_ms, step.workers, cold, usd)
+    placed = PlacedStep(step.stages, Backend.SERVERLESS, run_ms, step.workers, cold, usd)
     return replace(
         label,
         units=label.units + units,
@@ -116,20 +116,20 @@ def _on_workers(label: Label, step: Step, terms: Terms) -> Label:
 
 
 def undominated(labels: Sequence[Label], terms: Terms, timed: bool) -> list[Label]:
-    """The labels without those beside which another is at least as good, whatever comes.
+    """The labels that no other dominates: that is at least as good, whatever steps follow.
 
     Where `timed`, one that took longer is never as good.
     """
     kept: list[Label] = []
     for label in sorted(labels, key=lambda label: label.units):
-        if any(_as_good(other, label, terms, timed) for other in kept):
+        if any(_dominates(other, label, terms, timed) for other in kept):
             continue
-        kept = [other for other in kept if not _as_good(label, other, terms, timed)]
+        kept = [other for other in kept if not _dominates(label, other, terms, timed)]
         kept.append(label)
     return kept
 
 
-def _as_good(one: Label, other: Label, terms: Terms, timed: bool) -> bool:
+def _dominates(one: Label, other: Label, terms: Terms, timed: bool) -> bool:
     if (one.rented_ms is None) != (other.rented_ms is None):
         return False
     if one.warm_workers < other.warm_workers:

@@ -1,4 +1,4 @@
-"""A run's steps, and how long each would take on serverless workers.
+"""The steps of a run, and the time of each on serverless workers.
 
 Stages whose tasks overlap in time are one step, since one could not be moved without the others'
 time changing. On workers a step's tasks are placed in order of launch, each on the slot that is
@@ -13,7 +13,7 @@ from heapq import heapify, heapreplace
 
 import numpy as np
 
-from r2d2.vmcost.advice.serverless.model import Serverless, Step
+from r2d2.vmcost.advice.serverless.model import RunStep, Serverless
 from r2d2.vmcost.model import Application, Outcome
 
 
@@ -27,7 +27,7 @@ class _Work:
     task_ms: tuple[int, ...]
 
 
-def steps_of(application: Application, serverless: Serverless) -> tuple[Step, ...]:
+def steps_of(application: Application, serverless: Serverless) -> tuple[RunStep, ...]:
     """The application's steps in order of time; a last one, without stages, is the driver's end.
 
     Their gaps and times on the cluster sum to the run.
@@ -35,14 +35,14 @@ def steps_of(application: Application, serverless: Serverless) -> tuple[Step, ..
     parents = {stage.id: stage.parents for stage in application.stages}
     task_cpus = max((executor.task_cpus for executor in application.executors), default=1)
     slots = max(1, serverless.worker.cores // max(1, task_cpus))
-    steps: list[Step] = []
+    steps: list[RunStep] = []
     moment_ms = application.started_ms
     for works in _overlapping(_works(application)):
         from_ms = max(moment_ms, works[0].from_ms)
         to_ms = max(from_ms, max(work.to_ms for work in works))
         worker_ms = _worker_ms(works, parents, slots, serverless)
         steps.append(
-            Step(
+            RunStep(
                 stages=tuple(sorted(work.stage for work in works)),
                 gap_ms=from_ms - moment_ms,
                 vm_ms=to_ms - from_ms,
@@ -51,7 +51,7 @@ def steps_of(application: Application, serverless: Serverless) -> tuple[Step, ..
             )
         )
         moment_ms = to_ms
-    return (*steps, Step((), max(0, application.ended_ms - moment_ms), 0, 0, ()))
+    return (*steps, RunStep((), max(0, application.ended_ms - moment_ms), 0, 0, ()))
 
 
 def _works(application: Application) -> list[_Work]:
@@ -91,7 +91,7 @@ def _worker_ms(
     slots: int,
     serverless: Serverless,
 ) -> tuple[int, ...]:
-    """How long each worker of so many slots is busy, the busiest first."""
+    """The busy time of each worker of so many slots, the busiest first."""
     workers = min(serverless.max_workers, -(-_width(works, parents) // slots))
     free = [(0, slot) for slot in range(workers * slots)]
     heapify(free)

@@ -1,6 +1,6 @@
-"""Facts of the machines: stated, told by the log, contradicted, or the ones that would fit."""
+"""The machines of an application: stated, told by its log, contradicted, or those that fit."""
 
-from r2d2.vmcost.machines import Need, Stated, databricks_facts, find_facts, need_of
+from r2d2.vmcost.machines import ClusterFacts, HostNeed, databricks_facts, host_need, known_machines
 from r2d2.vmcost.model import Cluster, Executor
 from tests.support.vmcost.bill_apps import application, price, prices
 
@@ -13,7 +13,7 @@ TAGS = {
     "clusterScalingType": "fixed_size",
     "clusterAvailability": "ON_DEMAND_AZURE",
 }
-ALL = Stated("azure", "here", "worker", 3, "driver", False)
+ALL = ClusterFacts("azure", "here", "worker", 3, "driver", False)
 LOCAL = [Executor("driver", "a", 4, 0)]
 
 
@@ -22,7 +22,7 @@ def tags(**changes: str) -> dict[str, str]:
 
 
 def test_a_databricks_log_tells_its_machines_exactly() -> None:
-    facts = find_facts(application(1, [], properties=tags()), Stated(), prices())
+    facts = known_machines(application(1, [], properties=tags()), ClusterFacts(), prices())
     expected = Cluster("azure", "westus", "Standard_E8s_v3", 2, "Standard_DS3_v2", False, "log")
     assert facts.cluster == expected
     assert facts.problems == ()
@@ -34,7 +34,7 @@ def test_a_databricks_cluster_that_scales_has_no_number_of_workers() -> None:
 
 def test_a_databricks_single_node_is_one_machine_for_driver_and_tasks() -> None:
     app = application(1, LOCAL, properties=tags(clusterWorkers="0"))
-    facts = find_facts(app, Stated(), prices())
+    facts = known_machines(app, ClusterFacts(), prices())
     assert facts.cluster is not None
     assert (facts.cluster.vm, facts.cluster.count) == ("Standard_DS3_v2", 1)
     assert facts.cluster.driver_vm is None
@@ -56,7 +56,7 @@ def test_photon_is_said_as_its_dbus_are_not_in_the_list() -> None:
 
 def test_what_is_stated_wins_over_the_log_and_the_contradiction_is_said() -> None:
     app = application(1, [], properties=tags())
-    facts = find_facts(app, Stated(vm="other", region="WESTUS", count=2), prices())
+    facts = known_machines(app, ClusterFacts(vm="other", region="WESTUS", count=2), prices())
     assert facts.cluster == Cluster(
         "azure", "WESTUS", "other", 2, "Standard_DS3_v2", False, "flags over log"
     )
@@ -66,21 +66,20 @@ def test_what_is_stated_wins_over_the_log_and_the_contradiction_is_said() -> Non
 
 
 def test_flags_win_over_a_file() -> None:
-    assert Stated(vm="flag", spot=False).over(Stated("p", "r", "file", 2, "d", True)) == Stated(
-        "p", "r", "flag", 2, "d", False
-    )
+    flags, file = ClusterFacts(vm="flag", spot=False), ClusterFacts("p", "r", "file", 2, "d", True)
+    assert flags.over(file) == ClusterFacts("p", "r", "flag", 2, "d", False)
 
 
 def test_stated_facts_need_no_log() -> None:
-    facts = find_facts(application(1, []), ALL, prices(), source="file")
+    facts = known_machines(application(1, []), ALL, prices(), source="file")
     assert facts.cluster == Cluster("azure", "here", "worker", 3, "driver", False, "file")
 
 
 def test_a_driver_that_nobody_names_is_said_except_in_local_mode() -> None:
-    stated = Stated("azure", "here", "worker")
+    stated = ClusterFacts("azure", "here", "worker")
     no_driver = "no VM of the driver is named: nothing is paid for it"
-    assert find_facts(application(1, []), stated, prices()).problems == (no_driver,)
-    assert find_facts(application(1, LOCAL), stated, prices()).problems == ()
+    assert known_machines(application(1, []), stated, prices()).problems == (no_driver,)
+    assert known_machines(application(1, LOCAL), stated, prices()).problems == ()
 
 
 def test_without_facts_the_machines_that_fit_are_listed_in_order_and_none_is_picked() -> None:
@@ -94,20 +93,20 @@ def test_without_facts_the_machines_that_fit_are_listed_in_order_and_none_is_pic
         price("unknown", "1", None),
     )  # fmt: skip
     app = application(1_000, executors)
-    assert need_of(app) == Need(4, 1_200)
-    facts = find_facts(app, Stated("azure"), rows)
+    assert host_need(app) == HostNeed(4, 1_200)
+    facts = known_machines(app, ClusterFacts("azure"), rows)
     assert facts.cluster is None
     assert facts.missing == ("region", "vm")
     assert facts.candidates == ()  # all have 1,024 MiB
     small = application(1_000, [Executor("0", "a", 4, 0, memory_mib=1_000)])
     assert [
-        (one.price.sku, one.spare_cores, one.spare_mib)
-        for one in find_facts(small, Stated(), rows).candidates
-    ] == [("worker", 0, 24), ("four dear", 0, 24), ("eight", 4, 24)]
-    assert find_facts(small, Stated(region="there"), rows).candidates == ()
+        (one.price.sku, one.spare_cores)
+        for one in known_machines(small, ClusterFacts(), rows).candidates
+    ] == [("worker", 0), ("four dear", 0), ("eight", 4)]
+    assert known_machines(small, ClusterFacts(region="there"), rows).candidates == ()
 
 
 def test_memory_counts_only_where_every_executor_tells_it() -> None:
     executors = [Executor("0", "a", 1, 0, memory_mib=9_999), Executor("1", "b", 1, 0)]
-    assert need_of(application(1_000, executors)) == Need(1, None)
-    assert need_of(application(1_000, [])) == Need(0, None)
+    assert host_need(application(1_000, executors)) == HostNeed(1, None)
+    assert host_need(application(1_000, [])) == HostNeed(0, None)
