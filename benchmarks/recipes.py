@@ -151,17 +151,17 @@ def propose_step(_: str, run: Path) -> Told:
     from r2d2.engines.local.recipes import LocalRecipes
     from r2d2.plan import learnt_file as stored
     from r2d2.plan.graph_file import load_graph
-    from r2d2.plan.planner import Known, learn
+    from r2d2.plan.planner import KnownRecipes, learn
     from r2d2.progress import Silence
 
     graph = load_graph(run)
 
-    def work() -> Known:
+    def work() -> KnownRecipes:
         storage, tables = inventory(run, graph)
         return learn(graph, tables, LocalRecipes(storage, graph.settings), Silence())
 
     learnt, told = timed(work)
-    stored.store(run, learnt, sha256(run))
+    stored.store_recipes(run, learnt, sha256(run))
     kinds = Counter(type(one.recipe).__name__ for one in learnt.candidates)
     recipes = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return told | {"found": f"{recipes}; {sum(learnt.refused.values())} edges without"}
@@ -179,7 +179,7 @@ def run_step(_: str, run: Path) -> Told:
     graph = load_graph(run)
     storage, tables = inventory(run, graph)
     try_out = partial(LocalRecipes(storage, graph.settings).try_out, tables, folder=run)
-    learnt = stored.load(run, sha256(run))
+    learnt = stored.load_recipes(run, sha256(run))
     settings = PlanSettings(prices=Prices(storage_usd_per_gb_month=STORAGE_USD))
     planned, told = timed(lambda: choose(learnt, settings, {}, try_out))
     totals = plan_data(planned, graph)["totals"]

@@ -16,7 +16,7 @@ from r2d2.model import Cost, Edge, FunnelRow, Table
 CHUNK_CELLS = 1 << 20
 
 
-class Answer(Protocol):
+class LakeAnswer(Protocol):
     """What every engine's answer tells beside the answer (see `lake.protocol`)."""
 
     @property
@@ -112,7 +112,7 @@ class Graph:
     cost: Cost = field(default_factory=Cost)
     skipped: Mapping[str, int] = field(default_factory=dict)
 
-    def after(self, answer: Answer) -> "Graph":
+    def after(self, answer: LakeAnswer) -> "Graph":
         """The graph with what an answer told of its tables, without edges of those that failed."""
         tables = list(self.tables)
         for index, rows in answer.counted.items():

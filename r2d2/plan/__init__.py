@@ -14,7 +14,7 @@ from r2d2.model import Table
 from r2d2.plan import learnt_file as stored
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data, plan_data, warnings
-from r2d2.plan.planner import Known, Planned, Recipes, choose, learn
+from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence
 from r2d2.recipes.grammar import Recipe
@@ -48,7 +48,7 @@ def make_plan(
     tables = tables_now(run, graph, storage)
     watched = progress or Silence()
 
-    def planned(recipes: Recipes) -> tuple[Planned, JoinedUsage]:
+    def planned(recipes: Recipes) -> tuple[SolvedPlan, JoinedUsage]:
         known = learn(graph, tables, recipes, watched, settings.tenant_of)
         usage = _joined(known, usages)
         run_all = partial(_run_all, recipes, tables, run, watched)
@@ -63,7 +63,7 @@ def make_plan(
     else:
         own = graph.settings if threads is None else replace(graph.settings, threads=threads)
         made, usage = planned(LocalRecipes(storage, own))
-    stored.store(run, made.known, _sha256(run))
+    stored.store_recipes(run, made.known, _sha256(run))
     return _data(made, run, usage.elsewhere)
 
 
@@ -96,7 +96,7 @@ def what_if(
     Raises:
         UsageError: no plan was made in the folder yet.
     """
-    known = stored.load(run, _sha256(run))
+    known = stored.load_recipes(run, _sha256(run))
     if max_latency_s is not None:
         settings = replace(settings, latency=Latency(max_latency_s), limit=())
     more = tuple(Protection(pattern, "asked for") for pattern in protect)
@@ -105,12 +105,12 @@ def what_if(
     return _data(choose(known, settings, usage.by_location, None), run, usage.elsewhere)
 
 
-def _data(planned: Planned, run: Path, elsewhere: Sequence[str]) -> Data:
+def _data(planned: SolvedPlan, run: Path, elsewhere: Sequence[str]) -> Data:
     told = warnings(planned.costing.settings, planned.known.facts, elsewhere)
     return plan_data(planned, load_graph(run), told)
 
 
-def _joined(known: Known, usages: Sequence[Usage]) -> JoinedUsage:
+def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
     found = joined(usages, known.facts)
     if found.left_out:
         raise UsageError("usage: " + "; ".join(found.left_out[:5]))

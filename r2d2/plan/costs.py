@@ -31,7 +31,7 @@ from r2d2.settings.plan import PlanSettings, Prices, Rates
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class TableRecipe:
     """A recipe for a table, and what came of running it, None while it was not run."""
 
     child: str
@@ -45,7 +45,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class TableFacts:
     """A table's bytes, those of them that no other table needs, and why it must stay, if so."""
 
     size_bytes: int
@@ -72,10 +72,10 @@ class Costing:
     """Prices every table and candidate of a lake; all money is USD per month."""
 
     settings: PlanSettings
-    facts: Mapping[str, Facts]
+    facts: Mapping[str, TableFacts]
     usage: Mapping[str, Usage]
 
-    def problem(self, candidates: Sequence[Candidate]) -> Problem:
+    def problem(self, candidates: Sequence[TableRecipe]) -> Problem:
         """The program's input: tables in order of location, an option for each candidate."""
         numbers = {location: number for number, location in enumerate(self.facts)}
         share = self.settings.plan.max_deleted_share
@@ -86,7 +86,7 @@ class Costing:
             None if share >= 1 else int(share * total_bytes),
         )
 
-    def rebuild(self, candidate: Candidate) -> Rebuild:
+    def rebuild(self, candidate: TableRecipe) -> Rebuild:
         """What one run of the candidate's recipe reads, writes and keeps aside."""
         return Rebuild(
             sum(self.facts[parent].size_bytes for parent in parents(candidate.current)),
@@ -94,7 +94,7 @@ class Costing:
             sum(file.size_bytes for file in residuals(candidate.current)),
         )
 
-    def p95_s(self, candidate: Candidate) -> float:
+    def p95_s(self, candidate: TableRecipe) -> float:
         """How long a rebuild takes at p95: by its own run where there was one, else by rates."""
         trial, rebuild = candidate.trial, self.rebuild(candidate)
         if trial is not None and trial.problem is None:
@@ -125,7 +125,7 @@ class Costing:
             self.must_keep(location),
         )
 
-    def _option(self, candidate: Candidate, numbers: Mapping[str, int]) -> Option:
+    def _option(self, candidate: TableRecipe, numbers: Mapping[str, int]) -> Option:
         prices, rates = self.settings.prices, self.settings.rates
         reads, trial = self.reads_per_month(candidate.child), candidate.trial
         return Option(
@@ -136,7 +136,7 @@ class Costing:
             self._foreign(candidate) or (None if trial is None else trial.problem),
         )
 
-    def _foreign(self, candidate: Candidate) -> str | None:
+    def _foreign(self, candidate: TableRecipe) -> str | None:
         own = self.settings.tenant_of(candidate.child)
         for parent in parents(candidate.recipe):
             if self.settings.tenant_of(parent) != own:
@@ -147,12 +147,12 @@ class Costing:
 CHANGED = "it changed since `r2d2 find` looked at it; run that again"
 
 
-def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, Facts]:
+def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, TableFacts]:
     """The facts of every table of the lake, as it is now, in order of location."""
     unique = _unique_bytes(tables)
     snapshots = dict(graph.snapshots)
     return {
-        location: Facts(
+        location: TableFacts(
             table.size_bytes,
             unique[location],
             _must_keep(table, snapshots.get(location), location in graph.degenerate),

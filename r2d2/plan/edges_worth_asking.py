@@ -31,7 +31,7 @@ Tables = Mapping[str, Table]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RecipeRequests:
     """The families and unions to ask an engine for, in order of location; what need not be asked.
 
     `copies` have all of the parent's rows, as `find` counted. `spare` counts the edges that nothing
@@ -44,12 +44,12 @@ class Wanted:
     spare: int
 
 
-def wanted(
+def recipe_requests(
     edges: Sequence[ProvedEdge],
     tables: Tables,
     fit: Collection[str],
     tenant_of: Callable[[str], str | None] = lambda _: None,
-) -> Wanted:
+) -> RecipeRequests:
     """What is to be learnt of the edges between tables that are `fit` to take part.
 
     No plan rebuilds a table from another tenant's, so these make no other parent spare.
@@ -58,7 +58,7 @@ def wanted(
     below = {edge.child for edge in usable if edge.whole and not edge.equal}
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
-    unions = union_families(edges, tables, fit)
+    unions = union_requests(edges, tables, fit)
     first = _first_of_equals(whole)
     may_go = below | {edge.child for edge in near} | {union.table.location for union in unions}
     children: dict[str, list[ContainedTable]] = defaultdict(list)
@@ -80,7 +80,7 @@ def wanted(
     for edge in _nearest(near, below, tables):
         children[edge.parent].append(ContainedTable(tables[edge.child], dict(edge.columns)))
     families = (Request(tables[parent], tuple(children[parent])) for parent in sorted(children))
-    return Wanted(tuple(families), tuple(unions), tuple(copies), spare)
+    return RecipeRequests(tuple(families), tuple(unions), tuple(copies), spare)
 
 
 def _same_types(edge: ProvedEdge, tables: Tables) -> bool:
@@ -139,7 +139,7 @@ def _nearest(
     return found
 
 
-def union_families(
+def union_requests(
     edges: Sequence[ProvedEdge], tables: Tables, fit: Collection[str]
 ) -> list[UnionRequest]:
     """The tables with those of all their columns that they contain, in order of location.

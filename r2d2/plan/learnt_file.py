@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.plan.costs import Candidate, Facts
-from r2d2.plan.planner import Known
+from r2d2.plan.costs import TableFacts, TableRecipe
+from r2d2.plan.planner import KnownRecipes
 from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.storage.output import json_text, write_files
@@ -15,7 +15,7 @@ from r2d2.storage.output import json_text, write_files
 NAME = "recipes.json"
 
 
-def store(run: Path, known: Known, graph_sha256: str) -> None:
+def store_recipes(run: Path, known: KnownRecipes, graph_sha256: str) -> None:
     """Writes what is known beside the graph that it was learnt for."""
     data = {
         "graph_sha256": graph_sha256,
@@ -26,7 +26,7 @@ def store(run: Path, known: Known, graph_sha256: str) -> None:
     write_files(run, {NAME: json_text(data)})
 
 
-def load(run: Path, graph_sha256: str) -> Known:
+def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
     """What was learnt for the run's graph.
 
     Raises:
@@ -40,14 +40,14 @@ def load(run: Path, graph_sha256: str) -> Known:
         raise UsageError(f"{path}: {error}; {remedy}") from error
     if data.get("graph_sha256") != graph_sha256:
         raise UsageError(f"{path}: of another graph; {remedy}")
-    return Known(
-        {location: Facts(**facts) for location, facts in data["tables"].items()},
+    return KnownRecipes(
+        {location: TableFacts(**facts) for location, facts in data["tables"].items()},
         tuple(_candidate(found) for found in data["candidates"]),
         data["refused"],
     )
 
 
-def _candidate_data(candidate: Candidate) -> dict[str, Any]:
+def _candidate_data(candidate: TableRecipe) -> dict[str, Any]:
     data: dict[str, Any] = {"table": candidate.child, "recipe": to_data(candidate.recipe)}
     if candidate.trial is not None:
         trial = candidate.trial
@@ -55,7 +55,7 @@ def _candidate_data(candidate: Candidate) -> dict[str, Any]:
     return data
 
 
-def _candidate(data: dict[str, Any]) -> Candidate:
+def _candidate(data: dict[str, Any]) -> TableRecipe:
     told = data.get("trial")
     trial = None if told is None else Trial(**(told | {"recipe": from_data(told["recipe"])}))
-    return Candidate(data["table"], from_data(data["recipe"]), trial)
+    return TableRecipe(data["table"], from_data(data["recipe"]), trial)

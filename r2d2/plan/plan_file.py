@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.plan.costs import Candidate, Costing
+from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile
-from r2d2.plan.planner import Planned
+from r2d2.plan.planner import SolvedPlan
 from r2d2.recipes.grammar import parents
 from r2d2.recipes.json import to_data
 from r2d2.recipes.survival import ParentChange, survives
@@ -29,7 +29,7 @@ VERSION = 1
 Data = dict[str, Any]
 
 
-def plan_data(planned: Planned, graph: GraphFile, warnings: Sequence[str] = ()) -> Data:
+def plan_data(planned: SolvedPlan, graph: GraphFile, warnings: Sequence[str] = ()) -> Data:
     """The plan as plain data, with its digest under `sha256`."""
     snapshots = dict(graph.snapshots)
     tables = [_table(planned, number, snapshots) for number in range(len(planned.problem.tables))]
@@ -71,7 +71,7 @@ def load_plan(path: Path) -> Data:
     return data
 
 
-def _table(planned: Planned, number: int, snapshots: Mapping[str, str]) -> Data:
+def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Data:
     stored, choice = planned.problem.tables[number], planned.solution.choices[number]
     data: Data = {
         "table": stored.name,
@@ -113,7 +113,7 @@ def _usage(costing: Costing, location: str) -> Data:
     }
 
 
-def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, str]) -> Data:
+def _evidence(costing: Costing, candidate: TableRecipe, snapshots: Mapping[str, str]) -> Data:
     trial = candidate.trial
     if trial is None:
         return {"run": False}
@@ -134,7 +134,7 @@ def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, st
     }
 
 
-def _reason(planned: Planned, number: int) -> str:
+def _reason(planned: SolvedPlan, number: int) -> str:
     stored, choice = planned.problem.tables[number], planned.solution.choices[number]
     options = planned.problem.options
     if choice.option is not None:
@@ -163,7 +163,7 @@ def _reason(planned: Planned, number: int) -> str:
     return "rebuilding it would cost more than keeping it"
 
 
-def _totals(planned: Planned, tables: list[Data]) -> Data:
+def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
     deleted = [table for table in tables if table["choice"] == "delete"]
     return {
         "tables": len(tables),
@@ -183,7 +183,7 @@ def _totals(planned: Planned, tables: list[Data]) -> Data:
     }
 
 
-def _solver(planned: Planned) -> Data:
+def _solver(planned: SolvedPlan) -> Data:
     found = planned.solution
     return {
         "name": found.solver.value,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from r2d2.model import Table
-from r2d2.plan.costs import Candidate, Costing, Facts, facts_of
-from r2d2.plan.edges_worth_asking import wanted, without_recipe
+from r2d2.plan.costs import Costing, TableFacts, TableRecipe, facts_of
+from r2d2.plan.edges_worth_asking import recipe_requests, without_recipe
 from r2d2.plan.graph_file import GraphFile, ProvedEdge
 from r2d2.plan.program import Problem, Solution, Solver, solve
 from r2d2.plan.usage import Usage
@@ -33,22 +33,22 @@ class Recipes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownRecipes:
     """What is known of a lake's tables and of how they can be rebuilt, whatever that costs.
 
     `refused` counts the edges without a recipe by reason.
     """
 
-    facts: Mapping[str, Facts]
-    candidates: tuple[Candidate, ...]
+    facts: Mapping[str, TableFacts]
+    candidates: tuple[TableRecipe, ...]
     refused: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class SolvedPlan:
     """A solved plan before it is written: `known.candidates` are the problem's options."""
 
-    known: Known
+    known: KnownRecipes
     costing: Costing
     problem: Problem
     solution: Solution
@@ -60,12 +60,12 @@ def learn(
     recipes: Recipes,
     progress: Progress,
     tenant_of: Callable[[str], str | None] = lambda _: None,
-) -> Known:
+) -> KnownRecipes:
     """Reads the lake once for the recipes of all edges that are worth one."""
     facts = facts_of(tables, graph)
     fit = {location for location, known in facts.items() if known.must_keep is None}
     refused = Counter(without_recipe(graph.edges, fit))
-    worth = wanted(graph.edges, tables, fit, tenant_of)
+    worth = recipe_requests(graph.edges, tables, fit, tenant_of)
     refused[SMALLER_PARENT_SERVES] += worth.spare
     asked: list[AnyRequest] = [*worth.families, *worth.unions]
     candidates = [_copied(edge, tables) for edge in worth.copies]
@@ -75,19 +75,21 @@ def learn(
         if proposal.recipe is None:
             refused[proposal.reason] += 1
         else:
-            candidates.append(Candidate(proposal.child, proposal.recipe))
+            candidates.append(TableRecipe(proposal.child, proposal.recipe))
     progress.end()
-    return Known(facts, tuple(sorted(candidates, key=_order)), dict(sorted((+refused).items())))
+    return KnownRecipes(
+        facts, tuple(sorted(candidates, key=_order)), dict(sorted((+refused).items()))
+    )
 
 
-def _copied(edge: ProvedEdge, tables: Mapping[str, Table]) -> Candidate:
+def _copied(edge: ProvedEdge, tables: Mapping[str, Table]) -> TableRecipe:
     """That a child is all of the parent's rows, `find` has counted already."""
     child, parent = tables[edge.child], tables[edge.parent]
     columns = outputs(child.columns, parent.columns, dict(edge.columns))
-    return Candidate(edge.child, Project(edge.parent, columns))
+    return TableRecipe(edge.child, Project(edge.parent, columns))
 
 
-def _order(candidate: Candidate) -> tuple[str, int, tuple[str, ...]]:
+def _order(candidate: TableRecipe) -> tuple[str, int, tuple[str, ...]]:
     """Whatever order they were found in."""
     of = parents(candidate.recipe)
     return candidate.child, len(of), of
@@ -101,11 +103,11 @@ def _asked_bytes(family: AnyRequest) -> int:
 
 
 def choose(
-    known: Known,
+    known: KnownRecipes,
     settings: PlanSettings,
     usage: Mapping[str, Usage],
     try_out: Callable[[Sequence[tuple[str, Recipe]]], Iterable[Trial]] | None,
-) -> Planned:
+) -> SolvedPlan:
     """The cheapest plan all of whose recipes were run; without `try_out`, none is run.
 
     A round strikes out what failed and prices what was measured, so it ends: no recipe is run
@@ -118,7 +120,7 @@ def choose(
         chosen = [c.option for c in solution.choices if c.option is not None]
         new = [number for number in chosen if known.candidates[number].trial is None]
         if try_out is None or not new:
-            return Planned(known, costing, problem, solution)
+            return SolvedPlan(known, costing, problem, solution)
         tried = list(known.candidates)
         trials = try_out([(tried[number].child, tried[number].recipe) for number in new])
         for number, trial in zip(new, trials, strict=True):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from r2d2.model import Column, Format, Table
-from r2d2.plan.edges_worth_asking import union_families, wanted, without_recipe
+from r2d2.plan.edges_worth_asking import recipe_requests, union_requests, without_recipe
 from r2d2.plan.graph_file import ProvedEdge
 
 COLUMNS = (("a", "a"),)
@@ -23,7 +23,7 @@ def edge(child: str, parent: str, missing: int = 0, cast: bool = False) -> Prove
 
 
 def parents_of(child: str, edges: list[ProvedEdge], lake: dict[str, Table]) -> list[str]:
-    found = wanted(edges, lake, set(lake)).families
+    found = recipe_requests(edges, lake, set(lake)).families
     return [f.parent.location for f in found if child in {c.table.location for c in f.children}]
 
 
@@ -58,8 +58,8 @@ def test_a_part_that_is_nearly_contained_is_no_part_of_a_union() -> None:
     lake = tables("one", "two", "year")
     lake["year"] = Table("year", Format.PARQUET, lake["one"].columns, 20, size_bytes=9)
     whole = [edge("one", "year"), edge("two", "year")]
-    assert len(union_families(whole, lake, set(lake))) == 1
-    assert union_families([whole[0], edge("two", "year", 1)], lake, set(lake)) == []
+    assert len(union_requests(whole, lake, set(lake))) == 1
+    assert union_requests([whole[0], edge("two", "year", 1)], lake, set(lake)) == []
 
 
 def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> None:
@@ -67,7 +67,7 @@ def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> Non
     lake = tables("one", "two")
     assert list(without_recipe(edges, set(lake)).values()) == [1]
     assert without_recipe(edges[2:], set(lake)) == {}
-    assert wanted(edges[:1], lake, set(lake)).families == ()
+    assert recipe_requests(edges[:1], lake, set(lake)).families == ()
 
 
 def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_may_not_serve() -> None:
@@ -78,17 +78,19 @@ def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_may_not_serve
     told = [replace(e, same_rows=e.parent == "top") for e in edges]
 
     def parents(edges: list[ProvedEdge], tenants: dict[str, str]) -> list[str]:
-        found = wanted(edges, lake, set(lake), tenants.get).families
+        found = recipe_requests(edges, lake, set(lake), tenants.get).families
         return [f.parent.location for f in found if lake["child"] in [c.table for c in f.children]]
 
     assert parents(told, {}) == ["middle", "small"]
     assert parents(told, {"top": "theirs"}) == ["huge", "middle", "small"]
-    found = wanted(told, lake, set(lake))
+    found = recipe_requests(told, lake, set(lake))
     assert found.spare == 1
     assert {(copy.child, copy.parent) for copy in found.copies} >= {("child", "top")}
     lake |= tables("other")
     assert parents([*told, edge("top", "other", missing=1)], {}) == ["huge", "middle", "small"]
     del lake["other"]
     lake["top"] = replace(lake["top"], rows=20)  # small and middle together, it may be
-    assert [union.table.location for union in wanted(told, lake, set(lake)).unions] == ["top"]
+    assert [union.table.location for union in recipe_requests(told, lake, set(lake)).unions] == [
+        "top"
+    ]
     assert parents(told, {}) == ["huge", "middle", "small"]

@@ -11,7 +11,7 @@ from r2d2.cli import main
 from r2d2.model import Column, Format, Table
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
-from r2d2.plan.edges_worth_asking import union_families
+from r2d2.plan.edges_worth_asking import union_requests
 from r2d2.plan.graph_file import ProvedEdge
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 
@@ -29,7 +29,7 @@ def edge(child: str, columns: str = "ab", equal: bool = False, cast: bool = Fals
 
 def asked(tables: list[Table], edges: list[ProvedEdge], unfit: str = "") -> dict[str, list[str]]:
     by_name = {t.location: t for t in tables}
-    families = union_families(edges, by_name, set(by_name) - {unfit})
+    families = union_requests(edges, by_name, set(by_name) - {unfit})
     return {f.table.location: [child.table.location for child in f.parts] for f in families}
 
 

@@ -20,7 +20,7 @@ import r2d2
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.plan import edges_worth_asking as families
 from r2d2.plan.graph_file import load_graph, tables_now
-from r2d2.plan.planner import Known, choose, learn
+from r2d2.plan.planner import KnownRecipes, choose, learn
 from r2d2.progress import Silence
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.report.find import write_find
@@ -55,14 +55,14 @@ def make_lake(folder: Path, chance: Random) -> None:
         pq.write_table(rows.select(columns), folder / f"small{place}.parquet")
 
 
-def known_of(lake: Path, run: Path) -> Known:
+def known_of(lake: Path, run: Path) -> KnownRecipes:
     graph = load_graph(run)
     storage = storage_of(str(lake))
     tables = tables_now(run, graph, storage)
     return learn(graph, tables, LocalRecipes(storage, graph.settings), Silence())
 
 
-def settings_of(chance: Random, known: Known) -> Iterator[PlanSettings]:
+def settings_of(chance: Random, known: KnownRecipes) -> Iterator[PlanSettings]:
     for _ in range(PLANS):
         yield PlanSettings(
             prices=Prices(storage_usd_per_gb_month=10 ** chance.uniform(2, 7), vm_usd_per_hour=100),

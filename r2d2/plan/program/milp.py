@@ -11,7 +11,7 @@ from typing import Any
 from pulp import LpAffineExpression, LpMinimize, LpProblem
 
 from r2d2.plan.program.problem import InvalidAnswerError, Problem
-from r2d2.plan.program.reduce import Usable, Usables, cheapest
+from r2d2.plan.program.reduce import OpenOption, OpenOptions, cheapest
 
 GREATEST = 1e6
 """What each component's greatest cost becomes in a model: solvers take small costs for nothing.
@@ -26,7 +26,7 @@ PROVED = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SolverAnswer:
     """The tables of a model to keep, and what it costs at least in the model's own scale."""
 
     kept: frozenset[int]
@@ -41,7 +41,7 @@ class Model:
     """
 
     problem: Problem
-    usables: Usables
+    usables: OpenOptions
     parts: tuple[tuple[int, ...], ...]
     capped: bool = False
     covers: tuple[frozenset[int], ...] = ()
@@ -58,7 +58,7 @@ class Model:
             scales |= dict.fromkeys(part, greatest / GREATEST)
         return scales
 
-    def chosen(self, kept: Set[int]) -> dict[int, Usable]:
+    def chosen(self, kept: Set[int]) -> dict[int, OpenOption]:
         """The cheapest option of each deleted table, given the kept ones.
 
         Raises:
@@ -94,7 +94,7 @@ class Model:
             self.usables[table][0].usd_per_month / scales[table] for table in self.tables()
         )
 
-    def slack_usd(self, answer: Answer) -> float:
+    def slack_usd(self, answer: SolverAnswer) -> float:
         """How much less than the answer another one could cost, 0 where it is proved optimal.
 
         No component could save more than all together, and none has a scale above the greatest.

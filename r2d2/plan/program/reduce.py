@@ -15,7 +15,7 @@ from r2d2.plan.program.problem import Option, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Usable:
+class OpenOption:
     """An option by its number, its cost, and those of its parents that might be deleted."""
 
     number: int
@@ -23,11 +23,11 @@ class Usable:
     parents: frozenset[int]
 
 
-Usables = Mapping[int, tuple[Usable, ...]]
+OpenOptions = Mapping[int, tuple[OpenOption, ...]]
 """The options of each table that may be deleted at all, cheapest first, then by number."""
 
 
-def usable_options(problem: Problem) -> Usables:
+def open_options(problem: Problem) -> OpenOptions:
     """The options that a best plan may need, by table."""
     allowed: dict[int, list[int]] = {}
     for number, option in enumerate(problem.options):
@@ -35,7 +35,7 @@ def usable_options(problem: Problem) -> Usables:
             allowed.setdefault(option.child, []).append(number)
     return {
         table: _undominated(
-            Usable(
+            OpenOption(
                 number,
                 problem.options[number].usd_per_month,
                 frozenset(p for p in problem.options[number].parents if p in allowed),
@@ -46,7 +46,7 @@ def usable_options(problem: Problem) -> Usables:
     }
 
 
-def cheapest(options: Sequence[Usable], kept: Set[int]) -> Usable | None:
+def cheapest(options: Sequence[OpenOption], kept: Set[int]) -> OpenOption | None:
     """The first of the table's options whose parents are all kept."""
     return next((option for option in options if option.parents <= kept), None)
 
@@ -61,8 +61,8 @@ def _gains(problem: Problem, option: Option) -> bool:
     )
 
 
-def _undominated(options: Iterable[Usable]) -> tuple[Usable, ...]:
-    left: list[Usable] = []
+def _undominated(options: Iterable[OpenOption]) -> tuple[OpenOption, ...]:
+    left: list[OpenOption] = []
     single: set[int] = set()
     several: list[frozenset[int]] = []
     for option in sorted(options, key=lambda option: (option.usd_per_month, option.number)):

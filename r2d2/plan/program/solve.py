@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterable, Sequence, Set
 from time import monotonic
 
-from r2d2.plan.program.milp import PROVED, Answer, Model
+from r2d2.plan.program.milp import PROVED, Model, SolverAnswer
 from r2d2.plan.program.problem import Choice, Problem, Solution, Solver, Status
-from r2d2.plan.program.reduce import Usables, cheapest, usable_options
+from r2d2.plan.program.reduce import OpenOptions, cheapest, open_options
 from r2d2.plan.program.solver import answer, capped_answer, over_cap, solver_version
 
 
@@ -30,7 +30,7 @@ def solve(
         MissingDependencyError: the solver is not there.
     """
     until = math.inf if time_limit_s is None else monotonic() + time_limit_s
-    usables = usable_options(problem)
+    usables = open_options(problem)
     parts = [part for part in components(usables) if len(part) > 1]
     models = [Model(problem, usables, batch) for batch in batches(parts)]
     answers = [answer(model, solver, until) for model in models]
@@ -55,11 +55,11 @@ def solve(
     )
 
 
-def _kept(answers: Iterable[Answer]) -> frozenset[int]:
+def _kept(answers: Iterable[SolverAnswer]) -> frozenset[int]:
     return frozenset(table for answer in answers for table in answer.kept)
 
 
-def _choices(problem: Problem, usables: Usables, kept: Set[int]) -> tuple[Choice, ...]:
+def _choices(problem: Problem, usables: OpenOptions, kept: Set[int]) -> tuple[Choice, ...]:
     choices = []
     for table in range(len(problem.tables)):
         option = None if table in kept else cheapest(usables.get(table, ()), kept)
@@ -77,7 +77,7 @@ def _cost_usd(problem: Problem, choices: Sequence[Choice]) -> float:
 
 
 def _bound_usd(
-    problem: Problem, usables: Usables, models: Sequence[Model], answers: Sequence[Answer]
+    problem: Problem, usables: OpenOptions, models: Sequence[Model], answers: Sequence[SolverAnswer]
 ) -> float:
     cost_usd = _cost_usd(problem, _choices(problem, usables, _kept(answers)))
     slacks = (model.slack_usd(found) for model, found in zip(models, answers, strict=True))
@@ -89,7 +89,7 @@ BATCH_TABLES = 300
 0.6 s by 300."""
 
 
-def components(usables: Usables) -> list[tuple[int, ...]]:
+def components(usables: OpenOptions) -> list[tuple[int, ...]]:
     """The tables of each connected component, both in order."""
     root = {table: table for table in usables}
 
@@ -122,7 +122,7 @@ def batches(parts: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...
     return [tuple(group) for group in groups]
 
 
-def first_twins(problem: Problem, usables: Usables, kept: Set[int]) -> frozenset[int]:
+def first_twins(problem: Problem, usables: OpenOptions, kept: Set[int]) -> frozenset[int]:
     """The kept tables after every exchange with an earlier twin that costs nothing."""
     resting = _resting(usables)
     current, room = set(kept), _room(problem, usables, kept)
@@ -140,7 +140,12 @@ def first_twins(problem: Problem, usables: Usables, kept: Set[int]) -> frozenset
 
 
 def _exchanged(
-    problem: Problem, usables: Usables, touched: Set[int], kept: set[int], first: int, later: int
+    problem: Problem,
+    usables: OpenOptions,
+    touched: Set[int],
+    kept: set[int],
+    first: int,
+    later: int,
 ) -> bool:
     before_usd = _cost_of_kept_usd(problem, usables, touched, kept)
     kept ^= {first, later}
@@ -150,7 +155,7 @@ def _exchanged(
     return False
 
 
-def _resting(usables: Usables) -> dict[int, set[int]]:
+def _resting(usables: OpenOptions) -> dict[int, set[int]]:
     resting: dict[int, set[int]] = {table: set() for table in usables}
     for table, options in usables.items():
         for option in options:
@@ -159,12 +164,12 @@ def _resting(usables: Usables) -> dict[int, set[int]]:
     return resting
 
 
-def _later_twins(usables: Usables, resting: dict[int, set[int]], table: int) -> set[int]:
+def _later_twins(usables: OpenOptions, resting: dict[int, set[int]], table: int) -> set[int]:
     parents = {parent for option in usables[table] for parent in option.parents}
     return {twin for twin in parents & resting[table] if twin > table}
 
 
-def _room(problem: Problem, usables: Usables, kept: Set[int]) -> float:
+def _room(problem: Problem, usables: OpenOptions, kept: Set[int]) -> float:
     if problem.max_deleted_bytes is None:
         return math.inf
     deleted = (problem.tables[table].size_bytes for table in usables if table not in kept)
@@ -172,7 +177,7 @@ def _room(problem: Problem, usables: Usables, kept: Set[int]) -> float:
 
 
 def _cost_of_kept_usd(
-    problem: Problem, usables: Usables, tables: Iterable[int], kept: Set[int]
+    problem: Problem, usables: OpenOptions, tables: Iterable[int], kept: Set[int]
 ) -> float:
     costs = []
     for table in tables:

@@ -12,15 +12,15 @@ from time import monotonic
 from typing import Any
 
 from r2d2.errors import MissingDependencyError
-from r2d2.plan.program.milp import PROVED, Answer, Model
+from r2d2.plan.program.milp import PROVED, Model, SolverAnswer
 from r2d2.plan.program.problem import InvalidAnswerError, Problem, Solver
-from r2d2.plan.program.reduce import Usable, Usables
+from r2d2.plan.program.reduce import OpenOption, OpenOptions
 
 SLOPPY = 1e-6
 """How far a solver's numbers may be from whole ones, and its bound above a recomputed cost."""
 
 
-def ask(model: Model, solver: Solver, time_limit_s: float | None) -> Answer | None:
+def ask(model: Model, solver: Solver, time_limit_s: float | None) -> SolverAnswer | None:
     """The tables of the model to keep, or None where no answer was found in time.
 
     Raises:
@@ -99,14 +99,14 @@ def _claimed_bound(model: Model, program: Any, solver: Solver) -> float:
     return float(program.objective.value()) if done else model.scaled_floor()
 
 
-def _verified(model: Model, kept: frozenset[int], bound: float, solver: Solver) -> Answer:
+def _verified(model: Model, kept: frozenset[int], bound: float, solver: Solver) -> SolverAnswer:
     cost = model.scaled_cost(kept)
     if bound > cost + SLOPPY * max(1.0, cost):
         raise InvalidAnswerError(f"{solver.value} claims a bound of {bound} above the cost {cost}")
-    return Answer(kept, max(bound, model.scaled_floor()))
+    return SolverAnswer(kept, max(bound, model.scaled_floor()))
 
 
-def answer(model: Model, solver: Solver, until: float) -> Answer:
+def answer(model: Model, solver: Solver, until: float) -> SolverAnswer:
     """The solver's answer; unless it is proved to be the best, the better of it and greed's."""
     left_s = until - monotonic()
     asked = ask(model, solver, None if left_s == math.inf else left_s) if left_s > 0 else None
@@ -114,11 +114,11 @@ def answer(model: Model, solver: Solver, until: float) -> Answer:
         return asked
     greedy = greedy_kept(model.problem, model.usables, model.tables())
     if asked is None:
-        return Answer(greedy, model.scaled_floor())
+        return SolverAnswer(greedy, model.scaled_floor())
     return replace(asked, kept=min(asked.kept, greedy, key=model.scaled_cost))
 
 
-def capped_answer(model: Model, solver: Solver, until: float) -> Answer:
+def capped_answer(model: Model, solver: Solver, until: float) -> SolverAnswer:
     """An answer within the cap.
 
     A solver holds to the cap up to its tolerance only. Where the exact bytes are above it, the
@@ -131,7 +131,7 @@ def capped_answer(model: Model, solver: Solver, until: float) -> Answer:
         model = replace(model, covers=(*model.covers, _cover(model, found.kept)))
 
 
-def over_cap(problem: Problem, usables: Usables, kept: Set[int]) -> bool:
+def over_cap(problem: Problem, usables: OpenOptions, kept: Set[int]) -> bool:
     """Whether these kept tables leave more bytes to delete than the problem allows."""
     deleted = (problem.tables[table].size_bytes for table in usables if table not in kept)
     return problem.max_deleted_bytes is not None and sum(deleted) > problem.max_deleted_bytes
@@ -147,7 +147,7 @@ def _cover(model: Model, kept: Set[int]) -> frozenset[int]:
     return frozenset(cover)
 
 
-def greedy_kept(problem: Problem, usables: Usables, tables: Sequence[int]) -> frozenset[int]:
+def greedy_kept(problem: Problem, usables: OpenOptions, tables: Sequence[int]) -> frozenset[int]:
     """The tables to keep of those given: the greatest savings are taken first.
 
     A table goes where one of its options rests on kept parents, no deleted table rests on it,
@@ -167,5 +167,5 @@ def greedy_kept(problem: Problem, usables: Usables, tables: Sequence[int]) -> fr
     return frozenset(tables) - gone
 
 
-def _saving_usd(problem: Problem, option: Usable, table: int) -> float:
+def _saving_usd(problem: Problem, option: OpenOption, table: int) -> float:
     return problem.tables[table].keep_usd_per_month - option.usd_per_month
