@@ -149,7 +149,7 @@ def find_step(lake: str, run: Path) -> Told:
 def propose_step(_: str, run: Path) -> Told:
     """Times the inventory and all that is learnt; that is left in the run's folder."""
     from r2d2.engines.local.recipes import LocalRecipes
-    from r2d2.plan import learnt_file as stored
+    from r2d2 import plan as stored
     from r2d2.plan.graph_file import load_graph
     from r2d2.plan.planner import KnownRecipes, learn
     from r2d2.progress import Silence
@@ -170,7 +170,7 @@ def propose_step(_: str, run: Path) -> Told:
 def run_step(_: str, run: Path) -> Told:
     """Times the program and the runs of what it chooses, at prices that keep next to nothing."""
     from r2d2.engines.local.recipes import LocalRecipes
-    from r2d2.plan import learnt_file as stored
+    from r2d2 import plan as stored
     from r2d2.plan.graph_file import load_graph
     from r2d2.plan.plan_file import plan_data
     from r2d2.plan.planner import choose

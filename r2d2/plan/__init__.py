@@ -1,4 +1,7 @@
-"""A plan for a run's folder: with the lake at hand, or (what-if) from what is stored of it."""
+"""A plan for a run's folder: with the lake at hand, or (what-if) from what is stored of it.
+
+`recipes.json` in a run's folder: what was learnt of a lake, so that what-if reads no data.
+"""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,11 +10,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.model import Table
-from r2d2.plan import learnt_file as stored
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
@@ -21,6 +22,13 @@ from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
+import json
+from dataclasses import asdict
+from r2d2.plan.costs import TableFacts, TableRecipe
+from r2d2.plan.planner import KnownRecipes
+from r2d2.recipes.json import from_data, to_data
+from r2d2.storage.output import json_text, write_files
+
 
 
 def make_plan(
@@ -63,7 +71,7 @@ def make_plan(
     else:
         own = graph.settings if threads is None else replace(graph.settings, threads=threads)
         made, usage = planned(LocalRecipes(storage, own))
-    stored.store_recipes(run, made.known, _sha256(run))
+    store_recipes(run, made.known, _sha256(run))
     return _data(made, run, usage.elsewhere)
 
 
@@ -96,7 +104,7 @@ def what_if(
     Raises:
         UsageError: no plan was made in the folder yet.
     """
-    known = stored.load_recipes(run, _sha256(run))
+    known = load_recipes(run, _sha256(run))
     if max_latency_s is not None:
         settings = replace(settings, latency=Latency(max_latency_s), limit=())
     more = tuple(Protection(pattern, "asked for") for pattern in protect)
@@ -119,3 +127,52 @@ def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
 
 def _sha256(run: Path) -> str:
     return hashlib.sha256((run / "graph.json").read_bytes()).hexdigest()
+
+
+NAME = "recipes.json"
+
+
+def store_recipes(run: Path, known: KnownRecipes, graph_sha256: str) -> None:
+    """Writes what is known beside the graph that it was learnt for."""
+    data = {
+        "graph_sha256": graph_sha256,
+        "tables": {location: asdict(facts) for location, facts in known.facts.items()},
+        "candidates": [_candidate_data(candidate) for candidate in known.candidates],
+        "refused": dict(known.refused),
+    }
+    write_files(run, {NAME: json_text(data)})
+
+
+def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
+    """What was learnt for the run's graph.
+
+    Raises:
+        UsageError: nothing was, or for another graph.
+    """
+    path = run / NAME
+    remedy = "run `r2d2 plan` once without what-if flags"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}; {remedy}") from error
+    if data.get("graph_sha256") != graph_sha256:
+        raise UsageError(f"{path}: of another graph; {remedy}")
+    return KnownRecipes(
+        {location: TableFacts(**facts) for location, facts in data["tables"].items()},
+        tuple(_candidate(found) for found in data["candidates"]),
+        data["refused"],
+    )
+
+
+def _candidate_data(candidate: TableRecipe) -> dict[str, Any]:
+    data: dict[str, Any] = {"table": candidate.child, "recipe": to_data(candidate.recipe)}
+    if candidate.trial is not None:
+        trial = candidate.trial
+        data["trial"] = asdict(trial) | {"recipe": to_data(trial.recipe)}
+    return data
+
+
+def _candidate(data: dict[str, Any]) -> TableRecipe:
+    told = data.get("trial")
+    trial = None if told is None else Trial(**(told | {"recipe": from_data(told["recipe"])}))
+    return TableRecipe(data["table"], from_data(data["recipe"]), trial)

@@ -1,17 +1,29 @@
 """One model for the solver: some components, scaled, with the cap if it binds.
 
 The model as PuLP knows it, in the order in which the package's docstring states it.
+
+Gives a model to HiGHS or CBC, and believes of the answer only what can be computed again.
+
+A model's answer: the solver's, or a greedy one where time ran out; the cap to the byte.
+
+A plan in one pass, for where a solver finds none in time.
 """
 
 import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
-
 from pulp import LpAffineExpression, LpMinimize, LpProblem
-
 from r2d2.plan.program.problem import InvalidAnswerError, Problem
 from r2d2.plan.program.reduce import OpenOption, OpenOptions, cheapest
+from collections.abc import Sequence, Set
+from dataclasses import replace
+from time import monotonic
+from r2d2.errors import MissingDependencyError
+from r2d2.plan.program.problem import InvalidAnswerError, Problem, Solver
+from r2d2.plan.program.reduce import OpenOption, OpenOptions
+
+
 
 GREATEST = 1e6
 """What each component's greatest cost becomes in a model: solvers take small costs for nothing.
@@ -167,3 +179,158 @@ def _cap(model: Model, keep: Variables) -> list[Any]:
     stay = LpAffineExpression([(keep[table], size / scale) for table, size in sizes.items()])
     covers = [LpAffineExpression([(keep[t], 1) for t in sorted(cover)]) for cover in model.covers]
     return [stay >= least / scale, *(cover >= 1 for cover in covers)]
+
+
+SLOPPY = 1e-6
+"""How far a solver's numbers may be from whole ones, and its bound above a recomputed cost."""
+
+
+def ask(model: Model, solver: Solver, time_limit_s: float | None) -> SolverAnswer | None:
+    """The tables of the model to keep, or None where no answer was found in time.
+
+    Raises:
+        InvalidAnswerError: the answer breaks the model, or claims what does not hold.
+        MissingDependencyError: the solver is not there.
+    """
+    import pulp
+
+    
+
+    program, keep = formulated(model)
+    try:
+        program.solve(_command(solver, time_limit_s))
+    except pulp.PulpSolverError as error:
+        raise InvalidAnswerError(f"{solver.value} failed: {error}") from error
+    if program.sol_status == pulp.LpSolutionNoSolutionFound:
+        return None
+    if program.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible):
+        claim = pulp.LpSolution[program.sol_status]
+        raise InvalidAnswerError(f"{solver.value} claims {claim!r}, though all may be kept")
+    kept = frozenset(table for table, value in keep.items() if _whole(value.value(), solver))
+    return _verified(model, kept, _claimed_bound(model, program, solver), solver)
+
+
+def solver_version(solver: Solver) -> str:
+    """The solver with its version, without starting it."""
+    from importlib.metadata import version
+
+    pulp = f"PuLP {version('pulp')}"
+    return f"CBC of {pulp}" if solver is Solver.CBC else f"HiGHS {version('highspy')}, {pulp}"
+
+
+def _command(solver: Solver, time_limit_s: float | None) -> Any:
+    import pulp
+
+    if solver is Solver.HIGHS:
+        command = pulp.HiGHS(
+            msg=False,
+            timeLimit=time_limit_s,
+            gapRel=0,
+            gapAbs=0,
+            parallel="off",
+            mip_feasibility_tolerance=PROVED,
+            primal_feasibility_tolerance=PROVED,
+            dual_feasibility_tolerance=PROVED,
+        )
+    else:
+        # The class PULP_CBC_CMD runs the same file, and warns that PuLP 4 has it no more. CBC's
+        # presolve took minutes where the rest took 4 s, and looks at no clock.
+        command = pulp.COIN_CMD(
+            path=pulp.PULP_CBC_CMD.pulp_cbc_path,
+            msg=False,
+            timeLimit=time_limit_s,
+            gapRel=0,
+            gapAbs=PROVED,
+            presolve=False,
+        )
+    if not command.available():
+        raise MissingDependencyError(f"{solver.value} does not run here: take another solver")
+    return command
+
+
+def _whole(value: float | None, solver: Solver) -> bool:
+    if value is None or abs(value - round(value)) > SLOPPY:
+        raise InvalidAnswerError(f"{solver.value} gives {value} where only 0 and 1 may be")
+    return round(value) == 1
+
+
+def _claimed_bound(model: Model, program: Any, solver: Solver) -> float:
+    # PuLP does not tell CBC's bound: it is known only where CBC claims to be done.
+    from pulp import LpSolutionOptimal
+
+    if solver is Solver.HIGHS:
+        return float(program.solverModel.getInfo().mip_dual_bound)
+    done = program.sol_status == LpSolutionOptimal
+    return float(program.objective.value()) if done else model.scaled_floor()
+
+
+def _verified(model: Model, kept: frozenset[int], bound: float, solver: Solver) -> SolverAnswer:
+    cost = model.scaled_cost(kept)
+    if bound > cost + SLOPPY * max(1.0, cost):
+        raise InvalidAnswerError(f"{solver.value} claims a bound of {bound} above the cost {cost}")
+    return SolverAnswer(kept, max(bound, model.scaled_floor()))
+
+
+def answer(model: Model, solver: Solver, until: float) -> SolverAnswer:
+    """The solver's answer; unless it is proved to be the best, the better of it and greed's."""
+    left_s = until - monotonic()
+    asked = ask(model, solver, None if left_s == math.inf else left_s) if left_s > 0 else None
+    if asked is not None and model.slack_usd(asked) == 0:
+        return asked
+    greedy = greedy_kept(model.problem, model.usables, model.tables())
+    if asked is None:
+        return SolverAnswer(greedy, model.scaled_floor())
+    return replace(asked, kept=min(asked.kept, greedy, key=model.scaled_cost))
+
+
+def capped_answer(model: Model, solver: Solver, until: float) -> SolverAnswer:
+    """An answer within the cap.
+
+    A solver holds to the cap up to its tolerance only. Where the exact bytes are above it, the
+    greatest of the deleted tables are a cover: they exceed the cap too, so one of them stays.
+    """
+    while True:
+        found = answer(model, solver, until)
+        if not over_cap(model.problem, model.usables, found.kept):
+            return found
+        model = replace(model, covers=(*model.covers, _cover(model, found.kept)))
+
+
+def over_cap(problem: Problem, usables: OpenOptions, kept: Set[int]) -> bool:
+    """Whether these kept tables leave more bytes to delete than the problem allows."""
+    deleted = (problem.tables[table].size_bytes for table in usables if table not in kept)
+    return problem.max_deleted_bytes is not None and sum(deleted) > problem.max_deleted_bytes
+
+
+def _cover(model: Model, kept: Set[int]) -> frozenset[int]:
+    size_bytes = {table: model.problem.tables[table].size_bytes for table in model.tables()}
+    cover: set[int] = set()
+    for table in sorted(size_bytes.keys() - kept, key=lambda t: (-size_bytes[t], t)):
+        cover.add(table)
+        if sum(size_bytes[t] for t in cover) > (model.problem.max_deleted_bytes or 0):
+            break
+    return frozenset(cover)
+
+
+def greedy_kept(problem: Problem, usables: OpenOptions, tables: Sequence[int]) -> frozenset[int]:
+    """The tables to keep of those given: the greatest savings are taken first.
+
+    A table goes where one of its options rests on kept parents, no deleted table rests on it,
+    and the cap still has room.
+    """
+    room = problem.max_deleted_bytes
+    gone: set[int] = set()
+    held: set[int] = set()
+    for table in sorted(tables, key=lambda t: (-_saving_usd(problem, usables[t][0], t), t)):
+        option = next((o for o in usables[table] if gone.isdisjoint(o.parents)), None)
+        size_bytes = problem.tables[table].size_bytes
+        if option is None or table in held or (room is not None and size_bytes > room):
+            continue
+        gone.add(table)
+        held |= option.parents
+        room = None if room is None else room - size_bytes
+    return frozenset(tables) - gone
+
+
+def _saving_usd(problem: Problem, option: OpenOption, table: int) -> float:
+    return problem.tables[table].keep_usd_per_month - option.usd_per_month

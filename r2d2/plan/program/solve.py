@@ -14,7 +14,7 @@ from time import monotonic
 from r2d2.plan.program.milp import PROVED, Model, SolverAnswer
 from r2d2.plan.program.problem import Choice, Problem, Solution, Solver, Status
 from r2d2.plan.program.reduce import OpenOptions, cheapest, open_options
-from r2d2.plan.program.solver import answer, capped_answer, over_cap, solver_version
+from r2d2.plan.program.milp import answer, capped_answer, over_cap, solver_version
 
 
 def solve(
