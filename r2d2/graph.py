@@ -10,14 +10,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.arrays import Bools, Int32s
+from r2d2.arrays import Bools, Int32s, Int64s
 from r2d2.model import Cost, Edge, FunnelRow, Table
 
 CHUNK_CELLS = 1 << 20
 
 
 class LakeAnswer(Protocol):
-    """What every engine's answer tells beside the answer (see `lake.protocol`)."""
+    """The failed tables, counted rows and cost of any engine's answer (see `lake.questions`)."""
 
     @property
     def failed(self) -> Mapping[int, str]: ...
@@ -126,7 +126,7 @@ class Graph:
 
     def closed(self) -> "Graph":
         """The graph with edges in order, those marked that hold both ways."""
-        whole = {(e.child, e.parent) for e in self.edges if e.missing_rows == 0}
+        whole = {(e.child, e.parent) for e in self.edges if e.whole}
         equal = {(child, parent) for child, parent in whole if (parent, child) in whole}
         marked = (
             e if e.equal == ((e.child, e.parent) in equal) else replace(e, equal=not e.equal)
@@ -147,3 +147,16 @@ class Graph:
             if edge.equal:
                 members.setdefault(edge.child, {edge.child}).add(edge.parent)
         return tuple(sorted({tuple(sorted(group)) for group in members.values()}))
+
+
+def connected_components(count: int, left: Int64s, right: Int64s) -> Int64s:
+    """The component's number of each of `count` nodes, by the two ends of each edge."""
+    labels = np.arange(count)
+    while True:
+        least = np.minimum(labels[left], labels[right])
+        before = labels.copy()
+        for ends in (left, right):
+            np.minimum.at(labels, labels[ends], least)
+        labels = labels[labels]
+        if np.array_equal(before, labels):
+            return np.unique(labels, return_inverse=True)[1].astype(np.int64)

@@ -115,11 +115,11 @@ def test_what_find_counted_says_of_copies_is_what_reading_them_says(tmp_path: Pa
         graph = load_graph(run)
         storage = storage_of(str(lake))
         tables = tables_now(run, graph, storage)
-        read = replace(graph, edges=tuple(replace(e, same_rows=False) for e in graph.edges))
+        read = replace(graph, edges=tuple(replace(e, distinct_rows=None) for e in graph.edges))
         told, seen = (
             learn(one, tables, LocalRecipes(storage, graph.settings), Silence())
             for one in (graph, read)
         )
         copies += sum(edge.same_rows for edge in graph.edges)
-        assert set(told.candidates) <= set(seen.candidates)
+        assert set(told.recipes) <= set(seen.recipes)
     assert copies > LAKES

@@ -44,8 +44,8 @@ class Asked:
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> list[Learnt]:
     folder = tmp_path_factory.mktemp("lakes")
     found = [learnt(seed, folder) for seed in range(LAKES)]
-    recipes = Counter(type(c.recipe).__name__ for lake in found for c in lake.known.candidates)
-    print(f"\n{LAKES} lakes, {sum(bool(lake.known.candidates) for lake in found)} with recipes:")
+    recipes = Counter(type(c.recipe).__name__ for lake in found for c in lake.known.recipes)
+    print(f"\n{LAKES} lakes, {sum(bool(lake.known.recipes) for lake in found)} with recipes:")
     print(f"  {', '.join(f'{count} {kind}' for kind, count in recipes.most_common())}")
     return found
 
@@ -118,7 +118,7 @@ def test_protecting_a_table_never_lowers_the_cost(lakes: list[Learnt]) -> None:
 
 def one_of(case: Asked, planned: SolvedPlan) -> str:
     """A table, of those that are deleted where there are any."""
-    gone = sorted(planned.known.candidates[number].child for number in options_of(planned))
+    gone = sorted(planned.known.recipes[number].child for number in options_of(planned))
     return case.chance.choice(gone or sorted(case.lake.tables))
 
 
@@ -143,6 +143,6 @@ def kept_bytes(planned: SolvedPlan) -> int:
     return sum(
         table.size_bytes
         if choice.option is None
-        else costing.rebuild(planned.known.candidates[choice.option]).residual_bytes
+        else costing.rebuild(planned.known.recipes[choice.option]).residual_bytes
         for table, choice in zip(planned.problem.tables, planned.solution.choices, strict=True)
     )

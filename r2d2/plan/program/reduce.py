@@ -1,4 +1,4 @@
-"""Which options a best plan may need. What is dropped here needs no solver.
+"""The open options: those that a best plan may need. The others are dropped without a solver.
 
 Each step is sound with a cap too:
 - An option of a table that must stay, over its limit, or struck out is forbidden.
@@ -16,7 +16,10 @@ from r2d2.plan.program.problem import Option, Problem
 
 @dataclass(frozen=True, slots=True)
 class OpenOption:
-    """An option by its number, its cost, and those of its parents that might be deleted."""
+    """An option by its number, its cost, and those of its parents that might be deleted.
+
+    A term of the program, as `Option` is: numbers only, x_e and its constraints x_e ≤ keep_p.
+    """
 
     number: int
     usd_per_month: float
@@ -27,7 +30,7 @@ OpenOptions = Mapping[int, tuple[OpenOption, ...]]
 """The options of each table that may be deleted at all, cheapest first, then by number."""
 
 
-def open_options(problem: Problem) -> OpenOptions:
+def reduce_options(problem: Problem) -> OpenOptions:
     """The options that a best plan may need, by table."""
     allowed: dict[int, list[int]] = {}
     for number, option in enumerate(problem.options):
