@@ -149,20 +149,20 @@ def find_step(lake: str, run: Path) -> Told:
 def propose_step(_: str, run: Path) -> Told:
     """Times the inventory and all that is learnt; that is left in the run's folder."""
     from r2d2.engines.local.recipes import LocalRecipes
-    from r2d2.plan import learnt_file as stored
+    from r2d2.plan import store_recipes
     from r2d2.plan.graph_file import load_graph
-    from r2d2.plan.planner import Known, learn
+    from r2d2.plan.planner import KnownRecipes, learn
     from r2d2.progress import Silence
 
     graph = load_graph(run)
 
-    def work() -> Known:
+    def work() -> KnownRecipes:
         storage, tables = inventory(run, graph)
         return learn(graph, tables, LocalRecipes(storage, graph.settings), Silence())
 
     learnt, told = timed(work)
-    stored.store(run, learnt, sha256(run))
-    kinds = Counter(type(one.recipe).__name__ for one in learnt.candidates)
+    store_recipes(run, learnt, sha256(run))
+    kinds = Counter(type(one.recipe).__name__ for one in learnt.recipes)
     recipes = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return told | {"found": f"{recipes}; {sum(learnt.refused.values())} edges without"}
 
@@ -170,7 +170,7 @@ def propose_step(_: str, run: Path) -> Told:
 def run_step(_: str, run: Path) -> Told:
     """Times the program and the runs of what it chooses, at prices that keep next to nothing."""
     from r2d2.engines.local.recipes import LocalRecipes
-    from r2d2.plan import learnt_file as stored
+    from r2d2.plan import load_recipes
     from r2d2.plan.graph_file import load_graph
     from r2d2.plan.plan_file import plan_data
     from r2d2.plan.planner import choose
@@ -179,7 +179,7 @@ def run_step(_: str, run: Path) -> Told:
     graph = load_graph(run)
     storage, tables = inventory(run, graph)
     try_out = partial(LocalRecipes(storage, graph.settings).try_out, tables, folder=run)
-    learnt = stored.load(run, sha256(run))
+    learnt = load_recipes(run, sha256(run))
     settings = PlanSettings(prices=Prices(storage_usd_per_gb_month=STORAGE_USD))
     planned, told = timed(lambda: choose(learnt, settings, {}, try_out))
     totals = plan_data(planned, graph)["totals"]

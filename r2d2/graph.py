@@ -10,14 +10,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.arrays import Bools, Int32s
+from r2d2.arrays import Bools, Int32s, Int64s
 from r2d2.model import Cost, Edge, FunnelRow, Table
 
 CHUNK_CELLS = 1 << 20
 
 
-class Answer(Protocol):
-    """What every engine's answer tells beside the answer (see `lake.protocol`)."""
+class LakeAnswer(Protocol):
+    """The failed tables, counted rows and cost of any engine's answer (see `lake.questions`)."""
 
     @property
     def failed(self) -> Mapping[int, str]: ...
@@ -112,7 +112,7 @@ class Graph:
     cost: Cost = field(default_factory=Cost)
     skipped: Mapping[str, int] = field(default_factory=dict)
 
-    def after(self, answer: Answer) -> "Graph":
+    def after(self, answer: LakeAnswer) -> "Graph":
         """The graph with what an answer told of its tables, without edges of those that failed."""
         tables = list(self.tables)
         for index, rows in answer.counted.items():
@@ -126,7 +126,7 @@ class Graph:
 
     def closed(self) -> "Graph":
         """The graph with edges in order, those marked that hold both ways."""
-        whole = {(e.child, e.parent) for e in self.edges if e.missing_rows == 0}
+        whole = {(e.child, e.parent) for e in self.edges if e.whole}
         equal = {(child, parent) for child, parent in whole if (parent, child) in whole}
         marked = (
             e if e.equal == ((e.child, e.parent) in equal) else replace(e, equal=not e.equal)
@@ -147,3 +147,16 @@ class Graph:
             if edge.equal:
                 members.setdefault(edge.child, {edge.child}).add(edge.parent)
         return tuple(sorted({tuple(sorted(group)) for group in members.values()}))
+
+
+def connected_components(count: int, left: Int64s, right: Int64s) -> Int64s:
+    """The component's number of each of `count` nodes, by the two ends of each edge."""
+    labels = np.arange(count)
+    while True:
+        least = np.minimum(labels[left], labels[right])
+        before = labels.copy()
+        for ends in (left, right):
+            np.minimum.at(labels, labels[ends], least)
+        labels = labels[labels]
+        if np.array_equal(before, labels):
+            return np.unique(labels, return_inverse=True)[1].astype(np.int64)

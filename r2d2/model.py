@@ -147,6 +147,22 @@ class Edge:
     columns: tuple[tuple[str, str], ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """Whether every row is contained; unlike this, near-containment is not transitive."""
+        return self.missing_rows == 0
+
+    @property
+    def same_rows(self) -> bool:
+        """Whether the two tables are proved to have the same rows in the child's columns.
+
+        So it is where the child's rows are all distinct, and as many as the parent's: each is one
+        of the parent's, and all of these are.
+        """
+        rows = self.distinct_rows
+        counted = rows is not None and rows == self.child_rows == self.parent_rows
+        return counted and self.whole and not self.equal_after_cast
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:

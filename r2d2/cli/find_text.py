@@ -1,4 +1,4 @@
-"""What a person wants to know of a run, in lines of text."""
+"""The result of `r2d2 find` and `r2d2 tables` in lines of text."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ def funnel_lines(graph: Graph) -> Iterator[str]:
 
 
 def _edge_lines(graph: Graph) -> Iterator[str]:
-    contained = [edge for edge in graph.edges if edge.missing_rows == 0]
+    contained = [edge for edge in graph.edges if edge.whole]
     near = len(graph.edges) - len(contained)
     children = {edge.child for edge in contained}
     sizes = {table.location: table.size_bytes for table in graph.tables}
@@ -77,7 +77,7 @@ def _edge_lines(graph: Graph) -> Iterator[str]:
     if graph.open_pairs():
         yield f"{pluralize(graph.open_pairs(), 'pair')} undecided: no exact stage was asked for"
     for edge in graph.edges[:SHOWN]:
-        sign = "=" if edge.equal else "⊆" if edge.missing_rows == 0 else f"{edge.fraction:.4f} in"
+        sign = "=" if edge.equal else "⊆" if edge.whole else f"{edge.fraction:.4f} in"
         cast = "  (after cast)" if edge.equal_after_cast else ""
         yield f"  {printable(edge.child)} {sign} {printable(edge.parent)}{cast}"
     if len(graph.edges) > SHOWN:

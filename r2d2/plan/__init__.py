@@ -1,9 +1,13 @@
-"""A plan for a run's folder: with the lake at hand, or (what-if) from what is stored of it."""
+"""A plan for the lake of a run's folder: with the lake at hand, or (what-if) without.
+
+What is learnt of the lake is stored as `recipes.json` in the folder, so that what-if reads no data.
+"""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +15,20 @@ from typing import Any
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.model import Table
-from r2d2.plan import learnt_file as stored
-from r2d2.plan.graph_file import load_graph, tables_now
+from r2d2.plan.costs import TableFacts, TableRecipe
+from r2d2.plan.graph_file import GraphFile, load_graph, tables_now
 from r2d2.plan.plan_file import Data, plan_data, warnings
-from r2d2.plan.planner import Known, Planned, Recipes, choose, learn
+from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence
 from r2d2.recipes.grammar import Recipe
+from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
+from r2d2.storage.output import json_text, write_files
+
+RECIPES_NAME = "recipes.json"
 
 
 def make_plan(
@@ -36,8 +44,8 @@ def make_plan(
 ) -> Data:
     """The plan for the graph in the folder; every recipe in it was run on the lake.
 
-    What is learnt is kept in the folder, for `what_if`. On the local engine so many `threads`
-    take part, each in a process of its own; None is as many as cores.
+    What is learnt is stored in the folder, for `what_if`. On the local engine so many `threads`
+    take part, each in its own process; None is as many as cores.
 
     Raises:
         UsageError: the folder has no graph, a line of usage means no table, or `threads` is none.
@@ -48,7 +56,7 @@ def make_plan(
     tables = tables_now(run, graph, storage)
     watched = progress or Silence()
 
-    def planned(recipes: Recipes) -> tuple[Planned, JoinedUsage]:
+    def solved(recipes: Recipes) -> tuple[SolvedPlan, JoinedUsage]:
         known = learn(graph, tables, recipes, watched, settings.tenant_of)
         usage = _joined(known, usages)
         run_all = partial(_run_all, recipes, tables, run, watched)
@@ -59,12 +67,12 @@ def make_plan(
         from r2d2.engines.spark.session import session_of
 
         with nullcontext(session) if session is not None else session_of(master) as spark:
-            made, usage = planned(SparkRecipes(storage, graph.settings, spark))
+            plan, usage = solved(SparkRecipes(storage, graph.settings, spark))
     else:
-        own = graph.settings if threads is None else replace(graph.settings, threads=threads)
-        made, usage = planned(LocalRecipes(storage, own))
-    stored.store(run, made.known, _sha256(run))
-    return _data(made, run, usage.elsewhere)
+        limits = graph.settings if threads is None else replace(graph.settings, threads=threads)
+        plan, usage = solved(LocalRecipes(storage, limits))
+    store_recipes(run, plan.known, _sha256(run))
+    return _data(plan, graph, usage)
 
 
 def _run_all(
@@ -89,33 +97,80 @@ def what_if(
     max_latency_s: float | None = None,
     protect: Sequence[str] = (),
 ) -> Data:
-    """The plan under other settings, from what an earlier one learnt; reads nothing of the lake.
+    """The plan under other settings, from what an earlier plan learnt; reads nothing of the lake.
 
-    Recipes were looked for with that one's tenants: others may want a plan that looks again.
+    Recipes were searched with that plan's tenants: with others, make a plan that searches again.
 
     Raises:
         UsageError: no plan was made in the folder yet.
     """
-    known = stored.load(run, _sha256(run))
+    known = load_recipes(run, _sha256(run))
     if max_latency_s is not None:
         settings = replace(settings, latency=Latency(max_latency_s), limit=())
     more = tuple(Protection(pattern, "asked for") for pattern in protect)
     settings = replace(settings, protect=(*settings.protect, *more))
     usage = _joined(known, usages)
-    return _data(choose(known, settings, usage.by_location, None), run, usage.elsewhere)
+    plan = choose(known, settings, usage.by_location, None)
+    return _data(plan, load_graph(run), usage)
 
 
-def _data(planned: Planned, run: Path, elsewhere: Sequence[str]) -> Data:
-    told = warnings(planned.costing.settings, planned.known.facts, elsewhere)
-    return plan_data(planned, load_graph(run), told)
+def _data(plan: SolvedPlan, graph: GraphFile, usage: JoinedUsage) -> Data:
+    unmatched = warnings(plan.costing.settings, plan.known.facts, usage.elsewhere)
+    return plan_data(plan, graph, unmatched)
 
 
-def _joined(known: Known, usages: Sequence[Usage]) -> JoinedUsage:
-    found = joined(usages, known.facts)
-    if found.left_out:
-        raise UsageError("usage: " + "; ".join(found.left_out[:5]))
-    return found
+def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
+    usage = joined(usages, known.facts)
+    if usage.left_out:
+        raise UsageError("usage: " + "; ".join(usage.left_out[:5]))
+    return usage
 
 
 def _sha256(run: Path) -> str:
     return hashlib.sha256((run / "graph.json").read_bytes()).hexdigest()
+
+
+def store_recipes(run: Path, known: KnownRecipes, graph_sha256: str) -> None:
+    """Writes what is known beside the graph that it was learnt for."""
+    data = {
+        "graph_sha256": graph_sha256,
+        "tables": {location: asdict(facts) for location, facts in known.facts.items()},
+        "candidates": [_recipe_data(recipe) for recipe in known.recipes],
+        "refused": dict(known.refused),
+    }
+    write_files(run, {RECIPES_NAME: json_text(data)})
+
+
+def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
+    """The recipes that were learnt for the run's graph.
+
+    Raises:
+        UsageError: there are none, or they are for another graph.
+    """
+    path = run / RECIPES_NAME
+    remedy = "run `r2d2 plan` once without what-if flags"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}; {remedy}") from error
+    if data.get("graph_sha256") != graph_sha256:
+        raise UsageError(f"{path}: of another graph; {remedy}")
+    return KnownRecipes(
+        {location: TableFacts(**facts) for location, facts in data["tables"].items()},
+        tuple(map(_table_recipe, data["candidates"])),
+        data["refused"],
+    )
+
+
+def _recipe_data(recipe: TableRecipe) -> dict[str, Any]:
+    data: dict[str, Any] = {"table": recipe.child, "recipe": to_data(recipe.recipe)}
+    if recipe.trial is not None:
+        data["trial"] = asdict(recipe.trial) | {"recipe": to_data(recipe.trial.recipe)}
+    return data
+
+
+def _table_recipe(data: Mapping[str, Any]) -> TableRecipe:
+    trial = data.get("trial")
+    if trial is not None:
+        trial = Trial(**(trial | {"recipe": from_data(trial["recipe"])}))
+    return TableRecipe(data["table"], from_data(data["recipe"]), trial)

@@ -1,11 +1,4 @@
-"""Tables and candidates as the program sees them: what keeping costs, what rebuilding costs.
-
-Money is by bytes and rates, so that a plan made again is the same plan. What was measured decides
-whether a recipe is in time, not which of two is cheaper by a few milliseconds of noise.
-
-What the program needs to know of a table, and why one stays whatever it costs.
-
-What a table costs per month, kept or rebuilt, and how long a rebuild takes.
+"""The costs of the program: of keeping each table a month, of rebuilding it by each recipe.
 
     storage_usd     = unique bytes × storage price
     maintenance_usd = scans per month × bytes × scan price
@@ -13,8 +6,10 @@ What a table costs per month, kept or rebuilt, and how long a rebuild takes.
                       + rebuild seconds × VM price per second) + residual bytes × storage price
     rebuild_p95_s   = start-up p95 + bytes read / read rate + bytes written / write rate
 
-Where the rebuild was run, its seconds take the place of the rates' medians, and their p95 is as
-many times longer as the rates say of p95 and p50. Start-up is paid for like work, at its p95.
+Money is by bytes and rates, so that a plan made again is the same plan. Where the rebuild was run,
+its seconds take the place of the rates' medians in `rebuild_p95_s`, and their p95 is as many times
+longer as the rates say of p95 and p50: what was measured decides whether a recipe is in time, not
+which of two is cheaper by a few milliseconds of noise. Start-up is paid for like work, at its p95.
 """
 
 from collections import Counter
@@ -29,10 +24,13 @@ from r2d2.recipes.grammar import Recipe, parents, residuals
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings, Prices, Rates
 
+GB = 10**9
+CHANGED = "it changed since `r2d2 find` looked at it; run that again"
+
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A recipe for a table, and what came of running it, None while it was not run."""
+class TableRecipe:
+    """A recipe for a table, and its trial, None while it was not run."""
 
     child: str
     recipe: Recipe
@@ -45,8 +43,8 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """A table's bytes, those of them that no other table needs, and why it must stay, if so."""
+class TableFacts:
+    """A table's bytes, those of them that no other table needs, and the reason why it must stay."""
 
     size_bytes: int
     unique_bytes: int
@@ -55,7 +53,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """What one run of a recipe reads and writes, and what it keeps aside all the time.
+    """The bytes that one run of a recipe reads and writes, and those it keeps aside all the time.
 
     `measured_s` is a run's seconds without start-up, None where it was not run.
     `residual_bytes` are rows, row lists and bitmaps that the recipe stores beside its parents.
@@ -69,46 +67,46 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class Costing:
-    """Prices every table and candidate of a lake; all money is USD per month."""
+    """Prices every table and recipe of a lake; all money is USD per month."""
 
     settings: PlanSettings
-    facts: Mapping[str, Facts]
+    facts: Mapping[str, TableFacts]
     usage: Mapping[str, Usage]
 
-    def problem(self, candidates: Sequence[Candidate]) -> Problem:
-        """The program's input: tables in order of location, an option for each candidate."""
+    def problem(self, recipes: Sequence[TableRecipe]) -> Problem:
+        """The program's input: tables in order of location, an option for each recipe."""
         numbers = {location: number for number, location in enumerate(self.facts)}
         share = self.settings.plan.max_deleted_share
         total_bytes = sum(facts.unique_bytes for facts in self.facts.values())
         return Problem(
             tuple(self._stored(location) for location in self.facts),
-            tuple(self._option(candidate, numbers) for candidate in candidates),
+            tuple(self._option(recipe, numbers) for recipe in recipes),
             None if share >= 1 else int(share * total_bytes),
         )
 
-    def rebuild(self, candidate: Candidate) -> Rebuild:
-        """What one run of the candidate's recipe reads, writes and keeps aside."""
+    def rebuild(self, recipe: TableRecipe) -> Rebuild:
+        """The bytes that one run of the recipe reads, writes and keeps aside."""
         return Rebuild(
-            sum(self.facts[parent].size_bytes for parent in parents(candidate.current)),
-            self.facts[candidate.child].size_bytes,
-            sum(file.size_bytes for file in residuals(candidate.current)),
+            sum(self.facts[parent].size_bytes for parent in parents(recipe.current)),
+            self.facts[recipe.child].size_bytes,
+            sum(file.size_bytes for file in residuals(recipe.current)),
         )
 
-    def p95_s(self, candidate: Candidate) -> float:
-        """How long a rebuild takes at p95: by its own run where there was one, else by rates."""
-        trial, rebuild = candidate.trial, self.rebuild(candidate)
+    def p95_s(self, recipe: TableRecipe) -> float:
+        """The seconds of a rebuild at p95: by its trial where there was one, else by rates."""
+        trial, rebuild = recipe.trial, self.rebuild(recipe)
         if trial is not None and trial.problem is None:
             rebuild = replace(rebuild, measured_s=trial.seconds)
         return rebuild_p95_s(rebuild, self.settings.rates)
 
     def reads_per_month(self, location: str) -> float:
-        """How often the table is read, each time rebuilt once it is deleted."""
-        told = self.usage.get(location)
-        known = told.reads_per_month if told is not None else None
+        """The reads a month; each is a rebuild once the table is deleted."""
+        usage = self.usage.get(location)
+        known = usage.reads_per_month if usage is not None else None
         return self.settings.usage.reads_per_month if known is None else known
 
     def must_keep(self, location: str) -> str | None:
-        """Why the table stays whatever it costs; None where it may go."""
+        """The reason why the table stays whatever it costs; None where it may go."""
         reason = self.settings.protection(location)
         protected = None if reason is None else f"protected: {reason}"
         return self.facts[location].must_keep or protected
@@ -125,34 +123,31 @@ class Costing:
             self.must_keep(location),
         )
 
-    def _option(self, candidate: Candidate, numbers: Mapping[str, int]) -> Option:
+    def _option(self, recipe: TableRecipe, numbers: Mapping[str, int]) -> Option:
         prices, rates = self.settings.prices, self.settings.rates
-        reads, trial = self.reads_per_month(candidate.child), candidate.trial
+        reads, trial = self.reads_per_month(recipe.child), recipe.trial
         return Option(
-            numbers[candidate.child],
-            tuple(numbers[parent] for parent in parents(candidate.recipe)),
-            rebuild_usd(self.rebuild(candidate), reads, prices, rates),
-            self.p95_s(candidate),
-            self._foreign(candidate) or (None if trial is None else trial.problem),
+            numbers[recipe.child],
+            tuple(numbers[parent] for parent in parents(recipe.recipe)),
+            rebuild_usd(self.rebuild(recipe), reads, prices, rates),
+            self.p95_s(recipe),
+            self._other_tenant(recipe) or (None if trial is None else trial.problem),
         )
 
-    def _foreign(self, candidate: Candidate) -> str | None:
-        own = self.settings.tenant_of(candidate.child)
-        for parent in parents(candidate.recipe):
-            if self.settings.tenant_of(parent) != own:
+    def _other_tenant(self, recipe: TableRecipe) -> str | None:
+        tenant = self.settings.tenant_of(recipe.child)
+        for parent in parents(recipe.recipe):
+            if self.settings.tenant_of(parent) != tenant:
                 return f"{parent} belongs to another tenant"
         return None
 
 
-CHANGED = "it changed since `r2d2 find` looked at it; run that again"
-
-
-def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, Facts]:
-    """The facts of every table of the lake, as it is now, in order of location."""
+def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, TableFacts]:
+    """The facts of every table of the lake as it is now, in order of location."""
     unique = _unique_bytes(tables)
     snapshots = dict(graph.snapshots)
     return {
-        location: Facts(
+        location: TableFacts(
             table.size_bytes,
             unique[location],
             _must_keep(table, snapshots.get(location), location in graph.degenerate),
@@ -170,7 +165,7 @@ def _must_keep(table: Table, snapshot: str | None, degenerate: bool) -> str | No
 
 
 def _unique_bytes(tables: Mapping[str, Table]) -> dict[str, int]:
-    """The bytes of each table that no other table needs: what its deletion frees."""
+    """The bytes of each table that no other table needs: its deletion frees them."""
     holders = Counter(file.path for table in tables.values() for file in table.files)
     return {
         location: sum(file.size_bytes for file in table.files if holders[file.path] == 1)
@@ -178,11 +173,8 @@ def _unique_bytes(tables: Mapping[str, Table]) -> dict[str, int]:
     }
 
 
-GB = 10**9
-
-
 def storage_usd(unique_bytes: int, prices: Prices) -> float:
-    """What storing costs per month, of bytes that no other table needs.
+    """The cost of storing bytes that no other table needs, per month.
 
     >>> storage_usd(10**12, Prices(storage_usd_per_gb_month=0.02))
     20.0
@@ -191,12 +183,12 @@ def storage_usd(unique_bytes: int, prices: Prices) -> float:
 
 
 def maintenance_usd(size_bytes: int, scans_per_month: float, prices: Prices) -> float:
-    """What scanning all of the table's bytes so often costs per month."""
+    """The cost of scanning all of the table's bytes so often, per month."""
     return scans_per_month * size_bytes / GB * prices.scan_usd_per_gb
 
 
 def rebuild_usd(rebuild: Rebuild, rebuilds_per_month: float, prices: Prices, rates: Rates) -> float:
-    """What rebuilding so often costs per month, and what is stored for it."""
+    """The cost of rebuilding so often, and of storing what it needs, per month."""
     seconds = rates.start_up_p95_s + _work_s(rebuild, rates)
     once_usd = (
         rebuild.read_bytes / GB * prices.read_usd_per_gb

@@ -24,7 +24,7 @@ from r2d2.plan.plan_file import Data
 NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
-class Kind(str, Enum):
+class DifferenceKind(str, Enum):
     """What a difference is about, the gravest first."""
 
     DECISION = "decision"
@@ -39,44 +39,44 @@ class Kind(str, Enum):
 class Difference:
     """`key` of `table` ("" for the plan itself) was `old` and is `new`; None is absent."""
 
-    kind: Kind
+    kind: DifferenceKind
     table: str
     key: str
     old: Any
     new: Any
 
 
-KINDS: Mapping[str, Kind] = {
-    "evidence.seconds": Kind.MEASURED,
-    "rebuild_p95_s": Kind.MEASURED,
-    "keep_usd_per_month": Kind.MONEY,
-    "rebuild_usd_per_month": Kind.MONEY,
-    "saving_usd_per_month": Kind.MONEY,
-    "latency_limit_s": Kind.SETTING,
-    "usage.reads_per_month": Kind.SETTING,
-    "usage.last_read": Kind.SETTING,
-    "usage.consumers": Kind.SETTING,
-    "usage.consumer_names": Kind.SETTING,
-    "solver.bound_usd_per_month": Kind.MONEY,
+KINDS: Mapping[str, DifferenceKind] = {
+    "evidence.seconds": DifferenceKind.MEASURED,
+    "rebuild_p95_s": DifferenceKind.MEASURED,
+    "keep_usd_per_month": DifferenceKind.MONEY,
+    "rebuild_usd_per_month": DifferenceKind.MONEY,
+    "saving_usd_per_month": DifferenceKind.MONEY,
+    "latency_limit_s": DifferenceKind.SETTING,
+    "usage.reads_per_month": DifferenceKind.SETTING,
+    "usage.last_read": DifferenceKind.SETTING,
+    "usage.consumers": DifferenceKind.SETTING,
+    "usage.consumer_names": DifferenceKind.SETTING,
+    "solver.bound_usd_per_month": DifferenceKind.MONEY,
 }
 """Of keys that are not of their section's kind, for a table: a decision."""
 DECIDING = ("choice", "reason")
 """What is told where the choice is another; all else follows from it."""
-SECTIONS: Mapping[str, Kind] = {
-    "lake": Kind.SNAPSHOT,
-    "snapshots": Kind.SNAPSHOT,
-    "settings": Kind.SETTING,
-    "totals": Kind.MONEY,
-    "solver": Kind.SOLVER,
-    "version": Kind.SETTING,
-    "warnings": Kind.SETTING,
+SECTIONS: Mapping[str, DifferenceKind] = {
+    "lake": DifferenceKind.SNAPSHOT,
+    "snapshots": DifferenceKind.SNAPSHOT,
+    "settings": DifferenceKind.SETTING,
+    "totals": DifferenceKind.MONEY,
+    "solver": DifferenceKind.SOLVER,
+    "version": DifferenceKind.SETTING,
+    "warnings": DifferenceKind.SETTING,
 }
 
 
 def differences(old: Data, new: Data) -> tuple[Difference, ...]:
     """All differences, by kind, table and key."""
     found = [*_of_tables(old, new), *_of_the_plan(old, new)]
-    order = list(Kind)
+    order = list(DifferenceKind)
     return tuple(sorted(found, key=lambda d: (order.index(d.kind), d.table, d.key)))
 
 
@@ -86,7 +86,7 @@ def _of_tables(old: Data, new: Data) -> Iterator[Difference]:
     for name in sorted(before.keys() | after.keys()):
         if name not in before or name not in after:
             told = [found.get(name, {}).get("choice") for found in (before, after)]
-            yield Difference(Kind.SNAPSHOT, name, "choice", *told)
+            yield Difference(DifferenceKind.SNAPSHOT, name, "choice", *told)
             continue
         flat = _flat(before[name]), _flat(after[name])
         keys = _different(*flat)
@@ -95,10 +95,10 @@ def _of_tables(old: Data, new: Data) -> Iterator[Difference]:
             yield Difference(_kind(key, *values), name, key, *values)
 
 
-def _kind(key: str, old: Any, new: Any) -> Kind:
+def _kind(key: str, old: Any, new: Any) -> DifferenceKind:
     if key == "reason" and NUMBER.sub("", str(old)) == NUMBER.sub("", str(new)):
-        return Kind.MEASURED
-    return KINDS.get(key, Kind.DECISION)
+        return DifferenceKind.MEASURED
+    return KINDS.get(key, DifferenceKind.DECISION)
 
 
 def _of_the_plan(old: Data, new: Data) -> Iterator[Difference]:

@@ -1,25 +1,26 @@
-"""Which edges are worth a recipe, by parent: not all of thousands.
+"""Requests for recipes: of thousands of edges, those for which a search is worth its cost.
 
-Besides, each table that could be several of those it contains together.
-
-A child's parents are all that contain it, and containment is transitive. Tables that nothing but
-their equals contains stay in any plan (or one of the equals does), so recipes from these decide
-what can be deleted at all. Once one of them gives a child back from its rows alone, larger ones
-would only do it for more, unless a union or a patch may give the smaller one back itself. Recipes
-from the smallest parents besides are the cheap ones. A parent that is not asked is a saving missed
-where it alone would serve: where the others are slower than the child may wait or give no recipe.
+A child's parents are all tables that contain it, and containment is transitive. A table that
+nothing but its equals contains stays in any plan (or one of its equals does), so recipes from such
+tables decide what can be deleted at all. Once one of them gives a child back from its rows alone,
+larger ones would only do it for more, unless a union or a patch may give the smaller one back
+itself. Recipes from the smallest parents besides are the cheap ones. A parent that is not searched
+is a saving missed where it alone would serve: where the others are slower than the child may wait
+or give no recipe.
 
 Near-containment is not transitive: of tables that drift apart any may be the one that stays. A
-child is asked from those that lack the fewest of its rows, since these are what a recipe keeps
-aside, and from those that nearly contain the most tables, since one of them may serve all.
+child is searched in those that lack the fewest of its rows, since these are what a recipe keeps
+aside, and in those that nearly contain the most tables, since one of them may serve all.
+
+A table may also be several of those that it contains together: a union.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from r2d2.model import Table
-from r2d2.plan.graph_file import ProvedEdge
+from r2d2.model import Edge, Table
+from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
 
 SMALLEST_PARENTS = 2
@@ -31,116 +32,110 @@ Tables = Mapping[str, Table]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The families and unions to ask an engine for, in order of location; what need not be asked.
+class RecipeRequests:
+    """The requests in order of location, and the edges that need no search.
 
-    `copies` have all of the parent's rows, as `find` counted. `spare` counts the edges that nothing
-    is gained by.
+    `copies` have all of the parent's rows, as `find` counted. `refused` counts by reason the edges
+    that are not searched.
     """
 
-    families: tuple[Request, ...]
+    requests: tuple[Request, ...]
     unions: tuple[UnionRequest, ...]
-    copies: tuple[ProvedEdge, ...]
-    spare: int
+    copies: tuple[Edge, ...]
+    refused: Mapping[str, int]
 
 
-def wanted(
-    edges: Sequence[ProvedEdge],
+def recipe_requests(
+    edges: Sequence[Edge],
     tables: Tables,
     fit: Collection[str],
     tenant_of: Callable[[str], str | None] = lambda _: None,
-) -> Wanted:
-    """What is to be learnt of the edges between tables that are `fit` to take part.
+) -> RecipeRequests:
+    """The requests for the edges between tables that are `fit` to take part.
 
-    No plan rebuilds a table from another tenant's, so these make no other parent spare.
+    No plan rebuilds a table from another tenant's, so these make no other parent skippable.
     """
-    usable = [edge for edge in _between(edges, fit) if not edge.cast]
-    below = {edge.child for edge in usable if edge.whole and not edge.equal}
+    fitting = _between(edges, fit)
+    usable = [edge for edge in fitting if not edge.equal_after_cast]
+    refused = Counter({CAST: len(fitting) - len(usable)})
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
-    unions = union_families(edges, tables, fit)
-    first = _first_of_equals(whole)
+    below = {edge.child for edge in whole if not edge.equal}
+    unions = union_requests(edges, tables, fit)
+    class_of = _first_of_equals(whole)
     may_go = below | {edge.child for edge in near} | {union.table.location for union in unions}
     children: dict[str, list[ContainedTable]] = defaultdict(list)
-    copies, spare = [], 0
-    for own in _worthwhile(whole, below, tables):
-        given = None
-        for edge, may_be_spare in own:
+    copies = []
+    for candidates in _worthwhile(whole, below, tables):
+        served_by = None
+        for edge, skippable in candidates:
             parent, child = edge.parent, tables[edge.child]
             stays = parent not in may_go and tenant_of(parent) == tenant_of(edge.child)
-            top = first.get(parent, parent) if stays else None
-            if may_be_spare and given is not None and top != given:
-                spare += 1
+            stays_with = class_of.get(parent, parent) if stays else None
+            if skippable and served_by is not None and stays_with != served_by:
+                refused[SMALLER_PARENT_SERVES] += 1
             elif edge.same_rows and _same_types(edge, tables):
                 copies.append(edge)
-                given = given or top
+                served_by = served_by or stays_with
             else:
-                asked = ContainedTable(child, dict(edge.columns), True, top, may_be_spare)
-                children[parent].append(asked)
+                names = dict(edge.columns)
+                children[parent].append(ContainedTable(child, names, True, stays_with, skippable))
     for edge in _nearest(near, below, tables):
         children[edge.parent].append(ContainedTable(tables[edge.child], dict(edge.columns)))
-    families = (Request(tables[parent], tuple(children[parent])) for parent in sorted(children))
-    return Wanted(tuple(families), tuple(unions), tuple(copies), spare)
+    requests = (Request(tables[parent], tuple(children[parent])) for parent in sorted(children))
+    return RecipeRequests(tuple(requests), tuple(unions), tuple(copies), +refused)
 
 
-def _same_types(edge: ProvedEdge, tables: Tables) -> bool:
-    own = {column.name: column.type for column in tables[edge.child].columns}
-    there = {column.name: column.type for column in tables[edge.parent].columns}
-    return all(own[name] == there[other] for name, other in edge.columns)
+def _same_types(edge: Edge, tables: Tables) -> bool:
+    types = {column.name: column.type for column in tables[edge.child].columns}
+    parent_types = {column.name: column.type for column in tables[edge.parent].columns}
+    return all(types[name] == parent_types[other] for name, other in edge.columns)
 
 
-def without_recipe(edges: Iterable[ProvedEdge], fit: Collection[str]) -> dict[str, int]:
-    """How many edges no recipe is sought for, by reason."""
-    count = sum(edge.cast for edge in _between(edges, fit))
-    return {CAST: count} if count else {}
+def _between(edges: Iterable[Edge], fit: Collection[str]) -> list[Edge]:
+    return [edge for edge in edges if edge.child in fit and edge.parent in fit]
 
 
-def _between(edges: Iterable[ProvedEdge], fit: Collection[str]) -> Iterator[ProvedEdge]:
-    return (edge for edge in edges if edge.child in fit and edge.parent in fit)
-
-
-def _by_child(edges: Iterable[ProvedEdge]) -> list[list[ProvedEdge]]:
-    found: dict[str, list[ProvedEdge]] = defaultdict(list)
+def _by_child(edges: Iterable[Edge]) -> list[list[Edge]]:
+    groups: dict[str, list[Edge]] = defaultdict(list)
     for edge in edges:
-        found[edge.child].append(edge)
-    return list(found.values())
+        groups[edge.child].append(edge)
+    return list(groups.values())
 
 
-def _first_of_equals(edges: Iterable[ProvedEdge]) -> dict[str, str]:
+def _first_of_equals(edges: Iterable[Edge]) -> dict[str, str]:
     """The name of a table's class: the first of its equals, for those that have any."""
-    found: dict[str, str] = {}
+    first: dict[str, str] = {}
     for edge in edges:
         if edge.equal:
-            found[edge.child] = min(found.get(edge.child, edge.child), edge.parent)
-    return found
+            first[edge.child] = min(first.get(edge.child, edge.child), edge.parent)
+    return first
 
 
 def _worthwhile(
-    edges: Iterable[ProvedEdge], below: Collection[str], tables: Tables
-) -> Iterator[list[tuple[ProvedEdge, bool]]]:
-    """Child by child the edges to ask for, and whether each may be spare; small parents first."""
-    for own in _by_child(edges):
-        own.sort(key=lambda edge: (tables[edge.parent].size_bytes, edge.parent))
-        smallest, others = own[:SMALLEST_PARENTS], own[SMALLEST_PARENTS:]
+    edges: Iterable[Edge], below: Collection[str], tables: Tables
+) -> Iterator[list[tuple[Edge, bool]]]:
+    """Child by child the edges to search, and whether each is skippable; small parents first."""
+    for candidates in _by_child(edges):
+        candidates.sort(key=lambda edge: (tables[edge.parent].size_bytes, edge.parent))
+        smallest, others = candidates[:SMALLEST_PARENTS], candidates[SMALLEST_PARENTS:]
         tops = [edge for edge in others if edge.parent not in below]
         yield [*((edge, False) for edge in smallest), *((edge, True) for edge in tops)]
 
 
-def _nearest(
-    edges: Sequence[ProvedEdge], below: Collection[str], tables: Tables
-) -> list[ProvedEdge]:
+def _nearest(edges: Sequence[Edge], below: Collection[str], tables: Tables) -> list[Edge]:
     serves = Counter(edge.parent for edge in edges)
-    found = []
-    for own in _by_child(edges):
-        own.sort(key=lambda e: (e.missing_rows, tables[e.parent].size_bytes, e.parent))
-        others = [edge for edge in own[NEAREST_PARENTS:] if edge.parent not in below]
+    nearest = []
+    for candidates in _by_child(edges):
+        candidates.sort(key=lambda e: (e.missing_rows, tables[e.parent].size_bytes, e.parent))
+        others = [edge for edge in candidates[NEAREST_PARENTS:] if edge.parent not in below]
         others.sort(key=lambda edge: -serves[edge.parent])
-        found += own[:NEAREST_PARENTS] + others[:COMMON_PARENTS]
-    return found
+        nearest += candidates[:NEAREST_PARENTS] + others[:COMMON_PARENTS]
+    return nearest
 
 
-def union_families(
-    edges: Sequence[ProvedEdge], tables: Tables, fit: Collection[str]
+def union_requests(
+    edges: Iterable[Edge], tables: Tables, fit: Collection[str]
 ) -> list[UnionRequest]:
     """The tables with those of all their columns that they contain, in order of location.
 
@@ -148,20 +143,21 @@ def union_families(
     """
     parts: dict[str, list[ContainedTable]] = defaultdict(list)
     for edge in _between(edges, fit):
-        if edge.whole and not edge.cast:
+        if edge.whole and not edge.equal_after_cast:
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
-                parts[edge.parent].append(ContainedTable(child, dict(edge.columns), edge.whole))
-    found = []
+                parts[edge.parent].append(ContainedTable(child, dict(edge.columns), True))
+    requests = []
     for parent in sorted(parts):
-        table, own = tables[parent], parts[parent]
-        own.sort(key=lambda child: (-child.table.size_bytes, child.table.location))
-        rows = [child.table.rows for child in own[:MOST_PARTS]]
+        table, largest = tables[parent], parts[parent]
+        largest.sort(key=lambda child: (-child.table.size_bytes, child.table.location))
+        del largest[MOST_PARTS:]
+        rows = [child.table.rows for child in largest]
         known = sum(row for row in rows if row is not None)
         enough = table.rows is None or None in rows or known >= table.rows
-        if len(own) > 1 and enough:
-            found.append(UnionRequest(table, tuple(own[:MOST_PARTS])))
-    return found
+        if len(largest) > 1 and enough:
+            requests.append(UnionRequest(table, tuple(largest)))
+    return requests
 
 
 def _is_smaller(child: Table, table: Table, equal: bool) -> bool:

@@ -1,7 +1,4 @@
-"""`plan.json`: canonical, so that the same graph, settings and measurements give the same bytes.
-
-What a plan says beside its choices: what was asked for and meant no table of the lake.
-"""
+"""`plan.json`: canonical, so that the same graph, settings and measurements give the same bytes."""
 
 import hashlib
 import json
@@ -13,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.plan.costs import Candidate, Costing
+from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile
-from r2d2.plan.planner import Planned
+from r2d2.plan.planner import SolvedPlan
 from r2d2.recipes.grammar import parents
 from r2d2.recipes.json import to_data
 from r2d2.recipes.survival import ParentChange, survives
@@ -29,7 +26,7 @@ VERSION = 1
 Data = dict[str, Any]
 
 
-def plan_data(planned: Planned, graph: GraphFile, warnings: Sequence[str] = ()) -> Data:
+def plan_data(planned: SolvedPlan, graph: GraphFile, warnings: Sequence[str] = ()) -> Data:
     """The plan as plain data, with its digest under `sha256`."""
     snapshots = dict(graph.snapshots)
     tables = [_table(planned, number, snapshots) for number in range(len(planned.problem.tables))]
@@ -56,7 +53,7 @@ def load_plan(path: Path) -> Data:
     """A plan that nobody changed since it was written.
 
     Raises:
-        UsageError: it is missing, no plan, of another version, or its digest is not its own.
+        UsageError: it is missing, no plan, of another version, or its digest does not fit.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -71,7 +68,7 @@ def load_plan(path: Path) -> Data:
     return data
 
 
-def _table(planned: Planned, number: int, snapshots: Mapping[str, str]) -> Data:
+def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Data:
     stored, choice = planned.problem.tables[number], planned.solution.choices[number]
     data: Data = {
         "table": stored.name,
@@ -89,35 +86,36 @@ def _table(planned: Planned, number: int, snapshots: Mapping[str, str]) -> Data:
     }
     if choice.option is not None:
         option = planned.problem.options[choice.option]
-        candidate = planned.known.candidates[choice.option]
+        recipe = planned.known.recipes[choice.option]
         data |= {
-            "parents": list(parents(candidate.current)),
-            "recipe": to_data(candidate.current),
+            "parents": list(parents(recipe.current)),
+            "recipe": to_data(recipe.current),
             "saving_usd_per_month": stored.keep_usd_per_month - option.usd_per_month,
             "rebuild_usd_per_month": option.usd_per_month,
             "rebuild_p95_s": option.seconds,
-            "evidence": _evidence(planned.costing, candidate, snapshots),
-            "layout": {} if candidate.trial is None else dict(candidate.trial.layout),
+            "evidence": _evidence(planned.costing, recipe, snapshots),
+            "layout": {} if recipe.trial is None else dict(recipe.trial.layout),
         }
     return data
 
 
 def _usage(costing: Costing, location: str) -> Data:
-    """How often the table is read, as told or assumed; when last and by whom, where told."""
-    told = costing.usage.get(location)
+    """How often the table is read, as stated or assumed; when last and by whom, where stated."""
+    usage = costing.usage.get(location)
+    last_read = None if usage is None else usage.last_read
     return {
         "reads_per_month": costing.reads_per_month(location),
-        "last_read": None if told is None or told.last_read is None else told.last_read.isoformat(),
-        "consumers": None if told is None else told.consumers,
-        "consumer_names": [] if told is None else list(told.consumer_names),
+        "last_read": None if last_read is None else last_read.isoformat(),
+        "consumers": None if usage is None else usage.consumers,
+        "consumer_names": [] if usage is None else list(usage.consumer_names),
     }
 
 
-def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, str]) -> Data:
-    trial = candidate.trial
+def _evidence(costing: Costing, recipe: TableRecipe, snapshots: Mapping[str, str]) -> Data:
+    trial = recipe.trial
     if trial is None:
         return {"run": False}
-    rebuild = costing.rebuild(candidate)
+    rebuild = costing.rebuild(recipe)
     return {
         "run": True,
         "rows": trial.rows,
@@ -126,7 +124,7 @@ def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, st
         "read_bytes": rebuild.read_bytes,
         "written_bytes": rebuild.written_bytes,
         "residual_bytes": rebuild.residual_bytes,
-        "snapshots": {name: snapshots[name] for name in (candidate.child, *parents(trial.recipe))},
+        "snapshots": {name: snapshots[name] for name in (recipe.child, *parents(trial.recipe))},
         "survives": {
             parent: {c.value: survives(trial.recipe, parent, c).name.lower() for c in ParentChange}
             for parent in parents(trial.recipe)
@@ -134,7 +132,7 @@ def _evidence(costing: Costing, candidate: Candidate, snapshots: Mapping[str, st
     }
 
 
-def _reason(planned: Planned, number: int) -> str:
+def _reason(planned: SolvedPlan, number: int) -> str:
     stored, choice = planned.problem.tables[number], planned.solution.choices[number]
     options = planned.problem.options
     if choice.option is not None:
@@ -150,20 +148,21 @@ def _reason(planned: Planned, number: int) -> str:
     )
     if served:
         return f"{served} deleted {'table is' if served == 1 else 'tables are'} rebuilt from it"
-    own = [option for option in options if option.child == number]
-    if not own:
+    possible = [option for option in options if option.child == number]
+    if not possible:
         return "no recipe rebuilds it from another table"
-    if all(option.struck for option in own):
-        return f"every recipe for it failed when it was run: {own[0].struck}"
+    if all(option.struck for option in possible):
+        return f"every recipe for it failed when it was run: {possible[0].struck}"
     limit_s = stored.limit_s
-    slow = [o for o in own if limit_s is not None and o.seconds > limit_s and not o.struck]
-    if len(slow) == len([o for o in own if not o.struck]):
+    sound = [option for option in possible if not option.struck]
+    slow = [option for option in sound if limit_s is not None and option.seconds > limit_s]
+    if len(slow) == len(sound):
         least_s = min(option.seconds for option in slow)
         return f"rebuilding takes {least_s:.0f} s at least, its readers may wait {limit_s:.0f} s"
     return "rebuilding it would cost more than keeping it"
 
 
-def _totals(planned: Planned, tables: list[Data]) -> Data:
+def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
     deleted = [table for table in tables if table["choice"] == "delete"]
     return {
         "tables": len(tables),
@@ -176,23 +175,23 @@ def _totals(planned: Planned, tables: list[Data]) -> Data:
         "keep_all_usd_per_month": sum(table["keep_usd_per_month"] for table in tables),
         "saving_usd_per_month": sum(table["saving_usd_per_month"] for table in tables),
         "edges_without_recipe": dict(planned.known.refused),
-        "recipes_run": sum(c.trial is not None for c in planned.known.candidates),
+        "recipes_run": sum(c.trial is not None for c in planned.known.recipes),
         "recipes_that_failed": sum(
-            c.trial is not None and c.trial.problem is not None for c in planned.known.candidates
+            c.trial is not None and c.trial.problem is not None for c in planned.known.recipes
         ),
     }
 
 
-def _solver(planned: Planned) -> Data:
-    found = planned.solution
+def _solver(planned: SolvedPlan) -> Data:
+    solution = planned.solution
     return {
-        "name": found.solver.value,
-        "version": found.version,
-        "status": found.status.value,
-        "bound_usd_per_month": found.bound_usd_per_month,
-        "gap": found.gap,
+        "name": solution.solver.value,
+        "version": solution.version,
+        "status": solution.status.value,
+        "bound_usd_per_month": solution.bound_usd_per_month,
+        "gap": solution.gap,
         "options": len(planned.problem.options),
-        "open_tables": found.open_tables,
+        "open_tables": solution.open_tables,
     }
 
 

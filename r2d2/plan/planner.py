@@ -1,4 +1,4 @@
-"""The plan: propose, price, choose, run what is chosen; strike out what fails and choose again."""
+"""The plan: find recipes, price, choose, run the chosen; strike out what fails, choose again."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from r2d2.model import Table
-from r2d2.plan.costs import Candidate, Costing, Facts, facts_of
-from r2d2.plan.edges_worth_asking import wanted, without_recipe
-from r2d2.plan.graph_file import GraphFile, ProvedEdge
+from r2d2.model import Edge, Table
+from r2d2.plan.costs import Costing, TableFacts, TableRecipe, facts_of
+from r2d2.plan.edges_worth_asking import recipe_requests
+from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.program import Problem, Solution, Solver, solve
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
-from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.recipes.find.request import AnyRequest, Proposal, Request
 from r2d2.recipes.grammar import Project, Recipe, outputs, parents
 from r2d2.recipes.run.trial import Trial
@@ -21,10 +20,10 @@ from r2d2.settings.plan import PlanSettings
 
 
 class Recipes(Protocol):
-    """What a plan asks of an engine."""
+    """The questions of a plan that an engine answers."""
 
-    def propose(self, families: Sequence[AnyRequest]) -> Iterator[Proposal]:
-        """The proposals for all of the families, in any order."""
+    def propose(self, requests: Sequence[AnyRequest], /) -> Iterator[Proposal]:
+        """The proposals for all of the requests, in any order."""
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
@@ -33,22 +32,22 @@ class Recipes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a lake's tables and of how they can be rebuilt, whatever that costs.
+class KnownRecipes:
+    """A lake's tables and the recipes known for them, whatever they cost.
 
     `refused` counts the edges without a recipe by reason.
     """
 
-    facts: Mapping[str, Facts]
-    candidates: tuple[Candidate, ...]
+    facts: Mapping[str, TableFacts]
+    recipes: tuple[TableRecipe, ...]
     refused: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A solved plan before it is written: `known.candidates` are the problem's options."""
+class SolvedPlan:
+    """A plan before it is written: the problem's options are the `known.recipes`, in order."""
 
-    known: Known
+    known: KnownRecipes
     costing: Costing
     problem: Problem
     solution: Solution
@@ -57,55 +56,54 @@ class Planned:
 def learn(
     graph: GraphFile,
     tables: Mapping[str, Table],
-    recipes: Recipes,
+    engine: Recipes,
     progress: Progress,
     tenant_of: Callable[[str], str | None] = lambda _: None,
-) -> Known:
-    """Reads the lake once for the recipes of all edges that are worth one."""
+) -> KnownRecipes:
+    """The recipes for all edges that are worth a search; reads the lake once."""
     facts = facts_of(tables, graph)
-    fit = {location for location, known in facts.items() if known.must_keep is None}
-    refused = Counter(without_recipe(graph.edges, fit))
-    worth = wanted(graph.edges, tables, fit, tenant_of)
-    refused[SMALLER_PARENT_SERVES] += worth.spare
-    asked: list[AnyRequest] = [*worth.families, *worth.unions]
-    candidates = [_copied(edge, tables) for edge in worth.copies]
-    progress.begin("finding recipes", sum(map(_asked_bytes, asked)))
-    for proposal in recipes.propose(asked):
+    fit = {location for location, table in facts.items() if table.must_keep is None}
+    worth = recipe_requests(graph.edges, tables, fit, tenant_of)
+    refused = Counter(worth.refused)
+    requests: list[AnyRequest] = [*worth.requests, *worth.unions]
+    recipes = [_copy(edge, tables) for edge in worth.copies]
+    progress.begin("finding recipes", sum(map(_size_bytes, requests)))
+    for proposal in engine.propose(requests):
         progress.advance(tables[proposal.child].size_bytes, proposal.rows)
         if proposal.recipe is None:
             refused[proposal.reason] += 1
         else:
-            candidates.append(Candidate(proposal.child, proposal.recipe))
+            recipes.append(TableRecipe(proposal.child, proposal.recipe))
     progress.end()
-    return Known(facts, tuple(sorted(candidates, key=_order)), dict(sorted((+refused).items())))
+    return KnownRecipes(facts, tuple(sorted(recipes, key=_order)), dict(sorted(refused.items())))
 
 
-def _copied(edge: ProvedEdge, tables: Mapping[str, Table]) -> Candidate:
-    """That a child is all of the parent's rows, `find` has counted already."""
+def _copy(edge: Edge, tables: Mapping[str, Table]) -> TableRecipe:
+    """The recipe for a child that is all of the parent's rows, as `find` has counted already."""
     child, parent = tables[edge.child], tables[edge.parent]
     columns = outputs(child.columns, parent.columns, dict(edge.columns))
-    return Candidate(edge.child, Project(edge.parent, columns))
+    return TableRecipe(edge.child, Project(edge.parent, columns))
 
 
-def _order(candidate: Candidate) -> tuple[str, int, tuple[str, ...]]:
-    """Whatever order they were found in."""
-    of = parents(candidate.recipe)
-    return candidate.child, len(of), of
+def _order(recipe: TableRecipe) -> tuple[str, int, tuple[str, ...]]:
+    """An order that does not depend on which search ended first."""
+    read = parents(recipe.recipe)
+    return recipe.child, len(read), read
 
 
-def _asked_bytes(family: AnyRequest) -> int:
-    """Of the tables that are answered for."""
-    if isinstance(family, Request):
-        return sum(child.table.size_bytes for child in family.children)
-    return family.table.size_bytes
+def _size_bytes(request: AnyRequest) -> int:
+    """The bytes of the tables for which recipes are searched."""
+    if isinstance(request, Request):
+        return sum(child.table.size_bytes for child in request.children)
+    return request.table.size_bytes
 
 
 def choose(
-    known: Known,
+    known: KnownRecipes,
     settings: PlanSettings,
     usage: Mapping[str, Usage],
     try_out: Callable[[Sequence[tuple[str, Recipe]]], Iterable[Trial]] | None,
-) -> Planned:
+) -> SolvedPlan:
     """The cheapest plan all of whose recipes were run; without `try_out`, none is run.
 
     A round strikes out what failed and prices what was measured, so it ends: no recipe is run
@@ -113,14 +111,14 @@ def choose(
     """
     costing = Costing(settings, known.facts, usage)
     while True:
-        problem = costing.problem(known.candidates)
+        problem = costing.problem(known.recipes)
         solution = solve(problem, Solver(settings.plan.solver), settings.plan.time_limit_s)
-        chosen = [c.option for c in solution.choices if c.option is not None]
-        new = [number for number in chosen if known.candidates[number].trial is None]
+        chosen = [choice.option for choice in solution.choices if choice.option is not None]
+        new = [number for number in chosen if known.recipes[number].trial is None]
         if try_out is None or not new:
-            return Planned(known, costing, problem, solution)
-        tried = list(known.candidates)
-        trials = try_out([(tried[number].child, tried[number].recipe) for number in new])
+            return SolvedPlan(known, costing, problem, solution)
+        recipes = list(known.recipes)
+        trials = try_out([(recipes[number].child, recipes[number].recipe) for number in new])
         for number, trial in zip(new, trials, strict=True):
-            tried[number] = replace(tried[number], trial=trial)
-        known = replace(known, candidates=tuple(tried))
+            recipes[number] = replace(recipes[number], trial=trial)
+        known = replace(known, recipes=tuple(recipes))

@@ -28,7 +28,7 @@ from r2d2.settings.plan import PlanSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ProfiledCluster:
     """Machines of one type, their number, and how long 95 of 100 starts take at most."""
 
     vm_type: str
@@ -38,7 +38,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class TransferRate:
     """Reading or writing: wall clock per GB, and what the storage charges, None if unknown."""
 
     p50_s_per_gb: float
@@ -52,11 +52,11 @@ class Profile:
 
     id: str
     as_of: date
-    read: Transfer | None
-    write: Transfer | None
-    clusters: tuple[Cluster, ...]
+    read: TransferRate | None
+    write: TransferRate | None
+    clusters: tuple[ProfiledCluster, ...]
 
-    def cluster(self, vm_type: str, vm_count: int) -> Cluster:
+    def cluster(self, vm_type: str, vm_count: int) -> ProfiledCluster:
         """The cluster of that type and number of machines; "" and 0 stand for any.
 
         Raises:
@@ -92,7 +92,7 @@ def with_profile(settings: PlanSettings, profile: Profile) -> PlanSettings:
     return _with_transfer(settings, "write", profile.write)
 
 
-def _with_transfer(settings: PlanSettings, way: str, found: Transfer | None) -> PlanSettings:
+def _with_transfer(settings: PlanSettings, way: str, found: TransferRate | None) -> PlanSettings:
     if found is None:
         return settings
     rates: dict[str, Any] = {
@@ -133,7 +133,7 @@ def _profile(found: Mapping[str, Any]) -> Profile:
         read=_transfer(found["read"]),
         write=_transfer(found["write"]),
         clusters=tuple(
-            Cluster(
+            ProfiledCluster(
                 str(cluster["vm_type"]),
                 int(_number(cluster, "vm_count")),
                 _number(cluster, "vm_usd_per_hour"),
@@ -144,10 +144,10 @@ def _profile(found: Mapping[str, Any]) -> Profile:
     )
 
 
-def _transfer(found: Mapping[str, Any] | None) -> Transfer | None:
+def _transfer(found: Mapping[str, Any] | None) -> TransferRate | None:
     if found is None:
         return None
-    return Transfer(
+    return TransferRate(
         _number(found["s_per_gb"], "p50"),
         _number(found["s_per_gb"], "p95"),
         None if found["usd_per_gb"] is None else _number(found, "usd_per_gb"),

@@ -19,7 +19,7 @@ from r2d2.storage import storage_of
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuiltTable:
     """A table that came back: its files in the place, and what that took."""
 
     table: str
@@ -29,7 +29,7 @@ class Rebuilt:
     seconds: float
 
 
-def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterator[Rebuilt]:
+def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterator[RebuiltTable]:
     """Each table written below `place` as it was below its lake, from its parents alone.
 
     Raises:
@@ -45,7 +45,7 @@ def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterato
         yield _rebuilt(context, plan, entries[name], place)
 
 
-def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> Rebuilt:
+def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> RebuiltTable:
     name, snapshots = entry["table"], plan["snapshots"]
     for parent in entry["parents"]:
         table = context.tables.get(parent)
@@ -60,4 +60,4 @@ def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> Re
         raise R2D2Error(f"{name}: what came out is not the table that the plan saw")
     written = write_table(layout, made, place, name)
     rows = sum(batch.num_rows for batch in made)
-    return Rebuilt(name, written.files, rows, written.size_bytes, perf_counter() - start)
+    return RebuiltTable(name, written.files, rows, written.size_bytes, perf_counter() - start)

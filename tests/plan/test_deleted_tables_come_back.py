@@ -12,7 +12,7 @@ from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import take_inventory
 from r2d2.plan import make_plan
 from r2d2.plan.plan_file import Data
-from r2d2.plan.rebuild import Rebuilt, rebuild
+from r2d2.plan.rebuild import RebuiltTable, rebuild
 from r2d2.recipes.find.reading import read_batches
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, load_plan_settings
@@ -34,7 +34,7 @@ def deleted(plan: Data) -> list[str]:
     return [table["table"] for table in plan["tables"] if table["choice"] == "delete"]
 
 
-def come_back(lake: Path, run: Path, plan: Data, place: Path) -> list[Rebuilt]:
+def come_back(lake: Path, run: Path, plan: Data, place: Path) -> list[RebuiltTable]:
     """Deletes from the lake what the plan deletes, and rebuilds it from what is left."""
     for name in deleted(plan):
         path = lake / name

@@ -1,10 +1,10 @@
-"""Which near-containments a recipe is sought for, and that none is taken for containment."""
+"""Requests for recipes: near-containment is searched, and never taken for containment."""
 
 from dataclasses import replace
 
-from r2d2.model import Column, Format, Table
-from r2d2.plan.edges_worth_asking import union_families, wanted, without_recipe
-from r2d2.plan.graph_file import ProvedEdge
+from r2d2.model import Column, Edge, Format, Table
+from r2d2.plan.edges_worth_asking import CAST, recipe_requests, union_requests
+from r2d2.recipes.find import SMALLER_PARENT_SERVES
 
 COLUMNS = (("a", "a"),)
 
@@ -18,12 +18,16 @@ def tables(*names: str) -> dict[str, Table]:
     }
 
 
-def edge(child: str, parent: str, missing: int = 0, cast: bool = False) -> ProvedEdge:
-    return ProvedEdge(child, parent, COLUMNS, False, cast, missing)
+def edge(child: str, parent: str, missing: int = 0, cast: bool = False) -> Edge:
+    return Edge(
+        *(child, parent, 1.0 - missing / 10, missing, 10, 10, False, "exact"),
+        equal_after_cast=cast,
+        columns=COLUMNS,
+    )
 
 
-def parents_of(child: str, edges: list[ProvedEdge], lake: dict[str, Table]) -> list[str]:
-    found = wanted(edges, lake, set(lake)).families
+def parents_of(child: str, edges: list[Edge], lake: dict[str, Table]) -> list[str]:
+    found = recipe_requests(edges, lake, set(lake)).requests
     return [f.parent.location for f in found if child in {c.table.location for c in f.children}]
 
 
@@ -58,16 +62,16 @@ def test_a_part_that_is_nearly_contained_is_no_part_of_a_union() -> None:
     lake = tables("one", "two", "year")
     lake["year"] = Table("year", Format.PARQUET, lake["one"].columns, 20, size_bytes=9)
     whole = [edge("one", "year"), edge("two", "year")]
-    assert len(union_families(whole, lake, set(lake))) == 1
-    assert union_families([whole[0], edge("two", "year", 1)], lake, set(lake)) == []
+    assert len(union_requests(whole, lake, set(lake))) == 1
+    assert union_requests([whole[0], edge("two", "year", 1)], lake, set(lake)) == []
 
 
 def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> None:
     edges = [edge("one", "two", cast=True), edge("two", "gone", cast=True), edge("one", "two")]
     lake = tables("one", "two")
-    assert list(without_recipe(edges, set(lake)).values()) == [1]
-    assert without_recipe(edges[2:], set(lake)) == {}
-    assert wanted(edges[:1], lake, set(lake)).families == ()
+    assert recipe_requests(edges, lake, set(lake)).refused == {CAST: 1}
+    assert recipe_requests(edges[2:], lake, set(lake)).refused == {}
+    assert recipe_requests(edges[:1], lake, set(lake)).requests == ()
 
 
 def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_may_not_serve() -> None:
@@ -75,20 +79,22 @@ def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_may_not_serve
     edges = [edge("child", name) for name in ("small", "middle", "top", "huge")]
     edges += [edge("small", "middle"), edge("middle", "top")]
     edges += [edge("small", "huge"), edge("middle", "huge")]
-    told = [replace(e, same_rows=e.parent == "top") for e in edges]
+    told = [replace(e, distinct_rows=10 if e.parent == "top" else None) for e in edges]
 
-    def parents(edges: list[ProvedEdge], tenants: dict[str, str]) -> list[str]:
-        found = wanted(edges, lake, set(lake), tenants.get).families
+    def parents(edges: list[Edge], tenants: dict[str, str]) -> list[str]:
+        found = recipe_requests(edges, lake, set(lake), tenants.get).requests
         return [f.parent.location for f in found if lake["child"] in [c.table for c in f.children]]
 
     assert parents(told, {}) == ["middle", "small"]
     assert parents(told, {"top": "theirs"}) == ["huge", "middle", "small"]
-    found = wanted(told, lake, set(lake))
-    assert found.spare == 1
+    found = recipe_requests(told, lake, set(lake))
+    assert found.refused == {SMALLER_PARENT_SERVES: 1}
     assert {(copy.child, copy.parent) for copy in found.copies} >= {("child", "top")}
     lake |= tables("other")
     assert parents([*told, edge("top", "other", missing=1)], {}) == ["huge", "middle", "small"]
     del lake["other"]
     lake["top"] = replace(lake["top"], rows=20)  # small and middle together, it may be
-    assert [union.table.location for union in wanted(told, lake, set(lake)).unions] == ["top"]
+    assert [union.table.location for union in recipe_requests(told, lake, set(lake)).unions] == [
+        "top"
+    ]
     assert parents(told, {}) == ["huge", "middle", "small"]

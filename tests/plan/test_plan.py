@@ -20,7 +20,7 @@ from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.plan import make_plan, what_if
 from r2d2.plan.check import check_plan
-from r2d2.plan.diff import Difference, Kind, differences
+from r2d2.plan.diff import Difference, DifferenceKind, differences
 from r2d2.plan.plan_file import digest, load_plan
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import (
@@ -101,7 +101,7 @@ def test_each_kind_of_recipe_is_found_and_run(
 
 def test_a_plan_made_again_differs_in_what_was_measured_only(run: Path) -> None:
     one, other = make_plan(run, DEAR), make_plan(run, DEAR)
-    assert {difference.kind for difference in differences(one, other)} == {Kind.MEASURED}
+    assert {difference.kind for difference in differences(one, other)} == {DifferenceKind.MEASURED}
     assert what_if(run, DEAR) == what_if(run, DEAR) == other
 
 
@@ -111,17 +111,24 @@ def test_a_diff_tells_a_decision_from_a_price(run: Path) -> None:
     protected = what_if(run, DEAR, protect=["oslo*"])
     found = differences(plan, protected)
     choice = next(d for d in found if d.key == "choice")
-    assert choice == Difference(Kind.DECISION, "oslo.parquet", "choice", "delete", "keep")
-    assert {d.table for d in found if d.kind is Kind.DECISION} == {"oslo.parquet"}
+    assert choice == Difference(DifferenceKind.DECISION, "oslo.parquet", "choice", "delete", "keep")
+    assert {d.table for d in found if d.kind is DifferenceKind.DECISION} == {"oslo.parquet"}
     dearer = what_if(run, replace(DEAR, prices=Prices(storage_usd_per_gb_month=2e9)))
-    assert {d.kind for d in differences(plan, dearer)} == {Kind.SETTING, Kind.MONEY}
+    assert {d.kind for d in differences(plan, dearer)} == {
+        DifferenceKind.SETTING,
+        DifferenceKind.MONEY,
+    }
 
 
 def test_a_diff_names_tables_that_came_and_went(run: Path) -> None:
     plan = make_plan(run, DEAR)
     fewer = plan | {"tables": plan["tables"][1:]}
     (gone,) = [d for d in differences(plan, fewer) if d.table]
-    assert (gone.kind, gone.table, gone.new) == (Kind.SNAPSHOT, plan["tables"][0]["table"], None)
+    assert (gone.kind, gone.table, gone.new) == (
+        DifferenceKind.SNAPSHOT,
+        plan["tables"][0]["table"],
+        None,
+    )
 
 
 def test_what_if_reads_nothing_of_the_lake(run: Path) -> None:

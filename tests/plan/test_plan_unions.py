@@ -8,11 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.model import Column, Format, Table
+from r2d2.model import Column, Edge, Format, Table
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
-from r2d2.plan.edges_worth_asking import union_families
-from r2d2.plan.graph_file import ProvedEdge
+from r2d2.plan.edges_worth_asking import union_requests
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 
 DEAR = Prices(storage_usd_per_gb_month=1e9)
@@ -23,14 +22,18 @@ def table(name: str, rows: int | None, columns: str = "ab") -> Table:
     return Table(name, Format.PARQUET, own, rows, size_bytes=100 * (rows or 1))
 
 
-def edge(child: str, columns: str = "ab", equal: bool = False, cast: bool = False) -> ProvedEdge:
-    return ProvedEdge(child, "year", tuple((c, c) for c in columns), equal, cast)
+def edge(child: str, columns: str = "ab", equal: bool = False, cast: bool = False) -> Edge:
+    return Edge(
+        *(child, "year", 1.0, 0, None, None, equal, "exact"),
+        equal_after_cast=cast,
+        columns=tuple((c, c) for c in columns),
+    )
 
 
-def asked(tables: list[Table], edges: list[ProvedEdge], unfit: str = "") -> dict[str, list[str]]:
+def asked(tables: list[Table], edges: list[Edge], unfit: str = "") -> dict[str, list[str]]:
     by_name = {t.location: t for t in tables}
-    families = union_families(edges, by_name, set(by_name) - {unfit})
-    return {f.table.location: [child.table.location for child in f.parts] for f in families}
+    requests = union_requests(edges, by_name, set(by_name) - {unfit})
+    return {f.table.location: [child.table.location for child in f.parts] for f in requests}
 
 
 def test_parts_with_rows_enough_are_asked_largest_first() -> None:
@@ -51,9 +54,7 @@ def test_parts_with_rows_enough_are_asked_largest_first() -> None:
     ],
     ids=["rows lack", "columns lack", "other types", "part may not", "table may not", "equal"],
 )
-def test_what_cannot_be_a_union_is_not_asked(
-    other: Table, edges: list[ProvedEdge], unfit: str
-) -> None:
+def test_what_cannot_be_a_union_is_not_asked(other: Table, edges: list[Edge], unfit: str) -> None:
     assert asked([table("year", 10), table("one", 4), other], edges, unfit) == {}
 
 

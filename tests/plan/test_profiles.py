@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.plan.diff import Kind, differences
+from r2d2.plan.diff import DifferenceKind, differences
 from r2d2.plan.plan_file import load_plan
 from r2d2.settings.plan import Prices, Rates
 
@@ -72,7 +72,7 @@ def test_a_profile_equal_to_the_constants_gives_the_same_plan_and_its_id_is_told
     plain = planned(run)
     measured = planned(run, *with_profile(run, profile()))
     (difference,) = differences(plain, measured)
-    assert (difference.kind, difference.key) == (Kind.SETTING, "settings.rates.source")
+    assert (difference.kind, difference.key) == (DifferenceKind.SETTING, "settings.rates.source")
     assert difference.new == "profile 4f2a of 2026-09-01"
     assert measured["totals"]["deleted"] == 1
 

@@ -20,7 +20,7 @@ import r2d2
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.plan import edges_worth_asking as families
 from r2d2.plan.graph_file import load_graph, tables_now
-from r2d2.plan.planner import Known, choose, learn
+from r2d2.plan.planner import KnownRecipes, choose, learn
 from r2d2.progress import Silence
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.report.find import write_find
@@ -55,14 +55,14 @@ def make_lake(folder: Path, chance: Random) -> None:
         pq.write_table(rows.select(columns), folder / f"small{place}.parquet")
 
 
-def known_of(lake: Path, run: Path) -> Known:
+def known_of(lake: Path, run: Path) -> KnownRecipes:
     graph = load_graph(run)
     storage = storage_of(str(lake))
     tables = tables_now(run, graph, storage)
     return learn(graph, tables, LocalRecipes(storage, graph.settings), Silence())
 
 
-def settings_of(chance: Random, known: Known) -> Iterator[PlanSettings]:
+def settings_of(chance: Random, known: KnownRecipes) -> Iterator[PlanSettings]:
     for _ in range(PLANS):
         yield PlanSettings(
             prices=Prices(storage_usd_per_gb_month=10 ** chance.uniform(2, 7), vm_usd_per_hour=100),
@@ -115,11 +115,11 @@ def test_what_find_counted_says_of_copies_is_what_reading_them_says(tmp_path: Pa
         graph = load_graph(run)
         storage = storage_of(str(lake))
         tables = tables_now(run, graph, storage)
-        read = replace(graph, edges=tuple(replace(e, same_rows=False) for e in graph.edges))
+        read = replace(graph, edges=tuple(replace(e, distinct_rows=None) for e in graph.edges))
         told, seen = (
             learn(one, tables, LocalRecipes(storage, graph.settings), Silence())
             for one in (graph, read)
         )
         copies += sum(edge.same_rows for edge in graph.edges)
-        assert set(told.candidates) <= set(seen.candidates)
+        assert set(told.recipes) <= set(seen.recipes)
     assert copies > LAKES

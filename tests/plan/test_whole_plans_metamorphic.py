@@ -15,7 +15,7 @@ from random import Random
 import pytest
 
 from r2d2.plan.costs import Costing
-from r2d2.plan.planner import Planned, choose
+from r2d2.plan.planner import SolvedPlan, choose
 from r2d2.plan.program import check
 from r2d2.plan.usage import Usage
 from r2d2.settings.plan import Latency, Limit, PlanLimits, PlanSettings, Prices, Protection, Rates
@@ -33,7 +33,7 @@ class Asked:
     usage: dict[str, Usage]
     chance: Random
 
-    def planned(self, settings: PlanSettings) -> Planned:
+    def planned(self, settings: PlanSettings) -> SolvedPlan:
         planned = choose(self.lake.known, settings, self.usage, None)
         solution = planned.solution
         assert not check(planned.problem, solution.choices, solution.cost_usd_per_month)
@@ -44,8 +44,8 @@ class Asked:
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> list[Learnt]:
     folder = tmp_path_factory.mktemp("lakes")
     found = [learnt(seed, folder) for seed in range(LAKES)]
-    recipes = Counter(type(c.recipe).__name__ for lake in found for c in lake.known.candidates)
-    print(f"\n{LAKES} lakes, {sum(bool(lake.known.candidates) for lake in found)} with recipes:")
+    recipes = Counter(type(c.recipe).__name__ for lake in found for c in lake.known.recipes)
+    print(f"\n{LAKES} lakes, {sum(bool(lake.known.recipes) for lake in found)} with recipes:")
     print(f"  {', '.join(f'{count} {kind}' for kind, count in recipes.most_common())}")
     return found
 
@@ -79,12 +79,12 @@ def tally(name: str, seen: Sequence[tuple[bool, bool]]) -> None:
     print(f"{name}: {len(seen)} lakes, {deleting} plans delete, {differing} plans changed")
 
 
-def options_of(planned: Planned) -> set[int]:
+def options_of(planned: SolvedPlan) -> set[int]:
     return {c.option for c in planned.solution.choices if c.option is not None}
 
 
 def never_cheaper(
-    name: str, lakes: Sequence[Learnt], change: Callable[[Asked, Planned], PlanSettings]
+    name: str, lakes: Sequence[Learnt], change: Callable[[Asked, SolvedPlan], PlanSettings]
 ) -> None:
     """Whatever the change, the plan costs as much as before or more."""
     seen = []
@@ -99,7 +99,7 @@ def never_cheaper(
 
 
 def test_tightening_a_limit_never_lowers_the_cost(lakes: list[Learnt]) -> None:
-    def tightened(case: Asked, before: Planned) -> PlanSettings:
+    def tightened(case: Asked, before: SolvedPlan) -> PlanSettings:
         table = one_of(case, before)
         limit_s = case.chance.choice([0.0, 2.0, case.settings.limit_s(table) / 2])
         tighter = Limit(escape(table), min(limit_s, case.settings.limit_s(table)))
@@ -109,16 +109,16 @@ def test_tightening_a_limit_never_lowers_the_cost(lakes: list[Learnt]) -> None:
 
 
 def test_protecting_a_table_never_lowers_the_cost(lakes: list[Learnt]) -> None:
-    def protected(case: Asked, before: Planned) -> PlanSettings:
+    def protected(case: Asked, before: SolvedPlan) -> PlanSettings:
         more = Protection(escape(one_of(case, before)), "asked for")
         return replace(case.settings, protect=(*case.settings.protect, more))
 
     never_cheaper("a table protected", lakes, protected)
 
 
-def one_of(case: Asked, planned: Planned) -> str:
+def one_of(case: Asked, planned: SolvedPlan) -> str:
     """A table, of those that are deleted where there are any."""
-    gone = sorted(planned.known.candidates[number].child for number in options_of(planned))
+    gone = sorted(planned.known.recipes[number].child for number in options_of(planned))
     return case.chance.choice(gone or sorted(case.lake.tables))
 
 
@@ -137,12 +137,12 @@ def test_raising_the_storage_price_never_keeps_more_bytes(lakes: list[Learnt]) -
     tally("storage dearer", seen)
 
 
-def kept_bytes(planned: Planned) -> int:
+def kept_bytes(planned: SolvedPlan) -> int:
     """The bytes of the tables that stay and of what the recipes keep aside."""
     costing: Costing = planned.costing
     return sum(
         table.size_bytes
         if choice.option is None
-        else costing.rebuild(planned.known.candidates[choice.option]).residual_bytes
+        else costing.rebuild(planned.known.recipes[choice.option]).residual_bytes
         for table, choice in zip(planned.problem.tables, planned.solution.choices, strict=True)
     )

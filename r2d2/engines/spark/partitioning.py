@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from r2d2.arrays import Int64s
 from r2d2.engines.scan import TASK_BYTES, Piece
+from r2d2.graph import connected_components
 from r2d2.hashing.finaliser import Lanes
 from r2d2.lake.questions import Projection, Wanted
 from r2d2.model import Table
@@ -91,19 +92,6 @@ def tasks_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
     return [list(pieces[a:b]) for a, b in pairwise([0, *limits, len(pieces)]) if a < b]
 
 
-def components(count: int, children: Int64s, parents: Int64s) -> Int64s:
-    """The component's number of each of `count` nodes, by the edges' two ends."""
-    labels = np.arange(count)
-    while True:
-        least = np.minimum(labels[children], labels[parents])
-        before = labels.copy()
-        for ends in (children, parents):
-            np.minimum.at(labels, labels[ends], least)
-        labels = labels[labels]
-        if np.array_equal(before, labels):
-            return np.unique(labels, return_inverse=True)[1].astype(np.int64)
-
-
 def reducer_plan(
     rows: Int64s, cuts: Int64s, children: Int64s, parents: Int64s
 ) -> tuple[list[ReducerTask], Routes]:
@@ -112,7 +100,7 @@ def reducer_plan(
     `rows` (at most so many hashes) and `cuts` (parts they were cut into) are by projection,
     `children` and `parents` are the projections of each pair.
     """
-    component = components(len(rows), children, parents)
+    component = connected_components(len(rows), children, parents)
     weight = np.bincount(component, rows).astype(np.int64)
     parts = np.array([_power(int(total), REDUCER_ROWS) for total in weight], np.int64)
     first_group = np.cumsum(parts) - parts

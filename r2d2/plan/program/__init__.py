@@ -11,9 +11,10 @@
       Σ_t (1 - keep_t) · size_bytes_t ≤ max_deleted_bytes     where a cap is given
 
 It is facility location in which customers may open as facilities, NP-hard by set cover. So:
-`usable` drops what no best plan needs and fixes what is forced, `components` parts the rest,
-`ask` gives each part to a solver, and only the kept set is taken from its answer: every deleted
-table then goes by its cheapest option on kept parents. `check` shares no code with all that.
+`reduce` drops what no best plan needs and fixes what is forced, `solve` splits the rest into
+components, `milp` gives each to a solver, and only the kept set is taken from its answer: every
+deleted table then goes by its cheapest option on kept parents. `verify` shares no code with
+all that.
 
 An option that costs no less than keeping its table is never chosen, so a table is deleted for a
 saving only. Where plans cost the same, the first of equally cheap options is taken, and of two

@@ -1,4 +1,4 @@
-"""What is asked and what is answered: tables, options, the choice of each table."""
+"""The program's input and output in numbers: tables, options, the choice for each table."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +16,7 @@ class InvalidAnswerError(R2D2Error):
 
 
 class Solver(str, Enum):
-    """Who solves what is not forced."""
+    """The solver of what is not forced."""
 
     HIGHS = "highs"
     CBC = "cbc"
@@ -31,7 +31,7 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """What keeping a table costs, and what stands against deleting it.
+    """The cost of keeping a table, and what stands against deleting it.
 
     `size_bytes` is what a deletion frees. `limit_s` is how long its readers may wait for it,
     None for as long as it takes. `must_keep` is the reason why it stays, None where it may go.
@@ -48,6 +48,7 @@ class StoredTable:
 class Option:
     """A way to rebuild `child` from all of `parents`, which are indices of tables.
 
+    The program's term for a `TableRecipe`: e and its rebuild_usd_e, seconds_e in the statement.
     `struck` is the reason why it may not be used, e.g. that its recipe was run and differs.
     """
 
@@ -89,7 +90,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What becomes of a table: rebuilt by the option of that index, or None: kept."""
+    """The decision on a table: rebuilt by the option of that index, or None: kept."""
 
     table: int
     option: int | None = None

@@ -1,4 +1,4 @@
-"""Which options a best plan may need. What is dropped here needs no solver.
+"""The open options: those that a best plan may need. The others are dropped without a solver.
 
 Each step is sound with a cap too:
 - An option of a table that must stay, over its limit, or struck out is forbidden.
@@ -15,19 +15,22 @@ from r2d2.plan.program.problem import Option, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Usable:
-    """An option by its number, its cost, and those of its parents that might be deleted."""
+class OpenOption:
+    """An option by its number, its cost, and those of its parents that might be deleted.
+
+    A term of the program, as `Option` is: numbers only, x_e and its constraints x_e ≤ keep_p.
+    """
 
     number: int
     usd_per_month: float
     parents: frozenset[int]
 
 
-Usables = Mapping[int, tuple[Usable, ...]]
+OpenOptions = Mapping[int, tuple[OpenOption, ...]]
 """The options of each table that may be deleted at all, cheapest first, then by number."""
 
 
-def usable_options(problem: Problem) -> Usables:
+def reduce_options(problem: Problem) -> OpenOptions:
     """The options that a best plan may need, by table."""
     allowed: dict[int, list[int]] = {}
     for number, option in enumerate(problem.options):
@@ -35,7 +38,7 @@ def usable_options(problem: Problem) -> Usables:
             allowed.setdefault(option.child, []).append(number)
     return {
         table: _undominated(
-            Usable(
+            OpenOption(
                 number,
                 problem.options[number].usd_per_month,
                 frozenset(p for p in problem.options[number].parents if p in allowed),
@@ -46,7 +49,7 @@ def usable_options(problem: Problem) -> Usables:
     }
 
 
-def cheapest(options: Sequence[Usable], kept: Set[int]) -> Usable | None:
+def cheapest(options: Sequence[OpenOption], kept: Set[int]) -> OpenOption | None:
     """The first of the table's options whose parents are all kept."""
     return next((option for option in options if option.parents <= kept), None)
 
@@ -61,8 +64,8 @@ def _gains(problem: Problem, option: Option) -> bool:
     )
 
 
-def _undominated(options: Iterable[Usable]) -> tuple[Usable, ...]:
-    left: list[Usable] = []
+def _undominated(options: Iterable[OpenOption]) -> tuple[OpenOption, ...]:
+    left: list[OpenOption] = []
     single: set[int] = set()
     several: list[frozenset[int]] = []
     for option in sorted(options, key=lambda option: (option.usd_per_month, option.number)):

@@ -1,20 +1,31 @@
-"""The whole way from a problem to its solution, on one screen.
+"""The way from a problem to its solution: reduce, split into components, solve, break ties.
 
-Parts of the problem that share no table, each of which is solved for itself.
-
-Of two tables that rebuild each other at the same cost, keeps the one listed first.
-
-Which of two equal tables a solver keeps is an accident of its version; here it is a rule.
+Of two tables that rebuild each other at the same cost, the one listed first stays: which of them a
+solver keeps is an accident of its version.
 """
 
 import math
 from collections.abc import Iterable, Sequence, Set
 from time import monotonic
 
-from r2d2.plan.program.milp import PROVED, Answer, Model
+import numpy as np
+
+from r2d2.graph import connected_components
+from r2d2.plan.program.milp import (
+    PROVED,
+    Model,
+    SolverAnswer,
+    answer,
+    capped_answer,
+    over_cap,
+    solver_version,
+)
 from r2d2.plan.program.problem import Choice, Problem, Solution, Solver, Status
-from r2d2.plan.program.reduce import Usables, cheapest, usable_options
-from r2d2.plan.program.solver import answer, capped_answer, over_cap, solver_version
+from r2d2.plan.program.reduce import OpenOptions, cheapest, reduce_options
+
+BATCH_TABLES = 300
+"""A model of HiGHS takes 3 ms to start; 2,000 components of 2–3 tables take 7 s one by one and
+0.6 s by 300."""
 
 
 def solve(
@@ -30,16 +41,16 @@ def solve(
         MissingDependencyError: the solver is not there.
     """
     until = math.inf if time_limit_s is None else monotonic() + time_limit_s
-    usables = usable_options(problem)
-    parts = [part for part in components(usables) if len(part) > 1]
-    models = [Model(problem, usables, batch) for batch in batches(parts)]
+    open_options = reduce_options(problem)
+    parts = [part for part in components(open_options) if len(part) > 1]
+    models = [Model(problem, open_options, batch) for batch in batches(parts)]
     answers = [answer(model, solver, until) for model in models]
-    bound_usd = _bound_usd(problem, usables, models, answers)
-    if over_cap(problem, usables, _kept(answers)):
-        models = [Model(problem, usables, (tuple(usables),), capped=True)]
+    bound_usd = _bound_usd(problem, open_options, models, answers)
+    if over_cap(problem, open_options, _kept(answers)):
+        models = [Model(problem, open_options, (tuple(open_options),), capped=True)]
         answers = [capped_answer(models[0], solver, until)]
-        bound_usd = max(bound_usd, _bound_usd(problem, usables, models, answers))
-    choices = _choices(problem, usables, first_twins(problem, usables, _kept(answers)))
+        bound_usd = max(bound_usd, _bound_usd(problem, open_options, models, answers))
+    choices = _choices(problem, open_options, first_twins(problem, open_options, _kept(answers)))
     cost_usd = _cost_usd(problem, choices)
     gap = max(0.0, cost_usd - bound_usd) / cost_usd if cost_usd else 0.0
     return Solution(
@@ -55,14 +66,14 @@ def solve(
     )
 
 
-def _kept(answers: Iterable[Answer]) -> frozenset[int]:
+def _kept(answers: Iterable[SolverAnswer]) -> frozenset[int]:
     return frozenset(table for answer in answers for table in answer.kept)
 
 
-def _choices(problem: Problem, usables: Usables, kept: Set[int]) -> tuple[Choice, ...]:
+def _choices(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> tuple[Choice, ...]:
     choices = []
     for table in range(len(problem.tables)):
-        option = None if table in kept else cheapest(usables.get(table, ()), kept)
+        option = None if table in kept else cheapest(open_options.get(table, ()), kept)
         choices.append(Choice(table, option.number if option else None))
     return tuple(choices)
 
@@ -77,36 +88,32 @@ def _cost_usd(problem: Problem, choices: Sequence[Choice]) -> float:
 
 
 def _bound_usd(
-    problem: Problem, usables: Usables, models: Sequence[Model], answers: Sequence[Answer]
+    problem: Problem,
+    open_options: OpenOptions,
+    models: Sequence[Model],
+    answers: Sequence[SolverAnswer],
 ) -> float:
-    cost_usd = _cost_usd(problem, _choices(problem, usables, _kept(answers)))
+    cost_usd = _cost_usd(problem, _choices(problem, open_options, _kept(answers)))
     slacks = (model.slack_usd(found) for model, found in zip(models, answers, strict=True))
     return cost_usd - math.fsum(slacks)
 
 
-BATCH_TABLES = 300
-"""A model of HiGHS takes 3 ms to start; 2,000 components of 2–3 tables take 7 s one by one and
-0.6 s by 300."""
-
-
-def components(usables: Usables) -> list[tuple[int, ...]]:
+def components(open_options: OpenOptions) -> list[tuple[int, ...]]:
     """The tables of each connected component, both in order."""
-    root = {table: table for table in usables}
-
-    def find(table: int) -> int:
-        while root[table] != table:
-            root[table] = table = root[root[table]]
-        return table
-
-    for table, options in usables.items():
-        for option in options:
-            for parent in option.parents:
-                one, other = sorted((find(table), find(parent)))
-                root[other] = one
+    tables = sorted(open_options)
+    places = {table: place for place, table in enumerate(tables)}
+    ends = [
+        (places[table], places[parent])
+        for table, options in open_options.items()
+        for option in options
+        for parent in option.parents
+    ]
+    children, parents = np.array(ends, np.int64).reshape(-1, 2).T
     members: dict[int, list[int]] = {}
-    for table in sorted(usables):
-        members.setdefault(find(table), []).append(table)
-    return [tuple(tables) for tables in members.values()]
+    labels = connected_components(len(tables), children, parents)
+    for table, label in zip(tables, labels.tolist(), strict=True):
+        members.setdefault(label, []).append(table)
+    return [tuple(component) for component in members.values()]
 
 
 def batches(parts: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...]]:
@@ -122,63 +129,73 @@ def batches(parts: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...
     return [tuple(group) for group in groups]
 
 
-def first_twins(problem: Problem, usables: Usables, kept: Set[int]) -> frozenset[int]:
-    """The kept tables after every exchange with an earlier twin that costs nothing."""
-    resting = _resting(usables)
-    current, room = set(kept), _room(problem, usables, kept)
+def first_twins(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> frozenset[int]:
+    """The kept tables after every exchange for an earlier twin that costs nothing.
+
+    Twins are two tables that can be rebuilt from each other.
+    """
+    resting = _resting(open_options)
+    current, room = set(kept), _room(problem, open_options, kept)
     changed = True
     while changed:
         changed = False
-        for first in sorted(usables.keys() - current):
-            for later in sorted(_later_twins(usables, resting, first) & current):
+        for first in sorted(open_options.keys() - current):
+            for later in sorted(_later_twins(open_options, resting, first) & current):
                 freed = problem.tables[later].size_bytes - problem.tables[first].size_bytes
                 touched = {first, later} | resting[first] | resting[later]
-                if freed <= room and _exchanged(problem, usables, touched, current, first, later):
+                if freed <= room and _exchanged(
+                    problem, open_options, touched, current, first, later
+                ):
                     room, changed = room - freed, True
                     break
     return frozenset(current)
 
 
 def _exchanged(
-    problem: Problem, usables: Usables, touched: Set[int], kept: set[int], first: int, later: int
+    problem: Problem,
+    open_options: OpenOptions,
+    touched: Set[int],
+    kept: set[int],
+    first: int,
+    later: int,
 ) -> bool:
-    before_usd = _cost_of_kept_usd(problem, usables, touched, kept)
+    before_usd = _cost_of_kept_usd(problem, open_options, touched, kept)
     kept ^= {first, later}
-    if _cost_of_kept_usd(problem, usables, touched, kept) <= before_usd:
+    if _cost_of_kept_usd(problem, open_options, touched, kept) <= before_usd:
         return True
     kept ^= {first, later}
     return False
 
 
-def _resting(usables: Usables) -> dict[int, set[int]]:
-    resting: dict[int, set[int]] = {table: set() for table in usables}
-    for table, options in usables.items():
+def _resting(open_options: OpenOptions) -> dict[int, set[int]]:
+    resting: dict[int, set[int]] = {table: set() for table in open_options}
+    for table, options in open_options.items():
         for option in options:
             for parent in option.parents:
                 resting[parent].add(table)
     return resting
 
 
-def _later_twins(usables: Usables, resting: dict[int, set[int]], table: int) -> set[int]:
-    parents = {parent for option in usables[table] for parent in option.parents}
+def _later_twins(open_options: OpenOptions, resting: dict[int, set[int]], table: int) -> set[int]:
+    parents = {parent for option in open_options[table] for parent in option.parents}
     return {twin for twin in parents & resting[table] if twin > table}
 
 
-def _room(problem: Problem, usables: Usables, kept: Set[int]) -> float:
+def _room(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> float:
     if problem.max_deleted_bytes is None:
         return math.inf
-    deleted = (problem.tables[table].size_bytes for table in usables if table not in kept)
+    deleted = (problem.tables[table].size_bytes for table in open_options if table not in kept)
     return problem.max_deleted_bytes - sum(deleted)
 
 
 def _cost_of_kept_usd(
-    problem: Problem, usables: Usables, tables: Iterable[int], kept: Set[int]
+    problem: Problem, open_options: OpenOptions, tables: Iterable[int], kept: Set[int]
 ) -> float:
     costs = []
     for table in tables:
         if table in kept:
             costs.append(problem.tables[table].keep_usd_per_month)
         else:
-            option = cheapest(usables[table], kept)
+            option = cheapest(open_options[table], kept)
             costs.append(math.inf if option is None else option.usd_per_month)
     return math.fsum(costs)

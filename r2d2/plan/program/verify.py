@@ -10,7 +10,7 @@ from r2d2.plan.program.problem import Choice, Problem
 
 
 class Rule(str, Enum):
-    """What a plan must hold to."""
+    """A rule that every plan holds to."""
 
     KNOWN_TABLE = "known-table"
     ONE_CHOICE = "one-choice"
@@ -26,7 +26,7 @@ class Rule(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that is broken, and how, in one sentence."""
+    """A broken rule, and a sentence that says how."""
 
     rule: Rule
     sentence: str

@@ -12,7 +12,6 @@ from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import TASK_BYTES, Piece
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark.partitioning import (
-    components,
     parts_of,
     reducer_plan,
     seats,
@@ -65,20 +64,6 @@ def test_hashes_are_cut_the_finer_the_more_rows_the_column_set_has() -> None:
     tables = [table(1 << 20), table(1 << 12), table(None, 1 << 22), table(0)]
     wanted = {(0, 7): (), (1, 7): (), (2, 7): (), (3, 7): (), (1, 8): ()}
     assert parts_of(wanted, tables) == {(0, 7): 4, (1, 7): 2, (2, 7): 4, (3, 7): 1, (1, 8): 1}
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_components_are_what_edges_join(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    children, parents = numbers(random, 40, 25), numbers(random, 40, 25)
-    labels = components(40, children, parents)
-    groups = {i: {i} for i in range(40)}
-    for child, parent in zip(children.tolist(), parents.tolist(), strict=True):
-        joined = groups[child] | groups[parent]
-        groups |= dict.fromkeys(joined, joined)
-    for i in range(40):
-        assert {j for j in range(40) if labels[j] == labels[i]} == groups[i]
-    assert set(labels.tolist()) == set(range(labels.max() + 1))
 
 
 @pytest.mark.parametrize("seed", range(20))

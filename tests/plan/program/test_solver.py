@@ -47,7 +47,7 @@ OPTIMAL = pulp.LpSolutionOptimal
 def test_an_invalid_answer_is_an_error(
     liar: Liar, lie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r2d2.plan.program.solver._command", lambda *_: liar)
+    monkeypatch.setattr("r2d2.plan.program.milp._command", lambda *_: liar)
     with pytest.raises(InvalidAnswerError, match=lie):
         solve(twins(1.0, 1.0))
 
@@ -56,7 +56,7 @@ def test_a_claim_of_optimality_beside_a_low_bound_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     keeps_all = Liar(lambda name: 1.0, OPTIMAL, bound=1e6)
-    monkeypatch.setattr("r2d2.plan.program.solver._command", lambda *_: keeps_all)
+    monkeypatch.setattr("r2d2.plan.program.milp._command", lambda *_: keeps_all)
     solution = solve(twins(1.0, 1.0))
     assert (solution.status.value, solution.gap) == ("feasible", pytest.approx(1 - 1.0 / 1.1))
 
@@ -65,7 +65,7 @@ def test_an_answer_that_a_solver_has_none_of_is_made_greedily(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     silent = Liar(lambda name: 0.0, pulp.LpSolutionNoSolutionFound)
-    monkeypatch.setattr("r2d2.plan.program.solver._command", lambda *_: silent)
+    monkeypatch.setattr("r2d2.plan.program.milp._command", lambda *_: silent)
     solution = solve(twins(1.0, 1.0))
     assert (solution.status.value, solution.cost_usd_per_month) == ("feasible", 1.1)
 

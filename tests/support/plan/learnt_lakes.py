@@ -9,7 +9,7 @@ from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Table, Types
 from r2d2.plan.graph_file import load_graph
-from r2d2.plan.planner import Known, learn
+from r2d2.plan.planner import KnownRecipes, learn
 from r2d2.progress import Silence
 from r2d2.report.find import write_find
 from r2d2.storage import storage_of
@@ -22,7 +22,7 @@ class Learnt:
 
     seed: int
     tables: dict[str, Table]
-    known: Known
+    known: KnownRecipes
 
 
 def found(seed: int, folder: Path) -> r2d2.Settings:

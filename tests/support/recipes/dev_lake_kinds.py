@@ -67,7 +67,7 @@ def kinds_from_anywhere(lake: Path, made: Iterable[Made], suffix: str) -> dict[s
     tables = {t.location: t for t in take_inventory(storage, settings).tables}
     known = learn(graph, tables, LocalRecipes(storage, settings), Silence())
     kinds = {f"{row['table']}.{suffix}": "none" for row in made}
-    for candidate in known.candidates:
+    for candidate in known.recipes:
         found = kind(candidate.recipe)
         if KINDS.index(found) < KINDS.index(kinds.get(candidate.child, KINDS[0])):
             kinds[candidate.child] = found
