@@ -1,6 +1,5 @@
 """`r2d2 …`: parse, one call, write, exit code. See `errors` for the exit codes."""
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -10,19 +9,12 @@ from cyclopts import App, Parameter
 from cyclopts.config import Env
 
 from r2d2 import __version__, cli_plan, cli_recipe, cli_vmcost
-from r2d2.api import find as find_graph
-from r2d2.api import tables as list_tables
-from r2d2.config import load_settings
-from r2d2.console import print_lines, print_text
+from r2d2.console import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
-from r2d2.files import json_text
-from r2d2.interrupt import interruptibly
-from r2d2.lake.storage import storage_of
-from r2d2.model import Types
-from r2d2.report import outputs, text
 from r2d2.report.exit_code import Finding, exit_code, findings
 from r2d2.text_tables import printable
-from r2d2.watch import watching
+
+# What a command needs is imported when it runs, so that --help answers at once.
 
 app = App(
     name="r2d2",
@@ -70,10 +62,15 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     Reads metadata only. Example: r2d2 tables sample_lake
     """
+    from r2d2.api import tables as list_tables
+    from r2d2.config import load_settings
+    from r2d2.interrupt import interruptibly
+    from r2d2.report import outputs, text
+
     settings = load_settings(config)
     inventory = interruptibly(lambda: list_tables(lake, settings))
     if json:
-        print_text(json_text(outputs.inventory_data(inventory)))
+        print_json(outputs.inventory_data(inventory))
     else:
         print_lines(text.table_lines(inventory))
     return exit_code(inventory.tables)
@@ -112,6 +109,14 @@ def find(
 
     r2d2 find /lake --fail-on equal --fail-on unreadable
     """
+    from r2d2.api import find as find_graph
+    from r2d2.config import load_settings
+    from r2d2.interrupt import interruptibly
+    from r2d2.lake.storage import storage_of
+    from r2d2.model import Types
+    from r2d2.report import outputs, text
+    from r2d2.watch import watching
+
     settings = load_settings(
         config,
         types=Types(types) if types else None,
@@ -128,7 +133,7 @@ def find(
         outputs.write_find(out, graph, settings, storage_of(lake).url)
     if json:
         data = outputs.graph_data(graph, settings, storage_of(lake).url)
-        print_text(json_text(data | {"funnel": outputs.funnel_data(graph)}))
+        print_json(data | {"funnel": outputs.funnel_data(graph)})
     else:
         print_lines(text.find_lines(graph))
         if out is not None:
@@ -160,12 +165,15 @@ def explain(
     Values of the data are shown under --show-samples only.
     For example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake
     """
+    from r2d2.config import load_settings
     from r2d2.explain import explain_pair
+    from r2d2.interrupt import interruptibly
+    from r2d2.model import Types
 
     settings = load_settings(config, types=Types(types) if types else None, renamed=renamed)
     explanation = interruptibly(lambda: explain_pair(lake, child, parent, settings, show_samples))
     if json:
-        print_text(json_text(explanation.data()))
+        print_json(explanation.data())
     else:
         print_lines(explanation.lines())
     return EXIT_OK
@@ -178,7 +186,7 @@ def doctor(*, json: Json = False) -> int:
 
     findings = check_up()
     if json:
-        print_text(json_text([finding.data() for finding in findings]))
+        print_json([finding.data() for finding in findings])
     else:
         print_lines(finding.line() for finding in findings)
     return (
@@ -188,7 +196,6 @@ def doctor(*, json: Json = False) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
         result: Any = app(arguments)
         return result if isinstance(result, int) else EXIT_OK

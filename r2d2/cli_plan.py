@@ -7,11 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from r2d2.console import print_lines, print_text
+from r2d2.console import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
-from r2d2.files import json_text, write_files
-from r2d2.interrupt import interruptibly
-from r2d2.watch import watching
 
 PLAN_NAME = "plan.json"
 """A run's plan in its folder, where `recipe` finds it."""
@@ -76,9 +73,12 @@ def plan(
     r2d2 plan --diff last-week.json plan.json
     """
     from r2d2.costs import load_plan_settings, load_prices, load_profile, load_usage, with_profile
+    from r2d2.files import json_text, write_files
+    from r2d2.interrupt import interruptibly
     from r2d2.plan import making
     from r2d2.report import plan_text
     from r2d2.text_tables import usd
+    from r2d2.watch import watching
 
     if diff is not None:
         return _print_diff(*diff, json=json)
@@ -108,7 +108,7 @@ def plan(
     if out is not None:
         write_files(out.parent, {out.name: json_text(made)})
     if json:
-        print_text(json_text(made))
+        print_json(made)
     elif explain is not None:
         lines = list(plan_text.table_lines(made, explain))
         if not lines:
@@ -133,7 +133,7 @@ def check(plan: Path, /, *, json: Json = False) -> int:
 
     broken = check_plan(load_plan(plan))
     if json:
-        print_text(json_text([{"rule": rule, "told": told} for rule, told in broken]))
+        print_json([{"rule": rule, "told": told} for rule, told in broken])
     else:
         print_lines([f"{rule}: {told}" for rule, told in broken] or ["the plan holds"])
     return EXIT_FAILED if broken else EXIT_OK
@@ -145,6 +145,7 @@ def init(path: Path = Path("r2d2.toml"), /) -> int:
     For example: r2d2 init r2d2.toml
     """
     from r2d2.costs import init_text
+    from r2d2.files import write_files
 
     if path.exists():
         raise UsageError(f"{path}: there is one already; it is left as it is")
@@ -172,7 +173,7 @@ def _print_diff(old: Path, new: Path, *, json: bool) -> int:
 
     found = differences(load_plan(old), load_plan(new))
     if json:
-        print_text(json_text([asdict(difference) for difference in found]))
+        print_json([asdict(difference) for difference in found])
     else:
         print_lines(diff_text.diff_lines(found))
     return EXIT_OK

@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.console import print_lines, print_text
+from r2d2.console import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
-from r2d2.files import json_text, write_files
-from r2d2.interrupt import interruptibly
-from r2d2.progress import Progress
 from r2d2.text_tables import printable
-from r2d2.watch import watching
+
+if TYPE_CHECKING:
+    from r2d2.progress import Progress
 
 vmcost = App(name="vmcost")
 
@@ -84,7 +83,7 @@ def bill(
     if out is not None:
         _write(out, data)
     if json:
-        print_text(json_text(data["applications"]))
+        print_json(data["applications"])
     else:
         print_lines(report_lines(data))
     left_out = _tell_left_out(answer.logs)
@@ -118,6 +117,7 @@ def profile(
 
     For example: r2d2 vmcost profile /logs --config vmcost.toml -o profile.json
     """
+    from r2d2.files import json_text, write_files
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
     from r2d2.vmcost.profile import profile_lines
@@ -154,7 +154,7 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{old}, {new}: one lacks what a report has: {error!r}") from error
     if json:
-        print_text(json_text(asdict(found)))
+        print_json(asdict(found))
     else:
         print_lines(difference_lines(found))
     return EXIT_OK
@@ -162,13 +162,15 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
 
 def _answer(logs: Sequence[str], machines: Machines) -> Any:
     from r2d2.fetch import fetched
+    from r2d2.interrupt import interruptibly
     from r2d2.vmcost.pipeline import cost
+    from r2d2.watch import watching
 
     if not logs:
         raise UsageError("give one or more event logs, or folders of them")
     question = _question(machines)
 
-    def work(progress: Progress) -> Any:
+    def work(progress: "Progress") -> Any:
         with fetched(logs) as here:
             return cost(here.paths, question, progress).renamed(here.origin)
 
@@ -195,6 +197,7 @@ def _question(machines: Machines) -> Any:
 
 
 def _write(out: Path, data: Mapping[str, Any]) -> None:
+    from r2d2.files import json_text, write_files
     from r2d2.vmcost.report.csvs import csv_texts
     from r2d2.vmcost.report.html import page
 

@@ -13,3 +13,10 @@ def print_text(output: str) -> None:
     """Prints to stdout, whatever its encoding."""
     sys.stdout.buffer.write(output.encode(errors="replace"))
     sys.stdout.flush()
+
+
+def print_json(data: object) -> None:
+    """Prints data as JSON to stdout, in the same bytes each time."""
+    from r2d2.files import json_text
+
+    print_text(json_text(data))

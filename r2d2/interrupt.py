@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from r2d2.engines.runstore import remove_scratch
-
 Result = TypeVar("Result")
 
 
@@ -29,6 +27,9 @@ def interruptibly(work: Callable[[], Result]) -> Result:
     try:
         thread.join()
     except KeyboardInterrupt:
+        # Only here: what a command needs is imported while it runs.
+        from r2d2.engines.runstore import remove_scratch
+
         remove_scratch()
         raise
     if errors:

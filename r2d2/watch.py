@@ -21,6 +21,7 @@ log = logging.getLogger("r2d2")
 @contextmanager
 def watching() -> Iterator[Progress]:
     """Progress on stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     if not sys.stderr.isatty():
         yield LogProgress()
         return

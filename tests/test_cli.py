@@ -118,6 +118,21 @@ def test_help_has_examples_for_every_command() -> None:
         assert f"r2d2 {command} " in r2d2(command, "--help").stdout
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["--version"]], ids=" ".join)
+def test_help_is_there_before_anything_heavy_is_imported(arguments: list[str]) -> None:
+    code = """
+import atexit, sys
+from r2d2.__main__ import run
+heavy = {"numpy", "pyarrow", "polars", "pandas", "scipy"}
+atexit.register(lambda: sys.stderr.write(f"{sorted(heavy & set(sys.modules))}"))
+run()
+"""
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert done.stderr == "[]"
+
+
 def test_doctor_names_what_is_missing_and_what_to_install() -> None:
     environment = {**os.environ, "PATH": "/nonexistent"}
     environment.pop("JAVA_HOME", None)
