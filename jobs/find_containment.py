@@ -5,8 +5,8 @@
 Every executor needs Python 3.11 or later with r2d2 and its dependencies. Two ways:
 - in the workers' environment: `pip install r2d2-lake[spark]` in the image, or an archive by
   `conda pack` / `venv-pack`;
-- r2d2 alone by `--py-files`, where the environment has its dependencies (pyarrow, polars,
-  polars-hash, xxhash, obstore, …) already. A wheel is a zip: `--py-files r2d2_lake-VERSION.whl`.
+- r2d2 alone by `--py-files`, where the environment has its dependencies (pyarrow, numpy,
+  xxhash, …) already. A wheel is a zip: `--py-files r2d2_lake-VERSION.whl`.
 LAKE and DIR are opened where the driver runs, LAKE on every executor, too: a folder must be shared
 by all, a bucket (s3://, gs://, abfss://) needs its credentials in the executors' environment
 (spark.executorEnv.AWS_ACCESS_KEY_ID=…, or the machine's role).
