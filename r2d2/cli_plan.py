@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from r2d2.console import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
+from r2d2.extras import require
 
 PLAN_NAME = "plan.json"
 """A run's plan in its folder, where `recipe` finds it."""
@@ -72,6 +73,9 @@ def plan(
 
     r2d2 plan --diff last-week.json plan.json
     """
+    if diff is not None:
+        return _print_diff(*diff, json=json)
+    require("plan", "r2d2 plan")
     from r2d2.costs import load_plan_settings, load_prices, load_profile, load_usage, with_profile
     from r2d2.files import json_text, write_files
     from r2d2.interrupt import interruptibly
@@ -80,8 +84,6 @@ def plan(
     from r2d2.text_tables import usd
     from r2d2.watch import watching
 
-    if diff is not None:
-        return _print_diff(*diff, json=json)
     if run is None:
         raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
     least_usd = _least_savings(fail_on)

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from r2d2.cli_plan import PLAN_NAME
 from r2d2.console import print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
+from r2d2.extras import require
 
 Run = Annotated[Path, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")]
 PlanFile = Annotated[Path | None, Parameter(help="The plan file, if not RUN/plan.json.")]
@@ -33,16 +34,17 @@ def show(
 
     For example: r2d2 recipe show archive/flights.parquet --run run --dialect spark
     """
-    from r2d2.recipes.grammar import parents, residuals
-    from r2d2.recipes.grammar_json import from_data
-    from r2d2.recipes.sql import Dialect, view
-
     if plan is None and run is None:
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
     entry = _entry(plan or Path(run or "", PLAN_NAME), table)
     if dialect is None:
         print_text(json.dumps(entry["recipe"], indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
+    require("plan", "--dialect")
+    from r2d2.recipes.grammar import parents, residuals
+    from r2d2.recipes.grammar_json import from_data
+    from r2d2.recipes.sql import Dialect, view
+
     known = [found.value for found in Dialect]
     if dialect not in known:
         raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")

@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from r2d2.console import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
+from r2d2.extras import require
 from r2d2.text_tables import printable
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def bill(
 
     r2d2 vmcost /logs --config vmcost.toml --out report --max-usd 50
     """
+    require("vmcost", "r2d2 vmcost")
     from r2d2.vmcost.report.budget import Budget
     from r2d2.vmcost.report.data import report_data
     from r2d2.vmcost.report.text import report_lines
@@ -118,6 +120,8 @@ def profile(
     For example: r2d2 vmcost profile /logs --config vmcost.toml -o profile.json
     """
     from r2d2.files import json_text, write_files
+
+    require("vmcost", "r2d2 vmcost profile")
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
     from r2d2.vmcost.profile import profile_lines

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Protocol
 
 from r2d2.config import Settings
+from r2d2.extras import require
 from r2d2.graph import Graph
 from r2d2.lake.protocol import Lake
 from r2d2.model import Cost, FunnelRow
@@ -36,7 +37,11 @@ def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
 
 
 def stages_of(settings: Settings) -> tuple[Stage, ...]:
-    """The stages that the settings name, cheapest first."""
+    """The stages that the settings name, cheapest first.
+
+    Raises:
+        MissingDependencyError: renamed columns are asked for, without what finds them.
+    """
     fraction, case = settings.min_fraction, settings.case_sensitive
     stages: dict[str, Stage] = {
         "schema": Schema(settings.types, case),
@@ -45,6 +50,8 @@ def stages_of(settings: Settings) -> tuple[Stage, ...]:
         "sketch": Sketch(settings.sketch_size, fraction, case),
         "exact": Exact(fraction, case),
     }
+    if settings.renamed:
+        require("renamed", "renamed columns")
     labels = (Renamed(settings.types, fraction, case),) if settings.renamed else ()
     return (*labels, *(stages[name] for name in settings.stages))
 

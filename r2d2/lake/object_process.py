@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from r2d2.errors import LakeError, MissingDependencyError
+from r2d2.errors import LakeError
+from r2d2.extras import require
 from r2d2.lake.object_connection import Connection, Patience
 from r2d2.lake.object_place import Place
 
@@ -45,12 +46,10 @@ def connection_of(
 
 def store_of(place: Place, settings: Mapping[str, str], patience: Patience) -> Any:
     """obstore's store; the process's own environment comes before the settings carried along."""
-    try:
-        from obstore import store
-        from obstore.exceptions import BaseError
-    except ModuleNotFoundError as error:
-        message = f"{place.scheme}:// needs the package obstore: pip install obstore"
-        raise MissingDependencyError(message) from error
+    require("cloud", f"{place.scheme}://")
+    from obstore import store
+    from obstore.exceptions import BaseError
+
     values = {**settings, **os.environ}
     options: dict[str, Any] = {"client_options": _client(values, patience)}
     options["retry_config"] = _retries(patience)
