@@ -17,7 +17,7 @@ _T = pa.lib
 _digest = xxhash.xxh3_128_digest
 _FEW = 1024  # values; up to here array operations cost more than a loop
 _FEW_OF_A_CLASS = 384  # the same for the values of one class of lengths
-_BLOCK = 16_384  # values; the words made of them stay in a core's second-level cache
+_BLOCK = 8192  # values; the words made of them stay in a core's second-level cache
 _SAMPLE, _REPEATED = 256, 4  # a dictionary pays where each value occurs so often
 _CHANCE = Random(20260401)
 # One place in each equal part, no two the same; evenly spaced ones would meet no copy of a table.
@@ -85,11 +85,11 @@ def _hash_block(data: xxh3.Bytes, offsets: xxh3.Places, seed: int, into: Lanes) 
     for number, count in enumerate(np.bincount(classes).tolist()):
         if not count:
             continue
-        rows = slice(None) if count == len(classes) else np.flatnonzero(classes == number)
+        rows = np.flatnonzero(classes == number)
         if number == len(xxh3.CLASSES) or count <= _FEW_OF_A_CLASS:
-            found = _looped(data, starts[rows], lengths[rows], seed)
+            found = _looped(data, starts.take(rows), lengths.take(rows), seed)
         else:
-            found = xxh3.hash_class(number, data, starts[rows], lengths[rows], seed)
+            found = xxh3.hash_class(number, data, starts.take(rows), lengths.take(rows), seed)
         into.first[rows], into.second[rows] = found.first, found.second
 
 

@@ -43,7 +43,7 @@ def class_of(lengths: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 def hash_class(number: int, data: Bytes, starts: Places, lengths: Places, seed: int) -> Lanes:
     """The hashes of values of one class, which begin at `starts` in `data`."""
-    low, high = CLASSES[number][1](data, starts, lengths.astype(np.uint64), seed)
+    low, high = CLASSES[number][1](data, starts, lengths.view(np.uint64), seed)
     return Lanes(low, high)
 
 
@@ -53,7 +53,7 @@ def _empty(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
 
 
 def _up_to_3(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
-    sizes = lengths.astype(np.int64)
+    sizes = lengths.view(np.int64)
     first, middle, last = (
         data[starts + step].astype(np.uint64) for step in (0, sizes >> 1, sizes - 1)
     )
@@ -65,7 +65,7 @@ def _up_to_3(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
 
 
 def _up_to_8(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
-    ends = starts + lengths.astype(np.int64)
+    ends = starts + lengths.view(np.int64)
     seed ^= int.from_bytes((seed & _LOW).to_bytes(4, "little"), "big") << 32
     words = _at(data, "<u4", starts).astype(np.uint64)
     words |= _at(data, "<u4", ends - 4).astype(np.uint64) << 32
@@ -78,7 +78,7 @@ def _up_to_8(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
 
 
 def _up_to_16(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
-    ends = starts + lengths.astype(np.int64)
+    ends = starts + lengths.view(np.int64)
     first, last = _at(data, "<u8", starts), _at(data, "<u8", ends - 8)
     flip = (_secret(32) ^ _secret(40)) - seed & _WORD
     low, high = _product(first ^ last ^ flip, _P64_1)
@@ -92,7 +92,7 @@ def _up_to_16(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
 
 
 def _up_to_128(data: Bytes, starts: Places, lengths: Words, seed: int) -> Pair:
-    ends = starts + lengths.astype(np.int64)
+    ends = starts + lengths.view(np.int64)
     low, high = lengths * _P64_1, np.zeros(len(lengths), np.uint64)
     steps = (int(lengths[0]) - 1) // 32  # the same for all of a class
     for step in range(steps, -1, -1):
