@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from r2d2.engines.local.lake import LocalLake
+from r2d2.extras import require
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import Lake
@@ -45,7 +46,13 @@ def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
 
 
 def stages_of(settings: Settings) -> tuple[Stage, ...]:
-    """The stages that the settings name, cheapest first."""
+    """The stages that the settings name, cheapest first.
+
+    Raises:
+        MissingDependencyError: renamed columns are asked for, without what finds them.
+    """
+    if settings.renamed:
+        require("renamed", "renamed columns")
     fraction, case = settings.min_fraction, settings.case_sensitive
     stages: dict[str, Stage] = {
         "schema": Schema(settings.types, case),

@@ -9,6 +9,8 @@ import pytest
 from r2d2.cli import doctor
 from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, coordinates, packages
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -23,7 +25,7 @@ def test_the_names_known_without_metadata_are_those_of_pyproject() -> None:
     assert [Requirement.parse(line).name for line in core] == list(CORE)
     names = {name: tuple(Requirement.parse(line).name for line in extras[name]) for name in EXTRAS}
     assert names == EXTRAS
-    assert set(extras) == {*EXTRAS, DEVELOPERS}
+    assert set(extras) == {*EXTRAS, "all", DEVELOPERS}
 
 
 def test_every_dependency_of_pyproject_is_looked_at() -> None:

@@ -16,16 +16,14 @@ from r2d2 import __version__
 from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_OK
+from r2d2.extras import PACKAGES, install
 
 DISTRIBUTION = "r2d2-lake"
 JAVA_VERSIONS = (17, 21)
 
 # The names that the metadata declare, for r2d2 that runs from an archive and has none.
-CORE = (
-    "pyarrow", "numpy", "polars", "polars-hash", "xxhash", "obstore", "fastavro", "datasketch",
-    "scipy", "cyclopts", "rich", "jinja2", "sqlglot", "msgspec", "zstandard", "pulp", "highspy",
-)  # fmt: skip
-EXTRAS = {"spark": ("pyspark", "delta-spark", "pandas"), "delta": ("deltalake",)}
+CORE = ("pyarrow", "numpy", "xxhash", "fastavro", "cyclopts", "rich", "msgspec")
+EXTRAS = {**PACKAGES, "spark": ("pyspark", "delta-spark", "pandas")}
 DEVELOPERS = "test"
 PURPOSES = {
     "obstore": "object stores: s3, gs, abfss",
@@ -140,7 +138,7 @@ def packages(requirements: Iterable[Requirement], installable: bool = True) -> I
             f"developers' tools (extra {DEVELOPERS})",
             not wrong,
             "; ".join(wrong) or f"all {len(tools)}",
-            _install(DEVELOPERS) if wrong else "",
+            install(DEVELOPERS) if wrong else "",
             optional=True,
         )
 
@@ -168,7 +166,7 @@ def _package(requirement: Requirement, installable: bool) -> Finding:
     about = [PURPOSES[requirement.name]] if requirement.name in PURPOSES else []
     about += [f"extra {requirement.extra}"] if requirement.extra else []
     wrong = requirement.shortcoming()
-    remedy = _install(requirement.extra) if installable else f"pip install {requirement.name}"
+    remedy = install(requirement.extra) if installable else f"pip install {requirement.name}"
     return Finding(
         f"{requirement.name} ({'; '.join(about)})" if about else requirement.name,
         not wrong,
@@ -176,11 +174,6 @@ def _package(requirement: Requirement, installable: bool) -> Finding:
         remedy if wrong else "",
         optional=bool(requirement.extra),
     )
-
-
-def _install(extra: str) -> str:
-    target = f"'.[{extra}]'" if extra else "."
-    return f"in r2d2's source folder: pip install {target}"
 
 
 def _version(name: str) -> str | None:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import EXIT_FOUND, EXIT_OK, UsageError
+from r2d2.extras import require
 
 
 def plan(
@@ -82,6 +83,7 @@ def plan(
 
     if diff is not None:
         return _print_diff(*diff, json=json)
+    require("plan", "r2d2 plan")
     if run is None:
         raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
     least_usd = _least_savings(fail_on)

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from r2d2.cli.terminal import print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
+from r2d2.extras import require
 
 Run = Annotated[Path, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")]
 PlanFile = Annotated[Path | None, Parameter(help="The plan file, if not RUN/plan.json.")]
@@ -42,6 +43,7 @@ def show(
     if dialect is None:
         print_text(json.dumps(entry["recipe"], indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
+    require("plan", "--dialect")
     from r2d2.recipes.sql import SqlDialect, view
 
     known = [found.value for found in SqlDialect]

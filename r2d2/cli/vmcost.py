@@ -21,6 +21,7 @@ from r2d2.errors import (
     LakeError,
     UsageError,
 )
+from r2d2.extras import require
 from r2d2.text_tables import printable
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def bill(
 
     r2d2 vmcost /logs --config vmcost.toml --out report --max-usd 50
     """
+    require("vmcost", "r2d2 vmcost")
     from r2d2.vmcost.report.budget import Budget
     from r2d2.vmcost.report.data import report_data
     from r2d2.vmcost.report.text import report_lines
@@ -131,6 +133,7 @@ def profile(
 
     For example: r2d2 vmcost profile /logs --config vmcost.toml -o profile.json
     """
+    require("vmcost", "r2d2 vmcost profile")
     from r2d2.storage.output import json_text, write_files
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of

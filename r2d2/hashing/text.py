@@ -1,24 +1,23 @@
 """Strings and binary values: XXH3-128 (Collet), seeded by the column's key."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import xxhash
+from numpy.typing import NDArray
 
 from r2d2.arrays import UInt64s, array_of
+from r2d2.hashing import xxh3
 from r2d2.hashing.finaliser import ColumnKey, Lanes
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _T = pa.lib
 _digest = xxhash.xxh3_128_digest
-_FEW = 768  # values; up to here a call of polars costs more than a loop
-_WORTHWHILE = 1 << 20  # values in all; fewer take less time in a loop than polars to import
-_counted = [0]
+_FEW = 1024  # values; up to here array operations cost more than a loop
+_FEW_OF_A_CLASS = 384  # the same for the values of one class of lengths
+_BLOCK = 8192  # values; the words made of them stay in a core's second-level cache
 _SAMPLE, _REPEATED = 256, 4  # a dictionary pays where each value occurs so often
 _CHANCE = Random(20260401)
 # One place in each equal part, no two the same; evenly spaced ones would meet no copy of a table.
@@ -34,7 +33,7 @@ TEXT_TYPES = frozenset(
 def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
     """The hashes of the values' bytes; those of NULLs mean nothing."""
     array = _with_offsets(array)
-    hashed = _many if len(array) > _FEW and _is_worth_polars(len(array)) else _few
+    hashed = _many if len(array) > _FEW else _few
     return hashed(array, key.first)
 
 
@@ -45,12 +44,6 @@ def repeats_itself(array: pa.Array) -> bool:
     rows = array_of((_PLACES * len(array)).astype(np.int64), pa.int64())
     shared = _SAMPLE - len(array.take(rows).unique())
     return 2 * shared * len(array) >= _SAMPLE * _SAMPLE * _REPEATED
-
-
-def _is_worth_polars(values: int) -> bool:
-    """Whether so many have been hashed that the import pays; both ways give the same hashes."""
-    _counted[0] += values
-    return _counted[0] > _WORTHWHILE
 
 
 def _with_offsets(array: pa.Array) -> pa.Array:
@@ -67,50 +60,50 @@ def _with_offsets(array: pa.Array) -> pa.Array:
     return pa.Array.from_buffers(pa.large_binary(), len(array), buffers, 0)
 
 
-def _offset_type(array: pa.Array) -> type[np.signedinteger]:
-    return np.int64 if array.type.id in _WIDE_OFFSETS else np.int32
-
-
 def _few(array: pa.Array, seed: int) -> Lanes:
-    _, starts, data = array.buffers()
-    item = np.dtype(_offset_type(array))
-    offsets = np.frombuffer(starts, item, len(array) + 1, array.offset * item.itemsize).tolist()
-    origin = offsets[0]
-    used = data.slice(origin, offsets[-1] - origin).to_pybytes() if data else b""
-    if origin:
-        offsets = [offset - origin for offset in offsets]
-    digests = b"".join([_digest(used[start:stop], seed) for start, stop in pairwise(offsets)])
-    pairs: UInt64s = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
-    return Lanes(pairs[:, 1].copy(), pairs[:, 0].copy())
+    offsets, data = _offsets(array), array.buffers()[2]
+    origin = int(offsets[0])
+    used = data.slice(origin, int(offsets[-1]) - origin).to_pybytes() if data else b""
+    places = (offsets - origin if origin else offsets).tolist()
+    return _lanes([_digest(used[start:stop], seed) for start, stop in pairwise(places)])
 
 
 def _many(array: pa.Array, seed: int) -> Lanes:
-    import polars as pl
-    import polars_hash
-
-    xxh3 = polars_hash.col("value").nchash.xxh3_128(seed=seed)
-    hashed = _as_binary_series(array).to_frame("value").select(hash=xxh3)
-    both = hashed.select(
-        first=(pl.col("hash") & 0xFFFF_FFFF_FFFF_FFFF).cast(pl.UInt64),
-        second=(pl.col("hash") // (1 << 64)).cast(pl.UInt64),
-    )
-    return Lanes(_words(both["first"]), _words(both["second"]))
+    offsets, data = _offsets(array).astype(np.int64), array.buffers()[2]
+    data = np.frombuffer(data, np.uint8) if data else np.zeros(1, np.uint8)
+    lanes = Lanes(np.empty(len(array), np.uint64), np.empty(len(array), np.uint64))
+    for start in range(0, len(array), _BLOCK):
+        part = lanes.part(start, start + _BLOCK)
+        _hash_block(data, offsets[start : start + len(part) + 1], seed, part)
+    return lanes
 
 
-def _as_binary_series(array: pa.Array) -> "pl.Series":
-    """The bytes without validity: no NULL hash, and no text that polars would have to trust."""
-    import polars as pl
+def _hash_block(data: xxh3.Bytes, offsets: xxh3.Places, seed: int, into: Lanes) -> None:
+    """Write the hashes of the values between the offsets."""
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    classes = xxh3.class_of(lengths)
+    for number, count in enumerate(np.bincount(classes).tolist()):
+        if not count:
+            continue
+        rows = np.flatnonzero(classes == number)
+        if number == len(xxh3.CLASSES) or count <= _FEW_OF_A_CLASS:
+            found = _looped(data, starts.take(rows), lengths.take(rows), seed)
+        else:
+            found = xxh3.hash_class(number, data, starts.take(rows), lengths.take(rows), seed)
+        into.first[rows], into.second[rows] = found.first, found.second
 
-    _, offsets, data = array.buffers()
-    layout = pa.large_binary() if array.type.id in _WIDE_OFFSETS else pa.binary()
-    buffers = [None, offsets, data if data is not None else pa.py_buffer(b"")]
-    bare = pa.Array.from_buffers(layout, len(array), buffers, 0, array.offset)
-    return pl.Series(values=bare)
+
+def _looped(data: xxh3.Bytes, starts: xxh3.Places, lengths: xxh3.Places, seed: int) -> Lanes:
+    view, ends = data.data, starts + lengths
+    places = zip(starts.tolist(), ends.tolist(), strict=True)
+    return _lanes([_digest(view[start:stop], seed) for start, stop in places])
 
 
-def _words(series: "pl.Series") -> UInt64s:
-    """The series as a writable array; polars may go through float64 where it has no other way."""
-    words: UInt64s = series.to_numpy(writable=True)
-    if words.dtype != np.uint64:
-        raise TypeError(f"polars gave hashes as {words.dtype}, not as uint64")
-    return words
+def _lanes(digests: Sequence[bytes]) -> Lanes:
+    pairs: UInt64s = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64).reshape(-1, 2)
+    return Lanes(pairs[:, 1].copy(), pairs[:, 0].copy())
+
+
+def _offsets(array: pa.Array) -> NDArray[np.signedinteger]:
+    item = np.dtype(np.int64 if array.type.id in _WIDE_OFFSETS else np.int32)
+    return np.frombuffer(array.buffers()[1], item, len(array) + 1, array.offset * item.itemsize)

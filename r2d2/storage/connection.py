@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from r2d2.errors import LakeError, MissingDependencyError, UnreadableTableError
+from r2d2.errors import LakeError, UnreadableTableError
+from r2d2.extras import require
 from r2d2.model import FileInfo
 from r2d2.storage.url import ObjectUrl
 
@@ -153,12 +154,10 @@ def connection_of(
 
 def store_of(address: ObjectUrl, settings: Mapping[str, str], patience: Patience) -> Any:
     """obstore's store; the process's own environment comes before the settings carried along."""
-    try:
-        from obstore import store
-        from obstore.exceptions import BaseError
-    except ModuleNotFoundError as error:
-        message = f"{address.scheme}:// needs the package obstore: pip install obstore"
-        raise MissingDependencyError(message) from error
+    require("cloud", f"{address.scheme}://")
+    from obstore import store
+    from obstore.exceptions import BaseError
+
     values = {**settings, **os.environ}
     options: dict[str, Any] = {"client_options": _client(values, patience)}
     options["retry_config"] = _retries(patience)

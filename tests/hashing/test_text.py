@@ -1,14 +1,15 @@
-"""Few strings go through xxhash and many through polars: the values are the same."""
+"""Few strings go through xxhash and many through array operations: the values are the same."""
 
-import subprocess
-import sys
+from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import xxhash
 
+from r2d2.hashing import xxh3
 from r2d2.hashing.finaliser import column_key
-from r2d2.hashing.text import _FEW, text_lanes
+from r2d2.hashing.text import _BLOCK, _FEW, text_lanes
 from tests.support.hashing.hashing import hashes
 
 LENGTHS = [*range(0, 40), 127, 128, 129, 239, 240, 241, 255, 256, 1023, 1024, 1025, 5000]
@@ -55,7 +56,23 @@ def test_columns_of_nothing_but_empty_values_need_no_data(type_: pa.DataType, ro
     assert len(set(hashes(array, "string"))) == 2
 
 
-@pytest.mark.slow
-def test_the_kernels_do_not_import_polars_before_they_need_it() -> None:
-    code = "import r2d2.hashing.rows, sys; sys.exit('polars' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize("seed", [0, 1, 2**31, 2**63, 2**64 - 1, 0x9E3779B97F4A7C15])
+def test_every_short_length_has_the_hash_that_the_xxhash_package_gives(seed: int) -> None:
+    random = Random(seed)
+    for length in range(xxh3.LONGEST + 1):
+        values = [random.randbytes(length) for _ in range(5)]
+        values += [b"\0" * length, b"\xff" * length]
+        data = np.frombuffer(b"".join(values) or b"x", np.uint8)
+        starts, lengths = np.arange(7) * length, np.full(7, length)
+        (number,) = set(xxh3.class_of(lengths).tolist())
+        lanes = xxh3.hash_class(number, data, starts, lengths, seed)
+        numbers = [xxhash.xxh3_128_intdigest(value, seed=seed) for value in values]
+        assert lanes.first.tolist() == [number & 0xFFFF_FFFF_FFFF_FFFF for number in numbers]
+        assert lanes.second.tolist() == [number >> 64 for number in numbers]
+
+
+@pytest.mark.parametrize("longest", [0, 3, 40, 300])
+def test_long_and_short_values_keep_their_places_across_blocks(longest: int) -> None:
+    random = Random(longest)
+    values = [random.randbytes(random.randint(0, longest)) for _ in range(2 * _BLOCK + 7)]
+    assert hashes(pa.array(values, pa.binary()), "binary") == [expected(value) for value in values]

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from r2d2.errors import MissingDependencyError, R2D2Error
+from r2d2.extras import install
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-INSTALL = "the Spark engine needs pyspark: pip install 'r2d2-lake[spark]'"
+INSTALL = f"the Spark engine needs pyspark, not installed here: {install('spark')}"
 # What only a session on this machine is given; on a cluster its administrators decide.
 LOCAL_CONFIG = {
     "spark.driver.memory": "2g",

@@ -140,7 +140,7 @@ def _kept(
 @lru_cache(maxsize=1)
 def _freeze_once() -> None:
     """Keeps what was imported out of garbage collection: Spark's workers collect after each task,
-    which takes some 50 ms where pandas and polars are loaded.
+    which takes some 50 ms where pandas is loaded.
     """
     gc.freeze()
 

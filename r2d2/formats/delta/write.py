@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from r2d2.errors import MissingDependencyError, NotWritableError
+from r2d2.errors import NotWritableError
+from r2d2.extras import require
 from r2d2.formats.delta.read import LiveFile
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
@@ -22,14 +23,10 @@ def write_delta(layout: Layout, batches: Iterable[pa.RecordBatch], folder: Path)
         MissingDependencyError: the `deltalake` package is not installed.
         NotWritableError: it refuses the schema or a value.
     """
-    try:
-        from deltalake import WriterProperties, write_deltalake
-        from deltalake.exceptions import DeltaError, DeltaProtocolError
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Delta tables are written by deltalake, which is not installed:"
-            " pip install 'r2d2-lake[delta]'"
-        ) from error
+    require("delta", "writing a Delta table")
+    from deltalake import WriterProperties, write_deltalake
+    from deltalake.exceptions import DeltaError, DeltaProtocolError
+
     with translated(NotWritableError):
         folder.mkdir(parents=True)
         try:
