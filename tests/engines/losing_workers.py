@@ -19,12 +19,13 @@ from r2d2.engines.spark import SparkLake
 from r2d2.lake.storage import LocalStorage
 from r2d2.pipeline import find_containment, stages_of
 from r2d2.progress import Silence
-from tests.engines.cluster import REPOSITORY, kill_group, until
+from tests.engines.cluster import REPOSITORY, SHORT_LIVED, kill_group, until
 from tests.engines.gated import GatedStorage
 
 WORKERS = 3
 CONFIG = {
     "spark.executor.memory": "512m",
+    "spark.executor.extraJavaOptions": SHORT_LIVED,
     "spark.executorEnv.PYTHONPATH": str(REPOSITORY),
     "spark.shuffle.io.maxRetries": "1",
     "spark.shuffle.io.retryWait": "100ms",
