@@ -14,6 +14,8 @@ from typing import TypeVar
 
 REPOSITORY = Path(__file__).parents[3]
 PATIENCE_S = 90
+# JVMs of seconds end before the second compiler or a collector with many threads would pay.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 T = TypeVar("T")
 
 
@@ -29,6 +31,8 @@ def environment() -> dict[str, str]:
     """What Spark's processes need to start here: its address, its Python, and this repository."""
     return os.environ | {
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED,
+        "SPARK_SUBMIT_OPTS": SHORT_LIVED,
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(REPOSITORY),
         "LC_ALL": "C.UTF-8",

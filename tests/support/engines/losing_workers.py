@@ -19,12 +19,13 @@ from r2d2.pipeline import find_containment, stages_of
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
 from r2d2.storage.local import LocalStorage
-from tests.support.engines.cluster import REPOSITORY, kill_group, until
+from tests.support.engines.cluster import REPOSITORY, SHORT_LIVED, kill_group, until
 from tests.support.engines.gated import GatedStorage
 
 WORKERS = 3
 CONFIG = {
     "spark.executor.memory": "512m",
+    "spark.executor.extraJavaOptions": SHORT_LIVED,
     "spark.executorEnv.PYTHONPATH": str(REPOSITORY),
     "spark.shuffle.io.maxRetries": "1",
     "spark.shuffle.io.retryWait": "100ms",
