@@ -1,4 +1,4 @@
-"""Recipes as JSON data and back, exactly; what is not of the grammar is refused by its place.
+"""Recipes as JSON data and back, exactly; data that is not of the grammar is refused by its place.
 
 {"kind": "select", "parent": "sales/all.parquet",
  "columns": [{"name": "id", "from": ["id"]},
@@ -6,10 +6,6 @@
                                       "parts": [{"name": "lat", "from": ["geo", "lat"]}]}}],
  "where": [{"kind": "equals", "path": ["country"],
             "value": {"type": "string", "text": "IT"}}]}
-
-Atoms and their literals as JSON data and back.
-
-A value within a JSON document and its place there, read by what it must be.
 """
 
 import re
@@ -84,8 +80,29 @@ def _residual_data(residual: Residual) -> Data:
     return data if residual.sha256 is None else data | {"sha256": residual.sha256}
 
 
+def atom_data(atom: Atom) -> Data:
+    """The atom as JSON data."""
+    match atom:
+        case Equals(path, value):
+            return {"kind": "equals", "path": list(path), "value": _literal_data(value)}
+        case In(path, values):
+            texts = [value.text for value in values]
+            return {"kind": "in", "path": list(path), "type": values[0].type, "texts": texts}
+        case Between(path, low, high):
+            ends = {"low": _literal_data(low), "high": _literal_data(high)}
+            return {"kind": "between", "path": list(path), **ends}
+        case IsNull(path):
+            return {"kind": "is_null", "path": list(path)}
+        case NotNull(path):
+            return {"kind": "not_null", "path": list(path)}
+
+
+def _literal_data(literal: Literal) -> Data:
+    return {"type": literal.type, "text": literal.text}
+
+
 def from_data(data: object, place: str = "recipe") -> Recipe:
-    """The recipe that `to_data` gave, or the like of it.
+    """The recipe of JSON data such as `to_data` gives.
 
     Raises:
         RecipeError: the data is not of the grammar; the message leads from `place` to the fault.
@@ -101,13 +118,16 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class JsonValue:
-    """`place` leads to the value: `recipe.where[0].value`. Every reader raises RecipeError."""
+    """A value within a JSON document and the way to it, such as `recipe.where[0].value`.
+
+    Every method raises RecipeError where the value is not what it reads.
+    """
 
     value: object
     place: str
 
     def refused(self, reason: str) -> RecipeError:
-        """The error that says what is wrong here."""
+        """The error that gives the reason and this place."""
         return RecipeError(f"{self.place}: {reason}")
 
     def member(self, key: str) -> "JsonValue":
@@ -268,29 +288,8 @@ def _sha256(value: JsonValue) -> str:
     return value.text()
 
 
-def atom_data(atom: Atom) -> Data:
-    """The atom as JSON data."""
-    match atom:
-        case Equals(path, value):
-            return {"kind": "equals", "path": list(path), "value": _literal_data(value)}
-        case In(path, values):
-            texts = [value.text for value in values]
-            return {"kind": "in", "path": list(path), "type": values[0].type, "texts": texts}
-        case Between(path, low, high):
-            ends = {"low": _literal_data(low), "high": _literal_data(high)}
-            return {"kind": "between", "path": list(path), **ends}
-        case IsNull(path):
-            return {"kind": "is_null", "path": list(path)}
-        case NotNull(path):
-            return {"kind": "not_null", "path": list(path)}
-
-
-def _literal_data(literal: Literal) -> Data:
-    return {"type": literal.type, "text": literal.text}
-
-
 def atom(value: JsonValue) -> Atom:
-    """The atom that `atom_data` gave, or the like of it.
+    """The atom of JSON data such as `atom_data` gives.
 
     Raises:
         RecipeError: the data is no atom; the message leads to the fault.
