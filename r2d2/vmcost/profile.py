@@ -93,8 +93,8 @@ def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
     for way in ("read", "write"):
         rate = made[way]
         if rate is None:
-            left_out = made[f"{way}s_left_out"]
-            yield f"  {way}: nothing measured; {left_out} {by_number(left_out, 'was', 'were')} too small"
+            small = made[f"{way}s_left_out"]
+            yield f"  {way}: nothing measured; {small} {by_number(small, 'was', 'were')} too small"
             continue
         p50, p95 = rate["s_per_gb"]["p50"], rate["s_per_gb"]["p95"]
         yield f"  {way}: {p50:.3g} s/GB at p50, {p95:.3g} at p95, of {rate['transfers']}"
@@ -112,8 +112,8 @@ def reads(application: Application) -> Iterator[TimedTransfer]:
         if "r2d2.read" in job.labels:
             labelled[job.labels["r2d2.read"]].append(job)
     for jobs in labelled.values():
-        told = jobs[0].labels.get("r2d2.read_bytes", "")
-        yield from _transfer(int(told) if told.isdecimal() else 0, map(_job_times, jobs))
+        size = jobs[0].labels.get("r2d2.read_bytes", "")
+        yield from _transfer(int(size) if size.isdecimal() else 0, map(_job_times, jobs))
     if not labelled:
         counted = _sums(application, "input_bytes", job_positions(application), application.jobs)
         for job, size_bytes in zip(application.jobs, counted, strict=True):
