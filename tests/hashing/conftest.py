@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from r2d2.hashing import text
+from r2d2.hashing import values as text
 
 
 @pytest.fixture(autouse=True, scope="module")

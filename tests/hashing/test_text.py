@@ -8,7 +8,7 @@ import pytest
 import xxhash
 
 from r2d2.hashing.finaliser import column_key
-from r2d2.hashing.text import _FEW, text_lanes
+from r2d2.hashing.values import _FEW, text_lanes
 from tests.support.hashing.hashing import hashes
 
 LENGTHS = [*range(0, 40), 127, 128, 129, 239, 240, 241, 255, 256, 1023, 1024, 1025, 5000]
