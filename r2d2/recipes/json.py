@@ -240,14 +240,14 @@ def _rows(value: JsonValue, parent: str, columns: tuple[Output, ...]) -> Rows:
     residual = _residual(
         value.member("residual"), ResidualKind.KEYS, ResidualKind.HASHES, ResidualKind.POSITIONS
     )
-    own = {ResidualKind.KEYS: ("key",), ResidualKind.POSITIONS: ("snapshot",)}.get(
+    extra = {ResidualKind.KEYS: ("key",), ResidualKind.POSITIONS: ("snapshot",)}.get(
         residual.kind, ()
     )
-    value.members((*_LEAF, "residual", *own))
-    key = value.member("key").items(path) if "key" in own else ()
+    value.members((*_LEAF, "residual", *extra))
+    key = value.member("key").items(path) if "key" in extra else ()
     if len(set(key)) < len(key):
         raise value.member("key").refused("a column is named twice")
-    snapshot = value.member("snapshot").text() if "snapshot" in own else ""
+    snapshot = value.member("snapshot").text() if "snapshot" in extra else ""
     return Rows(parent, columns, residual, key, snapshot)
 
 
@@ -273,13 +273,13 @@ def _source(value: JsonValue) -> Field | Struct:
 
 def _residual(value: JsonValue, *kinds: ResidualKind) -> Residual:
     value.members(("kept", "location", "rows", "size_bytes"), ("sha256",))
-    kept = value.member("kept")
-    if kept.value not in {kind.value for kind in kinds}:
-        raise kept.refused(f"one of {', '.join(kind.value for kind in kinds)} was expected")
+    kind = value.member("kept")
+    if kind.value not in {known.value for known in kinds}:
+        raise kind.refused(f"one of {', '.join(known.value for known in kinds)} was expected")
     location, rows = value.member("location").text(), value.member("rows").count()
     sha256 = _sha256(value.member("sha256")) if value.has("sha256") else None
     size_bytes = value.member("size_bytes").count()
-    return Residual(ResidualKind(kept.text()), location, rows, size_bytes, sha256)
+    return Residual(ResidualKind(kind.text()), location, rows, size_bytes, sha256)
 
 
 def _sha256(value: JsonValue) -> str:

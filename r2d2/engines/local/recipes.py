@@ -15,8 +15,7 @@ from threading import Lock, Thread
 
 from r2d2.engines.local.worker import Answer, Bundle, RecipeWorker, ThisProcess
 from r2d2.model import Table, Types
-from r2d2.recipes.find.batching import TASK_BYTES, batches, tables_of
-from r2d2.recipes.find.request import AnyRequest, Proposal
+from r2d2.recipes.find.request import TASK_BYTES, AnyRequest, Proposal, batches
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
@@ -59,7 +58,7 @@ def search_in_processes(
     At most `most` processes take part, this one among them; fewer where no more can be started.
     """
     sizes = [_size_bytes(batch) for batch in work]
-    tables = sum(len(tables_of(request)) for batch in work for request in batch)
+    tables = sum(len(request.tables) for batch in work for request in batch)
     worthwhile = 1 + max(tables // WORTHWHILE_TABLES, sum(sizes) // WORTHWHILE_BYTES)
     others = _started(storage, types, min(most, worthwhile, len(work)) - 1)
     shares = _Shares(sizes, len(others) + 1)
@@ -79,7 +78,7 @@ def search_in_processes(
 
 
 def _size_bytes(batch: Bundle) -> int:
-    sizes = {table.location: table.size_bytes for request in batch for table in tables_of(request)}
+    sizes = {table.location: table.size_bytes for request in batch for table in request.tables}
     return sum(sizes.values())
 
 

@@ -18,8 +18,7 @@ from r2d2.engines.spark.jobs import SparkJobs, reading
 from r2d2.engines.spark.session import spark_errors
 from r2d2.model import Table, Types
 from r2d2.recipes.find import search
-from r2d2.recipes.find.batching import batches
-from r2d2.recipes.find.request import AnyRequest, Proposal
+from r2d2.recipes.find.request import AnyRequest, Proposal, batches
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe, parents
 from r2d2.recipes.run.trial import Trial, try_out

@@ -22,8 +22,7 @@ from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.processes import ChildProcess
 from r2d2.recipes.find import search
-from r2d2.recipes.find.batching import TASK_BYTES
-from r2d2.recipes.find.request import Proposal, Request, UnionRequest
+from r2d2.recipes.find.request import TASK_BYTES, Proposal, Request, UnionRequest
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.settings.find import Settings
 from tests.support.recipes.kept_lake import KeptLake
