@@ -20,7 +20,7 @@ from r2d2.model import Column, Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
-from r2d2.stages.projections import matched_columns
+from r2d2.stages.schema import matched_columns
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
 from r2d2.text_tables import printable

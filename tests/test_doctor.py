@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from r2d2.cli import doctor
-from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, coordinates, packages
+from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, packages
+from r2d2.engines.spark.jars import coordinates
 
 pytestmark = pytest.mark.slow
 

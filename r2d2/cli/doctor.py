@@ -15,6 +15,7 @@ from typing import Any
 from r2d2 import __version__
 from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines
+from r2d2.engines.spark.jars import coordinates
 from r2d2.errors import EXIT_FAILED, EXIT_OK
 from r2d2.extras import PACKAGES, install
 
@@ -32,11 +33,6 @@ PURPOSES = {
     "delta-spark": "Delta through Spark",
     "deltalake": "writing Delta tables back",
 }
-
-# Releases on Maven Central. Spark's own artifacts have the version of pyspark.
-SCALA = "2.13"
-NEWEST_DELTA = "4.4.0"
-ICEBERG_OF_SPARK = {"4.0": "1.11.0", "4.1": "1.12.0"}
 
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
@@ -212,32 +208,6 @@ def _holds(version: tuple[int, ...], condition: str) -> bool:
         "<": version < bound,
     }
     return outcomes[operator]
-
-
-def coordinates(spark: str, delta: str | None) -> dict[str, str]:
-    """The Maven coordinate of each jar that fits a pyspark and delta-spark; empty for none.
-
-    >>> coordinates("4.2.0", "4.4.0")["delta-spark"]
-    'io.delta:delta-spark_4.2_2.13:4.4.0'
-    """
-    line = ".".join(spark.split(".")[:2])
-    iceberg = ICEBERG_OF_SPARK.get(line)
-    return {
-        "delta-spark": _delta_coordinate(line, delta or NEWEST_DELTA),
-        "spark-avro": f"org.apache.spark:spark-avro_{SCALA}:{spark}",
-        "iceberg-spark-runtime": (
-            f"org.apache.iceberg:iceberg-spark-runtime-{line}_{SCALA}:{iceberg}" if iceberg else ""
-        ),
-    }
-
-
-def _delta_coordinate(line: str, delta: str) -> str:
-    """Delta 4.0 was built for Spark 4.0 alone, and only 4.4 for Spark 4.2."""
-    if _release(delta) < (4, 1):
-        fits, artifact = line == "4.0", f"delta-spark_{SCALA}"
-    else:
-        fits, artifact = line != "4.2" or _release(delta) >= (4, 4), f"delta-spark_{line}_{SCALA}"
-    return f"io.delta:{artifact}:{delta}" if fits else ""
 
 
 def _jars(spark: str | None, delta: str | None) -> Iterator[Finding]:

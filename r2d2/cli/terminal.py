@@ -142,7 +142,7 @@ def interruptibly(work: Callable[[], Result]) -> Result:
         thread.join()
     except KeyboardInterrupt:
         # Only here: what a command needs is imported while it runs.
-        from r2d2.engines.local.run_store import remove_scratch
+        from r2d2.engines.local.lake import remove_scratch
 
         remove_scratch()
         raise

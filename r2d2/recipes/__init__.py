@@ -1,5 +1,6 @@
-"""Recipes: how a deleted table comes back from others. Pure: no files, no engines.
+"""Recipes: how a deleted table is made again from other tables.
 
-`grammar` says what a recipe is, `grammar_json` reads and writes it, `survival` tells which changes
-of its parents it survives, `sql` shows it as a view, `predicates` finds a `select` from the data.
+`grammar` defines recipes, `json` reads and writes them, `survival` says which changes of its
+parents a recipe survives, and `sql` shows it as a view. `find` searches recipes in the data of a
+lake, with the predicates of `predicate`; `run` makes a table by its recipe and tries it out.
 """

@@ -1,11 +1,11 @@
-"""What a recipe may say: a closed grammar, each noun of which is a frozen dataclass.
+"""The grammar of recipes: a closed set of nouns, each a frozen dataclass.
 
 A recipe refers to what a parent's reader yields: a `Path` leads to a top-level field, then into
 structs. Its columns are the child's top-level fields in order, so that a nested child comes back
-nested: `Field` takes a field of the parent whole (a struct with all that is in it), `Struct` puts
-one together where the child kept only some of its fields, or has them in another order. A struct
-that is put together is NULL where the parent's field at `null_with` is, so that a NULL struct and
-a struct of NULLs stay two. `columns.outputs` makes these from flattened columns.
+nested: `Field` takes a whole field of the parent (a struct with all its fields), `Struct` builds
+one where the child has only some of its fields, or has them in another order. A built struct is
+NULL where the parent's field at `null_with` is, so that a NULL struct and a struct of NULLs stay
+two. `outputs` makes these columns from flattened ones.
 
     Recipe ::= Leaf | Union(Leaf, Leaf, …) | Patch(Leaf | Union, plus?, minus?)
     Leaf   ::= Project | Distinct | Select | Rows            each over one parent
@@ -21,7 +21,7 @@ Union adds up.
 | KEYS | `k0`, `k1`, … of the types of the parent's key | one for each row of the child |
 | HASHES | `first`, `second` (r2d2's hash of the row in the child's columns), `copies` | distinct |
 | POSITIONS | `position`: the row's number in the parent's snapshot, in reading order | as KEYS |
-| ROWS | the child's | one for each row to be added or taken away |
+| ROWS | the child's | one for each row to be added or removed |
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +34,8 @@ from r2d2.model import Column
 from r2d2.recipes.literals import Literal, RecipeError
 
 Path: TypeAlias = tuple[str, ...]
+_LeafPaths: TypeAlias = tuple[Path, Path]
+"""A flattened column's path in the child, and in the parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A struct of named parts; NULL where the parent's field at `null_with` is, () for never."""
+    """A struct of named parts, NULL where the parent's field at `null_with` is; () for never."""
 
     null_with: Path
     parts: tuple["Output", ...]
@@ -53,7 +55,7 @@ class Struct:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One field of the child and what it is made from."""
+    """One field of the child and its source in the parent."""
 
     name: str
     source: Field | Struct
@@ -102,7 +104,7 @@ Atom: TypeAlias = Equals | In | Between | IsNull | NotNull
 
 
 class ResidualKind(str, Enum):
-    """What a residual file holds: see the module's table."""
+    """The columns and rows of a residual file: see the module's table."""
 
     KEYS = "keys"
     HASHES = "hashes"
@@ -112,7 +114,7 @@ class ResidualKind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """A Parquet file kept for a recipe; `sha256` is None until the file is written."""
+    """A Parquet file that a recipe reads besides; `sha256` is None until the file is written."""
 
     kind: ResidualKind
     location: str
@@ -148,11 +150,11 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The parent's rows that a residual names.
+    """The parent's rows that a residual lists.
 
     KEYS: `key` are the parent's columns, together unique in it, matched with NULL equal to NULL.
-    HASHES: of the parent's rows with a kept hash, `copies` of them, no matter which.
-    POSITIONS: `snapshot` is the parent's that is counted in; it must be held.
+    HASHES: of the parent's rows with a listed hash, `copies` of them, no matter which.
+    POSITIONS: `snapshot` is the parent's, whose rows are counted; it must not be removed.
     `key` is () and `snapshot` "" otherwise.
     """
 
@@ -177,7 +179,7 @@ class Union:
 class Patch:
     """The rows of `recipe`, without those of `minus`, and with those of `plus`.
 
-    `minus` (HASHES or ROWS) takes away as many copies as it has; `plus` (ROWS) adds rows.
+    `minus` (HASHES or ROWS) removes as many copies as it has; `plus` (ROWS) adds rows.
     """
 
     recipe: Leaf | Union
@@ -205,22 +207,22 @@ def parents(recipe: Recipe) -> tuple[str, ...]:
 
 
 def residuals(recipe: Recipe) -> tuple[Residual, ...]:
-    """The files that are kept for the recipe, in order of their location."""
+    """The recipe's residuals, in order of their location."""
     files = {leaf.residual for leaf in leaves(recipe) if isinstance(leaf, Rows)}
     if isinstance(recipe, Patch):
         files |= {file for file in (recipe.plus, recipe.minus) if file}
     return tuple(sorted(files, key=lambda file: file.location))
 
 
-Leaves = Sequence[tuple[Path, Path]]
-
-
 def outputs(
     child: Sequence[Column], parent: Sequence[Column], names: Mapping[str, str]
 ) -> tuple[Output, ...]:
-    """The child's fields in the child's order.
+    """The child's top-level fields in order, made of the parent's.
 
-    `names` maps each child column to the parent's, as an edge's `columns` do.
+    `names` maps each child column to the parent's, as an edge's `columns` do. A struct of the child
+    is a whole `Field` where the parent has one with exactly its fields in their order, and a
+    `Struct` otherwise, NULL where the parent's struct around its parts is. Whether that gives the
+    child's values is left to the proof.
 
     Raises:
         RecipeError: a column is not mapped to one of the parent's.
@@ -230,31 +232,31 @@ def outputs(
     if missing:
         raise RecipeError(f"the parent has no column for {', '.join(missing)}")
     leaves = [(column.path, paths[names[column.name]]) for column in child]
-    if all(len(own) == 1 for own, _ in leaves):
-        return tuple(Output(own[0], Field(other)) for own, other in leaves)
+    if all(len(path) == 1 for path, _ in leaves):
+        return tuple(Output(path[0], Field(source)) for path, source in leaves)
     return _fields(leaves, tuple(paths.values()))
 
 
-def _fields(leaves: Leaves, known: Sequence[Path]) -> tuple[Output, ...]:
+def _fields(leaves: Sequence[_LeafPaths], known: Sequence[Path]) -> tuple[Output, ...]:
     """One output for each first name of the child's paths; leaves of one field lie side by side."""
     return tuple(
-        Output(name, _source([(own[1:], other) for own, other in group], known))
+        Output(name, _source([(path[1:], source) for path, source in group], known))
         for name, group in groupby(leaves, key=lambda leaf: leaf[0][0])
     )
 
 
-def _source(leaves: Leaves, known: Sequence[Path]) -> Field | Struct:
-    own, other = leaves[0]
-    if not own:
-        return Field(other)
+def _source(leaves: Sequence[_LeafPaths], known: Sequence[Path]) -> Field | Struct:
+    path, source = leaves[0]
+    if not path:
+        return Field(source)
     origin = _origin(leaves)
     whole = [path for path in known if origin and path[: len(origin)] == origin]
-    if whole == [other for _, other in leaves] == [(*origin, *own) for own, _ in leaves]:
+    if whole == [source for _, source in leaves] == [(*origin, *path) for path, _ in leaves]:
         return Field(origin)
     return Struct(origin, _fields(leaves, known))
 
 
-def _origin(leaves: Leaves) -> Path:
+def _origin(leaves: Sequence[_LeafPaths]) -> Path:
     """The parent's struct in which every part lies as deep as in the child's; () where none is."""
-    origins = {other[: max(0, len(other) - len(own))] for own, other in leaves}
+    origins = {source[: max(0, len(source) - len(path))] for path, source in leaves}
     return origins.pop() if len(origins) == 1 else ()

@@ -1,4 +1,4 @@
-"""Recipes as JSON data and back, exactly; what is not of the grammar is refused by its place.
+"""Recipes as JSON data and back, exactly; data that is not of the grammar is refused by its place.
 
 {"kind": "select", "parent": "sales/all.parquet",
  "columns": [{"name": "id", "from": ["id"]},
@@ -6,10 +6,6 @@
                                       "parts": [{"name": "lat", "from": ["geo", "lat"]}]}}],
  "where": [{"kind": "equals", "path": ["country"],
             "value": {"type": "string", "text": "IT"}}]}
-
-Atoms and their literals as JSON data and back.
-
-A value within a JSON document and its place there, read by what it must be.
 """
 
 import re
@@ -84,8 +80,29 @@ def _residual_data(residual: Residual) -> Data:
     return data if residual.sha256 is None else data | {"sha256": residual.sha256}
 
 
+def atom_data(atom: Atom) -> Data:
+    """The atom as JSON data."""
+    match atom:
+        case Equals(path, value):
+            return {"kind": "equals", "path": list(path), "value": _literal_data(value)}
+        case In(path, values):
+            texts = [value.text for value in values]
+            return {"kind": "in", "path": list(path), "type": values[0].type, "texts": texts}
+        case Between(path, low, high):
+            ends = {"low": _literal_data(low), "high": _literal_data(high)}
+            return {"kind": "between", "path": list(path), **ends}
+        case IsNull(path):
+            return {"kind": "is_null", "path": list(path)}
+        case NotNull(path):
+            return {"kind": "not_null", "path": list(path)}
+
+
+def _literal_data(literal: Literal) -> Data:
+    return {"type": literal.type, "text": literal.text}
+
+
 def from_data(data: object, place: str = "recipe") -> Recipe:
-    """The recipe that `to_data` gave, or the like of it.
+    """The recipe of JSON data such as `to_data` gives.
 
     Raises:
         RecipeError: the data is not of the grammar; the message leads from `place` to the fault.
@@ -101,13 +118,16 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class JsonValue:
-    """`place` leads to the value: `recipe.where[0].value`. Every reader raises RecipeError."""
+    """A value within a JSON document and the way to it, such as `recipe.where[0].value`.
+
+    Every method raises RecipeError where the value is not what it reads.
+    """
 
     value: object
     place: str
 
     def refused(self, reason: str) -> RecipeError:
-        """The error that says what is wrong here."""
+        """The error that gives the reason and this place."""
         return RecipeError(f"{self.place}: {reason}")
 
     def member(self, key: str) -> "JsonValue":
@@ -220,14 +240,14 @@ def _rows(value: JsonValue, parent: str, columns: tuple[Output, ...]) -> Rows:
     residual = _residual(
         value.member("residual"), ResidualKind.KEYS, ResidualKind.HASHES, ResidualKind.POSITIONS
     )
-    own = {ResidualKind.KEYS: ("key",), ResidualKind.POSITIONS: ("snapshot",)}.get(
+    extra = {ResidualKind.KEYS: ("key",), ResidualKind.POSITIONS: ("snapshot",)}.get(
         residual.kind, ()
     )
-    value.members((*_LEAF, "residual", *own))
-    key = value.member("key").items(path) if "key" in own else ()
+    value.members((*_LEAF, "residual", *extra))
+    key = value.member("key").items(path) if "key" in extra else ()
     if len(set(key)) < len(key):
         raise value.member("key").refused("a column is named twice")
-    snapshot = value.member("snapshot").text() if "snapshot" in own else ""
+    snapshot = value.member("snapshot").text() if "snapshot" in extra else ""
     return Rows(parent, columns, residual, key, snapshot)
 
 
@@ -253,13 +273,13 @@ def _source(value: JsonValue) -> Field | Struct:
 
 def _residual(value: JsonValue, *kinds: ResidualKind) -> Residual:
     value.members(("kept", "location", "rows", "size_bytes"), ("sha256",))
-    kept = value.member("kept")
-    if kept.value not in {kind.value for kind in kinds}:
-        raise kept.refused(f"one of {', '.join(kind.value for kind in kinds)} was expected")
+    kind = value.member("kept")
+    if kind.value not in {known.value for known in kinds}:
+        raise kind.refused(f"one of {', '.join(known.value for known in kinds)} was expected")
     location, rows = value.member("location").text(), value.member("rows").count()
     sha256 = _sha256(value.member("sha256")) if value.has("sha256") else None
     size_bytes = value.member("size_bytes").count()
-    return Residual(ResidualKind(kept.text()), location, rows, size_bytes, sha256)
+    return Residual(ResidualKind(kind.text()), location, rows, size_bytes, sha256)
 
 
 def _sha256(value: JsonValue) -> str:
@@ -268,29 +288,8 @@ def _sha256(value: JsonValue) -> str:
     return value.text()
 
 
-def atom_data(atom: Atom) -> Data:
-    """The atom as JSON data."""
-    match atom:
-        case Equals(path, value):
-            return {"kind": "equals", "path": list(path), "value": _literal_data(value)}
-        case In(path, values):
-            texts = [value.text for value in values]
-            return {"kind": "in", "path": list(path), "type": values[0].type, "texts": texts}
-        case Between(path, low, high):
-            ends = {"low": _literal_data(low), "high": _literal_data(high)}
-            return {"kind": "between", "path": list(path), **ends}
-        case IsNull(path):
-            return {"kind": "is_null", "path": list(path)}
-        case NotNull(path):
-            return {"kind": "not_null", "path": list(path)}
-
-
-def _literal_data(literal: Literal) -> Data:
-    return {"type": literal.type, "text": literal.text}
-
-
 def atom(value: JsonValue) -> Atom:
-    """The atom that `atom_data` gave, or the like of it.
+    """The atom of JSON data such as `atom_data` gives.
 
     Raises:
         RecipeError: the data is no atom; the message leads to the fault.

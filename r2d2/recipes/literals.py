@@ -1,4 +1,4 @@
-"""Values in recipes: an Arrow type's name and one exact text for each value.
+"""Literals, the values in recipes: an Arrow type's name and one exact text for each value.
 
 | type | text |
 |---|---|
@@ -14,8 +14,6 @@
 
 There is no text for NaN, an infinity or -0.0: no atom may name them. Dates are of the years 1–9999,
 the only ones that every engine reads alike.
-
-What can be wrong with a recipe.
 """
 
 import base64
@@ -49,6 +47,14 @@ _INSTANT = {
     "s": _SECOND + ")",
     **{unit: rf"{_SECOND}[.]\d{{{n}}})" for unit, n in (("ms", 3), ("us", 6), ("ns", 9))},
 }
+
+
+class RecipeError(R2D2Error):
+    """The data is no recipe; the message names the place in its JSON."""
+
+
+class UnrenderableRecipeError(R2D2Error):
+    """The recipe is sound, but the SQL dialect cannot express it; the engines still run it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +189,3 @@ def _ticks(text: str, unit: str, pattern: str) -> int:
     if not match:
         raise ValueError(text)
     return int(np.array(match[1], f"datetime64[{unit}]").astype(np.int64))
-
-
-class RecipeError(R2D2Error):
-    """The recipe as written is none; the message names the place in its JSON."""
-
-
-class UnrenderableRecipeError(R2D2Error):
-    """The recipe is sound, but the SQL dialect cannot say it; the engines still run it."""

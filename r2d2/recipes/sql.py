@@ -13,7 +13,7 @@ Every name is quoted, every value a literal. What a dialect cannot express is re
 A patch that takes rows away groups by all columns, which BigQuery refuses for floats and structs.
 Identifiers in Snowflake keep their case, as quoted ones do.
 
-This module is imported by those alone who want SQL: sqlglot takes 0.15 s to import.
+Import it only where SQL is wanted: sqlglot takes 0.15 s to import.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -160,7 +160,7 @@ class _Queries:
                 query = self.recipe(inner)
                 if minus:
                     query = self._without(query, minus, names)
-                return _union_all([query, self._kept(plus, names)]) if plus else query
+                return _union_all([query, self._stored_rows(plus, names)]) if plus else query
             case _:
                 return self._leaf(recipe)
 
@@ -191,14 +191,17 @@ class _Queries:
         if residual.kind is not ResidualKind.ROWS:
             raise UnrenderableRecipeError("rows taken away by hashes cannot be written in SQL")
         number, copies = _unused("number", names), _unused("copies", names)
-        base, kept = self.names.columns(BASE, names), self.names.columns(MINUS, names)
+        base, removed = self.names.columns(BASE, names), self.names.columns(MINUS, names)
         numbered = exp.Window(this=exp.RowNumber(), partition_by=base, order=_order(base[0]))
         inner = exp.Select(expressions=[*base, exp.alias_(numbered, self.names.quoted(number))])
         counted = exp.Select(
-            expressions=[*kept, exp.alias_(exp.Count(this=exp.Star()), self.names.quoted(copies))]
+            expressions=[
+                *removed,
+                exp.alias_(exp.Count(this=exp.Star()), self.names.quoted(copies)),
+            ]
         )
-        minus = counted.from_(self.names.stored(residual.location, MINUS)).group_by(*kept)
-        same = (exp.NullSafeEQ(this=a, expression=b) for a, b in zip(base, kept, strict=True))
+        minus = counted.from_(self.names.stored(residual.location, MINUS)).group_by(*removed)
+        same = (exp.NullSafeEQ(this=a, expression=b) for a, b in zip(base, removed, strict=True))
         gone = exp.func("COALESCE", self.names.column(MINUS, copies), exp.Literal.number(0))
         return (
             exp.Select(expressions=self.names.columns(BASE, names))
@@ -211,7 +214,7 @@ class _Queries:
             .where(exp.GT(this=self.names.column(BASE, number), expression=gone))
         )
 
-    def _kept(self, residual: Residual, names: Sequence[str]) -> exp.Select:
+    def _stored_rows(self, residual: Residual, names: Sequence[str]) -> exp.Select:
         columns = self.names.columns(BASE, names)
         return exp.Select(expressions=columns).from_(self.names.stored(residual.location, BASE))
 
@@ -267,7 +270,7 @@ def _union_all(queries: Iterable[exp.Query]) -> exp.Query:
 
 
 def _order(column: exp.Expr) -> exp.Order:
-    """Any order will do within rows that are equal; Spark asks for one."""
+    """Some order: Spark demands one, and the rows are equal."""
     return exp.Order(expressions=[column.copy()])
 
 

@@ -1,14 +1,14 @@
-"""Which changes of its parents a recipe survives, so that deletion can hold the parents.
+"""Survival: whether a recipe still gives the child after a change of one of its parents.
 
-Decided from the recipe alone, for one change of one parent; doubt goes to the lower word.
+Decided from the recipe alone, for one change of one parent; in doubt the lower word is taken.
 
 | recipe | rows appended | rows deleted | same rows rewritten |
 |---|---|---|---|
 | project | never: an appended row is in the result | never | always |
-| distinct | perhaps: it may be there already | perhaps: another row may give it | always |
+| distinct | perhaps: an equal row may be there | perhaps: an equal row may be left | always |
 | select | perhaps: it may not satisfy the atoms | perhaps | always |
 | rows by keys | perhaps: no format keeps a key unique | perhaps | always |
-| rows by hashes | always: as many copies as were kept, and equal ones | perhaps | always |
+| rows by hashes | always: as many copies as are listed, of equal rows | perhaps | always |
 | rows by positions | never: positions count one snapshot's rows | never | never |
 | union | the worst word of its parts that read the parent | | |
 | patch | its recipe's word | | |
@@ -23,7 +23,7 @@ from r2d2.recipes.grammar import Distinct, Leaf, Project, Recipe, ResidualKind, 
 
 
 class ParentChange(str, Enum):
-    """What may happen to a parent."""
+    """A change of a parent's rows or files."""
 
     APPEND = "append"
     DELETE = "delete"
@@ -41,13 +41,13 @@ class Survival(IntEnum):
 def survives(recipe: Recipe, parent: str, change: ParentChange) -> Survival:
     """Whether the recipe gives the same rows after that change of that parent.
 
-    A table the recipe does not read may change as it likes.
+    ALWAYS for a table that the recipe does not read.
     """
-    words = [_word(leaf, change) for leaf in leaves(recipe) if leaf.parent == parent]
-    return min(words, default=Survival.ALWAYS)
+    read = [leaf for leaf in leaves(recipe) if leaf.parent == parent]
+    return min((_leaf_survives(leaf, change) for leaf in read), default=Survival.ALWAYS)
 
 
-def _word(leaf: Leaf, change: ParentChange) -> Survival:
+def _leaf_survives(leaf: Leaf, change: ParentChange) -> Survival:
     match leaf:
         case Rows(residual=file) if file.kind is ResidualKind.POSITIONS:
             return Survival.NEVER

@@ -6,8 +6,7 @@ from functools import lru_cache
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import Column, Edge, Evidence, Table, Verdict
-from r2d2.stages.projections import projections
-from r2d2.stages.schema import degenerate_edge, fold
+from r2d2.stages.schema import degenerate_edge, fold, projections
 
 
 @dataclass(frozen=True, slots=True)

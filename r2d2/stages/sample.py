@@ -12,7 +12,7 @@ import numpy as np
 from r2d2.arrays import Int32s
 from r2d2.graph import Block, Graph
 from r2d2.lake.questions import Lake
-from r2d2.stages.projections import projections
+from r2d2.stages.schema import projections
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Schema: a child's columns are among its parent's. Reads nothing."""
+"""Schema: a child's columns are among its parent's. Reads nothing.
+
+The projections that open pairs ask for: each child's own columns, of it and of its parents.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +12,8 @@ import numpy as np
 from r2d2.arrays import Int32s
 from r2d2.graph import Block, Graph
 from r2d2.hashing.numbers import type_tag
-from r2d2.lake.questions import Lake
-from r2d2.model import Edge, Table, Types
+from r2d2.lake.questions import Lake, Projection
+from r2d2.model import Column, Edge, Table, Types
 
 Signature = frozenset[tuple[str, str]]
 
@@ -120,3 +123,40 @@ def with_supersets(signatures: Sequence[Signature]) -> Iterator[tuple[Signature,
         words = np.nonzero(own)[0]
         found = ((bits[rarest][:, words] & own[words]) == own[words]).all(axis=1)
         yield signature, [signatures[i] for i, yes in zip(rarest, found, strict=True) if yes]
+
+
+def projections(graph: Graph, case_sensitive: bool) -> Mapping[Projection, tuple[Column, ...]]:
+    """Columns to hash for each (table, block number), in order of table.
+
+    Column names are folded, so that a name in another case enters the hash alike.
+    """
+    # By identity: tables of one schema mostly share one tuple of columns.
+    chosen: dict[tuple[int, int], tuple[Column, ...]] = {}
+    wanted: dict[Projection, tuple[Column, ...]] = {}
+    for block in graph.blocks:
+        for index in {*block.children.tolist(), *block.parents.tolist()}:
+            columns = graph.tables[index].columns
+            key = (id(columns), block.number)
+            if key not in chosen:
+                chosen[key] = _choose(columns, block.names, case_sensitive)
+            wanted[index, block.number] = chosen[key]
+    return dict(sorted(wanted.items()))
+
+
+def matched_columns(
+    child: Table, parent: Table, case_sensitive: bool
+) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    """The child's columns and the parent's of the same names, as they enter the hash."""
+    names = [fold(column.name, case_sensitive) for column in child.columns]
+    own = _choose(child.columns, names, case_sensitive)
+    return own, _choose(parent.columns, names, case_sensitive)
+
+
+def _choose(
+    columns: Sequence[Column], names: Sequence[str], case_sensitive: bool
+) -> tuple[Column, ...]:
+    own = {fold(column.name, case_sensitive): column for column in columns}
+    matched = [(own[name], name) for name in names]
+    return tuple(
+        column if column.name == name else replace(column, name=name) for column, name in matched
+    )

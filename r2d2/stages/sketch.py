@@ -16,7 +16,7 @@ from r2d2.hashing.runs import count_missing_each
 from r2d2.hashing.sketch import BottomKSketch as RowSketch
 from r2d2.hashing.sketch import judged_by
 from r2d2.lake.questions import Lake
-from r2d2.stages.projections import projections
+from r2d2.stages.schema import projections
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ class Cluster:
 
     `count` is the number of worker VMs that stood for the whole run; None where they came and went
     with their executors. `driver_vm` is None where the driver shares a worker (local mode) or runs
-    on a machine that nobody pays for here. `source` says who told: flags, a file, the log.
+    on a machine that nobody pays for here. `source` is flags, a file or the log.
     """
 
     provider: str

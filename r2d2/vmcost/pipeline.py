@@ -102,12 +102,14 @@ def runs_of(costed: Sequence[Costed]) -> list[ProfiledRun]:
     """
     if not costed:
         raise UsageError("no application in these logs: nothing to make a profile of")
-    return [_run(one) for one in costed]
+    return [_run(each) for each in costed]
 
 
-def _run(one: Costed) -> ProfiledRun:
-    cluster, workers = one.facts.cluster, [vm for vm in one.bill.vms if not vm.driver]
-    if cluster is None or one.bill.usd is None:
-        raise UsageError(f"{one.application.id}: {one.bill.why}")
-    machine = next(rate.machine for rate in one.bill.rates if rate.sku == cluster.vm)
-    return ProfiledRun(one.application, machine, cluster.count or len({vm.host for vm in workers}))
+def _run(costed: Costed) -> ProfiledRun:
+    cluster, workers = costed.facts.cluster, [vm for vm in costed.bill.vms if not vm.driver]
+    if cluster is None or costed.bill.usd is None:
+        raise UsageError(f"{costed.application.id}: {costed.bill.why}")
+    machine = next(rate.machine for rate in costed.bill.rates if rate.sku == cluster.vm)
+    return ProfiledRun(
+        costed.application, machine, cluster.count or len({vm.host for vm in workers})
+    )

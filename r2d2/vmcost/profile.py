@@ -67,7 +67,7 @@ def profile(
     Args:
         charges: USD per GB that the storage takes, under `read` and `write`, where known.
     """
-    found = {
+    transfers_of = {
         "read": [transfer for run in runs for transfer in reads(run.application)],
         "write": [transfer for run in runs for transfer in writes(run.application)],
     }
@@ -79,7 +79,7 @@ def profile(
         "clusters": list(_clusters(runs, start_up_s)),
         "prices_as_of": max(run.vm.as_of for run in runs).isoformat(),
     }
-    for way, transfers in found.items():
+    for way, transfers in transfers_of.items():
         used = [transfer for transfer in transfers if transfer.size_bytes >= least_bytes]
         data[way] = _rate(used, (charges or {}).get(way))
         data[f"{way}s_left_out"] = len(transfers) - len(used)
@@ -91,13 +91,13 @@ def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
     runs = pluralize(str(made["runs"]), "run")
     yield f"profile {made['id']} of {made['as_of']}: {runs}, measured"
     for way in ("read", "write"):
-        found = made[way]
-        if found is None:
-            left_out = made[f"{way}s_left_out"]
-            yield f"  {way}: no run told; {left_out} {by_number(left_out, 'was', 'were')} too small"
+        rate = made[way]
+        if rate is None:
+            small = made[f"{way}s_left_out"]
+            yield f"  {way}: nothing measured; {small} {by_number(small, 'was', 'were')} too small"
             continue
-        p50, p95 = found["s_per_gb"]["p50"], found["s_per_gb"]["p95"]
-        yield f"  {way}: {p50:.3g} s/GB at p50, {p95:.3g} at p95, of {found['transfers']}"
+        p50, p95 = rate["s_per_gb"]["p50"], rate["s_per_gb"]["p95"]
+        yield f"  {way}: {p50:.3g} s/GB at p50, {p95:.3g} at p95, of {rate['transfers']}"
     for cluster in made["clusters"]:
         yield (
             f"  {cluster['vm_count']} × {cluster['vm_type']}: start-up p95"
@@ -112,8 +112,8 @@ def reads(application: Application) -> Iterator[TimedTransfer]:
         if "r2d2.read" in job.labels:
             labelled[job.labels["r2d2.read"]].append(job)
     for jobs in labelled.values():
-        told = jobs[0].labels.get("r2d2.read_bytes", "")
-        yield from _transfer(int(told) if told.isdecimal() else 0, map(_job_times, jobs))
+        size = jobs[0].labels.get("r2d2.read_bytes", "")
+        yield from _transfer(int(size) if size.isdecimal() else 0, map(_job_times, jobs))
     if not labelled:
         counted = _sums(application, "input_bytes", job_positions(application), application.jobs)
         for job, size_bytes in zip(application.jobs, counted, strict=True):

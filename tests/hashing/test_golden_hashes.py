@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from r2d2.hashing.rows import HASH_VERSION, column_key, row_hashes
-from r2d2.hashing.text import _FEW
+from r2d2.hashing.values import _FEW
 from r2d2.model import Column, Types
 from tests.support.hashing.golden_hashes import GOLDEN
 from tests.support.hashing.hashing import Hash, hashes, pairs

@@ -7,7 +7,7 @@ import pytest
 from r2d2.hashing import values
 from r2d2.hashing.finaliser import ColumnKey, Lanes, column_key
 from r2d2.hashing.rows import hash_leaf
-from r2d2.hashing.text import repeats_itself, text_lanes
+from r2d2.hashing.values import repeats_itself, text_lanes
 from r2d2.model import Column, Types
 from tests.support.hashing.hashing import Hash, hashes, pairs
 

@@ -9,7 +9,7 @@ import xxhash
 
 from r2d2.hashing import xxh3
 from r2d2.hashing.finaliser import column_key
-from r2d2.hashing.text import _BLOCK, _FEW, text_lanes
+from r2d2.hashing.values import _FEW, _TEXT_BLOCK, text_lanes
 from tests.support.hashing.hashing import hashes
 
 LENGTHS = [*range(0, 40), 127, 128, 129, 239, 240, 241, 255, 256, 1023, 1024, 1025, 5000]
@@ -74,5 +74,5 @@ def test_every_short_length_has_the_hash_that_the_xxhash_package_gives(seed: int
 @pytest.mark.parametrize("longest", [0, 3, 40, 300])
 def test_long_and_short_values_keep_their_places_across_blocks(longest: int) -> None:
     random = Random(longest)
-    values = [random.randbytes(random.randint(0, longest)) for _ in range(2 * _BLOCK + 7)]
+    values = [random.randbytes(random.randint(0, longest)) for _ in range(2 * _TEXT_BLOCK + 7)]
     assert hashes(pa.array(values, pa.binary()), "binary") == [expected(value) for value in values]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from r2d2.engines.spark.jars import coordinates
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import IneligibleTableError, R2D2Error
 from r2d2.formats.schema import check_names, flatten
@@ -22,11 +23,7 @@ _UNKNOWN_FEATURE = re.compile(r"^Delta reader feature not supported")
 _COMMIT = re.compile(r"_delta_log/(\d{20})\.json$")
 # Dates of the Julian calendar are refused, as r2d2's own readers do.
 _OPTIONS = {"datetimeRebaseMode": "EXCEPTION", "int96RebaseMode": "EXCEPTION"}
-JARS = {
-    "delta": "io.delta:delta-spark_4.2_2.13:4.4.0",
-    "iceberg": "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0",
-    "hudi": "org.apache.hudi:hudi-spark4.0-bundle_2.13:1.1.0",
-}
+_JARS = {"delta": "delta-spark", "iceberg": "iceberg-spark-runtime"}
 _TYPES = {
     "boolean": pa.bool_(),
     "byte": pa.int8(),
@@ -43,18 +40,11 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A table that Spark does not read either, with both reasons."""
+class ForeignTable:
+    """A table as a source of Spark's sees it, and the rows; None where that one refuses it, too."""
 
     table: Table
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A table as a source of Spark's sees it, and the rows."""
-
-    table: Table
-    rows: "DataFrame"
+    rows: "DataFrame | None" = None
 
 
 def source_of(table: Table) -> str | None:
@@ -70,7 +60,7 @@ def source_of(table: Table) -> str | None:
 
 def read_by_spark(
     session: "SparkSession", storage: Storage, table: Table, settings: Settings
-) -> Foreign | Refused:
+) -> ForeignTable:
     """The table as Spark reads it at its present version; or why neither does."""
     source = source_of(table) or ""
     options = {**_OPTIONS, **_version(source, table)}
@@ -82,14 +72,14 @@ def read_by_spark(
         columns = flatten(pa.schema(_fields(schema)))
         check_names([column.name for column in columns], settings.case_sensitive)
     except R2D2Error as error:
-        problem = f"{table.problem}; {_remedy(source, str(error))}"
-        return Refused(replace(table, problem=problem))
+        problem = f"{table.problem}; {_remedy(source, session.version, str(error))}"
+        return ForeignTable(replace(table, problem=problem))
     snapshot = "version " + options["versionAsOf"] if "versionAsOf" in options else table.snapshot
     known = replace(
         table, columns=columns, snapshot=snapshot, details={"read by": f"Spark's {source} source"},
         problem=None, unreadable=False,
     )  # fmt: skip
-    return Foreign(known, rows)
+    return ForeignTable(known, rows)
 
 
 def _version(source: str, table: Table) -> Mapping[str, str]:
@@ -97,10 +87,12 @@ def _version(source: str, table: Table) -> Mapping[str, str]:
     return {"versionAsOf": str(int(max(commits)))} if source == "delta" and commits else {}
 
 
-def _remedy(source: str, reason: str) -> str:
-    if "DATA_SOURCE_NOT_FOUND" in reason:
-        return f"Spark has no {source} source here: add --packages {JARS[source]}"
-    return f"nor by Spark: {reason}"
+def _remedy(source: str, spark: str, reason: str) -> str:
+    if "DATA_SOURCE_NOT_FOUND" not in reason:
+        return f"nor by Spark: {reason}"
+    jar = coordinates(spark).get(_JARS.get(source, ""))
+    remedy = f"add --packages {jar}" if jar else f"no release of it for Spark {spark} is known"
+    return f"Spark has no {source} source here: {remedy}"
 
 
 def _arrow_type(kind: Any, metadata: Mapping[str, Any]) -> pa.DataType:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import numpy as np
 
 from r2d2.arrays import Int64s
-from r2d2.engines.spark.foreign_sources import Foreign, read_by_spark, source_of
+from r2d2.engines.spark.foreign_sources import read_by_spark, source_of
 from r2d2.engines.spark.jobs import SparkJobs
 from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
 from r2d2.engines.spark.scans import Scans
@@ -97,7 +97,7 @@ class SparkLake:
             if source_of(table) is not None:
                 read = read_by_spark(self._session, self._storage, table, self._settings)
                 seen[index] = read.table
-                if isinstance(read, Foreign):
+                if read.rows is not None:
                     foreign[index] = read.rows
         self._scans.foreign = foreign
         return seen

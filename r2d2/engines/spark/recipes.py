@@ -1,7 +1,6 @@
-"""Recipes on Spark: each executor's core proposes for bundles of families, and runs recipes.
+"""Recipes on Spark: each executor's core searches batches of requests, and runs recipes.
 
-The executors read the lake natively, as in the scans of `find`; Spark carries what is asked and
-answered.
+The executors read the lake natively, as in the scans of `find`; Spark carries requests and answers.
 A parent is read by one task, so an executor's core needs room for the rows of one parent.
 """
 
@@ -19,8 +18,7 @@ from r2d2.engines.spark.jobs import SparkJobs, reading
 from r2d2.engines.spark.session import spark_errors
 from r2d2.model import Table, Types
 from r2d2.recipes.find import search
-from r2d2.recipes.find.batching import batches
-from r2d2.recipes.find.request import AnyRequest, Proposal
+from r2d2.recipes.find.request import AnyRequest, Proposal, batches
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe, parents
 from r2d2.recipes.run.trial import Trial, try_out
@@ -31,33 +29,32 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ANSWER_DDL = "number int, answer binary"
-Batches = Iterable[pa.RecordBatch]
 
 
 @dataclass(frozen=True, slots=True)
 class SparkRecipes:
-    """What a plan asks of an engine, answered by a session's executors."""
+    """The search and the trials of recipes on a session's executors."""
 
     storage: Storage
     settings: Settings
     session: "SparkSession"
 
-    def propose(self, families: Sequence[AnyRequest]) -> Iterator[Proposal]:
-        """The proposals for all of the families, in any order."""
-        work = partial(_proposals, self.storage, self.settings.types)
-        questions = [[families[number] for number in bundle] for bundle in batches(families)]
-        for proposals in self._answers(work, questions):
+    def propose(self, requests: Sequence[AnyRequest]) -> Iterator[Proposal]:
+        """The proposals for all requests, in any order."""
+        work = [[requests[number] for number in batch] for batch in batches(requests)]
+        search_batch = partial(_proposals, self.storage, self.settings.types)
+        for proposals in self._answers(search_batch, work):
             yield from proposals
 
     def try_out(
         self, tables: Mapping[str, Table], work: Sequence[tuple[str, Recipe]], folder: Path
     ) -> Iterator[Trial]:
-        """Each recipe run and compared with its table; residuals are written into the folder."""
+        """The trial of each child's recipe; residuals are written into the folder."""
         questions = [
             ({name: tables[name] for name in (child, *parents(recipe))}, child, recipe)
             for child, recipe in work
         ]
-        read_bytes = sum(t.size_bytes for own, _, _ in questions for t in own.values())
+        read_bytes = sum(table.size_bytes for read, _, _ in questions for table in read.values())
         with reading(self.session, read_bytes):
             answers = list(self._answers(partial(_trial, self.storage), questions))
         for trial, files in answers:
@@ -67,32 +64,30 @@ class SparkRecipes:
                 path.write_bytes(content)
             yield trial
 
-    def _answers(self, work: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
+    def _answers(self, answer: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
         payloads = (dumps((number, question)) for number, question in enumerate(questions))
         with spark_errors():
-            frame = (
-                SparkJobs(self.session)
-                .spread(payloads)
-                .mapInArrow(partial(_answered, work), ANSWER_DDL)
-            )
-            answers = frame.toArrow()
+            spread = SparkJobs(self.session).spread(payloads)
+            answers = spread.mapInArrow(partial(_answered, answer), ANSWER_DDL).toArrow()
         numbered = zip(
             answers.column("number").to_pylist(), answers.column("answer").to_pylist(), strict=True
         )
-        for _, answer in sorted(numbered):
-            yield loads(answer)
+        for _, content in sorted(numbered):
+            yield loads(content)
 
 
-def _answered(work: Callable[[Any], Any], batches: Batches) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
+def _answered(
+    answer: Callable[[Any], Any], record_batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in record_batches:
         for payload in batch.column("payload").to_pylist():
             number, question = loads(payload)
-            answer = pa.array([dumps(work(question))], pa.binary())
-            yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": answer})
+            content = pa.array([dumps(answer(question))], pa.binary())
+            yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": content})
 
 
-def _proposals(storage: Storage, types: Types, families: Sequence[AnyRequest]) -> list[Proposal]:
-    return search(families, RowCounts(storage, types))
+def _proposals(storage: Storage, types: Types, batch: Sequence[AnyRequest]) -> list[Proposal]:
+    return search(batch, RowCounts(storage, types))
 
 
 def _trial(

@@ -11,7 +11,7 @@ The way of an edge to a decision, one noun a step:
 | `grammar.Recipe` | how a child is made from its parents; `run.trial.Trial` is one run of it |
 | `plan.program.Choice` | what the plan decides for a table: it stays, or goes by one recipe |
 
-Engines take batches of requests (`batching`) as plain lists and call `search`.
+Engines take batches of requests (`request.batches`) as plain lists and call `search`.
 """
 
 from collections import defaultdict
@@ -43,13 +43,13 @@ def search(requests: Sequence[AnyRequest], counts: RowCounts) -> list[Proposal]:
     """
     counts.prepare(columns_by_table(requests))
     served: dict[str, str] = {}
-    found: list[Proposal] = []
+    proposals: list[Proposal] = []
     for request in sorted(requests, key=_size_and_location):
         if isinstance(request, Request):
-            found += _search_unserved(request, counts, served)
+            proposals += _search_unserved(request, counts, served)
         else:
-            found += search_one(request, counts)
-    return found
+            proposals += search_one(request, counts)
+    return proposals
 
 
 def columns_by_table(requests: Iterable[AnyRequest]) -> list[TableColumns]:

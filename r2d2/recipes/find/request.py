@@ -1,6 +1,6 @@
-"""Requests for recipes, and the proposals that answer them."""
+"""Requests for recipes, the batches they are searched in, and the proposals that answer them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TypeAlias
@@ -8,6 +8,10 @@ from typing import TypeAlias
 from r2d2.model import Column, Table
 from r2d2.recipes.grammar import Recipe
 
+TASK_BYTES = 32 << 20
+LEAST_TABLES, MOST_TABLES = 200, 1024
+"""Of one batch: worth a task's start, and no more than other tasks wait for."""
+MANY_TASKS = 64
 Columns = tuple[Column, ...]
 """In order of name, so that equal sets are equal tuples."""
 
@@ -57,6 +61,11 @@ class Request:
     parent: Table
     children: tuple[ContainedTable, ...]
 
+    @property
+    def tables(self) -> list[Table]:
+        """The tables that are read for the proposals."""
+        return [self.parent, *(child.table for child in self.children)]
+
 
 @dataclass(frozen=True, slots=True)
 class UnionRequest:
@@ -67,6 +76,11 @@ class UnionRequest:
 
     table: Table
     parts: tuple[ContainedTable, ...]
+
+    @property
+    def tables(self) -> list[Table]:
+        """The tables that are read for the proposals."""
+        return [self.table, *(part.table for part in self.parts)]
 
 
 AnyRequest: TypeAlias = Request | UnionRequest
@@ -95,3 +109,46 @@ def no_recipe(parent: Table, child: Table, reason: str, rows: int = 0) -> Propos
 def by_name(columns: Iterable[Column]) -> Columns:
     """The columns in order of name."""
     return tuple(sorted(columns, key=attrgetter("name")))
+
+
+def batches(requests: Sequence[AnyRequest]) -> list[list[int]]:
+    """The requests' numbers by batch, one for each task; ascending in each.
+
+    Requests that share tables are neighbours, and a batch reads each of its tables once. It is cut
+    where its tables outgrow a task: a large one stands alone.
+    """
+    reads = sum(len(request.tables) for request in requests)
+    most = min(MOST_TABLES, max(LEAST_TABLES, -(-reads // MANY_TASKS)))
+    cut: list[list[int]] = []
+    batch_sizes: dict[str, int] = {}
+    count = 0
+    for number in _neighbours(requests):
+        sizes = {table.location: table.size_bytes for table in requests[number].tables}
+        count += len(sizes)
+        together = batch_sizes | sizes
+        if not cut or count > most or sum(together.values()) > TASK_BYTES:
+            cut.append([])
+            together, count = sizes, len(sizes)
+        cut[-1].append(number)
+        batch_sizes = together
+    return [sorted(batch) for batch in cut]
+
+
+def _neighbours(requests: Sequence[AnyRequest]) -> Iterator[int]:
+    """The requests' numbers, those that share tables directly or through others side by side."""
+    joined: dict[str, str] = {}
+
+    def root(location: str) -> str:
+        while (above := joined.setdefault(location, location)) != location:
+            joined[location] = location = joined[above]
+        return location
+
+    for request in requests:
+        first, *others = request.tables
+        for other in others:
+            low, high = sorted((root(first.location), root(other.location)))
+            joined[high] = low
+    order = sorted(
+        (root(request.tables[0].location), number) for number, request in enumerate(requests)
+    )
+    yield from (number for _, number in order)

@@ -95,7 +95,9 @@ class RowCounts:
             return []
 
     def _hash(self, bundle: Sequence[tuple[TableColumns, pa.RecordBatch]]) -> None:
-        sets = list(dict.fromkeys(columns for (_, own), _ in bundle for columns in own))
+        sets = list(
+            dict.fromkeys(columns for (_, table_sets), _ in bundle for columns in table_sets)
+        )
         try:
             together = pa.concat_batches([batch for _, batch in bundle])
             hashes = dict(zip(sets, row_hashes(together, sets, self.types), strict=True))

@@ -216,8 +216,8 @@ class EncodedTable:
         return self._parts[key]
 
     def _encoded(self, sources: Sequence[ColumnSource]) -> list[EncodedColumn]:
-        found = (self._column(source) for source in sources)
-        return [column for column in found if column is not None]
+        columns = (self._column(source) for source in sources)
+        return [column for column in columns if column is not None]
 
     def _column(self, source: ColumnSource) -> EncodedColumn | None:
         place = source.position

@@ -177,4 +177,4 @@ def _without(batches: Batches, schema: pa.Schema, removed: Copies) -> Batches:
             yield batch if left.all() else batch.filter(array_of(left, pa.bool_()))
     if missing := removed.missing():
         gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
-        raise RecipeRunError(f"{gone} to be taken away {are} no longer in the parent")
+        raise RecipeRunError(f"{gone} to be removed {are} no longer in the parent")

@@ -32,7 +32,7 @@ _HASHES = {"column_encoding": _ENCODING, "use_dictionary": False}
 
 
 class ResidualError(R2D2Error):
-    """The rows that a recipe needs cannot be kept in a file."""
+    """The rows of a residual cannot be written to a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _written(residual: Residual, rows: pa.Table, folder: Path) -> Residual:
     try:
         pq.write_table(rows, sink, compression="zstd", **options)
     except pa.ArrowException as error:
-        raise ResidualError(f"its rows cannot be kept in a Parquet file: {error}") from error
+        raise ResidualError(f"its rows cannot be written to a Parquet file: {error}") from error
     content = sink.getvalue().to_pybytes()
     digest = hashlib.sha256(content).hexdigest()
     location = f"residuals/{digest[:32]}.parquet"

@@ -55,7 +55,7 @@ class AdviceCase:
     @property
     def slots_per_vm(self) -> int:
         """The tasks that a worker runs at once."""
-        task_cpus = max((one.task_cpus for one in self.application.executors), default=1)
+        task_cpus = max((executor.task_cpus for executor in self.application.executors), default=1)
         return max(1, (self.machine.vcpu or 1) // task_cpus)
 
     def price(self, sku: str, kind: PriceKind) -> Price:
@@ -85,9 +85,9 @@ class RepeatedRuns:
     def ernest(self) -> Ernest | None:
         """The model of the runs; None where they are too few, or of too few sizes."""
         runs = [
-            measured_run(one, self.scales[place])
-            for place, one in enumerate(self.applications)
-            if len(one.tasks)
+            measured_run(app, self.scales[place])
+            for place, app in enumerate(self.applications)
+            if len(app.tasks)
         ]
         sizes = {(run.scale, run.machines) for run in runs}
         return fit_ernest(runs) if len(sizes) >= FEWEST_RUNS else None
@@ -95,14 +95,14 @@ class RepeatedRuns:
     @cached_property
     def scales(self) -> tuple[float, ...]:
         """GB that each run's tasks read; 1 for all where Spark counted none of one's."""
-        sizes = tuple(int(one.tasks["input_bytes"].sum()) / 1e9 for one in self.applications)
+        sizes = tuple(int(app.tasks["input_bytes"].sum()) / 1e9 for app in self.applications)
         return sizes if all(sizes) else (1.0,) * len(sizes)
 
     @cached_property
     def ratios(self) -> tuple[float, ...]:
         """Measured over replayed time, of the latest runs as each other."""
-        latest = sorted(self.applications, key=lambda one: one.started_ms)[-MOST_REPLAYED:]
-        return replay_ratios(latest)
+        in_order = sorted(self.applications, key=lambda app: app.started_ms)
+        return replay_ratios(in_order[-MOST_REPLAYED:])
 
     def scale(self, application: Application) -> float:
         """GB that the application's tasks read, as in `scales`."""

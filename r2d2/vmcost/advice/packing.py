@@ -112,7 +112,7 @@ def fragment_rate(free_cores: Iterable[int], cores: int) -> Fraction:
         raise UsageError(f"executors of {cores} cores: expected 1 or more")
     free = list(free_cores)
     total = sum(free)
-    return Fraction(total - cores * sum(one // cores for one in free), total or 1)
+    return Fraction(total - cores * sum(room // cores for room in free), total or 1)
 
 
 def rooms_of(
@@ -131,12 +131,12 @@ def rooms_of(
 
 def mib_per_core(application: Application) -> int | None:
     """The most memory that an executor of the application has to a core; None if it is not told."""
-    told = [
+    known = [
         -(-executor.memory_mib // executor.cores)
         for executor in application.executors
         if executor.memory_mib and executor.cores
     ]
-    return max(told, default=None)
+    return max(known, default=None)
 
 
 def pack(rooms: Sequence[Room], shape: Shape, numa: Numa | None = None) -> Packing:

@@ -165,24 +165,24 @@ class StageTime(NamedTuple):
     took_ms: int
 
 
-def slow_host_advice(application: Application, found: Degradation) -> Iterator[dict[str, Any]]:
+def slow_host_advice(application: Application, degraded: Degradation) -> Iterator[dict[str, Any]]:
     """The slow hosts on which the application ran."""
     hosts = {executor.host for executor in application.executors}
-    for host in found.slow:
+    for host in degraded.slow:
         if host.host in hosts:
-            told = {"kind": "slow_host", "told": host.verdict, "basis": "modelled"}
-            yield {**told, "host": host.host}
+            advice = {"kind": "slow_host", "told": host.verdict, "basis": "modelled"}
+            yield {**advice, "host": host.host}
 
 
-def degradation_data(name: str, runs: int, found: Degradation) -> dict[str, Any]:
+def degradation_data(name: str, runs: int, degraded: Degradation) -> dict[str, Any]:
     """The hosts of the runs of a name, and P of the stages that stay furthest behind."""
-    by_host = sorted(found.stage_hosts, key=lambda stage: stage.performance)
-    by_run = sorted(found.stage_runs, key=lambda stage: stage.performance)
+    by_host = sorted(degraded.stage_hosts, key=lambda stage: stage.performance)
+    by_run = sorted(degraded.stage_runs, key=lambda stage: stage.performance)
     return {
         "name": name,
         "runs": runs,
         "basis": "modelled",
-        "hosts": [asdict(host) for host in found.hosts],
+        "hosts": [asdict(host) for host in degraded.hosts],
         "stage_hosts": [asdict(stage) for stage in by_host[:SHOWN]],
         "stage_runs": [asdict(stage) for stage in by_run[:SHOWN]],
     }
@@ -199,13 +199,13 @@ def degradation(runs: Sequence[Application], limits: Limits | None = None) -> De
     limits = limits or Limits()
     cells, times = cells_of(runs), stage_times(runs)
     compared = _compared(cells, limits)
-    unmatched = tuple(sorted(key for key, found in times.items() if not _alike(found, len(runs))))
+    unmatched = tuple(sorted(key for key in times if not _alike(times[key], len(runs))))
     hosts = sorted({executor.host for run in runs for executor in run.executors})
     return Degradation(
         hosts=tuple(
             sorted(
                 (_host_health(host, compared.get(host, []), limits) for host in hosts),
-                key=lambda one: (-(one.ratio or 0.0), one.host),
+                key=lambda health: (-(health.ratio or 0.0), health.host),
             )
         ),
         stage_hosts=_stage_hosts(cells),
@@ -222,7 +222,7 @@ def _compared(cells: Mapping[Cell, Times], limits: Limits) -> dict[str, list[tup
     ratios: dict[str, list[tuple[int, Times]]] = {}
     for (run, _), by_host in together.items():
         for host, times in by_host.items():
-            others = [found for other, found in by_host.items() if other != host]
+            others = [times_there for other, times_there in by_host.items() if other != host]
             beside = np.concatenate(others) if others else np.empty(0)
             if len(beside) >= limits.others and np.median(beside) >= limits.task_ms:
                 ratios.setdefault(host, []).append((run, times / np.median(beside)))
@@ -230,10 +230,10 @@ def _compared(cells: Mapping[Cell, Times], limits: Limits) -> dict[str, list[tup
 
 
 def _host_health(host: str, compared: Sequence[tuple[int, Times]], limits: Limits) -> HostHealth:
-    ratios = [found for _, found in compared]
-    tasks = sum(len(found) for found in ratios)
-    slower = sum(int((found > 1).sum()) for found in ratios)
-    slower_runs = sum(float(np.median(found)) > 1 for found in ratios)
+    ratios = [each for _, each in compared]
+    tasks = sum(len(each) for each in ratios)
+    slower = sum(int((each > 1).sum()) for each in ratios)
+    slower_runs = sum(float(np.median(each)) > 1 for each in ratios)
     ratio = float(np.median(np.concatenate(ratios))) if ratios else None
     if ratio is None or tasks < limits.tasks or len(ratios) < limits.stage_runs:
         health = Health.TOO_FEW
@@ -253,15 +253,16 @@ def _stage_hosts(cells: Mapping[Cell, Times]) -> tuple[StageHost, ...]:
     by_stage: dict[StageKey, dict[str, list[Times]]] = {}
     for cell, times in cells.items():
         by_stage.setdefault(cell.stage, {}).setdefault(cell.host, []).append(times)
-    found = []
+    health = []
     for stage, by_host in sorted(by_stage.items()):
-        ideal_ms = _ideal_ms([float(np.median(own)) for runs in by_host.values() for own in runs])
+        medians_ms = [float(np.median(times)) for runs in by_host.values() for times in runs]
+        ideal_ms = _ideal_ms(medians_ms)
         for host, runs in sorted(by_host.items()):
             here = np.concatenate(runs)
             actual_ms = float(np.median(here))
             worth = _performance(ideal_ms, actual_ms)
-            found.append(StageHost(stage, host, len(here), ideal_ms, actual_ms, worth))
-    return tuple(found)
+            health.append(StageHost(stage, host, len(here), ideal_ms, actual_ms, worth))
+    return tuple(health)
 
 
 def _alike(times: Mapping[int, StageTime], runs: int) -> bool:
@@ -269,13 +270,13 @@ def _alike(times: Mapping[int, StageTime], runs: int) -> bool:
 
 
 def _stage_runs(times: Mapping[StageKey, Mapping[int, StageTime]]) -> tuple[StageRun, ...]:
-    found = []
+    health = []
     for stage, by_run in sorted(times.items()):
         ideal_ms = _ideal_ms([time.took_ms for time in by_run.values()])
         for run, time in sorted(by_run.items()):
             worth = _performance(ideal_ms, time.took_ms)
-            found.append(StageRun(stage, run, ideal_ms, time.took_ms, worth))
-    return tuple(found)
+            health.append(StageRun(stage, run, ideal_ms, time.took_ms, worth))
+    return tuple(health)
 
 
 def _ideal_ms(times_ms: Sequence[float]) -> float:
@@ -299,9 +300,9 @@ def cells_of(runs: Sequence[Application]) -> dict[Cell, Times]:
         hosts = host_of[tasks["executor"]] if len(tasks) else np.empty(0, np.int64)
         for stage in np.unique(tasks["stage"]):
             for host in np.unique(hosts[tasks["stage"] == stage]):
-                own = tasks["run_ms"][(tasks["stage"] == stage) & (hosts == host)]
+                here_ms = tasks["run_ms"][(tasks["stage"] == stage) & (hosts == host)]
                 cell = Cell(number, keys[int(stage)], names[host])
-                cells[cell] = own.astype(np.float64)
+                cells[cell] = here_ms.astype(np.float64)
     return cells
 
 
@@ -311,10 +312,10 @@ def stage_times(runs: Sequence[Application]) -> dict[StageKey, dict[int, StageTi
     for number, run in enumerate(runs):
         keys = _keys(run)
         for stage in np.unique(run.tasks["stage"]):
-            own = run.tasks[run.tasks["stage"] == stage]
+            of_stage = run.tasks[run.tasks["stage"] == stage]
             if int(stage) in keys:
-                done = int((own["outcome"] == Outcome.SUCCEEDED).sum())
-                took_ms = int(own["finish_ms"].max() - own["launch_ms"].min())
+                done = int((of_stage["outcome"] == Outcome.SUCCEEDED).sum())
+                took_ms = int(of_stage["finish_ms"].max() - of_stage["launch_ms"].min())
                 times.setdefault(keys[int(stage)], {})[number] = StageTime(done, took_ms)
     return times
 

@@ -126,7 +126,7 @@ def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
         replacement_s=settings.replacement_s,
         driver=case.driver,
     )
-    found = compare_spot(
+    compared = compare_spot(
         case.application,
         offer,
         case.costed.billing,
@@ -137,12 +137,13 @@ def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
     yield {
         "kind": "spot",
         "told": (
-            f"{found.verdict}; {pluralize(str(found.trials), 'run')} simulated, seed {found.seed}"
+            f"{compared.verdict}; {pluralize(str(compared.trials), 'run')} simulated,"
+            f" seed {compared.seed}"
         ),
         "basis": "modelled",
-        "ways": {"on_demand": _odds_data(found.on_demand), "spot": _odds_data(found.spot)},
-        "interruptions": found.interruptions,
-        "tasks_again": found.tasks_again,
+        "ways": {"on_demand": _odds_data(compared.on_demand), "spot": _odds_data(compared.spot)},
+        "interruptions": compared.interruptions,
+        "tasks_again": compared.tasks_again,
     }
 
 
@@ -216,7 +217,9 @@ def _odds(
 ) -> TimeAndCost:
     seconds = [run.ended_ms / 1000 for run in runs]
     usd = [_usd(run, vm, offer, billing) for run in runs]
-    missed = None if deadline_s is None else sum(one > deadline_s for one in seconds) / len(runs)
+    missed = (
+        None if deadline_s is None else sum(took_s > deadline_s for took_s in seconds) / len(runs)
+    )
     mean_s = sum(run.ended_ms for run in runs) / (1000 * len(runs))
     return TimeAndCost(mean_s, _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed)
 

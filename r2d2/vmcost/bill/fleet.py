@@ -129,7 +129,7 @@ def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[
     if vcpu is None:
         problems["vm_cores_unknown"] += len(has)
         return
-    beyond = sum(bool((one.owned > vcpu).any()) for one in has)
+    beyond = sum(bool((cores.owned > vcpu).any()) for cores in has)
     problems["vm_cores_exceeded"] += beyond
 
 

@@ -52,7 +52,7 @@ def capacity(run: BilledRun, vm: WorkerVm, vcpu: int | None) -> Capacity:
 def unit_scale(capacities: Sequence[Capacity], run_ms: int) -> int:
     """Units to a VM-millisecond, such that all VMs' units of the run can be added."""
     common = 1
-    for cores in sorted({int(c) for one in capacities for c in one.cores[one.owned > 0]}):
+    for cores in sorted({int(c) for vm in capacities for c in vm.cores[vm.owned > 0]}):
         if lcm(common, cores) <= LARGEST_LCM:
             common = lcm(common, cores)
     vm_ms = max(1, run_ms) * max(1, len(capacities))

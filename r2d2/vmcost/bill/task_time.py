@@ -55,8 +55,8 @@ def executor_intervals_ms(app: Application) -> Longs:
         (each.added_ms, app.ended_ms if each.removed_ms is None else each.removed_ms)
         for each in app.executors
     ]
-    found = np.array(moments, np.int64).reshape(-1, 2)
-    return _ordered(np.clip(found, app.started_ms, max(app.started_ms, app.ended_ms)))
+    stood = np.array(moments, np.int64).reshape(-1, 2)
+    return _ordered(np.clip(stood, app.started_ms, max(app.started_ms, app.ended_ms)))
 
 
 def core_seconds(app: Application) -> float:
@@ -181,8 +181,8 @@ def _looked_up(tasks: Tasks, position: Callable[[int, int], int]) -> Longs:
     """The position of each task, looked up once for each attempt of a stage."""
     stages = np.column_stack((tasks["stage"], tasks["stage_attempt"]))
     pairs, inverse = np.unique(stages, axis=0, return_inverse=True)
-    found = [position(int(stage), int(attempt)) for stage, attempt in pairs]
-    return np.array(found, np.int64)[inverse.ravel()] if found else np.empty(0, np.int64)
+    positions = [position(int(stage), int(attempt)) for stage, attempt in pairs]
+    return np.array(positions, np.int64)[inverse.ravel()] if positions else np.empty(0, np.int64)
 
 
 def job_positions(app: Application) -> Longs:
@@ -199,8 +199,8 @@ def jobs_of_attempts(app: Application) -> tuple[Longs, npt.NDArray[np.intp], Lon
     all of its time and money are that job's.
     """
     ids = app.tasks["stage"].astype(np.int64) << ATTEMPT_BITS | app.tasks["stage_attempt"]
-    found, places = np.unique(ids, return_inverse=True)
-    attempts = np.stack([found >> ATTEMPT_BITS, found & ((1 << ATTEMPT_BITS) - 1)], axis=1)
+    distinct, places = np.unique(ids, return_inverse=True)
+    attempts = np.stack([distinct >> ATTEMPT_BITS, distinct & ((1 << ATTEMPT_BITS) - 1)], axis=1)
     first_ms = np.full(len(attempts), np.iinfo(np.int64).max)
     np.minimum.at(first_ms, places, app.tasks["launch_ms"])
     sharers: dict[int, list[int]] = {}

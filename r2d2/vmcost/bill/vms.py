@@ -38,7 +38,7 @@ def worker_vms(run: BilledRun, count: int | None, problems: Counter[str]) -> tup
         key=lambda number: (lived[number][0], executors[number].host, executors[number].id),
     )
     problems["executor_outside_application"] += len(lived) - len(order)
-    if count is None and [one.id for one in executors] == [LOCAL]:
+    if count is None and [each.id for each in executors] == [LOCAL]:
         count = 1
     pods = len(order) if run.app.properties.get("spark.master", "").startswith("k8s") else 0
     if pods and count:

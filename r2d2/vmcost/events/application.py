@@ -37,14 +37,14 @@ def application(facts: CollectedEvents, files: Sequence[Path], stem: str) -> App
             f" {malformed:,} {by_number(malformed, 'is', 'are')} malformed:"
             " expected a SparkListenerApplicationStart; of a rolling log give the folder"
         )
-    told = sorted({f"{each.id} attempt {each.attempt}" for each in facts.starts})
-    if len(told) > 1:
-        raise EventLogError(f"starts of several applications: {', '.join(told)}; split the file")
+    started = sorted({f"{each.id} attempt {each.attempt}" for each in facts.starts})
+    if len(started) > 1:
+        raise EventLogError(f"starts of several applications: {', '.join(started)}; split the file")
     start = min(facts.starts, key=lambda each: each.started_ms)
     problems[LogProblem.APPLICATION_STARTED_TWICE] += len(facts.starts) - 1
     problems[LogProblem.APPLICATION_WITHOUT_ID] += not start.id
-    asked = ExecutorRequests(facts.profiles, facts.properties)
-    stood = executors(facts.added, facts.removed, asked, problems)
+    requests = ExecutorRequests(facts.profiles, facts.properties)
+    stood = executors(facts.added, facts.removed, requests, problems)
     ended_ms, ended_told, tasks = _ended(facts, start.started_ms, stood)
     problems[LogProblem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
     placed = _placed(tasks, facts, stood)
@@ -82,10 +82,10 @@ def _ended(
     came_and_went = [moment for moment in moments if moment is not None]
     disbelieved = LogProblemCounts()
     last_ms = last_moment(started_ms, work, came_and_went, disbelieved)
-    told = [end for end in facts.ends_ms if started_ms <= end <= last_ms + IDLE_MS]
-    problems[LogProblem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(told)
-    if told:
-        return max(told), True, tasks
+    believed = [end for end in facts.ends_ms if started_ms <= end <= last_ms + IDLE_MS]
+    problems[LogProblem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(believed)
+    if believed:
+        return max(believed), True, tasks
     problems[LogProblem.APPLICATION_WITHOUT_END] += 1
     problems.update(disbelieved)
     return last_ms, False, tasks
@@ -100,12 +100,12 @@ def _placed(tasks: Tasks, facts: CollectedEvents, stood: Sequence[Executor]) -> 
     first = np.array([places.get(name, [-1])[0] for name in numbers] or [-1], np.int32)
     number = tasks["executor"].copy()
     tasks["executor"] = first[number]
-    for name, own in places.items():
-        if len(own) > 1 and name in numbers:
+    for name, positions in places.items():
+        if len(positions) > 1 and name in numbers:
             here = number == numbers[name]
-            added_ms = [stood[place].added_ms for place in own]
+            added_ms = [stood[place].added_ms for place in positions]
             stay = np.searchsorted(added_ms, tasks["launch_ms"][here], "right") - 1
-            tasks["executor"][here] = np.array(own, np.int32)[np.maximum(stay, 0)]
+            tasks["executor"][here] = np.array(positions, np.int32)[np.maximum(stay, 0)]
     facts.problems[LogProblem.TASK_WITHOUT_EXECUTOR] += int((tasks["executor"] < 0).sum())
     return tasks
 

@@ -215,10 +215,10 @@ def _snappy_length(data: bytes) -> int:
 
 def _decompressed(codec: str, data: bytes, size: int) -> bytes:
     try:
-        found: bytes = pa.Codec(codec).decompress(data, size, asbytes=True)
+        plain: bytes = pa.Codec(codec).decompress(data, size, asbytes=True)
     except (OSError, pa.ArrowException) as error:
         raise DamagedError from error
-    return found
+    return plain
 
 
 def _some(file: BinaryIO, size: int) -> bytes:

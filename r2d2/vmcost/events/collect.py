@@ -52,8 +52,8 @@ class CollectedEvents:
             self._read(line)
 
     def _read(self, line: bytes) -> None:
-        found = _EVENT.match(line)
-        kind = found[1] if found else _other_kind(line)
+        match = _EVENT.match(line)
+        kind = match[1] if match else _other_kind(line)
         if reader := self._readers.get(kind):
             decoder, take = reader
             event, mended = _decoded(line, decoder)
@@ -91,8 +91,8 @@ class CollectedEvents:
         self.profiles[event.id] = event
 
     def _environment(self, event: schema.EnvironmentUpdate) -> None:
-        told = {key: value for key, value in event.properties.items() if value is not None}
-        self.properties.update(told)
+        known = {key: value for key, value in event.properties.items() if value is not None}
+        self.properties.update(known)
 
     def _end(self, event: schema.ApplicationEnd) -> None:
         self.ends_ms.append(event.ended_ms)

@@ -33,8 +33,8 @@ class ExecutorRequests:
         known = self.profiles.get(profile)
         if known is not None and "cpus" in known.task and 0 < known.task["cpus"].amount < 2**31:
             return ceil(known.task["cpus"].amount)
-        told = self.properties.get("spark.task.cpus", "")
-        return int(told) if told.isdecimal() and 0 < int(told) < 2**31 else 1
+        cpus = self.properties.get("spark.task.cpus", "")
+        return int(cpus) if cpus.isdecimal() and 0 < int(cpus) < 2**31 else 1
 
     def memory_mib(self, executor: str, profile: int) -> int | None:
         """Heap, overhead and off-heap together, None where nothing says it."""
@@ -53,10 +53,10 @@ def executors(
         events.setdefault(come.id, []).append(come)
     for gone in removed:
         events.setdefault(gone.id, []).append(gone)
-    found = [
+    stays = [
         _executor(*stay, requests) for each in events.values() for stay in _stays(each, problems)
     ]
-    return tuple(sorted(found, key=lambda each: (each.added_ms, len(each.id), each.id)))
+    return tuple(sorted(stays, key=lambda each: (each.added_ms, len(each.id), each.id)))
 
 
 def _stays(
@@ -122,15 +122,19 @@ def memory_mib(
     """
     if local:
         return _size(properties, "spark.driver.memory")
-    asked = {} if profile is None else {key: each.amount for key, each in profile.executor.items()}
-    heap = asked.get("memory", _size(properties, "spark.executor.memory"))
+    requested = (
+        {} if profile is None else {key: each.amount for key, each in profile.executor.items()}
+    )
+    heap = requested.get("memory", _size(properties, "spark.executor.memory"))
     if heap is None:
         return None
-    overhead = asked.get("memoryOverhead", _size(properties, "spark.executor.memoryOverhead"))
+    overhead = requested.get("memoryOverhead", _size(properties, "spark.executor.memoryOverhead"))
     if overhead is None:
         overhead = _added(heap, properties)
-    off_heap = asked.get("offHeap", _off_heap(properties))
-    python = asked.get("pyspark.memory", _size(properties, "spark.executor.pyspark.memory") or 0)
+    off_heap = requested.get("offHeap", _off_heap(properties))
+    python = requested.get(
+        "pyspark.memory", _size(properties, "spark.executor.pyspark.memory") or 0
+    )
     total = heap + overhead + off_heap + python
     return int(total) if 0 <= total < 2**40 else None
 
@@ -153,21 +157,21 @@ def _added(heap_mib: float, properties: Mapping[str, str]) -> float:
 def _off_heap(properties: Mapping[str, str]) -> float:
     if properties.get("spark.memory.offHeap.enabled") != "true":
         return 0.0
-    told = properties.get("spark.memory.offHeap.size", "")
+    size = properties.get("spark.memory.offHeap.size", "")
     # Alone among these a size without a unit is in bytes.
     return (
-        int(told) / 2**20
-        if told.isdecimal()
+        int(size) / 2**20
+        if size.isdecimal()
         else _size(properties, "spark.memory.offHeap.size") or 0.0
     )
 
 
 def _size(properties: Mapping[str, str], key: str) -> int | None:
     """A size as Spark writes it ("4g", "512m"), MiB where it has no unit."""
-    found = _SIZE.fullmatch(properties.get(key, "").strip())
-    return None if found is None else int(int(found[1]) * _MIB[found[2].lower()])
+    match = _SIZE.fullmatch(properties.get(key, "").strip())
+    return None if match is None else int(int(match[1]) * _MIB[match[2].lower()])
 
 
 def _number(properties: Mapping[str, str], key: str) -> float | None:
-    found = re.fullmatch(r"\d+(\.\d*)?|\.\d+", properties.get(key, ""))
-    return None if found is None else float(found[0])
+    match = re.fullmatch(r"\d+(\.\d*)?|\.\d+", properties.get(key, ""))
+    return None if match is None else float(match[0])

@@ -31,18 +31,18 @@ class EventLog:
 
 def find_logs(paths: Sequence[Path]) -> list[EventLog]:
     """Every log at the paths, once, in order; folders without one have a reason instead."""
-    found: list[EventLog] = []
+    logs: list[EventLog] = []
     parts: dict[Path, list[Path]] = {}
     for path in paths:
         if os.path.isdir(path):
-            found += _in_folder(path)
+            logs += _in_folder(path)
         elif _PART.fullmatch(path.name):
             parts.setdefault(path.parent, []).append(path)
         else:
-            found.append(EventLog(path, (path,)))
+            logs.append(EventLog(path, (path,)))
     for folder, files in parts.items():
-        found += _rolling(folder, files)
-    once = {tuple(map(os.path.realpath, log.files or (log.path,))): log for log in found}
+        logs += _rolling(folder, files)
+    once = {tuple(map(os.path.realpath, log.files or (log.path,))): log for log in logs}
     return sorted(once.values(), key=lambda log: str(log.path))
 
 
@@ -68,17 +68,17 @@ def _in_folder(folder: Path) -> Iterable[EventLog]:
 
 def _hour(file: Path) -> tuple[bool, str]:
     """Hours in order, the current file last."""
-    found = _HOURLY.fullmatch(file.name)
-    return found is None or found[1] is None, file.name
+    match = _HOURLY.fullmatch(file.name)
+    return match is None or match[1] is None, file.name
 
 
 def _rolling(folder: Path, files: Sequence[Path]) -> Iterable[EventLog]:
     """The rolling logs of which these are parts; in Spark's own folders there is one."""
     logs: dict[str, dict[tuple[int, bool], list[Path]]] = {}
     for file in sorted(set(files)):
-        if found := _PART.fullmatch(file.name):
-            key = int(found[1]), found[4] is not None
-            logs.setdefault(found[2], {}).setdefault(key, []).append(file)
+        if match := _PART.fullmatch(file.name):
+            key = int(match[1]), match[4] is not None
+            logs.setdefault(match[2], {}).setdefault(key, []).append(file)
     for name, parts in sorted(logs.items()):
         yield _of_parts(folder if len(logs) == 1 else folder / name, parts)
 
@@ -89,9 +89,10 @@ def _of_parts(path: Path, parts: dict[tuple[int, bool], list[Path]]) -> EventLog
     first = max((number for number, compact in parts if compact), default=None)
     if first is not None:
         problems[LogProblem.PARTS_COMPACTED] += 1
-        parts = {key: own for key, own in parts.items() if key[0] > first or key == (first, True)}
+        compact = (first, True)
+        parts = {key: files for key, files in parts.items() if key[0] > first or key == compact}
     numbers = {number for number, _ in parts}
     lowest = 1 if first is None else first
     problems[LogProblem.PART_MISSING] += max(numbers) - lowest + 1 - len(numbers)
-    problems[LogProblem.PART_REPEATED] += sum(len(own) - 1 for own in parts.values())
-    return EventLog(path, tuple(own[0] for _, own in sorted(parts.items())), problems)
+    problems[LogProblem.PART_REPEATED] += sum(len(files) - 1 for files in parts.values())
+    return EventLog(path, tuple(files[0] for _, files in sorted(parts.items())), problems)

@@ -27,25 +27,25 @@ class JobsAndStages:
         """A stage is submitted, or has completed."""
         self._stage(event.stage)
 
-    def _stage(self, found: StageInfo) -> None:
-        known = self._stages.setdefault((found.id, found.attempt), found)
+    def _stage(self, stage: StageInfo) -> None:
+        known = self._stages.setdefault((stage.id, stage.attempt), stage)
         known.submitted_ms = (
-            found.submitted_ms if known.submitted_ms is None else known.submitted_ms
+            stage.submitted_ms if known.submitted_ms is None else known.submitted_ms
         )
         known.completed_ms = (
-            found.completed_ms if known.completed_ms is None else known.completed_ms
+            stage.completed_ms if known.completed_ms is None else known.completed_ms
         )
-        known.problem = known.problem or found.problem
+        known.problem = known.problem or stage.problem
 
     def moments(self) -> list[int]:
         """Every moment that a job or stage names."""
-        found = [
+        named = [
             *(event.started_ms for event in self._starts.values()),
             *(event.ended_ms for event in self._ends.values()),
             *(stage.submitted_ms for stage in self._stages.values()),
             *(stage.completed_ms for stage in self._stages.values()),
         ]
-        return [moment for moment in found if moment is not None and moment > 0]
+        return [moment for moment in named if moment is not None and moment > 0]
 
     def stages(self) -> tuple[SparkStage, ...]:
         """Every attempt, by its numbers; of one that never ran `submitted_ms` is None."""
@@ -53,14 +53,14 @@ class JobsAndStages:
             SparkStage(
                 id=number,
                 attempt=attempt,
-                name=found.name or "",
-                tasks=max(0, found.tasks),
-                submitted_ms=_moment(found.submitted_ms),
-                completed_ms=_moment(found.completed_ms),
-                parents=tuple(sorted(set(found.parents))),
-                problem=found.problem or "",
+                name=stage.name or "",
+                tasks=max(0, stage.tasks),
+                submitted_ms=_moment(stage.submitted_ms),
+                completed_ms=_moment(stage.completed_ms),
+                parents=tuple(sorted(set(stage.parents))),
+                problem=stage.problem or "",
             )
-            for (number, attempt), found in sorted(self._stages.items())
+            for (number, attempt), stage in sorted(self._stages.items())
         )
 
     def jobs(self, problems: LogProblemCounts) -> tuple[Job, ...]:
@@ -102,6 +102,8 @@ def _name(start: JobStart) -> str:
 
 def _labels(start: JobStart) -> dict[str, str]:
     """The labels of r2d2's own jobs."""
-    own = start.properties
-    told = {} if own is None else {"r2d2.read": own.read, "r2d2.read_bytes": own.read_bytes}
-    return {name: value for name, value in told.items() if value is not None}
+    properties = start.properties
+    if properties is None:
+        return {}
+    labels = {"r2d2.read": properties.read, "r2d2.read_bytes": properties.read_bytes}
+    return {name: value for name, value in labels.items() if value is not None}

@@ -44,21 +44,21 @@ def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> 
     A log is read in pieces; what is kept of it grows with its tasks, 140 bytes each, alone. The
     order of its lines and parts does not matter.
     """
-    found: list[Application] = []
+    applications: list[Application] = []
     refused: list[LeftOutLog] = []
     logs = find_logs([Path(path) for path in paths])
     progress = progress or Silence()
     progress.begin("reading event logs", sum(map(_size_bytes, logs)))
     for log in logs:
         try:
-            found.append(_read(log))
+            applications.append(_read(log))
         except EventLogError as error:
             refused.append(LeftOutLog(str(log.path), str(error)))
         except OSError as error:
             refused.append(LeftOutLog(str(log.path), f"cannot be read: {error.strerror}"))
-        progress.advance(_size_bytes(log), len(found[-1].tasks) if found else 0)
+        progress.advance(_size_bytes(log), len(applications[-1].tasks) if applications else 0)
     progress.end()
-    kept, repeated = _once(found)
+    kept, repeated = _once(applications)
     return EventLogs(tuple(kept), tuple(refused), tuple(repeated))
 
 
@@ -85,23 +85,23 @@ def _read(log: EventLog) -> Application:
     return application(facts, log.files, log.path.stem)
 
 
-def _once(found: Sequence[Application]) -> tuple[list[Application], list[LeftOutLog]]:
+def _once(applications: Sequence[Application]) -> tuple[list[Application], list[LeftOutLog]]:
     """The fullest reading of each attempt, in order, and the other ones."""
     readings: dict[tuple[str, int, str, int], list[Application]] = {}
-    for each in found:
+    for each in applications:
         attempt = each.attempt or ""
         key = (each.id, len(attempt), attempt, each.started_ms)
         readings.setdefault(key, []).append(each)
     kept, repeated = [], []
-    for _, own in sorted(readings.items()):
-        fullest, *others = sorted(own, key=_fullness)
+    for _, same in sorted(readings.items()):
+        fullest, *others = sorted(same, key=_fullness)
         repeated += [LeftOutLog(each.files[0], _same_as(fullest)) for each in others]
         kept.append(_repeated(fullest, len(others)) if others else fullest)
     return kept, repeated
 
 
-def _fullness(found: Application) -> tuple[int, bool, tuple[str, ...]]:
-    return -len(found.tasks), not found.ended_told, found.files
+def _fullness(app: Application) -> tuple[int, bool, tuple[str, ...]]:
+    return -len(app.tasks), not app.ended_told, app.files
 
 
 def _same_as(kept: Application) -> str:
@@ -109,6 +109,6 @@ def _same_as(kept: Application) -> str:
     return f"application {kept.id}{attempt} is read from {kept.files[0]}"
 
 
-def _repeated(found: Application, times: int) -> Application:
-    problems = {**found.problems, LogProblem.APPLICATION_READ_TWICE.value: times}
-    return replace(found, problems=dict(sorted(problems.items())))
+def _repeated(app: Application, times: int) -> Application:
+    problems = {**app.problems, LogProblem.APPLICATION_READ_TWICE.value: times}
+    return replace(app, problems=dict(sorted(problems.items())))

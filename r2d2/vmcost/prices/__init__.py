@@ -52,7 +52,7 @@ class PriceList:
 
     rows: tuple[Price, ...]
     name: str
-    found: Mapping[Key, Price] = field(repr=False, compare=False)
+    by_key: Mapping[Key, Price] = field(repr=False, compare=False)
 
     @staticmethod
     def of(rows: Iterable[Price], name: str) -> "PriceList":
@@ -68,15 +68,15 @@ class PriceList:
         Raises:
             NoPriceError: there is none.
         """
-        row = self.found.get(_folded(provider, region, sku, kind))
+        row = self.by_key.get(_folded(provider, region, sku, kind))
         if row is None:
             raise NoPriceError(_why_not(self, provider, region, sku, kind))
         return row
 
     def fee(self, provider: str, region: str, sku: str, kind: PriceKind) -> Price | None:
         """The row of a fee in that region, else the one for all regions, else None."""
-        own = self.found.get(_folded(provider, region, sku, kind))
-        return own or self.found.get(_folded(provider, EVERYWHERE, sku, kind))
+        regional = self.by_key.get(_folded(provider, region, sku, kind))
+        return regional or self.by_key.get(_folded(provider, EVERYWHERE, sku, kind))
 
     def machines(
         self, provider: str, region: str, kind: PriceKind = PriceKind.ON_DEMAND
@@ -169,8 +169,8 @@ def _once(name: str, rows: Iterator[tuple[int, Price]]) -> Iterator[Price]:
 def _rows(name: str, reader: Any) -> Iterator[tuple[int, Price]]:
     header = [cell.strip() for cell in next(reader, [])]
     if sorted(header) != sorted(COLUMNS):
-        told = ", ".join(header) or "none"
-        raise UsageError(f"{name}:1: columns are {', '.join(COLUMNS)}, each once; found: {told}")
+        columns = ", ".join(header) or "none"
+        raise UsageError(f"{name}:1: columns are {', '.join(COLUMNS)}, each once; found: {columns}")
     for cells in reader:
         place = f"{name}:{reader.line_num}"
         if not any(cell.strip() for cell in cells):

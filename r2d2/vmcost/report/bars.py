@@ -68,12 +68,12 @@ def sentence(application: Data) -> str:
     whole = application["usd"]
     work = next((bar for bar in bars if bar.key == "busy"), None)
     paid = work.amount if work else 0.0
-    told = f"{money(paid, whole)} of {money(whole)} ({share(paid / whole)}) paid for tasks that"
+    text = f"{money(paid, whole)} of {money(whole)} ({share(paid / whole)}) paid for tasks that"
     other = next((bar for bar in bars if bar.key != "busy" and bar.amount > 0), None)
     if other is None:
-        return f"{told} succeeded."
+        return f"{text} succeeded."
     return (
-        f"{told} succeeded; the largest other part: {other.label},"
+        f"{text} succeeded; the largest other part: {other.label},"
         f" {money(other.amount, whole)} ({share(other.share)})."
     )
 
@@ -104,8 +104,8 @@ def _words(key: str) -> str:
 
 
 def _bars(parts: Iterable[tuple[str, str, str, float]], whole: float) -> tuple[Bar, ...]:
-    own = list(parts)
-    lengths = [max(amount, 0.0) for *_, amount in own]
+    listed = list(parts)
+    lengths = [max(amount, 0.0) for *_, amount in listed]
     starts = [0.0, *accumulate(lengths)]
     longest, total = max(lengths, default=0.0) or 1.0, starts[-1] or 1.0
     return tuple(
@@ -119,5 +119,5 @@ def _bars(parts: Iterable[tuple[str, str, str, float]], whole: float) -> tuple[B
             start=start / total,
             width=length / total,
         )
-        for (key, label, told, amount), length, start in zip(own, lengths, starts, strict=False)
+        for (key, label, told, amount), length, start in zip(listed, lengths, starts, strict=False)
     )

@@ -35,16 +35,16 @@ class Budget:
         Raises:
             UsageError: the money is limited, and that of an application is not known.
         """
-        found = []
+        sentences = []
         if self.max_usd is not None:
             usd = sum(_usd(application) for application in applications)
             if usd > self.max_usd:
-                found.append(f"--max-usd {self.max_usd:g}: the applications cost ${usd:.6f}")
+                sentences.append(f"--max-usd {self.max_usd:g}: the applications cost ${usd:.6f}")
         if self.max_idle is not None:
             share = idle_share(applications)
             if share is not None and share > self.max_idle:
-                found.append(f"--max-idle {self.max_idle:g}: {share:.3f} was idle")
-        return found
+                sentences.append(f"--max-idle {self.max_idle:g}: {share:.3f} was idle")
+        return sentences
 
 
 def idle_share(applications: Sequence[Mapping[str, Any]]) -> float | None:
@@ -64,6 +64,6 @@ def idle_share(applications: Sequence[Mapping[str, Any]]) -> float | None:
 def _usd(application: Mapping[str, Any]) -> float:
     usd = application["usd"]
     if usd is None:
-        told = f"{application['application_id']}: {application['why']}"
-        raise UsageError(f"--max-usd cannot be judged: {told}")
+        reason = f"{application['application_id']}: {application['why']}"
+        raise UsageError(f"--max-usd cannot be judged: {reason}")
     return float(usd)

@@ -76,7 +76,7 @@ def csv_texts(report: Data) -> dict[str, str]:
         "stages.csv": _listed(applications, "by_stage"),
         "executors.csv": _listed(applications, "by_executor"),
     }
-    return {name: _text(COLUMNS[name], own) for name, own in rows.items()}
+    return {name: _text(COLUMNS[name], file_rows) for name, file_rows in rows.items()}
 
 
 def _application(application: Data) -> Data:
@@ -99,9 +99,9 @@ def _money(application: Data) -> Iterator[Data]:
 def _listed(applications: Iterable[Data], key: str) -> Iterator[Data]:
     """A stage's own attempt is told apart from its application's."""
     for application in applications:
-        own = {name: application[name] for name in APPLICATION}
+        ids = {name: application[name] for name in APPLICATION}
         for row in application[key]:
-            yield {**row, "stage_attempt": row.get("attempt"), **own}
+            yield {**row, "stage_attempt": row.get("attempt"), **ids}
 
 
 def _text(columns: Sequence[str], rows: Iterable[Data]) -> str:

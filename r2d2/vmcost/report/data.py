@@ -62,7 +62,7 @@ def report_data(costed: Sequence[Costed], today: date, besides: Data | None = No
     """The report; prices are as old as they are on that day. `besides` are its other keys."""
     return {
         "version": VERSION,
-        "applications": [application_data(one, today) for one in costed],
+        "applications": [application_data(each, today) for each in costed],
     } | (besides or {})
 
 
@@ -114,15 +114,15 @@ def _number(value: Fraction | None) -> float | None:
 def _candidates(facts: KnownMachines) -> list[Data]:
     return [
         {
-            "provider": one.price.provider,
-            "region": one.price.region,
-            "sku": one.price.sku,
+            "provider": machine.price.provider,
+            "region": machine.price.region,
+            "sku": machine.price.sku,
             "count": None,
-            "usd_per_hour": float(one.price.usd_per_hour),
-            "vcpu": one.price.vcpu,
-            "mem_mib": one.price.mem_mib,
+            "usd_per_hour": float(machine.price.usd_per_hour),
+            "vcpu": machine.price.vcpu,
+            "mem_mib": machine.price.mem_mib,
         }
-        for one in facts.candidates[:MOST_CANDIDATES]
+        for machine in facts.candidates[:MOST_CANDIDATES]
     ]
 
 
@@ -245,7 +245,7 @@ def _host(application: Application, host: HostTime) -> Data:
 
 
 def _fractions(cores: Sequence[float], of: int) -> list[float]:
-    return [one / of if of else 0.0 for one in cores]
+    return [busy / of if of else 0.0 for busy in cores]
 
 
 def _since(application: Application, at_ms: int) -> float:
@@ -255,5 +255,5 @@ def _since(application: Application, at_ms: int) -> float:
 
 
 def _problems(costed: Costed) -> dict[str, int]:
-    found = {**costed.application.problems, **costed.bill.problems}
-    return dict(sorted(found.items())) | dict.fromkeys(costed.facts.problems, 1)
+    counts = {**costed.application.problems, **costed.bill.problems}
+    return dict(sorted(counts.items())) | dict.fromkeys(costed.facts.problems, 1)

@@ -105,8 +105,8 @@ def differences(old_report: Data, new_report: Data) -> Differences:
     taken = {position for position, _ in pairs.values()}
     return Differences(
         tuple(_difference(old[pairs[n][0]], new[n], pairs[n][1]) for n in sorted(pairs)),
-        tuple(_label(own) for n, own in enumerate(old) if n not in taken),
-        tuple(_label(own) for n, own in enumerate(new) if n not in pairs),
+        tuple(_label(application) for n, application in enumerate(old) if n not in taken),
+        tuple(_label(application) for n, application in enumerate(new) if n not in pairs),
     )
 
 
@@ -178,7 +178,7 @@ def _part_changes(old: Data | None, new: Data | None) -> tuple[FigureChange, ...
 
 
 def _facts(old: Data, new: Data) -> list[FactChange]:
-    prices = [_prices(own) for own in (old, new)]
+    prices = [_prices(application) for application in (old, new)]
     return [
         FactChange("machines", cluster_text(old["cluster"]), cluster_text(new["cluster"])),
         FactChange("money", _priced(old), _priced(new)),
@@ -196,15 +196,15 @@ def _prices(application: Data) -> dict[tuple[str, str], str]:
     }
 
 
-def difference_lines(found: Differences) -> Iterator[str]:
+def difference_lines(between: Differences) -> Iterator[str]:
     """Each pair of runs, then those without a counterpart."""
-    if not found.runs:
+    if not between.runs:
         yield "no application is in both reports, by its id or by its name"
-    for number, run in enumerate(found.runs):
+    for number, run in enumerate(between.runs):
         if number:
             yield ""
         yield from run_lines(run)
-    for title, names in (("the old", found.only_old), ("the new", found.only_new)):
+    for title, names in (("the old", between.only_old), ("the new", between.only_new)):
         yield from (f"only in {title} report: {printable(name)}" for name in names[:SHOWN])
         if len(names) > SHOWN:
             yield f"… and {len(names) - SHOWN:,} more only in {title} report"

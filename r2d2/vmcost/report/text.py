@@ -30,7 +30,7 @@ def report_lines(report: Data) -> Iterator[str]:
     if len(applications) > 1:
         yield from _table(applications)
     dearest = sorted(applications, key=_weight, reverse=True)[:IN_BRIEF]
-    shown = [a for a in applications if any(a is own for own in dearest)]
+    shown = [a for a in applications if any(a is other for other in dearest)]
     for number, application in enumerate(shown):
         if number or len(applications) > 1:
             yield ""
@@ -62,12 +62,12 @@ def application_lines(application: Data, *, brief: bool = False) -> Iterator[str
         yield from _time_lines(application)
         yield from _stage_lines(application)
     for advice in application["advice"]:
-        kind, told = problem_words(advice["kind"]), advice["told"]
+        kind, text = problem_words(advice["kind"]), advice["told"]
         basis = basis_text(advice["basis"], application["prices"])
-        yield f"  {printable(kind)}: {printable(told)} ({printable(basis)})"
+        yield f"  {printable(kind)}: {printable(text)} ({printable(basis)})"
     for name, times in sorted(application["problems"].items()):
-        told = "" if times == 1 else f": {times:,}"
-        yield f"  in the log: {printable(problem_words(name))}{told}"
+        text = "" if times == 1 else f": {times:,}"
+        yield f"  in the log: {printable(problem_words(name))}{text}"
 
 
 def _table(applications: Sequence[Data]) -> Iterator[str]:
@@ -129,8 +129,8 @@ def _candidate_lines(candidates: Sequence[Data]) -> Iterator[str]:
 
 def _machines(application: Data) -> str:
     cluster = application["cluster"]
-    told = f" (told by {cluster['source']})" if cluster else ""
-    return printable(cluster_text(cluster) + told)
+    source = f" (told by {cluster['source']})" if cluster else ""
+    return printable(cluster_text(cluster) + source)
 
 
 def _waste_lines(application: Data) -> Iterator[str]:

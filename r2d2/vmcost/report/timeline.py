@@ -83,20 +83,20 @@ class Timeline:
 
 def timeline(application: Data, most_cells: int) -> Timeline | None:
     """The application's picture of about `most_cells` cells; None where no host is known."""
-    told = application["timeline"]
-    if not told or not told["hosts"]:
+    picture = application["timeline"]
+    if not picture or not picture["hosts"]:
         return None
-    hosts = grouped(told["hosts"], MOST_LANES)
+    hosts = grouped(picture["hosts"], MOST_LANES)
     height = next(tall for most, tall in LANE_HEIGHTS if len(hosts) <= most)
     pitch = height + (2 if height > 8 else 1)
     head = AXIS if len(hosts) * pitch > TALL else 0.0
     left = max(min(len(host["host"]), NAME) for host in hosts) * LETTER + 24
-    scale = _scale(application, told, left)
-    jobs = job_boxes(told["jobs"], scale, head)
+    scale = _scale(application, picture, left)
+    jobs = job_boxes(picture["jobs"], scale, head)
     top = max((box.y + JOB_ROW for box in jobs), default=head) + 8
     bins = min(max(most_cells // len(hosts), LEAST_BINS), MOST_BINS)
     lanes = [
-        lane(host, told["bin_s"], bins, scale, round(top + number * pitch, 1), height)
+        lane(host, picture["bin_s"], bins, scale, round(top + number * pitch, 1), height)
         for number, host in enumerate(hosts)
     ]
     return Timeline(
@@ -107,7 +107,7 @@ def timeline(application: Data, most_cells: int) -> Timeline | None:
         lanes=_labelled(lanes, pitch),
         lane_height=height,
         ticks=scale.ticks(),
-        hosts=len(told["hosts"]),
+        hosts=len(picture["hosts"]),
     )
 
 
@@ -137,8 +137,8 @@ class Scale:
         return max(self.end_s - self.start_s, 1e-3)
 
 
-def _scale(application: Data, told: Data, left: float) -> Scale:
-    spans = [span for host in told["hosts"] for span in host["rented"]]
+def _scale(application: Data, picture: Data, left: float) -> Scale:
+    spans = [span for host in picture["hosts"] for span in host["rented"]]
     start_s = min([0.0, *(start for start, _ in spans)])
     end_s = max([application["duration_s"], *(end for _, end in spans)])
     return Scale(start_s, end_s, left, WIDTH - left - RIGHT)
@@ -147,7 +147,7 @@ def _scale(application: Data, told: Data, left: float) -> Scale:
 def _labelled(lanes: Sequence[Lane], pitch: float) -> tuple[Lane, ...]:
     """Names every lane, or as many as do not overlap."""
     every = ceil(LABEL / pitch)
-    return tuple(replace(own, labelled=n % every == 0) for n, own in enumerate(lanes))
+    return tuple(replace(each, labelled=n % every == 0) for n, each in enumerate(lanes))
 
 
 def lane(host: Data, bin_s: float, bins: int, scale: Scale, y: float, height: float) -> Lane:
@@ -171,10 +171,12 @@ def lane_title(host: Data, bin_s: float) -> str:
     """The host's figures in words: cores, rented time, how busy it was while rented."""
     rented_s = sum(end - start for start, end in host["rented"])
     busy_s, failed_s = sum(host["busy"]) * bin_s, sum(host["failed"]) * bin_s
-    told = f"{host['host']}: {pluralize(count(host['cores']), 'core')}, rented {duration(rented_s)}"
+    title = (
+        f"{host['host']}: {pluralize(count(host['cores']), 'core')}, rented {duration(rented_s)}"
+    )
     if rented_s:
-        told += f", in tasks {share(min(busy_s / rented_s, 1))}"
-    return told + (f", in failed ones {share(min(failed_s / rented_s, 1))}" if failed_s else "")
+        title += f", in tasks {share(min(busy_s / rented_s, 1))}"
+    return title + (f", in failed ones {share(min(failed_s / rented_s, 1))}" if failed_s else "")
 
 
 def grouped(hosts: Sequence[Data], most: int) -> list[Data]:

@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 
 from r2d2.engines.local import recipes as local_workers
 from r2d2.engines.local import worker
-from r2d2.engines.local.recipes import LocalRecipes, _Shares, answers
+from r2d2.engines.local.recipes import LocalRecipes, _Shares, search_in_processes
 from r2d2.engines.local.worker import Answer, Bundle, RecipeWorker
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.processes import ChildProcess
 from r2d2.recipes.find import search
-from r2d2.recipes.find.batching import TASK_BYTES
-from r2d2.recipes.find.request import Proposal, Request, UnionRequest
+from r2d2.recipes.find.request import TASK_BYTES, Proposal, Request, UnionRequest
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.settings.find import Settings
 from tests.support.recipes.kept_lake import KeptLake
@@ -126,7 +125,7 @@ def in_order(found: list[Answer]) -> list[Proposal]:
 
 def by_others(lake: KeptLake, gate: threading.Event, most: int = 2) -> list[Answer]:
     """The answers, all but the last of the other processes."""
-    coming = answers(lake.storage, Types.STRICT, bundles(lake), most)
+    coming = search_in_processes(lake.storage, Types.STRICT, bundles(lake), most)
     found = [next(coming) for _ in range(BUNDLES - 1)]
     gate.set()
     return [*found, *coming]
@@ -161,14 +160,14 @@ def test_a_little_work_starts_no_process(lake: KeptLake, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(local_workers, "RecipeWorker", refused)
     every = bundles(lake)
-    assert in_order(list(answers(lake.storage, Types.STRICT, every, 8))) == by_one(lake)
+    assert in_order(list(search_in_processes(lake.storage, Types.STRICT, every, 8))) == by_one(lake)
     engine = LocalRecipes(lake.storage, Settings(threads=8))
     families = [family for bundle in every for family in bundle]
     assert in_order([list(engine.propose(families))]) == by_one(lake)
     monkeypatch.setattr(local_workers, "WORTHWHILE_TABLES", 1)
-    assert list(answers(lake.storage, Types.STRICT, every[:1], 8))
-    assert list(answers(lake.storage, Types.STRICT, every, 1))
-    assert list(answers(lake.storage, Types.STRICT, [], 8)) == []
+    assert list(search_in_processes(lake.storage, Types.STRICT, every[:1], 8))
+    assert list(search_in_processes(lake.storage, Types.STRICT, every, 1))
+    assert list(search_in_processes(lake.storage, Types.STRICT, [], 8)) == []
 
 
 @pytest.mark.parametrize(
@@ -231,7 +230,9 @@ def test_where_no_more_processes_can_be_started_fewer_answer(
 
     monkeypatch.setattr(RecipeWorker, "_started", one_only)
     monkeypatch.setattr(local_workers, "WORTHWHILE_TABLES", 1)
-    assert in_order(list(answers(lake.storage, Types.STRICT, bundles(lake), 4))) == by_one(lake)
+    assert in_order(
+        list(search_in_processes(lake.storage, Types.STRICT, bundles(lake), 4))
+    ) == by_one(lake)
     assert len(started) == 1
 
 
@@ -264,7 +265,7 @@ def test_who_leaves_early_ends_the_processes_and_no_more_is_answered(
     monkeypatch.setattr(_Shares, "_next", noted)
     plant(before_each_answer("len(asked) < 2 or time.sleep(20)"))
     before = set(threading.enumerate())
-    coming = answers(lake.storage, Types.STRICT, bundles(lake), 2)
+    coming = search_in_processes(lake.storage, Types.STRICT, bundles(lake), 2)
     next(coming)
     assert [process.poll() for process in started] == [None]
     assert isinstance(coming, Generator)
@@ -289,7 +290,7 @@ def test_a_process_that_takes_the_place_of_another_while_who_asked_leaves_is_end
     monkeypatch.setattr(RecipeWorker, "_started", late)
     plant(DIES_AT_ONCE)
     before = set(threading.enumerate())
-    coming = answers(lake.storage, Types.STRICT, bundles(lake), 2)
+    coming = search_in_processes(lake.storage, Types.STRICT, bundles(lake), 2)
     next(coming)
     assert again.wait(30)
     assert isinstance(coming, Generator)

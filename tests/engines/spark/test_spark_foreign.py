@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.engines.spark.foreign_sources import source_of
+from r2d2.engines.spark.foreign_sources import _remedy, source_of
 from r2d2.model import Format, Table
 from tests.support.oracle.asking import find
 
@@ -67,7 +67,23 @@ def test_a_source_without_its_jar_is_named_with_what_to_add(tmp_path: Path, spar
     (tmp_path / "ice/metadata/v1.metadata.json").write_text(json.dumps({"format-version": 2}))
     (table,) = find(tmp_path, "spark").tables
     assert not table.eligible
-    assert "--packages org.apache.iceberg:iceberg-spark-runtime" in str(table.problem)
+    assert "Spark has no iceberg source here: " in str(table.problem)
+
+
+@pytest.mark.parametrize(
+    ("source", "spark", "remedy"),
+    [
+        ("iceberg", "4.1.1", "add --packages org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:"),
+        ("delta", "4.2.0", "add --packages io.delta:delta-spark_4.2_2.13:"),
+        ("iceberg", "4.2.0", "no release of it for Spark 4.2.0 is known"),
+        ("hudi", "4.0.1", "no release of it for Spark 4.0.1 is known"),
+    ],
+)
+def test_the_jar_to_add_is_one_for_the_spark_that_runs(
+    source: str, spark: str, remedy: str
+) -> None:
+    told = _remedy(source, spark, "[DATA_SOURCE_NOT_FOUND] no such source")
+    assert told.startswith(f"Spark has no {source} source here: {remedy}")
 
 
 def test_one_that_spark_fails_to_read_disturbs_no_other(tmp_path: Path, spark: Any) -> None:

@@ -149,7 +149,7 @@ def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
     trial = try_out(lake.storage, located, lake.tables["child"], recipe, tmp_path)
     moved = located | {"whole.parquet": lake.tables["shorter"]}
     context = RecipeContext(lake.storage, moved, ResidualFolder(tmp_path))
-    with pytest.raises(RecipeRunError, match="1 row to be taken away is no longer"):
+    with pytest.raises(RecipeRunError, match="1 row to be removed is no longer"):
         list(rebuilt(context, trial.recipe, child.schema))
 
 

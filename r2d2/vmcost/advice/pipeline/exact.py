@@ -72,7 +72,7 @@ class _Search:
             )
             if (placing.start_ms, job) > last
         ]
-        return sorted(placings, key=lambda one: (one.more_rent, one.end_ms, one.job, one.vm))
+        return sorted(placings, key=lambda each: (each.more_rent, each.end_ms, each.job, each.vm))
 
     def _bound(self, plan: PartialSchedule, ends: dict[int, int]) -> float:
         linear = sum(

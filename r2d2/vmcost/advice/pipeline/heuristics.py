@@ -59,15 +59,15 @@ def cheapest_single_type(problem: SchedulingProblem) -> tuple[int, PartialSchedu
             _on_one_vm(problem, prices, order, machine),
         )
     ]
-    return min(plans, key=lambda found: cost(problem, prices, found[1]), default=None)
+    return min(plans, key=lambda typed: cost(problem, prices, typed[1]), default=None)
 
 
 def by_upward_rank(problem: SchedulingProblem) -> tuple[int, ...]:
     """The jobs by falling rank, each after the jobs before it."""
     rank = _longest_after(problem, lambda job: fmean(problem.run_ms[job].values()))
-    own = [fmean(runs.values()) for runs in problem.run_ms]
+    mean_ms = [fmean(runs.values()) for runs in problem.run_ms]
     jobs = range(len(problem.jobs))
-    return tuple(sorted(jobs, key=lambda job: (-rank[job] - own[job], job)))
+    return tuple(sorted(jobs, key=lambda job: (-rank[job] - mean_ms[job], job)))
 
 
 def _longest_after(problem: SchedulingProblem, run: Callable[[int], float]) -> list[float]:
@@ -126,7 +126,7 @@ def possible(
     alike = {vm: number for number, vm in reversed(list(enumerate(plan.vms)))}
     standing = [
         on_standing(prices, plan, job, number, ready, runs[vm.machine])
-        for vm, number in sorted(alike.items(), key=lambda found: found[1])
+        for vm, number in sorted(alike.items(), key=lambda pair: pair[1])
         if vm.machine in runs and vm.machine in machines
     ]
     fresh = [

@@ -15,7 +15,7 @@ from r2d2.vmcost.settings import JobSettings, PipelineSettings, VmCostSettings
 
 def pipeline_data(
     costed: Sequence[Costed],
-    asked: PipelineSettings,
+    wanted: PipelineSettings,
     prices: PriceList,
     settings: VmCostSettings,
 ) -> dict[str, Any]:
@@ -26,31 +26,31 @@ def pipeline_data(
     Raises:
         UsageError: a job's application is in no log, or the provider or region is not known.
     """
-    machines = _machines(costed, asked.vms, prices, settings)
+    machines = _machines(costed, wanted.vms, prices, settings)
     jobs = [_job(job, costed, machines) for job in settings.job]
-    found = best_schedule(
+    schedule = best_schedule(
         jobs,
         [Machine(price.sku, price.usd_per_hour) for price in machines],
-        round(asked.deadline_s * 1000),
-        Lateness(asked.late_usd, asked.late_usd_per_hour),
+        round(wanted.deadline_s * 1000),
+        Lateness(wanted.late_usd, wanted.late_usd_per_hour),
         settings.billing,
     )
     return {
-        "told": found.verdict,
+        "told": schedule.verdict,
         "basis": "modelled",
-        "usd": float(found.usd),
-        "penalty_usd": float(found.penalty_usd),
-        "end_s": found.end_ms / 1000,
-        "exact": found.exact,
+        "usd": float(schedule.usd),
+        "penalty_usd": float(schedule.penalty_usd),
+        "end_s": schedule.end_ms / 1000,
+        "exact": schedule.exact,
         "jobs": [
             {
                 "job": placed.job,
-                "vm": found.rentals[placed.rental].sku,
+                "vm": schedule.rentals[placed.rental].sku,
                 "rental": placed.rental,
                 "start_s": placed.start_ms / 1000,
                 "end_s": placed.end_ms / 1000,
             }
-            for placed in found.placed
+            for placed in schedule.placed
         ],
     }
 
@@ -59,10 +59,10 @@ def _machines(
     costed: Sequence[Costed], vms: Sequence[str], prices: PriceList, settings: VmCostSettings
 ) -> list[Price]:
     """The VM types at their price, where the first known cluster, or what is stated, is."""
-    clusters = [one.facts.cluster for one in costed if one.facts.cluster is not None]
+    clusters = [each.facts.cluster for each in costed if each.facts.cluster is not None]
     stated = settings.cluster
-    provider = stated.provider or next((one.provider for one in clusters), None)
-    region = stated.region or next((one.region for one in clusters), None)
+    provider = stated.provider or next((cluster.provider for cluster in clusters), None)
+    region = stated.region or next((cluster.region for cluster in clusters), None)
     if provider is None or region is None:
         raise UsageError("[pipeline]: give provider and region in [cluster]")
     kind = PriceKind.SPOT if stated.spot else PriceKind.ON_DEMAND
@@ -86,11 +86,11 @@ def _job(job: JobSettings, costed: Sequence[Costed], machines: Sequence[Price]) 
 def _application(job: JobSettings, costed: Sequence[Costed]) -> Application:
     """The last run whose id or name is the job's."""
     runs = [
-        one.application
-        for one in costed
-        if job.application in (one.application.id, one.application.name)
+        each.application
+        for each in costed
+        if job.application in (each.application.id, each.application.name)
     ]
     if not runs:
-        known = ", ".join(sorted({one.application.name for one in costed}))
+        known = ", ".join(sorted({each.application.name for each in costed}))
         raise UsageError(f"[[job]] {job.name}: no run of {job.application!r}; there are: {known}")
     return max(runs, key=lambda run: run.started_ms)

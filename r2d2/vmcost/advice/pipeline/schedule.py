@@ -147,11 +147,13 @@ def schedule_of(
     first = {vm: min(p.job for p in plan.placings if p.vm == vm) for vm in range(len(plan.vms))}
     listed = sorted(first, key=lambda vm: (plan.vms[vm].from_ms, first[vm]))
     placed = [
-        PlacedJob(problem.jobs[one.job], listed.index(one.vm), one.start_ms, one.end_ms)
-        for one in plan.placings
+        PlacedJob(
+            problem.jobs[placing.job], listed.index(placing.vm), placing.start_ms, placing.end_ms
+        )
+        for placing in plan.placings
     ]
     return Schedule(
-        placed=tuple(sorted(placed, key=lambda one: (one.start_ms, one.rental))),
+        placed=tuple(sorted(placed, key=lambda placing: (placing.start_ms, placing.rental))),
         rentals=tuple(_rental(problem, prices, plan.vms[vm]) for vm in listed),
         rent_usd=Fraction(plan.rent, prices.unit),
         penalty_usd=Fraction(prices.penalty(plan.end_ms - problem.deadline_ms), prices.unit),

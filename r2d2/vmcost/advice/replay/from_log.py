@@ -57,14 +57,14 @@ def attempts_of(app: Application) -> list[Attempt]:
     names = app.tasks[order][["stage", "stage_attempt"]]
     firsts = np.flatnonzero(names[1:] != names[:-1]) + 1
     groups = np.split(order, firsts) if len(order) else []
-    rows = {_key(app.tasks[own[0]]): own for own in groups}
-    told = {(stage.id, stage.attempt): stage for stage in app.stages}
-    found = [
-        _attempt(app, told.get(key, SparkStage(key[0], key[1], "", 0)), rows.get(key, order[:0]))
-        for key in sorted(told.keys() | rows.keys())
-        if key in rows or told[key].submitted_ms is not None
+    rows = {_key(app.tasks[group[0]]): group for group in groups}
+    logged = {(stage.id, stage.attempt): stage for stage in app.stages}
+    attempts = [
+        _attempt(app, logged.get(key, SparkStage(key[0], key[1], "", 0)), rows.get(key, order[:0]))
+        for key in sorted(logged.keys() | rows.keys())
+        if key in rows or logged[key].submitted_ms is not None
     ]
-    return sorted(found, key=lambda own: (own.start_ms, own.stage.id, own.stage.attempt))
+    return sorted(attempts, key=lambda each: (each.start_ms, each.stage.id, each.stage.attempt))
 
 
 def spans_of(app: Application, attempts: Sequence[Attempt]) -> list[Span]:
@@ -72,12 +72,15 @@ def spans_of(app: Application, attempts: Sequence[Attempt]) -> list[Span]:
     starts = [(_start_ms(job, attempts), job) for job in app.jobs]
     known = [(start_ms, job) for start_ms, job in starts if start_ms is not None]
     known.sort(key=lambda pair: (pair[0], pair[1].id))
-    own, orphans = _owned([(start_ms, job.stages) for start_ms, job in known], attempts)
-    spans = [Span(UNKNOWN, attempts[one].start_ms, attempts[one].end_ms, (one,)) for one in orphans]
-    for (start_ms, job), positions in zip(known, own, strict=True):
+    owned, orphans = _owned([(start_ms, job.stages) for start_ms, job in known], attempts)
+    spans = [
+        Span(UNKNOWN, attempts[position].start_ms, attempts[position].end_ms, (position,))
+        for position in orphans
+    ]
+    for (start_ms, job), positions in zip(known, owned, strict=True):
         end_ms = job.ended_ms
         if end_ms is None:
-            end_ms = max((attempts[one].end_ms for one in positions), default=start_ms)
+            end_ms = max((attempts[position].end_ms for position in positions), default=start_ms)
         spans.append(Span(job.id, start_ms, max(start_ms, end_ms), tuple(positions)))
     return sorted(spans, key=lambda span: (span.end_ms, span.start_ms, span.id, span.attempts))
 
@@ -101,7 +104,8 @@ def _start_ms(job: Job, attempts: Sequence[Attempt]) -> int | None:
     if job.started_ms is not None:
         return job.started_ms
     stages = frozenset(job.stages)
-    return min((own.start_ms for own in attempts if own.stage.id in stages), default=None)
+    starts_ms = [attempt.start_ms for attempt in attempts if attempt.stage.id in stages]
+    return min(starts_ms, default=None)
 
 
 def _owned(
@@ -115,13 +119,13 @@ def _owned(
     for place, (_, stages) in enumerate(jobs):
         for stage in stages:
             naming[stage].append(place)
-    own: list[list[int]] = [[] for _ in jobs]
+    owned: list[list[int]] = [[] for _ in jobs]
     orphans: list[int] = []
     for position, attempt in enumerate(attempts):
         places = naming[attempt.stage.id]
         started = bisect_right(places, attempt.start_ms, key=lambda place: jobs[place][0])
-        (own[places[started - 1]] if started else orphans).append(position)
-    return own, orphans
+        (owned[places[started - 1]] if started else orphans).append(position)
+    return owned, orphans
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +171,10 @@ def turnaround_ms(tasks: Tasks, slots: Sequence[int]) -> int:
     """
     gaps = [np.empty(0, np.int64)]
     for executor in np.unique(tasks["executor"]):
-        own = tasks[tasks["executor"] == executor]
-        width = slots[executor] if executor >= 0 else len(own)
-        launches, ends = np.sort(own["launch_ms"]), np.sort(own["finish_ms"])
-        gaps.append(np.maximum(launches[width:] - ends[: max(0, len(own) - width)], 0))
+        on_executor = tasks[tasks["executor"] == executor]
+        width = slots[executor] if executor >= 0 else len(on_executor)
+        launches, ends = np.sort(on_executor["launch_ms"]), np.sort(on_executor["finish_ms"])
+        gaps.append(np.maximum(launches[width:] - ends[: max(0, len(on_executor) - width)], 0))
     followed = np.concatenate(gaps)
     return int(np.median(followed)) if len(followed) else 0
 

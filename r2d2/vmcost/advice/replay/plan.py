@@ -115,7 +115,7 @@ def plan_of(app: Application) -> ReplayPlan:
     facts = _LogFacts(
         attempts,
         jobs,
-        {own: position for position, job in enumerate(jobs) for own in job.attempts},
+        {attempt: position for position, job in enumerate(jobs) for attempt in job.attempts},
         positions,
         reads_of(attempts, positions),
         slots,
@@ -150,56 +150,59 @@ class _LogFacts:
     def job(self, position: int, started_ms: int) -> PlannedJob:
         """A job, with its gap after the jobs that had ended before it."""
         job = self.jobs[position]
-        after = bisect_right(self.jobs, job.start_ms, hi=position, key=lambda one: one.end_ms)
+        after = bisect_right(self.jobs, job.start_ms, hi=position, key=lambda other: other.end_ms)
         before_ms = self.jobs[after - 1].end_ms if after else started_ms
-        awaited = tuple(own for own in job.attempts if self.attempts[own].end_ms <= job.end_ms)
-        last_ms = max((self.attempts[own].end_ms for own in awaited), default=job.start_ms)
+        awaited = tuple(each for each in job.attempts if self.attempts[each].end_ms <= job.end_ms)
+        last_ms = max((self.attempts[each].end_ms for each in awaited), default=job.start_ms)
         gap_ms, tail_ms = job.start_ms - before_ms, job.end_ms - max(last_ms, job.start_ms)
         return PlannedJob(job.id, after, max(0, gap_ms), awaited, max(0, tail_ms))
 
     def step(self, position: int) -> PlannedStep:
         """An attempt, with its delays after what had ended before it."""
-        own, job = self.attempts[position], self.job_of[position]
+        attempt, job = self.attempts[position], self.job_of[position]
         after = sorted(
             other
-            for stage in {*own.stage.parents, own.stage.id}
+            for stage in {*attempt.stage.parents, attempt.stage.id}
             for other in self.positions.get(stage, ())
-            if other < position and self.attempts[other].end_ms <= own.start_ms
+            if other < position and self.attempts[other].end_ms <= attempt.start_ms
         )
         ends_ms = [self.attempts[other].end_ms for other in after]
-        awaited = own.tasks["finish_ms"] <= own.end_ms
-        last_ms = max([own.start_ms, *own.tasks["finish_ms"][awaited].tolist()])
+        awaited = attempt.tasks["finish_ms"] <= attempt.end_ms
+        last_ms = max([attempt.start_ms, *attempt.tasks["finish_ms"][awaited].tolist()])
         return PlannedStep(
-            stage=own.stage.id,
-            attempt=own.stage.attempt,
+            stage=attempt.stage.id,
+            attempt=attempt.stage.attempt,
             job=job,
-            tasks=_tasks(own, awaited, self.cold, self.cold_ms),
+            tasks=_tasks(attempt, awaited, self.cold, self.cold_ms),
             after=tuple(after),
             reads=self.reads[position],
-            delay_ms=max(0, own.start_ms - max([self.jobs[job].start_ms, *ends_ms])),
-            lead_ms=_lead_ms(own, self.full),
-            turnaround_ms=turnaround_ms(own.tasks, self.slots),
-            tail_ms=own.end_ms - last_ms,
+            delay_ms=max(0, attempt.start_ms - max([self.jobs[job].start_ms, *ends_ms])),
+            lead_ms=_lead_ms(attempt, self.full),
+            turnaround_ms=turnaround_ms(attempt.tasks, self.slots),
+            tail_ms=attempt.end_ms - last_ms,
         )
 
 
-def _lead_ms(own: Attempt, full: FullTimes) -> int:
+def _lead_ms(attempt: Attempt, full: FullTimes) -> int:
     """From the moment at which a slot was free for a stage to its first launch."""
-    if not len(own.tasks):
+    if not len(attempt.tasks):
         return 0
-    first_ms = int(own.tasks["launch_ms"].min())
-    return max(0, first_ms - full.freed_ms(own.start_ms, first_ms))
+    first_ms = int(attempt.tasks["launch_ms"].min())
+    return max(0, first_ms - full.freed_ms(attempt.start_ms, first_ms))
 
 
 def _tasks(
-    own: Attempt, awaited: npt.NDArray[np.bool_], cold: npt.NDArray[np.bool_], cold_ms: Milliseconds
+    attempt: Attempt,
+    awaited: npt.NDArray[np.bool_],
+    cold: npt.NDArray[np.bool_],
+    cold_ms: Milliseconds,
 ) -> tuple[PlannedTask, ...]:
     """The attempts of a step's tasks, those of one task in a row.
 
     A failed task is tried again once it has failed; a speculative copy starts beside the first, as
     long after its launch as it did in the log.
     """
-    tasks = own.tasks
+    tasks = attempt.tasks
     duration_ms = np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 0)
     repeats = np.append([False], tasks["index"][1:] == tasks["index"][:-1])[: len(tasks)]
     apart_ms = np.maximum(np.diff(tasks["launch_ms"], prepend=0), 0)
@@ -215,5 +218,5 @@ def _tasks(
             offset_ms=int(offset_ms[place]) if repeats[place] else 0,
             cold_ms=int(cold_ms[row]) if cold[row] else None,
         )
-        for place, row in enumerate(own.rows)
+        for place, row in enumerate(attempt.rows)
     )

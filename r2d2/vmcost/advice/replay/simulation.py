@@ -92,16 +92,16 @@ class Outputs:
 
     def wanted(self, step: int) -> list[Task]:
         """The tasks that must run again so that the step can read, and those these need."""
-        found: list[Task] = []
+        lost: list[Task] = []
         seen = {step}
-        asked = [step]
-        while asked:
-            for parent in self.plan.steps[asked.pop()].reads:
+        steps = [step]
+        while steps:
+            for parent in self.plan.steps[steps.pop()].reads:
                 if self.missing[parent] and parent not in seen:
                     seen.add(parent)
-                    asked.append(parent)
-                    found += [(parent, task) for task in self.missing[parent]]
-        return sorted(found)
+                    steps.append(parent)
+                    lost += [(parent, task) for task in self.missing[parent]]
+        return sorted(lost)
 
 
 @dataclass(slots=True)
@@ -275,10 +275,10 @@ class Simulation:
         if ended is None:
             return
         executor, (step, task) = ended
-        own = self.plan.steps[step]
-        self.clock.after(own.turnaround_ms, lambda: self.slots.give_back(executor))
-        if own.tasks[task].output:
+        planned = self.plan.steps[step]
+        self.clock.after(planned.turnaround_ms, lambda: self.slots.give_back(executor))
+        if planned.tasks[task].output:
             self.outputs.keep(step, task, executor)
-        if own.tasks[task].awaited and step in self._active:
+        if planned.tasks[task].awaited and step in self._active:
             self.left[step] -= 1
             self._check_end(step)

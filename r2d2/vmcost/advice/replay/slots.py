@@ -31,12 +31,12 @@ def measured_lives(app: Application) -> tuple[Life, ...]:
         _life(executor, app.tasks[app.tasks["executor"] == position], app)
         for position, executor in enumerate(app.executors)
     ]
-    told = sorted(
+    in_order = sorted(
         (life for life in lives if life is not None),
         key=lambda life: (life.from_ms, life.slots, life.until_ms or 0),
     )
-    if told or not len(app.tasks):
-        return tuple(told)
+    if in_order or not len(app.tasks):
+        return tuple(in_order)
     return (Life(_most_at_once(app.tasks), int(app.tasks["launch_ms"].min()) - app.started_ms),)
 
 

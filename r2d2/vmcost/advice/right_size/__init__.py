@@ -64,18 +64,18 @@ class RightSize:
     @property
     def best(self) -> SizedCluster | None:
         """The cheapest that meets the goal; None where none does."""
-        return next((one for one in self.candidates if one.meets), None)
+        return next((candidate for candidate in self.candidates if candidate.meets), None)
 
     @property
     def verdict(self) -> str:
         """One sentence for the reader."""
-        asked = f"{self.goal.deadline_s:g} s with probability {self.goal.probability:g}"
+        goal = f"{self.goal.deadline_s:g} s with probability {self.goal.probability:g}"
         best = self.best
         if best is None:
             candidates = pluralize(str(len(self.candidates)), "candidate")
-            return f"none of {candidates} meets {asked}"
+            return f"none of {candidates} meets {goal}"
         return (
-            f"{best.count} x {best.price.sku} is the cheapest that meets {asked}:"
+            f"{best.count} x {best.price.sku} is the cheapest that meets {goal}:"
             f" {best.expected_s:.1f} s, ${float(best.usd):.4f}, P {best.probability:.3f}"
         )
 

@@ -80,10 +80,10 @@ class Ernest:
         Raises:
             UsageError: a size is not positive.
         """
-        asked = MeasuredRun(scale, machines, 1.0)
-        _check(asked)
-        seconds = float(_design([asked])[0] @ np.array(self.theta))
-        return Prediction(seconds, tuple(_beyond(self.runs, asked)))
+        size = MeasuredRun(scale, machines, 1.0)
+        _check(size)
+        seconds = float(_design([size])[0] @ np.array(self.theta))
+        return Prediction(seconds, tuple(_beyond(self.runs, size)))
 
 
 def fit_ernest(runs: Sequence[MeasuredRun]) -> Ernest:
@@ -121,14 +121,14 @@ def _design(runs: Sequence[MeasuredRun]) -> npt.NDArray[np.float64]:
     return np.column_stack([np.ones(len(runs)), scale / machines, machines, np.log(machines)])
 
 
-def _beyond(runs: Sequence[MeasuredRun], asked: MeasuredRun) -> list[str]:
+def _beyond(runs: Sequence[MeasuredRun], run_size: MeasuredRun) -> list[str]:
     """The sizes that lie farther than four times from the nearest that was measured."""
-    found = []
+    beyond = []
     for name in ("scale", "machines"):
-        sizes, size = [getattr(run, name) for run in runs], getattr(asked, name)
+        sizes, size = [getattr(run, name) for run in runs], getattr(run_size, name)
         if size > FARTHEST * max(sizes) or size < min(sizes) / FARTHEST:
-            found.append(name)
-    return found
+            beyond.append(name)
+    return beyond
 
 
 def _check(run: MeasuredRun) -> None:
@@ -156,8 +156,8 @@ def replay_ratios(apps: Sequence[Application]) -> tuple[float, ...]:
     plans = [plan_of(app) for app in apps]
     slots = [peak_slots(measured_lives(app)) for app in apps]
     return tuple(
-        other.measured_ms / replay_plan(own, fixed_lives(app, slots[place]))
-        for number, (app, own) in enumerate(zip(apps, plans, strict=True))
+        other.measured_ms / replay_plan(plan, fixed_lives(app, slots[place]))
+        for number, (app, plan) in enumerate(zip(apps, plans, strict=True))
         for place, other in enumerate(plans)
         if place != number
     )

@@ -37,25 +37,25 @@ def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator
         spread, way = Spread.of(runs.ratios), f"by replay, checked on runs of this name ({count})"
     goal = Goal(settings.deadline_s, settings.probability)
     billing = case.costed.billing
-    found = right_size(machines, settings.counts, run_time, spread, goal, billing, case.driver)
+    sizes = right_size(machines, settings.counts, run_time, spread, goal, billing, case.driver)
     yield {
         "kind": "right_size",
-        "told": f"{found.verdict}, {way}",
+        "told": f"{sizes.verdict}, {way}",
         "basis": "modelled",
-        "odds": found.odds,
-        "candidates": [_candidate(each) for each in found.candidates[:SHOWN]],
-        "left_out": dict(found.left_out),
+        "odds": sizes.odds,
+        "candidates": [_candidate(each) for each in sizes.candidates[:SHOWN]],
+        "left_out": dict(sizes.left_out),
     }
 
 
 def _ernest_data(model: Ernest) -> Data:
     theta = ", ".join(f"{value:.4g}" for value in model.theta)
-    told = (
+    sentence = (
         f"{pluralize(str(len(model.runs)), 'run')}: seconds = theta"
         f" · (1, data / slots, slots, ln slots), theta = ({theta});"
         f" each run left out is {model.left_out_error:.1%} off on average"
     )
-    return {"kind": "ernest", "told": told, "basis": "modelled", "theta": list(model.theta)}
+    return {"kind": "ernest", "told": sentence, "basis": "modelled", "theta": list(model.theta)}
 
 
 def _candidate(sized: SizedCluster) -> Data:

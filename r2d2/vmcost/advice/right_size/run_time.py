@@ -46,8 +46,12 @@ class ReplayTime:
     @staticmethod
     def of(app: Application) -> "ReplayTime":
         """From a log; the memory is what its executors had for each slot, where the log says."""
-        memory = [one.memory_mib / slots_of(one) for one in app.executors if one.memory_mib]
-        task_cpus = max((one.task_cpus for one in app.executors), default=1)
+        memory = [
+            executor.memory_mib / slots_of(executor)
+            for executor in app.executors
+            if executor.memory_mib
+        ]
+        task_cpus = max((executor.task_cpus for executor in app.executors), default=1)
         arrival_ms = first_arrival_ms(measured_lives(app))
         return ReplayTime(plan_of(app), arrival_ms, task_cpus, max(memory, default=0.0))
 

@@ -56,17 +56,17 @@ def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterato
         core_speed=settings.core_speed,
     )
     deadline_ms = None if settings.deadline_s is None else round(settings.deadline_s * 1000)
-    found = advise_serverless(case.application, rented, offer, deadline_ms)
-    ways = {"cheapest": found.cheapest, "cluster": found.on_cluster, "workers": found.on_workers}
-    steps = [step for step in found.cheapest.placed if step.stages]
+    advice = advise_serverless(case.application, rented, offer, deadline_ms)
+    ways = {"cheapest": advice.cheapest, "cluster": advice.on_cluster, "workers": advice.on_workers}
+    steps = [step for step in advice.cheapest.placed if step.stages]
     moved = sum(step.place is Backend.SERVERLESS for step in steps)
-    told = ", ".join(f"{name} ${float(plan.usd):.4f}" for name, plan in ways.items())
+    ways_usd = ", ".join(f"{name} ${float(plan.usd):.4f}" for name, plan in ways.items())
     yield {
         "kind": "serverless",
         "told": (
-            f"{told}; cheapest has {moved} of {pluralize(str(len(steps)), 'step')} on workers."
-            f" Both cost the same at {found.break_even_utilisation:.1%} utilisation;"
-            f" it was {found.utilisation:.1%} (rates of {settings.source}, {settings.as_of})"
+            f"{ways_usd}; cheapest has {moved} of {pluralize(str(len(steps)), 'step')} on workers."
+            f" Both cost the same at {advice.break_even_utilisation:.1%} utilisation;"
+            f" it was {advice.utilisation:.1%} (rates of {settings.source}, {settings.as_of})"
         ),
         "basis": "modelled",
         "ways": {
@@ -74,8 +74,8 @@ def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterato
             for name, plan in ways.items()
         },
         "steps": [{"stages": list(step.stages), "place": step.place.value} for step in steps],
-        "break_even_utilisation": found.break_even_utilisation,
-        "utilisation": found.utilisation,
+        "break_even_utilisation": advice.break_even_utilisation,
+        "utilisation": advice.utilisation,
     }
 
 

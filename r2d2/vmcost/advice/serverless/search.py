@@ -129,18 +129,18 @@ def undominated(labels: Sequence[Label], terms: Terms, timed: bool) -> list[Labe
     return kept
 
 
-def _dominates(one: Label, other: Label, terms: Terms, timed: bool) -> bool:
-    if (one.rented_ms is None) != (other.rented_ms is None):
+def _dominates(label: Label, other: Label, terms: Terms, timed: bool) -> bool:
+    if (label.rented_ms is None) != (other.rented_ms is None):
         return False
-    if one.warm_workers < other.warm_workers:
+    if label.warm_workers < other.warm_workers:
         return False
-    if other.warm_workers and one.idle_ms > other.idle_ms:
+    if other.warm_workers and label.idle_ms > other.idle_ms:
         return False
-    if timed and one.elapsed_ms > other.elapsed_ms:
+    if timed and label.elapsed_ms > other.elapsed_ms:
         return False
-    units = one.units - other.units
-    units += _most_dearer(one.rented_ms or 0, other.rented_ms or 0, terms.vm)
-    return units + _most_dearer(one.elapsed_ms, other.elapsed_ms, terms.driver) <= 0
+    units = label.units - other.units
+    units += _most_dearer(label.rented_ms or 0, other.rented_ms or 0, terms.vm)
+    return units + _most_dearer(label.elapsed_ms, other.elapsed_ms, terms.driver) <= 0
 
 
 def _most_dearer(one_ms: int, other_ms: int, meter: Meter) -> int:

@@ -58,15 +58,15 @@ def _works(application: Application) -> list[_Work]:
     tasks = application.tasks
     works = []
     for stage in np.unique(tasks["stage"]):
-        own = tasks[tasks["stage"] == stage]
-        done = own[own["outcome"] == Outcome.SUCCEEDED]
+        of_stage = tasks[tasks["stage"] == stage]
+        done = of_stage[of_stage["outcome"] == Outcome.SUCCEEDED]
         took_ms = done["finish_ms"] - done["launch_ms"]
         ordered_ms = took_ms[np.argsort(done["launch_ms"], kind="stable")]
         works.append(
             _Work(
                 int(stage),
-                int(own["launch_ms"].min()),
-                int(own["finish_ms"].max()),
+                int(of_stage["launch_ms"].min()),
+                int(of_stage["finish_ms"].max()),
                 tuple(int(value) for value in ordered_ms),
             )
         )

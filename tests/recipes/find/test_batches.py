@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.model import Format, Table
-from r2d2.recipes.find.batching import TASK_BYTES, batches, tables_of
-from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
+from r2d2.recipes.find.request import TASK_BYTES, ContainedTable, Request, UnionRequest, batches
 
 MEGABYTE = 1 << 20
 
@@ -40,7 +39,7 @@ def test_every_family_is_in_one_bundle_that_no_task_is_too_small_for(
     assert sorted(number for bundle in found for number in bundle) == list(range(len(asked)))
     for bundle in found:
         assert bundle == sorted(bundle)
-        sizes = {t.location: t.size_bytes for n in bundle for t in tables_of(asked[n])}
+        sizes = {t.location: t.size_bytes for n in bundle for t in asked[n].tables}
         assert len(bundle) == 1 or sum(sizes.values()) <= TASK_BYTES
     assert batches(asked) == found
 
