@@ -10,7 +10,7 @@ from r2d2.cli import doctor
 from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, packages
 from r2d2.engines.spark.jars import coordinates
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def pyproject() -> tuple[list[str], dict[str, list[str]]]:
@@ -27,6 +27,7 @@ def test_the_names_known_without_metadata_are_those_of_pyproject() -> None:
     assert set(extras) == {*EXTRAS, DEVELOPERS}
 
 
+@pytest.mark.slow
 def test_every_dependency_of_pyproject_is_looked_at() -> None:
     shown = {finding.name.partition(" ")[0] for finding in check_up()}
     assert {*CORE, *(name for own in EXTRAS.values() for name in own)} <= shown
@@ -75,6 +76,7 @@ def test_versions_are_compared_by_number(
     assert [version for version in within + outside if requirement.admits(version)] == within
 
 
+@pytest.mark.slow
 def test_without_metadata_the_names_are_looked_at_and_the_remedy_needs_no_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
