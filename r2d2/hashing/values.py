@@ -1,8 +1,8 @@
 """The hash of every value of an array, whatever its type and layout.
 
-Lists, maps and structs inside them: child hashes, keyed by their place, summed per row.
-
-Strings and binary values: XXH3-128 (Collet), seeded by the column's key.
+Values of fixed width become words. Text and binary values are hashed by XXH3-128 (Collet), seeded
+by the column's key. The hash of a list, map or struct is a sum over the hashes inside it, each
+keyed by its place.
 """
 
 from collections.abc import Callable
@@ -31,6 +31,171 @@ if TYPE_CHECKING:
 _T = pa.lib
 _NESTED_BLOCK = 32_768  # rows; the hashes of their items stay in the cache: half the time
 Hasher = Callable[[pa.Array, ColumnKey], Lanes]
+_STEP_FIRST = np.uint64(0x9E37_79B9_7F4A_7C15)  # odd, so that all positions differ
+_STEP_SECOND = np.uint64(0xC2B2_AE3D_27D4_EB4F)
+_digest = xxhash.xxh3_128_digest
+_LOOP_VALUES = 768  # values; up to here a call of polars costs more than a loop
+_POLARS_VALUES = 1 << 20  # values in all; fewer take less time in a loop than polars to import
+_counted = [0]
+_SAMPLE, _REPEATED = 256, 4  # a dictionary pays where each value occurs so often
+_CHANCE = Random(20260401)
+# One place in each equal part, no two the same; evenly spaced ones would meet no copy of a table.
+_PLACES = np.array([(part + _CHANCE.random()) / _SAMPLE for part in range(_SAMPLE)])
+_WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
+_ENCODABLE = (_T.Type_STRING, _T.Type_BINARY, *_WIDE_OFFSETS)
+VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
+TEXT_TYPES = frozenset(
+    (_T.Type_STRING, _T.Type_BINARY, _T.Type_FIXED_SIZE_BINARY, *_WIDE_OFFSETS, *VIEWS)
+)
+
+
+def array_lanes(array: pa.Array, key: ColumnKey, types: Types) -> Lanes:
+    """The hashes of the array's values."""
+    return finished(array_hashes(array, key, types))
+
+
+def array_hashes(array: pa.Array, key: ColumnKey, types: Types, depth: int = 0) -> Words | Lanes:
+    """The values as words where the type allows, else as hashes; NULLs are told by depth."""
+    array = plain(array)
+    type_id = array.type.id
+    if len(array) == 0 or type_id == _T.Type_NA:
+        return constant(key.null(depth), len(array))
+    if words := _fixed_width(array, key, types):
+        mask = null_mask(array)
+        return words if mask is None else replace(words, masks=((mask, key.null(depth)),))
+    if repeats_itself(array):
+        lanes = _dictionary_lanes(array.dictionary_encode(), key, types, depth)
+    elif type_id == _T.Type_DICTIONARY:
+        lanes = _dictionary_lanes(array, key, types, depth)
+    elif type_id in TEXT_TYPES:
+        lanes = text_lanes(array, key)
+    elif nested := _NESTED.get(type_id):
+        lanes = _in_blocks(
+            array, partial(nested, key=key, hash_values=partial(array_lanes, types=types))
+        )
+    else:
+        raise IneligibleTableError(f"values of type {array.type} have no row identity")
+    cover(lanes, null_mask(array), key.null(depth))
+    return lanes
+
+
+def _fixed_width(array: pa.Array, key: ColumnKey, types: Types) -> Words | None:
+    if types is Types.WIDENED and (words := number_words(array, key)):
+        return words
+    return fixed_words(array, key)
+
+
+def finished(hashes: Words | Lanes) -> Lanes:
+    """The hashes, finalised where they are words still."""
+    return word_lanes(hashes) if isinstance(hashes, Words) else hashes
+
+
+def _dictionary_lanes(array: pa.Array, key: ColumnKey, types: Types, depth: int) -> Lanes:
+    if len(array.dictionary) > len(array) and array.dictionary.type.id not in VIEWS:
+        array = array.dictionary_decode()
+        return finished(array_hashes(array, key, types, depth))
+    distinct = finished(array_hashes(array.dictionary, key, types, depth))
+    if not len(distinct):
+        return constant(key.null(depth), len(array))
+    # What lies under a NULL may point anywhere.
+    indices = fixed_values(array.indices, array.indices.type.to_pandas_dtype())
+    return Lanes(*(lane.take(indices, mode="clip") for lane in (distinct.first, distinct.second)))
+
+
+def repeats_itself(array: pa.Array) -> bool:
+    """Whether a dictionary would pay: some values seem drawn from few, as by birthdays."""
+    if len(array) <= _SAMPLE or array.type.id not in _ENCODABLE:
+        return False
+    rows = array_of((_PLACES * len(array)).astype(np.int64), pa.int64())
+    shared = _SAMPLE - len(array.take(rows).unique())
+    return 2 * shared * len(array) >= _SAMPLE * _SAMPLE * _REPEATED
+
+
+def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
+    """The hashes of the values' bytes; those of NULLs mean nothing."""
+    array = _with_offsets(array)
+    many = len(array) > _LOOP_VALUES and _is_worth_polars(len(array))
+    return (_by_polars if many else _by_loop)(array, key.first)
+
+
+def _is_worth_polars(values: int) -> bool:
+    """Whether so many have been hashed that the import pays; both ways give the same hashes."""
+    _counted[0] += values
+    return _counted[0] > _POLARS_VALUES
+
+
+def _with_offsets(array: pa.Array) -> pa.Array:
+    """The same values in a layout that has offsets."""
+    type_id = array.type.id
+    if type_id in VIEWS:
+        wide = pa.large_string() if type_id == _T.Type_STRING_VIEW else pa.large_binary()
+        return array.cast(wide)
+    if type_id != _T.Type_FIXED_SIZE_BINARY:
+        return array
+    start, width = array.offset * array.type.byte_width, array.type.byte_width
+    offsets = start + width * np.arange(len(array) + 1, dtype=np.int64)
+    buffers = [None, pa.py_buffer(offsets), array.buffers()[1]]
+    return pa.Array.from_buffers(pa.large_binary(), len(array), buffers, 0)
+
+
+def _offset_type(array: pa.Array) -> type[np.signedinteger]:
+    return np.int64 if array.type.id in _WIDE_OFFSETS else np.int32
+
+
+def _by_loop(array: pa.Array, seed: int) -> Lanes:
+    _, starts, data = array.buffers()
+    item = np.dtype(_offset_type(array))
+    offsets = np.frombuffer(starts, item, len(array) + 1, array.offset * item.itemsize).tolist()
+    origin = offsets[0]
+    used = data.slice(origin, offsets[-1] - origin).to_pybytes() if data else b""
+    if origin:
+        offsets = [offset - origin for offset in offsets]
+    digests = b"".join([_digest(used[start:stop], seed) for start, stop in pairwise(offsets)])
+    pairs: UInt64s = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
+    return Lanes(pairs[:, 1].copy(), pairs[:, 0].copy())
+
+
+def _by_polars(array: pa.Array, seed: int) -> Lanes:
+    import polars as pl
+    import polars_hash
+
+    xxh3 = polars_hash.col("value").nchash.xxh3_128(seed=seed)
+    hashed = _as_binary_series(array).to_frame("value").select(hash=xxh3)
+    both = hashed.select(
+        first=(pl.col("hash") & 0xFFFF_FFFF_FFFF_FFFF).cast(pl.UInt64),
+        second=(pl.col("hash") // (1 << 64)).cast(pl.UInt64),
+    )
+    return Lanes(_series_words(both["first"]), _series_words(both["second"]))
+
+
+def _as_binary_series(array: pa.Array) -> "pl.Series":
+    """The bytes without validity: no NULL hash, and no text that polars would have to trust."""
+    import polars as pl
+
+    _, offsets, data = array.buffers()
+    layout = pa.large_binary() if array.type.id in _WIDE_OFFSETS else pa.binary()
+    buffers = [None, offsets, data if data is not None else pa.py_buffer(b"")]
+    bare = pa.Array.from_buffers(layout, len(array), buffers, 0, array.offset)
+    return pl.Series(values=bare)
+
+
+def _series_words(series: "pl.Series") -> UInt64s:
+    """The series as a writable array; polars may go through float64 where it has no other way."""
+    words: UInt64s = series.to_numpy(writable=True)
+    if words.dtype != np.uint64:
+        raise TypeError(f"polars gave hashes as {words.dtype}, not as uint64")
+    return words
+
+
+def _in_blocks(array: pa.Array, hash_block: Callable[[pa.Array], Lanes]) -> Lanes:
+    if len(array) <= _NESTED_BLOCK:
+        return hash_block(array)
+    starts = range(0, len(array), _NESTED_BLOCK)
+    blocks = [hash_block(array.slice(start, _NESTED_BLOCK)) for start in starts]
+    return Lanes(
+        np.concatenate([block.first for block in blocks]),
+        np.concatenate([block.second for block in blocks]),
+    )
 
 
 def list_lanes(array: pa.Array, key: ColumnKey, hash_values: Hasher) -> Lanes:
@@ -72,85 +237,6 @@ def struct_lanes(array: pa.Array, key: ColumnKey, hash_values: Hasher) -> Lanes:
     return total
 
 
-_NESTED = {
-    _T.Type_LIST: list_lanes,
-    _T.Type_LARGE_LIST: list_lanes,
-    _T.Type_FIXED_SIZE_LIST: list_lanes,
-    _T.Type_LIST_VIEW: list_view_lanes,
-    _T.Type_LARGE_LIST_VIEW: list_view_lanes,
-    _T.Type_MAP: map_lanes,
-    _T.Type_STRUCT: struct_lanes,
-}
-
-
-def array_lanes(array: pa.Array, key: ColumnKey, types: Types) -> Lanes:
-    """The hashes of the array's values."""
-    return finished(array_hashes(array, key, types))
-
-
-def array_hashes(array: pa.Array, key: ColumnKey, types: Types, depth: int = 0) -> Words | Lanes:
-    """The values as words where the type allows, else as hashes; a NULL's tells the depth."""
-    array = plain(array)
-    type_id = array.type.id
-    if len(array) == 0 or type_id == _T.Type_NA:
-        return constant(key.null(depth), len(array))
-    if words := _words(array, key, types):
-        mask = null_mask(array)
-        return words if mask is None else replace(words, masks=((mask, key.null(depth)),))
-    if repeats_itself(array):
-        lanes = _dictionary_lanes(array.dictionary_encode(), key, types, depth)
-    elif type_id == _T.Type_DICTIONARY:
-        lanes = _dictionary_lanes(array, key, types, depth)
-    elif type_id in TEXT_TYPES:
-        lanes = text_lanes(array, key)
-    elif nested := _NESTED.get(type_id):
-        lanes = _in_blocks(
-            array, partial(nested, key=key, hash_values=partial(array_lanes, types=types))
-        )
-    else:
-        raise IneligibleTableError(f"values of type {array.type} have no row identity")
-    cover(lanes, null_mask(array), key.null(depth))
-    return lanes
-
-
-def _in_blocks(array: pa.Array, hash_block: Callable[[pa.Array], Lanes]) -> Lanes:
-    if len(array) <= _NESTED_BLOCK:
-        return hash_block(array)
-    starts = range(0, len(array), _NESTED_BLOCK)
-    blocks = [hash_block(array.slice(start, _NESTED_BLOCK)) for start in starts]
-    return Lanes(
-        np.concatenate([block.first for block in blocks]),
-        np.concatenate([block.second for block in blocks]),
-    )
-
-
-def finished(hashes: Words | Lanes) -> Lanes:
-    """The hashes, finalised where they are words still."""
-    return word_lanes(hashes) if isinstance(hashes, Words) else hashes
-
-
-def _words(array: pa.Array, key: ColumnKey, types: Types) -> Words | None:
-    if types is Types.WIDENED and (words := number_words(array, key)):
-        return words
-    return fixed_words(array, key)
-
-
-def _dictionary_lanes(array: pa.Array, key: ColumnKey, types: Types, depth: int) -> Lanes:
-    if len(array.dictionary) > len(array) and array.dictionary.type.id not in VIEWS:
-        array = array.dictionary_decode()
-        return finished(array_hashes(array, key, types, depth))
-    distinct = finished(array_hashes(array.dictionary, key, types, depth))
-    if not len(distinct):
-        return constant(key.null(depth), len(array))
-    # What lies under a NULL may point anywhere.
-    indices = fixed_values(array.indices, array.indices.type.to_pandas_dtype())
-    return Lanes(*(lane.take(indices, mode="clip") for lane in (distinct.first, distinct.second)))
-
-
-_STEP_FIRST = np.uint64(0x9E37_79B9_7F4A_7C15)  # odd, so that all positions differ
-_STEP_SECOND = np.uint64(0xC2B2_AE3D_27D4_EB4F)
-
-
 def _of_items(items: Lanes, offsets: NDArray[np.int64], key: ColumnKey) -> Lanes:
     lengths = np.diff(offsets)
     starts = np.repeat(offsets[:-1] - offsets[0], lengths)
@@ -184,102 +270,12 @@ def _sums(items: UInt64s, ends: NDArray[np.int64]) -> UInt64s:
     return at_ends[1:] - at_ends[:-1]
 
 
-_digest = xxhash.xxh3_128_digest
-_FEW = 768  # values; up to here a call of polars costs more than a loop
-_WORTHWHILE = 1 << 20  # values in all; fewer take less time in a loop than polars to import
-_counted = [0]
-_SAMPLE, _REPEATED = 256, 4  # a dictionary pays where each value occurs so often
-_CHANCE = Random(20260401)
-# One place in each equal part, no two the same; evenly spaced ones would meet no copy of a table.
-_PLACES = np.array([(part + _CHANCE.random()) / _SAMPLE for part in range(_SAMPLE)])
-_WIDE_OFFSETS = (_T.Type_LARGE_STRING, _T.Type_LARGE_BINARY)
-_ENCODABLE = (_T.Type_STRING, _T.Type_BINARY, *_WIDE_OFFSETS)
-VIEWS = (_T.Type_STRING_VIEW, _T.Type_BINARY_VIEW)
-TEXT_TYPES = frozenset(
-    (_T.Type_STRING, _T.Type_BINARY, _T.Type_FIXED_SIZE_BINARY, *_WIDE_OFFSETS, *VIEWS)
-)
-
-
-def text_lanes(array: pa.Array, key: ColumnKey) -> Lanes:
-    """The hashes of the values' bytes; those of NULLs mean nothing."""
-    array = _with_offsets(array)
-    hashed = _many if len(array) > _FEW and _is_worth_polars(len(array)) else _few
-    return hashed(array, key.first)
-
-
-def repeats_itself(array: pa.Array) -> bool:
-    """Whether a dictionary would pay: some values seem drawn from few, as by birthdays."""
-    if len(array) <= _SAMPLE or array.type.id not in _ENCODABLE:
-        return False
-    rows = array_of((_PLACES * len(array)).astype(np.int64), pa.int64())
-    shared = _SAMPLE - len(array.take(rows).unique())
-    return 2 * shared * len(array) >= _SAMPLE * _SAMPLE * _REPEATED
-
-
-def _is_worth_polars(values: int) -> bool:
-    """Whether so many have been hashed that the import pays; both ways give the same hashes."""
-    _counted[0] += values
-    return _counted[0] > _WORTHWHILE
-
-
-def _with_offsets(array: pa.Array) -> pa.Array:
-    """The same values in a layout that has offsets."""
-    type_id = array.type.id
-    if type_id in VIEWS:
-        wide = pa.large_string() if type_id == _T.Type_STRING_VIEW else pa.large_binary()
-        return array.cast(wide)
-    if type_id != _T.Type_FIXED_SIZE_BINARY:
-        return array
-    start, width = array.offset * array.type.byte_width, array.type.byte_width
-    offsets = start + width * np.arange(len(array) + 1, dtype=np.int64)
-    buffers = [None, pa.py_buffer(offsets), array.buffers()[1]]
-    return pa.Array.from_buffers(pa.large_binary(), len(array), buffers, 0)
-
-
-def _offset_type(array: pa.Array) -> type[np.signedinteger]:
-    return np.int64 if array.type.id in _WIDE_OFFSETS else np.int32
-
-
-def _few(array: pa.Array, seed: int) -> Lanes:
-    _, starts, data = array.buffers()
-    item = np.dtype(_offset_type(array))
-    offsets = np.frombuffer(starts, item, len(array) + 1, array.offset * item.itemsize).tolist()
-    origin = offsets[0]
-    used = data.slice(origin, offsets[-1] - origin).to_pybytes() if data else b""
-    if origin:
-        offsets = [offset - origin for offset in offsets]
-    digests = b"".join([_digest(used[start:stop], seed) for start, stop in pairwise(offsets)])
-    pairs: UInt64s = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
-    return Lanes(pairs[:, 1].copy(), pairs[:, 0].copy())
-
-
-def _many(array: pa.Array, seed: int) -> Lanes:
-    import polars as pl
-    import polars_hash
-
-    xxh3 = polars_hash.col("value").nchash.xxh3_128(seed=seed)
-    hashed = _as_binary_series(array).to_frame("value").select(hash=xxh3)
-    both = hashed.select(
-        first=(pl.col("hash") & 0xFFFF_FFFF_FFFF_FFFF).cast(pl.UInt64),
-        second=(pl.col("hash") // (1 << 64)).cast(pl.UInt64),
-    )
-    return Lanes(_text_words(both["first"]), _text_words(both["second"]))
-
-
-def _as_binary_series(array: pa.Array) -> "pl.Series":
-    """The bytes without validity: no NULL hash, and no text that polars would have to trust."""
-    import polars as pl
-
-    _, offsets, data = array.buffers()
-    layout = pa.large_binary() if array.type.id in _WIDE_OFFSETS else pa.binary()
-    buffers = [None, offsets, data if data is not None else pa.py_buffer(b"")]
-    bare = pa.Array.from_buffers(layout, len(array), buffers, 0, array.offset)
-    return pl.Series(values=bare)
-
-
-def _text_words(series: "pl.Series") -> UInt64s:
-    """The series as a writable array; polars may go through float64 where it has no other way."""
-    words: UInt64s = series.to_numpy(writable=True)
-    if words.dtype != np.uint64:
-        raise TypeError(f"polars gave hashes as {words.dtype}, not as uint64")
-    return words
+_NESTED = {
+    _T.Type_LIST: list_lanes,
+    _T.Type_LARGE_LIST: list_lanes,
+    _T.Type_FIXED_SIZE_LIST: list_lanes,
+    _T.Type_LIST_VIEW: list_view_lanes,
+    _T.Type_LARGE_LIST_VIEW: list_view_lanes,
+    _T.Type_MAP: map_lanes,
+    _T.Type_STRUCT: struct_lanes,
+}
