@@ -1,4 +1,4 @@
-"""What can go wrong, named for what the user must mend, each with the exit code of `r2d2`.
+"""Errors of r2d2, named for what the user must mend, each with its exit code.
 
 Exit codes: 0 fine, 1 failed, 2 usage, 3 found something asked for with `--fail-on`,
 4 finished, but some tables could not be read (each is named with its reason).

@@ -1,7 +1,4 @@
-"""Why one pair of tables is an edge or is not: the stages run on the two alone.
-
-What a stage says of one pair of tables, in words.
-"""
+"""Explains why one pair of tables is an edge or is not: the stages run on the two alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +25,7 @@ from r2d2.text_tables import printable
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What each stage says of a pair, up to the one that decides; sample rows where asked for."""
+    """The verdict of each stage on a pair, up to the one that decides; sample rows if asked for."""
 
     child: str
     parent: str
@@ -62,7 +59,7 @@ class Explanation:
 def explain_pair(
     lake: str, child: str, parent: str, settings: Settings, samples: int
 ) -> Explanation:
-    """What the settings' stages say of child in parent.
+    """The verdicts of the settings' stages on child in parent.
 
     Raises:
         UsageError: the lake has no table of that name.
@@ -83,7 +80,7 @@ def explain_pair(
 
 
 class PairLake(LocalLake):
-    """A lake of two tables that are known."""
+    """A lake of two known tables."""
 
     def __init__(self, storage: Storage, settings: Settings, pair: tuple[Table, Table]) -> None:
         super().__init__(storage, settings, Silence())
@@ -111,13 +108,13 @@ def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Tabl
 def _decided(
     pair: tuple[Table, Table], stages: Sequence[Stage], lake: PairLake
 ) -> tuple[tuple[Evidence, ...], Sequence[Table]]:
-    """What each stage says until one decides, and the two tables as it matched their columns."""
+    """The stages' verdicts until one decides, and the two tables as it matched their columns."""
     graph = Graph(pair)
     evidence: list[Evidence] = []
     for stage in stages:
         graph = stage(replace(graph, reasons={}), lake)
         graph = replace(graph, blocks=tuple(filter(None, map(_child_in_parent, graph.blocks))))
-        evidence.append(said(stage.name, graph))
+        evidence.append(_evidence(stage.name, graph))
         if evidence[-1].verdict is not Verdict.PLAUSIBLE:
             break
     return tuple(evidence), graph.tables
@@ -158,8 +155,8 @@ def _missing_rows(
     yield from sorted(seen)
 
 
-def said(stage: str, graph: Graph) -> Evidence:
-    """What the stage that made the graph says of the first of its two tables in the second."""
+def _evidence(stage: str, graph: Graph) -> Evidence:
+    """The verdict, on the first table in the second, of the stage that made the graph."""
     locations = tuple(table.location for table in graph.tables)
     edge = next((e for e in graph.edges if (e.child, e.parent) == locations), None)
     if edge is not None:

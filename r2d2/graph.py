@@ -39,7 +39,6 @@ class Block:
     """
 
     number: int
-
     names: tuple[str, ...]
     children: Int32s
     parents: Int32s
@@ -97,7 +96,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Tables, open pairs by block, edges found so far, and what each stage did.
+    """Tables, open pairs by block, edges so far, and the work of each stage.
 
     `named` are the tables under their own names where the columns of `tables` go by labels.
     """
@@ -113,7 +112,7 @@ class Graph:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     def after(self, answer: LakeAnswer) -> "Graph":
-        """The graph with what an answer told of its tables, without edges of those that failed."""
+        """The graph with an answer's row counts and failures; failed tables lose their edges."""
         tables = list(self.tables)
         for index, rows in answer.counted.items():
             if tables[index].rows is None:

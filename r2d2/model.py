@@ -20,7 +20,7 @@ class Format(StrEnum):
 
 
 class Types(str, Enum):
-    """Which column types count as one: see docs/containment.md, what counts as contained."""
+    """The rule by which column types match: see docs/containment.md, what counts as contained."""
 
     STRICT = "strict"
     WIDENED = "widened"
@@ -28,7 +28,7 @@ class Types(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """One file as listed. `version` tells that its bytes changed: mtime in ns, or an ETag."""
+    """One file as listed. `version` changes with its bytes: mtime in ns, or an ETag."""
 
     path: str
     size_bytes: int
@@ -52,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What statistics say of one column, as order-preserving ranks (see `lake.bounds.rank`).
+    """Bounds of one column by its statistics, as order-preserving ranks (see `formats.bounds`).
 
     The least value lies in [min_low, min_high], the greatest in [max_low, max_high];
     an exact statistic has min_low == min_high, an unknown one spans all ranks.
@@ -109,7 +109,7 @@ class Table:
 
 
 class Verdict(str, Enum):
-    """What a stage says of a pair. REFUTED is always sound; a sample or sketch never proves."""
+    """A stage's verdict on a pair. REFUTED is always sound; a sample or sketch never proves."""
 
     REFUTED = "refuted"
     PLAUSIBLE = "plausible"
@@ -118,7 +118,7 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why a stage gave its verdict."""
+    """A stage's verdict and its reason."""
 
     stage: str
     verdict: Verdict
@@ -166,7 +166,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an answer took: bytes and rows read from the lake."""
+    """The bytes and rows that an answer read from the lake."""
 
     bytes_read: int = 0
     rows_read: int = 0
@@ -174,7 +174,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class FunnelRow:
-    """What one stage did: pairs it was given, refuted by reason, proved, left; and its cost."""
+    """The work of one stage: pairs given, refuted by reason, proved, left; and its cost."""
 
     stage: str
     pairs: int

@@ -1,6 +1,6 @@
 """The method: the inventory, then each stage in turn on what the one before left open.
 
-The two calls a library user makes.
+`find` and `tables` are the calls of a library user.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from r2d2.engines.local.lake import LocalLake
+from r2d2.errors import UsageError
 from r2d2.extras import require
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory, take_inventory
@@ -42,7 +43,7 @@ def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
     graph = Graph(inventory.tables, skipped=inventory.skipped)
     for stage in stages:
         graph = measured(stage, graph, lake)
-    return under_own_names(graph).closed()
+    return (under_own_names(graph) if graph.named else graph).closed()
 
 
 def stages_of(settings: Settings) -> tuple[Stage, ...]:
@@ -53,16 +54,26 @@ def stages_of(settings: Settings) -> tuple[Stage, ...]:
     """
     if settings.renamed:
         require("renamed", "renamed columns")
+    names = ("renamed", *settings.stages) if settings.renamed else settings.stages
+    return tuple(_stage(name, settings) for name in names)
+
+
+def _stage(name: str, settings: Settings) -> Stage:
     fraction, case = settings.min_fraction, settings.case_sensitive
-    stages: dict[str, Stage] = {
-        "schema": Schema(settings.types, case),
-        "metadata": Metadata(fraction, case),
-        "sample": Sample(settings.sample_rows, fraction, case),
-        "sketch": Sketch(settings.sketch_size, fraction, case),
-        "exact": Exact(fraction, case),
-    }
-    labels = (Renamed(settings.types, fraction, case),) if settings.renamed else ()
-    return (*labels, *(stages[name] for name in settings.stages))
+    match name:
+        case "renamed":
+            return Renamed(settings.types, fraction, case)
+        case "schema":
+            return Schema(settings.types, case)
+        case "metadata":
+            return Metadata(fraction, case)
+        case "sample":
+            return Sample(settings.sample_rows, fraction, case)
+        case "sketch":
+            return Sketch(settings.sketch_size, fraction, case)
+        case "exact":
+            return Exact(fraction, case)
+    raise UsageError(f"there is no stage {name!r}")
 
 
 def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:

@@ -1,10 +1,10 @@
-"""How long work tells that it goes on; the command line shows it, a library user need not."""
+"""Progress of long work: reported by engines, shown by the command line."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told by an engine, in the thread that asked the question."""
+    """Receives an engine's progress, in the thread that asked the question."""
 
     def begin(self, what: str, total_bytes: int) -> None:
         """A scan of so many bytes begins."""
@@ -17,7 +17,7 @@ class Progress(Protocol):
 
 
 class Silence:
-    """Progress that nobody watches."""
+    """Progress that is shown to nobody."""
 
     def begin(self, what: str, total_bytes: int) -> None:
         """Says nothing."""

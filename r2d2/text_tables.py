@@ -1,4 +1,4 @@
-"""How names, sizes, money and tables look in lines of text, here and in every report."""
+"""Names, sizes, money and tables in lines of text, the same in every report."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,13 +21,13 @@ def pluralize(number: int | str, noun: str, many: str = "") -> str:
     return f"{shown} {by_number(shown, noun, many or noun + 's')}"
 
 
-def by_number(number: int | str, one: str, many: str) -> str:
-    """The word for one, or that for another number.
+def by_number(number: int | str, singular: str, plural: str) -> str:
+    """The singular for 1, the plural for any other number.
 
     >>> by_number(1, "is", "are"), by_number(0, "is", "are")
     ('is', 'are')
     """
-    return one if str(number) == "1" else many
+    return singular if str(number) == "1" else plural
 
 
 def human_bytes(size: float) -> str:

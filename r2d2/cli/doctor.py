@@ -40,7 +40,7 @@ _CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([\w.]+?)(\.\*)?\s*")
 
 
 def doctor(*, json: Json = False) -> int:
-    """Tell what works here: Java, Spark, jars, file systems; and what to install."""
+    """Check what works here: Java, Spark, jars, file systems; and what to install."""
     findings = check_up()
     if json:
         print_json([finding.data() for finding in findings])

@@ -23,7 +23,7 @@ def explain(
     config: Config = None,
     json: Json = False,
 ) -> int:
-    """Tell which stage decides whether CHILD is contained in PARENT, and why.
+    """Show which stage decides whether CHILD is contained in PARENT, and why.
 
     Values of the data are shown under --show-samples only.
     For example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake

@@ -31,7 +31,9 @@ def find(
     stages: Annotated[
         str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
     ] = None,
-    engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and hashes.")] = "local",
+    engine: Annotated[
+        Literal["local", "spark"], Parameter(help="Engine that reads and hashes.")
+    ] = "local",
     master: Annotated[
         str | None, Parameter(help="Spark master or sc://host:port; default: the session's own.")
     ] = None,

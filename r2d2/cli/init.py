@@ -15,7 +15,7 @@ def init(path: Path = Path("r2d2.toml"), /) -> int:
     from r2d2.storage.output import write_files
 
     if path.exists():
-        raise UsageError(f"{path}: there is one already; it is left as it is")
+        raise UsageError(f"{path}: it exists already and is left as it is")
     write_files(path.parent, {path.name: init_text()})
     print_lines([f"written to {path}"])
     return EXIT_OK

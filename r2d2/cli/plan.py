@@ -43,10 +43,12 @@ def plan(
     ] = None,
     diff: Annotated[
         tuple[Path, Path] | None,
-        Parameter(help="Instead: OLD NEW, tell what differs between two plan files."),
+        Parameter(help="Instead: OLD NEW, show what differs between two plan files."),
     ] = None,
     explain: Annotated[str | None, Parameter(help="Explain the decision for one table.")] = None,
-    engine: Annotated[Literal["local", "spark"], Parameter(help="Who reads and runs.")] = "local",
+    engine: Annotated[
+        Literal["local", "spark"], Parameter(help="Engine that reads and runs.")
+    ] = "local",
     master: Annotated[str | None, Parameter(help="Spark master or sc://host:port.")] = None,
     threads: Annotated[
         int | None, Parameter(help="Processes of the local engine that look for recipes.")

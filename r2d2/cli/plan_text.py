@@ -1,7 +1,4 @@
-"""A plan in lines of text: what goes, what it saves, how it comes back, and why the rest stays.
-
-The differences of two plans in lines of text, the gravest first.
-"""
+"""A plan in lines of text, the largest savings first; differences of plans, the gravest first."""
 
 import json
 from collections import Counter
@@ -15,6 +12,7 @@ from r2d2.plan.plan_file import Data
 from r2d2.text_tables import aligned, human_bytes, pluralize, printable, usd
 
 SHOWN = 20
+LONGEST_VALUE = 60
 
 
 def plan_lines(plan: Data) -> Iterator[str]:
@@ -70,9 +68,9 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             else:
                 yield "  not run yet: what-if reads no data"
         else:
-            users = [t["table"] for t in plan["tables"] if name in t["parents"]]
-            for user in users[:SHOWN]:
-                yield f"  {printable(user)} is rebuilt from it"
+            rebuilt = [t["table"] for t in plan["tables"] if name in t["parents"]]
+            for child in rebuilt[:SHOWN]:
+                yield f"  {printable(child)} is rebuilt from it"
 
 
 def _usage_line(usage: Data) -> str:
@@ -113,22 +111,19 @@ def _kind(reason: str) -> str:
     return reason
 
 
-DIFFERENCES_SHOWN, LONGEST = 20, 60
-
-
 def diff_lines(found: Sequence[Difference]) -> Iterator[str]:
     """How many differences of each kind there are, and the first of each."""
     if not found:
         yield "the plans are the same"
         return
     for kind, group in groupby(found, attrgetter("kind")):
-        own = list(group)
-        yield f"{kind.value}: {pluralize(len(own), 'difference')}"
-        for difference in own[:DIFFERENCES_SHOWN]:
+        differences = list(group)
+        yield f"{kind.value}: {pluralize(len(differences), 'difference')}"
+        for difference in differences[:SHOWN]:
             subject = " ".join(filter(None, (printable(difference.table), difference.key)))
             yield f"  {subject}: {_short(difference.old)} → {_short(difference.new)}"
-        if len(own) > DIFFERENCES_SHOWN:
-            yield f"  … and {len(own) - DIFFERENCES_SHOWN:,} more"
+        if len(differences) > SHOWN:
+            yield f"  … and {len(differences) - SHOWN:,} more"
 
 
 def _short(value: Any) -> str:
@@ -136,4 +131,4 @@ def _short(value: Any) -> str:
         return "none"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = printable(text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -1,8 +1,7 @@
-"""Decimals as numbers: integers over powers of ten, brought to lowest terms.
+"""Decimals as numbers: integers over powers of ten, in lowest terms.
 
-Decimals beyond 64 bits: zeros off their ends by long division, the rest in Python's integers.
-
-The one form of each number, and its key: what `number`, `decimals` and `bignumber` agree on.
+Each number has one form, with a key of its own (see `numbers`). Of decimals beyond 64 bits, zeros
+at their ends are dropped by long division; what then does not fit is left to Python's integers.
 """
 
 from collections import defaultdict
@@ -16,7 +15,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from r2d2.arrays import Int64s, UInt64s, fixed_values
+from r2d2.arrays import Bools, Int64s, Positions, UInt64s, fixed_values
 from r2d2.hashing.finaliser import ColumnKey, Lanes, chain
 from r2d2.hashing.words import (
     Exceptions,
@@ -28,10 +27,15 @@ from r2d2.hashing.words import (
 )
 
 Scales = NDArray[np.int16]
-Numerators = Callable[[NDArray[np.intp] | slice, int], Int64s]  # of these rows, at this scale
+IntegersAtScale = Callable[[Positions | slice, int], Int64s]  # of these rows, at this scale
 _SMALL_SCALE = 4  # up to here a table of all endings is small
 _STEPS = (16, 8, 4, 2, 1)  # any number of zeros below 32 is a sum of some of these
 _LARGEST_POWER_OF_FIVE = 27  # that an int64 holds
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFF_FFFF)
+INTEGER = ""  # a signed 64-bit integer
+UNSIGNED = "unsigned"  # an integer from 2⁶³ up to 2⁶⁴ - 1
+DOUBLE = "double"  # the bits of a double, for what is neither
 
 
 def decimal_words(array: pa.Array, key: ColumnKey) -> Words:
@@ -64,7 +68,7 @@ def _big_lanes(wide: Int64s, scale: int, key: ColumnKey) -> Lanes:
 
 
 def _in_lowest_terms(unscaled: Int64s, scale: int, key: ColumnKey) -> Words:
-    def integers(rows: NDArray[np.intp] | slice, left: int) -> Int64s:
+    def integers(rows: Positions | slice, left: int) -> Int64s:
         # An int64 ends in 18 zeros at most, unless it is 0.
         return unscaled[rows] if left == scale else unscaled[rows] // 10 ** min(scale - left, 18)
 
@@ -91,7 +95,7 @@ def _scales_left(unscaled: Int64s, scale: int) -> Scales:
 
 @cache
 def _scales_of_endings(scale: int) -> Scales:
-    """What is left of the scale, by the number's last `scale` digits."""
+    """The scale in lowest terms, by the number's last `scale` digits."""
     endings = np.arange(10**scale)
     scales = np.zeros(10**scale, np.int16)
     for zeros in range(scale):
@@ -99,7 +103,7 @@ def _scales_of_endings(scale: int) -> Scales:
     return scales
 
 
-def _of_scales(scales: Scales, integers: Numerators, key: ColumnKey) -> Words:
+def _of_scales(scales: Scales, integers: IntegersAtScale, key: ColumnKey) -> Words:
     """Words of fractions in lowest terms; the most frequent scale needs no exceptions."""
     counts = np.bincount(scales)
     usual = int(counts.argmax())
@@ -113,12 +117,8 @@ def _of_scales(scales: Scales, integers: Numerators, key: ColumnKey) -> Words:
     return Words(integers(slice(None), usual), _scale_key(key, usual), exceptions)
 
 
-def _scale_key(key: ColumnKey, scale: int) -> ColumnKey:
-    return form_key(key, over_ten_to(scale) if scale else INTEGER)
-
-
 def _doubles(
-    rows: NDArray[np.intp], integers: Int64s, scale: int, key: ColumnKey
+    rows: Positions, integers: Int64s, scale: int, key: ColumnKey
 ) -> tuple[Exceptions, ...]:
     """The fractions that are doubles: five to the scale divides them, and 53 bits hold the rest."""
     if scale > _LARGEST_POWER_OF_FIVE:
@@ -132,13 +132,7 @@ def _doubles(
     return exceptions_at(rows[exact], doubles.view(np.uint64), form_key(key, DOUBLE))
 
 
-_HALF = np.uint64(32)
-_LOW = np.uint64(0xFFFF_FFFF)
-
-
-def without_zeros(
-    wide: NDArray[np.int64], scale: int
-) -> tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.bool_]]:
+def without_zeros(wide: Int64s, scale: int) -> tuple[Int64s, NDArray[np.int16], Bools]:
     """The integers without the zeros a scale allows to drop, the scales left, and which fit a word.
 
     `wide` is rows × words, least first. What does not fit is 0 over ten to 0 here.
@@ -157,7 +151,7 @@ def without_zeros(
     return np.where(fits, signed, 0), np.where(fits, scales, np.int16(0)), fits
 
 
-def _limbs_of_magnitude(wide: NDArray[np.int64]) -> list[UInt64s]:
+def _limbs_of_magnitude(wide: Int64s) -> list[UInt64s]:
     """The absolute values as 32-bit digits, least first."""
     flip = wide[:, -1] >> 63  # all ones where negative: -n is ~n + 1
     carry = (flip & 1).view(np.uint64)
@@ -180,7 +174,7 @@ def _divided(limbs: list[UInt64s], divisor: int) -> tuple[list[UInt64s], UInt64s
     return quotients[::-1], remainder
 
 
-def python_lanes(wide: NDArray[np.int64], scale: int, key: ColumnKey) -> Lanes:
+def python_lanes(wide: Int64s, scale: int, key: ColumnKey) -> Lanes:
     """The hashes of decimals, one Python integer at a time."""
     first, second = np.empty(len(wide), np.uint64), np.empty(len(wide), np.uint64)
     of_form: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
@@ -229,11 +223,6 @@ def form_of(unscaled: int, scale: int) -> tuple[str, int]:
     return over_ten_to(scale), unscaled
 
 
-INTEGER = ""  # a signed 64-bit integer
-UNSIGNED = "unsigned"  # an integer from 2⁶³ up to 2⁶⁴ - 1
-DOUBLE = "double"  # the bits of a double, for what is neither
-
-
 def over_ten_to(scale: int) -> str:
     """The form of an integer over ten to this power; only at power 0 may it end in zeros."""
     return f"over ten to {scale}"
@@ -242,3 +231,7 @@ def over_ten_to(scale: int) -> str:
 def form_key(key: ColumnKey, form: str) -> ColumnKey:
     """The key of numbers of this form."""
     return key.child(form) if form else key
+
+
+def _scale_key(key: ColumnKey, scale: int) -> ColumnKey:
+    return form_key(key, over_ten_to(scale) if scale else INTEGER)

@@ -1,4 +1,4 @@
-"""Keys and the two finalisers: how one 64-bit word becomes one 128-bit hash.
+"""Keys and the two finalisers, by which one 64-bit word becomes one 128-bit hash.
 
 Lane one ends in the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), lane two in that of
 MurmurHash3 (Appleby, `fmix64`). Both are bijections, so within a column no two words share a hash.
@@ -39,7 +39,7 @@ class Lanes:
 
 @dataclass(frozen=True, slots=True)
 class ColumnKey:
-    """What is mixed into every value of one column, or of one place inside its nested values."""
+    """The key of one column, or of one place inside its nested values; part of every hash there."""
 
     first: int
     second: int

@@ -4,7 +4,7 @@ A number takes the first of these forms that holds it, each under a key of its o
 integer; an unsigned one; a double; an integer over a power of ten, in lowest terms. So equal
 numbers have equal words, whatever their types. Decimals have a module of their own.
 
-The class of types that count as one, as the tag that goes into a column's key.
+`type_tag` is the class of types that count as one; it goes into a column's key.
 """
 
 import re

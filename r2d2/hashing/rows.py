@@ -2,9 +2,7 @@
 
 A row's hash over a column set is the sum, per lane and modulo 2⁶⁴, of the hashes of its values;
 each is keyed by the column's name, type and nesting. So the order of columns says nothing,
-and a further column set costs additions only.
-
-One column of a record batch, wherever in its structs it lies, as words or as finished hashes.
+and a further column set costs additions only. A column may lie inside structs.
 """
 
 from collections.abc import Sequence
@@ -19,7 +17,7 @@ from r2d2.errors import UnreadableTableError
 from r2d2.hashing.finaliser import HASH_VERSION, ColumnKey, Lanes, column_key, cover, finish
 from r2d2.hashing.numbers import type_tag
 from r2d2.hashing.values import array_hashes, finished
-from r2d2.hashing.words import Mask, Words
+from r2d2.hashing.words import ConstantRows, Words
 from r2d2.model import Column, Types
 
 __all__ = [
@@ -48,7 +46,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sum:
-    """What one column set adds up: rows of a block of words, and columns hashed already."""
+    """The sum of one column set: rows of a block of words, and columns hashed already."""
 
     rows: list[int] | slice
     finished: list[Lanes]
@@ -125,14 +123,14 @@ def leaf_key(column: Column, types: Types) -> ColumnKey:
 
 
 def hash_leaf(batch: pa.RecordBatch, column: Column, types: Types) -> Lanes:
-    """The hashes of one column's values; a NULL's tells at which part of the path it occurs."""
+    """The hashes of one, possibly nested, column; a NULL's tells its part of the path."""
     return finished(leaf_hashes(batch, column, leaf_key(column, types), types))
 
 
 def leaf_hashes(
     batch: pa.RecordBatch, column: Column, key: ColumnKey, types: Types
 ) -> Words | Lanes:
-    """One column's values, as words where the type allows, else as hashes."""
+    """The values of one, possibly nested, column: words where the type allows, else hashes."""
     array = _column(batch, column)
     if len(column.path) == 1:
         return array_hashes(array, key, types)
@@ -152,9 +150,11 @@ def _column(batch: pa.RecordBatch, column: Column) -> pa.Array:
     return batch.column(position)
 
 
-def _walk(array: pa.Array, column: Column, key: ColumnKey) -> tuple[pa.Array, tuple[Mask, ...]]:
+def _walk(
+    array: pa.Array, column: Column, key: ColumnKey
+) -> tuple[pa.Array, tuple[ConstantRows, ...]]:
     """The array at the end of the path, and where structs on the way are NULL, innermost first."""
-    masks: list[Mask] = []
+    masks: list[ConstantRows] = []
     for depth, name in enumerate(column.path[1:]):
         array = plain(array)
         if (mask := null_mask(array)) is not None:

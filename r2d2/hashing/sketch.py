@@ -1,4 +1,4 @@
-"""Bottom-k sketches of tables' row hashes, and what they refute.
+"""Bottom-k sketches of tables' row hashes, which refute containment.
 
 A sketch holds every hash of its table up to a threshold, so a child's hash at or below parent's
 threshold that parent's sketch lacks is a row parent lacks (cf. Cohen & Kaplan, PODC 2007).

@@ -1,11 +1,9 @@
-"""A column as one 64-bit word a row, still to be finalised: what all fixed-width types come to.
+"""A column as one 64-bit word a row, still to be finalised: what all types of fixed width come to.
 
-Fixed-width values as one 64-bit word each, by the strict rules of row identity.
-
-Timestamps, times and durations: any unit, equal where they are the same instant.
-
-Whole microseconds in 64 bits are the usual form. Others, each under a key of its own: nanoseconds
-that are no whole microseconds; milliseconds, or else seconds, where microseconds overflow.
+By the strict rules of row identity. Timestamps, times and durations of any unit are equal where
+they are the same instant: whole microseconds in 64 bits are the usual form. Others, each under a
+key of its own: nanoseconds that are no whole microseconds; milliseconds, or else seconds, where
+microseconds overflow.
 """
 
 from collections.abc import Callable
@@ -15,11 +13,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from r2d2.arrays import bits, fixed_values
+from r2d2.arrays import Bools, Int64s, Positions, bits, fixed_values
 from r2d2.hashing.finaliser import ColumnKey, Lanes, chain, cover
 
-Exceptions = tuple[NDArray[np.intp], Lanes]  # ascending row numbers, and their hashes
-Mask = tuple[NDArray[np.bool_], tuple[int, int]]  # some rows, and the hash they all have
+Exceptions = tuple[Positions, Lanes]  # ascending row numbers, and their hashes
+ConstantRows = tuple[Bools, tuple[int, int]]  # some rows, and the hash that they all have
+_T = pa.lib
+_MILLIS_PER_DAY = 86_400_000
+_INFINITY_AND_NAN = {
+    16: (0x7C00, 0x7E00),
+    32: (0x7F80_0000, 0x7FC0_0000),
+    64: (0x7FF0_0000_0000_0000, 0x7FF8_0000_0000_0000),
+}
+_LARGEST_INT64 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +39,7 @@ class Words:
     values: NDArray[np.integer]
     key: ColumnKey
     exceptions: tuple[Exceptions, ...] = ()
-    masks: tuple[Mask, ...] = ()
+    masks: tuple[ConstantRows, ...] = ()
 
     def amend(self, lanes: Lanes, start: int) -> None:
         """Write in place what finalising the words from row `start` on did not yield."""
@@ -58,19 +64,10 @@ def word_lanes(words: Words) -> Lanes:
 
 
 def exceptions_at(
-    rows: NDArray[np.intp], values: NDArray[np.integer], key: ColumnKey
+    rows: Positions, values: NDArray[np.integer], key: ColumnKey
 ) -> tuple[Exceptions, ...]:
     """Rows of these values as exceptions under another key; () where there are none."""
     return ((rows, chain((values,), key)),) if len(rows) else ()
-
-
-_T = pa.lib
-_MILLIS_PER_DAY = 86_400_000
-_INFINITY_AND_NAN = {
-    16: (0x7C00, 0x7E00),
-    32: (0x7F80_0000, 0x7FC0_0000),
-    64: (0x7FF0_0000_0000_0000, 0x7FF8_0000_0000_0000),
-}
 
 
 def fixed_words(array: pa.Array, key: ColumnKey) -> Words | None:
@@ -87,6 +84,10 @@ def _booleans(array: pa.Array, key: ColumnKey) -> Words:
     return Words(bits(array.buffers()[1], array.offset, len(array)), key)
 
 
+def _floats(array: pa.Array, key: ColumnKey) -> Words:
+    return Words(float_bits(array), key)
+
+
 def float_bits(array: pa.Array) -> NDArray[np.unsignedinteger]:
     """The bits of floats with one zero and one NaN."""
     width = array.type.bit_width
@@ -101,26 +102,12 @@ def float_bits(array: pa.Array) -> NDArray[np.unsignedinteger]:
     return np.where(magnitude == 0, dtype(0), one_nan)
 
 
-def _floats(array: pa.Array, key: ColumnKey) -> Words:
-    return Words(float_bits(array), key)
-
-
 def _dates(array: pa.Array, key: ColumnKey) -> Words:
     millis = fixed_values(array, np.int64)
     days = millis // _MILLIS_PER_DAY
     inside_a_day = np.flatnonzero(days * _MILLIS_PER_DAY != millis)
     exceptions = exceptions_at(inside_a_day, millis[inside_a_day], key.child("millisecond"))
     return Words(days, key, exceptions)
-
-
-def _instants(dtype: type[np.integer]) -> Callable[[pa.Array, ColumnKey], Words]:
-    return lambda array, key: instant_words(fixed_values(array, dtype), array.type.unit, key)
-
-
-def unscaled_words(array: pa.Array) -> NDArray[np.int64]:
-    """The unscaled integers of 128- or 256-bit decimals, least word first, rows × words."""
-    words = array.type.bit_width // 64
-    return fixed_values(array, np.int64, words).reshape(-1, words)
 
 
 def _wide_decimals(array: pa.Array, key: ColumnKey) -> Words:
@@ -134,16 +121,23 @@ def _wide_decimals(array: pa.Array, key: ColumnKey) -> Words:
     return Words(low, key, ((rows, chain(wide, key.child("256 bits"))),))
 
 
-def beyond_one_word(unscaled: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which rows of `unscaled_words` do not fit a signed 64-bit integer."""
+def unscaled_words(array: pa.Array) -> Int64s:
+    """The unscaled integers of 128- or 256-bit decimals, least word first, rows × words."""
+    words = array.type.bit_width // 64
+    return fixed_values(array, np.int64, words).reshape(-1, words)
+
+
+def beyond_one_word(unscaled: Int64s) -> Bools:
+    """Whether each row of `unscaled_words` lies outside signed 64-bit integers."""
     sign = unscaled[:, 0] >> 63
-    wide: NDArray[np.bool_] = unscaled[:, 1] != sign
+    wide: Bools = unscaled[:, 1] != sign
     for i in range(2, unscaled.shape[1]):
         wide |= unscaled[:, i] != sign
     return wide
 
 
-_MOST = 2**63 - 1
+def _instants(dtype: type[np.integer]) -> Callable[[pa.Array, ColumnKey], Words]:
+    return lambda array, key: instant_words(fixed_values(array, dtype), array.type.unit, key)
 
 
 def instant_words(values: NDArray[np.integer], unit: str, key: ColumnKey) -> Words:
@@ -174,11 +168,9 @@ def _of_nanoseconds(nanos: NDArray[np.integer], key: ColumnKey) -> Words:
     return Words(nanos, key.child("nanosecond"), exceptions_at(coarse, micros[coarse], key))
 
 
-def _multiplied(
-    values: NDArray[np.int64], factor: int
-) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+def _multiplied(values: Int64s, factor: int) -> tuple[Int64s, Positions]:
     """The products, and the rows where they overflow."""
-    limit = _MOST // factor
+    limit = _LARGEST_INT64 // factor
     overflowing = (values > limit) | (values < -limit)
     return values * factor, np.flatnonzero(overflowing)
 

@@ -1,4 +1,4 @@
-"""What differs between two plans, and of what kind: a decision, a setting, or only a measurement.
+"""Differences between two plans by kind: a decision, a setting, or only a measurement.
 
 | kind | what |
 |---|---|
@@ -25,7 +25,7 @@ NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 class DifferenceKind(str, Enum):
-    """What a difference is about, the gravest first."""
+    """The subject of a difference, the gravest first."""
 
     DECISION = "decision"
     SNAPSHOT = "snapshot"
@@ -59,9 +59,9 @@ KINDS: Mapping[str, DifferenceKind] = {
     "usage.consumer_names": DifferenceKind.SETTING,
     "solver.bound_usd_per_month": DifferenceKind.MONEY,
 }
-"""Of keys that are not of their section's kind, for a table: a decision."""
+"""Keys of another kind than their section; other keys of a table are decisions."""
 DECIDING = ("choice", "reason")
-"""What is told where the choice is another; all else follows from it."""
+"""The keys that are reported where the choice is another; all else follows from it."""
 SECTIONS: Mapping[str, DifferenceKind] = {
     "lake": DifferenceKind.SNAPSHOT,
     "snapshots": DifferenceKind.SNAPSHOT,
@@ -85,8 +85,8 @@ def _of_tables(old: Data, new: Data) -> Iterator[Difference]:
     after = {table["table"]: table for table in new["tables"]}
     for name in sorted(before.keys() | after.keys()):
         if name not in before or name not in after:
-            told = [found.get(name, {}).get("choice") for found in (before, after)]
-            yield Difference(DifferenceKind.SNAPSHOT, name, "choice", *told)
+            choices = [tables.get(name, {}).get("choice") for tables in (before, after)]
+            yield Difference(DifferenceKind.SNAPSHOT, name, "choice", *choices)
             continue
         flat = _flat(before[name]), _flat(after[name])
         keys = _different(*flat)
@@ -110,13 +110,13 @@ def _of_the_plan(old: Data, new: Data) -> Iterator[Difference]:
 
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
     """The values under dotted keys; a recipe is one value, as it is one decision."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in data.items():
         if isinstance(value, Mapping) and key != "recipe":
-            found |= {f"{key}.{inner}": inside for inner, inside in _flat(value).items()}
+            flat |= {f"{key}.{inner}": inside for inner, inside in _flat(value).items()}
         else:
-            found[key] = value
-    return found
+            flat[key] = value
+    return flat
 
 
 def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the companion job measured on real clusters, in place of assumed rates.
+"""Rates that the companion job measured on real clusters, in place of assumed ones.
 
 `profile.json` is one object:
 
@@ -92,17 +92,17 @@ def with_profile(settings: PlanSettings, profile: Profile) -> PlanSettings:
     return _with_transfer(settings, "write", profile.write)
 
 
-def _with_transfer(settings: PlanSettings, way: str, found: TransferRate | None) -> PlanSettings:
-    if found is None:
+def _with_transfer(settings: PlanSettings, way: str, rate: TransferRate | None) -> PlanSettings:
+    if rate is None:
         return settings
     rates: dict[str, Any] = {
-        f"{way}_p50_s_per_gb": found.p50_s_per_gb,
-        f"{way}_p95_s_per_gb": found.p95_s_per_gb,
+        f"{way}_p50_s_per_gb": rate.p50_s_per_gb,
+        f"{way}_p95_s_per_gb": rate.p95_s_per_gb,
     }
     settings = replace(settings, rates=replace(settings.rates, **rates))
-    if found.usd_per_gb is None:
+    if rate.usd_per_gb is None:
         return settings
-    prices: dict[str, Any] = {f"{way}_usd_per_gb": found.usd_per_gb}
+    prices: dict[str, Any] = {f"{way}_usd_per_gb": rate.usd_per_gb}
     return replace(settings, prices=replace(settings.prices, **prices))
 
 
@@ -113,25 +113,25 @@ def load_profile(path: Path) -> Profile:
         UsageError: the file is missing, no JSON or of another version, or a value is wrong.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from error
-    if not isinstance(found, Mapping) or found.get("profile") != 1:
+    if not isinstance(data, Mapping) or data.get("profile") != 1:
         raise UsageError(f'{path}: expected an object with "profile": 1')
     try:
-        return _profile(found)
+        return _profile(data)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: missing or wrong: {error}") from error
 
 
-def _profile(found: Mapping[str, Any]) -> Profile:
+def _profile(data: Mapping[str, Any]) -> Profile:
     return Profile(
-        id=str(found["id"]),
-        as_of=date.fromisoformat(found["as_of"]),
-        read=_transfer(found["read"]),
-        write=_transfer(found["write"]),
+        id=str(data["id"]),
+        as_of=date.fromisoformat(data["as_of"]),
+        read=_transfer(data["read"]),
+        write=_transfer(data["write"]),
         clusters=tuple(
             ProfiledCluster(
                 str(cluster["vm_type"]),
@@ -139,23 +139,23 @@ def _profile(found: Mapping[str, Any]) -> Profile:
                 _number(cluster, "vm_usd_per_hour"),
                 _number(cluster, "start_up_p95_s"),
             )
-            for cluster in found["clusters"]
+            for cluster in data["clusters"]
         ),
     )
 
 
-def _transfer(found: Mapping[str, Any] | None) -> TransferRate | None:
-    if found is None:
+def _transfer(data: Mapping[str, Any] | None) -> TransferRate | None:
+    if data is None:
         return None
     return TransferRate(
-        _number(found["s_per_gb"], "p50"),
-        _number(found["s_per_gb"], "p95"),
-        None if found["usd_per_gb"] is None else _number(found, "usd_per_gb"),
+        _number(data["s_per_gb"], "p50"),
+        _number(data["s_per_gb"], "p95"),
+        None if data["usd_per_gb"] is None else _number(data, "usd_per_gb"),
     )
 
 
-def _number(found: Mapping[str, Any], key: str) -> float:
-    value = found[key]
+def _number(data: Mapping[str, Any], key: str) -> float:
+    value = data[key]
     if type(value) not in (int, float) or not isfinite(value) or value < 0:
         raise ValueError(f"{key} = {value!r}: expected a number, 0 or more")
     return float(value)

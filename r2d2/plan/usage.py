@@ -1,20 +1,18 @@
-"""Reads who reads which table: a CSV that any catalog's access log can be brought into.
+"""The usage file: a CSV of reads and consumers by table, as a catalog's access log can give it.
 
     table,reads_per_month,last_read,consumers
     sales.orders,120,2026-09-01,14
     exports/orders.parquet,0,,finance dashboard; churn model
 
-`table` is required (see `usage_join`), and one of the others; they come in any order, their names
+`table` is required, and one of the others; they come in any order, their names
 in any case. Other columns are passed over, unless one looks like a known one that is missing: that
 is an error. Empty cells, `null` and `\\N` are unknown. `last_read` is an ISO date, or a time of
 which the date counts. `consumers` is what reads the table downstream: a number, or names parted by
 `;`.
 
-Finds the lake's table that a line of a usage file means.
-
-A line names a table by its location relative to the lake, or as a catalog does: parts joined by
-dots or slashes, of which the last are the last of the location. Case, quotes, and what stands for
-a character that a catalog does not take count for nothing. `orders`, `sales.orders` and
+A line names a table of the lake by its location, or as a catalog does: parts joined by dots or
+slashes, of which the last are the last of the location. Case, quotes, and what stands for a
+character that a catalog does not take count for nothing. `orders`, `sales.orders` and
 `SALES."Orders"` all mean `lake/sales/orders.parquet`, as long as no other table ends so. A prefix
 may go before, a catalog's or a bucket's: `main.sales.orders` and `s3://bucket/lake/sales/orders`
 mean `sales/orders`.
@@ -43,7 +41,7 @@ ZONE = re.compile(r"\s+(UTC|GMT|[+-]\d\d:?\d\d)$", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a line of the file says of a table; None is unknown."""
+    """A line of the file: reads and consumers of a table; None is unknown."""
 
     line: int
     table: str
@@ -87,7 +85,7 @@ def _usages(path: Path, reader: Any) -> Iterator[Usage]:
 
 
 def _places(path: Path, header: Sequence[str]) -> Mapping[str, int]:
-    """Where each known column is."""
+    """The place of each known column."""
     folded = [name.casefold() for name in header]
     known = [name for name in COLUMNS if name in folded]
     others = [name for name in folded if name not in COLUMNS]
@@ -104,7 +102,7 @@ def _places(path: Path, header: Sequence[str]) -> Mapping[str, int]:
 
 
 def _alike(name: str, others: Sequence[str]) -> str | None:
-    """Which of the others is the name misspelt, begun or continued, if any is."""
+    """The one of the others that is the name misspelt, begun or continued, if any is."""
     close = get_close_matches(name, others, n=1)
     begun = [
         other for other in others if other and (name.startswith(other) or other.startswith(name))

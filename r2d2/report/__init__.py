@@ -1,1 +1,1 @@
-"""A run's result as files and as text."""
+"""The result of a run as files."""

@@ -1,4 +1,4 @@
-"""The files of a run: all of them whole, or none."""
+"""The files of a run of `find`: all of them are written, or none."""
 
 import csv
 import io
@@ -37,8 +37,8 @@ TABLE_COLUMNS = (
     "snapshot",
     "details",
 )
-# What changes how a run goes, but not what it finds.
-_HOW_ONLY = ("threads", "memory_bytes")
+# Settings that change the speed of a run, but not its result.
+_SPEED_ONLY = ("threads", "memory_bytes")
 
 
 def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
@@ -117,7 +117,7 @@ def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:
 
 def settings_data(settings: Settings) -> dict[str, Any]:
     """The settings that an answer depends on."""
-    names = [f.name for f in fields(settings) if f.name not in _HOW_ONLY]
+    names = [f.name for f in fields(settings) if f.name not in _SPEED_ONLY]
     data = {name: getattr(settings, name) for name in names}
     return data | {"types": settings.types.value, "text": [asdict(r) for r in settings.text]}
 
@@ -157,5 +157,5 @@ def edge_data(edge: Edge) -> dict[str, Any]:
 
 
 def funnel_data(graph: Graph) -> list[dict[str, Any]]:
-    """What each stage did and cost."""
+    """The work, outcome and cost of each stage."""
     return [asdict(row) for row in graph.funnel]

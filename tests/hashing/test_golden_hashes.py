@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from r2d2.hashing.rows import HASH_VERSION, column_key, row_hashes
-from r2d2.hashing.values import _FEW
+from r2d2.hashing.values import _LOOP_VALUES
 from r2d2.model import Column, Types
 from tests.support.hashing.golden_hashes import GOLDEN
 from tests.support.hashing.hashing import Hash, hashes, pairs
@@ -60,7 +60,7 @@ def found() -> dict[str, tuple[str, ...]]:
         name: hashes(pa.array(values, arrow), type_, types)
         for name, (values, arrow, type_, types) in CASES.items()
     }
-    columns["many strings"] = hashes(pa.array(["a", "b", None] * _FEW), "string")[:3]
+    columns["many strings"] = hashes(pa.array(["a", "b", None] * _LOOP_VALUES), "string")[:3]
     columns["row"] = row()
     return {name: tuple(f"{a:016x}{b:016x}" for a, b in some) for name, some in columns.items()}
 

@@ -11,8 +11,7 @@ from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, pac
 from r2d2.engines.spark.jars import coordinates
 
 pytestmark = pytest.mark.slow
-
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def pyproject() -> tuple[list[str], dict[str, list[str]]]:
