@@ -21,7 +21,7 @@ from r2d2.storage.local import Storage
 
 MEMORY_BYTES = 4 << 30
 MOST_CHILDREN = max(2, os.cpu_count() or 1)
-_PROGRAM = "from r2d2.formats.sandbox import answer; answer()"
+_PROGRAM = "from r2d2.formats.orc.sandbox import answer; answer()"
 
 
 def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
