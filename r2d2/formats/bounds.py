@@ -21,6 +21,15 @@ from numpy.typing import NDArray
 from r2d2.arrays import fixed_values, list_offsets, null_mask, plain
 from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Column
 
+Values = NDArray[Any]
+Valid = NDArray[np.bool_]
+Starts = NDArray[np.intp]
+# The ranks of each part's least and greatest value, crossed where it has none.
+Ranked = tuple[list[int], list[int]]
+Ranker = Callable[[pa.Array, Valid, Starts], Ranked]
+_UNIT_MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+_DAY_MILLIS = 86_400_000
+
 
 def number_rank(value: float | Decimal) -> int:
     """The rank of a number; all numeric types share one scale, so that widened types compare.
@@ -84,16 +93,6 @@ def _any(left: bool | None, right: bool | None) -> bool | None:
     if left or right:
         return True
     return None if left is None or right is None else False
-
-
-Values = NDArray[Any]
-Valid = NDArray[np.bool_]
-Starts = NDArray[np.intp]
-# The ranks of each part's least and greatest value, crossed where it has none.
-Ranked = tuple[list[int], list[int]]
-Ranker = Callable[[pa.Array, Valid, Starts], Ranked]
-_UNIT_MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
-_DAY_MILLIS = 86_400_000
 
 
 def bounds_of_parts(

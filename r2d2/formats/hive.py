@@ -20,6 +20,9 @@ NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])")
 _ARROW_TYPES = {"int32": pa.int32(), "int64": pa.int64(), "date": pa.date32()}
+Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
+Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
+LayoutOfFile = Callable[[Storage, Table], Layout]
 
 
 def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
@@ -27,11 +30,6 @@ def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
     inside = path[len(location) + 1 :] if location else path
     pairs = (part.partition("=") for part in inside.split("/")[:-1])
     return tuple((unquote(key), value) for key, _, value in pairs)
-
-
-Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
-Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
-LayoutOfFile = Callable[[Storage, Table], Layout]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from r2d2.formats.layout import Layout
 ROW_GROUP_ROWS = 1 << 20
 # Many folders' files are open at once, each with a row group in memory.
 FOLDER_GROUP_ROWS = 1 << 17
+FILES_AT_ONCE = 128
 
 
 class Sink(Protocol):
@@ -29,9 +30,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Completes what was written."""
-
-
-FILES_AT_ONCE = 128
 
 
 def write_files(

@@ -26,6 +26,13 @@ from r2d2.storage.url import ObjectUrl
 # obstore lets go of the GIL, so threads do; at 30 ms a request, 64 of them read 2,000 footers a s.
 CONCURRENT_READS = 64
 _WRITTEN = "written "
+_KEPT = 16
+_USED_BY: list[int] = []
+_LOCK = threading.Lock()
+_STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_CREDENTIALS = re.compile(r"//169\.254\.169\.254|/latest/api/token|token request|MissingAccount")
+_SILENCE = re.compile(r"kind: Timeout|source: TimedOut|Timeout was reached")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +130,7 @@ def written(meta: Mapping[str, Any]) -> str:
     return f"{_WRITTEN}{meta['last_modified']:%Y-%m-%dT%H:%M:%S}, {meta['size']} bytes"
 
 
-_KEPT = 16
 _CONNECTIONS: dict[str, Connection] = {}
-_USED_BY: list[int] = []
-_LOCK = threading.Lock()
 
 
 def connection_of(
@@ -215,12 +219,6 @@ def _retries(patience: Patience) -> Any:
             "base": 2,
         },
     }
-
-
-_STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_CREDENTIALS = re.compile(r"//169\.254\.169\.254|/latest/api/token|token request|MissingAccount")
-_SILENCE = re.compile(r"kind: Timeout|source: TimedOut|Timeout was reached")
 
 
 def no_credentials(message: str) -> bool:

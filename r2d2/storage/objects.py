@@ -25,6 +25,10 @@ from r2d2.storage.url import object_url, settings_of
 # A slow line must bring one request's bytes within `Patience.request_s`.
 PIECE_BYTES = 8 << 20
 PIECES_AT_ONCE = 4
+LEAST_BYTES = 64 << 10
+MOST_AHEAD_BYTES = 8 << 20
+# From here on a request's transfer takes longer than its way there and back.
+LARGE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,6 @@ class ObjectStorage:
         with ThreadPoolExecutor(PIECES_AT_ONCE) as pool:
             pieces = pool.map(lambda b: connection.get(file, b, min(b + PIECE_BYTES, end)), begins)
             return b"".join(pieces)
-
-
-LEAST_BYTES = 64 << 10
-MOST_AHEAD_BYTES = 8 << 20
-# From here on a request's transfer takes longer than its way there and back.
-LARGE_BYTES = 1 << 20
 
 
 class RangeFile:

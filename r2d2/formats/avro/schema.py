@@ -17,6 +17,30 @@ import pyarrow as pa
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 
 _MOST_DEPTH = 64
+_MOST_LEAVES = 50_000
+# Each with the least bytes that a value takes.
+PRIMITIVES: Mapping[str, tuple[pa.DataType, int]] = {
+    "null": (pa.null(), 0),
+    "boolean": (pa.bool_(), 1),
+    "int": (pa.int32(), 1),
+    "long": (pa.int64(), 1),
+    "float": (pa.float32(), 4),
+    "double": (pa.float64(), 8),
+    "bytes": (pa.binary(), 1),
+    "string": (pa.string(), 1),
+}
+_LOGICAL: Mapping[tuple[str, str], pa.DataType] = {
+    ("int", "date"): pa.date32(),
+    ("int", "time-millis"): pa.time32("ms"),
+    ("long", "time-micros"): pa.time64("us"),
+    ("long", "timestamp-millis"): pa.timestamp("ms", "UTC"),
+    ("long", "timestamp-micros"): pa.timestamp("us", "UTC"),
+    ("long", "timestamp-nanos"): pa.timestamp("ns", "UTC"),
+    ("long", "local-timestamp-millis"): pa.timestamp("ms"),
+    ("long", "local-timestamp-micros"): pa.timestamp("us"),
+    ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
+}
+_WITHOUT_IDENTITY = {("fixed", "duration"), ("bytes", "big-decimal")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,32 +157,6 @@ class _Parser:
             except IneligibleTableError as error:
                 raise IneligibleTableError(f"field {field['name']}: {error}") from error
         return record(names, parts, ours)
-
-
-_MOST_LEAVES = 50_000
-# Each with the least bytes that a value takes.
-PRIMITIVES: Mapping[str, tuple[pa.DataType, int]] = {
-    "null": (pa.null(), 0),
-    "boolean": (pa.bool_(), 1),
-    "int": (pa.int32(), 1),
-    "long": (pa.int64(), 1),
-    "float": (pa.float32(), 4),
-    "double": (pa.float64(), 8),
-    "bytes": (pa.binary(), 1),
-    "string": (pa.string(), 1),
-}
-_LOGICAL: Mapping[tuple[str, str], pa.DataType] = {
-    ("int", "date"): pa.date32(),
-    ("int", "time-millis"): pa.time32("ms"),
-    ("long", "time-micros"): pa.time64("us"),
-    ("long", "timestamp-millis"): pa.timestamp("ms", "UTC"),
-    ("long", "timestamp-micros"): pa.timestamp("us", "UTC"),
-    ("long", "timestamp-nanos"): pa.timestamp("ns", "UTC"),
-    ("long", "local-timestamp-millis"): pa.timestamp("ms"),
-    ("long", "local-timestamp-micros"): pa.timestamp("us"),
-    ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
-}
-_WITHOUT_IDENTITY = {("fixed", "duration"), ("bytes", "big-decimal")}
 
 
 def primitive(kind: str, schema: Mapping[str, Any]) -> Type:

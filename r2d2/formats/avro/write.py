@@ -24,6 +24,7 @@ from r2d2.model import Table
 from r2d2.storage.local import Storage
 
 BLOCK_ROWS = 1 << 12
+_EXACT = Context(prec=100)
 
 
 class AvroSink:
@@ -83,9 +84,6 @@ def _long(number: int) -> bytes:
 
 def _text(content: bytes) -> bytes:
     return _long(len(content)) + content
-
-
-_EXACT = Context(prec=100)
 
 
 def values_of(array: pa.Array, type_: Type, fixed: Mapping[str, int]) -> list[Any]:

@@ -24,6 +24,11 @@ DELIMITERS = ",\t;|"
 SAMPLE_RECORDS = 100
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?(?:\r\n?|\n)')
 _PROPER_QUOTES = r'(?:^|[\r\n{0}])"[^"\r\n]*"(?:[\r\n{0}]|$)'
+TOP_RECORDS = 10
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[T ][0-9:.]+.*)?")
+_PLAIN_COUNT = re.compile(r"[0-9]+")
+Records = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +180,6 @@ def _headed(reading: ParsedSample, fixed: Mapping[str, object]) -> CsvDialect:
     if "header" in fixed or not is_headerless(reading.records):
         return reading.dialect
     return replace(reading.dialect, header=False)
-
-
-TOP_RECORDS = 10
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
-_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[T ][0-9:.]+.*)?")
-_PLAIN_COUNT = re.compile(r"[0-9]+")
-Records = Sequence[Sequence[str]]
 
 
 def top_lines(records: Records, width: int) -> int:

@@ -43,6 +43,8 @@ _UTF_8_CHARACTERS = re.compile(
 )
 _HIGH_RUNS = re.compile(rb"[\x80-\xff]{4,}")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+REMEDY = "Set `encoding` for it"
+WINDOW_BYTES = 64 << 10
 
 
 def encoding_of(head: bytes, whole: bool = True) -> str:
@@ -69,9 +71,6 @@ def marked_encoding(head: bytes) -> str | None:
     return next((name for mark, name in _MARKS if head.startswith(mark)), None)
 
 
-REMEDY = "Set `encoding` for it"
-
-
 def eight_bit(sample: bytes, whole: bool) -> str:
     """UTF-8 (if damaged, where most of it is UTF-8 all the same), or Latin-1.
 
@@ -94,9 +93,6 @@ def eight_bit(sample: bytes, whole: bool) -> str:
 
 def _length(pattern: re.Pattern[bytes], sample: bytes) -> int:
     return sum(map(len, pattern.findall(sample)))
-
-
-WINDOW_BYTES = 64 << 10
 
 
 def utf_8(pieces: Iterable[bytes], encoding: str, path: str) -> Iterator[bytes]:

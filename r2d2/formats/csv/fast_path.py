@@ -28,6 +28,11 @@ from r2d2.formats.csv.records import (
 )
 
 Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
+RECORD_BYTES = 64 << 20
+# Below that many rows a dictionary costs more than it saves.
+DICTIONARY_ROWS = 512
+_SAMPLE = 256
+_DISTINCT = 128
 
 
 def plain_text(text: bytes, dialect: CsvDialect, whole: bool) -> tuple[int, bytes]:
@@ -115,9 +120,6 @@ def _last_break(text: bytes, at: int, limit: int) -> int:
     """Where the line after the last certain line break within `at` to `limit` starts, or `at`."""
     certain = limit - 1 if limit == len(text) else limit
     return max(text.rfind(b"\n", at, limit) + 1, text.rfind(b"\r", at, max(certain, 0)) + 1, at)
-
-
-RECORD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +211,6 @@ def _block(text: bytes, line: int, dialect: CsvDialect, whole: bool, path: str) 
 def located(path: str, line: int, text: bytes, position: int, reason: str) -> UnreadableTableError:
     """The error that names file, line and reason, for a position in text that starts at `line`."""
     return UnreadableTableError(f"{path}: line {line + line_count(text[:position])}: {reason}")
-
-
-# Below that many rows a dictionary costs more than it saves.
-DICTIONARY_ROWS = 512
-_SAMPLE = 256
-_DISTINCT = 128
 
 
 def compacted(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -39,6 +39,8 @@ HEAD_BYTES = 64 << 10
 WIDE_HEAD_BYTES = 16 << 20
 # How much text a compressed byte usually stands for: only an estimate hangs on it.
 USUAL_RATIO = 5
+_BOM = "\ufeff".encode()
+_LARGEST_BLOCK_BYTES = 1 << 30
 
 
 def inspect(
@@ -145,10 +147,6 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     parser = Parser(layout, wanted, path)
     for block in body(text, dialect, path):
         yield from parser.batches(block)
-
-
-_BOM = "\ufeff".encode()
-_LARGEST_BLOCK_BYTES = 1 << 30
 
 
 class Parser:

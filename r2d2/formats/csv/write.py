@@ -27,6 +27,8 @@ from r2d2.formats.layout import Layout
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import Storage
 
+ROWS_AT_ONCE = 1 << 13
+
 
 def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file."""
@@ -84,9 +86,6 @@ def _is_detected(storage: Storage, file: FileInfo, known: TextLayout) -> bool:
     except TableError:
         return False
     return found.splits[0].context == known
-
-
-ROWS_AT_ONCE = 1 << 13
 
 
 class CsvSink:

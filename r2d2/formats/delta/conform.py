@@ -11,6 +11,10 @@ import pyarrow.types as pt
 
 from r2d2.formats.delta.schema import DeltaField
 
+_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
+_MANTISSA_BITS = {16: 11, 32: 24, 64: 53}
+_EXACT_UNITS = ("s", "ms", "us")
+
 
 def positions(
     fields: "pa.Schema | pa.StructType", wanted: Sequence[DeltaField]
@@ -108,11 +112,6 @@ def _rebuilt(array: pa.Array, field: DeltaField, values: pa.Array) -> pa.Array:
         offset=array.offset,
         children=[values],
     )
-
-
-_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
-_MANTISSA_BITS = {16: 11, 32: 24, 64: 53}
-_EXACT_UNITS = ("s", "ms", "us")
 
 
 def widens_exactly(source: pa.DataType, target: pa.DataType) -> bool:

@@ -28,6 +28,12 @@ _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?
 _B85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 _TO_B85 = str.maketrans(_Z85, _B85)
 _UUID_LENGTH = 20
+_COOKIE = 12346
+_COOKIE_WITH_RUNS = 12347
+_ARRAY_MAX = 4096
+_BITMAP_BYTES = 8192
+_OFFSETS_FROM = 4
+_CONTAINERS_MAX = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +118,6 @@ def _decoded(text: str) -> bytes:
         return base64.b85decode(text.translate(_TO_B85))
     except ValueError as error:
         raise UnreadableTableError(f"deletion vector {text!r} is not base 85") from error
-
-
-_COOKIE = 12346
-_COOKIE_WITH_RUNS = 12347
-_ARRAY_MAX = 4096
-_BITMAP_BYTES = 8192
-_OFFSETS_FROM = 4
-_CONTAINERS_MAX = 1 << 16
 
 
 def decoded(data: bytes) -> npt.NDArray[np.int64]:

@@ -29,6 +29,8 @@ from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
 
 BATCH_ROWS = 1 << 16
+_NUMBERS = ("int", "uint", "float", "decimal")
+_ALL_NULL = Bounds(has_nulls=True, has_values=False)
 
 
 def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
@@ -134,10 +136,6 @@ def _column(
         return pa.nulls(batch.num_rows, field.type)
     array = conformed(batch.column(source.name), source.type, field)
     return array if field.char_length is None else pc.utf8_rpad(array, field.char_length)
-
-
-_NUMBERS = ("int", "uint", "float", "decimal")
-_ALL_NULL = Bounds(has_nulls=True, has_values=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ _CHECKPOINT_COLUMNS = [
     "protocol",
     "sidecar",
 ]
+# What reading a hostile JSON document's parts as numbers, texts and objects raises.
+MALFORMED = (*FOREIGN, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +199,6 @@ def _check_sum(snapshot: Snapshot, data: bytes) -> None:
             f" {pluralize(str(expected[1]), 'byte')} by its checksum file;"
             f" its log tells {found[0]} of {found[1]}"
         )
-
-
-# What reading a hostile JSON document's parts as numbers, texts and objects raises.
-MALFORMED = (*FOREIGN, AttributeError, RecursionError)
 
 
 def actions_of_json(data: bytes, name: str) -> Iterator[Action]:

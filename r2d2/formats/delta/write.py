@@ -14,6 +14,12 @@ from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.model import Table
 
+NOT_RESTORED = (
+    "history and versions before",
+    "table properties, constraints, generated columns, comments, NOT NULL",
+    "column mapping, deletion vectors and other table features",
+)
+
 
 def write_delta(layout: Layout, batches: Iterable[pa.RecordBatch], folder: Path) -> None:
     """Writes the rows as version 0 of a table in the folder.
@@ -42,13 +48,6 @@ def write_delta(layout: Layout, batches: Iterable[pa.RecordBatch], folder: Path)
             )
         except (DeltaError, DeltaProtocolError) as error:
             raise NotWritableError(str(error).strip().splitlines()[0]) from error
-
-
-NOT_RESTORED = (
-    "history and versions before",
-    "table properties, constraints, generated columns, comments, NOT NULL",
-    "column mapping, deletion vectors and other table features",
-)
 
 
 def layout(table: Table) -> Layout:

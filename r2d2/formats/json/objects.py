@@ -25,6 +25,14 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 Row = dict[str, str | bytes | None]
 # The flat names of the keys met, by the objects' own names.
 Names = dict[str, dict[str, str]]
+DEPTH = 100
+DECODER = json.JSONDecoder(
+    object_pairs_hook=tuple,
+    parse_float=str.encode,
+    parse_int=str.encode,
+    parse_constant=str.encode,
+)
+Pairs = tuple[tuple[str, Any], ...]
 
 
 def rows(texts: Iterator[bytes], path: str, names: Names) -> Iterator[Row]:
@@ -166,16 +174,6 @@ def _element(source: _Source) -> tuple[Any, int]:
             if source.whole:
                 raise
         source.more()
-
-
-DEPTH = 100
-DECODER = json.JSONDecoder(
-    object_pairs_hook=tuple,
-    parse_float=str.encode,
-    parse_int=str.encode,
-    parse_constant=str.encode,
-)
-Pairs = tuple[tuple[str, Any], ...]
 
 
 class NoObjectError(NotJsonError):

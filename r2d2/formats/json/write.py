@@ -28,6 +28,8 @@ ARRAY_BYTES = 1 << 30
 _TEXT, _LIKE_JSON, _JSON, _NULL = "text", "text like JSON", "JSON", "null"
 _SPACE = b" \t\r\n"
 Kinds = dict[tuple[str, ...], set[str]]
+ROWS_AT_ONCE = 1 << 13
+_JSON_NULL = "null"
 
 
 def layout(storage: Storage, table: Table) -> Layout:
@@ -123,10 +125,6 @@ def is_like_json(text: str) -> bool:
         return not isinstance(value, str) and value is not None and canonical(value) == text
     except (ValueError, RecursionError):
         return False
-
-
-ROWS_AT_ONCE = 1 << 13
-_JSON_NULL = "null"
 
 
 class JsonSink:

@@ -33,6 +33,7 @@ _PRIMITIVES = {
 }
 _PARTS = {**dict.fromkeys(_PRIMITIVES, 0), LIST: 1, MAP: 2, DECIMAL: 0}
 _SPARK_TYPE = b"spark.sql.catalyst.type"
+_FIXED_BYTES = {1: 8, 5: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +177,6 @@ class OrcTypes:
         if kind == LONG and self.spark_type(number) == "timestamp_ntz":
             return pa.timestamp("us")
         return _PRIMITIVES[kind]
-
-
-_FIXED_BYTES = {1: 8, 5: 4}
 
 
 def damaged() -> UnreadableTableError:

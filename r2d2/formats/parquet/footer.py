@@ -27,6 +27,9 @@ Rank = Callable[[pq.Statistics], tuple[int | None, int | None]]
 ToBounds = Callable[[pq.Statistics | None, int], Bounds]
 _GREGORIAN_DAY = -141_427  # 1582-10-15
 _SURE_MICROS = -2_208_988_800_000_000  # 1900-01-01: time zones' local mean times end
+# The hybrid calendar ends in 1582, and local mean times, which Spark rebased with, by 1900.
+_SURE_FROM_S = -2_208_988_800
+_OLD_SPARK = re.compile(r"[12]\.|3\.0\.")
 
 
 def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Bounds]:
@@ -235,11 +238,6 @@ def _before(statistics: pq.Statistics | None, rows: int, limit: int) -> bool:
         return rows > 0 and nulls != rows
     least, _ = _whole(statistics) if limit == _GREGORIAN_DAY else _micros(statistics)
     return least is None or least < limit
-
-
-# The hybrid calendar ends in 1582, and local mean times, which Spark rebased with, by 1900.
-_SURE_FROM_S = -2_208_988_800
-_OLD_SPARK = re.compile(r"[12]\.|3\.0\.")
 
 
 def are_doubtful(metadata: pq.FileMetaData) -> bool:
