@@ -1,9 +1,8 @@
-"""Statistics as ranks in order: a smaller rank proves a smaller value, an equal one nothing.
+"""Bounds of columns as ranks in order: a smaller rank proves a smaller value, an equal one nothing.
 
 Bounds of one column are compared as int64, whatever its type, so that the metadata stage compares
-whole lakes in blocks of NumPy arrays.
-
-Bounds of columns from the rows themselves, for many small tables that lie one after another.
+whole lakes in blocks of NumPy arrays. They come from statistics, or from the rows of many small
+tables at once.
 """
 
 import struct
@@ -165,7 +164,7 @@ def _numbers(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
 
 
 def _number_ranks(values: Values) -> list[int]:
-    """`bounds.number_rank` of each."""
+    """`number_rank` of each."""
     bits = values.astype(np.float64).view(np.int64)
     ranks: list[int] = np.where(bits >= 0, bits, -(bits & RANK_MAX)).tolist()
     return ranks
@@ -186,7 +185,7 @@ def _decimals(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
 
 
 def _texts(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
-    """`bounds.text_rank` of each: the first eight bytes, filled up with zeros, as a number."""
+    """`text_rank` of each: the first eight bytes, filled up with zeros, as a number."""
     array = array.cast(pa.large_binary())
     data = array.buffers()[2]
     content = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)

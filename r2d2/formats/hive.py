@@ -34,7 +34,11 @@ def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """What a split adds to its file's own columns, and the file reader's own context."""
+    """The context of a partitioned table's split: what it adds to its file's columns.
+
+    `constants` are (key, type, value as text), `absent` the columns that the file lacks, `inner`
+    the context for the file's reader.
+    """
 
     constants: tuple[tuple[str, str, str | None], ...]
     absent: tuple[str, ...]
@@ -90,8 +94,8 @@ def _united(location: str, parts: Sequence[Table]) -> tuple[Column, ...]:
                     f" and {column.type} in {part.location}"
                 )
     for part in parts:
-        own = {column.path[0] for column in part.columns}
-        if {c.path for c in part.columns} != {p for p in columns if p[0] in own}:
+        present = {column.path[0] for column in part.columns}
+        if {c.path for c in part.columns} != {p for p in columns if p[0] in present}:
             raise IneligibleTableError(f"{location}: its files disagree on a struct's fields")
     return tuple(columns.values())
 
@@ -120,11 +124,11 @@ def _context(
     pairs: Sequence[tuple[str, str]],
     types: dict[str, str],
 ) -> Partition:
-    own = {column.path[0] for column in part.columns}
+    present = {column.path[0] for column in part.columns}
     constants = tuple(
         (key, types[key], None if value == NULL_VALUE else unquote(value)) for key, value in pairs
     )
-    absent = tuple(sorted({c.path[0] for c in columns} - own))
+    absent = tuple(sorted({c.path[0] for c in columns} - present))
     return Partition(constants, absent, split.context)
 
 
@@ -173,7 +177,7 @@ def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layo
 
 
 def _ending(name: str) -> str:
-    """What a file's name says of its format: `.csv.gz` of `a.b.csv.gz`."""
+    """The end of a name that shows its format: `.csv.gz` of `a.b.csv.gz`."""
     parts = name.split(".")
     count = 2 if parts[-1].lower() in ("gz", "zst") else 1
     return "." + ".".join(parts[-count:])

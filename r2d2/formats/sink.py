@@ -1,6 +1,6 @@
-"""Where batches go: one file of each format, behind one small interface.
+"""Files that take rows in batches, and the folders of a partitioned table around them.
 
-Rows into Hive-style folders: a folder's name holds the values that its files' rows share.
+A folder's name holds the values that its files' rows share.
 """
 
 from collections.abc import Callable, Iterable, Iterator

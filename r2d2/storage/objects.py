@@ -2,8 +2,6 @@
 
 A storage is its URL and settings without secrets; whoever uses it connects anew, so that it can be
 sent to other processes and machines. Credentials come from the environment of each.
-
-A seekable file over ranges of an object, as pyarrow reads one.
 """
 
 import os
@@ -74,7 +72,7 @@ class ObjectStorage:
 
     @property
     def requests(self) -> int:
-        """How many requests were made in this process, not counting repetitions after failures."""
+        """The number of requests made in this process, without repetitions after failures."""
         return self._connection.requests
 
     @property
@@ -92,7 +90,7 @@ class ObjectStorage:
 
 
 class RangeFile:
-    """What `pa.PythonFile` needs of a file, over `fetch(begin, end)`.
+    """A seekable file for `pa.PythonFile`, over `fetch(begin, end)`.
 
     A small read that goes on where the last one ended fetches ahead as much as was fetched so far,
     so that small column chunks side by side come together, and half of all fetched bytes are used.

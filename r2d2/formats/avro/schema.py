@@ -1,6 +1,4 @@
-"""Avro schemas: a file's schema in JSON as the type of its rows, its names looked up.
-
-Avro types: each with its Arrow type, and with what fastavro is told to decode.
+"""Avro schemas: a file's schema in JSON as Arrow types, with the schema that fastavro decodes by.
 
 fastavro decodes plain values only (numbers, bytes, lists), under names of ours, so that nothing
 is lost on the way: no date beyond Python's years, no decimal rounded, no map key dropped.
@@ -72,7 +70,7 @@ def record_type(schema: Any) -> Type:
 
 
 class _Parser:
-    """What one schema has named so far. Names are ours in the plain schema: `t0`, `t1` …"""
+    """A schema's named types so far. Names are ours in the plain schema: `t0`, `t1` …"""
 
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
@@ -260,5 +258,5 @@ def map_of(values: Type, ours: str) -> Type:
 
 
 def no_schema(schema: Any) -> UnreadableTableError:
-    """What is raised where the specification knows no such schema."""
+    """The error for a schema that the specification does not have."""
     return UnreadableTableError(f"its header holds no Avro schema: {schema!r}"[:200])

@@ -1,10 +1,8 @@
-"""A file's dialect from its head: the reading under which its records agree with each other.
+"""A file's dialect from its head: the one under which its records agree with each other.
 
 Everything but the plainest is believed only on evidence, since a wrong guess hides rows: another
 delimiter where it cuts header and body into the same number of fields; a title where a line of
 one field stands above a full header; no header where the first record is of the body's kind.
-
-What stands above a table's body: titles, comments, a header, or nothing at all.
 """
 
 import csv
@@ -183,7 +181,7 @@ def _headed(reading: ParsedSample, fixed: Mapping[str, object]) -> CsvDialect:
 
 
 def top_lines(records: Records, width: int) -> int:
-    """How many records stand above the header: comments with `#`, titles of a single field.
+    """The number of records above the header: comments with `#`, titles of a single field.
 
     A comment is no record of the table's width (`#chrom,start,end` is a header) or, in a table
     of one column, starts with `# `. A title needs a table of at least three columns, and below

@@ -1,12 +1,10 @@
-"""A text's encoding: told by its mark, or by its content.
+"""A text's encoding, by its byte-order mark or its content; and its text as UTF-8 bytes, strictly.
 
 Without a byte-order mark a file is UTF-8 where it is valid UTF-8, else Latin-1. Latin-1 and not
 windows-1252: it maps bytes to characters one to one, and the bytes 0x80 to 0x9F, which other
 8-bit encodings use for letters, become control characters that no real text holds. So two texts
 that differ never become equal by the guess among files of unknown encoding. A file whose bytes
 look like no Western text (Cyrillic, Greek, Chinese …) is not guessed at.
-
-Text of any encoding as UTF-8 bytes, strictly: what cannot be decoded is an error.
 """
 
 import codecs

@@ -1,9 +1,4 @@
-"""The layout of delimited text: its dialect, its line ends, and the lines above its header.
-
-Delimited text, written in a known dialect so that its fields are read as they were.
-
-A text file in an encoding, compressed where its name says so.
-"""
+"""Delimited text written back in a known dialect, so that its fields are read as they were."""
 
 import codecs
 import re
@@ -66,7 +61,7 @@ def _line_end(text: bytes, end: int) -> str:
 
 
 def _encoding(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
-    """The encoding, told at the first byte above 127 where the head holds none."""
+    """The encoding, decided at the first byte above 127 where the head holds none."""
     if dialect.encoding != ASCII:
         return dialect.encoding
     window = b""

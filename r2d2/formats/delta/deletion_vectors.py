@@ -1,8 +1,7 @@
-"""Deletion vectors: a descriptor of the log as the numbers of the deleted rows.
+"""Deletion vectors: a descriptor in the log resolved to the numbers of the deleted rows.
 
-Roaring bitmaps of 64 bits in their portable form, as sorted arrays.
-
-Source: github.com/RoaringBitmap/RoaringFormatSpec. All numbers are little endian.
+They are Roaring bitmaps of 64 bits in their portable form; all numbers are little endian.
+Source: github.com/RoaringBitmap/RoaringFormatSpec.
 """
 
 import base64
@@ -45,7 +44,7 @@ class Deletions:
 
     @property
     def identity(self) -> str:
-        """What names these deletions, in whichever table they are used."""
+        """A name of these deletions that is the same in every table that uses them."""
         if self.file is None:
             return self.vector.identity
         return f"{self.file.path}@{self.vector.offset or 0}"

@@ -1,7 +1,4 @@
-"""A Delta schema as fields: the logical type, and where files keep it.
-
-Partition values: the log's text as typed constants.
-"""
+"""A Delta schema as fields (logical types, and where files hold them), and partition values."""
 
 import json
 import re

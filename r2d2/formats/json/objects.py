@@ -1,10 +1,9 @@
-"""The objects of a JSON file as flat rows: one object a line, or the elements of one big array.
+"""The objects of a JSON file as flat rows: nested objects flattened, scalars as they are written.
 
-One JSON object as a row of text: nested objects flattened, scalars as they are written.
-
-A number keeps its characters, so 1, 1.0 and 1e400 are three texts; `true` and `"true"` are one,
-as JSON is read without types. `null` is NULL, as a missing key is. An array is one text, compact,
-its order kept, keys inside it sorted; so is an empty object, which has no keys to flatten.
+A file is one object a line, or one array of objects. A number keeps its characters, so 1, 1.0 and
+1e400 are three texts; `true` and `"true"` are one, as JSON is read without types. `null` is NULL,
+as a missing key is. An array is one text, compact, its order kept, keys inside it sorted; so is an
+empty object, which has no keys to flatten.
 
 The decoder calls no Python: an object comes as a tuple of pairs, a number as its bytes.
 """

@@ -1,9 +1,7 @@
-"""The layout of JSON lines: which keys hold text, which hold numbers, and which are left out.
+"""JSON files written back: flat columns into nested objects, one a line or in one array.
 
 r2d2 reads JSON as text, so that 1 and "1" are one value. To write what was there, each column is
 known to hold text only, or text that cannot be mistaken for what else it holds.
-
-JSON lines, or one array: flat columns back into nested objects.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,4 @@
-"""Parquet: a footer into a table with splits and bounds, row groups into record batches.
-
-A Parquet footer, read in one go and proven sound before its statistics are looked at.
+"""Parquet files read: the footer describes the table, its row groups are the splits.
 
 pyarrow ends the process when it is asked for the metadata of a column chunk that contradicts the
 schema (a flipped bit is enough), while its readers refuse such a chunk with an error. So every
