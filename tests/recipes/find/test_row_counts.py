@@ -10,12 +10,12 @@ from r2d2.model import Types
 from r2d2.recipes.find import columns_by_table, search_one
 from r2d2.recipes.find.request import AnyRequest, Request, UnionRequest, by_name
 from r2d2.recipes.find.row_counts import RowCounts
-from tests.support.recipes.kept_lake import KeptLake
+from tests.support.recipes.recipe_lake import RecipeLake
 
 WHOLE = pa.table({"a": [1, 2, 2, 3, None], "b": ["x", "y", "y", None, "z"]})
 
 
-def lake_of(folder: Path) -> KeptLake:
+def lake_of(folder: Path) -> RecipeLake:
     tables: Mapping[str, pa.Table] = {
         "whole": WHOLE,
         "head": WHOLE.slice(0, 2),
@@ -23,10 +23,10 @@ def lake_of(folder: Path) -> KeptLake:
         "letters": WHOLE.select(["b"]).rename_columns(["letter"]),
         "numbers": WHOLE.select(["a"]),
     }
-    return KeptLake.of(folder, tables)
+    return RecipeLake.of(folder, tables)
 
 
-def families(lake: KeptLake) -> list[AnyRequest]:
+def families(lake: RecipeLake) -> list[AnyRequest]:
     children = [lake.child(name) for name in ("head", "tail", "numbers")]
     children.append(lake.child("letters", letter="b"))
     parts = (lake.child("head"), lake.child("tail"))

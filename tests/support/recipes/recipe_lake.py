@@ -23,7 +23,7 @@ from r2d2.storage.local import Storage
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLake:
+class RecipeLake:
     """Tables by name in a folder, and what is asked of them."""
 
     folder: Path
@@ -31,7 +31,7 @@ class KeptLake:
     tables: Mapping[str, Table]
 
     @classmethod
-    def of(cls, folder: Path, tables: Mapping[str, pa.Table]) -> "KeptLake":
+    def of(cls, folder: Path, tables: Mapping[str, pa.Table]) -> "RecipeLake":
         lake = folder / "lake"
         lake.mkdir()
         for name, table in tables.items():
