@@ -1,4 +1,4 @@
-"""Keys stand for all columns where they tell the parent's rows apart, and nowhere else."""
+"""Keys stand for all columns where no two of the parent's rows are equal in them, or nowhere."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_a_table_with_a_row_twice_has_no_key() -> None:
     assert likely_keys(twice.to_batches()[0], [columns(*NAMES)]) == {}
 
 
-def asked(lake: RecipeLake, names: Sequence[str], contained: bool, small: int) -> list[Proposal]:
+def proposed(lake: RecipeLake, names: Sequence[str], contained: bool, small: int) -> list[Proposal]:
     children = tuple(replace(lake.child(name), contained=contained) for name in names)
     counts = RowCounts(lake.storage, Types.STRICT, small_bytes=small)
     return search_one(Request(lake.tables["parent"], children), counts)
@@ -67,6 +67,6 @@ def test_a_key_changes_no_proposal(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         lake = RecipeLake.of(Path(folder), tables)
         children = [name for name in tables if name != "parent"]
-        expected = asked(lake, children, contained=False, small=1 << 20)
-        assert asked(lake, children, contained=True, small=0) == expected
-        assert asked(lake, children, contained=False, small=0) == expected
+        expected = proposed(lake, children, contained=False, small=1 << 20)
+        assert proposed(lake, children, contained=True, small=0) == expected
+        assert proposed(lake, children, contained=False, small=0) == expected

@@ -48,7 +48,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("child", "kind"), CASES.values(), ids=list(CASES))
-def test_a_contained_table_gets_the_plainest_recipe(
+def test_a_contained_table_gets_the_simplest_recipe(
     tmp_path: Path, child: pa.Table, kind: type
 ) -> None:
     lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child})
@@ -61,7 +61,7 @@ def test_a_contained_table_gets_the_plainest_recipe(
 
 @pytest.mark.parametrize("name", ["project", "select", "rows"])
 @pytest.mark.parametrize("spoil", [lambda child: with_again(child, 3), changed])
-def test_a_row_too_many_or_with_another_value_is_kept_aside(
+def test_a_row_too_many_or_with_another_value_goes_into_a_residual(
     tmp_path: Path, name: str, spoil: Callable[[pa.Table], pa.Table]
 ) -> None:
     child, kind = CASES[name]
@@ -87,7 +87,7 @@ def test_distinct_rows_with_one_of_them_twice_are_not_distinct(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("extra", "patched"), [(10, True), (11, False)])
-def test_more_than_a_fifth_of_a_table_is_not_kept_aside(
+def test_more_than_a_fifth_of_a_table_goes_into_no_residual(
     tmp_path: Path, extra: int, patched: bool
 ) -> None:
     child = with_again(WHOLE, *range(extra))
@@ -126,7 +126,7 @@ def test_the_fewer_rows_are_listed(tmp_path: Path, left_out: int, taken_away: bo
     assert lake.rows("child", recipe) == counted(child)
 
 
-def test_a_copy_with_a_row_changed_keeps_two_rows_aside(tmp_path: Path) -> None:
+def test_a_copy_with_a_row_changed_has_two_rows_in_residuals(tmp_path: Path) -> None:
     child = WHOLE.set_column(
         2,
         "price",
@@ -141,7 +141,7 @@ def test_a_copy_with_a_row_changed_keeps_two_rows_aside(tmp_path: Path) -> None:
     assert lake.rows("child", recipe) == counted(child)
 
 
-def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
+def test_rows_to_be_removed_that_are_gone_stop_the_recipe(tmp_path: Path) -> None:
     child = WHOLE.take([n for n in range(40) if n != 20])
     lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child, "shorter": child.slice(0, 39)})
     recipe = lake.from_parent("child", "whole").recipe
@@ -153,7 +153,7 @@ def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
         list(rebuilt(context, trial.recipe, child.schema))
 
 
-def test_nested_rows_are_kept_aside_whole(tmp_path: Path) -> None:
+def test_nested_rows_go_into_a_residual_whole(tmp_path: Path) -> None:
     rows = [{"tags": [str(n)] * (n % 3), "at": {"x": n, "y": None}} for n in range(20)]
     whole = pa.table({"id": range(20), "row": pa.array(rows)})
     child = pa.concat_tables([whole, whole.slice(4, 2)])
@@ -164,7 +164,7 @@ def test_nested_rows_are_kept_aside_whole(tmp_path: Path) -> None:
     assert try_out(lake.storage, tables, lake.tables["child"], recipe, tmp_path).problem is None
 
 
-def test_a_table_named_like_a_residual_is_kept_aside_as_it_is(tmp_path: Path) -> None:
+def test_a_table_named_like_a_residual_goes_into_one_as_it_is(tmp_path: Path) -> None:
     whole = pa.table({"first": range(10), "second": [0.5] * 10, "copies": ["a"] * 10})
     child = with_again(whole, 3)
     lake = RecipeLake.of(tmp_path, {"whole": whole, "child": child})

@@ -1,4 +1,4 @@
-"""Whatever is proposed for random tables gives, when it is run, exactly the child's rows."""
+"""The recipes proposed for random tables give, when they are run, exactly the child's rows."""
 
 from itertools import chain, combinations
 from pathlib import Path
