@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class TableFormat(Protocol):
-    """How tables of one format are recognised, read, and written back.
+    """One format: its tables recognised, read, and written back.
 
     A file is of the format by the end of its name: `endings` have one part or two (`.csv.gz`), in
     lower case. A folder is one table of the format where `marker` is found in `/` and the path of
@@ -67,7 +67,7 @@ class TableFormat(Protocol):
         """
 
     def layout(self, storage: "Storage", table: Table) -> "Layout":
-        """What must be known to write the table back.
+        """The layout by which the table can be written back.
 
         Raises:
             TableError: a file cannot be read.

@@ -1,9 +1,8 @@
-"""Statistics as ranks in order: a smaller rank proves a smaller value, an equal one nothing.
+"""Bounds of columns as ranks in order: a smaller rank proves a smaller value, an equal one nothing.
 
 Bounds of one column are compared as int64, whatever its type, so that the metadata stage compares
-whole lakes in blocks of NumPy arrays.
-
-Bounds of columns from the rows themselves, for many small tables that lie one after another.
+whole lakes in blocks of NumPy arrays. They come from statistics, or from the rows of many small
+tables at once.
 """
 
 import struct
@@ -20,6 +19,15 @@ from numpy.typing import NDArray
 
 from r2d2.arrays import fixed_values, list_offsets, null_mask, plain
 from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Column
+
+Values = NDArray[Any]
+Valid = NDArray[np.bool_]
+Starts = NDArray[np.intp]
+# The ranks of each part's least and greatest value, crossed where it has none.
+Ranked = tuple[list[int], list[int]]
+Ranker = Callable[[pa.Array, Valid, Starts], Ranked]
+_UNIT_MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+_DAY_MILLIS = 86_400_000
 
 
 def number_rank(value: float | Decimal) -> int:
@@ -84,16 +92,6 @@ def _any(left: bool | None, right: bool | None) -> bool | None:
     if left or right:
         return True
     return None if left is None or right is None else False
-
-
-Values = NDArray[Any]
-Valid = NDArray[np.bool_]
-Starts = NDArray[np.intp]
-# The ranks of each part's least and greatest value, crossed where it has none.
-Ranked = tuple[list[int], list[int]]
-Ranker = Callable[[pa.Array, Valid, Starts], Ranked]
-_UNIT_MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
-_DAY_MILLIS = 86_400_000
 
 
 def bounds_of_parts(
@@ -166,7 +164,7 @@ def _numbers(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
 
 
 def _number_ranks(values: Values) -> list[int]:
-    """`bounds.number_rank` of each."""
+    """`number_rank` of each."""
     bits = values.astype(np.float64).view(np.int64)
     ranks: list[int] = np.where(bits >= 0, bits, -(bits & RANK_MAX)).tolist()
     return ranks
@@ -187,7 +185,7 @@ def _decimals(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
 
 
 def _texts(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
-    """`bounds.text_rank` of each: the first eight bytes, filled up with zeros, as a number."""
+    """`text_rank` of each: the first eight bytes, filled up with zeros, as a number."""
     array = array.cast(pa.large_binary())
     data = array.buffers()[2]
     content = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)

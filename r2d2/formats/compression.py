@@ -20,6 +20,11 @@ from r2d2.storage.local import SMALL_FILE_BYTES, Storage
 from r2d2.text_tables import pluralize
 
 _LZMA_MEMORY_BYTES = 128 << 20
+PIECE_BYTES = 2 << 20
+# Honest tables shrink by ten or twenty; beyond both limits a file is taken for a bomb.
+BOMB_RATIO = 200
+BOMB_BYTES = 1 << 30
+_CODEC_OF_ENDING = {".gz": "gzip", ".zst": "zstd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +135,6 @@ CODECS = {
     "snappy": Codec(_from_snappy, _to_snappy),
 }
 """The codecs by Avro's names for them."""
-
-PIECE_BYTES = 2 << 20
-# Honest tables shrink by ten or twenty; beyond both limits a file is taken for a bomb.
-BOMB_RATIO = 200
-BOMB_BYTES = 1 << 30
-_CODEC_OF_ENDING = {".gz": "gzip", ".zst": "zstd"}
 
 
 def codec_of(path: str) -> str | None:

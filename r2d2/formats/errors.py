@@ -44,7 +44,7 @@ def translated(
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in one line."""
+    """The error in one line."""
     if isinstance(error, LookupError | EOFError | struct.error):
         return f"damaged: {error!r}"
     return (str(error).strip() or repr(error)).splitlines()[0]

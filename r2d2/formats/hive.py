@@ -20,6 +20,9 @@ NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])")
 _ARROW_TYPES = {"int32": pa.int32(), "int64": pa.int64(), "date": pa.date32()}
+Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
+Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
+LayoutOfFile = Callable[[Storage, Table], Layout]
 
 
 def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
@@ -29,14 +32,13 @@ def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
     return tuple((unquote(key), value) for key, _, value in pairs)
 
 
-Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
-Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
-LayoutOfFile = Callable[[Storage, Table], Layout]
-
-
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """What a split adds to its file's own columns, and the file reader's own context."""
+    """The context of a partitioned table's split: what it adds to its file's columns.
+
+    `constants` are (key, type, value as text), `absent` the columns that the file lacks, `inner`
+    the context for the file's reader.
+    """
 
     constants: tuple[tuple[str, str, str | None], ...]
     absent: tuple[str, ...]
@@ -92,8 +94,8 @@ def _united(location: str, parts: Sequence[Table]) -> tuple[Column, ...]:
                     f" and {column.type} in {part.location}"
                 )
     for part in parts:
-        own = {column.path[0] for column in part.columns}
-        if {c.path for c in part.columns} != {p for p in columns if p[0] in own}:
+        present = {column.path[0] for column in part.columns}
+        if {c.path for c in part.columns} != {p for p in columns if p[0] in present}:
             raise IneligibleTableError(f"{location}: its files disagree on a struct's fields")
     return tuple(columns.values())
 
@@ -122,11 +124,11 @@ def _context(
     pairs: Sequence[tuple[str, str]],
     types: dict[str, str],
 ) -> Partition:
-    own = {column.path[0] for column in part.columns}
+    present = {column.path[0] for column in part.columns}
     constants = tuple(
         (key, types[key], None if value == NULL_VALUE else unquote(value)) for key, value in pairs
     )
-    absent = tuple(sorted({c.path[0] for c in columns} - own))
+    absent = tuple(sorted({c.path[0] for c in columns} - present))
     return Partition(constants, absent, split.context)
 
 
@@ -175,7 +177,7 @@ def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layo
 
 
 def _ending(name: str) -> str:
-    """What a file's name says of its format: `.csv.gz` of `a.b.csv.gz`."""
+    """The end of a name that shows its format: `.csv.gz` of `a.b.csv.gz`."""
     parts = name.split(".")
     count = 2 if parts[-1].lower() in ("gz", "zst") else 1
     return "." + ".".join(parts[-count:])

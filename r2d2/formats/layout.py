@@ -1,7 +1,7 @@
-"""What of a table must be known to write it anew once it is gone: kept in the plan as plain JSON.
+"""A table's form without its rows: all that must be known to write it back once it is gone.
 
 Rows come back equal, files need not: row order, row groups, encodings of pages, the division into
-files and a format's own history are not kept. What a reader would miss is in `not_restored`.
+files and a format's history are not kept. What a reader would miss is in `not_restored`.
 """
 
 import base64
@@ -20,8 +20,8 @@ class Layout:
 
     `schema` is that of the files with the partition columns behind it, as Arrow writes it;
     a partition column's type is the one that r2d2 reads its folders as. `file_name` is a
-    single-file table's own name, and in a folder what its files' names end with.
-    `compression` is by the format's own name for it. `options` are the format's.
+    single-file table's name, and in a folder what its files' names end with.
+    `compression` is by the format's name for it. `options` are the format's.
     """
 
     format: str

@@ -1,6 +1,6 @@
-"""Where batches go: one file of each format, behind one small interface.
+"""Files that take rows in batches, and the folders of a partitioned table around them.
 
-Rows into Hive-style folders: a folder's name holds the values that its files' rows share.
+A folder's name holds the values that its files' rows share.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +19,7 @@ from r2d2.formats.layout import Layout
 ROW_GROUP_ROWS = 1 << 20
 # Many folders' files are open at once, each with a row group in memory.
 FOLDER_GROUP_ROWS = 1 << 17
+FILES_AT_ONCE = 128
 
 
 class Sink(Protocol):
@@ -29,9 +30,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Completes what was written."""
-
-
-FILES_AT_ONCE = 128
 
 
 def write_files(

@@ -1,6 +1,6 @@
 """Batches of one table under one schema: readers give a column now as a dictionary, now plain.
 
-What is in lists and maps, slices and NULLs allowed for: Arrow's own calls differ by kind.
+Also the items of lists and maps: Arrow's calls for them differ by kind, and some ignore slices.
 """
 
 from collections.abc import Sequence
@@ -130,7 +130,7 @@ def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def lengths(array: pa.Array) -> pa.Array:
-    """How many items each list or map has, NULL where it is."""
+    """The number of items of each list or map, NULL where it is."""
     if not pt.is_map(array.type):
         return pc.list_value_length(array).cast(pa.int64())
     offsets = array.offsets.cast(pa.int64())

@@ -1,1 +1,1 @@
-"""What is there: listing, formats, the questions stages ask."""
+"""A lake's tables: files grouped, inventories, layouts, and the questions that stages ask."""

@@ -1,7 +1,7 @@
 """An inventory kept in a file, so that a later one opens only what changed since.
 
-Kept are tables of one data file whose splits need nothing beside it: what opening them again would
-tell is in their footers. A table is known again by its file's name, size and version.
+It keeps tables of one data file whose splits need nothing beside it: what opening them again would
+show is in their footers. A table is unchanged by its file's name, size and version.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +41,7 @@ class _Inventory(msgspec.Struct):
 
 
 def inventory_json(tables: Iterable[Table]) -> str:
-    """The tables that can be known again, as JSON for `known_tables`."""
+    """The tables whose change can be seen by their files alone, as JSON for `load_inventory`."""
     number = count()
     schemas: dict[tuple[Column, ...], int] = {}
     found = []
@@ -68,7 +68,7 @@ def _is_plain(table: Table) -> bool:
 
 
 def load_inventory(text: bytes | str) -> dict[str, Table]:
-    """The tables by location; none where the text is not what `known_json` wrote.
+    """The tables by location; none where the text is not from `inventory_json`.
 
     They are without bounds: who knows a lake's graph prunes nothing any more.
     """

@@ -1,4 +1,4 @@
-"""What tables a lake holds: one row a table, or why it is not eligible. Reads metadata only."""
+"""The tables of a lake at their snapshots, or why they are not eligible; from metadata only."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence

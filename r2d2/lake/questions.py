@@ -1,4 +1,4 @@
-"""The few bulk questions that stages ask; engines answer them and stages never know which."""
+"""The few bulk questions that stages ask of a lake, whichever engine answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,13 +1,9 @@
-"""A connection to an object store that counts its requests and knows when to stop asking.
+"""Connections to object stores: requests counted, refusals explained, silent stores given up.
 
-This process's connections to object stores, built from its own environment and never carried.
+Each process connects anew from its environment. obstore runs on threads, which a forked child does
+not have: there, every request would wait for ever, of a new store too.
 
-obstore runs on threads, which a forked child does not have: there, every request would wait for
-ever, of a new store too.
-
-What a store's refusal means, and what to do about it.
-
-A store's own message is never passed on, nor chained: S3 repeats session tokens in it.
+A store's message is never passed on, nor chained: S3 repeats session tokens in it.
 """
 
 import os
@@ -27,11 +23,18 @@ from r2d2.storage.url import ObjectUrl
 # obstore lets go of the GIL, so threads do; at 30 ms a request, 64 of them read 2,000 footers a s.
 CONCURRENT_READS = 64
 _WRITTEN = "written "
+_MOST_CONNECTIONS = 16
+_USED_BY: list[int] = []
+_LOCK = threading.Lock()
+_STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_CREDENTIALS = re.compile(r"//169\.254\.169\.254|/latest/api/token|token request|MissingAccount")
+_SILENCE = re.compile(r"kind: Timeout|source: TimedOut|Timeout was reached")
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for a store.
+    """Limits of waiting for a store.
 
     One that falls silent costs a request at most `retry_s` + `silence_s`, since no try begins
     after `retry_s`. `request_s` bounds a try that drips. After `failures` requests in a row that
@@ -115,7 +118,7 @@ class Connection:
 
 
 def version_of(meta: Mapping[str, Any]) -> str:
-    """What tells that an object was replaced: its ETag, else when and how large it was written."""
+    """The version of an object: its ETag, else when and how large it was written."""
     return str(meta["e_tag"] or written(meta))
 
 
@@ -124,10 +127,7 @@ def written(meta: Mapping[str, Any]) -> str:
     return f"{_WRITTEN}{meta['last_modified']:%Y-%m-%dT%H:%M:%S}, {meta['size']} bytes"
 
 
-_KEPT = 16
 _CONNECTIONS: dict[str, Connection] = {}
-_USED_BY: list[int] = []
-_LOCK = threading.Lock()
 
 
 def connection_of(
@@ -145,7 +145,7 @@ def connection_of(
         )
     with _LOCK:
         if run not in _CONNECTIONS:
-            while len(_CONNECTIONS) >= _KEPT:
+            while len(_CONNECTIONS) >= _MOST_CONNECTIONS:
                 del _CONNECTIONS[next(iter(_CONNECTIONS))]
             _CONNECTIONS[run] = Connection(address, store_of(address, settings, patience), patience)
             _USED_BY[:] = [os.getpid()]
@@ -216,12 +216,6 @@ def _retries(patience: Patience) -> Any:
     }
 
 
-_STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_CREDENTIALS = re.compile(r"//169\.254\.169\.254|/latest/api/token|token request|MissingAccount")
-_SILENCE = re.compile(r"kind: Timeout|source: TimedOut|Timeout was reached")
-
-
 def no_credentials(message: str) -> bool:
     """Whether the store was not even asked, because nobody said as whom."""
     return bool(_CREDENTIALS.search(message))
@@ -241,7 +235,7 @@ def is_silence(message: str) -> bool:
 
 
 def unanswered(message: str, silence_s: float) -> str:
-    """What went wrong where no store answered."""
+    """The reason where no store answered."""
     if no_credentials(message):
         return "no credentials in this process's environment"
     if is_silence(message):

@@ -1,8 +1,6 @@
-"""Where a lake's bytes are: a folder here, an object store in `object_store`.
+"""A lake in a local folder, and the protocol that it shares with object stores.
 
-Both answer the same four questions: what is there, a range of bytes, a seekable file, a full path.
-
-A folder's files, listed once: no link followed, no hidden name, nothing that is not a file.
+A folder's files are listed once: no link followed, no hidden name, nothing that is not a file.
 """
 
 import os
@@ -33,7 +31,7 @@ class Listing:
 
 
 class Storage(Protocol):
-    """What reads a lake's bytes; picklable, so that executors can read too."""
+    """Reads a lake's bytes; picklable, so that executors can read too."""
 
     @property
     def url(self) -> str:
@@ -59,7 +57,7 @@ class LocalStorage:
     url: str
 
     def list(self) -> Listing:
-        """Every regular file below the root; hidden names are left out but for Delta's own."""
+        """Every regular file below the root; hidden names are left out but for Delta's."""
         return walk(self.url)
 
     def read(self, file: FileInfo, start: int = 0, length: int | None = None) -> bytes:
@@ -125,7 +123,7 @@ def walk(root: str) -> Listing:
 
 
 class _Walk:
-    """What was found so far, and the folders still to be listed."""
+    """The files and problems found so far, and the folders still to be listed."""
 
     def __init__(self, root: str) -> None:
         self.root = root

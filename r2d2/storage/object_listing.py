@@ -1,4 +1,4 @@
-"""Everything below a prefix of an object store, in one pass, whatever the keys are called."""
+"""The listing of an object store's prefix in one pass, whatever the keys are called."""
 
 import os
 import re
@@ -68,7 +68,7 @@ def _culprit(message: str) -> str:
 def _listed_by_pyarrow(
     url: str, connection: Connection, settings: Mapping[str, str]
 ) -> list[FileInfo]:
-    """What obstore gives up listing at the first key that is no path to it; without ETags."""
+    """The listing by pyarrow, without ETags: obstore gives up at a key that is no path to it."""
     from pyarrow import fs
 
     root = connection.address.bucket + "/" + connection.address.key("")
@@ -104,7 +104,7 @@ def _meta(info: Any) -> dict[str, Any]:
 
 
 def _sorted_out(found: Sequence[FileInfo], connection: Connection) -> Listing:
-    """The files with names of their own; obstore cuts a `/` off a key's ends, as folders have."""
+    """The files whose names are unique; obstore cuts a `/` off a key's ends, as folders have."""
     times = Counter(file.path for file in found)
     folders = {path[: cut.start()] for path in times for cut in re.finditer("/", path)}
     problems = {path: reason for path in times if (reason := name_problem(path))}

@@ -2,8 +2,6 @@
 
 A storage is its URL and settings without secrets; whoever uses it connects anew, so that it can be
 sent to other processes and machines. Credentials come from the environment of each.
-
-A seekable file over ranges of an object, as pyarrow reads one.
 """
 
 import os
@@ -25,6 +23,10 @@ from r2d2.storage.url import object_url, settings_of
 # A slow line must bring one request's bytes within `Patience.request_s`.
 PIECE_BYTES = 8 << 20
 PIECES_AT_ONCE = 4
+LEAST_BYTES = 64 << 10
+MOST_AHEAD_BYTES = 8 << 20
+# From here on a request's transfer takes longer than its way there and back.
+LARGE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class ObjectStorage:
 
     @property
     def requests(self) -> int:
-        """How many requests were made in this process, not counting repetitions after failures."""
+        """The number of requests made in this process, without repetitions after failures."""
         return self._connection.requests
 
     @property
@@ -87,14 +89,8 @@ class ObjectStorage:
             return b"".join(pieces)
 
 
-LEAST_BYTES = 64 << 10
-MOST_AHEAD_BYTES = 8 << 20
-# From here on a request's transfer takes longer than its way there and back.
-LARGE_BYTES = 1 << 20
-
-
 class RangeFile:
-    """What `pa.PythonFile` needs of a file, over `fetch(begin, end)`.
+    """A seekable file for `pa.PythonFile`, over `fetch(begin, end)`.
 
     A small read that goes on where the last one ended fetches ahead as much as was fetched so far,
     so that small column chunks side by side come together, and half of all fetched bytes are used.

@@ -1,4 +1,4 @@
-"""Output files: all of them whole, or none; and JSON that says the same in the same bytes."""
+"""Output files: all written or none; and JSON whose bytes are the same for the same data."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Where in which store a lake is: its URL's parts, and the settings that may travel with a job."""
+"""Object stores' URLs: their parts, and the settings that may travel with a job."""
 
 import os
 import re

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.progress import Progress
@@ -18,7 +17,7 @@ from r2d2.vmcost.machines import ClusterFacts, known_machines
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.profile import ProfiledRun
-from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.report.data import Costed, Data
 from r2d2.vmcost.settings import VmCostSettings
 
 
@@ -36,7 +35,7 @@ class CostedLogs:
     """The applications of the logs with their costs; `besides` is of all of them together."""
 
     costed: tuple[Costed, ...]
-    besides: dict[str, Any]
+    besides: Data
     logs: EventLogs
 
     def renamed(self, name: Callable[[str], str]) -> "CostedLogs":

@@ -1,4 +1,4 @@
-"""What was copied, projected or filtered needs no file beside its parent; samples keep hashes."""
+"""Copies, projections and filtered tables need no residual; samples need their hashes."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What recipes mean, as SQL: run by DuckDB and by Spark."""
+"""The meaning of recipes as SQL, run by DuckDB and by Spark."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -98,7 +98,7 @@ def test_a_select_keeps_rows_that_satisfy_every_atom(run: Run) -> None:
     assert rows(run(listed, p=PARENT)) == {(1, "a"): 1, (None, "c"): 1}
 
 
-def test_rows_by_keys_come_as_often_as_their_key_is_kept_even_null(run: Run) -> None:
+def test_rows_by_keys_come_as_often_as_their_key_is_listed_even_null(run: Run) -> None:
     keys = pa.table({"k0": ["a", "a", None]})
     result = run(Rows("p", COLUMNS, KEYS, key=(("s",),)), p=PARENT, keys=keys)
     assert rows(result) == {(1, "a"): 2, (3, None): 1}
@@ -109,7 +109,7 @@ def test_a_union_adds_up(run: Run) -> None:
     assert rows(run(recipe, p=PARENT, q=PARENT))[(2, "b")] == 3
 
 
-def test_a_patch_takes_away_as_many_copies_as_are_kept_and_adds_the_others(run: Run) -> None:
+def test_a_patch_removes_as_many_copies_as_are_listed_and_adds_the_others(run: Run) -> None:
     less = pa.table({"m": [2, None], "number": ["b", "c"]})
     more = pa.table({"number": ["z", "z"], "m": [9, 9]})
     result = run(Patch(Project("p", COLUMNS), MORE, LESS), p=PARENT, less=less, more=more)

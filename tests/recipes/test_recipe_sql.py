@@ -168,7 +168,7 @@ def test_a_view_is_readable() -> None:
     assert view(("team", "italy"), recipe, tables, SqlDialect.DATABRICKS) == VIEW
 
 
-def test_what_a_dialect_cannot_say_is_refused() -> None:
+def test_what_a_dialect_cannot_express_is_refused() -> None:
     struct = (Output("x", Struct((), (Output("y", Field(("n",))),))),)
     nested = (Output("x", Field(("s", "t"))),)
     named = (Output("x", Field(("${env:HOME}",))),)

@@ -1,4 +1,4 @@
-"""What a recipe tells of itself: its parents, its files, and what it survives."""
+"""A recipe's parents, its files, and the changes that it survives."""
 
 import pytest
 
@@ -49,13 +49,13 @@ OTHER = Project("q", COLUMNS)
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, tuple) else "",
 )
-def test_a_recipe_tells_which_changes_of_a_parent_it_survives(
+def test_a_recipe_survives_some_changes_of_a_parent(
     recipe: Recipe, words: tuple[Survival, ...]
 ) -> None:
     assert tuple(survives(recipe, "p", change) for change in ParentChange) == words
 
 
-def test_a_recipe_tells_all_its_parents_and_files() -> None:
+def test_a_recipe_names_all_its_parents_and_files() -> None:
     taken = Residual(ResidualKind.HASHES, "t", 1, 9)
     recipe = Patch(Union((OTHER, BY_KEYS, SELECT)), ADDED, taken)
     assert parents(recipe) == ("p", "q")

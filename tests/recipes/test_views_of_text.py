@@ -10,9 +10,9 @@ from r2d2.lake.layouts import layout_of
 from r2d2.recipes.grammar import Patch, Project, Rows, Select
 from r2d2.recipes.run.trial import try_out
 from r2d2.storage.local import LocalStorage
-from tests.support.recipes.kept_lake import KeptLake
 from tests.support.recipes.lakes import come_back
 from tests.support.recipes.lakes import tables as located
+from tests.support.recipes.recipe_lake import RecipeLake
 
 ROWS = 40
 TEXTS = [f"text {number % 7}" for number in range(ROWS)]
@@ -49,7 +49,7 @@ def test_a_table_comes_back_from_views_and_as_views(
     as_views = child.cast(pa.schema([WHOLE.schema.field(name) for name in child.column_names]))
     as_views = as_views.combine_chunks()
     tables = {"whole": WHOLE, "child": child} if from_views else {"whole": PLAIN, "child": as_views}
-    lake = KeptLake.of(tmp_path, tables)
+    lake = RecipeLake.of(tmp_path, tables)
     recipe = lake.from_parent("child", "whole").recipe
     assert isinstance(recipe, kind)
     tables_there = {table.location: table for table in lake.tables.values()}

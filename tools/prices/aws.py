@@ -18,6 +18,8 @@ REGIONS = {
     "us-west-2": "ec2_us_west_oregon",
 }
 """The regions that both of libcloud's kinds of table know, with the table of the one kind."""
+Listed = tuple[str, str, Decimal, PriceKind, Source]
+"""Region, type as it is listed there, USD per hour, kind, source."""
 
 
 def quotes(packages: Packages) -> Iterator[Quote]:
@@ -27,7 +29,7 @@ def quotes(packages: Packages) -> Iterator[Quote]:
     too dear. It is a source of its own, after the region's own table, and nothing of a family may
     lie below its line.
     """
-    specs = aws_specs(packages)
+    specs = _specs(packages)
     pricing = packages.json("libcloud", "data/pricing.json")
     day = datetime.fromtimestamp(pricing["updated"], UTC).date()
     source = packages.source("apache-libcloud", day)
@@ -41,7 +43,7 @@ def quotes(packages: Packages) -> Iterator[Quote]:
     yield from _cloudprice(packages, specs)
 
 
-def aws_specs(packages: Packages) -> dict[str, Specs]:
+def _specs(packages: Packages) -> dict[str, Specs]:
     """vCPUs and memory by type; where two packages disagree on them the type has none."""
     text = packages.file("libcloud", "compute/constants/ec2_instance_types.py").read_text("utf-8")
     of_libcloud = {
@@ -78,10 +80,6 @@ def _quote(
 ) -> Quote:
     usd, family = Decimal(usd), sku.partition(".")[0]
     return Quote("aws", region, sku, specs, usd, kind, source, family, per_vcpu(usd, specs))
-
-
-Listed = tuple[str, str, Decimal, PriceKind, Source]
-"""Region, type as it is listed there, USD per hour, kind, source."""
 
 
 def cloudprice(packages: Packages, provider: str) -> Iterator[Listed]:

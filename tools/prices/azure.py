@@ -24,7 +24,7 @@ SIZE = re.compile(r"Standard_([A-Z]+)(\d+)([a-z]*)((?:_[A-Z]\w*?)?)(_v\d)?")
 
 def quotes(packages: Packages) -> Iterator[Quote]:
     """All prices of all sources, in the regions above."""
-    specs = azure_specs(packages)
+    specs = _specs(packages)
     names = {_folded(sku): sku for sku in specs}
     pricing = packages.json("libcloud", "data/pricing.json")
     day = datetime.fromtimestamp(pricing["updated"], UTC).date()
@@ -40,7 +40,7 @@ def quotes(packages: Packages) -> Iterator[Quote]:
     yield from _cloudprice(packages, specs)
 
 
-def azure_specs(packages: Packages) -> dict[str, Specs]:
+def _specs(packages: Packages) -> dict[str, Specs]:
     """vCPUs and memory by SKU, as Azure writes it: Standard_E8s_v3."""
     found: Mapping[str, Mapping[str, int]] = packages.json(
         "spark_rapids_pytools", "resources/databricks_azure-instance-catalog.json"

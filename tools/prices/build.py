@@ -58,7 +58,7 @@ def main() -> None:
 def build(packages: Packages) -> tuple[list[Price], Counter[str]]:
     """All rows, and the number of prices by provider and verdict."""
     in_region = judged([*azure.quotes(packages), *aws.quotes(packages)], family_in_region)
-    of_gcp = judged(gcp.quotes(packages), series_of)
+    of_gcp = judged(gcp.quotes(packages), _series_of)
     carried = [row for row in of_gcp.rows if row.region in gcp.REGIONS]
     counts = Counter(in_region.counts) + Counter(of_gcp.counts)
     left_out = len(of_gcp.rows) - len(carried)
@@ -86,7 +86,7 @@ def family_in_region(quote: Quote) -> Family:
     return quote.provider, quote.region, quote.kind, quote.source.package, quote.family
 
 
-def series_of(quote: Quote) -> Family:
+def _series_of(quote: Quote) -> Family:
     """The types of a series in all regions."""
     return quote.provider, "", quote.kind, quote.source.package, quote.family
 

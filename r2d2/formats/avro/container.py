@@ -19,7 +19,7 @@ _META_ENTRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AvroHeader:
-    """What a file says of itself; its blocks begin at `end`."""
+    """A file's header; its blocks begin at `end`."""
 
     schema: Any
     codec: str

@@ -1,7 +1,4 @@
-"""Avro: a file's header into a table with runs of blocks as splits, blocks into record batches.
-
-Values as fastavro decoded them, one column's at a time, into Arrow arrays.
-"""
+"""Avro files read: the header describes the table, runs of blocks are the splits."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -206,7 +203,7 @@ def _structs(values: Sequence[Any], type_: Type) -> pa.Array:
 
 
 def _offsets(values: Sequence[Any]) -> pa.Array:
-    """Where each list begins, and where the last ends; NULL where a list is."""
+    """The offset of each list, and the end of the last; NULL where a list is."""
     ends = accumulate((len(value or ()) for value in values), initial=0)
     begins: list[int | None] = list(ends)
     for place, value in enumerate(values):

@@ -1,6 +1,4 @@
-"""Avro schemas: a file's schema in JSON as the type of its rows, its names looked up.
-
-Avro types: each with its Arrow type, and with what fastavro is told to decode.
+"""Avro schemas: a file's schema in JSON as Arrow types, with the schema that fastavro decodes by.
 
 fastavro decodes plain values only (numbers, bytes, lists), under names of ours, so that nothing
 is lost on the way: no date beyond Python's years, no decimal rounded, no map key dropped.
@@ -17,6 +15,30 @@ import pyarrow as pa
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 
 _MOST_DEPTH = 64
+_MOST_LEAVES = 50_000
+# Each with the least bytes that a value takes.
+PRIMITIVES: Mapping[str, tuple[pa.DataType, int]] = {
+    "null": (pa.null(), 0),
+    "boolean": (pa.bool_(), 1),
+    "int": (pa.int32(), 1),
+    "long": (pa.int64(), 1),
+    "float": (pa.float32(), 4),
+    "double": (pa.float64(), 8),
+    "bytes": (pa.binary(), 1),
+    "string": (pa.string(), 1),
+}
+_LOGICAL: Mapping[tuple[str, str], pa.DataType] = {
+    ("int", "date"): pa.date32(),
+    ("int", "time-millis"): pa.time32("ms"),
+    ("long", "time-micros"): pa.time64("us"),
+    ("long", "timestamp-millis"): pa.timestamp("ms", "UTC"),
+    ("long", "timestamp-micros"): pa.timestamp("us", "UTC"),
+    ("long", "timestamp-nanos"): pa.timestamp("ns", "UTC"),
+    ("long", "local-timestamp-millis"): pa.timestamp("ms"),
+    ("long", "local-timestamp-micros"): pa.timestamp("us"),
+    ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
+}
+_WITHOUT_IDENTITY = {("fixed", "duration"), ("bytes", "big-decimal")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +70,7 @@ def record_type(schema: Any) -> Type:
 
 
 class _Parser:
-    """What one schema has named so far. Names are ours in the plain schema: `t0`, `t1` …"""
+    """A schema's named types so far. Names are ours in the plain schema: `t0`, `t1` …"""
 
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
@@ -133,32 +155,6 @@ class _Parser:
             except IneligibleTableError as error:
                 raise IneligibleTableError(f"field {field['name']}: {error}") from error
         return record(names, parts, ours)
-
-
-_MOST_LEAVES = 50_000
-# Each with the least bytes that a value takes.
-PRIMITIVES: Mapping[str, tuple[pa.DataType, int]] = {
-    "null": (pa.null(), 0),
-    "boolean": (pa.bool_(), 1),
-    "int": (pa.int32(), 1),
-    "long": (pa.int64(), 1),
-    "float": (pa.float32(), 4),
-    "double": (pa.float64(), 8),
-    "bytes": (pa.binary(), 1),
-    "string": (pa.string(), 1),
-}
-_LOGICAL: Mapping[tuple[str, str], pa.DataType] = {
-    ("int", "date"): pa.date32(),
-    ("int", "time-millis"): pa.time32("ms"),
-    ("long", "time-micros"): pa.time64("us"),
-    ("long", "timestamp-millis"): pa.timestamp("ms", "UTC"),
-    ("long", "timestamp-micros"): pa.timestamp("us", "UTC"),
-    ("long", "timestamp-nanos"): pa.timestamp("ns", "UTC"),
-    ("long", "local-timestamp-millis"): pa.timestamp("ms"),
-    ("long", "local-timestamp-micros"): pa.timestamp("us"),
-    ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
-}
-_WITHOUT_IDENTITY = {("fixed", "duration"), ("bytes", "big-decimal")}
 
 
 def primitive(kind: str, schema: Mapping[str, Any]) -> Type:
@@ -262,5 +258,5 @@ def map_of(values: Type, ours: str) -> Type:
 
 
 def no_schema(schema: Any) -> UnreadableTableError:
-    """What is raised where the specification knows no such schema."""
+    """The error for a schema that the specification does not have."""
     return UnreadableTableError(f"its header holds no Avro schema: {schema!r}"[:200])

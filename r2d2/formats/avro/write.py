@@ -1,7 +1,4 @@
-"""Avro: the file's own schema in its header, rows encoded as r2d2's reader decodes them.
-
-Arrow values as fastavro encodes them: the way of `r2d2.formats.avro.read` backwards.
-"""
+"""Avro files written back: the file's schema in its header, rows encoded as `read` decodes them."""
 
 import json
 import os
@@ -24,6 +21,20 @@ from r2d2.model import Table
 from r2d2.storage.local import Storage
 
 BLOCK_ROWS = 1 << 12
+_EXACT = Context(prec=100)
+
+
+def layout(storage: Storage, table: Table) -> Layout:
+    """The layout of the table's first file; its schema is kept as it stands in the header."""
+    header = header_of(storage.open(table.files[0]))
+    return Layout(
+        table.format,
+        pa.schema(list(record_type(header.schema).arrow)),
+        table.files[0].path.rpartition("/")[2],
+        compression=header.codec,
+        options={"schema": header.schema},
+        not_restored=("user metadata in its header",),
+    )
 
 
 class AvroSink:
@@ -85,11 +96,8 @@ def _text(content: bytes) -> bytes:
     return _long(len(content)) + content
 
 
-_EXACT = Context(prec=100)
-
-
 def values_of(array: pa.Array, type_: Type, fixed: Mapping[str, int]) -> list[Any]:
-    """The values as fastavro encodes them: the inverse of `avro_values.array_of`.
+    """The values as fastavro encodes them: the inverse of `read.array_of`.
 
     Raises:
         NotWritableError: a text is none of an enum's symbols.
@@ -154,7 +162,7 @@ def _decimals(array: pa.Array, size: int | None) -> list[bytes | None]:
 
 
 def _size(plain: Any, fixed: Mapping[str, int]) -> int | None:
-    """How many bytes each of the type's values takes; None where they are of any length."""
+    """The bytes that each of the type's values takes; None where they are of any length."""
     branches = plain if isinstance(plain, list) else [plain]
     for branch in branches:
         if isinstance(branch, dict) and branch.get("type") == "fixed":
@@ -174,16 +182,3 @@ def fixed_sizes(plain: Any) -> Iterator[tuple[str, int]]:
             yield plain["name"], plain["size"]
         yield from fixed_sizes([field["type"] for field in plain.get("fields", ())])
         yield from fixed_sizes(plain.get("items"))
-
-
-def layout(storage: Storage, table: Table) -> Layout:
-    """The layout of the table's first file; its schema is kept as it stands in the header."""
-    header = header_of(storage.open(table.files[0]))
-    return Layout(
-        table.format,
-        pa.schema(list(record_type(header.schema).arrow)),
-        table.files[0].path.rpartition("/")[2],
-        compression=header.codec,
-        options={"schema": header.schema},
-        not_restored=("user metadata in its header",),
-    )

@@ -1,10 +1,8 @@
-"""A file's dialect from its head: the reading under which its records agree with each other.
+"""A file's dialect from its head: the one under which its records agree with each other.
 
 Everything but the plainest is believed only on evidence, since a wrong guess hides rows: another
 delimiter where it cuts header and body into the same number of fields; a title where a line of
 one field stands above a full header; no header where the first record is of the body's kind.
-
-What stands above a table's body: titles, comments, a header, or nothing at all.
 """
 
 import csv
@@ -24,6 +22,11 @@ DELIMITERS = ",\t;|"
 SAMPLE_RECORDS = 100
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?(?:\r\n?|\n)')
 _PROPER_QUOTES = r'(?:^|[\r\n{0}])"[^"\r\n]*"(?:[\r\n{0}]|$)'
+TOP_RECORDS = 10
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[T ][0-9:.]+.*)?")
+_PLAIN_COUNT = re.compile(r"[0-9]+")
+Records = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +180,8 @@ def _headed(reading: ParsedSample, fixed: Mapping[str, object]) -> CsvDialect:
     return replace(reading.dialect, header=False)
 
 
-TOP_RECORDS = 10
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
-_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[T ][0-9:.]+.*)?")
-_PLAIN_COUNT = re.compile(r"[0-9]+")
-Records = Sequence[Sequence[str]]
-
-
 def top_lines(records: Records, width: int) -> int:
-    """How many records stand above the header: comments with `#`, titles of a single field.
+    """The number of records above the header: comments with `#`, titles of a single field.
 
     A comment is no record of the table's width (`#chrom,start,end` is a header) or, in a table
     of one column, starts with `# `. A title needs a table of at least three columns, and below

@@ -1,4 +1,4 @@
-"""How one delimited text file is written: found in its first bytes, shown, and overridable."""
+"""A delimited text file's dialect: how its text becomes fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ ASCII = "ascii"
 
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
-    """How a file's text becomes fields.
+    """The rules by which a file's text becomes fields.
 
     `quote` and `escape` are None where the file has none. `skip_rows` counts the lines above the
     header (titles, comments, `sep=`). A field equal to `null_marker`, quoted or not, is NULL.

@@ -1,12 +1,10 @@
-"""A text's encoding: told by its mark, or by its content.
+"""A text's encoding, by its byte-order mark or its content; and its text as UTF-8 bytes, strictly.
 
 Without a byte-order mark a file is UTF-8 where it is valid UTF-8, else Latin-1. Latin-1 and not
 windows-1252: it maps bytes to characters one to one, and the bytes 0x80 to 0x9F, which other
 8-bit encodings use for letters, become control characters that no real text holds. So two texts
 that differ never become equal by the guess among files of unknown encoding. A file whose bytes
 look like no Western text (Cyrillic, Greek, Chinese …) is not guessed at.
-
-Text of any encoding as UTF-8 bytes, strictly: what cannot be decoded is an error.
 """
 
 import codecs
@@ -43,6 +41,8 @@ _UTF_8_CHARACTERS = re.compile(
 )
 _HIGH_RUNS = re.compile(rb"[\x80-\xff]{4,}")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+REMEDY = "Set `encoding` for it"
+WINDOW_BYTES = 64 << 10
 
 
 def encoding_of(head: bytes, whole: bool = True) -> str:
@@ -69,9 +69,6 @@ def marked_encoding(head: bytes) -> str | None:
     return next((name for mark, name in _MARKS if head.startswith(mark)), None)
 
 
-REMEDY = "Set `encoding` for it"
-
-
 def eight_bit(sample: bytes, whole: bool) -> str:
     """UTF-8 (if damaged, where most of it is UTF-8 all the same), or Latin-1.
 
@@ -94,9 +91,6 @@ def eight_bit(sample: bytes, whole: bool) -> str:
 
 def _length(pattern: re.Pattern[bytes], sample: bytes) -> int:
     return sum(map(len, pattern.findall(sample)))
-
-
-WINDOW_BYTES = 64 << 10
 
 
 def utf_8(pieces: Iterable[bytes], encoding: str, path: str) -> Iterator[bytes]:

@@ -1,13 +1,10 @@
-"""Text made plain: written so that all parsers read it alike, and a fast one may have it.
+"""Text normalised so that a fast CSV parser can read it, in blocks of whole records.
 
-Text is plain where every quote opens a field, closes one, or doubles another. Other records (a
-quote within a bare field, an escape) are read the careful way and written anew, all quoted.
-Whether a quote opens or closes depends on how many stand before it; so the places where it would
-be wrong as either are found for all quotes at once, and only the records around them cost more.
-
-A file's text cut into blocks of whole records.
-
-Columns whose values recur as dictionaries: each value is then hashed once a batch.
+Text is plain where every quote opens a field, closes one, or doubles another: all parsers read it
+alike. Other records (a quote within a bare field, an escape) are scanned by `records` and written
+anew, all quoted. Whether a quote opens or closes depends on how many stand before it; so the
+positions where it would be wrong as either are found for all quotes at once, and only the records
+around them cost more.
 """
 
 from collections.abc import Iterator
@@ -28,10 +25,15 @@ from r2d2.formats.csv.records import (
 )
 
 Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
+RECORD_BYTES = 64 << 20
+# Below that many rows a dictionary costs more than it saves.
+DICTIONARY_ROWS = 512
+_SAMPLE = 256
+_DISTINCT = 128
 
 
 def plain_text(text: bytes, dialect: CsvDialect, whole: bool) -> tuple[int, bytes]:
-    """Where the last whole record of `text` ends, and its whole records as plain text.
+    """The end of the last whole record of `text`, and its whole records as plain text.
 
     Raises:
         MalformedError: a record that the grammar does not have.
@@ -100,7 +102,7 @@ def _quotes(text: bytes, dialect: CsvDialect) -> tuple[Positions, tuple[Position
 
 
 def _run_end(text: bytes, at: int, limit: int, quotes: Positions, whole: bool) -> int:
-    """Where the last whole record of the plain run from `at` on ends, at most at `limit`."""
+    """The end of the last whole record of the plain run from `at` on, at most `limit`."""
     if whole:
         if len(quotes) % 2:
             raise MalformedError(int(quotes[-1]), "a quote is never closed")
@@ -112,12 +114,9 @@ def _run_end(text: bytes, at: int, limit: int, quotes: Positions, whole: bool) -
 
 
 def _last_break(text: bytes, at: int, limit: int) -> int:
-    """Where the line after the last certain line break within `at` to `limit` starts, or `at`."""
+    """The start of the line after the last certain line break from `at` to `limit`, or `at`."""
     certain = limit - 1 if limit == len(text) else limit
     return max(text.rfind(b"\n", at, limit) + 1, text.rfind(b"\r", at, max(certain, 0)) + 1, at)
-
-
-RECORD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ def _body_start(text: bytes, dialect: CsvDialect, whole: bool, path: str) -> int
 
 
 def after_lines(text: bytes, count: int) -> int | None:
-    r"""Where the line after `count` lines starts; None where the text ends before.
+    r"""The start of the line after `count` lines; None where the text ends before.
 
     >>> after_lines(b"title\r\n\r\nid\n", 2)
     9
@@ -209,12 +208,6 @@ def _block(text: bytes, line: int, dialect: CsvDialect, whole: bool, path: str) 
 def located(path: str, line: int, text: bytes, position: int, reason: str) -> UnreadableTableError:
     """The error that names file, line and reason, for a position in text that starts at `line`."""
     return UnreadableTableError(f"{path}: line {line + line_count(text[:position])}: {reason}")
-
-
-# Below that many rows a dictionary costs more than it saves.
-DICTIONARY_ROWS = 512
-_SAMPLE = 256
-_DISTINCT = 128
 
 
 def compacted(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -1,12 +1,9 @@
-"""Delimited text (CSV, TSV): a file's head into a table, its records into batches of text.
+"""Delimited text read: a file's head describes the table, blocks of records become batches.
 
 Every field is text, verbatim: nothing is trimmed, typed or NULL, but for a configured marker.
-
-Blocks of delimited text as record batches of text columns.
-
-Arrow's parser reads plain text (see `plain`). What it was seen to get wrong never reaches it: it
-drops a byte-order mark at a block's start, takes a last quote that is never closed, and joins text
-to the quoted field before it.
+Arrow's parser reads normalised text (see `fast_path`). What it was seen to get wrong never reaches
+it: it drops a byte-order mark at a block's start, takes a last quote that is never closed, and
+joins text to the quoted field before it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -39,6 +36,8 @@ HEAD_BYTES = 64 << 10
 WIDE_HEAD_BYTES = 16 << 20
 # How much text a compressed byte usually stands for: only an estimate hangs on it.
 USUAL_RATIO = 5
+_BOM = "\ufeff".encode()
+_LARGEST_BLOCK_BYTES = 1 << 30
 
 
 def inspect(
@@ -113,7 +112,7 @@ def _names(dialect: CsvDialect, first: Record) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CsvContext:
-    """What a split's reader needs beside the file: its dialect and its columns' names."""
+    """A split's context: its file's dialect and its columns' names."""
 
     dialect: CsvDialect
     names: tuple[str, ...]
@@ -145,10 +144,6 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     parser = Parser(layout, wanted, path)
     for block in body(text, dialect, path):
         yield from parser.batches(block)
-
-
-_BOM = "\ufeff".encode()
-_LARGEST_BLOCK_BYTES = 1 << 30
 
 
 class Parser:
@@ -194,7 +189,7 @@ class Parser:
             raise self._problem(block, error) from error
 
     def _problem(self, block: TextBlock, error: pa.ArrowInvalid) -> UnreadableTableError:
-        """What is wrong, in the file's own lines: Arrow counts the plain text's."""
+        """The error in the file's line numbers: Arrow counts those of the plain text."""
         width = len(self._layout.names)
         for record in records(block.text, self._layout.dialect, whole=True):
             count = len(record.fields)

@@ -1,4 +1,4 @@
-"""The records of delimited text, one character at a time where it matters: the careful way.
+"""The records of delimited text by the exact grammar, scanned character by character where needed.
 
 The grammar, stricter than Python's `csv`: a field that starts with the quote ends at the next
 quote that is neither doubled nor escaped, and a delimiter, a line break or the end must follow;
@@ -148,7 +148,7 @@ class Scanner:
     def _unescape(
         self, start: int, at: int, special: bytes, pieces: list[bytes]
     ) -> tuple[int, int]:
-        """Where the next piece starts and where to search on, after the escape at `at`."""
+        """The start of the next piece and the position to search from, after the escape at `at`."""
         if at + 1 == len(self._text):
             if not self._whole:
                 raise CutOffError

@@ -1,9 +1,4 @@
-"""The layout of delimited text: its dialect, its line ends, and the lines above its header.
-
-Delimited text, written in a known dialect so that its fields are read as they were.
-
-A text file in an encoding, compressed where its name says so.
-"""
+"""Delimited text written back in a known dialect, so that its fields are read as they were."""
 
 import codecs
 import re
@@ -26,6 +21,8 @@ from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.model import FileInfo, Table
 from r2d2.storage.local import Storage
+
+ROWS_AT_ONCE = 1 << 13
 
 
 def layout(storage: Storage, table: Table) -> Layout:
@@ -64,7 +61,7 @@ def _line_end(text: bytes, end: int) -> str:
 
 
 def _encoding(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
-    """The encoding, told at the first byte above 127 where the head holds none."""
+    """The encoding, decided at the first byte above 127 where the head holds none."""
     if dialect.encoding != ASCII:
         return dialect.encoding
     window = b""
@@ -84,9 +81,6 @@ def _is_detected(storage: Storage, file: FileInfo, known: TextLayout) -> bool:
     except TableError:
         return False
     return found.splits[0].context == known
-
-
-ROWS_AT_ONCE = 1 << 13
 
 
 class CsvSink:

@@ -1,7 +1,4 @@
-"""Arrays of a data file as the table's logical columns: renamed, filled up, widened exactly.
-
-Which types of a file's column widen exactly to a table's; and what a file's types mean.
-"""
+"""Arrays of a data file as the table's logical columns: renamed, filled up, widened exactly."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,11 +8,15 @@ import pyarrow.types as pt
 
 from r2d2.formats.delta.schema import DeltaField
 
+_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
+_MANTISSA_BITS = {16: 11, 32: 24, 64: 53}
+_EXACT_UNITS = ("s", "ms", "us")
+
 
 def positions(
     fields: "pa.Schema | pa.StructType", wanted: Sequence[DeltaField]
 ) -> list[int | None]:
-    """Where a file keeps each field: by id where the field has one, else by name; None if nowhere.
+    """The place of each field in a file, by its id where it has one, else by name; None if absent.
 
     Raises:
         ValueError: two of the file's fields fit.
@@ -52,7 +53,7 @@ def _field_id(field: pa.Field) -> int | None:
 def conformed(array: pa.Array, meaning: pa.DataType, field: DeltaField) -> pa.Array:
     """The array with the field's logical type, its values unchanged.
 
-    `meaning` is the array's type as the file means it (see `instants.meant`).
+    `meaning` is the array's type as the file means it (see `meant`).
 
     Raises:
         ValueError: the file's type is none that widens exactly to the table's.
@@ -99,7 +100,7 @@ def _map(array: pa.MapArray, meaning: pa.MapType, field: DeltaField) -> pa.Array
 
 
 def _rebuilt(array: pa.Array, field: DeltaField, values: pa.Array) -> pa.Array:
-    """The list or map over other values; its own offsets and nulls are kept as they are."""
+    """The list or map over other values; its offsets and nulls are kept."""
     return pa.Array.from_buffers(
         field.type,
         len(array),
@@ -108,11 +109,6 @@ def _rebuilt(array: pa.Array, field: DeltaField, values: pa.Array) -> pa.Array:
         offset=array.offset,
         children=[values],
     )
-
-
-_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
-_MANTISSA_BITS = {16: 11, 32: 24, 64: 53}
-_EXACT_UNITS = ("s", "ms", "us")
 
 
 def widens_exactly(source: pa.DataType, target: pa.DataType) -> bool:

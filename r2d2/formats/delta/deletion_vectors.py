@@ -1,8 +1,7 @@
-"""Deletion vectors: a descriptor of the log as the numbers of the deleted rows.
+"""Deletion vectors: a descriptor in the log resolved to the numbers of the deleted rows.
 
-Roaring bitmaps of 64 bits in their portable form, as sorted arrays.
-
-Source: github.com/RoaringBitmap/RoaringFormatSpec. All numbers are little endian.
+They are Roaring bitmaps of 64 bits in their portable form; all numbers are little endian.
+Source: github.com/RoaringBitmap/RoaringFormatSpec.
 """
 
 import base64
@@ -28,6 +27,12 @@ _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?
 _B85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 _TO_B85 = str.maketrans(_Z85, _B85)
 _UUID_LENGTH = 20
+_COOKIE = 12346
+_COOKIE_WITH_RUNS = 12347
+_ARRAY_MAX = 4096
+_BITMAP_BYTES = 8192
+_OFFSETS_FROM = 4
+_CONTAINERS_MAX = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Deletions:
 
     @property
     def identity(self) -> str:
-        """What names these deletions, in whichever table they are used."""
+        """A name of these deletions that is the same in every table that uses them."""
         if self.file is None:
             return self.vector.identity
         return f"{self.file.path}@{self.vector.offset or 0}"
@@ -112,14 +117,6 @@ def _decoded(text: str) -> bytes:
         return base64.b85decode(text.translate(_TO_B85))
     except ValueError as error:
         raise UnreadableTableError(f"deletion vector {text!r} is not base 85") from error
-
-
-_COOKIE = 12346
-_COOKIE_WITH_RUNS = 12347
-_ARRAY_MAX = 4096
-_BITMAP_BYTES = 8192
-_OFFSETS_FROM = 4
-_CONTAINERS_MAX = 1 << 16
 
 
 def decoded(data: bytes) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Which files of `_delta_log` make the newest version: a checkpoint and the commits after it."""
+"""The files of `_delta_log` that make the newest version: a checkpoint and the commits after it."""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Where a path of the log leads: to a listed file of the lake, or nowhere."""
+"""Paths of a Delta log resolved to listed files of the lake."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What of Delta's protocol r2d2 knows; a table that asks for anything else is refused."""
+"""The part of Delta's protocol that r2d2 knows; a table that needs anything else is refused."""
 
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.replay import DeltaMetadata, DeltaProtocol
@@ -57,7 +57,7 @@ def _check_features(kind: str, unknown: frozenset[str]) -> None:
 
 
 def mapping_mode(protocol: DeltaProtocol, metadata: DeltaMetadata) -> str:
-    """How columns are found in data files: by "none" (their own name), "name" or "id"."""
+    """The way to find columns in data files: "none" (by the table's names), "name" or "id"."""
     mode = (metadata.configuration.get("delta.columnMapping.mode") or "none").lower()
     if mode not in MAPPING_MODES:
         raise UnreadableTableError(f"Delta column mapping mode {mode!r} is not known")

@@ -1,11 +1,4 @@
-"""The rows of one split of a Delta table.
-
-What the footer of a live file adds to the log: its rows, and bounds of the live ones.
-
-Where a data file keeps the table's columns, checked against its footer.
-
-A live data file of a snapshot: the context of its splits.
-"""
+"""Live data files of a Delta table: their footers, where they hold its columns, and their rows."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,21 +22,8 @@ from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
 
 BATCH_ROWS = 1 << 16
-
-
-def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
-    """The split's live rows with the top-level columns asked for, in the table's order and types.
-
-    Raises:
-        UnreadableTableError: the file is damaged, is not as listed, or contradicts the log.
-    """
-    live = split.context
-    if not isinstance(live, LiveFile):
-        raise TypeError(f"{split.file.path}: not a split of a Delta table")
-    wanted = [field for field in live.columns if field.name in columns]
-    with translated(UnreadableTableError, split.file.path):
-        yield from _read(storage, split, live, wanted)
-        storage.read(split.file, length=0)
+_NUMBERS = ("int", "uint", "float", "decimal")
+_ALL_NULL = Bounds(has_nulls=True, has_values=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +51,21 @@ class LiveFile:
         if self.rows is None or self.deletions is None:
             return self.rows
         return self.rows - self.deletions.vector.cardinality
+
+
+def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
+    """The split's live rows with the top-level columns asked for, in the table's order and types.
+
+    Raises:
+        UnreadableTableError: the file is damaged, is not as listed, or contradicts the log.
+    """
+    live = split.context
+    if not isinstance(live, LiveFile):
+        raise TypeError(f"{split.file.path}: not a split of a Delta table")
+    wanted = [field for field in live.columns if field.name in columns]
+    with translated(UnreadableTableError, split.file.path):
+        yield from _read(storage, split, live, wanted)
+        storage.read(split.file, length=0)
 
 
 def _read(
@@ -134,10 +129,6 @@ def _column(
         return pa.nulls(batch.num_rows, field.type)
     array = conformed(batch.column(source.name), source.type, field)
     return array if field.char_length is None else pc.utf8_rpad(array, field.char_length)
-
-
-_NUMBERS = ("int", "uint", "float", "decimal")
-_ALL_NULL = Bounds(has_nulls=True, has_values=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,6 @@
-"""A log replayed into a snapshot: protocol, metadata and the live files of its newest version.
+"""A Delta log replayed into a snapshot: protocol, metadata and live files of its newest version.
 
-Entries of commits and checkpoints, read as actions.
-
-The actions of a log that matter to a reader, as typed nouns.
+Entries of commits and checkpoints become typed actions; those that no reader needs are skipped.
 """
 
 import json
@@ -33,11 +31,13 @@ _CHECKPOINT_COLUMNS = [
     "protocol",
     "sidecar",
 ]
+# What reading a hostile JSON document's parts as numbers, texts and objects raises.
+MALFORMED = (*FOREIGN, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionVector:
-    """Where a set of deleted row numbers is: 'u' and 'p' in a file, 'i' in the log itself."""
+    """A descriptor of deleted row numbers: 'u' and 'p' are stored in a file, 'i' in the log."""
 
     storage: str
     content: str
@@ -64,7 +64,7 @@ class Add:
 
     @property
     def key(self) -> tuple[str, str | None]:
-        """What a later action must name to mean this logical file."""
+        """The name by which a later action means this logical file."""
         return self.path, self.deletion_vector.identity if self.deletion_vector else None
 
 
@@ -184,10 +184,10 @@ def _check_once(files: Iterable[Add]) -> None:
 
 
 def _check_sum(snapshot: Snapshot, data: bytes) -> None:
-    """Compares with the writer's own count of the version: a commit may have lost whole lines."""
+    """Compares with the writer's count of the version: a commit may have lost whole lines."""
     try:
-        told = json.loads(data)
-        expected = (int(told["numFiles"]), int(told["tableSizeBytes"]))
+        checksum = json.loads(data)
+        expected = (int(checksum["numFiles"]), int(checksum["tableSizeBytes"]))
     except MALFORMED:
         return  # the checksum file is optional: a damaged one proves nothing about the table
     found = (len(snapshot.files), sum(add.size_bytes for add in snapshot.files))
@@ -197,10 +197,6 @@ def _check_sum(snapshot: Snapshot, data: bytes) -> None:
             f" {pluralize(str(expected[1]), 'byte')} by its checksum file;"
             f" its log tells {found[0]} of {found[1]}"
         )
-
-
-# What reading a hostile JSON document's parts as numbers, texts and objects raises.
-MALFORMED = (*FOREIGN, AttributeError, RecursionError)
 
 
 def actions_of_json(data: bytes, name: str) -> Iterator[Action]:

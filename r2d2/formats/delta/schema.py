@@ -1,7 +1,4 @@
-"""A Delta schema as fields: the logical type, and where files keep it.
-
-Partition values: the log's text as typed constants.
-"""
+"""A Delta schema as fields (logical types, and where files hold them), and partition values."""
 
 import json
 import re
@@ -39,6 +36,9 @@ _CHAR = re.compile(r"char\((\d+)\)")
 _NESTED_CHAR = re.compile(r"(?<!var)char\(")
 _MAPPING_ID = "delta.columnMapping.id"
 _MAPPING_NAME = "delta.columnMapping.physicalName"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z)?)?")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|Infinity)|NaN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,6 @@ def _primitive(kind: str, name: str) -> pa.DataType:
     if decimal:
         return pa.decimal128(int(decimal[1]), int(decimal[2]))
     raise IneligibleTableError(f"column {name}: Delta type {kind} has no row identity")
-
-
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z)?)?")
-_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|Infinity)|NaN")
 
 
 def constant(field: DeltaField, text: str | None) -> pa.Scalar:

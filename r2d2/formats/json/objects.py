@@ -1,10 +1,9 @@
-"""The objects of a JSON file as flat rows: one object a line, or the elements of one big array.
+"""The objects of a JSON file as flat rows: nested objects flattened, scalars as they are written.
 
-One JSON object as a row of text: nested objects flattened, scalars as they are written.
-
-A number keeps its characters, so 1, 1.0 and 1e400 are three texts; `true` and `"true"` are one,
-as JSON is read without types. `null` is NULL, as a missing key is. An array is one text, compact,
-its order kept, keys inside it sorted; so is an empty object, which has no keys to flatten.
+A file is one object a line, or one array of objects. A number keeps its characters, so 1, 1.0 and
+1e400 are three texts; `true` and `"true"` are one, as JSON is read without types. `null` is NULL,
+as a missing key is. An array is one text, compact, its order kept, keys inside it sorted; so is an
+empty object, which has no keys to flatten.
 
 The decoder calls no Python: an object comes as a tuple of pairs, a number as its bytes.
 """
@@ -25,6 +24,14 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 Row = dict[str, str | bytes | None]
 # The flat names of the keys met, by the objects' own names.
 Names = dict[str, dict[str, str]]
+DEPTH = 100
+DECODER = json.JSONDecoder(
+    object_pairs_hook=tuple,
+    parse_float=str.encode,
+    parse_int=str.encode,
+    parse_constant=str.encode,
+)
+Pairs = tuple[tuple[str, Any], ...]
 
 
 def rows(texts: Iterator[bytes], path: str, names: Names) -> Iterator[Row]:
@@ -166,16 +173,6 @@ def _element(source: _Source) -> tuple[Any, int]:
             if source.whole:
                 raise
         source.more()
-
-
-DEPTH = 100
-DECODER = json.JSONDecoder(
-    object_pairs_hook=tuple,
-    parse_float=str.encode,
-    parse_int=str.encode,
-    parse_constant=str.encode,
-)
-Pairs = tuple[tuple[str, Any], ...]
 
 
 class NoObjectError(NotJsonError):

@@ -1,4 +1,4 @@
-"""JSON lines, or one array of objects: a file's keys into a table, its objects into batches."""
+"""JSON files read: the keys make the table's columns, the objects its rows."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ COLUMNS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class JsonContext:
-    """What a split's reader needs beside the file: its encoding and its columns' names."""
+    """A split's context: its file's encoding and its columns' names."""
 
     encoding: str
     names: tuple[str, ...]

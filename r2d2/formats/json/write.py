@@ -1,9 +1,7 @@
-"""The layout of JSON lines: which keys hold text, which hold numbers, and which are left out.
+"""JSON files written back: flat columns into nested objects, one a line or in one array.
 
 r2d2 reads JSON as text, so that 1 and "1" are one value. To write what was there, each column is
 known to hold text only, or text that cannot be mistaken for what else it holds.
-
-JSON lines, or one array: flat columns back into nested objects.
 """
 
 from collections.abc import Iterator
@@ -28,6 +26,8 @@ ARRAY_BYTES = 1 << 30
 _TEXT, _LIKE_JSON, _JSON, _NULL = "text", "text like JSON", "JSON", "null"
 _SPACE = b" \t\r\n"
 Kinds = dict[tuple[str, ...], set[str]]
+ROWS_AT_ONCE = 1 << 13
+_JSON_NULL = "null"
 
 
 def layout(storage: Storage, table: Table) -> Layout:
@@ -123,10 +123,6 @@ def is_like_json(text: str) -> bool:
         return not isinstance(value, str) and value is not None and canonical(value) == text
     except (ValueError, RecursionError):
         return False
-
-
-ROWS_AT_ONCE = 1 << 13
-_JSON_NULL = "null"
 
 
 class JsonSink:

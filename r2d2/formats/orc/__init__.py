@@ -41,7 +41,7 @@ class Orc:
         self, storage: "Storage", split: Split, columns: Collection[str]
     ) -> "Iterator[pa.RecordBatch]":
         """The rows of the split's stripes, decoded by a child process."""
-        from r2d2.formats import sandbox
+        from r2d2.formats.orc import sandbox
 
         return sandbox.read(storage, split, columns)
 

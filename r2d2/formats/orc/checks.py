@@ -1,4 +1,4 @@
-"""What is proved of an ORC file before it is decoded: that pyarrow reads what was written.
+"""Checks of an ORC file before it is decoded: pyarrow must read what was written.
 
 Each check takes the tail and raises where pyarrow would fail, end the process, or show values that
 are not those the writer meant.
@@ -119,6 +119,6 @@ def _least(
 ) -> int | None:
     """The least (or greatest) of the bounds in the fields; None where there is none."""
     of_kind = Message.parse(statistics.content(kind) if statistics else b"")
-    told = [of_kind.number(field, limit=2**64) for field in fields if field in of_kind.fields]
-    known = [(number >> 1) ^ -(number & 1) for number in told]
+    bounds = [of_kind.number(field, limit=2**64) for field in fields if field in of_kind.fields]
+    known = [(number >> 1) ^ -(number & 1) for number in bounds]
     return (max if greatest else min)(known, default=None)

@@ -1,4 +1,4 @@
-"""ORC: a file's tail into a table with stripes as splits, stripes into record batches."""
+"""ORC files read: the tail describes the table, its stripes are the splits."""
 
 from collections.abc import Collection, Iterator
 from typing import Any

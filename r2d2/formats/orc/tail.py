@@ -1,7 +1,7 @@
-"""An ORC file's tail: what the file says of itself at its end, read without pyarrow.
+"""An ORC file's tail: footer and postscript, read without pyarrow.
 
-pyarrow does not tell all that decides what values mean (the calendar, the writer's time zone,
-encryption, Spark's own types), and ends the process where types are nested deep. Numbers of fields
+pyarrow does not show all that decides the meaning of values (the calendar, the writer's time zone,
+encryption, Spark's types), and ends the process where types are nested deep. Numbers of fields
 and kinds are those of `orc_proto.proto` (https://orc.apache.org/specification/ORCv1).
 """
 
@@ -54,7 +54,7 @@ class Tail:
 
     @property
     def rows(self) -> int:
-        """How many rows the file declares."""
+        """The number of rows that the file declares."""
         return self.footer.number(6)
 
     def of_kind(self, *kinds: int) -> Iterator[tuple[int, Message | None]]:
@@ -62,13 +62,13 @@ class Tail:
         statistics = self.footer.fields.get(7, ())
         for number in self.types:
             if self.types.kind(number) in kinds and self.rows:
-                told = len(statistics) == len(self.types)
-                known = Message.parse(statistics[number]) if told else None
+                is_known = len(statistics) == len(self.types)
+                known = Message.parse(statistics[number]) if is_known else None
                 if known is None or known.number(1, 1):
                     yield number, known
 
     def stripe_footers(self, source: Any) -> Iterator[Message]:
-        """What each stripe says of itself, read when it is asked for."""
+        """Each stripe's footer, read when it is asked for."""
         for stripe in self.stripes:
             source.seek(stripe.footer)
             yield _message(bytes(source.read(stripe.end - stripe.footer)), self.postscript)

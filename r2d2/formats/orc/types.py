@@ -1,6 +1,6 @@
-"""ORC's types, numbered in order of depth first, and the Arrow types that pyarrow reads them as.
+"""ORC's types and their Arrow types; and the Protobuf messages in which a file's tail holds them.
 
-Protobuf, in which an ORC file's tail is written: a message's values by the fields' numbers.
+Types are numbered depth first.
 """
 
 from bisect import bisect_right
@@ -33,6 +33,7 @@ _PRIMITIVES = {
 }
 _PARTS = {**dict.fromkeys(_PRIMITIVES, 0), LIST: 1, MAP: 2, DECIMAL: 0}
 _SPARK_TYPE = b"spark.sql.catalyst.type"
+_FIXED_BYTES = {1: 8, 5: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class OrcTypes:
         return self.messages[number].numbers(2)
 
     def spark_type(self, number: int) -> str:
-        """What Spark calls the type, where it says so."""
+        """Spark's name for the type, "" where the file has none."""
         for attribute in self.messages[number].messages(7):
             if attribute.content(1) == _SPARK_TYPE:
                 return attribute.content(2).decode(errors="replace")
@@ -178,11 +179,8 @@ class OrcTypes:
         return _PRIMITIVES[kind]
 
 
-_FIXED_BYTES = {1: 8, 5: 4}
-
-
 def damaged() -> UnreadableTableError:
-    """What is raised where a footer is not what the specification has."""
+    """The error for a footer that is not as the specification has it."""
     return UnreadableTableError("its footer is damaged")
 
 

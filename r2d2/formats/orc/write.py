@@ -1,4 +1,4 @@
-"""TODO."""
+"""ORC files written back."""
 
 from pathlib import Path
 

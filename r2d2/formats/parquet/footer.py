@@ -1,8 +1,7 @@
-"""What a Parquet footer tells of its columns: bounds, and the calendar their dates are in.
+"""A Parquet footer's statistics: bounds of columns, and whether old dates may be Julian.
 
-INT96 timestamps of old writers, whose early values are in another calendar.
-
-Parquet keeps no statistics of INT96, so that only the values tell whether they matter.
+Writers marked the calendar late or never. Parquet keeps no statistics of INT96, so that of these
+only the values show whether they matter.
 """
 
 import re
@@ -26,7 +25,10 @@ _WHOLE_TEXT_WRITERS = re.compile(r"parquet-cpp(-arrow)?\b", re.I)
 Rank = Callable[[pq.Statistics], tuple[int | None, int | None]]
 ToBounds = Callable[[pq.Statistics | None, int], Bounds]
 _GREGORIAN_DAY = -141_427  # 1582-10-15
-_SURE_MICROS = -2_208_988_800_000_000  # 1900-01-01: time zones' local mean times end
+# The hybrid calendar ends in 1582, and local mean times, which Spark rebased with, by 1900.
+_SURE_FROM_S = -2_208_988_800
+_SURE_MICROS = _SURE_FROM_S * 1_000_000
+_OLD_SPARK = re.compile(r"[12]\.|3\.0\.")
 
 
 def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Bounds]:
@@ -95,7 +97,7 @@ def _type_at(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
 
 
 def leaf_count(type_: pa.DataType) -> int:
-    """How many Parquet leaves a field of the type has."""
+    """The number of Parquet leaves that a field of the type has."""
     if isinstance(type_, pa.DictionaryType):
         return 1
     children = [type_.field(index).type for index in range(type_.num_fields)]
@@ -235,11 +237,6 @@ def _before(statistics: pq.Statistics | None, rows: int, limit: int) -> bool:
         return rows > 0 and nulls != rows
     least, _ = _whole(statistics) if limit == _GREGORIAN_DAY else _micros(statistics)
     return least is None or least < limit
-
-
-# The hybrid calendar ends in 1582, and local mean times, which Spark rebased with, by 1900.
-_SURE_FROM_S = -2_208_988_800
-_OLD_SPARK = re.compile(r"[12]\.|3\.0\.")
 
 
 def are_doubtful(metadata: pq.FileMetaData) -> bool:

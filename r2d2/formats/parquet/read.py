@@ -1,6 +1,4 @@
-"""Parquet: a footer into a table with splits and bounds, row groups into record batches.
-
-A Parquet footer, read in one go and proven sound before its statistics are looked at.
+"""Parquet files read: the footer describes the table, its row groups are the splits.
 
 pyarrow ends the process when it is asked for the metadata of a column chunk that contradicts the
 schema (a flipped bit is enough), while its readers refuse such a chunk with an error. So every
@@ -41,6 +39,7 @@ BOMB_RATIO = 2000
 # A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
 DICTIONARY_ROWS = 4096
 DICTIONARY_BYTES = 64 << 10
+TAIL_BYTES = 64 << 10
 
 
 def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
@@ -234,9 +233,6 @@ def _instants(nanos: pa.Array, seconds: pa.Array) -> pa.Array:
         return nanos
     micros = whole * 1_000_000 + fraction // 1000
     return pa.array(micros, pa.timestamp("us"), mask=nanos.is_null().to_numpy(False))
-
-
-TAIL_BYTES = 64 << 10
 
 
 def tail_of(storage: Storage, file: FileInfo) -> bytes:

@@ -1,4 +1,4 @@
-"""Layouts of Parquet, ORC and Avro files: what their footers and headers say."""
+"""Parquet files written back."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,7 +14,7 @@ from r2d2.formats.uniform import fitted, holds_view, plain_type
 from r2d2.model import Table
 from r2d2.storage.local import Storage
 
-_SAID_TWICE = b"ARROW:schema"
+_ARROW_SCHEMA = b"ARROW:schema"
 
 
 def layout(storage: Storage, table: Table) -> Layout:
@@ -39,14 +39,14 @@ def layout(storage: Storage, table: Table) -> Layout:
         table.format,
         pa.schema(list(fields.values()), first.schema_arrow.metadata),
         table.files[0].path.rpartition("/")[2],
-        compression=_parquet_compression(first.metadata),
-        options={"arrow_schema": _SAID_TWICE in raw, "int96": "INT96" in physical},
+        compression=_compression(first.metadata),
+        options={"arrow_schema": _ARROW_SCHEMA in raw, "int96": "INT96" in physical},
         not_restored=("Arrow's views of text and bytes, which become large ones",) if views else (),
     )
 
 
-def _parquet_compression(metadata: pq.FileMetaData) -> str:
-    """What most column chunks are compressed with."""
+def _compression(metadata: pq.FileMetaData) -> str:
+    """The compression of most column chunks."""
     codecs = Counter(
         metadata.row_group(group).column(column).compression.lower()
         for group in range(metadata.num_row_groups)

@@ -6,7 +6,6 @@ sections in the settings. Slow hosts are looked for in all runs of one name toge
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.case import AdviceCase, RepeatedRuns
@@ -16,10 +15,8 @@ from r2d2.vmcost.advice.serverless.report import serverless_advice
 from r2d2.vmcost.advice.slow_hosts import slow_host_advice
 from r2d2.vmcost.advice.spot import spot_advice
 from r2d2.vmcost.prices import PriceList
-from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.report.data import Costed, Data
 from r2d2.vmcost.settings import VmCostSettings
-
-Data = dict[str, Any]
 
 
 def advice_of(

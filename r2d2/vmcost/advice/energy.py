@@ -19,12 +19,11 @@ the unit of a job are POLCA's question (Patel et al., ASPLOS 2024).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.bill import Bill, Part
 from r2d2.vmcost.model import SECONDS_PER_HOUR
-from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.report.data import Costed, Data
 
 DRAWING = (Part.BUSY, Part.FAILED)
 UNKNOWN_UTILISATION = 0.5
@@ -101,7 +100,7 @@ class Energy:
         )
 
 
-def energy_data(costed: Costed) -> dict[str, Any] | None:
+def energy_data(costed: Costed) -> Data | None:
     """The energy for a report; None where the machines, or their provider's watts, are unknown."""
     cluster = costed.facts.cluster
     power = POWERS.get(cluster.provider.casefold()) if cluster else None

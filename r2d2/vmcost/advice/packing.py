@@ -10,12 +10,12 @@ min(⌊cores / X⌋, ⌊memory / M⌋) times into a room, and what it leaves the
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.model import Application
+from r2d2.vmcost.report.data import Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Packing:
         )
 
 
-def packing_advice(case: AdviceCase) -> Iterator[dict[str, Any]]:
+def packing_advice(case: AdviceCase) -> Iterator[Data]:
     """Only where another shape than the largest of today's executors strands fewer cores."""
     machine, memory = case.machine, mib_per_core(case.application)
     if machine.vcpu is None or machine.mem_mib is None or memory is None:
@@ -156,7 +156,7 @@ def pack(rooms: Sequence[Room], shape: Shape, numa: Numa | None = None) -> Packi
         stranded_mib=stranded_mib,
         core_share=stranded_cores / cores if cores else 0.0,
         memory_share=stranded_mib / memory_mib if memory_mib else 0.0,
-        warning=numa_warning(shape, numa),
+        warning=_numa_warning(shape, numa),
     )
 
 
@@ -189,7 +189,7 @@ def best_shapes(
     )
 
 
-def numa_warning(shape: Shape, numa: Numa | None) -> str:
+def _numa_warning(shape: Shape, numa: Numa | None) -> str:
     """Why the shape does not fit a NUMA node; empty where it does or none was named."""
     if numa is None:
         return ""

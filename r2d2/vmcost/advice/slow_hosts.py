@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ import numpy.typing as npt
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.model import Application, Outcome
+from r2d2.vmcost.report.data import Data
 
 Times = npt.NDArray[np.float64]
 SHOWN = 20
@@ -165,7 +166,7 @@ class StageTime(NamedTuple):
     took_ms: int
 
 
-def slow_host_advice(application: Application, degraded: Degradation) -> Iterator[dict[str, Any]]:
+def slow_host_advice(application: Application, degraded: Degradation) -> Iterator[Data]:
     """The slow hosts on which the application ran."""
     hosts = {executor.host for executor in application.executors}
     for host in degraded.slow:
@@ -174,7 +175,7 @@ def slow_host_advice(application: Application, degraded: Degradation) -> Iterato
             yield {**advice, "host": host.host}
 
 
-def degradation_data(name: str, runs: int, degraded: Degradation) -> dict[str, Any]:
+def degradation_data(name: str, runs: int, degraded: Degradation) -> Data:
     """The hosts of the runs of a name, and P of the stages that stay furthest behind."""
     by_host = sorted(degraded.stage_hosts, key=lambda stage: stage.performance)
     by_run = sorted(degraded.stage_runs, key=lambda stage: stage.performance)
@@ -197,7 +198,7 @@ def degradation(runs: Sequence[Application], limits: Limits | None = None) -> De
     if not runs:
         raise UsageError("no run to look at: give the event logs of one application's runs")
     limits = limits or Limits()
-    cells, times = cells_of(runs), stage_times(runs)
+    cells, times = _cells_of(runs), _stage_times(runs)
     compared = _compared(cells, limits)
     unmatched = tuple(sorted(key for key in times if not _alike(times[key], len(runs))))
     hosts = sorted({executor.host for run in runs for executor in run.executors})
@@ -287,7 +288,7 @@ def _performance(ideal_ms: float, actual_ms: float) -> float:
     return min(1.0, ideal_ms / actual_ms) if actual_ms > 0 else 1.0
 
 
-def cells_of(runs: Sequence[Application]) -> dict[Cell, Times]:
+def _cells_of(runs: Sequence[Application]) -> dict[Cell, Times]:
     """The run times in ms of tasks that succeeded, without speculative copies."""
     cells: dict[Cell, Times] = {}
     for number, run in enumerate(runs):
@@ -306,7 +307,7 @@ def cells_of(runs: Sequence[Application]) -> dict[Cell, Times]:
     return cells
 
 
-def stage_times(runs: Sequence[Application]) -> dict[StageKey, dict[int, StageTime]]:
+def _stage_times(runs: Sequence[Application]) -> dict[StageKey, dict[int, StageTime]]:
     """The time of each stage, by the runs' positions."""
     times: dict[StageKey, dict[int, StageTime]] = {}
     for number, run in enumerate(runs):

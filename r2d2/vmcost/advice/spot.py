@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from math import inf, isfinite
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,9 +27,9 @@ from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_liv
 from r2d2.vmcost.advice.replay.state import Links, links_of
 from r2d2.vmcost.advice.right_size import rental_usd
 from r2d2.vmcost.model import Application, Billing, Price, PriceKind
+from r2d2.vmcost.report.data import Data
 from r2d2.vmcost.settings import SpotSettings
 
-Data = dict[str, Any]
 Number = TypeVar("Number", float, Fraction)
 MS_PER_HOUR = 3_600_000
 LONGEST = 100
@@ -199,7 +199,7 @@ def compare_spot_of(
     calm = SpotRun(calm_ms, ((0, calm_ms),) * offer.count)
     links = links_of(plan)
     runs = [
-        simulated_run(plan, links, offer, arrival_ms, calm, (seed, number))
+        _simulated_run(plan, links, offer, arrival_ms, calm, (seed, number))
         for number in range(trials)
     ]
     return SpotReport(
@@ -275,7 +275,7 @@ class _Fleet:
         clock.after(wait_ms, lambda: self.rent(vm, clock.now_ms))
 
 
-def simulated_run(
+def _simulated_run(
     plan: ReplayPlan,
     links: Links,
     offer: SpotOffer,

@@ -70,9 +70,9 @@ def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rat
     if cluster is None:
         return _Rates(why=NO_CLUSTER)
     try:
-        worker = vm_rate(cluster, cluster.vm, prices, billing, driver=False)
+        worker = _vm_rate(cluster, cluster.vm, prices, billing, driver=False)
         driver = (
-            vm_rate(cluster, cluster.driver_vm, prices, billing, driver=True)
+            _vm_rate(cluster, cluster.driver_vm, prices, billing, driver=True)
             if cluster.driver_vm is not None
             else None
         )
@@ -81,7 +81,7 @@ def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rat
     return _Rates(worker, driver)
 
 
-def vm_rate(
+def _vm_rate(
     cluster: Cluster, sku: str, prices: PriceList, billing: Billing, *, driver: bool
 ) -> Rate:
     """The price of the SKU's hour: spot for the workers of a spot cluster, else on demand.
@@ -131,7 +131,7 @@ def micro_usd(parts: Mapping[Name, Fraction]) -> dict[Name, int]:
     """
     exact = {name: part * MICRO for name, part in parts.items()}
     down = {name: int(part // 1) for name, part in exact.items()}
-    up = round_half_up(sum(exact.values(), Fraction(0))) - sum(down.values())
+    up = _round_half_up(sum(exact.values(), Fraction(0))) - sum(down.values())
     by_remainder = sorted(exact, key=lambda name: down[name] - exact[name])
     return {name: whole + (name in by_remainder[:up]) for name, whole in down.items()}
 
@@ -143,9 +143,9 @@ def printed_usd(parts: Mapping[Name, Fraction]) -> dict[Name, float]:
 
 def printed_total_usd(usd: Fraction) -> float:
     """Dollars with six decimals, half a millionth rounded up."""
-    return round_half_up(usd * MICRO) / MICRO
+    return _round_half_up(usd * MICRO) / MICRO
 
 
-def round_half_up(number: Fraction) -> int:
+def _round_half_up(number: Fraction) -> int:
     """The nearest whole number; the greater of two that are equally near."""
     return int((number + Fraction(1, 2)) // 1)

@@ -56,7 +56,7 @@ def worker_fleet(
         failed = sum(int(charged[some[run.failed[some]]].sum()) for some in rows)
         parts_s = _parts_s(taken, failed, rest_of(run, vm, cores, scale, taken), scale)
         seen = _VmTime(cluster.vm if cluster else None, vm.standing, parts_s)
-        bills.append(_vm_bill(seen, host_time(run, vm, cores, vcpu), rate, billing))
+        bills.append(_vm_bill(seen, _host_time(run, vm, cores, vcpu), rate, billing))
     _count_damage(run, problems)
     if rate is not None:
         _count_misfits(has, vcpu, problems)
@@ -133,7 +133,7 @@ def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[
     problems["vm_cores_exceeded"] += beyond
 
 
-def host_time(run: BilledRun, vm: WorkerVm, has: Capacity, vcpu: int | None) -> HostTime:
+def _host_time(run: BilledRun, vm: WorkerVm, has: Capacity, vcpu: int | None) -> HostTime:
     """The VM over the application's time."""
     executors = tuple(
         ExecutorTime(run.app.executors[at].id, *run.lived[at], run.app.executors[at].cores)

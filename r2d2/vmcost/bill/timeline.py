@@ -51,7 +51,7 @@ class BilledRun:
         """The application with its times."""
         failed = app.tasks["speculative"] | (app.tasks["outcome"] != Outcome.SUCCEEDED)
         lived = tuple((start, end) for start, end in executor_intervals_ms(app).tolist())
-        return BilledRun(app, lived, job_intervals(app), failed, _rows(app))
+        return BilledRun(app, lived, _job_intervals(app), failed, _rows(app))
 
     @property
     def bounds(self) -> Interval:
@@ -76,7 +76,7 @@ def _rows(app: Application) -> dict[int, Positions]:
     return {int(number): rows for number, rows in zip(numbers, parts, strict=False)}
 
 
-def job_intervals(app: Application) -> tuple[Interval, ...]:
+def _job_intervals(app: Application) -> tuple[Interval, ...]:
     """The moments of the application at which at least one job ran."""
     bounds = (app.started_ms, app.ended_ms)
     return union(clipped(job_interval_ms(app, job), bounds) for job in app.jobs)

@@ -81,7 +81,7 @@ def _ended(
     moments = (moment for each in stood for moment in (each.added_ms, each.removed_ms))
     came_and_went = [moment for moment in moments if moment is not None]
     disbelieved = LogProblemCounts()
-    last_ms = last_moment(started_ms, work, came_and_went, disbelieved)
+    last_ms = _last_moment(started_ms, work, came_and_went, disbelieved)
     believed = [end for end in facts.ends_ms if started_ms <= end <= last_ms + IDLE_MS]
     problems[LogProblem.APPLICATION_END_DISBELIEVED] += len(facts.ends_ms) - len(believed)
     if believed:
@@ -110,7 +110,7 @@ def _placed(tasks: Tasks, facts: CollectedEvents, stood: Sequence[Executor]) -> 
     return tasks
 
 
-def last_moment(
+def _last_moment(
     started_ms: int, work: Iterable[Moments], executors: Sequence[int], problems: LogProblemCounts
 ) -> int:
     """The last moment that jobs, stages, tasks or executors name and that can be believed.

@@ -112,7 +112,7 @@ def _decoded(line: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, bool
     try:
         return decoder.decode(line), False
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        mended = repaired(line)
+        mended = _repaired(line)
     if mended is None:
         return None, False
     try:
@@ -121,7 +121,7 @@ def _decoded(line: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, bool
         return None, False
 
 
-def repaired(line: bytes) -> bytes | None:
+def _repaired(line: bytes) -> bytes | None:
     """The line with U+FFFD for what is no UTF-8 and for halves of surrogate pairs.
 
     None where that is not what is wrong with it, or it is too long to be worth it.

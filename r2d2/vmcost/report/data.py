@@ -62,11 +62,11 @@ def report_data(costed: Sequence[Costed], today: date, besides: Data | None = No
     """The report; prices are as old as they are on that day. `besides` are its other keys."""
     return {
         "version": VERSION,
-        "applications": [application_data(each, today) for each in costed],
+        "applications": [_application(each, today) for each in costed],
     } | (besides or {})
 
 
-def application_data(costed: Costed, today: date) -> Data:
+def _application(costed: Costed, today: date) -> Data:
     """One application, with the keys of the table above."""
     application, bill = costed.application, costed.bill
     known = bill.usd is not None

@@ -203,14 +203,14 @@ def difference_lines(between: Differences) -> Iterator[str]:
     for number, run in enumerate(between.runs):
         if number:
             yield ""
-        yield from run_lines(run)
+        yield from _run_lines(run)
     for title, names in (("the old", between.only_old), ("the new", between.only_new)):
         yield from (f"only in {title} report: {printable(name)}" for name in names[:SHOWN])
         if len(names) > SHOWN:
             yield f"… and {len(names) - SHOWN:,} more only in {title} report"
 
 
-def run_lines(run: RunDifference) -> Iterator[str]:
+def _run_lines(run: RunDifference) -> Iterator[str]:
     """One pair: what changed most, then every figure of both."""
     runs = f"{printable(run.old_id)} → {printable(run.new_id)}"
     yield f"{printable(run.name)}: {runs} ({run.match.value})"

@@ -34,7 +34,7 @@ def report_lines(report: Data) -> Iterator[str]:
     for number, application in enumerate(shown):
         if number or len(applications) > 1:
             yield ""
-        yield from application_lines(application, brief=len(applications) > 1)
+        yield from _application_lines(application, brief=len(applications) > 1)
     if len(applications) > len(shown):
         yield ""
         yield f"… and {len(applications) - len(shown):,} more (see report.html and the CSV files)"
@@ -51,7 +51,7 @@ def _pipeline_row(job: Data) -> tuple[str, str, str, str]:
     return f"  {printable(job['job'])}", vm, duration(job["start_s"]), duration(job["end_s"])
 
 
-def application_lines(application: Data, *, brief: bool = False) -> Iterator[str]:
+def _application_lines(application: Data, *, brief: bool = False) -> Iterator[str]:
     """One application: what ran, what it cost, what that went into, and what to do about it.
 
     In brief without its task time and stages.

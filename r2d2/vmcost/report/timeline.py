@@ -158,7 +158,7 @@ def lane(host: Data, bin_s: float, bins: int, scale: Scale, y: float, height: fl
     runs = list(_runs(shades, width_s))
     return Lane(
         host["host"],
-        lane_title(host, bin_s),
+        _lane_title(host, bin_s),
         y,
         False,
         _path(scale, ((*span, 0.0, height) for span in host["rented"])),
@@ -167,7 +167,7 @@ def lane(host: Data, bin_s: float, bins: int, scale: Scale, y: float, height: fl
     )
 
 
-def lane_title(host: Data, bin_s: float) -> str:
+def _lane_title(host: Data, bin_s: float) -> str:
     """The host's figures in words: cores, rented time, how busy it was while rented."""
     rented_s = sum(end - start for start, end in host["rented"])
     busy_s, failed_s = sum(host["busy"]) * bin_s, sum(host["failed"]) * bin_s

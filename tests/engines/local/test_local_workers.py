@@ -25,7 +25,7 @@ from r2d2.recipes.find import search
 from r2d2.recipes.find.request import TASK_BYTES, Proposal, Request, UnionRequest
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.settings.find import Settings
-from tests.support.recipes.kept_lake import KeptLake
+from tests.support.recipes.recipe_lake import RecipeLake
 
 Plant: TypeAlias = Callable[[str], None]
 Started: TypeAlias = "list[subprocess.Popen[bytes]]"
@@ -52,14 +52,14 @@ worker.serve()
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> RecipeLake:
     """Tables, each with its head and its tail beside it."""
     tables: dict[str, pa.Table] = {}
     for number in range(BUNDLES):
         rows = pa.table({"a": range(number, number + 9), "b": list("abcdefghi")})
         parts = (rows, rows.slice(0, 4), rows.slice(4))
         tables |= {f"{name}{number}": part for name, part in zip(NAMES, parts, strict=True)}
-    return KeptLake.of(tmp_path_factory.mktemp("workers"), tables)
+    return RecipeLake.of(tmp_path_factory.mktemp("workers"), tables)
 
 
 @pytest.fixture
@@ -102,18 +102,18 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     return found
 
 
-def bundle(lake: KeptLake, number: int) -> Bundle:
+def bundle(lake: RecipeLake, number: int) -> Bundle:
     """A table, from which both of its parts are wanted and which is wanted from both."""
     whole, head, tail = (f"{name}{number}" for name in NAMES)
     parts = (lake.child(head), lake.child(tail))
     return [Request(lake.tables[whole], parts), UnionRequest(lake.tables[whole], parts)]
 
 
-def bundles(lake: KeptLake) -> list[Bundle]:
+def bundles(lake: RecipeLake) -> list[Bundle]:
     return [bundle(lake, number) for number in range(BUNDLES)]
 
 
-def by_one(lake: KeptLake) -> list[Proposal]:
+def by_one(lake: RecipeLake) -> list[Proposal]:
     """What is proposed where one process answers everything."""
     counts = RowCounts(lake.storage, Types.STRICT)
     return in_order([search(bundle, counts) for bundle in bundles(lake)])
@@ -123,7 +123,7 @@ def in_order(found: list[Answer]) -> list[Proposal]:
     return sorted((p for answer in found for p in answer), key=attrgetter("child", "parents"))
 
 
-def by_others(lake: KeptLake, gate: threading.Event, most: int = 2) -> list[Answer]:
+def by_others(lake: RecipeLake, gate: threading.Event, most: int = 2) -> list[Answer]:
     """The answers, all but the last of the other processes."""
     coming = search_in_processes(lake.storage, Types.STRICT, bundles(lake), most)
     found = [next(coming) for _ in range(BUNDLES - 1)]
@@ -140,7 +140,7 @@ def join_all_but(before: set[threading.Thread]) -> None:
 
 @pytest.mark.parametrize("threshold", ["WORTHWHILE_TABLES", "WORTHWHILE_BYTES"])
 def test_several_processes_propose_what_one_does(
-    lake: KeptLake,
+    lake: RecipeLake,
     gate: threading.Event,
     started: Started,
     monkeypatch: pytest.MonkeyPatch,
@@ -154,7 +154,7 @@ def test_several_processes_propose_what_one_does(
     assert len(started) == 2
 
 
-def test_a_little_work_starts_no_process(lake: KeptLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_little_work_starts_no_process(lake: RecipeLake, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise AssertionError("a process is started")
 
@@ -176,7 +176,7 @@ def test_a_little_work_starts_no_process(lake: KeptLake, monkeypatch: pytest.Mon
     ids=["at once", "after an answer"],
 )
 def test_a_process_that_dies_loses_one_bundle_and_another_takes_its_place(
-    lake: KeptLake,
+    lake: RecipeLake,
     gate: threading.Event,
     plant: Plant,
     started: Started,
@@ -203,7 +203,7 @@ def test_a_process_that_dies_loses_one_bundle_and_another_takes_its_place(
     ],
 )
 def test_what_goes_wrong_in_a_process_is_raised_by_who_asked(
-    lake: KeptLake,
+    lake: RecipeLake,
     gate: threading.Event,
     plant: Plant,
     started: Started,
@@ -219,7 +219,7 @@ def test_what_goes_wrong_in_a_process_is_raised_by_who_asked(
 
 
 def test_where_no_more_processes_can_be_started_fewer_answer(
-    lake: KeptLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
+    lake: RecipeLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = RecipeWorker._started
 
@@ -237,7 +237,7 @@ def test_where_no_more_processes_can_be_started_fewer_answer(
 
 
 def test_a_process_that_ended_before_it_is_asked_is_a_reason_too(
-    lake: KeptLake, plant: Plant, started: Started
+    lake: RecipeLake, plant: Plant, started: Started
 ) -> None:
     plant(DIES_AT_ONCE)
     worker = RecipeWorker(lake.storage, Types.STRICT)
@@ -248,7 +248,7 @@ def test_a_process_that_ended_before_it_is_asked_is_a_reason_too(
 
 
 def test_who_leaves_early_ends_the_processes_and_no_more_is_answered(
-    lake: KeptLake,
+    lake: RecipeLake,
     gate: threading.Event,
     plant: Plant,
     started: Started,
@@ -277,7 +277,7 @@ def test_who_leaves_early_ends_the_processes_and_no_more_is_answered(
 
 
 def test_a_process_that_takes_the_place_of_another_while_who_asked_leaves_is_ended_too(
-    lake: KeptLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
+    lake: RecipeLake, plant: Plant, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start, again, left = RecipeWorker._started, threading.Event(), threading.Event()
 
@@ -302,7 +302,7 @@ def test_a_process_that_takes_the_place_of_another_while_who_asked_leaves_is_end
 
 
 def test_a_process_that_nobody_asks_any_more_ends_in_the_middle_of_its_answer(
-    lake: KeptLake, plant: Plant, started: Started, tmp_path: Path
+    lake: RecipeLake, plant: Plant, started: Started, tmp_path: Path
 ) -> None:
     begun = tmp_path / "begun"
     plant(before_each_answer(f"open({str(begun)!r}, 'w').close(); time.sleep(60)"))
@@ -321,7 +321,7 @@ def test_a_process_that_nobody_asks_any_more_ends_in_the_middle_of_its_answer(
 
 
 def test_what_a_library_prints_is_no_part_of_an_answer(
-    lake: KeptLake, gate: threading.Event, plant: Plant, capfd: pytest.CaptureFixture[str]
+    lake: RecipeLake, gate: threading.Event, plant: Plant, capfd: pytest.CaptureFixture[str]
 ) -> None:
     plant(before_each_answer("print('from Python', flush=True); os.write(1, b'from C')"))
     assert in_order(by_others(lake, gate)) == by_one(lake)

@@ -1,4 +1,4 @@
-"""Bundles: every family once, neighbours together, none too large."""
+"""Batches of requests: each request once, neighbours together, none too large."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,15 @@ def table(name: str, megabytes: int = 1) -> Table:
     return Table(name, Format.PARQUET, size_bytes=megabytes * MEGABYTE)
 
 
-def family(parent: str, *children: str, megabytes: int = 1) -> Request:
+def request(parent: str, *children: str, megabytes: int = 1) -> Request:
     return Request(
         table(parent, megabytes), tuple(ContainedTable(table(child), {}) for child in children)
     )
 
 
-families = st.lists(
+random_requests = st.lists(
     st.builds(
-        lambda names, megabytes: family(*names, megabytes=megabytes),
+        lambda names, megabytes: request(*names, megabytes=megabytes),
         st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=4, unique=True),
         st.integers(1, 40),
     ),
@@ -31,29 +31,29 @@ families = st.lists(
 )
 
 
-@given(families)
-def test_every_family_is_in_one_bundle_that_no_task_is_too_small_for(
-    asked: Sequence[Request],
+@given(random_requests)
+def test_every_request_is_in_one_batch_that_no_task_is_too_small_for(
+    requests: Sequence[Request],
 ) -> None:
-    found = batches(asked)
-    assert sorted(number for bundle in found for number in bundle) == list(range(len(asked)))
-    for bundle in found:
-        assert bundle == sorted(bundle)
-        sizes = {t.location: t.size_bytes for n in bundle for t in asked[n].tables}
-        assert len(bundle) == 1 or sum(sizes.values()) <= TASK_BYTES
-    assert batches(asked) == found
+    found = batches(requests)
+    assert sorted(number for batch in found for number in batch) == list(range(len(requests)))
+    for batch in found:
+        assert batch == sorted(batch)
+        sizes = {t.location: t.size_bytes for n in batch for t in requests[n].tables}
+        assert len(batch) == 1 or sum(sizes.values()) <= TASK_BYTES
+    assert batches(requests) == found
 
 
-def test_families_that_share_a_table_are_read_together() -> None:
-    one = [family(f"parent{n}", "x" if n % 2 else "y") for n in range(64)]
-    found = batches([*one, UnionRequest(table("parent1"), (ContainedTable(table("x"), {}),))])
-    mixed = [bundle for bundle in found if len({n % 2 for n in bundle if n < 64}) > 1]
+def test_requests_that_share_a_table_are_read_together() -> None:
+    small = [request(f"parent{n}", "x" if n % 2 else "y") for n in range(64)]
+    found = batches([*small, UnionRequest(table("parent1"), (ContainedTable(table("x"), {}),))])
+    mixed = [batch for batch in found if len({n % 2 for n in batch if n < 64}) > 1]
     assert len(mixed) <= 1
 
 
 def test_a_large_parent_is_a_task_of_its_own() -> None:
-    large = family("large", "a", megabytes=100)
-    found = batches([family("p", "a"), large, family("q", "a")])
+    large = request("large", "a", megabytes=100)
+    found = batches([request("p", "a"), large, request("q", "a")])
     assert [1] in found
 
 

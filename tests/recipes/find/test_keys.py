@@ -1,4 +1,4 @@
-"""Keys stand for all columns where they tell the parent's rows apart, and nowhere else."""
+"""Keys stand for all columns where no two of the parent's rows are equal in them, or nowhere."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from r2d2.recipes.find import search_one
 from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.request import Proposal, Request
 from r2d2.recipes.find.row_counts import RowCounts
-from tests.support.recipes.kept_lake import KeptLake
+from tests.support.recipes.recipe_lake import RecipeLake
 
 ROWS = 10
 PARENT = pa.table(
@@ -48,7 +48,7 @@ def test_a_table_with_a_row_twice_has_no_key() -> None:
     assert likely_keys(twice.to_batches()[0], [columns(*NAMES)]) == {}
 
 
-def asked(lake: KeptLake, names: Sequence[str], contained: bool, small: int) -> list[Proposal]:
+def proposed(lake: RecipeLake, names: Sequence[str], contained: bool, small: int) -> list[Proposal]:
     children = tuple(replace(lake.child(name), contained=contained) for name in names)
     counts = RowCounts(lake.storage, Types.STRICT, small_bytes=small)
     return search_one(Request(lake.tables["parent"], children), counts)
@@ -65,8 +65,8 @@ def test_a_key_changes_no_proposal(data: st.DataObject) -> None:
         own = data.draw(st.sets(st.sampled_from(NAMES), min_size=1))
         tables[f"child{number}"] = parent.select(sorted(own)).take(rows)
     with TemporaryDirectory() as folder:
-        lake = KeptLake.of(Path(folder), tables)
+        lake = RecipeLake.of(Path(folder), tables)
         children = [name for name in tables if name != "parent"]
-        expected = asked(lake, children, contained=False, small=1 << 20)
-        assert asked(lake, children, contained=True, small=0) == expected
-        assert asked(lake, children, contained=False, small=0) == expected
+        expected = proposed(lake, children, contained=False, small=1 << 20)
+        assert proposed(lake, children, contained=True, small=0) == expected
+        assert proposed(lake, children, contained=False, small=0) == expected

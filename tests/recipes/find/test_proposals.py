@@ -11,7 +11,7 @@ from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
 from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import try_out
-from tests.support.recipes.kept_lake import KeptLake, counted
+from tests.support.recipes.recipe_lake import RecipeLake, counted
 
 WHOLE = pa.table(
     {
@@ -48,10 +48,10 @@ CASES = {
 
 
 @pytest.mark.parametrize(("child", "kind"), CASES.values(), ids=list(CASES))
-def test_a_contained_table_gets_the_plainest_recipe(
+def test_a_contained_table_gets_the_simplest_recipe(
     tmp_path: Path, child: pa.Table, kind: type
 ) -> None:
-    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child})
     proposal = lake.from_parent("child", "whole")
     assert isinstance(proposal.recipe, kind)
     assert (proposal.child, proposal.parents) == ("child.parquet", ("whole.parquet",))
@@ -61,12 +61,12 @@ def test_a_contained_table_gets_the_plainest_recipe(
 
 @pytest.mark.parametrize("name", ["project", "select", "rows"])
 @pytest.mark.parametrize("spoil", [lambda child: with_again(child, 3), changed])
-def test_a_row_too_many_or_with_another_value_is_kept_aside(
+def test_a_row_too_many_or_with_another_value_goes_into_a_residual(
     tmp_path: Path, name: str, spoil: Callable[[pa.Table], pa.Table]
 ) -> None:
     child, kind = CASES[name]
     child = spoil(child)
-    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child})
     recipe = lake.from_parent("child", "whole").recipe
     assert isinstance(recipe, Patch)
     assert recipe.plus is not None
@@ -78,7 +78,7 @@ def test_a_row_too_many_or_with_another_value_is_kept_aside(
 
 def test_distinct_rows_with_one_of_them_twice_are_not_distinct(tmp_path: Path) -> None:
     child = with_again(CITIES, 0)
-    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "cities": CITIES, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "cities": CITIES, "child": child})
     assert isinstance(lake.from_parent("child", "whole").recipe, Rows | Select)
     recipe = lake.from_parent("child", "cities").recipe
     assert isinstance(recipe, Patch)
@@ -87,12 +87,12 @@ def test_distinct_rows_with_one_of_them_twice_are_not_distinct(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("extra", "patched"), [(10, True), (11, False)])
-def test_more_than_a_fifth_of_a_table_is_not_kept_aside(
+def test_more_than_a_fifth_of_a_table_goes_into_no_residual(
     tmp_path: Path, extra: int, patched: bool
 ) -> None:
     child = with_again(WHOLE, *range(extra))
     strange = pa.concat_tables([WHOLE, changed(WHOLE.slice(0, 1)).take([0] * extra)])
-    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child, "strange": strange})
+    lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child, "strange": strange})
     more, lacking = lake.from_parent("child", "whole"), lake.from_parent("strange", "whole")
     assert isinstance(more.recipe, Patch) == isinstance(lacking.recipe, Patch) == patched
     if not patched:
@@ -102,7 +102,7 @@ def test_more_than_a_fifth_of_a_table_is_not_kept_aside(
 
 def test_a_renamed_column_comes_back_under_its_own_name(tmp_path: Path) -> None:
     child = OSLO.rename_columns(["number", "city", "price", "batch"])
-    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child})
     recipe = lake.from_parent("child", "whole", number="id").recipe
     assert isinstance(recipe, Select)
     assert lake.rows("child", recipe) == counted(child)
@@ -114,7 +114,7 @@ def test_the_fewer_rows_are_listed(tmp_path: Path, left_out: int, taken_away: bo
     whole = pa.table({"id": range(120)})
     rows = [n for n in range(120) if not 1 < n < 2 * left_out + 2 or n % 2]
     child = whole.take(rows)
-    lake = KeptLake.of(tmp_path, {"whole": whole, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": whole, "child": child})
     recipe = lake.from_parent("child", "whole").recipe
     if taken_away:
         assert isinstance(recipe, Patch)
@@ -126,13 +126,13 @@ def test_the_fewer_rows_are_listed(tmp_path: Path, left_out: int, taken_away: bo
     assert lake.rows("child", recipe) == counted(child)
 
 
-def test_a_copy_with_a_row_changed_keeps_two_rows_aside(tmp_path: Path) -> None:
+def test_a_copy_with_a_row_changed_has_two_rows_in_residuals(tmp_path: Path) -> None:
     child = WHOLE.set_column(
         2,
         "price",
         pa.array([*WHOLE["price"].to_pylist()[:20], -1.0, *WHOLE["price"].to_pylist()[21:]]),
     )
-    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child})
     recipe = lake.from_parent("child", "whole").recipe
     assert isinstance(recipe, Patch)
     assert recipe.plus is not None
@@ -141,9 +141,9 @@ def test_a_copy_with_a_row_changed_keeps_two_rows_aside(tmp_path: Path) -> None:
     assert lake.rows("child", recipe) == counted(child)
 
 
-def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
+def test_rows_to_be_removed_that_are_gone_stop_the_recipe(tmp_path: Path) -> None:
     child = WHOLE.take([n for n in range(40) if n != 20])
-    lake = KeptLake.of(tmp_path, {"whole": WHOLE, "child": child, "shorter": child.slice(0, 39)})
+    lake = RecipeLake.of(tmp_path, {"whole": WHOLE, "child": child, "shorter": child.slice(0, 39)})
     recipe = lake.from_parent("child", "whole").recipe
     located = {table.location: table for table in lake.tables.values()}
     trial = try_out(lake.storage, located, lake.tables["child"], recipe, tmp_path)
@@ -153,21 +153,21 @@ def test_rows_to_be_taken_away_that_are_gone_are_told(tmp_path: Path) -> None:
         list(rebuilt(context, trial.recipe, child.schema))
 
 
-def test_nested_rows_are_kept_aside_whole(tmp_path: Path) -> None:
+def test_nested_rows_go_into_a_residual_whole(tmp_path: Path) -> None:
     rows = [{"tags": [str(n)] * (n % 3), "at": {"x": n, "y": None}} for n in range(20)]
     whole = pa.table({"id": range(20), "row": pa.array(rows)})
     child = pa.concat_tables([whole, whole.slice(4, 2)])
-    lake = KeptLake.of(tmp_path, {"whole": whole, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": whole, "child": child})
     recipe = lake.from_parent("child", "whole").recipe
     assert isinstance(recipe, Patch)
     tables = {table.location: table for table in lake.tables.values()}
     assert try_out(lake.storage, tables, lake.tables["child"], recipe, tmp_path).problem is None
 
 
-def test_a_table_named_like_a_residual_is_kept_aside_as_it_is(tmp_path: Path) -> None:
+def test_a_table_named_like_a_residual_goes_into_one_as_it_is(tmp_path: Path) -> None:
     whole = pa.table({"first": range(10), "second": [0.5] * 10, "copies": ["a"] * 10})
     child = with_again(whole, 3)
-    lake = KeptLake.of(tmp_path, {"whole": whole, "child": child})
+    lake = RecipeLake.of(tmp_path, {"whole": whole, "child": child})
     recipe = lake.from_parent("child", "whole").recipe
     assert recipe is not None
     assert lake.rows("child", recipe) == counted(child)

@@ -1,4 +1,4 @@
-"""Whatever is proposed for random tables gives, when it is run, exactly the child's rows."""
+"""The recipes proposed for random tables give, when they are run, exactly the child's rows."""
 
 from itertools import chain, combinations
 from pathlib import Path
@@ -10,7 +10,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from r2d2.recipes.grammar import Patch, Recipe
-from tests.support.recipes.kept_lake import KeptLake, counted
+from tests.support.recipes.recipe_lake import RecipeLake, counted
 
 Row = tuple[int | None, str | None, float | None]
 SCHEMA = pa.schema({"i": pa.int64(), "s": pa.string(), "f": pa.float64()})
@@ -39,7 +39,7 @@ def test_a_proposal_gives_the_childs_rows(parent: list[Row], data: st.DataObject
     strange = data.draw(st.lists(row, max_size=2))
     child = table([*(parent[number] for number in kept), *strange], names)
     with TemporaryDirectory() as folder:
-        lake = KeptLake.of(Path(folder), {"parent": table(parent), "child": child})
+        lake = RecipeLake.of(Path(folder), {"parent": table(parent), "child": child})
         proposal = lake.from_parent("child", "parent")
         surplus = counted(child) - counted(table(parent).select(names))
         aside = sum(surplus.values())
@@ -67,7 +67,7 @@ def test_a_copy_that_drifted_from_its_parent_comes_back(
     kept = [row for number, row in enumerate(parent) if number not in gone]
     child = table([*kept, *strange], names)
     with TemporaryDirectory() as folder:
-        lake = KeptLake.of(Path(folder), {"parent": table(parent), "child": child})
+        lake = RecipeLake.of(Path(folder), {"parent": table(parent), "child": child})
         recipe = lake.from_parent("child", "parent").recipe
         assert recipe is not None
         if isinstance(recipe, Patch) and recipe.minus:
@@ -86,7 +86,7 @@ def test_a_union_is_found_where_brute_force_finds_one_and_gives_the_tables_rows(
     whole = table([*chain.from_iterable(parts), *more])
     tables = {f"part{n}": table(part) for n, part in enumerate([*parts, *others])}
     with TemporaryDirectory() as folder:
-        lake = KeptLake.of(Path(folder), {"whole": whole, **tables})
+        lake = RecipeLake.of(Path(folder), {"whole": whole, **tables})
         found = lake.from_parts("whole", *tables)
         assert bool(found) == is_union(whole, list(tables.values()))
         for proposal in found:

@@ -1,4 +1,4 @@
-"""Tables hashed together, alone, kept or read again: the same rows, the same proposals."""
+"""Tables hashed together, alone, cached or read again: the same rows, the same proposals."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +10,12 @@ from r2d2.model import Types
 from r2d2.recipes.find import columns_by_table, search_one
 from r2d2.recipes.find.request import AnyRequest, Request, UnionRequest, by_name
 from r2d2.recipes.find.row_counts import RowCounts
-from tests.support.recipes.kept_lake import KeptLake
+from tests.support.recipes.recipe_lake import RecipeLake
 
 WHOLE = pa.table({"a": [1, 2, 2, 3, None], "b": ["x", "y", "y", None, "z"]})
 
 
-def lake_of(folder: Path) -> KeptLake:
+def lake_of(folder: Path) -> RecipeLake:
     tables: Mapping[str, pa.Table] = {
         "whole": WHOLE,
         "head": WHOLE.slice(0, 2),
@@ -23,10 +23,10 @@ def lake_of(folder: Path) -> KeptLake:
         "letters": WHOLE.select(["b"]).rename_columns(["letter"]),
         "numbers": WHOLE.select(["a"]),
     }
-    return KeptLake.of(folder, tables)
+    return RecipeLake.of(folder, tables)
 
 
-def families(lake: KeptLake) -> list[AnyRequest]:
+def requests_of(lake: RecipeLake) -> list[AnyRequest]:
     children = [lake.child(name) for name in ("head", "tail", "numbers")]
     children.append(lake.child("letters", letter="b"))
     parts = (lake.child("head"), lake.child("tail"))
@@ -37,28 +37,28 @@ def families(lake: KeptLake) -> list[AnyRequest]:
 
 
 @pytest.mark.parametrize("cache_bytes", [0, 200, 1 << 20])
-def test_preparing_and_keeping_change_no_proposal(tmp_path: Path, cache_bytes: int) -> None:
+def test_preparing_and_caching_change_no_proposal(tmp_path: Path, cache_bytes: int) -> None:
     lake = lake_of(tmp_path)
-    asked_for = families(lake)
+    requests = requests_of(lake)
     plain, prepared = (
         RowCounts(lake.storage, Types.STRICT, size) for size in (1 << 20, cache_bytes)
     )
-    prepared.prepare(columns_by_table(asked_for))
-    expected = [search_one(family, plain) for family in asked_for]
-    assert [search_one(family, prepared) for family in asked_for] == expected
-    assert [search_one(family, prepared) for family in asked_for] == expected
+    prepared.prepare(columns_by_table(requests))
+    expected = [search_one(request, plain) for request in requests]
+    assert [search_one(request, prepared) for request in requests] == expected
+    assert [search_one(request, prepared) for request in requests] == expected
     assert all(proposal.recipe is not None for found in expected for proposal in found)
     assert [len(found) for found in expected] == [4, 1]
 
 
 def test_a_table_is_read_once(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
-    asked_for = families(lake)
+    requests = requests_of(lake)
     counts = RowCounts(lake.storage, Types.STRICT)
-    counts.prepare(columns_by_table(asked_for))
+    counts.prepare(columns_by_table(requests))
     for table in lake.tables.values():
         (tmp_path / "lake" / table.location).unlink()
-    found = [proposal for family in asked_for for proposal in search_one(family, counts)]
+    found = [proposal for request in requests for proposal in search_one(request, counts)]
     assert all(proposal.recipe is not None for proposal in found)
 
 
@@ -71,15 +71,15 @@ def test_a_table_that_cannot_be_read_is_a_reason_and_stops_no_other(tmp_path: Pa
     for name in ("head", "tail"):
         RowCounts(lake.storage, Types.STRICT).batches(lake.tables[name])
     counts = RowCounts(lake.storage, Types.STRICT)
-    asked_for = families(lake)
-    counts.prepare(columns_by_table(asked_for))
-    of_parent, of_union = (search_one(family, counts) for family in asked_for)
+    requests = requests_of(lake)
+    counts.prepare(columns_by_table(requests))
+    of_parent, of_union = (search_one(request, counts) for request in requests)
     assert [proposal.recipe is None for proposal in of_parent] == [True, True, False, False]
     assert of_parent[0].reason.startswith("head.parquet: ")
     assert of_union == []
 
 
-def test_rows_are_counted_over_the_columns_asked_for(tmp_path: Path) -> None:
+def test_rows_are_counted_over_the_given_columns(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     counts = RowCounts(lake.storage, Types.STRICT)
     whole = lake.tables["whole"]

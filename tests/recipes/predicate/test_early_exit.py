@@ -1,4 +1,4 @@
-"""Large parents are peeked at, part by part: the search finds what it finds in small ones."""
+"""Large parents are sampled part by part: the search finds the predicates of small ones."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -25,7 +25,7 @@ COLUMNS = {
 tables = st.fixed_dictionaries(
     {name: st.lists(values, min_size=ROWS, max_size=ROWS) for name, values in COLUMNS.items()}
 ).map(pa.table)
-wanted = st.sets(st.integers(0, ROWS - 1), min_size=1).map(sorted)
+child_rows = st.sets(st.integers(0, ROWS - 1), min_size=1).map(sorted)
 
 
 def in_parts(table: pa.Table, cut: int) -> EncodedTable:
@@ -43,19 +43,19 @@ def in_parts(table: pa.Table, cut: int) -> EncodedTable:
 
 
 @pytest.mark.slow
-@given(tables, wanted, st.integers(1, ROWS - 1), st.sets(st.sampled_from(sorted(COLUMNS))))
-def test_peeking_changes_no_predicate(
-    table: pa.Table, rows: Sequence[int], cut: int, own: set[str]
+@given(tables, child_rows, st.integers(1, ROWS - 1), st.sets(st.sampled_from(sorted(COLUMNS))))
+def test_sampling_changes_no_predicate(
+    table: pa.Table, rows: Sequence[int], cut: int, columns: set[str]
 ) -> None:
-    labels = labels_of(table, rows, sorted(own))
-    shared = {(name,) for name in own}
+    labels = labels_of(table, rows, sorted(columns))
+    shared = {(name,) for name in columns}
     expected = find_predicate(EncodedTable.of(table), labels)
     assert find_predicate(EncodedTable.of(table), labels, shared) == expected
     assert find_predicate(in_parts(table, cut), labels, shared) == expected
 
 
 @pytest.mark.slow
-@given(tables, wanted, st.integers(1, ROWS - 1))
+@given(tables, child_rows, st.integers(1, ROWS - 1))
 def test_where_none_exists_none_is_found(table: pa.Table, rows: Sequence[int], cut: int) -> None:
     labels = labels_of(table, rows, table.column_names)
     required, forbidden = np.flatnonzero(labels.required()), np.flatnonzero(labels.forbidden())

@@ -1,4 +1,4 @@
-"""Predicates that nearly hold, or hold by accident: what must not be found, beside what must."""
+"""Predicates that nearly hold, or hold by accident, beside those that hold."""
 
 import datetime as dt
 from decimal import Decimal
@@ -62,7 +62,7 @@ def test_a_child_that_repeats_rows_as_its_parent_does_is_one() -> None:
     assert find(parent, [0, 1]) is None
 
 
-def test_rows_alike_in_the_child_are_told_apart_by_a_column_it_lacks() -> None:
+def test_rows_equal_in_the_child_are_separated_by_a_column_it_lacks() -> None:
     parent = pa.table({"kind": ["a", "a", "a", "b", "b"], "year": [1, 1, 2, 1, 2]})
     assert atoms_of(find(parent, [0, 1, 3], ["kind"])) == equals("year", 1)
     assert atoms_of(find(parent, [0, 1], ["kind"])) is not None

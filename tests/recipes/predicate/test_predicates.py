@@ -1,4 +1,4 @@
-"""Which predicate is taken where several would do, and what is told of it."""
+"""The predicate preferred where several select the child's rows, and the gaps around it."""
 
 import datetime as dt
 
@@ -48,7 +48,7 @@ def test_a_month_is_a_range_of_days_and_not_of_the_numbers_that_run_with_them() 
     assert found == Predicate((Between(("day",), low, high),), (Gap(("day",), below, above),))
 
 
-def test_bounds_stay_the_childs_values_and_the_gap_tells_how_far_the_parents_next_are() -> None:
+def test_bounds_stay_the_childs_values_and_the_gap_says_how_far_the_parents_next_are() -> None:
     parent = pa.table({"n": [1, 5, 6, 9, 40]})
     found = find(parent, [1, 2, 3])
     gap = Gap(("n",), number(1), number(40))
@@ -61,7 +61,7 @@ def test_at_the_parents_ends_there_is_no_gap() -> None:
     assert found.gaps == (Gap(("n",), None, number(3)),)
 
 
-def test_a_partition_column_is_liked_better_than_a_date() -> None:
+def test_a_partition_column_is_preferred_to_a_date() -> None:
     parent = pa.table(
         {"day": pa.array([0, 0, 1, 1, 2, 2], pa.date32()), "part": ["a", "a", "b", "b", "c", "c"]}
     )
@@ -113,7 +113,7 @@ def test_a_random_sample_has_no_predicate() -> None:
 
 
 @pytest.mark.parametrize(("values", "is_found"), [(10, True), (11, False)])
-def test_a_list_of_keys_is_rows_in_disguise_beyond_ten(values: int, is_found: bool) -> None:
+def test_a_list_of_more_than_ten_keys_is_a_list_of_rows(values: int, is_found: bool) -> None:
     parent = pa.table({"key": range(1000)})
     rows = list(range(0, values * 50, 50))
     assert (find(parent, rows) is not None) == is_found
@@ -134,7 +134,7 @@ def test_no_list_has_more_than_a_hundred_values(values: int, is_found: bool) -> 
     assert (find(pa.table({"key": keys}), rows) is not None) == is_found
 
 
-def test_two_conditions_are_liked_better_than_a_list_of_the_childs_keys() -> None:
+def test_two_conditions_are_preferred_to_a_list_of_the_childs_keys() -> None:
     parent = pa.table(
         {
             "key": [30, 1, 40, 15, 9, 2, 60, 5],
@@ -154,7 +154,7 @@ def test_five_conditions_are_too_many() -> None:
         assert (find(pa.table(columns), [bits]) is not None) == is_found
 
 
-def test_the_same_question_has_the_same_answer() -> None:
+def test_the_same_tables_give_the_same_predicate() -> None:
     parent = orders()
     rows = rows_where(parent, "region", ["AS", "US"])
     assert len({repr(find(parent, rows, ["region"])) for _ in range(3)}) == 1

@@ -1,4 +1,4 @@
-"""The ranks of a column's values against brute force, and what an encoded column tells of them."""
+"""The ranks of a column's values against brute force, and the encoded column that holds them."""
 
 import math
 from collections.abc import Sequence

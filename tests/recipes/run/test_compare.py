@@ -1,4 +1,4 @@
-"""Two tables are one where every value is, floats by their bits, whatever their layout."""
+"""Two tables are equal where every value is, floats by their bits, whatever their layout."""
 
 import struct
 from decimal import Decimal
@@ -30,7 +30,7 @@ def test_rows_in_another_order_and_other_batches_are_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("made", "expected"),
     [
         (batches(id=pa.array([1, 2, 2]), t=pa.array(["b", None, None])), "values of t differ"),
         (batches(id=pa.array([1, 1, 2]), t=pa.array(["a", "a", None])), "values of id differ"),
@@ -41,10 +41,10 @@ def test_rows_in_another_order_and_other_batches_are_the_same() -> None:
         (batches(id=OWN[0]["id"], t=pa.array([b"a", None, None])), "other names, types"),
     ],
 )
-def test_each_difference_is_told(made: list[pa.RecordBatch], told: str) -> None:
+def test_each_difference_is_named(made: list[pa.RecordBatch], expected: str) -> None:
     found = difference(OWN, made)
     assert found is not None
-    assert told in found
+    assert expected in found
 
 
 def test_two_tables_without_rows_are_the_same_and_one_is_not() -> None:
@@ -82,7 +82,7 @@ def test_two_tables_without_rows_are_the_same_and_one_is_not() -> None:
         ),
     ],
 )
-def test_values_that_differ_are_told_apart(one: pa.Array, other: pa.Array) -> None:
+def test_values_that_differ_are_not_identical(one: pa.Array, other: pa.Array) -> None:
     assert identical(one, one)
     assert not identical(one, other)
     assert not identical(other, one)

@@ -1,4 +1,4 @@
-"""Whatever text a table holds, it comes back, or is refused by name; never as something else."""
+"""Tables of any text come back as they were, or are refused by name."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""Children of small parents: which rows they have, and the labels that say so."""
+"""Children of small parents, and the labels of the parents' rows."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence

@@ -1,4 +1,4 @@
-"""What the tables of the dev lake are rebuilt by, for each operation that made them.
+"""The recipes of the dev lake's tables, by the operation that made each of them.
 
     python -m tests.support.recipes.dev_lake_kinds [parquet | csv] [--anywhere]
 

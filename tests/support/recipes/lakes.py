@@ -1,4 +1,4 @@
-"""Small lakes of files to rebuild, and what a table of one holds."""
+"""Small lakes of files to rebuild, and the rows of their tables."""
 
 from collections.abc import Sequence
 from pathlib import Path

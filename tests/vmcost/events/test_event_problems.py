@@ -7,7 +7,7 @@ import pytest
 
 import r2d2.vmcost.events.tasks
 from r2d2.vmcost.bill.task_time import busy_fraction, core_seconds, duration_s
-from r2d2.vmcost.events import EventLogError, LogProblem, problems, read_applications, read_logs
+from r2d2.vmcost.events import EventLogError, read_applications, read_logs
 from r2d2.vmcost.model import Application, Outcome
 from tests.support.vmcost.event_lines import (
     T,
@@ -36,11 +36,6 @@ def read(log: Path, *lines: str) -> Application:
     log.write_text("".join(f"{each}\n" for each in lines), encoding="utf-8")
     (found,) = read_applications([log])
     return found
-
-
-def test_the_table_of_problems_names_them_all() -> None:
-    for problem in LogProblem:
-        assert f"| `{problem.value}` |" in (problems.__doc__ or "")
 
 
 def test_without_an_end_event_the_last_moment_of_work_is_the_end(log: Path) -> None:

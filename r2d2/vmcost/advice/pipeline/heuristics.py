@@ -31,18 +31,18 @@ Groups = Mapping[int, tuple[int, int]]  # job: its VM's number and type
 
 def cheapest_listed(problem: SchedulingProblem) -> PartialSchedule:
     """The cheapest schedule of all rules, improved; never dearer than that of a single type."""
-    prices, order = UnitPrices.of(problem), by_upward_rank(problem)
+    prices, order = UnitPrices.of(problem), _by_upward_rank(problem)
     every = range(len(problem.machines))
     plans = [_listed(problem, prices, order, every, rule) for rule in _rules(problem, prices)]
     single = cheapest_single_type(problem)
     if single is not None:
         plans.append(single[1])
-    return improved(problem, prices, min(plans, key=partial(cost, problem, prices)))
+    return _improved(problem, prices, min(plans, key=partial(cost, problem, prices)))
 
 
 def cheapest_single_type(problem: SchedulingProblem) -> tuple[int, PartialSchedule] | None:
     """The type and schedule that cost least with VMs of one type; None where none runs all jobs."""
-    prices, order = UnitPrices.of(problem), by_upward_rank(problem)
+    prices, order = UnitPrices.of(problem), _by_upward_rank(problem)
     able = [
         machine
         for machine in range(len(problem.machines))
@@ -62,7 +62,7 @@ def cheapest_single_type(problem: SchedulingProblem) -> tuple[int, PartialSchedu
     return min(plans, key=lambda typed: cost(problem, prices, typed[1]), default=None)
 
 
-def by_upward_rank(problem: SchedulingProblem) -> tuple[int, ...]:
+def _by_upward_rank(problem: SchedulingProblem) -> tuple[int, ...]:
     """The jobs by falling rank, each after the jobs before it."""
     rank = _longest_after(problem, lambda job: fmean(problem.run_ms[job].values()))
     mean_ms = [fmean(runs.values()) for runs in problem.run_ms]
@@ -151,7 +151,7 @@ def _on_one_vm(
     return plan
 
 
-def improved(
+def _improved(
     problem: SchedulingProblem, prices: UnitPrices, plan: PartialSchedule, trials: int = TRIALS
 ) -> PartialSchedule:
     """The plan, or a cheaper one after so many trials at most; the jobs keep their order."""

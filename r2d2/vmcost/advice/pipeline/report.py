@@ -1,7 +1,6 @@
 """The cheapest VMs for a pipeline whose jobs' logs are read, for a report."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.pipeline import best_schedule
@@ -9,7 +8,7 @@ from r2d2.vmcost.advice.pipeline.problem import Lateness, Machine, PipelineJob
 from r2d2.vmcost.advice.right_size.run_time import ReplayTime
 from r2d2.vmcost.model import Application, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
-from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.report.data import Costed, Data
 from r2d2.vmcost.settings import JobSettings, PipelineSettings, VmCostSettings
 
 
@@ -18,7 +17,7 @@ def pipeline_data(
     wanted: PipelineSettings,
     prices: PriceList,
     settings: VmCostSettings,
-) -> dict[str, Any]:
+) -> Data:
     """The cheapest schedule of the pipeline's jobs.
 
     A job's time on a VM of a type is its last run's, replayed on the VM's cores.

@@ -1,7 +1,6 @@
 """Right-size for a report: by Ernest's model where the runs allow it, else by replaying the log."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import AdviceCase
@@ -10,9 +9,9 @@ from r2d2.vmcost.advice.right_size import Goal, SizedCluster, right_size
 from r2d2.vmcost.advice.right_size.ernest import Ernest
 from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, RunTime, Spread
 from r2d2.vmcost.model import PriceKind
+from r2d2.vmcost.report.data import Data
 from r2d2.vmcost.settings import RightSizeSettings
 
-Data = dict[str, Any]
 SHOWN = 20
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import AdviceCase
@@ -18,9 +17,8 @@ from r2d2.vmcost.advice.serverless.prices import (
 )
 from r2d2.vmcost.advice.serverless.steps import steps_of
 from r2d2.vmcost.model import Application
+from r2d2.vmcost.report.data import Data
 from r2d2.vmcost.settings import ServerlessSettings
-
-Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

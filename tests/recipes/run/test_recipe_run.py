@@ -1,4 +1,4 @@
-"""Each kind of recipe, run on small tables: what comes back, and what stops it."""
+"""Each kind of recipe, run on small tables: the rows that come back, and what stops a run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,7 +60,7 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def family(lake: Path, parent: pa.Table, child: pa.Table, **options: object) -> None:
+def put_tables(lake: Path, parent: pa.Table, child: pa.Table, **options: object) -> None:
     put(lake, PARENT, parent, **options)
     put(lake, "child.parquet", child)
 
@@ -78,7 +78,7 @@ PEOPLE = pa.table(
 
 
 def test_a_projection_gives_dropped_and_reordered_columns(lake: Path) -> None:
-    family(lake, PEOPLE, PEOPLE.select(["t", "n"]))
+    put_tables(lake, PEOPLE, PEOPLE.select(["t", "n"]))
     trial = try_here(lake, Project(PARENT, (Output("t", Field(("t",))), N)))
     assert (trial.problem, trial.rows) == (None, 5)
     assert len(trial.fingerprint) == 32
@@ -89,7 +89,7 @@ def test_a_null_struct_and_a_struct_of_nulls_stay_two(lake: Path) -> None:
     reversed_ = pa.StructArray.from_arrays(
         [field.flatten()[1], field.flatten()[0]], ["y", "z"], mask=field.is_null()
     )
-    family(lake, PEOPLE, pa.table({"s": reversed_}))
+    put_tables(lake, PEOPLE, pa.table({"s": reversed_}))
     parts = (Output("y", Field(("s", "y"))), Output("z", Field(("s", "x"))))
     assert try_here(lake, Project(PARENT, (Output("s", Struct(("s",), parts)),))).problem is None
     never_null = try_here(lake, Project(PARENT, (Output("s", Struct((), parts)),)))
@@ -97,12 +97,12 @@ def test_a_null_struct_and_a_struct_of_nulls_stay_two(lake: Path) -> None:
 
 
 def test_a_field_of_a_struct_is_null_where_the_struct_is(lake: Path) -> None:
-    family(lake, PEOPLE, pa.table({"x": pa.array([1, None, None, None, 2])}))
+    put_tables(lake, PEOPLE, pa.table({"x": pa.array([1, None, None, None, 2])}))
     assert try_here(lake, Project(PARENT, (Output("x", Field(("s", "x"))),))).problem is None
 
 
 @pytest.mark.parametrize(
-    ("where", "kept"),
+    ("where", "rows"),
     [
         ((Equals(("n",), number(2)),), [1, 2]),
         ((In(("n",), (number(1), number(3))),), [0, 4]),
@@ -114,9 +114,9 @@ def test_a_field_of_a_struct_is_null_where_the_struct_is(lake: Path) -> None:
     ],
 )
 def test_a_selection_keeps_the_rows_that_satisfy_every_atom(
-    lake: Path, where: tuple[object, ...], kept: Sequence[int]
+    lake: Path, where: tuple[object, ...], rows: Sequence[int]
 ) -> None:
-    family(lake, PEOPLE, PEOPLE.take(kept))
+    put_tables(lake, PEOPLE, PEOPLE.take(rows))
     columns = tuple(Output(name, Field((name,))) for name in PEOPLE.column_names)
     assert try_here(lake, Select(PARENT, columns, where)).problem is None  # type: ignore[arg-type]
 
@@ -167,18 +167,18 @@ def test_a_table_whose_first_file_lacks_a_column_is_rebuilt(lake: Path) -> None:
     assert trial.problem is None
 
 
-def test_distinct_rows_are_kept_once_across_batches(lake: Path) -> None:
+def test_distinct_rows_come_once_across_batches(lake: Path) -> None:
     many = pa.table({"n": pa.array([i % 1000 for i in range(200_000)])})
-    family(lake, many, pa.table({"n": range(1000)}), row_group_size=50_000)
+    put_tables(lake, many, pa.table({"n": range(1000)}), row_group_size=50_000)
     assert try_here(lake, Distinct(PARENT, (N,))).problem is None
     context = RecipeContext(LocalStorage(str(lake)), tables(lake), ResidualFolder(lake))
     parts = list(rebuilt(context, Distinct(PARENT, (N,)), pa.schema([("n", pa.int64())])))
     assert pa.Table.from_batches(parts)["n"].to_pylist() == list(range(1000))
 
 
-def test_rows_come_back_by_their_hashes_each_as_often_as_kept(lake: Path) -> None:
+def test_rows_come_back_by_their_hashes_each_as_often_as_listed(lake: Path) -> None:
     parent = pa.table({"n": [7, 7, 7, 8, 9, 9] * 30_000, "x": range(180_000)})
-    family(lake, parent, pa.table({"n": [7] * 40_000 + [9] * 2 + [8]}), row_group_size=7_000)
+    put_tables(lake, parent, pa.table({"n": [7] * 40_000 + [9] * 2 + [8]}), row_group_size=7_000)
     trial = try_here(lake, Rows(PARENT, (N,), HASHES))
     assert trial.problem is None
     assert isinstance(trial.recipe, Rows)
@@ -188,13 +188,13 @@ def test_rows_come_back_by_their_hashes_each_as_often_as_kept(lake: Path) -> Non
 
 
 def test_rows_that_the_parent_has_less_often_are_missed(lake: Path) -> None:
-    family(lake, pa.table({"n": [1, 2]}), pa.table({"n": [1, 1, 3]}))
+    put_tables(lake, pa.table({"n": [1, 2]}), pa.table({"n": [1, 1, 3]}))
     problem = try_here(lake, Rows(PARENT, (N,), HASHES)).problem
     assert problem == "2 rows of the table are no longer in its parent"
 
 
 def test_a_residual_that_is_another_than_the_plans_stops_the_recipe(lake: Path) -> None:
-    family(lake, PEOPLE, PEOPLE.select(["n"]))
+    put_tables(lake, PEOPLE, PEOPLE.select(["n"]))
     recipe = try_here(lake, Rows(PARENT, (N,), HASHES)).recipe
     assert isinstance(recipe, Rows)
     context = RecipeContext(
@@ -232,8 +232,8 @@ def test_a_union_adds_up_its_parts(lake: Path) -> None:
         (Distinct(PARENT, (N,)), "it has 4 rows instead of 5"),
     ],
 )
-def test_what_stops_a_recipe_is_told(lake: Path, recipe: Recipe, problem: str) -> None:
-    family(lake, PEOPLE, PEOPLE.select(["n"]))
+def test_a_recipe_that_cannot_run_says_why(lake: Path, recipe: Recipe, problem: str) -> None:
+    put_tables(lake, PEOPLE, PEOPLE.select(["n"]))
     (lake / "bad.parquet").write_bytes(b"PAR1")
     found = try_here(lake, recipe).problem
     assert found is not None
@@ -258,14 +258,14 @@ def test_the_parents_layout_gives_way_to_the_childs(lake: Path) -> None:
             "t": parent["t"].cast(pa.dictionary(pa.int8(), pa.large_string())),
         }
     )
-    family(lake, parent, child)
+    put_tables(lake, parent, child)
     columns = (N, Output("t", Field(("t",))))
     assert try_here(lake, Project(PARENT, columns)).problem is None
 
 
 def test_a_value_that_the_childs_layout_cannot_hold_is_no_crash(lake: Path) -> None:
     parent = pa.table({"n": pa.array([1], pa.timestamp("ns"))})
-    family(lake, parent, pa.table({"n": pa.array([1], pa.timestamp("s"))}))
+    put_tables(lake, parent, pa.table({"n": pa.array([1], pa.timestamp("s"))}))
     problem = try_here(lake, Project(PARENT, (N,))).problem
     assert problem is not None
     assert "do not fit the table" in problem

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from r2d2.recipes.grammar import Union, parents
-from tests.support.recipes.kept_lake import KeptLake, counted
+from tests.support.recipes.recipe_lake import RecipeLake, counted
 
 MONTHS = [f"month{number:02}" for number in range(1, 13)]
 YEAR = pa.table(
@@ -32,7 +32,7 @@ def names(union: Union) -> list[str]:
 
 
 def test_a_year_is_its_twelve_months(tmp_path: Path) -> None:
-    lake = KeptLake.of(tmp_path, calendar())
+    lake = RecipeLake.of(tmp_path, calendar())
     (proposal,) = lake.from_parts("year", *MONTHS)
     assert proposal.child == "year.parquet"
     assert proposal.parents == tuple(f"{month}.parquet" for month in MONTHS)
@@ -63,7 +63,7 @@ def test_months_that_are_not_quite_the_year_are_no_union(
         del tables["month05"]
     else:
         tables["month05"] = near_miss
-    lake = KeptLake.of(tmp_path, tables)
+    lake = RecipeLake.of(tmp_path, tables)
     assert lake.from_parts("year", *(month for month in MONTHS if month in tables)) == [], spoilt
 
 
@@ -73,7 +73,7 @@ def test_the_largest_parts_are_proposed_and_the_smallest(tmp_path: Path) -> None
     }
     # Neither is a part of any union, though each is contained.
     tables |= {"winter": of_months(1, 2, 12), "firsts": YEAR.take([0, 31, 60])}
-    lake = KeptLake.of(tmp_path, tables)
+    lake = RecipeLake.of(tmp_path, tables)
     largest, smallest = lake.from_parts("year", *sorted(set(tables) - {"year"}))
     assert isinstance(largest.recipe, Union)
     assert isinstance(smallest.recipe, Union)
@@ -88,7 +88,7 @@ def test_parts_that_take_each_others_rows_are_searched(tmp_path: Path) -> None:
     # Taking the largest first leaves rows that no other part fits.
     parts = {"most": range(1, 9), "left": range(5), "right": range(5, 10), "rest": range(8, 10)}
     tables = {name: YEAR.take(list(rows)) for name, rows in parts.items()}
-    lake = KeptLake.of(tmp_path, {"ten": YEAR.slice(0, 10), **tables})
+    lake = RecipeLake.of(tmp_path, {"ten": YEAR.slice(0, 10), **tables})
     for proposal in lake.from_parts("ten", *parts):
         assert proposal.parents == ("left.parquet", "right.parquet")
     assert lake.from_parts("ten", *parts)
@@ -98,14 +98,14 @@ def test_parts_that_take_each_others_rows_are_searched(tmp_path: Path) -> None:
 def test_columns_may_have_another_order_and_rows_may_be_equal(tmp_path: Path) -> None:
     whole = pa.table({"a": [1, 1, 1, 2], "b": ["x", "x", "x", "y"]})
     tables = {"whole": whole, "two": whole.slice(0, 2).select(["b", "a"]), "rest": whole.slice(2)}
-    lake = KeptLake.of(tmp_path, tables)
+    lake = RecipeLake.of(tmp_path, tables)
     (proposal,) = lake.from_parts("whole", "two", "rest")
     assert proposal.recipe is not None
     assert lake.rows("whole", proposal.recipe) == counted(whole)
 
 
 def test_a_part_that_is_gone_is_left_out(tmp_path: Path) -> None:
-    lake = KeptLake.of(tmp_path, calendar() | {"again": of_months(3)})
+    lake = RecipeLake.of(tmp_path, calendar() | {"again": of_months(3)})
     for name in ("month03", "again", "year"):
         assert lake.from_parts("year", *MONTHS, "again") or name == "year"
         (tmp_path / f"lake/{name}.parquet").unlink()

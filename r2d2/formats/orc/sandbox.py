@@ -1,6 +1,6 @@
 """ORC files decoded in child processes: so many at a time, each kept for the next split.
 
-What decodes ORC ends its process on some damaged files (a list of negative length is enough), and
+pyarrow ends its process on some damaged ORC files (a list of negative length is enough), and
 takes all memory on others. A child may do so: then the table is unreadable, no more.
 """
 
@@ -21,7 +21,7 @@ from r2d2.storage.local import Storage
 
 MEMORY_BYTES = 4 << 30
 MOST_CHILDREN = max(2, os.cpu_count() or 1)
-_PROGRAM = "from r2d2.formats.sandbox import answer; answer()"
+_PROGRAM = "from r2d2.formats.orc.sandbox import answer; answer()"
 
 
 def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[pa.RecordBatch]:
@@ -44,7 +44,7 @@ class _Pool:
     def read(
         self, storage: Storage, split: Split, columns: Collection[str]
     ) -> Iterator[pa.RecordBatch]:
-        """What a child reads of the split."""
+        """The split's rows, read by a child."""
         question = pickle.dumps((storage, split, frozenset(columns)))
         with self._places:
             child = self._idle_child() or ChildProcess(_PROGRAM, silent=True)

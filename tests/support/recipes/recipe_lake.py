@@ -1,4 +1,4 @@
-"""A lake of Parquet tables on disk, asked for recipes and made to run them."""
+"""A lake of Parquet tables on disk, its recipes searched and run."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ from r2d2.storage.local import Storage
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLake:
-    """Tables by name in a folder, and what is asked of them."""
+class RecipeLake:
+    """Tables by name in a folder, and the recipes between them."""
 
     folder: Path
     storage: Storage
     tables: Mapping[str, Table]
 
     @classmethod
-    def of(cls, folder: Path, tables: Mapping[str, pa.Table]) -> "KeptLake":
+    def of(cls, folder: Path, tables: Mapping[str, pa.Table]) -> "RecipeLake":
         lake = folder / "lake"
         lake.mkdir()
         for name, table in tables.items():
@@ -46,18 +46,18 @@ class KeptLake:
         return ContainedTable(table, {c.name: names.get(c.name, c.name) for c in table.columns})
 
     def from_parent(self, child: str, parent: str, **names: str) -> Proposal:
-        """What is proposed for the child from the parent."""
-        family = Request(self.tables[parent], (self.child(child, **names),))
-        (proposal,) = search_one(family, RowCounts(self.storage, Types.STRICT))
+        """The proposal for the child from the parent."""
+        request = Request(self.tables[parent], (self.child(child, **names),))
+        (proposal,) = search_one(request, RowCounts(self.storage, Types.STRICT))
         return proposal
 
     def from_parts(self, table: str, *parts: str) -> list[Proposal]:
-        """What is proposed for the table as some of these together."""
-        family = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
-        return search_one(family, RowCounts(self.storage, Types.STRICT))
+        """The proposals for the table as some of these together."""
+        request = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
+        return search_one(request, RowCounts(self.storage, Types.STRICT))
 
     def rows(self, name: str, recipe: Recipe) -> Counter[tuple[object, ...]]:
-        """The rows that the recipe gives for the table, which says itself that they are its own."""
+        """The rows that the recipe gives for the table, after a trial that met no problem."""
         tables = {table.location: table for table in self.tables.values()}
         own = self.tables[name]
         trial = try_out(self.storage, tables, own, recipe, self.folder)
