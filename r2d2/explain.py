@@ -100,8 +100,8 @@ def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Tabl
             raise UsageError(
                 f"{storage.url} has no table {location!r}; `r2d2 tables` lists what it has"
             )
-    asked = [groups[location] for location in locations]
-    child, parent = described(storage, settings, asked, files)
+    pair = [groups[location] for location in locations]
+    child, parent = described(storage, settings, pair, files)
     return child, parent
 
 
@@ -135,18 +135,18 @@ def _missing_rows(
 ) -> Iterator[str]:
     """Up to `samples` distinct child rows, as text, that the parent lacks."""
     child, parent = pair
-    own, others = matched_columns(child, parent, settings.case_sensitive)
+    child_columns, parent_columns = matched_columns(child, parent, settings.case_sensitive)
     held = merge(
         [
-            sorted_unique(row_hashes(batch, [others], settings.types)[0])
+            sorted_unique(row_hashes(batch, [parent_columns], settings.types)[0])
             for split in parent.splits
-            for batch in read_split(storage, split, {column.path[0] for column in others})
+            for batch in read_split(storage, split, {column.path[0] for column in parent_columns})
         ]
     )
     seen: set[str] = set()
     for split in child.splits:
-        for batch in read_split(storage, split, {column.path[0] for column in own}):
-            (hashes,) = row_hashes(batch, [own], settings.types)
+        for batch in read_split(storage, split, {column.path[0] for column in child_columns}):
+            (hashes,) = row_hashes(batch, [child_columns], settings.types)
             for row in np.flatnonzero(~present_mask(hashes, held)).tolist():
                 seen.add(str(batch.slice(row, 1).to_pylist()[0]))
                 if len(seen) == samples:
@@ -175,9 +175,9 @@ def _evidence(stage: str, graph: Graph) -> Evidence:
 
 
 def _renamed_reason(graph: Graph) -> str:
-    (child, own), (parent, theirs) = zip(graph.tables, graph.named, strict=True)
-    names = {label.name: column.name for label, column in _labelled(parent, theirs)}
-    pairs = [(c.name, names.get(label.name, c.name)) for label, c in _labelled(child, own)]
+    (child, child_named), (parent, parent_named) = zip(graph.tables, graph.named, strict=True)
+    names = {label.name: column.name for label, column in _labelled(parent, parent_named)}
+    pairs = [(c.name, names.get(label.name, c.name)) for label, c in _labelled(child, child_named)]
     other = [f"{name} = {also}" for name, also in pairs if name.lower() != also.lower()]
     if not other:
         return "no column is taken for one of another name"
@@ -192,17 +192,17 @@ def _reason(stage: str, graph: Graph) -> str:
 
 def _schema_reason(graph: Graph) -> str:
     child, parent = graph.tables
-    own = {column.name.lower(): column.type for column in parent.columns}
+    parent_types = {column.name.lower(): column.type for column in parent.columns}
     columns = _labelled(child, graph.named[0] if graph.named else child)
-    lacking = [c.name for label, c in columns if label.name.lower() not in own]
+    lacking = [c.name for label, c in columns if label.name.lower() not in parent_types]
     if lacking:
         names = {column.name.lower() for table in graph.named[1:] for column in table.columns}
         unknown = [name for name in lacking if name.lower() not in names]
         return f"the parent lacks the columns {', '.join(unknown or lacking)}"
     other = [
-        f"{c.name} ({c.type} against {own[label.name.lower()]})"
+        f"{c.name} ({c.type} against {parent_types[label.name.lower()]})"
         for label, c in columns
-        if own[label.name.lower()] != c.type
+        if parent_types[label.name.lower()] != c.type
     ]
     return f"types differ: {', '.join(other)}" if other else "the parent has no rows"
 

@@ -17,7 +17,7 @@ def check(plan: Path, /, *, json: Json = False) -> int:
 
     broken = check_plan(load_plan(plan))
     if json:
-        print_json([{"rule": rule, "told": told} for rule, told in broken])
+        print_json([{"rule": rule, "told": sentence} for rule, sentence in broken])
     else:
-        print_lines([f"{rule}: {told}" for rule, told in broken] or ["the plan holds"])
+        print_lines([f"{rule}: {sentence}" for rule, sentence in broken] or ["the plan holds"])
     return EXIT_FAILED if broken else EXIT_OK

@@ -90,11 +90,11 @@ def find(
         print_lines(find_lines(graph))
         if out is not None:
             print_lines([f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"])
-    found = findings(graph, fail_on)
-    if found:
-        told = ", ".join(f"{kind} ({count:,})" for kind, count in found.items())
-        sys.stderr.write(f"r2d2: --fail-on found {told}\n")
-    return exit_code(graph.tables, found)
+    counts = findings(graph, fail_on)
+    if counts:
+        listed = ", ".join(f"{kind} ({count:,})" for kind, count in counts.items())
+        sys.stderr.write(f"r2d2: --fail-on found {listed}\n")
+    return exit_code(graph.tables, counts)
 
 
 def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
@@ -117,8 +117,8 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     return exit_code(inventory.tables)
 
 
-def findings(graph: "Graph", asked: Collection[Finding]) -> Mapping[Finding, int]:
-    """How many there are of what is asked for, where there are any.
+def findings(graph: "Graph", kinds: Collection[Finding]) -> Mapping[Finding, int]:
+    """The count of each kind of finding that --fail-on names, where there are any.
 
     `edges` are those listed, near-containment too where that was looked for, and no degenerate
     ones; `equal` those that hold both ways; `unreadable` tables that could not be read.
@@ -128,11 +128,11 @@ def findings(graph: "Graph", asked: Collection[Finding]) -> Mapping[Finding, int
         "equal": sum(edge.equal for edge in graph.edges),
         "unreadable": sum(table.unreadable for table in graph.tables),
     }
-    return {kind: count for kind, count in counts.items() if kind in asked and count}
+    return {kind: count for kind, count in counts.items() if kind in kinds and count}
 
 
-def exit_code(tables: "Iterable[Table]", found: Mapping[Finding, int] | None = None) -> int:
+def exit_code(tables: "Iterable[Table]", counts: Mapping[Finding, int] | None = None) -> int:
     """`EXIT_FOUND` where there are findings, else whether every table could be read."""
-    if found:
+    if counts:
         return EXIT_FOUND
     return EXIT_SOME_UNREADABLE if any(table.unreadable for table in tables) else EXIT_OK

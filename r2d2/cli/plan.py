@@ -144,9 +144,9 @@ def _print_diff(old: Path, new: Path, *, json: bool) -> int:
     from r2d2.plan.diff import differences
     from r2d2.plan.plan_file import load_plan
 
-    found = differences(load_plan(old), load_plan(new))
+    changes = differences(load_plan(old), load_plan(new))
     if json:
-        print_json([asdict(difference) for difference in found])
+        print_json([asdict(difference) for difference in changes])
     else:
-        print_lines(diff_lines(found))
+        print_lines(diff_lines(changes))
     return EXIT_OK

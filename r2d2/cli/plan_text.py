@@ -111,12 +111,12 @@ def _kind(reason: str) -> str:
     return reason
 
 
-def diff_lines(found: Sequence[Difference]) -> Iterator[str]:
+def diff_lines(changes: Sequence[Difference]) -> Iterator[str]:
     """How many differences of each kind there are, and the first of each."""
-    if not found:
+    if not changes:
         yield "the plans are the same"
         return
-    for kind, group in groupby(found, attrgetter("kind")):
+    for kind, group in groupby(changes, attrgetter("kind")):
         differences = list(group)
         yield f"{kind.value}: {pluralize(len(differences), 'difference')}"
         for difference in differences[:SHOWN]:

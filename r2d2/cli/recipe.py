@@ -1,4 +1,4 @@
-"""`r2d2 recipe`: shows or runs the recipe that gives a deleted table back."""
+"""`r2d2 recipe`: shows or runs the recipe that gives a deleted table rebuilt."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def show(
     require("plan", "--dialect")
     from r2d2.recipes.sql import SqlDialect, view
 
-    known = [found.value for found in SqlDialect]
+    known = [each.value for each in SqlDialect]
     if dialect not in known:
         raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
     made = from_data(entry["recipe"])
@@ -74,9 +74,9 @@ def run_recipe(
 
     made = load_plan(plan or run / PLAN_NAME)
     names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]
-    for found in rebuild(made, run, names, to):
-        rows, size = pluralize(found.rows, "row"), human_bytes(found.size_bytes)
-        print_lines([f"{printable(found.table)}: {rows}, {size}, {found.seconds:.2f} s"])
+    for rebuilt in rebuild(made, run, names, to):
+        rows, size = pluralize(rebuilt.rows, "row"), human_bytes(rebuilt.size_bytes)
+        print_lines([f"{printable(rebuilt.table)}: {rows}, {size}, {rebuilt.seconds:.2f} s"])
     return EXIT_OK
 
 

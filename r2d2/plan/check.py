@@ -40,8 +40,8 @@ def _recipes(plan: Data) -> Iterator[tuple[str, str]]:
             yield "recipe-parents", f"{name} has a recipe that r2d2 cannot read: {error}"
             continue
         if read != table["parents"]:
-            told = ", ".join(table["parents"])
-            yield "recipe-parents", f"{name} is rebuilt from {', '.join(read)}, not from {told}"
+            stated = ", ".join(table["parents"])
+            yield "recipe-parents", f"{name} is rebuilt from {', '.join(read)}, not from {stated}"
 
 
 def _program(plan: Data) -> tuple[Violation, ...]:

@@ -75,9 +75,9 @@ SECTIONS: Mapping[str, DifferenceKind] = {
 
 def differences(old: Data, new: Data) -> tuple[Difference, ...]:
     """All differences, by kind, table and key."""
-    found = [*_of_tables(old, new), *_of_the_plan(old, new)]
     order = list(DifferenceKind)
-    return tuple(sorted(found, key=lambda d: (order.index(d.kind), d.table, d.key)))
+    both = (*_of_tables(old, new), *_of_the_plan(old, new))
+    return tuple(sorted(both, key=lambda d: (order.index(d.kind), d.table, d.key)))
 
 
 def _of_tables(old: Data, new: Data) -> Iterator[Difference]:

@@ -211,7 +211,7 @@ def warnings(
 ) -> tuple[str, ...]:
     """A sentence for each pattern that matches no table, and one for usage of other tables.
 
-    A pattern with a typo protects nothing: whoever wrote it must be told.
+    A pattern with a typo protects nothing: whoever wrote it must know.
     """
     return (*_unmatched(settings, locations), *_passed_over(elsewhere))
 

@@ -1,4 +1,7 @@
-"""The plan: find recipes, price, choose, run the chosen; strike out what fails, choose again."""
+"""The plan: find recipes, price, choose, run the chosen; strike out what fails, choose again.
+
+The way of an edge: Edge → Request → Recipe with its Trial → Choice.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -181,11 +181,13 @@ class JoinedUsage:
 
 def joined(usages: Sequence[Usage], locations: Collection[str]) -> JoinedUsage:
     """The lines by the location that each means; a line that means none or several is left out."""
+    if not usages:
+        return JoinedUsage({}, ())
     by_end: dict[str, list[tuple[Parts, str]]] = {}
     for location in sorted(locations):
         parts = _parts(location)
         by_end.setdefault(parts[-1], []).append((parts, location))
-    found: dict[str, Usage] = {}
+    by_location: dict[str, Usage] = {}
     left_out, elsewhere = [], []
     for usage in usages:
         meant = _meant(usage.table, locations, by_end)
@@ -193,15 +195,15 @@ def joined(usages: Sequence[Usage], locations: Collection[str]) -> JoinedUsage:
             elsewhere.append(usage.table)
         elif len(meant) > 1:
             left_out.append(f"line {usage.line}: {usage.table!r} is one of {', '.join(meant)}")
-        elif meant[0] in found:
-            before = found[meant[0]].line
+        elif meant[0] in by_location:
+            before = by_location[meant[0]].line
             left_out.append(f"line {usage.line}: {meant[0]!r} is told on line {before} already")
         else:
-            found[meant[0]] = usage
-    if usages and len(elsewhere) == len(usages):
-        told = f"such as {elsewhere[0]!r} on line {usages[0].line}"
-        left_out.append(f"of its {pluralize(len(usages), 'table')} none is in the lake, {told}")
-    return JoinedUsage(found, tuple(left_out), tuple(elsewhere))
+            by_location[meant[0]] = usage
+    if len(elsewhere) == len(usages):
+        example = f"such as {elsewhere[0]!r} on line {usages[0].line}"
+        left_out.append(f"of its {pluralize(len(usages), 'table')} none is in the lake, {example}")
+    return JoinedUsage(by_location, tuple(left_out), tuple(elsewhere))
 
 
 def _meant(
@@ -211,13 +213,10 @@ def _meant(
     if plain in locations:
         return [plain]
     parts = _parts(plain)
-    ends = [(own, location) for own, location in by_end.get(parts[-1], ()) if _ends(own, parts)]
-    if ends:
-        return [location for _, location in ends]
-    return [
-        location
-        for own, location in by_end.get(parts[-1], ())
-        if len(own) > 1 and _ends(parts, own)
+    alike = by_end.get(parts[-1], ())
+    longer = [location for known, location in alike if _ends(known, parts)]
+    return longer or [
+        location for known, location in alike if len(known) > 1 and _ends(parts, known)
     ]
 
 

@@ -3,7 +3,7 @@
 import codecs
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class TextSection:
 
     def rule(self) -> TextRule:
         """The rule with the keys that are given."""
-        keys = [own.name for own in fields(self) if own.name != "tables"]
+        keys = [key for key in self.__slots__ if key != "tables"]
         given = {key: getattr(self, key) for key in keys}
         return TextRule(
             self.tables, {key: value for key, value in given.items() if value is not None}

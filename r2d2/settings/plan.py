@@ -168,9 +168,9 @@ def load_prices(path: Path) -> Prices:
         UsageError: as `load_plan_settings`, or there is no such section, or another one.
     """
     file = _file(path)
-    if "prices" not in file.found:
+    if "prices" not in file.data:
         raise UsageError(f"{path}: has no [prices] section")
-    for name in file.found:
+    for name in file.data:
         if name != "prices":
             raise file.error((name,), f"{name}: a file of prices has a [prices] section only")
     return _settings(file).prices
@@ -183,7 +183,7 @@ def _file(path: Path) -> TomlFile:
 def _settings(file: TomlFile) -> PlanSettings:
     """The file's sections; prices need their day, and their source is the file by default."""
     settings = PlanSettings(**file.values())
-    prices = file.found.get("prices")
+    prices = file.data.get("prices")
     if not prices:
         return settings
     if "as_of" not in prices:

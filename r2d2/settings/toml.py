@@ -2,7 +2,7 @@
 
 A field's name is its key and ends in its unit; its type says what is expected, its default that the
 key may be left out. An error names the line, what was expected, and what an unknown name may have
-meant. Each command reads its own sections; those of the others may be in the same file.
+meant. Each command reads its sections; those of other commands may be in the same file.
 """
 
 import tomllib
@@ -42,7 +42,7 @@ class TomlFile:
 
     path: Path
     text: str
-    found: Mapping[str, Any]
+    data: Mapping[str, Any]
     kinds: Kinds
 
     def error(self, steps: Steps, message: str) -> UsageError:
@@ -56,46 +56,46 @@ class TomlFile:
         Raises:
             UsageError: a section or key is unknown, a key is missing, or a value is wrong.
         """
-        for name in self.found:
+        for name in self.data:
             if name not in SECTIONS:
                 raise self.error((name,), unknown_section(name, self.kinds))
-        there = [(name, kind) for name, kind in self.kinds.items() if name in self.found]
+        there = [(name, kind) for name, kind in self.kinds.items() if name in self.data]
         return {name: self._read(name, kind) for name, kind in there}
 
     def _read(self, name: str, kind: type) -> Any:
         if SECTIONS[name].startswith("[["):
-            if not isinstance(self.found[name], list):
+            if not isinstance(self.data[name], list):
                 raise self.error((name,), f"write [[{name}]], as there may be several")
-            return tuple(self._section((name, at), kind) for at in range(len(self.found[name])))
+            return tuple(self._section((name, at), kind) for at in range(len(self.data[name])))
         return self._section((name,), kind)
 
     def _section(self, steps: Steps, kind: type) -> Any:
         name = str(steps[0])
-        found = self.found[name] if len(steps) == 1 else self.found[name][steps[1]]
-        if not isinstance(found, Mapping):
+        section = self.data[name] if len(steps) == 1 else self.data[name][steps[1]]
+        if not isinstance(section, Mapping):
             raise self.error(steps, f"{name} is a section: write [{name}] and its keys below")
         known = _keys(kind)
-        for key in found:
+        for key in section:
             if key not in known:
                 raise self.error((*steps, key), unknown_key(key, known, self.kinds))
-        for key, own in known.items():
-            if own.default is MISSING and own.default_factory is MISSING and key not in found:
-                needed = f"{SECTIONS[name]} needs {key}: {expected(key, _kind(own))}"
+        for key, field in known.items():
+            if field.default is MISSING and field.default_factory is MISSING and key not in section:
+                needed = f"{SECTIONS[name]} needs {key}: {expected(key, _kind(field))}"
                 raise self.error(steps, needed)
-        values = {key: self._value((*steps, key), known[key], found[key]) for key in found}
+        values = {key: self._value((*steps, key), known[key], section[key]) for key in section}
         try:
             return kind(**values)
         except UsageError as error:
             # A message that begins with a key is about that key.
             key = str(error).partition(" = ")[0]
-            raise self.error((*steps, key) if key in found else steps, str(error)) from error
+            raise self.error((*steps, key) if key in section else steps, str(error)) from error
 
-    def _value(self, steps: Steps, own: "Field[Any]", value: Any) -> object:
-        read = _read(_kind(own), value)
-        if read is None or (read == "" and own.default is MISSING):
+    def _value(self, steps: Steps, field: "Field[Any]", value: Any) -> object:
+        read = _read(_kind(field), value)
+        if read is None or (read == "" and field.default is MISSING):
             shown = str(value) if isinstance(value, Decimal) else repr(value)
-            wanted = expected(own.name, _kind(own))
-            raise self.error(steps, f"{own.name} = {shown}: expected {wanted}")
+            wanted = expected(field.name, _kind(field))
+            raise self.error(steps, f"{field.name} = {shown}: expected {wanted}")
         return read
 
 
@@ -117,20 +117,22 @@ def read_toml(path: Path, kinds: Kinds, remedy: str = "") -> TomlFile:
 
 
 def _keys(kind: type) -> dict[str, "Field[Any]"]:
-    return {own.name: own for own in fields(kind) if own.metadata != NO_KEY}
+    return {field.name: field for field in fields(kind) if field.metadata != NO_KEY}
 
 
-def _kind(own: "Field[Any]") -> Any:
+def _kind(field: "Field[Any]") -> Any:
     """The field's type; of `X | None` it is X."""
-    if isinstance(own.type, UnionType):
-        return next(each for each in get_args(own.type) if each is not type(None))
-    return own.type
+    if isinstance(field.type, UnionType):
+        return next(each for each in get_args(field.type) if each is not type(None))
+    return field.type
 
 
 def _read(kind: Any, value: Any) -> Any:
     """The value as that type; None where it is none."""
     if get_origin(kind) is tuple:
-        items = [_read(get_args(kind)[0], one) for one in value] if type(value) is list else [None]
+        if type(value) is not list:
+            return None
+        items = [_read(get_args(kind)[0], item) for item in value]
         return None if None in items else tuple(items)
     if _is_enum(kind):
         return next((member for member in kind if member.value == value), None)
@@ -233,11 +235,11 @@ def unknown_section(name: str, kinds: Kinds) -> str:
     return _with_known(message, {SECTIONS[known]: None for known in (*kinds, *SECTIONS)})
 
 
-def unknown_key(key: str, own: Iterable[str], kinds: Kinds) -> str:
+def unknown_key(key: str, keys: Iterable[str], kinds: Kinds) -> str:
     """The message that the section has no such key; it lists its keys, or names the key's home."""
-    message = _unknown("key", key, _near(key, own))
+    message = _unknown("key", key, _near(key, keys))
     homes = _homes(key, kinds)
-    return f"{message}; it belongs under {homes}" if homes else _with_known(message, own)
+    return f"{message}; it belongs under {homes}" if homes else _with_known(message, keys)
 
 
 def _unknown(what: str, name: str, near: str | None) -> str:

@@ -115,10 +115,10 @@ def capped_answer(model: Model, solver: Solver, until: float) -> SolverAnswer:
     greatest of the deleted tables are a cover: they exceed the cap too, so one of them stays.
     """
     while True:
-        found = answer(model, solver, until)
-        if not over_cap(model.problem, model.open_options, found.kept):
-            return found
-        model = replace(model, covers=(*model.covers, _cover(model, found.kept)))
+        best = answer(model, solver, until)
+        if not over_cap(model.problem, model.open_options, best.kept):
+            return best
+        model = replace(model, covers=(*model.covers, _cover(model, best.kept)))
 
 
 def over_cap(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> bool:
@@ -140,13 +140,13 @@ def _cover(model: Model, kept: Set[int]) -> frozenset[int]:
 def answer(model: Model, solver: Solver, until: float) -> SolverAnswer:
     """The solver's answer; unless proved to be the best, the better of it and a greedy one."""
     left_s = until - monotonic()
-    asked = ask(model, solver, None if left_s == math.inf else left_s) if left_s > 0 else None
-    if asked is not None and model.slack_usd(asked) == 0:
-        return asked
+    solved = ask(model, solver, None if left_s == math.inf else left_s) if left_s > 0 else None
+    if solved is not None and model.slack_usd(solved) == 0:
+        return solved
     greedy = greedy_kept(model)
-    if asked is None:
+    if solved is None:
         return SolverAnswer(greedy, model.scaled_floor())
-    return replace(asked, kept=min(asked.kept, greedy, key=model.scaled_cost))
+    return replace(solved, kept=min(solved.kept, greedy, key=model.scaled_cost))
 
 
 def greedy_kept(model: Model) -> frozenset[int]:

@@ -94,7 +94,7 @@ def _bound_usd(
     answers: Sequence[SolverAnswer],
 ) -> float:
     cost_usd = _cost_usd(problem, _choices(problem, open_options, _kept(answers)))
-    slacks = (model.slack_usd(found) for model, found in zip(models, answers, strict=True))
+    slacks = (model.slack_usd(answer) for model, answer in zip(models, answers, strict=True))
     return cost_usd - math.fsum(slacks)
 
 
