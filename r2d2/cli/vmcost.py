@@ -1,7 +1,4 @@
-"""`r2d2 vmcost`: the cost of a cluster's VMs, from Spark event logs on disk or in a bucket.
-
-Budgets: what the applications of a report may cost, and how much of it may be for nothing.
-"""
+"""`r2d2 vmcost`: the cost of a cluster's VMs, from Spark event logs on disk or in a bucket."""
 
 import json
 import sys
@@ -12,7 +9,9 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
+
 from cyclopts import App, Parameter
+
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import (
     EXIT_FAILED,
@@ -24,10 +23,6 @@ from r2d2.errors import (
 )
 from r2d2.extras import require
 from r2d2.text_tables import printable
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-from r2d2.errors import UsageError
 
 if TYPE_CHECKING:
     from r2d2.model import FileInfo
@@ -63,6 +58,7 @@ class MachineFlags:
 
 NO_FLAGS = MachineFlags()
 PIECE_BYTES = 8 << 20
+IDLE = ("start_up", "idle_in_jobs", "idle_between_jobs", "stranded")
 Logs = Annotated[
     str, Parameter(help="Event logs: files, rolling folders, folders of many, s3://… and its like.")
 ]
@@ -95,6 +91,7 @@ def bill(
     r2d2 vmcost /logs --config vmcost.toml --out report --max-usd 50
     """
     require("vmcost", "r2d2 vmcost")
+
     from r2d2.vmcost.report.data import report_data
     from r2d2.vmcost.report.text import report_lines
 
@@ -239,6 +236,66 @@ def _load(path: Path) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """The limits `--max-usd` and `--max-idle` on the money of all applications and its idle share.
+
+    Idle is rented time without a task: start-up, idle cores, stranded cores, of the money of all
+    VMs. Where no money is known it is the share of core-seconds without a task.
+
+    Raises:
+        UsageError: a limit is negative, or the share above 1.
+    """
+
+    max_usd: float | None = None
+    max_idle: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_usd is not None and not self.max_usd >= 0:
+            raise UsageError(f"--max-usd {self.max_usd}: give 0 or more")
+        if self.max_idle is not None and not 0 <= self.max_idle <= 1:
+            raise UsageError(f"--max-idle {self.max_idle}: give a share from 0 to 1")
+
+    def broken(self, applications: Sequence[Mapping[str, Any]]) -> list[str]:
+        """A sentence for each limit that is not kept.
+
+        Raises:
+            UsageError: the money is limited, and that of an application is not known.
+        """
+        sentences = []
+        if self.max_usd is not None:
+            usd = sum(_usd(application) for application in applications)
+            if usd > self.max_usd:
+                sentences.append(f"--max-usd {self.max_usd:g}: the applications cost ${usd:.6f}")
+        if self.max_idle is not None:
+            share = _idle_share(applications)
+            if share is not None and share > self.max_idle:
+                sentences.append(f"--max-idle {self.max_idle:g}: {share:.3f} was idle")
+        return sentences
+
+
+def _idle_share(applications: Sequence[Mapping[str, Any]]) -> float | None:
+    """The share that was idle, of money where all is priced, else of core-seconds."""
+    if applications and all(application["money"] for application in applications):
+        whole = sum(application["usd"] for application in applications)
+        idle = sum(application["money"][part] for application in applications for part in IDLE)
+    else:
+        whole = sum(application["core_seconds"] for application in applications)
+        idle = whole - sum(
+            application["core_seconds"] * (application["busy_fraction"] or 0)
+            for application in applications
+        )
+    return idle / whole if whole else None
+
+
+def _usd(application: Mapping[str, Any]) -> float:
+    usd = application["usd"]
+    if usd is None:
+        reason = f"{application['application_id']}: {application['why']}"
+        raise UsageError(f"--max-usd cannot be judged: {reason}")
+    return float(usd)
+
+
+@dataclass(frozen=True, slots=True)
 class LocalLogs:
     """Paths of logs on this machine; `origin` puts the places' names for copies in a text."""
 
@@ -299,66 +356,3 @@ def _copy(storage: "Storage", file: "FileInfo", path: Path) -> None:
     with path.open("wb") as copy:
         for start in range(0, file.size_bytes, PIECE_BYTES):
             copy.write(storage.read(file, start, PIECE_BYTES))
-
-
-IDLE = ("start_up", "idle_in_jobs", "idle_between_jobs", "stranded")
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The most that all applications may cost together, and the greatest share that may be idle.
-
-    Idle is rented time without a task: start-up, idle cores, stranded cores, of the money of all
-    VMs. Where no money is known it is the share of core-seconds without a task.
-
-    Raises:
-        UsageError: a limit is negative, or the share above 1.
-    """
-
-    max_usd: float | None = None
-    max_idle: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_usd is not None and not self.max_usd >= 0:
-            raise UsageError(f"--max-usd {self.max_usd}: give 0 or more")
-        if self.max_idle is not None and not 0 <= self.max_idle <= 1:
-            raise UsageError(f"--max-idle {self.max_idle}: give a share from 0 to 1")
-
-    def broken(self, applications: Sequence[Mapping[str, Any]]) -> list[str]:
-        """A sentence for each limit that is not kept.
-
-        Raises:
-            UsageError: the money is limited, and that of an application is not known.
-        """
-        sentences = []
-        if self.max_usd is not None:
-            usd = sum(_usd(application) for application in applications)
-            if usd > self.max_usd:
-                sentences.append(f"--max-usd {self.max_usd:g}: the applications cost ${usd:.6f}")
-        if self.max_idle is not None:
-            share = idle_share(applications)
-            if share is not None and share > self.max_idle:
-                sentences.append(f"--max-idle {self.max_idle:g}: {share:.3f} was idle")
-        return sentences
-
-
-def idle_share(applications: Sequence[Mapping[str, Any]]) -> float | None:
-    """The share that was idle, of money where all is priced, else of core-seconds."""
-    if applications and all(application["money"] for application in applications):
-        whole = sum(application["usd"] for application in applications)
-        idle = sum(application["money"][part] for application in applications for part in IDLE)
-    else:
-        whole = sum(application["core_seconds"] for application in applications)
-        idle = whole - sum(
-            application["core_seconds"] * (application["busy_fraction"] or 0)
-            for application in applications
-        )
-    return idle / whole if whole else None
-
-
-def _usd(application: Mapping[str, Any]) -> float:
-    usd = application["usd"]
-    if usd is None:
-        reason = f"{application['application_id']}: {application['why']}"
-        raise UsageError(f"--max-usd cannot be judged: {reason}")
-    return float(usd)

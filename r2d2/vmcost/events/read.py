@@ -1,6 +1,6 @@
-"""Event logs in, applications out.
+"""Reads event logs: finds the files of each log, and makes each an application.
 
-The files of a log: one file, the parts of a rolling log, Databricks' hourly files.
+A log is one file, the parts of a rolling log, or Databricks' hourly files:
 
 - `eventlog_v2_ID/` of Spark 3.0 and later: `events_NUMBER_ID[.codec]`, beside `appstatus_ID`; a
   `.compact` part stands for all with its number and below.
@@ -8,21 +8,32 @@ The files of a log: one file, the parts of a rolling log, Databricks' hourly fil
 - In any folder: every other file is a log, and every folder is looked into.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
 from r2d2.progress import Progress, Silence
 from r2d2.vmcost.events.application import application
 from r2d2.vmcost.events.codecs import chunks, lines
 from r2d2.vmcost.events.collect import CollectedEvents
-from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem
+from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem, LogProblemCounts
 from r2d2.vmcost.model import Application
-import os
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from r2d2.vmcost.events.problems import LogProblem, LogProblemCounts
 
+_PART = re.compile(r"events_(\d+)_(.+?)(\.(?:zstd|zst|lz4|snappy|lzf|gz))?(\.compact)?")
+_HOURLY = re.compile(r"eventlog(-\d{4}-\d\d-\d\d--\d\d-\d\d)?(\.\w+)?")
+_IGNORED = re.compile(r"[._].*|appstatus_.*|.*\.crc")
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """A log: its path, its files in order, and the problems of these; or the reason for none."""
+
+    path: Path
+    files: tuple[Path, ...]
+    problems: LogProblemCounts = field(default_factory=LogProblemCounts)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> 
     """
     applications: list[Application] = []
     refused: list[LeftOutLog] = []
-    logs = find_logs([Path(path) for path in paths])
+    logs = _find_logs([Path(path) for path in paths])
     progress = progress or Silence()
     progress.begin("reading event logs", sum(map(_size_bytes, logs)))
     for log in logs:
@@ -74,74 +85,7 @@ def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> 
     return EventLogs(tuple(kept), tuple(refused), tuple(repeated))
 
 
-@dataclass(frozen=True, slots=True)
-class EventLog:
-    """A log: its path, its files in order, and the problems of these; or the reason for none."""
-
-    path: Path
-    files: tuple[Path, ...]
-    problems: LogProblemCounts = field(default_factory=LogProblemCounts)
-    reason: str = ""
-
-
-def _size_bytes(log: EventLog) -> int:
-    return sum(file.stat().st_size for file in log.files if file.is_file())
-
-
-def _read(log: EventLog) -> Application:
-    """The log's application.
-
-    Raises:
-        EventLogError: there is none.
-        OSError: a file cannot be opened or read.
-    """
-    if log.reason:
-        raise EventLogError(log.reason)
-    facts = CollectedEvents()
-    facts.problems.update(log.problems)
-    for file in log.files:
-        before = facts.lines
-        for line in lines(chunks(file, facts.problems)):
-            facts.read(line)
-        facts.problems[LogProblem.FILE_EMPTY] += facts.lines == before
-    return application(facts, log.files, log.path.stem)
-
-
-def _once(applications: Sequence[Application]) -> tuple[list[Application], list[LeftOutLog]]:
-    """The fullest reading of each attempt, in order, and the other ones."""
-    readings: dict[tuple[str, int, str, int], list[Application]] = {}
-    for each in applications:
-        attempt = each.attempt or ""
-        key = (each.id, len(attempt), attempt, each.started_ms)
-        readings.setdefault(key, []).append(each)
-    kept, repeated = [], []
-    for _, same in sorted(readings.items()):
-        fullest, *others = sorted(same, key=_fullness)
-        repeated += [LeftOutLog(each.files[0], _same_as(fullest)) for each in others]
-        kept.append(_repeated(fullest, len(others)) if others else fullest)
-    return kept, repeated
-
-
-def _fullness(app: Application) -> tuple[int, bool, tuple[str, ...]]:
-    return -len(app.tasks), not app.ended_told, app.files
-
-
-def _same_as(kept: Application) -> str:
-    attempt = f" attempt {kept.attempt}" if kept.attempt else ""
-    return f"application {kept.id}{attempt} is read from {kept.files[0]}"
-
-
-def _repeated(app: Application, times: int) -> Application:
-    problems = {**app.problems, LogProblem.APPLICATION_READ_TWICE.value: times}
-    return replace(app, problems=dict(sorted(problems.items())))
-
-
-_PART = re.compile(r"events_(\d+)_(.+?)(\.(?:zstd|zst|lz4|snappy|lzf|gz))?(\.compact)?")
-_HOURLY = re.compile(r"eventlog(-\d{4}-\d\d-\d\d--\d\d-\d\d)?(\.\w+)?")
-_IGNORED = re.compile(r"[._].*|appstatus_.*|.*\.crc")
-
-
-def find_logs(paths: Sequence[Path]) -> list[EventLog]:
+def _find_logs(paths: Sequence[Path]) -> list[EventLog]:
     """Every log at the paths, once, in order; folders without one have a reason instead."""
     logs: list[EventLog] = []
     parts: dict[Path, list[Path]] = {}
@@ -208,3 +152,55 @@ def _of_parts(path: Path, parts: dict[tuple[int, bool], list[Path]]) -> EventLog
     problems[LogProblem.PART_MISSING] += max(numbers) - lowest + 1 - len(numbers)
     problems[LogProblem.PART_REPEATED] += sum(len(files) - 1 for files in parts.values())
     return EventLog(path, tuple(files[0] for _, files in sorted(parts.items())), problems)
+
+
+def _size_bytes(log: EventLog) -> int:
+    return sum(file.stat().st_size for file in log.files if file.is_file())
+
+
+def _read(log: EventLog) -> Application:
+    """The log's application.
+
+    Raises:
+        EventLogError: there is none.
+        OSError: a file cannot be opened or read.
+    """
+    if log.reason:
+        raise EventLogError(log.reason)
+    facts = CollectedEvents()
+    facts.problems.update(log.problems)
+    for file in log.files:
+        before = facts.lines
+        for line in lines(chunks(file, facts.problems)):
+            facts.read(line)
+        facts.problems[LogProblem.FILE_EMPTY] += facts.lines == before
+    return application(facts, log.files, log.path.stem)
+
+
+def _once(applications: Sequence[Application]) -> tuple[list[Application], list[LeftOutLog]]:
+    """The fullest reading of each attempt, in order, and the other ones."""
+    readings: dict[tuple[str, int, str, int], list[Application]] = {}
+    for each in applications:
+        attempt = each.attempt or ""
+        key = (each.id, len(attempt), attempt, each.started_ms)
+        readings.setdefault(key, []).append(each)
+    kept, repeated = [], []
+    for _, same in sorted(readings.items()):
+        fullest, *others = sorted(same, key=_fullness)
+        repeated += [LeftOutLog(each.files[0], _same_as(fullest)) for each in others]
+        kept.append(_repeated(fullest, len(others)) if others else fullest)
+    return kept, repeated
+
+
+def _fullness(app: Application) -> tuple[int, bool, tuple[str, ...]]:
+    return -len(app.tasks), not app.ended_told, app.files
+
+
+def _same_as(kept: Application) -> str:
+    attempt = f" attempt {kept.attempt}" if kept.attempt else ""
+    return f"application {kept.id}{attempt} is read from {kept.files[0]}"
+
+
+def _repeated(app: Application, times: int) -> Application:
+    problems = {**app.problems, LogProblem.APPLICATION_READ_TWICE.value: times}
+    return replace(app, problems=dict(sorted(problems.items())))
