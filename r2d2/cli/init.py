@@ -11,11 +11,11 @@ def init(path: Path = Path("r2d2.toml"), /) -> int:
 
     For example: r2d2 init r2d2.toml
     """
-    from r2d2.settings.template import init_text
+    from r2d2.settings.template import INIT_TOML
     from r2d2.storage.output import write_files
 
     if path.exists():
         raise UsageError(f"{path}: it exists already and is left as it is")
-    write_files(path.parent, {path.name: init_text()})
+    write_files(path.parent, {path.name: INIT_TOML})
     print_lines([f"written to {path}"])
     return EXIT_OK

@@ -1,4 +1,4 @@
-"""The commented settings file that `r2d2 init` writes; it says what holds without it."""
+"""The settings file that `r2d2 init` writes: every key, its default and its meaning."""
 
 INIT_TOML = """\
 # Settings of r2d2. Every key is optional; these are the defaults. GB are 10⁹ bytes, _s are seconds.
@@ -52,8 +52,3 @@ max_deleted_share = 1.0                   # of the lake's bytes, in one plan
 solver = "highs"                          # or "cbc"
 time_limit_s = 120.0                      # for the solver; then the best plan found is taken
 """
-
-
-def init_text() -> str:
-    """A settings file with every key, its default and what it means."""
-    return INIT_TOML

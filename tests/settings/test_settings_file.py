@@ -11,7 +11,7 @@ from r2d2.errors import UsageError
 from r2d2.plan.program import Solver
 from r2d2.settings.find import FIND_SECTIONS, Settings, load_settings
 from r2d2.settings.plan import PLAN_SECTIONS, SOLVERS, PlanSettings, load_plan_settings
-from r2d2.settings.template import init_text
+from r2d2.settings.template import INIT_TOML
 from r2d2.settings.toml import NUMBER, SECTIONS, expected, line_of
 from r2d2.vmcost.settings import VMCOST_SECTIONS, load_vmcost_settings
 
@@ -23,18 +23,18 @@ def toml(folder: Path, text: str) -> Path:
 
 
 def test_the_file_that_init_writes_says_the_defaults(tmp_path: Path) -> None:
-    path = toml(tmp_path, init_text())
+    path = toml(tmp_path, INIT_TOML)
     assert load_plan_settings(path) == PlanSettings() == load_plan_settings(None)
     assert load_settings(path) == Settings()
 
 
 def test_the_file_that_init_writes_shows_every_key() -> None:
     keys = [field for kind in PLAN_SECTIONS.values() for field in kind.__slots__]
-    assert [key for key in keys if f"{key} = " not in init_text()] == []
+    assert [key for key in keys if f"{key} = " not in INIT_TOML] == []
 
 
 def test_its_commented_examples_load_too(tmp_path: Path) -> None:
-    lines = init_text().splitlines(keepends=True)[3:]
+    lines = INIT_TOML.splitlines(keepends=True)[3:]
     settings = load_plan_settings(
         toml(tmp_path, "".join(line.removeprefix("# ") for line in lines))
     )
