@@ -1,5 +1,6 @@
 """A format is added by its own file and an entry in FORMATS, and is found, planned and rebuilt."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +35,18 @@ def test_a_listing_groups_its_files() -> None:
         ("a.TOY", "toy", False),
         ("t", "toy", True),
         ("u.csv", "csv", False),
+    ]
+
+
+def test_a_folder_that_it_marks_is_one_table_with_all_below_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Toy, "marker", re.compile("/toy-log/"))
+    names = ("d/t/a.parquet", "d/t/sub/b.csv", "d/t/toy-log/1.json", "d/u.csv")
+    found = group_files(Listing(tuple(FileInfo(name, 1, "1") for name in names)))
+    assert [(group.location, group.format, len(group.files)) for group in found.groups] == [
+        ("d/t", "toy", 3),
+        ("d/u.csv", "csv", 1),
     ]
 
 

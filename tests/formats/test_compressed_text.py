@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats import compression as decompress
+from r2d2.formats import compression
 
 ROWS = [(str(number), f"name {number * number}") for number in range(30_000)]
 CSV = "\n".join(["id,name", *map(",".join, ROWS)]).encode()
@@ -61,10 +61,10 @@ def test_an_empty_or_foreign_file_is_named(lake):
 
 def test_a_bomb_is_refused_where_it_passes_both_limits(lake, monkeypatch):
     content = gzip.compress(b"a,b\n" + b"0,0\n" * 1_000_000)
-    monkeypatch.setattr(decompress, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(compression, "BOMB_BYTES", 1 << 20)
     with pytest.raises(UnreadableTableError, match="refused as a bomb"):
         lake.rows("a.csv.gz", content)
-    monkeypatch.setattr(decompress, "BOMB_RATIO", 2000)
+    monkeypatch.setattr(compression, "BOMB_RATIO", 2000)
     assert len(lake.rows("a.csv.gz", content)) == 1_000_000
 
 

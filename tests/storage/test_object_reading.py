@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.errors import UnreadableTableError
-from r2d2.storage import objects as object_store
+from r2d2.storage import objects
 from tests.support.servers import SmallServer
 from tests.support.storage.buckets import Bucket, named
 
@@ -54,7 +54,7 @@ def test_the_tail_of_a_file_is_one_request_and_nothing_is_none(bucket: Bucket) -
 
 
 def test_a_large_range_is_read_in_pieces(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(object_store, "PIECE_BYTES", 1_000_000)
+    monkeypatch.setattr(objects, "PIECE_BYTES", 1_000_000)
     bucket.put("lake/a", CONTENT)
     storage = bucket.storage()
     file = named(storage.list(), "a")

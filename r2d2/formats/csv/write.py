@@ -12,11 +12,10 @@ import pyarrow.compute as pc
 
 from r2d2.errors import NotWritableError, TableError
 from r2d2.formats.compression import codec_of, head, pieces
-from r2d2.formats.csv import read as csv
 from r2d2.formats.csv.dialect import ASCII, CsvDialect
 from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of
 from r2d2.formats.csv.fast_path import after_lines, first_record
-from r2d2.formats.csv.read import CsvContext as TextLayout
+from r2d2.formats.csv.read import HEAD_BYTES, CsvContext, inspect
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.model import FileInfo, Table
@@ -28,7 +27,7 @@ ROWS_AT_ONCE = 1 << 13
 def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file."""
     file, context = table.files[0], table.splits[0].context
-    if not isinstance(context, TextLayout):
+    if not isinstance(context, CsvContext):
         raise TypeError(f"{table.location}: not a table of delimited text")
     return Layout(
         table.format,
@@ -39,9 +38,9 @@ def layout(storage: Storage, table: Table) -> Layout:
     )
 
 
-def _options(storage: Storage, file: FileInfo, known: TextLayout) -> dict[str, Any]:
+def _options(storage: Storage, file: FileInfo, known: CsvContext) -> dict[str, Any]:
     dialect = known.dialect
-    start, whole = head(storage, file, csv.HEAD_BYTES)
+    start, whole = head(storage, file, HEAD_BYTES)
     text = text_of(start, dialect.encoding, whole).encode()
     begin = after_lines(text, dialect.skip_rows) or 0
     first = first_record(text[begin:], dialect, whole, file.path)
@@ -74,10 +73,10 @@ def _encoding(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
     return eight_bit(window, True) if window else ASCII
 
 
-def _is_detected(storage: Storage, file: FileInfo, known: TextLayout) -> bool:
+def _is_detected(storage: Storage, file: FileInfo, known: CsvContext) -> bool:
     """Whether the file is read so without settings, as its copy must be then."""
     try:
-        found = csv.inspect(storage, file.path, file)
+        found = inspect(storage, file.path, file)
     except TableError:
         return False
     return found.splits[0].context == known

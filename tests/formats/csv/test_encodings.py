@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats import compression as decompress
+from r2d2.formats import compression
 from r2d2.formats.csv.encoding import encoding_of, utf_8
 
 TEXT = "naïve;größe\nçà;Ångström\n"
@@ -73,7 +73,7 @@ def test_damaged_utf_8_is_not_taken_for_latin_1(lake):
 
 def test_a_mark_after_a_long_plain_start_is_a_character(lake, monkeypatch):
     monkeypatch.setattr("r2d2.formats.compression.SMALL_FILE_BYTES", 0)
-    piece = decompress.PIECE_BYTES
+    piece = compression.PIECE_BYTES
     content = b"a\n" + b"x" * (piece - 3) + b"\n" + "\ufeffy\n".encode()
     assert lake.rows("a.csv", content)[1:] == [("\ufeffy",)]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.delta import deletion_vectors as roaring
+from r2d2.formats.delta import deletion_vectors
 
 MAGIC = struct.pack("<I", 1681511377)
 ROWS = pa.table({"a": range(30)})
@@ -72,7 +72,7 @@ ranges = st.builds(
 @given(st.one_of(members, ranges, st.builds(set.union, members, ranges)), st.booleans())
 def test_every_bitmap_is_decoded(numbers: set[int], in_runs: bool) -> None:
     data = encoded(numbers, "runs" if in_runs else "plain")
-    assert roaring.decoded(data).tolist() == sorted(numbers)
+    assert deletion_vectors.decoded(data).tolist() == sorted(numbers)
 
 
 @given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 255))
@@ -81,7 +81,7 @@ def test_a_damaged_bitmap_never_ends_the_process(data: bytes, place: int, byte: 
     whole[place % len(whole)] = byte
     for damaged in (data, bytes(whole), bytes(whole[:place])):
         try:
-            found = roaring.decoded(damaged)
+            found = deletion_vectors.decoded(damaged)
         except (ValueError, struct.error):
             continue
         assert (np.diff(found) > 0).all()

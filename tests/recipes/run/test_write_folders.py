@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from r2d2.errors import MisfitError, MissingDependencyError, NotWritableError, R2D2Error
-from r2d2.formats import sink as folders
+from r2d2.formats import sink
 from r2d2.formats.layout import Layout
 from r2d2.lake.layouts import layout_from, layout_of
 from r2d2.recipes.run.write_table import write_table
@@ -67,7 +67,7 @@ def test_partitioned_text_comes_back(tmp_path: Path) -> None:
 def test_more_folders_than_open_files_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "FILES_AT_ONCE", 2)
+    monkeypatch.setattr(sink, "FILES_AT_ONCE", 2)
     for key in "abcde":
         put(tmp_path / "lake", f"t/k={key}/x.parquet", SMALL)
     _, written = come_back(tmp_path / "lake", tmp_path / "copy", "t")
