@@ -1,9 +1,8 @@
 """Metadata: shared files prove, bounds and null counts refute. Reads no data.
 
 A bound refutes only where a child value surely lies outside all values of the parent; with a
-minimum fraction below one, only where all child values surely do.
-
-The lake's bounds as arrays by column, and the test of one column on a block of pairs.
+minimum fraction below one, only where all child values surely do. Bounds are compared as ranks,
+in arrays by column, for a block of pairs at once.
 """
 
 from collections import Counter, defaultdict
@@ -21,6 +20,8 @@ from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Edge, Evidence, FileInfo, Tab
 from r2d2.stages.schema import fold
 
 SHARED = Evidence("metadata", Verdict.PROVED, "every file of the child is a file of the parent")
+_UNKNOWN_RANKS = np.array([RANK_MIN, RANK_MAX, RANK_MIN, RANK_MAX], np.int64)
+_UNKNOWN_FLAGS = np.array([-1, -1], np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,49 +60,8 @@ class Metadata:
         return {fold(c.name, self.case_sensitive) for c in columns if c.type.startswith("float")}
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnTest:
-    """One column's bounds over a block: rows are children, columns are parents.
-
-    A pair is refuted where `child_low` < `parent_low`, or `child_high` > `parent_high`, or the
-    child surely has a null and the parent surely none.
-    """
-
-    child_low: Int64s
-    child_high: Int64s
-    child_nulls: Bools
-    parent_low: Int64s
-    parent_high: Int64s
-    parent_no_nulls: Bools
-
-    def plausible(self, rows: slice) -> Bools:
-        """Which pairs of some children × all parents the bounds leave open."""
-        found: Bools = self.child_low[rows, None] >= self.parent_low[None, :]
-        found &= self.child_high[rows, None] <= self.parent_high[None, :]
-        nulls = self.child_nulls[rows]
-        if nulls.any() and self.parent_no_nulls.any():
-            found &= ~(nulls[:, None] & self.parent_no_nulls[None, :])
-        return found
-
-
-def _refute(
-    mask: Bools, rows: slice, names: Sequence[str], tests: Sequence[ColumnTest | None]
-) -> Counter[str]:
-    """Clears the pairs that a column's bounds refute; how many each column refuted first."""
-    reasons: Counter[str] = Counter()
-    left = np.count_nonzero(mask)
-    for name, test in zip(names, tests, strict=True):
-        if test is not None and left:
-            mask &= test.plausible(rows)
-            after = np.count_nonzero(mask)
-            if after < left:
-                reasons[f"bounds of {name}"] += int(left - after)
-            left = after
-    return reasons
-
-
 def _shared_files(tables: Sequence[Table]) -> Mapping[int, frozenset[int]]:
-    """Each table all of whose splits are splits of others, too: those others."""
+    """For each table whose splits are all splits of others, too, those others."""
     holders: dict[tuple[FileInfo, tuple[int, ...]], set[int]] = defaultdict(set)
     for index, table in enumerate(tables):
         for split in table.splits:
@@ -162,32 +122,52 @@ def _shared_edge(child: Table, parent: Table, case_sensitive: bool) -> Edge:
     )
 
 
+def _refute(
+    mask: Bools, rows: slice, names: Sequence[str], tests: Sequence["ColumnTest | None"]
+) -> Counter[str]:
+    """The number of pairs that each column's bounds refuted first; they are cleared."""
+    reasons: Counter[str] = Counter()
+    left = np.count_nonzero(mask)
+    for name, test in zip(names, tests, strict=True):
+        if test is not None and left:
+            mask &= test.plausible(rows)
+            after = np.count_nonzero(mask)
+            if after < left:
+                reasons[f"bounds of {name}"] += int(left - after)
+            left = after
+    return reasons
+
+
 @dataclass(frozen=True, slots=True)
-class _ColumnRanks:
-    """Bounds of one column in all tables (sorted `tables`) that have any."""
+class ColumnTest:
+    """One column's bounds over a block: rows are children, columns are parents.
 
-    tables: Int32s
-    ranks: Int64s
-    flags: npt.NDArray[np.int8]
+    A pair is refuted where `child_low` < `parent_low`, or `child_high` > `parent_high`, or the
+    child surely has a null and the parent surely none.
+    """
 
-    def of(self, tables: Int32s) -> "tuple[Int64s, npt.NDArray[np.int8]]":
-        """Rows (min_low, min_high, max_low, max_high) and (nulls, values) of the given tables."""
-        places = np.searchsorted(self.tables, tables)
-        places[places == len(self.tables)] = 0
-        known = self.tables[places] == tables
-        ranks = np.where(known[:, None], self.ranks[places], _UNKNOWN_RANKS)
-        return ranks, np.where(known[:, None], self.flags[places], _UNKNOWN_FLAGS)
+    child_low: Int64s
+    child_high: Int64s
+    child_nulls: Bools
+    parent_low: Int64s
+    parent_high: Int64s
+    parent_no_nulls: Bools
 
-
-_UNKNOWN_RANKS = np.array([RANK_MIN, RANK_MAX, RANK_MIN, RANK_MAX], np.int64)
-_UNKNOWN_FLAGS = np.array([-1, -1], np.int8)
+    def plausible(self, rows: slice) -> Bools:
+        """Whether the bounds leave each pair open, of some children × all parents."""
+        found: Bools = self.child_low[rows, None] >= self.parent_low[None, :]
+        found &= self.child_high[rows, None] <= self.parent_high[None, :]
+        nulls = self.child_nulls[rows]
+        if nulls.any() and self.parent_no_nulls.any():
+            found &= ~(nulls[:, None] & self.parent_no_nulls[None, :])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class RankIndex:
     """All bounds of a lake, by folded column name."""
 
-    columns: Mapping[str, _ColumnRanks]
+    columns: "Mapping[str, _ColumnRanks]"
 
     @classmethod
     def of(cls, tables: Sequence[Table], case_sensitive: bool) -> "RankIndex":
@@ -230,6 +210,23 @@ class RankIndex:
             parent_high,
             parent_flags[:, 0] == 0,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnRanks:
+    """Bounds of one column in all tables (sorted `tables`) that have any."""
+
+    tables: Int32s
+    ranks: Int64s
+    flags: npt.NDArray[np.int8]
+
+    def of(self, tables: Int32s) -> "tuple[Int64s, npt.NDArray[np.int8]]":
+        """Rows (min_low, min_high, max_low, max_high) and (nulls, values) of the given tables."""
+        places = np.searchsorted(self.tables, tables)
+        places[places == len(self.tables)] = 0
+        known = self.tables[places] == tables
+        ranks = np.where(known[:, None], self.ranks[places], _UNKNOWN_RANKS)
+        return ranks, np.where(known[:, None], self.flags[places], _UNKNOWN_FLAGS)
 
 
 def _column_ranks(owners: Sequence[int], rows: Sequence[Bounds]) -> _ColumnRanks:

@@ -1,6 +1,6 @@
 """Schema: a child's columns are among its parent's. Reads nothing.
 
-The projections that open pairs ask for: each child's own columns, of it and of its parents.
+`projections` are the columns that later stages hash: those of each child, in it and its parents.
 """
 
 from collections import defaultdict
@@ -50,7 +50,7 @@ class Schema:
         return replace(graph, blocks=blocks, degenerate=degenerate)
 
     def signature(self, table: Table) -> Signature:
-        """What must be contained for the table's columns to be contained: names and type tags."""
+        """The names and type tags of the table's columns; a parent's include them."""
         return frozenset(
             (fold(column.name, self.case_sensitive), type_tag(column.type, self.types))
             for column in table.columns

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from r2d2.arrays import Bools, UInt64s
 from r2d2.graph import Block, Graph
 from r2d2.hashing.runs import count_missing_each
-from r2d2.hashing.sketch import BottomKSketch as RowSketch
-from r2d2.hashing.sketch import judged_by
+from r2d2.hashing.sketch import BottomKSketch, judged_by
 from r2d2.lake.questions import Lake
 from r2d2.stages.schema import projections
 
@@ -58,7 +57,7 @@ class Sketch:
         block: Block,
         rows: slice,
         mask: Bools,
-        sketches: Mapping[int, RowSketch],
+        sketches: Mapping[int, BottomKSketch],
     ) -> None:
         """Clears the pairs whose sketches show too many rows missing."""
         children, parents = block.children[rows].tolist(), block.parents.tolist()
@@ -70,7 +69,7 @@ class Sketch:
             if missing and self._too_many(missing, sketches[child], graph.tables[child].rows):
                 mask[row, place] = False
 
-    def _too_many(self, missing: int, child: RowSketch, rows: int | None) -> bool:
+    def _too_many(self, missing: int, child: BottomKSketch, rows: int | None) -> bool:
         """Whether the fraction must fall short, as distinct child rows are at most `rows`."""
         most = len(child.run) if child.complete else rows
         return self.min_fraction == 1 or (
@@ -78,7 +77,7 @@ class Sketch:
         )
 
 
-def _candidates(block: Block, sketches: Mapping[int, RowSketch]) -> Bools:
+def _candidates(block: Block, sketches: Mapping[int, BottomKSketch]) -> Bools:
     """Pairs whose parent may hold the child's rarest hash, and for a parent with an incomplete
     sketch, also the child's smallest.
     """
@@ -92,7 +91,7 @@ def _candidates(block: Block, sketches: Mapping[int, RowSketch]) -> Bools:
     for place, parent in enumerate(parents):
         if not parent.complete:
             held = parent.run.first
-            found[:, place] = (smallest > held[-1]) | _among(smallest, held)
+            found[:, place] = (smallest > held[-1]) | _is_among(smallest, held)
     return found
 
 
@@ -118,7 +117,7 @@ def _mark_holders(
         start = stop
 
 
-def _among(values: UInt64s, held: UInt64s) -> Bools:
+def _is_among(values: UInt64s, held: UInt64s) -> Bools:
     places = np.minimum(np.searchsorted(held, values), len(held) - 1)
     found: Bools = held[places] == values
     return found

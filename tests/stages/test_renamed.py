@@ -16,7 +16,7 @@ from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import sorted_unique
 from r2d2.hashing.sketch import sketch
 from r2d2.stages.renamed.candidates import TableMatch
-from r2d2.stages.renamed.column_sketches import Contents
+from r2d2.stages.renamed.column_sketches import ColumnContents
 from r2d2.stages.renamed.lsh import BINS, minima, proposals
 from tests.support.oracle.asking import find
 from tests.support.oracle.files import write
@@ -183,10 +183,10 @@ def test_the_dev_lake_renamed_at_random_loses_few_edges_and_gains_no_false_one(
     assert false_edges(tmp_path, more) == []
 
 
-def contents(*values: np.ndarray, size: int = 1 << 20) -> Contents:
+def contents(*values: np.ndarray, size: int = 1 << 20) -> ColumnContents:
     """What columns of these hashes hold, by their order."""
     runs = [sorted_unique(Lanes(lane, lane * np.uint64(0x9E3779B97F4A7C15))) for lane in values]
-    return Contents.of({(0, place): sketch(run, size) for place, run in enumerate(runs)})
+    return ColumnContents.of({(0, place): sketch(run, size) for place, run in enumerate(runs)})
 
 
 hashes = st.lists(st.integers(0, 40), min_size=1, max_size=30)

@@ -1,6 +1,6 @@
 """The local engine: threads over splits in this process. Nothing to start, nothing to install.
 
-The runs of a scan: in memory up to a budget, beyond it in a scratch folder, read as needed.
+The runs of a scan stay in memory up to a budget; beyond it they go to a scratch folder.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ from r2d2.engines.scan import (
     REMOTE_THREADS,
     TASK_SPLITS,
     Hashed,
-    Piece,
+    SplitTask,
     pieces_of,
     scan,
     tasks_of,
@@ -36,7 +36,10 @@ from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
 RANGE_ROWS = 1 << 23
+BYTES_PER_ROW = 16
+
 Pairs = Sequence[tuple[Projection, Projection]]
+_folders: "set[tempfile.TemporaryDirectory[str]]" = set()
 
 
 class LocalLake:
@@ -83,7 +86,7 @@ class LocalLake:
     def overlaps(
         self,
         wanted: Wanted,
-        pairs: Sequence[tuple[Projection, Projection]],
+        pairs: Pairs,
         sample: int | None,
     ) -> Overlaps:
         """For each (child, parent): how many distinct child rows the parent lacks."""
@@ -110,7 +113,7 @@ class LocalLake:
         return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
 
     def _scan(self, wanted: Wanted) -> Cost:
-        """Brings in the runs that are asked for and not yet there."""
+        """Scans what is wanted and has not been scanned yet."""
         known = self._scanned
         new = {key: value for key, value in wanted.items() if key not in known}
         pieces = [
@@ -137,11 +140,11 @@ class LocalLake:
         self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
         return Cost(size, rows)
 
-    def _run(self, tasks: Iterable[list[Piece]], threads: int) -> Iterator[Hashed]:
+    def _run(self, tasks: Iterable[list[SplitTask]], threads: int) -> Iterator[Hashed]:
         """The tasks' results as they come; few tasks wait, so that results do not pile up."""
         types = self._settings.types
 
-        def work(task: list[Piece]) -> list[Hashed]:
+        def work(task: list[SplitTask]) -> list[Hashed]:
             return list(scan(self._storage, task, types, self._stop.is_set))
 
         with ThreadPoolExecutor(threads) as pool:
@@ -161,7 +164,7 @@ class LocalLake:
                 raise
 
     def _ranges(self, pairs: Pairs, places: Sequence[int]) -> int:
-        """In how many ranges of hashes to count, so that one range's rows of all tables are few."""
+        """The number of ranges of hashes to count in, so that the rows of one range are few."""
         keys = {key for place in places for key in pairs[place]}
         return 1 + sum(map(self._runs.rows, keys)) // RANGE_ROWS
 
@@ -191,16 +194,6 @@ class _Job:
     parts: int
 
 
-BYTES_PER_ROW = 16
-_folders: "set[tempfile.TemporaryDirectory[str]]" = set()
-
-
-def remove_scratch() -> None:
-    """Removes the scratch folders of every store that is still open."""
-    while _folders:
-        _folders.pop().cleanup()
-
-
 class RunStore:
     """Runs by projection, one for each split that was scanned."""
 
@@ -224,7 +217,7 @@ class RunStore:
         return key in self._runs
 
     def rows(self, key: Projection) -> int:
-        """At most how many distinct rows the projection has."""
+        """The number of the projection's distinct rows at most."""
         return sum(map(len, self._runs.get(key, ())))
 
     def slice(self, key: Projection, part: int, parts: int) -> Lanes:
@@ -258,6 +251,12 @@ class RunStore:
         self._files += 1
         np.concatenate((run.first, run.second)).tofile(path)
         return _Spilled(path, len(run))
+
+
+def remove_scratch() -> None:
+    """Removes the scratch folders of every store that is still open."""
+    while _folders:
+        _folders.pop().cleanup()
 
 
 @dataclass(frozen=True, slots=True)

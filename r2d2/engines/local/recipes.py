@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from r2d2.engines.local.worker import Answer, Bundle, RecipeWorker, ThisProcess
+from r2d2.engines.local.worker import Answer, RecipeWorker, RequestBatch, ThisProcess
 from r2d2.model import Table, Types
 from r2d2.recipes.find.request import TASK_BYTES, AnyRequest, Proposal, batches
 from r2d2.recipes.grammar import Recipe
@@ -51,7 +51,7 @@ class LocalRecipes:
 
 
 def search_in_processes(
-    storage: Storage, types: Types, work: Sequence[Bundle], most: int
+    storage: Storage, types: Types, work: Sequence[RequestBatch], most: int
 ) -> Iterator[Answer]:
     """The proposals for each batch of requests, in any order.
 
@@ -77,7 +77,7 @@ def search_in_processes(
             worker.end()
 
 
-def _size_bytes(batch: Bundle) -> int:
+def _size_bytes(batch: RequestBatch) -> int:
     sizes = {table.location: table.size_bytes for request in batch for table in request.tables}
     return sum(sizes.values())
 
@@ -137,7 +137,7 @@ class _Shares:
 def _serve(
     process: ThisProcess | RecipeWorker,
     numbers: Iterator[int],
-    work: Sequence[Bundle],
+    work: Sequence[RequestBatch],
     done: "SimpleQueue[Answer | BaseException]",
 ) -> None:
     """Lets the process search one batch after the other, and ends it.

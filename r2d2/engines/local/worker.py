@@ -20,7 +20,7 @@ _ALLOCATION = {
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
 }
 PATIENCE_S = 10
-Bundle: TypeAlias = Sequence[AnyRequest]
+RequestBatch: TypeAlias = Sequence[AnyRequest]
 Answer: TypeAlias = list[Proposal]
 
 
@@ -30,7 +30,7 @@ class ThisProcess:
     def __init__(self, storage: Storage, types: Types) -> None:
         self._counts = RowCounts(storage, types)
 
-    def answer(self, bundle: Bundle) -> Answer:
+    def answer(self, bundle: RequestBatch) -> Answer:
         """The proposals for the bundle's requests."""
         return search(bundle, self._counts)
 
@@ -54,7 +54,7 @@ class RecipeWorker:
     def _started(self) -> ChildProcess:
         return ChildProcess(_PROGRAM, _ALLOCATION)
 
-    def answer(self, bundle: Bundle) -> Answer:
+    def answer(self, bundle: RequestBatch) -> Answer:
         """The proposals; none, with a reason, where the process ends before it answers.
 
         Raises:

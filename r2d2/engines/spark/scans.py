@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from r2d2.engines.scan import Piece, pieces_of
+from r2d2.engines.scan import SplitTask, pieces_of
 from r2d2.engines.spark.count import Count, PairCounts
 from r2d2.engines.spark.jobs import SparkJobs, reading
 from r2d2.engines.spark.partitioning import parts_of, tasks_of
@@ -138,7 +138,7 @@ class Scans:
         for batch in self._jobs.heads(self._frames[scan], self.size, heads.size > 0, mergers):
             heads.take(batch)
 
-    def _mergers(self, pieces: Sequence[Piece]) -> int:
+    def _mergers(self, pieces: Sequence[SplitTask]) -> int:
         """How many tasks merge sketches before the driver takes them; 1 where they are few."""
         rows = (min(p.split.rows or self.size, self.size) * len(p.sets) for p in pieces)
         return 1 + HASH_BYTES * sum(rows) // SKETCHES_BYTES

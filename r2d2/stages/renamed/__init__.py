@@ -12,15 +12,21 @@ from r2d2.lake.questions import Lake
 from r2d2.model import Cost, Edge, Table, Types
 from r2d2.stages.renamed.candidates import candidates
 from r2d2.stages.renamed.column_sketches import (
+    ColumnContents,
     ColumnProfiles,
-    Contents,
     ProfileBuilder,
     SchemaGroup,
     comparable,
     groups_of,
 )
-from r2d2.stages.renamed.joint_evidence import Numbers, SketchRequest, doubts_of, guesses, weighed
-from r2d2.stages.renamed.labels import learnt, spanning
+from r2d2.stages.renamed.joint_evidence import (
+    Numbers,
+    SketchRequest,
+    best_guesses,
+    doubts_of,
+    guesses,
+)
+from r2d2.stages.renamed.labels import best_spanning, learnt_labels
 from r2d2.stages.schema import Schema, fold
 
 LEAST_SHARE = 0.9
@@ -48,16 +54,16 @@ class Renamed:
         numbers: Numbers = {}
         graph, facets, contents = self._columns(graph, lake, groups, numbers)
         found = list(candidates(facets, contents, self.keys))
-        links = [guess for link in spanning(found, facets, groups) for guess in guesses(link)]
+        links = [guess for link in best_spanning(found, facets, groups) for guess in guesses(link)]
         question = SketchRequest(graph.tables, numbers)
         doubts = [(doubt, question.ends(doubt)) for doubt in doubts_of(links)]
         graph, contents = self._asked(graph, lake, question)
-        links = weighed(links, doubts, contents, LEAST_SHARE * self.min_fraction)
-        return _labelled(graph, groups, learnt(links, facets, groups), self.case_sensitive)
+        links = best_guesses(links, doubts, contents, LEAST_SHARE * self.min_fraction)
+        return _labelled(graph, groups, learnt_labels(links, facets, groups), self.case_sensitive)
 
     def _columns(
         self, graph: Graph, lake: Lake, groups: Sequence[SchemaGroup], numbers: Numbers
-    ) -> tuple[Graph, Mapping[int, ColumnProfiles], Contents]:
+    ) -> tuple[Graph, Mapping[int, ColumnProfiles], ColumnContents]:
         """What each column of the tables looked at holds."""
         question = SketchRequest(graph.tables, numbers)
         asked = {
@@ -66,19 +72,21 @@ class Renamed:
             for table in group.tables[: self.tables]
         }
         graph, contents = self._asked(graph, lake, question)
-        facetting = ProfileBuilder(
+        builder = ProfileBuilder(
             graph.tables, groups, self.types, self.case_sensitive, self.min_fraction, {}
         )
-        return graph, facetting.all(asked, contents), contents
+        return graph, builder.all(asked, contents), contents
 
-    def _asked(self, graph: Graph, lake: Lake, question: SketchRequest) -> tuple[Graph, Contents]:
+    def _asked(
+        self, graph: Graph, lake: Lake, question: SketchRequest
+    ) -> tuple[Graph, ColumnContents]:
         """The graph after the question, its cost added, and what the projections hold."""
         answer = lake.sketches(dict(sorted(question.wanted.items())), self.size)
         before, after = graph.cost, graph.after(answer)
         cost = Cost(
             before.bytes_read + after.cost.bytes_read, before.rows_read + after.cost.rows_read
         )
-        return replace(after, cost=cost), Contents.of(answer.found)
+        return replace(after, cost=cost), ColumnContents.of(answer.found)
 
 
 def _labelled(

@@ -1,6 +1,6 @@
-"""Pairs of tables, names aside: how well each column of one matches each of the other.
+"""Matches of two tables, names aside: how alike each column of one is to each of the other.
 
-Which tables may hold which, by their columns that tell most: all pairs are never looked at.
+A child is matched with those parents alone that may hold its most telling columns, never with all.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from r2d2.arrays import Float64s, Int64s
-from r2d2.stages.renamed.column_sketches import ALL_VALUES, ColumnProfiles, Contents
+from r2d2.stages.renamed.column_sketches import ALL_VALUES, ColumnContents, ColumnProfiles
 from r2d2.stages.renamed.lsh import proposals
 
 PROBES = 8
@@ -20,6 +20,7 @@ LEAST_ALIKE = 0.01
 SAME_NAME = 0.5
 OUT_OF_PLACE = 1e-3
 WHOLE = 2
+PARENTS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,21 +47,21 @@ class TableMatch:
         return rows[fits], columns[fits]
 
     def fit(self) -> tuple[float, float]:
-        """Which part of what the child tells the parent holds, and how alike they are in all."""
+        """The part of what the child tells that the parent holds, and how alike they are in all."""
         rows, columns = self.matched()
         held = self.held[rows, columns] * self.telling[rows]
         alike = held * self.alike[rows, columns]
         return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
     def fit_at_most(self) -> tuple[float, float]:
-        """What `fit` would be were several columns allowed the same counterpart."""
+        """The `fit` if several columns were allowed the same counterpart."""
         held = self.held.max(axis=1) * self.telling
         alike = (self.held * self.alike).max(axis=1) * self.telling
         return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
 
 def candidates(
-    facets: Mapping[int, ColumnProfiles], contents: Contents, keys: int
+    facets: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: int
 ) -> Iterator[TableMatch]:
     """The pairs of which the parent may hold most of what the child's columns tell."""
     pairs = likely_pairs(facets, contents, keys)
@@ -74,48 +75,8 @@ def candidates(
                 yield candidate
 
 
-def _missing(
-    pairs: Sequence[tuple[ColumnProfiles, ColumnProfiles]], contents: Contents
-) -> Iterator[Float64s]:
-    """For each pair of tables: the share of each child column's values that each other lacks."""
-    width = len(contents.sizes)
-    codes = [
-        (child.contents[:, None] * width + parent.contents[None, :]).ravel()
-        for child, parent in pairs
-    ]
-    distinct, places = np.unique(np.concatenate(codes), return_inverse=True)
-    children, parents = np.divmod(distinct, width)
-    shares = contents.missing_shares(children, parents, PROBES)
-    some_may_miss = any(child.may_miss for child, _ in pairs)
-    open_ = np.flatnonzero((shares == 0) | some_may_miss)
-    shares[open_] = contents.missing_shares(children[open_], parents[open_], ALL_VALUES)
-    start = 0
-    for (child, _), own in zip(pairs, codes, strict=True):
-        yield shares[places[start : start + len(own)]].reshape(len(child.contents), -1)
-        start += len(own)
-
-
-def _match(
-    child: ColumnProfiles, parent: ColumnProfiles, missing: Float64s, sizes: Float64s
-) -> tuple[Float64s, Float64s]:
-    """What is held and how alike columns are: Jaccard's index, more if named or placed alike."""
-    size, size_other = sizes[child.contents][:, None], sizes[parent.contents][None, :]
-    common = size * (1 - missing)
-    place = np.arange(len(size))[:, None] / len(size)
-    place_other = np.arange(size_other.size) / size_other.size
-    alike = common / np.maximum(size + size_other - common, 1)
-    alike += SAME_NAME * (child.spellings[:, None] == parent.spellings[None, :])
-    alike -= OUT_OF_PLACE * np.abs(place - place_other)
-    possible = size * missing <= child.may_miss
-    possible &= child.types[:, None] == parent.types[None, :]
-    return np.where(possible, 1 - missing, 0), np.maximum(alike, LEAST_ALIKE)
-
-
-PARENTS = 16
-
-
 def likely_pairs(
-    facets: Mapping[int, ColumnProfiles], contents: Contents, keys: int
+    facets: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: int
 ) -> list[tuple[int, int]]:
     """The pairs (child, parent) of which the parent may hold half the child's columns asked about.
 
@@ -151,7 +112,7 @@ def _most_telling(own: ColumnProfiles, keys: int) -> list[int]:
 
 
 def _reach(
-    facets: Mapping[int, ColumnProfiles], contents: Contents, asked: set[int]
+    facets: Mapping[int, ColumnProfiles], contents: ColumnContents, asked: set[int]
 ) -> Mapping[int, set[int]]:
     """For each content asked about, the tables of which a column may hold it."""
     proposed = proposals(contents, sorted(asked))
@@ -168,3 +129,40 @@ def _reach(
         content, holder = pairs[place]
         reach[content] |= owners[holder]
     return reach
+
+
+def _missing(
+    pairs: Sequence[tuple[ColumnProfiles, ColumnProfiles]], contents: ColumnContents
+) -> Iterator[Float64s]:
+    """For each pair of tables: the share of each child column's values that each other lacks."""
+    width = len(contents.sizes)
+    codes = [
+        (child.contents[:, None] * width + parent.contents[None, :]).ravel()
+        for child, parent in pairs
+    ]
+    distinct, places = np.unique(np.concatenate(codes), return_inverse=True)
+    children, parents = np.divmod(distinct, width)
+    shares = contents.missing_shares(children, parents, PROBES)
+    some_may_miss = any(child.may_miss for child, _ in pairs)
+    open_ = np.flatnonzero((shares == 0) | some_may_miss)
+    shares[open_] = contents.missing_shares(children[open_], parents[open_], ALL_VALUES)
+    start = 0
+    for (child, _), own in zip(pairs, codes, strict=True):
+        yield shares[places[start : start + len(own)]].reshape(len(child.contents), -1)
+        start += len(own)
+
+
+def _match(
+    child: ColumnProfiles, parent: ColumnProfiles, missing: Float64s, sizes: Float64s
+) -> tuple[Float64s, Float64s]:
+    """Shares held, and how alike columns are: Jaccard's index, more if named or placed alike."""
+    size, size_other = sizes[child.contents][:, None], sizes[parent.contents][None, :]
+    common = size * (1 - missing)
+    place = np.arange(len(size))[:, None] / len(size)
+    place_other = np.arange(size_other.size) / size_other.size
+    alike = common / np.maximum(size + size_other - common, 1)
+    alike += SAME_NAME * (child.spellings[:, None] == parent.spellings[None, :])
+    alike -= OUT_OF_PLACE * np.abs(place - place_other)
+    possible = size * missing <= child.may_miss
+    possible &= child.types[:, None] == parent.types[None, :]
+    return np.where(possible, 1 - missing, 0), np.maximum(alike, LEAST_ALIKE)

@@ -1,8 +1,7 @@
-"""What columns hold: sketches of hashes that know no column names, compared in bulk.
+"""Columns by what they hold: sketches that know no column names, and profiles of tables' columns.
 
-A table's columns as numbers, alike for all tables, so that they can be compared in bulk.
-
-Tables by their column names: those that share all names are taken to mean the same by them.
+Columns are numbers here, alike for all tables, so that they can be compared in bulk. Tables that
+share all column names are taken to mean the same by them: they are one group.
 """
 
 from collections import Counter, defaultdict
@@ -23,7 +22,7 @@ CHUNK_VALUES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Contents:
+class ColumnContents:
     """The distinct contents of some projections, each numbered once however many share it.
 
     `first` and `second` are the contents' sketched hashes, one content after the other from
@@ -42,7 +41,7 @@ class Contents:
     sizes: Float64s
 
     @classmethod
-    def of(cls, sketches: Mapping[Projection, BottomKSketch]) -> "Contents":
+    def of(cls, sketches: Mapping[Projection, BottomKSketch]) -> "ColumnContents":
         """The contents of the projections that hold any values."""
         places: dict[tuple[bool, bytes], int] = {}
         distinct: list[BottomKSketch] = []
@@ -122,25 +121,6 @@ def _size(sketch: BottomKSketch) -> float:
     return len(sketch.run) / ((float(sketch.run.first[-1]) + 1) / 2**64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ColumnProfiles:
-    """A table's columns, in order: what each holds, its type, and its name.
-
-    `names` counts a name as its group of tables means it, `spellings` as it is spelled. `group` is
-    that of all tables with these names, `larger` those with these and more. `telling` is how many
-    bits tell a column's values apart. A parent may lack `may_miss` of the table's rows.
-    """
-
-    group: int
-    larger: frozenset[int]
-    contents: Int64s
-    types: Int64s
-    names: Int64s
-    spellings: Int64s
-    telling: Float64s
-    may_miss: float
-
-
 @dataclass(frozen=True, slots=True)
 class SchemaGroup:
     """All tables with the columns `names`, largest first, and the groups that have these, too.
@@ -154,50 +134,6 @@ class SchemaGroup:
     types: tuple[str, ...]
     first: int
     larger: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileBuilder:
-    """Makes facets; `codes` numbers types and spellings as they are met."""
-
-    tables: Sequence[Table]
-    groups: Sequence[SchemaGroup]
-    types: Types
-    case_sensitive: bool
-    min_fraction: float
-    codes: dict[str, int]
-
-    def all(
-        self, asked: Mapping[int, tuple[int, Sequence[Projection]]], contents: Contents
-    ) -> Mapping[int, ColumnProfiles]:
-        """The facets of the tables whose columns all hold something.
-
-        `asked` is each table's group and the projections on its columns.
-        """
-        numbers = contents.numbers
-        return {
-            table: self._of(table, group, np.array([numbers[key] for key in keys]), contents.sizes)
-            for table, (group, keys) in asked.items()
-            if all(key in numbers for key in keys)
-        }
-
-    def _of(self, table: int, number: int, held: Int64s, sizes: Float64s) -> ColumnProfiles:
-        group, columns = self.groups[number], self.tables[table].columns
-        names = {name: place for place, name in enumerate(group.names, group.first)}
-        spelled = [fold(column.name, self.case_sensitive) for column in columns]
-        return ColumnProfiles(
-            number,
-            group.larger,
-            held,
-            self._coded([type_tag(column.type, self.types) for column in columns]),
-            np.array([names[name] for name in spelled]),
-            self._coded(spelled),
-            np.log2(1 + sizes[held]),
-            (1 - self.min_fraction) * (self.tables[table].rows or 0),
-        )
-
-    def _coded(self, words: Sequence[str]) -> Int64s:
-        return np.array([self.codes.setdefault(word, len(self.codes)) for word in words])
 
 
 def groups_of(tables: Sequence[Table], schema: Schema) -> list[SchemaGroup]:
@@ -237,3 +173,66 @@ def comparable(groups: Sequence[SchemaGroup]) -> list[int]:
         if any(other not in groups[one].larger for one in own for part in wider for other in part):
             found.update(own, *wider)
     return sorted(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnProfiles:
+    """A table's columns, in order: the content, the type and the name of each.
+
+    `names` counts a name as its group of tables means it, `spellings` as it is spelled. `group` is
+    that of all tables with these names, `larger` those with these and more. `telling` is how many
+    bits tell a column's values apart. A parent may lack `may_miss` of the table's rows.
+    """
+
+    group: int
+    larger: frozenset[int]
+    contents: Int64s
+    types: Int64s
+    names: Int64s
+    spellings: Int64s
+    telling: Float64s
+    may_miss: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileBuilder:
+    """Builds the profiles of tables; `codes` numbers types and spellings as they are met."""
+
+    tables: Sequence[Table]
+    groups: Sequence[SchemaGroup]
+    types: Types
+    case_sensitive: bool
+    min_fraction: float
+    codes: dict[str, int]
+
+    def all(
+        self, asked: Mapping[int, tuple[int, Sequence[Projection]]], contents: ColumnContents
+    ) -> Mapping[int, ColumnProfiles]:
+        """The profiles of the tables whose columns all hold something.
+
+        `asked` is each table's group and the projections on its columns.
+        """
+        numbers = contents.numbers
+        return {
+            table: self._of(table, group, np.array([numbers[key] for key in keys]), contents.sizes)
+            for table, (group, keys) in asked.items()
+            if all(key in numbers for key in keys)
+        }
+
+    def _of(self, table: int, number: int, held: Int64s, sizes: Float64s) -> ColumnProfiles:
+        group, columns = self.groups[number], self.tables[table].columns
+        names = {name: place for place, name in enumerate(group.names, group.first)}
+        spelled = [fold(column.name, self.case_sensitive) for column in columns]
+        return ColumnProfiles(
+            number,
+            group.larger,
+            held,
+            self._coded([type_tag(column.type, self.types) for column in columns]),
+            np.array([names[name] for name in spelled]),
+            self._coded(spelled),
+            np.log2(1 + sizes[held]),
+            (1 - self.min_fraction) * (self.tables[table].rows or 0),
+        )
+
+    def _coded(self, words: Sequence[str]) -> Int64s:
+        return np.array([self.codes.setdefault(word, len(self.codes)) for word in words])

@@ -11,7 +11,7 @@ import numpy as np
 from r2d2.lake.questions import Projection
 from r2d2.model import Column, Table
 from r2d2.stages.renamed.candidates import TableMatch
-from r2d2.stages.renamed.column_sketches import Contents
+from r2d2.stages.renamed.column_sketches import ColumnContents
 
 FIRST_NUMBER = 1 << 28  # beyond all numbers of blocks
 MOST_ANCHORS = 4
@@ -26,7 +26,7 @@ Numbers = dict[tuple[Column, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Whether the last of the child's columns `rows` is that of the parent's, beside the others."""
+    """A doubtful pair of columns, the last of each, beside others whose counterparts are sure."""
 
     candidate: TableMatch
     rows: Places
@@ -57,7 +57,7 @@ def _with_only(candidate: TableMatch, row: int, column: int) -> TableMatch:
 
 
 def doubts_of(candidates: Sequence[TableMatch]) -> Iterator[Doubt]:
-    """What the candidates leave open: rows of several counterparts, or that tell little."""
+    """The doubts of the matches: columns of several counterparts, or that tell little."""
     for candidate in candidates:
         rows, columns = _anchors(candidate)
         options = candidate.held > 0
@@ -111,10 +111,10 @@ class SketchRequest:
         )
 
 
-def weighed(
+def best_guesses(
     candidates: Sequence[TableMatch],
     doubts: Sequence[tuple[Doubt, tuple[Projection, Projection]]],
-    contents: Contents,
+    contents: ColumnContents,
     least: float,
 ) -> list[TableMatch]:
     """For each pair the best guess, with what a column holds cut by what it lacks beside anchors.

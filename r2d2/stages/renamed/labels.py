@@ -1,4 +1,4 @@
-"""Labels: one name for columns of many tables, learnt from the tables' best matches."""
+"""Labels: one name for a column of many tables, learnt from the tables' best matches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,11 +70,13 @@ class ColumnLabels:
         return True
 
 
-def spanning(
-    found: Sequence[TableMatch], facets: Mapping[int, ColumnProfiles], groups: Sequence[SchemaGroup]
+def best_spanning(
+    matches: Sequence[TableMatch],
+    facets: Mapping[int, ColumnProfiles],
+    groups: Sequence[SchemaGroup],
 ) -> list[TableMatch]:
-    """The best candidates that tell all labels `TIMES` over, as some may be wrong."""
-    left = sorted(found, key=TableMatch.fit_at_most, reverse=True)
+    """The best matches that give all labels, chosen `TIMES` over, as some may be wrong."""
+    left = sorted(matches, key=TableMatch.fit_at_most, reverse=True)
     chosen: list[TableMatch] = []
     for _ in range(TIMES):
         labels = ColumnLabels.of(groups)
@@ -84,7 +86,7 @@ def spanning(
     return chosen
 
 
-def learnt(
+def learnt_labels(
     links: Sequence[TableMatch], facets: Mapping[int, ColumnProfiles], groups: Sequence[SchemaGroup]
 ) -> list[str]:
     """Each name's label, from all links; the better a link, the earlier it is believed."""

@@ -1,4 +1,4 @@
-"""Which columns may hold another's values: LSH Ensemble (Zhu et al., PVLDB 2016) by datasketch.
+"""Columns that may hold another's values, by LSH Ensemble (Zhu et al., PVLDB 2016, datasketch).
 
 The MinHashes cost no hashing: the hashes at hand are put into bins by one lane, and the smallest
 of each bin by the other is what a permutation would give (one permutation hashing; empty bins
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from r2d2.arrays import Float64s, UInt64s
-from r2d2.stages.renamed.column_sketches import Contents
+from r2d2.stages.renamed.column_sketches import ColumnContents
 
 BINS = 64
 ROUNDS = 16
@@ -21,7 +21,7 @@ THRESHOLD, FALSE_POSITIVE_WEIGHT, LONGEST_BAND = 0.8, 0.05, 2
 _NOTHING = np.uint64(2**64 - 1)
 
 
-def proposals(contents: Contents, asked: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
+def proposals(contents: ColumnContents, asked: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
     """For each content asked about, the contents that may hold all its values, its own too."""
     if not asked:
         return {}
@@ -45,7 +45,7 @@ def proposals(contents: Contents, asked: Sequence[int]) -> Mapping[int, tuple[in
     }
 
 
-def minima(contents: Contents) -> UInt64s:
+def minima(contents: ColumnContents) -> UInt64s:
     """The MinHash of each content: its smallest hash in each bin, contents × bins."""
     count = len(contents.starts) - 1
     owners = np.repeat(np.arange(count), np.diff(contents.starts))

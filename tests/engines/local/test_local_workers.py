@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from r2d2.engines.local import recipes as local_workers
 from r2d2.engines.local import worker
 from r2d2.engines.local.recipes import LocalRecipes, _Shares, search_in_processes
-from r2d2.engines.local.worker import Answer, Bundle, RecipeWorker
+from r2d2.engines.local.worker import Answer, RecipeWorker, RequestBatch
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.processes import ChildProcess
@@ -78,7 +78,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Until it is set, this process holds its first answer back: the others give all the rest."""
     gate = threading.Event()
 
-    def held(bundle: Bundle, counts: RowCounts) -> Answer:
+    def held(bundle: RequestBatch, counts: RowCounts) -> Answer:
         assert gate.wait(30)
         return search(bundle, counts)
 
@@ -102,14 +102,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     return found
 
 
-def bundle(lake: RecipeLake, number: int) -> Bundle:
+def bundle(lake: RecipeLake, number: int) -> RequestBatch:
     """A table, from which both of its parts are wanted and which is wanted from both."""
     whole, head, tail = (f"{name}{number}" for name in NAMES)
     parts = (lake.child(head), lake.child(tail))
     return [Request(lake.tables[whole], parts), UnionRequest(lake.tables[whole], parts)]
 
 
-def bundles(lake: RecipeLake) -> list[Bundle]:
+def bundles(lake: RecipeLake) -> list[RequestBatch]:
     return [bundle(lake, number) for number in range(BUNDLES)]
 
 
