@@ -1,1 +1,1 @@
-"""Who answers a lake's questions: this process, or Spark."""
+"""Engines, which answer the stages' questions about a lake: this process, or Spark."""

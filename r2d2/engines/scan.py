@@ -40,7 +40,7 @@ class SplitTask:
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """What became of one piece: a run for each set, or why there is none."""
+    """The outcome of one piece: a run for each set, or the reason why there is none."""
 
     table: int
     runs: tuple[tuple[int, Lanes], ...] = ()
@@ -94,7 +94,7 @@ def tasks_of(
 def scan(
     storage: Storage, pieces: Sequence[SplitTask], types: Types, stop: Callable[[], bool]
 ) -> Iterator[Hashed]:
-    """What became of each piece, in any order; small ones of one shape are hashed together."""
+    """The outcome of each piece, in any order; small ones of one shape are hashed together."""
     together: list[tuple[SplitTask, pa.RecordBatch]] = []
     rows = 0
     asked: tuple[tuple[Column, ...], ...] = ()
@@ -149,7 +149,7 @@ def _hash_alone(
 def _hash_together(
     together: Sequence[tuple[SplitTask, pa.RecordBatch]], types: Types
 ) -> list[Hashed]:
-    """What became of small pieces of one shape; where that fails, of each by itself."""
+    """The outcomes of small pieces of one shape; where that fails, of each by itself."""
     try:
         return _hashed(together, types) if together else []
     except TableError as error:

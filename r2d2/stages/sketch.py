@@ -103,9 +103,9 @@ def _mark_holders(
     owners = np.repeat(places, [len(run) for run in parents])
     order = np.argsort(hashes, kind="stable")
     hashes, owners = hashes[order], owners[order]
-    asked = np.concatenate(children)
-    left = np.searchsorted(hashes, asked, side="left")
-    holders = np.searchsorted(hashes, asked, side="right") - left
+    sought = np.concatenate(children)
+    left = np.searchsorted(hashes, sought, side="left")
+    holders = np.searchsorted(hashes, sought, side="right") - left
     start = 0
     for row, run in enumerate(children):
         stop = start + len(run)

@@ -17,7 +17,7 @@ from r2d2.hashing.runs import sorted_unique
 from r2d2.hashing.sketch import sketch
 from r2d2.stages.renamed.candidates import TableMatch
 from r2d2.stages.renamed.column_sketches import ColumnContents
-from r2d2.stages.renamed.lsh import BINS, minima, proposals
+from r2d2.stages.renamed.lsh import BINS, likely_holders, minima
 from tests.support.oracle.asking import find
 from tests.support.oracle.files import write
 from tests.support.stages.renaming import false_edges, true_edges, write_renamed
@@ -223,7 +223,7 @@ def test_minhashes_agree_as_often_as_the_sets_do(size: int, common: float) -> No
 def test_a_columns_holders_are_proposed_whatever_their_size() -> None:
     values = np.random.default_rng(0).integers(0, 1 << 63, 4000, np.uint64)
     found = contents(values[:300], values[:400], values[:1500], values[:4000], values[2000:2300])
-    assert set(proposals(found, [0])[0]) >= {0, 1, 2, 3}
+    assert set(likely_holders(found, [0])[0]) >= {0, 1, 2, 3}
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.randoms(use_true_random=False))

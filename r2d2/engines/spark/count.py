@@ -1,4 +1,4 @@
-"""One exact count: pairs into questions and routes for reducers, their answers into counts."""
+"""One exact count: pairs into tasks and routes for reducers, their answers into counts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import pyarrow as pa
 from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps
 from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
-from r2d2.engines.spark.tasks import COUNT_COLUMNS, QUESTION
+from r2d2.engines.spark.tasks import COUNT_COLUMNS, TASK_ROW
 from r2d2.hashing.runs import empty_run
 from r2d2.hashing.sketch import BottomKSketch
 from r2d2.lake.questions import Projection
@@ -27,13 +27,13 @@ class Count:
     keys: tuple[Projection, ...]
     children: Int64s
     parents: Int64s
-    questions: tuple[ReducerTask, ...]
+    tasks: tuple[ReducerTask, ...]
     routes: Routes
     expected: Int64s
 
     @property
     def reducers(self) -> int:
-        """How many tasks count."""
+        """The number of tasks that count."""
         return int(self.routes.reducer_of_group.max(initial=0)) + 1
 
     @staticmethod
@@ -50,32 +50,32 @@ class Count:
         keys = tuple(numbers)
         rows = np.array([received.get(key, 0) for key in keys], np.int64)
         cuts = np.array([parts[key] for key in keys], np.int64)
-        questions, routes = reducer_plan(rows, cuts, children, parents)
+        tasks, routes = reducer_plan(rows, cuts, children, parents)
         if samples is not None:
             routes = routes.only(parents)
             rows[np.setdiff1d(children, parents)] = 0
             runs = [samples[key].run if key in samples else empty_run() for key in keys]
-            questions = [
-                replace(q, samples=tuple(runs[i] for i in q.projections.tolist()))
-                for q in questions
+            tasks = [
+                replace(task, samples=tuple(runs[i] for i in task.projections.tolist()))
+                for task in tasks
             ]
-        return Count(keys, children, parents, tuple(questions), routes, rows)
+        return Count(keys, children, parents, tuple(tasks), routes, rows)
 
-    def question_rows(self) -> pa.Table:
-        """The questions as rows for their reducers."""
-        groups = np.array([question.group for question in self.questions], np.int64)
-        blobs = [dumps(question) for question in self.questions]
+    def task_rows(self) -> pa.Table:
+        """The tasks as rows for their reducers."""
+        groups = np.array([task.group for task in self.tasks], np.int64)
+        blobs = [dumps(task) for task in self.tasks]
         return pa.table(
             {
                 "seat": self.routes.reducer_of_group[groups],
                 "group": pa.array(groups, pa.int32()),
-                "projection": pa.array(np.full(len(groups), QUESTION), pa.int32()),
+                "projection": pa.array(np.full(len(groups), TASK_ROW), pa.int32()),
                 "blob": pa.array([blob + bytes(-len(blob) % 8) for blob in blobs], pa.binary()),
             }
         )
 
     def route_rows(self, keys: Collection[Projection]) -> pa.Table:
-        """Where to send which part of those of the projections that are among `keys`."""
+        """The routes of the parts of those projections that are among `keys`, as rows."""
         here = np.array([key in keys for key in self.keys], np.bool_)
         routes = self.routes.only(np.flatnonzero(here))
         ends = np.array(self.keys, np.int32).reshape(-1, 2)
@@ -98,12 +98,12 @@ class Count:
         """The reducers' answers added up over the ranges of hashes."""
         received, rows = np.zeros((2, len(self.keys)), np.int64)
         missing = np.zeros(len(self.children), np.int64)
-        questions = {question.group: question for question in self.questions}
+        tasks = {task.group: task for task in self.tasks}
         for group, *blobs in zip(*(answers.column(name) for name in COUNT_COLUMNS), strict=True):
             some, distinct, places, lacking = (
                 np.frombuffer(blob.as_buffer(), np.int64) for blob in blobs
             )
-            members = questions[group.as_py()].projections
+            members = tasks[group.as_py()].projections
             received[members] += some
             rows[members] += distinct
             missing[places] += lacking

@@ -1,11 +1,8 @@
 """The four kinds of Spark job: tables from metadata, a scan that is kept, its sketches, its counts.
 
 DataFrames and SQL expressions only: the same on a classic session and over Spark Connect.
-
-Spark jobs that say in their event log what they read.
-
-Executors read the lake natively, so Spark counts no input. The companion job takes seconds per GB
-from these labels: see `vmcost.profile`.
+Executors read the lake natively, so Spark counts no input: jobs are labelled with the bytes that
+they read, and `vmcost.profile` takes seconds per GB from these labels.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +28,7 @@ from r2d2.engines.spark.tasks import (
     count_tasks,
     foreign_tasks,
     inspect_tasks,
-    merge_heads,
+    merge_sketch_rows,
     scan_tasks,
 )
 from r2d2.lake.grouping import FileGroup
@@ -49,7 +46,7 @@ MOST_PARTITIONS = 1 << 13
 
 @dataclass(frozen=True, slots=True)
 class SparkJobs:
-    """What r2d2 asks of a Spark session."""
+    """The jobs that r2d2 starts in a Spark session."""
 
     session: "SparkSession"
 
@@ -69,7 +66,7 @@ class SparkJobs:
     def scan(
         self, storage: Storage, types: Types, size: int, tasks: Iterable[ScanTask]
     ) -> "DataFrame":
-        """The rows (see `spark_rows`) of all tasks, kept by Spark once they are made."""
+        """The rows (see `rows`) of all tasks, kept by Spark once they are made."""
         with spark_errors():
             spread = self.spread(map(dumps, tasks))
             return spread.mapInArrow(partial(scan_tasks, storage, types, size), SCAN_DDL).persist()
@@ -86,34 +83,34 @@ class SparkJobs:
             )
             return hashed.persist()
 
-    def heads(
+    def sketch_rows(
         self, scan: "DataFrame", size: int, sketches: bool, mergers: int
     ) -> Iterator[pa.RecordBatch]:
         """The scan's summaries and (if wanted) sketches; `mergers` tasks merge them beforehand."""
-        heads = scan.filter("sketch IS NOT NULL")
+        rows = scan.filter("sketch IS NOT NULL")
         if not sketches:
-            heads = heads.drop("blob")
+            rows = rows.drop("blob")
         elif mergers > 1:
-            heads = heads.repartition(mergers, "table").mapInArrow(
-                partial(merge_heads, size), SCAN_DDL
+            rows = rows.repartition(mergers, "table").mapInArrow(
+                partial(merge_sketch_rows, size), SCAN_DDL
             )
         with spark_errors():
-            yield from heads.toArrow().to_batches()
+            yield from rows.toArrow().to_batches()
 
     def counts(
         self,
         scans: Sequence[tuple["DataFrame", pa.Table]],
-        questions: pa.Table,
+        tasks: pa.Table,
         reducers: int,
         few_partitions: bool,
     ) -> pa.Table:
-        """The reducers' answers: parts of the scans go where routes say, to meet the questions.
+        """The reducers' answers: parts of the scans go where routes say, to meet the tasks.
 
         Where the scans have few partitions, one reducer needs no shuffle.
         """
         seat = seats(reducers)
         with spark_errors():
-            rows = self.session.createDataFrame(_seated(questions, seat))
+            rows = self.session.createDataFrame(_seated(tasks, seat))
             for scan, routes in scans:
                 routed = self.session.createDataFrame(_seated(routes, seat)).hint("broadcast")
                 parts = scan.filter("part >= 0").join(routed, ["table", "number", "part"])
@@ -148,7 +145,7 @@ _reads = count(1)
 
 
 @contextmanager
-def reading(session: "SparkSession", size_bytes: int) -> Iterator[None]:
+def reads_labelled(session: "SparkSession", size_bytes: int) -> Iterator[None]:
     """Labels the jobs that start within as one read of so many bytes of the lake.
 
     One read may be several jobs, so it has a number in its application. Over Spark Connect there

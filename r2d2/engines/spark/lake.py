@@ -106,11 +106,11 @@ class SparkLake:
         """The `size` smallest distinct row hashes of each projection."""
         self._provide(size)
         lacking = self._scans.lacking(wanted)
-        cost, heads = self._scan(lacking, sketches=True)
+        cost, collector = self._scan(lacking, sketches=True)
         if len(lacking) < len(wanted):
             before = {key: columns for key, columns in wanted.items() if key not in lacking}
-            self._fail(self._scans.again(before, heads))
-        found = {key: heads.sketch(key, size) for key in wanted if key[0] not in self._failed}
+            self._fail(self._scans.again(before, collector))
+        found = {key: collector.sketch(key, size) for key in wanted if key[0] not in self._failed}
         return Sketches(found, dict(self._failed), dict(self._counted), cost)
 
     def overlaps(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> Overlaps:
@@ -146,15 +146,15 @@ class SparkLake:
         tables = {table for table, _ in new}
         splits = (split for table in tables for split in self._tables[table].splits)
         self._progress.begin("hashing", sum(split.size_bytes for split in splits))
-        heads = self._scans.scan(new, self._tables, sketches)
-        cost = Cost(sum(heads.size_bytes.values()), sum(heads.rows.values()))
+        collector = self._scans.scan(new, self._tables, sketches)
+        cost = Cost(sum(collector.size_bytes.values()), sum(collector.rows.values()))
         self._progress.advance(cost.bytes_read, cost.rows_read)
         self._progress.end()
-        if NO_TABLE in heads.problems:
-            raise LakeError(heads.problems[NO_TABLE])
-        self._failed |= heads.problems
-        self._counted |= {t: heads.rows[t] for t in tables if t not in self._failed}
-        return cost, heads
+        if NO_TABLE in collector.problems:
+            raise LakeError(collector.problems[NO_TABLE])
+        self._failed |= collector.problems
+        self._counted |= {t: collector.rows[t] for t in tables if t not in self._failed}
+        return cost, collector
 
     def _fail(self, amiss: Iterable[Projection]) -> None:
         self._failed |= {table: READ_ANEW for table, _ in amiss}

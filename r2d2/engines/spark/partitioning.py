@@ -1,4 +1,4 @@
-"""What the driver decides for Spark from row counts: how hashes are cut, which task counts what.
+"""The driver's plan for Spark, from row counts: ranges of hashes, and the task that counts each.
 
 A table's hashes are cut into 2ⁿ ranges when they are scanned. Tables that pairs join, directly or
 through others, make a component; each range of a component is counted by one reducer.
@@ -30,7 +30,7 @@ SMALL_TASK_BYTES = 12 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReducerTask:
-    """What a reducer counts in one range of hashes: for each pair, child rows the parent lacks.
+    """A reducer's work in one range of hashes: for each pair, count child rows the parent lacks.
 
     `children` and `parents` index `projections`; with `samples`, `children` index those instead.
     """
@@ -47,7 +47,7 @@ class ReducerTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routes:
-    """Which part of which projection goes to which group, row by row; groups to reducers."""
+    """The group that each part of each projection goes to, row by row, and the groups' reducers."""
 
     projection: Int64s
     part: Int64s
@@ -63,7 +63,7 @@ class Routes:
 
 
 def parts_of(wanted: Wanted, tables: Sequence[Table]) -> dict[Projection, int]:
-    """In how many ranges each projection's hashes are cut: the fewer, the fewer its set's rows."""
+    """The number of ranges of each projection's hashes: the fewer, the fewer its set's rows."""
     rows = {key: _estimated_rows(tables[key[0]]) for key in wanted}
     of_set: dict[int, int] = {}
     for (_, number), count in rows.items():
@@ -95,7 +95,7 @@ def tasks_of(pieces: Sequence[SplitTask]) -> list[list[SplitTask]]:
 def reducer_plan(
     rows: Int64s, cuts: Int64s, children: Int64s, parents: Int64s
 ) -> tuple[list[ReducerTask], Routes]:
-    """The questions, a component's ranges each its own, and where the projections' parts go.
+    """The tasks, a component's ranges each its own, and where the projections' parts go.
 
     `rows` (at most so many hashes) and `cuts` (parts they were cut into) are by projection,
     `children` and `parents` are the projections of each pair.
@@ -106,14 +106,14 @@ def reducer_plan(
     first_group = np.cumsum(parts) - parts
     load = np.repeat(weight // parts, parts)
     reducers = (np.cumsum(load) - load) // REDUCER_ROWS
-    questions = [
-        question
+    tasks = [
+        task
         for number, members, places in _by_component(component, children)
-        for question in _questions(
+        for task in _tasks(
             int(first_group[number]), int(parts[number]), members, places, children, parents
         )
     ]
-    return questions, _routes(cuts, parts[component], first_group[component], _dense(reducers))
+    return tasks, _routes(cuts, parts[component], first_group[component], _dense(reducers))
 
 
 def _by_component(component: Int64s, children: Int64s) -> "list[tuple[int, Int64s, Int64s]]":
@@ -136,7 +136,7 @@ def _by_component(component: Int64s, children: Int64s) -> "list[tuple[int, Int64
     ]
 
 
-def _questions(
+def _tasks(
     group: int,
     parts: int,
     members: Int64s,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.spark.jobs import SparkJobs, reading
+from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.session import spark_errors
 from r2d2.model import Table, Types
 from r2d2.recipes.find import search
@@ -55,7 +55,7 @@ class SparkRecipes:
             for child, recipe in work
         ]
         read_bytes = sum(table.size_bytes for read, _, _ in questions for table in read.values())
-        with reading(self.session, read_bytes):
+        with reads_labelled(self.session, read_bytes):
             answers = list(self._answers(partial(_trial, self.storage), questions))
         for trial, files in answers:
             for location, content in files.items():

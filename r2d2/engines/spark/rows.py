@@ -1,8 +1,8 @@
 """The rows that a scan leaves in Spark: for each (table, set) its sketch, and its hashes in parts.
 
-A row of set `SUMMARY` tells of a whole table what one task read of it, or why it could not;
-of table `NO_TABLE`, why no table can be read. `sketch` is NULL where the blob is no sketch,
-else whether the blob is all there is.
+A row of set `SUMMARY` is for a whole table: what one task read of it, or why it could not; one of
+table `NO_TABLE` says why no table can be read. `sketch` is NULL where the blob is no sketch, else
+whether the blob is all there is.
 """
 
 from collections import Counter, defaultdict
@@ -43,24 +43,24 @@ Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None]
 NOTHING = empty_run()
 
 
-def summary(table: int, rows: int, size_bytes: int, problem: str | None) -> Row:
-    """What a task read of a table."""
+def summary_row(table: int, rows: int, size_bytes: int, problem: str | None) -> Row:
+    """The row for what a task read of a table."""
     return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem
 
 
-def head(table: int, number: int, run: Lanes, size: int) -> Row:
-    """The `size` smallest hashes of a run; `rows` tells how many there were."""
+def sketch_row(table: int, number: int, run: Lanes, size: int) -> Row:
+    """The row of the `size` smallest hashes of a run, and of how many there were."""
     return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, run.part(0, size), None
 
 
-def part(table: int, number: int, place: int, run: Lanes, whole: bool) -> Row:
-    """One range of a run's hashes; `whole` tells that it is also the run's sketch."""
+def part_row(table: int, number: int, place: int, run: Lanes, whole: bool) -> Row:
+    """The row of one range of a run's hashes; `whole`: it is also the run's sketch."""
     return table, number, place, True if whole else None, len(run), 0, run, None
 
 
 @dataclass(slots=True)
 class SketchCollector:
-    """What is kept of the rows with a sketch or a summary, those of one projection together.
+    """Merges the sketches and row counts that tasks return, those of one projection together.
 
     `received` counts the hashes of a projection's parts, one that came in two parts twice.
     """
@@ -75,7 +75,7 @@ class SketchCollector:
     problems: dict[int, str] = field(default_factory=dict)
 
     def take(self, batch: pa.RecordBatch) -> None:
-        """Takes rows in."""
+        """Adds the rows of a batch."""
         names = ("table", "number", "sketch", "rows", "bytes", "problem")
         lists = (batch.column(name).to_pylist() for name in names)
         blobs = buffers(batch.column("blob")) if self.size else repeat(None, len(batch))
@@ -101,7 +101,7 @@ class SketchCollector:
     def merged(self) -> Iterator[Row]:
         """The same as rows again, one for each projection and each table."""
         for table, rows in self.rows.items():
-            yield summary(table, rows, self.size_bytes[table], self.problems.get(table))
+            yield summary_row(table, rows, self.size_bytes[table], self.problems.get(table))
         for key, received in self.received.items():
             sketch = self.sketch(key, self.size)
             yield *key, SKETCH_ONLY, sketch.complete, received, 0, sketch.run, None

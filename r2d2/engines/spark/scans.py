@@ -1,4 +1,4 @@
-"""The scans that Spark keeps for one run: where each projection's hashes are, and their count."""
+"""The scans that Spark keeps for one run, and the counts on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from r2d2.engines.scan import SplitTask, pieces_of
 from r2d2.engines.spark.count import Count, PairCounts
-from r2d2.engines.spark.jobs import SparkJobs, reading
+from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.partitioning import parts_of, tasks_of
 from r2d2.engines.spark.rows import SketchCollector
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
@@ -39,7 +39,7 @@ class _Kept:
 
 
 class Scans:
-    """What Spark keeps, and has to read anew where an executor is lost.
+    """The scans that Spark keeps, and has to read anew where an executor is lost.
 
     `size`: how many hashes the sketches hold. `foreign`: rows of tables that Spark itself reads.
     """
@@ -63,13 +63,13 @@ class Scans:
         self._partitions = 0
 
     def lacking(self, wanted: Wanted) -> Wanted:
-        """What of the wanted is not kept."""
+        """The part of what is wanted that is not kept."""
         return {key: columns for key, columns in wanted.items() if key not in self._kept}
 
     def scan(self, wanted: Wanted, tables: Sequence[Table], sketches: bool) -> SketchCollector:
-        """Reads and keeps what is wanted: what was read of each table, sketches if asked for."""
+        """Reads and keeps what is wanted; the rows and bytes read of each table, and sketches."""
         parts = parts_of(wanted, tables)
-        heads = SketchCollector(self.size if sketches else 0)
+        collector = SketchCollector(self.size if sketches else 0)
         pieces = list(pieces_of(wanted, tables))
         scan = NOWHERE
         if pieces:
@@ -77,17 +77,21 @@ class Scans:
             frame = self._jobs.scan(self._storage, self._types, self.size, tasks)
             scan = self._keep(frame, len(tasks))
             read_bytes = sum(tables[table].size_bytes for table in {p.table for p in pieces})
-            with reading(self._jobs.session, read_bytes):
-                self._take(scan, heads, self._mergers(pieces) if sketches else 1)
+            with reads_labelled(self._jobs.session, read_bytes):
+                self._take(scan, collector, self._mergers(pieces) if sketches else 1)
         foreign = {key[0] for key in wanted} & self.foreign.keys()
-        self._note(wanted, scan, parts, heads)
+        self._note(wanted, scan, parts, collector)
         for table in sorted(foreign):
             own = {key: columns for key, columns in wanted.items() if key[0] == table}
-            self._scan_foreign(table, own, parts, heads)
-        return heads
+            self._scan_foreign(table, own, parts, collector)
+        return collector
 
     def _scan_foreign(
-        self, table: int, wanted: Wanted, parts: Mapping[Projection, int], heads: SketchCollector
+        self,
+        table: int,
+        wanted: Wanted,
+        parts: Mapping[Projection, int],
+        collector: SketchCollector,
     ) -> None:
         """A scan of its own, so that no other table fails where Spark cannot read this one."""
         numbers, columns = tuple(number for _, number in wanted), tuple(wanted.values())
@@ -95,17 +99,17 @@ class Scans:
         try:
             frame = self._jobs.foreign_scan(self.foreign[table], task, self._types, self.size)
             scan = self._keep(frame, MANY_PARTITIONS)
-            self._take(scan, heads, 1)
-            self._note(wanted, scan, parts, heads)
+            self._take(scan, collector, 1)
+            self._note(wanted, scan, parts, collector)
         except R2D2Error as error:
-            heads.problems[table] = str(error)
+            collector.problems[table] = str(error)
 
-    def again(self, wanted: Wanted, heads: SketchCollector) -> list[Projection]:
+    def again(self, wanted: Wanted, collector: SketchCollector) -> list[Projection]:
         """Takes the sketches of what is kept; those that were lost and are not read as before."""
         kept = {key: self._kept[key] for key in wanted if key in self._kept}
         for scan in sorted({own.scan for own in kept.values()} - {NOWHERE}):
-            self._take(scan, heads, 1)
-        return [key for key, own in kept.items() if heads.received[key] != own.rows]
+            self._take(scan, collector, 1)
+        return [key for key, own in kept.items() if collector.received[key] != own.rows]
 
     def count(
         self, pairs: Pairs, samples: Mapping[Projection, BottomKSketch] | None
@@ -119,8 +123,8 @@ class Scans:
             routes = count.route_rows({key for key, own in kept.items() if own.scan == number})
             if len(routes):
                 routed.append((frame, routes))
-        questions, few = count.question_rows(), self._partitions <= FEW_PARTITIONS
-        tally = count.tally(self._jobs.counts(routed, questions, count.reducers, few))
+        tasks, few = count.task_rows(), self._partitions <= FEW_PARTITIONS
+        tally = count.tally(self._jobs.counts(routed, tasks, count.reducers, few))
         return tally, count.amiss(tally)
 
     def _keep(self, frame: "DataFrame", partitions: int) -> int:
@@ -129,16 +133,18 @@ class Scans:
         return len(self._frames) - 1
 
     def _note(
-        self, wanted: Wanted, scan: int, parts: Mapping[Projection, int], heads: SketchCollector
+        self, wanted: Wanted, scan: int, parts: Mapping[Projection, int], collector: SketchCollector
     ) -> None:
         for key in wanted:
-            self._kept[key] = _Kept(scan, parts[key], heads.received[key])
+            self._kept[key] = _Kept(scan, parts[key], collector.received[key])
 
-    def _take(self, scan: int, heads: SketchCollector, mergers: int) -> None:
-        for batch in self._jobs.heads(self._frames[scan], self.size, heads.size > 0, mergers):
-            heads.take(batch)
+    def _take(self, scan: int, collector: SketchCollector, mergers: int) -> None:
+        for batch in self._jobs.sketch_rows(
+            self._frames[scan], self.size, collector.size > 0, mergers
+        ):
+            collector.take(batch)
 
     def _mergers(self, pieces: Sequence[SplitTask]) -> int:
-        """How many tasks merge sketches before the driver takes them; 1 where they are few."""
+        """The number of tasks that merge sketches before the driver takes them; 1 for a few."""
         rows = (min(p.split.rows or self.size, self.size) * len(p.sets) for p in pieces)
         return 1 + HASH_BYTES * sum(rows) // SKETCHES_BYTES

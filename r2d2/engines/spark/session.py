@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 INSTALL = f"the Spark engine needs pyspark, not installed here: {install('spark')}"
-# What only a session on this machine is given; on a cluster its administrators decide.
+# For a session on this machine only; on a cluster its administrators decide.
 LOCAL_CONFIG = {
     "spark.driver.memory": "2g",
     # Blobs of hashes are large for a small heap, where G1 spends a third of all cycles on them;
@@ -31,6 +31,10 @@ LOCAL_CONFIG = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+SHIP = (
+    "the cluster's Python workers cannot import r2d2: install it in their environment,"
+    " or send its wheel along with --py-files"
+)
 
 
 @contextmanager
@@ -80,16 +84,10 @@ def _started(kind: "type[SparkSession]", master: str | None) -> "SparkSession":
 
 
 def _is_local(master: str | None) -> bool:
-    """Whether Spark will run here: told so, or told nothing by anyone."""
+    """Whether Spark will run here: the master says so, or nothing says anything else."""
     if master is not None:
         return master.startswith("local")
     return not any(os.environ.get(name) for name in ("MASTER", "SPARK_HOME", "SPARK_CONF_DIR"))
-
-
-SHIP = (
-    "the cluster's Python workers cannot import r2d2: install it in their environment,"
-    " or send its wheel along with --py-files"
-)
 
 
 @contextmanager
@@ -115,7 +113,7 @@ def _foreign() -> tuple[type[Exception], ...]:
 
 
 def _gist(text: str) -> str:
-    """The line that says why: the last of a worker's traceback, else the first that tells."""
+    """The line with the reason: the last of a worker's traceback, else the first with content."""
     lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
     for place, line in enumerate(lines):
         if line.startswith("Traceback (most recent call last)"):

@@ -1,6 +1,6 @@
-"""What Spark's Python workers run: record batches in, record batches out, the engines' own kernels.
+"""The code that Spark's Python workers run: record batches in, record batches out.
 
-Nothing here knows of Spark; each function is the whole of one `mapInArrow`.
+Nothing here knows of Spark; each public function is the whole of one `mapInArrow`.
 """
 
 import gc
@@ -20,9 +20,9 @@ from r2d2.engines.spark.rows import (
     RowBuffer,
     SketchCollector,
     buffers,
-    head,
-    part,
-    summary,
+    part_row,
+    sketch_row,
+    summary_row,
 )
 from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
@@ -35,7 +35,7 @@ from r2d2.model import Column, Types
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
-QUESTION = -1
+TASK_ROW = -1
 COUNT_DDL = "`group` int, received binary, rows binary, places binary, missing binary"
 COUNT_COLUMNS = ("group", "received", "rows", "places", "missing")
 INSPECT_DDL = "tables binary"
@@ -81,13 +81,13 @@ def inspect_tasks(
 def scan_tasks(
     storage: Storage, types: Types, size: int, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
-    """The rows (see `spark_rows`) of each task; sketches keep `size` hashes."""
+    """The rows (see `rows`) of each task; sketches keep `size` hashes."""
     buffer = RowBuffer()
     for payload in _payloads(batches):
         try:
             yield from _scanned(storage, types, size, loads(payload), buffer)
         except R2D2Error as error:
-            yield from buffer.add(summary(NO_TABLE, 0, 0, str(error)))
+            yield from buffer.add(summary_row(NO_TABLE, 0, 0, str(error)))
     yield from buffer.flush()
     _freeze_once()
 
@@ -97,7 +97,9 @@ def _scanned(
 ) -> Iterator[pa.RecordBatch]:
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
     for hashed in scan(storage, task.pieces, types, _never):
-        yield from buffer.add(summary(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem))
+        yield from buffer.add(
+            summary_row(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem)
+        )
         for number, run in hashed.runs:
             runs[hashed.table, number].append(run)
     yield from _kept(runs, task.parts, size, buffer)
@@ -106,7 +108,7 @@ def _scanned(
 def foreign_tasks(
     task: ForeignTask, types: Types, size: int, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
-    """The rows (see `spark_rows`) of batches that Spark itself read of one table."""
+    """The rows (see `rows`) of batches that Spark itself read of one table."""
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
     buffer, rows = RowBuffer(), 0
     for batch in batches:
@@ -114,7 +116,7 @@ def foreign_tasks(
         hashes = row_hashes(batch, task.columns, types)
         for number, lanes in zip(task.sets, hashes, strict=True):
             runs[task.table, number].append(sorted_unique(lanes))
-    yield from buffer.add(summary(task.table, rows, 0, None))
+    yield from buffer.add(summary_row(task.table, rows, 0, None))
     yield from _kept(runs, task.parts, size, buffer)
     yield from buffer.flush()
 
@@ -131,10 +133,10 @@ def _kept(
         cuts = cut(run, parts[table, number])
         whole = len(cuts) == 1 and len(run) <= size
         if not whole:
-            yield from buffer.add(head(table, number, run, size))
+            yield from buffer.add(sketch_row(table, number, run, size))
         for place, own in enumerate(cuts):
             if len(own) or whole:
-                yield from buffer.add(part(table, number, place, own, whole))
+                yield from buffer.add(part_row(table, number, place, own, whole))
 
 
 @lru_cache(maxsize=1)
@@ -149,45 +151,45 @@ def _never() -> bool:
     return False
 
 
-def merge_heads(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
+def merge_sketch_rows(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
     """One sketch for each projection, and one summary for each table, of those that come in."""
-    heads, buffer = SketchCollector(size), RowBuffer()
+    collector, buffer = SketchCollector(size), RowBuffer()
     for batch in batches:
-        heads.take(batch)
-    for row in heads.merged():
+        collector.take(batch)
+    for row in collector.merged():
         yield from buffer.add(row)
     yield from buffer.flush()
 
 
 def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """For each question among the rows: rows looked up and missing, of the hashes that came in."""
-    questions: list[ReducerTask] = []
+    """For each task among the rows: rows looked up and missing, of the hashes that came in."""
+    tasks: list[ReducerTask] = []
     blobs: dict[int, list[tuple[int, Lanes]]] = defaultdict(list)
     for batch in batches:
         numbers = (batch.column(name).to_pylist() for name in ("group", "projection"))
         blobs_of_batch = buffers(batch.column("blob"))
         for group, projection, blob in zip(*numbers, blobs_of_batch, strict=True):
-            if projection == QUESTION:
-                questions.append(loads(blob))
+            if projection == TASK_ROW:
+                tasks.append(loads(blob))
             else:
                 blobs[group].append((projection, from_bytes(blob)))
-    for question in questions:
-        yield _answer(question, blobs.pop(question.group, []))
+    for task in tasks:
+        yield _answer(task, blobs.pop(task.group, []))
 
 
-def _answer(question: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordBatch:
-    places = {number: place for place, number in enumerate(question.projections.tolist())}
+def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordBatch:
+    places = {number: place for place, number in enumerate(task.projections.tolist())}
     slices: list[list[Lanes]] = [[] for _ in places]
     for projection, run in blobs:
-        slices[places[projection]].append(cut(run, question.parts)[question.part])
+        slices[places[projection]].append(cut(run, task.parts)[task.part])
     received = np.array([sum(map(len, some)) for some in slices], np.int64)
     runs = [merge(some) for some in slices]
     children = (
         runs
-        if question.samples is None
-        else [cut(sample, question.parts)[question.part] for sample in question.samples]
+        if task.samples is None
+        else [cut(sample, task.parts)[task.part] for sample in task.samples]
     )
-    pairs = zip(question.children.tolist(), question.parents.tolist(), strict=True)
+    pairs = zip(task.children.tolist(), task.parents.tolist(), strict=True)
     missing = np.array(
         count_missing_each([(children[child], runs[parent]) for child, parent in pairs]), np.int64
     )
@@ -195,10 +197,10 @@ def _answer(question: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> pa.Rec
     answers = (
         received,
         np.array([len(run) for run in children], np.int64),
-        question.places[lacking],
+        task.places[lacking],
         missing[lacking],
     )
-    arrays = [pa.array([question.group], pa.int32())]
+    arrays = [pa.array([task.group], pa.int32())]
     arrays += [pa.array([answer.tobytes()], pa.binary()) for answer in answers]
     return pa.RecordBatch.from_arrays(arrays, names=list(COUNT_COLUMNS))
 

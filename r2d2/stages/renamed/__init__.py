@@ -52,36 +52,38 @@ class Renamed:
         """The graph with its tables' columns named by labels, until `under_own_names`."""
         groups = groups_of(graph.tables, Schema(self.types, self.case_sensitive))
         numbers: Numbers = {}
-        graph, facets, contents = self._columns(graph, lake, groups, numbers)
-        found = list(candidates(facets, contents, self.keys))
-        links = [guess for link in best_spanning(found, facets, groups) for guess in guesses(link)]
-        question = SketchRequest(graph.tables, numbers)
-        doubts = [(doubt, question.ends(doubt)) for doubt in doubts_of(links)]
-        graph, contents = self._asked(graph, lake, question)
+        graph, profiles, contents = self._columns(graph, lake, groups, numbers)
+        found = list(candidates(profiles, contents, self.keys))
+        links = [
+            guess for link in best_spanning(found, profiles, groups) for guess in guesses(link)
+        ]
+        request = SketchRequest(graph.tables, numbers)
+        doubts = [(doubt, request.ends(doubt)) for doubt in doubts_of(links)]
+        graph, contents = self._answered(graph, lake, request)
         links = best_guesses(links, doubts, contents, LEAST_SHARE * self.min_fraction)
-        return _labelled(graph, groups, learnt_labels(links, facets, groups), self.case_sensitive)
+        return _labelled(graph, groups, learnt_labels(links, profiles, groups), self.case_sensitive)
 
     def _columns(
         self, graph: Graph, lake: Lake, groups: Sequence[SchemaGroup], numbers: Numbers
     ) -> tuple[Graph, Mapping[int, ColumnProfiles], ColumnContents]:
-        """What each column of the tables looked at holds."""
-        question = SketchRequest(graph.tables, numbers)
-        asked = {
-            table: (number, [question.about(table, (place,)) for place in range(len(group.names))])
+        """The profiles of the tables looked at, and the contents of their columns."""
+        request = SketchRequest(graph.tables, numbers)
+        columns = {
+            table: (number, [request.about(table, (place,)) for place in range(len(group.names))])
             for number, group in ((number, groups[number]) for number in comparable(groups))
             for table in group.tables[: self.tables]
         }
-        graph, contents = self._asked(graph, lake, question)
+        graph, contents = self._answered(graph, lake, request)
         builder = ProfileBuilder(
             graph.tables, groups, self.types, self.case_sensitive, self.min_fraction, {}
         )
-        return graph, builder.all(asked, contents), contents
+        return graph, builder.all(columns, contents), contents
 
-    def _asked(
-        self, graph: Graph, lake: Lake, question: SketchRequest
+    def _answered(
+        self, graph: Graph, lake: Lake, request: SketchRequest
     ) -> tuple[Graph, ColumnContents]:
-        """The graph after the question, its cost added, and what the projections hold."""
-        answer = lake.sketches(dict(sorted(question.wanted.items())), self.size)
+        """The graph after the request, its cost added, and what the projections hold."""
+        answer = lake.sketches(dict(sorted(request.wanted.items())), self.size)
         before, after = graph.cost, graph.after(answer)
         cost = Cost(
             before.bytes_read + after.cost.bytes_read, before.rows_read + after.cost.rows_read

@@ -11,7 +11,7 @@ import numpy as np
 
 from r2d2.arrays import Float64s, Int64s
 from r2d2.stages.renamed.column_sketches import ALL_VALUES, ColumnContents, ColumnProfiles
-from r2d2.stages.renamed.lsh import proposals
+from r2d2.stages.renamed.lsh import likely_holders
 
 PROBES = 8
 CHUNK_PAIRS = 1 << 12
@@ -61,42 +61,44 @@ class TableMatch:
 
 
 def candidates(
-    facets: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: int
+    profiles: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: int
 ) -> Iterator[TableMatch]:
     """The pairs of which the parent may hold most of what the child's columns tell."""
-    pairs = likely_pairs(facets, contents, keys)
+    pairs = likely_pairs(profiles, contents, keys)
     for start in range(0, len(pairs), CHUNK_PAIRS):
         part = pairs[start : start + CHUNK_PAIRS]
-        missing = _missing([(facets[child], facets[parent]) for child, parent in part], contents)
+        missing = _missing(
+            [(profiles[child], profiles[parent]) for child, parent in part], contents
+        )
         for (child, parent), shares in zip(part, missing, strict=True):
-            held, alike = _match(facets[child], facets[parent], shares, contents.sizes)
-            candidate = TableMatch(child, parent, held, alike, facets[child].telling)
+            held, alike = _match(profiles[child], profiles[parent], shares, contents.sizes)
+            candidate = TableMatch(child, parent, held, alike, profiles[child].telling)
             if candidate.fit_at_most()[0] > LEAST_HELD:
                 yield candidate
 
 
 def likely_pairs(
-    facets: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: int
+    profiles: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: int
 ) -> list[tuple[int, int]]:
-    """The pairs (child, parent) of which the parent may hold half the child's columns asked about.
+    """The pairs (child, parent) of which the parent may hold half the child's columns looked for.
 
-    Asked are the `keys` columns of the child that tell most; for a child the `PARENTS` that hold
-    most of them are taken, first those that hold least else.
+    Looked for are the `keys` columns of the child that tell most; for a child the `PARENTS` that
+    hold most of them are taken, first those that hold least else.
     """
-    asked = {table: _most_telling(own, keys) for table, own in facets.items()}
-    reach = _reach(facets, contents, {key for chosen in asked.values() for key in chosen})
-    told = {table: float(own.telling.sum()) for table, own in facets.items()}
+    chosen_of = {table: _most_telling(own, keys) for table, own in profiles.items()}
+    reach = _reach(profiles, contents, {key for chosen in chosen_of.values() for key in chosen})
+    bits = {table: float(own.telling.sum()) for table, own in profiles.items()}
     pairs = []
-    for child, chosen in asked.items():
+    for child, chosen in chosen_of.items():
         reached = sorted((reach[key] for key in chosen), key=len)
         # A parent in half of these sets is in one of the smaller half and one more.
         some = set().union(*reached[: len(reached) // 2 + 1])
         votes = {
             parent: sum(parent in tables for tables in reached)
             for parent in some
-            if _comparable(facets[child], facets[parent])
+            if _comparable(profiles[child], profiles[parent])
         }
-        best = sorted(votes, key=lambda p: (-votes[p], told[p], p))[:PARENTS]
+        best = sorted(votes, key=lambda p: (-votes[p], bits[p], p))[:PARENTS]
         pairs += [(child, parent) for parent in best if 2 * votes[parent] >= len(reached)]
     return pairs
 
@@ -112,19 +114,19 @@ def _most_telling(own: ColumnProfiles, keys: int) -> list[int]:
 
 
 def _reach(
-    facets: Mapping[int, ColumnProfiles], contents: ColumnContents, asked: set[int]
+    profiles: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: set[int]
 ) -> Mapping[int, set[int]]:
-    """For each content asked about, the tables of which a column may hold it."""
-    proposed = proposals(contents, sorted(asked))
+    """For each content looked for, the tables of which a column may hold it."""
+    proposed = likely_holders(contents, sorted(keys))
     pairs = [(content, holder) for content, found in proposed.items() for holder in found]
     children, parents = np.array(pairs, np.int64).reshape(-1, 2).T
     shares = contents.missing_shares(children, parents, ALL_VALUES)
-    may_miss = max((own.may_miss for own in facets.values()), default=0)
+    may_miss = max((own.may_miss for own in profiles.values()), default=0)
     owners: dict[int, set[int]] = defaultdict(set)
-    for table, own in facets.items():
+    for table, own in profiles.items():
         for content in own.contents.tolist():
             owners[content].add(table)
-    reach: dict[int, set[int]] = {content: set() for content in asked}
+    reach: dict[int, set[int]] = {content: set() for content in keys}
     for place in np.flatnonzero(shares * contents.sizes[children] <= may_miss).tolist():
         content, holder = pairs[place]
         reach[content] |= owners[holder]

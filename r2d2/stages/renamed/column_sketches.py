@@ -71,7 +71,7 @@ class ColumnContents:
         )
 
     def missing_shares(self, children: Int64s, parents: Int64s, most: int) -> Float64s:
-        """About which share of each child content's values the parent content lacks.
+        """About the share of each child content's values that the parent content lacks.
 
         At most the `most` smallest hashes of each child are looked up.
         """
@@ -92,11 +92,11 @@ class ColumnContents:
         first = self.starts[children] - (np.cumsum(lengths) - lengths)
         ranks = self.ranks[first[pair] + np.arange(len(pair))]
         parent = parents[pair]
-        asked = parent * (len(self.ranks) + 1) + ranks
-        places = np.minimum(np.searchsorted(self.held, asked), len(self.held) - 1)
+        sought = parent * (len(self.ranks) + 1) + ranks
+        places = np.minimum(np.searchsorted(self.held, sought), len(self.held) - 1)
         judged = ranks <= self.limits[parent]
         known = np.bincount(pair, judged, len(children))
-        missing = np.bincount(pair, judged & (self.held[places] != asked), len(children))
+        missing = np.bincount(pair, judged & (self.held[places] != sought), len(children))
         shares: Float64s = missing / np.maximum(known, 1)
         return shares
 
@@ -206,16 +206,16 @@ class ProfileBuilder:
     codes: dict[str, int]
 
     def all(
-        self, asked: Mapping[int, tuple[int, Sequence[Projection]]], contents: ColumnContents
+        self, columns: Mapping[int, tuple[int, Sequence[Projection]]], contents: ColumnContents
     ) -> Mapping[int, ColumnProfiles]:
         """The profiles of the tables whose columns all hold something.
 
-        `asked` is each table's group and the projections on its columns.
+        `columns` is each table's group and the projections on its columns.
         """
         numbers = contents.numbers
         return {
             table: self._of(table, group, np.array([numbers[key] for key in keys]), contents.sizes)
-            for table, (group, keys) in asked.items()
+            for table, (group, keys) in columns.items()
             if all(key in numbers for key in keys)
         }
 

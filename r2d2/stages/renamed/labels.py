@@ -31,9 +31,9 @@ class ColumnLabels:
                     labels._unite(number, place[name])
         return labels
 
-    def learn(self, link: TableMatch, facets: Mapping[int, ColumnProfiles]) -> bool:
+    def learn(self, link: TableMatch, profiles: Mapping[int, ColumnProfiles]) -> bool:
         """Makes one the names that the link's best assignment matches: whether any was not yet."""
-        child, parent = facets[link.child].names, facets[link.parent].names
+        child, parent = profiles[link.child].names, profiles[link.parent].names
         if set(map(self._leader, child.tolist())) <= set(map(self._leader, parent.tolist())):
             return False
         rows, columns = link.matched()
@@ -72,7 +72,7 @@ class ColumnLabels:
 
 def best_spanning(
     matches: Sequence[TableMatch],
-    facets: Mapping[int, ColumnProfiles],
+    profiles: Mapping[int, ColumnProfiles],
     groups: Sequence[SchemaGroup],
 ) -> list[TableMatch]:
     """The best matches that give all labels, chosen `TIMES` over, as some may be wrong."""
@@ -80,17 +80,19 @@ def best_spanning(
     chosen: list[TableMatch] = []
     for _ in range(TIMES):
         labels = ColumnLabels.of(groups)
-        taken = {candidate for candidate in left if labels.learn(candidate, facets)}
+        taken = {candidate for candidate in left if labels.learn(candidate, profiles)}
         chosen += [candidate for candidate in left if candidate in taken]
         left = [candidate for candidate in left if candidate not in taken]
     return chosen
 
 
 def learnt_labels(
-    links: Sequence[TableMatch], facets: Mapping[int, ColumnProfiles], groups: Sequence[SchemaGroup]
+    links: Sequence[TableMatch],
+    profiles: Mapping[int, ColumnProfiles],
+    groups: Sequence[SchemaGroup],
 ) -> list[str]:
     """Each name's label, from all links; the better a link, the earlier it is believed."""
     labels = ColumnLabels.of(groups)
     for link in sorted(links, key=TableMatch.fit, reverse=True):
-        labels.learn(link, facets)
+        labels.learn(link, profiles)
     return labels.spelled(groups)

@@ -21,9 +21,11 @@ THRESHOLD, FALSE_POSITIVE_WEIGHT, LONGEST_BAND = 0.8, 0.05, 2
 _NOTHING = np.uint64(2**64 - 1)
 
 
-def proposals(contents: ColumnContents, asked: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
-    """For each content asked about, the contents that may hold all its values, its own too."""
-    if not asked:
+def likely_holders(
+    contents: ColumnContents, children: Sequence[int]
+) -> Mapping[int, tuple[int, ...]]:
+    """For each child content, the contents that may hold all its values, itself among them."""
+    if not children:
         return {}
     from datasketch import LeanMinHash, MinHashLSHEnsemble
 
@@ -41,7 +43,7 @@ def proposals(contents: ColumnContents, asked: Sequence[int]) -> Mapping[int, tu
     ensemble.index(list(zip(range(len(sizes)), minhashes, sizes, strict=True)))
     return {
         content: tuple(sorted({content, *ensemble.query(minhashes[content], sizes[content])}))
-        for content in asked
+        for content in children
     }
 
 

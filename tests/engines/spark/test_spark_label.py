@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import r2d2
-from r2d2.engines.spark.jobs import READ, READ_BYTES, reading
+from r2d2.engines.spark.jobs import READ, READ_BYTES, reads_labelled
 
 pytestmark = pytest.mark.spark
 
@@ -17,7 +17,7 @@ def test_jobs_within_are_one_numbered_read_and_jobs_after_it_are_none(spark: Any
     context = spark.sparkContext
     numbers = []
     for size_bytes in (5, 7):
-        with reading(spark, size_bytes):
+        with reads_labelled(spark, size_bytes):
             assert context.getLocalProperty(READ_BYTES) == str(size_bytes)
             numbers.append(int(context.getLocalProperty(READ)))
         assert context.getLocalProperty(READ) is None

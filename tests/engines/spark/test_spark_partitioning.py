@@ -75,23 +75,21 @@ def test_every_hash_of_a_projection_meets_each_question_about_it_once(
     rows, cuts = numbers(random, 300, 30), 1 << numbers(random, 4, 30)
     children, parents = numbers(random, 30, 12), numbers(random, 30, 12)
     runs = [run(int(n), int(n)) for n in rows]
-    questions, routes = reducer_plan(rows, cuts, children, parents)
+    tasks, routes = reducer_plan(rows, cuts, children, parents)
     sent: Counter[int] = Counter()
-    by_group = {question.group: question for question in questions}
+    by_group = {task.group: task for task in tasks}
     for number, part, group in zip(routes.projection, routes.part, routes.group, strict=True):
-        question = by_group[int(group)]
-        assert number in question.projections
+        task = by_group[int(group)]
+        assert number in task.projections
         piece_ = cut(runs[number], int(cuts[number]))[part]
-        sent[int(number)] += len(cut(piece_, question.parts)[question.part])
+        sent[int(number)] += len(cut(piece_, task.parts)[task.part])
     assert all(sent[i] == len(run_) for i, run_ in enumerate(runs))
-    asked = Counter(
-        (int(place), question.part) for question in questions for place in question.places
-    )
+    asked = Counter((int(place), task.part) for task in tasks for place in task.places)
     assert set(asked.values()) == {1}
     assert {place for place, _ in asked} == set(range(12))
-    for question in questions:
-        assert (question.projections[question.children] == children[question.places]).all()
-        assert (question.projections[question.parents] == parents[question.places]).all()
+    for task in tasks:
+        assert (task.projections[task.children] == children[task.places]).all()
+        assert (task.projections[task.parents] == parents[task.places]).all()
 
 
 def test_a_reducer_is_sent_few_rows_and_reducers_have_no_gaps(
@@ -100,11 +98,11 @@ def test_a_reducer_is_sent_few_rows_and_reducers_have_no_gaps(
     monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 100)
     rows = np.array([1000, 900, 10, 10, 10, 10])
     ends = np.array([0, 2, 4]), np.array([1, 3, 5])
-    questions, routes = reducer_plan(rows, np.full(6, 32), *ends)
+    tasks, routes = reducer_plan(rows, np.full(6, 32), *ends)
     loads_ = np.bincount(
-        routes.reducer_of_group, [rows[q.projections].sum() / q.parts for q in questions]
+        routes.reducer_of_group, [rows[q.projections].sum() / q.parts for q in tasks]
     )
-    assert max(q.parts for q in questions) == 32
+    assert max(q.parts for q in tasks) == 32
     assert loads_.max() <= 200
     assert set(routes.reducer_of_group.tolist()) == set(range(len(loads_)))
 
