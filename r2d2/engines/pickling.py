@@ -7,7 +7,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from r2d2.engines.scan import SplitTask
+from r2d2.engines.scan import ScanPiece
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
 from r2d2.recipes.find.request import ContainedTable, Proposal, Request
 from r2d2.recipes.grammar import Field, Output
@@ -48,7 +48,7 @@ _TABLE: dict[type, Callable[[Any], Any]] = {
         Request,
         FileInfo,
         Output,
-        SplitTask,
+        ScanPiece,
         Proposal,
         Split,
         Table,

@@ -26,7 +26,7 @@ REMOTE_THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class SplitTask:
+class ScanPiece:
     """A split of a table, and the column sets (numbered) to hash its rows over.
 
     Pieces of one shape share one `columns`, which makes them quick to compare.
@@ -49,7 +49,7 @@ class Hashed:
     problem: str | None = None
 
 
-def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[SplitTask]:
+def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[ScanPiece]:
     """The work that the projections ask for: each split of a table once, for all its sets.
 
     Tables of one shape follow each other, so that small ones are hashed together.
@@ -67,19 +67,19 @@ def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[SplitTask]:
         for table in same:
             numbers = tuple(sets[table])
             for split in tables[table].splits:
-                yield SplitTask(table, split, numbers, shape)
+                yield ScanPiece(table, split, numbers, shape)
 
 
 def tasks_of(
-    pieces: Sequence[SplitTask], most: int = TASK_SPLITS, workers: int = 1
-) -> Iterator[list[SplitTask]]:
+    pieces: Sequence[ScanPiece], most: int = TASK_SPLITS, workers: int = 1
+) -> Iterator[list[ScanPiece]]:
     """The pieces as tasks of bounded size and at most so many pieces; neighbours stay together.
 
     A little work is cut finer, so that each of the workers gets some tasks of it.
     """
     total = sum(piece.split.size_bytes for piece in pieces)
     largest = min(TASK_BYTES, total // (workers * TASKS_A_WORKER) + 1)
-    task: list[SplitTask] = []
+    task: list[ScanPiece] = []
     size = 0
     for piece in pieces:
         if task and (size + piece.split.size_bytes > largest or len(task) >= most):
@@ -92,10 +92,10 @@ def tasks_of(
 
 
 def scan(
-    storage: Storage, pieces: Sequence[SplitTask], types: Types, stop: Callable[[], bool]
+    storage: Storage, pieces: Sequence[ScanPiece], types: Types, stop: Callable[[], bool]
 ) -> Iterator[Hashed]:
     """The outcome of each piece, in any order; small ones of one shape are hashed together."""
-    together: list[tuple[SplitTask, pa.RecordBatch]] = []
+    together: list[tuple[ScanPiece, pa.RecordBatch]] = []
     rows = 0
     asked: tuple[tuple[Column, ...], ...] = ()
     names: frozenset[str] = frozenset()
@@ -127,12 +127,12 @@ def _names(column_sets: Sequence[Sequence[Column]]) -> frozenset[str]:
     return frozenset(column.path[0] for columns in column_sets for column in columns)
 
 
-def _alike(one: tuple[SplitTask, pa.RecordBatch], other: tuple[SplitTask, pa.RecordBatch]) -> bool:
+def _alike(one: tuple[ScanPiece, pa.RecordBatch], other: tuple[ScanPiece, pa.RecordBatch]) -> bool:
     return one[0].columns == other[0].columns and one[1].schema.equals(other[1].schema)
 
 
 def _hash_alone(
-    piece: SplitTask, batches: Iterator[pa.RecordBatch], types: Types, stop: Callable[[], bool]
+    piece: ScanPiece, batches: Iterator[pa.RecordBatch], types: Types, stop: Callable[[], bool]
 ) -> Hashed:
     parts: list[list[Lanes]] = [[] for _ in piece.sets]
     rows = 0
@@ -147,7 +147,7 @@ def _hash_alone(
 
 
 def _hash_together(
-    together: Sequence[tuple[SplitTask, pa.RecordBatch]], types: Types
+    together: Sequence[tuple[ScanPiece, pa.RecordBatch]], types: Types
 ) -> list[Hashed]:
     """The outcomes of small pieces of one shape; where that fails, of each by itself."""
     try:
@@ -158,7 +158,7 @@ def _hash_together(
         return [hashed for one in together for hashed in _hash_together([one], types)]
 
 
-def _hashed(together: Sequence[tuple[SplitTask, pa.RecordBatch]], types: Types) -> list[Hashed]:
+def _hashed(together: Sequence[tuple[ScanPiece, pa.RecordBatch]], types: Types) -> list[Hashed]:
     batch = pa.concat_batches([own for _, own in together])
     sizes = [own.num_rows for _, own in together]
     hashes = row_hashes(batch, together[0][0].columns, types)

@@ -12,7 +12,9 @@ from r2d2.hashing.runs import (
     cut,
     empty_run,
     from_bytes,
+    hash_order,
     merge,
+    positions_in,
     present_mask,
     smallest,
     sorted_unique,
@@ -140,3 +142,21 @@ def test_hashes_of_another_version_are_refused() -> None:
 def test_bytes_of_a_wrong_length_are_refused(length: int) -> None:
     with pytest.raises(ValueError, match="no run"):
         from_bytes(to_bytes(lanes_of([(1, 2)]))[:length])
+
+
+@given(HASHES)
+def test_the_order_of_hashes_is_stable_and_counts_each(hashes: list[Hash]) -> None:
+    order = hash_order(lanes_of(hashes))
+    assert order.order.tolist() == sorted(range(len(hashes)), key=hashes.__getitem__)
+    assert pairs(order.hashes) == sorted(hashes)
+    distinct = sorted(set(hashes))
+    assert order.counts().tolist() == [hashes.count(one) for one in distinct]
+    assert order.first_rows().tolist() == [hashes.index(one) for one in distinct]
+    assert order.all_differ == (len(distinct) == len(hashes))
+
+
+@given(HASHES, HASHES)
+def test_each_hash_has_its_position_in_a_run_or_none(run: list[Hash], sought: list[Hash]) -> None:
+    in_order = run_of(run)
+    found = positions_in(lanes_of(in_order), lanes_of(sought)).tolist()
+    assert found == [in_order.index(one) if one in in_order else -1 for one in sought]

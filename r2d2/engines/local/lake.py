@@ -20,7 +20,7 @@ from r2d2.engines.scan import (
     REMOTE_THREADS,
     TASK_SPLITS,
     Hashed,
-    SplitTask,
+    ScanPiece,
     pieces_of,
     scan,
     tasks_of,
@@ -140,11 +140,11 @@ class LocalLake:
         self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
         return Cost(size, rows)
 
-    def _run(self, tasks: Iterable[list[SplitTask]], threads: int) -> Iterator[Hashed]:
+    def _run(self, tasks: Iterable[list[ScanPiece]], threads: int) -> Iterator[Hashed]:
         """The tasks' results as they come; few tasks wait, so that results do not pile up."""
         types = self._settings.types
 
-        def work(task: list[SplitTask]) -> list[Hashed]:
+        def work(task: list[ScanPiece]) -> list[Hashed]:
             return list(scan(self._storage, task, types, self._stop.is_set))
 
         with ThreadPoolExecutor(threads) as pool:

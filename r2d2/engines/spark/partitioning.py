@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.arrays import Int64s
-from r2d2.engines.scan import TASK_BYTES, SplitTask
+from r2d2.engines.scan import TASK_BYTES, ScanPiece
 from r2d2.graph import connected_components
 from r2d2.hashing.finaliser import Lanes
 from r2d2.lake.questions import Projection, Wanted
@@ -83,7 +83,7 @@ def _power(rows: int, most: int) -> int:
     return 1 << max(0, -(-rows // most) - 1).bit_length()
 
 
-def tasks_of(pieces: Sequence[SplitTask]) -> list[list[SplitTask]]:
+def tasks_of(pieces: Sequence[ScanPiece]) -> list[list[ScanPiece]]:
     """The pieces as tasks of like size, neighbours together: some for many cores, none too big."""
     ends = np.cumsum([piece.split.size_bytes + FILE_BYTES for piece in pieces])
     total = int(ends.max(initial=0))

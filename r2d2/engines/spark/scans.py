@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from r2d2.engines.scan import SplitTask, pieces_of
+from r2d2.engines.scan import ScanPiece, pieces_of
 from r2d2.engines.spark.count import Count, PairCounts
 from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.partitioning import parts_of, tasks_of
@@ -144,7 +144,7 @@ class Scans:
         ):
             collector.take(batch)
 
-    def _mergers(self, pieces: Sequence[SplitTask]) -> int:
+    def _mergers(self, pieces: Sequence[ScanPiece]) -> int:
         """The number of tasks that merge sketches before the driver takes them; 1 for a few."""
         rows = (min(p.split.rows or self.size, self.size) * len(p.sets) for p in pieces)
         return 1 + HASH_BYTES * sum(rows) // SKETCHES_BYTES

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.scan import SplitTask, scan
+from r2d2.engines.scan import ScanPiece, scan
 from r2d2.engines.spark.partitioning import ReducerTask
 from r2d2.engines.spark.rows import (
     NO_TABLE,
@@ -48,11 +48,11 @@ Batches = Iterable[pa.RecordBatch]
 class ScanTask:
     """Splits to read, and in how many parts to cut each projection's hashes."""
 
-    pieces: tuple[SplitTask, ...]
+    pieces: tuple[ScanPiece, ...]
     parts: Mapping[Projection, int]
 
     @staticmethod
-    def of(pieces: Sequence[SplitTask], parts: Mapping[Projection, int]) -> "ScanTask":
+    def of(pieces: Sequence[ScanPiece], parts: Mapping[Projection, int]) -> "ScanTask":
         """The task of these pieces; `parts` may tell of more."""
         keys = {(piece.table, number) for piece in pieces for number in piece.sets}
         return ScanTask(tuple(pieces), {key: parts[key] for key in keys})

@@ -9,7 +9,7 @@ import pytest
 
 from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.scan import TASK_BYTES, SplitTask
+from r2d2.engines.scan import TASK_BYTES, ScanPiece
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark.partitioning import (
     parts_of,
@@ -32,9 +32,9 @@ def table(rows: int | None, size_bytes: int = 0) -> Table:
     return Table("t", Format.PARQUET, rows=rows, size_bytes=size_bytes)
 
 
-def piece(size_bytes: int) -> SplitTask:
+def piece(size_bytes: int) -> ScanPiece:
     split = Split(Format.PARQUET, FileInfo("f", size_bytes, "1"), (), 1, size_bytes)
-    return SplitTask(0, split, (), ())
+    return ScanPiece(0, split, (), ())
 
 
 def numbers(random: np.random.Generator, most: int, count: int) -> Int64s:
