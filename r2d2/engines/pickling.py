@@ -1,4 +1,4 @@
-"""Our nouns as bytes for other processes: pickles, with a faster way for dataclasses."""
+"""Values of r2d2 as bytes for other processes: pickles, with a faster way for dataclasses."""
 
 import io
 import pickle

@@ -1,1 +1,1 @@
-"""Arrow and NumPy only: row hashes, runs, sketches."""
+"""Row hashes, runs, sketches and multisets of rows, on Arrow and NumPy only."""

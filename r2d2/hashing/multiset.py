@@ -41,7 +41,7 @@ class Counted:
         return self.first.nbytes + self.second.nbytes + memory_bytes(self.counts)
 
     def held(self, other: "Counted") -> tuple[Int64s, Int64s, int]:
-        """The positions of the rows that the other has, too, its counts of these, and of the rest."""
+        """The positions of rows that the other has, too, its counts of these, and of the rest."""
         if len(self.first) == len(other.first) and self._same(other):
             return np.arange(len(self.first)), other.counts, 0
         run, rows = Lanes(self.first, self.second), Lanes(other.first, other.second)

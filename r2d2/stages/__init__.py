@@ -1,1 +1,1 @@
-"""One idea a module, cheapest first."""
+"""The stages that prove or refute pairs of tables: schema, metadata, sample, sketch, exact."""

@@ -1,4 +1,4 @@
-"""Search for recipes, one bundle of requests after the other: by this process or by a child."""
+"""Search for recipes, one batch of requests after the other, by this process or by a child."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
@@ -30,16 +30,16 @@ class ThisProcess:
     def __init__(self, storage: Storage, types: Types) -> None:
         self._counts = RowCounts(storage, types)
 
-    def answer(self, bundle: RequestBatch) -> Answer:
-        """The proposals for the bundle's requests."""
-        return search(bundle, self._counts)
+    def answer(self, batch: RequestBatch) -> Answer:
+        """The proposals for the batch's requests."""
+        return search(batch, self._counts)
 
     def end(self) -> None:
         """There is nothing to end."""
 
 
 class RecipeWorker:
-    """A process that answers one bundle after the other; where it dies, another takes over.
+    """A process that answers one batch after the other; where it dies, another takes over.
 
     Raises:
         OSError: the machine starts no more processes.
@@ -54,20 +54,20 @@ class RecipeWorker:
     def _started(self) -> ChildProcess:
         return ChildProcess(_PROGRAM, _ALLOCATION)
 
-    def answer(self, bundle: RequestBatch) -> Answer:
+    def answer(self, batch: RequestBatch) -> Answer:
         """The proposals; none, with a reason, where the process ends before it answers.
 
         Raises:
             R2D2Error: what went wrong in the process, or that no other takes its place.
         """
-        request = dumps((self._storage, self._types, bundle))
+        request = dumps((self._storage, self._types, batch))
         try:
             (answer,) = self._child.ask(request)
         except (EOFError, OSError, ValueError):  # the pipe is broken, or closed by `end`
             status = self._child.end(PATIENCE_S)
             self._replace()
             reason = f"the process that looked for its recipes ended with status {status}"
-            return [lost for request in bundle for lost in _lost(request, reason)]
+            return [lost for lost_request in batch for lost in _lost(lost_request, reason)]
         return list(loads(answer))
 
     def _replace(self) -> None:
@@ -90,15 +90,15 @@ def _lost(family: AnyRequest, reason: str) -> list[Proposal]:
 
 
 def serve() -> None:
-    """The program of a worker: searches for the recipes of the bundles that come as requests."""
+    """The program of a worker: searches for the recipes for the batches that come as requests."""
     searcher: ThisProcess | None = None
 
     def answer(request: bytes) -> Iterator[bytes]:
         nonlocal searcher
-        storage, types, bundle = loads(request)
+        storage, types, batch = loads(request)
         searcher = searcher or ThisProcess(storage, types)
         try:
-            yield dumps(searcher.answer(bundle))
+            yield dumps(searcher.answer(batch))
         except R2D2Error:
             raise
         except Exception as error:
