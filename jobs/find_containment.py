@@ -79,7 +79,7 @@ def find_arguments(arguments: list[str]) -> list[str]:
 
 
 def job_exit_code(code: int, arguments: list[str]) -> int:
-    """What spark-submit is told where `r2d2 find` ended with that code."""
+    """The job's exit code where `r2d2 find` ended with that code."""
     if code == EXIT_SOME_UNREADABLE and UNREADABLE_OK in arguments:
         return EXIT_OK
     return code

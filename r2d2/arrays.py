@@ -30,7 +30,7 @@ def _decoded(array: pa.Array) -> pa.Array:
 
 
 def null_mask(array: pa.Array) -> NDArray[np.bool_] | None:
-    """Which rows are NULL by the array's own bitmap; None where none is."""
+    """The rows that are NULL by the array's own bitmap; None where none is."""
     if array.null_count == 0:
         return None
     bitmap = array.buffers()[0]
@@ -72,7 +72,7 @@ def numbers(array: pa.Array) -> NDArray[Any]:
 
 
 def dtype_of(type_: pa.DataType) -> np.dtype[Any]:
-    """How NumPy sees the values of truths, numbers, dates or instants: these as whole ticks."""
+    """The dtype of truths, numbers, dates or instants in NumPy: the last two as whole ticks."""
     if pa.types.is_temporal(type_):
         return np.dtype(f"i{type_.bit_width // 8}")
     dtype: np.dtype[Any] = np.dtype(type_.to_pandas_dtype())
@@ -80,14 +80,14 @@ def dtype_of(type_: pa.DataType) -> np.dtype[Any]:
 
 
 def list_offsets(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
-    """Where each row's items start, and at last where the items end; one more than rows."""
+    """The start of each row's items, and at last the end of all items; one more than rows."""
     item = np.dtype(dtype)
     start = array.offset * item.itemsize
     return np.frombuffer(array.buffers()[1], item, len(array) + 1, start).astype(np.int64)
 
 
 def list_sizes(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
-    """How many items each row of a list view has, none where it is NULL."""
+    """The number of items in each row of a list view, 0 where it is NULL."""
     item = np.dtype(dtype)
     sizes = np.frombuffer(array.buffers()[2], item, len(array), array.offset * item.itemsize)
     mask = null_mask(array)

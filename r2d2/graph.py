@@ -56,7 +56,7 @@ class Block:
                 yield rows, bits.view(np.bool_)
 
     def count(self) -> int:
-        """How many pairs are open."""
+        """The number of open pairs."""
         if self.mask is None:
             return len(self.children) * len(self.parents) - len(self.children)
         return int(np.bitwise_count(self.mask).sum())
@@ -136,7 +136,7 @@ class Graph:
         return replace(self, edges=tuple(edges), degenerate=tuple(degenerate))
 
     def open_pairs(self) -> int:
-        """How many pairs no stage has decided."""
+        """The number of pairs that no stage has decided."""
         return sum(block.count() for block in self.blocks)
 
     def classes(self) -> tuple[tuple[str, ...], ...]:

@@ -21,7 +21,7 @@ def find_lines(graph: Graph) -> Iterator[str]:
 
 
 def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iterator[str]:
-    """How many tables of which format, their bytes, and those left out, with reasons."""
+    """The number of tables by format, their bytes, and those left out, with reasons."""
     kinds = Counter(table.format for table in tables if table.eligible)
     size = sum(table.size_bytes for table in tables if table.eligible)
     named = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))

@@ -112,7 +112,7 @@ def _kind(reason: str) -> str:
 
 
 def diff_lines(changes: Sequence[Difference]) -> Iterator[str]:
-    """How many differences of each kind there are, and the first of each."""
+    """The number of differences of each kind, and the first of each."""
     if not changes:
         yield "the plans are the same"
         return

@@ -122,7 +122,7 @@ Result = TypeVar("Result")
 
 
 def interruptibly(work: Callable[[], Result]) -> Result:
-    """What `work` returns or raises; it runs in a thread that an interrupt leaves behind.
+    """Runs `work` in a thread that an interrupt leaves behind; returns or raises what it does.
 
     The main thread only waits, so that a signal reaches it whatever the work is doing. After an
     interrupt the process must end: the thread may still be reading.

@@ -100,7 +100,7 @@ def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Da
 
 
 def _usage(costing: Costing, location: str) -> Data:
-    """How often the table is read, as stated or assumed; when last and by whom, where stated."""
+    """The reads a month, as stated or assumed; the last read and the consumers, where stated."""
     usage = costing.usage.get(location)
     last_read = None if usage is None else usage.last_read
     return {

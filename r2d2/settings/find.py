@@ -59,7 +59,7 @@ class Settings:
                 raise UsageError(f"{name} = {getattr(self, name)}: give at least 1")
 
     def text_overrides(self, location: str) -> Mapping[str, object]:
-        """What all matching rules say of the table, later rules over earlier ones."""
+        """The overrides of all rules that match the table, later rules over earlier ones."""
         merged: dict[str, object] = {}
         for rule in self.text:
             if fnmatchcase(location, rule.tables):

@@ -125,17 +125,17 @@ class PlanSettings:
     tenant: tuple[Tenant, ...] = ()
 
     def limit_s(self, location: str) -> float:
-        """How long the table's readers may wait."""
+        """The seconds that the table's readers may wait."""
         matching = [rule.limit_s for rule in self.limit if fnmatchcase(location, rule.tables)]
         return matching[-1] if matching else self.latency.default_limit_s
 
     def protection(self, location: str) -> str | None:
-        """Why the table must stay, or None where it may go."""
+        """The reason why the table must stay, or None where it may go."""
         matching = [rule.reason for rule in self.protect if fnmatchcase(location, rule.tables)]
         return matching[-1] if matching else None
 
     def tenant_of(self, location: str) -> str | None:
-        """Whose the table is; None for the tables that no tenant claims, which are one group."""
+        """The tenant of the table; None for tables that no tenant claims, which are one group."""
         matching = [rule.name for rule in self.tenant if fnmatchcase(location, rule.tables)]
         return matching[-1] if matching else None
 

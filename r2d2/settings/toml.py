@@ -210,7 +210,7 @@ SHARES = ("_share", "_fraction", "probability")
 
 
 def expected(key: str, kind: Any) -> str:
-    """What the key's value must be, with its unit.
+    """A description of the value that the key expects, with its unit.
 
     >>> expected("limit_s", float), expected("max_deleted_share", float)
     ('a number, 0 or more: seconds', 'a share from 0 to 1')
