@@ -5,7 +5,7 @@ files of one format under Hive-style folders (`key=value`). Else every data file
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from r2d2 import formats
@@ -16,7 +16,7 @@ from r2d2.storage.local import Listing, is_hidden
 
 @dataclass(frozen=True, slots=True)
 class FileGroup:
-    """The files of one table-to-be. `partitioned`: columns are in folder names, too."""
+    """The files that make one table. `partitioned`: its folders' names hold columns, too."""
 
     location: str
     format: str
@@ -26,14 +26,14 @@ class FileGroup:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """A lake's tables-to-be by location, and how many files were left out by reason."""
+    """A lake's file groups by location, and how many files were left out by reason."""
 
     groups: tuple[FileGroup, ...]
     skipped: Mapping[str, int]
 
 
 def group_files(listing: Listing) -> Grouping:
-    """The listing's files as tables, in order of location."""
+    """The listing's files in groups that make tables, in order of location."""
     skipped = Counter(listing.skipped)
     roots = _table_folders(listing.files)
     names = {ending: known.name for known in formats.FORMATS for ending in known.endings}
@@ -51,8 +51,10 @@ def group_files(listing: Listing) -> Grouping:
             key = (file.path, kind, False) if folder is None else (folder, kind, True)
             owned[key].append(file)
     groups = _split_mixed(
-        FileGroup(location, kind, tuple(files), partitioned)
-        for (location, kind, partitioned), files in owned.items()
+        [
+            FileGroup(location, kind, tuple(files), partitioned)
+            for (location, kind, partitioned), files in owned.items()
+        ]
     )
     return Grouping(tuple(sorted(groups, key=lambda group: group.location)), dict(skipped))
 
@@ -96,12 +98,11 @@ def _partition_root(path: str) -> str | None:
     return None
 
 
-def _split_mixed(groups: Iterable[FileGroup]) -> list[FileGroup]:
+def _split_mixed(groups: Sequence[FileGroup]) -> list[FileGroup]:
     """The groups, those folders taken apart whose files do not form one table."""
-    found = list(groups)
-    at = Counter(group.location for group in found if group.partitioned)
+    at = Counter(group.location for group in groups if group.partitioned)
     whole: list[FileGroup] = []
-    for group in found:
+    for group in groups:
         keys = {
             tuple(key for key, _ in partitions_of(file.path, group.location))
             for file in group.files

@@ -16,7 +16,7 @@ from r2d2.lake.cached_inventory import unchanged
 from r2d2.lake.grouping import FileGroup, group_files
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings
-from r2d2.storage.local import Storage
+from r2d2.storage.local import Listing, Storage
 
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
@@ -42,18 +42,25 @@ def take_inventory(
         LakeError: the lake itself cannot be listed.
     """
     listing = storage.list()
-    found = group_files(listing)
+    grouping = group_files(listing)
     files = {file.path: file for file in listing.files}
     same = {
-        group.location: table for group in found.groups if (table := unchanged(group, known or {}))
+        group.location: table
+        for group in grouping.groups
+        if (table := unchanged(group, known or {}))
     }
-    new = [group for group in found.groups if group.location not in same]
+    new = [group for group in grouping.groups if group.location not in same]
     tables = [*same.values(), *described(storage, settings, new, files)]
-    tables += [
+    tables += unlisted(listing)
+    return Inventory(tuple(sorted(tables, key=lambda table: table.location)), grouping.skipped)
+
+
+def unlisted(listing: Listing) -> list[Table]:
+    """The files and folders that could not be listed, as unreadable tables."""
+    return [
         Table(path, Format.OTHER, problem=reason, unreadable=True)
         for path, reason in listing.problems
     ]
-    return Inventory(tuple(sorted(tables, key=lambda table: table.location)), found.skipped)
 
 
 def described(
@@ -63,7 +70,7 @@ def described(
     lake: Mapping[str, FileInfo] | None = None,
     remote_threads: int = REMOTE_THREADS,
 ) -> list[Table]:
-    """The groups' tables; one that cannot be taken in says why.
+    """The groups' tables; one that cannot be read, or is not eligible, says why.
 
     `lake` holds every file of the lake by its path; without it, shallow clones list it again.
     """

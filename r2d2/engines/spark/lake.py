@@ -19,9 +19,9 @@ from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
 from r2d2.lake.grouping import group_files
-from r2d2.lake.inventory import Inventory, take_inventory
+from r2d2.lake.inventory import Inventory, take_inventory, unlisted
 from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
-from r2d2.model import Cost, Format, Table
+from r2d2.model import Cost, Table
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -81,10 +81,7 @@ class SparkLake:
             inventory = take_inventory(self._storage, self._settings)
         else:
             tables = self._jobs.described(self._storage, self._settings, found.groups)
-            tables += [
-                Table(path, Format.OTHER, problem=reason, unreadable=True)
-                for path, reason in listing.problems
-            ]
+            tables += unlisted(listing)
             tables.sort(key=lambda table: table.location)
             inventory = Inventory(tuple(tables), found.skipped)
         self._tables = self._with_foreign(inventory.tables)
