@@ -1,4 +1,4 @@
-"""What NVIDIA's profiling tool says of event logs: `ProfileMain --csv` and the files it writes."""
+"""Reads NVIDIA's profiling tool on event logs: `ProfileMain --csv` and the files it writes."""
 
 import csv
 import os

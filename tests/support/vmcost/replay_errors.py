@@ -1,4 +1,4 @@
-"""How well replay predicts: a table of errors at the measured size, one from size to size.
+"""The errors of replay: a table of errors at the measured size, one from size to size.
 
     python -m tests.support.vmcost.replay_errors [EVENT_LOGS]
 

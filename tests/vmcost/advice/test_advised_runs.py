@@ -1,4 +1,4 @@
-"""What several runs of one name tell together."""
+"""Figures of several runs of one name together."""
 
 import pytest
 

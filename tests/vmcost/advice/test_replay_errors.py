@@ -1,4 +1,4 @@
-"""How well replay predicts real runs; the command that prints the tables is `replay_errors`."""
+"""The errors of replay on real runs; `replay_errors` prints the tables."""
 
 from pathlib import Path
 from statistics import median

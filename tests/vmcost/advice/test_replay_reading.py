@@ -1,4 +1,4 @@
-"""What a plan takes from a log: work, order and gaps, and not when tasks ran."""
+"""The plan of a log: work, order and gaps, and not the times of tasks."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Where each step runs: against every choice, and what couples the steps."""
+"""The backend of each step: against every choice, and what couples the steps."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""What is read of hostile files stays within memory that was meant for it."""
+"""The memory that reading hostile files takes stays within its bounds."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which files make which log, in every form that Spark and Databricks leave them."""
+"""The files of each log, in every form that Spark and Databricks leave them."""
 
 import gzip
 from pathlib import Path

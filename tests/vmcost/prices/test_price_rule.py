@@ -1,4 +1,4 @@
-"""Which prices become rows of the list: two sources agree, or the family's line is met."""
+"""The rule by which prices become rows: two sources agree, or one is on its family's line."""
 
 from datetime import date
 from decimal import Decimal
