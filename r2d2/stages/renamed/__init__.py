@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import Cost, Edge, Table, Types
-from r2d2.stages.renamed.candidates import candidates
+from r2d2.stages.renamed.table_matches import candidates
 from r2d2.stages.renamed.column_sketches import (
     ColumnContents,
     ColumnProfiles,

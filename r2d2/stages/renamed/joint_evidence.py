@@ -10,7 +10,7 @@ import numpy as np
 
 from r2d2.lake.questions import Projection
 from r2d2.model import Column, Table
-from r2d2.stages.renamed.candidates import TableMatch
+from r2d2.stages.renamed.table_matches import TableMatch
 from r2d2.stages.renamed.column_sketches import ColumnContents
 
 FIRST_NUMBER = 1 << 28  # beyond all numbers of blocks

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from r2d2.stages.renamed.candidates import TableMatch
+from r2d2.stages.renamed.table_matches import TableMatch
 from r2d2.stages.renamed.column_sketches import ColumnProfiles, SchemaGroup
 
 TIMES = 2
