@@ -15,9 +15,9 @@ import r2d2
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import sorted_unique
 from r2d2.hashing.sketch import sketch
-from r2d2.stages.renamed.table_matches import TableMatch
 from r2d2.stages.renamed.column_sketches import ColumnContents
 from r2d2.stages.renamed.lsh import BINS, likely_holders, minima
+from r2d2.stages.renamed.table_matches import TableMatch
 from tests.support.oracle.asking import find
 from tests.support.oracle.files import write
 from tests.support.stages.renaming import false_edges, true_edges, write_renamed

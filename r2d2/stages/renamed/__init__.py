@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import Cost, Edge, Table, Types
-from r2d2.stages.renamed.table_matches import candidates
 from r2d2.stages.renamed.column_sketches import (
     ColumnContents,
     ColumnProfiles,
@@ -27,6 +26,7 @@ from r2d2.stages.renamed.joint_evidence import (
     guesses,
 )
 from r2d2.stages.renamed.labels import best_spanning, learnt_labels
+from r2d2.stages.renamed.table_matches import table_matches
 from r2d2.stages.schema import Schema, fold
 
 LEAST_SHARE = 0.9
@@ -53,7 +53,7 @@ class Renamed:
         groups = groups_of(graph.tables, Schema(self.types, self.case_sensitive))
         numbers: Numbers = {}
         graph, profiles, contents = self._columns(graph, lake, groups, numbers)
-        found = list(candidates(profiles, contents, self.keys))
+        found = list(table_matches(profiles, contents, self.keys))
         links = [
             guess for link in best_spanning(found, profiles, groups) for guess in guesses(link)
         ]

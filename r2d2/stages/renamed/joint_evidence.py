@@ -10,8 +10,8 @@ import numpy as np
 
 from r2d2.lake.questions import Projection
 from r2d2.model import Column, Table
-from r2d2.stages.renamed.table_matches import TableMatch
 from r2d2.stages.renamed.column_sketches import ColumnContents
+from r2d2.stages.renamed.table_matches import TableMatch
 
 FIRST_NUMBER = 1 << 28  # beyond all numbers of blocks
 MOST_ANCHORS = 4
@@ -28,7 +28,7 @@ Numbers = dict[tuple[Column, ...], int]
 class Doubt:
     """A doubtful pair of columns, the last of each, beside others whose counterparts are sure."""
 
-    candidate: TableMatch
+    match: TableMatch
     rows: Places
     columns: Places
 
@@ -38,44 +38,44 @@ class Doubt:
         return self.rows[-1], self.columns[-1]
 
 
-def guesses(candidate: TableMatch) -> list[TableMatch]:
-    """The candidate, once for each counterpart of its most telling column where none is sure."""
-    telling = np.where(candidate.held.any(axis=1), candidate.telling, 0)
-    sure = (candidate.held > 0).sum(axis=1) == 1
+def guesses(match: TableMatch) -> list[TableMatch]:
+    """The match, once for each counterpart of its most telling column where none is sure."""
+    telling = np.where(match.held.any(axis=1), match.telling, 0)
+    sure = (match.held > 0).sum(axis=1) == 1
     row = int(telling.argmax())
     if (sure & (telling >= LITTLE_BITS)).any() or sure[row]:
-        return [candidate]
-    weights = candidate.held[row] * candidate.alike[row]
+        return [match]
+    weights = match.held[row] * match.alike[row]
     columns = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]
-    return [_with_only(candidate, row, column) for column in columns[:MOST_GUESSES].tolist()]
+    return [_with_only(match, row, column) for column in columns[:MOST_GUESSES].tolist()]
 
 
-def _with_only(candidate: TableMatch, row: int, column: int) -> TableMatch:
-    held = candidate.held.copy()
+def _with_only(match: TableMatch, row: int, column: int) -> TableMatch:
+    held = match.held.copy()
     held[row], held[row, column] = 0, held[row, column]
-    return replace(candidate, held=held)
+    return replace(match, held=held)
 
 
-def doubts_of(candidates: Sequence[TableMatch]) -> Iterator[Doubt]:
+def doubts_of(matches: Sequence[TableMatch]) -> Iterator[Doubt]:
     """The doubts of the matches: columns of several counterparts, or that tell little."""
-    for candidate in candidates:
-        rows, columns = _anchors(candidate)
-        options = candidate.held > 0
+    for match in matches:
+        rows, columns = _anchors(match)
+        options = match.held > 0
         options[list(rows)] = False
         options[:, list(columns)] = False
-        little = candidate.telling < LITTLE_BITS
+        little = match.telling < LITTLE_BITS
         for row in np.flatnonzero((options.sum(axis=1) > 1) | little).tolist():
             for column in np.flatnonzero(options[row]).tolist():
-                yield Doubt(candidate, (*rows, row), (*columns, column))
+                yield Doubt(match, (*rows, row), (*columns, column))
 
 
-def _anchors(candidate: TableMatch) -> tuple[Places, Places]:
+def _anchors(match: TableMatch) -> tuple[Places, Places]:
     """Columns of one counterpart that together tell rows apart, and their counterparts."""
-    sure = np.flatnonzero((candidate.held > 0).sum(axis=1) == 1).tolist()
-    sure.sort(key=lambda row: -candidate.telling[row])
-    enough = int(np.searchsorted(np.cumsum(candidate.telling[sure]), ENOUGH_BITS)) + 1
+    sure = np.flatnonzero((match.held > 0).sum(axis=1) == 1).tolist()
+    sure.sort(key=lambda row: -match.telling[row])
+    enough = int(np.searchsorted(np.cumsum(match.telling[sure]), ENOUGH_BITS)) + 1
     rows = sure[: min(enough, MOST_ANCHORS)]
-    columns = candidate.held.argmax(axis=1)
+    columns = match.held.argmax(axis=1)
     return tuple(rows), tuple(columns[rows].tolist())
 
 
@@ -106,13 +106,13 @@ class SketchRequest:
     def ends(self, doubt: Doubt) -> tuple[Projection, Projection]:
         """The two projections that a doubt is about."""
         return (
-            self.about(doubt.candidate.child, doubt.rows),
-            self.about(doubt.candidate.parent, doubt.columns),
+            self.about(doubt.match.child, doubt.rows),
+            self.about(doubt.match.parent, doubt.columns),
         )
 
 
 def best_guesses(
-    candidates: Sequence[TableMatch],
+    matches: Sequence[TableMatch],
     doubts: Sequence[tuple[Doubt, tuple[Projection, Projection]]],
     contents: ColumnContents,
     least: float,
@@ -121,7 +121,7 @@ def best_guesses(
 
     Where a share of less than `least` is left, the columns do not match.
     """
-    held = {candidate: candidate.held.copy() for candidate in candidates}
+    held = {match: match.held.copy() for match in matches}
     numbers = contents.numbers
     known = [(doubt, ends) for doubt, ends in doubts if all(end in numbers for end in ends)]
     width = len(contents.sizes)
@@ -129,11 +129,11 @@ def best_guesses(
     distinct, places = np.unique(np.array(codes, np.int64), return_inverse=True)
     shares = contents.missing_shares(*np.divmod(distinct, max(width, 1)), LOOKED_UP)[places]
     for (doubt, _), share in zip(known, shares.tolist(), strict=True):
-        held[doubt.candidate][doubt.cell] *= 1 - share if 1 - share >= least else 0
+        held[doubt.match][doubt.cell] *= 1 - share if 1 - share >= least else 0
     best: dict[tuple[int, int], TableMatch] = {}
-    for candidate, own in held.items():
-        found = replace(candidate, held=own)
-        pair = candidate.child, candidate.parent
+    for match, own in held.items():
+        found = replace(match, held=own)
+        pair = match.child, match.parent
         if pair not in best or best[pair].fit() < found.fit():
             best[pair] = found
     return list(best.values())

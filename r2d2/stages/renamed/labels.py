@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from r2d2.stages.renamed.table_matches import TableMatch
 from r2d2.stages.renamed.column_sketches import ColumnProfiles, SchemaGroup
+from r2d2.stages.renamed.table_matches import TableMatch
 
-TIMES = 2
+LABELLINGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ def best_spanning(
     profiles: Mapping[int, ColumnProfiles],
     groups: Sequence[SchemaGroup],
 ) -> list[TableMatch]:
-    """The best matches that give all labels, chosen `TIMES` over, as some may be wrong."""
+    """The best matches that give all labels, chosen `LABELLINGS` times, as some may be wrong."""
     left = sorted(matches, key=TableMatch.fit_at_most, reverse=True)
     chosen: list[TableMatch] = []
-    for _ in range(TIMES):
+    for _ in range(LABELLINGS):
         labels = ColumnLabels.of(groups)
-        taken = {candidate for candidate in left if labels.learn(candidate, profiles)}
-        chosen += [candidate for candidate in left if candidate in taken]
-        left = [candidate for candidate in left if candidate not in taken]
+        taken = {match for match in left if labels.learn(match, profiles)}
+        chosen += [match for match in left if match in taken]
+        left = [match for match in left if match not in taken]
     return chosen
 
 

@@ -60,7 +60,7 @@ class TableMatch:
         return round(float(held.sum() / self.telling.sum()), 2), float(alike.sum())
 
 
-def candidates(
+def table_matches(
     profiles: Mapping[int, ColumnProfiles], contents: ColumnContents, keys: int
 ) -> Iterator[TableMatch]:
     """The pairs of which the parent may hold most of what the child's columns tell."""
@@ -72,9 +72,9 @@ def candidates(
         )
         for (child, parent), shares in zip(part, missing, strict=True):
             held, alike = _match(profiles[child], profiles[parent], shares, contents.sizes)
-            candidate = TableMatch(child, parent, held, alike, profiles[child].telling)
-            if candidate.fit_at_most()[0] > LEAST_HELD:
-                yield candidate
+            match = TableMatch(child, parent, held, alike, profiles[child].telling)
+            if match.fit_at_most()[0] > LEAST_HELD:
+                yield match
 
 
 def likely_pairs(
