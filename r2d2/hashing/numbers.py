@@ -3,13 +3,9 @@
 A number takes the first of these forms that holds it, each under a key of its own: a signed 64-bit
 integer; an unsigned one; a double; an integer over a power of ten, in lowest terms. So equal
 numbers have equal words, whatever their types. Decimals have a module of their own.
-
-`type_tag` is the class of types that count as one; it goes into a column's key.
 """
 
-import re
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +14,6 @@ from r2d2.arrays import fixed_values
 from r2d2.hashing.decimals import DOUBLE, UNSIGNED, decimal_words, form_key
 from r2d2.hashing.finaliser import ColumnKey
 from r2d2.hashing.words import Words, exceptions_at, float_bits
-from r2d2.model import Types
 
 _T = pa.lib
 
@@ -61,17 +56,3 @@ _READERS: dict[int, Callable[[pa.Array, ColumnKey], Words]] = {
     _T.Type_DECIMAL128: decimal_words,
     _T.Type_DECIMAL256: decimal_words,
 }
-# A whole type, or one inside a list, map or struct; not a field's name, which a colon follows.
-_NUMBER = re.compile(
-    r"(?<![^<,:])(?:u?int(?:8|16|32|64)|float(?:16|32|64)|decimal\([^)]*\))(?![^,>])"
-)
-
-
-@lru_cache(maxsize=1 << 12)
-def type_tag(logical_type: str, types: Types) -> str:
-    """The matching class of a strict logical type: two columns match where their tags are equal.
-
-    >>> type_tag("map<string,list<decimal(9,2)>>", Types.WIDENED)
-    'map<string,list<number>>'
-    """
-    return _NUMBER.sub("number", logical_type) if types is Types.WIDENED else logical_type

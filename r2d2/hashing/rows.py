@@ -5,6 +5,7 @@ each is keyed by the column's name, type and nesting. So the order of columns sa
 and a further column set costs additions only. A column may lie inside structs.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +16,6 @@ import pyarrow as pa
 from r2d2.arrays import UInt64s, null_mask, plain
 from r2d2.errors import UnreadableTableError
 from r2d2.hashing.finaliser import HASH_VERSION, ColumnKey, Lanes, column_key, cover, finish
-from r2d2.hashing.numbers import type_tag
 from r2d2.hashing.values import array_hashes, finished
 from r2d2.hashing.words import ConstantRows, Words
 from r2d2.model import Column, Types
@@ -168,3 +168,19 @@ def _walk(
 
 def _absent(column: Column) -> UnreadableTableError:
     return UnreadableTableError(f"column {column.name} is not in the data that was read")
+
+
+# A whole type, or one inside a list, map or struct; not a field's name, which a colon follows.
+_NUMBER = re.compile(
+    r"(?<![^<,:])(?:u?int(?:8|16|32|64)|float(?:16|32|64)|decimal\([^)]*\))(?![^,>])"
+)
+
+
+@lru_cache(maxsize=1 << 12)
+def type_tag(logical_type: str, types: Types) -> str:
+    """The matching class of a strict logical type: two columns match where their tags are equal.
+
+    >>> type_tag("map<string,list<decimal(9,2)>>", Types.WIDENED)
+    'map<string,list<number>>'
+    """
+    return _NUMBER.sub("number", logical_type) if types is Types.WIDENED else logical_type

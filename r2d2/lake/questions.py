@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.hashing.sketch import BottomKSketch
+from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Column, Cost
 

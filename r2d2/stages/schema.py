@@ -11,7 +11,7 @@ import numpy as np
 
 from r2d2.arrays import Int32s
 from r2d2.graph import Block, Graph
-from r2d2.hashing.numbers import type_tag
+from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
 from r2d2.model import Column, Edge, Table, Types
 

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from r2d2.arrays import Bools, UInt64s
 from r2d2.graph import Block, Graph
-from r2d2.hashing.runs import count_missing_each
-from r2d2.hashing.sketch import BottomKSketch, judged_by
+from r2d2.hashing.runs import BottomKSketch, count_missing_each, judged_by
 from r2d2.lake.questions import Lake
 from r2d2.stages.schema import projections
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.formats.schema import logical_type
-from r2d2.hashing.numbers import type_tag
+from r2d2.hashing.rows import type_tag
 from r2d2.model import Types
 from tests.support.hashing.canonical import canonical
 from tests.support.hashing.hashing import hashes

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.hashing.runs import count_missing
-from r2d2.hashing.sketch import BottomKSketch, judged_by, merge_sketches, sketch
+from r2d2.hashing.runs import BottomKSketch, count_missing, judged_by, merge_sketches, sketch
 from tests.support.hashing.hashing import Hash, lanes_of, pairs
 
 WORD = st.integers(0, 4)

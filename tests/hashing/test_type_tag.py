@@ -2,7 +2,7 @@
 
 import pytest
 
-from r2d2.hashing.numbers import type_tag
+from r2d2.hashing.rows import type_tag
 from r2d2.model import Types
 
 NUMBERS = [

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import r2d2
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.runs import sorted_unique
-from r2d2.hashing.sketch import sketch
+from r2d2.hashing.runs import sketch, sorted_unique
 from r2d2.stages.renamed.column_sketches import ColumnContents
 from r2d2.stages.renamed.lsh import BINS, likely_holders, minima
 from r2d2.stages.renamed.table_matches import TableMatch

@@ -26,8 +26,7 @@ from r2d2.engines.scan import (
     tasks_of,
 )
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.runs import count_missing_each, merge, smallest
-from r2d2.hashing.sketch import sketch
+from r2d2.hashing.runs import count_missing_each, merge, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
 from r2d2.model import Cost, Table

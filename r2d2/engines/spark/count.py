@@ -10,8 +10,7 @@ from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps
 from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
 from r2d2.engines.spark.tasks import COUNT_COLUMNS, TASK_ROW
-from r2d2.hashing.runs import empty_run
-from r2d2.hashing.sketch import BottomKSketch
+from r2d2.hashing.runs import BottomKSketch, empty_run
 from r2d2.lake.questions import Projection
 
 Pairs = Sequence[tuple[Projection, Projection]]

@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.runs import empty_run, from_bytes, to_bytes
-from r2d2.hashing.sketch import BottomKSketch, merge_sketches
+from r2d2.hashing.runs import BottomKSketch, empty_run, from_bytes, merge_sketches, to_bytes
 from r2d2.lake.questions import Projection
 
 SUMMARY = -1

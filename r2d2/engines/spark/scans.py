@@ -11,7 +11,7 @@ from r2d2.engines.spark.partitioning import parts_of, tasks_of
 from r2d2.engines.spark.rows import SketchCollector
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
 from r2d2.errors import R2D2Error
-from r2d2.hashing.sketch import BottomKSketch
+from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.questions import Projection, Wanted
 from r2d2.model import Table, Types
 from r2d2.storage.local import Storage

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from r2d2.arrays import Float64s, Int64s, UInt64s
-from r2d2.hashing.numbers import type_tag
-from r2d2.hashing.sketch import BottomKSketch
+from r2d2.hashing.rows import type_tag
+from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.questions import Projection
 from r2d2.model import Table, Types
 from r2d2.stages.schema import Schema, Signature, fold, is_degenerate, with_supersets

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from r2d2.graph import Graph
 from r2d2.hashing.finaliser import Lanes, chain, column_key
-from r2d2.hashing.runs import count_missing, smallest, sorted_unique
-from r2d2.hashing.sketch import sketch
+from r2d2.hashing.runs import count_missing, sketch, smallest, sorted_unique
 from r2d2.lake.inventory import Inventory
 from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
 from r2d2.model import Column, Cost, Format, Table
