@@ -103,12 +103,15 @@ def _split_mixed(groups: Sequence[FileGroup]) -> list[FileGroup]:
     at = Counter(group.location for group in groups if group.partitioned)
     whole: list[FileGroup] = []
     for group in groups:
-        keys = {
-            tuple(key for key, _ in partitions_of(file.path, group.location))
-            for file in group.files
-        }
-        if group.partitioned and (len(keys) > 1 or at[group.location] > 1):
+        if group.partitioned and (at[group.location] > 1 or len(_partition_keys(group)) > 1):
             whole += [FileGroup(file.path, group.format, (file,)) for file in group.files]
         else:
             whole.append(group)
     return whole
+
+
+def _partition_keys(group: FileGroup) -> set[tuple[str, ...]]:
+    """The keys in the folder names of each file; one tuple where all files have the same."""
+    return {
+        tuple(key for key, _ in partitions_of(file.path, group.location)) for file in group.files
+    }

@@ -9,8 +9,7 @@ import msgspec
 
 from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
-from r2d2.lake.cached_inventory import INVENTORY_FILE, load_inventory
-from r2d2.lake.inventory import take_inventory
+from r2d2.lake.inventory import INVENTORY_FILE, load_inventory, take_inventory
 from r2d2.model import Edge, Table, Types
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import Storage

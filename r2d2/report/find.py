@@ -9,8 +9,7 @@ from typing import Any
 
 from r2d2.graph import Graph
 from r2d2.hashing.finaliser import HASH_VERSION
-from r2d2.lake.cached_inventory import INVENTORY_FILE, inventory_json
-from r2d2.lake.inventory import Inventory
+from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
 from r2d2.model import Edge, Table
 from r2d2.settings.find import Settings
 from r2d2.storage.output import json_text, write_files

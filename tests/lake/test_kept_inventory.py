@@ -18,9 +18,16 @@ from r2d2.formats.avro import read as avro
 from r2d2.formats.orc import read as orc
 from r2d2.formats.parquet import read as parquet
 from r2d2.formats.parquet import small_files
-from r2d2.lake.cached_inventory import INVENTORY_FILE, inventory_json, load_inventory, unchanged
 from r2d2.lake.grouping import FileGroup
-from r2d2.lake.inventory import Inventory, read_split, take_inventory
+from r2d2.lake.inventory import (
+    INVENTORY_FILE,
+    Inventory,
+    inventory_json,
+    load_inventory,
+    read_split,
+    take_inventory,
+    unchanged,
+)
 from r2d2.model import Format, Table
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.report.find import write_find
