@@ -1,10 +1,14 @@
 """Requests for recipes, the batches they are searched in, and the proposals that answer them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import TypeAlias
 
+import numpy as np
+
+from r2d2.graph import connected_components
 from r2d2.model import Column, Table
 from r2d2.recipes.grammar import Recipe
 
@@ -134,21 +138,11 @@ def batches(requests: Sequence[AnyRequest]) -> list[list[int]]:
     return [sorted(batch) for batch in cut]
 
 
-def _neighbours(requests: Sequence[AnyRequest]) -> Iterator[int]:
+def _neighbours(requests: Sequence[AnyRequest]) -> list[int]:
     """The requests' numbers, those that share tables directly or through others side by side."""
-    joined: dict[str, str] = {}
-
-    def root(location: str) -> str:
-        while (above := joined.setdefault(location, location)) != location:
-            joined[location] = location = joined[above]
-        return location
-
-    for request in requests:
-        first, *others = request.tables
-        for other in others:
-            low, high = sorted((root(first.location), root(other.location)))
-            joined[high] = low
-    order = sorted(
-        (root(request.tables[0].location), number) for number, request in enumerate(requests)
-    )
-    yield from (number for _, number in order)
+    tables = [[table.location for table in request.tables] for request in requests]
+    numbers = {location: n for n, location in enumerate(sorted(set(chain(*tables))))}
+    shared = [(numbers[first], numbers[other]) for first, *others in tables for other in others]
+    left, right = np.array(shared, np.int64).reshape(-1, 2).T
+    component = connected_components(len(numbers), left, right)
+    return sorted(range(len(requests)), key=lambda each: component[numbers[tables[each][0]]])
