@@ -38,7 +38,7 @@ class Count:
     @staticmethod
     def of(
         pairs: Pairs,
-        received: Mapping[Projection, int],
+        hashes: Mapping[Projection, int],
         parts: Mapping[Projection, int],
         samples: Mapping[Projection, BottomKSketch] | None,
     ) -> "Count":
@@ -47,7 +47,7 @@ class Count:
         ends = [[numbers.setdefault(end, len(numbers)) for end in pair] for pair in pairs]
         children, parents = np.array(ends, np.int64).reshape(-1, 2).T
         keys = tuple(numbers)
-        rows = np.array([received.get(key, 0) for key in keys], np.int64)
+        rows = np.array([hashes.get(key, 0) for key in keys], np.int64)
         cuts = np.array([parts[key] for key in keys], np.int64)
         tasks, routes = reducer_plan(rows, cuts, children, parents)
         if samples is not None:
@@ -66,7 +66,7 @@ class Count:
         blobs = [dumps(task) for task in self.tasks]
         return pa.table(
             {
-                "seat": self.routes.reducer_of_group[groups],
+                "reducer": self.routes.reducer_of_group[groups],
                 "group": pa.array(groups, pa.int32()),
                 "projection": pa.array(np.full(len(groups), TASK_ROW), pa.int32()),
                 "blob": pa.array([blob + bytes(-len(blob) % 8) for blob in blobs], pa.binary()),
@@ -83,13 +83,13 @@ class Count:
                 "table": ends[routes.projection, 0],
                 "number": ends[routes.projection, 1],
                 "part": pa.array(routes.part, pa.int32()),
-                "seat": routes.reducer_of_group[routes.group],
+                "reducer": routes.reducer_of_group[routes.group],
                 "group": pa.array(routes.group, pa.int32()),
                 "projection": pa.array(routes.projection, pa.int32()),
             }
         )
 
-    def amiss(self, tally: "PairCounts") -> list[Projection]:
+    def miscounted(self, tally: "PairCounts") -> list[Projection]:
         """The projections of which the reducers received more or fewer hashes than there were."""
         return [self.keys[i] for i in np.flatnonzero(tally.received != self.expected).tolist()]
 

@@ -118,7 +118,7 @@ class SparkJobs:
             met = (
                 rows.coalesce(1)
                 if few_partitions and reducers == 1
-                else rows.repartition(reducers, "seat")
+                else rows.repartition(reducers, "reducer")
             )
             return met.mapInArrow(count_tasks, COUNT_DDL).toArrow()
 
@@ -129,15 +129,15 @@ class SparkJobs:
             return self.session.createDataFrame(rows)
         partitions = min(len(rows), MOST_PARTITIONS)
         places = pa.array(np.arange(len(rows)) % partitions)
-        seated = _seated(rows.append_column("seat", places), seats(partitions))
-        return self.session.createDataFrame(seated).repartition(partitions, "seat")
+        seated = _seated(rows.append_column("reducer", places), seats(partitions))
+        return self.session.createDataFrame(seated).repartition(partitions, "reducer")
 
 
 def _seated(rows: pa.Table, seat: npt.NDArray[np.int32]) -> pa.Table:
     """The rows with their task's number replaced by what Spark hashes to that partition."""
-    place = rows.schema.get_field_index("seat")
-    seats_ = pa.array(seat[rows.column("seat").to_numpy()], pa.int32())
-    return rows.set_column(place, "seat", seats_)
+    place = rows.schema.get_field_index("reducer")
+    seats_ = pa.array(seat[rows.column("reducer").to_numpy()], pa.int32())
+    return rows.set_column(place, "reducer", seats_)
 
 
 READ, READ_BYTES = "r2d2.read", "r2d2.read_bytes"

@@ -102,18 +102,18 @@ class SparkLake:
     def sketches(self, wanted: Wanted, size: int) -> Sketches:
         """The `size` smallest distinct row hashes of each projection."""
         self._provide(size)
-        lacking = self._scans.lacking(wanted)
-        cost, collector = self._scan(lacking, sketches=True)
-        if len(lacking) < len(wanted):
-            before = {key: columns for key, columns in wanted.items() if key not in lacking}
-            self._fail(self._scans.again(before, collector))
+        not_kept = self._scans.not_kept(wanted)
+        cost, collector = self._scan(not_kept, sketches=True)
+        if len(not_kept) < len(wanted):
+            before = {key: columns for key, columns in wanted.items() if key not in not_kept}
+            self._fail(self._scans.resend_sketches(before, collector))
         found = {key: collector.sketch(key, size) for key in wanted if key[0] not in self._failed}
         return Sketches(found, dict(self._failed), dict(self._counted), cost)
 
     def overlaps(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> Overlaps:
         """For each (child, parent): how many distinct child rows the parent lacks."""
         self._provide(sample or 0)
-        cost, _ = self._scan(self._scans.lacking(wanted), sketches=False)
+        cost, _ = self._scan(self._scans.not_kept(wanted), sketches=False)
         rows, missing = np.full((2, len(pairs)), -1, np.int64)
         alive = [place for place, pair in enumerate(pairs) if not self._has_failed(pair)]
         if alive:
@@ -128,18 +128,18 @@ class SparkLake:
         if sample is not None:
             samples = self.sketches({child: wanted[child] for child, _ in pairs}, sample).found
         self._progress.begin("counting", 0)
-        tally, amiss = self._scans.count(pairs, samples)
+        tally, miscounted = self._scans.count(pairs, samples)
         self._progress.end()
-        self._fail(amiss)
+        self._fail(miscounted)
         return tally.rows, tally.missing
 
-    def _scan(self, lacking: Wanted, sketches: bool) -> tuple[Cost, SketchCollector]:
+    def _scan(self, not_kept: Wanted, sketches: bool) -> tuple[Cost, SketchCollector]:
         """Brings in what is not kept yet, but for tables that have failed.
 
         Raises:
             LakeError: an executor cannot read the lake at all.
         """
-        new = {key: columns for key, columns in lacking.items() if key[0] not in self._failed}
+        new = {key: columns for key, columns in not_kept.items() if key[0] not in self._failed}
         tables = {table for table, _ in new}
         splits = (split for table in tables for split in self._tables[table].splits)
         self._progress.begin("hashing", sum(split.size_bytes for split in splits))
@@ -153,14 +153,14 @@ class SparkLake:
         self._counted |= {t: collector.rows[t] for t in tables if t not in self._failed}
         return cost, collector
 
-    def _fail(self, amiss: Iterable[Projection]) -> None:
-        self._failed |= {table: READ_ANEW for table, _ in amiss}
+    def _fail(self, miscounted: Iterable[Projection]) -> None:
+        self._failed |= {table: READ_ANEW for table, _ in miscounted}
 
     def _has_failed(self, pair: tuple[Projection, Projection]) -> bool:
         return any(table in self._failed for table, _ in pair)
 
     def _provide(self, size: int) -> None:
         """Makes room for sketches of that size; shorter ones that are kept are made anew."""
-        if size > self._scans.size:
+        if size > self._scans.sketch_size:
             self._scans.forget()
-            self._scans.size = size
+            self._scans.sketch_size = size

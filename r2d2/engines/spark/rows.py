@@ -61,14 +61,14 @@ def part_row(table: int, number: int, place: int, run: Lanes, whole: bool) -> Ro
 class SketchCollector:
     """Merges the sketches and row counts that tasks return, those of one projection together.
 
-    `received` counts the hashes of a projection's parts, one that came in two parts twice.
+    `hashes` counts the hashes of a projection's parts, one that came in two parts twice.
     """
 
     size: int
     sketches: dict[Projection, list[BottomKSketch]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    received: Counter[Projection] = field(default_factory=Counter)
+    hashes: Counter[Projection] = field(default_factory=Counter)
     rows: Counter[int] = field(default_factory=Counter)
     size_bytes: Counter[int] = field(default_factory=Counter)
     problems: dict[int, str] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class SketchCollector:
                 if problem is not None:
                     self.problems[table] = min(problem, self.problems.get(table, problem))
             else:
-                self.received[table, number] += rows
+                self.hashes[table, number] += rows
                 if blob is not None:
                     self.sketches[table, number].append(BottomKSketch(from_bytes(blob), complete))
 
@@ -101,9 +101,9 @@ class SketchCollector:
         """The same as rows again, one for each projection and each table."""
         for table, rows in self.rows.items():
             yield summary_row(table, rows, self.size_bytes[table], self.problems.get(table))
-        for key, received in self.received.items():
+        for key, hashes in self.hashes.items():
             sketch = self.sketch(key, self.size)
-            yield *key, SKETCH_ONLY, sketch.complete, received, 0, sketch.run, None
+            yield *key, SKETCH_ONLY, sketch.complete, hashes, 0, sketch.run, None
 
 
 def blobs(runs: Sequence[Lanes]) -> pa.Array:
