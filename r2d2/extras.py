@@ -22,11 +22,15 @@ def require(extra: str, what: str) -> None:
     """
     absent = [name for name in PACKAGES[extra] if find_spec(name) is None]
     if absent:
-        names = ", ".join(absent)
-        raise MissingDependencyError(f"{what} needs {names}, not installed here: {install(extra)}")
+        raise MissingDependencyError(not_installed(what, ", ".join(absent), extra))
+
+
+def not_installed(what: str, names: str, extra: str) -> str:
+    """The message that `what` needs absent packages, and the command that installs them."""
+    return f"{what} needs {names}, not installed here; install it with {install(extra)}"
 
 
 def install(extra: str) -> str:
     """The command that installs r2d2 with an extra; without one where `extra` is empty."""
     target = f"'.[{extra}]'" if extra else "."
-    return f"in r2d2's source folder: pip install {target}"
+    return f"pip install {target} in r2d2's source folder"

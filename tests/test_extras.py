@@ -18,10 +18,9 @@ CORE_ONLY = f"""
 import sys
 sys.modules.update(dict.fromkeys({ABSENT}))  # importing what is None there fails
 from r2d2.__main__ import run
-
-pytestmark = pytest.mark.slow
 run()
 """
+pytestmark = pytest.mark.slow
 
 
 def core_only(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -68,4 +67,5 @@ def test_a_command_names_what_it_lacks_and_what_to_type(
     (line,) = done.stderr.splitlines()
     assert line.startswith("r2d2: ")
     assert all(name in line for name in PACKAGES[extra])
-    assert line.endswith(f": in r2d2's source folder: pip install '.[{extra}]'")
+    command = f"pip install '.[{extra}]' in r2d2's source folder"
+    assert line.endswith(f", not installed here; install it with {command}")

@@ -16,7 +16,7 @@ from textwrap import dedent
 import pytest
 from cyclopts import CycloptsError, MissingArgumentError
 
-from r2d2.cli import app
+from r2d2.cli import command_line
 from r2d2.settings.find import load_settings
 from r2d2.settings.plan import load_plan_settings
 from r2d2.vmcost.settings import load_vmcost_settings
@@ -114,7 +114,8 @@ def r2d2_arguments(words: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(("page", "arguments"), command_lines())
 def test_a_command_line_is_understood(page: str, arguments: str) -> None:
-    app.parse_args(shlex.split(arguments), exit_on_error=False, print_error=False)
+    words = shlex.split(arguments)
+    command_line(words).parse_args(words, exit_on_error=False, print_error=False)
 
 
 def mentions() -> list[tuple[str, str]]:
@@ -132,7 +133,8 @@ def test_a_command_in_a_sentence_has_a_known_name_and_known_flags(
     page: str, arguments: str
 ) -> None:
     with suppress(MissingArgumentError):  # a sentence may name a command without its lake
-        app.parse_args(shlex.split(arguments), exit_on_error=False, print_error=False)
+        words = shlex.split(arguments)
+        command_line(words).parse_args(words, exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_a_command_in_a_sentence_has_a_known_name_and_known_flags(
 )
 def test_a_command_line_that_is_wrong_would_be_noticed(arguments: str) -> None:
     with pytest.raises(CycloptsError):
-        app.parse_args(arguments, exit_on_error=False, print_error=False)
+        command_line(arguments).parse_args(arguments, exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize(("page", "block"), blocks("toml"))

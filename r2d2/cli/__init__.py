@@ -7,6 +7,7 @@ once.
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,38 +28,66 @@ Renamed = Annotated[
     bool | None, Parameter(negative="", help="Also match columns that were renamed.")
 ]
 
-app = App(
-    name="r2d2",
-    help="Find the tables of a data lake that are contained in others, and prove it.",
-    help_format="plaintext",
-    version=__version__,
-    config=Env("R2D2_", command=False),
-    result_action="return_value",
-    help_epilogue=(
-        "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
-        " 4 finished but some tables could not be read.\n\n"
-        "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
-        " Every flag can be set in the environment: R2D2_TYPES=widened."
+COMMANDS = {
+    "find": ("find", "Find which tables of LAKE are contained in which, each edge proved."),
+    "tables": (
+        "find",
+        "List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.",
     ),
-)
-for command in (
-    "find:find",
-    "find:tables",
-    "explain:explain",
-    "plan:plan",
-    "check:check",
-    "recipe:recipe",
-    "init:init",
-    "vmcost:vmcost",
-    "doctor:doctor",
-):
-    app.command(f"r2d2.cli.{command}")
+    "explain": (
+        "explain",
+        "Show which stage decides whether CHILD is contained in PARENT, and why.",
+    ),
+    "plan": (
+        "plan",
+        "Choose which tables to delete so that each can be rebuilt in time, at the least cost.",
+    ),
+    "check": (
+        "check",
+        "Refuse PLAN if it breaks a rule: a table that rests on a deleted one, a changed file, ….",
+    ),
+    "recipe": ("recipe", "Show or run the recipe of a deleted table."),
+    "init": ("init", "Write a commented TOML file of all settings a plan has, at their defaults."),
+    "vmcost": (
+        "vmcost",
+        "Divide the costs of the applications in LOGS by part, job, stage and executor.",
+    ),
+    "doctor": (
+        "doctor",
+        "Check what works here: Java, Spark, jars, file systems; and what to install.",
+    ),
+}
+"""The module of each command, and the first line of its help, shown while it is not imported."""
+
+
+def command_line(arguments: Sequence[str]) -> App:
+    """The commands; one that is among the arguments has its help from its own docstring."""
+    app = App(
+        name="r2d2",
+        help="Find the tables of a data lake that are contained in others, and prove it.",
+        help_format="plaintext",
+        version=__version__,
+        config=Env("R2D2_", command=False),
+        result_action="return_value",
+        help_epilogue=(
+            "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
+            " 4 finished but some tables could not be read, 130 interrupted.\n\n"
+            "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
+            " Every flag can be set in the environment: R2D2_TYPES=widened."
+        ),
+    )
+    for command, (module, summary) in COMMANDS.items():
+        # Cyclopts would show a help that is given here in place of the whole docstring.
+        given = None if command in arguments else summary
+        app.command(f"r2d2.cli.{module}:{command}", help=given)
+    return app
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code (see `errors`)."""
     try:
-        result: Any = app(arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        result: Any = command_line(given)(given)
         return result if isinstance(result, int) else EXIT_OK
     except R2D2Error as error:
         sys.stderr.write(f"r2d2: {printable(str(error))}\n")

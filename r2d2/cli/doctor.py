@@ -26,6 +26,7 @@ JAVA_VERSIONS = (17, 21)
 CORE = ("pyarrow", "numpy", "xxhash", "fastavro", "cyclopts", "rich", "msgspec")
 EXTRAS = {**PACKAGES, "spark": ("pyspark", "delta-spark", "pandas")}
 DEVELOPERS = "test"
+COLLECTIONS = ("all", DEVELOPERS)  # these extras repeat what others have
 PURPOSES = {
     "obstore": "object stores: s3, gs, abfss",
     "fastavro": "Avro",
@@ -146,8 +147,8 @@ def _declared() -> tuple[Requirement, ...]:
     except importlib.metadata.PackageNotFoundError:
         return ()
     found: dict[str, Requirement] = {}
-    # The extra for tests repeats what it takes from others.
-    for requirement in sorted(map(Requirement.parse, lines), key=lambda each: each.extra):
+    parsed = map(Requirement.parse, lines)
+    for requirement in sorted(parsed, key=lambda each: (each.extra in COLLECTIONS, each.extra)):
         if requirement.name != DISTRIBUTION:
             found.setdefault(requirement.name, requirement)
     return tuple(found.values())

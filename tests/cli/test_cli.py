@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2 import cli
 from r2d2.cli import main
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
 
@@ -117,6 +118,18 @@ def test_a_missing_lake_is_an_error_in_one_line(tmp_path: Path) -> None:
 def test_help_has_examples_for_every_command() -> None:
     for command in ("tables", "find", "explain"):
         assert f"r2d2 {command} " in r2d2(command, "--help").stdout
+
+
+def test_help_says_of_each_command_what_its_own_help_says_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["--help"])
+    overview = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for command, (_, summary) in cli.COMMANDS.items():
+        assert f"{command} {summary}" in overview
+        main([command, "--help"])
+        paragraphs = capsys.readouterr().out.split("\n\n")
+        assert " ".join(paragraphs[1].split()) == summary
 
 
 @pytest.mark.slow

@@ -37,11 +37,11 @@ def test_a_missing_core_package_fails_and_a_missing_extra_does_not() -> None:
     lines = ["no-such-core<3,>=2", "no-such-engine<5; extra == 'spark'"]
     core, extra = packages(map(Requirement.parse, lines))
     assert core.line() == (
-        "FAILED   no-such-core: not installed → in r2d2's source folder: pip install ."
+        "FAILED   no-such-core: not installed → pip install . in r2d2's source folder"
     )
     assert extra.line() == (
         "missing  no-such-engine (extra spark): not installed"
-        " → in r2d2's source folder: pip install '.[spark]'"
+        " → pip install '.[spark]' in r2d2's source folder"
     )
 
 
@@ -56,6 +56,21 @@ def test_the_developers_tools_are_one_line() -> None:
     (finding,) = packages(map(Requirement.parse, lines))
     assert (finding.works, finding.optional) == (False, True)
     assert finding.found == "no-such-tool not installed"
+
+
+def test_the_extra_to_install_is_the_smallest_that_has_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extras = ("all", "renamed", "test", "vmcost")
+    lines = [f"Requires-Dist: no-such-package>=1; extra == '{extra}'" for extra in extras]
+    metadata = tmp_path / "no_such_distribution-1.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("\n".join(["Name: no-such-distribution", "Version: 1", *lines, ""]))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
+    (finding,) = (each for each in check_up() if each.name.startswith("no-such-package"))
+    assert finding.name == "no-such-package (extra renamed)"
+    assert "pip install '.[renamed]'" in finding.remedy
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.spark.partitioning import seats
+from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.engines.spark.rows import SCAN_DDL
 from r2d2.engines.spark.session import spark_errors
 from r2d2.engines.spark.tasks import (
@@ -108,11 +108,11 @@ class SparkJobs:
 
         Where the scans have few partitions, one reducer needs no shuffle.
         """
-        seat = seats(reducers)
+        keys = partition_keys(reducers)
         with spark_errors():
-            rows = self.session.createDataFrame(_seated(tasks, seat))
+            rows = self.session.createDataFrame(_keyed(tasks, keys))
             for scan, routes in scans:
-                routed = self.session.createDataFrame(_seated(routes, seat)).hint("broadcast")
+                routed = self.session.createDataFrame(_keyed(routes, keys)).hint("broadcast")
                 parts = scan.filter("part >= 0").join(routed, ["table", "number", "part"])
                 rows = rows.unionByName(parts.select(*rows.columns))
             met = (
@@ -129,15 +129,15 @@ class SparkJobs:
             return self.session.createDataFrame(rows)
         partitions = min(len(rows), MOST_PARTITIONS)
         places = pa.array(np.arange(len(rows)) % partitions)
-        seated = _seated(rows.append_column("reducer", places), seats(partitions))
-        return self.session.createDataFrame(seated).repartition(partitions, "reducer")
+        keyed = _keyed(rows.append_column("reducer", places), partition_keys(partitions))
+        return self.session.createDataFrame(keyed).repartition(partitions, "reducer")
 
 
-def _seated(rows: pa.Table, seat: npt.NDArray[np.int32]) -> pa.Table:
+def _keyed(rows: pa.Table, keys: npt.NDArray[np.int32]) -> pa.Table:
     """The rows with their task's number replaced by what Spark hashes to that partition."""
     place = rows.schema.get_field_index("reducer")
-    seats_ = pa.array(seat[rows.column("reducer").to_numpy()], pa.int32())
-    return rows.set_column(place, "reducer", seats_)
+    numbers = pa.array(keys[rows.column("reducer").to_numpy()], pa.int32())
+    return rows.set_column(place, "reducer", numbers)
 
 
 READ, READ_BYTES = "r2d2.read", "r2d2.read_bytes"

@@ -169,7 +169,7 @@ def _dense(numbers: Int64s) -> Int64s:
     return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
 
 
-def seats(count: int) -> npt.NDArray[np.int32]:
+def partition_keys(count: int) -> npt.NDArray[np.int32]:
     """Int64s of which Spark's hash partitioning puts the i-th into partition i of `count`.
 
     Should Spark's hash ever change, tasks would share partitions: slower, and still right.

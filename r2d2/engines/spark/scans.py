@@ -41,7 +41,8 @@ class _ScanRef:
 class Scans:
     """The scans that Spark keeps, and has to read anew where an executor is lost.
 
-    `sketch_size`: how many hashes the sketches hold. `foreign`: rows of tables that Spark itself reads.
+    `sketch_size`: how many hashes a sketch holds. `foreign`: rows of tables that Spark itself
+    reads.
     """
 
     def __init__(self, jobs: SparkJobs, storage: Storage, types: Types, sketch_size: int) -> None:
@@ -97,7 +98,8 @@ class Scans:
         numbers, columns = tuple(number for _, number in wanted), tuple(wanted.values())
         task = ForeignTask(table, numbers, columns, {key: parts[key] for key in wanted})
         try:
-            frame = self._jobs.foreign_scan(self.foreign[table], task, self._types, self.sketch_size)
+            rows = self.foreign[table]
+            frame = self._jobs.foreign_scan(rows, task, self._types, self.sketch_size)
             scan = self._keep(frame, MANY_PARTITIONS)
             self._collect_sketches(scan, collector, 1)
             self._remember(wanted, scan, parts, collector)
@@ -105,7 +107,7 @@ class Scans:
             collector.problems[table] = str(error)
 
     def resend_sketches(self, wanted: Wanted, collector: SketchCollector) -> list[Projection]:
-        """Collects the sketches of what is kept; returns what was lost and is not read as before."""
+        """Collects kept sketches again; returns those that were lost and not read as before."""
         refs = {key: self._kept[key] for key in wanted if key in self._kept}
         for scan in sorted({ref.scan for ref in refs.values()} - {NO_SCAN}):
             self._collect_sketches(scan, collector, 1)
@@ -146,5 +148,6 @@ class Scans:
 
     def _mergers(self, pieces: Sequence[ScanPiece]) -> int:
         """The number of tasks that merge sketches before the driver takes them; 1 for a few."""
-        rows = (min(p.split.rows or self.sketch_size, self.sketch_size) * len(p.sets) for p in pieces)
+        most = self.sketch_size
+        rows = (min(piece.split.rows or most, most) * len(piece.sets) for piece in pieces)
         return 1 + HASH_BYTES * sum(rows) // SKETCHES_BYTES

@@ -14,7 +14,7 @@ from r2d2.engines.local.lake import LocalLake
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark import scans as spark_scans
 from r2d2.engines.spark.lake import READ_ANEW, SparkLake
-from r2d2.engines.spark.partitioning import seats
+from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake, Wanted
 from r2d2.progress import Silence
@@ -161,11 +161,11 @@ def test_a_session_is_left_as_it_was(tmp_path: Path, spark: Any) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 7, 64])
-def test_spark_gives_each_seat_a_partition_of_its_own(spark: Any, count: int) -> None:
-    rows = spark.createDataFrame(pa.table({"seat": seats(count)}))
-    places = rows.repartition(count, "seat").selectExpr("seat", "spark_partition_id() AS place")
-    found = {row.seat: row.place for row in places.collect()}
-    assert [found[seat] for seat in seats(count).tolist()] == list(range(count))
+def test_spark_gives_each_key_a_partition_of_its_own(spark: Any, count: int) -> None:
+    rows = spark.createDataFrame(pa.table({"key": partition_keys(count)}))
+    places = rows.repartition(count, "key").selectExpr("key", "spark_partition_id() AS place")
+    found = {row.key: row.place for row in places.collect()}
+    assert [found[key] for key in partition_keys(count).tolist()] == list(range(count))
 
 
 def test_spark_starts_few_jobs_however_many_tables(tmp_path: Path, spark: Any) -> None:

@@ -11,12 +11,7 @@ from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import TASK_BYTES, ScanPiece
 from r2d2.engines.spark import partitioning as spark_plan
-from r2d2.engines.spark.partitioning import (
-    parts_of,
-    reducer_plan,
-    seats,
-    tasks_of,
-)
+from r2d2.engines.spark.partitioning import partition_keys, parts_of, reducer_plan, tasks_of
 from r2d2.engines.spark.rows import blobs, buffers
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import cut, empty_run, from_bytes, sorted_unique, to_bytes
@@ -108,8 +103,8 @@ def test_a_reducer_is_sent_few_rows_and_reducers_have_no_gaps(
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 1000])
-def test_seats_are_distinct_and_small(count: int) -> None:
-    found = seats(count)
+def test_partition_keys_are_distinct_and_small(count: int) -> None:
+    found = partition_keys(count)
     assert len(set(found.tolist())) == count
     assert found.min() >= 0
 
