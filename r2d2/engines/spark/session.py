@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from r2d2.errors import MissingDependencyError, R2D2Error
-from r2d2.extras import install
+from r2d2.extras import not_installed
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-INSTALL = f"the Spark engine needs pyspark, not installed here: {install('spark')}"
+INSTALL = not_installed("the Spark engine", "pyspark", "spark")
 # For a session on this machine only; on a cluster its administrators decide.
 LOCAL_CONFIG = {
     "spark.driver.memory": "2g",
