@@ -1,4 +1,5 @@
-# Every task of a developer and every part of CI by its name; `make` lists them. `.ci/run` calls these.
+# Every task of a developer and every part of CI by its name; `make` lists them.
+# `.ci/run` runs the same commands by itself, so that it needs no make.
 PYTHON ?= python3
 VENV ?= .venv
 LOCK_VENV ?= .venv-lock
@@ -35,7 +36,7 @@ types:  ## mypy --strict
 layers:  ## import-linter: each layer knows only those below it
 	$(BIN)/lint-imports
 
-oldest-pair:  ## the engines' contract on the oldest pyspark and delta-spark, in .venv-oldest
+oldest-pair:  ## the shared engine tests on the oldest pyspark and delta-spark, in .venv-oldest
 	tests/oldest_pair
 
 vmcost-oracle:  ## event logs beside an independent reader's figures, in .venv-oracle
@@ -45,7 +46,7 @@ airflow:  ## the DAG in a real Airflow, in .venv-airflow
 	tests/airflow_dag
 
 bench:  ## r2d2 beside DuckDB on the same lakes
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m benchmarks
 
 ci:  ## everything that a change must pass
 	.ci/run

@@ -1,9 +1,9 @@
 """Times r2d2 beside what a user would write instead, on the same lakes in one run.
 
-    python -m tests.benchmarks [--lake dev|tpch|snapshots|snapshots-moving|all] [--runs 3]
-                               [--engines local,spark] [--ways one_query,one_scan,gated,pairwise]
-    python -m tests.benchmarks --growth
-    python -m tests.benchmarks --warm [--lake dev] [--runs 3]
+    python -m benchmarks [--lake dev|tpch|snapshots|snapshots-moving|all] [--runs 3]
+                         [--engines local,spark] [--ways one_query,one_scan,gated,pairwise]
+    python -m benchmarks --growth
+    python -m benchmarks --warm [--lake dev] [--runs 3]
 
 Lakes are made once, under --work. Every figure is of a whole process, from start to end.
 """
@@ -114,7 +114,7 @@ def names(text: str) -> tuple[str, ...]:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
-        "python -m tests.benchmarks",
+        "python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -56,7 +56,7 @@ def make(recipe: Sequence[str], folder: Path) -> None:
     """Run a recipe into a folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     module, *options = recipe
-    command = [sys.executable, "-m", f"tests.benchmarks.{module}", str(folder), *options]
+    command = [sys.executable, "-m", f"benchmarks.{module}", str(folder), *options]
     print(f"making {folder.stem} …", file=sys.stderr, flush=True)
     if subprocess.run(command, check=False).returncode:
         raise BenchmarkError(f"{' '.join(command[1:])} failed")
