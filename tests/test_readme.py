@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 
@@ -206,6 +207,47 @@ NAMED = re.compile(
 )
 def test_a_path_that_is_named_exists(page: str, named: str) -> None:
     assert (REPOSITORY / named).exists()
+
+
+SOURCES = {
+    f"/{path.relative_to(REPOSITORY).as_posix()}"
+    for folder in ("r2d2", "tests", "tools", "jobs", "benchmarks")
+    for path in (REPOSITORY / folder, *(REPOSITORY / folder).rglob("*"))
+}
+"""The sources' files and folders, as paths below the repository."""
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    sorted(
+        {
+            (page.relative_to(REPOSITORY).as_posix(), named)
+            for page in PAGES
+            if "architecture" in page.name or page.parent.name == "decisions"
+            for named in re.findall(
+                r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.py)`", page.read_text(encoding="utf-8")
+            )
+        }
+    ),
+)
+def test_a_path_that_the_architecture_or_a_decision_names_exists(page: str, named: str) -> None:
+    assert any(path.endswith("/" + named.rstrip("/")) for path in SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("page", "module"),
+    sorted(
+        {
+            (page.relative_to(REPOSITORY).as_posix(), module)
+            for page in (REPOSITORY / "Makefile", REPOSITORY / ".ci/run", *PAGES)
+            for module in re.findall(r"python3? -m ([\w.]+)", page.read_text(encoding="utf-8"))
+        }
+    ),
+)
+def test_a_module_that_is_run_exists(page: str, module: str) -> None:
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.submodule_search_locations is None or find_spec(f"{module}.__main__")
 
 
 def test_every_page_of_docs_is_linked_to() -> None:
