@@ -3,8 +3,8 @@
     find_containment.py LAKE --out DIR [--types widened] [--min-fraction 0.9] [--config r2d2.toml] …
 
 Every executor needs Python 3.11 or later with r2d2 and its dependencies. Two ways:
-- in the workers' environment: `pip install 'r2d2-lake[spark,plan]'` in the image, or an archive by
-  `conda pack` / `venv-pack`;
+- in the workers' environment: `pip install '.[spark,plan,cloud]'` in r2d2's source folder, in the
+  image, or an archive by `conda pack` / `venv-pack`;
 - r2d2 alone by `--py-files`, where the environment has its dependencies (pyarrow, numpy,
   xxhash, …) already. A wheel is a zip: `--py-files r2d2_lake-VERSION.whl`.
 LAKE and DIR are opened where the driver runs, LAKE on every executor, too: a folder must be shared
@@ -29,7 +29,8 @@ YARN, with a packed environment (the driver runs in the cluster: let DIR be on a
         --conf spark.executorEnv.PYSPARK_PYTHON=./r2d2/bin/python \\
         jobs/find_containment.py s3://bucket/lake --out /shared/run
 
-Kubernetes, with an image of `apache/spark` in which `pip install 'r2d2-lake[spark,plan]'` was run:
+Kubernetes, with an image of `apache/spark` in which `pip install '.[spark,plan,cloud]'` was run in
+r2d2's source folder, and its jobs/ copied to /opt/r2d2:
 
     spark-submit --master k8s://https://host:6443 --deploy-mode cluster \\
         --conf spark.kubernetes.container.image=registry/r2d2:VERSION \\
