@@ -1,11 +1,11 @@
 # Every task of a developer and every part of CI by its name; `make` lists them.
-# `.ci/run` runs the same commands by itself, so that it needs no make.
 PYTHON ?= python3
 VENV ?= .venv
 LOCK_VENV ?= .venv-lock
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup test fast lint format types layers oldest-pair vmcost-oracle airflow bench ci lock hooks
+.PHONY: help setup test fast lint format types layers environments oldest-pair vmcost-oracle airflow
+.PHONY: bench ci lock hooks
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -35,6 +35,11 @@ types:  ## mypy --strict
 
 layers:  ## import-linter: each layer knows only those below it
 	$(BIN)/lint-imports
+
+environments:  ## set up what the next three need, without running them
+	tests/oldest_pair --set-up
+	tests/vmcost/oracle --set-up
+	tests/airflow_dag --set-up
 
 oldest-pair:  ## the shared engine tests on the oldest pyspark and delta-spark, in .venv-oldest
 	tests/oldest_pair
