@@ -11,7 +11,7 @@ from typing import Protocol
 
 from r2d2.model import Edge, Table
 from r2d2.plan.costs import Costing, TableFacts, TableRecipe, facts_of
-from r2d2.plan.edges_worth_asking import recipe_requests
+from r2d2.plan.requests import recipe_requests
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.program import Problem, Solution, Solver, solve
 from r2d2.plan.usage import Usage

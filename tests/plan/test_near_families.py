@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from r2d2.model import Column, Edge, Format, Table
-from r2d2.plan.edges_worth_asking import CAST, recipe_requests, union_requests
+from r2d2.plan.requests import CAST, recipe_requests, union_requests
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 
 COLUMNS = (("a", "a"),)

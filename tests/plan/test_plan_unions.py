@@ -11,7 +11,7 @@ from r2d2.cli import main
 from r2d2.model import Column, Edge, Format, Table
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
-from r2d2.plan.edges_worth_asking import union_requests
+from r2d2.plan.requests import union_requests
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 
 DEAR = Prices(storage_usd_per_gb_month=1e9)

@@ -18,7 +18,7 @@ import pytest
 
 import r2d2
 from r2d2.engines.local.recipes import LocalRecipes
-from r2d2.plan import edges_worth_asking as families
+from r2d2.plan import requests as families
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.planner import KnownRecipes, choose, learn
 from r2d2.progress import Silence
