@@ -11,9 +11,9 @@ from typing import Protocol
 
 from r2d2.model import Edge, Table
 from r2d2.plan.costs import Costing, TableFacts, TableRecipe, facts_of
-from r2d2.plan.requests import recipe_requests
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.program import Problem, Solution, Solver, solve
+from r2d2.plan.requests import recipe_requests
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
 from r2d2.recipes.find.request import AnyRequest, Proposal, Request
@@ -65,8 +65,8 @@ def learn(
 ) -> KnownRecipes:
     """The recipes for all edges that are worth a search; reads the lake once."""
     facts = facts_of(tables, graph)
-    fit = {location for location, table in facts.items() if table.must_keep is None}
-    worth = recipe_requests(graph.edges, tables, fit, tenant_of)
+    eligible = {location for location, table in facts.items() if table.must_keep is None}
+    worth = recipe_requests(graph.edges, tables, eligible, tenant_of)
     refused = Counter(worth.refused)
     requests: list[AnyRequest] = [*worth.requests, *worth.unions]
     recipes = [_copy(edge, tables) for edge in worth.copies]

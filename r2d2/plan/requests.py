@@ -18,6 +18,7 @@ A table may also be several of those that it contains together: a union.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from r2d2.model import Edge, Table
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
@@ -48,42 +49,43 @@ class RecipeRequests:
 def recipe_requests(
     edges: Sequence[Edge],
     tables: Tables,
-    fit: Collection[str],
+    eligible: Collection[str],
     tenant_of: Callable[[str], str | None] = lambda _: None,
 ) -> RecipeRequests:
-    """The requests for the edges between tables that are `fit` to take part.
+    """The requests for the edges between tables that are `eligible` for a plan.
 
     No plan rebuilds a table from another tenant's, so these make no other parent skippable.
     """
-    fitting = _between(edges, fit)
-    usable = [edge for edge in fitting if not edge.equal_after_cast]
-    refused = Counter({CAST: len(fitting) - len(usable)})
+    eligible_edges = _between(edges, eligible)
+    usable = [edge for edge in eligible_edges if not edge.equal_after_cast]
+    refused = Counter({CAST: len(eligible_edges) - len(usable)})
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
-    below = {edge.child for edge in whole if not edge.equal}
-    unions = union_requests(edges, tables, fit)
+    contained = {edge.child for edge in whole if not edge.equal}
+    unions = union_requests(edges, tables, eligible)
     class_of = _first_of_equals(whole)
-    may_go = below | {edge.child for edge in near} | {union.table.location for union in unions}
+    may_go = contained | {edge.child for edge in near} | {union.table.location for union in unions}
     children: dict[str, list[ContainedTable]] = defaultdict(list)
     copies = []
-    for candidates in _worthwhile(whole, below, tables):
+    for candidates in _edges_to_search(whole, contained, tables):
         served_by = None
         for edge, skippable in candidates:
             parent, child = edge.parent, tables[edge.child]
             stays = parent not in may_go and tenant_of(parent) == tenant_of(edge.child)
-            stays_with = class_of.get(parent, parent) if stays else None
-            if skippable and served_by is not None and stays_with != served_by:
+            kept_class = class_of.get(parent, parent) if stays else None
+            if skippable and served_by is not None and kept_class != served_by:
                 refused[SMALLER_PARENT_SERVES] += 1
             elif edge.same_rows and _same_types(edge, tables):
                 copies.append(edge)
-                served_by = served_by or stays_with
+                served_by = served_by or kept_class
             else:
                 names = dict(edge.columns)
-                children[parent].append(ContainedTable(child, names, True, stays_with, skippable))
-    for edge in _nearest(near, below, tables):
+                children[parent].append(ContainedTable(child, names, True, kept_class, skippable))
+    for edge in _nearest(near, contained, tables):
         children[edge.parent].append(ContainedTable(tables[edge.child], dict(edge.columns)))
     requests = (Request(tables[parent], tuple(children[parent])) for parent in sorted(children))
-    return RecipeRequests(tuple(requests), tuple(unions), tuple(copies), +refused)
+    seen = +refused  # only the reasons that occurred: the counter also holds zeros
+    return RecipeRequests(tuple(requests), tuple(unions), tuple(copies), seen)
 
 
 def _same_types(edge: Edge, tables: Tables) -> bool:
@@ -92,8 +94,8 @@ def _same_types(edge: Edge, tables: Tables) -> bool:
     return all(types[name] == parent_types[other] for name, other in edge.columns)
 
 
-def _between(edges: Iterable[Edge], fit: Collection[str]) -> list[Edge]:
-    return [edge for edge in edges if edge.child in fit and edge.parent in fit]
+def _between(edges: Iterable[Edge], eligible: Collection[str]) -> list[Edge]:
+    return [edge for edge in edges if edge.child in eligible and edge.parent in eligible]
 
 
 def _by_child(edges: Iterable[Edge]) -> list[list[Edge]]:
@@ -112,37 +114,47 @@ def _first_of_equals(edges: Iterable[Edge]) -> dict[str, str]:
     return first
 
 
-def _worthwhile(
-    edges: Iterable[Edge], below: Collection[str], tables: Tables
-) -> Iterator[list[tuple[Edge, bool]]]:
-    """Child by child the edges to search, and whether each is skippable; small parents first."""
+class _EdgeToSearch(NamedTuple):
+    """An edge, and whether its search may be skipped (see `ContainedTable.skippable`)."""
+
+    edge: Edge
+    skippable: bool
+
+
+def _edges_to_search(
+    edges: Iterable[Edge], contained: Collection[str], tables: Tables
+) -> Iterator[list[_EdgeToSearch]]:
+    """The edges to search of each child: its smallest parents first, then uncontained ones."""
     for candidates in _by_child(edges):
         candidates.sort(key=lambda edge: (tables[edge.parent].size_bytes, edge.parent))
         smallest, others = candidates[:SMALLEST_PARENTS], candidates[SMALLEST_PARENTS:]
-        tops = [edge for edge in others if edge.parent not in below]
-        yield [*((edge, False) for edge in smallest), *((edge, True) for edge in tops)]
+        uncontained_parents = [edge for edge in others if edge.parent not in contained]
+        yield [
+            *(_EdgeToSearch(edge, skippable=False) for edge in smallest),
+            *(_EdgeToSearch(edge, skippable=True) for edge in uncontained_parents),
+        ]
 
 
-def _nearest(edges: Sequence[Edge], below: Collection[str], tables: Tables) -> list[Edge]:
+def _nearest(edges: Sequence[Edge], contained: Collection[str], tables: Tables) -> list[Edge]:
     serves = Counter(edge.parent for edge in edges)
     nearest = []
     for candidates in _by_child(edges):
         candidates.sort(key=lambda e: (e.missing_rows, tables[e.parent].size_bytes, e.parent))
-        others = [edge for edge in candidates[NEAREST_PARENTS:] if edge.parent not in below]
+        others = [edge for edge in candidates[NEAREST_PARENTS:] if edge.parent not in contained]
         others.sort(key=lambda edge: -serves[edge.parent])
         nearest += candidates[:NEAREST_PARENTS] + others[:COMMON_PARENTS]
     return nearest
 
 
 def union_requests(
-    edges: Iterable[Edge], tables: Tables, fit: Collection[str]
+    edges: Iterable[Edge], tables: Tables, eligible: Collection[str]
 ) -> list[UnionRequest]:
     """The tables with those of all their columns that they contain, in order of location.
 
     Only where these have rows enough together, two of them or more; of many, the largest.
     """
     parts: dict[str, list[ContainedTable]] = defaultdict(list)
-    for edge in _between(edges, fit):
+    for edge in _between(edges, eligible):
         if edge.whole and not edge.equal_after_cast:
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):

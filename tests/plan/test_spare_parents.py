@@ -18,7 +18,7 @@ import pytest
 
 import r2d2
 from r2d2.engines.local.recipes import LocalRecipes
-from r2d2.plan import requests as families
+from r2d2.plan import requests
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.planner import KnownRecipes, choose, learn
 from r2d2.progress import Silence
@@ -79,7 +79,7 @@ def settings_of(chance: Random, known: KnownRecipes) -> Iterator[PlanSettings]:
 def test_no_plan_is_dearer_for_the_parents_that_were_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = families._worthwhile
+    ask = requests._edges_to_search
     spare = deleted = 0
     for seed in range(LAKES):
         chance = Random(seed)
@@ -90,8 +90,8 @@ def test_no_plan_is_dearer_for_the_parents_that_were_not_asked(
         asked = known_of(lake, run)
         with monkeypatch.context() as patch:
             patch.setattr(
-                families,
-                "_worthwhile",
+                requests,
+                "_edges_to_search",
                 lambda *a: ([(e, False) for e, _ in own] for own in ask(*a)),
             )
             every = known_of(lake, run)

@@ -86,8 +86,8 @@ def _search_unserved(request: Request, counts: RowCounts, served: dict[str, str]
     """
     searched, skipped = [], []
     for child in request.children:
-        served_by = served.get(child.table.location, child.stays_with)
-        if child.skippable and served_by != child.stays_with:
+        served_by = served.get(child.table.location, child.kept_class)
+        if child.skippable and served_by != child.kept_class:
             skipped.append(no_recipe(request.parent, child.table, SMALLER_PARENT_SERVES))
         else:
             searched.append(child)
@@ -95,8 +95,8 @@ def _search_unserved(request: Request, counts: RowCounts, served: dict[str, str]
         return skipped
     proposals = search_one(replace(request, children=tuple(searched)), counts)
     for child, proposal in zip(searched, proposals, strict=True):
-        if child.stays_with and isinstance(proposal.recipe, Project | Distinct | Select):
-            served.setdefault(child.table.location, child.stays_with)
+        if child.kept_class and isinstance(proposal.recipe, Project | Distinct | Select):
+            served.setdefault(child.table.location, child.kept_class)
     return [*proposals, *skipped]
 
 

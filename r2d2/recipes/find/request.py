@@ -25,14 +25,14 @@ class ContainedTable:
     """A table that another contains; `names` maps its columns to the other's.
 
     `contained`: both snapshots were compared, and the other has each of its distinct rows.
-    `stays_with`: the class of equal tables that the other is of, where every plan keeps a member.
-    `skippable`: not searched where a smaller class that stays gives the table back from rows alone.
+    `kept_class`: the class of equal tables that the other is of, where every plan keeps a member.
+    `skippable`: not searched where a smaller kept class gives the table back from rows alone.
     """
 
     table: Table
     names: Mapping[str, str]
     contained: bool = False
-    stays_with: str | None = None
+    kept_class: str | None = None
     skippable: bool = False
 
     @property
