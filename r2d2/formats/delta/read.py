@@ -14,7 +14,7 @@ from r2d2.formats.delta.conform import conformed, has_ids, meant, positions
 from r2d2.formats.delta.deletion_vectors import Deletions, deleted_rows
 from r2d2.formats.delta.schema import DeltaField, constant_bounds
 from r2d2.formats.errors import translated
-from r2d2.formats.parquet.footer import are_doubtful, bounds_of, check_calendar, check_instants
+from r2d2.formats.parquet.footer import may_be_julian, bounds_of, check_calendar, check_int96
 from r2d2.formats.parquet.read import leaf_indices, sound_metadata, tail_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Bounds, Column, FileInfo, Split
@@ -85,11 +85,11 @@ def _read(
     columns = [field for field in wanted if field.name not in live.constants]
     sources = stored_fields(columns, file.metadata, file.schema_arrow)
     names = frozenset(source.name for source in sources.values())
-    doubtful = are_doubtful(file.metadata)
+    doubtful = may_be_julian(file.metadata)
     for start, batch in _batches(file, split.row_groups, leaf_indices(file.schema_arrow, names)):
         rows = _without(batch, start, deleted)
         for source in sources.values() if doubtful else ():
-            check_instants(source.name, rows.column(source.name), source.type)
+            check_int96(source.name, rows.column(source.name), source.type)
         arrays = [_column(field, rows, sources.get(field.name), live) for field in wanted]
         yield pa.record_batch(arrays, schema=pa.schema([(f.name, f.type) for f in wanted]))
 

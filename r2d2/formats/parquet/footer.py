@@ -42,7 +42,7 @@ def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Boun
     found = {}
     for name, place, bounds in _single_leaves(schema, whole_text):
         kind = declared(place).physical_type
-        parts = [bounds(_statistics(group, place, kind), group.num_rows) for group in groups]
+        parts = [bounds(chunk_statistics(group, place, kind), group.num_rows) for group in groups]
         found[name] = parts[0] if len(parts) == 1 else union(parts)
     return found
 
@@ -57,7 +57,7 @@ def _writes_whole_text(created_by: str) -> bool:
     return bool(_WHOLE_TEXT_WRITERS.search(created_by))
 
 
-def _statistics(group: pq.RowGroupMetaData, place: int, kind: str) -> pq.Statistics | None:
+def chunk_statistics(group: pq.RowGroupMetaData, place: int, kind: str) -> pq.Statistics | None:
     """The chunk's statistics; pyarrow ends the process for those of another type's chunk."""
     chunk = group.column(place)
     if chunk.physical_type != kind:
@@ -85,8 +85,8 @@ def _rank_of(type_: str) -> Rank | None:
     if type_.startswith(("int", "uint", "float", "decimal")):
         return _number
     if type_ in ("date", "bool"):
-        return _whole
-    return _micros if type_ in ("timestamp", "timestamptz", "time") else None
+        return integer_ranks
+    return micros_ranks if type_ in ("timestamp", "timestamptz", "time") else None
 
 
 def _type_at(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
@@ -162,11 +162,11 @@ def _number(statistics: pq.Statistics) -> tuple[int | None, int | None]:
     return number_rank(low), number_rank(high)
 
 
-def _whole(statistics: pq.Statistics) -> tuple[int | None, int | None]:
+def integer_ranks(statistics: pq.Statistics) -> tuple[int | None, int | None]:
     return int(statistics.min_raw), int(statistics.max_raw)
 
 
-def _micros(statistics: pq.Statistics) -> tuple[int | None, int | None]:
+def micros_ranks(statistics: pq.Statistics) -> tuple[int | None, int | None]:
     text = str(statistics.logical_type).lower()
     low, high = int(statistics.min_raw), int(statistics.max_raw)
     if "nano" in text:
@@ -212,9 +212,9 @@ def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
         return
     for index in range(metadata.num_columns):
         column = metadata.schema.column(index)
-        limit = _limit(column)
+        limit = _earliest_safe(column)
         if limit is not None and any(
-            _before(_statistics(group, index, column.physical_type), group.num_rows, limit)
+            _before(chunk_statistics(group, index, column.physical_type), group.num_rows, limit)
             for group in map(metadata.row_group, range(metadata.num_row_groups))
         ):
             raise IneligibleTableError(
@@ -223,7 +223,7 @@ def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
             )
 
 
-def _limit(column: pq.ColumnSchema) -> int | None:
+def _earliest_safe(column: pq.ColumnSchema) -> int | None:
     kind = str(column.logical_type)
     if kind.startswith("Date"):
         return _GREGORIAN_DAY
@@ -235,11 +235,11 @@ def _before(statistics: pq.Statistics | None, rows: int, limit: int) -> bool:
     if statistics is None or not statistics.has_min_max:
         nulls = statistics.null_count if statistics is not None else None
         return rows > 0 and nulls != rows
-    least, _ = _whole(statistics) if limit == _GREGORIAN_DAY else _micros(statistics)
+    least, _ = integer_ranks(statistics) if limit == _GREGORIAN_DAY else micros_ranks(statistics)
     return least is None or least < limit
 
 
-def are_doubtful(metadata: pq.FileMetaData) -> bool:
+def may_be_julian(metadata: pq.FileMetaData) -> bool:
     """Whether the file's INT96 values before 1900 may be of the hybrid Julian calendar."""
     keys = metadata.metadata or {}
     version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
@@ -248,7 +248,7 @@ def are_doubtful(metadata: pq.FileMetaData) -> bool:
     return b"org.apache.spark.legacyINT96" in keys or unmarked or old
 
 
-def check_instants(name: str, array: pa.Array, meaning: pa.DataType) -> None:
+def check_int96(name: str, array: pa.Array, meaning: pa.DataType) -> None:
     """Raises ValueError where a column that came from INT96 holds values before 1900.
 
     `meaning` differs from the array's type where the file has INT96.

@@ -17,14 +17,7 @@ import pyarrow.parquet as pq
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet import small_files
-from r2d2.formats.parquet.footer import (
-    are_doubtful,
-    bounds_of,
-    check_calendar,
-    check_identity,
-    check_instants,
-    leaf_count,
-)
+from r2d2.formats.parquet.footer import (may_be_julian, bounds_of, check_calendar, check_identity, check_int96, leaf_count)
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
@@ -134,7 +127,7 @@ def _decoded(
     if _has_int96(file.schema, wanted):
         source = pa.BufferReader(source) if isinstance(source, bytes) else source
         seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
-        mend = partial(_mend_int96, doubtful=are_doubtful(file.metadata))
+        mend = partial(_mend_int96, doubtful=may_be_julian(file.metadata))
         batches = map(mend, batches, _batches(seconds, split, wanted))
     rows = 0
     for batch in batches:
@@ -216,7 +209,7 @@ def _mend_int96(nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool) 
         else:
             columns.append(_instants(column, other))
             if doubtful:
-                check_instants(field.name, columns[-1], other.type)
+                check_int96(field.name, columns[-1], other.type)
     return pa.RecordBatch.from_arrays(columns, names=nanos.schema.names)
 
 
