@@ -26,6 +26,8 @@ Starts = NDArray[np.intp]
 # The ranks of each part's least and greatest value, crossed where it has none.
 Ranked = tuple[list[int], list[int]]
 Ranker = Callable[[pa.Array, Valid, Starts], Ranked]
+GREGORIAN_DAY = -141_427
+"""The rank of 1582-10-15: dates before it may be of the hybrid Julian calendar."""
 _UNIT_MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _DAY_MILLIS = 86_400_000
 

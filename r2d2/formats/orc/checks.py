@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.formats.bounds import GREGORIAN_DAY
 from r2d2.formats.orc.tail import Tail
 from r2d2.formats.orc.types import DATE, DECIMAL, INSTANT, MAP, TIMESTAMP, UNION, Message
 from r2d2.model import FileInfo
@@ -19,7 +20,6 @@ BOMB_VALUES_PER_BYTE = 20_000
 _PRESENT = 0
 _JULIAN, _PROLEPTIC = 1, 2
 _JAVA = 0
-_GREGORIAN_DAY = -141_427  # 1582-10-15
 # Two days into 1970, because old statistics are in local time.
 _SURE_MILLIS = 2 * 86_400_000
 _MOST_MILLIS = (2**63 - 1) // 1_000_000 - 1
@@ -64,7 +64,7 @@ def check_dates(tail: Tail) -> None:
         return
     for number, known in tail.of_kind(DATE):
         least = _least(known, 7, (1,))
-        if least is None or least < _GREGORIAN_DAY:
+        if least is None or least < GREGORIAN_DAY:
             raise IneligibleTableError(
                 f"column {tail.types.column(number)} may hold dates of the Julian calendar"
                 " (before 1582-10-15, written by Hive or Spark)"

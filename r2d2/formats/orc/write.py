@@ -1,4 +1,4 @@
-"""ORC files written back."""
+"""The layout of ORC tables, and files written by it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Parquet files written back."""
+"""The layout of Parquet tables, and files written by it."""
 
 from collections import Counter
 from pathlib import Path
