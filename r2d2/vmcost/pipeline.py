@@ -9,7 +9,7 @@ from r2d2.progress import Progress
 from r2d2.vmcost.advice import advice_of
 from r2d2.vmcost.advice.case import runs_by_name
 from r2d2.vmcost.advice.energy import energy_data
-from r2d2.vmcost.advice.pipeline.report import pipeline_data
+from r2d2.vmcost.advice.job_schedule.report import pipeline_data
 from r2d2.vmcost.advice.slow_hosts import degradation_data
 from r2d2.vmcost.bill import bill
 from r2d2.vmcost.events import EventLogs, LeftOutLog, read_logs

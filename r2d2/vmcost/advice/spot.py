@@ -21,10 +21,10 @@ from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives
 from r2d2.vmcost.advice.replay.state import Links, links_of
+from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
 from r2d2.vmcost.advice.right_size import rental_usd
 from r2d2.vmcost.model import Application, Billing, Price, PriceKind
 from r2d2.vmcost.report.data import Data

@@ -23,8 +23,8 @@ from statistics import median
 import numpy as np
 
 from r2d2.vmcost.advice.replay import replay, replay_plan
-from r2d2.vmcost.advice.replay.plan import PlannedTask, ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, peak_slots
+from r2d2.vmcost.advice.replay.workload import PlannedTask, ReplayPlan, plan_of
 from r2d2.vmcost.bill.timeline import union
 from r2d2.vmcost.events import read_logs
 from r2d2.vmcost.model import Application

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from r2d2.vmcost.advice.replay.plan import PlannedJob, PlannedStep, PlannedTask, ReplayPlan
+from r2d2.vmcost.advice.replay.workload import PlannedJob, PlannedStep, PlannedTask, ReplayPlan
 
 
 def step(

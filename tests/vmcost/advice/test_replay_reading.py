@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay
-from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
+from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
 from r2d2.vmcost.model import Application, Job, SparkStage
 from tests.support.vmcost.applications import START_MS, application
 from tests.support.vmcost.random_logs import SEEDS, random_log

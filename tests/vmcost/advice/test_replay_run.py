@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import PlannedJob, PlannedTask, ReplayPlan
 from r2d2.vmcost.advice.replay.simulation import Simulation, StuckError
 from r2d2.vmcost.advice.replay.slots import Life
+from r2d2.vmcost.advice.replay.workload import PlannedJob, PlannedTask, ReplayPlan
 from tests.support.vmcost.replay_plans import chains, one_job, step
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay, replay_plan
-from r2d2.vmcost.advice.replay.plan import ReplayPlan
 from r2d2.vmcost.advice.replay.simulation import StuckError
 from r2d2.vmcost.advice.replay.slots import Life
+from r2d2.vmcost.advice.replay.workload import ReplayPlan
 from r2d2.vmcost.advice.spot import SpotOffer, SpotReport, compare_spot, compare_spot_of
 from r2d2.vmcost.model import Billing, PriceKind
 from tests.support.vmcost.random_logs import SEEDS, random_log

@@ -1,6 +1,6 @@
 """The run time of an application on another number of slots: its log, scheduled anew.
 
-Task durations, the stage graph and the driver's gaps are taken from the log (`replay.plan`);
+Task durations, the stage graph and the driver's gaps are taken from the log (`replay.workload`);
 launches, waits, order and ends are simulated (`replay.simulation`).
 
 Durations stay as they were measured. So their changes with the size are left out: tasks that share
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
+from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
 from r2d2.vmcost.model import Application
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from r2d2.errors import R2D2Error
-from r2d2.vmcost.advice.replay.plan import ReplayPlan
 from r2d2.vmcost.advice.replay.state import Clock, JobProgress, Links, Queue, Slots, links_of
+from r2d2.vmcost.advice.replay.workload import ReplayPlan
 
 
 class StuckError(R2D2Error):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from r2d2.vmcost.advice.replay.plan import ReplayPlan
+from r2d2.vmcost.advice.replay.workload import ReplayPlan
 
 Action = Callable[[], None]
 

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import plan_of
 from r2d2.vmcost.advice.replay.slots import fixed_lives, measured_lives, peak_slots
+from r2d2.vmcost.advice.replay.workload import plan_of
 from r2d2.vmcost.model import Application
 
 FEWEST_RUNS = 4

@@ -10,8 +10,8 @@ import numpy as np
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.replay import replay_plan
-from r2d2.vmcost.advice.replay.plan import ReplayPlan, plan_of
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slots_of
+from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
 from r2d2.vmcost.advice.right_size.ernest import Ernest, Prediction
 from r2d2.vmcost.model import Application, Price
 

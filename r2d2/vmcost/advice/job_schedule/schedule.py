@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from r2d2.vmcost.advice.pipeline.problem import (
+from r2d2.vmcost.advice.job_schedule.problem import (
     MS_PER_HOUR,
     PlacedJob,
     Rental,

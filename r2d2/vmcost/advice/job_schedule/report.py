@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.pipeline import best_schedule
-from r2d2.vmcost.advice.pipeline.problem import Lateness, Machine, PipelineJob
+from r2d2.vmcost.advice.job_schedule import best_schedule
+from r2d2.vmcost.advice.job_schedule.problem import Lateness, Machine, PipelineJob
 from r2d2.vmcost.advice.right_size.run_time import ReplayTime
 from r2d2.vmcost.model import Application, Price, PriceKind
 from r2d2.vmcost.prices import PriceList

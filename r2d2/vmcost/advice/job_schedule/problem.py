@@ -1,4 +1,4 @@
-"""The nouns of scheduling a pipeline's jobs on rented VMs; `pipeline` states the program.
+"""The nouns of scheduling a pipeline's jobs on rented VMs; the package states the program.
 
 Times are whole milliseconds since the pipeline's start, money is USD.
 """

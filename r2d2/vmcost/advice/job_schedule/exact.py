@@ -9,9 +9,9 @@ every schedule is met once. A branch is cut where no end of it can be cheaper th
     end  ≥ the longest way through the jobs left, each at its quickest
 """
 
-from r2d2.vmcost.advice.pipeline.heuristics import possible
-from r2d2.vmcost.advice.pipeline.problem import SchedulingProblem
-from r2d2.vmcost.advice.pipeline.schedule import (
+from r2d2.vmcost.advice.job_schedule.heuristics import possible
+from r2d2.vmcost.advice.job_schedule.problem import SchedulingProblem
+from r2d2.vmcost.advice.job_schedule.schedule import (
     JobPlacement,
     PartialSchedule,
     UnitPrices,

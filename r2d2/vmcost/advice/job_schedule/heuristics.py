@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 
-from r2d2.vmcost.advice.pipeline.problem import SchedulingProblem
-from r2d2.vmcost.advice.pipeline.schedule import (
+from r2d2.vmcost.advice.job_schedule.problem import SchedulingProblem
+from r2d2.vmcost.advice.job_schedule.schedule import (
     JobPlacement,
     PartialSchedule,
     UnitPrices,
