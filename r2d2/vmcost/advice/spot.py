@@ -20,11 +20,11 @@ import numpy as np
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import AdviceCase
-from r2d2.vmcost.advice.replay import replay_plan
+from r2d2.vmcost.advice.replay import replay_workload
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives
 from r2d2.vmcost.advice.replay.state import Links, links_of
-from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
+from r2d2.vmcost.advice.replay.workload import Workload, workload_of
 from r2d2.vmcost.advice.right_size import rental_usd
 from r2d2.vmcost.model import Application, Billing, Price, PriceKind
 from r2d2.vmcost.report.data import Data
@@ -172,11 +172,11 @@ def compare_spot(
         StuckError: interruptions come so often that a run does not end.
     """
     arrival_ms = first_arrival_ms(measured_lives(app))
-    return compare_spot_of(plan_of(app), arrival_ms, offer, billing, deadline_s, trials, seed)
+    return compare_spot_of(workload_of(app), arrival_ms, offer, billing, deadline_s, trials, seed)
 
 
 def compare_spot_of(
-    plan: ReplayPlan,
+    workload: Workload,
     arrival_ms: int,
     offer: SpotOffer,
     billing: Billing | None = None,
@@ -184,7 +184,7 @@ def compare_spot_of(
     trials: int = 1000,
     seed: int = 0,
 ) -> SpotReport:
-    """The plan's time and money on VMs on demand and, by simulation, on spot VMs.
+    """The workload's time and money on VMs on demand and, by simulation, on spot VMs.
 
     VMs are rented from the application's start and offer their slots from `arrival_ms` on.
 
@@ -195,11 +195,11 @@ def compare_spot_of(
     if trials < 1:
         raise UsageError(f"{trials} trials tell nothing: ask for 1 or more")
     billing = billing or Billing()
-    calm_ms = replay_plan(plan, [Life(offer.slots_per_vm, arrival_ms)] * offer.count)
+    calm_ms = replay_workload(workload, [Life(offer.slots_per_vm, arrival_ms)] * offer.count)
     calm = SpotRun(calm_ms, ((0, calm_ms),) * offer.count)
-    links = links_of(plan)
+    links = links_of(workload)
     runs = [
-        _simulated_run(plan, links, offer, arrival_ms, calm, (seed, number))
+        _simulated_run(workload, links, offer, arrival_ms, calm, (seed, number))
         for number in range(trials)
     ]
     return SpotReport(
@@ -276,7 +276,7 @@ class _Fleet:
 
 
 def _simulated_run(
-    plan: ReplayPlan,
+    workload: Workload,
     links: Links,
     offer: SpotOffer,
     arrival_ms: int,
@@ -292,7 +292,7 @@ def _simulated_run(
     """
     if all(_life_ms(draw, offer) >= calm.ended_ms for draw in _draws(offer, seed)):
         return calm
-    fleet = _Fleet(Simulation.of(plan, links), offer, _draws(offer, seed))
+    fleet = _Fleet(Simulation.of(workload, links), offer, _draws(offer, seed))
     for vm in range(offer.count):
         fleet.rent(vm, arrival_ms)
     ended_ms = fleet.run.to_the_end(LONGEST * max(calm.ended_ms, MS_PER_HOUR))

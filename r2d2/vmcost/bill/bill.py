@@ -9,7 +9,7 @@ from typing import TypeVar
 from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
 from r2d2.vmcost.bill.model import Amount, Bill, Part, Rate, VmBill
 from r2d2.vmcost.bill.shares import ChargeSums, executor_shares, stage_and_job_shares
-from r2d2.vmcost.bill.timeline import BilledRun, unseen_jobs
+from r2d2.vmcost.bill.timeline import BilledRun, count_jobs_without_ends
 from r2d2.vmcost.model import Application, Billing, Cluster, PriceKind
 from r2d2.vmcost.prices import NoPriceError, PriceList
 
@@ -29,7 +29,7 @@ def bill(
     billing = billing or Billing()
     rates = _rates(cluster, prices, billing)
     problems: Counter[str] = Counter()
-    unseen_jobs(app, problems)
+    count_jobs_without_ends(app, problems)
     run = BilledRun.of(app)
     fleet = worker_fleet(run, cluster, rates.worker, billing, problems)
     vms = fleet.vms

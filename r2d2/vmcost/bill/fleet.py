@@ -11,14 +11,14 @@ from r2d2.vmcost.bill.model import ExecutorTime, HostTime, Part, Rate, VmBill, a
 from r2d2.vmcost.bill.shares import MS_PER_SECOND, Charges
 from r2d2.vmcost.bill.task_charges import (
     Capacity,
-    Rest,
-    Taken,
+    IdleUnits,
+    TaskUnits,
     capacity,
     charge_tasks,
     rest_of,
     unit_scale,
 )
-from r2d2.vmcost.bill.timeline import BilledRun, Steps, cut, level, union
+from r2d2.vmcost.bill.timeline import BilledRun, Steps, covering_weight, cut_points, union
 from r2d2.vmcost.bill.vms import WorkerVm, worker_vms
 from r2d2.vmcost.model import Application, Billing, Cluster
 
@@ -46,11 +46,11 @@ def worker_fleet(
     """The bills of all worker VMs; what was damaged or assumed is counted in `problems`."""
     vcpu = rate.machine.vcpu if rate else None
     vms = worker_vms(run, cluster.count if cluster else None, problems)
-    has = [capacity(run, vm, vcpu) for vm in vms]
-    scale = unit_scale(has, run.bounds[1] - run.bounds[0])
+    capacities = [capacity(run, vm, vcpu) for vm in vms]
+    scale = unit_scale(capacities, run.bounds[1] - run.bounds[0])
     charged = np.zeros(len(run.app.tasks), np.int64)
     bills = []
-    for vm, cores in zip(vms, has, strict=True):
+    for vm, cores in zip(vms, capacities, strict=True):
         taken = charge_tasks(run, vm, cores, scale, charged, problems)
         rows = [run.tasks_of(number).rows for number in vm.executors]
         failed = sum(int(charged[some[run.failed[some]]].sum()) for some in rows)
@@ -59,7 +59,7 @@ def worker_fleet(
         bills.append(_vm_bill(seen, _host_time(run, vm, cores, vcpu), rate, billing))
     _count_damage(run, problems)
     if rate is not None:
-        _count_misfits(has, vcpu, problems)
+        _count_misfits(capacities, vcpu, problems)
     return Fleet(tuple(bills), Charges(charged, scale, rate))
 
 
@@ -103,7 +103,7 @@ def _vm_bill(seen: _VmTime, time: HostTime, rate: Rate | None, billing: Billing)
     )
 
 
-def _parts_s(taken: Taken, failed: int, rest: Rest, scale: int) -> dict[Part, Fraction]:
+def _parts_s(taken: TaskUnits, failed: int, rest: IdleUnits, scale: int) -> dict[Part, Fraction]:
     units = {
         Part.START_UP: rest.start_up,
         Part.BUSY: taken.in_jobs + taken.between_jobs - failed,
@@ -118,28 +118,30 @@ def _parts_s(taken: Taken, failed: int, rest: Rest, scale: int) -> dict[Part, Fr
 def _count_damage(run: BilledRun, problems: Counter[str]) -> None:
     tasks = run.app.tasks
     known = tasks["executor"] >= 0
-    lives = np.array(run.lived, np.int64).reshape(-1, 2)[tasks["executor"][known]]
+    lives = np.array(run.executor_lives, np.int64).reshape(-1, 2)[tasks["executor"][known]]
     early = tasks["launch_ms"][known] < lives[:, 0]
     late = tasks["finish_ms"][known] > lives[:, 1]
     problems["task_without_executor"] += int((~known).sum())
     problems["task_outlasts_executor"] += int((early | late).sum())
 
 
-def _count_misfits(has: Sequence[Capacity], vcpu: int | None, problems: Counter[str]) -> None:
+def _count_misfits(
+    capacities: Sequence[Capacity], vcpu: int | None, problems: Counter[str]
+) -> None:
     if vcpu is None:
-        problems["vm_cores_unknown"] += len(has)
+        problems["vm_cores_unknown"] += len(capacities)
         return
-    beyond = sum(bool((cores.owned > vcpu).any()) for cores in has)
+    beyond = sum(bool((cores.owned > vcpu).any()) for cores in capacities)
     problems["vm_cores_exceeded"] += beyond
 
 
-def _host_time(run: BilledRun, vm: WorkerVm, has: Capacity, vcpu: int | None) -> HostTime:
+def _host_time(run: BilledRun, vm: WorkerVm, vm_capacity: Capacity, vcpu: int | None) -> HostTime:
     """The VM over the application's time."""
     executors = tuple(
-        ExecutorTime(run.app.executors[at].id, *run.lived[at], run.app.executors[at].cores)
+        ExecutorTime(run.app.executors[at].id, *run.executor_lives[at], run.app.executors[at].cores)
         for at in vm.executors
     )
-    cores = vcpu or int(has.owned.max(initial=0))
+    cores = vcpu or int(vm_capacity.owned.max(initial=0))
     busy, failed = _busy_cores(run, vm, failed=False), _busy_cores(run, vm, failed=True)
     return HostTime(vm.host, cores, *run.bounds, vm.rented, executors, busy, failed)
 
@@ -151,7 +153,7 @@ def _busy_cores(run: BilledRun, vm: WorkerVm, *, failed: bool) -> tuple[float, .
     for number in vm.executors:
         tasks = run.tasks_of(number)
         weights = tasks.weights * run.failed[tasks.rows] if failed else tasks.weights
-        times = cut(run.bounds, tasks.starts, tasks.ends)
-        running = level(times, tasks.starts, tasks.ends, weights)
+        times = cut_points(run.bounds, tasks.starts, tasks.ends)
+        running = covering_weight(times, tasks.starts, tasks.ends, weights)
         core_ms += Steps.of(times, running).between(edges[:-1], edges[1:])
     return tuple((core_ms / np.maximum(np.diff(edges), 1)).tolist())

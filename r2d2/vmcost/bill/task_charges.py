@@ -13,7 +13,14 @@ from math import lcm
 
 import numpy as np
 
-from r2d2.vmcost.bill.timeline import BilledRun, Integers, Steps, covered, cut, level
+from r2d2.vmcost.bill.timeline import (
+    BilledRun,
+    Integers,
+    Steps,
+    covered,
+    covering_weight,
+    cut_points,
+)
 from r2d2.vmcost.bill.vms import WorkerVm
 
 UNIT_BITS = 62
@@ -39,13 +46,15 @@ class Capacity:
 
 def capacity(run: BilledRun, vm: WorkerVm, vcpu: int | None) -> Capacity:
     """The VM's cores while it was rented; without a known `vcpu` it has those that are owned."""
-    lives = np.array([run.lived[number] for number in vm.executors], np.int64).reshape(-1, 2)
+    lives = np.array([run.executor_lives[number] for number in vm.executors], np.int64).reshape(
+        -1, 2
+    )
     cores = np.array([run.app.executors[number].cores for number in vm.executors], np.int64)
     rented = np.array(vm.rented, np.int64).reshape(-1)
     if not len(rented):
         return Capacity(rented, rented, rented)
-    times = cut((int(rented[0]), int(rented[-1])), rented, lives.reshape(-1))
-    owned = level(times, lives[:, 0], lives[:, 1], cores)
+    times = cut_points((int(rented[0]), int(rented[-1])), rented, lives.reshape(-1))
+    owned = covering_weight(times, lives[:, 0], lives[:, 1], cores)
     return Capacity(times, owned, np.maximum(owned, vcpu or 1))
 
 
@@ -62,7 +71,7 @@ def unit_scale(capacities: Sequence[Capacity], run_ms: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TaskUnits:
     """Units that tasks took of a VM, while jobs ran and while none did."""
 
     in_jobs: int
@@ -70,7 +79,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class IdleUnits:
     """Units that no task took."""
 
     start_up: int
@@ -82,21 +91,23 @@ class Rest:
 def charge_tasks(
     run: BilledRun,
     vm: WorkerVm,
-    has: Capacity,
+    vm_capacity: Capacity,
     scale: int,
     charged: Integers,
     problems: Counter[str],
-) -> Taken:
+) -> TaskUnits:
     """Writes into `charged` what each of the VM's tasks takes; returns what all of them take."""
     in_jobs = between_jobs = 0
     for number in vm.executors:
         tasks, executor = run.tasks_of(number), run.app.executors[number]
-        times = cut(run.lived[number], has.times, _edges(run), tasks.starts, tasks.ends)
-        running = level(times, tasks.starts, tasks.ends, tasks.weights)
+        times = cut_points(
+            run.executor_lives[number], vm_capacity.times, _edges(run), tasks.starts, tasks.ends
+        )
+        running = covering_weight(times, tasks.starts, tasks.ends, tasks.weights)
         crowded = running > executor.cores
         beyond_ms = np.where(crowded, running - executor.cores, 0) * np.diff(times)
         problems["core_ms_beyond_cores"] += int(beyond_ms.sum())
-        core = scale // has.on(times)[1]
+        core = scale // vm_capacity.on(times)[1]
         rates = np.where(crowded, core * executor.cores // np.maximum(running, 1), core)
         charged[tasks.rows] = tasks.weights * Steps.of(times, rates).between(
             tasks.starts, tasks.ends
@@ -104,22 +115,26 @@ def charge_tasks(
         taken, inside = rates * running * np.diff(times), covered(times, run.jobs)
         in_jobs += int(taken[inside].sum())
         between_jobs += int(taken[~inside].sum())
-    return Taken(in_jobs, between_jobs)
+    return TaskUnits(in_jobs, between_jobs)
 
 
-def rest_of(run: BilledRun, vm: WorkerVm, has: Capacity, scale: int, taken: Taken) -> Rest:
+def rest_of(
+    run: BilledRun, vm: WorkerVm, vm_capacity: Capacity, scale: int, taken: TaskUnits
+) -> IdleUnits:
     """The VM's units of no task: before its first executor, cores of none, and idle ones."""
     if not vm.rented:
-        return Rest(0, 0, 0, 0)
-    times = cut((int(has.times[0]), int(has.times[-1])), has.times, _edges(run))
-    owned, cores = has.on(times)
+        return IdleUnits(0, 0, 0, 0)
+    times = cut_points(
+        (int(vm_capacity.times[0]), int(vm_capacity.times[-1])), vm_capacity.times, _edges(run)
+    )
+    owned, cores = vm_capacity.on(times)
     units, inside = scale * np.diff(times), covered(times, run.jobs)
-    first = min((run.lived[number][0] for number in vm.executors), default=int(times[0]))
+    first = min((run.executor_lives[number][0] for number in vm.executors), default=int(times[0]))
     before = times[:-1] < first
     rented = covered(times, vm.rented)
     stranded = np.where(owned > 0, (cores - owned) * scale // cores * np.diff(times), 0)
     ready = np.where(rented & ~before, units, 0) - stranded
-    return Rest(
+    return IdleUnits(
         start_up=int(units[rented & before].sum()),
         stranded=int(stranded.sum()),
         idle_in_jobs=int(ready[inside].sum()) - taken.in_jobs,

@@ -1,7 +1,7 @@
-"""The times that all bills of an application share, and the arithmetic of intervals and steps.
+"""When executors lived, jobs ran and tasks ran, as intervals and step functions.
 
-A `BilledRun` has when executors lived, jobs ran and tasks were on each executor. Intervals are
-half-open, in milliseconds; `Steps` are rates in whole units, summed between two moments.
+Intervals are half-open, in milliseconds; `Steps` are rates in whole units, summed between two
+moments.
 """
 
 from collections import Counter
@@ -35,23 +35,23 @@ class TaskTimes:
 class BilledRun:
     """An application with the times that its bill needs again and again.
 
-    `lived` has each executor's life within the application, empty for one that came after its end.
-    `jobs` are the moments at which a job ran. `failed` are tasks that did not succeed, and
-    speculative copies. `rows` are the positions of each executor's tasks.
+    `executor_lives` has each executor's life within the application, empty for one that came after
+    its end. `jobs` are the moments at which a job ran. `failed` are tasks that did not succeed, and
+    speculative copies. `task_rows` are the positions of each executor's tasks.
     """
 
     app: Application
-    lived: tuple[Interval, ...]
+    executor_lives: tuple[Interval, ...]
     jobs: tuple[Interval, ...]
     failed: Flags
-    rows: Mapping[int, Positions]
+    task_rows: Mapping[int, Positions]
 
     @staticmethod
     def of(app: Application) -> "BilledRun":
         """The application with its times."""
         failed = app.tasks["speculative"] | (app.tasks["outcome"] != Outcome.SUCCEEDED)
-        lived = tuple((start, end) for start, end in executor_intervals_ms(app).tolist())
-        return BilledRun(app, lived, _job_intervals(app), failed, _rows(app))
+        lives = tuple((start, end) for start, end in executor_intervals_ms(app).tolist())
+        return BilledRun(app, lives, _job_intervals(app), failed, _task_rows(app))
 
     @property
     def bounds(self) -> Interval:
@@ -60,15 +60,15 @@ class BilledRun:
 
     def tasks_of(self, executor: int) -> TaskTimes:
         """The tasks of the executor at that position."""
-        rows = self.rows.get(executor, np.zeros(0, np.intp))
-        life, tasks = self.lived[executor], self.app.tasks
+        rows = self.task_rows.get(executor, np.zeros(0, np.intp))
+        life, tasks = self.executor_lives[executor], self.app.tasks
         starts = np.clip(tasks["launch_ms"][rows], *life)
         ends = np.maximum(starts, np.clip(tasks["finish_ms"][rows], *life))
         weights = np.full(len(rows), self.app.executors[executor].task_cpus, np.int64)
         return TaskTimes(rows, starts, ends, weights)
 
 
-def _rows(app: Application) -> dict[int, Positions]:
+def _task_rows(app: Application) -> dict[int, Positions]:
     executor = app.tasks["executor"]
     order = np.argsort(executor, kind="stable")
     numbers, starts = np.unique(executor[order], return_index=True)
@@ -82,7 +82,7 @@ def _job_intervals(app: Application) -> tuple[Interval, ...]:
     return union(clipped(job_interval_ms(app, job), bounds) for job in app.jobs)
 
 
-def unseen_jobs(app: Application, problems: Counter[str]) -> None:
+def count_jobs_without_ends(app: Application, problems: Counter[str]) -> None:
     """Counts the jobs whose start or end is a conclusion."""
     problems["job_without_start"] += sum(job.started_ms is None for job in app.jobs)
     problems["job_without_end"] += sum(job.ended_ms is None for job in app.jobs)
@@ -90,9 +90,9 @@ def unseen_jobs(app: Application, problems: Counter[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """A rate of units per millisecond on each stretch between neighbouring times, 0 outside.
+    """A piecewise-constant rate with its integral: units per millisecond between times, 0 outside.
 
-    `sums[i]` are the units up to `times[i]`.
+    `rates[i]` holds from `times[i]` to the next; `sums[i]` are the units up to `times[i]`.
     """
 
     times: Integers
@@ -119,13 +119,15 @@ class Steps:
         return self.until(ends) - self.until(starts)
 
 
-def cut(bounds: Interval, *moments: Iterable[int] | Integers) -> Integers:
+def cut_points(bounds: Interval, *moments: Iterable[int] | Integers) -> Integers:
     """The bounds and all moments between them, in order, each once."""
     inner = np.concatenate([np.asarray(some, np.int64).reshape(-1) for some in (*moments, bounds)])
     return np.unique(inner[(inner >= bounds[0]) & (inner <= bounds[1])])
 
 
-def level(times: Integers, starts: Integers, ends: Integers, weights: Integers) -> Integers:
+def covering_weight(
+    times: Integers, starts: Integers, ends: Integers, weights: Integers
+) -> Integers:
     """On each stretch between neighbouring times, the weights of the intervals that cover it.
 
     Every start and end is one of the times, or outside of them.
@@ -147,7 +149,7 @@ def covered(times: Integers, intervals: tuple[Interval, ...]) -> npt.NDArray[np.
         return np.zeros(max(0, len(times) - 1), np.bool_)
     edges = np.asarray(intervals, np.int64)
     starts, ends = edges[:, 0], edges[:, 1]
-    return level(times, starts, ends, np.ones(len(edges), np.int64)) > 0
+    return covering_weight(times, starts, ends, np.ones(len(edges), np.int64)) > 0
 
 
 def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:

@@ -32,12 +32,12 @@ class WorkerVm:
 
 def worker_vms(run: BilledRun, count: int | None, problems: Counter[str]) -> tuple[WorkerVm, ...]:
     """The workers' VMs in order of coming; what was assumed is counted in `problems`."""
-    executors, lived = run.app.executors, run.lived
+    executors, lives = run.app.executors, run.executor_lives
     order = sorted(
-        (number for number, (start, end) in enumerate(lived) if start < end),
-        key=lambda number: (lived[number][0], executors[number].host, executors[number].id),
+        (number for number, (start, end) in enumerate(lives) if start < end),
+        key=lambda number: (lives[number][0], executors[number].host, executors[number].id),
     )
-    problems["executor_outside_application"] += len(lived) - len(order)
+    problems["executor_outside_application"] += len(lives) - len(order)
     if count is None and [each.id for each in executors] == [LOCAL]:
         count = 1
     pods = len(order) if run.app.properties.get("spark.master", "").startswith("k8s") else 0
@@ -58,7 +58,7 @@ def _vms(
     vms = []
     for place, (host, executors) in enumerate(held.items()):
         standing = count is not None and place < count
-        rented = whole if standing else union(run.lived[number] for number in executors)
+        rented = whole if standing else union(run.executor_lives[number] for number in executors)
         vms.append(WorkerVm(host, standing, rented, tuple(executors)))
     if count is not None:
         problems["host_beyond_count"] += max(0, len(vms) - count)
@@ -72,9 +72,13 @@ def _laid(run: BilledRun, order: list[int], count: int) -> dict[str, list[int]]:
     """Pods by VM, each where the fewest cores are owned at that moment, the first of equal ones."""
     held: dict[str, list[int]] = {f"node {place + 1}": [] for place in range(count)}
     for number in order:
-        now = run.lived[number][0]
+        now = run.executor_lives[number][0]
         owned = {
-            vm: sum(run.app.executors[other].cores for other in pods if run.lived[other][1] > now)
+            vm: sum(
+                run.app.executors[other].cores
+                for other in pods
+                if run.executor_lives[other][1] > now
+            )
             for vm, pods in held.items()
         }
         held[min(held, key=lambda vm: owned[vm])].append(number)

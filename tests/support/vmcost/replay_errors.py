@@ -22,9 +22,9 @@ from statistics import median
 
 import numpy as np
 
-from r2d2.vmcost.advice.replay import replay, replay_plan
+from r2d2.vmcost.advice.replay import replay, replay_workload
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, peak_slots
-from r2d2.vmcost.advice.replay.workload import PlannedTask, ReplayPlan, plan_of
+from r2d2.vmcost.advice.replay.workload import Workload, WorkloadTask, workload_of
 from r2d2.vmcost.bill.timeline import union
 from r2d2.vmcost.events import read_logs
 from r2d2.vmcost.model import Application
@@ -96,7 +96,7 @@ def crossings() -> Iterator[Crossing]:
             slots = peak_slots(measured_lives(apps[other]))
             work = _work_s(apps[other]) / _work_s(apps[own])
             driver = _idle_s(apps[other]) / _idle_s(apps[own])
-            plan = _at_speed(plan_of(apps[own]), work, driver)
+            plan = _at_speed(workload_of(apps[own]), work, driver)
             arrival_ms = round(first_arrival_ms(measured_lives(apps[own])) * driver)
             yield Crossing(
                 f"{pair[own].stem} on {slots}",
@@ -104,14 +104,14 @@ def crossings() -> Iterator[Crossing]:
                 replay(apps[own], slots).predicted_s,
                 work,
                 driver,
-                replay_plan(plan, [Life(slots, arrival_ms)]) / 1000,
+                replay_workload(plan, [Life(slots, arrival_ms)]) / 1000,
             )
 
 
-def _at_speed(plan: ReplayPlan, work: float, driver: float) -> ReplayPlan:
+def _at_speed(plan: Workload, work: float, driver: float) -> Workload:
     """The plan with the durations of its tasks and its driver multiplied."""
 
-    def slower(task: PlannedTask) -> PlannedTask:
+    def slower(task: WorkloadTask) -> WorkloadTask:
         cold_ms = None if task.cold_ms is None else round(task.cold_ms * work)
         return replace(task, duration_ms=round(task.duration_ms * work), cold_ms=cold_ms)
 

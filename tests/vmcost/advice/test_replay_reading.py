@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
-from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
+from r2d2.vmcost.advice.replay.workload import Workload, workload_of
 from r2d2.vmcost.model import Application, Job, SparkStage
 from tests.support.vmcost.applications import START_MS, application
 from tests.support.vmcost.random_logs import SEEDS, random_log
@@ -28,12 +28,12 @@ def two_stages() -> Application:
     return replace(app, stages=stages, jobs=(Job(0, (0, 1), START_MS + 100, START_MS + 520),))
 
 
-def work_ms(plan: ReplayPlan) -> int:
+def work_ms(plan: Workload) -> int:
     return sum(task.duration_ms for step in plan.steps for task in step.tasks)
 
 
 def test_gaps_and_delays_are_those_of_the_log() -> None:
-    plan = plan_of(two_stages())
+    plan = workload_of(two_stages())
     (job,), (first, second) = plan.jobs, plan.steps
     assert (job.gap_ms, job.tail_ms, plan.tail_ms) == (100, 40, 50)
     assert (first.delay_ms, first.lead_ms, first.tail_ms) == (0, 20, 0)
@@ -55,14 +55,14 @@ def test_other_sizes_change_what_tasks_wait_and_nothing_else() -> None:
 def test_a_wait_for_the_first_executor_is_no_delay_of_the_driver() -> None:
     app = two_stages()
     late = tuple(replace(one, added_ms=START_MS + 118) for one in app.executors)
-    assert plan_of(replace(app, executors=late)).steps[0].lead_ms == 2
+    assert workload_of(replace(app, executors=late)).steps[0].lead_ms == 2
 
 
 def test_a_wait_for_slots_that_others_hold_is_no_delay_of_the_driver() -> None:
     rows = [(0, 0, 0, 100), (1, 0, 105, 200)]
     app = application(rows, 200, cores=1)
     stages = tuple(replace(stage, submitted_ms=START_MS) for stage in app.stages)
-    assert [one.lead_ms for one in plan_of(replace(app, stages=stages)).steps] == [0, 5]
+    assert [one.lead_ms for one in workload_of(replace(app, stages=stages)).steps] == [0, 5]
 
 
 def test_an_executor_that_was_said_to_come_after_its_first_task_came_with_it() -> None:
@@ -90,7 +90,7 @@ def test_less_than_one_slot_is_refused() -> None:
 
 
 def test_a_stage_of_no_job_counts_as_a_job_of_its_own() -> None:
-    plan = plan_of(replace(two_stages(), jobs=()))
+    plan = workload_of(replace(two_stages(), jobs=()))
     assert [job.id for job in plan.jobs] == [-1, -1]
     assert replay(replace(two_stages(), jobs=())).predicted_s == 0.57
 
@@ -104,23 +104,23 @@ def test_a_skipped_parent_is_the_last_stage_that_wrote_and_was_not_read() -> Non
         Job(0, (0,), START_MS + 100, START_MS + 320),
         Job(1, (1, 7), START_MS + 350, START_MS + 520),
     )
-    plan = plan_of(replace(app, tasks=tasks, stages=stages, jobs=jobs))
+    plan = workload_of(replace(app, tasks=tasks, stages=stages, jobs=jobs))
     assert [step.reads for step in plan.steps] == [(), (0,)]
     tasks["shuffle_write_bytes"] = 0
-    plan = plan_of(replace(app, tasks=tasks, stages=stages, jobs=jobs))
+    plan = workload_of(replace(app, tasks=tasks, stages=stages, jobs=jobs))
     assert [step.reads for step in plan.steps] == [(), ()]
 
 
 def test_the_first_tasks_of_an_executor_are_cold_by_what_they_took_beyond_all_others() -> None:
     rows = [(0, 0, 0, 500), (0, 0, 500, 600), (0, 0, 600, 720)]
-    plan = plan_of(application(rows, 720, cores=1))
+    plan = workload_of(application(rows, 720, cores=1))
     assert plan.cold_ms == 380
     assert [task.cold_ms for task in plan.steps[0].tasks] == [380, None, None]
     assert [task.duration_ms for task in plan.steps[0].tasks] == [120, 100, 120]
 
 
 def test_a_lone_first_task_tells_nothing_of_a_cold_start() -> None:
-    assert plan_of(application([(0, 0, 0, 500)], 500, cores=1)).cold_ms == 0
+    assert workload_of(application([(0, 0, 0, 500)], 500, cores=1)).cold_ms == 0
 
 
 @pytest.mark.slow
@@ -139,13 +139,13 @@ def test_the_order_of_stages_jobs_and_executors_is_irrelevant(seed: int) -> None
         tasks=tasks,
     )
     assert replay(mixed, 3) == replay(app, 3)
-    assert work_ms(plan_of(mixed)) == work_ms(plan_of(app))
+    assert work_ms(workload_of(mixed)) == work_ms(workload_of(app))
 
 
 @given(st.sampled_from(SEEDS))
 def test_no_run_is_shorter_than_its_work_on_all_its_slots(seed: int) -> None:
     app = random_log(seed).truth
-    plan = plan_of(app)
+    plan = workload_of(app)
     awaited_ms = sum(task.duration_ms for one in plan.steps for task in one.tasks if task.awaited)
     for slots in (1, 3):
         assert replay(app, slots).predicted_s * 1000 * slots >= awaited_ms - slots

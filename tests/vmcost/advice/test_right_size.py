@@ -26,7 +26,7 @@ class Parallel:
 
     core_s: float
 
-    def unfit(self, price: Price) -> str | None:
+    def unfit_reason(self, price: Price) -> str | None:
         return None
 
     def expected(self, price: Price, count: int) -> Prediction:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.replay import replay, replay_plan
+from r2d2.vmcost.advice.replay import replay, replay_workload
 from r2d2.vmcost.advice.replay.simulation import StuckError
 from r2d2.vmcost.advice.replay.slots import Life
-from r2d2.vmcost.advice.replay.workload import ReplayPlan
+from r2d2.vmcost.advice.replay.workload import Workload
 from r2d2.vmcost.advice.spot import SpotOffer, SpotReport, compare_spot, compare_spot_of
 from r2d2.vmcost.model import Billing, PriceKind
 from tests.support.vmcost.random_logs import SEEDS, random_log
@@ -34,14 +34,14 @@ def offer(rate: float, count: int = 1, slots: int = 1, replacement_s: float = 12
     )
 
 
-def report(plan: ReplayPlan, offered: SpotOffer, trials: int = 400, seed: int = 0) -> SpotReport:
-    calm_s = replay_plan(plan, [Life(offered.slots_per_vm, 0)] * offered.count) / 1000
+def report(plan: Workload, offered: SpotOffer, trials: int = 400, seed: int = 0) -> SpotReport:
+    calm_s = replay_workload(plan, [Life(offered.slots_per_vm, 0)] * offered.count) / 1000
     return compare_spot_of(plan, 0, offered, EXACT, calm_s, trials, seed)
 
 
 @given(chains(), st.integers(1, 3), st.integers(1, 3))
 def test_without_interruptions_spot_is_on_demand_at_the_spot_price(
-    plan: ReplayPlan, count: int, slots: int
+    plan: Workload, count: int, slots: int
 ) -> None:
     found = report(plan, offer(0.0, count, slots), trials=3)
     assert found.spot.mean_s == found.spot.p95_s == found.on_demand.mean_s

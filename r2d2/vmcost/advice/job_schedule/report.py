@@ -74,10 +74,10 @@ def _job(job: JobSettings, costed: Sequence[Costed], machines: Sequence[Price]) 
     run_ms = {
         price.sku: max(1, round(time.expected(price, 1).seconds * 1000))
         for price in machines
-        if time.unfit(price) is None
+        if time.unfit_reason(price) is None
     }
     if not run_ms:
-        reasons = "; ".join(f"{price.sku}: {time.unfit(price)}" for price in machines)
+        reasons = "; ".join(f"{price.sku}: {time.unfit_reason(price)}" for price in machines)
         raise UsageError(f"[[job]] {job.name}: fits no VM of [pipeline]: {reasons}")
     return PipelineJob(job.name, job.after, run_ms)
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from r2d2.vmcost.advice.replay.simulation import Simulation
 from r2d2.vmcost.advice.replay.slots import Life, fixed_lives, measured_lives
-from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
+from r2d2.vmcost.advice.replay.workload import Workload, workload_of
 from r2d2.vmcost.model import Application
 
 
@@ -43,17 +43,17 @@ def replay(app: Application, slots: int | None = None) -> Replay:
         StuckError: the log has tasks and its executors have no slot for them.
     """
     lives = measured_lives(app) if slots is None else fixed_lives(app, slots)
-    plan = plan_of(app)
-    return Replay(slots, replay_plan(plan, lives) / 1000, plan.measured_ms / 1000)
+    workload = workload_of(app)
+    return Replay(slots, replay_workload(workload, lives) / 1000, workload.measured_ms / 1000)
 
 
-def replay_plan(plan: ReplayPlan, lives: Sequence[Life]) -> int:
+def replay_workload(workload: Workload, lives: Sequence[Life]) -> int:
     """Milliseconds from the application's start to its end, on executors that come and go.
 
     Raises:
         StuckError: there are tasks, and no slot to run them.
     """
-    run = Simulation.of(plan)
+    run = Simulation.of(workload)
     for executor, life in enumerate(lives):
         run.clock.at(life.from_ms, partial(run.slots.offer, executor, life.slots))
         if life.until_ms is not None:

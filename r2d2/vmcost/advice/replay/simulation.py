@@ -1,4 +1,4 @@
-"""A plan scheduled on slots: which task runs when, simulated event by event.
+"""A workload scheduled on slots: which task runs when, simulated event by event.
 
 List scheduling as Spark does it: a free slot takes the first waiting task of the oldest job, then
 of the lowest stage, then of the lowest index; of the executors with a free slot the one with most.
@@ -11,11 +11,11 @@ from functools import partial
 
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.replay.state import Clock, JobProgress, Links, Queue, Slots, links_of
-from r2d2.vmcost.advice.replay.workload import ReplayPlan
+from r2d2.vmcost.advice.replay.workload import Workload
 
 
 class StuckError(R2D2Error):
-    """A plan has work left and no executor to do it, or does not end within reason."""
+    """A workload has tasks left and no executor to do it, or does not end within reason."""
 
 
 Task = tuple[int, int]
@@ -57,15 +57,16 @@ class Running:
 class Outputs:
     """By step: the executor that holds each ended task's output, and the tasks whose was lost."""
 
-    plan: ReplayPlan
+    workload: Workload
     links: Links
     held: list[dict[int, int]]
     missing: list[set[int]]
 
     @staticmethod
-    def none(plan: ReplayPlan, links: Links) -> "Outputs":
+    def none(workload: Workload, links: Links) -> "Outputs":
         """No output yet."""
-        return Outputs(plan, links, [{} for _ in plan.steps], [set() for _ in plan.steps])
+        steps = workload.steps
+        return Outputs(workload, links, [{} for _ in steps], [set() for _ in steps])
 
     def keep(self, step: int, task: int, executor: int) -> None:
         """Notes that a task has ended on an executor."""
@@ -88,7 +89,7 @@ class Outputs:
 
     def lacks(self, step: int) -> bool:
         """Whether some output that the step reads must be made again first."""
-        return any(self.missing[parent] for parent in self.plan.steps[step].reads)
+        return any(self.missing[parent] for parent in self.workload.steps[step].reads)
 
     def wanted(self, step: int) -> list[Task]:
         """The tasks that must run again so that the step can read, and those these need."""
@@ -96,7 +97,7 @@ class Outputs:
         seen = {step}
         steps = [step]
         while steps:
-            for parent in self.plan.steps[steps.pop()].reads:
+            for parent in self.workload.steps[steps.pop()].reads:
                 if self.missing[parent] and parent not in seen:
                     seen.add(parent)
                     steps.append(parent)
@@ -113,7 +114,7 @@ class Simulation:
     it is `_active` from its submission to its end. `_repeated` are retries and copies that came.
     """
 
-    plan: ReplayPlan
+    workload: Workload
     links: Links
     jobs: JobProgress
     outputs: Outputs
@@ -131,17 +132,17 @@ class Simulation:
     _ended: set[int] = field(default_factory=set)
 
     @staticmethod
-    def of(plan: ReplayPlan, links: Links | None = None) -> "Simulation":
-        """The plan before its first moment; `links` are the plan's, where they are at hand."""
-        links = links or links_of(plan)
+    def of(workload: Workload, links: Links | None = None) -> "Simulation":
+        """The workload before its first moment; `links` are its own, where they are at hand."""
+        links = links or links_of(workload)
         return Simulation(
-            plan,
+            workload,
             links,
-            JobProgress.of(plan, links),
-            Outputs.none(plan, links),
+            JobProgress.of(workload, links),
+            Outputs.none(workload, links),
             Queue(links.ranks),
-            [sum(task.awaited for task in step.tasks) for step in plan.steps],
-            [len(step.after) + 1 for step in plan.steps],
+            [sum(task.awaited for task in step.tasks) for step in workload.steps],
+            [len(step.after) + 1 for step in workload.steps],
         )
 
     def to_the_end(self, limit_ms: int | None = None) -> int:
@@ -150,7 +151,7 @@ class Simulation:
         Raises:
             StuckError: tasks wait and no executor is to come, or the limit has passed.
         """
-        self._start_jobs(ended=not self.plan.jobs)
+        self._start_jobs(ended=not self.workload.jobs)
         while self.ended_ms is None and self.clock.moment():
             if limit_ms is not None and self.clock.now_ms > limit_ms:
                 break
@@ -168,7 +169,7 @@ class Simulation:
         again = self.running.lose(executor)
         for step, task in self.outputs.lose(executor):
             if step not in self._ended:
-                self.left[step] += self.plan.steps[step].tasks[task].awaited
+                self.left[step] += self.workload.steps[step].tasks[task].awaited
                 again.append((step, task))
         for step, task in sorted(again):
             if step not in self._ended:
@@ -186,9 +187,9 @@ class Simulation:
 
     def _start_jobs(self, ended: bool) -> None:
         for job in self.jobs.startable():
-            self.clock.after(self.plan.jobs[job].gap_ms, partial(self._start, job))
+            self.clock.after(self.workload.jobs[job].gap_ms, partial(self._start, job))
         if ended:
-            self.clock.after(self.plan.tail_ms, self._finish)
+            self.clock.after(self.workload.tail_ms, self._finish)
 
     def _finish(self) -> None:
         self.ended_ms = self.clock.now_ms
@@ -196,8 +197,8 @@ class Simulation:
     def _start(self, job: int) -> None:
         for step in self.links.starting[job]:
             self._came(step)
-        if not self.plan.jobs[job].steps:
-            self.clock.after(self.plan.jobs[job].tail_ms, lambda: self._end_job(job))
+        if not self.workload.jobs[job].steps:
+            self.clock.after(self.workload.jobs[job].tail_ms, lambda: self._end_job(job))
 
     def _end_job(self, job: int) -> None:
         self._start_jobs(ended=self.jobs.end(job))
@@ -206,19 +207,19 @@ class Simulation:
         """One more of what the step waits for is there."""
         self.waits[step] -= 1
         if not self.waits[step]:
-            self.clock.after(self.plan.steps[step].delay_ms, lambda: self._submit(step))
+            self.clock.after(self.workload.steps[step].delay_ms, lambda: self._submit(step))
 
     def _submit(self, step: int) -> None:
         self._active.add(step)
         self._remake(step)
-        for position, task in enumerate(self.plan.steps[step].tasks):
+        for position, task in enumerate(self.workload.steps[step].tasks):
             if task.previous is None:
                 self.queue.put(step, position)
         self._check_end(step)
 
     def _check_end(self, step: int) -> None:
         if not self.left[step] and step in self._active:
-            self.clock.after(self.plan.steps[step].tail_ms, lambda: self._end_step(step))
+            self.clock.after(self.workload.steps[step].tail_ms, lambda: self._end_step(step))
 
     def _end_step(self, step: int) -> None:
         if self.left[step] or step not in self._active:
@@ -230,7 +231,7 @@ class Simulation:
             self._came(follower)
         job = self.jobs.step_ended(step)
         if job is not None:
-            self.clock.after(self.plan.jobs[job].tail_ms, lambda: self._end_job(job))
+            self.clock.after(self.workload.jobs[job].tail_ms, lambda: self._end_job(job))
 
     def _dispatch(self) -> None:
         """Gives free slots to waiting tasks; a step's lead begins once a slot is free for it."""
@@ -241,8 +242,8 @@ class Simulation:
                 continue
             if step not in self._leading:
                 self._leading.add(step)
-                self.clock.after(self.plan.steps[step].lead_ms, partial(self._led.add, step))
-            if step in self._led or not self.plan.steps[step].lead_ms:
+                self.clock.after(self.workload.steps[step].lead_ms, partial(self._led.add, step))
+            if step in self._led or not self.workload.steps[step].lead_ms:
                 self._launch_all(step)
 
     def _launch_all(self, step: int) -> None:
@@ -254,11 +255,11 @@ class Simulation:
 
     def _launch(self, step: int, task: int, executor: int) -> None:
         launch = self.running.launch(executor, (step, task))
-        tasks = self.plan.steps[step].tasks
+        tasks = self.workload.steps[step].tasks
         duration_ms = tasks[task].duration_ms
         if self.slots.warm_up(executor):
             own_ms = tasks[task].cold_ms
-            duration_ms += self.plan.cold_ms if own_ms is None else own_ms
+            duration_ms += self.workload.cold_ms if own_ms is None else own_ms
         self.clock.after(duration_ms, lambda: self._end_task(launch))
         repeat = task + 1
         if repeat < len(tasks) and tasks[repeat].previous == task:
@@ -275,10 +276,10 @@ class Simulation:
         if ended is None:
             return
         executor, (step, task) = ended
-        planned = self.plan.steps[step]
-        self.clock.after(planned.turnaround_ms, lambda: self.slots.give_back(executor))
-        if planned.tasks[task].output:
+        workload_step = self.workload.steps[step]
+        self.clock.after(workload_step.turnaround_ms, lambda: self.slots.give_back(executor))
+        if workload_step.tasks[task].output:
             self.outputs.keep(step, task, executor)
-        if planned.tasks[task].awaited and step in self._active:
+        if workload_step.tasks[task].awaited and step in self._active:
             self.left[step] -= 1
             self._check_end(step)

@@ -1,6 +1,6 @@
 """The state of a simulated run: its clock, its free slots, the tasks that wait, the jobs to come.
 
-`Links` are the plan's dependencies by position, looked up once for many runs.
+`Links` are the workload's dependencies by position, looked up once for many runs.
 """
 
 from bisect import insort
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from r2d2.vmcost.advice.replay.workload import ReplayPlan
+from r2d2.vmcost.advice.replay.workload import Workload
 
 Action = Callable[[], None]
 
@@ -147,7 +147,7 @@ class Links:
 class JobProgress:
     """The jobs that have ended, and those that start once others have."""
 
-    plan: ReplayPlan
+    workload: Workload
     links: Links
     steps_left: list[int]
     waiting: deque[int]
@@ -155,14 +155,16 @@ class JobProgress:
     before: int = 0
 
     @staticmethod
-    def of(plan: ReplayPlan, links: Links) -> "JobProgress":
+    def of(workload: Workload, links: Links) -> "JobProgress":
         """All jobs still to come."""
-        left = [len(job.steps) for job in plan.jobs]
-        return JobProgress(plan, links, left, deque(links.waiting), [False] * len(plan.jobs))
+        left = [len(job.steps) for job in workload.jobs]
+        return JobProgress(
+            workload, links, left, deque(links.waiting), [False] * len(workload.jobs)
+        )
 
     def startable(self) -> Iterator[int]:
         """The jobs whose predecessors have all ended, each once."""
-        while self.waiting and self.plan.jobs[self.waiting[0]].after <= self.before:
+        while self.waiting and self.workload.jobs[self.waiting[0]].after <= self.before:
             yield self.waiting.popleft()
 
     def step_ended(self, step: int) -> int | None:
@@ -181,29 +183,29 @@ class JobProgress:
         return self.before == len(self.ended)
 
 
-def links_of(plan: ReplayPlan) -> Links:
-    """The plan's links, all by position."""
-    followers: list[list[int]] = [[] for _ in plan.steps]
-    readers: list[list[int]] = [[] for _ in plan.steps]
-    starting: list[list[int]] = [[] for _ in plan.jobs]
-    job_awaiting: list[int | None] = [None] * len(plan.steps)
-    for position, step in enumerate(plan.steps):
+def links_of(workload: Workload) -> Links:
+    """The workload's links, all by position."""
+    followers: list[list[int]] = [[] for _ in workload.steps]
+    readers: list[list[int]] = [[] for _ in workload.steps]
+    starting: list[list[int]] = [[] for _ in workload.jobs]
+    job_awaiting: list[int | None] = [None] * len(workload.steps)
+    for position, step in enumerate(workload.steps):
         starting[step.job].append(position)
         for other in step.after:
             followers[other].append(position)
         for other in step.reads:
             readers[other].append(position)
-    for position, job in enumerate(plan.jobs):
+    for position, job in enumerate(workload.jobs):
         for step_of_job in job.steps:
             job_awaiting[step_of_job] = position
     return Links(
         tuple(
-            (plan.jobs[step.job].id, step.stage, step.attempt, position)
-            for position, step in enumerate(plan.steps)
+            (workload.jobs[step.job].id, step.stage, step.attempt, position)
+            for position, step in enumerate(workload.steps)
         ),
         tuple(map(tuple, followers)),
         tuple(map(tuple, readers)),
         tuple(map(tuple, starting)),
-        tuple(sorted(range(len(plan.jobs)), key=lambda job: (plan.jobs[job].after, job))),
+        tuple(sorted(range(len(workload.jobs)), key=lambda job: (workload.jobs[job].after, job))),
         tuple(job_awaiting),
     )

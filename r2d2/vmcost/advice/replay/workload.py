@@ -40,7 +40,7 @@ from r2d2.vmcost.model import Application, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedTask:
+class WorkloadTask:
     """A task attempt. Its step waits for it if it is `awaited`: a slower copy may end later.
 
     `previous` is the position of the attempt before it, None for a first one; it may begin
@@ -57,7 +57,7 @@ class PlannedTask:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedStep:
+class WorkloadStep:
     """An attempt of a stage. `job` is the position of its job.
 
     `after` are the positions of the steps that it waits for, `reads` of those whose shuffle output
@@ -67,7 +67,7 @@ class PlannedStep:
     stage: int
     attempt: int
     job: int
-    tasks: tuple[PlannedTask, ...]
+    tasks: tuple[WorkloadTask, ...]
     after: tuple[int, ...] = ()
     reads: tuple[int, ...] = ()
     delay_ms: int = 0
@@ -77,8 +77,8 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedJob:
-    """A job: it starts `gap_ms` after the first `after` jobs of the plan have ended.
+class WorkloadJob:
+    """A job: it starts `gap_ms` after the first `after` jobs of the workload have ended.
 
     `steps` are those that it waits for; without any it lasts `tail_ms`.
     """
@@ -91,21 +91,21 @@ class PlannedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayPlan:
+class Workload:
     """The work of an application; jobs in the order in which they ended.
 
     `cold_ms` is how much longer a task takes that is the first on a slot and was not in the log.
     """
 
-    jobs: tuple[PlannedJob, ...]
-    steps: tuple[PlannedStep, ...]
+    jobs: tuple[WorkloadJob, ...]
+    steps: tuple[WorkloadStep, ...]
     tail_ms: int
     measured_ms: int
     cold_ms: int = 0
 
 
-def plan_of(app: Application) -> ReplayPlan:
-    """The application's work as a plan that can be scheduled on other slots."""
+def workload_of(app: Application) -> Workload:
+    """The application's work, which can be scheduled on other slots."""
     attempts = attempts_of(app)
     jobs = spans_of(app, attempts)
     positions = by_stage(attempts)
@@ -124,7 +124,7 @@ def plan_of(app: Application) -> ReplayPlan:
         longer_ms,
     )
     last_ms = max((job.end_ms for job in jobs), default=app.started_ms)
-    return ReplayPlan(
+    return Workload(
         tuple(facts.job(position, app.started_ms) for position in range(len(jobs))),
         tuple(facts.step(position) for position in range(len(attempts))),
         max(0, app.ended_ms - last_ms),
@@ -135,7 +135,7 @@ def plan_of(app: Application) -> ReplayPlan:
 
 @dataclass(frozen=True, slots=True)
 class _LogFacts:
-    """The facts of a log from which jobs and steps are planned. See `plan_of`."""
+    """The facts of a log from which jobs and steps are made. See `workload_of`."""
 
     attempts: Sequence[Attempt]
     jobs: Sequence[Span]
@@ -147,7 +147,7 @@ class _LogFacts:
     cold: npt.NDArray[np.bool_]
     cold_ms: Milliseconds
 
-    def job(self, position: int, started_ms: int) -> PlannedJob:
+    def job(self, position: int, started_ms: int) -> WorkloadJob:
         """A job, with its gap after the jobs that had ended before it."""
         job = self.jobs[position]
         after = bisect_right(self.jobs, job.start_ms, hi=position, key=lambda other: other.end_ms)
@@ -155,9 +155,9 @@ class _LogFacts:
         awaited = tuple(each for each in job.attempts if self.attempts[each].end_ms <= job.end_ms)
         last_ms = max((self.attempts[each].end_ms for each in awaited), default=job.start_ms)
         gap_ms, tail_ms = job.start_ms - before_ms, job.end_ms - max(last_ms, job.start_ms)
-        return PlannedJob(job.id, after, max(0, gap_ms), awaited, max(0, tail_ms))
+        return WorkloadJob(job.id, after, max(0, gap_ms), awaited, max(0, tail_ms))
 
-    def step(self, position: int) -> PlannedStep:
+    def step(self, position: int) -> WorkloadStep:
         """An attempt, with its delays after what had ended before it."""
         attempt, job = self.attempts[position], self.job_of[position]
         after = sorted(
@@ -169,7 +169,7 @@ class _LogFacts:
         ends_ms = [self.attempts[other].end_ms for other in after]
         awaited = attempt.tasks["finish_ms"] <= attempt.end_ms
         last_ms = max([attempt.start_ms, *attempt.tasks["finish_ms"][awaited].tolist()])
-        return PlannedStep(
+        return WorkloadStep(
             stage=attempt.stage.id,
             attempt=attempt.stage.attempt,
             job=job,
@@ -196,7 +196,7 @@ def _tasks(
     awaited: npt.NDArray[np.bool_],
     cold: npt.NDArray[np.bool_],
     cold_ms: Milliseconds,
-) -> tuple[PlannedTask, ...]:
+) -> tuple[WorkloadTask, ...]:
     """The attempts of a step's tasks, those of one task in a row.
 
     A failed task is tried again once it has failed; a speculative copy starts beside the first, as
@@ -210,7 +210,7 @@ def _tasks(
     offset_ms = np.minimum(apart_ms, after_end_ms)
     output = awaited & (tasks["outcome"] == Outcome.SUCCEEDED)
     return tuple(
-        PlannedTask(
+        WorkloadTask(
             duration_ms=int(duration_ms[place] - cold_ms[row]),
             awaited=bool(awaited[place]),
             output=bool(output[place]),

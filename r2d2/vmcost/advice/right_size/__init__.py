@@ -98,7 +98,7 @@ def right_size(
         raise UsageError(
             "right-sizing needs prices of one or more VM types, and counts of 1 or more"
         )
-    reasons = [(price, run_time.unfit(price)) for price in prices]
+    reasons = [(price, run_time.unfit_reason(price)) for price in prices]
     candidates = [
         _candidate(price, count, run_time, spread, goal, billing or Billing(), driver)
         for price, reason in reasons

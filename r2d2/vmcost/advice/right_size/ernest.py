@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
-from r2d2.vmcost.advice.replay import replay_plan
+from r2d2.vmcost.advice.replay import replay_workload
 from r2d2.vmcost.advice.replay.slots import fixed_lives, measured_lives, peak_slots
-from r2d2.vmcost.advice.replay.workload import plan_of
+from r2d2.vmcost.advice.replay.workload import workload_of
 from r2d2.vmcost.model import Application
 
 FEWEST_RUNS = 4
@@ -153,11 +153,11 @@ def replay_ratios(apps: Sequence[Application]) -> tuple[float, ...]:
     The logs are of the same work, on the same number of machines or on others. The ratios are the
     errors to expect when one of them is replayed on a size that was not measured.
     """
-    plans = [plan_of(app) for app in apps]
+    workloads = [workload_of(app) for app in apps]
     slots = [peak_slots(measured_lives(app)) for app in apps]
     return tuple(
-        other.measured_ms / replay_plan(plan, fixed_lives(app, slots[place]))
-        for number, (app, plan) in enumerate(zip(apps, plans, strict=True))
-        for place, other in enumerate(plans)
+        other.measured_ms / replay_workload(workload, fixed_lives(app, slots[place]))
+        for number, (app, workload) in enumerate(zip(apps, workloads, strict=True))
+        for place, other in enumerate(workloads)
         if place != number
     )

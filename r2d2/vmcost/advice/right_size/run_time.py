@@ -9,9 +9,9 @@ import numpy as np
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
-from r2d2.vmcost.advice.replay import replay_plan
+from r2d2.vmcost.advice.replay import replay_workload
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slots_of
-from r2d2.vmcost.advice.replay.workload import ReplayPlan, plan_of
+from r2d2.vmcost.advice.replay.workload import Workload, workload_of
 from r2d2.vmcost.advice.right_size.ernest import Ernest, Prediction
 from r2d2.vmcost.model import Application, Price
 
@@ -22,7 +22,7 @@ EMPIRICAL_FROM = 20
 class RunTime(Protocol):
     """The seconds that an application takes on so many machines of a type."""
 
-    def unfit(self, price: Price) -> str | None:
+    def unfit_reason(self, price: Price) -> str | None:
         """The reason why a type cannot run the application at all; None where it can."""
 
     def expected(self, price: Price, count: int) -> Prediction:
@@ -37,11 +37,11 @@ class ReplayTime:
     less is unfit. Other executor shapes, faster cores and shared disks are not modelled.
     """
 
-    plan: ReplayPlan
+    workload: Workload
     first_arrival_ms: int
     task_cpus: int = 1
     memory_mib_per_slot: float = 0.0
-    _known: dict[int, float] = field(default_factory=dict, compare=False, repr=False)
+    _seconds_by_slots: dict[int, float] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
     def of(app: Application) -> "ReplayTime":
@@ -53,9 +53,9 @@ class ReplayTime:
         ]
         task_cpus = max((executor.task_cpus for executor in app.executors), default=1)
         arrival_ms = first_arrival_ms(measured_lives(app))
-        return ReplayTime(plan_of(app), arrival_ms, task_cpus, max(memory, default=0.0))
+        return ReplayTime(workload_of(app), arrival_ms, task_cpus, max(memory, default=0.0))
 
-    def unfit(self, price: Price) -> str | None:
+    def unfit_reason(self, price: Price) -> str | None:
         """The reason why a type cannot run it: too few cores, too little memory; else None."""
         if price.vcpu is None:
             return "its vCPUs are not known"
@@ -74,10 +74,10 @@ class ReplayTime:
     def expected(self, price: Price, count: int) -> Prediction:
         """Modelled seconds on the slots of `count` machines, all there from the same moment on."""
         slots = count * ((price.vcpu or 0) // self.task_cpus)
-        if slots not in self._known:
+        if slots not in self._seconds_by_slots:
             lives = [Life(slots, self.first_arrival_ms)]
-            self._known[slots] = replay_plan(self.plan, lives) / 1000
-        return Prediction(self._known[slots])
+            self._seconds_by_slots[slots] = replay_workload(self.workload, lives) / 1000
+        return Prediction(self._seconds_by_slots[slots])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class ErnestTime:
     model: Ernest
     scale: float
 
-    def unfit(self, price: Price) -> str | None:
+    def unfit_reason(self, price: Price) -> str | None:
         """The reason why a type cannot be modelled, or None."""
         return "its vCPUs are not known" if price.vcpu is None else None
 
