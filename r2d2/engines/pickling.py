@@ -17,7 +17,7 @@ def dumps(value: object) -> bytes:
     """The value as bytes, for `loads` in another process of the same version of r2d2."""
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, 5)
-    pickler.dispatch_table = _TABLE
+    pickler.dispatch_table = _REDUCERS
     pickler.dump(value)
     return buffer.getvalue()
 
@@ -39,7 +39,9 @@ def _reducer_of_one(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]
     return lambda value: (kind, (value_of(value),))
 
 
-_TABLE: dict[type, Callable[[Any], Any]] = {
+# These types fill what is sent: pickled in their default way, a slotted frozen dataclass calls
+# Python code for each value. All other types take that way.
+_REDUCERS: dict[type, Callable[[Any], Any]] = {
     kind: _reducer(kind)
     for kind in (
         Bounds,

@@ -1,11 +1,11 @@
-"""Refuses a plan file that breaks a rule, by what the file itself says and nothing else."""
+"""The check of a plan file: refused if it breaks a rule, by what the file itself says."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.plan.plan_file import Data
-from r2d2.plan.program import Choice, Option, Problem, StoredTable, Violation, check
+from r2d2.plan.program import Choice, Option, Problem, StoredTable, Violation, verify
 from r2d2.recipes.grammar import parents
 from r2d2.recipes.json import from_data
 from r2d2.recipes.literals import RecipeError
@@ -63,7 +63,7 @@ def _program(plan: Data) -> tuple[Violation, ...]:
         tuple(options),
         plan["totals"]["max_freed_bytes"],
     )
-    return check(problem, choices, plan["totals"]["cost_usd_per_month"])
+    return verify(problem, choices, plan["totals"]["cost_usd_per_month"])
 
 
 def _stored(table: Data) -> StoredTable:

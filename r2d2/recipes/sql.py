@@ -62,8 +62,9 @@ class SqlDialect(str, Enum):
     DUCKDB = "duckdb"
 
 
-PARENT, KEYS, BASE, MINUS = "p", "k", "b", "m"
+PARENT_ALIAS, KEYS_ALIAS, BASE_ALIAS, MINUS_ALIAS = "p", "k", "b", "m"
 NAMES_FIELDS = (SqlDialect.SPARK, SqlDialect.DATABRICKS, SqlDialect.BIGQUERY, SqlDialect.DUCKDB)
+# They replace `${env:HOME}` and the like before they parse.
 SUBSTITUTING = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
 _Type = exp.DataType.Type
 
@@ -166,7 +167,7 @@ class _Queries:
 
     def _leaf(self, leaf: Leaf) -> exp.Select:
         columns = [self._output(column) for column in leaf.columns]
-        query = exp.Select(expressions=columns).from_(self.names.stored(leaf.parent, PARENT))
+        query = exp.Select(expressions=columns).from_(self.names.stored(leaf.parent, PARENT_ALIAS))
         match leaf:
             case Distinct():
                 return query.distinct()
@@ -181,17 +182,22 @@ class _Queries:
         if residual.kind is not ResidualKind.KEYS:
             raise UnrenderableRecipeError(f"rows by {residual.kind.value} cannot be written in SQL")
         same = (
-            exp.NullSafeEQ(this=self._field(path), expression=self.names.column(KEYS, f"k{i}"))
+            exp.NullSafeEQ(
+                this=self._field(path), expression=self.names.column(KEYS_ALIAS, f"k{i}")
+            )
             for i, path in enumerate(key)
         )
-        return query.join(self.names.stored(residual.location, KEYS), on=exp.and_(*same))
+        return query.join(self.names.stored(residual.location, KEYS_ALIAS), on=exp.and_(*same))
 
     def _without(self, query: exp.Query, residual: Residual, names: Sequence[str]) -> exp.Select:
         """The query's rows without as many copies of each as the residual has."""
         if residual.kind is not ResidualKind.ROWS:
             raise UnrenderableRecipeError("rows taken away by hashes cannot be written in SQL")
         number, copies = _unused("number", names), _unused("copies", names)
-        base, removed = self.names.columns(BASE, names), self.names.columns(MINUS, names)
+        base, removed = (
+            self.names.columns(BASE_ALIAS, names),
+            self.names.columns(MINUS_ALIAS, names),
+        )
         numbered = exp.Window(this=exp.RowNumber(), partition_by=base, order=_order(base[0]))
         inner = exp.Select(expressions=[*base, exp.alias_(numbered, self.names.quoted(number))])
         counted = exp.Select(
@@ -200,23 +206,27 @@ class _Queries:
                 exp.alias_(exp.Count(this=exp.Star()), self.names.quoted(copies)),
             ]
         )
-        minus = counted.from_(self.names.stored(residual.location, MINUS)).group_by(*removed)
+        minus = counted.from_(self.names.stored(residual.location, MINUS_ALIAS)).group_by(*removed)
         same = (exp.NullSafeEQ(this=a, expression=b) for a, b in zip(base, removed, strict=True))
-        gone = exp.func("COALESCE", self.names.column(MINUS, copies), exp.Literal.number(0))
+        gone = exp.func("COALESCE", self.names.column(MINUS_ALIAS, copies), exp.Literal.number(0))
         return (
-            exp.Select(expressions=self.names.columns(BASE, names))
+            exp.Select(expressions=self.names.columns(BASE_ALIAS, names))
             .from_(
-                inner.from_(query.subquery(self.names.quoted(BASE))).subquery(
-                    self.names.quoted(BASE)
+                inner.from_(query.subquery(self.names.quoted(BASE_ALIAS))).subquery(
+                    self.names.quoted(BASE_ALIAS)
                 )
             )
-            .join(minus.subquery(self.names.quoted(MINUS)), on=exp.and_(*same), join_type="left")
-            .where(exp.GT(this=self.names.column(BASE, number), expression=gone))
+            .join(
+                minus.subquery(self.names.quoted(MINUS_ALIAS)), on=exp.and_(*same), join_type="left"
+            )
+            .where(exp.GT(this=self.names.column(BASE_ALIAS, number), expression=gone))
         )
 
     def _stored_rows(self, residual: Residual, names: Sequence[str]) -> exp.Select:
-        columns = self.names.columns(BASE, names)
-        return exp.Select(expressions=columns).from_(self.names.stored(residual.location, BASE))
+        columns = self.names.columns(BASE_ALIAS, names)
+        return exp.Select(expressions=columns).from_(
+            self.names.stored(residual.location, BASE_ALIAS)
+        )
 
     def _output(self, output: Output) -> exp.Expr:
         return exp.alias_(self._source(output.source), self.names.quoted(output.name))
@@ -257,7 +267,7 @@ class _Queries:
     def _field(self, path: Path) -> exp.Expr:
         if len(path) > 1 and self.names.dialect is SqlDialect.SNOWFLAKE:
             raise UnrenderableRecipeError("snowflake reads a struct's fields as variants")
-        column: exp.Expr = self.names.column(PARENT, path[0])
+        column: exp.Expr = self.names.column(PARENT_ALIAS, path[0])
         return reduce(
             lambda struct, name: exp.Dot(this=struct, expression=self.names.quoted(name)),
             path[1:],

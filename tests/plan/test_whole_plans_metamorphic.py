@@ -16,7 +16,7 @@ import pytest
 
 from r2d2.plan.costs import Costing
 from r2d2.plan.planner import SolvedPlan, choose
-from r2d2.plan.program import check
+from r2d2.plan.program import verify
 from r2d2.plan.usage import Usage
 from r2d2.settings.plan import Latency, Limit, PlanLimits, PlanSettings, Prices, Protection, Rates
 from tests.support.plan.learnt_lakes import Learnt, learnt
@@ -36,7 +36,7 @@ class Asked:
     def planned(self, settings: PlanSettings) -> SolvedPlan:
         planned = choose(self.lake.known, settings, self.usage, None)
         solution = planned.solution
-        assert not check(planned.problem, solution.choices, solution.cost_usd_per_month)
+        assert not verify(planned.problem, solution.choices, solution.cost_usd_per_month)
         return planned
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from r2d2.engines.local.worker import Answer, RecipeWorker, RequestBatch, ThisProcess
+from r2d2.engines.local.worker import Proposals, RecipeWorker, RequestBatch, ThisProcess
 from r2d2.model import Table, Types
 from r2d2.recipes.find.request import TASK_BYTES, AnyRequest, Proposal, batches
 from r2d2.recipes.grammar import Recipe
@@ -52,7 +52,7 @@ class LocalRecipes:
 
 def search_in_processes(
     storage: Storage, types: Types, work: Sequence[RequestBatch], most: int
-) -> Iterator[Answer]:
+) -> Iterator[Proposals]:
     """The proposals for each batch of requests, in any order.
 
     At most `most` processes take part, this one among them; fewer where no more can be started.
@@ -62,7 +62,7 @@ def search_in_processes(
     worthwhile = 1 + max(tables // WORTHWHILE_TABLES, sum(sizes) // WORTHWHILE_BYTES)
     others = _started(storage, types, min(most, worthwhile, len(work)) - 1)
     shares = _Shares(sizes, len(others) + 1)
-    done: SimpleQueue[Answer | BaseException] = SimpleQueue()
+    done: SimpleQueue[Proposals | BaseException] = SimpleQueue()
     for place, process in enumerate((*others, ThisProcess(storage, types))):
         Thread(target=_serve, args=(process, shares.of(place), work, done), daemon=True).start()
     try:
@@ -138,7 +138,7 @@ def _serve(
     process: ThisProcess | RecipeWorker,
     numbers: Iterator[int],
     work: Sequence[RequestBatch],
-    done: "SimpleQueue[Answer | BaseException]",
+    done: "SimpleQueue[Proposals | BaseException]",
 ) -> None:
     """Lets the process search one batch after the other, and ends it.
 

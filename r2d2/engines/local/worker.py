@@ -21,7 +21,7 @@ _ALLOCATION = {
 }
 PATIENCE_S = 10
 RequestBatch: TypeAlias = Sequence[AnyRequest]
-Answer: TypeAlias = list[Proposal]
+Proposals: TypeAlias = list[Proposal]
 
 
 class ThisProcess:
@@ -30,7 +30,7 @@ class ThisProcess:
     def __init__(self, storage: Storage, types: Types) -> None:
         self._counts = RowCounts(storage, types)
 
-    def answer(self, batch: RequestBatch) -> Answer:
+    def answer(self, batch: RequestBatch) -> Proposals:
         """The proposals for the batch's requests."""
         return search(batch, self._counts)
 
@@ -54,7 +54,7 @@ class RecipeWorker:
     def _started(self) -> ChildProcess:
         return ChildProcess(_PROGRAM, _ALLOCATION)
 
-    def answer(self, batch: RequestBatch) -> Answer:
+    def answer(self, batch: RequestBatch) -> Proposals:
         """The proposals; none, with a reason, where the process ends before it answers.
 
         Raises:
@@ -67,7 +67,7 @@ class RecipeWorker:
             status = self._child.end(PATIENCE_S)
             self._replace()
             reason = f"the process that looked for its recipes ended with status {status}"
-            return [lost for lost_request in batch for lost in _lost(lost_request, reason)]
+            return [lost for request in batch for lost in _lost(request, reason)]
         return list(loads(answer))
 
     def _replace(self) -> None:
@@ -83,10 +83,10 @@ class RecipeWorker:
         self._child.end()
 
 
-def _lost(family: AnyRequest, reason: str) -> list[Proposal]:
-    if not isinstance(family, Request):
+def _lost(request: AnyRequest, reason: str) -> list[Proposal]:
+    if not isinstance(request, Request):
         return []
-    return [no_recipe(family.parent, child.table, reason) for child in family.children]
+    return [no_recipe(request.parent, child.table, reason) for child in request.children]
 
 
 def serve() -> None:

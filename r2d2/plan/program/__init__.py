@@ -34,7 +34,7 @@ from r2d2.plan.program.problem import (
     StoredTable,
 )
 from r2d2.plan.program.solve import solve
-from r2d2.plan.program.verify import Rule, Violation, check
+from r2d2.plan.program.verify import Rule, Violation, verify
 
 __all__ = [
     "Choice",
@@ -48,6 +48,6 @@ __all__ = [
     "Status",
     "StoredTable",
     "Violation",
-    "check",
     "solve",
+    "verify",
 ]

@@ -1,4 +1,4 @@
-"""Refuses a plan that breaks a rule. Shares no code with what makes plans."""
+"""The verification of a program's solution against the rules; no code is shared with solvers."""
 
 import math
 from collections import Counter
@@ -32,7 +32,7 @@ class Violation:
     sentence: str
 
 
-def check(
+def verify(
     problem: Problem, choices: Sequence[Choice], cost_usd_per_month: float
 ) -> tuple[Violation, ...]:
     """Every rule that the choices or their stated cost break; empty for a sound plan."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from r2d2.engines.local import recipes as local_workers
 from r2d2.engines.local import worker
 from r2d2.engines.local.recipes import LocalRecipes, _Shares, search_in_processes
-from r2d2.engines.local.worker import Answer, RecipeWorker, RequestBatch
+from r2d2.engines.local.worker import Proposals, RecipeWorker, RequestBatch
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.processes import ChildProcess
@@ -78,7 +78,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Until it is set, this process holds its first answer back: the others give all the rest."""
     gate = threading.Event()
 
-    def held(bundle: RequestBatch, counts: RowCounts) -> Answer:
+    def held(bundle: RequestBatch, counts: RowCounts) -> Proposals:
         assert gate.wait(30)
         return search(bundle, counts)
 
@@ -119,11 +119,11 @@ def by_one(lake: RecipeLake) -> list[Proposal]:
     return in_order([search(bundle, counts) for bundle in bundles(lake)])
 
 
-def in_order(found: list[Answer]) -> list[Proposal]:
+def in_order(found: list[Proposals]) -> list[Proposal]:
     return sorted((p for answer in found for p in answer), key=attrgetter("child", "parents"))
 
 
-def by_others(lake: RecipeLake, gate: threading.Event, most: int = 2) -> list[Answer]:
+def by_others(lake: RecipeLake, gate: threading.Event, most: int = 2) -> list[Proposals]:
     """The answers, all but the last of the other processes."""
     coming = search_in_processes(lake.storage, Types.STRICT, bundles(lake), most)
     found = [next(coming) for _ in range(BUNDLES - 1)]

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from r2d2.plan.program import Problem, Solution, Solver, Status, check, solve
+from r2d2.plan.program import Problem, Solution, Solver, Status, solve, verify
 from tests.support.plan.graphs import chain, families, random_problem, scattered, with_cap
 from tests.support.plan.program_oracle import chain_usd, enumerated_usd
 
@@ -25,7 +25,7 @@ SOLVERS = [Solver.HIGHS, pytest.param(Solver.CBC, marks=pytest.mark.slow)]
 def sound(problem: Problem, solver: Solver = Solver.HIGHS) -> Solution:
     """The problem's solution, found to break no rule and proved to be optimal."""
     solution = solve(problem, solver)
-    assert check(problem, solution.choices, solution.cost_usd_per_month) == ()
+    assert verify(problem, solution.choices, solution.cost_usd_per_month) == ()
     assert solution.status is Status.OPTIMAL
     return solution
 

@@ -15,8 +15,8 @@ from r2d2.plan.program import (
     Solver,
     Status,
     StoredTable,
-    check,
     solve,
+    verify,
 )
 from tests.support.plan.graphs import GB, families, scattered, table, twins
 
@@ -121,7 +121,7 @@ def test_the_cap_holds_when_twins_change_places() -> None:
 def test_without_time_the_plan_is_sound_and_its_bound_holds() -> None:
     problem = scattered(Random(5), 200, 1500)
     hasty, best = solve(problem, time_limit_s=0), solve(problem)
-    assert check(problem, hasty.choices, hasty.cost_usd_per_month) == ()
+    assert verify(problem, hasty.choices, hasty.cost_usd_per_month) == ()
     assert hasty.status is Status.FEASIBLE
     assert hasty.bound_usd_per_month <= best.cost_usd_per_month <= hasty.cost_usd_per_month
     saved = [
@@ -134,7 +134,7 @@ def test_without_time_the_plan_is_sound_and_its_bound_holds() -> None:
 def test_without_time_the_cap_holds() -> None:
     problem = replace(scattered(Random(5), 200, 1500), max_deleted_bytes=100 * GB)
     hasty = solve(problem, time_limit_s=0)
-    assert check(problem, hasty.choices, hasty.cost_usd_per_month) == ()
+    assert verify(problem, hasty.choices, hasty.cost_usd_per_month) == ()
     assert hasty.bound_usd_per_month <= solve(problem).cost_usd_per_month
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from r2d2.plan.program import Choice, Option, Problem, Rule, check
+from r2d2.plan.program import Choice, Option, Problem, Rule, verify
 from tests.support.plan.graphs import GB, table
 
 LAKE = Problem(
@@ -27,7 +27,7 @@ KEEP = (Choice(0), Choice(1), Choice(2), Choice(3))
 
 
 def rules(choices: tuple[Choice, ...], usd: float, problem: Problem = LAKE) -> list[str]:
-    return [violation.rule.value for violation in check(problem, choices, usd)]
+    return [violation.rule.value for violation in verify(problem, choices, usd)]
 
 
 def test_keeping_everything_and_a_sound_deletion_are_let_through() -> None:
@@ -73,7 +73,7 @@ def test_a_plan_that_deletes_both_twins_is_refused() -> None:
 
 def test_a_sentence_names_the_tables_and_the_reason() -> None:
     choices = (Choice(0), Choice(1), Choice(2, 3), Choice(3))
-    (violation,) = check(LAKE, choices, 9.5)
+    (violation,) = verify(LAKE, choices, 9.5)
     assert violation.sentence == (
         "exports/orders_2 is deleted but must stay: protected: the auditors read it"
     )
