@@ -22,7 +22,7 @@ from typing import NamedTuple
 from benchmarks.compare import spread
 from benchmarks.measure import measured
 from benchmarks.table import aligned
-from r2d2.plan.program import Solver, check, solve
+from r2d2.plan.program import Solver, solve, verify
 from tests.support.plan.graphs import families, scattered, with_cap
 
 
@@ -117,7 +117,7 @@ def solved(case: Case) -> dict[str, object]:
     start = perf_counter()
     solution = solve(problem, Solver(case.solver), LIMIT_S)
     seconds = perf_counter() - start
-    broken = check(problem, solution.choices, solution.cost_usd_per_month)
+    broken = verify(problem, solution.choices, solution.cost_usd_per_month)
     if broken:
         raise SystemExit(f"{case}: {broken[0].sentence}")
     greedy = solve(problem, Solver(case.solver), 0)

@@ -1,4 +1,4 @@
-"""When executors lived, jobs ran and tasks ran, as intervals and step functions.
+"""Times at which executors lived, jobs ran and tasks ran, as intervals and step functions.
 
 Intervals are half-open, in milliseconds; `Steps` are rates in whole units, summed between two
 moments.
