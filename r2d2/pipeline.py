@@ -53,7 +53,7 @@ def stages_of(settings: Settings) -> tuple[Stage, ...]:
         MissingDependencyError: renamed columns are asked for, without what finds them.
     """
     if settings.renamed:
-        require("renamed", "renamed columns")
+        require("renamed", "finding renamed columns")
     names = ("renamed", *settings.stages) if settings.renamed else settings.stages
     return tuple(_stage(name, settings) for name in names)
 
