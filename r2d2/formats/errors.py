@@ -22,7 +22,7 @@ FOREIGN = (
     zlib.error,
     lzma.LZMAError,
 )
-"""What libraries raise on damaged bytes, and on values that they cannot write."""
+"""Errors that libraries raise on damaged bytes, and on values that they cannot write."""
 
 
 @contextmanager

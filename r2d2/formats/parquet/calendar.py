@@ -1,4 +1,4 @@
-"""Whether old dates and instants of a Parquet file may be of the hybrid Julian calendar.
+"""Checks of old dates and instants in Parquet files, which may be of the hybrid Julian calendar.
 
 Writers marked the calendar late or never. Parquet keeps no statistics of INT96, so that of these
 only the values show whether they matter.

@@ -26,7 +26,7 @@ by up to 4e-5 of the cost; over 17 orders HiGHS in 22 of 150, by up to 3e-8. Wit
 PROVED = 1e-9
 """The gap, as a part of the cost, up to which an answer counts as optimal."""
 SLOPPY = 1e-6
-"""How far a solver's numbers may be from whole ones, and its bound above a recomputed cost."""
+"""The tolerance for numbers that should be whole, and for a bound above the recomputed cost."""
 
 
 @dataclass(frozen=True, slots=True)

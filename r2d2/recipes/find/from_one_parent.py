@@ -42,12 +42,12 @@ from r2d2.recipes.predicate.row_labels import RowLabels
 BYTES_PER_HASH_ROW = 24
 """Of a residual of hashes: two words and a count."""
 BYTES_PER_FILE, BYTES_PER_COLUMN = 900, 350
-"""What a Parquet file of hashes takes besides, and each column of rows; seen on the dev lake.
+"""The fixed size of a Parquet file of hashes, and that of each column of rows; from the dev lake.
 
 A plan tries what looks cheapest first, so estimates that are too low would be tried one by one.
 """
 MOST_ADDED_SHARE = 0.2
-"""Of a child's rows, how many a Patch may add from a residual."""
+"""The share of a child's rows that a Patch may add from a residual."""
 MOST_REMOVED_RATIO = 0.25
 """To the child's distinct rows, how many a Patch may remove from the parent's.
 

@@ -8,13 +8,13 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""What a Scala Long holds."""
+"""The range of a Scala Long."""
 MOST_MS = 9_000_000_000_000
 """In the year 2255: no sum of times before it overflows in µs."""
 Moment = Annotated[int, Meta(ge=-(2**63), le=MOST_MS)]
 """Milliseconds since the epoch."""
 Small = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-"""What a Scala Int holds."""
+"""The range of a Scala Int."""
 
 
 class AnyEvent(Struct):
