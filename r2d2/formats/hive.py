@@ -10,13 +10,12 @@ import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError
 from r2d2.formats.bounds import union
-from r2d2.formats.layout import Layout
+from r2d2.formats.layout import NULL_VALUE, Layout
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import quoted
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
 from r2d2.storage.local import Storage
 
-NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])")
 _ARROW_TYPES = {"int32": pa.int32(), "int64": pa.int64(), "date": pa.date32()}

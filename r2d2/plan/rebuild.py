@@ -7,7 +7,7 @@ from time import perf_counter
 
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.formats.uniform import uniform
-from r2d2.lake.layouts import layout_from
+from r2d2.lake.inventory import layout_from
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data
 from r2d2.recipes.json import from_data

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.lake.layouts import layout_of
+from r2d2.lake.inventory import layout_of
 from r2d2.recipes.grammar import Patch, Project, Rows, Select
 from r2d2.recipes.run.trial import try_out
 from r2d2.storage.local import LocalStorage

@@ -14,8 +14,7 @@ from r2d2.formats.delta.conform import conformed, has_ids, meant, positions
 from r2d2.formats.delta.deletion_vectors import Deletions, deleted_rows
 from r2d2.formats.delta.schema import DeltaField, constant_bounds
 from r2d2.formats.errors import translated
-from r2d2.formats.parquet.calendar import check_calendar, check_int96, may_be_julian
-from r2d2.formats.parquet.footer import bounds_of
+from r2d2.formats.parquet.footer import bounds_of, check_calendar, check_int96, may_be_julian
 from r2d2.formats.parquet.read import leaf_indices, sound_metadata, tail_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Bounds, Column, FileInfo, Split

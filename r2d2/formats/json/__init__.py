@@ -58,6 +58,6 @@ class Json:
     def write(self, layout: "Layout", batches: "Iterator[pa.RecordBatch]", path: Path) -> None:
         """Writes the file, or those of a partitioned table."""
         from r2d2.formats.json.write import JsonSink
-        from r2d2.formats.sink import write_files
+        from r2d2.formats.layout import write_files
 
         write_files(layout, batches, path, JsonSink)

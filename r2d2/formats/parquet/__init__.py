@@ -53,7 +53,7 @@ class Parquet:
 
     def write(self, layout: "Layout", batches: "Iterator[pa.RecordBatch]", path: Path) -> None:
         """Writes the file, or those of a partitioned table."""
+        from r2d2.formats.layout import write_files
         from r2d2.formats.parquet.write import ParquetSink
-        from r2d2.formats.sink import write_files
 
         write_files(layout, batches, path, ParquetSink)

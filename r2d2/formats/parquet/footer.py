@@ -1,21 +1,31 @@
-"""A Parquet footer: bounds of columns from its statistics, and types that Arrow does not show."""
+"""A Parquet footer: bounds of columns, types that Arrow does not show, and the calendar of dates.
+
+Old dates and instants may be of the hybrid Julian calendar, which writers marked late or never.
+Parquet keeps no statistics of INT96, so that of these only the values show whether they matter.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
 from r2d2.errors import IneligibleTableError
-from r2d2.formats.bounds import clipped_rank, number_rank, text_rank, union
+from r2d2.formats.bounds import GREGORIAN_DAY, clipped_rank, number_rank, text_rank, union
 from r2d2.formats.schema import flatten
-from r2d2.model import Bounds
+from r2d2.model import Bounds, FileInfo
 
 # Writers whose chunk statistics are bounds by their own tests; any other's are not believed.
 _KNOWN_WRITERS = re.compile(r"parquet-(cpp|mr|rs|go)\b|impala|duckdb|polars|fastparquet|cudf", re.I)
 # parquet-cpp writes a string's statistic whole or not at all; others may truncate it.
 _WHOLE_TEXT_WRITERS = re.compile(r"parquet-cpp(-arrow)?\b", re.I)
+# The hybrid calendar ends in 1582, and local mean times, which Spark rebased with, by 1900.
+_SURE_FROM_S = -2_208_988_800
+_SURE_MICROS = _SURE_FROM_S * 1_000_000
+_OLD_SPARK = re.compile(r"[12]\.|3\.0\.")
 Rank = Callable[[pq.Statistics], tuple[int | None, int | None]]
 ToBounds = Callable[[pq.Statistics | None, int], Bounds]
 
@@ -187,3 +197,70 @@ def _may_hide(type_: pa.DataType) -> bool:
     children = [type_.field(index) for index in range(type_.num_fields)]
     variant = pa.types.is_struct(type_) and "metadata" in (child.name for child in children)
     return variant or type_ == pa.binary(12) or any(_may_hide(child.type) for child in children)
+
+
+def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
+    """Raises IneligibleTableError where old dates may be in the hybrid Julian calendar.
+
+    Spark before 3.0 wrote them so, and later ones when asked to; they mark their files.
+    Hive writes with the same library and marks nothing.
+    """
+    keys = metadata.metadata or {}
+    version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
+    legacy = b"org.apache.spark.legacyDateTime" in keys or b"org.apache.spark.legacyINT96" in keys
+    unmarked = not version and "parquet-mr" in (metadata.created_by or "")
+    if not (legacy or unmarked or version.startswith(("1.", "2."))):
+        return
+    for index in range(metadata.num_columns):
+        column = metadata.schema.column(index)
+        limit = _earliest_safe(column)
+        if limit is not None and any(
+            _before(chunk_statistics(group, index, column.physical_type), group.num_rows, limit)
+            for group in map(metadata.row_group, range(metadata.num_row_groups))
+        ):
+            raise IneligibleTableError(
+                f"{file.path}: column {column.path} may hold dates of the Julian calendar"
+                " (written by an old Spark or by Hive); rewrite it with Spark 3 or later"
+            )
+
+
+def _earliest_safe(column: pq.ColumnSchema) -> int | None:
+    kind = str(column.logical_type)
+    if kind.startswith("Date"):
+        return GREGORIAN_DAY
+    return _SURE_MICROS if kind.startswith("Timestamp") else None
+
+
+def _before(statistics: pq.Statistics | None, rows: int, limit: int) -> bool:
+    """Whether values may lie before the limit, in days or microseconds."""
+    if statistics is None or not statistics.has_min_max:
+        nulls = statistics.null_count if statistics is not None else None
+        return rows > 0 and nulls != rows
+    least, _ = integer_ranks(statistics) if limit == GREGORIAN_DAY else micros_ranks(statistics)
+    return least is None or least < limit
+
+
+def may_be_julian(metadata: pq.FileMetaData) -> bool:
+    """Whether the file's INT96 values before 1900 may be of the hybrid Julian calendar."""
+    keys = metadata.metadata or {}
+    version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
+    unmarked = not version and "parquet-mr" in (metadata.created_by or "")
+    old = bool(_OLD_SPARK.match(version))
+    return b"org.apache.spark.legacyINT96" in keys or unmarked or old
+
+
+def check_int96(name: str, array: pa.Array, meaning: pa.DataType) -> None:
+    """Raises ValueError where a column that came from INT96 holds values before 1900.
+
+    `meaning` differs from the array's type where the file has INT96.
+    """
+    if meaning.equals(array.type):
+        return
+    if not pt.is_timestamp(meaning):
+        raise ValueError(f"column {name} may hold INT96 timestamps of the Julian calendar")
+    least = pc.min(array).cast(pa.timestamp("s"), safe=False).value
+    if least is not None and least < _SURE_FROM_S:
+        raise ValueError(
+            f"column {name} holds INT96 timestamps before 1900 that may be of the Julian calendar"
+            " (written by an old Spark or by Hive); rewrite it with Spark 3 or later"
+        )

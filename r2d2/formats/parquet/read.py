@@ -17,8 +17,14 @@ import pyarrow.parquet as pq
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet import small_files
-from r2d2.formats.parquet.calendar import check_calendar, check_int96, may_be_julian
-from r2d2.formats.parquet.footer import bounds_of, check_identity, leaf_count
+from r2d2.formats.parquet.footer import (
+    bounds_of,
+    check_calendar,
+    check_identity,
+    check_int96,
+    leaf_count,
+    may_be_julian,
+)
 from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage

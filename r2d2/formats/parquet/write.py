@@ -8,8 +8,7 @@ import pyarrow.parquet as pq
 
 from r2d2.errors import NotWritableError, UnreadableTableError
 from r2d2.formats.errors import translated
-from r2d2.formats.layout import Layout
-from r2d2.formats.sink import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS
+from r2d2.formats.layout import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS, Layout
 from r2d2.formats.uniform import fitted, holds_view, plain_type
 from r2d2.model import Table
 from r2d2.storage.local import Storage

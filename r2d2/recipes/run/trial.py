@@ -8,7 +8,7 @@ from typing import Any
 
 from r2d2.errors import R2D2Error
 from r2d2.formats.uniform import uniform
-from r2d2.lake.layouts import layout_of
+from r2d2.lake.inventory import layout_of
 from r2d2.model import Table
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import Recipe

@@ -13,7 +13,7 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.lake.layouts import layout_from, layout_of
+from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.differences import difference

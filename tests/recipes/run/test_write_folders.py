@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from r2d2.errors import MisfitError, MissingDependencyError, NotWritableError, R2D2Error
-from r2d2.formats import sink
+from r2d2.formats import layout as sink
 from r2d2.formats.layout import Layout
-from r2d2.lake.layouts import layout_from, layout_of
+from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, put, rows, tables

@@ -14,7 +14,7 @@ from r2d2.errors import NotWritableError
 from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.records import records
 from r2d2.formats.csv.write import written
-from r2d2.lake.layouts import layout_from, layout_of
+from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, put, tables
 

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from r2d2.errors import NotWritableError
-from r2d2.lake.layouts import layout_from, layout_of
+from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage
 from tests.support.recipes.lakes import come_back, tables

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from r2d2.formats.layout import Layout
+from r2d2.formats.layout import Layout, write_files
 from r2d2.formats.schema import flatten
-from r2d2.formats.sink import write_files
 from r2d2.formats.uniform import fitted
 from r2d2.model import FileInfo, Split, Table
 from r2d2.settings.find import Settings

@@ -7,8 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.formats.uniform import uniform
-from r2d2.lake.inventory import take_inventory
-from r2d2.lake.layouts import layout_from, layout_of
+from r2d2.lake.inventory import layout_from, layout_of, take_inventory
 from r2d2.model import Table
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.run.write_table import WrittenTable, write_table
