@@ -87,7 +87,11 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One dataset at one snapshot. `problem` says why it is not eligible, None where it is."""
+    """One dataset at one snapshot. `problem` says why it is not eligible, None where it is.
+
+    `must_keep` says why it may be child and parent and is never planned for deletion, None where it
+    may be.
+    """
 
     location: str
     format: str
@@ -101,6 +105,7 @@ class Table:
     details: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
     unreadable: bool = False
+    must_keep: str | None = None
 
     @property
     def eligible(self) -> bool:

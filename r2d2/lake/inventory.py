@@ -72,7 +72,7 @@ def unlisted(listing: Listing) -> list[Table]:
     """The files and folders that could not be listed, as unreadable tables."""
     return [
         Table(path, Format.OTHER, problem=reason, unreadable=True)
-        for path, reason in listing.problems
+        for path, reason in listing.left_out
     ]
 
 
@@ -103,6 +103,8 @@ def _described(
     location = group.location or "."
     size = sum(file.size_bytes for file in group.files)
     try:
+        if group.problem is not None:
+            raise UnreadableTableError(group.problem)
         table = _inspect(storage, settings, group, lake)
         _check_names(table.columns, settings.case_sensitive)
     except TableError as error:
@@ -116,7 +118,9 @@ def _described(
             problem=str(error),
             unreadable=unreadable,
         )
-    return replace(table, location=location, snapshot=table.snapshot or _snapshot(table.files))
+    snapshot = table.snapshot or _snapshot(table.files)
+    must_keep = table.must_keep or group.must_keep
+    return replace(table, location=location, snapshot=snapshot, must_keep=must_keep)
 
 
 @lru_cache(maxsize=4096)
@@ -253,7 +257,7 @@ def inventory_json(tables: Iterable[Table]) -> str:
 def _is_plain(table: Table) -> bool:
     plain = all(s.context is None and s.file == table.files[0] for s in table.splits)
     named = [file.path for file in table.files] == [table.location]
-    return table.eligible and named and plain
+    return table.eligible and table.must_keep is None and named and plain
 
 
 def load_inventory(text: bytes | str) -> dict[str, Table]:
@@ -286,6 +290,6 @@ def _table(table: _Table, schemas: list[tuple[Column, ...]]) -> Table:
 def unchanged(group: FileGroup, known: Mapping[str, Table]) -> Table | None:
     """The table that the group was, if it is the same files still."""
     table = known.get(group.location)
-    if table is None or group.partitioned:
+    if table is None or group.partitioned or group.problem or group.must_keep:
         return None
     return table if (table.format, table.files) == (group.format, group.files) else None

@@ -161,7 +161,7 @@ def _must_keep(table: Table, snapshot: str | None, degenerate: bool) -> str | No
         return CHANGED
     if table.problem is not None:
         return f"it cannot be judged: {table.problem}"
-    return "it has no rows or no columns" if degenerate else None
+    return "it has no rows or no columns" if degenerate else table.must_keep
 
 
 def _unique_bytes(tables: Mapping[str, Table]) -> dict[str, int]:

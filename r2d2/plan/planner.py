@@ -65,7 +65,11 @@ def learn(
 ) -> KnownRecipes:
     """The recipes for all edges that are worth a search; reads the lake once."""
     facts = facts_of(tables, graph)
-    eligible = {location for location, table in facts.items() if table.must_keep is None}
+    eligible = {
+        location
+        for location, table in facts.items()
+        if table.must_keep in (None, tables[location].must_keep)
+    }
     worth = recipe_requests(graph.edges, tables, eligible, tenant_of)
     refused = Counter(worth.refused)
     requests: list[AnyRequest] = [*worth.requests, *worth.unions]

@@ -54,9 +54,12 @@ def recipe_requests(
 ) -> RecipeRequests:
     """The requests for the edges between tables that are `eligible` for a plan.
 
+    A table that must be kept is a parent, or a part of a union, and gets no recipe itself.
+
     No plan rebuilds a table from another tenant's, so these make no other parent skippable.
     """
-    eligible_edges = _between(edges, eligible)
+    may_go_at_all = [edge for edge in edges if tables[edge.child].must_keep is None]
+    eligible_edges = _between(may_go_at_all, eligible)
     usable = [edge for edge in eligible_edges if not edge.equal_after_cast]
     refused = Counter({CAST: len(eligible_edges) - len(usable)})
     whole = [edge for edge in usable if edge.whole]
@@ -167,7 +170,7 @@ def union_requests(
         rows = [child.table.rows for child in largest]
         known = sum(row for row in rows if row is not None)
         enough = table.rows is None or None in rows or known >= table.rows
-        if len(largest) > 1 and enough:
+        if len(largest) > 1 and enough and table.must_keep is None:
             requests.append(UnionRequest(table, tuple(largest)))
     return requests
 

@@ -141,6 +141,7 @@ def table_data(table: Table) -> dict[str, Any]:
         "snapshot": table.snapshot,
         "problem": table.problem,
         "unreadable": table.unreadable,
+        "must_keep": table.must_keep,
         "details": dict(sorted(table.details.items())),
     }
 

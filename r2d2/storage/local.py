@@ -1,6 +1,6 @@
 """A lake in a local folder, and the protocol that it shares with object stores.
 
-A folder's files are listed once: no link followed, no hidden name, nothing that is not a file.
+A folder's files are listed once: no link is followed, and what is no file is left out and told.
 """
 
 import os
@@ -23,11 +23,16 @@ SMALL_FILE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All files of a lake in order of path, what was skipped by reason, and what is wrong."""
+    """All files of a lake in order of path, hidden ones too, and what is not among them.
+
+    `left_out` are the (path, reason) of all that lies below the root and is no file in `files`: a
+    link, a folder that cannot be listed, a FIFO, a name that cannot be used. `skipped` counts by
+    reason what stands for nothing that a table could have.
+    """
 
     files: tuple[FileInfo, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
-    problems: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 class Storage(Protocol):
@@ -57,7 +62,7 @@ class LocalStorage:
     url: str
 
     def list(self) -> Listing:
-        """Every regular file below the root; hidden names are left out but for Delta's."""
+        """Every regular file below the root, those with hidden names too."""
         return walk(self.url)
 
     def read(self, file: FileInfo, start: int = 0, length: int | None = None) -> bytes:
@@ -105,13 +110,11 @@ def _pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
 
 def is_hidden(name: str) -> bool:
     """Whether a name is a side file's by the convention of Hadoop and Spark."""
-    return name[:1] in ("_", ".") and name not in ("_delta_log", ".hoodie")
+    return name[:1] in ("_", ".")
 
 
 def walk(root: str) -> Listing:
-    """Every regular file below the root.
-
-    Hidden names are left out but inside a Delta table, where the log decides what counts.
+    """Every regular file below the root, and what else is there.
 
     Raises:
         LakeError: the root itself cannot be listed.
@@ -119,7 +122,7 @@ def walk(root: str) -> Listing:
     steps = _Walk(root)
     steps.take_all()
     files = sorted(steps.files, key=lambda file: file.path)
-    return Listing(tuple(files), dict(steps.skipped), tuple(sorted(steps.problems)))
+    return Listing(tuple(files), dict(steps.skipped), tuple(sorted(steps.left_out)))
 
 
 class _Walk:
@@ -129,50 +132,47 @@ class _Walk:
         self.root = root
         self.files: list[FileInfo] = []
         self.skipped: Counter[str] = Counter()
-        self.problems: list[tuple[str, str]] = []
-        self.pending: list[tuple[str, bool]] = [("", False)]
+        self.left_out: list[tuple[str, str]] = []
+        self.pending: list[str] = [""]
 
     def take_all(self) -> None:
         while self.pending:
-            folder, in_table = self.pending.pop()
+            folder = self.pending.pop()
             try:
                 entries = list(os.scandir(os.path.join(self.root, folder)))
             except OSError as error:
                 if not folder:
                     raise LakeError(f"{self.root}: {error.strerror}") from error
-                self.problems.append((folder, f"folder cannot be listed: {error.strerror}"))
+                self.left_out.append((folder, f"folder cannot be listed: {error.strerror}"))
                 continue
-            in_table = in_table or any(entry.name == "_delta_log" for entry in entries)
             for entry in entries:
-                self.take(entry, f"{folder}/{entry.name}" if folder else entry.name, in_table)
+                self.take(entry, f"{folder}/{entry.name}" if folder else entry.name)
 
-    def take(self, entry: "os.DirEntry[str]", path: str, in_table: bool) -> None:
+    def take(self, entry: "os.DirEntry[str]", path: str) -> None:
         shown = os.fsencode(path).decode(errors="backslashreplace")
-        if not in_table and is_hidden(entry.name):
-            self.skipped["name starts with _ or ."] += 1
-        elif shown != path:
-            self.problems.append((shown, "name is not UTF-8"))
+        if shown != path:
+            self.left_out.append((shown, "name is not UTF-8"))
         else:
             try:
-                self._take_well_named(entry, path, in_table)
+                self._take_well_named(entry, path)
             except OSError as error:
-                self.problems.append((path, f"cannot be looked at: {error.strerror}"))
+                self.left_out.append((path, f"cannot be looked at: {error.strerror}"))
 
-    def _take_well_named(self, entry: "os.DirEntry[str]", path: str, in_table: bool) -> None:
+    def _take_well_named(self, entry: "os.DirEntry[str]", path: str) -> None:
         if entry.is_symlink():
             problem = self._link_problem(path)
             if problem is None:
                 self.skipped["symbolic link to what is listed itself"] += 1
             else:
-                self.problems.append((path, problem))
+                self.left_out.append((path, problem))
         elif entry.is_dir(follow_symlinks=False):
-            self.pending.append((path, in_table))
+            self.pending.append(path)
         else:
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
                 self.files.append(FileInfo(path, status.st_size, str(status.st_mtime_ns)))
             else:
-                self.skipped["not a regular file"] += 1
+                self.left_out.append((path, "not a regular file"))
 
     def _link_problem(self, path: str) -> str | None:
         full = os.path.join(self.root, path)

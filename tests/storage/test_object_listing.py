@@ -40,7 +40,7 @@ def test_every_key_is_listed_and_read_whatever_it_is_called(bucket: Bucket) -> N
         bucket.put(f"lake/{key}", key.encode())
     listing = bucket.storage().list()
     assert [file.path for file in listing.files] == sorted(HOSTILE)
-    assert not listing.problems
+    assert not listing.left_out
     assert not listing.skipped
     for file in listing.files:
         assert bucket.storage().read(file) == file.path.encode()
@@ -123,9 +123,9 @@ def check_broken_key(bucket: Bucket, key: str, shown: str) -> None:
     bucket.put(f"lake/{key}", b"1")
     storage = bucket.storage()
     listing = storage.list()
-    assert "" not in dict(listing.problems)
-    assert shown in dict(listing.problems)
-    assert "rename" in dict(listing.problems)[shown]
+    assert "" not in dict(listing.left_out)
+    assert shown in dict(listing.left_out)
+    assert "rename" in dict(listing.left_out)[shown]
     for good in ("a b.csv", "folder/t[1].csv", "a%20b#.csv"):
         assert storage.read(named(listing, good)) == good.encode()
 
@@ -135,7 +135,7 @@ def test_a_leading_slash_does_not_pass_for_another_object(bucket: Bucket) -> Non
     bucket.put("a.csv", b"2")
     bucket.put("b.csv", b"3")
     listing = bucket.storage("").list()
-    assert [path for path, _ in listing.problems] == ["a.csv"]
+    assert [path for path, _ in listing.left_out] == ["a.csv"]
     assert [file.path for file in listing.files] == ["b.csv"]
 
 
