@@ -10,24 +10,9 @@ from dataclasses import dataclass
 
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
+from r2d2.lake.file_group import FileGroup
 from r2d2.model import FileInfo
 from r2d2.storage.local import Listing, is_hidden
-
-
-@dataclass(frozen=True, slots=True)
-class FileGroup:
-    """The files that make one table. `partitioned`: its folders' names hold columns, too.
-
-    `problem` says why the table cannot be read whole, `must_keep` why it is never planned for
-    deletion by itself; None where there is no such reason.
-    """
-
-    location: str
-    format: str
-    files: tuple[FileInfo, ...]
-    partitioned: bool = False
-    problem: str | None = None
-    must_keep: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names
-from r2d2.lake.grouping import FileGroup, group_files
+from r2d2.lake.file_group import FileGroup
+from r2d2.lake.grouping import group_files
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Listing, Storage

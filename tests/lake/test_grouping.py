@@ -1,6 +1,7 @@
 """Which files make which table."""
 
-from r2d2.lake.grouping import FileGroup, group_files
+from r2d2.lake.file_group import FileGroup
+from r2d2.lake.grouping import group_files
 from r2d2.model import FileInfo, Format
 from r2d2.storage.local import Listing
 

@@ -18,7 +18,7 @@ from r2d2.formats.avro import read as avro
 from r2d2.formats.orc import read as orc
 from r2d2.formats.parquet import read as parquet
 from r2d2.formats.parquet import small_files
-from r2d2.lake.grouping import FileGroup
+from r2d2.lake.file_group import FileGroup
 from r2d2.lake.inventory import (
     INVENTORY_FILE,
     Inventory,

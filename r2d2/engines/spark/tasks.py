@@ -28,7 +28,7 @@ from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import count_missing_each, cut, from_bytes, merge, sorted_unique
-from r2d2.lake.grouping import FileGroup
+from r2d2.lake.file_group import FileGroup
 from r2d2.lake.inventory import described
 from r2d2.lake.questions import Projection
 from r2d2.model import Column, Types

@@ -1,0 +1,21 @@
+"""The files that make one table: what grouping hands to the inventory."""
+
+from dataclasses import dataclass
+
+from r2d2.model import FileInfo
+
+
+@dataclass(frozen=True, slots=True)
+class FileGroup:
+    """The files that make one table. `partitioned`: its folders' names hold columns, too.
+
+    `problem` says why the table cannot be read whole, `must_keep` why it is never planned for
+    deletion by itself; None where there is no such reason.
+    """
+
+    location: str
+    format: str
+    files: tuple[FileInfo, ...]
+    partitioned: bool = False
+    problem: str | None = None
+    must_keep: str | None = None
