@@ -5,53 +5,79 @@ files of one format under Hive-style folders (`key=value`). Else every data file
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
 from r2d2.lake.file_group import FileGroup
+from r2d2.lake.wholeness import HIDDEN, left_out_files, whole_or_unreadable
 from r2d2.model import FileInfo
 from r2d2.storage.local import Listing, is_hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """A lake's file groups by location, and how many files were left out by reason."""
+    """A lake's file groups by location, and how many files were left out by reason.
+
+    `left_out` are the (path, reason) of what was not listed and is below no table.
+    """
 
     groups: tuple[FileGroup, ...]
     skipped: Mapping[str, int]
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def group_files(listing: Listing) -> Grouping:
     """The listing's files in groups that make tables, in order of location."""
     skipped = Counter(listing.skipped)
-    roots = _table_folders(listing.files)
+    absent = left_out_files(listing)
+    roots = _table_folders(listing.files, absent)
     names = {ending: known.name for known in formats.FORMATS for ending in known.endings}
     owned: dict[tuple[str, str, bool], list[FileInfo]] = defaultdict(list)
     for file in listing.files:
-        root = _root_of(file.path, roots)
-        if root is not None:
-            owned[root, roots[root], False].append(file)
-        elif any(map(is_hidden, file.path.split("/"))):
-            skipped["name starts with _ or ."] += 1
-        elif (kind := _format_of(file.path, names)) is None:
-            skipped["no data file by its name"] += 1
+        place = _place(file.path, roots, names)
+        if isinstance(place, str):
+            skipped[place] += 1
         else:
-            folder = _partition_root(file.path)
-            key = (file.path, kind, False) if folder is None else (folder, kind, True)
-            owned[key].append(file)
+            owned[place].append(file)
+    for file in absent:
+        place = _place(file.path, roots, names)
+        if not isinstance(place, str):
+            owned[place].append(file)
     groups = _split_mixed(
         [
             FileGroup(location, kind, tuple(files), partitioned)
             for (location, kind, partitioned), files in owned.items()
-        ]
+        ],
+        {file.path for file in absent},
     )
-    return Grouping(tuple(sorted(groups, key=lambda group: group.location)), dict(skipped))
+    whole = whole_or_unreadable(groups, roots, listing)
+    ordered = tuple(sorted(whole.groups, key=lambda group: group.location))
+    return Grouping(ordered, dict(+(skipped + Counter(whole.skipped))), whole.left_out)
 
 
-def _table_folders(files: Iterable[FileInfo]) -> dict[str, str]:
-    """The folders that a format claims as a whole, with the format's name."""
+def _place(
+    path: str, roots: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[str, str, bool] | str:
+    """The location, format and partitioning of the file's table; why it has none, otherwise."""
+    root = _root_of(path, roots)
+    if root is not None:
+        return root, roots[root], False
+    if any(map(is_hidden, path.split("/"))):
+        return HIDDEN
+    kind = _format_of(path, names)
+    if kind is None:
+        return "no data file by its name"
+    folder = _partition_root(path)
+    return (path, kind, False) if folder is None else (folder, kind, True)
+
+
+def _table_folders(files: Sequence[FileInfo], absent: Iterable[FileInfo]) -> dict[str, str]:
+    """The folders that a format claims as a whole, with the format's name.
+
+    What is absent may be a folder of any content, so one with a marker's name claims as it would.
+    """
     roots: dict[str, str] = {}
     markers = [(known.marker, known.name) for known in formats.FORMATS if known.marker]
     for file in files:
@@ -60,7 +86,29 @@ def _table_folders(files: Iterable[FileInfo]) -> dict[str, str]:
             if match := marker.search(path):
                 roots.setdefault(path[1 : match.start()], name)
                 break
+    for file in absent:
+        for marker, name in markers:
+            path = f"/{file.path}"
+            if match := marker.search(path) or marker.search(f"{path}/"):
+                roots.setdefault(path[1 : match.start()], name)
+            elif match := marker.search(f"{path}/v1.metadata.json"):
+                folder = path[1 : match.start()]
+                if _may_be_iceberg(folder, files):
+                    roots.setdefault(folder, name)
     return roots
+
+
+def _may_be_iceberg(folder: str, files: Iterable[FileInfo]) -> bool:
+    """Whether a folder, whose `metadata` is not known, has files where Iceberg has its data.
+
+    The lake's own files need not be of one table, so `metadata` beside them says nothing.
+    """
+    inside = f"{folder}/" if folder else ""
+    return any(
+        file.path.startswith(f"{inside}data/")
+        or (folder and file.path.rpartition("/")[0] == folder)
+        for file in files
+    )
 
 
 def _root_of(path: str, roots: Mapping[str, str]) -> str | None:
@@ -89,20 +137,38 @@ def _partition_root(path: str) -> str | None:
     return None
 
 
-def _split_mixed(groups: Sequence[FileGroup]) -> list[FileGroup]:
-    """The groups, those folders taken apart whose files do not form one table."""
-    at = Counter(group.location for group in groups if group.partitioned)
+def _split_mixed(groups: Sequence[FileGroup], absent: Collection[str]) -> list[FileGroup]:
+    """The groups, those folders taken apart whose files do not form one table.
+
+    Such a file may well be a part of a table, so it must be kept. What is absent decides only where
+    nothing else is there.
+    """
+    present = {
+        id(group): [file for file in group.files if file.path not in absent] for group in groups
+    }
+    at = Counter(group.location for group in groups if group.partitioned and present[id(group)])
     whole: list[FileGroup] = []
     for group in groups:
-        if group.partitioned and (at[group.location] > 1 or len(_partition_keys(group)) > 1):
-            whole += [FileGroup(file.path, group.format, (file,)) for file in group.files]
+        files = present[id(group)]
+        if not group.partitioned:
+            whole.append(group)
+        elif not files:
+            if not at[group.location]:
+                at[group.location] += 1
+                whole.append(group)
+        elif at[group.location] > 1 or len(_partition_keys(group.location, files)) > 1:
+            reason = (
+                f"it may be a part of {group.location or 'the lake'}, a folder of partitions whose"
+                " files are of several formats or have several sets of keys"
+            )
+            whole += [
+                FileGroup(file.path, group.format, (file,), must_keep=reason) for file in files
+            ]
         else:
             whole.append(group)
     return whole
 
 
-def _partition_keys(group: FileGroup) -> set[tuple[str, ...]]:
+def _partition_keys(location: str, files: Iterable[FileInfo]) -> set[tuple[str, ...]]:
     """The keys in the folder names of each file; one tuple where all files have the same."""
-    return {
-        tuple(key for key, _ in partitions_of(file.path, group.location)) for file in group.files
-    }
+    return {tuple(key for key, _ in partitions_of(file.path, location)) for file in files}

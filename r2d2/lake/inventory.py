@@ -27,10 +27,10 @@ from r2d2.formats.layout import Layout
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names
 from r2d2.lake.file_group import FileGroup
-from r2d2.lake.grouping import group_files
+from r2d2.lake.grouping import Grouping, group_files
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings
-from r2d2.storage.local import Listing, Storage
+from r2d2.storage.local import Storage
 
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
@@ -65,15 +65,15 @@ def take_inventory(
     }
     new = [group for group in grouping.groups if group.location not in same]
     tables = [*same.values(), *described(storage, settings, new, files)]
-    tables += unlisted(listing)
+    tables += unlisted(grouping)
     return Inventory(tuple(sorted(tables, key=lambda table: table.location)), grouping.skipped)
 
 
-def unlisted(listing: Listing) -> list[Table]:
-    """The files and folders that could not be listed, as unreadable tables."""
+def unlisted(grouping: Grouping) -> list[Table]:
+    """What was not listed and is below no table, as unreadable tables."""
     return [
         Table(path, Format.OTHER, problem=reason, unreadable=True)
-        for path, reason in listing.left_out
+        for path, reason in grouping.left_out
     ]
 
 

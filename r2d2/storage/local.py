@@ -5,7 +5,6 @@ A folder's files are listed once: no link is followed, and what is no file is le
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,13 +25,15 @@ class Listing:
     """All files of a lake in order of path, hidden ones too, and what is not among them.
 
     `left_out` are the (path, reason) of all that lies below the root and is no file in `files`: a
-    link, a folder that cannot be listed, a FIFO, a name that cannot be used. `skipped` counts by
-    reason what stands for nothing that a table could have.
+    link, a folder that cannot be listed, a FIFO, a name that cannot be used. `links` are further
+    links, with the path of what each leads to in the lake, which is listed itself. `skipped` counts
+    by reason what stands for nothing that a table could have.
     """
 
     files: tuple[FileInfo, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[tuple[str, str], ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 class Storage(Protocol):
@@ -122,7 +123,7 @@ def walk(root: str) -> Listing:
     steps = _Walk(root)
     steps.take_all()
     files = sorted(steps.files, key=lambda file: file.path)
-    return Listing(tuple(files), dict(steps.skipped), tuple(sorted(steps.left_out)))
+    return Listing(tuple(files), {}, tuple(sorted(steps.left_out)), steps.links)
 
 
 class _Walk:
@@ -131,7 +132,7 @@ class _Walk:
     def __init__(self, root: str) -> None:
         self.root = root
         self.files: list[FileInfo] = []
-        self.skipped: Counter[str] = Counter()
+        self.links: dict[str, str] = {}
         self.left_out: list[tuple[str, str]] = []
         self.pending: list[str] = [""]
 
@@ -139,7 +140,8 @@ class _Walk:
         while self.pending:
             folder = self.pending.pop()
             try:
-                entries = list(os.scandir(os.path.join(self.root, folder)))
+                with os.scandir(os.path.join(self.root, folder)) as listed:
+                    entries = list(listed)
             except OSError as error:
                 if not folder:
                     raise LakeError(f"{self.root}: {error.strerror}") from error
@@ -160,11 +162,7 @@ class _Walk:
 
     def _take_well_named(self, entry: "os.DirEntry[str]", path: str) -> None:
         if entry.is_symlink():
-            problem = self._link_problem(path)
-            if problem is None:
-                self.skipped["symbolic link to what is listed itself"] += 1
-            else:
-                self.left_out.append((path, problem))
+            self._take_link(path)
         elif entry.is_dir(follow_symlinks=False):
             self.pending.append(path)
         else:
@@ -174,9 +172,12 @@ class _Walk:
             else:
                 self.left_out.append((path, "not a regular file"))
 
-    def _link_problem(self, path: str) -> str | None:
+    def _take_link(self, path: str) -> None:
         full = os.path.join(self.root, path)
         target = os.path.realpath(full)
         if os.path.commonpath([self.root, target]) != self.root:
-            return "symbolic link that leaves the lake: refused"
-        return None if os.path.exists(full) else "broken symbolic link"
+            self.left_out.append((path, "symbolic link that leaves the lake: refused"))
+        elif not os.path.exists(full):
+            self.left_out.append((path, "broken symbolic link"))
+        else:
+            self.links[path] = os.path.relpath(target, self.root) if target != self.root else ""

@@ -75,13 +75,12 @@ class SparkLake:
 
         Executors read it where that is worth a job; Spark's own sources see what r2d2 refuses.
         """
-        listing = self._storage.list()
-        found = group_files(listing)
+        found = group_files(self._storage.list())
         if len(found.groups) <= DRIVER_TABLES:
             inventory = take_inventory(self._storage, self._settings)
         else:
             tables = self._jobs.described(self._storage, self._settings, found.groups)
-            tables += unlisted(listing)
+            tables += unlisted(found)
             tables.sort(key=lambda table: table.location)
             inventory = Inventory(tuple(tables), found.skipped)
         self._tables = self._with_foreign(inventory.tables)

@@ -1,0 +1,131 @@
+"""Tables that are not whole: something below their folder was left out, or is not theirs.
+
+A reader that follows a link, or may list a folder that r2d2 may not, sees other rows than r2d2.
+So a table is whole or it is unreadable. Names that start with `_` or `.` are data to no reader of
+plain folders (`_temporary`, `.part-0.crc`); in the folder of a table format every name matters.
+"""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from r2d2.lake.file_group import FileGroup
+from r2d2.model import FileInfo
+from r2d2.storage.local import Listing, is_hidden
+
+LINK_INSIDE = "symbolic link to what is listed itself"
+HIDDEN = "name starts with _ or ."
+REMEDY = "put a file there that can be read, or take it out of the folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The groups, and what was left out below none of them: as (path, reason), or counted."""
+
+    groups: tuple[FileGroup, ...]
+    left_out: tuple[tuple[str, str], ...]
+    skipped: Mapping[str, int]
+
+
+def left_out_reasons(listing: Listing) -> dict[str, str]:
+    """Why each path was left out, links into the lake too."""
+    return {**dict.fromkeys(listing.links, LINK_INSIDE), **dict(listing.left_out)}
+
+
+def left_out_files(listing: Listing) -> list[FileInfo]:
+    """The left-out paths as files without bytes: grouped with the rest, they show their tables."""
+    return [FileInfo(path, 0, "") for path in left_out_reasons(listing)]
+
+
+def whole_or_unreadable(
+    groups: Sequence[FileGroup], claimed: Collection[str], listing: Listing
+) -> Whole:
+    """The groups without what was left out; one that lacks something has a problem.
+
+    `claimed` are the folders that a table format claims by its marker.
+    """
+    reasons = left_out_reasons(listing)
+    if not reasons:
+        return Whole(tuple(groups), (), {})
+    folders = {group.location for group in groups if _is_folder(group)}
+    lacking: dict[str, list[str]] = defaultdict(list)
+    skipped: Counter[str] = Counter()
+    told = []
+    for path, reason in reasons.items():
+        roots = [
+            root
+            for root in folders_above(path)
+            if root in folders and (root in claimed or not _is_hidden_below(path, root))
+        ]
+        for root in roots:
+            lacking[root].append(path)
+        if roots:
+            continue
+        if _is_hidden_below(path, ""):
+            skipped[HIDDEN] += 1
+        elif reason == LINK_INSIDE:
+            skipped[LINK_INSIDE] += 1
+        else:
+            told.append((path, reason))
+    found = [
+        replace(group, files=files, problem=_problem(lacking.get(group.location), reasons))
+        for group in groups
+        for files in [tuple(file for file in group.files if file.path not in reasons)]
+        if files or group.location in lacking
+    ]
+    return Whole(tuple(_kept_for_links(found, listing.links)), tuple(sorted(told)), skipped)
+
+
+def _is_folder(group: FileGroup) -> bool:
+    return [file.path for file in group.files] != [group.location]
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """The folders that the path lies in, the lake's root (an empty name) first."""
+    yield ""
+    end = path.find("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)
+
+
+def _is_hidden_below(path: str, root: str) -> bool:
+    return any(map(is_hidden, path[len(root) :].lstrip("/").split("/")))
+
+
+def _problem(lacking: Sequence[str] | None, reasons: Mapping[str, str]) -> str | None:
+    if not lacking:
+        return None
+    more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+    first = min(lacking)
+    return f"not whole without {first}: {reasons[first]}{more}; {REMEDY}"
+
+
+def _kept_for_links(groups: Sequence[FileGroup], links: Mapping[str, str]) -> list[FileGroup]:
+    """The groups; those that a link leads to must be kept, or the link would lead nowhere."""
+    kept = sorted(groups, key=lambda group: group.location)
+    locations = [group.location for group in kept]
+    for link, target in sorted(links.items()):
+        if target in ("", *folders_above(link)):
+            continue  # a loop: it leads to no other data
+        above = {*folders_above(target), target}
+        places = {bisect_left(locations, location) for location in above}
+        first = bisect_left(locations, f"{target}/")
+        places |= set(range(first, bisect_left(locations, f"{target}0")))  # "0" follows "/"
+        for place in places:
+            group = kept[place] if place < len(kept) else None
+            if group is None or not _is_reached(group, target, above):
+                continue
+            if not _lies_in(link, group):
+                reason = group.must_keep or f"the symbolic link {link} leads to it"
+                kept[place] = replace(group, must_keep=reason)
+    return kept
+
+
+def _is_reached(group: FileGroup, target: str, above: Collection[str]) -> bool:
+    return group.location in above or group.location.startswith(f"{target}/")
+
+
+def _lies_in(link: str, group: FileGroup) -> bool:
+    return not group.location or link.startswith(f"{group.location}/")
