@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 import pyarrow as pa
 
-from r2d2.errors import TableError
+from r2d2.formats.errors import table_problem
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, sorted_unique, sorted_unique_each
@@ -115,8 +115,8 @@ def scan(
                 rows += first[0].num_rows
             else:
                 yield _hash_alone(piece, chain(first, batches), types, stop)
-        except TableError as error:
-            yield Hashed(piece.table, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+            yield Hashed(piece.table, problem=table_problem(error))
         if rows >= BATCH_ROWS:
             yield from _hash_together(together, types)
             together, rows = [], 0
@@ -152,9 +152,10 @@ def _hash_together(
     """The outcomes of small pieces of one shape; where that fails, of each by itself."""
     try:
         return _hashed(together, types) if together else []
-    except TableError as error:
+    except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+        problem = table_problem(error)
         if len(together) == 1:
-            return [Hashed(together[0][0].table, problem=str(error))]
+            return [Hashed(together[0][0].table, problem=problem)]
         return [hashed for one in together for hashed in _hash_together([one], types)]
 
 

@@ -43,6 +43,24 @@ def translated(
         raise to(f"{name}: {reason(error)}" if name else reason(error)) from error
 
 
+def table_problem(error: Exception) -> str:
+    """The error as the problem of the one table that was being worked on.
+
+    For the last boundary around each table: whatever a library raises there, and nobody foresaw,
+    costs that table and not the run.
+
+    Raises:
+        R2D2Error: the error is not one table's, but the lake's or the user's.
+    """
+    if isinstance(error, TableError):
+        return str(error)
+    if isinstance(error, R2D2Error):
+        raise error
+    if isinstance(error, MemoryError) or type(error) is pa.ArrowMemoryError:
+        return f"there is not enough memory for it ({type(error).__name__}: {reason(error)})"
+    return f"{type(error).__name__}: {reason(error)} (not foreseen: please report this)"
+
+
 def reason(error: Exception) -> str:
     """The error in one line."""
     if isinstance(error, LookupError | EOFError | struct.error):

@@ -20,9 +20,9 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from r2d2.errors import NotWritableError, TableError, UnreadableTableError
+from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableError
 from r2d2.formats import format_named, hive
-from r2d2.formats.errors import translated
+from r2d2.formats.errors import table_problem, translated
 from r2d2.formats.layout import Layout
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names
@@ -108,15 +108,16 @@ def _described(
             raise UnreadableTableError(group.problem)
         table = _inspect(storage, settings, group, lake)
         _check_names(table.columns, settings.case_sensitive)
-    except TableError as error:
-        unreadable = isinstance(error, UnreadableTableError)
+    except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+        problem = table_problem(error)
+        unreadable = not isinstance(error, IneligibleTableError)
         return Table(
             location,
             group.format,
             size_bytes=size,
             files=group.files,
             snapshot=_snapshot(group.files),
-            problem=str(error),
+            problem=problem,
             unreadable=unreadable,
         )
     snapshot = table.snapshot or _snapshot(table.files)

@@ -25,6 +25,7 @@ from r2d2.engines.spark.rows import (
     summary_row,
 )
 from r2d2.errors import R2D2Error
+from r2d2.formats.errors import table_problem
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import count_missing_each, cut, from_bytes, merge, sorted_unique
@@ -111,12 +112,17 @@ def foreign_tasks(
     """The rows (see `rows`) of batches that Spark itself read of one table."""
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
     buffer, rows = RowBuffer(), 0
+    problem: str | None = None
     for batch in batches:
         rows += batch.num_rows
-        hashes = row_hashes(batch, task.columns, types)
+        try:
+            hashes = row_hashes(batch, task.columns, types)
+        except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+            problem = table_problem(error)
+            continue
         for number, lanes in zip(task.sets, hashes, strict=True):
             runs[task.table, number].append(sorted_unique(lanes))
-    yield from buffer.add(summary_row(task.table, rows, 0, None))
+    yield from buffer.add(summary_row(task.table, rows, 0, problem))
     yield from _kept(runs, task.parts, size, buffer)
     yield from buffer.flush()
 

@@ -72,8 +72,13 @@ class SmallFileCache:
         for places in chain.from_iterable(alike.values()):
             for some in _groups(places, parts):
                 sizes = [_row_count(parts[place]) for place in some]
-                together = pa.concat_batches([batch for place in some for batch in parts[place]])
-                found = bounds_of_parts(together, tables[some[0]].columns, sizes)
+                try:
+                    batches = [batch for place in some for batch in parts[place]]
+                    together = pa.concat_batches(batches)
+                    found = bounds_of_parts(together, tables[some[0]].columns, sizes)
+                except (pa.ArrowException, MemoryError):
+                    # Without bounds a table is refuted by none; its rows are read one by one.
+                    continue
                 for place, bounds in zip(some, found, strict=True):
                     bounded[place] = replace(tables[place], bounds=bounds)
         return bounded

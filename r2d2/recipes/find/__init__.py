@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from r2d2.formats.errors import table_problem
 from r2d2.model import Table
 from r2d2.recipes.find.from_one_parent import propose_from_parent
 from r2d2.recipes.find.from_union import propose_from_parts
@@ -102,6 +103,12 @@ def _search_unserved(request: Request, counts: RowCounts, served: dict[str, str]
 
 def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
     """The proposals for one request; requests that share `counts` read their tables once."""
-    if isinstance(request, Request):
-        return propose_from_parent(request, counts)
-    return propose_from_parts(request, counts)
+    try:
+        if isinstance(request, Request):
+            return propose_from_parent(request, counts)
+        return propose_from_parts(request, counts)
+    except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+        problem = table_problem(error)
+        if not isinstance(request, Request):
+            return []
+        return [no_recipe(request.parent, child.table, problem) for child in request.children]

@@ -17,6 +17,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from r2d2.errors import R2D2Error, TableError
+from r2d2.formats.errors import table_problem
 from r2d2.model import Table
 from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.reading import type_inside
@@ -134,6 +135,8 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
         recipe = _recipe(parent, number, columns, labels)
     except R2D2Error as error:
         return no_recipe(table, child, str(error))
+    except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+        return no_recipe(table, child, table_problem(error))
     if recipe is None:
         reason = (
             "the parent lacks too many of its rows"

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import pyarrow as pa
 
-from r2d2.errors import TableError
+from r2d2.formats.errors import table_problem
 from r2d2.hashing.multiset import Counted
 from r2d2.hashing.rows import row_hashes
 from r2d2.model import Table, Types
@@ -91,7 +91,8 @@ class RowCounts:
     def _batches_if_readable(self, table: Table) -> Batches:
         try:
             return self.batches(table)
-        except TableError:
+        except Exception as error:  # noqa: BLE001 - told where the table is searched
+            table_problem(error)
             return []
 
     def _hash(self, bundle: Sequence[tuple[TableColumns, pa.RecordBatch]]) -> None:
@@ -101,7 +102,8 @@ class RowCounts:
         try:
             together = pa.concat_batches([batch for _, batch in bundle])
             hashes = dict(zip(sets, row_hashes(together, sets, self.types), strict=True))
-        except TableError:
+        except Exception as error:  # noqa: BLE001 - told where the table is searched
+            table_problem(error)
             return
         start = 0
         for (table, table_sets), batch in bundle:

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from r2d2.errors import R2D2Error
+from r2d2.formats.errors import table_problem
 from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import layout_of
 from r2d2.model import Table
@@ -55,4 +56,8 @@ def try_out(
         difference = ordered.difference(made)
     except R2D2Error as error:
         return Trial(recipe, str(error))
+    except OSError:
+        raise  # the run's own folder: it is full, or may not be written
+    except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+        return Trial(recipe, table_problem(error))
     return Trial(recipe, difference, seconds, len(ordered.order), ordered.fingerprint(), layout)
