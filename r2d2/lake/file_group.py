@@ -10,7 +10,8 @@ class FileGroup:
     """The files that make one table. `partitioned`: its folders' names hold columns, too.
 
     `problem` says why the table cannot be read whole, `must_keep` why it is never planned for
-    deletion by itself; None where there is no such reason.
+    deletion by itself; None where there is no such reason. `inside` are the locations of files and
+    tables that lie in its folder and are not its own.
     """
 
     location: str
@@ -19,3 +20,4 @@ class FileGroup:
     partitioned: bool = False
     problem: str | None = None
     must_keep: str | None = None
+    inside: tuple[str, ...] = ()

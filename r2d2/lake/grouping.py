@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
 from r2d2.lake.file_group import FileGroup
-from r2d2.lake.wholeness import HIDDEN, left_out_files, whole_or_unreadable
+from r2d2.lake.wholeness import (
+    HIDDEN,
+    foreign_named,
+    left_out_files,
+    whole_or_unreadable,
+)
 from r2d2.model import FileInfo
 from r2d2.storage.local import Listing, is_hidden
 
@@ -28,6 +33,9 @@ class Grouping:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
+NAMELESS = "no data file by its name"
+
+
 def group_files(listing: Listing) -> Grouping:
     """The listing's files in groups that make tables, in order of location."""
     skipped = Counter(listing.skipped)
@@ -35,10 +43,13 @@ def group_files(listing: Listing) -> Grouping:
     roots = _table_folders(listing.files, absent)
     names = {ending: known.name for known in formats.FORMATS for ending in known.endings}
     owned: dict[tuple[str, str, bool], list[FileInfo]] = defaultdict(list)
+    nameless = []
     for file in listing.files:
         place = _place(file.path, roots, names)
         if isinstance(place, str):
             skipped[place] += 1
+            if place is NAMELESS and file.size_bytes and "=" in file.path:
+                nameless.append(file.path)
         else:
             owned[place].append(file)
     for file in absent:
@@ -52,6 +63,7 @@ def group_files(listing: Listing) -> Grouping:
         ],
         {file.path for file in absent},
     )
+    groups = foreign_named(groups, roots, nameless)
     whole = whole_or_unreadable(groups, roots, listing)
     ordered = tuple(sorted(whole.groups, key=lambda group: group.location))
     return Grouping(ordered, dict(+(skipped + Counter(whole.skipped))), whole.left_out)
@@ -68,7 +80,7 @@ def _place(
         return HIDDEN
     kind = _format_of(path, names)
     if kind is None:
-        return "no data file by its name"
+        return NAMELESS
     folder = _partition_root(path)
     return (path, kind, False) if folder is None else (folder, kind, True)
 

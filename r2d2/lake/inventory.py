@@ -34,6 +34,7 @@ from r2d2.storage.local import Storage
 
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
+NAMED_INSIDE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,11 @@ def _described(
         )
     snapshot = table.snapshot or _snapshot(table.files)
     must_keep = table.must_keep or group.must_keep
+    if group.inside:
+        named = ", ".join(group.inside[:NAMED_INSIDE])
+        more = len(group.inside) - NAMED_INSIDE
+        told = f"{named} and {more} more" if more > 0 else named
+        table = replace(table, details={**table.details, "not its own": told})
     return replace(table, location=location, snapshot=snapshot, must_keep=must_keep)
 
 

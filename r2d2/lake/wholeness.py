@@ -77,6 +77,60 @@ def whole_or_unreadable(
     return Whole(tuple(_kept_for_links(found, listing.links)), tuple(sorted(told)), skipped)
 
 
+def foreign_named(
+    groups: Sequence[FileGroup], claimed: Collection[str], nameless: Sequence[str]
+) -> list[FileGroup]:
+    """The groups, each with the files and tables inside its folder that are not its own.
+
+    `nameless` are files whose names promise no format. One below a partition's folder may be a part
+    (Hive's own `000000_0` beside Spark's), so neither table may be deleted by itself.
+    """
+    found = list(groups)
+    for place, group in enumerate(found):
+        if not group.partitioned and group.location in claimed:
+            nested = [root for root in claimed if group.location in _strictly_above(root)]
+            found[place] = replace(group, inside=tuple(sorted(nested)))
+    folders = [place for place, group in enumerate(found) if group.partitioned]
+    if not folders:
+        return found
+    named = sorted([(group.location, place) for place, group in enumerate(found)])
+    named = sorted([*named, *((path, -1) for path in nameless)])
+    for place in folders:
+        _name_foreign(found, place, named)
+    return found
+
+
+def _strictly_above(path: str) -> list[str]:
+    return [folder for folder in folders_above(path) if folder != path]
+
+
+def _name_foreign(groups: list[FileGroup], place: int, named: Sequence[tuple[str, int]]) -> None:
+    """Sets `inside` of the partitioned group, and what must be kept; `named` are in order."""
+    table = groups[place]
+    start = f"{table.location}/" if table.location else ""
+    first = bisect_left(named, (start, -1))
+    last = bisect_left(named, (f"{table.location}0", -1)) if table.location else len(named)
+    inside, parts = [], []
+    for location, other in named[first:last]:
+        if other == place:
+            continue
+        head, _, rest = location[len(start) :].partition("/")
+        below_partition = bool(rest) and head.find("=") > 0
+        if other < 0 and not below_partition:
+            continue
+        inside.append(location)
+        beside = not rest and other >= 0 and groups[other].format == table.format
+        if below_partition or beside:
+            parts.append(location)
+            if other >= 0:
+                reason = f"it lies in {table.location or 'the lake'} and may be a part of it"
+                groups[other] = replace(groups[other], must_keep=groups[other].must_keep or reason)
+    must_keep = table.must_keep
+    if parts:
+        must_keep = must_keep or f"{parts[0]} in its folder may be a part of it"
+    groups[place] = replace(groups[place], inside=tuple(inside), must_keep=must_keep)
+
+
 def _is_folder(group: FileGroup) -> bool:
     return [file.path for file in group.files] != [group.location]
 

@@ -124,6 +124,37 @@ def test_files_that_may_be_partitions_of_one_table_are_kept() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "may_be_part"),
+    [
+        ("p/k=2/000000_0", True),
+        ("p/k=2/sub/b.parquet", True),
+        ("p/b.parquet", True),
+        ("p/b.csv", False),
+        ("p/docs/b.parquet", False),
+        ("q/b.parquet", None),
+        ("p/README", None),
+        ("p0.parquet", None),
+    ],
+)
+def test_what_is_inside_a_table_s_folder_and_not_its_own_is_named(
+    path: str, may_be_part: bool | None
+) -> None:
+    groups = by_location(grouped([*HIVE, path]))
+    assert groups["p"].inside == (() if may_be_part is None else (path,))
+    assert (groups["p"].must_keep is not None) is bool(may_be_part)
+    if path in groups:
+        assert (groups[path].must_keep is not None) is bool(may_be_part)
+    assert groups["other.parquet"].must_keep is None
+
+
+def test_a_delta_table_inside_another_is_named() -> None:
+    files = ["t/_delta_log/0.json", "t/a.parquet", "t/u/_delta_log/0.json", "t/u/b.parquet"]
+    groups = by_location(grouped(files))
+    assert groups.keys() == {"t"}
+    assert groups["t"].inside == ("t/u",)
+
+
 def hive(lake: Path) -> Path:
     """The file of the partition whose row is nowhere else."""
     for key in (1, 2):

@@ -124,7 +124,7 @@ def plant(lake: Path, folder: Path, chance: Random) -> None:
             finally:
                 os.chdir(here)
         case "bytes":
-            os.rename(place, os.fsencode(place.parent) + b"/caf\xe9" + place.suffix.encode())
+            os.rename(place, os.fsencode(place.parent) + b"/\xe9" + os.fsencode(place.name))
         case "folder":
             away(place.parent if place.parent != folder else place, lake.parent / "elsewhere")
 
