@@ -1,8 +1,9 @@
 """Recipes on the local engine: searched by as many processes as cores, run one by one in this one.
 
 A search in small tables is mostly Python, of which a process runs one thread at a time. So other
-processes are started where there is work for them, and end with the last answer. One that ends
-before (out of memory, say) leaves its batch without recipes and with a reason; the others go on.
+processes are started where there is work for them, and end with the last answer. Where one ends
+before (out of memory, say), another takes its place, and only the request at which a fresh process
+ends is left without recipes and with a reason.
 """
 
 from collections import deque

@@ -49,13 +49,17 @@ class RecipeWorker:
         self._storage = storage
         self._types = types
         self._ended = False
+        self._is_fresh = True
         self._child = self._started()
 
     def _started(self) -> ChildProcess:
         return ChildProcess(_PROGRAM, _ALLOCATION)
 
     def answer(self, batch: RequestBatch) -> Proposals:
-        """The proposals; none, with a reason, where the process ends before it answers.
+        """The proposals; none, with a reason, for a request at which a fresh process ends.
+
+        A batch at which a process ends (killed for its memory, say) is asked once more of a fresh
+        one, and request by request where that ends too: so the others keep their recipes.
 
         Raises:
             R2D2Error: what went wrong in the process, or that no other takes its place.
@@ -65,15 +69,22 @@ class RecipeWorker:
             (answer,) = self._child.ask(request)
         except (EOFError, OSError, ValueError):  # the pipe is broken, or closed by `end`
             status = self._child.end(PATIENCE_S)
+            was_fresh = self._is_fresh
             self._replace()
+            if not self._ended and not was_fresh:
+                return self.answer(batch)
+            if not self._ended and len(batch) > 1:
+                return [found for request in batch for found in self.answer([request])]
             reason = f"the process that looked for its recipes ended with status {status}"
             return [lost for request in batch for lost in _lost(request, reason)]
+        self._is_fresh = False
         return list(loads(answer))
 
     def _replace(self) -> None:
         if not self._ended:
             try:
                 self._child = self._started()
+                self._is_fresh = True
             except OSError as error:
                 raise R2D2Error(f"no process can be started: {error.strerror}") from error
 

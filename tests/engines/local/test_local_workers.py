@@ -171,22 +171,27 @@ def test_a_little_work_starts_no_process(lake: RecipeLake, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("program", "bundles_lost"),
-    [(DIES_AT_ONCE, 4), (before_each_answer("len(asked) < 2 or os._exit(9)"), 2)],
-    ids=["at once", "after an answer"],
+    ("program", "bundles_lost", "starts"),
+    [
+        (DIES_AT_ONCE, 4, 1 + 4 * 3),
+        (before_each_answer("len(asked) < 2 or os._exit(9)"), 0, 1 + 3),
+        (before_each_answer("any('whole1' in str(r) for r in bundle) and os._exit(9)"), 1, 1 + 4),
+    ],
+    ids=["at once", "after an answer", "at one table"],
 )
-def test_a_process_that_dies_loses_one_bundle_and_another_takes_its_place(
+def test_a_process_that_dies_loses_what_it_dies_of_and_another_takes_its_place(
     lake: RecipeLake,
     gate: threading.Event,
     plant: Plant,
     started: Started,
     program: str,
     bundles_lost: int,
+    starts: int,
 ) -> None:
     plant(program)
     found = by_others(lake, gate)
     lost = [answer for answer in found if answer[0].reason]
-    assert (len(found), len(lost), len(started)) == (BUNDLES, bundles_lost, 1 + bundles_lost)
+    assert (len(found), len(lost), len(started)) == (BUNDLES, bundles_lost, starts)
     for answer in lost:
         (parents,) = {proposal.parents for proposal in answer}
         children = [parents[0].replace("whole", name) for name in ("head", "tail")]
@@ -244,7 +249,7 @@ def test_a_process_that_ended_before_it_is_asked_is_a_reason_too(
     started[0].wait(30)
     assert [proposal.reason for proposal in worker.answer(bundle(lake, 0))] == [LOST, LOST]
     worker.end()
-    assert [process.poll() is None for process in started] == [False, False]
+    assert [process.poll() is None for process in started] == [False] * 4
 
 
 def test_who_leaves_early_ends_the_processes_and_no_more_is_answered(
