@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
+from r2d2.explain import explain_pair
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import Grouping, group_files
 from r2d2.model import FileInfo, Format
+from r2d2.settings.find import Settings
 from r2d2.storage.local import Listing
 from tests.support.oracle.asking import ask, find
 
@@ -253,3 +255,20 @@ def test_a_folder_whose_listing_breaks_off_refuses_its_table(
 def _broken_off(entries: "Iterator[os.DirEntry[str]]") -> "Iterator[os.DirEntry[str]]":
     yield next(entries)
     raise OSError(5, "Input/output error")
+
+
+def test_executors_are_told_what_is_not_whole(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2d2.engines.spark.lake.DRIVER_TABLES", 1)
+    fifo(hive(tmp_path), tmp_path)
+    os.mkfifo(tmp_path / "alone.parquet")
+    answer = ask(tmp_path, engine)
+    assert answer.unreadable == {"p", "alone.parquet"}
+    assert not answer.edges
+
+
+def test_explain_tells_that_a_table_is_not_whole(tmp_path: Path) -> None:
+    fifo(hive(tmp_path), tmp_path)
+    found = explain_pair(str(tmp_path), "archive.parquet", "p", Settings(), 0)
+    assert "not whole without p/k=2/b.parquet" in found.evidence[-1].reason
