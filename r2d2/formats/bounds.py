@@ -132,7 +132,16 @@ def _leaf(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     array = plain(batch.column(batch.schema.get_field_index(path[0])))
     for name in path[1:]:
         array = plain(array.flatten()[array.type.get_field_index(name)])
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    return _decoded(array) if pa.types.is_dictionary(array.type) else array
+
+
+def _decoded(array: pa.DictionaryArray) -> pa.Array:
+    """The values; of texts their first eight bytes, as a few long ones may be gigabytes decoded."""
+    words = array.dictionary
+    if pa.types.is_string(words.type) or pa.types.is_binary(words.type):
+        words = pc.binary_slice(words.cast(pa.binary()), 0, 8)
+        array = pa.DictionaryArray.from_arrays(array.indices, words)
+    return array.dictionary_decode()
 
 
 def _ranker_of(type_: str) -> Ranker | None:
