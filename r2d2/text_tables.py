@@ -1,6 +1,37 @@
-"""Names, sizes, money and tables in lines of text, the same in every report."""
+"""Names, sizes, money and tables in lines of text and in CSV, the same in every report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a cell begins with that a spreadsheet runs, or passes over to run what follows."""
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The rows as CSV below their header; each cell is its value for every reader.
+
+    An unknown value is an empty cell, a fraction is in full precision. A text that a spreadsheet
+    would run as a formula gets an apostrophe before it, and so does one that begins with an
+    apostrophe: whoever needs the value takes one apostrophe from the front of a cell that has it.
+
+    >>> csv_text(["name", "usd"], [["=1+1", -0.5], ["it's", None]])
+    "name,usd\\n'=1+1,-0.5\\nit's,\\n"
+    """
+    lines = (",".join(map(_cell, cells)) for cells in (columns, *rows))
+    return "".join(line + "\n" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        begins = value.startswith("'") or value.lstrip(" ").startswith(_FORMULA)
+        text = f"'{value}" if begins else value
+        # Not by the csv module: before Python 3.13 it leaves a carriage return unquoted.
+        quoted = text != text.strip() or not text.isprintable() or "," in text or '"' in text
+        return '"' + text.replace('"', '""') + '"' if quoted else text
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -40,7 +71,13 @@ def human_bytes(size: float) -> str:
 
 
 def printable(text: str) -> str:
-    """The text on one line, control characters escaped: names are data."""
+    """The text on one line: characters that steer a terminal or its direction are escaped.
+
+    >>> printable("a\\x1b[31m\\u202eb")
+    'a\\\\x1b[31m\\\\u202eb'
+    """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

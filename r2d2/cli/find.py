@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Renamed, TypesFlag
-from r2d2.cli.terminal import print_json, print_lines
+from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def find(
     counts = findings(graph, fail_on)
     if counts:
         listed = ", ".join(f"{kind} ({count:,})" for kind, count in counts.items())
-        sys.stderr.write(f"r2d2: --fail-on found {listed}\n")
+        print_problem(f"--fail-on found {listed}")
     return exit_code(graph.tables, counts)
 
 

@@ -1,6 +1,5 @@
 """`r2d2 plan`: chooses the tables to delete, and tells how two plans differ."""
 
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from r2d2.cli import Json
-from r2d2.cli.terminal import print_json, print_lines
+from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, UsageError
 from r2d2.extras import require
 
@@ -122,7 +121,7 @@ def plan(
         print_lines(plan_lines(made))
     saved_usd = made["totals"]["saving_usd_per_month"]
     if least_usd is not None and saved_usd >= least_usd:
-        sys.stderr.write(f"r2d2: --fail-on found savings of {usd(saved_usd)} a month\n")
+        print_problem(f"--fail-on found savings of {usd(saved_usd)} a month")
         return EXIT_FOUND
     return EXIT_OK
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.cli.terminal import print_lines, print_text
+from r2d2.cli.terminal import json_for_terminal, print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
 from r2d2.extras import require
 
@@ -41,7 +41,7 @@ def show(
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
     entry = _entry(plan or Path(run or "", PLAN_NAME), table)
     if dialect is None:
-        print_text(json.dumps(entry["recipe"], indent=2, ensure_ascii=False) + "\n")
+        print_text(json_for_terminal(json.dumps(entry["recipe"], indent=2, ensure_ascii=False)) + "\n")
         return EXIT_OK
     require("plan", "--dialect")
     from r2d2.recipes.sql import SqlDialect, view

@@ -1,5 +1,6 @@
 """The terminal: progress on stderr, work that Ctrl-C ends at once, output on stdout."""
 
+import json
 import logging
 import sys
 import threading
@@ -9,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from r2d2.progress import Progress
-from r2d2.text_tables import human_bytes
+from r2d2.text_tables import human_bytes, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -152,12 +153,17 @@ def interruptibly(work: Callable[[], Result]) -> Result:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Prints lines of text to stdout."""
-    print_text("".join(line + "\n" for line in lines))
+    """Prints lines of text to stdout, whatever names they hold: none steers the terminal."""
+    print_text("".join(printable(line) + "\n" for line in lines))
+
+
+def print_problem(sentence: str) -> None:
+    """Prints a sentence about the command's own course to stderr."""
+    sys.stderr.write(f"r2d2: {printable(sentence)}\n")
 
 
 def print_text(output: str) -> None:
-    """Prints to stdout, whatever its encoding."""
+    """Prints to stdout as it is, whatever its encoding."""
     sys.stdout.buffer.write(output.encode(errors="replace"))
     sys.stdout.flush()
 
@@ -166,4 +172,18 @@ def print_json(data: object) -> None:
     """Prints data as JSON to stdout, in the same bytes each time."""
     from r2d2.storage.output import json_text
 
-    print_text(json_text(data))
+    print_text(json_for_terminal(json_text(data)))
+
+
+def json_for_terminal(text: str) -> str:
+    """The same JSON, with escapes for what would steer a terminal.
+
+    >>> json_for_terminal('["a\\x9b\\u202e"]')
+    '["a\\\\u009b\\\\u202e"]'
+    """
+    lines = text.split("\n")
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+
+
+def _escaped(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.cli.terminal import print_json, print_lines
+from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import (
     EXIT_FAILED,
     EXIT_FOUND,
@@ -107,7 +107,7 @@ def bill(
     left_out = _name_left_out(costed.logs)
     broken = budget.broken(data["applications"])
     for sentence in broken:
-        sys.stderr.write(f"r2d2: {sentence}\n")
+        print_problem(sentence)
     if not costed.costed:
         return EXIT_FAILED
     return EXIT_FOUND if broken else EXIT_SOME_UNREADABLE if left_out else EXIT_OK
@@ -219,7 +219,7 @@ def _write(out: Path, data: Mapping[str, Any]) -> None:
 def _name_left_out(logs: "EventLogs") -> bool:
     """Names the logs without an application on stderr; True where there are any."""
     for path, reason in (*logs.refused, *logs.repeated):
-        sys.stderr.write(f"r2d2: {printable(path)}: {printable(reason)}\n")
+        print_problem(f"{path}: {reason}")
     return bool(logs.refused)
 
 

@@ -1,8 +1,6 @@
 """The files of a run of `find`: all of them are written, or none."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
 from r2d2.model import Edge, Table
 from r2d2.settings.find import Settings
 from r2d2.storage.output import json_text, write_files
+from r2d2.text_tables import csv_text, printable
 
 EDGE_COLUMNS = (
     "child",
@@ -62,12 +61,12 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
 def edges_csv(edges: Iterable[Edge]) -> str:
     """The edges as CSV, fractions in full precision, unknown counts empty."""
     rows = ([getattr(edge, name) for name in EDGE_COLUMNS] for edge in edges)
-    return _csv(EDGE_COLUMNS, rows)
+    return csv_text(EDGE_COLUMNS, rows)
 
 
 def tables_csv(tables: Iterable[Table]) -> str:
     """The inventory as CSV, a row a table."""
-    return _csv(TABLE_COLUMNS, (_table_row(table) for table in tables))
+    return csv_text(TABLE_COLUMNS, (_table_row(table) for table in tables))
 
 
 def _table_row(table: Table) -> list[object]:
@@ -79,24 +78,10 @@ def _table_row(table: Table) -> list[object]:
         table.rows,
         table.size_bytes,
         len(table.files),
-        "; ".join(f"{column.name} {column.type}" for column in table.columns),
+        printable("; ".join(f"{column.name} {column.type}" for column in table.columns)),
         table.snapshot,
-        "; ".join(f"{key}={value}" for key, value in sorted(table.details.items())),
+        printable("; ".join(f"{key}={value}" for key, value in sorted(table.details.items()))),
     ]
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_field(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _field(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else value
 
 
 def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:

@@ -28,20 +28,15 @@ class Schema:
 
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
         """The graph with a block for each set of columns that some other table has, too."""
-        members: dict[Signature, list[int]] = defaultdict(list)
-        empty: list[int] = []
-        # By identity: tables of one schema mostly share one tuple of columns.
-        signatures: dict[int, Signature] = {}
-        for index, table in enumerate(graph.tables):
-            if table.eligible:
-                signature = signatures.get(id(table.columns))
-                if signature is None:
-                    signature = signatures[id(table.columns)] = self.signature(table)
-                members[signature].append(index)
-                if is_degenerate(table):
-                    empty.append(index)
+        members = self._members(graph.tables)
         supersets = dict(with_supersets(list(members)))
-        degenerate = tuple(self._degenerate(graph.tables, empty, members, supersets))
+        if graph.named and any(map(is_degenerate, graph.named)):
+            # Of a table without rows no column says what it is: its edges are by own names.
+            own = self._members(graph.named)
+            by_name = graph.named, own, dict(with_supersets(list(own)))
+        else:
+            by_name = graph.tables, members, supersets
+        degenerate = tuple(self._degenerate(*by_name))
         blocks = tuple(
             block
             for number, (signature, larger) in enumerate(supersets.items())
@@ -56,16 +51,30 @@ class Schema:
             for column in table.columns
         )
 
+    def _members(self, tables: Sequence[Table]) -> dict[Signature, list[int]]:
+        """The eligible tables of each signature."""
+        members: dict[Signature, list[int]] = defaultdict(list)
+        # By identity: tables of one schema mostly share one tuple of columns.
+        signatures: dict[int, Signature] = {}
+        for index, table in enumerate(tables):
+            if table.eligible:
+                signature = signatures.get(id(table.columns))
+                if signature is None:
+                    signature = signatures[id(table.columns)] = self.signature(table)
+                members[signature].append(index)
+        return members
+
     def _degenerate(
         self,
         tables: Sequence[Table],
-        empty: Sequence[int],
         members: Mapping[Signature, Sequence[int]],
         supersets: Mapping[Signature, Sequence[Signature]],
     ) -> Iterator[Edge]:
-        for child in empty:
-            for larger in supersets[self.signature(tables[child])]:
-                for parent in members[larger]:
+        for signature, indices in members.items():
+            for child in indices:
+                if not is_degenerate(tables[child]):
+                    continue
+                for parent in (index for larger in supersets[signature] for index in members[larger]):
                     if parent != child and not (tables[child].rows and not tables[parent].rows):
                         yield degenerate_edge(tables[child], tables[parent])
 

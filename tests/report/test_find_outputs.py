@@ -63,11 +63,11 @@ def test_a_table_is_a_row_with_its_columns_and_the_reason_why_it_is_left_out() -
     assert (broken["problem"], broken["rows"]) == ("damaged", "")
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"))))
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
 def test_names_come_out_of_the_csv_as_they_went_in(names: list[str]) -> None:
     edges = [replace(EDGE, child=name) for name in names]
     rows = csv.DictReader(io.StringIO(edges_csv(edges), newline=""))
-    assert [row["child"] for row in rows] == names
+    assert [row["child"].removeprefix("'") for row in rows] == names
 
 
 @given(st.floats(0, 1))

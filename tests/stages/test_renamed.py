@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.parquet import write_table
 
 import r2d2
 from r2d2.hashing.finaliser import Lanes
@@ -239,3 +240,19 @@ def test_the_best_assignment_leaves_no_better_one(rows: int, columns: int, chanc
         for pick in permutations(slots, rows)
     )
     assert weights[chosen].sum() == pytest.approx(best)
+
+
+@pytest.mark.parametrize("empty_columns", [["a"], ["a", "b"], ["A"], []])
+def test_tables_without_rows_keep_their_edges(tmp_path: Path, empty_columns: list[str]) -> None:
+    rows = pa.table({"a": range(500), "b": [f"x{i}" for i in range(500)]})
+    write_table(rows, tmp_path / "full.parquet")
+    write_table(pa.table({"a": ["u", "v"], "w": [1.5, 2.5]}), tmp_path / "an_unrelated_a.parquet")
+    write_table(rows.rename_columns(["c", "d"]), tmp_path / "other_names.parquet")
+    columns = {name: rows[name.lower()].slice(0, 0) for name in empty_columns}
+    write_table(pa.table(columns), tmp_path / "empty.parquet")
+    write_table(rows.slice(0, 0), tmp_path / "header.parquet")
+    (tmp_path / "header.csv").write_text("b,a\n")
+    (tmp_path / "full.csv").write_text("a,b\n1,x\n")
+    plain, with_renamed = (r2d2.find(tmp_path, renamed=asked) for asked in (False, True))
+    assert plain.degenerate == with_renamed.degenerate
+    assert ("header.parquet", "full.parquet") in {(e.child, e.parent) for e in plain.degenerate}

@@ -5,11 +5,9 @@ time. Text that a spreadsheet would take for a formula gets an apostrophe before
 characters are written as escapes, so that each row is a line.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from r2d2.text_tables import printable
+from r2d2.text_tables import csv_text, printable
 from r2d2.vmcost.report.figures import Data
 
 APPLICATION = ("application_id", "attempt")
@@ -30,7 +28,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "removed_reason",
     ),
 }  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def csv_texts(report: Data) -> dict[str, str]:
@@ -72,21 +69,8 @@ def _listed(applications: Iterable[Data], key: str) -> Iterator[Data]:
 
 
 def _text(columns: Sequence[str], rows: Iterable[Data]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_field(row.get(name)) for name in columns] for row in rows)
-    return text.getvalue()
+    return csv_text(columns, ([_shown(row.get(name)) for name in columns] for row in rows))
 
 
-def _field(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value)
-    return _harmless(value) if isinstance(value, str) else value
-
-
-def _harmless(text: str) -> str:
-    shown = printable(text)
-    return f"'{shown}" if text.lstrip(" ").startswith(_FORMULA) else shown
+def _shown(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
