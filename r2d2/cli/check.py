@@ -10,7 +10,7 @@ from r2d2.errors import EXIT_FAILED, EXIT_OK
 def check(plan: Path, /, *, json: Json = False) -> int:
     """Refuse PLAN if it breaks a rule: a table that rests on a deleted one, a changed file, ….
 
-    For example: r2d2 check plan.json
+    For example: r2d2 check run/plan.json
     """
     from r2d2.plan.check import check_plan
     from r2d2.plan.plan_file import load_plan

@@ -1,6 +1,5 @@
 """`r2d2 find` and `r2d2 tables`: the containment graph of a lake, or its tables alone."""
 
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal

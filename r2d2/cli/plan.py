@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -60,6 +60,7 @@ def plan(
     """Choose which tables to delete so that each can be rebuilt in time, at the least cost.
 
     Deletes nothing. Every recipe in the plan was run and its result compared value by value.
+    What-if keeps the settings and usage of RUN/plan.json, unless --config or --usage is given.
 
     For example:
 
@@ -77,8 +78,8 @@ def plan(
     from r2d2.plan import what_if as plan_from_learnt
     from r2d2.plan.plan_file import PLAN_NAME
     from r2d2.plan.profile import load_profile, with_profile
-    from r2d2.plan.usage import load_usage
-    from r2d2.settings.plan import load_plan_settings, load_prices
+    from r2d2.plan.usage import load_usage, usages_of_plan
+    from r2d2.settings.plan import load_plan_settings, load_prices, plan_settings_of
     from r2d2.storage.output import json_text, write_files
     from r2d2.text_tables import usd
 
@@ -88,13 +89,21 @@ def plan(
     if run is None:
         raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
     least_usd = _least_savings(fail_on)
-    settings = load_plan_settings(config)
+    varied = what_if or max_latency is not None or bool(protect) or prices is not None
+    before = _plan_before(run) if varied and (config is None or usage is None) else None
+    if before is None or config is not None:
+        settings = load_plan_settings(config)
+    else:
+        settings = plan_settings_of(before["settings"])
     if profile is not None:
         settings = with_profile(settings, load_profile(profile))
-    usages = load_usage(usage) if usage is not None else ()
+    if usage is not None:
+        usages = load_usage(usage)
+    else:
+        usages = () if before is None else usages_of_plan(before)
     if prices is not None:
         settings = replace(settings, prices=load_prices(prices))
-    if what_if or max_latency is not None or protect or prices is not None:
+    if varied:
         made = plan_from_learnt(run, settings, usages, max_latency_s=max_latency, protect=protect)
     else:
         with watching() as progress:
@@ -124,6 +133,15 @@ def plan(
         print_problem(f"--fail-on found savings of {usd(saved_usd)} a month")
         return EXIT_FOUND
     return EXIT_OK
+
+
+def _plan_before(run: Path) -> dict[str, Any]:
+    from r2d2.plan.plan_file import PLAN_NAME, load_plan
+
+    if not (run / PLAN_NAME).is_file():
+        remedy = "run `r2d2 plan` once without what-if flags"
+        raise UsageError(f"{run / PLAN_NAME}: there is no plan to vary; {remedy}")
+    return load_plan(run / PLAN_NAME)
 
 
 def _least_savings(fail_on: str | None) -> float | None:

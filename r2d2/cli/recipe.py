@@ -41,7 +41,8 @@ def show(
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
     entry = _entry(plan or Path(run or "", PLAN_NAME), table)
     if dialect is None:
-        print_text(json_for_terminal(json.dumps(entry["recipe"], indent=2, ensure_ascii=False)) + "\n")
+        text = json.dumps(entry["recipe"], indent=2, ensure_ascii=False)
+        print_text(json_for_terminal(text) + "\n")
         return EXIT_OK
     require("plan", "--dialect")
     from r2d2.recipes.sql import SqlDialect, view

@@ -1,7 +1,6 @@
 """`r2d2 vmcost`: the cost of a cluster's VMs, from Spark event logs on disk or in a bucket."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,7 +21,6 @@ from r2d2.errors import (
     UsageError,
 )
 from r2d2.extras import require
-from r2d2.text_tables import printable
 
 if TYPE_CHECKING:
     from r2d2.model import FileInfo

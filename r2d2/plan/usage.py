@@ -70,6 +70,39 @@ def load_usage(path: Path) -> tuple[Usage, ...]:
         raise UsageError(f"{path}:{reader.line_num}: not CSV: {error}") from error
 
 
+def usages_of_plan(plan: Mapping[str, Any]) -> tuple[Usage, ...]:
+    """The usage that a plan was made with; what it took from the default is left out.
+
+    Raises:
+        UsageError: the data is no plan.
+    """
+    try:
+        default = plan["settings"]["usage"]["reads_per_month"]
+        told = [(table["table"], table["usage"]) for table in plan["tables"]]
+        return tuple(
+            _of_plan(name, usage, default)
+            for name, usage in told
+            if usage != {**_UNTOLD, "reads_per_month": default}
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"not a plan of r2d2's: {error!r}") from error
+
+
+_UNTOLD: Mapping[str, Any] = {"last_read": None, "consumers": None, "consumer_names": []}
+
+
+def _of_plan(name: str, usage: Mapping[str, Any], default: float) -> Usage:
+    reads, day = usage["reads_per_month"], usage["last_read"]
+    return Usage(
+        0,
+        name,
+        None if reads == default else reads,
+        None if day is None else date.fromisoformat(day),
+        usage["consumers"],
+        tuple(usage["consumer_names"]),
+    )
+
+
 def _usages(path: Path, reader: Any) -> Iterator[Usage]:
     header = [name.strip() for name in next(reader, [])]
     places = _places(path, header)

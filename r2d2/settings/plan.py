@@ -3,13 +3,15 @@
 A field's name is its key in the file and ends in its unit. GB are 10⁹ bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.settings.toml import Kinds, TomlFile, expected, read_toml
+from r2d2.settings.toml import SECTIONS, Kinds, TomlFile, expected, read_toml
 
 SOLVERS = ("highs", "cbc")
 
@@ -159,6 +161,31 @@ def load_plan_settings(path: Path | None) -> PlanSettings:
         UsageError: the file is missing or no TOML, or a section, key, type or value is wrong.
     """
     return PlanSettings() if path is None else _settings(_file(path))
+
+
+def plan_settings_of(data: Mapping[str, Any]) -> PlanSettings:
+    """The settings that a plan was made with, from its file's `settings`.
+
+    Raises:
+        UsageError: a section, key or type is not one of these settings.
+    """
+    try:
+        sections: dict[str, Any] = {
+            name: tuple(kind(**_days(rule)) for rule in data[name])
+            if SECTIONS[name].startswith("[[")
+            else kind(**_days(data[name]))
+            for name, kind in PLAN_SECTIONS.items()
+        }
+        if unknown := data.keys() - sections.keys():
+            raise UsageError(f"settings: unknown section {min(unknown)!r}")
+        return PlanSettings(**sections)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"settings: not those of a plan: {error!r}") from error
+
+
+def _days(section: Mapping[str, Any]) -> dict[str, Any]:
+    days = {"as_of": date.fromisoformat(section["as_of"])} if "as_of" in section else {}
+    return {**section, **days}
 
 
 def load_prices(path: Path) -> Prices:

@@ -74,7 +74,8 @@ class Schema:
             for child in indices:
                 if not is_degenerate(tables[child]):
                     continue
-                for parent in (index for larger in supersets[signature] for index in members[larger]):
+                parents = (index for larger in supersets[signature] for index in members[larger])
+                for parent in parents:
                     if parent != child and not (tables[child].rows and not tables[parent].rows):
                         yield degenerate_edge(tables[child], tables[parent])
 

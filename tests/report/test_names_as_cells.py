@@ -18,7 +18,8 @@ from r2d2.report.find import edges_csv
 from r2d2.text_tables import csv_text
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-NAMES = ("a\rb", "c\nd", "e\r\nf", "=1+1", "+1", "-1", "@sum", "\tx", "\rx", "'x", '"q"', "a,b", " x ")
+BREAKS = ("a\rb", "c\nd", "e\r\nf", "\tx", "\rx", "'x", '"q"', "a,b", " x ")
+NAMES = (*BREAKS, "=1+1", "+1", "-1", "@sum")
 HOSTILE = ("\x1b[2J", "\x9b31m", "\u202egnp", "a\x07b", "\x7f")
 
 

@@ -45,13 +45,20 @@ class ResidualFolder:
         """The file's rows.
 
         Raises:
-            RecipeRunError: it is gone, or its bytes are not those of the plan.
+            RecipeRunError: it is gone or outside the folder, or its bytes are not the plan's.
         """
-        path = self.folder / residual.location
+        root = self.folder.resolve()
+        path = root / residual.location
         try:
+            # A link or `..` on the way leads elsewhere, and no plan's word is enough to open that.
+            if ".." in path.parts or path.resolve() != path or root not in path.parents:
+                raise RecipeRunError(f"{path}: a residual is a file within the run's folder {root}")
+            if not path.is_file():
+                raise RecipeRunError(f"{path}: No such file")
             content = path.read_bytes()
-        except OSError as error:
-            raise RecipeRunError(f"{path}: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            reason = getattr(error, "strerror", None) or error
+            raise RecipeRunError(f"{path}: {reason}") from error
         if hashlib.sha256(content).hexdigest() != residual.sha256:
             raise RecipeRunError(f"{path}: not the residual that the plan was made with")
         return pq.read_table(pa.BufferReader(content))
