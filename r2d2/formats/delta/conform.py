@@ -127,7 +127,8 @@ def widens_exactly(source: pa.DataType, target: pa.DataType) -> bool:
         digits = target.precision - target.scale
         return bool(source.scale <= target.scale and source.precision - source.scale <= digits)
     if pt.is_timestamp(source) and pt.is_timestamp(target):
-        return (source.tz is None) == (target.tz is None) and source.unit in _EXACT_UNITS
+        # Old delta-rs left the zone out of its files: they are in UTC, and Spark reads them so.
+        return (source.tz is None or target.tz is not None) and source.unit in _EXACT_UNITS
     if pt.is_date32(source):
         return bool(pt.is_timestamp(target) and target.tz is None)
     return bool(pt.is_string(target) or pt.is_binary(target)) and _is_text(source)

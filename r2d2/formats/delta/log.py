@@ -1,15 +1,18 @@
-"""The files of `_delta_log` that make the newest version: a checkpoint and the commits after it."""
+"""The files of `_delta_log` that make the newest version: a checkpoint and the commits after it.
+
+Log compactions are not read. The commits that they sum up must be there anyway, and some writers
+made compactions that are no sum: with a file's removal before its addition, it would live again.
+"""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from r2d2.errors import UnreadableTableError
 from r2d2.model import FileInfo
 
 _COMMIT = re.compile(r"(\d{20})\.json")
-_COMPACTED = re.compile(r"(\d{20})\.(\d{20})\.compacted\.json")
 _CHECKPOINT = re.compile(
     r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10})|\.[0-9A-Fa-f-]{36})?\.(?:parquet|json)"
 )
@@ -42,7 +45,7 @@ def newest_log(files: Mapping[str, FileInfo]) -> DeltaLog:
     return DeltaLog(
         version,
         checkpoints.get(start, ()),
-        tuple(_with_compactions(range(start + 1, version + 1), commits, files)),
+        tuple(commits[number] for number in range(start + 1, version + 1)),
         {path[10:]: file for path, file in files.items() if path.startswith("_sidecars/")},
         files.get(f"{version:020}.crc"),
     )
@@ -92,21 +95,3 @@ def _check_contiguous(wanted: range, commits: Mapping[int, FileInfo]) -> None:
             raise UnreadableTableError(f"commit {version} is missing from _delta_log")
         if not commits[version].size_bytes:
             raise UnreadableTableError(f"commit {version} in _delta_log is empty (0 bytes)")
-
-
-def _with_compactions(
-    wanted: range, commits: Mapping[int, FileInfo], files: Mapping[str, FileInfo]
-) -> Sequence[FileInfo]:
-    """The commits in order, runs of them replaced by the longest compaction of just that run."""
-    compacted: dict[int, tuple[int, FileInfo]] = {}
-    for match, file in _matches(_COMPACTED, files):
-        first, last = int(match[1]), int(match[2])
-        if file.size_bytes and last < wanted.stop and last > compacted.get(first, (first, file))[0]:
-            compacted[first] = (last, file)
-    chosen = []
-    version = wanted.start
-    while version < wanted.stop:
-        last, file = compacted.get(version, (version, commits[version]))
-        chosen.append(file)
-        version = last + 1
-    return chosen

@@ -31,6 +31,16 @@ _CHECKPOINT_COLUMNS = [
     "protocol",
     "sidecar",
 ]
+_CHECKPOINT_ACTIONS = frozenset(name.partition(".")[0] for name in _CHECKPOINT_COLUMNS)
+# A part of a checkpoint may hold others alone, which no reader needs.
+_ACTIONS = _CHECKPOINT_ACTIONS | {
+    "remove",
+    "txn",
+    "domainMetadata",
+    "checkpointMetadata",
+    "commitInfo",
+    "cdc",
+}
 # What reading a hostile JSON document's parts as numbers, texts and objects raises.
 MALFORMED = (*FOREIGN, AttributeError, RecursionError)
 
@@ -169,10 +179,13 @@ def _actions(storage: Storage, file: FileInfo) -> Iterator[Action]:
         return
     try:
         checkpoint = pq.ParquetFile(storage.open(file), page_checksum_verification=True)
-        for row in checkpoint.read(_CHECKPOINT_COLUMNS, use_threads=False).to_pylist(
-            maps_as_pydicts="strict"
-        ):
-            yield from actions_of_row(row)
+        names = checkpoint.schema_arrow.names
+        if _ACTIONS.isdisjoint(names) and checkpoint.metadata.num_rows:
+            raise ValueError(f"none of its columns {names} is an action")
+        if not _CHECKPOINT_ACTIONS.isdisjoint(names):
+            rows = checkpoint.read(_CHECKPOINT_COLUMNS, use_threads=False)
+            for row in rows.to_pylist(maps_as_pydicts="strict"):
+                yield from actions_of_row(row)
     except MALFORMED as error:
         raise UnreadableTableError(f"{file.path}: damaged checkpoint ({error})") from error
 

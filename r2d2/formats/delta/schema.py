@@ -38,7 +38,7 @@ _MAPPING_ID = "delta.columnMapping.id"
 _MAPPING_NAME = "delta.columnMapping.physicalName"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z)?)?")
-_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|Infinity)|NaN")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|Infinity|inf)|NaN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +140,18 @@ def _primitive(kind: str, name: str) -> pa.DataType:
 def constant(field: DeltaField, text: str | None) -> pa.Scalar:
     """The value that every row of a file has in a partition column.
 
-    "" is NULL by the protocol. Spark writes NULL for it, but would read "" from a log as a text.
+    "" is NULL by the protocol. Of texts and bytes Spark reads it as "", and so as another value.
 
     Raises:
         UnreadableTableError: the text is no value of the column's type.
-        IneligibleTableError: the value depends on the writer's time zone, which nobody recorded.
+        IneligibleTableError: readers disagree on the value.
     """
     if text is None or text == "":
+        if text == "" and (pt.is_string(field.type) or pt.is_binary(field.type)):
+            raise IneligibleTableError(
+                f"partition column {field.name}: '' in _delta_log is NULL by the protocol and an"
+                " empty value for Spark; rewrite the table with Spark, or with NULL for it"
+            )
         return pa.scalar(None, field.type)
     if field.char_length is not None:
         text = text.ljust(field.char_length)
@@ -201,6 +206,15 @@ def _bool(text: str, type_: pa.DataType) -> pa.Scalar:
     return pa.scalar(text == "true", type_)
 
 
+def _binary(text: str, type_: pa.DataType) -> pa.Scalar:
+    if "\\" in text:
+        raise IneligibleTableError(
+            f"partition value {text!r} is escaped bytes by the protocol, and is read as it stands"
+            " by Spark and delta-rs; partition the table by another column"
+        )
+    return pa.scalar(text.encode(), type_)
+
+
 def _date(text: str, type_: pa.DataType) -> pa.Scalar:
     if not _DATE.fullmatch(text):
         raise ValueError("not of the form 2024-12-31")
@@ -213,7 +227,8 @@ def _timestamp(text: str, type_: pa.TimestampType) -> pa.Scalar:
         raise ValueError("not of the form 2024-12-31 23:59:59")
     if type_.tz and not match[3]:
         raise IneligibleTableError(
-            f"partition value {text!r} is an instant in its writer's time zone, which is not known"
+            f"partition value {text!r} is an instant without its time zone: UTC for some readers,"
+            " the session's for Spark; write it as 2024-12-31T23:59:59.000000Z"
         )
     if match[3] and not type_.tz:
         raise ValueError("has a time zone")
@@ -223,7 +238,7 @@ def _timestamp(text: str, type_: pa.TimestampType) -> pa.Scalar:
 
 _PARSERS: dict[int, Callable[[str, pa.DataType], pa.Scalar]] = {
     pa.string().id: lambda text, type_: pa.scalar(text, type_),
-    pa.binary().id: lambda text, type_: pa.scalar(text.encode(), type_),
+    pa.binary().id: _binary,
     pa.int8().id: _whole,
     pa.int16().id: _whole,
     pa.int32().id: _whole,

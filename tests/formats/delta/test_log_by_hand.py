@@ -2,13 +2,16 @@
 
 import contextlib
 import json
+import math
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from r2d2.errors import IneligibleTableError, TableError, UnreadableTableError
 from r2d2.pipeline import tables
@@ -304,7 +307,7 @@ def test_a_removed_file_is_not_read(lake: Any) -> None:
     assert lake.read("t").to_pydict() == {"a": [9]}
 
 
-def test_empty_partition_text_is_null_and_hive_has_no_word_for_it(lake: Any) -> None:
+def test_hives_word_for_null_is_a_text_in_a_delta_log(lake: Any) -> None:
     lake.create("t", DATA)
 
     def partition(line: dict[str, Any]) -> None:
@@ -315,12 +318,12 @@ def test_empty_partition_text_is_null_and_hive_has_no_word_for_it(lake: Any) -> 
             line["metaData"]["partitionColumns"] = ["p"]
 
     lake.rewrite("t", partition)
-    for version, text in enumerate(["", "__HIVE_DEFAULT_PARTITION__", None], start=1):
+    for version, text in enumerate(["__HIVE_DEFAULT_PARTITION__", None], start=1):
         values = {"p": text}
         add = lake.add_file("t", f"{version}.parquet", DATA, partitionValues=values)
         lake.write_commit("t", version, add, {"remove": {"path": "f.parquet"}})
     assert set(lake.read("t")["p"].to_pylist()) == {None, "__HIVE_DEFAULT_PARTITION__"}
-    lake.write_commit("t", 4, lake.add_file("t", "4.parquet", DATA))
+    lake.write_commit("t", 3, lake.add_file("t", "3.parquet", DATA))
     refused(lake, "no value for partition column p")
 
 
@@ -341,12 +344,22 @@ def test_empty_partition_text_is_null_and_hive_has_no_word_for_it(lake: Any) -> 
         ("timestamp_ntz", "2024-01-01T00:00:00Z", UnreadableTableError),
         ("timestamp_ntz", "2024-01-01 00:00:00.0000001", UnreadableTableError),
         ("timestamp", "2024-01-01 00:00:00", IneligibleTableError),
+        ("timestamp", "2024-01-01", IneligibleTableError),
+        ("string", "", IneligibleTableError),
+        ("binary", "", IneligibleTableError),
+        ("binary", "\\u0001", IneligibleTableError),
         ({"type": "array", "elementType": "string"}, "x", UnreadableTableError),
     ],
 )
 def test_partition_text_that_is_no_value_is_refused(
     lake: Any, type_: Any, text: str, error: type[TableError]
 ) -> None:
+    partition_by(lake, type_, text)
+    refused(lake, re.escape(repr(text)), error)
+
+
+def partition_by(lake: Any, type_: Any, text: str) -> None:
+    """Writes table t of column p alone, a partition's of the type and with the value."""
     lake.create("t", DATA)
 
     def partition(line: dict[str, Any]) -> None:
@@ -358,7 +371,28 @@ def test_partition_text_that_is_no_value_is_refused(
             line["add"]["partitionValues"] = {"p": text}
 
     lake.rewrite("t", partition)
-    refused(lake, re.escape(repr(text)), error)
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "value"),
+    [
+        ("integer", "", None),
+        ("date", "", None),
+        ("timestamp", "", None),
+        ("boolean", "", None),
+        ("double", "-inf", -math.inf),
+        ("float", "-Infinity", -math.inf),
+        ("binary", "\u00fc", "\u00fc".encode()),
+        ("timestamp", "2024-01-01T00:00:00.5Z", datetime(2024, 1, 1, 0, 0, 0, 500_000, UTC)),
+        ("timestamp", "2024-01-01 00:00:00Z", datetime(2024, 1, 1, tzinfo=UTC)),
+        ("timestamp_ntz", "2024-01-01 00:00:00.000000", datetime(2024, 1, 1)),
+    ],
+)
+def test_partition_text_that_all_readers_read_alike_is_a_value(
+    lake: Any, type_: str, text: str, value: object
+) -> None:
+    partition_by(lake, type_, text)
+    assert lake.read("t")["p"].to_pylist() == [value] * 3
 
 
 @pytest.mark.parametrize(
@@ -369,7 +403,7 @@ def test_partition_text_that_is_no_value_is_refused(
         (DATA, "a string", "a is int64 in the file and string in the table"),
         (pa.table({"a": [1.5]}), "a long", "a is double in the file and int64"),
         (pa.table({"a": ["x"]}), "a long", "a is string in the file"),
-        (pa.table({"a": pa.array([0], pa.timestamp("us"))}), "a timestamp", "a is timestamp"),
+        (pa.table({"a": pa.array([0], pa.timestamp("ns"))}), "a timestamp", "a is timestamp"),
         (pa.table({"a": pa.array([0], pa.timestamp("us", "UTC"))}), "a timestamp_ntz", "a is tim"),
         (pa.table({"a": pa.array([0], pa.timestamp("ns"))}), "a timestamp_ntz", "a is timestamp"),
         (pa.table({"a": [1], "A": [2]}), "a long", "a fits 2 columns of the file"),
@@ -405,6 +439,43 @@ def test_a_file_without_ids_is_unreadable_under_mapping_by_id(lake: Any) -> None
     refused(lake, "the Delta schema cannot be understood: KeyError")
     lake.rewrite("t", mapped)
     refused(lake, "no field ids")
+
+
+def test_a_compaction_is_not_read_where_single_commits_tell_otherwise(lake: Any) -> None:
+    lake.create("t", DATA)
+    first = list(map(json.loads, lake.commit("t", 0).read_text().splitlines()))
+    more = lake.add_file("t", "more.parquet", pa.table({"a": [9]}))
+    lake.write_commit("t", 1, more)
+    lake.write_commit("t", 2, {"remove": {"path": "f.parquet"}})
+    newest_first = [{"remove": {"path": "f.parquet"}}, more, *first]
+    written = "".join(json.dumps(action) + "\n" for action in newest_first)
+    lake.log("t", f"{0:020}.{2:020}.compacted.json").write_text(written)
+    assert lake.read("t").to_pydict() == {"a": [9]}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pa.table({"txn": [{"appId": "a", "version": 1}]}),
+        pa.table({"remove": [{"path": "gone.parquet", "deletionTimestamp": 0}]}),
+        pa.table({"domainMetadata": [{"domain": "a", "configuration": "", "removed": False}]}),
+        pa.table({"txn": pa.array([], pa.struct([("appId", pa.string())]))}),
+        pa.table({}),
+    ],
+)
+def test_a_part_of_a_checkpoint_may_hold_nothing_that_a_reader_needs(
+    lake: Any, other: pa.Table
+) -> None:
+    write_deltalake(lake.path("t"), DATA)
+    DeltaTable(lake.path("t")).create_checkpoint()
+    whole = lake.log("t", f"{0:020}.checkpoint.parquet")
+    whole.rename(lake.log("t", f"{0:020}.checkpoint.{1:010}.{2:010}.parquet"))
+    part = lake.log("t", f"{0:020}.checkpoint.{2:010}.{2:010}.parquet")
+    pq.write_table(other, part)
+    lake.commit("t", 0).write_text("never read")
+    assert lake.read("t").equals(DATA)
+    pq.write_table(pa.table({"a": [1]}), part)
+    refused(lake, "none of its columns")
 
 
 def test_a_damaged_checkpoint_is_unreadable(lake: Any) -> None:

@@ -146,6 +146,14 @@ def test_bytes_that_are_no_text_are_no_string(lake: Any) -> None:
         lake.read("u")
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_instants_of_a_file_without_a_zone_are_in_utc(lake: Any, unit: str) -> None:
+    naive = pa.array([dt.datetime(2024, 1, 1), None, dt.datetime(1969, 12, 31)], pa.timestamp(unit))
+    lake.create("t", pa.table({"a": naive}), schema="a timestamp")
+    values = [dt.datetime(2024, 1, 1, tzinfo=UTC), None, dt.datetime(1969, 12, 31, tzinfo=UTC)]
+    assert lake.read("t")["a"].to_pylist() == values
+
+
 def test_instants_with_any_zone_are_instants_in_utc(lake: Any) -> None:
     at = pa.array([0], pa.timestamp("ms", "Europe/Berlin"))
     lake.create("t", pa.table({"a": at}), schema="a timestamp")
