@@ -10,7 +10,7 @@ import pytest
 
 from r2d2.errors import TableError
 from r2d2.model import FileInfo
-from r2d2.storage.local import LocalStorage
+from r2d2.storage.local import LocalStorage, is_hidden
 from tests.support.formats.text_files import format_of, inspect, read
 
 pytestmark = pytest.mark.shared
@@ -61,7 +61,8 @@ def read_lake(root: Path) -> dict[str, Read]:
     storage = LocalStorage(str(root))
     found: dict[str, Read] = {}
     for file in storage.list().files:
-        if format_of(file.path) is not None:
+        hidden = any(is_hidden(part) for part in file.path.split("/"))
+        if format_of(file.path) is not None and not hidden:
             with suppress(TableError):
                 found[file.path] = read_file(storage, file)
     return found
