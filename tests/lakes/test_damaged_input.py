@@ -397,7 +397,9 @@ def test_hostile_names_are_written_whole_to_every_output(tmp_path: Path) -> None
     located = {f"{name.replace('/', chr(0x2215))}/x.parquet" for name in names}
     assert located <= set(_strings(data))
     with (out / "edges.csv").open(newline="") as lines:
-        pairs = {(row["child"], row["parent"]) for row in csv.DictReader(lines)}
+        rows = list(csv.DictReader(lines))
+    # An apostrophe is before what a spreadsheet would run.
+    pairs = {(row["child"].removeprefix("'"), row["parent"].removeprefix("'")) for row in rows}
     assert pairs == {(a, b) for a in located for b in located if a != b}
     assert b"\x1b" not in command("find", lake).stdout
 

