@@ -93,7 +93,9 @@ class PairLake(LocalLake):
 
 def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Table, Table]:
     listing = storage.list()
-    groups = {group.location or ".": group for group in group_files(listing).groups}
+    groups = {
+        group.location or ".": group for group in group_files(listing, settings.tables).groups
+    }
     files = {file.path: file for file in listing.files}
     for location in locations:
         if location not in groups:

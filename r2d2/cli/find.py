@@ -60,7 +60,7 @@ def find(
 
     r2d2 find /lake --fail-on equal --fail-on unreadable
     """
-    from r2d2.cli.find_text import find_lines
+    from r2d2.cli.find_text import find_lines, unused_rule_lines
     from r2d2.cli.terminal import interruptibly, watching
     from r2d2.model import Types
     from r2d2.pipeline import find as find_graph
@@ -80,6 +80,7 @@ def find(
         graph = interruptibly(
             lambda: find_graph(lake, settings, engine=engine, master=master, progress=progress)
         )
+    sys.stderr.writelines(f"{line}\n" for line in unused_rule_lines(settings, graph.tables))
     if out is not None:
         write_find(out, graph, settings, storage_of(lake).url)
     if json:
@@ -97,11 +98,11 @@ def find(
 
 
 def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
-    """List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.
+    """List the tables of LAKE: format, columns, rows, bytes; why files are one, or it is not eligible.
 
     Reads metadata only. Example: r2d2 tables sample_lake
     """
-    from r2d2.cli.find_text import table_lines
+    from r2d2.cli.find_text import table_lines, unused_rule_lines
     from r2d2.cli.terminal import interruptibly
     from r2d2.pipeline import tables as list_tables
     from r2d2.report.find import inventory_data
@@ -109,6 +110,7 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     settings = load_settings(config)
     inventory = interruptibly(lambda: list_tables(lake, settings))
+    sys.stderr.writelines(f"{line}\n" for line in unused_rule_lines(settings, inventory.tables))
     if json:
         print_json(inventory_data(inventory))
     else:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from r2d2.graph import Graph
-from r2d2.lake.inventory import Inventory
+from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.model import Table
+from r2d2.settings.find import Settings
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 
 SHOWN = 10
@@ -86,7 +87,7 @@ def _edge_lines(graph: Graph) -> Iterator[str]:
 
 def table_lines(inventory: Inventory) -> Iterator[str]:
     """The inventory as a table of text, then its totals."""
-    heads = ("table", "format", "rows", "size", "files", "columns", "why not")
+    heads = ("table", "format", "rows", "size", "files", "columns", "note")
     rows = [
         (
             printable(table.location),
@@ -95,10 +96,24 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
             human_bytes(table.size_bytes),
             str(len(table.files)),
             str(len(table.columns)),
-            printable(table.problem or ""),
+            printable(_note(table)),
         )
         for table in inventory.tables
     ]
     yield from aligned([heads, *rows])
     yield ""
     yield from inventory_lines(inventory.tables, inventory.skipped)
+
+
+def _note(table: Table) -> str:
+    """Why the table is not eligible, why it must be kept, why its files are one table."""
+    kept = f"never planned for deletion: {table.must_keep}" if table.must_keep else None
+    together = table.details.get(ONE_TABLE)
+    told = (table.problem, kept, f"one table by {together}" if together else None)
+    return "; ".join(filter(None, told))
+
+
+def unused_rule_lines(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
+    """A line for each `[[table]]` that matches no table."""
+    for rule in settings.unused_table_rules(table.location for table in tables):
+        yield f"r2d2: {printable(rule.written)} matches no table of the lake"

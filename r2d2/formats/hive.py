@@ -19,15 +19,20 @@ from r2d2.storage.local import Storage
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])")
 _ARROW_TYPES = {"int32": pa.int32(), "int64": pa.int64(), "date": pa.date32()}
+NAMES_IN_FOLDERS = "the names and number of the files in its folders"
+NAMES_AND_MARKERS = "the names and number of its files, and markers beside them (_SUCCESS)"
 Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
 Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
 LayoutOfFile = Callable[[Storage, Table], Layout]
 
 
 def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
-    """The (key, value) pairs of the folders between the table and the file, values as written."""
+    """The (key, value) pairs of the folders between the table and the file, values as written.
+
+    A folder without a key says nothing.
+    """
     inside = path[len(location) + 1 :] if location else path
-    pairs = (part.partition("=") for part in inside.split("/")[:-1])
+    pairs = (part.partition("=") for part in inside.split("/")[:-1] if "=" in part)
     return tuple((unquote(key), value) for key, _, value in pairs)
 
 
@@ -171,7 +176,7 @@ def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layo
         file_name=_ending(inside.file_name),
         is_folder=True,
         partition_columns=tuple(types),
-        not_restored=(*inside.not_restored, "the names and number of the files in its folders"),
+        not_restored=(*inside.not_restored, NAMES_IN_FOLDERS if types else NAMES_AND_MARKERS),
     )
 
 

@@ -108,7 +108,7 @@ def write_files(
         sink.write(batch)
     sink.close()
     if not path.exists():
-        raise NotWritableError("a partitioned table without rows has no folders")
+        raise NotWritableError("a folder of files cannot be written without rows")
 
 
 class FolderSink:
@@ -151,6 +151,9 @@ class FolderSink:
 
 def in_folders(batch: pa.RecordBatch, layout: Layout) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows of each folder, without the columns that its name holds."""
+    if not layout.partition_columns:
+        yield "", batch
+        return
     parts = [_parts(name, batch.column(name)) for name in layout.partition_columns]
     folders = pc.binary_join_element_wise(*parts, "/").dictionary_encode()
     inside = batch.select(layout.file_schema.names)

@@ -1,7 +1,8 @@
 """Files grouped into tables, by their names alone.
 
-A folder is one table where a format claims it (Delta by its `_delta_log`), or where it has data
-files of one format under Hive-style folders (`key=value`). Else every data file is a table.
+A folder is one table where a format claims it (Delta by its `_delta_log`), where it has data
+files of one format under Hive-style folders (`key=value`), where a writer left parts in it
+(`exports`), or where a `[[table]]` rule says so. Else every data file is a table.
 """
 
 from collections import Counter, defaultdict
@@ -10,14 +11,17 @@ from dataclasses import dataclass
 
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
+from r2d2.lake.exports import exported, is_part, is_union_folder
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.wholeness import (
     HIDDEN,
+    folders_above,
     foreign_named,
     left_out_files,
     whole_or_unreadable,
 )
 from r2d2.model import FileInfo
+from r2d2.settings.find import TableRule
 from r2d2.storage.local import Listing, is_hidden
 
 
@@ -33,36 +37,47 @@ class Grouping:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
+KEYS = "key=value folders"
 NAMELESS = "no data file by its name"
 
 
-def group_files(listing: Listing) -> Grouping:
-    """The listing's files in groups that make tables, in order of location."""
+def group_files(listing: Listing, rules: Sequence[TableRule] = ()) -> Grouping:
+    """The listing's files in groups that make tables, in order of location.
+
+    Of the rules that match a file the last counts.
+    """
     skipped = Counter(listing.skipped)
     absent = left_out_files(listing)
     roots = _table_folders(listing.files, absent)
     names = {ending: known.name for known in formats.FORMATS for ending in known.endings}
     owned: dict[tuple[str, str, bool], list[FileInfo]] = defaultdict(list)
-    nameless = []
+    told = _told(listing.files, rules)
+    nameless, hidden = [], []
     for file in listing.files:
-        place = _place(file.path, roots, names)
-        if isinstance(place, str):
-            skipped[place] += 1
-            if place is NAMELESS and file.size_bytes and "=" in file.path:
-                nameless.append(file.path)
-        else:
+        place = _place(file.path, roots, names, rules)
+        if not isinstance(place, str):
             owned[place].append(file)
+            continue
+        skipped[place] += 1
+        if place is HIDDEN:
+            hidden.append(file.path)
+        elif file.size_bytes and ("=" in file.path or is_part(file.path.rpartition("/")[2])):
+            nameless.append(file.path)
     for file in absent:
-        place = _place(file.path, roots, names)
+        place = _place(file.path, roots, names, rules)
         if not isinstance(place, str):
             owned[place].append(file)
     groups = _split_mixed(
         [
-            FileGroup(location, kind, tuple(files), partitioned)
+            FileGroup(
+                *(location, kind, tuple(files), partitioned),
+                because=told.get(location, KEYS) if partitioned else None,
+            )
             for (location, kind, partitioned), files in owned.items()
         ],
         {file.path for file in absent},
     )
+    groups = exported(groups, hidden, nameless, told)
     groups = foreign_named(groups, roots, nameless)
     whole = whole_or_unreadable(groups, roots, listing)
     ordered = tuple(sorted(whole.groups, key=lambda group: group.location))
@@ -70,7 +85,7 @@ def group_files(listing: Listing) -> Grouping:
 
 
 def _place(
-    path: str, roots: Mapping[str, str], names: Mapping[str, str]
+    path: str, roots: Mapping[str, str], names: Mapping[str, str], rules: Sequence[TableRule]
 ) -> tuple[str, str, bool] | str:
     """The location, format and partitioning of the file's table; why it has none, otherwise."""
     root = _root_of(path, roots)
@@ -81,8 +96,26 @@ def _place(
     kind = _format_of(path, names)
     if kind is None:
         return NAMELESS
+    if ruled := _ruled(path, rules):
+        location, rule = ruled
+        return location, kind, rule.folder is not None
     folder = _partition_root(path)
     return (path, kind, False) if folder is None else (folder, kind, True)
+
+
+def _ruled(path: str, rules: Sequence[TableRule]) -> tuple[str, TableRule] | None:
+    """The location that the last rule which matches gives the file's table, and that rule."""
+    for rule in reversed(rules):
+        for location in [path] if rule.files is not None else folders_above(path):
+            if rule.matches(location):
+                return location, rule
+    return None
+
+
+def _told(files: Iterable[FileInfo], rules: Sequence[TableRule]) -> dict[str, str]:
+    """The rule, as it is written, of each table's location that a rule gives."""
+    ruled = (_ruled(file.path, rules) for file in files if rules)
+    return {location: rule.written for location, rule in filter(None, ruled)}
 
 
 def _table_folders(files: Sequence[FileInfo], absent: Iterable[FileInfo]) -> dict[str, str]:
@@ -144,7 +177,7 @@ def _partition_root(path: str) -> str | None:
     parts = path.split("/")
     for depth, part in enumerate(parts[:-1]):
         if part.find("=") > 0:
-            rest = parts[depth:-1]
+            rest = [part for part in parts[depth:-1] if not is_union_folder(part)]
             return "/".join(parts[:depth]) if all(p.find("=") > 0 for p in rest) else None
     return None
 

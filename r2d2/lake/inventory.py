@@ -26,12 +26,15 @@ from r2d2.formats.errors import table_problem, translated
 from r2d2.formats.layout import Layout
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names
+from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import Grouping, group_files
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
+ONE_TABLE = "one table by"
+"""The detail of a table that says why several files, or a folder, are one table."""
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
 NAMED_INSIDE = 5
@@ -57,7 +60,7 @@ def take_inventory(
         LakeError: the lake itself cannot be listed.
     """
     listing = storage.list()
-    grouping = group_files(listing)
+    grouping = group_files(listing, settings.tables)
     files = {file.path: file for file in listing.files}
     same = {
         group.location: table
@@ -66,7 +69,7 @@ def take_inventory(
     }
     new = [group for group in grouping.groups if group.location not in same]
     tables = [*same.values(), *described(storage, settings, new, files)]
-    tables += unlisted(grouping)
+    tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
     return Inventory(tuple(sorted(tables, key=lambda table: table.location)), grouping.skipped)
 
 
@@ -123,6 +126,8 @@ def _described(
         )
     snapshot = table.snapshot or _snapshot(table.files)
     must_keep = table.must_keep or group.must_keep
+    if group.because:
+        table = replace(table, details={**table.details, ONE_TABLE: group.because})
     if group.inside:
         named = ", ".join(group.inside[:NAMED_INSIDE])
         more = len(group.inside) - NAMED_INSIDE
@@ -142,12 +147,31 @@ def _inspect(
     known = format_named(group.format)
     if not group.partitioned:
         return known.inspect(storage, group.location, group.files, settings, lake)
-    return hive.inspect(
+    table = hive.inspect(
         storage,
         group.location,
         group.files,
         lambda store, path, files: known.inspect(store, path, files, settings, lake),
     )
+    if group.format == Format.CSV:
+        _check_headers(table)
+    return table
+
+
+def _check_headers(table: Table) -> None:
+    """Passes where all files have the same columns: a file that lacks some may lack its header.
+
+    Raises:
+        IneligibleTableError: a file has other columns.
+    """
+    for split in table.splits:
+        part = split.context
+        if isinstance(part, hive.Partition) and part.absent and not part.constants:
+            lacking = ", ".join(map(repr, part.absent[:3]))
+            raise IneligibleTableError(
+                f"{table.location}: {split.file.path} has no column {lacking}, which others have;"
+                " where only the first file has a header, the files are no table by themselves"
+            )
 
 
 def read_split(

@@ -11,7 +11,7 @@ from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.lake.inventory import INVENTORY_FILE, load_inventory, take_inventory
 from r2d2.model import Edge, Table, Types
-from r2d2.settings.find import Settings, TextRule
+from r2d2.settings.find import Settings, TableRule, TextRule
 from r2d2.storage.local import Storage
 
 
@@ -124,4 +124,5 @@ def _settings(data: Any) -> Settings:
     values = {key: value for key, value in data.items() if key in known}
     rules = tuple(TextRule(rule["tables"], rule["overrides"]) for rule in data["text"])
     changed = {"types": Types(data["types"]), "stages": tuple(data["stages"]), "text": rules}
+    changed["tables"] = tuple(TableRule(**rule) for rule in data.get("tables", ()))
     return Settings(**(values | changed))

@@ -103,7 +103,8 @@ def settings_data(settings: Settings) -> dict[str, Any]:
     """The settings that an answer depends on."""
     names = [f.name for f in fields(settings) if f.name not in _SPEED_ONLY]
     data = {name: getattr(settings, name) for name in names}
-    return data | {"types": settings.types.value, "text": [asdict(r) for r in settings.text]}
+    rules = {name: [asdict(rule) for rule in data[name]] for name in ("text", "tables")}
+    return data | {"types": settings.types.value} | rules
 
 
 def inventory_data(inventory: Inventory) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Settings of `find`: defaults, over them a TOML file's `[find]` and `[[text]]`, then flags."""
+"""Settings of `find`: defaults, over them a TOML file's `[find]`, `[[text]]` and `[[table]]`,
+then flags."""
 
 import codecs
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -28,6 +30,45 @@ class TextRule:
 
 
 @dataclass(frozen=True, slots=True)
+class TableRule:
+    """`[[table]]`: a pattern of folders that are one table each, or of files that are."""
+
+    folder: str | None = None
+    files: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.files is None):
+            raise UsageError(
+                '[[table]]: give folder = "…" (all data files below it are one table)'
+                ' or files = "…" (each of them is a table)'
+            )
+        pattern = self.pattern
+        if not pattern or pattern.startswith("/") or (pattern.endswith("/") and self.folder):
+            key = "files" if self.folder is None else "folder"
+            raise UsageError(
+                f"{key} = {pattern!r}: give a pattern of locations in the lake, without a slash at"
+                " its ends; the lake itself is '.'"
+            )
+
+    @property
+    def pattern(self) -> str:
+        """The pattern that is given."""
+        return self.folder if self.folder is not None else self.files or ""
+
+    @property
+    def written(self) -> str:
+        """The rule as a settings file has it, on one line."""
+        key = "files" if self.folder is None else "folder"
+        return f"[[table]] {key} = {json.dumps(self.pattern, ensure_ascii=False)}"
+
+    def matches(self, location: str) -> bool:
+        """Whether the pattern matches the folder or file; the lake itself is `.`."""
+        if location in ("", "."):
+            return self.folder == "."
+        return fnmatchcase(location, self.pattern)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a run's answer may depend on, and how much of the machine it may take."""
 
@@ -41,6 +82,7 @@ class Settings:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     memory_bytes: int = 1 << 30
     text: tuple[TextRule, ...] = field(default=(), metadata=NO_KEY)
+    tables: tuple[TableRule, ...] = field(default=(), metadata=NO_KEY)
 
     def __post_init__(self) -> None:
         if not 0 < self.min_fraction <= 1:
@@ -57,6 +99,13 @@ class Settings:
         for name in ("sketch_size", "sample_rows", "threads", "memory_bytes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} = {getattr(self, name)}: give at least 1")
+
+    def unused_table_rules(self, locations: Iterable[str]) -> list[TableRule]:
+        """The rules that match none of the tables' locations: misspelt, or of another lake."""
+        unused = list(self.tables)
+        for location in locations if unused else ():
+            unused = [rule for rule in unused if not rule.matches(location)]
+        return unused
 
     def text_overrides(self, location: str) -> Mapping[str, object]:
         """The overrides of all rules that match the table, later rules over earlier ones."""
@@ -92,7 +141,7 @@ class TextSection:
         )
 
 
-FIND_SECTIONS: Kinds = {"find": Settings, "text": TextSection}
+FIND_SECTIONS: Kinds = {"find": Settings, "text": TextSection, "table": TableRule}
 
 
 def load_settings(path: Path | None, **flags: Any) -> Settings:
@@ -105,7 +154,7 @@ def load_settings(path: Path | None, **flags: Any) -> Settings:
     settings: Settings = values.get("find", Settings())
     rules = tuple(section.rule() for section in values.get("text", ()))
     given = {name: value for name, value in flags.items() if value is not None}
-    return replace(settings, text=rules, **given)
+    return replace(settings, text=rules, tables=values.get("table", ()), **given)
 
 
 def dialect_fields(overrides: Mapping[str, object]) -> dict[str, Any]:

@@ -7,6 +7,11 @@ INIT_TOML = """\
 # [find]                                  # what `r2d2 find` takes: types, min_fraction, …
 # types = "widened"
 
+# [[table]]                               # where names do not tell, or tell it wrong:
+# folder = "exports/orders"               # all data files below it are one table
+# [[table]]
+# files = "exports/months/*.parquet"      # each of these is a table
+
 [prices]                                  # in US dollars; --prices FILE goes over them
 as_of = 2022-07-07                        # when they were looked up; needed where any is given
 source = "list prices for us-east-1, as others recorded them: S3 Standard 0.023 USD/GiB/month, \

@@ -18,6 +18,7 @@ from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
 from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
+from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.grouping import group_files
 from r2d2.lake.inventory import Inventory, take_inventory, unlisted
 from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
@@ -75,12 +76,12 @@ class SparkLake:
 
         Executors read it where that is worth a job; Spark's own sources see what r2d2 refuses.
         """
-        found = group_files(self._storage.list())
+        found = group_files(self._storage.list(), self._settings.tables)
         if len(found.groups) <= DRIVER_TABLES:
             inventory = take_inventory(self._storage, self._settings)
         else:
             tables = self._jobs.described(self._storage, self._settings, found.groups)
-            tables += unlisted(found)
+            tables = with_uncertain_kept([*tables, *unlisted(found)], found.groups)
             tables.sort(key=lambda table: table.location)
             inventory = Inventory(tuple(tables), found.skipped)
         self._tables = self._with_foreign(inventory.tables)

@@ -23,7 +23,7 @@ from r2d2.lake.inventory import take_inventory
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
-from r2d2.storage.local import LocalStorage
+from r2d2.storage.local import LocalStorage, is_hidden
 
 _MASK = (1 << 64) - 1
 
@@ -96,9 +96,10 @@ def _taken(layout: Layout, target: Path) -> Path | None:
         return None
     if not layout.is_folder or not target.is_dir():
         return target
-    shares = bool(layout.partition_columns) and layout.file_name != ""
+    is_plain = layout.file_name != ""
     for entry in sorted(target.iterdir()):
-        if not shares or "=" in entry.name:
+        is_other = "=" not in entry.name if layout.partition_columns else is_hidden(entry.name)
+        if not is_plain or not is_other:
             return entry
     return None
 
