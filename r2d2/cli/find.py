@@ -98,9 +98,9 @@ def find(
 
 
 def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
-    """List the tables of LAKE: format, columns, rows, bytes; why files are one, or it is not eligible.
+    """List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.
 
-    Reads metadata only. Example: r2d2 tables sample_lake
+    Says why a folder's files are one table. Reads metadata only. Example: r2d2 tables sample_lake
     """
     from r2d2.cli.find_text import table_lines, unused_rule_lines
     from r2d2.cli.terminal import interruptibly

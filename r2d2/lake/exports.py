@@ -71,7 +71,11 @@ _IDS = re.compile(rf"{_UUID}|(?<![0-9a-z])[0-9a-f]{{16,}}(?![0-9a-z])", re.IGNOR
 _ENDINGS = re.compile(r"(?:\.\w*[a-z]\w*)+$", re.IGNORECASE)
 _TOKENS = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_CLOCK = r"[tT_ .-]*(?:[01][0-9]|2[0-3])[-:.]?[0-5][0-9](?:[-:.]?[0-5][0-9])?[0-9.]*[zZ]?"
+_SECOND_DATE = r"(?:19|20)[0-9]{2}[-.][0-9]{2}|[0-9]{8}"  # of a span: `2024-01-01_2024-01-31`
+_CLOCK = (
+    rf"[tT_ .-]*(?!{_SECOND_DATE})"
+    r"(?:[01][0-9]|2[0-3])[-:.]?[0-5][0-9](?:[-:.]?[0-5][0-9])?[0-9.]*[zZ]?"
+)
 _INSTANT = re.compile(
     rf"(?<![0-9]){_DAY}[-_.]?(?:0[1-9]|[12][0-9]|3[01]){_CLOCK}(?![0-9])", re.IGNORECASE
 )

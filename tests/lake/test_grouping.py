@@ -12,10 +12,10 @@ def groups(*paths: str) -> dict[str, FileGroup]:
 
 
 def test_every_data_file_is_a_table_of_its_own() -> None:
-    found = groups("a/part-0.parquet", "a/part-1.parquet", "b.CSV", "c.jsonl.gz", "d.tsv.zst")
+    found = groups("a/de.parquet", "a/fr.parquet", "b.CSV", "c.jsonl.gz", "d.tsv.zst")
     assert {name: group.format for name, group in found.items()} == {
-        "a/part-0.parquet": Format.PARQUET,
-        "a/part-1.parquet": Format.PARQUET,
+        "a/de.parquet": Format.PARQUET,
+        "a/fr.parquet": Format.PARQUET,
         "b.CSV": Format.CSV,
         "c.jsonl.gz": Format.JSON,
         "d.tsv.zst": Format.CSV,
