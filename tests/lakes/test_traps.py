@@ -8,6 +8,7 @@ import pytest
 
 import r2d2
 from r2d2 import Graph
+from r2d2.settings.find import TableRule
 
 pytestmark = pytest.mark.shared
 
@@ -63,12 +64,20 @@ def pairs(graph: Graph) -> set[tuple[str, str]]:
 
 @pytest.mark.usefixtures("bounds_from")
 def test_every_yes_and_no_is_as_expected(shared: Path, engine: str) -> None:
-    graph = r2d2.find(shared / "lakes/traps", engine=engine)
+    # The list tells of each part by itself, as it is a table only where a rule says so.
+    each = r2d2.Settings(tables=(TableRule(files="parquet/parts/*"),))
+    graph = r2d2.find(shared / "lakes/traps", each, engine=engine)
     told = pairs(graph)
     for row in expected(shared):
         file, base = row["file"], base_of(row["file"])
         for want, pair in ((row["in_base"], (file, base)), (row["base_in"], (base, file))):
             assert want == "policy" or (pair in told) == (want == "yes"), row
+
+
+def test_the_folder_of_parts_is_one_table_equal_to_base(shared: Path, engine: str) -> None:
+    graph = r2d2.find(shared / "lakes/traps/parquet", engine=engine)
+    assert {("parts", "base.parquet"), ("base.parquet", "parts")} <= pairs(graph)
+    assert not [table for table in graph.tables if table.location.startswith("parts/")]
 
 
 def test_every_policy_is_as_the_readme_says(shared: Path, engine: str) -> None:
