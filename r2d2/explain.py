@@ -11,8 +11,7 @@ from r2d2.errors import UsageError
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, present_mask, sorted_unique
-from r2d2.lake.grouping import group_files
-from r2d2.lake.inventory import Inventory, described, read_split
+from r2d2.lake.inventory import Inventory, described, grouped, read_split
 from r2d2.model import Column, Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
@@ -93,9 +92,8 @@ class PairLake(LocalLake):
 
 def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Table, Table]:
     listing = storage.list()
-    groups = {
-        group.location or ".": group for group in group_files(listing, settings.tables).groups
-    }
+    found = grouped(storage, listing, settings.tables)
+    groups = {group.location or ".": group for group in found.groups}
     files = {file.path: file for file in listing.files}
     for location in locations:
         if location not in groups:

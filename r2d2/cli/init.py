@@ -16,6 +16,6 @@ def init(path: Path = Path("r2d2.toml"), /) -> int:
 
     if path.exists():
         raise UsageError(f"{path}: it exists already and is left as it is")
-    write_files(path.parent, {path.name: INIT_TOML})
+    write_files(path.parent, {path.name: INIT_TOML}, marked=False)
     print_lines([f"written to {path}"])
     return EXIT_OK

@@ -21,7 +21,9 @@ class ForeignFormat:
 
     name: str = Format.OTHER
     endings: tuple[str, ...] = ()
-    marker: re.Pattern[str] | None = re.compile(r"/(?:metadata/[^/]*\.metadata\.json$|\.hoodie/)")
+    marker: re.Pattern[str] | None = re.compile(
+        r"/(?:metadata/[^/]*\.metadata\.json(?:\.gz)?$|\.hoodie/)"
+    )
     is_columnar: bool = False
     layout_options: frozenset[str] = frozenset()
 

@@ -7,12 +7,13 @@ files of one format under Hive-style folders (`key=value`), where a writer left 
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
 from r2d2.lake.exports import exported, is_part, is_union_folder
 from r2d2.lake.file_group import FileGroup
+from r2d2.lake.owners import Owners, with_owners
 from r2d2.lake.wholeness import (
     HIDDEN,
     folders_above,
@@ -20,7 +21,7 @@ from r2d2.lake.wholeness import (
     left_out_files,
     whole_or_unreadable,
 )
-from r2d2.model import FileInfo
+from r2d2.model import FileInfo, Format
 from r2d2.settings.find import TableRule
 from r2d2.storage.local import Listing, is_hidden
 
@@ -29,26 +30,32 @@ from r2d2.storage.local import Listing, is_hidden
 class Grouping:
     """A lake's file groups by location, and how many files were left out by reason.
 
-    `left_out` are the (path, reason) of what was not listed and is below no table.
+    `left_out` are the (path, reason) of what was not listed and is below no table. `owners` are
+    those whose metadata was asked.
     """
 
     groups: tuple[FileGroup, ...]
     skipped: Mapping[str, int]
     left_out: tuple[tuple[str, str], ...] = ()
+    owners: Owners = field(default_factory=Owners)
 
 
 KEYS = "key=value folders"
 NAMELESS = "no data file by its name"
 
 
-def group_files(listing: Listing, rules: Sequence[TableRule] = ()) -> Grouping:
+def group_files(
+    listing: Listing, rules: Sequence[TableRule] = (), owners: Owners | None = None
+) -> Grouping:
     """The listing's files in groups that make tables, in order of location.
 
-    Of the rules that match a file the last counts.
+    Of the rules that match a file the last counts. A file that one of the owners names is in no
+    other table.
     """
+    owners = owners or Owners()
     skipped = Counter(listing.skipped)
     absent = left_out_files(listing)
-    roots = _table_folders(listing.files, absent)
+    roots = _with_folders_of(owners, _table_folders(listing.files, absent))
     names = {ending: known.name for known in formats.FORMATS for ending in known.endings}
     owned: dict[tuple[str, str, bool], list[FileInfo]] = defaultdict(list)
     told = _told(listing.files, rules)
@@ -78,10 +85,24 @@ def group_files(listing: Listing, rules: Sequence[TableRule] = ()) -> Grouping:
         {file.path for file in absent},
     )
     groups = exported(groups, hidden, nameless, told)
+    groups, taken = with_owners(groups, owners, roots)
     groups = foreign_named(groups, roots, nameless)
     whole = whole_or_unreadable(groups, roots, listing)
     ordered = tuple(sorted(whole.groups, key=lambda group: group.location))
-    return Grouping(ordered, dict(+(skipped + Counter(whole.skipped))), whole.left_out)
+    counts = skipped + taken + Counter(whole.skipped)
+    return Grouping(ordered, dict(+counts), whole.left_out, owners)
+
+
+def _with_folders_of(owners: Owners, roots: dict[str, str]) -> dict[str, str]:
+    """The folders of tables, and those that owners have to themselves.
+
+    One that a table by its own marker lies in is not theirs alone.
+    """
+    above = {folder for root in roots for folder in folders_above(root)}
+    for folder, owner in owners.roots().items():
+        if folder not in above and (folder or owner.location == folder):
+            roots.setdefault(folder, Format.OTHER)
+    return roots
 
 
 def _place(

@@ -12,7 +12,7 @@ import base64
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
 from typing import Annotated, Any
@@ -29,9 +29,10 @@ from r2d2.formats.schema import check_names
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import Grouping, group_files
+from r2d2.lake.owners import find_owners
 from r2d2.model import Column, FileInfo, Format, Split, Table
-from r2d2.settings.find import Settings
-from r2d2.storage.local import Storage
+from r2d2.settings.find import Settings, TableRule
+from r2d2.storage.local import Listing, Storage
 
 ONE_TABLE = "one table by"
 """The detail of a table that says why several files, or a folder, are one table."""
@@ -42,10 +43,19 @@ NAMED_INSIDE = 5
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All tables of a lake in order of location, and how many files were left out by reason."""
+    """All tables of a lake in order of location, and how many files were left out by reason.
+
+    `owners` tells, as plain data, which owners of files were looked at.
+    """
 
     tables: tuple[Table, ...]
     skipped: Mapping[str, int]
+    owners: Mapping[str, Any] = field(default_factory=dict)
+
+
+def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
+    """The listing's files in groups that make tables, none of which another table owns."""
+    return group_files(listing, rules, find_owners(storage, listing))
 
 
 def take_inventory(
@@ -60,7 +70,7 @@ def take_inventory(
         LakeError: the lake itself cannot be listed.
     """
     listing = storage.list()
-    grouping = group_files(listing, settings.tables)
+    grouping = grouped(storage, listing, settings.tables)
     files = {file.path: file for file in listing.files}
     same = {
         group.location: table
@@ -70,7 +80,8 @@ def take_inventory(
     new = [group for group in grouping.groups if group.location not in same]
     tables = [*same.values(), *described(storage, settings, new, files)]
     tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
-    return Inventory(tuple(sorted(tables, key=lambda table: table.location)), grouping.skipped)
+    tables.sort(key=lambda table: table.location)
+    return Inventory(tuple(tables), grouping.skipped, grouping.owners.data())
 
 
 def unlisted(grouping: Grouping) -> list[Table]:

@@ -138,7 +138,7 @@ def store_recipes(run: Path, known: KnownRecipes, graph_sha256: str) -> None:
         "candidates": [_recipe_data(recipe) for recipe in known.recipes],
         "refused": dict(known.refused),
     }
-    write_files(run, {RECIPES_NAME: json_text(data)})
+    write_files(run, {RECIPES_NAME: json_text(data)}, folders=("residuals",))
 
 
 def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:

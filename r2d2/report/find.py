@@ -55,6 +55,7 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
             "funnel.json": json_text(funnel_data(graph)),
             INVENTORY_FILE: inventory_json(graph.tables),
         },
+        folders=("residuals",),
     )
 
 

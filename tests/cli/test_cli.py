@@ -16,7 +16,10 @@ from r2d2 import cli
 from r2d2.cli import main
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
 
-FILES = {"edges.csv", "degenerate.csv", "tables.csv", "graph.json", "funnel.json", "inventory.json"}
+FILES = {
+    *("edges.csv", "degenerate.csv", "tables.csv", "graph.json", "funnel.json", "inventory.json"),
+    ".r2d2",
+}
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def lake(tmp_path: Path) -> Path:
     return folder
 
 
-def test_find_writes_its_six_files_and_nothing_else(lake: Path, tmp_path: Path) -> None:
+def test_find_writes_its_files_and_nothing_else(lake: Path, tmp_path: Path) -> None:
     assert main(["find", str(lake), "--out", str(tmp_path / "run")]) == EXIT_OK
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     lines = (tmp_path / "run/edges.csv").read_text().splitlines()

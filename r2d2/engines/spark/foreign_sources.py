@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What a reader must know and r2d2 does not; other refusals hold for every reader.
 _UNKNOWN_FEATURE = re.compile(r"^Delta reader feature not supported")
+_ICEBERG = re.compile(r"/metadata/[^/]*\.metadata\.json(?:\.gz)?$")
 _COMMIT = re.compile(r"_delta_log/(\d{20})\.json$")
 # Dates of the Julian calendar are refused, as r2d2's own readers do.
 _OPTIONS = {"datetimeRebaseMode": "EXCEPTION", "int96RebaseMode": "EXCEPTION"}
@@ -53,8 +54,11 @@ def source_of(table: Table) -> str | None:
         return None
     if table.format == Format.DELTA and _UNKNOWN_FEATURE.search(table.problem):
         return "delta"
-    if table.format == Format.OTHER and table.files:
-        return "hudi" if any("/.hoodie/" in f"/{f.path}" for f in table.files) else "iceberg"
+    if table.format == Format.OTHER:
+        names = [f"/{file.path}" for file in table.files]
+        if any("/.hoodie/" in name for name in names):
+            return "hudi"
+        return "iceberg" if any(map(_ICEBERG.search, names)) else None
     return None
 
 

@@ -19,8 +19,7 @@ from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
 from r2d2.lake.exports import with_uncertain_kept
-from r2d2.lake.grouping import group_files
-from r2d2.lake.inventory import Inventory, take_inventory, unlisted
+from r2d2.lake.inventory import Inventory, grouped, take_inventory, unlisted
 from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
 from r2d2.model import Cost, Table
 from r2d2.progress import Progress
@@ -76,16 +75,16 @@ class SparkLake:
 
         Executors read it where that is worth a job; Spark's own sources see what r2d2 refuses.
         """
-        found = group_files(self._storage.list(), self._settings.tables)
+        found = grouped(self._storage, self._storage.list(), self._settings.tables)
         if len(found.groups) <= DRIVER_TABLES:
             inventory = take_inventory(self._storage, self._settings)
         else:
             tables = self._jobs.described(self._storage, self._settings, found.groups)
             tables = with_uncertain_kept([*tables, *unlisted(found)], found.groups)
             tables.sort(key=lambda table: table.location)
-            inventory = Inventory(tuple(tables), found.skipped)
+            inventory = Inventory(tuple(tables), found.skipped, found.owners.data())
         self._tables = self._with_foreign(inventory.tables)
-        return Inventory(tuple(self._tables), inventory.skipped)
+        return Inventory(tuple(self._tables), inventory.skipped, inventory.owners)
 
     def _with_foreign(self, tables: Sequence[Table]) -> Sequence[Table]:
         """The tables; those that only a source of Spark's can read as that one sees them."""

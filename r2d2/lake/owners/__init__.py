@@ -1,0 +1,194 @@
+"""Owners: tables whose metadata names files, wherever these lie. A file belongs to one table.
+
+A kind of owner is a pattern that its metadata is recognised by, and a function from the lake's
+names and that metadata's bytes to claims. A lake without such names is not read for it.
+"""
+
+import re
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from r2d2.formats.errors import table_problem
+from r2d2.lake.file_group import FileGroup
+from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests, own_output
+from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, parent_of, suffixes
+from r2d2.storage.local import Listing, Storage
+
+NO_CATALOGUE = "no catalogue was asked"
+REMEDY = "mend it, or take it out of the lake"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerKind:
+    """A kind of owner. `pattern` is found in `/` and the path of its metadata."""
+
+    name: str
+    pattern: str
+    claims: Callable[[LakeMetadata, Sequence[str]], Iterator[Claims]]
+
+
+OWNER_KINDS = (
+    OwnerKind("r2d2", r"/\.r2d2$|/graph\.json$", own_output.claims),
+    OwnerKind("delta", r"/_delta_log/", delta.claims),
+    OwnerKind("hudi", r"/\.hoodie/", folders.hudi),
+    OwnerKind(
+        "iceberg", r"\.metadata\.json(?:\.gz)?$|/metadata/version-hint\.text$", iceberg.claims
+    ),
+    OwnerKind(
+        "paimon", r"/snapshot/(?:snapshot-\d+|EARLIEST|LATEST)$|/schema/schema-\d+$", folders.paimon
+    ),
+    OwnerKind("lance", r"/_versions/[^/]+\.manifest$", folders.lance),
+    OwnerKind("symlink manifest", r"/_symlink_format_manifest/", manifests.symlinks),
+    OwnerKind("parquet _metadata", r"/_metadata$", manifests.parquet_metadata),
+    OwnerKind(
+        "catalogue file",
+        r"(?i:\.(?:ducklake|duckdb|ddb|db|db3|sqlite|sqlite3))$",
+        catalogues.claims,
+    ),
+)
+_ANY = re.compile("|".join(f"({kind.pattern})" for kind in OWNER_KINDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """What the owners of a lake claim. `counts` are the owners of each kind that was looked for.
+
+    `blocked` are (folder, reason): what lies there may belong to an owner that is not resolved.
+    `suspects` are files that one may own which names a place outside the lake.
+    """
+
+    claims: tuple[Claims, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    suspects: Mapping[str, str] = field(default_factory=dict)
+
+    def data(self) -> dict[str, Any]:
+        """Which owners were looked at, as plain data."""
+        return {
+            "catalogues": NO_CATALOGUE,
+            "looked_at": dict(sorted(self.counts.items())),
+            "unresolved": [
+                {"owner": str(claim.owner), "metadata": path, "reason": reason}
+                for claim in self.claims
+                for path, reason in claim.unresolved
+            ],
+        }
+
+    def roots(self) -> dict[str, Owner]:
+        """The folders that an owner has to itself, with all below them."""
+        return {folder: claim.owner for claim in self.claims for folder in claim.folders}
+
+
+def find_owners(storage: Storage, listing: Listing) -> Owners:
+    """The claims of all owners in the lake; only their metadata is read, each file once."""
+    names: dict[str, list[str]] = defaultdict(list)
+    search = _ANY.search
+    for file in listing.files:
+        if match := search(f"/{file.path}"):
+            names[OWNER_KINDS[(match.lastindex or 1) - 1].name].append(file.path)
+    counts = dict.fromkeys((kind.name for kind in OWNER_KINDS), 0)
+    if not names:
+        return Owners((), counts)
+    lake = LakeMetadata(storage, {file.path: file for file in listing.files})
+    found: list[Claims] = []
+    for kind in OWNER_KINDS:
+        if kind.name in names:
+            claims = _claims(kind, lake, names[kind.name])
+            counts[kind.name] = len(claims)
+            found += claims
+    suspects = {
+        path: f"{claim.owner} names such a file outside the lake: this may be a copy of it"
+        for claim in found
+        for path in suffixes(claim.outside, lake.files)
+    }
+    return Owners(tuple(found), counts, suspects)
+
+
+def _claims(kind: OwnerKind, lake: LakeMetadata, names: Sequence[str]) -> list[Claims]:
+    """The claims of a kind; where a library fails over one, any file may be of that kind."""
+    try:
+        return list(kind.claims(lake, names))
+    except Exception as error:  # noqa: BLE001 - a last boundary: it blocks, and the run goes on
+        reason = " ".join(table_problem(error).split())[:200]
+        return [Claims(Owner(kind.name, parent_of(names[0])), unresolved=((names[0], reason),))]
+
+
+def with_owners(
+    groups: Sequence[FileGroup], owners: Owners, claimed: Mapping[str, object]
+) -> tuple[list[FileGroup], Counter[str]]:
+    """The groups that are tables of their own, and how many files others own, by owner.
+
+    `claimed` are the folders of tables that a format or an owner has to itself.
+    """
+    skipped: Counter[str] = Counter()
+    by_file: dict[str, list[Claims]] = defaultdict(list)
+    for claim in owners.claims:
+        for path in claim.files:
+            by_file[path].append(claim)
+    roots = owners.roots()
+    kept: list[FileGroup] = []
+    for group in groups:
+        home = roots.get(group.location)
+        if home is not None and home.location != group.location:
+            skipped[f"owned by {home}"] += len(group.files)
+            continue
+        taken = {
+            file.path: claim.owner
+            for file in group.files
+            for claim in by_file.get(file.path, ())
+            if claim.owner.location != group.location
+        }
+        if not taken:
+            kept.append(group)
+        elif group.location in claimed:
+            path, owner = min(taken.items())
+            reason = f"{owner} reads its files, such as {path}"
+            kept.append(replace(group, must_keep=group.must_keep or reason))
+        elif len(taken) == len(group.files):
+            skipped.update(f"owned by {owner}" for owner in taken.values())
+        else:
+            path, owner = min(taken.items())
+            reason = (
+                f"{len(taken)} of its {len(group.files)} files belong to {owner}, such as {path}:"
+                " the others are no whole table; take them apart"
+            )
+            kept.append(replace(group, problem=group.problem or reason))
+    return _blocked(kept, owners), skipped
+
+
+def _blocked(groups: Sequence[FileGroup], owners: Owners) -> list[FileGroup]:
+    """The groups; those that an owner may own, or whose rows lie elsewhere, must be kept."""
+    blocked = [
+        (folder, f"it may belong to {claim.owner}, which is not resolved: {path}: {why}; {REMEDY}")
+        for claim in owners.claims
+        for path, why in claim.unresolved[:1]
+        for folder in claim.blocked
+    ]
+    lent = {
+        claim.owner.location: f"some of its rows lie in files of other tables, such as {path}"
+        for claim in owners.claims
+        if claim.owner.kind == delta.KIND
+        for path in sorted(claim.files)[:1]
+    }
+    if not blocked and not owners.suspects and not lent:
+        return list(groups)
+    kept = []
+    for group in groups:
+        reasons = [lent[group.location]] if group.location in lent else []
+        reasons += [why for folder, why in blocked if _reaches(group, folder)]
+        reasons += [owners.suspects[f.path] for f in group.files if f.path in owners.suspects][:1]
+        must_keep = group.must_keep or next(iter(reasons), None)
+        kept.append(replace(group, must_keep=must_keep))
+    return kept
+
+
+def _reaches(group: FileGroup, folder: str) -> bool:
+    if is_below(group.location, folder):
+        return True
+    paths = [file.path for file in group.files]
+    place = bisect_left(paths, f"{folder}/")
+    return is_below(folder, group.location) and any(
+        path.startswith(f"{folder}/") for path in paths[place : place + 1]
+    )
