@@ -5,7 +5,7 @@ Pairs are counted, not listed: a block holds them as a children × parents mask.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +99,7 @@ class Graph:
     """Tables, open pairs by block, edges so far, and the work of each stage.
 
     `named` are the tables under their own names where the columns of `tables` go by labels.
+    `owners` tells which owners of files were looked at (see `Inventory`).
     """
 
     tables: tuple[Table, ...]
@@ -110,6 +111,7 @@ class Graph:
     reasons: Mapping[str, int] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     skipped: Mapping[str, int] = field(default_factory=dict)
+    owners: Mapping[str, Any] = field(default_factory=dict)
 
     def after(self, answer: LakeAnswer) -> "Graph":
         """The graph with an answer's row counts and failures; failed tables lose their edges."""

@@ -40,7 +40,7 @@ class Stage(Protocol):
 def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
     """The lake's graph: each edge proved, each other pair refuted or still open."""
     inventory = lake.inventory()
-    graph = Graph(inventory.tables, skipped=inventory.skipped)
+    graph = Graph(inventory.tables, skipped=inventory.skipped, owners=inventory.owners)
     for stage in stages:
         graph = measured(stage, graph, lake)
     return (under_own_names(graph) if graph.named else graph).closed()

@@ -60,7 +60,7 @@ def find(
 
     r2d2 find /lake --fail-on equal --fail-on unreadable
     """
-    from r2d2.cli.find_text import find_lines, unused_rule_lines
+    from r2d2.cli.find_text import find_lines, unused_rules
     from r2d2.cli.terminal import interruptibly, watching
     from r2d2.model import Types
     from r2d2.pipeline import find as find_graph
@@ -80,7 +80,8 @@ def find(
         graph = interruptibly(
             lambda: find_graph(lake, settings, engine=engine, master=master, progress=progress)
         )
-    sys.stderr.writelines(f"{line}\n" for line in unused_rule_lines(settings, graph.tables))
+    for sentence in unused_rules(settings, graph.tables):
+        print_problem(sentence)
     if out is not None:
         write_find(out, graph, settings, storage_of(lake).url)
     if json:
@@ -102,7 +103,7 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     Says why a folder's files are one table. Reads metadata only. Example: r2d2 tables sample_lake
     """
-    from r2d2.cli.find_text import table_lines, unused_rule_lines
+    from r2d2.cli.find_text import table_lines, unused_rules
     from r2d2.cli.terminal import interruptibly
     from r2d2.pipeline import tables as list_tables
     from r2d2.report.find import inventory_data
@@ -110,7 +111,8 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     settings = load_settings(config)
     inventory = interruptibly(lambda: list_tables(lake, settings))
-    sys.stderr.writelines(f"{line}\n" for line in unused_rule_lines(settings, inventory.tables))
+    for sentence in unused_rules(settings, inventory.tables):
+        print_problem(sentence)
     if json:
         print_json(inventory_data(inventory))
     else:

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from r2d2.graph import Graph
 from r2d2.lake.inventory import ONE_TABLE, Inventory
+from r2d2.lake.owners import NO_CATALOGUE
 from r2d2.model import Table
 from r2d2.settings.find import Settings
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
@@ -15,6 +17,7 @@ SHOWN = 10
 def find_lines(graph: Graph) -> Iterator[str]:
     """The run's result: what was looked at, the funnel, the edges, and what went wrong."""
     yield from inventory_lines(graph.tables, graph.skipped)
+    yield from owner_lines(graph.owners)
     yield ""
     yield from funnel_lines(graph)
     yield ""
@@ -35,6 +38,19 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
         yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"
     if len(out) > SHOWN:
         yield f"  … and {pluralize(len(out) - SHOWN, 'more table')} left out (see tables.csv)"
+
+
+def owner_lines(owners: Mapping[str, Any]) -> Iterator[str]:
+    """The tables whose metadata was asked which files they own, and those that do not tell."""
+    counts = owners.get("looked_at", {})
+    asked = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()) if count)
+    yield f"owners of files: {asked or 'none found'}; {owners.get('catalogues', NO_CATALOGUE)}"
+    unresolved = owners.get("unresolved", ())
+    for each in unresolved[:SHOWN]:
+        told = f"{each['owner']}: {each['metadata']}: {each['reason']}"
+        yield f"  not resolved, what it could own is kept: {printable(told)}"
+    if len(unresolved) > SHOWN:
+        yield f"  … and {len(unresolved) - SHOWN:,} more"
 
 
 def funnel_lines(graph: Graph) -> Iterator[str]:
@@ -103,6 +119,7 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
     yield from aligned([heads, *rows])
     yield ""
     yield from inventory_lines(inventory.tables, inventory.skipped)
+    yield from owner_lines(inventory.owners)
 
 
 def _note(table: Table) -> str:
@@ -113,7 +130,7 @@ def _note(table: Table) -> str:
     return "; ".join(filter(None, told))
 
 
-def unused_rule_lines(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
-    """A line for each `[[table]]` that matches no table."""
+def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
+    """A sentence for each `[[table]]` that matches no table."""
     for rule in settings.unused_table_rules(table.location for table in tables):
-        yield f"r2d2: {printable(rule.written)} matches no table of the lake"
+        yield f"{rule.written} matches no table of the lake"

@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
 from r2d2.plan.plan_file import Data
 from r2d2.text_tables import aligned, human_bytes, pluralize, printable, usd
@@ -40,6 +41,7 @@ def plan_lines(plan: Data) -> Iterator[str]:
     reasons = Counter(_kind(t["reason"]) for t in plan["tables"] if t["choice"] == "keep")
     for reason, count in reasons.most_common():
         yield f"kept {count:,}: {printable(reason)}"
+    yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
 

@@ -1,7 +1,8 @@
 """`graph.json` of a run's folder: the lake, its tables and edges as `find` saw them."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ from r2d2.storage.local import Storage
 
 @dataclass(frozen=True, slots=True)
 class GraphFile:
-    """The graph of a run: the lake, the settings, each table's snapshot, edges without evidence."""
+    """The graph of a run: the lake, the settings, each table's snapshot, edges without evidence.
+
+    `owners` tells which owners of files `find` looked at.
+    """
 
     lake: str
     settings: Settings
     snapshots: tuple[tuple[str, str], ...]
     degenerate: frozenset[str]
     edges: tuple[Edge, ...]
+    owners: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_graph(run: Path) -> GraphFile:
@@ -91,6 +96,7 @@ class _GraphData(msgspec.Struct):
     tables: list[_TableData]
     edges: list[_EdgeData]
     degenerate: list[tuple[str, str]]
+    owners: dict[str, Any] = {}
 
 
 def _graph(data: _GraphData) -> GraphFile:
@@ -100,6 +106,7 @@ def _graph(data: _GraphData) -> GraphFile:
         tuple((table.location, table.snapshot) for table in data.tables),
         frozenset(child for child, _ in data.degenerate),
         tuple(map(_edge, data.edges)),
+        data.owners,
     )
 
 

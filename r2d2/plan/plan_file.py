@@ -38,6 +38,7 @@ def plan_data(planned: SolvedPlan, graph: GraphFile, warnings: Sequence[str] = (
         "solver": _solver(planned),
         "settings": _plain(asdict(planned.costing.settings)),
         "snapshots": snapshots,
+        "owners": dict(graph.owners),
         "warnings": list(warnings),
     }
     return data | {"sha256": digest(data)}

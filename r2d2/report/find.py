@@ -92,6 +92,7 @@ def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:
         "lake": lake,
         "settings": settings_data(settings),
         "skipped": dict(sorted(graph.skipped.items())),
+        "owners": dict(graph.owners),
         "tables": [table_data(table) for table in graph.tables],
         "edges": [edge_data(edge) for edge in graph.edges],
         "equal": graph.classes(),
@@ -112,6 +113,7 @@ def inventory_data(inventory: Inventory) -> dict[str, Any]:
     """The inventory as plain data."""
     return {
         "skipped": dict(sorted(inventory.skipped.items())),
+        "owners": dict(inventory.owners),
         "tables": [table_data(table) for table in inventory.tables],
     }
 
