@@ -91,7 +91,8 @@ def test_the_funnel_has_a_line_a_stage() -> None:
 
 def test_the_inventory_tells_what_is_known_of_each_table() -> None:
     unknown = replace(table("t"), rows=None)
-    heads, line, _, total = table_lines(Inventory((unknown,), {}))
+    heads, line, _, total, owners = table_lines(Inventory((unknown,), {}))
     assert heads.split()[:3] == ["table", "format", "rows"]
     assert line.split() == ["t", "parquet", "?", "1.0", "kB", "0", "1"]
     assert total == "1 table (1 parquet), 1.0 kB"
+    assert owners == "owners of files: none found; no catalogue was asked"

@@ -13,7 +13,7 @@ from typing import Any
 
 from r2d2.formats.errors import table_problem
 from r2d2.lake.file_group import FileGroup
-from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests, own_output
+from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests
 from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, parent_of, suffixes
 from r2d2.storage.local import Listing, Storage
 
@@ -31,7 +31,7 @@ class OwnerKind:
 
 
 OWNER_KINDS = (
-    OwnerKind("r2d2", r"/\.r2d2$|/graph\.json$", own_output.claims),
+    OwnerKind("r2d2", r"/\.r2d2$|/graph\.json$", manifests.own_output),
     OwnerKind("delta", r"/_delta_log/", delta.claims),
     OwnerKind("hudi", r"/\.hoodie/", folders.hudi),
     OwnerKind(
