@@ -15,7 +15,7 @@ from typing import Any
 from r2d2 import __version__
 from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines
-from r2d2.engines.spark.jars import coordinates
+from r2d2.engines.spark.session import coordinates
 from r2d2.errors import EXIT_FAILED, EXIT_OK
 from r2d2.extras import PACKAGES, install
 

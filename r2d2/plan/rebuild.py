@@ -12,8 +12,8 @@ from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
-from r2d2.recipes.run.compare import OrderedRows
 from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.recipes.run.trial import OrderedRows
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage import storage_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from r2d2.cli import doctor
 from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, packages
-from r2d2.engines.spark.jars import coordinates
+from r2d2.engines.spark.session import coordinates
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from r2d2.engines.spark.jars import coordinates
-from r2d2.engines.spark.session import spark_errors
+from r2d2.engines.spark.session import coordinates, spark_errors
 from r2d2.errors import IneligibleTableError, R2D2Error
 from r2d2.formats.schema import check_names, flatten
 from r2d2.model import Format, Table

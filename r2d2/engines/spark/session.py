@@ -1,6 +1,8 @@
 """The Spark session to work in: the one that is there, else one of r2d2's own for this run.
 
-Spark's exceptions become ours, once, where its jobs are started.
+Spark's exceptions become ours, once, where its jobs are started. The jars that read other table
+formats have coordinates for each version of Spark, which `r2d2 doctor` names where pyspark is not
+installed: at its top this module imports nothing of Spark.
 """
 
 import logging
@@ -121,3 +123,37 @@ def _gist(text: str) -> str:
             return next((line for line in reversed(after) if "Error" in line), lines[0])
     telling = (line for line in lines if not line.startswith("An error occurred while calling"))
     return next(telling, "no reason given")
+
+
+# Releases on Maven Central. Spark's own artifacts have the version of pyspark. Of Hudi no release
+# for Spark 4 with Scala 2.13 is known, so it has no coordinate.
+SCALA = "2.13"
+NEWEST_DELTA = "4.4.0"
+ICEBERG_OF_SPARK = {"4.0": "1.11.0", "4.1": "1.12.0"}
+
+
+def coordinates(spark: str, delta: str | None = None) -> dict[str, str]:
+    """The Maven coordinate of each jar that fits a Spark and a delta-spark; empty for none.
+
+    >>> coordinates("4.2.0", "4.4.0")["delta-spark"]
+    'io.delta:delta-spark_4.2_2.13:4.4.0'
+    """
+    line = ".".join(spark.split(".")[:2])
+    iceberg = ICEBERG_OF_SPARK.get(line)
+    return {
+        "delta-spark": _delta_coordinate(line, delta or NEWEST_DELTA),
+        "spark-avro": f"org.apache.spark:spark-avro_{SCALA}:{spark}",
+        "iceberg-spark-runtime": (
+            f"org.apache.iceberg:iceberg-spark-runtime-{line}_{SCALA}:{iceberg}" if iceberg else ""
+        ),
+    }
+
+
+def _delta_coordinate(line: str, delta: str) -> str:
+    """Delta 4.0 was built for Spark 4.0 alone, and only 4.4 for Spark 4.2."""
+    release = tuple(int(number) for number in delta.split(".")[:2] if number.isdigit())
+    if release < (4, 1):
+        fits, artifact = line == "4.0", f"delta-spark_{SCALA}"
+    else:
+        fits, artifact = line != "4.2" or release >= (4, 4), f"delta-spark_{line}_{SCALA}"
+    return f"io.delta:{artifact}:{delta}" if fits else ""

@@ -12,8 +12,14 @@ from time import monotonic
 from typing import Any
 
 from r2d2.errors import MissingDependencyError
-from r2d2.plan.program.problem import InvalidAnswerError, Problem, Solver
-from r2d2.plan.program.reduce import OpenOption, OpenOptions, cheapest
+from r2d2.plan.program.problem import (
+    InvalidAnswerError,
+    OpenOption,
+    OpenOptions,
+    Problem,
+    Solver,
+    cheapest,
+)
 
 GREATEST = 1e6
 """Each component's greatest cost in a model: solvers take small costs for nothing.

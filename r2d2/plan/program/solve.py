@@ -20,8 +20,16 @@ from r2d2.plan.program.milp import (
     over_cap,
     solver_version,
 )
-from r2d2.plan.program.problem import Choice, Problem, Solution, Solver, Status
-from r2d2.plan.program.reduce import OpenOptions, cheapest, reduce_options
+from r2d2.plan.program.problem import (
+    Choice,
+    OpenOptions,
+    Problem,
+    Solution,
+    Solver,
+    Status,
+    cheapest,
+    reduce_options,
+)
 
 BATCH_TABLES = 300
 """A model of HiGHS takes 3 ms to start; 2,000 components of 2–3 tables take 7 s one by one and

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from r2d2.formats.uniform import uniform
-from r2d2.recipes.run.compare import OrderedRows
+from r2d2.recipes.run.trial import OrderedRows
 from r2d2.text_tables import pluralize
 
 
