@@ -1,6 +1,7 @@
 """The program's input and output in numbers: tables, options, the choice for each table.
 
-Open options are those that a best plan may need. The others are dropped without a solver. Each step is sound with a cap too:
+Open options are those that a best plan may need; the others are dropped without a solver. Each
+step of that is sound with a cap too:
 - An option of a table that must stay, over its limit, or struck out is forbidden.
 - One that costs no less than keeping its table gains nothing: keeping takes no parent away from
   others and deletes no byte.

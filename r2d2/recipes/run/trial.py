@@ -1,7 +1,8 @@
 """The trial of a recipe: it is run, and its rows are compared with the table it replaces.
 
-Two tables are equal with the same names and types of columns, in order, and equal rows. Rows are brought side by side by their hashes, and then every value is compared, floats by their
-bits: two rows that share a hash and differ make the tables differ here.
+Two tables are equal with the same names and types of columns, in order, and equal rows. Rows are
+brought side by side by their hashes, and then every value is compared, floats by their bits: two
+rows that share a hash and differ make the tables differ here.
 """
 
 import hashlib
