@@ -28,6 +28,9 @@ def show(
     dialect: Annotated[
         str | None, Parameter(help="As SQL: spark, databricks, trino, bigquery, snowflake, duckdb.")
     ] = None,
+    config: Annotated[
+        Path | None, Parameter(help="TOML file with [[sql_name]]: what tables are called in SQL.")
+    ] = None,
 ) -> int:
     """Print the recipe of TABLE as JSON, or as one SQL view.
 
@@ -46,14 +49,15 @@ def show(
         return EXIT_OK
     require("plan", "--dialect")
     from r2d2.recipes.sql import SqlDialect, view
+    from r2d2.recipes.sql_names import load_names, names_of
 
     known = [each.value for each in SqlDialect]
     if dialect not in known:
         raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
     made = from_data(entry["recipe"])
-    places = [*parents(made), *(file.location for file in residuals(made))]
-    names = {place: _name(place) for place in places}
-    print_text(view(_name(table), made, names, SqlDialect(dialect)) + "\n")
+    places = [table, *parents(made), *(file.location for file in residuals(made))]
+    names = names_of(places, load_names(config))
+    print_text(view(names[table], made, names, SqlDialect(dialect)) + "\n")
     return EXIT_OK
 
 
@@ -88,9 +92,3 @@ def _entry(plan: Path, table: str) -> dict[str, Any]:
         if entry["table"] == table and entry["choice"] == "delete":
             return dict(entry)
     raise UsageError(f"{plan} deletes no table {table!r}")
-
-
-def _name(location: str) -> tuple[str, ...]:
-    """A table's name in a catalog: the folder and the file's stem."""
-    parts = location.split("/")
-    return (*parts[-2:-1], parts[-1].partition(".")[0])

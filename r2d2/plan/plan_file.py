@@ -13,9 +13,8 @@ from r2d2.errors import UsageError
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.planner import SolvedPlan
-from r2d2.recipes.grammar import parents
+from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
-from r2d2.recipes.survival import ParentChange, survives
 from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text
 from r2d2.text_tables import pluralize

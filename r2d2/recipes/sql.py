@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import reduce
-from typing import TypeAlias
 
 from sqlglot import ErrorLevel, UnsupportedError, exp
 
@@ -45,10 +44,11 @@ from r2d2.recipes.grammar import (
     Struct,
     Union,
     leaves,
+    parents,
+    residuals,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
-
-Name: TypeAlias = tuple[str, ...]
+from r2d2.recipes.sql_names import Name, may_be_one
 
 
 class SqlDialect(str, Enum):
@@ -84,8 +84,15 @@ def view(name: Name, recipe: Recipe, names: Mapping[str, Name], dialect: SqlDial
     """`CREATE VIEW name AS` with the query.
 
     Raises:
-        UnrenderableRecipeError: the dialect cannot express it.
+        UnrenderableRecipeError: the dialect cannot express it, or the view would read itself.
     """
+    for location in (*parents(recipe), *(file.location for file in residuals(recipe))):
+        if may_be_one(name, names.get(location, ())):
+            dotted = ".".join(name)
+            raise UnrenderableRecipeError(
+                f"the view {dotted!r} and {location!r}, which it reads, may be one name in SQL:"
+                " give both all of their parts"
+            )
     tables = _Names(names, dialect)
     select = _Queries(tables).recipe(recipe)
     return _text(exp.Create(this=tables.named(name), kind="VIEW", expression=select), dialect)

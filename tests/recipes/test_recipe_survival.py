@@ -7,6 +7,7 @@ from r2d2.recipes.grammar import (
     Field,
     IsNull,
     Output,
+    ParentChange,
     Patch,
     Project,
     Recipe,
@@ -14,11 +15,12 @@ from r2d2.recipes.grammar import (
     ResidualKind,
     Rows,
     Select,
+    Survival,
     Union,
     parents,
     residuals,
+    survives,
 )
-from r2d2.recipes.survival import ParentChange, Survival, survives
 
 COLUMNS = (Output("x", Field(("x",))),)
 NEVER, PERHAPS, ALWAYS = Survival

@@ -1,0 +1,109 @@
+"""The names of tables in SQL: one for each location, and no two locations share one.
+
+Engines compare names without regard to case, some allow nothing but letters, digits and `_`, and
+the shortest limit that any of them has is 63 bytes. So a plain location (lower-case words of ASCII)
+keeps its words, with `__` for each `/` and `_` for the dot of its format's ending:
+
+| location | name |
+|---|---|
+| `exports/planes_boeing.csv` | `exports__planes_boeing_csv` |
+| `orders.2024-01.parquet` | `orders_2024_01_parquet__` and 16 digits |
+
+Any other keeps what can be kept of it, before the first 16 hex digits of the location's SHA-256.
+`[[sql_name]]` in a TOML file gives a table the name that it has in a catalogue.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from r2d2.errors import UsageError
+from r2d2.formats import FORMATS
+from r2d2.settings.toml import read_toml
+
+Name: TypeAlias = tuple[str, ...]
+"""A table's name in SQL: up to catalogue, schema and table."""
+
+MOST_CHARACTERS, DIGITS = 63, 16
+_WORDS = r"[a-z0-9]+(?:_[a-z0-9]+)*"
+_ENDINGS = "|".join(re.escape(end) for kind in FORMATS for end in kind.endings)
+_PLAIN = re.compile(rf"{_WORDS}(?:/{_WORDS})*(?P<ending>{_ENDINGS})?", re.ASCII)
+_LIKE_ENDINGS = tuple(end.replace(".", "_") for kind in FORMATS for end in kind.endings)
+_LIKE_A_HASH = re.compile(rf"(?:.*__)?[0-9a-f]{{{DIGITS}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class SqlName:
+    """`[[sql_name]]`: the name of the table at that location, one to three parts."""
+
+    table: str
+    name: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name) <= 3 or not all(self.name):
+            wanted = "expected one to three parts, such as ['main', 'sales', 'orders']"
+            raise UsageError(f"name = {list(self.name)}: {wanted}")
+
+
+def default_name(location: str) -> str:
+    """The location's name where none is given: see the module.
+
+    >>> default_name("exports/planes_boeing.csv")
+    'exports__planes_boeing_csv'
+    """
+    if match := _PLAIN.fullmatch(location):
+        name = location.replace("/", "__").replace(".", "_")
+        without_ending = match["ending"] is None and name.endswith(_LIKE_ENDINGS)
+        if len(name) <= MOST_CHARACTERS and not without_ending and not _LIKE_A_HASH.fullmatch(name):
+            return name
+    words = "__".join(re.sub(r"[^a-z0-9]+", "_", part.lower()) for part in location.split("/"))
+    kept = words[: MOST_CHARACTERS - DIGITS - 2].strip("_") or "table"
+    digest = hashlib.sha256(location.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{kept}__{digest[:DIGITS]}"
+
+
+def names_of(locations: Iterable[str], given: Mapping[str, Name]) -> dict[str, Name]:
+    """The name of each location: the given one, or its own.
+
+    Raises:
+        UsageError: two of them, or of those given, would have one name.
+    """
+    names = {location: (default_name(location),) for location in locations} | dict(given)
+    taken: dict[Name, str] = {}
+    for location, name in names.items():
+        other = taken.setdefault(_folded(name), location)
+        if other != location:
+            dotted = ".".join(name)
+            raise UsageError(f"[[sql_name]]: {location!r} and {other!r} would both be {dotted!r}")
+    return names
+
+
+def may_be_one(name: Name, other: Name) -> bool:
+    """Whether an engine may take the two names for one, in whatever schema it stands."""
+    count = min(len(name), len(other))
+    return _folded(name)[-count:] == _folded(other)[-count:]
+
+
+def _folded(name: Name) -> Name:
+    return tuple(unicodedata.normalize("NFKC", part).casefold() for part in name)
+
+
+def load_names(path: Path | None) -> dict[str, Name]:
+    """The names that a TOML file gives, by location.
+
+    Raises:
+        UsageError: it cannot be read, holds something unknown, or names a table twice.
+    """
+    if path is None:
+        return {}
+    file = read_toml(path, {"sql_name": SqlName})
+    names: dict[str, Name] = {}
+    for number, rule in enumerate(file.values().get("sql_name", ())):
+        if rule.table in names:
+            raise file.error(("sql_name", number), f"{rule.table!r} has a name already")
+        names[rule.table] = rule.name
+    return names
