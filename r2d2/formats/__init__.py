@@ -31,13 +31,15 @@ class TableFormat(Protocol):
 
     A file is of the format by the end of its name: `endings` have one part or two (`.csv.gz`), in
     lower case. A folder is one table of the format where `marker` is found in `/` and the path of
-    a file: the folder is what stands before the match. `is_columnar`: some columns are read at less
-    cost than all. `layout_options` are the keys of the options that its layouts have.
+    a file: the folder is what stands before the match. `magic` are the bytes that a file begins
+    with, none where anything may. `is_columnar`: some columns are read at less cost than all.
+    `layout_options` are the keys of the options that its layouts have.
     """
 
     name: str
     endings: tuple[str, ...]
     marker: re.Pattern[str] | None
+    magic: bytes
     is_columnar: bool
     layout_options: frozenset[str]
 

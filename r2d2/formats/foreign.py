@@ -24,6 +24,7 @@ class ForeignFormat:
     marker: re.Pattern[str] | None = re.compile(
         r"/(?:metadata/[^/]*\.metadata\.json(?:\.gz)?$|\.hoodie/)"
     )
+    magic: bytes = b""
     is_columnar: bool = False
     layout_options: frozenset[str] = frozenset()
 

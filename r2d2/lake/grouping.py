@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
-from r2d2.lake.exports import exported, is_part, is_union_folder
+from r2d2.lake.exports import exported, is_part, is_union_folder, table_folder
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import Owners, with_owners
 from r2d2.lake.wholeness import (
@@ -45,18 +45,25 @@ NAMELESS = "no data file by its name"
 
 
 def group_files(
-    listing: Listing, rules: Sequence[TableRule] = (), owners: Owners | None = None
+    listing: Listing,
+    rules: Sequence[TableRule] = (),
+    owners: Owners | None = None,
+    formats_of_roots: Mapping[str, str] | None = None,
 ) -> Grouping:
     """The listing's files in groups that make tables, in order of location.
 
     Of the rules that match a file the last counts. A file that one of the owners names is in no
-    other table.
+    other table. `formats_of_roots` are the formats of parts without an ending, by what
+    `unnamed_parts` calls their tables.
     """
     owners = owners or Owners()
     skipped = Counter(listing.skipped)
     absent = left_out_files(listing)
     roots = _with_folders_of(owners, _table_folders(listing.files, absent))
-    names = {ending: known.name for known in formats.FORMATS for ending in known.endings}
+    names = _Names(
+        {ending: known.name for known in formats.FORMATS for ending in known.endings},
+        formats_of_roots or {},
+    )
     owned: dict[tuple[str, str, bool], list[FileInfo]] = defaultdict(list)
     told = _told(listing.files, rules)
     nameless, hidden = [], []
@@ -93,6 +100,43 @@ def group_files(
     return Grouping(ordered, dict(+counts), whole.left_out, owners)
 
 
+def unnamed_parts(listing: Listing) -> dict[str, FileInfo]:
+    """The first of the parts whose names promise no format, by their table's folder."""
+    names = _Names({ending: known.name for known in formats.FORMATS for ending in known.endings})
+    found: dict[str, FileInfo] = {}
+    for file in listing.files:
+        if names.format_of(file.path) is not None or not file.size_bytes:
+            continue
+        root = _root_of_part(file.path)
+        if root is not None and not any(map(is_hidden, file.path.split("/"))):
+            found.setdefault(root, file)
+    return found
+
+
+def _root_of_part(path: str) -> str | None:
+    """The folder of the table that a part by a writer's name is of."""
+    if not is_part(path.rpartition("/")[2]):
+        return None
+    root = _partition_root(path)
+    return table_folder(path) if root is None else root
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The formats that names promise, by their ending; of parts without one, by their table."""
+
+    endings: Mapping[str, str]
+    roots: Mapping[str, str] = field(default_factory=dict)
+
+    def format_of(self, path: str) -> str | None:
+        """The format of a file, None where it is no data file's."""
+        parts = path.rpartition("/")[2].lower().rsplit(".", 2)
+        named = self.endings.get(f".{parts[-1]}") or self.endings.get("." + ".".join(parts[-2:]))
+        if named is None and self.roots and (root := _root_of_part(path)) is not None:
+            return self.roots.get(root)
+        return named
+
+
 def _with_folders_of(owners: Owners, roots: dict[str, str]) -> dict[str, str]:
     """The folders of tables, and those that owners have to themselves.
 
@@ -106,7 +150,7 @@ def _with_folders_of(owners: Owners, roots: dict[str, str]) -> dict[str, str]:
 
 
 def _place(
-    path: str, roots: Mapping[str, str], names: Mapping[str, str], rules: Sequence[TableRule]
+    path: str, roots: Mapping[str, str], names: "_Names", rules: Sequence[TableRule]
 ) -> tuple[str, str, bool] | str:
     """The location, format and partitioning of the file's table; why it has none, otherwise."""
     root = _root_of(path, roots)
@@ -114,7 +158,7 @@ def _place(
         return root, roots[root], False
     if any(map(is_hidden, path.split("/"))):
         return HIDDEN
-    kind = _format_of(path, names)
+    kind = names.format_of(path)
     if kind is None:
         return NAMELESS
     if ruled := _ruled(path, rules):
@@ -186,12 +230,6 @@ def _root_of(path: str, roots: Mapping[str, str]) -> str | None:
         if root in roots:
             return root
     return None
-
-
-def _format_of(path: str, names: Mapping[str, str]) -> str | None:
-    """The format that a file's name promises, None where it is no data file's."""
-    parts = path.rpartition("/")[2].lower().rsplit(".", 2)
-    return names.get(f".{parts[-1]}") or names.get("." + ".".join(parts[-2:]))
 
 
 def _partition_root(path: str) -> str | None:

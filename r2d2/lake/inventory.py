@@ -20,15 +20,20 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableError
-from r2d2.formats import format_named, hive
+from r2d2.errors import (
+    IneligibleTableError,
+    NotWritableError,
+    TableError,
+    UnreadableTableError,
+)
+from r2d2.formats import FORMATS, format_named, hive
 from r2d2.formats.errors import table_problem, translated
 from r2d2.formats.layout import Layout
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.file_group import FileGroup
-from r2d2.lake.grouping import Grouping, group_files
+from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings, TableRule
@@ -39,6 +44,7 @@ ONE_TABLE = "one table by"
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
 NAMED_INSIDE = 5
+MAGIC_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,24 @@ class Inventory:
 
 def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
     """The listing's files in groups that make tables, none of which another table owns."""
-    return group_files(listing, rules, find_owners(storage, listing))
+    told = _formats_by_content(storage, unnamed_parts(listing))
+    return group_files(listing, rules, find_owners(storage, listing), told)
+
+
+def _formats_by_content(storage: Storage, parts: Mapping[str, FileInfo]) -> dict[str, str]:
+    """The formats of files by what they begin with; those that cannot be told are left out."""
+    magic = [(known.magic, known.name) for known in FORMATS if known.magic]
+
+    def told(file: FileInfo) -> str | None:
+        try:
+            head = storage.read(file, 0, MAGIC_BYTES)
+        except TableError:
+            return None
+        return next((name for start, name in magic if head.startswith(start)), None)
+
+    with ThreadPoolExecutor(REMOTE_THREADS if "://" in storage.url else 1) as pool:
+        found = zip(parts, pool.map(told, parts.values()), strict=True)
+        return {root: kind for root, kind in found if kind is not None}
 
 
 def take_inventory(

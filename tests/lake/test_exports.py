@@ -1,5 +1,6 @@
 """A folder that a writer wrote as one table is one table; where it cannot be told, all is kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 import r2d2
 from r2d2.errors import UsageError
@@ -22,12 +24,21 @@ from r2d2.plan.graph_file import load_graph
 from r2d2.report.find import write_find
 from r2d2.settings.find import Settings, TableRule, load_settings
 from r2d2.storage.local import Listing
+from tests.support.lake.owned import avro
 from tests.support.recipes.lakes import come_back, put, tables
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROWS = pa.table({"id": range(60), "v": [n % 7 for n in range(60)]})
+WRITE: dict[str, Callable[[Path], object]] = {
+    "parquet": lambda path: pq.write_table(ROWS, path),
+    "orc": lambda path: orc.write_table(ROWS, path),
+    "avro": lambda path: path.write_bytes(
+        avro("r", [{"name": name, "type": "long"} for name in ROWS.schema.names], ROWS.to_pylist())
+    ),
+    "text": lambda path: path.write_text("1\x01a\n2\x01b\n"),
+}
 UUID = "7f3a0c1e-1b2c-4d5e-8f90-0123456789ab"
 OTHER_UUID = "91e95c3c-bcaa-4c93-a519-995598961a7e"
 
@@ -349,3 +360,30 @@ def test_duckdbs_folders_are_one_table_each(tmp_path: Path) -> None:
     found = tables(tmp_path, Settings())
     assert found.keys() == {"parquet", "json", "csv"}
     assert {table.problem for table in found.values()} == {None}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "orc", "avro", "text"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("t/000000_0", "t/000001_0"),
+        ("t/k=1/000000_0", "t/k=2/000000_0"),
+        (
+            "t/20240101_120000_00000_abcde_0b1d6c3e-8d0b-4a51-9bb4-3d5a1f5b7e11",
+            "t/20240101_120000_00000_abcde_1b1d6c3e-8d0b-4a51-9bb4-3d5a1f5b7e11",
+        ),
+    ],
+)
+def test_parts_without_an_ending_are_of_the_format_that_they_begin_with(
+    tmp_path: Path, kind: str, names: tuple[str, str]
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        WRITE[kind](tmp_path / name)
+    found = {table.location: table for table in r2d2.tables(tmp_path).tables}
+    if kind == "text":
+        assert found == {}
+    else:
+        assert found.keys() == {"t"}
+        assert (found["t"].format, found["t"].problem, len(found["t"].files)) == (kind, None, 2)
+        come_back(tmp_path, tmp_path / "copy", "t")

@@ -21,6 +21,7 @@ class Avro:
     name: str = Format.AVRO
     endings: tuple[str, ...] = (".avro",)
     marker: re.Pattern[str] | None = None
+    magic: bytes = b"Obj\x01"
     is_columnar: bool = False
     layout_options: frozenset[str] = frozenset({"schema"})
 

@@ -23,6 +23,7 @@ class Csv:
         kind + packed for kind in (".csv", ".tsv") for packed in ("", ".gz", ".zst")
     )
     marker: re.Pattern[str] | None = None
+    magic: bytes = b""
     is_columnar: bool = False
     layout_options: frozenset[str] = frozenset(
         {"dialect", "encoding", "above", "newline", "mark", "is_detected"}

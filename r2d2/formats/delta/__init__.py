@@ -25,6 +25,7 @@ class Delta:
     name: str = Format.DELTA
     endings: tuple[str, ...] = ()
     marker: re.Pattern[str] | None = re.compile("/_delta_log/")
+    magic: bytes = b""
     is_columnar: bool = True
     layout_options: frozenset[str] = frozenset()
 

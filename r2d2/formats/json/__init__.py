@@ -23,6 +23,7 @@ class Json:
         kind + packed for kind in (".jsonl", ".ndjson", ".json") for packed in ("", ".gz", ".zst")
     )
     marker: re.Pattern[str] | None = None
+    magic: bytes = b""
     is_columnar: bool = False
     layout_options: frozenset[str] = frozenset(
         {"encoding", "mark", "is_array", "is_detected", "columns"}

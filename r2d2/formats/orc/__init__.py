@@ -21,6 +21,7 @@ class Orc:
     name: str = Format.ORC
     endings: tuple[str, ...] = (".orc",)
     marker: re.Pattern[str] | None = None
+    magic: bytes = b"ORC"
     is_columnar: bool = True
     layout_options: frozenset[str] = frozenset()
 

@@ -21,6 +21,7 @@ class Parquet:
     name: str = Format.PARQUET
     endings: tuple[str, ...] = (".parquet", ".parq", ".pq")
     marker: re.Pattern[str] | None = None
+    magic: bytes = b"PAR1"
     is_columnar: bool = True
     layout_options: frozenset[str] = frozenset({"arrow_schema", "int96"})
 

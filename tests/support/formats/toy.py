@@ -18,6 +18,7 @@ class Toy:
     name = "toy"
     endings: tuple[str, ...] = (".toy",)
     marker: re.Pattern[str] | None = None
+    magic = b""
     is_columnar = False
     layout_options: frozenset[str] = frozenset()
 
