@@ -6,19 +6,17 @@ import sys
 
 
 def run() -> None:
-    """Runs the command line; ends at once on Ctrl-C, even while a thread still reads."""
+    """Runs the command line; ends at once on Ctrl-C or SIGTERM, even while a thread still reads."""
+    from r2d2.storage.interruption import end_on_signals
+
+    end_on_signals()
     # A run makes many objects that last and few cycles: collecting often finds nothing.
     gc.set_threshold(1_000_000, 50, 100)
     # Nothing here is linear algebra, whose threads would spin beside the work.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from r2d2.cli import main
 
-    try:
-        code = main()
-    except KeyboardInterrupt:
-        sys.stderr.write("r2d2: interrupted\n")
-        sys.stderr.flush()
-        os._exit(130)
+    code = main()
     # The end is the end: looking for cycles among all that was imported would take 30 ms.
     gc.freeze()
     sys.exit(code)

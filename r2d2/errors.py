@@ -1,7 +1,8 @@
 """Errors of r2d2, named for what the user must mend, each with its exit code.
 
 Exit codes: 0 fine, 1 failed, 2 usage, 3 found something asked for with `--fail-on`,
-4 finished, but some tables could not be read (each is named with its reason).
+4 finished, but some tables could not be read (each is named with its reason), 130 interrupted by
+Ctrl-C, 143 ended by SIGTERM.
 """
 
 EXIT_OK = 0
@@ -9,6 +10,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_FOUND = 3
 EXIT_SOME_UNREADABLE = 4
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class R2D2Error(Exception):

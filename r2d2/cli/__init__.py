@@ -71,7 +71,8 @@ def command_line(arguments: Sequence[str]) -> App:
         result_action="return_value",
         help_epilogue=(
             "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
-            " 4 finished but some tables could not be read, 130 interrupted.\n\n"
+            " 4 finished but some tables could not be read, 130 interrupted (Ctrl-C),"
+            " 143 ended by SIGTERM.\n\n"
             "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
             " Every flag can be set in the environment: R2D2_TYPES=widened."
         ),

@@ -67,7 +67,10 @@ def find(
     from r2d2.report.find import funnel_data, graph_data, write_find
     from r2d2.settings.find import load_settings
     from r2d2.storage import storage_of
+    from r2d2.storage.output import prepare
 
+    if out is not None:
+        prepare(out)
     settings = load_settings(
         config,
         types=Types(types) if types else None,

@@ -80,7 +80,7 @@ def plan(
     from r2d2.plan.profile import load_profile, with_profile
     from r2d2.plan.usage import load_usage, usages_of_plan
     from r2d2.settings.plan import load_plan_settings, load_prices, plan_settings_of
-    from r2d2.storage.output import json_text, write_files
+    from r2d2.storage.output import json_text, prepare, write_files
     from r2d2.text_tables import usd
 
     if diff is not None:
@@ -88,6 +88,8 @@ def plan(
     require("plan", "r2d2 plan")
     if run is None:
         raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
+    if out is not None:
+        prepare(out.parent)
     least_usd = _least_savings(fail_on)
     varied = what_if or max_latency is not None or bool(protect) or prices is not None
     before = _plan_before(run) if varied and (config is None or usage is None) else None
@@ -116,8 +118,7 @@ def plan(
                     progress=progress,
                 )
             )
-        write_files(run, {PLAN_NAME: json_text(made)})
-    if out is not None:
+    if out is not None and out.resolve() != (run / PLAN_NAME).resolve():
         write_files(out.parent, {out.name: json_text(made)})
     if json:
         print_json(made)

@@ -2,13 +2,17 @@
 
 import json
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from r2d2.errors import R2D2Error
 from r2d2.progress import Progress
 from r2d2.text_tables import human_bytes, printable
 
@@ -123,11 +127,15 @@ Result = TypeVar("Result")
 
 
 def interruptibly(work: Callable[[], Result]) -> Result:
-    """Runs `work` in a thread that an interrupt leaves behind; returns or raises what it does.
+    """Runs `work` in a thread that a signal leaves behind; returns or raises what it does.
 
-    The main thread only waits, so that a signal reaches it whatever the work is doing. After an
-    interrupt the process must end: the thread may still be reading.
+    The main thread only waits, so that a signal reaches it whatever the work is doing
+    (`interruption` then ends the process). Scratch that a killed run left is removed first.
     """
+    # Only here: what a command needs is imported while it runs.
+    from r2d2.storage.scratch import remove_leftovers, remove_scratch
+
+    remove_leftovers(Path(gettempdir()))
     results: list[Result] = []
     errors: list[BaseException] = []
 
@@ -142,9 +150,7 @@ def interruptibly(work: Callable[[], Result]) -> Result:
     try:
         thread.join()
     except KeyboardInterrupt:
-        # Only here: what a command needs is imported while it runs.
-        from r2d2.engines.local.lake import remove_scratch
-
+        # Of a caller who has not let `interruption` handle signals.
         remove_scratch()
         raise
     if errors:
@@ -164,8 +170,15 @@ def print_problem(sentence: str) -> None:
 
 def print_text(output: str) -> None:
     """Prints to stdout as it is, whatever its encoding."""
-    sys.stdout.buffer.write(output.encode(errors="replace"))
-    sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(output.encode(errors="replace"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would be tried again, and fail again, at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise R2D2Error(f"standard output: cannot be written: {error.strerror}") from error
 
 
 def print_json(data: object) -> None:

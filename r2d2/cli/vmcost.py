@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -89,11 +88,13 @@ def bill(
     r2d2 vmcost /logs --config vmcost.toml --out report --max-usd 50
     """
     require("vmcost", "r2d2 vmcost")
-
+    from r2d2.storage.output import prepare
     from r2d2.vmcost.report.data import report_data
     from r2d2.vmcost.report.text import report_lines
 
     budget = Budget(max_usd, max_idle)
+    if out is not None:
+        prepare(out)
     costed = _costed(logs, flags)
     data = report_data(costed.costed, date.today(), costed.besides)
     if out is not None:
@@ -134,12 +135,15 @@ def profile(
     For example: r2d2 vmcost profile /logs --config vmcost.toml -o profile.json
     """
     require("vmcost", "r2d2 vmcost profile")
-    from r2d2.storage.output import json_text, write_files
+    from r2d2.storage.output import json_text, prepare, write_files
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
     from r2d2.vmcost.profile import profile_lines
     from r2d2.vmcost.report.data import report_data
 
+    for folder in (out.parent, report):
+        if folder is not None:
+            prepare(folder)
     charges = {"read": read_usd_per_gb, "write": write_usd_per_gb}
     costed = _costed(logs, flags)
     left_out = _name_left_out(costed.logs)
@@ -309,13 +313,15 @@ def fetched(places: Sequence[str]) -> Iterator[LocalLogs]:
         LakeError: a store cannot be listed, or has nothing there.
         UnreadableTableError: an object cannot be read.
     """
-    with TemporaryDirectory(prefix="r2d2-logs-") as scratch:
+    from r2d2.storage.scratch import scratch_folder
+
+    with scratch_folder() as scratch:
         names: dict[str, str] = {}
         paths = []
         for number, place in enumerate(places):
             path = Path(place)
             if "://" in place:
-                path = _copied(place, Path(scratch, str(number)))
+                path = _copied(place, scratch / str(number))
                 names[str(path)] = place.rstrip("/")
             paths.append(path)
         yield LocalLogs(tuple(paths), lambda text: _renamed(text, names))

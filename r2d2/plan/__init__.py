@@ -17,7 +17,7 @@ from r2d2.errors import UsageError
 from r2d2.model import Table
 from r2d2.plan.costs import TableFacts, TableRecipe
 from r2d2.plan.graph_file import GraphFile, load_graph, tables_now
-from r2d2.plan.plan_file import Data, plan_data, warnings
+from r2d2.plan.plan_file import PLAN_NAME, Data, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence
@@ -26,7 +26,7 @@ from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
-from r2d2.storage.output import json_text, write_files
+from r2d2.storage.output import json_text, new_files, prepare, settle
 
 RECIPES_NAME = "recipes.json"
 
@@ -44,35 +44,45 @@ def make_plan(
 ) -> Data:
     """The plan for the graph in the folder; every recipe in it was run on the lake.
 
-    What is learnt is stored in the folder, for `what_if`. On the local engine so many `threads`
-    take part, each in its own process; None is as many as cores.
+    The plan and what was learnt for `what_if` are stored in the folder, with the residuals, at one
+    switch; not where another run wrote another graph there meanwhile. On the local engine so many
+    `threads` take part, each in its own process; None is as many as cores.
 
     Raises:
         UsageError: the folder has no graph, a line of usage means no table, or `threads` is none.
         LakeError: the lake cannot be listed.
     """
-    graph = load_graph(run)
+    prepare(run)
+    graph_sha256, graph = _sha256(run), load_graph(run)
     storage = storage_of(graph.lake)
     tables = tables_now(run, graph, storage)
     watched = progress or Silence()
 
-    def solved(recipes: Recipes) -> tuple[SolvedPlan, JoinedUsage]:
+    def check() -> dict[str, str]:
+        if _sha256(run) != graph_sha256:
+            raise UsageError(f"{run}: another run wrote a graph there meanwhile; plan again")
+        return {}
+
+    def solved(recipes: Recipes, folder: Path) -> tuple[SolvedPlan, JoinedUsage]:
         known = learn(graph, tables, recipes, watched, settings.tenant_of)
         usage = _joined(known, usages)
-        run_all = partial(_run_all, recipes, tables, run, watched)
+        run_all = partial(_run_all, recipes, tables, folder, watched)
         return choose(known, settings, usage.by_location, run_all), usage
 
-    if engine == "spark":
-        from r2d2.engines.spark.recipes import SparkRecipes
-        from r2d2.engines.spark.session import session_of
+    with new_files(run, check) as folder:
+        if engine == "spark":
+            from r2d2.engines.spark.recipes import SparkRecipes
+            from r2d2.engines.spark.session import session_of
 
-        with nullcontext(session) if session is not None else session_of(master) as spark:
-            plan, usage = solved(SparkRecipes(storage, graph.settings, spark))
-    else:
-        limits = graph.settings if threads is None else replace(graph.settings, threads=threads)
-        plan, usage = solved(LocalRecipes(storage, limits))
-    store_recipes(run, plan.known, _sha256(run))
-    return _data(plan, graph, usage)
+            with nullcontext(session) if session is not None else session_of(master) as spark:
+                plan, usage = solved(SparkRecipes(storage, graph.settings, spark), folder)
+        else:
+            limits = graph.settings if threads is None else replace(graph.settings, threads=threads)
+            plan, usage = solved(LocalRecipes(storage, limits), folder)
+        made = _data(plan, graph, usage)
+        (folder / RECIPES_NAME).write_text(recipes_text(plan.known, graph_sha256), "utf-8")
+        (folder / PLAN_NAME).write_text(json_text(made), "utf-8")
+    return made
 
 
 def _run_all(
@@ -104,6 +114,7 @@ def what_if(
     Raises:
         UsageError: no plan was made in the folder yet.
     """
+    settle(run)
     known = load_recipes(run, _sha256(run))
     if max_latency_s is not None:
         settings = replace(settings, latency=Latency(max_latency_s), limit=())
@@ -127,18 +138,22 @@ def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
 
 
 def _sha256(run: Path) -> str:
-    return hashlib.sha256((run / "graph.json").read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256((run / "graph.json").read_bytes()).hexdigest()
+    except OSError as error:
+        remedy = "give the folder that `r2d2 find --out` wrote"
+        raise UsageError(f"{run / 'graph.json'}: {error.strerror}; {remedy}") from error
 
 
-def store_recipes(run: Path, known: KnownRecipes, graph_sha256: str) -> None:
-    """Writes what is known beside the graph that it was learnt for."""
+def recipes_text(known: KnownRecipes, graph_sha256: str) -> str:
+    """What is known of the graph, as JSON for `RECIPES_NAME`."""
     data = {
         "graph_sha256": graph_sha256,
         "tables": {location: asdict(facts) for location, facts in known.facts.items()},
         "candidates": [_recipe_data(recipe) for recipe in known.recipes],
         "refused": dict(known.refused),
     }
-    write_files(run, {RECIPES_NAME: json_text(data)}, folders=("residuals",))
+    return json_text(data)
 
 
 def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:

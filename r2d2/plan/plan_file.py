@@ -16,7 +16,7 @@ from r2d2.plan.planner import SolvedPlan
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
 from r2d2.settings.plan import PlanSettings
-from r2d2.storage.output import json_text
+from r2d2.storage.output import json_text, settle
 from r2d2.text_tables import pluralize
 
 PLAN_NAME = "plan.json"
@@ -55,6 +55,7 @@ def load_plan(path: Path) -> Data:
     Raises:
         UsageError: it is missing, no plan, of another version, or its digest does not fit.
     """
+    settle(path.parent)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -16,6 +16,7 @@ from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import OrderedRows
 from r2d2.recipes.run.write_table import write_table
 from r2d2.storage import storage_of
+from r2d2.storage.output import prepare, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterato
         UsageError: the plan does not delete a table of that name.
         R2D2Error: a parent is gone or changed, or what came out is not what the plan saw.
     """
+    settle(run)
+    prepare(place)
     entries = {t["table"]: t for t in plan["tables"] if t["choice"] == "delete"}
     storage = storage_of(plan["lake"])
     context = RecipeContext(storage, tables_now(run, load_graph(run), storage), ResidualFolder(run))

@@ -1,6 +1,11 @@
-"""The files of a run of `find`: all of them are written, or none."""
+"""The files of a run of `find`: all of them are written, or none.
 
-from collections.abc import Iterable
+A plan that was made of another graph in the same folder goes aside with that graph, into a folder
+of `EARLIER`, where it can still be run: its residuals may be all that is left of deleted rows.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -35,6 +40,9 @@ TABLE_COLUMNS = (
     "snapshot",
     "details",
 )
+EARLIER = "earlier"
+GRAPH_NAME = "graph.json"
+_OF_A_PLAN = ("plan.json", "recipes.json", "residuals")
 # Settings that change the speed of a run, but not its result.
 _SPEED_ONLY = ("threads", "memory_bytes")
 
@@ -45,18 +53,30 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
     Raises:
         R2D2Error: the folder cannot be written.
     """
-    write_files(
-        out,
-        {
-            "edges.csv": edges_csv(graph.edges),
-            "degenerate.csv": edges_csv(graph.degenerate),
-            "tables.csv": tables_csv(graph.tables),
-            "graph.json": json_text(graph_data(graph, settings, lake)),
-            "funnel.json": json_text(funnel_data(graph)),
-            INVENTORY_FILE: inventory_json(graph.tables),
-        },
-        folders=("residuals",),
-    )
+    texts = {
+        "edges.csv": edges_csv(graph.edges),
+        "degenerate.csv": edges_csv(graph.degenerate),
+        "tables.csv": tables_csv(graph.tables),
+        GRAPH_NAME: json_text(graph_data(graph, settings, lake)),
+        "funnel.json": json_text(funnel_data(graph)),
+        INVENTORY_FILE: inventory_json(graph.tables),
+    }
+    write_files(out, texts, lambda: _aside(out, texts))
+
+
+def _aside(out: Path, texts: Mapping[str, str]) -> dict[str, str]:
+    """Each file of an earlier graph that a plan was made of, and its new name; else none."""
+    there = [name for name in (*texts, *_OF_A_PLAN) if (out / name).exists()]
+    if not set(there) & set(_OF_A_PLAN):
+        return {}
+    named_by = out / next(name for name in (GRAPH_NAME, *_OF_A_PLAN) if name in there)
+    content = b"" if named_by.is_dir() else named_by.read_bytes()
+    if content == texts[GRAPH_NAME].encode():
+        return {}
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    folders = (f"{EARLIER}/{digest}" + (f"-{n}" if n > 1 else "") for n in range(1, 1 << 20))
+    folder = next(name for name in folders if not (out / name).exists())
+    return {name: f"{folder}/{name}" for name in there}
 
 
 def edges_csv(edges: Iterable[Edge]) -> str:

@@ -3,7 +3,6 @@
 The runs of a scan stay in memory up to a budget; beyond it they go to a scratch folder.
 """
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
@@ -25,6 +24,7 @@ from r2d2.engines.scan import (
     scan,
     tasks_of,
 )
+from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import count_missing_each, merge, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
@@ -33,12 +33,12 @@ from r2d2.model import Cost, Table
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
+from r2d2.storage.scratch import ScratchFolder
 
 RANGE_ROWS = 1 << 23
 BYTES_PER_ROW = 16
 
 Pairs = Sequence[tuple[Projection, Projection]]
-_folders: "set[tempfile.TemporaryDirectory[str]]" = set()
 
 
 class LocalLake:
@@ -201,7 +201,7 @@ class RunStore:
         self._runs: dict[Projection, list[Lanes | _Spilled]] = defaultdict(list)
         self._held = 0
         self._files = 0
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: ScratchFolder | None = None
 
     def put(self, key: Projection, run: Lanes) -> None:
         """Keeps a run; several runs of a projection are taken together when read."""
@@ -239,23 +239,23 @@ class RunStore:
         self._runs.clear()
         if self._scratch is not None:
             self._scratch.cleanup()
-            _folders.discard(self._scratch)
             self._scratch = None
 
     def _spilled(self, run: Lanes) -> "_Spilled":
-        if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="r2d2-runs-")
-            _folders.add(self._scratch)
-        path = Path(self._scratch.name) / str(self._files)
-        self._files += 1
-        np.concatenate((run.first, run.second)).tofile(path)
+        try:
+            if self._scratch is None:
+                self._scratch = ScratchFolder()
+            path = self._scratch.path / str(self._files)
+            self._files += 1
+            with path.open("wb") as file:
+                file.write(np.ascontiguousarray(run.first).data)
+                file.write(np.ascontiguousarray(run.second).data)
+        except OSError as error:
+            raise R2D2Error(
+                f"scratch of row hashes cannot be written: {error.strerror}; set TMPDIR to a folder"
+                " with room, or raise memory_bytes"
+            ) from error
         return _Spilled(path, len(run))
-
-
-def remove_scratch() -> None:
-    """Removes the scratch folders of every store that is still open."""
-    while _folders:
-        _folders.pop().cleanup()
 
 
 @dataclass(frozen=True, slots=True)

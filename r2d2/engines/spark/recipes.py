@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -24,6 +23,7 @@ from r2d2.recipes.grammar import Recipe, parents
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
+from r2d2.storage.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -94,11 +94,11 @@ def _trial(
     storage: Storage, question: tuple[Mapping[str, Table], str, Recipe]
 ) -> tuple[Trial, dict[str, bytes]]:
     tables, child, recipe = question
-    with TemporaryDirectory(prefix="r2d2-trial-") as scratch:
-        trial = try_out(storage, tables, tables[child], recipe, Path(scratch))
+    with scratch_folder() as scratch:
+        trial = try_out(storage, tables, tables[child], recipe, scratch)
         files = {
             path.relative_to(scratch).as_posix(): path.read_bytes()
-            for path in Path(scratch).rglob("*")
+            for path in scratch.rglob("*")
             if path.is_file()
         }
     return trial, files

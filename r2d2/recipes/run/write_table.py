@@ -5,7 +5,6 @@ rows that were to be written, before it takes its place.
 """
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,7 +22,9 @@ from r2d2.lake.inventory import take_inventory
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
+from r2d2.storage.interruption import uninterrupted
 from r2d2.storage.local import LocalStorage, is_hidden
+from r2d2.storage.scratch import scratch_folder
 
 _MASK = (1 << 64) - 1
 
@@ -53,15 +54,16 @@ def write_table(
     target = _free_place(layout, place, location)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, prefix=".r2d2-") as scratch:
-            lake = Path(scratch, "lake")
+        with scratch_folder(place) as scratch:
+            lake = scratch / "lake"
             lake.mkdir()
             staged = lake / ("table" if layout.is_folder else PurePosixPath(location).name)
             tally = RowTally(flatten(layout.rows_schema))
             rows = _tallied(layout, batches, tally)
             format_named(layout.format).write(layout, rows, staged)
             _check_reread(layout, lake, tally)
-            files = _move_in(staged, target)
+            with uninterrupted():
+                files = _move_in(staged, target)
     except OSError as error:
         raise R2D2Error(f"{target}: cannot be written: {error.strerror or error}") from error
     inside = tuple(sorted(file.relative_to(place).as_posix() for file in files))
