@@ -46,6 +46,20 @@ def test_a_file_replaced_where_etags_are_not_known_has_changed(bucket: Bucket) -
         storage.read(file)
 
 
+def test_a_file_replaced_where_the_store_is_deaf_to_if_match_has_changed(
+    small_bucket: Bucket,
+) -> None:
+    small_bucket.put("lake/a", CONTENT)
+    storage = small_bucket.storage()
+    file = named(storage.list(), "a")
+    small_bucket.misbehave(a="deaf")
+    assert storage.read(file) == CONTENT
+    small_bucket.put("lake/a", b"x" * len(CONTENT))
+    for start in (0, -1000):
+        with pytest.raises(UnreadableTableError, match=r"^a: changed since it was listed$"):
+            storage.read(file, start)
+
+
 def test_a_denied_file_is_named_and_the_others_are_read(small_bucket: Bucket) -> None:
     for name in "ab":
         small_bucket.put(f"lake/{name}", CONTENT)

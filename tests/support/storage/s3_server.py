@@ -4,7 +4,8 @@ Run as a program: it prints its port, serves it on loopback, and ends with its s
 It stands beside a real server (moto), which is too slow for 10,000 objects and cannot misbehave.
 Signatures are not checked. `GET /-/requests` tells how many requests of each kind came, and bytes
 went. `POST /-/faults` sets `{key: fault}`, `*` for all keys; a fault is deny or error (which repeat
-the session token, as S3 does), silent, stall (half of the body, then nothing), cut or cut once.
+the session token, as S3 does), silent, stall (half of the body, then nothing), cut, cut once,
+or deaf (to If-Match).
 `POST /-/load` offers a folder's files as objects.
 """
 
@@ -109,7 +110,7 @@ class Server:
             return Answer(204)
         if key not in bucket.objects:
             return refusal(404)
-        answer = part(bucket.objects[key], request)
+        answer = part(bucket.objects[key], request, self.fault(request) == "deaf")
         self.counts["BYTES"] += len(answer.body)
         return answer
 
@@ -120,11 +121,11 @@ def refusal(status: int, token: str = "", code: str = "") -> Answer:
     return Answer(status, element("Error", Code=code, Message="as asked", Token=token).encode())
 
 
-def part(stored: StoredObject, request: Request) -> Answer:
+def part(stored: StoredObject, request: Request, deaf: bool = False) -> Answer:
     """The object, or the range of it that was asked for, or only its head."""
     size = stored.size_bytes
     headers = {"ETag": stored.etag, "Last-Modified": formatdate(stored.modified_s, usegmt=True)}
-    if request.headers.get("if-match", stored.etag) != stored.etag:
+    if not deaf and request.headers.get("if-match", stored.etag) != stored.etag:
         return refusal(412)
     if request.method == "HEAD":
         return Answer(200, b"", headers, size)
