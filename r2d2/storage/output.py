@@ -60,9 +60,6 @@ def prepare(out: Path) -> None:
         raise _not_written(out, error) from error
 
 
-
-
-
 def write_files(
     out: Path, texts: Mapping[str, str], check: Check | None = None, *, marked: bool = True
 ) -> None:

@@ -1,6 +1,7 @@
 """Output folders: all files of a command or none, whatever ends it."""
 
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.errors import R2D2Error, UsageError
-from r2d2.storage.output import SWITCH, prepare, write_files
+from r2d2.storage.output import MARKER, SWITCH, prepare, write_files
 from r2d2.storage.scratch import ScratchFolder, remove_leftovers
 
 OLD = {"a.csv": "old a", "b.json": "old b"}
@@ -38,7 +39,11 @@ write_files(Path(sys.argv[1]), {"a.csv": "new a", "b.json": "new b", "c.json": "
 
 
 def contents(folder: Path) -> Mapping[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    """The folder's files, after a look at the marker: it names those that r2d2 wrote."""
+    found = {path.name: path.read_text() for path in folder.iterdir()}
+    named = json.loads(found.pop(MARKER))["files"]
+    assert named == sorted(found.keys() - {"mine"})
+    return found
 
 
 @pytest.mark.slow
