@@ -17,14 +17,12 @@ from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.engines.spark.session import coordinates
 from r2d2.errors import EXIT_FAILED, EXIT_OK
-from r2d2.extras import PACKAGES, install
+from r2d2.extras import DISTRIBUTION, PACKAGES, install
 
-DISTRIBUTION = "r2d2-lake"
 JAVA_VERSIONS = (17, 21)
 
 # The names that the metadata declare, for r2d2 that runs from an archive and has none.
 CORE = ("pyarrow", "numpy", "xxhash", "fastavro", "cyclopts", "rich", "msgspec")
-EXTRAS = {**PACKAGES, "spark": ("pyspark", "delta-spark", "pandas")}
 DEVELOPERS = "test"
 COLLECTIONS = ("all", DEVELOPERS)  # these extras repeat what others have
 PURPOSES = {
@@ -114,21 +112,21 @@ def check_up() -> list[Finding]:
             True,
             __version__ if declared else f"{__version__}, not installed: versions are not checked",
         ),
-        *packages(declared or _known_names(), installable=bool(declared)),
+        *packages(declared or _known_names()),
         _java(),
         *_jars(_version("pyspark"), _version("delta-spark")),
         *_stores(),
     ]
 
 
-def packages(requirements: Iterable[Requirement], installable: bool = True) -> Iterator[Finding]:
+def packages(requirements: Iterable[Requirement]) -> Iterator[Finding]:
     """A finding for each package, the developers' in one."""
     tools = []
     for requirement in requirements:
         if requirement.extra == DEVELOPERS:
             tools.append(requirement)
         else:
-            yield _package(requirement, installable)
+            yield _package(requirement)
     if tools:
         wrong = [f"{tool.name} {short}" for tool in tools if (short := tool.shortcoming())]
         yield Finding(
@@ -155,15 +153,15 @@ def _declared() -> tuple[Requirement, ...]:
 
 
 def _known_names() -> tuple[Requirement, ...]:
-    extras = (Requirement(name, "", extra) for extra, own in EXTRAS.items() for name in own)
+    extras = (Requirement(name, "", extra) for extra, own in PACKAGES.items() for name in own)
     return (*map(Requirement, CORE), *extras)
 
 
-def _package(requirement: Requirement, installable: bool) -> Finding:
+def _package(requirement: Requirement) -> Finding:
     about = [PURPOSES[requirement.name]] if requirement.name in PURPOSES else []
     about += [f"extra {requirement.extra}"] if requirement.extra else []
     wrong = requirement.shortcoming()
-    remedy = install(requirement.extra) if installable else f"pip install {requirement.name}"
+    remedy = install(requirement.extra, requirement.name)
     return Finding(
         f"{requirement.name} ({'; '.join(about)})" if about else requirement.name,
         not wrong,
@@ -220,7 +218,7 @@ def _jars(spark: str | None, delta: str | None) -> Iterator[Finding]:
         none = f"no release is for pyspark {spark}" + (
             f" and delta-spark {delta}" if name == "delta-spark" else ""
         )
-        remedy = f"spark-submit --packages {coordinate}" if coordinate else none
+        remedy = f"give spark-submit --packages {coordinate}" if coordinate else none
         yield Finding(
             f"jar {name}",
             bool(fitting),

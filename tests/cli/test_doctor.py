@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from r2d2.cli import doctor
-from r2d2.cli.doctor import CORE, DEVELOPERS, EXTRAS, Requirement, check_up, packages
+from r2d2.cli.doctor import CORE, DEVELOPERS, Requirement, check_up, packages
 from r2d2.engines.spark.session import coordinates
+from r2d2.extras import PACKAGES, install
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
@@ -23,25 +24,22 @@ def pyproject() -> tuple[list[str], dict[str, list[str]]]:
 def test_the_names_known_without_metadata_are_those_of_pyproject() -> None:
     core, extras = pyproject()
     assert [Requirement.parse(line).name for line in core] == list(CORE)
-    names = {name: tuple(Requirement.parse(line).name for line in extras[name]) for name in EXTRAS}
-    assert names == EXTRAS
-    assert set(extras) == {*EXTRAS, "all", DEVELOPERS}
+    for name, known in PACKAGES.items():
+        assert tuple(Requirement.parse(line).name for line in extras[name]) == known
+    assert set(extras) == {*PACKAGES, "all", DEVELOPERS}
 
 
 def test_every_dependency_of_pyproject_is_looked_at() -> None:
     shown = {finding.name.partition(" ")[0] for finding in check_up()}
-    assert {*CORE, *(name for own in EXTRAS.values() for name in own)} <= shown
+    assert {*CORE, *(name for own in PACKAGES.values() for name in own)} <= shown
 
 
 def test_a_missing_core_package_fails_and_a_missing_extra_does_not() -> None:
     lines = ["no-such-core<3,>=2", "no-such-engine<5; extra == 'spark'"]
     core, extra = packages(map(Requirement.parse, lines))
-    assert core.line() == (
-        "FAILED   no-such-core: not installed → pip install . in r2d2's source folder"
-    )
+    assert core.line() == f"FAILED   no-such-core: not installed → {install('')}"
     assert extra.line() == (
-        "missing  no-such-engine (extra spark): not installed"
-        " → pip install '.[spark]' in r2d2's source folder"
+        f"missing  no-such-engine (extra spark): not installed → {install('spark')}"
     )
 
 
@@ -70,7 +68,7 @@ def test_the_extra_to_install_is_the_smallest_that_has_the_package(
     monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
     (finding,) = (each for each in check_up() if each.name.startswith("no-such-package"))
     assert finding.name == "no-such-package (extra renamed)"
-    assert "pip install '.[renamed]'" in finding.remedy
+    assert finding.remedy == install("renamed")
 
 
 @pytest.mark.parametrize(
@@ -95,10 +93,11 @@ def test_without_metadata_the_names_are_looked_at_and_the_remedy_needs_no_folder
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
+    monkeypatch.setattr("r2d2.extras._source", lambda: None)
     monkeypatch.setattr(doctor, "CORE", ("no-such-core",))
     findings = {finding.name: finding for finding in check_up()}
     assert findings["no-such-distribution"].found.endswith("versions are not checked")
-    assert findings["no-such-core"].remedy == "pip install no-such-core"
+    assert findings["no-such-core"].remedy.endswith(" -m pip install no-such-core")
 
 
 @pytest.mark.parametrize(

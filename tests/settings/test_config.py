@@ -40,7 +40,7 @@ def test_later_rules_for_text_go_over_earlier_ones(tmp_path: Path) -> None:
         ("[find]\nminimum = 0.9\n", 2, "known are types, min_fraction"),
         ("[find]\ntext = []\n", 2, "unknown key 'text'"),
         ("[fnid]\n", 1, "unknown section 'fnid' (did you mean 'find'?)"),
-        ("[found]\n", 1, "known are [find], [[text]], [prices]"),
+        ("[found]\n", 1, "known are [find], [[text]], [[table]], [prices]"),
         ("types = 'widened'\n", 1, "as a key it belongs under [find]"),
         ('[find]\nmin_fraction = "0.9"\n', 2, "expected a share from 0 to 1"),
         ("[find]\n\nmin_fraction = 0.0\n", 3, "(0, 1]"),
