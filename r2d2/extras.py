@@ -49,7 +49,7 @@ def install(extra: str, *packages: str) -> str:
         *flags, place = source
         names = [*flags, f"{place}[{extra}]" if extra else place]
     else:
-        names = list(packages or PACKAGES.get(extra, [DISTRIBUTION]))
+        names = list(packages or PACKAGES.get(extra, (DISTRIBUTION,)))
     return shlex.join([sys.executable or "python3", "-m", "pip", "install", *names])
 
 
