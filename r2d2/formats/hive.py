@@ -1,26 +1,47 @@
-"""Hive-style folders: files of one format whose folder names hold further columns."""
+"""Hive-style folders: files of one format whose folder names hold further columns.
 
+The files are as their writers left them: a key may stand in them too, columns may be missing in
+some, narrower or spelled otherwise. Each is read as the table's columns.
+"""
+
+import datetime
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
 
-from r2d2.errors import IneligibleTableError
-from r2d2.formats.bounds import union
+from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableError
+from r2d2.formats.errors import translated
 from r2d2.formats.layout import NULL_VALUE, Layout
 from r2d2.formats.parquet import small_files
-from r2d2.formats.schema import quoted
-from r2d2.model import Bounds, Column, FileInfo, Split, Table
+from r2d2.formats.schema import flatten, quoted
+from r2d2.formats.uniform import plain_array
+from r2d2.formats.united import (
+    Fold,
+    Place,
+    arrow_type,
+    fold_of,
+    nested_type,
+    placed,
+    places_of,
+    united,
+    united_bounds,
+)
+from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])")
-_ARROW_TYPES = {"int32": pa.int32(), "int64": pa.int64(), "date": pa.date32()}
+_ESCAPED_BYTE = re.compile(rb"\\x([0-9A-Fa-f]{2})")  # as DuckDB names a folder by bytes
+_KEYS_WRITTEN = re.compile(r"string|bool|date|u?int\d+|float\d+|decimal.*|timestamp(tz)?")
 NAMES_IN_FOLDERS = "the names and number of the files in its folders"
 NAMES_AND_MARKERS = "the names and number of its files, and markers beside them (_SUCCESS)"
+KEYS_SPELLING = "the spelling of its folders' keys, which is that of the files' columns"
 Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
 Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
 LayoutOfFile = Callable[[Storage, Table], Layout]
@@ -37,25 +58,50 @@ def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderKey:
+    """A key of a file's folders: the table's column that it is, its type, and the value as written.
+
+    `inside` is the file's own column of it, None where the folder alone tells.
+    """
+
+    name: str
+    column: str
+    type: str
+    value: str
+    inside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Partition:
     """The context of a partitioned table's split: what it adds to its file's columns.
 
-    `constants` are (key, type, value as text), `absent` the columns that the file lacks, `inner`
-    the context for the file's reader.
+    `absent` are the top-level columns that the file lacks; `places` where it has all the others, ()
+    where it has the table's columns as they are. `inner` is the context for the file's reader.
     """
 
-    constants: tuple[tuple[str, str, str | None], ...]
+    keys: tuple[FolderKey, ...]
     absent: tuple[str, ...]
     inner: Any = None
+    places: tuple[Place, ...] = ()
+
+    @property
+    def told(self) -> dict[str, FolderKey]:
+        """The keys that the folder alone tells, by their column."""
+        return {key.column: key for key in self.keys if key.inside is None}
 
 
 def inspect(
-    storage: Storage, location: str, files: Sequence[FileInfo], inspect_file: Inspect
+    storage: Storage,
+    location: str,
+    files: Sequence[FileInfo],
+    inspect_file: Inspect,
+    case_sensitive: bool = False,
 ) -> Table:
     """One table of all files; a folder's key is a column: int32, int64, date, or text.
 
-    A key is typed only where every value is written as that type writes it, so `01` stays text.
-    A column that a file lacks is NULL there.
+    A key is typed only where every value is written as that type writes it, so `01` stays text;
+    where it stands in files too, it is of their type. A column that a file lacks, or has with NULLs
+    of no type, is NULL there; a narrower number is widened; names may differ in case.
 
     Raises:
         TableError: a file is unreadable, or two files disagree on a column's type.
@@ -64,44 +110,94 @@ def inspect(
         storage, [inspect_file(storage, file.path, [file]) for file in files]
     )
     values = [partitions_of(file.path, location) for file in files]
-    types = {key: _type([dict(pairs)[key] for pairs in values]) for key, _ in values[0]}
-    columns = _united(location, parts)
+    fold = fold_of([part.columns for part in parts], case_sensitive)
+    columns = united(location, parts, fold)
+    keys = [
+        _Key(
+            key,
+            _type([dict(pairs)[key] for pairs in values]),
+            _inside(columns, key, fold, location),
+        )
+        for key in dict(values[0])
+    ]
+    typed = {key.inside: key.type for key in keys if key.inside is not None}
+    columns = tuple(
+        replace(c, type=typed[c]) if c in typed and c.type == "null" else c for c in columns
+    )
     rows = [part.rows for part in parts]
-    known = [count for count in rows if count is not None]
+    counted = [count for count in rows if count is not None]
+    table = _Files(columns, {key.name: key for key in keys}, fold)
+    contexts = [table.context(part, pairs) for part, pairs in zip(parts, values, strict=True)]
+    outside = [Column(quoted(key.name), key.type, (key.name,)) for key in keys if not key.inside]
     return replace(
         parts[0],
         location=location,
-        columns=(*columns, *(Column(quoted(key), kind, (key,)) for key, kind in types.items())),
-        rows=sum(known) if len(known) == len(rows) else None,
+        columns=(*columns, *outside),
+        rows=sum(counted) if len(counted) == len(rows) else None,
         size_bytes=sum(file.size_bytes for file in files),
         files=tuple(files),
         splits=tuple(
-            replace(split, context=_context(split, part, columns, pairs, types))
-            for part, pairs in zip(parts, values, strict=True)
+            replace(split, context=replace(context, inner=split.context))
+            for part, context in zip(parts, contexts, strict=True)
             for split in part.splits
         ),
-        bounds={
-            column.name: union([part.bounds.get(column.name, Bounds()) for part in parts])
-            for column in columns
-        },
+        bounds=united_bounds(
+            columns,
+            [
+                (part, context.places, context.told)
+                for part, context in zip(parts, contexts, strict=True)
+            ],
+        ),
     )
 
 
-def _united(location: str, parts: Sequence[Table]) -> tuple[Column, ...]:
-    columns: dict[tuple[str, ...], Column] = {}
-    for part in parts:
-        for column in part.columns:
-            first = columns.setdefault(column.path, column)
-            if first.type != column.type:
-                raise IneligibleTableError(
-                    f"{location}: column {column.name} is {first.type} in {parts[0].location}"
-                    f" and {column.type} in {part.location}"
-                )
-    for part in parts:
-        present = {column.path[0] for column in part.columns}
-        if {c.path for c in part.columns} != {p for p in columns if p[0] in present}:
-            raise IneligibleTableError(f"{location}: its files disagree on a struct's fields")
-    return tuple(columns.values())
+def _inside(columns: Sequence[Column], key: str, fold: Fold, location: str) -> Column | None:
+    """The files' column that the key is, None where no file has one."""
+    found = [column for column in columns if fold(column.path[0]) == fold(key)]
+    if found and len(found[0].path) > 1:
+        raise IneligibleTableError(f"{location}: its key {key} is a struct in its files")
+    return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key of the folders, its type by their names, and the files' column that it is."""
+
+    name: str
+    type: str
+    inside: Column | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The columns that the files of a table have, and the keys of its folders."""
+
+    columns: tuple[Column, ...]
+    keys: Mapping[str, _Key]
+    fold: Fold
+    known: dict[int, tuple[Place, ...]] = field(default_factory=dict)
+
+    def context(self, part: Table, values: Sequence[tuple[str, str]]) -> Partition:
+        """The context of a file with these values of the keys, but for its reader's own."""
+        places = self.known.get(id(part.columns))
+        if places is None:
+            places = places_of(self.columns, part.columns, self.fold)
+            self.known[id(part.columns)] = places
+        keys = tuple(self._key(self.keys[key], value, places) for key, value in values)
+        present = {self.fold(column.path[0]) for column in part.columns}
+        names = dict.fromkeys(place.column.path[0] for place in places)
+        absent = {name for name in names if self.fold(name) not in present}
+        told = {key.column for key in keys if key.inside is None}
+        return Partition(keys, tuple(sorted(absent - told)), None, places)
+
+    def _key(self, key: _Key, value: str, places: Sequence[Place]) -> FolderKey:
+        if key.inside is None:
+            return FolderKey(key.name, key.name, key.type, value)
+        path = key.inside.path
+        type_ = next(column.type for column in self.columns if column.path == path)
+        own = next((place.path for place in places if place.column.path == path), None)
+        inside = (own[0] if own else None) if places else path[0]
+        return FolderKey(key.name, path[0], type_, value, inside)
 
 
 def _type(values: Sequence[str]) -> str:
@@ -121,63 +217,176 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _context(
-    split: Split,
-    part: Table,
-    columns: Sequence[Column],
-    pairs: Sequence[tuple[str, str]],
-    types: dict[str, str],
-) -> Partition:
-    present = {column.path[0] for column in part.columns}
-    constants = tuple(
-        (key, types[key], None if value == NULL_VALUE else unquote(value)) for key, value in pairs
-    )
-    absent = tuple(sorted({c.path[0] for c in columns} - present))
-    return Partition(constants, absent, split.context)
-
-
 def read(
     storage: Storage, split: Split, columns: Collection[str], read_file: Read
 ) -> Iterator[pa.RecordBatch]:
-    """The file's batches with the folder's values, and NULL for columns it lacks."""
+    """The file's batches as the table's columns, with the folder's values.
+
+    Raises:
+        UnreadableTableError: a key that stands in the file contradicts its folder.
+    """
     context = split.context
     if not isinstance(context, Partition):
         raise TypeError(f"{split.file.path}: not a split of a partitioned table")
-    added: list[tuple[str, pa.Scalar]] = [
-        (key, pa.scalar(text).cast(_ARROW_TYPES.get(kind, pa.string())))
-        for key, kind, text in context.constants
-        if key in columns
+    repeated = [key for key in context.keys if key.inside is not None]
+    told = context.told
+    values = {name: _told(key, split) for name, key in told.items()}
+    added = {name: value for name, value in values.items() if name in columns}
+    places = [
+        place
+        for place in context.places
+        if place.column.path[0] in columns and place.column.path[0] not in told
     ]
-    added += [(name, pa.scalar(None)) for name in context.absent if name in columns]
-    for batch in read_file(storage, replace(split, context=context.inner), columns):
-        for name, scalar in added:
+    wanted = set(columns) if not context.places else {p.path[0] for p in places if p.path}
+    wanted |= {key.inside for key in repeated if key.inside is not None}
+    for batch in read_file(storage, replace(split, context=context.inner), wanted):
+        for key in repeated:
+            _check_key(key, batch.column(key.inside), split)
+        if context.places:
+            with translated(UnreadableTableError, split.file.path):
+                batch = placed(batch, places)
+        for name, scalar in added.items():
             batch = batch.append_column(name, pa.repeat(scalar, batch.num_rows))
         yield batch
 
 
+def _told(key: FolderKey, split: Split) -> pa.Scalar:
+    """The value that the folder tells, in the column's type."""
+    type_ = arrow_type(key.type)
+    if key.value == NULL_VALUE:
+        return pa.scalar(None, type_)
+    found = _parsed(key.value, type_)
+    if found is None:
+        raise UnreadableTableError(
+            f"{split.file.path}: its folder's {key.name}={key.value} is no {key.type}, which"
+            f" column {key.column} is in other files"
+        )
+    return found
+
+
+def _parsed(value: str, type_: pa.DataType) -> pa.Scalar | None:
+    """The folder's value in the type; None where it does not write one."""
+    text = unquote(value)
+    try:
+        if pt.is_time(type_):
+            return pa.scalar(datetime.time.fromisoformat(text)).cast(type_)
+        if pt.is_timestamp(type_):
+            # As fine as it is written, which may be finer than the column.
+            return pa.scalar(text).cast(pa.timestamp("us", type_.tz))
+        return pa.scalar(text).cast(type_)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):
+        return None
+
+
+def _check_key(key: FolderKey, array: pa.Array, split: Split) -> None:
+    """Raises UnreadableTableError where the file's values are not the folder's."""
+    array = plain_array(array)
+    if key.value == NULL_VALUE:
+        agreed = array.null_count == len(array)
+    elif _is_bytes(array.type):
+        raw = unquote_to_bytes(key.value)
+        escaped = _ESCAPED_BYTE.sub(lambda match: bytes.fromhex(match[1].decode()), raw)
+        agreed = any(_all_equal(array, pa.scalar(some, array.type)) for some in {raw, escaped})
+    else:
+        value = _parsed(key.value, array.type)
+        agreed = not len(array) or (value is not None and _all_equal(array, value))
+    if not agreed:
+        raise UnreadableTableError(
+            f"{split.file.path}: column {key.inside} holds other values than its folder's"
+            f" {key.name}={key.value}; rewrite it with the key in one of the two"
+        )
+
+
+def _is_bytes(type_: pa.DataType) -> bool:
+    return bool(pt.is_binary(type_) or pt.is_large_binary(type_) or pt.is_fixed_size_binary(type_))
+
+
+def _all_equal(array: pa.Array, value: pa.Scalar) -> bool:
+    if array.null_count:
+        return False
+    same = pc.equal(array, value)
+    if pt.is_floating(array.type) and value.as_py() != value.as_py():
+        same = pc.is_nan(array)
+    return bool(pc.all(same, min_count=0).as_py())
+
+
 def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layout:
-    """The layout of the files, with the columns that are in folders' names behind their own."""
-    split = table.splits[0]
-    if not isinstance(split.context, Partition):
+    """The layout of the files, with the columns that only folders' names hold behind their own.
+
+    Raises:
+        NotWritableError: the files differ in what cannot be written back as one.
+    """
+    contexts = [split.context for split in table.splits]
+    partitions = [context for context in contexts if isinstance(context, Partition)]
+    if not partitions:
         return layout_of_file(storage, table)
-    types = {key: _ARROW_TYPES.get(kind, pa.string()) for key, kind, _ in split.context.constants}
-    files = replace(
-        table,
-        columns=tuple(column for column in table.columns if column.path[0] not in types),
-        splits=(replace(split, context=split.context.inner),),
+    keys = partitions[0].keys
+    in_files = {key.column for some in partitions for key in some.keys if key.inside is not None}
+    outside = {key.column: arrow_type(key.type) for key in keys if key.column not in in_files}
+    own = tuple(column for column in table.columns if column.path[0] not in outside)
+    inside = layout_of_file(storage, _as_files(replace(table, columns=own)))
+    renamed = any(
+        place.path not in (None, place.column.path) for some in partitions for place in some.places
     )
-    inside = layout_of_file(storage, files)
-    schema = inside.schema
-    for key, type_ in types.items():
-        schema = schema.append(pa.field(key, type_))
+    schema = _schema(table, own, inside, renamed)
+    for name, type_ in outside.items():
+        schema = schema.append(pa.field(name, type_))
+    _check_keys(table, in_files)
+    not_restored = [*inside.not_restored, NAMES_IN_FOLDERS if keys else NAMES_AND_MARKERS]
+    if any(key.name != key.column for key in keys):
+        not_restored.append(KEYS_SPELLING)
     return replace(
         inside,
         schema=schema,
         file_name=_ending(inside.file_name),
         is_folder=True,
-        partition_columns=tuple(types),
-        not_restored=(*inside.not_restored, NAMES_IN_FOLDERS if types else NAMES_AND_MARKERS),
+        partition_columns=tuple(key.column for key in keys),
+        keys_in_files=tuple(key.column for key in keys if key.column in in_files),
+        not_restored=tuple(not_restored),
     )
+
+
+def _as_files(table: Table) -> Table:
+    """The table as its files are read, first one that has the table's columns if there is one."""
+    splits = sorted(table.splits, key=lambda split: bool(getattr(split.context, "places", ())))
+    first = splits[0]
+    files = (first.file, *(file for file in table.files if file != first.file))
+    inner = getattr(first.context, "inner", None)
+    return replace(table, files=files, splits=(replace(first, context=inner),))
+
+
+def _schema(table: Table, own: Sequence[Column], inside: Layout, renamed: bool) -> pa.Schema:
+    """The schema of the files, each column of the table's name and type.
+
+    Raises:
+        NotWritableError: there is none, or the format's writer could not be given it.
+    """
+    fields = []
+    for name in dict.fromkeys(column.path[0] for column in own):
+        place = inside.schema.get_field_index(name)
+        below = [column for column in own if column.path[0] == name]
+        known = pa.field(name, pa.null()) if place < 0 else inside.schema.field(place)
+        fields.append(known.with_type(nested_type(known.type, below, 1)))
+    schema = pa.schema(fields, inside.schema.metadata)
+    fits = [(c.path, c.type) for c in flatten(schema)] == [(c.path, c.type) for c in own]
+    is_free = inside.format in (Format.PARQUET, Format.ORC)
+    changed = {f.name: f.type for f in schema} != {f.name: f.type for f in inside.schema}
+    if not fits or (changed and not is_free) or (renamed and inside.format == Format.JSON):
+        raise NotWritableError(
+            f"{table.location}: its files differ in columns, types or spelling, and none of them"
+            " shows how all of its rows are written"
+        )
+    return schema
+
+
+def _check_keys(table: Table, in_files: Collection[str]) -> None:
+    """Raises NotWritableError where a folder cannot be named so that it agrees with its file."""
+    for column in table.columns:
+        if column.path[0] in in_files and not _KEYS_WRITTEN.fullmatch(column.type):
+            raise NotWritableError(
+                f"{table.location}: its key {column.name} is {column.type}: r2d2 names no folder by"
+                " one and writes it into the files, too"
+            )
 
 
 def _ending(name: str) -> str:

@@ -34,7 +34,8 @@ class Layout:
 
     `schema` is that of the files with the partition columns behind it, as Arrow writes it;
     a partition column's type is the one that r2d2 reads its folders as. `file_name` is a
-    single-file table's name, and in a folder what its files' names end with.
+    single-file table's name, and in a folder what its files' names end with. `keys_in_files` are
+    the partition columns that stand in the files too.
     `compression` is by the format's name for it. `options` are the format's.
     """
 
@@ -46,6 +47,7 @@ class Layout:
     compression: str = "none"
     options: Mapping[str, Any] = field(default_factory=dict)
     not_restored: tuple[str, ...] = ()
+    keys_in_files: tuple[str, ...] = ()
 
     @property
     def rows_schema(self) -> pa.Schema:
@@ -55,7 +57,8 @@ class Layout:
     @property
     def file_schema(self) -> pa.Schema:
         """The schema within each file."""
-        inside = [f for f in self.schema if f.name not in self.partition_columns]
+        outside = set(self.partition_columns) - set(self.keys_in_files)
+        inside = [field for field in self.schema if field.name not in outside]
         return pa.schema(inside, self.schema.metadata)
 
     @property
@@ -69,6 +72,7 @@ class Layout:
 
     def data(self) -> dict[str, Any]:
         """The layout as plain JSON data."""
+        keys = {"keys_in_files": list(self.keys_in_files)} if self.keys_in_files else {}
         return {
             "format": str(self.format),
             "schema": base64.b64encode(self.schema.serialize().to_pybytes()).decode(),
@@ -78,6 +82,7 @@ class Layout:
             "compression": self.compression,
             "options": dict(self.options),
             "not_restored": list(self.not_restored),
+            **keys,
         }
 
 
@@ -150,7 +155,7 @@ class FolderSink:
 
 
 def in_folders(batch: pa.RecordBatch, layout: Layout) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """The rows of each folder, without the columns that its name holds."""
+    """The rows of each folder, without the columns that only its name holds."""
     if not layout.partition_columns:
         yield "", batch
         return

@@ -10,7 +10,7 @@ import pyarrow.types as pt
 from r2d2.errors import IneligibleTableError
 from r2d2.model import Column
 
-_PRIMITIVES = {
+PRIMITIVES = {
     pa.null(): "null",
     pa.bool_(): "bool",
     pa.int8(): "int8",
@@ -94,7 +94,7 @@ def logical_type(type_: pa.DataType) -> str:
     Raises:
         IneligibleTableError: the type's values have no identity (intervals, unions, extensions).
     """
-    known = _PRIMITIVES.get(type_)
+    known = PRIMITIVES.get(type_)
     if known is not None:
         return known
     if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
@@ -123,9 +123,9 @@ def logical_type(type_: pa.DataType) -> str:
 def _struct_type(type_: pa.StructType) -> str:
     check_names([field.name for field in type_])
     fields = sorted((field.name.lower(), logical_type(field.type)) for field in type_)
-    return "struct<" + ",".join(f"{_label(name)}:{kind}" for name, kind in fields) + ">"
+    return "struct<" + ",".join(f"{label(name)}:{kind}" for name, kind in fields) + ">"
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
     """The name within a type: in backticks unless it is a word, so that types stay apart."""
     return name if re.fullmatch(r"\w+", name) else f"`{name.replace('`', '``')}`"

@@ -34,14 +34,15 @@ def uniform(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
     for batch in batches:
         if sorted(batch.schema.names) != sorted(names):
             raise UnreadableTableError(f"columns {batch.schema.names} follow on {names}")
-    columns = [_column(name, [batch.column(name) for batch in batches]) for name in names]
+    columns = [of_one_type(name, [batch.column(name) for batch in batches]) for name in names]
     return [
         pa.RecordBatch.from_arrays([arrays[number] for arrays in columns], names=names)
         for number in range(len(batches))
     ]
 
 
-def _column(name: str, arrays: Sequence[pa.Array]) -> list[pa.Array]:
+def of_one_type(name: str, arrays: Sequence[pa.Array]) -> list[pa.Array]:
+    """The column's arrays, each of one plain type; UnreadableTableError where none fits all."""
     arrays = [plain_array(array) for array in arrays]
     found = dict.fromkeys(array.type for array in arrays)
     types = [type_ for type_ in found if not pt.is_null(type_)]

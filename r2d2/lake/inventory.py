@@ -186,6 +186,7 @@ def _inspect(
         group.location,
         group.files,
         lambda store, path, files: known.inspect(store, path, files, settings, lake),
+        settings.case_sensitive,
     )
     if group.format == Format.CSV:
         _check_headers(table)
@@ -200,7 +201,7 @@ def _check_headers(table: Table) -> None:
     """
     for split in table.splits:
         part = split.context
-        if isinstance(part, hive.Partition) and part.absent and not part.constants:
+        if isinstance(part, hive.Partition) and part.absent and not part.keys:
             lacking = ", ".join(map(repr, part.absent[:3]))
             raise IneligibleTableError(
                 f"{table.location}: {split.file.path} has no column {lacking}, which others have;"
@@ -258,9 +259,11 @@ def layout_from(data: Mapping[str, Any]) -> Layout:
             str(data["compression"]),
             dict(data["options"]),
             tuple(map(str, data["not_restored"])),
+            tuple(map(str, data.get("keys_in_files", ()))),
         )
         wanting = known.layout_options - layout.options.keys()
         unknown = set(layout.partition_columns) - set(layout.schema.names)
+        unknown |= set(layout.keys_in_files) - set(layout.partition_columns)
         if wanting or unknown or set(layout.file_name) & {"/", "\0"}:
             raise ValueError(f"{sorted(wanting | unknown)} in {layout.file_name!r}")
         return layout

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
 from r2d2.errors import NotWritableError, UnreadableTableError
 from r2d2.formats.errors import translated
@@ -17,7 +18,10 @@ _ARROW_SCHEMA = b"ARROW:schema"
 
 
 def layout(storage: Storage, table: Table) -> Layout:
-    """The layout of the table's first file, with the columns that only later files have."""
+    """The layout of the table's first file, with the columns that only later files have, or tell.
+
+    A column of type null tells nothing.
+    """
     wanted = {column.path[0] for column in table.columns}
     fields: dict[str, pa.Field] = {}
     first: pq.ParquetFile | None = None
@@ -25,8 +29,9 @@ def layout(storage: Storage, table: Table) -> Layout:
         opened = pq.ParquetFile(storage.open(file))
         first = first or opened
         for field in opened.schema_arrow:
-            fields.setdefault(field.name, field)
-        if wanted <= fields.keys():
+            if field.name not in fields or pt.is_null(fields[field.name].type):
+                fields[field.name] = field
+        if wanted <= {name for name, field in fields.items() if not pt.is_null(field.type)}:
             break
     if first is None:
         raise UnreadableTableError(f"{table.location}: it has no file")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from r2d2.formats import format_named
+from r2d2.formats.uniform import of_one_type
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import joined
@@ -62,7 +63,7 @@ class TableReader:
             batches = self._split(self._table.splits[part], [column])
         arrays = [_inside(batch, column.path) for batch in batches]
         if len({array.type for array in arrays}) > 1:
-            arrays = [_plain(array) for array in arrays]
+            arrays = of_one_type(column.name, arrays)
         return pa.chunked_array(arrays)
 
     def _split(self, split: Split, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
@@ -82,11 +83,6 @@ def _inside(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     for name in path[1:]:
         array = array.flatten()[array.type.get_field_index(name)]
     return array
-
-
-def _plain(array: pa.Array) -> pa.Array:
-    """The values without a dictionary: some splits of a table may have one, and others not."""
-    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
 
 
 def read_batches(

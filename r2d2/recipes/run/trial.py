@@ -22,10 +22,18 @@ from r2d2.arrays import Int64s, array_of, fixed_values, null_mask
 from r2d2.errors import R2D2Error
 from r2d2.formats.errors import table_problem
 from r2d2.formats.schema import flatten
-from r2d2.formats.uniform import entries, is_list, items, lengths, plain_array, uniform
+from r2d2.formats.uniform import (
+    entries,
+    fitted,
+    is_list,
+    items,
+    lengths,
+    plain_array,
+    uniform,
+)
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import hash_order
-from r2d2.lake.inventory import layout_of
+from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.model import Table, Types
 from r2d2.recipes.find.reading import hashed, read_batches
 from r2d2.recipes.grammar import Recipe
@@ -65,6 +73,9 @@ def try_out(
         context = RecipeContext(storage, tables, ResidualFolder(folder))
         recipe = with_residuals(context, recipe, rows, folder)
         layout = layout_of(storage, child)
+        schema = layout_from(layout).rows_schema
+        for batch in rows:
+            fitted(batch, schema)
         start = perf_counter()
         made = list(rebuilt(context, recipe, rows[0].schema))
         seconds = perf_counter() - start
