@@ -1,4 +1,4 @@
-"""Table formats that r2d2 recognises and does not read: Iceberg and Hudi."""
+"""Table formats that r2d2 recognises and does not read: Iceberg, Hudi, Paimon and Lance."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from r2d2.formats.layout import Layout
     from r2d2.settings.find import Settings
     from r2d2.storage.local import Storage
+
+
+_SIGNS = tuple(
+    (kind, re.compile(sign))
+    for kind, sign in (
+        ("Hudi", r"^\.hoodie(?:/|$)"),
+        ("Iceberg", r"\.metadata\.json(?:\.gz)?$"),
+        ("Paimon", r"^(?:snapshot/snapshot-\d|schema/schema-\d)"),
+        ("Lance", r"^_versions/"),
+    )
+)
 
 
 class ForeignFormat:
@@ -37,9 +48,10 @@ class ForeignFormat:
         lake: Mapping[str, FileInfo] | None,
     ) -> Table:
         """Raises IneligibleTableError."""
-        raise IneligibleTableError(
-            "a table format that r2d2 does not read itself (Iceberg or Hudi)"
-        )
+        inside = [file.path.removeprefix(location).lstrip("/") for file in files]
+        kinds = [kind for kind, sign in _SIGNS if any(map(sign.search, inside))]
+        named = kinds[0] if kinds else "Iceberg, Hudi, Paimon or Lance"
+        raise IneligibleTableError(f"a table format that r2d2 does not read itself ({named})")
 
     def read(
         self, storage: "Storage", split: Split, columns: Collection[str]

@@ -13,7 +13,7 @@ from r2d2 import formats
 from r2d2.formats.hive import partitions_of
 from r2d2.lake.exports import exported, is_part, is_union_folder, table_folder
 from r2d2.lake.file_group import FileGroup
-from r2d2.lake.owners import Owners, with_owners
+from r2d2.lake.owners import Owners, with_datasets, with_owners
 from r2d2.lake.wholeness import (
     HIDDEN,
     folders_above,
@@ -92,7 +92,7 @@ def group_files(
         {file.path for file in absent},
     )
     groups = exported(groups, hidden, nameless, told)
-    groups, taken = with_owners(groups, owners, roots)
+    groups, taken = with_owners(with_datasets(groups, owners, told), owners, roots, told)
     groups = foreign_named(groups, roots, nameless)
     whole = whole_or_unreadable(groups, roots, listing)
     ordered = tuple(sorted(whole.groups, key=lambda group: group.location))

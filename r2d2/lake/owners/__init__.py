@@ -5,9 +5,9 @@ names and that metadata's bytes to claims. A lake without such names is not read
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -119,12 +119,50 @@ def _claims(kind: OwnerKind, lake: LakeMetadata, names: Sequence[str]) -> list[C
         return [Claims(Owner(kind.name, parent_of(names[0])), unresolved=((names[0], reason),))]
 
 
+def with_datasets(
+    groups: Sequence[FileGroup], owners: Owners, settled: Collection[str]
+) -> list[FileGroup]:
+    """The groups, those joined that are all below a folder whose Parquet `_metadata` names them.
+
+    `settled` are the locations of tables by a rule of the user's.
+    """
+    datasets = [c for c in owners.claims if c.owner.kind == manifests.PARQUET and not c.unresolved]
+    if not datasets:
+        return list(groups)
+    ordered = sorted(groups, key=lambda group: group.location)
+    locations = [group.location for group in ordered]
+    gone: set[int] = set()
+    joined = []
+    for claim in sorted(datasets, key=lambda claim: claim.owner.location):
+        folder = claim.owner.location
+        start, end = (f"{folder}/", f"{folder}0") if folder else ("", "\U0010ffff")
+        places = {
+            *range(bisect_left(locations, folder), bisect_right(locations, folder)),
+            *range(bisect_left(locations, start), bisect_left(locations, end)),
+        }
+        below = [ordered[place] for place in sorted(places)]
+        files = sorted((file for group in below for file in group.files), key=lambda f: f.path)
+        is_open = not places & gone and all(
+            group.must_keep is None and group.problem is None and group.location not in settled
+            for group in below
+        )
+        if len(below) > 1 and is_open and {file.path for file in files} == claim.files:
+            gone |= places
+            because = "_metadata, which names its files"
+            joined.append(FileGroup(folder, below[0].format, tuple(files), True, because=because))
+    return [*(group for place, group in enumerate(ordered) if place not in gone), *joined]
+
+
 def with_owners(
-    groups: Sequence[FileGroup], owners: Owners, claimed: Mapping[str, object]
+    groups: Sequence[FileGroup],
+    owners: Owners,
+    claimed: Mapping[str, object],
+    settled: Collection[str] = (),
 ) -> tuple[list[FileGroup], Counter[str]]:
     """The groups that are tables of their own, and how many files others own, by owner.
 
-    `claimed` are the folders of tables that a format or an owner has to itself.
+    `claimed` are the folders of tables that a format or an owner has to itself, `settled` the
+    locations of tables by a rule of the user's: these are tables though a `_metadata` names them.
     """
     skipped: Counter[str] = Counter()
     by_file: dict[str, list[Claims]] = defaultdict(list)
@@ -142,11 +180,14 @@ def with_owners(
             file.path: claim.owner
             for file in group.files
             for claim in by_file.get(file.path, ())
-            if claim.owner.location != group.location
+            if claim.owner.location != group.location and not _is_inside(claim.owner, group)
         }
         if not taken:
             kept.append(group)
-        elif group.location in claimed:
+        elif group.location in claimed or (
+            group.location in settled
+            and all(owner.kind == manifests.PARQUET for owner in taken.values())
+        ):
             path, owner = min(taken.items())
             reason = f"{owner} reads its files, such as {path}"
             kept.append(replace(group, must_keep=group.must_keep or reason))
@@ -160,6 +201,11 @@ def with_owners(
             )
             kept.append(replace(group, problem=group.problem or reason))
     return _blocked(kept, owners), skipped
+
+
+def _is_inside(owner: Owner, group: FileGroup) -> bool:
+    """Whether the owner is a `_metadata` in the group's own folder: it goes where that goes."""
+    return owner.kind == manifests.PARQUET and is_below(owner.location, group.location)
 
 
 def _blocked(groups: Sequence[FileGroup], owners: Owners) -> list[FileGroup]:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import r2d2
+from r2d2.settings.find import Settings, TableRule
 from tests.support.lake.owned import IcebergTable, parquet, put
 
 ROWS = pa.table({"id": range(100), "s": [f"value {i}" for i in range(100)]})
@@ -101,3 +103,68 @@ def test_a_users_graph_json_is_a_table(lake: Path) -> None:
     put(lake / "mine/graph.json", '{"edges": [1], "tables": [2]}\n')
     put(lake / "mine/edges.csv", "child,parent\na,b\n")
     assert eligible(lake) == OWN | {"mine/graph.json", "mine/edges.csv"}
+
+
+def with_metadata(folder: Path, files: dict[str, pa.Table]) -> None:
+    """Writes Parquet files, and a `_metadata` in the folder that names them."""
+    footers = []
+    for name, rows in files.items():
+        footers.append(pq.read_metadata(parquet(folder / name, rows)))
+        footers[-1].set_file_path(name)
+    pq.write_metadata(ROWS.schema, folder / "_metadata", footers)
+
+
+MONTHS = {"orders_may.parquet": ROWS[:9], "eu/orders_june.parquet": ROWS[9:30]}
+
+
+def test_a_folder_all_of_whose_files_metadata_names_is_one_table(lake: Path) -> None:
+    with_metadata(lake / "set", MONTHS)
+    found = {t.location: t for t in r2d2.tables(lake).tables}
+    assert found.keys() == OWN | {"set"}
+    assert found["set"].rows == 30
+    assert "_metadata" in found["set"].details["one table by"]
+    assert found["set"].must_keep is None
+
+
+def test_a_file_beside_a_dataset_that_its_metadata_does_not_name_is_kept(lake: Path) -> None:
+    with_metadata(lake / "set", MONTHS)
+    parquet(lake / "set/orders_july.parquet", ROWS[:9])
+    found = {t.location: t.must_keep for t in r2d2.tables(lake).tables}
+    assert found.keys() == OWN | {"set/orders_july.parquet"}
+    assert found["set/orders_july.parquet"]
+
+
+def test_a_rule_makes_tables_of_files_that_metadata_names_and_they_are_kept(lake: Path) -> None:
+    with_metadata(lake / "set", MONTHS)
+    rules = (TableRule(files="set/**"),)
+    found = {t.location: t.must_keep for t in r2d2.tables(lake, Settings(tables=rules)).tables}
+    assert found.keys() == OWN | {f"set/{name}" for name in MONTHS}
+    assert all("Parquet dataset set" in str(found[f"set/{name}"]) for name in MONTHS)
+
+
+def test_metadata_in_each_partition_does_not_take_the_table_apart(lake: Path) -> None:
+    for key in (1, 2):
+        with_metadata(lake / f"set/k={key}", {"part.0.parquet": ROWS[:9]})
+    assert eligible(lake) == OWN | {"set"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"),
+    [
+        ("Hudi", ".hoodie/hoodie.properties"),
+        ("Lance", "_versions/1.manifest"),
+        ("Iceberg", "metadata/v1.metadata.json"),
+        ("Paimon", "snapshot/snapshot-1"),
+    ],
+)
+def test_all_below_a_table_that_is_not_read_is_its_own_and_its_kind_is_named(
+    lake: Path, kind: str, sign: str
+) -> None:
+    put(lake / "far/t" / sign, "{}")
+    if kind == "Paimon":
+        put(lake / "far/t/schema/schema-0", "{}")
+    for name in ("data/a.parquet", "k=1/b.parquet", "bucket-0/c.parquet", "part-0.parquet"):
+        parquet(lake / "far/t" / name, ROWS[:9])
+    found = {t.location: t.problem for t in r2d2.tables(lake).tables}
+    assert found.keys() == OWN | {"far/t"}
+    assert f"({kind})" in str(found["far/t"])
