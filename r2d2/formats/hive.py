@@ -19,7 +19,7 @@ from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableE
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import NULL_VALUE, Layout
 from r2d2.formats.parquet import small_files
-from r2d2.formats.schema import flatten, quoted
+from r2d2.formats.schema import quoted
 from r2d2.formats.uniform import plain_array
 from r2d2.formats.united import (
     Fold,
@@ -368,7 +368,8 @@ def _schema(table: Table, own: Sequence[Column], inside: Layout, renamed: bool) 
         known = pa.field(name, pa.null()) if place < 0 else inside.schema.field(place)
         fields.append(known.with_type(nested_type(known.type, below, 1)))
     schema = pa.schema(fields, inside.schema.metadata)
-    fits = [(c.path, c.type) for c in flatten(schema)] == [(c.path, c.type) for c in own]
+    columns = replace(inside, schema=schema).columns
+    fits = [(c.path, c.type) for c in columns] == [(c.path, c.type) for c in own]
     is_free = inside.format in (Format.PARQUET, Format.ORC)
     changed = {f.name: f.type for f in schema} != {f.name: f.type for f in inside.schema}
     if not fits or (changed and not is_free) or (renamed and inside.format == Format.JSON):

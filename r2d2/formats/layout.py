@@ -9,7 +9,7 @@ its keys' values.
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -19,7 +19,9 @@ import pyarrow.compute as pc
 
 from r2d2.errors import NotWritableError
 from r2d2.formats.errors import translated
+from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import plain_schema
+from r2d2.model import Column
 
 NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
 ROW_GROUP_ROWS = 1 << 20
@@ -53,6 +55,17 @@ class Layout:
     def rows_schema(self) -> pa.Schema:
         """The schema of the rows to be written, without dictionaries."""
         return plain_schema(self.schema)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns as the table is read: `options["types"]` are those that Arrow's do not show.
+
+        Raises:
+            IneligibleTableError: a type has no row identity.
+        """
+        types = self.options.get("types", {})
+        found = flatten(self.rows_schema)
+        return tuple(replace(c, type=types.get(c.name, c.type)) for c in found) if types else found
 
     @property
     def file_schema(self) -> pa.Schema:

@@ -1,8 +1,7 @@
 """Arrow schemas as flattened columns with strict logical types."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import pyarrow as pa
@@ -11,7 +10,6 @@ import pyarrow.types as pt
 from r2d2.errors import IneligibleTableError
 from r2d2.model import Column
 
-_APART = re.compile(r"`(.*)`#([0-9]+)=?'*", re.DOTALL)
 PRIMITIVES = {
     pa.null(): "null",
     pa.bool_(): "bool",
@@ -35,6 +33,17 @@ PRIMITIVES = {
     pa.large_binary(): "binary",
     pa.binary_view(): "binary",
 }
+_VENDOR = "r2d2"
+
+
+def annotated(type_: pa.DataType, label: str) -> pa.DataType:
+    """The type under an annotation that makes it another logical type, called `label`."""
+    return pa.opaque(type_, label, _VENDOR)
+
+
+def is_annotated(type_: pa.DataType) -> bool:
+    """Whether `annotated` made the type."""
+    return isinstance(type_, pa.OpaqueType) and type_.vendor_name == _VENDOR
 
 
 @lru_cache(maxsize=4096)
@@ -51,68 +60,17 @@ def flatten(schema: pa.Schema) -> tuple[Column, ...]:
 
 def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:
     """Raises IneligibleTableError where two names are one, as the lake matches names."""
-    keys = [matched_name(name, case_sensitive) for name in names]
+    keys = names if case_sensitive else [name.lower() for name in names]
     if len(set(keys)) == len(keys):
         return
     seen: dict[str, str] = {}
     for key, name in zip(keys, names, strict=True):
         if key in seen:
-            is_one = seen[key] == name
-            but = "" if is_one else " but for case (case_sensitive = true tells them apart)"
+            but = "" if seen[key] == name else " but for case"
             raise IneligibleTableError(
                 f"columns {seen[key]!r} and {name!r} have the same name{but}"
             )
         seen[key] = name
-
-
-def told_apart(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """A text file's columns as (name, top-level field), where names may recur or be empty.
-
-    Columns of one name are told apart by their occurrence. Where spellings of one name differ by
-    case, each is matched only by exactly its own. No other column can have such a name, and none
-    of these fields can be named in SQL.
-
-    >>> told_apart(["a", "b", "a"])
-    (('a', '`a`#1'), ('b', 'b'), ('`a`#2', '`a`#2'))
-    >>> told_apart(["a", "A"])
-    (('`a`#1=', '`a`#1='), ('`A`#1=', '`A`#1='))
-    """
-    folded = [name.lower() for name in names]
-    counts = Counter(folded)
-    if len(counts) == len(names):
-        return tuple((quoted(name), name) for name in names)
-    spellings: dict[str, set[str]] = defaultdict(set)
-    for key, name in zip(folded, names, strict=True):
-        spellings[key].add(name)
-    taken, met = set(names), Counter[str]()
-    columns = []
-    for key, name in zip(folded, names, strict=True):
-        if counts[key] == 1:
-            columns.append((quoted(name), name))
-            continue
-        met[name] += 1
-        is_exact = len(spellings[key]) > 1
-        apart = f"`{name.replace('`', '``')}`#{met[name]}{'=' if is_exact else ''}"
-        field = apart
-        while field in taken:
-            field += "'"
-        columns.append((apart if is_exact or met[name] > 1 else quoted(name), field))
-    return tuple(columns)
-
-
-def is_told_apart(field: str) -> bool:
-    """Whether the field's file has its name more than once: see `told_apart`."""
-    return _APART.fullmatch(field) is not None
-
-
-def matched_name(name: str, case_sensitive: bool) -> str:
-    """The column's name as it is matched."""
-    if name.endswith("=") and (found := _APART.fullmatch(name)):
-        if not case_sensitive:
-            return name
-        spelled = found[1].replace("``", "`")
-        return quoted(spelled) if found[2] == "1" else name[:-1]
-    return name if case_sensitive else name.lower()
 
 
 def quoted(part: str) -> str:
@@ -150,6 +108,12 @@ def logical_type(type_: pa.DataType) -> str:
     known = PRIMITIVES.get(type_)
     if known is not None:
         return known
+    if is_annotated(type_):
+        return str(type_.type_name)
+    if isinstance(type_, pa.UuidType):
+        return "uuid"
+    if isinstance(type_, pa.JsonType):
+        return "json"
     if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
         return logical_type(type_.value_type)
     if pt.is_timestamp(type_):
@@ -182,3 +146,29 @@ def _struct_type(type_: pa.StructType) -> str:
 def label(name: str) -> str:
     """The name within a type: in backticks unless it is a word, so that types stay apart."""
     return name if re.fullmatch(r"\w+", name) else f"`{name.replace('`', '``')}`"
+
+
+def with_inner(type_: pa.DataType, inner: Callable[[pa.Field], pa.Field]) -> pa.DataType:
+    """The struct, list or map with other fields inside, in their order; any other type as it is."""
+    if pt.is_struct(type_):
+        return pa.struct([inner(type_.field(place)) for place in range(type_.num_fields)])
+    if pt.is_map(type_):
+        return pa.map_(inner(type_.key_field), inner(type_.item_field))
+    if pt.is_list(type_):
+        return pa.list_(inner(type_.value_field))
+    if pt.is_large_list(type_):
+        return pa.large_list(inner(type_.value_field))
+    if pt.is_fixed_size_list(type_):
+        return pa.list_(inner(type_.value_field), type_.list_size)
+    if pt.is_list_view(type_):
+        return pa.list_view(inner(type_.value_field))
+    if pt.is_large_list_view(type_):
+        return pa.large_list_view(inner(type_.value_field))
+    return type_
+
+
+def without_extension(type_: pa.DataType) -> pa.DataType:
+    """The type that an extension type stands on."""
+    while isinstance(type_, pa.BaseExtensionType):
+        type_ = type_.storage_type
+    return type_

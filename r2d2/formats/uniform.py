@@ -11,6 +11,7 @@ import pyarrow.types as pt
 
 from r2d2.arrays import plain
 from r2d2.errors import MisfitError, UnreadableTableError
+from r2d2.formats.schema import with_inner
 
 _FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
 # Layouts of which pyarrow 26 can neither take nor filter rows, nor write slices to Parquet.
@@ -93,17 +94,7 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
         return plain_type(type_.storage_type)
     if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
         return plain_type(type_.value_type)
-    if pt.is_struct(type_):
-        return pa.struct([_plain_field(type_.field(place)) for place in range(type_.num_fields)])
-    if pt.is_map(type_):
-        return pa.map_(_plain_field(type_.key_field), _plain_field(type_.item_field))
-    if pt.is_list(type_):
-        return pa.list_(_plain_field(type_.value_field))
-    if pt.is_large_list(type_):
-        return pa.large_list(_plain_field(type_.value_field))
-    if pt.is_fixed_size_list(type_):
-        return pa.list_(_plain_field(type_.value_field), type_.list_size)
-    return _VIEWS.get(type_, type_)
+    return _VIEWS.get(type_) or with_inner(type_, _plain_field)
 
 
 def _plain_field(field: pa.Field) -> pa.Field:

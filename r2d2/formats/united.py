@@ -307,7 +307,9 @@ def _arrow(wanted: _Nested, own: pa.DataType | None) -> pa.DataType:
     if decimal := _DECIMAL.fullmatch(wanted.head):
         digits, scale = int(decimal[1]), int(decimal[2])
         return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
-    return _BY_NAME.get(wanted.head, pa.null())
+    known = _BY_NAME.get(wanted.head)
+    # An annotation that Arrow has no type for: the rows are of the type that it stands on.
+    return known if known is not None else pa.null() if own is None else own
 
 
 def _child(own: pa.DataType | None, place: int) -> pa.Field | None:

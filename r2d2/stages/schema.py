@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from r2d2.arrays import Int32s
-from r2d2.formats.schema import matched_name
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
@@ -83,7 +82,7 @@ class Schema:
 
 def fold(name: str, case_sensitive: bool) -> str:
     """The name as it is matched."""
-    return matched_name(name, case_sensitive)
+    return name if case_sensitive else name.lower()
 
 
 def is_degenerate(table: Table) -> bool:

@@ -349,12 +349,21 @@ def test_the_padding_of_fixed_length_text_is_part_of_the_value(tmp_path: Path, e
     assert "bare" not in {name for pair in answer.edges for name in pair}
 
 
-def test_int96_is_the_instant_that_it_holds(tmp_path: Path, engine: str) -> None:
+def test_int96_is_an_instant_where_spark_wrote_it_and_else_itself(
+    tmp_path: Path, engine: str
+) -> None:
     moments = [dt.datetime(1, 1, 1), dt.datetime(2020, 1, 1, 12), dt.datetime(9999, 12, 31), None]
     table = one(moments, pa.timestamp("us"))
-    write(tmp_path, {"use_deprecated_int96_timestamps": True}, int96=table)
-    write(tmp_path, plain=table, one_more=one([*moments, dt.datetime(2021, 1, 1)]))
-    expected = both_ways("int96", "plain") | {"int96 in one_more", "plain in one_more"}
+    sparks = table.replace_schema_metadata({b"org.apache.spark.version": b"4.0.1"})
+    write(
+        tmp_path,
+        {"use_deprecated_int96_timestamps": True},
+        int96=table,
+        int96_too=table,
+        spark=sparks,
+    )
+    write(tmp_path, plain=table, zoned=one(moments, pa.timestamp("us", "UTC")))
+    expected = both_ways("int96", "int96_too") | both_ways("spark", "zoned")
     assert edges(tmp_path, engine) == expected
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from r2d2.formats.delta.schema import DeltaField
+from r2d2.formats.schema import with_inner, without_extension
 
 _DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 _MANTISSA_BITS = {16: 11, 32: 24, 64: 53}
@@ -162,16 +163,11 @@ def meant(schema: pa.Schema, physical_types: Sequence[str]) -> pa.Schema:
     `physical_types` are those of the file's leaves, in order.
     """
     leaves = iter(physical_types)
-    return pa.schema([field.with_type(_meant(field.type, leaves)) for field in schema])
+    return pa.schema([_meant(field, leaves) for field in schema])
 
 
-def _meant(type_: pa.DataType, leaves: Iterator[str]) -> pa.DataType:
-    if pt.is_struct(type_):
-        return pa.struct([field.with_type(_meant(field.type, leaves)) for field in type_])
-    if pt.is_map(type_):
-        key = type_.key_field.with_type(_meant(type_.key_type, leaves))
-        return pa.map_(key, type_.item_field.with_type(_meant(type_.item_type, leaves)))
-    if pt.is_list(type_) or pt.is_large_list(type_):
-        make = pa.list_ if pt.is_list(type_) else pa.large_list
-        return make(type_.value_field.with_type(_meant(type_.value_type, leaves)))
-    return pa.timestamp("us", "UTC") if next(leaves) == "INT96" else type_
+def _meant(field: pa.Field, leaves: Iterator[str]) -> pa.Field:
+    type_ = without_extension(field.type)
+    if pt.is_nested(type_):
+        return field.with_type(with_inner(type_, lambda inner: _meant(inner, leaves)))
+    return field.with_type(pa.timestamp("us", "UTC") if next(leaves) == "INT96" else type_)

@@ -14,8 +14,9 @@ from r2d2.formats.delta.conform import conformed, has_ids, meant, positions
 from r2d2.formats.delta.deletion_vectors import Deletions, deleted_rows
 from r2d2.formats.delta.schema import DeltaField, constant_bounds
 from r2d2.formats.errors import translated
+from r2d2.formats.parquet.annotations import storage_batch, storage_schema
 from r2d2.formats.parquet.footer import bounds_of, check_calendar, check_int96, may_be_julian
-from r2d2.formats.parquet.read import leaf_indices, sound_metadata, tail_of
+from r2d2.formats.parquet.read import leaf_indices, sound_file, tail_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Bounds, Column, FileInfo, Split
 from r2d2.storage.local import Storage
@@ -86,8 +87,9 @@ def _read(
     sources = stored_fields(columns, file.metadata, file.schema_arrow)
     names = frozenset(source.name for source in sources.values())
     doubtful = may_be_julian(file.metadata)
+    has_extensions = not file.schema_arrow.equals(storage_schema(file.schema_arrow))
     for start, batch in _batches(file, split.row_groups, leaf_indices(file.schema_arrow, names)):
-        rows = _without(batch, start, deleted)
+        rows = _without(storage_batch(batch) if has_extensions else batch, start, deleted)
         for source in sources.values() if doubtful else ():
             check_int96(source.name, rows.column(source.name), source.type)
         arrays = [_column(field, rows, sources.get(field.name), live) for field in wanted]
@@ -148,8 +150,8 @@ def with_footer(storage: Storage, file: LiveFile, columns: Sequence[Column]) -> 
     """
     tail = tail_of(storage, file.info)
     with translated(UnreadableTableError, file.info.path):
-        metadata = sound_metadata(tail, file.info.size_bytes)
-        schema = metadata.schema.to_arrow_schema()
+        opened = sound_file(tail, file.info.size_bytes)
+        metadata, schema = opened.metadata, storage_schema(opened.schema_arrow)
         check_rows(file, metadata)
         stored = stored_fields(file.stored_columns, metadata, schema)
         physical = _physical(metadata, schema)

@@ -1,4 +1,4 @@
-"""A Delta table's newest version as a table with splits."""
+"""A Delta table's newest version as a table with splits, where r2d2 knows all that it needs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +12,8 @@ from r2d2.formats.bounds import union
 from r2d2.formats.delta.deletion_vectors import locate
 from r2d2.formats.delta.log import newest_log
 from r2d2.formats.delta.paths import Places, below
-from r2d2.formats.delta.protocol import check_protocol, mapping_mode
 from r2d2.formats.delta.read import FileWithFooter, LiveFile, with_footer
-from r2d2.formats.delta.replay import Add, Snapshot, replay
+from r2d2.formats.delta.replay import Add, DeltaMetadata, DeltaProtocol, Snapshot, replay
 from r2d2.formats.delta.schema import DeltaField, constant, fields_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Column, FileInfo, Format, Split, Table
@@ -24,6 +23,39 @@ from r2d2.text_tables import pluralize
 BIG_FILE_BYTES = 128 << 20
 SPLIT_BYTES = 32 << 20
 FOOTERS_AT_ONCE = 16
+READER_FEATURES = frozenset(
+    {
+        "columnMapping",
+        "deletionVectors",
+        "timestampNtz",
+        "typeWidening",
+        "typeWidening-preview",
+        "v2Checkpoint",
+        "vacuumProtocolCheck",
+    }
+)
+# A reader may ignore features for writers only, and some readers were wrong to: with
+# `coordinatedCommits-preview` the newest commits are not in `_delta_log`, and with
+# `redirectWriterOnly-preview` they are in another table. So these are listed too.
+WRITER_FEATURES = READER_FEATURES | {
+    "allowColumnDefaults",
+    "appendOnly",
+    "changeDataFeed",
+    "checkConstraints",
+    "checkpointProtection",
+    "clustering",
+    "domainMetadata",
+    "generatedColumns",
+    "icebergCompatV1",
+    "icebergCompatV2",
+    "icebergCompatV3",
+    "identityColumns",
+    "inCommitTimestamp",
+    "invariants",
+    "materializePartitionColumns",
+    "rowTracking",
+}
+MAPPING_MODES = ("none", "name", "id")
 
 
 def inspect(
@@ -155,3 +187,30 @@ def _details(snapshot: Snapshot, mode: str) -> dict[str, str]:
         "column mapping": mode,
         "partition columns": ", ".join(snapshot.metadata.partition_columns),
     }
+
+
+def check_protocol(protocol: DeltaProtocol, metadata: DeltaMetadata) -> None:
+    """Raises UnreadableTableError where the table needs more than r2d2 knows."""
+    if not (1 <= protocol.reader_version <= 3 and 1 <= protocol.writer_version <= 7):
+        raise UnreadableTableError(
+            f"Delta protocol {protocol.reader_version}/{protocol.writer_version} is not known"
+        )
+    _check_features("reader", protocol.reader_features - READER_FEATURES)
+    _check_features("writer", protocol.writer_features - WRITER_FEATURES)
+    if metadata.provider != "parquet":
+        raise UnreadableTableError(f"the Delta table's data files are {metadata.provider}")
+
+
+def _check_features(kind: str, unknown: frozenset[str]) -> None:
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise UnreadableTableError(f"Delta {kind} feature not supported: {names}")
+
+
+def mapping_mode(protocol: DeltaProtocol, metadata: DeltaMetadata) -> str:
+    """The way to find columns in data files: "none" (by the table's names), "name" or "id"."""
+    mode = (metadata.configuration.get("delta.columnMapping.mode") or "none").lower()
+    if mode not in MAPPING_MODES:
+        raise UnreadableTableError(f"Delta column mapping mode {mode!r} is not known")
+    supported = protocol.reader_version == 2 or "columnMapping" in protocol.reader_features
+    return mode if supported else "none"

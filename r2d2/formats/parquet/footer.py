@@ -15,7 +15,7 @@ import pyarrow.types as pt
 
 from r2d2.errors import IneligibleTableError
 from r2d2.formats.bounds import GREGORIAN_DAY, clipped_rank, number_rank, text_rank, union
-from r2d2.formats.schema import flatten
+from r2d2.formats.schema import flatten, without_extension
 from r2d2.model import Bounds, FileInfo
 
 # Writers whose chunk statistics are bounds by their own tests; any other's are not believed.
@@ -97,6 +97,7 @@ def _type_at(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
 
 def leaf_count(type_: pa.DataType) -> int:
     """The number of Parquet leaves that a field of the type has."""
+    type_ = without_extension(type_)
     if isinstance(type_, pa.DictionaryType):
         return 1
     children = [type_.field(index).type for index in range(type_.num_fields)]
@@ -177,26 +178,6 @@ def micros_ranks(statistics: pq.Statistics) -> tuple[int | None, int | None]:
     return (
         (clipped_rank(low * 1000), clipped_rank(high * 1000)) if "milli" in text else (None, None)
     )
-
-
-def check_identity(metadata: pq.FileMetaData, schema: pa.Schema) -> None:
-    """Raises IneligibleTableError for types that Arrow shows as mere bytes or structs."""
-    if _may_hide_types(schema):
-        found = re.search(r"^.*\((Variant\(\d+\)|Interval)\)( \{|;)$", str(metadata.schema), re.M)
-        if found:
-            kind = found.group(1).partition("(")[0].lower()
-            raise IneligibleTableError(f"a column is a Parquet {kind}, which has no row identity")
-
-
-@lru_cache(maxsize=4096)
-def _may_hide_types(schema: pa.Schema) -> bool:
-    return any(_may_hide(field.type) for field in schema)
-
-
-def _may_hide(type_: pa.DataType) -> bool:
-    children = [type_.field(index) for index in range(type_.num_fields)]
-    variant = pa.types.is_struct(type_) and "metadata" in (child.name for child in children)
-    return variant or type_ == pa.binary(12) or any(_may_hide(child.type) for child in children)
 
 
 def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:

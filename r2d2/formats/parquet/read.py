@@ -17,15 +17,19 @@ import pyarrow.parquet as pq
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet import small_files
+from r2d2.formats.parquet.annotations import (
+    is_sparks,
+    storage_batch,
+    storage_schema,
+    types_of,
+)
 from r2d2.formats.parquet.footer import (
     bounds_of,
     check_calendar,
-    check_identity,
     check_int96,
     leaf_count,
     may_be_julian,
 )
-from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
 from r2d2.text_tables import by_number, pluralize
@@ -55,29 +59,27 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
         whole = len(tail) == file.size_bytes
         small = _open(pa.BufferReader(tail)) if whole else None
         if small is not None and 0 < small.metadata.num_rows <= CACHED_ROWS:
-            metadata = small.metadata
+            opened = small
         else:
-            small, metadata = None, sound_metadata(tail, file.size_bytes)
-        schema = metadata.schema.to_arrow_schema() if small is None else small.schema_arrow
-        columns = flatten(schema)
+            small, opened = None, sound_file(tail, file.size_bytes)
+        metadata, types = opened.metadata, types_of(opened)
         splits = tuple(_splits(file, metadata))
         is_kept = False
         if small is not None:
             # Decoding proves the chunks sound, and is not done in vain: the scan comes next.
             every = Split(Format.PARQUET, file, tuple(range(metadata.num_row_groups)))
-            batches = list(_decoded(small, tail, every, schema.names))
-            is_kept = small_files.CACHE.add(storage, file, columns, batches)
-        check_identity(metadata, schema)
+            batches = list(_decoded(small, tail, every, types.storage.names))
+            is_kept = small_files.CACHE.add(storage, file, types.columns, batches)
         check_calendar(file, metadata)
         return Table(
             location,
             Format.PARQUET,
-            columns,
+            types.columns,
             metadata.num_rows,
             file.size_bytes,
             (file,),
             splits=splits,
-            bounds={} if is_kept else bounds_of(metadata, schema),
+            bounds={} if is_kept else bounds_of(metadata, types.storage),
         )
 
 
@@ -126,7 +128,7 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
 def _decoded(
     file: pq.ParquetFile, source: Any, split: Split, columns: Collection[str]
 ) -> Iterator[pa.RecordBatch]:
-    wanted = leaf_indices(file.schema_arrow, frozenset(columns))
+    wanted, has_extensions = _leaves(file.schema_arrow, frozenset(columns))
     encoded = _dictionary_columns(file, split, wanted)
     if encoded:
         file = _open(source, metadata=file.metadata, read_dictionary=encoded)
@@ -134,8 +136,11 @@ def _decoded(
     if _has_int96(file.schema, wanted):
         source = pa.BufferReader(source) if isinstance(source, bytes) else source
         seconds = _open(source, metadata=file.metadata, coerce_int96_timestamp_unit="s")
-        mend = partial(_mend_int96, doubtful=may_be_julian(file.metadata))
+        zone = "UTC" if is_sparks(file.metadata) else None
+        mend = partial(_mend_int96, doubtful=may_be_julian(file.metadata), zone=zone)
         batches = map(mend, batches, _batches(seconds, split, wanted))
+    if has_extensions:
+        batches = map(storage_batch, batches)
     rows = 0
     for batch in batches:
         rows += batch.num_rows
@@ -174,9 +179,14 @@ def _batches(file: pq.ParquetFile, split: Split, wanted: Sequence[int]) -> Itera
         )
 
 
-@lru_cache(maxsize=4096)
 def leaf_indices(schema: pa.Schema, columns: frozenset[str]) -> tuple[int, ...]:
     """The indices of the Parquet leaves under the top-level columns; never none, to have rows."""
+    return _leaves(schema, columns)[0]
+
+
+@lru_cache(maxsize=4096)
+def _leaves(schema: pa.Schema, columns: frozenset[str]) -> tuple[tuple[int, ...], bool]:
+    """The same, and whether some column is of an extension type."""
     indices: list[int] = []
     start = 0
     for field in schema:
@@ -184,7 +194,7 @@ def leaf_indices(schema: pa.Schema, columns: frozenset[str]) -> tuple[int, ...]:
         if field.name in columns:
             indices.extend(range(start, start + width))
         start += width
-    return tuple(indices) or (0,)
+    return tuple(indices) or (0,), not schema.equals(storage_schema(schema))
 
 
 def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: Sequence[int]) -> list[str]:
@@ -203,7 +213,9 @@ def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: Sequence[int
     return found
 
 
-def _mend_int96(nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool) -> pa.RecordBatch:
+def _mend_int96(
+    nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool, zone: str | None
+) -> pa.RecordBatch:
     """The batch with INT96 instants right in every year, where int64 nanoseconds wrap around.
 
     Raises:
@@ -214,13 +226,13 @@ def _mend_int96(nanos: pa.RecordBatch, seconds: pa.RecordBatch, doubtful: bool) 
         if column.type == other.type:
             columns.append(column)
         else:
-            columns.append(_instants(column, other))
+            columns.append(_instants(column, other, zone))
             if doubtful:
                 check_int96(field.name, columns[-1], other.type)
     return pa.RecordBatch.from_arrays(columns, names=nanos.schema.names)
 
 
-def _instants(nanos: pa.Array, seconds: pa.Array) -> pa.Array:
+def _instants(nanos: pa.Array, seconds: pa.Array, zone: str | None) -> pa.Array:
     if not pa.types.is_timestamp(nanos.type):
         raise UnreadableTableError("INT96 timestamps inside nested columns are not supported")
     whole = pc.fill_null(seconds.cast(pa.int64()), 0).to_numpy()
@@ -230,9 +242,9 @@ def _instants(nanos: pa.Array, seconds: pa.Array) -> pa.Array:
     if (fraction % 1000).any():
         if (np.abs(whole) > 9_000_000_000).any():
             raise UnreadableTableError("INT96 timestamps mix nanoseconds with years beyond 2255")
-        return nanos
+        return nanos.cast(pa.timestamp("ns", zone))
     micros = whole * 1_000_000 + fraction // 1000
-    return pa.array(micros, pa.timestamp("us"), mask=nanos.is_null().to_numpy(False))
+    return pa.array(micros, pa.timestamp("us", zone), mask=nanos.is_null().to_numpy(False))
 
 
 def tail_of(storage: Storage, file: FileInfo) -> bytes:
@@ -254,8 +266,8 @@ def tail_of(storage: Storage, file: FileInfo) -> bytes:
     return tail if needed <= len(tail) else storage.read(file, start=-needed)
 
 
-def sound_metadata(tail: bytes, size_bytes: int) -> pq.FileMetaData:
-    """The metadata in a file's tail, each column chunk accepted by a reader.
+def sound_file(tail: bytes, size_bytes: int) -> pq.ParquetFile:
+    """A file's metadata and schema in its tail, each column chunk accepted by a reader.
 
     Raises:
         OSError: a chunk contradicts the schema, or the footer is damaged.
@@ -268,7 +280,7 @@ def sound_metadata(tail: bytes, size_bytes: int) -> pq.FileMetaData:
             next(file.reader.iter_batches(1, row_groups=[group], use_threads=False), None)
         except _SealedError:
             continue
-    return file.metadata
+    return file
 
 
 class _SealedError(OSError):

@@ -1,6 +1,8 @@
 """The layout of Parquet tables, and files written by it."""
 
 from collections import Counter
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +12,12 @@ import pyarrow.types as pt
 from r2d2.errors import NotWritableError, UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS, Layout
+from r2d2.formats.parquet.annotations import (
+    annotated_types,
+    is_time_in_utc,
+    types_of,
+    writable_fields,
+)
 from r2d2.formats.uniform import fitted, holds_view, plain_type
 from r2d2.model import Table
 from r2d2.storage.local import Storage
@@ -24,11 +32,13 @@ def layout(storage: Storage, table: Table) -> Layout:
     """
     wanted = {column.path[0] for column in table.columns}
     fields: dict[str, pa.Field] = {}
+    types: dict[str, str] = {}
     first: pq.ParquetFile | None = None
     for file in table.files:
         opened = pq.ParquetFile(storage.open(file))
         first = first or opened
-        for field in opened.schema_arrow:
+        types = annotated_types(opened) | types
+        for field in writable_fields(opened):
             if field.name not in fields or pt.is_null(fields[field.name].type):
                 fields[field.name] = field
         if wanted <= {name for name, field in fields.items() if not pt.is_null(field.type)}:
@@ -36,17 +46,41 @@ def layout(storage: Storage, table: Table) -> Layout:
     if first is None:
         raise UnreadableTableError(f"{table.location}: it has no file")
     raw = first.metadata.metadata or {}
-    physical = {first.schema.column(place).physical_type for place in range(len(first.schema))}
+    leaves = [first.schema.column(place) for place in range(len(first.schema))]
     views = [name for name, field in fields.items() if holds_view(field.type)]
     fields |= {name: fields[name].with_type(plain_type(fields[name].type)) for name in views}
-    return Layout(
+    found = Layout(
         table.format,
         pa.schema(list(fields.values()), first.schema_arrow.metadata),
         table.files[0].path.rpartition("/")[2],
         compression=_compression(first.metadata),
-        options={"arrow_schema": _ARROW_SCHEMA in raw, "int96": "INT96" in physical},
+        options={
+            "arrow_schema": _ARROW_SCHEMA in raw,
+            "int96": "INT96" in [leaf.physical_type for leaf in leaves],
+            "time_in_utc": any(map(is_time_in_utc, leaves)),
+        },
         not_restored=("Arrow's views of text and bytes, which become large ones",) if views else (),
     )
+    if not types:
+        return found
+    found = replace(found, options={**found.options, "types": types})
+    _check_types(table, found)
+    return found
+
+
+def _check_types(table: Table, layout: Layout) -> None:
+    """Raises NotWritableError where a file of the layout would have columns of other types."""
+    written = BytesIO()
+    with translated(NotWritableError, table.location):
+        ParquetSink(layout, written).close()
+        again = types_of(pq.ParquetFile(pa.BufferReader(written.getvalue())))
+    types = {column.name: column.type for column in again.columns}
+    for column in layout.columns:
+        if types.get(column.name) != column.type:
+            raise NotWritableError(
+                f"{table.location}: column {column.name} is of Parquet's type {column.type}, which"
+                " r2d2 cannot write back beside the others; the table must stay"
+            )
 
 
 def _compression(metadata: pq.FileMetaData) -> str:
@@ -63,18 +97,19 @@ def _compression(metadata: pq.FileMetaData) -> str:
 class ParquetSink:
     """A Parquet file; batches are gathered into row groups of a usual size."""
 
-    def __init__(self, layout: Layout, path: Path) -> None:
+    def __init__(self, layout: Layout, path: Path | BytesIO) -> None:
         self._schema = layout.file_schema
         self._most_rows = FOLDER_GROUP_ROWS if layout.is_folder else ROW_GROUP_ROWS
         self._rows = 0
         self._held: list[pa.RecordBatch] = []
-        with translated(NotWritableError, path.name):
+        with translated(NotWritableError, getattr(path, "name", "")):
             self._writer = pq.ParquetWriter(
-                str(path),
+                path,
                 self._schema,
                 compression=layout.compression,
                 store_schema=bool(layout.options["arrow_schema"]),
                 use_deprecated_int96_timestamps=bool(layout.options["int96"]),
+                write_time_adjusted_to_utc=bool(layout.options.get("time_in_utc")),
                 write_page_checksum=True,
             )
 

@@ -15,7 +15,6 @@ import pyarrow as pa
 from r2d2.errors import NotWritableError, R2D2Error, TableError
 from r2d2.formats import format_named
 from r2d2.formats.layout import Layout
-from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted
 from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import take_inventory
@@ -58,7 +57,7 @@ def write_table(
             lake = scratch / "lake"
             lake.mkdir()
             staged = lake / ("table" if layout.is_folder else PurePosixPath(location).name)
-            tally = RowTally(flatten(layout.rows_schema))
+            tally = RowTally(layout.columns)
             rows = _tallied(layout, batches, tally)
             format_named(layout.format).write(layout, rows, staged)
             _check_reread(layout, lake, tally)

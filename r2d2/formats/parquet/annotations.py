@@ -1,0 +1,255 @@
+"""A Parquet file's columns with the annotations that Arrow's types do not show.
+
+UUID, JSON, ENUM, BSON, coordinate systems, times with a zone and INT96 are part of a column's type,
+and so are Arrow's extension types, whether this process knows them or not. Rows are read without:
+their values are those of the type that the annotation stands on.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as pt
+
+from r2d2.arrays import plain
+from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.formats.schema import (
+    annotated,
+    flatten,
+    is_annotated,
+    logical_type,
+    with_inner,
+    without_extension,
+)
+from r2d2.model import Column
+
+INSTANT = pa.timestamp("us", "UTC")
+_ARROW_SCHEMA, _GEO = b"ARROW:schema", b"geo"
+_SPARK = (b"org.apache.spark.version", b"org.apache.spark.sql.parquet.row.metadata")
+_NAME, _METADATA = b"ARROW:extension:name", b"ARROW:extension:metadata"
+_GEOMETRY = re.compile(
+    r"(Geometry|Geography)\(crs=(?P<system>.*?)(?:, algorithm=(?P<edges>\w+))?\)"
+)
+_GEO_KEYS = ("encoding", "crs", "edges", "orientation", "epoch")
+# Nothing that a list's or a struct's type is written with.
+_READABLE = re.compile(r"[\w.:;= -]{,60}")
+_PROJJSON = "projjson:"
+_ARROW_NAMES = {"arrow.uuid": "uuid", "arrow.json": "json"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileTypes:
+    """A file's columns, and its schema: as annotated, and as its rows are read."""
+
+    columns: tuple[Column, ...]
+    annotated: pa.Schema
+    storage: pa.Schema
+
+
+def types_of(file: pq.ParquetFile) -> FileTypes:
+    """The types of the file's columns, the same whatever its size.
+
+    Raises:
+        IneligibleTableError: a type has no row identity, or two columns have one name.
+    """
+    schema, metadata = file.schema_arrow, file.metadata
+    keys = metadata.metadata or {}
+    columns = _plain_columns(schema, keys.get(_ARROW_SCHEMA))
+    if columns is not None and _GEO not in keys:
+        return FileTypes(columns, schema, schema)
+    _check_groups(metadata)
+    leaves = _Leaves(metadata, keys)
+    fields = [leaves.annotate(field) for field in schema]
+    full = pa.schema(_with_geo(fields, keys), schema.metadata)
+    return FileTypes(flatten(full), full, storage_schema(schema))
+
+
+@lru_cache(maxsize=4096)
+def _plain_columns(schema: pa.Schema, arrow_schema: bytes | None) -> tuple[Column, ...] | None:
+    """The columns where Arrow's types say all; None where the footer may say more.
+
+    Schemas are equal whatever their fields' metadata, which comes from `arrow_schema`.
+    """
+    return None if any(map(_may_hide, schema)) else flatten(schema)
+
+
+def _may_hide(field: pa.Field) -> bool:
+    type_ = field.type
+    if isinstance(type_, pa.BaseExtensionType) or _NAME in (field.metadata or {}):
+        return True
+    children = [type_.field(index) for index in range(type_.num_fields)]
+    if children:
+        is_variant = pt.is_struct(type_) and "metadata" in (child.name for child in children)
+        return is_variant or any(map(_may_hide, children))
+    if pt.is_timestamp(type_):
+        return bool(type_.unit == "ns" and type_.tz is None)
+    is_bytes = pt.is_binary(type_) or pt.is_large_binary(type_) or pt.is_binary_view(type_)
+    is_fixed = pt.is_fixed_size_binary(type_) and not pt.is_decimal(type_)
+    return bool(is_bytes or is_fixed or pt.is_time(type_))
+
+
+def _check_groups(metadata: pq.FileMetaData) -> None:
+    """Raises IneligibleTableError for structs and bytes whose annotation gives no identity."""
+    found = re.search(r"^.*\((Variant\(\d+\)|Interval)\)( \{|;)$", str(metadata.schema), re.M)
+    if found:
+        kind = found.group(1).partition("(")[0].lower()
+        raise IneligibleTableError(f"a column is a Parquet {kind}, which has no row identity")
+
+
+class _Leaves:
+    """A file's leaves in order, taken one by one as its fields are walked."""
+
+    def __init__(self, metadata: pq.FileMetaData, keys: Mapping[bytes, bytes]) -> None:
+        schema = metadata.schema
+        self._leaves: Iterator[pq.ColumnSchema] = map(schema.column, range(metadata.num_columns))
+        self._keys = keys
+        self._is_sparks = is_sparks(metadata)
+
+    def annotate(self, field: pa.Field) -> pa.Field:
+        """The field with its type annotated, at any depth."""
+        return field.with_type(self._type_of(field))
+
+    def _type_of(self, field: pa.Field) -> pa.DataType:
+        name, type_ = _extension_name(field), without_extension(field.type)
+        if not pt.is_nested(type_):
+            return self._leaf(type_, name)
+        nested = with_inner(type_, self.annotate)
+        return _named(nested, name) if name else nested
+
+    def _leaf(self, type_: pa.DataType, name: str) -> pa.DataType:
+        leaf = next(self._leaves)
+        if leaf.physical_type == "INT96":
+            return INSTANT if self._is_sparks else annotated(type_, "timestamp(int96)")
+        said = str(leaf.logical_type)
+        if said in ("UUID", "JSON", "Enum", "BSON"):
+            return annotated(type_, said.lower())
+        if found := _GEOMETRY.fullmatch(said):
+            return annotated(type_, _label(found[1].lower(), self._system(found)))
+        # Arrow's own times have no zone; until pyarrow 19 it marked them as if they had.
+        if is_time_in_utc(leaf) and _ARROW_SCHEMA not in self._keys:
+            return annotated(type_, "timetz")
+        return _named(type_, name) if name else type_
+
+    def _system(self, geometry: re.Match[str]) -> str:
+        """The coordinate system and, of a geography, its edges; "" where they are the usual ones.
+
+        The system may be a key of the file that holds it.
+        """
+        system, edges = geometry["system"], geometry["edges"] or ""
+        known = self._keys.get(system.removeprefix(_PROJJSON).encode())
+        if system.startswith(_PROJJSON) and known is not None:
+            system += "=" + known.decode(errors="replace")
+        return ";".join(filter(None, (system, edges)))
+
+
+def storage_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema without extension types, at any depth."""
+    return pa.schema([storage_field(field) for field in schema], schema.metadata)
+
+
+def storage_field(field: pa.Field) -> pa.Field:
+    """The field without extension types, at any depth."""
+    return field.with_type(with_inner(without_extension(field.type), storage_field))
+
+
+def is_time_in_utc(leaf: pq.ColumnSchema) -> bool:
+    """Whether the leaf holds times of a day that are marked as UTC's."""
+    return str(leaf.logical_type).startswith("Time(isAdjustedToUTC=true")
+
+
+def annotated_types(file: pq.ParquetFile) -> dict[str, str]:
+    """The types of the columns whose rows are read as another type, which Arrow's says.
+
+    Raises:
+        IneligibleTableError: a type has no row identity.
+    """
+    types = types_of(file)
+    pairs = zip(types.columns, flatten(types.storage), strict=True)
+    return {ours.name: ours.type for ours, plain in pairs if ours.type != plain.type}
+
+
+def writable_fields(file: pq.ParquetFile) -> list[pa.Field]:
+    """The file's fields as they are written back: Spark's INT96 in a unit that no year overflows.
+
+    Raises:
+        IneligibleTableError: a type has no row identity.
+    """
+    fields = zip(file.schema_arrow, types_of(file).annotated, strict=True)
+    return [other if other.type == INSTANT else field for field, other in fields]
+
+
+def storage_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without extension types, at any depth; its values are not copied."""
+    arrays = [plain(array) for array in batch.columns]
+    fields = [
+        storage_field(pa.field(name, a.type))
+        for name, a in zip(batch.schema.names, arrays, strict=True)
+    ]
+    arrays = [
+        array if array.type == field.type else array.cast(field.type)
+        for array, field in zip(arrays, fields, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def is_sparks(metadata: pq.FileMetaData) -> bool:
+    """Whether Spark wrote the file, whose INT96 values are instants."""
+    keys = metadata.metadata or {}
+    return any(key in keys for key in _SPARK)
+
+
+def _extension_name(field: pa.Field) -> str:
+    """The name of Arrow's extension type with its parameters, "" where there is none.
+
+    It is the same whether this process knows the type or not.
+    """
+    type_, metadata = field.type, field.metadata or {}
+    if isinstance(type_, pa.ExtensionType):
+        name, content = type_.extension_name, type_.__arrow_ext_serialize__()
+    elif isinstance(type_, pa.BaseExtensionType):
+        return _ARROW_NAMES.get(type_.extension_name, str(type_))
+    elif _NAME in metadata:
+        name, content = metadata[_NAME].decode(errors="replace"), metadata.get(_METADATA, b"")
+    else:
+        return ""
+    return ":".join(filter(None, (name, content.decode(errors="replace"))))
+
+
+def _named(type_: pa.DataType, name: str) -> pa.DataType:
+    """The type under an extension's name; a struct's fields are columns, so that each has it."""
+    if name in _ARROW_NAMES.values():
+        return annotated(type_, name)
+    if pt.is_struct(type_):
+        return with_inner(type_, lambda field: field.with_type(_named(field.type, name)))
+    return annotated(type_, _label("extension", f"{name};{logical_type(type_)}"))
+
+
+def _label(kind: str, said: str) -> str:
+    """The type's name with what its annotation says, or a digest of that where it is long."""
+    if not said:
+        return kind
+    if not _READABLE.fullmatch(said):
+        said = "#" + blake2b(said.encode(), digest_size=16).hexdigest()
+    return f"{kind}({said})"
+
+
+def _with_geo(fields: list[pa.Field], keys: Mapping[bytes, bytes]) -> list[pa.Field]:
+    """The fields, those that GeoParquet's metadata describe with what it says of their values."""
+    try:
+        columns = json.loads(keys.get(_GEO, b"{}")).get("columns", {})
+        said = {
+            name: {key: column.get(key) for key in _GEO_KEYS} for name, column in columns.items()
+        }
+    except (ValueError, AttributeError) as error:
+        raise UnreadableTableError(f"its key 'geo' is no GeoParquet metadata: {error}") from error
+    return [
+        field.with_type(_named(field.type, f"geo:{json.dumps(said[field.name], sort_keys=True)}"))
+        if field.name in said and not is_annotated(field.type)
+        else field
+        for field in fields
+    ]
