@@ -44,7 +44,7 @@ COMMANDS = {
     ),
     "check": (
         "check",
-        "Refuse PLAN if it breaks a rule: a table that rests on a deleted one, a changed file, ….",
+        "Refuse PLAN if it breaks a rule, states a wrong figure, or the lake is another by now.",
     ),
     "recipe": ("recipe", "Show or run the recipe of a deleted table."),
     "init": ("init", "Write a commented TOML file of all settings a plan has, at their defaults."),

@@ -1,23 +1,55 @@
-"""`r2d2 check`: refuses a plan that breaks a rule."""
+"""`r2d2 check`: refuses a plan that breaks a rule or states a wrong figure."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_OK
 
 
-def check(plan: Path, /, *, json: Json = False) -> int:
-    """Refuse PLAN if it breaks a rule: a table that rests on a deleted one, a changed file, ….
+def check(
+    plan: Path,
+    /,
+    *,
+    run: Annotated[
+        Path | None, Parameter(help="Folder of the plan's run, if PLAN does not lie in it.")
+    ] = None,
+    no_lake: Annotated[bool, Parameter(negative="", help="Do not look at the lake.")] = False,
+    json: Json = False,
+) -> int:
+    """Refuse PLAN if it breaks a rule, states a wrong figure, or the lake is another by now.
+
+    Every figure is derived again from the plan's settings and evidence, and the evidence is held
+    against graph.json and recipes.json of its run. The lake is listed; no rows are read.
+
+    Exit codes: 0 the plan holds, 1 it is refused and each reason is told, 2 it is no plan of this
+    version of r2d2, or its SHA-256 is another.
 
     For example: r2d2 check run/plan.json
     """
     from r2d2.plan.check import check_plan
+    from r2d2.plan.lake_now import compare_lake
     from r2d2.plan.plan_file import load_plan
 
-    broken = check_plan(load_plan(plan))
+    made = load_plan(plan)
+    notes = []
+    if run is None and (plan.parent / "graph.json").is_file():
+        run = plan.parent
+    if run is None:
+        missing = f"graph.json and recipes.json are not in {plan.parent}"
+        notes.append(f"{missing}: what was measured is taken on the plan's word; give --run")
+    broken = list(check_plan(made, run))
+    if not no_lake:
+        since = compare_lake(made, run)
+        broken += since.broken
+        notes += since.notes
     if json:
-        print_json([{"rule": rule, "told": sentence} for rule, sentence in broken])
+        told = [{"rule": rule, "told": sentence, "refuses": True} for rule, sentence in broken]
+        print_json(told + [{"rule": "note", "told": note, "refuses": False} for note in notes])
     else:
-        print_lines([f"{rule}: {sentence}" for rule, sentence in broken] or ["the plan holds"])
+        lines = [f"{rule}: {sentence}" for rule, sentence in broken] or ["the plan holds"]
+        print_lines([*lines, *(f"note: {note}" for note in notes)])
     return EXIT_FAILED if broken else EXIT_OK

@@ -41,6 +41,8 @@ from r2d2.storage.local import Listing, Storage
 
 ONE_TABLE = "one table by"
 """The detail of a table that says why several files, or a folder, are one table."""
+NOT_ITS_OWN = "not its own"
+"""The detail of a table that names what lies in its folder and is not its own."""
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
 NAMED_INSIDE = 5
@@ -166,7 +168,7 @@ def _described(
         named = ", ".join(group.inside[:NAMED_INSIDE])
         more = len(group.inside) - NAMED_INSIDE
         told = f"{named} and {more} more" if more > 0 else named
-        table = replace(table, details={**table.details, "not its own": told})
+        table = replace(table, details={**table.details, NOT_ITS_OWN: told})
     return replace(table, location=location, snapshot=snapshot, must_keep=must_keep)
 
 

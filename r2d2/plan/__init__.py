@@ -3,18 +3,18 @@
 What is learnt of the lake is stored as `recipes.json` in the folder, so that what-if reads no data.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
-from r2d2.model import Table
+from r2d2.model import FileInfo, Table
 from r2d2.plan.costs import TableFacts, TableRecipe
 from r2d2.plan.graph_file import GraphFile, load_graph, tables_now
 from r2d2.plan.plan_file import PLAN_NAME, Data, plan_data, warnings
@@ -53,13 +53,13 @@ def make_plan(
         LakeError: the lake cannot be listed.
     """
     prepare(run)
-    graph_sha256, graph = _sha256(run), load_graph(run)
+    graph = load_graph(run)
     storage = storage_of(graph.lake)
     tables = tables_now(run, graph, storage)
     watched = progress or Silence()
 
     def check() -> dict[str, str]:
-        if _sha256(run) != graph_sha256:
+        if _sha256(run) != graph.sha256:
             raise UsageError(f"{run}: another run wrote a graph there meanwhile; plan again")
         return {}
 
@@ -79,8 +79,9 @@ def make_plan(
         else:
             limits = graph.settings if threads is None else replace(graph.settings, threads=threads)
             plan, usage = solved(LocalRecipes(storage, limits), folder)
-        made = _data(plan, graph, usage)
-        (folder / RECIPES_NAME).write_text(recipes_text(plan.known, graph_sha256), "utf-8")
+        recipes = recipes_text(plan.known, graph.sha256)
+        made = _data(plan, graph, usage, sha256(recipes.encode()).hexdigest())
+        (folder / RECIPES_NAME).write_text(recipes, "utf-8")
         (folder / PLAN_NAME).write_text(json_text(made), "utf-8")
     return made
 
@@ -115,19 +116,20 @@ def what_if(
         UsageError: no plan was made in the folder yet.
     """
     settle(run)
-    known = load_recipes(run, _sha256(run))
+    graph = load_graph(run)
+    known = load_recipes(run, graph.sha256)
     if max_latency_s is not None:
         settings = replace(settings, latency=Latency(max_latency_s), limit=())
     more = tuple(Protection(pattern, "asked for") for pattern in protect)
     settings = replace(settings, protect=(*settings.protect, *more))
     usage = _joined(known, usages)
     plan = choose(known, settings, usage.by_location, None)
-    return _data(plan, load_graph(run), usage)
+    return _data(plan, graph, usage, sha256((run / RECIPES_NAME).read_bytes()).hexdigest())
 
 
-def _data(plan: SolvedPlan, graph: GraphFile, usage: JoinedUsage) -> Data:
+def _data(plan: SolvedPlan, graph: GraphFile, usage: JoinedUsage, recipes_sha256: str) -> Data:
     unmatched = warnings(plan.costing.settings, plan.known.facts, usage.elsewhere)
-    return plan_data(plan, graph, unmatched)
+    return plan_data(plan, graph, unmatched, recipes_sha256)
 
 
 def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
@@ -139,7 +141,7 @@ def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
 
 def _sha256(run: Path) -> str:
     try:
-        return hashlib.sha256((run / "graph.json").read_bytes()).hexdigest()
+        return sha256((run / "graph.json").read_bytes()).hexdigest()
     except OSError as error:
         remedy = "give the folder that `r2d2 find --out` wrote"
         raise UsageError(f"{run / 'graph.json'}: {error.strerror}; {remedy}") from error
@@ -149,7 +151,7 @@ def recipes_text(known: KnownRecipes, graph_sha256: str) -> str:
     """What is known of the graph, as JSON for `RECIPES_NAME`."""
     data = {
         "graph_sha256": graph_sha256,
-        "tables": {location: asdict(facts) for location, facts in known.facts.items()},
+        "tables": {location: _facts_data(facts) for location, facts in known.facts.items()},
         "candidates": [_recipe_data(recipe) for recipe in known.recipes],
         "refused": dict(known.refused),
     }
@@ -171,10 +173,21 @@ def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
     if data.get("graph_sha256") != graph_sha256:
         raise UsageError(f"{path}: of another graph; {remedy}")
     return KnownRecipes(
-        {location: TableFacts(**facts) for location, facts in data["tables"].items()},
+        {location: _facts(facts) for location, facts in data["tables"].items()},
         tuple(map(_table_recipe, data["candidates"])),
         data["refused"],
     )
+
+
+def _facts(data: Mapping[str, Any]) -> TableFacts:
+    files = tuple(FileInfo(*file) for file in data["files"])
+    return TableFacts(**{**data, "files": files})
+
+
+def _facts_data(facts: TableFacts) -> dict[str, Any]:
+    files = [[file.path, file.size_bytes, file.version] for file in facts.files]
+    plain = {f.name: getattr(facts, f.name) for f in fields(facts)}
+    return plain | {"files": files}
 
 
 def _recipe_data(recipe: TableRecipe) -> dict[str, Any]:

@@ -1,33 +1,116 @@
-"""The check of a plan file: refused if it breaks a rule, by what the file itself says."""
+"""The check of a plan file: its rules, its figures, and the lake as it is now.
 
-from collections.abc import Iterator
+A plan is written again from its own settings and evidence, and each figure that comes out otherwise
+is named. The evidence is that of the run, where its `graph.json` and `recipes.json` are at hand and
+are those that the plan was made with; else it is the plan's own word. The rules are held by
+`verify`, which shares no code with the solver.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-from r2d2.errors import UsageError
-from r2d2.plan.plan_file import Data
-from r2d2.plan.program import Choice, Option, Problem, StoredTable, Violation, verify
-from r2d2.recipes.grammar import parents
-from r2d2.recipes.json import from_data
-from r2d2.recipes.literals import RecipeError
+from r2d2.errors import R2D2Error, UsageError
+from r2d2.lake.inventory import layout_from
+from r2d2.model import FileInfo
+from r2d2.plan import RECIPES_NAME, load_recipes
+from r2d2.plan.costs import Costing, TableFacts, TableRecipe
+from r2d2.plan.graph_file import GraphFile, find_settings, load_graph
+from r2d2.plan.plan_file import Data, check_form, plan_data, warnings
+from r2d2.plan.planner import KnownRecipes, SolvedPlan
+from r2d2.plan.program import Choice, Problem, Solution, Solver, Status, verify
+from r2d2.plan.program.milp import PROVED
+from r2d2.plan.usage import Usage
+from r2d2.recipes.grammar import parents, residuals
+from r2d2.recipes.json import from_data, to_data
+from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.recipes.run.trial import Trial
+from r2d2.settings.plan import PlanSettings, plan_settings_of
+
+FREE_TEXT = (
+    "settings.prices.as_of",
+    "settings.prices.source",
+    "settings.rates.source",
+    "settings.rates.vm_type",
+    "settings.rates.vm_count",
+    "settings.plan.time_limit_s",
+    "solver.version",
+    "tables[*].usage.last_read",
+    "tables[*].usage.consumers",
+    "tables[*].usage.consumer_names[*]",
+    "warnings[usage: *]",
+)
+"""Places that no figure follows from: a person's word, held to its type and no more."""
+ON_THE_PLANS_WORD = (
+    "tables[*].files_sha256",
+    "totals.edges_without_recipe",
+    "totals.recipes_run",
+    "totals.recipes_that_failed",
+    "solver.options",
+)
+"""Places that only the run's own files can vouch for, beside what the evidence says."""
+REASONS = re.compile(
+    r"no recipe rebuilds it from another table"
+    r"|every recipe for it failed when it was run: .+"
+    r"|rebuilding takes \d+ s at least, its readers may wait (\d+) s"
+    r"|rebuilding it would cost more than keeping it",
+    re.DOTALL,
+)
+"""Reasons that follow from recipes which were not chosen."""
+ABSENT = "nothing"
+Broken = tuple[str, str]
+"""The name of a rule, and a sentence."""
 
 
-def check_plan(plan: Data) -> tuple[tuple[str, str], ...]:
-    """Every rule that the plan breaks, with a sentence; empty for a sound plan.
+def check_plan(plan: Data, run: Path | None = None) -> tuple[Broken, ...]:
+    """Every rule that the plan breaks, and every figure that is not as it should be.
 
-    To the program's rules come `recipe-run` (each chosen recipe was run and gave the table) and
-    `recipe-parents` (it reads the parents that the plan names, and nothing else).
+    With the folder of its `run`, evidence is held against what was found and measured there.
 
     Raises:
-        UsageError: the file lacks what a plan has.
+        UsageError: the file is no plan: a key is missing or unknown, or a value of another type.
     """
+    check_form(plan)
+    settings = plan_settings_of(plan["settings"])
+    broken = list(_recipes(plan))
+    if broken:
+        return tuple(broken)
+    known, graph, of_run = _known(plan, settings), _graph(plan), False
+    if run is not None:
+        try:
+            known, graph = evidence_of(plan, run)
+            of_run = True
+        except R2D2Error as error:
+            broken.append(("run", str(error)))
+        broken += _residuals(plan, run)
     try:
-        broken = [*_recipes(plan), *((v.rule.value, v.sentence) for v in _program(plan))]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"not a plan of r2d2's: {error!r}") from error
+        broken += _rules(plan, settings, known, graph, of_run)
+    except (R2D2Error, KeyError, OverflowError) as error:
+        broken.append(("figure", f"no plan comes of its settings and evidence: {error}"))
     return tuple(broken)
 
 
-def _recipes(plan: Data) -> Iterator[tuple[str, str]]:
+def evidence_of(plan: Data, run: Path) -> tuple[KnownRecipes, GraphFile]:
+    """What the plan's run found and measured.
+
+    Raises:
+        UsageError: its files are missing, or are not those that the plan was made with.
+    """
+    graph = load_graph(run)
+    for name, digest in (("graph.json", "graph_sha256"), (RECIPES_NAME, "recipes_sha256")):
+        path = run / name
+        if not path.is_file():
+            raise UsageError(f"{path} is missing: the plan was made with it")
+        if sha256(path.read_bytes()).hexdigest() != plan["run"][digest]:
+            raise UsageError(f"run.{digest}: {path} is not the file that the plan was made with")
+    return load_recipes(run, graph.sha256), graph
+
+
+def _recipes(plan: Data) -> Iterator[Broken]:
     for table in plan["tables"]:
         if table["choice"] != "delete":
             continue
@@ -35,52 +118,226 @@ def _recipes(plan: Data) -> Iterator[tuple[str, str]]:
         if not table["evidence"]["run"]:
             yield "recipe-run", f"{name} is rebuilt by a recipe that was not run"
         try:
-            read = list(parents(from_data(table["recipe"])))
-        except RecipeError as error:
-            yield "recipe-parents", f"{name} has a recipe that r2d2 cannot read: {error}"
+            read = list(parents(from_data(table["recipe"], f"{name}: recipe")))
+            if table["evidence"]["run"]:
+                layout_from(table["layout"])
+        except R2D2Error as error:
+            yield "recipe-parents", f"{name} has a recipe or layout that r2d2 cannot read: {error}"
             continue
         if read != table["parents"]:
             stated = ", ".join(table["parents"])
             yield "recipe-parents", f"{name} is rebuilt from {', '.join(read)}, not from {stated}"
 
 
-def _program(plan: Data) -> tuple[Violation, ...]:
-    names: dict[str, int] = {}
+def _residuals(plan: Data, run: Path) -> Iterator[Broken]:
+    """Files kept aside in the run's folder that are gone or changed."""
+    folder = ResidualFolder(run)
     for table in plan["tables"]:
-        names.setdefault(table["table"], len(names))
-    options: list[Option] = []
-    choices: list[Choice] = []
-    for table in plan["tables"]:
-        number = names[table["table"]]
-        if table["choice"] != "delete":
-            choices.append(Choice(number))
-            continue
-        choices.append(Choice(number, len(options)))
-        options.append(_option(table, number, names))
-    stored = {names[table["table"]]: _stored(table) for table in plan["tables"]}
-    problem = Problem(
-        tuple(stored[number] for number in range(len(stored))),
-        tuple(options),
-        plan["totals"]["max_freed_bytes"],
+        run_too = table["choice"] == "delete" and table["evidence"]["run"]
+        for file in residuals(from_data(table["recipe"])) if run_too else ():
+            try:
+                size_bytes = len(folder.content(file))
+            except R2D2Error as error:
+                yield "residual", f"{table['table']}: {error}"
+                continue
+            if size_bytes != file.size_bytes:
+                yield "residual", f"{table['table']}: {file.location} has {size_bytes} bytes"
+
+
+def _known(plan: Data, settings: PlanSettings) -> KnownRecipes:
+    """The evidence as the plan states it."""
+    deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
+    return KnownRecipes(
+        {table["table"]: _facts(table, settings) for table in plan["tables"]},
+        tuple(_table_recipe(table) for table in deleted),
+        plan["totals"]["edges_without_recipe"],
     )
-    return verify(problem, choices, plan["totals"]["cost_usd_per_month"])
 
 
-def _stored(table: Data) -> StoredTable:
-    return StoredTable(
-        table["table"],
-        table["keep_usd_per_month"],
+def _facts(table: Data, settings: PlanSettings) -> TableFacts:
+    reason = settings.protection(table["table"])
+    protected = table["must_keep"] == f"protected: {reason}"
+    return TableFacts(
+        table["size_bytes"],
         table["frees_bytes"],
-        table["latency_limit_s"],
-        table["reason"] if table["must_keep"] else None,
+        None if protected else table["must_keep"],
+        tuple(FileInfo(*file) for file in table.get("files", ())),
+        table.get("inside"),
     )
 
 
-def _option(table: Data, number: int, names: dict[str, int]) -> Option:
-    unknown = [parent for parent in table["parents"] if parent not in names]
-    if unknown:
-        raise UsageError(f"{table['table']} is rebuilt from {unknown[0]}, which the plan lacks")
-    usd: Any = table["rebuild_usd_per_month"]
-    return Option(
-        number, tuple(names[parent] for parent in table["parents"]), usd, table["rebuild_p95_s"]
+def _table_recipe(table: Data) -> TableRecipe:
+    recipe, evidence = from_data(table["recipe"]), table["evidence"]
+    if not evidence["run"]:
+        return TableRecipe(table["table"], recipe)
+    measured = (evidence["seconds"], evidence["rows"], evidence["fingerprint"])
+    return TableRecipe(table["table"], recipe, Trial(recipe, None, *measured, table["layout"]))
+
+
+def _graph(plan: Data) -> GraphFile:
+    try:
+        settings = find_settings(plan["find"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"find: not the settings of `r2d2 find`: {error!r}") from error
+    return GraphFile(
+        plan["lake"],
+        settings,
+        tuple(plan["snapshots"].items()),
+        frozenset(),
+        (),
+        plan["owners"],
+        plan["find"],
+        plan["run"]["graph_sha256"],
     )
+
+
+def _rules(
+    plan: Data, settings: PlanSettings, known: KnownRecipes, graph: GraphFile, of_run: bool
+) -> Iterator[Broken]:
+    costing = Costing(settings, known.facts, {t["table"]: _usage(t) for t in plan["tables"]})
+    problem = costing.problem(known.recipes)
+    choices, unknown = _choices(plan, known)
+    yield from unknown
+    stated_usd = plan["totals"]["cost_usd_per_month"]
+    rules = [(v.rule.value, v.sentence) for v in verify(problem, choices, stated_usd)]
+    yield from rules
+    if unknown or {rule for rule, _ in rules} & {"one-choice", "known-table"}:
+        return
+    if plan["solver"]["status"] == Status.OPTIMAL.value:
+        yield from _cheaper(problem, choices)
+    solved = SolvedPlan(known, costing, problem, _solution(plan, settings, problem, choices))
+    told = warnings(settings, known.facts, ())
+    again = plan_data(solved, graph, told, plan["run"]["recipes_sha256"])
+    taken = _taken(plan, again, of_run)
+    for place, stated, derived in _different(plan, again, ""):
+        if place not in taken and place != "sha256":
+            yield "figure", f"{place}: the plan says {_short(stated)}, it is {_short(derived)}"
+
+
+def _usage(table: Data) -> Usage:
+    usage, day = table["usage"], table["usage"]["last_read"]
+    return Usage(
+        0,
+        table["table"],
+        None if usage["assumed"] else usage["reads_per_month"],
+        None if day is None else date.fromisoformat(day),
+        usage["consumers"],
+        tuple(usage["consumer_names"]),
+    )
+
+
+def _choices(plan: Data, known: KnownRecipes) -> tuple[list[Choice], list[Broken]]:
+    """The plan's choices in numbers, and those that nothing is known of."""
+    numbers = {location: number for number, location in enumerate(known.facts)}
+    options: dict[str, list[int]] = {}
+    for number, recipe in enumerate(known.recipes):
+        options.setdefault(recipe.child, []).append(number)
+    choices, broken = [], []
+    for table in plan["tables"]:
+        name, option = table["table"], None
+        if name not in numbers:
+            broken.append(("known-table", f"{name} is no table of the plan's run"))
+            continue
+        if table["choice"] == "delete":
+            alike = [
+                number
+                for number in options.get(name, ())
+                if to_data(known.recipes[number].current) == table["recipe"]
+            ]
+            if not alike:
+                told = f"tables[{name}].recipe is none that the plan's run found"
+                broken.append(("known-recipe", told))
+                continue
+            option = alike[0]
+        choices.append(Choice(numbers[name], option))
+    return choices, broken
+
+
+def _cheaper(problem: Problem, choices: Sequence[Choice]) -> Iterator[Broken]:
+    """Single changes that would cost less, of a plan that says that none does."""
+    chosen = {choice.table: choice.option for choice in choices}
+    used = [problem.options[option] for option in chosen.values() if option is not None]
+    needed = {parent for option in used for parent in option.parents}
+    freed = sum(problem.tables[option.child].size_bytes for option in used)
+    room = math.inf if problem.max_deleted_bytes is None else problem.max_deleted_bytes - freed
+    keep_all_usd = math.fsum(table.keep_usd_per_month for table in problem.tables)
+    for option in problem.options:
+        table, now = problem.tables[option.child], chosen[option.child]
+        late = table.limit_s is not None and option.seconds > table.limit_s
+        gone = any(chosen[parent] is not None for parent in option.parents)
+        if option.struck or table.must_keep or late or gone or option.child in needed:
+            continue
+        if now is None and table.size_bytes > room:
+            continue
+        usd = problem.options[now].usd_per_month if now is not None else table.keep_usd_per_month
+        if usd - option.usd_per_month > 1e-6 * keep_all_usd:
+            read = ", ".join(problem.tables[parent].name for parent in option.parents)
+            yield "optimal", f"{table.name}: to rebuild it from {read} would cost less"
+
+
+def _solution(
+    plan: Data, settings: PlanSettings, problem: Problem, choices: Sequence[Choice]
+) -> Solution:
+    """The plan's choices, and what its solver claims of them as far as these can be right."""
+    cost_usd = math.fsum(
+        problem.tables[choice.table].keep_usd_per_month
+        if choice.option is None
+        else problem.options[choice.option].usd_per_month
+        for choice in choices
+    )
+    bound_usd = min(plan["solver"]["bound_usd_per_month"], cost_usd)
+    gap = max(0.0, cost_usd - bound_usd) / cost_usd if cost_usd else 0.0
+    return Solution(
+        tuple(sorted(choices, key=lambda choice: choice.table)),
+        cost_usd,
+        bound_usd,
+        gap,
+        Status.OPTIMAL if gap <= PROVED else Status.FEASIBLE,
+        Solver(settings.plan.solver),
+        plan["solver"]["version"],
+        0,
+        0,
+    )
+
+
+def _taken(plan: Data, again: Data, of_run: bool) -> frozenset[str]:
+    """The places that are taken on the plan's word; and warnings of other lakes' tables."""
+    taken: set[str] = set()
+    told = [text for text in plan["warnings"] if text.startswith("usage: ")][:1]
+    again["warnings"] += told
+    if of_run:
+        return frozenset(taken)
+    taken |= {place for place in ON_THE_PLANS_WORD if "*" not in place}
+    for stated, derived in zip(plan["tables"], again["tables"], strict=True):
+        if stated["choice"] == "delete" or stated["table"] != derived["table"]:
+            continue
+        place = f"tables[{stated['table']}]"
+        taken.add(f"{place}.files_sha256")
+        like = REASONS.fullmatch(stated["reason"])
+        limit = like and (like[1] is None or like[1] == f"{derived['latency_limit_s']:.0f}")
+        if limit and REASONS.fullmatch(derived["reason"]):
+            taken.add(f"{place}.reason")
+    return frozenset(taken)
+
+
+def _different(stated: Any, derived: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+    """Each place where the two differ."""
+    match stated, derived:
+        case dict(), dict():
+            for key in sorted(stated.keys() | derived.keys()):
+                inner = f"{place}.{key}" if place else str(key)
+                values = stated.get(key, ABSENT), derived.get(key, ABSENT)
+                yield from _different(*values, inner)
+        case (list(), list()) if len(stated) == len(derived):
+            for number, values in enumerate(zip(stated, derived, strict=True)):
+                named = values[0].get("table") if isinstance(values[0], Mapping) else None
+                yield from _different(*values, f"{place}[{number if named is None else named}]")
+        case _:
+            same = isinstance(stated, bool) is isinstance(derived, bool) and stated == derived
+            if not same:
+                yield place, stated, derived
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

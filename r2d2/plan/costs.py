@@ -16,7 +16,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from r2d2.model import Table
+from r2d2.lake.inventory import NOT_ITS_OWN
+from r2d2.model import FileInfo, Table
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.program import Option, Problem, StoredTable
 from r2d2.plan.usage import Usage
@@ -44,11 +45,16 @@ class TableRecipe:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table's bytes, those of them that no other table needs, and the reason why it must stay."""
+    """A table's bytes, those of them that no other table needs, and the reason why it must stay.
+
+    `files` are its own; `inside` names those that lie in its folder and are not.
+    """
 
     size_bytes: int
     unique_bytes: int
     must_keep: str | None = None
+    files: tuple[FileInfo, ...] = ()
+    inside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,8 @@ def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, TableFa
             table.size_bytes,
             unique[location],
             _must_keep(table, snapshots.get(location), location in graph.degenerate),
+            table.files,
+            table.details.get(NOT_ITS_OWN),
         )
         for location, table in sorted(tables.items())
     }

@@ -58,6 +58,12 @@ KINDS: Mapping[str, DifferenceKind] = {
     "usage.consumers": DifferenceKind.SETTING,
     "usage.consumer_names": DifferenceKind.SETTING,
     "solver.bound_usd_per_month": DifferenceKind.MONEY,
+    "tenant": DifferenceKind.SETTING,
+    "size_bytes": DifferenceKind.SNAPSHOT,
+    "files": DifferenceKind.SNAPSHOT,
+    "files_sha256": DifferenceKind.SNAPSHOT,
+    "inside": DifferenceKind.SNAPSHOT,
+    "run.graph_sha256": DifferenceKind.SNAPSHOT,
 }
 """Keys of another kind than their section; other keys of a table are decisions."""
 DECIDING = ("choice", "reason")
@@ -68,6 +74,9 @@ SECTIONS: Mapping[str, DifferenceKind] = {
     "settings": DifferenceKind.SETTING,
     "totals": DifferenceKind.MONEY,
     "solver": DifferenceKind.SOLVER,
+    "run": DifferenceKind.MEASURED,
+    "find": DifferenceKind.SETTING,
+    "owners": DifferenceKind.SNAPSHOT,
     "version": DifferenceKind.SETTING,
     "warnings": DifferenceKind.SETTING,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
-from r2d2.lake.inventory import INVENTORY_FILE, load_inventory, take_inventory
+from r2d2.lake.inventory import INVENTORY_FILE, Inventory, load_inventory, take_inventory
 from r2d2.model import Edge, Table, Types
 from r2d2.settings.find import Settings, TableRule, TextRule
 from r2d2.storage.local import Storage
@@ -20,7 +21,8 @@ from r2d2.storage.local import Storage
 class GraphFile:
     """The graph of a run: the lake, the settings, each table's snapshot, edges without evidence.
 
-    `owners` tells which owners of files `find` looked at.
+    `owners` tells which owners of files `find` looked at, `found_with` the settings as the file has
+    them, `sha256` which file it is.
     """
 
     lake: str
@@ -29,6 +31,8 @@ class GraphFile:
     degenerate: frozenset[str]
     edges: tuple[Edge, ...]
     owners: Mapping[str, Any] = field(default_factory=dict)
+    found_with: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
 
 
 def load_graph(run: Path) -> GraphFile:
@@ -42,7 +46,7 @@ def load_graph(run: Path) -> GraphFile:
         content = path.read_bytes()
         if msgspec.json.decode(content, type=_Version).hash_version != HASH_VERSION:
             raise UsageError(f"{path}: of another version of r2d2; run `r2d2 find` again")
-        return _graph(msgspec.json.decode(content, type=_GraphData))
+        return _graph(msgspec.json.decode(content, type=_GraphData), sha256(content).hexdigest())
     except OSError as error:
         remedy = "give the folder that `r2d2 find --out` wrote"
         raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
@@ -58,11 +62,20 @@ def tables_now(run: Path, graph: GraphFile, storage: Storage) -> dict[str, Table
     Raises:
         LakeError: the lake cannot be listed.
     """
+    tables = inventory_now(run, graph.settings, storage).tables
+    return {table.location: table for table in tables}
+
+
+def inventory_now(run: Path, settings: Settings, storage: Storage) -> Inventory:
+    """The lake's inventory; tables that are as the folder's run saw them are not opened again.
+
+    Raises:
+        LakeError: the lake cannot be listed.
+    """
     known = {}
     with suppress(OSError):  # a run of before there was such a file
         known = load_inventory((run / INVENTORY_FILE).read_bytes())
-    inventory = take_inventory(storage, graph.settings, known)
-    return {table.location: table for table in inventory.tables}
+    return take_inventory(storage, settings, known)
 
 
 class _Version(msgspec.Struct):
@@ -99,14 +112,16 @@ class _GraphData(msgspec.Struct):
     owners: dict[str, Any] = {}
 
 
-def _graph(data: _GraphData) -> GraphFile:
+def _graph(data: _GraphData, digest: str) -> GraphFile:
     return GraphFile(
         data.lake,
-        _settings(data.settings),
+        find_settings(data.settings),
         tuple((table.location, table.snapshot) for table in data.tables),
         frozenset(child for child, _ in data.degenerate),
         tuple(map(_edge, data.edges)),
         data.owners,
+        data.settings,
+        digest,
     )
 
 
@@ -126,7 +141,8 @@ def _edge(data: _EdgeData) -> Edge:
     )
 
 
-def _settings(data: Any) -> Settings:
+def find_settings(data: Any) -> Settings:
+    """The settings of `find` from a graph's or a plan's file."""
     known = {field.name for field in fields(Settings)}
     values = {key: value for key, value in data.items() if key in known}
     rules = tuple(TextRule(rule["tables"], rule["overrides"]) for rule in data["text"])

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from r2d2.errors import UsageError
+from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.planner import SolvedPlan
@@ -21,11 +25,126 @@ from r2d2.text_tables import pluralize
 
 PLAN_NAME = "plan.json"
 """A run's plan in its folder."""
-VERSION = 1
+VERSION = 2
 Data = dict[str, Any]
 
 
-def plan_data(planned: SolvedPlan, graph: GraphFile, warnings: Sequence[str] = ()) -> Data:
+class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+    """A table's entry as the file has it; of those that stay, the last keys are missing."""
+
+    table: str
+    choice: Literal["keep", "delete"]
+    reason: str
+    must_keep: str | None
+    tenant: str | None
+    parents: list[str]
+    recipe: dict[str, Any] | None
+    keep_usd_per_month: float
+    saving_usd_per_month: float
+    rebuild_p95_s: float | None
+    latency_limit_s: float
+    size_bytes: int
+    frees_bytes: int
+    files_sha256: str
+    usage: "_UsageForm"
+    rebuild_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
+    evidence: "_EvidenceForm | msgspec.UnsetType" = msgspec.UNSET
+    layout: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    files: list[tuple[str, int, str]] | msgspec.UnsetType = msgspec.UNSET
+    inside: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
+    assumed: bool
+    reads_per_month: float
+    last_read: date | None
+    consumers: int | None
+    consumer_names: list[str]
+
+
+class _EvidenceForm(msgspec.Struct, forbid_unknown_fields=True):
+    run: bool
+    rows: int = 0
+    fingerprint: str = ""
+    seconds: float = 0.0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    residual_bytes: int = 0
+    snapshots: dict[str, str] = {}
+    survives: dict[str, dict[str, str]] = {}
+
+
+class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
+    tables: int
+    deleted: int
+    freed_bytes: int
+    residual_bytes: int
+    bytes: int
+    max_freed_bytes: int | None
+    cost_usd_per_month: float
+    keep_all_usd_per_month: float
+    saving_usd_per_month: float
+    reads_per_month: float
+    edges_without_recipe: dict[str, int]
+    recipes_run: int
+    recipes_that_failed: int
+
+
+class _SolverForm(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    version: str
+    status: Literal["optimal", "feasible"]
+    bound_usd_per_month: float
+    gap: float
+    options: int
+
+
+class _RunForm(msgspec.Struct, forbid_unknown_fields=True):
+    graph_sha256: str
+    recipes_sha256: str
+
+
+class _PlanForm(msgspec.Struct, forbid_unknown_fields=True):
+    version: int
+    lake: str
+    tables: list[_Choice]
+    totals: _TotalsForm
+    solver: _SolverForm
+    settings: dict[str, Any]
+    snapshots: dict[str, str]
+    owners: dict[str, Any]
+    find: dict[str, Any]
+    run: _RunForm
+    warnings: list[str]
+    sha256: str
+
+
+def check_form(plan: Data) -> None:
+    """Passes where every key of a plan is there, no other is, and each value is of its type.
+
+    Raises:
+        UsageError: one is not; the message leads to it.
+    """
+    try:
+        form = msgspec.convert(plan, _PlanForm)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"not a plan of r2d2's: {error}") from error
+    for place, entry in enumerate(form.tables):
+        more = (entry.rebuild_usd_per_month, entry.evidence, entry.layout, entry.files)
+        there = {part is not msgspec.UNSET for part in (*more, entry.inside)}
+        if there | {entry.recipe is not None} != {entry.choice == "delete"}:
+            raise UsageError(
+                f"not a plan of r2d2's: $.tables[{place}] lacks what a table of its choice has,"
+                " or has more"
+            )
+
+
+def plan_data(
+    planned: SolvedPlan,
+    graph: GraphFile,
+    warnings: Sequence[str] = (),
+    recipes_sha256: str = "",
+) -> Data:
     """The plan as plain data, with its digest under `sha256`."""
     snapshots = dict(graph.snapshots)
     tables = [_table(planned, number, snapshots) for number in range(len(planned.problem.tables))]
@@ -38,6 +157,8 @@ def plan_data(planned: SolvedPlan, graph: GraphFile, warnings: Sequence[str] = (
         "settings": _plain(asdict(planned.costing.settings)),
         "snapshots": snapshots,
         "owners": dict(graph.owners),
+        "find": dict(graph.found_with),
+        "run": {"graph_sha256": graph.sha256, "recipes_sha256": recipes_sha256},
         "warnings": list(warnings),
     }
     return data | {"sha256": digest(data)}
@@ -57,7 +178,8 @@ def load_plan(path: Path) -> Data:
     """
     settle(path.parent)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text, object_pairs_hook=_unlike, parse_constant=_no_number)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValueError as error:
@@ -69,20 +191,36 @@ def load_plan(path: Path) -> Data:
     return data
 
 
+def _unlike(pairs: list[tuple[str, Any]]) -> Data:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"a key is there twice: {next(k for k in keys if keys.count(k) > 1)!r}")
+    return data
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
 def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Data:
     stored, choice = planned.problem.tables[number], planned.solution.choices[number]
+    facts = planned.known.facts[stored.name]
     data: Data = {
         "table": stored.name,
         "choice": "keep" if choice.option is None else "delete",
         "reason": _reason(planned, number),
-        "must_keep": stored.must_keep is not None,
+        "must_keep": stored.must_keep,
+        "tenant": planned.costing.settings.tenant_of(stored.name),
         "parents": [],
         "recipe": None,
         "keep_usd_per_month": stored.keep_usd_per_month,
         "saving_usd_per_month": 0.0,
         "rebuild_p95_s": None,
         "latency_limit_s": stored.limit_s,
+        "size_bytes": facts.size_bytes,
         "frees_bytes": stored.size_bytes,
+        "files_sha256": files_digest(facts.files),
         "usage": _usage(planned.costing, stored.name),
     }
     if choice.option is not None:
@@ -96,15 +234,25 @@ def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Da
             "rebuild_p95_s": option.seconds,
             "evidence": _evidence(planned.costing, recipe, snapshots),
             "layout": {} if recipe.trial is None else dict(recipe.trial.layout),
+            "files": [list(astuple(file)) for file in facts.files],
+            "inside": facts.inside,
         }
     return data
+
+
+def files_digest(files: Sequence[FileInfo]) -> str:
+    """A digest of the names, sizes and versions of a table's files."""
+    listed = sorted(astuple(file) for file in files)
+    return hashlib.sha256(json_text(listed).encode()).hexdigest()[:32]
 
 
 def _usage(costing: Costing, location: str) -> Data:
     """The reads a month, as stated or assumed; the last read and the consumers, where stated."""
     usage = costing.usage.get(location)
+    assumed = usage is None or usage.reads_per_month is None
     last_read = None if usage is None else usage.last_read
     return {
+        "assumed": assumed,
         "reads_per_month": costing.reads_per_month(location),
         "last_read": None if last_read is None else last_read.isoformat(),
         "consumers": None if usage is None else usage.consumers,
@@ -175,6 +323,7 @@ def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
         "cost_usd_per_month": planned.solution.cost_usd_per_month,
         "keep_all_usd_per_month": sum(table["keep_usd_per_month"] for table in tables),
         "saving_usd_per_month": sum(table["saving_usd_per_month"] for table in tables),
+        "reads_per_month": math.fsum(table["usage"]["reads_per_month"] for table in tables),
         "edges_without_recipe": dict(planned.known.refused),
         "recipes_run": sum(c.trial is not None for c in planned.known.recipes),
         "recipes_that_failed": sum(
@@ -192,7 +341,6 @@ def _solver(planned: SolvedPlan) -> Data:
         "bound_usd_per_month": solution.bound_usd_per_month,
         "gap": solution.gap,
         "options": len(planned.problem.options),
-        "open_tables": solution.open_tables,
     }
 
 

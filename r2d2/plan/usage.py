@@ -77,26 +77,25 @@ def usages_of_plan(plan: Mapping[str, Any]) -> tuple[Usage, ...]:
         UsageError: the data is no plan.
     """
     try:
-        default = plan["settings"]["usage"]["reads_per_month"]
         told = [(table["table"], table["usage"]) for table in plan["tables"]]
         return tuple(
-            _of_plan(name, usage, default)
+            _of_plan(name, usage)
             for name, usage in told
-            if usage != {**_UNTOLD, "reads_per_month": default}
+            if not usage["assumed"] or any(usage[key] for key in _TOLD)
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"not a plan of r2d2's: {error!r}") from error
 
 
-_UNTOLD: Mapping[str, Any] = {"last_read": None, "consumers": None, "consumer_names": []}
+_TOLD = ("last_read", "consumers", "consumer_names")
 
 
-def _of_plan(name: str, usage: Mapping[str, Any], default: float) -> Usage:
+def _of_plan(name: str, usage: Mapping[str, Any]) -> Usage:
     reads, day = usage["reads_per_month"], usage["last_read"]
     return Usage(
         0,
         name,
-        None if reads == default else reads,
+        None if usage["assumed"] else reads,
         None if day is None else date.fromisoformat(day),
         usage["consumers"],
         tuple(usage["consumer_names"]),

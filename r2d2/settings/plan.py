@@ -6,12 +6,13 @@ A field's name is its key in the file and ends in its unit. GB are 10⁹ bytes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.settings.toml import SECTIONS, Kinds, TomlFile, expected, read_toml
+from r2d2.settings.toml import Kinds, TomlFile, expected, read_toml
 
 SOLVERS = ("highs", "cbc")
 
@@ -170,22 +171,26 @@ def plan_settings_of(data: Mapping[str, Any]) -> PlanSettings:
         UsageError: a section, key or type is not one of these settings.
     """
     try:
-        sections: dict[str, Any] = {
-            name: tuple(kind(**_days(rule)) for rule in data[name])
-            if SECTIONS[name].startswith("[[")
-            else kind(**_days(data[name]))
-            for name, kind in PLAN_SECTIONS.items()
-        }
-        if unknown := data.keys() - sections.keys():
+        if unknown := data.keys() - PLAN_SECTIONS.keys():
             raise UsageError(f"settings: unknown section {min(unknown)!r}")
-        return PlanSettings(**sections)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if missing := PLAN_SECTIONS.keys() - data.keys():
+            raise UsageError(f"settings: there is no section {min(missing)!r}")
+        read = {name: _as_toml(section) for name, section in data.items()}
+        return PlanSettings(**TomlFile(Path("settings"), "", read, PLAN_SECTIONS).values())
+    except (TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"settings: not those of a plan: {error!r}") from error
 
 
-def _days(section: Mapping[str, Any]) -> dict[str, Any]:
-    days = {"as_of": date.fromisoformat(section["as_of"])} if "as_of" in section else {}
-    return {**section, **days}
+def _as_toml(section: Any) -> Any:
+    """The section of a plan's file as a TOML file would give it."""
+    if isinstance(section, list):
+        return [_as_toml(rule) for rule in section]
+    values: dict[str, Any] = {
+        key: Decimal(value) if isinstance(value, float) else value for key, value in section.items()
+    }
+    if "as_of" in values:
+        values["as_of"] = date.fromisoformat(values["as_of"])
+    return values
 
 
 def load_prices(path: Path) -> Prices:

@@ -45,6 +45,14 @@ class ResidualFolder:
         """The file's rows.
 
         Raises:
+            RecipeRunError: as for its content.
+        """
+        return pq.read_table(pa.BufferReader(self.content(residual)))
+
+    def content(self, residual: Residual) -> bytes:
+        """The file's bytes.
+
+        Raises:
             RecipeRunError: it is gone or outside the folder, or its bytes are not the plan's.
         """
         root = self.folder.resolve()
@@ -61,7 +69,7 @@ class ResidualFolder:
             raise RecipeRunError(f"{path}: {reason}") from error
         if hashlib.sha256(content).hexdigest() != residual.sha256:
             raise RecipeRunError(f"{path}: not the residual that the plan was made with")
-        return pq.read_table(pa.BufferReader(content))
+        return content
 
 
 def with_residuals(context: RecipeContext, recipe: Recipe, rows: Batches, folder: Path) -> Recipe:

@@ -1,0 +1,124 @@
+"""The lake as it is now, held against a plan: what changed, went, came since; no rows are read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from r2d2.errors import R2D2Error
+from r2d2.lake.inventory import NOT_ITS_OWN, Inventory, take_inventory
+from r2d2.model import FileInfo, Table
+from r2d2.plan.check import Broken, evidence_of
+from r2d2.plan.costs import CHANGED
+from r2d2.plan.graph_file import find_settings, inventory_now
+from r2d2.plan.plan_file import Data, files_digest
+from r2d2.storage import storage_of
+from r2d2.text_tables import pluralize
+
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesSince:
+    """What stands against the plan by now, and changes that it does not rest on."""
+
+    broken: tuple[Broken, ...]
+    notes: tuple[str, ...]
+
+
+def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
+    """The changes of the lake since the plan was made; the lake is listed once.
+
+    A change refuses the plan where a table that goes, or one that it is rebuilt from, is touched.
+
+    Raises:
+        LakeError: the lake cannot be listed.
+    """
+    storage, settings = storage_of(plan["lake"]), find_settings(plan["find"])
+    if run is None:
+        now = take_inventory(storage, settings)
+    else:
+        now = inventory_now(run, settings, storage)
+    deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
+    rested_on = {name for table in deleted for name in (table["table"], *table["parents"])}
+    tables, files = {table.location: table for table in now.tables}, _files_of_run(plan, run)
+    broken: list[Broken] = []
+    notes: list[str] = []
+    for entry in plan["tables"]:
+        name = entry["table"]
+        changes = list(_changes(plan, entry, tables.get(name), files.get(name)))
+        if name in rested_on:
+            broken += changes
+        else:
+            notes += [sentence for _, sentence in changes]
+    return ChangesSince(tuple(broken), (*notes, *_others(plan, now)))
+
+
+def _files_of_run(plan: Data, run: Path | None) -> dict[str, Sequence[FileInfo]]:
+    """The files that each table had when the plan was made, as far as they are known."""
+    deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
+    files: dict[str, Sequence[FileInfo]] = {
+        table["table"]: [FileInfo(*file) for file in table["files"]] for table in deleted
+    }
+    if run is not None:
+        try:
+            known, _ = evidence_of(plan, run)
+        except R2D2Error:
+            return files
+        return {name: facts.files for name, facts in known.facts.items()} | files
+    return files
+
+
+def _changes(
+    plan: Data, entry: Data, now: Table | None, files: Sequence[FileInfo] | None
+) -> Iterator[Broken]:
+    name = entry["table"]
+    if now is None:
+        yield "lake-missing", f"{name} is gone, or is no table by itself any more"
+        return
+    touched = list(_file_changes(name, files, now)) if files is not None else []
+    yield from touched
+    if now.problem is not None and entry["must_keep"] is None:
+        yield "lake-unreadable", f"{name} cannot be judged any more: {now.problem}"
+        return
+    if not touched and files_digest(now.files) != entry["files_sha256"]:
+        yield "lake-changed", f"{name} has other files than when the plan was made"
+    elif not touched and entry["must_keep"] != CHANGED:
+        before = plan["snapshots"].get(name)
+        if before != now.snapshot:
+            yield "lake-changed", f"{name} is at {now.snapshot}, the plan saw {before}"
+    if now.must_keep is not None and entry["must_keep"] is None:
+        yield "lake-must-keep", f"{name} must stay by now: {now.must_keep}"
+    inside = now.details.get(NOT_ITS_OWN)
+    if entry["choice"] == "delete" and inside != entry["inside"]:
+        told = inside or "nothing"
+        yield "lake-foreign", f"{name}: what lies in its folder and is not its own is now {told}"
+
+
+def _file_changes(name: str, files: Sequence[FileInfo], now: Table) -> Iterator[Broken]:
+    before, after = _by_path(files), _by_path(now.files)
+    gone = sorted(before.keys() - after.keys())
+    new = sorted(after.keys() - before.keys()) if now.problem is None else []
+    changed = sorted(path for path in before.keys() & after.keys() if before[path] != after[path])
+    for rule, paths, told in (
+        ("lake-missing", gone, "is gone"),
+        ("lake-changed", changed, "changed"),
+        ("lake-foreign", new, "came"),
+    ):
+        for path in paths[:NAMED]:
+            yield rule, f"{name}: its file {path} {told} since the plan was made"
+        if len(paths) > NAMED:
+            yield rule, f"{name}: {pluralize(len(paths) - NAMED, 'more file')} {told}"
+
+
+def _by_path(files: Sequence[FileInfo]) -> Mapping[str, FileInfo]:
+    return {file.path: file for file in files}
+
+
+def _others(plan: Data, now: Inventory) -> Iterator[str]:
+    """Tables that came since, and owners of files that are others by now."""
+    known = {table["table"] for table in plan["tables"]}
+    new = [table.location for table in now.tables if table.location not in known]
+    if new:
+        yield f"{pluralize(len(new), 'table')} came since the plan was made, such as {new[0]}"
+    if dict(now.owners) != plan["owners"]:
+        yield "the owners of files that were looked at are others than when the plan was made"
