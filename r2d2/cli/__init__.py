@@ -1,8 +1,8 @@
 """The command line `r2d2 …`: its commands, the flags they share, and what becomes of errors.
 
-A module of this package holds one command (`find` also `tables`) and is imported when the command
-is called for; what the command needs beyond it is imported when it runs. So `--help` answers at
-once.
+A module of this package holds one command (`find` also `tables`, `plan` also `init`) and is
+imported when the command is called for; what the command needs beyond it is imported when it runs.
+So `--help` answers at once.
 """
 
 import os
@@ -47,7 +47,7 @@ COMMANDS = {
         "Refuse PLAN if it breaks a rule, states a wrong figure, or the lake is another by now.",
     ),
     "recipe": ("recipe", "Show or run the recipe of a deleted table."),
-    "init": ("init", "Write a commented TOML file of all settings a plan has, at their defaults."),
+    "init": ("plan", "Write a commented TOML file of all settings a plan has, at their defaults."),
     "vmcost": (
         "vmcost",
         "Divide the costs of the applications in LOGS by part, job, stage and executor.",

@@ -1,4 +1,4 @@
-"""`r2d2 plan`: chooses the tables to delete, and tells how two plans differ."""
+"""`r2d2 plan`: chooses the tables to delete, and tells how two plans differ; and `r2d2 init`."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -133,6 +133,21 @@ def plan(
     if least_usd is not None and saved_usd >= least_usd:
         print_problem(f"--fail-on found savings of {usd(saved_usd)} a month")
         return EXIT_FOUND
+    return EXIT_OK
+
+
+def init(path: Path = Path("r2d2.toml"), /) -> int:
+    """Write a commented TOML file of all settings a plan has, at their defaults.
+
+    For example: r2d2 init r2d2.toml
+    """
+    from r2d2.settings.template import INIT_TOML
+    from r2d2.storage.output import write_files
+
+    if path.exists():
+        raise UsageError(f"{path}: it exists already and is left as it is")
+    write_files(path.parent, {path.name: INIT_TOML}, marked=False)
+    print_lines([f"written to {path}"])
     return EXIT_OK
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from datetime import date
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,15 +62,17 @@ class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _EvidenceForm(msgspec.Struct, forbid_unknown_fields=True):
+    """What a run of the recipe measured; of one that was not run, the last keys are missing."""
+
     run: bool
-    rows: int = 0
-    fingerprint: str = ""
-    seconds: float = 0.0
-    read_bytes: int = 0
-    written_bytes: int = 0
-    residual_bytes: int = 0
-    snapshots: dict[str, str] = {}
-    survives: dict[str, dict[str, str]] = {}
+    rows: int | msgspec.UnsetType = msgspec.UNSET
+    fingerprint: str | msgspec.UnsetType = msgspec.UNSET
+    seconds: float | msgspec.UnsetType = msgspec.UNSET
+    read_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    written_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    residual_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    snapshots: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    survives: dict[str, dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,6 +86,8 @@ class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
     keep_all_usd_per_month: float
     saving_usd_per_month: float
     reads_per_month: float
+    reads_assumed: int
+    consumers: int
     edges_without_recipe: dict[str, int]
     recipes_run: int
     recipes_that_failed: int
@@ -130,13 +133,23 @@ def check_form(plan: Data) -> None:
     except msgspec.ValidationError as error:
         raise UsageError(f"not a plan of r2d2's: {error}") from error
     for place, entry in enumerate(form.tables):
-        more = (entry.rebuild_usd_per_month, entry.evidence, entry.layout, entry.files)
-        there = {part is not msgspec.UNSET for part in (*more, entry.inside)}
-        if there | {entry.recipe is not None} != {entry.choice == "delete"}:
+        deleted = entry.choice == "delete"
+        there = _there(entry, OF_DELETED) | {entry.recipe is not None}
+        evidence = {entry.evidence.run} if isinstance(entry.evidence, _EvidenceForm) else set()
+        if isinstance(entry.evidence, _EvidenceForm):
+            evidence |= _there(entry.evidence, entry.evidence.__struct_fields__[1:])
+        if there != {deleted} or len(evidence) > 1:
             raise UsageError(
                 f"not a plan of r2d2's: $.tables[{place}] lacks what a table of its choice has,"
                 " or has more"
             )
+
+
+OF_DELETED = ("rebuild_usd_per_month", "evidence", "layout", "files", "inside")
+
+
+def _there(form: msgspec.Struct, keys: Sequence[str]) -> set[bool]:
+    return {getattr(form, key) is not msgspec.UNSET for key in keys}
 
 
 def plan_data(
@@ -324,6 +337,8 @@ def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
         "keep_all_usd_per_month": sum(table["keep_usd_per_month"] for table in tables),
         "saving_usd_per_month": sum(table["saving_usd_per_month"] for table in tables),
         "reads_per_month": math.fsum(table["usage"]["reads_per_month"] for table in tables),
+        "reads_assumed": sum(table["usage"]["assumed"] for table in tables),
+        "consumers": sum(table["usage"]["consumers"] or 0 for table in tables),
         "edges_without_recipe": dict(planned.known.refused),
         "recipes_run": sum(c.trial is not None for c in planned.known.recipes),
         "recipes_that_failed": sum(
@@ -358,18 +373,11 @@ def _plain(value: Any) -> Any:
 def warnings(
     settings: PlanSettings, locations: Collection[str], elsewhere: Sequence[str]
 ) -> tuple[str, ...]:
-    """A sentence for each pattern that matches no table, and one for usage of other tables.
+    """A sentence for each rule that decides nothing, and one for usage of other tables.
 
     A pattern with a typo protects nothing: whoever wrote it must know.
     """
-    return (*_unmatched(settings, locations), *_passed_over(elsewhere))
-
-
-def _unmatched(settings: PlanSettings, locations: Collection[str]) -> Iterator[str]:
-    for section in ("protect", "limit", "tenant"):
-        for rule in getattr(settings, section):
-            if not any(fnmatchcase(location, rule.tables) for location in locations):
-                yield f"[[{section}]] {rule.tables!r} matches no table of the lake"
+    return (*settings.idle_rules(locations), *_passed_over(elsewhere))
 
 
 def _passed_over(elsewhere: Sequence[str]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 A field's name is its key in the file and ends in its unit. GB are 10⁹ bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -142,6 +142,24 @@ class PlanSettings:
         matching = [rule.name for rule in self.tenant if fnmatchcase(location, rule.tables)]
         return matching[-1] if matching else None
 
+    def idle_rules(self, locations: Collection[str]) -> Iterator[str]:
+        """A sentence for each rule that decides nothing for any of the tables."""
+        for section, says in _SAYS.items():
+            rules: Sequence[Any] = getattr(self, section)
+            matching = [
+                [number for number, rule in enumerate(rules) if fnmatchcase(location, rule.tables)]
+                for location in locations
+            ]
+            deciding = {numbers[-1] for numbers in matching if numbers}
+            for number, rule in enumerate(rules):
+                if number not in deciding:
+                    later = any(number in numbers for numbers in matching)
+                    why = "decides nothing: later ones do" if later else UNMATCHED
+                    yield f"[[{section}]] {rule.tables!r} ({getattr(rule, says)}) {why}"
+
+
+_SAYS = {"protect": "reason", "limit": "limit_s", "tenant": "name"}
+UNMATCHED = "matches no table of the lake"
 
 PLAN_SECTIONS: Kinds = {
     "prices": Prices,
