@@ -4,6 +4,7 @@ Their outputs are what the commands print, their command lines parse, their sett
 links and paths lead somewhere.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -85,6 +86,23 @@ def printed(command: str, folder: Path) -> str:
         check=True,
     )
     return done.stdout.replace(str(folder), "run")
+
+
+@pytest.mark.slow
+def test_the_commands_on_plans_run_as_the_page_shows_them(tmp_path: Path) -> None:
+    (tmp_path / "sample_lake").symlink_to(REPOSITORY / "sample_lake")
+    page = (REPOSITORY / "docs" / "plan.md").read_text(encoding="utf-8")
+    block = page.partition("## Commands\n")[2].partition("```sh\n")[2].partition("```")[0]
+    lines = [shlex.split(line, comments=True) for line in block.splitlines()]
+    commands = [["find", "sample_lake", "--out", "run"], *(line[1:] for line in lines if line)]
+    for command in commands:
+        subprocess.run(
+            [sys.executable, "-m", "r2d2", *command],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            check=True,
+        )
 
 
 def test_the_outputs_of_find_plan_and_vmcost_are_compared() -> None:
