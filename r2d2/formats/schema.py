@@ -1,6 +1,7 @@
 """Arrow schemas as flattened columns with strict logical types."""
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ import pyarrow.types as pt
 from r2d2.errors import IneligibleTableError
 from r2d2.model import Column
 
+_APART = re.compile(r"`(.*)`#([0-9]+)=?'*", re.DOTALL)
 PRIMITIVES = {
     pa.null(): "null",
     pa.bool_(): "bool",
@@ -60,17 +62,68 @@ def flatten(schema: pa.Schema) -> tuple[Column, ...]:
 
 def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:
     """Raises IneligibleTableError where two names are one, as the lake matches names."""
-    keys = names if case_sensitive else [name.lower() for name in names]
+    keys = [matched_name(name, case_sensitive) for name in names]
     if len(set(keys)) == len(keys):
         return
     seen: dict[str, str] = {}
     for key, name in zip(keys, names, strict=True):
         if key in seen:
-            but = "" if seen[key] == name else " but for case"
+            is_one = seen[key] == name
+            but = "" if is_one else " but for case (case_sensitive = true tells them apart)"
             raise IneligibleTableError(
                 f"columns {seen[key]!r} and {name!r} have the same name{but}"
             )
         seen[key] = name
+
+
+def told_apart(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """A text file's columns as (name, top-level field), where names may recur or be empty.
+
+    Columns of one name are told apart by their occurrence. Where spellings of one name differ by
+    case, each is matched only by exactly its own. No other column can have such a name, and none
+    of these fields can be named in SQL.
+
+    >>> told_apart(["a", "b", "a"])
+    (('a', '`a`#1'), ('b', 'b'), ('`a`#2', '`a`#2'))
+    >>> told_apart(["a", "A"])
+    (('`a`#1=', '`a`#1='), ('`A`#1=', '`A`#1='))
+    """
+    folded = [name.lower() for name in names]
+    counts = Counter(folded)
+    if len(counts) == len(names):
+        return tuple((quoted(name), name) for name in names)
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for key, name in zip(folded, names, strict=True):
+        spellings[key].add(name)
+    taken, met = set(names), Counter[str]()
+    columns = []
+    for key, name in zip(folded, names, strict=True):
+        if counts[key] == 1:
+            columns.append((quoted(name), name))
+            continue
+        met[name] += 1
+        is_exact = len(spellings[key]) > 1
+        apart = f"`{name.replace('`', '``')}`#{met[name]}{'=' if is_exact else ''}"
+        field = apart
+        while field in taken:
+            field += "'"
+        columns.append((apart if is_exact or met[name] > 1 else quoted(name), field))
+    return tuple(columns)
+
+
+def is_told_apart(field: str) -> bool:
+    """Whether the field's file has its name more than once: see `told_apart`."""
+    return _APART.fullmatch(field) is not None
+
+
+def matched_name(name: str, case_sensitive: bool) -> str:
+    """The column's name as it is matched."""
+    if name.endswith("=") and (found := _APART.fullmatch(name)):
+        if not case_sensitive:
+            return name
+        spelled = found[1].replace("``", "`")
+        return quoted(spelled) if found[2] == "1" else name[:-1]
+    return name if case_sensitive else name.lower()
 
 
 def quoted(part: str) -> str:

@@ -23,6 +23,7 @@ from functools import reduce
 
 from sqlglot import ErrorLevel, UnsupportedError, exp
 
+from r2d2.formats.schema import is_told_apart
 from r2d2.recipes.grammar import (
     Atom,
     Between,
@@ -305,8 +306,9 @@ def identifier(name: str, dialect: SqlDialect) -> exp.Identifier:
     """
     if not name:
         raise UnrenderableRecipeError("an empty name cannot be written in SQL")
-    if "\0" in name:
-        raise UnrenderableRecipeError(f"name {name!r} holds NUL")
+    if "\0" in name or is_told_apart(name):
+        why = "holds NUL" if "\0" in name else "is in its file more than once"
+        raise UnrenderableRecipeError(f"name {name!r} {why}")
     if "${" in name and dialect in SUBSTITUTING:
         raise UnrenderableRecipeError(f"name {name!r} would be substituted by {dialect.value}")
     if "." in name and dialect is SqlDialect.BIGQUERY:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from r2d2.arrays import Int32s
+from r2d2.formats.schema import matched_name
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
@@ -82,7 +83,7 @@ class Schema:
 
 def fold(name: str, case_sensitive: bool) -> str:
     """The name as it is matched."""
-    return name if case_sensitive else name.lower()
+    return matched_name(name, case_sensitive)
 
 
 def is_degenerate(table: Table) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.errors import TableError
+from r2d2.formats.schema import matched_name
 from r2d2.model import FileInfo
 from r2d2.storage.local import LocalStorage, is_hidden
 from tests.support.formats.text_files import format_of, inspect, read
@@ -28,8 +29,8 @@ POLICIES = (
     ("header_only.csv", True, None, "no rows: contained in all that has its columns, kept apart"),
     ("ragged.csv", None, None, "a short record: unreadable with its line, never padded"),
     ("long_record.csv", None, None, "a long record: unreadable with its line, never cut"),
-    ("dup_header.csv", None, None, "a name twice: ineligible, which column is meant is unknown"),
-    ("dup_header_case.csv", None, None, "a name twice but for case: ineligible, as anywhere"),
+    ("dup_header.csv", False, True, "a name twice: the first is base's, the second has no other"),
+    ("dup_header_case.csv", False, False, "a name twice but for case: each by exactly its own"),
     ("NA_nulls.csv", False, False, "`NA` is text and not the empty text; `null_marker` is one way"),
     ("null_word.csv", False, False, "`NULL` is text, as `NA` is"),
     ("backslash_N.csv", False, False, "`\\N` is text, as `NA` is"),
@@ -77,7 +78,7 @@ def read_file(storage: LocalStorage, file: FileInfo) -> Read:
         for batch in read(storage, split, names)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     }
-    return [name.lower() for name in names], rows
+    return [matched_name(column.name, False) for column in table.columns], rows
 
 
 def contained(child: Read, parent: Read) -> bool:

@@ -40,9 +40,9 @@ UNREADABLE = {
     "parquet/not_parquet.parquet",
     "parquet/truncated.parquet",
 }
+# A column is there twice: the first is base's.
+HOLD_BASE = {"csv/dup_header.csv"}
 INELIGIBLE = {
-    "csv/dup_header.csv",
-    "csv/dup_header_case.csv",
     "parquet/case_columns.parquet",
     "parquet/dup_columns.parquet",
 }
@@ -88,7 +88,7 @@ def test_every_policy_is_as_the_readme_says(shared: Path, engine: str) -> None:
         if row["in_base"] == "policy":
             assert ((file, base) in told) == (file in IN_BOTH | DEGENERATE), row
         if row["base_in"] == "policy":
-            assert ((base, file) in told) == (file in IN_BOTH), row
+            assert ((base, file) in told) == (file in IN_BOTH | HOLD_BASE), row
     assert {e.child for e in graph.degenerate} == DEGENERATE
     assert {t.location for t in graph.tables if t.unreadable} == UNREADABLE
     assert {t.location for t in graph.tables if t.problem and not t.unreadable} == INELIGIBLE

@@ -27,7 +27,7 @@ from r2d2.formats.csv.fast_path import (
     plain_quote,
 )
 from r2d2.formats.csv.records import Record, line_count, records
-from r2d2.formats.schema import check_names, quoted
+from r2d2.formats.schema import told_apart
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
@@ -50,7 +50,7 @@ def inspect(
 
     Raises:
         UsageError: an unknown override.
-        TableError: the file has no header, is no text, or names a column twice.
+        TableError: the file has no header, or is no text.
     """
     start, whole = head(storage, file, HEAD_BYTES)
     found = _first_record(start, whole, file, overrides)
@@ -65,13 +65,13 @@ def inspect(
         )
         raise UnreadableTableError(f"{file.path}: {what}: no header, no table")
     dialect, first, below = found
-    names = _names(dialect, first)
-    check_names(names)
-    split = _split(file, CsvContext(dialect, names), below, whole)
+    columns = told_apart(header_names(dialect, first))
+    fields = tuple(field for _, field in columns)
+    split = _split(file, CsvContext(dialect, fields), below, whole)
     return Table(
         location,
         Format.CSV,
-        tuple(Column(quoted(name), "string", (name,)) for name in names),
+        tuple(Column(name, "string", (field,)) for name, field in columns),
         0 if split.rows == 0 else None,
         file.size_bytes,
         (file,),
@@ -103,7 +103,7 @@ def _first_record(
     return dialect, first, text[first.end if dialect.header else 0 :]
 
 
-def _names(dialect: CsvDialect, first: Record) -> tuple[str, ...]:
+def header_names(dialect: CsvDialect, first: Record) -> tuple[str, ...]:
     """The header's names verbatim, or `col_1`, `col_2` …"""
     if dialect.header:
         return tuple(field.decode() for field in first.fields)
@@ -112,7 +112,7 @@ def _names(dialect: CsvDialect, first: Record) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CsvContext:
-    """A split's context: its file's dialect and its columns' names."""
+    """A split's context: its file's dialect and its columns' fields, all different."""
 
     dialect: CsvDialect
     names: tuple[str, ...]

@@ -15,7 +15,7 @@ from r2d2.formats.compression import codec_of, head, pieces
 from r2d2.formats.csv.dialect import ASCII, CsvDialect
 from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of
 from r2d2.formats.csv.fast_path import after_lines, first_record
-from r2d2.formats.csv.read import HEAD_BYTES, CsvContext, inspect
+from r2d2.formats.csv.read import HEAD_BYTES, CsvContext, header_names, inspect
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.model import FileInfo, Table
@@ -44,7 +44,9 @@ def _options(storage: Storage, file: FileInfo, known: CsvContext) -> dict[str, A
     text = text_of(start, dialect.encoding, whole).encode()
     begin = after_lines(text, dialect.skip_rows) or 0
     first = first_record(text[begin:], dialect, whole, file.path)
+    names = header_names(dialect, first) if first else known.names
     return {
+        **({} if names == known.names else {"names": list(names)}),
         "dialect": asdict(dialect),
         "encoding": _encoding(storage, file, dialect),
         "above": text[:begin].decode(),
@@ -98,8 +100,8 @@ class CsvSink:
         )
         self._file.write(str(options["above"]))
         if self._dialect.header:
-            names = [pa.array([name], pa.string()) for name in layout.file_schema.names]
-            self._write(names)
+            names = options.get("names", layout.file_schema.names)
+            self._write([pa.array([name], pa.string()) for name in names])
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds the rows."""

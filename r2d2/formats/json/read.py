@@ -11,7 +11,6 @@ from r2d2.formats.compression import codec_of, pieces
 from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
 from r2d2.formats.csv.fast_path import compacted
 from r2d2.formats.json.objects import Row, rows
-from r2d2.formats.schema import check_names
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import dialect_fields
 from r2d2.storage.local import Storage
@@ -46,7 +45,6 @@ def inspect(
     """
     encoding, found = _rows(storage, file, dialect_fields(overrides or {}).get("encoding"))
     names, count = _columns(found, file.path)
-    check_names(names)
     split = Split(Format.JSON, file, (), count, file.size_bytes, JsonContext(encoding, names))
     return Table(
         location,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.errors import UnreadableTableError
 from r2d2.model import Column
 
 
@@ -78,12 +78,6 @@ def test_a_dot_in_a_name_is_no_nesting(lake):
     table = lake.table("a.csv", "geo.lat,x\n1,2\n")
     assert table.columns[0] == Column("`geo.lat`", "string", ("geo.lat",))
     assert lake.read(table, ["geo.lat"]) == [("1",)]
-
-
-@pytest.mark.parametrize("header", ["id,x,id", "id,x,ID", ",x,"])
-def test_a_name_twice_even_by_case_makes_the_table_ineligible(lake, header):
-    with pytest.raises(IneligibleTableError, match="same name"):
-        lake.table("a.csv", f"{header}\n1,2,3\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\r\n\n", b"\xef\xbb\xbf"])

@@ -6,6 +6,7 @@ import pytest
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError, UsageError
 from r2d2.model import Column
+from tests.support.oracle.files import both_ways, edges
 
 
 def test_scalars_are_text_as_they_are_written(lake):
@@ -132,8 +133,6 @@ def test_what_is_no_json_makes_the_file_unreadable_with_its_line(lake, content, 
         ("[null]\n", "line 1: null where an object"),
         ('{\n "a": 1\n}\n', "line 1: one JSON value over several lines"),
         ("{}\n{}\n", "2 objects without any key"),
-        ('{"a":1,"A":2}\n', "same name but for case"),
-        ('{"a":1}\n{"A":2}\n', "same name but for case"),
     ],
 )
 def test_json_that_is_no_table_is_ineligible(lake, content, reason):
@@ -151,3 +150,12 @@ def test_a_value_without_end_is_refused_in_bounded_memory(lake, monkeypatch):
     monkeypatch.setattr("r2d2.formats.json.objects.RECORD_BYTES", 1 << 16)
     with pytest.raises(UnreadableTableError, match="line 2: a value longer than"):
         lake.table("a.jsonl", b'{"a":1}\n{"a":"' + b"x" * (4 << 20))
+
+
+def test_keys_that_differ_by_case_are_columns_where_case_is_told_apart(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.jsonl").write_text('{"a":1,"A":2}\n')
+    (tmp_path / "child.jsonl").write_text('{"A":2}\n')
+    expected = both_ways("one", "two") | {"child in one", "child in two"}
+    assert edges(tmp_path, "local", case_sensitive=True) == expected
+    assert edges(tmp_path, "local") == set()
