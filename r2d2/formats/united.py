@@ -56,9 +56,13 @@ def fold_of(files: Iterable[tuple[Column, ...]], case_sensitive: bool) -> Fold:
 
 @dataclass(slots=True)
 class _Node:
-    """A column in all files: a struct where it has fields, and else of the type that holds all."""
+    """A column in all files: a struct where it has fields, and else of the type that holds all.
+
+    `shown` is the column's name where it is no field of a struct.
+    """
 
     name: str
+    shown: str
     type: str = "null"
     first: str = ""
     fields: "dict[str, _Node]" = field(default_factory=dict)
@@ -66,7 +70,7 @@ class _Node:
 
 def united(location: str, parts: Sequence[Table], fold: Fold) -> tuple[Column, ...]:
     """The columns of all files, in the first one's order and spelling, of types that hold all."""
-    root = _Node("")
+    root = _Node("", "")
     seen: set[int] = set()
     for part in parts:
         if id(part.columns) not in seen:
@@ -81,7 +85,7 @@ def _add(root: _Node, column: Column, first: str, fold: Fold, location: str) -> 
     for name in column.path:
         if node.type != "null":
             raise _disagreement(location, node, "a struct", first)
-        node = node.fields.setdefault(fold(name), _Node(name))
+        node = node.fields.setdefault(fold(name), _Node(name, column.name))
     found = common_type(node.type, column.type)
     if found is None or (node.fields and found != "null"):
         raise _disagreement(location, node, column.type, first)
@@ -103,7 +107,8 @@ def _leaves(node: _Node, path: Path) -> Iterator[Column]:
         if inside.fields:
             yield from _leaves(inside, below)
         else:
-            yield Column(".".join(map(quoted, below)), inside.type, below)
+            name = ".".join(map(quoted, below)) if path else inside.shown
+            yield Column(name, inside.type, below)
 
 
 def places_of(table: Sequence[Column], columns: Sequence[Column], fold: Fold) -> tuple[Place, ...]:

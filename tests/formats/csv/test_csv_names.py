@@ -104,6 +104,16 @@ def test_names_that_differ_by_case_match_by_their_spelling(tmp_path: Path, engin
     assert edges(tmp_path, engine) == expected
 
 
+def test_files_of_one_table_have_such_columns_too(tmp_path: Path) -> None:
+    for folder, content in (("k=1", "a,A,,\n1,2,3,4\n"), ("k=2", "A,a,,\n6,5,7,8\n")):
+        (tmp_path / "lake" / "t" / folder).mkdir(parents=True)
+        (tmp_path / "lake" / "t" / folder / "x.csv").write_text(content)
+    text(tmp_path / "lake", flat_csv="A,a,,\n2,1,3,4\n6,5,7,8\n")
+    assert edges(tmp_path / "lake", "local") == {"flat in t"}
+    come_back(tmp_path / "lake", tmp_path / "copy", "t")
+    assert (tmp_path / "copy/t/k=2/part-00000.csv").read_text() == "a,A,,\n5,6,7,8\n"
+
+
 @pytest.mark.parametrize("header", ["k,,", "k;a;a", "a,A,a", '"a ""b""",,"a ""b"""'])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_a_header_comes_back_as_it_was(tmp_path: Path, header: str, newline: str) -> None:
