@@ -60,11 +60,11 @@ def find(
 
     r2d2 find /lake --fail-on equal --fail-on unreadable
     """
-    from r2d2.cli.find_text import find_lines, unused_rules
+    from r2d2.cli.find_text import find_lines
     from r2d2.cli.terminal import interruptibly, watching
     from r2d2.model import Types
     from r2d2.pipeline import find as find_graph
-    from r2d2.report.find import funnel_data, graph_data, write_find
+    from r2d2.report.find import funnel_data, graph_data, unused_rules, write_find
     from r2d2.settings.find import load_settings
     from r2d2.storage import storage_of
     from r2d2.storage.output import prepare
@@ -106,10 +106,10 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     Says why a folder's files are one table. Reads metadata only. Example: r2d2 tables sample_lake
     """
-    from r2d2.cli.find_text import table_lines, unused_rules
+    from r2d2.cli.find_text import table_lines
     from r2d2.cli.terminal import interruptibly
     from r2d2.pipeline import tables as list_tables
-    from r2d2.report.find import inventory_data
+    from r2d2.report.find import inventory_data, unused_rules
     from r2d2.settings.find import load_settings
 
     settings = load_settings(config)

@@ -8,7 +8,7 @@ from r2d2.graph import Graph
 from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.lake.owners import NO_CATALOGUE
 from r2d2.model import Table
-from r2d2.settings.find import Settings
+from r2d2.settings.find import DOUBT
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 
 SHOWN = 10
@@ -123,14 +123,13 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
 
 
 def _note(table: Table) -> str:
-    """Why the table is not eligible, why it must be kept, why its files are one table."""
+    """Why it is left out, or must be kept; why its files are one table; a guess that was close."""
     kept = f"never planned for deletion: {table.must_keep}" if table.must_keep else None
     together = table.details.get(ONE_TABLE)
-    told = (table.problem, kept, f"one table by {together}" if together else None)
+    told = (
+        table.problem,
+        kept,
+        f"one table by {together}" if together else None,
+        table.details.get(DOUBT),
+    )
     return "; ".join(filter(None, told))
-
-
-def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
-    """A sentence for each `[[table]]` that matches no table."""
-    for rule in settings.unused_table_rules(table.location for table in tables):
-        yield f"{rule.written} matches no table of the lake"

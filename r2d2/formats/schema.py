@@ -11,6 +11,8 @@ import pyarrow.types as pt
 from r2d2.errors import IneligibleTableError
 from r2d2.model import Column
 
+# Of a text: more are data taken for names.
+COLUMNS = 10_000
 _APART = re.compile(r"`(.*)`#([0-9]+)=?'*", re.DOTALL)
 PRIMITIVES = {
     pa.null(): "null",

@@ -57,6 +57,7 @@ ON_THE_PLANS_WORD = (
     "totals.recipes_run",
     "totals.recipes_that_failed",
     "solver.options",
+    "warnings[[[table]] *, [[text]] *]",
 )
 """Places that only the run's own files can vouch for, beside what the evidence says."""
 REASONS = re.compile(
@@ -194,6 +195,7 @@ def _graph(plan: Data) -> GraphFile:
         plan["owners"],
         plan["find"],
         plan["run"]["graph_sha256"],
+        tuple(text for text in plan["warnings"] if text.startswith(("[[table]]", "[[text]]"))),
     )
 
 

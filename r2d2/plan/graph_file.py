@@ -22,7 +22,7 @@ class GraphFile:
     """The graph of a run: the lake, the settings, each table's snapshot, edges without evidence.
 
     `owners` tells which owners of files `find` looked at, `found_with` the settings as the file has
-    them, `sha256` which file it is.
+    them, `sha256` which file it is, `warnings` which rules of these settings fitted nothing.
     """
 
     lake: str
@@ -33,6 +33,7 @@ class GraphFile:
     owners: Mapping[str, Any] = field(default_factory=dict)
     found_with: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def load_graph(run: Path) -> GraphFile:
@@ -110,6 +111,7 @@ class _GraphData(msgspec.Struct):
     edges: list[_EdgeData]
     degenerate: list[tuple[str, str]]
     owners: dict[str, Any] = {}
+    warnings: tuple[str, ...] = ()
 
 
 def _graph(data: _GraphData, digest: str) -> GraphFile:
@@ -122,6 +124,7 @@ def _graph(data: _GraphData, digest: str) -> GraphFile:
         data.owners,
         data.settings,
         digest,
+        data.warnings,
     )
 
 

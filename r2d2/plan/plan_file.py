@@ -172,7 +172,7 @@ def plan_data(
         "owners": dict(graph.owners),
         "find": dict(graph.found_with),
         "run": {"graph_sha256": graph.sha256, "recipes_sha256": recipes_sha256},
-        "warnings": list(warnings),
+        "warnings": [*graph.warnings, *warnings],
     }
     return data | {"sha256": digest(data)}
 

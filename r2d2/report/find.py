@@ -5,7 +5,7 @@ of `EARLIER`, where it can still be run: its residuals may be all that is left o
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 from r2d2.graph import Graph
 from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
-from r2d2.model import Edge, Table
-from r2d2.settings.find import Settings
+from r2d2.model import Edge, Format, Table
+from r2d2.settings.find import UNUSED, Settings
 from r2d2.storage.output import json_text, write_files
 from r2d2.text_tables import csv_text, printable
 
@@ -118,7 +118,23 @@ def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:
         "equal": graph.classes(),
         "degenerate": [[edge.child, edge.parent] for edge in graph.degenerate],
         "open_pairs": graph.open_pairs(),
+        "warnings": list(unused_rules(settings, graph.tables)),
     }
+
+
+def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
+    """A sentence for each `[[table]]` and `[[text]]` that matches nothing, or fits no text."""
+    for rule in settings.unused_table_rules(table.location for table in tables):
+        yield f"{rule.written} matches no table of the lake"
+    if not settings.text:
+        return
+    text = [table for table in tables if table.format in (Format.CSV, Format.JSON)]
+    places = {place for t in text for place in (t.location, *(file.path for file in t.files))}
+    for unused in settings.unused_text_rules(places):
+        yield f"{unused.written} matches no CSV or JSON table of the lake"
+    for table in text:
+        if UNUSED in table.details:
+            yield f"[[text]]: {table.location}: {table.details[UNUSED]}"
 
 
 def settings_data(settings: Settings) -> dict[str, Any]:

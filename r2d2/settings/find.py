@@ -15,6 +15,8 @@ from r2d2.model import Types
 from r2d2.settings.toml import NO_KEY, Kinds, read_toml
 
 STAGE_NAMES = ("schema", "metadata", "sample", "sketch", "exact")
+# Keys of a text table's details: what of a rule it does not fit, and a guess that was close.
+UNUSED, DOUBT = "unused rule", "doubt"
 DEFAULT_STAGES = ("schema", "metadata", "sketch", "exact")
 
 
@@ -27,6 +29,11 @@ class TextRule:
 
     def __post_init__(self) -> None:
         dialect_fields(self.overrides)
+
+    @property
+    def written(self) -> str:
+        """The rule's first line in a settings file."""
+        return f"[[text]] tables = {json.dumps(self.tables, ensure_ascii=False)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,13 @@ class Settings:
         unused = list(self.tables)
         for location in locations if unused else ():
             unused = [rule for rule in unused if not rule.matches(location)]
+        return unused
+
+    def unused_text_rules(self, locations: Iterable[str]) -> list[TextRule]:
+        """The rules that match none of the locations, which are those of text files and tables."""
+        unused = list(self.text)
+        for location in locations if unused else ():
+            unused = [rule for rule in unused if not fnmatchcase(location, rule.tables)]
         return unused
 
     def text_overrides(self, location: str) -> Mapping[str, object]:

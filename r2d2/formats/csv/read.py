@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from r2d2.errors import UnreadableTableError
+from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.compression import codec_of, head, pieces
 from r2d2.formats.csv.detect import detect
 from r2d2.formats.csv.dialect import CsvDialect
@@ -27,8 +27,9 @@ from r2d2.formats.csv.fast_path import (
     plain_quote,
 )
 from r2d2.formats.csv.records import Record, line_count, records
-from r2d2.formats.schema import told_apart
+from r2d2.formats.schema import COLUMNS, told_apart
 from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.settings.find import UNUSED
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
 
@@ -50,7 +51,7 @@ def inspect(
 
     Raises:
         UsageError: an unknown override.
-        TableError: the file has no header, or is no text.
+        TableError: the file has no header, is no text, or has too many columns.
     """
     start, whole = head(storage, file, HEAD_BYTES)
     found = _first_record(start, whole, file, overrides)
@@ -65,6 +66,11 @@ def inspect(
         )
         raise UnreadableTableError(f"{file.path}: {what}: no header, no table")
     dialect, first, below = found
+    if len(first.fields) > COLUMNS:
+        raise IneligibleTableError(
+            f"{file.path}: more than {COLUMNS} columns: is {dialect.delimiter!r} the delimiter?"
+            " A rule [[text]] gives another"
+        )
     columns = told_apart(header_names(dialect, first))
     fields = tuple(field for _, field in columns)
     split = _split(file, CsvContext(dialect, fields), below, whole)
@@ -80,8 +86,21 @@ def inspect(
             "dialect": dialect.describe(),
             "encoding": dialect.encoding,
             "compression": codec_of(file.path) or "none",
+            **_unused(start, whole, dialect, overrides or {}),
         },
     )
+
+
+def _unused(
+    start: bytes, whole: bool, dialect: CsvDialect, overrides: Mapping[str, object]
+) -> dict[str, str]:
+    """What of the user's rules the file's head does not have."""
+    if "delimiter" not in overrides:
+        return {}
+    if dialect.delimiter in text_of(start, dialect.encoding, whole):
+        return {}
+    place = "it" if whole else f"its first {pluralize(str(len(start)), 'byte')}"
+    return {UNUSED: f"delimiter {dialect.delimiter!r} does not occur in {place}"}
 
 
 def _first_record(

@@ -11,6 +11,7 @@ from r2d2.formats.compression import codec_of, pieces
 from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
 from r2d2.formats.csv.fast_path import compacted
 from r2d2.formats.json.objects import Row, rows
+from r2d2.formats.schema import COLUMNS
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import dialect_fields
 from r2d2.storage.local import Storage
@@ -20,7 +21,6 @@ PIECE_BYTES = 1 << 20
 BATCH_ROWS = 1 << 16
 # Rows times columns of a batch, so that it stays small where keys are many.
 BATCH_VALUES = 1 << 20
-COLUMNS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
