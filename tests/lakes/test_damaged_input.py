@@ -255,7 +255,12 @@ def test_files_that_may_not_be_read_are_named(tmp_path_factory: pytest.TempPathF
     write(lake, closed=one([1, 2, 3]))
     text(lake, closed_csv="x\n1\n")
     write(lake / "closed_folder", inner=one([1, 2, 3]))
-    for path in (lake / "closed.parquet", lake / "closed.csv", lake / "closed_folder"):
+    write(lake / "p" / "k=1", x=one([1, 2]))
+    write(lake / "p" / "k=2", x=one([3]))
+    write(lake / "d", x=one([1, 2, 3]))
+    text(lake / "d" / "_delta_log", **{"00000000000000000000_json": "{}"})
+    folders = [lake / name for name in ("closed_folder", "p/k=2", "d/_delta_log")]
+    for path in (lake / "closed.parquet", lake / "closed.csv", *folders):
         path.chmod(0)
     script = (
         "import json, os, sys; from pathlib import Path\n"
@@ -270,11 +275,12 @@ def test_files_that_may_not_be_read_are_named(tmp_path_factory: pytest.TempPathF
     good_tables(warm)
     text(warm, a_csv="x\n1\n")
     run = python("-c", script, lake, warm)
-    (lake / "closed_folder").chmod(0o755)
+    for folder in folders:
+        folder.chmod(0o755)
     assert run.returncode == 0, run.stderr.decode()
     found, problems, unreadable = json.loads(run.stdout)
     assert {tuple(pair) for pair in found} == GOOD
-    assert unreadable == ["closed.csv", "closed.parquet", "closed_folder"]
+    assert unreadable == ["closed.csv", "closed.parquet", "closed_folder", "d", "p"]
     assert all("ermission denied" in problem for problem in problems.values())
 
 
