@@ -15,6 +15,7 @@ from r2d2.formats.errors import table_problem
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests
 from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, parent_of, suffixes
+from r2d2.lake.wholeness import folders_above
 from r2d2.storage.local import Listing, Storage
 
 NO_CATALOGUE = "no catalogue was asked"
@@ -57,7 +58,8 @@ class Owners:
     """What the owners of a lake claim. `counts` are the owners of each kind that was looked for.
 
     `blocked` are (folder, reason): what lies there may belong to an owner that is not resolved.
-    `suspects` are files that one may own which names a place outside the lake.
+    `suspects` are files, and folders with all below them, that one may own which names a place
+    outside the lake.
     """
 
     claims: tuple[Claims, ...] = ()
@@ -98,10 +100,12 @@ def find_owners(storage: Storage, listing: Listing) -> Owners:
             claims = _claims(kind, lake, names[kind.name])
             counts[kind.name] = len(claims)
             found += claims
+    outside = any(claim.outside for claim in found)
+    places = {*lake.files, *lake.folders()} if outside else set()
     suspects = {
-        path: f"{claim.owner} names such a file outside the lake: this may be a copy of it"
+        path: f"{claim.owner} names such a place outside the lake: this may be a copy of it"
         for claim in found
-        for path in suffixes(claim.outside, lake.files)
+        for path in suffixes(claim.outside, places)
     }
     return Owners(tuple(found), counts, suspects)
 
@@ -224,10 +228,18 @@ def _blocked(groups: Sequence[FileGroup], owners: Owners) -> list[FileGroup]:
     for group in groups:
         reasons = [lent[group.location]] if group.location in lent else []
         reasons += [why for folder, why in blocked if _reaches(group, folder)]
-        reasons += [owners.suspects[f.path] for f in group.files if f.path in owners.suspects][:1]
+        reasons += _suspected(group, owners.suspects)
         must_keep = group.must_keep or next(iter(reasons), None)
         kept.append(replace(group, must_keep=must_keep))
     return kept
+
+
+def _suspected(group: FileGroup, suspects: Mapping[str, str]) -> list[str]:
+    """Why some owner may own a file of the group, at most once."""
+    if not suspects:
+        return []
+    paths = {path for file in group.files for path in (file.path, *folders_above(file.path))}
+    return [suspects[path] for path in sorted(paths & suspects.keys())[:1]]
 
 
 def _reaches(group: FileGroup, folder: str) -> bool:

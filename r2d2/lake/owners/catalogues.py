@@ -6,6 +6,7 @@ One in SQLite is read. One in DuckDB's own format is not: what it names may be a
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -90,9 +91,7 @@ def _ducklake(lake: LakeMetadata, name: str, database: sqlite3.Connection) -> It
     options = _rows(database, "ducklake_metadata", "key, value")
     if not options:
         return
-    home = parent_of(name)
-    stated = next((str(value) for key, value in options if key == "data_path"), "")
-    data_path = stated if is_absolute(stated) else lake_path(home, stated)
+    data_path = next((str(value) for key, value in options if key == "data_path"), "")
     schemas = {
         key: _joined(data_path, path, relative)
         for key, path, relative in _rows(
@@ -116,21 +115,42 @@ def _ducklake(lake: LakeMetadata, name: str, database: sqlite3.Connection) -> It
             database, "ducklake_files_scheduled_for_deletion", "path, path_is_relative"
         )
     ]
-    places = [(file, lake.place(file, "")) for file in names]
-    folders = {
-        place for folder in [data_path, *tables.values()] if (place := lake.place(folder, ""))
+    files, folders, outside = set(), set(), []
+    for file in names:
+        places = _places(lake, parent_of(name), file)
+        files |= places
+        if not places & lake.files.keys():
+            outside.append(file)
+    for path in [data_path, *tables.values()]:
+        places = _places(lake, parent_of(name), path)
+        folders |= places
+        if not places:
+            outside.append(path)
+    inside = tuple(sorted(folder for folder in folders if folder and not is_below(name, folder)))
+    yield Claims(Owner(DUCKLAKE, name), frozenset(files), inside, tuple(outside))
+
+
+def _places(lake: LakeMetadata, home: str, path: str) -> set[str]:
+    """The places in the lake that a catalogue's path may mean.
+
+    DuckLake reads a relative data path from the working directory, which may be any folder that the
+    catalogue lies in, in the lake or above it.
+    """
+    if is_absolute(path):
+        place = lake.place(path, "")
+        return set() if place is None else {place}
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    up = sum(part == ".." for part in parts)
+    rest = parts[up:]
+    above = lake.storage.absolute("").rstrip("/").split("/")
+    tails = [rest[n:] for n in range(len(rest)) if not n or above[-n:] == rest[:n]]
+    starts = ["", *accumulate(home.split("/"), "{}/{}".format)] if home else [""]
+    return {
+        place
+        for start in starts
+        for tail in (tails if not start else tails[:1])
+        if (place := lake.place("/".join([*([".."] * up), *tail]), start)) is not None
     }
-    yield Claims(
-        Owner(DUCKLAKE, name),
-        frozenset(place for _, place in places if place is not None),
-        tuple(sorted(folder for folder in folders if not is_below(name, folder))),
-        tuple(file for file, place in places if place is None),
-    )
-
-
-def lake_path(home: str, path: str) -> str:
-    """A relative path below a folder of the lake, relative to the lake."""
-    return f"{home}/{path}" if home else path
 
 
 def _joined(folder: str, path: object, is_relative: object) -> str:

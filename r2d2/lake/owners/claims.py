@@ -41,8 +41,9 @@ class Owner:
 class Claims:
     """What an owner's metadata names: files, and folders with all that is below them.
 
-    `outside` are names of files that are not in the lake, as far as can be seen. `unresolved` are
-    (metadata file, reason): what these name may be any file below the folders `blocked`.
+    `outside` are names of files and folders that are not in the lake, as far as can be seen.
+    `unresolved` are (metadata file, reason): what these name may be any file below the folders
+    `blocked`.
     """
 
     owner: Owner
@@ -98,6 +99,16 @@ class LakeMetadata:
         """The files below the folder; a pass over all."""
         start = f"{folder}/" if folder else ""
         return (path for path in self.files if path.startswith(start))
+
+    def folders(self) -> set[str]:
+        """All folders that files lie in, but for the lake's own; a pass over all."""
+        found: set[str] = set()
+        for path in self.files:
+            folder = parent_of(path)
+            while folder and folder not in found:
+                found.add(folder)
+                folder = parent_of(folder)
+        return found
 
     def place(self, name: str, base: str, moved: "Moved | None" = None) -> str | None:
         """The path in the lake of a name in metadata, None where that lies outside.
@@ -189,14 +200,14 @@ def is_below(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def suffixes(outside: Iterable[str], files: Collection[str]) -> set[str]:
-    """The files whose whole path ends a name outside: the lake may be a copy of that place."""
+def suffixes(outside: Iterable[str], paths: Collection[str]) -> set[str]:
+    """The paths that end a name outside as a whole: the lake may be a copy of that place."""
     found = set()
     for name in outside:
-        parts = name.split("/")
+        parts = name.rstrip("/").split("/")
         for start in range(1, len(parts)):
             path = "/".join(parts[start:])
-            if path in files:
+            if path in paths:
                 found.add(path)
                 break
     return found

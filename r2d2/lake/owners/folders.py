@@ -42,8 +42,9 @@ def hudi(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
             unresolved = ((path, reason_of(values)),)
             yield Claims(Owner(HUDI, root), folders=(root,), unresolved=unresolved)
             continue
-        places = [lake.place(value, root) for value in values if is_absolute(value)]
-        yield Claims(Owner(HUDI, root), folders=_with_places(root, places))
+        names = [value for value in values if is_absolute(value)]
+        folders, outside = _with_places(lake, root, names)
+        yield Claims(Owner(HUDI, root), frozenset(), folders, outside)
 
 
 def _property_values(content: bytes) -> list[str]:
@@ -52,10 +53,16 @@ def _property_values(content: bytes) -> list[str]:
     return [value.strip().replace("\\", "") for _, _, value in pairs]
 
 
-def _with_places(root: str, places: Sequence[str | None]) -> tuple[str, ...]:
-    """The table's folder, and the others that it uses but for those that it lies in itself."""
-    others = {place for place in places if place and not is_below(root, place)}
-    return (root, *sorted(others))
+def _with_places(
+    lake: LakeMetadata, root: str, names: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The table's folder and the others that it uses, and the names of those outside the lake.
+
+    A folder that the table lies in itself is not its own.
+    """
+    places = {name: lake.place(name, root) for name in names}
+    others = {place for place in places.values() if place and not is_below(root, place)}
+    return (root, *sorted(others)), tuple(n for n, place in places.items() if place is None)
 
 
 def paimon(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
@@ -89,12 +96,14 @@ def paimon(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
 def _paimon_table(
     lake: LakeMetadata, root: str, schemas: Sequence[str], manifests: Sequence[str]
 ) -> Claims:
-    files, places, outside, unresolved = set(), [], [], []
+    files, places, unresolved = set(), [], []
     for path, values in lake.each(schemas, _external_paths):
         if isinstance(values, TableError):
             unresolved.append((path, reason_of(values)))
         else:
-            places += [lake.place(value, root) for value in values]
+            places += values
+    folders, others = _with_places(lake, root, places)
+    outside = list(others)
     for path, names in lake.each(manifests, _external_files):
         if isinstance(names, TableError):
             unresolved.append((path, reason_of(names)))
@@ -108,7 +117,7 @@ def _paimon_table(
     return Claims(
         Owner(PAIMON, root),
         frozenset(files),
-        _with_places(root, places),
+        folders,
         tuple(outside),
         tuple(unresolved),
     )

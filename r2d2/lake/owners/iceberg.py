@@ -213,6 +213,8 @@ def _name_of_metadata(lake: LakeMetadata, table: _Table, found: _Metadata, is_ne
         path = lake.place(name, table.base, table.moved)
         if path:
             table.folders.add(path)
+        elif path is None:
+            table.outside.add(name)
     if table.base:
         table.folders.add(table.base)
 

@@ -29,8 +29,8 @@ def avro(record: str, fields: Sequence[dict[str, Any]], rows: Sequence[dict[str,
     return stream.getvalue()
 
 
-def manifest(names: Sequence[str]) -> bytes:
-    """An Iceberg manifest of data files."""
+def manifest(names: Sequence[str], content: int = 0) -> bytes:
+    """An Iceberg manifest of data files (0), or of delete files (1)."""
     file = {
         "type": "record",
         "name": "r2",
@@ -44,7 +44,10 @@ def manifest(names: Sequence[str]) -> bytes:
     fields = [{"name": "status", "type": "int"}, {"name": "data_file", "type": file}]
     day = 10_000_000  # beyond Python's calendar
     rows = [
-        {"status": 1, "data_file": {"content": 0, "file_path": n, "day": day, "record_count": 1}}
+        {
+            "status": 1,
+            "data_file": {"content": content, "file_path": n, "day": day, "record_count": 1},
+        }
         for n in names
     ]
     return avro("manifest_entry", fields, rows)
@@ -69,24 +72,29 @@ class IcebergTable:
     compressed: bool = False
     snapshots: list[dict[str, Any]] = field(default_factory=list)
     commits: int = 0
+    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
         """The folder of its metadata files."""
         return self.metadata or f"{self.location}/metadata"
 
-    def commit(self, files: Sequence[str]) -> str:
-        """A snapshot of one manifest with these files of the lake; its metadata file's path."""
+    def commit(self, files: Sequence[str], deletes: Sequence[str] = ()) -> str:
+        """A snapshot of these files of the lake, a manifest a kind; its metadata file's path."""
         self.commits += 1
         number = self.commits
-        one = f"{self.folder}/{number:08}-m0.avro"
-        put(self.lake / one, manifest([self.url(file) for file in files]))
+        made = []
+        for content, names in enumerate((files, deletes)):
+            if names or not content:
+                made.append(self.url(f"{self.folder}/{number:08}-m{content}.avro"))
+                entries = manifest([self.url(name) for name in names], content)
+                put(self.lake / f"{self.folder}/{number:08}-m{content}.avro", entries)
         snapshot: dict[str, Any] = {"snapshot-id": number, "timestamp-ms": 1000 * number}
         if self.version == 1 and number % 2:
-            snapshot["manifests"] = [self.url(one)]
+            snapshot["manifests"] = made
         else:
             listed = f"{self.folder}/snap-{number}-1-{UUID(int=number)}.avro"
-            put(self.lake / listed, manifest_list([self.url(one)]))
+            put(self.lake / listed, manifest_list(made))
             snapshot["manifest-list"] = self.url(listed)
         self.snapshots.append(snapshot)
         return self.write()
@@ -100,6 +108,7 @@ class IcebergTable:
             "last-updated-ms": 1000 * self.commits,
             "properties": self.properties,
             "snapshots": self.snapshots,
+            **self.more,
         }
         text = json.dumps(data).encode()
         ending = ".gz.metadata.json" if self.compressed else ".metadata.json"

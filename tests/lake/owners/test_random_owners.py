@@ -1,0 +1,59 @@
+"""Random lakes of owners beside innocent copies: no owned file is planned, every copy is a table.
+
+20 lakes by default; 200, and how much was planned, with
+
+    R2D2_RANDOM_OWNERS=200 python -m pytest -q -n 0 -s tests/lake/owners/test_random_owners.py
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import r2d2
+from r2d2.plan import make_plan
+from r2d2.plan.check import check_plan
+from r2d2.report.find import write_find
+from r2d2.settings.find import Settings
+from r2d2.settings.plan import PlanSettings, Prices
+from tests.support.lake.random_owners import OwnedLake, make_owned_lake
+
+LAKES = int(os.environ.get("R2D2_RANDOM_OWNERS", "20"))
+DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
+
+
+def check_tables(lake: OwnedLake, tables: dict[str, r2d2.Table]) -> None:
+    """An owned file is in its owner's table, in one that must be kept, or in none."""
+    resolved = lake.moved_from is None and not lake.unread
+    for table in tables.values():
+        for file in table.files:
+            owner = lake.owner_of.get(file.path, table.location)
+            if owner != table.location and table.eligible:
+                assert table.must_keep, f"{file.path} of {owner} is free"
+                assert not resolved or table.location != file.path, f"{file.path} is a table"
+    for path in lake.innocent:
+        assert tables[path].eligible
+        assert tables[path].must_keep is None or lake.unread, tables[path].must_keep
+
+
+def test_no_owned_file_is_planned_and_innocent_copies_are_tables(tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(LAKES):
+        root, run = tmp_path / f"lake{seed}", tmp_path / f"run{seed}"
+        lake = make_owned_lake(root, seed)
+        graph = r2d2.find(root)
+        tables = {table.location: table for table in graph.tables}
+        check_tables(lake, tables)
+        write_find(run, graph, Settings(), str(root))
+        plan = make_plan(run, DEAR)
+        assert check_plan(plan) == ()
+        gone = {table["table"] for table in plan["tables"] if table["choice"] == "delete"}
+        for location in gone:
+            for file in tables[location].files:
+                owner = lake.owner_of.get(file.path, location)
+                assert owner == location, f"seed {seed}: {file.path} of {owner} is planned"
+        counts["owned files"] += len(lake.owner_of)
+        counts["copies"] += len(lake.innocent)
+        counts["copies that may go"] += 0 if lake.unread else len(lake.innocent)
+        counts["copies planned"] += len(gone & set(lake.innocent))
+    assert counts["copies planned"] > counts["copies that may go"] / 3
+    print(f"\n{LAKES} lakes: {dict(counts)}, 0 owned files planned")

@@ -1,0 +1,334 @@
+"""Random lakes of tables whose metadata names files, with innocent copies of these files.
+
+Each kind of owner is a function that plants one of its tables. It asks the lake for data files that
+are to be owned; for each of them the lake puts a copy of the same bytes where nobody names it.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from urllib.parse import quote
+from uuid import UUID
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, write_deltalake
+
+from tests.support.lake.owned import IcebergTable, avro, put
+
+ROWS = 300
+BASE = pa.table(
+    {
+        "id": pa.array(range(ROWS), pa.int64()),
+        "s": [f"value {i * 7919 % ROWS}" for i in range(ROWS)],
+        "f": [i * 0.25 for i in range(ROWS)],
+    }
+)
+BASE_AT = "orders/all.parquet"
+MOVED_FROM = (
+    *("s3://bucket/lake", "s3a://bucket/some/lake", "hdfs://name-node:8020/lake"),
+    *("file:/before/lake", "/before/lake", "abfss://c@account.dfs.core.windows.net/lake"),
+)
+
+
+@dataclass
+class OwnedLake:
+    """A lake on disk. `owner_of` has each owned file's table, `innocent` are the copies.
+
+    `moved_from` is where the lake was when metadata was written, None where it still is there.
+    `unread` says that a catalogue's file is there which r2d2 does not read.
+    """
+
+    root: Path
+    chance: Random
+    moved_from: str | None
+    spelling: str
+    owner_of: dict[str, str] = field(default_factory=dict)
+    innocent: list[str] = field(default_factory=list)
+    unread: bool = False
+
+    def url(self, path: str) -> str:
+        """A lake's path as metadata has it."""
+        return f"{self.moved_from or f'{self.spelling}{self.root}'}/{path}"
+
+    def rows(self) -> pa.Table:
+        """A few rows of the base table."""
+        return BASE.slice(self.chance.randrange(ROWS - 60), self.chance.randint(20, 60))
+
+    def data(self, path: str, owner: str) -> str:
+        """Writes a data file that the owner's metadata names, and a copy; returns the path."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(self.rows(), target)
+        return self.owned(path, owner)
+
+    def owned(self, path: str, owner: str) -> str:
+        """Makes a copy of a file that the owner's metadata names; returns the path."""
+        self.owner_of[path] = owner
+        places = ("copies", "landing", "exports/eu", path.partition("/")[0] + "_kept")
+        name = f"{self.chance.choice(places)}/region_{_letters(len(self.innocent))}.parquet"
+        self.innocent.append(name)
+        put(self.root / name, (self.root / path).read_bytes())
+        return path
+
+    def name(self) -> str:
+        """A name for a data file that no other has, at times with characters that URLs quote."""
+        word = self.chance.choice(("", "", "a b ", "50% ", "ü", "x+y"))
+        return f"{word}{UUID(int=self.chance.getrandbits(128))}.parquet"
+
+
+def _letters(number: int) -> str:
+    return chr(97 + number // 26) + chr(97 + number % 26)
+
+
+def make_owned_lake(root: Path, seed: int) -> OwnedLake:
+    """The lake of the seed: a table of its own, and three to seven owners."""
+    chance = Random(seed)
+    moved = chance.choice(MOVED_FROM) if chance.random() < 0.35 else None
+    lake = OwnedLake(root, chance, moved, chance.choice(("", "file:", "file://")))
+    (root / BASE_AT).parent.mkdir(parents=True)
+    pq.write_table(BASE, root / BASE_AT)
+    plants = chance.sample(PLANTS, chance.randint(3, 6))
+    if chance.random() < 0.1:
+        plants.append(ducklake_in_duckdb)
+    for number, plant in enumerate(plants):
+        plant(lake, f"{chance.choice(('wh/db', 'tables', 'raw/eu'))}/t{_letters(number)}")
+    return lake
+
+
+def iceberg(lake: OwnedLake, home: str) -> None:
+    """Snapshots live, old and on a branch; delete files; files added from elsewhere."""
+    chance = lake.chance
+    apart = chance.random() < 0.5
+    data = f"ice{home}" if apart else f"{home}/data"
+    version, compressed = chance.choice((1, 2, 3)), chance.random() < 0.3
+    table = IcebergTable(lake.root, home, lake.url, version=version, compressed=compressed)
+    if apart:
+        table.properties["write.data.path"] = lake.url(data)
+    old, new, branch = (lake.data(f"{data}/{lake.name()}", home) for _ in range(3))
+    added = lake.data(f"landing/{lake.name()}", home)
+    table.commit([old, added])
+    deletes = [lake.data(f"{data}/{lake.name()}", home)] if table.version > 1 else []
+    table.commit([new], deletes)
+    table.commit([new, branch])
+    statistics = lake.data(f"{home}/metadata/stats-{lake.name()}", home)
+    table.more["partition-statistics"] = [
+        {"snapshot-id": 3, "statistics-path": lake.url(statistics), "file-size-in-bytes": 1}
+    ]
+    table.more["refs"] = {"dev": {"snapshot-id": 3, "type": "branch"}}
+    if chance.random() < 0.3:
+        del table.snapshots[0]  # expired: its files are dead, if they are there still
+    table.write()
+    if chance.random() < 0.3:
+        lake.owner_of[f"{data}/orphan.parquet"] = home
+        pq.write_table(lake.rows(), lake.root / f"{data}/orphan.parquet")
+
+
+def sql_catalogue(lake: OwnedLake, home: str) -> None:
+    """An Iceberg table that a catalogue in SQLite knows."""
+    table = IcebergTable(lake.root, home, lake.url)
+    metadata = table.commit([lake.data(f"{home}-data/{lake.name()}", home)])
+    if lake.moved_from is not None:
+        lake.unread = True  # the catalogue names metadata where the lake was: any file may be its
+    with closing(sqlite3.connect(lake.root / f"{home}.db")) as database, database:
+        database.execute("CREATE TABLE iceberg_tables (table_name, metadata_location)")
+        database.execute("INSERT INTO iceberg_tables VALUES ('t', ?)", [lake.url(metadata)])
+
+
+def _action(kind: str, path: str, **more: object) -> str:
+    add = {"path": path, "size": 1, "partitionValues": {}, "modificationTime": 0}
+    return json.dumps({kind: add | {"dataChange": True} | more})
+
+
+def _delta_log(lake: OwnedLake, home: str, commits: list[list[str]]) -> None:
+    fields = [("id", "long"), ("s", "string"), ("f", "double")]
+    schema = {
+        "type": "struct",
+        "fields": [{"name": n, "type": t, "nullable": True, "metadata": {}} for n, t in fields],
+    }
+    start = [
+        json.dumps({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        json.dumps(
+            {
+                "metaData": {
+                    "id": str(UUID(int=1)),
+                    "format": {"provider": "parquet", "options": {}},
+                    "schemaString": json.dumps(schema),
+                    "partitionColumns": [],
+                    "configuration": {},
+                }
+            }
+        ),
+    ]
+    for version, actions in enumerate(commits):
+        lines = [*(start if version == 0 else []), *actions]
+        put(lake.root / f"{home}/_delta_log/{version:020}.json", "\n".join(lines) + "\n")
+
+
+def delta_absolute(lake: OwnedLake, home: str) -> None:
+    """Files by absolute paths, one of them removed and kept for time travel; a deletion vector."""
+    live, dead = (lake.data(f"shared/{lake.name()}", home) for _ in range(2))
+    near = lake.data(f"{home}/{lake.name()}", home)
+    vector = {
+        "storageType": "p",
+        "pathOrInlineDv": lake.url("shared/vector.bin"),
+        "offset": 1,
+        "sizeInBytes": 36,
+        "cardinality": 1,
+    }
+    near_name = quote(near[len(home) + 1 :])
+    _delta_log(
+        lake,
+        home,
+        [
+            [_action("add", near_name), _action("add", _quoted(lake.url(dead)))],
+            [
+                _action("remove", _quoted(lake.url(dead))),
+                _action("add", _quoted(lake.url(live)), deletionVector=vector),
+            ],
+        ],
+    )
+
+
+def _quoted(url: str) -> str:
+    return quote(url, safe="/:@")
+
+
+def delta_clone(lake: OwnedLake, home: str) -> None:
+    """A table of delta-rs, and a shallow clone of its first version, of which it has gone on."""
+    source = lake.root / home
+    for part in range(2):
+        write_deltalake(source, lake.rows(), mode="append" if part else "overwrite")
+    first = [f"{home}/{name}" for name in _files_of(source)]
+    write_deltalake(source, lake.rows(), mode="overwrite")
+    for path in (*first, *(f"{home}/{name}" for name in _files_of(source))):
+        lake.owned(path, home)
+    actions = [_action("add", _quoted(lake.url(path))) for path in first]
+    _delta_log(lake, f"{home}_clone", [actions])
+    if lake.chance.random() < 0.5:  # the commits are gone: only the checkpoint names the files
+        log = lake.root / f"{home}_clone/_delta_log"
+        (log / f"{0:020}.json").unlink()
+        pq.write_table(
+            pa.table({"add": [{"path": _quoted(lake.url(path)), "size": 1} for path in first]}),
+            log / f"{0:020}.checkpoint.parquet",
+        )
+
+
+def _files_of(table: Path) -> list[str]:
+    return [Path(uri).name for uri in DeltaTable(table).file_uris()]
+
+
+def hudi(lake: OwnedLake, home: str) -> None:
+    """A table on top of files that were there before (bootstrap)."""
+    source = f"before/{home}"
+    put(
+        lake.root / f"{home}/.hoodie/hoodie.properties",
+        "#Updated\nhoodie.table.name=t\nhoodie.table.type=COPY_ON_WRITE\n"
+        "hoodie.bootstrap.base.path=" + lake.url(source).replace(":", "\\:") + "\n",
+    )
+    put(lake.root / f"{home}/.hoodie/timeline/20240101.commit", "{}")
+    lake.data(f"{home}/region=eu/{lake.name()}", home)
+    part = lake.chance.choice(("", "region=eu/"))
+    for _ in range(2):
+        lake.data(f"{source}/{part}{lake.name()}", home)
+
+
+def paimon(lake: OwnedLake, home: str) -> None:
+    """A table with changelogs and a branch, whose new files go to another place."""
+    outside = f"external/{home}"
+    for folder in (home, f"{home}/branch/branch-dev"):
+        put(lake.root / f"{folder}/snapshot/snapshot-1", "{}")
+        options = {"data-file.external-paths": f"{lake.url(outside)},s3://other/place"}
+        put(lake.root / f"{folder}/schema/schema-0", json.dumps({"options": options}))
+    lake.data(f"{home}/dt=1/bucket-0/data-{lake.name()}", home)
+    lake.data(f"{home}/dt=1/bucket-0/changelog-{lake.name()}", home)
+    lake.data(f"{home}/branch/branch-dev/bucket-0/data-{lake.name()}", home)
+    far = lake.data(f"{outside}/bucket-0/data-{lake.name()}", home)
+    elsewhere = lake.data(f"hot/{lake.name()}", home)
+    file = {
+        "type": "record",
+        "name": "file",
+        "fields": [{"name": "_EXTERNAL_PATH", "type": ["null", "string"], "default": None}],
+    }
+    rows = [{"_FILE": {"_EXTERNAL_PATH": lake.url(path)}} for path in (far, elsewhere)]
+    content = avro("entry", [{"name": "_FILE", "type": file}], [*rows, {"_FILE": {}}])
+    put(lake.root / f"{home}/manifest/manifest-{UUID(int=3)}-0", content)
+
+
+def lance(lake: OwnedLake, home: str) -> None:
+    """A folder of Lance's; what else lies in it is not for others to judge."""
+    put(lake.root / f"{home}.lance/_versions/18446744073709551614.manifest", b"\x08LANC")
+    put(lake.root / f"{home}.lance/data/{UUID(int=4)}.lance", b"LANC")
+    lake.data(f"{home}.lance/data/{lake.name()}", f"{home}.lance")
+
+
+def ducklake(lake: OwnedLake, home: str) -> None:
+    """A catalogue in SQLite: files of all versions, added ones, deletes, those to be deleted."""
+    inside = f"{home}_files"
+    catalogue = lake.root / f"{home}.{lake.chance.choice(('db', 'ducklake', 'sqlite'))}"
+    owner = catalogue.relative_to(lake.root).as_posix()
+    relative = lake.chance.random() < 0.4
+    data_path = f"{lake.root.name}/{inside}/" if relative else lake.url(inside) + "/"
+    live, dead, deleted, scheduled = (lake.name() for _ in range(4))
+    for name in (live, dead, deleted):
+        lake.data(f"{inside}/main/t/{name}", owner)
+    lake.data(f"{inside}/{scheduled}", owner)
+    added = lake.data(f"landing/{lake.name()}", owner)
+    with closing(sqlite3.connect(catalogue)) as database, database:
+        run = database.execute
+        run("CREATE TABLE ducklake_metadata (key, value)")
+        run("INSERT INTO ducklake_metadata VALUES ('data_path', ?)", [data_path])
+        run("CREATE TABLE ducklake_schema (schema_id, path, path_is_relative)")
+        run("INSERT INTO ducklake_schema VALUES (0, 'main/', 1)")
+        run("CREATE TABLE ducklake_table (table_id, schema_id, path, path_is_relative)")
+        run("INSERT INTO ducklake_table VALUES (1, 0, 't/', 1)")
+        run("CREATE TABLE ducklake_data_file (table_id, end_snapshot, path, path_is_relative)")
+        run("INSERT INTO ducklake_data_file VALUES (1, NULL, ?, 1), (1, 2, ?, 1)", [live, dead])
+        run("INSERT INTO ducklake_data_file VALUES (1, NULL, ?, 0)", [lake.url(added)])
+        run("CREATE TABLE ducklake_delete_file (table_id, path, path_is_relative)")
+        run("INSERT INTO ducklake_delete_file VALUES (1, ?, 1)", [deleted])
+        run("CREATE TABLE ducklake_files_scheduled_for_deletion (path, path_is_relative)")
+        run("INSERT INTO ducklake_files_scheduled_for_deletion VALUES (?, 1)", [scheduled])
+
+
+def ducklake_in_duckdb(lake: OwnedLake, home: str) -> None:
+    """A catalogue in DuckDB's own format."""
+    (lake.root / home).parent.mkdir(parents=True, exist_ok=True)
+    name = lake.data(f"{home}.ducklake.files/main/t/{lake.name()}", f"{home}.ducklake")
+    added = lake.data(f"landing/{lake.name()}", f"{home}.ducklake")
+    with duckdb.connect(str(lake.root / f"{home}.ducklake")) as database:
+        database.execute("CREATE TABLE ducklake_data_file (path VARCHAR, path_is_relative BOOLEAN)")
+        for path in (name, added):
+            database.execute("INSERT INTO ducklake_data_file VALUES (?, false)", [lake.url(path)])
+    lake.unread = True
+
+
+def symlink_manifests(lake: OwnedLake, home: str) -> None:
+    """Lists of files for Hive and Presto, by partition or not."""
+    for part in lake.chance.choice((("",), ("d=1/", "d=2/"))):
+        names = [lake.data(f"published/{lake.name()}", home) for _ in range(2)]
+        lines = "".join(f"{lake.url(name)}\n" for name in names)
+        put(lake.root / f"{home}/_symlink_format_manifest/{part}manifest", lines)
+
+
+def parquet_metadata(lake: OwnedLake, home: str) -> None:
+    """A dataset whose `_metadata` names all its files, whatever they are called."""
+    telling = lake.chance.random() < 0.5
+    footers: list[pq.FileMetaData] = []
+    for number in range(3):
+        name = f"orders_{_letters(number)}.parquet" if telling else f"part.{number}.parquet"
+        path = lake.root / lake.data(f"{home}/{name}", home)
+        footers.append(pq.read_metadata(path))
+        footers[-1].set_file_path(name)
+    pq.write_metadata(BASE.schema, lake.root / f"{home}/_metadata", footers)
+
+
+PLANTS: tuple[Callable[[OwnedLake, str], None], ...] = (
+    *(iceberg, sql_catalogue, delta_absolute, delta_clone, hudi, paimon, lance, ducklake),
+    *(symlink_manifests, parquet_metadata),
+)
