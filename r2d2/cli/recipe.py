@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from r2d2.cli.terminal import json_for_terminal, print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
 from r2d2.extras import require
+from r2d2.text_tables import human_bytes, pluralize, printable
 
 Run = Annotated[Path, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")]
 PlanFile = Annotated[Path | None, Parameter(help="The plan file, if not RUN/plan.json.")]
@@ -36,28 +37,28 @@ def show(
 
     For example: r2d2 recipe show archive/flights.parquet --run run --dialect spark
     """
-    from r2d2.plan.plan_file import PLAN_NAME
-    from r2d2.recipes.grammar import parents, residuals
-    from r2d2.recipes.json import from_data
+    from r2d2.plan.plan_file import PLAN_NAME, load_plan
 
     if plan is None and run is None:
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
-    entry = _entry(plan or Path(run or "", PLAN_NAME), table)
+    path = plan or Path(run or "", PLAN_NAME)
+    entry = _entry(path, table)
     if dialect is None:
         text = json.dumps(entry["recipe"], indent=2, ensure_ascii=False)
         print_text(json_for_terminal(text) + "\n")
         return EXIT_OK
     require("plan", "--dialect")
-    from r2d2.recipes.sql import SqlDialect, view
-    from r2d2.recipes.sql_names import load_names, names_of
+    from r2d2.plan.rebuild import view_of
+    from r2d2.recipes.literals import UnrenderableRecipeError
+    from r2d2.recipes.sql_names import load_names
 
-    known = [each.value for each in SqlDialect]
-    if dialect not in known:
-        raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
-    made = from_data(entry["recipe"])
-    places = [table, *parents(made), *(file.location for file in residuals(made))]
-    names = names_of(places, load_names(config))
-    print_text(view(names[table], made, names, SqlDialect(dialect)) + "\n")
+    folder = run or (plan or Path()).parent
+    try:
+        text = view_of(load_plan(path), folder, entry, dialect, load_names(config))
+    except UnrenderableRecipeError as error:
+        print_text(f"-- {printable(table)}: {printable(str(error))}\n")
+        raise
+    print_text(text + "\n")
     return EXIT_OK
 
 
@@ -75,7 +76,6 @@ def run_recipe(
     """
     from r2d2.plan.plan_file import PLAN_NAME, load_plan
     from r2d2.plan.rebuild import rebuild
-    from r2d2.text_tables import human_bytes, pluralize, printable
 
     made = load_plan(plan or run / PLAN_NAME)
     names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]

@@ -17,13 +17,12 @@ Import it only where SQL is wanted: sqlglot takes 0.15 s to import.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 from functools import reduce
+from typing import TypeAlias
 
 from sqlglot import ErrorLevel, UnsupportedError, exp
 
-from r2d2.formats.schema import is_told_apart
 from r2d2.recipes.grammar import (
     Atom,
     Between,
@@ -49,54 +48,59 @@ from r2d2.recipes.grammar import (
     residuals,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
-from r2d2.recipes.sql_names import Name, may_be_one
-
-
-class SqlDialect(str, Enum):
-    """The SQL a view is written in."""
-
-    SPARK = "spark"
-    DATABRICKS = "databricks"
-    TRINO = "trino"
-    BIGQUERY = "bigquery"
-    SNOWFLAKE = "snowflake"
-    DUCKDB = "duckdb"
-
+from r2d2.recipes.sql_names import SUBSTITUTING, Name, SqlDialect, identifier, may_be_one
 
 PARENT_ALIAS, KEYS_ALIAS, BASE_ALIAS, MINUS_ALIAS = "p", "k", "b", "m"
 NAMES_FIELDS = (SqlDialect.SPARK, SqlDialect.DATABRICKS, SqlDialect.BIGQUERY, SqlDialect.DUCKDB)
-# They replace `${env:HOME}` and the like before they parse.
-SUBSTITUTING = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
 _Type = exp.DataType.Type
 
 
-def query(recipe: Recipe, names: Mapping[str, Name], dialect: SqlDialect) -> str:
-    """The SELECT that gives the child.
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A table's files as something to select from; `units` are the types of its times by column."""
 
-    `names` has a table's name, of up to three parts, for each parent's and residual's location.
+    tree: exp.Table | exp.Subquery
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+Sources: TypeAlias = Mapping[str, Name | FileSource]
+"""The table of each location that a recipe reads: its name of up to three parts, or its files."""
+
+
+def query(
+    recipe: Recipe, tables: Sources, dialect: SqlDialect, units: Mapping[str, str] | None = None
+) -> str:
+    """The SELECT that gives the child, its times in the types that `units` has by column.
 
     Raises:
         UnrenderableRecipeError: the dialect cannot express it.
     """
-    return _text(_Queries(_Names(names, dialect)).recipe(recipe), dialect)
+    return _text(_Queries(_Names(tables, dialect, units or {})).recipe(recipe), dialect)
 
 
-def view(name: Name, recipe: Recipe, names: Mapping[str, Name], dialect: SqlDialect) -> str:
+def view(
+    name: Name,
+    recipe: Recipe,
+    tables: Sources,
+    dialect: SqlDialect,
+    units: Mapping[str, str] | None = None,
+) -> str:
     """`CREATE VIEW name AS` with the query.
 
     Raises:
         UnrenderableRecipeError: the dialect cannot express it, or the view would read itself.
     """
     for location in (*parents(recipe), *(file.location for file in residuals(recipe))):
-        if may_be_one(name, names.get(location, ())):
+        source = tables.get(location, ())
+        if isinstance(source, tuple) and may_be_one(name, source):
             dotted = ".".join(name)
             raise UnrenderableRecipeError(
                 f"the view {dotted!r} and {location!r}, which it reads, may be one name in SQL:"
                 " give both all of their parts"
             )
-    tables = _Names(names, dialect)
-    select = _Queries(tables).recipe(recipe)
-    return _text(exp.Create(this=tables.named(name), kind="VIEW", expression=select), dialect)
+    names = _Names(tables, dialect, units or {})
+    select = _Queries(names).recipe(recipe)
+    return _text(exp.Create(this=names.named(name), kind="VIEW", expression=select), dialect)
 
 
 def _text(tree: exp.Expr, dialect: SqlDialect) -> str:
@@ -114,8 +118,9 @@ def _text(tree: exp.Expr, dialect: SqlDialect) -> str:
 class _Names:
     """The names of the recipe's tables by location, and of their columns, in one dialect."""
 
-    tables: Mapping[str, Name]
+    tables: Sources
     dialect: SqlDialect
+    units: Mapping[str, str]
 
     def quoted(self, name: str) -> exp.Identifier:
         """The name, quoted."""
@@ -129,7 +134,7 @@ class _Names:
         """The columns of these names."""
         return [self.column(table, name) for name in names]
 
-    def stored(self, location: str, alias: str) -> exp.Table:
+    def stored(self, location: str, alias: str) -> exp.Expr:
         """The table at the location, under an alias.
 
         Raises:
@@ -137,9 +142,21 @@ class _Names:
         """
         if location not in self.tables:
             raise UnrenderableRecipeError(f"{location} has no table name")
-        table = self.named(self.tables[location])
+        source = self.tables[location]
+        table = source.tree.copy() if isinstance(source, FileSource) else self.named(source)
         table.set("alias", exp.TableAlias(this=self.quoted(alias)))
         return table
+
+    def restored(self, source: exp.Expr, output: Output, parent: str) -> exp.Expr:
+        """The source in the child's unit, where the parent's instants have another one."""
+        there, path = self.tables.get(parent), output.source
+        if not isinstance(there, FileSource) or output.name not in self.units:
+            return source
+        unit = there.units.get(path.path[0]) if isinstance(path, Field) else None
+        wanted = self.units[output.name]
+        if unit in (None, wanted):
+            return source
+        return exp.Cast(this=source, to=exp.DataType.build(wanted, dialect=self.dialect.value))
 
     def named(self, name: Name) -> exp.Table:
         """The table of that name.
@@ -174,7 +191,7 @@ class _Queries:
                 return self._leaf(recipe)
 
     def _leaf(self, leaf: Leaf) -> exp.Select:
-        columns = [self._output(column) for column in leaf.columns]
+        columns = [self._output(column, leaf.parent) for column in leaf.columns]
         query = exp.Select(expressions=columns).from_(self.names.stored(leaf.parent, PARENT_ALIAS))
         match leaf:
             case Distinct():
@@ -236,8 +253,9 @@ class _Queries:
             self.names.stored(residual.location, BASE_ALIAS)
         )
 
-    def _output(self, output: Output) -> exp.Expr:
-        return exp.alias_(self._source(output.source), self.names.quoted(output.name))
+    def _output(self, output: Output, parent: str) -> exp.Expr:
+        source = self.names.restored(self._source(output.source), output, parent)
+        return exp.alias_(source, self.names.quoted(output.name))
 
     def _source(self, source: Field | Struct) -> exp.Expr:
         if isinstance(source, Field):
@@ -296,24 +314,6 @@ def _unused(name: str, names: Sequence[str]) -> str:
     while name.lower() in {other.lower() for other in names}:
         name += "_"
     return name
-
-
-def identifier(name: str, dialect: SqlDialect) -> exp.Identifier:
-    """The name, quoted.
-
-    Raises:
-        UnrenderableRecipeError: the dialect has no way to write it.
-    """
-    if not name:
-        raise UnrenderableRecipeError("an empty name cannot be written in SQL")
-    if "\0" in name or is_told_apart(name):
-        why = "holds NUL" if "\0" in name else "is in its file more than once"
-        raise UnrenderableRecipeError(f"name {name!r} {why}")
-    if "${" in name and dialect in SUBSTITUTING:
-        raise UnrenderableRecipeError(f"name {name!r} would be substituted by {dialect.value}")
-    if "." in name and dialect is SqlDialect.BIGQUERY:
-        raise UnrenderableRecipeError(f"bigquery would read {name!r} as several names")
-    return exp.Identifier(this=name, quoted=True)
 
 
 def value(literal: Literal, dialect: SqlDialect) -> exp.Expr:

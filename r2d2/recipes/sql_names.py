@@ -18,13 +18,32 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
+from sqlglot import exp
+
 from r2d2.errors import UsageError
 from r2d2.formats import FORMATS
+from r2d2.formats.schema import is_told_apart
+from r2d2.recipes.literals import UnrenderableRecipeError
 from r2d2.settings.toml import read_toml
 
+
+class SqlDialect(str, Enum):
+    """The SQL a view is written in."""
+
+    SPARK = "spark"
+    DATABRICKS = "databricks"
+    TRINO = "trino"
+    BIGQUERY = "bigquery"
+    SNOWFLAKE = "snowflake"
+    DUCKDB = "duckdb"
+
+
+# They replace `${env:HOME}` and the like before they parse.
+SUBSTITUTING = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
 Name: TypeAlias = tuple[str, ...]
 """A table's name in SQL: up to catalogue, schema and table."""
 
@@ -47,6 +66,24 @@ class SqlName:
         if not 1 <= len(self.name) <= 3 or not all(self.name):
             wanted = "expected one to three parts, such as ['main', 'sales', 'orders']"
             raise UsageError(f"name = {list(self.name)}: {wanted}")
+
+
+def identifier(name: str, dialect: SqlDialect) -> exp.Identifier:
+    """The name, quoted.
+
+    Raises:
+        UnrenderableRecipeError: the dialect has no way to write it.
+    """
+    if not name:
+        raise UnrenderableRecipeError("an empty name cannot be written in SQL")
+    if "\0" in name or is_told_apart(name):
+        why = "holds NUL" if "\0" in name else "is in its file more than once"
+        raise UnrenderableRecipeError(f"name {name!r} {why}")
+    if "${" in name and dialect in SUBSTITUTING:
+        raise UnrenderableRecipeError(f"name {name!r} would be substituted by {dialect.value}")
+    if "." in name and dialect is SqlDialect.BIGQUERY:
+        raise UnrenderableRecipeError(f"bigquery would read {name!r} as several names")
+    return exp.Identifier(this=name, quoted=True)
 
 
 def default_name(location: str) -> str:

@@ -317,7 +317,22 @@ def test_the_commands_work_together(
     capsys.readouterr()
     assert main(["recipe", "show", "oslo.parquet", "--plan", str(plan)]) == 0
     assert json.loads(capsys.readouterr().out)["where"][0]["kind"] == "equals"
-    assert main(["recipe", "show", "oslo.parquet", "--plan", str(plan), "--dialect", "duckdb"]) == 0
+    assert (
+        main(
+            [
+                "recipe",
+                "show",
+                "oslo.parquet",
+                "--plan",
+                str(plan),
+                "--run",
+                str(run),
+                "--dialect",
+                "duckdb",
+            ]
+        )
+        == 0
+    )
     assert "\"city\" = 'Oslo'" in capsys.readouterr().out
     assert main([*wanted, "--what-if", "--explain", "oslo.parquet"]) == 0
     assert "recipe: select from whole.parquet" in capsys.readouterr().out

@@ -25,7 +25,8 @@ from r2d2.recipes.grammar import (
     Struct,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
-from r2d2.recipes.sql import SqlDialect, query, view
+from r2d2.recipes.sql import query, view
+from r2d2.recipes.sql_names import SqlDialect
 from tests.support.recipes.hostile import HOSTILE
 from tests.support.recipes.random_literals import literals
 

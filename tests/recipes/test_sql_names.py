@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from r2d2.errors import UsageError
 from r2d2.recipes.grammar import Field, Output, Project
 from r2d2.recipes.literals import UnrenderableRecipeError
-from r2d2.recipes.sql import SqlDialect, view
-from r2d2.recipes.sql_names import default_name, load_names, may_be_one, names_of
+from r2d2.recipes.sql import view
+from r2d2.recipes.sql_names import SqlDialect, default_name, load_names, may_be_one, names_of
 
 PIECES = ["a", "b", "A", "_", "__", "-", ".", "/", "csv", ".csv", ".csv.gz", "gz", "é", "e\u0301"]
 COLUMNS = (Output("x", Field(("x",))),)

@@ -48,7 +48,7 @@ def _options(storage: Storage, file: FileInfo, known: CsvContext) -> dict[str, A
     return {
         **({} if names == known.names else {"names": list(names)}),
         "dialect": asdict(dialect),
-        "encoding": _encoding(storage, file, dialect),
+        "encoding": encoding_of_file(storage, file, dialect),
         "above": text[:begin].decode(),
         "newline": _line_end(text[begin:], first.end if first else 0),
         "mark": start.startswith(codecs.BOM_UTF8),
@@ -61,7 +61,7 @@ def _line_end(text: bytes, end: int) -> str:
     return next((mark for mark in ("\r\n", "\n", "\r") if record.endswith(mark.encode())), "\n")
 
 
-def _encoding(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
+def encoding_of_file(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
     """The encoding, decided at the first byte above 127 where the head holds none."""
     if dialect.encoding != ASCII:
         return dialect.encoding

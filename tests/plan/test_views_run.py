@@ -1,0 +1,133 @@
+"""Views run as `recipe show` prints them: each gives the table that it replaces, or is refused."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import r2d2
+from r2d2.cli import main
+from r2d2.plan import make_plan
+from r2d2.report.find import write_find
+from r2d2.settings.plan import PlanSettings, Prices, Protection
+from r2d2.storage.output import json_text, write_files
+from tests.conftest import REPOSITORY
+from tests.support.plan.kinds_lake import TEXT, write_lake
+from tests.support.recipes.run_views import Compare, in_duckdb, in_spark, outcomes, shown
+
+SETTINGS = PlanSettings(
+    prices=Prices(storage_usd_per_gb_month=1e9), protect=(Protection("*parent*", "the source"),)
+)
+
+
+def planned(lake: Path, run: Path, **find: Any) -> Path:
+    """The run's folder, with a plan that deletes whatever it can but tables named `parent`."""
+    settings = r2d2.Settings(**find)
+    write_find(run, r2d2.find(lake, settings), settings, str(lake))
+    write_files(run, {"plan.json": json_text(make_plan(run, SETTINGS))})
+    return run
+
+
+@pytest.fixture(scope="module")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return planned(REPOSITORY / "sample_lake", tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="module")
+def kinds_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kinds")
+    write_lake(folder / "lake", count(101))
+    return planned(folder / "lake", folder / "run", text=TEXT)
+
+
+def wrong(run: Path, dialect: str, compare: Compare, folder: Path) -> Iterator[str]:
+    """What is neither equal nor refused; some are equal."""
+    found = dict(outcomes(run, dialect, compare, folder))
+    assert "equal" in found.values()
+    return (f"{table}: {told}" for table, told in found.items() if not right(told))
+
+
+def right(told: str) -> bool:
+    return told == "equal" or told.startswith("-- ")
+
+
+def test_every_view_of_the_sample_lake_gives_its_table_in_duckdb(
+    sample_run: Path, tmp_path: Path
+) -> None:
+    found = dict(outcomes(sample_run, "duckdb", in_duckdb, tmp_path))
+    assert len(found) >= 17
+    assert {table: told for table, told in found.items() if told != "equal"} == {}
+
+
+@pytest.mark.slow
+def test_every_kind_of_recipe_gives_its_table_in_duckdb(kinds_run: Path, tmp_path: Path) -> None:
+    assert list(wrong(kinds_run, "duckdb", in_duckdb, tmp_path)) == []
+
+
+@pytest.mark.spark
+def test_every_view_gives_its_table_in_spark(
+    spark: Any, sample_run: Path, kinds_run: Path, tmp_path: Path
+) -> None:
+    for run in (sample_run, kinds_run):
+        assert list(wrong(run, "spark", in_spark(spark), tmp_path)) == []
+
+
+def test_a_union_of_months_reads_each_month(tmp_path: Path) -> None:
+    lake = tmp_path / "lake/s"
+    lake.mkdir(parents=True)
+    whole = pa.table({"id": np.arange(200), "x": np.random.default_rng(1).random(200)})
+    pq.write_table(whole.slice(0, 100), lake / "orders.2024-01.parent.parquet")
+    pq.write_table(whole.slice(100), lake / "orders.2024-02.parent.parquet")
+    pq.write_table(whole, lake / "all.parquet", compression="none", use_dictionary=False)
+    run = planned(tmp_path / "lake", tmp_path / "run")
+    code, text = shown("s/all.parquet", run, "duckdb")
+    assert code == 0
+    assert "orders.2024-01.parent" in text
+    assert "orders.2024-02.parent" in text
+    assert dict(outcomes(run, "duckdb", in_duckdb, tmp_path)) == {"s/all.parquet": "equal"}
+
+
+@pytest.fixture
+def small_run(tmp_path: Path) -> Path:
+    """A run whose plan deletes `child.csv`."""
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    lines = [f"{number},{'x' if number % 3 else ''}\n" for number in range(60)]
+    (lake / "parent.csv").write_text("id,word\n" + "".join(lines))
+    (lake / "child.csv").write_text("id,word\n" + "".join(lines[::3]))
+    return planned(lake, tmp_path / "run")
+
+
+def test_an_empty_field_is_an_empty_text(small_run: Path, tmp_path: Path) -> None:
+    assert dict(outcomes(small_run, "duckdb", in_duckdb, tmp_path)) == {"child.csv": "equal"}
+
+
+@pytest.mark.parametrize("dialect", ["trino", "bigquery", "snowflake", "databricks"])
+def test_a_dialect_without_a_reader_needs_a_catalogue(
+    small_run: Path, tmp_path: Path, dialect: str
+) -> None:
+    code, text = shown("child.csv", small_run, dialect)
+    assert code == 1
+    assert text.startswith("-- child.csv: parent.csv: ")
+    assert "[[sql_name]]" in text
+    config = tmp_path / "names.toml"
+    config.write_text('[[sql_name]]\ntable = "parent.csv"\nname = ["main", "sales", "all"]\n')
+    code, text = shown("child.csv", small_run, dialect, "--config", str(config))
+    assert code == 0
+    assert "sales" in text
+    assert "parent.csv" not in text
+
+
+def test_a_parent_that_changed_is_not_shown(
+    small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(small_run.parent / "lake/parent.csv", "a") as file:
+        file.write("60,y\n")
+    told = ["recipe", "show", "child.csv", "--run", str(small_run), "--dialect", "duckdb"]
+    assert main(told) == 1
+    assert "parent.csv changed since the plan was made" in capsys.readouterr().err

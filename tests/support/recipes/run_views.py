@@ -1,0 +1,114 @@
+"""Views of a plan, run as `recipe show` prints them and compared with the deleted tables.
+
+    python -m tests.support.recipes.run_views RUN duckdb
+
+prints what became of each deleted table's view.
+"""
+
+import io
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from r2d2.cli import main
+from r2d2.plan.graph_file import load_graph, tables_now
+from r2d2.recipes.sql_names import default_name
+from r2d2.storage import storage_of
+from tests.support.recipes.lakes import rows
+
+Compare = Callable[[str, str, str], str | None]
+"""The difference between a view, by its text and name, and a Parquet file, if there is one."""
+FEW_ROWS = 20_000
+
+
+def shown(table: str, run: Path, dialect: str, *more: str) -> tuple[int, str]:
+    """The exit code and the output of `r2d2 recipe show`."""
+    out, told = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+    arguments = ["recipe", "show", "--run", str(run), "--dialect", dialect, *more, "--", table]
+    with redirect_stdout(out), redirect_stderr(told):
+        code = main(arguments)
+    out.flush()
+    return code, out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+def outcomes(run: Path, dialect: str, compare: Compare, folder: Path) -> Iterator[tuple[str, str]]:
+    """Each deleted table, and `equal`, or the difference, or why there is no view."""
+    plan = json.loads((run / "plan.json").read_text())
+    lake = Path(plan["lake"])
+    tables = tables_now(run, load_graph(run), storage_of(str(lake)))
+    for number, entry in enumerate(plan["tables"]):
+        if entry["choice"] != "delete":
+            continue
+        name = entry["table"]
+        code, text = shown(name, run, dialect)
+        if code:
+            assert text.startswith("-- "), text
+            yield name, text.strip()
+            continue
+        expected = folder / f"{number}.parquet"
+        pq.write_table(pa.Table.from_batches(rows(lake, tables[name])), expected)
+        yield name, compare(text, default_name(name), str(expected)) or "equal"
+
+
+def in_duckdb(text: str, name: str, expected: str) -> str | None:
+    """The difference in DuckDB."""
+    with duckdb.connect() as connection:
+        connection.execute(text)
+        connection.execute(f"CREATE VIEW expected AS SELECT * FROM read_parquet('{expected}')")
+        found = connection.sql(f'FROM "{name}"')
+        there = connection.sql("FROM expected")
+        if (found.columns, found.types) != (there.columns, there.types):
+            return f"types: {found.columns} {found.types}, not {there.columns} {there.types}"
+        for one, other in ((name, "expected"), ("expected", name)):
+            minus = f'SELECT count(*) FROM (FROM "{one}" EXCEPT ALL FROM "{other}")'
+            if count := connection.sql(minus).fetchall()[0][0]:
+                return f"{count} rows of {one} not in {other}"
+        if there.aggregate("count(*)").fetchall()[0][0] > FEW_ROWS:
+            return None
+        return _bits(found.to_arrow_table(), there.to_arrow_table())
+
+
+def _bits(found: pa.Table, there: pa.Table) -> str | None:
+    """What EXCEPT takes for equal: the sign of a zero."""
+    counts = [Counter(map(repr, table.to_pylist())) for table in (found, there)]
+    return None if counts[0] == counts[1] else f"values: {(counts[0] - counts[1]).most_common(1)}"
+
+
+def in_spark(spark: Any) -> Compare:
+    """The comparison in a Spark session."""
+
+    def compare(text: str, name: str, expected: str) -> str | None:
+        spark.sql(text)
+        try:
+            found, there = spark.table(f"`{name}`"), spark.read.parquet(expected)
+            if found.dtypes != there.dtypes:
+                return f"types: {found.dtypes}, not {there.dtypes}"
+            for one, other in ((found, there), (there, found)):
+                if count := one.exceptAll(other).count():
+                    return f"{count} rows differ"
+            if there.count() > FEW_ROWS:
+                return None
+            return _bits(*(pa.Table.from_pylist(_plain(frame)) for frame in (found, there)))
+        finally:
+            spark.sql(f"DROP VIEW `{name}`")
+
+    return compare
+
+
+def _plain(frame: Any) -> list[Mapping[str, str]]:
+    return [{"row": repr(row)} for row in frame.collect()]
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        for told in outcomes(Path(sys.argv[1]), sys.argv[2], in_duckdb, Path(place)):
+            print(*told)
