@@ -230,7 +230,7 @@ def read(
         raise TypeError(f"{split.file.path}: not a split of a partitioned table")
     repeated = [key for key in context.keys if key.inside is not None]
     told = context.told
-    values = {name: _told(key, split) for name, key in told.items()}
+    values = {name: folder_value(key, split) for name, key in told.items()}
     added = {name: value for name, value in values.items() if name in columns}
     places = [
         place
@@ -250,7 +250,7 @@ def read(
         yield batch
 
 
-def _told(key: FolderKey, split: Split) -> pa.Scalar:
+def folder_value(key: FolderKey, split: Split) -> pa.Scalar:
     """The value that the folder tells, in the column's type."""
     type_ = arrow_type(key.type)
     if key.value == NULL_VALUE:

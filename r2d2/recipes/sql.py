@@ -48,7 +48,7 @@ from r2d2.recipes.grammar import (
     residuals,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
-from r2d2.recipes.sql_names import SUBSTITUTING, Name, SqlDialect, identifier, may_be_one
+from r2d2.recipes.sql_names import SPARKS, Name, SqlDialect, identifier, may_be_one
 
 PARENT_ALIAS, KEYS_ALIAS, BASE_ALIAS, MINUS_ALIAS = "p", "k", "b", "m"
 NAMES_FIELDS = (SqlDialect.SPARK, SqlDialect.DATABRICKS, SqlDialect.BIGQUERY, SqlDialect.DUCKDB)
@@ -345,7 +345,7 @@ def value(literal: Literal, dialect: SqlDialect) -> exp.Expr:
 def _string(text: str, dialect: SqlDialect) -> exp.Expr:
     if "\0" in text:
         raise UnrenderableRecipeError(f"text {text!r} holds NUL")
-    parts = text.split("${") if dialect in SUBSTITUTING else [text]
+    parts = text.split("${") if dialect in SPARKS else [text]
     first, *rest = [exp.Literal.string(part) for part in _apart(parts)]
     return exp.Concat(expressions=[first, *rest]) if rest else first
 

@@ -22,6 +22,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
+import pyarrow as pa
+import pyarrow.types as pt
 from sqlglot import exp
 
 from r2d2.errors import UsageError
@@ -43,7 +45,19 @@ class SqlDialect(str, Enum):
 
 
 # They replace `${env:HOME}` and the like before they parse.
-SUBSTITUTING = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
+SPARKS = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
+_TYPES = {
+    **{"int8": "TINYINT", "int16": "SMALLINT", "int32": "INT", "int64": "BIGINT"},
+    **{"float": "FLOAT", "double": "DOUBLE", "bool": "BOOLEAN", "date32[day]": "DATE"},
+    **{"string": "TEXT", "binary": "VARBINARY"},
+}
+# DuckDB's types, and those that Spark reads such columns as.
+_UNSIGNED = {
+    "uint8": ("UTINYINT", "SMALLINT"),
+    "uint16": ("USMALLINT", "INT"),
+    "uint32": ("UINTEGER", "BIGINT"),
+    "uint64": ("UBIGINT", "DECIMAL(20, 0)"),
+}
 Name: TypeAlias = tuple[str, ...]
 """A table's name in SQL: up to catalogue, schema and table."""
 
@@ -79,11 +93,42 @@ def identifier(name: str, dialect: SqlDialect) -> exp.Identifier:
     if "\0" in name or is_told_apart(name):
         why = "holds NUL" if "\0" in name else "is in its file more than once"
         raise UnrenderableRecipeError(f"name {name!r} {why}")
-    if "${" in name and dialect in SUBSTITUTING:
+    if "${" in name and dialect in SPARKS:
         raise UnrenderableRecipeError(f"name {name!r} would be substituted by {dialect.value}")
     if "." in name and dialect is SqlDialect.BIGQUERY:
         raise UnrenderableRecipeError(f"bigquery would read {name!r} as several names")
     return exp.Identifier(this=name, quoted=True)
+
+
+def type_of(type_: pa.DataType, dialect: SqlDialect) -> exp.DataType | None:
+    """The type's name where it is a plain one that the dialect's files have; None otherwise."""
+    duckdb = dialect is SqlDialect.DUCKDB
+    if pt.is_timestamp(type_):
+        if type_.unit == "ns":
+            return None
+        zoned = exp.DataType.Type.TIMESTAMPTZ
+        return exp.DataType(this=zoned if type_.tz else exp.DataType.Type.TIMESTAMPNTZ)
+    if pt.is_decimal128(type_):
+        return exp.DataType.build(f"DECIMAL({type_.precision}, {type_.scale})")
+    if pt.is_unsigned_integer(type_):
+        name = _UNSIGNED[str(type_)][0 if duckdb else 1]
+        return exp.DataType.build(name, dialect=dialect.value)
+    name = _TYPES.get(str(type_).removeprefix("large_"), "")
+    return exp.DataType.build(name) if name else None
+
+
+def unread_part(type_: pa.DataType, dialect: SqlDialect) -> str | None:
+    """The part of the type that the dialect does not read from Parquet as what it is."""
+    if pt.is_dictionary(type_):
+        return unread_part(type_.value_type, dialect)
+    if pt.is_decimal256(type_):
+        return str(type_)
+    if dialect in SPARKS and (
+        pt.is_time(type_) or pt.is_float16(type_) or (pt.is_timestamp(type_) and type_.unit == "ns")
+    ):
+        return str(type_)
+    inner = (type_.field(number).type for number in range(type_.num_fields))
+    return next(filter(None, (unread_part(each, dialect) for each in inner)), None)
 
 
 def default_name(location: str) -> str:

@@ -7,6 +7,7 @@ positions where it would be wrong as either are found for all quotes at once, an
 around them cost more.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ Positions = np.ndarray[tuple[int], np.dtype[np.intp]]
 RECORD_BYTES = 64 << 20
 # Below that many rows a dictionary costs more than it saves.
 DICTIONARY_ROWS = 512
+_BLANK_LINE = re.compile(rb"\A[\r\n]|\n\r?\n|\r\r")
+_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
 _SAMPLE = 256
 _DISTINCT = 128
 
@@ -203,6 +206,40 @@ def _block(text: bytes, line: int, dialect: CsvDialect, whole: bool, path: str) 
     except MalformedError as error:
         raise located(path, line, text, error.position, str(error)) from error
     return TextBlock(text[:end], line, plain)
+
+
+@dataclass(frozen=True, slots=True)
+class TextTraits:
+    """What of a file's text parsers are known to take differently.
+
+    `plain`: each quote opens a field, closes one or doubles another. `ends` are the kinds of line
+    ends. `controls`: it holds U+0080 to U+009F, which not every decoder of Latin-1 takes.
+    """
+
+    plain: bool
+    ends: frozenset[str]
+    blank_lines: bool
+    controls: bool
+    nul: bool
+
+
+def traits_of(pieces: Iterator[bytes], dialect: CsvDialect, path: str) -> TextTraits:
+    """The traits of the records below the header; all of the text is read.
+
+    Raises:
+        UnreadableTableError: text that is no record.
+    """
+    plain, blank, controls, nul, ends = True, False, False, False, set[str]()
+    for block in body(pieces, dialect, path):
+        text = block.text
+        both = text.count(b"\r\n")
+        counts = {"\r\n": both, "\n": text.count(b"\n") - both, "\r": text.count(b"\r") - both}
+        ends |= {end for end, count in counts.items() if count}
+        plain &= text == block.plain
+        blank |= bool(_BLANK_LINE.search(text))
+        controls |= bool(_CONTROL.search(text))
+        nul |= b"\0" in text
+    return TextTraits(plain, frozenset(ends), blank, controls, nul)
 
 
 def located(path: str, line: int, text: bytes, position: int, reason: str) -> UnreadableTableError:

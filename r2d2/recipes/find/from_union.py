@@ -4,7 +4,7 @@ Each of its distinct rows must occur as often as in the chosen parts together: a
 multiset. Rows that are in the same parts, each time as often, are one class for the search; classes
 are found by random weights of the parts, so that disjoint parts leave about one class each. On the
 matrix of parts × classes a subset is searched: each part that still fits is taken in turn, and
-where that leaves rows over, by `predicate.exact_subset` (at most 500 steps, fewer on large
+where that leaves rows over, by `predicate.set_cover` (at most 500 steps, fewer on large
 matrices). It is searched with the largest parts first and with the smallest: the table may go while
 its quarters stay, and with its quarters while its months stay. The union found is counted once
 more, row by row.
@@ -22,7 +22,7 @@ from r2d2.model import Table
 from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Project, Union, outputs
-from r2d2.recipes.predicate.exact_subset import MOST_CELLS, exact_subset, may_sum_to
+from r2d2.recipes.predicate.set_cover import MOST_CELLS, exact_subset, may_sum_to
 
 MOST_PARTS = 400
 """Of one union: a year has 366 days."""
