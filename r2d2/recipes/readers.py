@@ -18,6 +18,7 @@ types are looked at, and a CSV file is read once.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TypeAlias
 
@@ -289,10 +290,7 @@ def _direct(format_: str, path: str, dialect: SqlDialect, options: str = "") -> 
 
 
 def _union_all(selects: Sequence[exp.Expr]) -> exp.Expr:
-    united = selects[0]
-    for select in selects[1:]:
-        united = exp.union(united, select, distinct=False, copy=False)
-    return united
+    return reduce(lambda one, other: exp.union(one, other, distinct=False, copy=False), selects)
 
 
 @dataclass(frozen=True, slots=True)
