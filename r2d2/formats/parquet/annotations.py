@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from r2d2.arrays import plain
-from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.errors import IneligibleTableError
 from r2d2.formats.schema import (
     annotated,
     flatten,
@@ -39,6 +39,7 @@ _GEO_KEYS = ("encoding", "crs", "edges", "orientation", "epoch")
 # Nothing that a list's or a struct's type is written with.
 _READABLE = re.compile(r"[\w.:;= -]{,60}")
 _PROJJSON = "projjson:"
+_USUAL_SYSTEM = "OGC:CRS84"
 _ARROW_NAMES = {"arrow.uuid": "uuid", "arrow.json": "json"}
 
 
@@ -141,6 +142,7 @@ class _Leaves:
         The system may be a key of the file that holds it.
         """
         system, edges = geometry["system"], geometry["edges"] or ""
+        system = "" if system == _USUAL_SYSTEM else system
         known = self._keys.get(system.removeprefix(_PROJJSON).encode())
         if system.startswith(_PROJJSON) and known is not None:
             system += "=" + known.decode(errors="replace")
@@ -171,6 +173,14 @@ def annotated_types(file: pq.ParquetFile) -> dict[str, str]:
     types = types_of(file)
     pairs = zip(types.columns, flatten(types.storage), strict=True)
     return {ours.name: ours.type for ours, plain in pairs if ours.type != plain.type}
+
+
+def geometries_of(file: pq.ParquetFile) -> dict[str, str]:
+    """What GeoArrow's metadata say of each column that is a geometry or geography."""
+    columns = map(file.schema.column, range(len(file.schema)))
+    found = {leaf.path: _GEOMETRY.fullmatch(str(leaf.logical_type)) for leaf in columns}
+    said = {path: {"crs": it["system"], "edges": it["edges"]} for path, it in found.items() if it}
+    return {path: json.dumps({k: v for k, v in it.items() if v}) for path, it in said.items()}
 
 
 def writable_fields(file: pq.ParquetFile) -> list[pa.Field]:
@@ -240,13 +250,15 @@ def _label(kind: str, said: str) -> str:
 
 def _with_geo(fields: list[pa.Field], keys: Mapping[bytes, bytes]) -> list[pa.Field]:
     """The fields, those that GeoParquet's metadata describe with what it says of their values."""
+    if _GEO not in keys:
+        return fields
     try:
-        columns = json.loads(keys.get(_GEO, b"{}")).get("columns", {})
+        columns = json.loads(keys[_GEO])["columns"]
         said = {
             name: {key: column.get(key) for key in _GEO_KEYS} for name, column in columns.items()
         }
-    except (ValueError, AttributeError) as error:
-        raise UnreadableTableError(f"its key 'geo' is no GeoParquet metadata: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return fields  # not GeoParquet's
     return [
         field.with_type(_named(field.type, f"geo:{json.dumps(said[field.name], sort_keys=True)}"))
         if field.name in said and not is_annotated(field.type)

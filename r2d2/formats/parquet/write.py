@@ -1,6 +1,7 @@
 """The layout of Parquet tables, and files written by it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from r2d2.formats.errors import translated
 from r2d2.formats.layout import FOLDER_GROUP_ROWS, ROW_GROUP_ROWS, Layout
 from r2d2.formats.parquet.annotations import (
     annotated_types,
+    geometries_of,
     is_time_in_utc,
     types_of,
     writable_fields,
@@ -33,11 +35,12 @@ def layout(storage: Storage, table: Table) -> Layout:
     wanted = {column.path[0] for column in table.columns}
     fields: dict[str, pa.Field] = {}
     types: dict[str, str] = {}
+    geometries: dict[str, str] = {}
     first: pq.ParquetFile | None = None
     for file in table.files:
         opened = pq.ParquetFile(storage.open(file))
         first = first or opened
-        types = annotated_types(opened) | types
+        types, geometries = annotated_types(opened) | types, geometries_of(opened) | geometries
         for field in writable_fields(opened):
             if field.name not in fields or pt.is_null(fields[field.name].type):
                 fields[field.name] = field
@@ -63,7 +66,8 @@ def layout(storage: Storage, table: Table) -> Layout:
     )
     if not types:
         return found
-    found = replace(found, options={**found.options, "types": types})
+    more = {"types": types, "geometries": geometries} if geometries else {"types": types}
+    found = replace(found, options={**found.options, **more})
     _check_types(table, found)
     return found
 
@@ -94,11 +98,37 @@ def _compression(metadata: pq.FileMetaData) -> str:
     return {"uncompressed": "none", "lz4_raw": "lz4", "lzo": "snappy"}.get(codec, codec)
 
 
+class _Geometry(pa.ExtensionType):  # type: ignore[misc]
+    """GeoArrow's type of geometries in bytes, by which pyarrow writes Parquet's."""
+
+    def __init__(self, storage: pa.DataType, said: bytes) -> None:
+        self._said = said
+        super().__init__(storage, "geoarrow.wkb")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return self._said
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage: pa.DataType, serialized: bytes) -> "_Geometry":
+        return cls(storage, serialized)
+
+
+def _with_geometries(schema: pa.Schema, geometries: Mapping[str, str]) -> pa.Schema:
+    """The schema, in which a column that is a geometry has GeoArrow's type."""
+    fields = [
+        field.with_type(_Geometry(field.type, geometries[field.name].encode()))
+        if field.name in geometries
+        else field
+        for field in schema
+    ]
+    return pa.schema(fields, schema.metadata)
+
+
 class ParquetSink:
     """A Parquet file; batches are gathered into row groups of a usual size."""
 
     def __init__(self, layout: Layout, path: Path | BytesIO) -> None:
-        self._schema = layout.file_schema
+        self._schema = _with_geometries(layout.file_schema, layout.options.get("geometries", {}))
         self._most_rows = FOLDER_GROUP_ROWS if layout.is_folder else ROW_GROUP_ROWS
         self._rows = 0
         self._held: list[pa.RecordBatch] = []

@@ -104,6 +104,28 @@ def test_json_is_not_text_and_a_time_with_a_zone_is_none_without(tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize("rows", SMALL_AND_LARGE)
+@pytest.mark.parametrize(
+    "kind", ["geometry", "geography", EPSG, "geometry(OGC:CRS84)", 'geometry({"id":[5070,"`<>"]})']
+)
+def test_a_geometry_comes_back_with_its_coordinate_system(
+    tmp_path: Path, rows: int, kind: str
+) -> None:
+    put_annotated(tmp_path / "t.parquet", [b"point"] * rows, kind)
+    come_back(tmp_path, tmp_path / ".copy", "t.parquet")
+    ours, theirs = (pq.ParquetFile(tmp_path / p / "t.parquet").schema for p in ("", ".copy"))
+    usual = str(ours.column(0).logical_type).replace("OGC:CRS84", "")
+    assert str(theirs.column(0).logical_type) == usual
+
+
+def test_a_key_geo_that_is_not_geoparquet_s_says_nothing(tmp_path: Path) -> None:
+    table = pa.table({"x": pa.array([1])})
+    for number, said in enumerate((b"EU", b"{}", b"[1]", b'{"columns": {"x": 1}}')):
+        marked = table.replace_schema_metadata({b"geo": said})
+        put(tmp_path, f"{number}.parquet", marked)
+        assert types(tmp_path, f"{number}.parquet") == ["int64"]
+
+
 @pytest.mark.parametrize("kind", ["enum", "bson"])
 def test_what_cannot_be_written_back_has_no_layout(tmp_path: Path, kind: str) -> None:
     put_annotated(tmp_path / "t.parquet", [b"a"], kind)
