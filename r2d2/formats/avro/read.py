@@ -11,10 +11,9 @@ import pyarrow.compute as pc
 
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.avro.container import BLOCK_BYTES, AvroBlock, blocks, content_of, header_of
-from r2d2.formats.avro.schema import Type, record_type
+from r2d2.formats.avro.schema import Type, columns_of, record_type
 from r2d2.formats.compression import check_codec, decompressed
 from r2d2.formats.errors import translated
-from r2d2.formats.schema import flatten
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import SMALL_FILE_BYTES, Storage
 from r2d2.text_tables import by_number, pluralize
@@ -49,7 +48,7 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
         stream = storage.open(file)
         header = header_of(stream)
         check_codec(header.codec)
-        columns = flatten(pa.schema(list(record_type(header.schema).arrow)))
+        columns = columns_of(record_type(header.schema))
         if file.size_bytes <= SMALL_FILE_BYTES or "://" not in storage.url:
             ranges = list(_ranges(blocks(stream, header, header.end, file.size_bytes)))
         else:

@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
+from r2d2.formats.schema import annotated, flatten, with_inner
+from r2d2.model import Column
 
 _MOST_DEPTH = 64
 _MOST_LEAVES = 50_000
@@ -46,6 +48,7 @@ class Type:
     """One type. `plain` is the schema fastavro decodes by; `least_bytes` one value's least size.
 
     `parts` are a struct's fields, a list's items, or a map's keys and values; `symbols` an enum's.
+    `label` is the logical type that is none of Arrow's.
     """
 
     arrow: pa.DataType
@@ -54,6 +57,15 @@ class Type:
     parts: tuple["Type", ...] = ()
     symbols: tuple[str, ...] = ()
     leaves: int = 1
+    label: str = ""
+
+    @property
+    def meaning(self) -> pa.DataType:
+        """The Arrow type, with the logical types that are none of Arrow's."""
+        if self.label:
+            return annotated(self.arrow, self.label)
+        parts = iter(self.parts)
+        return with_inner(self.arrow, lambda field: field.with_type(next(parts).meaning))
 
 
 def record_type(schema: Any) -> Type:
@@ -67,6 +79,15 @@ def record_type(schema: Any) -> Type:
     if not pa.types.is_struct(found.arrow) or isinstance(schema, list):
         raise IneligibleTableError("its rows are no records")
     return found
+
+
+def columns_of(record: Type) -> tuple[Column, ...]:
+    """The columns of a file's rows.
+
+    Raises:
+        IneligibleTableError: two have one name.
+    """
+    return flatten(pa.schema(list(record.meaning)))
 
 
 class _Parser:
@@ -168,7 +189,9 @@ def primitive(kind: str, schema: Mapping[str, Any]) -> Type:
     logical = _logical(kind, schema)
     if kind == "bytes" and logical == "decimal":
         arrow = _decimal(schema, None) or arrow
-    return Type(_LOGICAL.get((kind, logical), arrow), plain, least)
+    # As bytes and as text the same ids are other values.
+    label = "uuid(text)" if (kind, logical) == ("string", "uuid") else ""
+    return Type(_LOGICAL.get((kind, logical), arrow), plain, least, label=label)
 
 
 def _logical(kind: str, schema: Mapping[str, Any]) -> str:
@@ -215,7 +238,8 @@ def fixed(schema: Mapping[str, Any], ours: str) -> Type:
     logical = _logical("fixed", schema)
     decimal = _decimal(schema, size) if logical == "decimal" else None
     plain = {"type": "fixed", "name": ours, "size": size}
-    return Type(decimal or pa.binary(), plain, size)
+    label = "uuid" if (logical, size) == ("uuid", 16) else ""
+    return Type(decimal or pa.binary(), plain, size, label=label)
 
 
 def record(names: Sequence[str], parts: Sequence[Type], ours: str) -> Type:

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from r2d2.errors import NotWritableError
 from r2d2.formats.avro.container import MAGIC, header_of
-from r2d2.formats.avro.schema import Type, record_type
+from r2d2.formats.avro.schema import Type, columns_of, record_type
 from r2d2.formats.compression import CODECS
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
+from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import entries, lengths
 from r2d2.model import Table
 from r2d2.storage.local import Storage
@@ -27,12 +28,16 @@ _EXACT = Context(prec=100)
 def layout(storage: Storage, table: Table) -> Layout:
     """The layout of the table's first file; its schema is kept as it stands in the header."""
     header = header_of(storage.open(table.files[0]))
+    record = record_type(header.schema)
+    schema = pa.schema(list(record.arrow))
+    pairs = zip(columns_of(record), flatten(schema), strict=True)
+    types = {column.name: column.type for column, plain in pairs if column.type != plain.type}
     return Layout(
         table.format,
-        pa.schema(list(record_type(header.schema).arrow)),
+        schema,
         table.files[0].path.rpartition("/")[2],
         compression=header.codec,
-        options={"schema": header.schema},
+        options={"schema": header.schema} | ({"types": types} if types else {}),
         not_restored=("user metadata in its header",),
     )
 

@@ -34,6 +34,7 @@ _PRIMITIVES = {
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(-?\d+)\s*\)")
 _CHAR = re.compile(r"char\((\d+)\)")
 _NESTED_CHAR = re.compile(r"(?<!var)char\(")
+SQL_TYPE = "__CHAR_VARCHAR_TYPE_STRING"
 _MAPPING_ID = "delta.columnMapping.id"
 _MAPPING_NAME = "delta.columnMapping.physicalName"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -46,6 +47,7 @@ class DeltaField:
     """A column or a part of one. `children`: a struct's fields, a list's element, a map's two.
 
     `char_length` is n where SQL's type is CHAR(n): its values are padded with spaces when read.
+    `sql_type` is SQL's where CHAR or VARCHAR is in it.
     """
 
     name: str
@@ -54,6 +56,7 @@ class DeltaField:
     type: pa.DataType
     children: tuple["DeltaField", ...] = ()
     char_length: int | None = None
+    sql_type: str = ""
 
 
 def fields_of(schema_json: str, mode: str) -> tuple[DeltaField, ...]:
@@ -79,6 +82,7 @@ def _field(entry: Mapping[str, Any], mode: str) -> DeltaField:
         type_,
         children,
         _char_length(name, type_, metadata),
+        str(metadata.get(SQL_TYPE) or ""),
     )
 
 
@@ -95,7 +99,7 @@ def _char_length(name: str, type_: pa.DataType, metadata: Mapping[str, Any]) -> 
     collations = {str(collation) for collation in (metadata.get("__COLLATIONS") or {}).values()}
     if any(not collation.endswith("UTF8_BINARY") for collation in collations):
         raise IneligibleTableError(f"column {name}: collation {', '.join(sorted(collations))}")
-    declared = str(metadata.get("__CHAR_VARCHAR_TYPE_STRING") or "")
+    declared = str(metadata.get(SQL_TYPE) or "")
     match = _CHAR.fullmatch(declared)
     if match and type_ == pa.string():
         return int(match[1])

@@ -8,6 +8,7 @@ import pyarrow as pa
 from r2d2.errors import NotWritableError
 from r2d2.extras import require
 from r2d2.formats.delta.read import LiveFile
+from r2d2.formats.delta.schema import SQL_TYPE, DeltaField
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.model import Table
@@ -36,13 +37,19 @@ def layout(table: Table) -> Layout:
     in_order = listed if sorted(listed) == sorted(names) else names
     return Layout(
         table.format,
-        pa.schema([(column.name, column.type) for column in live.columns]),
+        pa.schema([_field(column) for column in live.columns]),
         "",
         True,
         tuple(in_order if names else ()),
         "snappy",
         not_restored=NOT_RESTORED,
     )
+
+
+def _field(column: DeltaField) -> pa.Field:
+    """The column with its metadata of SQL's type, which the writer puts into the log."""
+    metadata = {SQL_TYPE: column.sql_type} if column.sql_type else None
+    return pa.field(column.name, column.type, metadata=metadata)
 
 
 def write_delta(layout: Layout, batches: Iterable[pa.RecordBatch], folder: Path) -> None:

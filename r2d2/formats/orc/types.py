@@ -14,7 +14,7 @@ from r2d2.errors import IneligibleTableError, UnreadableTableError
 
 MOST_DEPTH = 64
 LONG, TIMESTAMP, LIST, MAP, STRUCT, UNION, DECIMAL = 4, 9, 10, 11, 12, 13, 14
-DATE, INSTANT = 15, 18
+DATE, VARCHAR, CHAR, INSTANT = 15, 16, 17, 18
 _PRIMITIVES = {
     0: pa.bool_(),
     1: pa.int8(),
@@ -27,8 +27,8 @@ _PRIMITIVES = {
     8: pa.binary(),
     TIMESTAMP: pa.timestamp("ns"),
     DATE: pa.date32(),
-    16: pa.string(),  # VARCHAR
-    17: pa.string(),  # CHAR, padded by its writer
+    VARCHAR: pa.string(),
+    CHAR: pa.string(),  # padded by its writer
     INSTANT: pa.timestamp("ns", "UTC"),
 }
 _PARTS = {**dict.fromkeys(_PRIMITIVES, 0), LIST: 1, MAP: 2, DECIMAL: 0}

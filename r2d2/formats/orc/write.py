@@ -9,22 +9,33 @@ from r2d2.errors import NotWritableError
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
 from r2d2.formats.orc.tail import COMPRESSIONS, read_tail
+from r2d2.formats.orc.types import CHAR, VARCHAR
 from r2d2.formats.uniform import fitted
 from r2d2.model import Table
 from r2d2.storage.local import Storage
 
 
 def layout(storage: Storage, table: Table) -> Layout:
-    """The layout of the table's first file; pyarrow knows neither CHAR nor VARCHAR."""
+    """The layout of the table's first file.
+
+    Raises:
+        NotWritableError: a column is of type CHAR or VARCHAR, which pyarrow does not write.
+    """
     file = table.files[0]
     tail = read_tail(storage.open(file), file)
+    for number in tail.types:
+        if tail.types.kind(number) in (VARCHAR, CHAR):
+            raise NotWritableError(
+                f"{table.location}: column {tail.types.column(number)} is of type CHAR or VARCHAR,"
+                " which r2d2 cannot write back; the table must stay"
+            )
     codec = COMPRESSIONS[tail.postscript.number32(2)]
     return Layout(
         table.format,
         tail.types.schema(),
         file.path.rpartition("/")[2],
         compression="zlib" if codec == "lzo" else codec,
-        not_restored=("CHAR and VARCHAR, which become STRING; user metadata; bloom filters",),
+        not_restored=("user metadata", "bloom filters"),
     )
 
 

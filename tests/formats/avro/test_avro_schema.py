@@ -21,6 +21,8 @@ from tests.support.formats.avro_files import (
     write_raw,
 )
 from tests.support.formats.one_table import batches
+from tests.support.oracle.files import both_ways, edges
+from tests.support.recipes.lakes import come_back, put
 
 
 @pytest.mark.parametrize(
@@ -191,3 +193,22 @@ def test_records_that_double_at_every_level_are_refused(tmp_path: Path) -> None:
 )
 def test_what_is_no_schema_makes_the_table_unreadable(tmp_path: Path, schema: Any) -> None:
     assert write_raw(tmp_path, schema, []).unreadable
+
+
+UUID_BYTES = {"type": "fixed", "name": "u", "size": 16, "logicalType": "uuid"}
+
+
+def test_a_uuid_is_a_type_of_its_own_and_comes_back(tmp_path: Path) -> None:
+    ids = {"type": "array", "items": ["null", UUID_BYTES]}
+    schema = record(logical("string", "uuid"), ids, {**UUID_BYTES, "name": "v", "size": 15})
+    row = {"a": "00000000-0000-0000-0000-000000000001", "b": [b"\1" * 16, None], "c": b"\2" * 15}
+    table = write(tmp_path, schema, [row])
+    assert [column.type for column in table.columns] == ["uuid(text)", "list<uuid>", "binary"]
+    come_back(tmp_path, tmp_path / ".copy", "t.avro")
+
+
+def test_the_uuids_of_avro_are_those_of_parquet(tmp_path: Path) -> None:
+    write(tmp_path, record(UUID_BYTES), [{"a": b"\1" * 16}])
+    put(tmp_path, "p.parquet", pa.table({"a": pa.array([b"\1" * 16], pa.uuid())}))
+    put(tmp_path, "bytes.parquet", pa.table({"a": pa.array([b"\1" * 16])}))
+    assert edges(tmp_path, "local") == both_ways("t", "p")

@@ -15,7 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import r2d2
+from r2d2.errors import NotWritableError
 from r2d2.formats.orc import read as orc
+from r2d2.lake.inventory import layout_of
+from r2d2.storage.local import LocalStorage
 from tests.support.formats.one_table import batches, the_table
 from tests.support.formats.orc_files import java, rows, write
 
@@ -179,6 +182,12 @@ def test_orc_under_hive_folders_is_one_table(tmp_path: Path) -> None:
 def test_a_padded_char_is_read_with_its_padding(tmp_path: Path) -> None:
     found = java(tmp_path, "char")
     assert [row["c"] for row in rows(tmp_path, found)] == ["a    ", "é    ", "abcde"]
+
+
+def test_a_column_of_char_cannot_be_written_back(tmp_path: Path) -> None:
+    table = java(tmp_path, "char")
+    with pytest.raises(NotWritableError, match="column c is of type CHAR or VARCHAR"):
+        layout_of(LocalStorage(str(tmp_path)), table)
 
 
 @pytest.mark.spark

@@ -211,6 +211,18 @@ def test_a_delta_table_comes_back_with_its_partitioning(
     assert again.snapshot == "delta:0"
 
 
+def test_a_delta_column_of_varchar_comes_back_as_one(tmp_path: Path) -> None:
+    import deltalake
+
+    said = {"__CHAR_VARCHAR_TYPE_STRING": "varchar(3)"}
+    schema = pa.schema([pa.field("s", pa.string(), metadata=said), pa.field("n", pa.int64())])
+    table = pa.table([["abc", None], [1, 2]], schema=schema)
+    deltalake.write_deltalake(str(tmp_path / "lake/d"), table)
+    come_back(tmp_path / "lake", tmp_path / "copy", "d")
+    fields = deltalake.DeltaTable(str(tmp_path / "copy/d")).schema().fields
+    assert [field.metadata for field in fields] == [said, {}]
+
+
 def test_a_delta_table_says_what_is_not_restored(tmp_path: Path) -> None:
     import deltalake
 
