@@ -41,8 +41,6 @@ from r2d2.storage.local import Listing, Storage
 
 ONE_TABLE = "one table by"
 """The detail of a table that says why several files, or a folder, are one table."""
-NOT_ITS_OWN = "not its own"
-"""The detail of a table that names what lies in its folder and is not its own."""
 # A remote read mostly waits; a local one mostly computes, and threads would take turns.
 REMOTE_THREADS = 64
 NAMED_INSIDE = 5
@@ -53,12 +51,13 @@ MAGIC_BYTES = 4
 class Inventory:
     """All tables of a lake in order of location, and how many files were left out by reason.
 
-    `owners` tells, as plain data, which owners of files were looked at.
+    `owners` tells, as plain data, which owners of files were looked at; `listing` is all of it.
     """
 
     tables: tuple[Table, ...]
     skipped: Mapping[str, int]
     owners: Mapping[str, Any] = field(default_factory=dict)
+    listing: Listing = field(default=Listing(()), compare=False, repr=False)
 
 
 def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
@@ -106,7 +105,7 @@ def take_inventory(
     tables = [*same.values(), *described(storage, settings, new, files)]
     tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
     tables.sort(key=lambda table: table.location)
-    return Inventory(tuple(tables), grouping.skipped, grouping.owners.data())
+    return Inventory(tuple(tables), grouping.skipped, grouping.owners.data(), listing)
 
 
 def unlisted(grouping: Grouping) -> list[Table]:
@@ -168,7 +167,7 @@ def _described(
         named = ", ".join(group.inside[:NAMED_INSIDE])
         more = len(group.inside) - NAMED_INSIDE
         told = f"{named} and {more} more" if more > 0 else named
-        table = replace(table, details={**table.details, NOT_ITS_OWN: told})
+        table = replace(table, details={**table.details, "not its own": told})
     return replace(table, location=location, snapshot=snapshot, must_keep=must_keep)
 
 

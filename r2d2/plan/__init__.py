@@ -16,7 +16,7 @@ from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.model import FileInfo, Table
 from r2d2.plan.costs import TableFacts, TableRecipe
-from r2d2.plan.graph_file import GraphFile, load_graph, tables_now
+from r2d2.plan.graph_file import GraphFile, files_inside, inventory_now, load_graph
 from r2d2.plan.plan_file import PLAN_NAME, Data, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
@@ -26,6 +26,7 @@ from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
+from r2d2.storage.local import Listing
 from r2d2.storage.output import json_text, new_files, prepare, settle
 
 RECIPES_NAME = "recipes.json"
@@ -55,7 +56,8 @@ def make_plan(
     prepare(run)
     graph = load_graph(run)
     storage = storage_of(graph.lake)
-    tables = tables_now(run, graph, storage)
+    now = inventory_now(run, graph.settings, storage)
+    tables = {table.location: table for table in now.tables}
     watched = progress or Silence()
 
     def check() -> dict[str, str]:
@@ -65,6 +67,7 @@ def make_plan(
 
     def solved(recipes: Recipes, folder: Path) -> tuple[SolvedPlan, JoinedUsage]:
         known = learn(graph, tables, recipes, watched, settings.tenant_of)
+        known = _with_folders(known, now.listing)
         usage = _joined(known, usages)
         run_all = partial(_run_all, recipes, tables, folder, watched)
         return choose(known, settings, usage.by_location, run_all), usage
@@ -84,6 +87,16 @@ def make_plan(
         (folder / RECIPES_NAME).write_text(recipes, "utf-8")
         (folder / PLAN_NAME).write_text(json_text(made), "utf-8")
     return made
+
+
+def _with_folders(known: KnownRecipes, listing: Listing) -> KnownRecipes:
+    """The same, with the files of others in the folders of tables that a recipe rebuilds."""
+    paths = [file.path for file in listing.files]
+    facts = dict(known.facts)
+    for child in {recipe.child for recipe in known.recipes}:
+        inside = files_inside(child, facts[child].files, paths)
+        facts[child] = replace(facts[child], inside=inside)
+    return replace(known, facts=facts)
 
 
 def _run_all(
@@ -181,7 +194,7 @@ def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
 
 def _facts(data: Mapping[str, Any]) -> TableFacts:
     files = tuple(FileInfo(*file) for file in data["files"])
-    return TableFacts(**{**data, "files": files})
+    return TableFacts(**{**data, "files": files, "inside": tuple(data["inside"])})
 
 
 def _facts_data(facts: TableFacts) -> dict[str, Any]:

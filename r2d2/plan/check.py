@@ -169,7 +169,7 @@ def _facts(table: Data, settings: PlanSettings) -> TableFacts:
         table["frees_bytes"],
         None if protected else table["must_keep"],
         tuple(FileInfo(*file) for file in table.get("files", ())),
-        table.get("inside"),
+        tuple(table.get("inside", ())),
     )
 
 

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from r2d2.lake.inventory import NOT_ITS_OWN
 from r2d2.model import FileInfo, Table
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.program import Option, Problem, StoredTable
@@ -47,14 +46,14 @@ class TableRecipe:
 class TableFacts:
     """A table's bytes, those of them that no other table needs, and the reason why it must stay.
 
-    `files` are its own; `inside` names those that lie in its folder and are not.
+    `files` are its own; `inside` are paths of others in its folder, where a recipe rebuilds it.
     """
 
     size_bytes: int
     unique_bytes: int
     must_keep: str | None = None
     files: tuple[FileInfo, ...] = ()
-    inside: str | None = None
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,6 @@ def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, TableFa
             unique[location],
             _must_keep(table, snapshots.get(location), location in graph.degenerate),
             table.files,
-            table.details.get(NOT_ITS_OWN),
         )
         for location, table in sorted(tables.items())
     }

@@ -1,9 +1,11 @@
 """`graph.json` of a run's folder: the lake, its tables and edges as `find` saw them."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import msgspec
 from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory, load_inventory, take_inventory
-from r2d2.model import Edge, Table, Types
+from r2d2.model import Edge, FileInfo, Table, Types
 from r2d2.settings.find import Settings, TableRule, TextRule
 from r2d2.storage.local import Storage
 
@@ -77,6 +79,15 @@ def inventory_now(run: Path, settings: Settings, storage: Storage) -> Inventory:
     with suppress(OSError):  # a run of before there was such a file
         known = load_inventory((run / INVENTORY_FILE).read_bytes())
     return take_inventory(storage, settings, known)
+
+
+def files_inside(location: str, own: Iterable[FileInfo], paths: Sequence[str]) -> tuple[str, ...]:
+    """The paths, which are in order, that lie in the table's folder and are not its own."""
+    mine = {file.path for file in own}
+    folder = "" if location == "." else f"{location}/"
+    first = bisect_left(paths, folder)
+    below = takewhile(lambda path: path.startswith(folder), islice(paths, first, None))
+    return tuple(path for path in below if path not in mine)
 
 
 class _Version(msgspec.Struct):

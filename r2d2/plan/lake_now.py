@@ -1,15 +1,17 @@
 """The lake as it is now, held against a plan: what changed, went, came since; no rows are read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from r2d2.errors import R2D2Error
-from r2d2.lake.inventory import NOT_ITS_OWN, Inventory, take_inventory
+from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.check import Broken, evidence_of
 from r2d2.plan.costs import CHANGED
-from r2d2.plan.graph_file import find_settings, inventory_now
+from r2d2.plan.graph_file import files_inside, find_settings, inventory_now
 from r2d2.plan.plan_file import Data, files_digest
 from r2d2.storage import storage_of
 from r2d2.text_tables import pluralize
@@ -40,12 +42,13 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
         now = inventory_now(run, settings, storage)
     deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
     rested_on = {name for table in deleted for name in (table["table"], *table["parents"])}
-    tables, files = {table.location: table for table in now.tables}, _files_of_run(plan, run)
+    tables, paths = {table.location: table for table in now.tables}, _paths(now)
+    files_before = cache(lambda: _files_of_run(plan, run))
     broken: list[Broken] = []
     notes: list[str] = []
     for entry in plan["tables"]:
         name = entry["table"]
-        changes = list(_changes(plan, entry, tables.get(name), files.get(name)))
+        changes = list(_changes(plan, entry, tables.get(name), paths, files_before))
         if name in rested_on:
             broken += changes
         else:
@@ -54,60 +57,72 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
 
 
 def _files_of_run(plan: Data, run: Path | None) -> dict[str, Sequence[FileInfo]]:
-    """The files that each table had when the plan was made, as far as they are known."""
-    deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
-    files: dict[str, Sequence[FileInfo]] = {
-        table["table"]: [FileInfo(*file) for file in table["files"]] for table in deleted
-    }
+    """The files that each table had when the plan was made, if the run's files are at hand."""
     if run is not None:
-        try:
+        with suppress(R2D2Error):  # the check of the plan has told it
             known, _ = evidence_of(plan, run)
-        except R2D2Error:
-            return files
-        return {name: facts.files for name, facts in known.facts.items()} | files
-    return files
+            return {name: facts.files for name, facts in known.facts.items()}
+    return {}
+
+
+def _paths(now: Inventory) -> list[str]:
+    return [file.path for file in now.listing.files]
 
 
 def _changes(
-    plan: Data, entry: Data, now: Table | None, files: Sequence[FileInfo] | None
+    plan: Data,
+    entry: Data,
+    now: Table | None,
+    paths: Sequence[str],
+    files_before: Callable[[], Mapping[str, Sequence[FileInfo]]],
 ) -> Iterator[Broken]:
     name = entry["table"]
     if now is None:
         yield "lake-missing", f"{name} is gone, or is no table by itself any more"
         return
-    touched = list(_file_changes(name, files, now)) if files is not None else []
-    yield from touched
+    same = files_digest(now.files) == entry["files_sha256"]
+    if not same:
+        yield from _file_changes(entry, now, files_before)
     if now.problem is not None and entry["must_keep"] is None:
         yield "lake-unreadable", f"{name} cannot be judged any more: {now.problem}"
         return
-    if not touched and files_digest(now.files) != entry["files_sha256"]:
-        yield "lake-changed", f"{name} has other files than when the plan was made"
-    elif not touched and entry["must_keep"] != CHANGED:
+    if same and entry["must_keep"] != CHANGED:
         before = plan["snapshots"].get(name)
         if before != now.snapshot:
             yield "lake-changed", f"{name} is at {now.snapshot}, the plan saw {before}"
     if now.must_keep is not None and entry["must_keep"] is None:
         yield "lake-must-keep", f"{name} must stay by now: {now.must_keep}"
-    inside = now.details.get(NOT_ITS_OWN)
-    if entry["choice"] == "delete" and inside != entry["inside"]:
-        told = inside or "nothing"
-        yield "lake-foreign", f"{name}: what lies in its folder and is not its own is now {told}"
+    if entry["choice"] == "delete":
+        known = {*entry["inside"], *(path for path, *_ in entry["files"])}
+        new = [path for path in files_inside(name, now.files, paths) if path not in known]
+        yield from _named(name, "lake-foreign", new, "came, in its folder and not of it,")
 
 
-def _file_changes(name: str, files: Sequence[FileInfo], now: Table) -> Iterator[Broken]:
+def _file_changes(
+    entry: Data, now: Table, files_before: Callable[[], Mapping[str, Sequence[FileInfo]]]
+) -> Iterator[Broken]:
+    name = entry["table"]
+    if entry["choice"] == "delete":
+        files: Sequence[FileInfo] = [FileInfo(*file) for file in entry["files"]]
+    elif name in files_before():
+        files = files_before()[name]
+    else:
+        yield "lake-changed", f"{name} has other files than when the plan was made"
+        return
     before, after = _by_path(files), _by_path(now.files)
     gone = sorted(before.keys() - after.keys())
     new = sorted(after.keys() - before.keys()) if now.problem is None else []
     changed = sorted(path for path in before.keys() & after.keys() if before[path] != after[path])
-    for rule, paths, told in (
-        ("lake-missing", gone, "is gone"),
-        ("lake-changed", changed, "changed"),
-        ("lake-foreign", new, "came"),
-    ):
-        for path in paths[:NAMED]:
-            yield rule, f"{name}: its file {path} {told} since the plan was made"
-        if len(paths) > NAMED:
-            yield rule, f"{name}: {pluralize(len(paths) - NAMED, 'more file')} {told}"
+    yield from _named(name, "lake-missing", gone, "is gone")
+    yield from _named(name, "lake-changed", changed, "changed")
+    yield from _named(name, "lake-foreign", new, "came")
+
+
+def _named(name: str, rule: str, paths: Sequence[str], told: str) -> Iterator[Broken]:
+    for path in paths[:NAMED]:
+        yield rule, f"{name}: the file {path} {told} since the plan was made"
+    if len(paths) > NAMED:
+        yield rule, f"{name}: and {pluralize(len(paths) - NAMED, 'more file')} of this kind"
 
 
 def _by_path(files: Sequence[FileInfo]) -> Mapping[str, FileInfo]:

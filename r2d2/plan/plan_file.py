@@ -50,7 +50,7 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     evidence: "_EvidenceForm | msgspec.UnsetType" = msgspec.UNSET
     layout: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     files: list[tuple[str, int, str]] | msgspec.UnsetType = msgspec.UNSET
-    inside: str | msgspec.UnsetType | None = msgspec.UNSET
+    inside: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -201,6 +201,10 @@ def load_plan(path: Path) -> Data:
         raise UsageError(f"{path}: not a plan of this version of r2d2")
     if data.get("sha256") != digest(data):
         raise UsageError(f"{path}: changed since it was written: its SHA-256 is another")
+    try:
+        check_form(data)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     return data
 
 
@@ -248,7 +252,7 @@ def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Da
             "evidence": _evidence(planned.costing, recipe, snapshots),
             "layout": {} if recipe.trial is None else dict(recipe.trial.layout),
             "files": [list(astuple(file)) for file in facts.files],
-            "inside": facts.inside,
+            "inside": list(facts.inside),
         }
     return data
 

@@ -263,6 +263,18 @@ def since(plan: dict[str, Any], run: Path | None) -> tuple[set[str], str]:
     return {rule for rule, _ in found.broken}, "\n".join((*told, *found.notes))
 
 
+def test_a_file_of_others_that_came_into_a_folder_that_goes_is_named(
+    plan: dict[str, Any], run: Path, lake: Path
+) -> None:
+    (lake / "parts/notes.txt").write_text("what is this?")
+    rules, told = since(plan, run)
+    assert rules == {"lake-foreign"}
+    assert "parts: the file parts/notes.txt came, in its folder and not of it" in told
+    (lake / "notes.txt").write_text("beside the tables")
+    (lake / "parts/notes.txt").unlink()
+    assert since(plan, run) == (set(), "")
+
+
 @pytest.mark.parametrize("at_hand", [True, False], ids=["run", "plan alone"])
 def test_a_file_of_a_table_that_goes_or_is_rested_on_is_named_where_it_is_another(
     plan: dict[str, Any], run: Path, lake: Path, at_hand: bool
@@ -283,9 +295,9 @@ def test_a_file_of_a_table_that_goes_or_is_rested_on_is_named_where_it_is_anothe
     assert rules == {"lake-missing", "lake-changed", "lake-foreign"}
     assert "whole.parquet" in told
     assert "oslo.parquet is gone" in told
-    assert "its file parts/part-00000.parquet is gone" in told
-    assert "its file parts/part-00001.parquet changed" in told
-    assert "its file parts/part-00002.parquet came" in told
+    assert "the file parts/part-00000.parquet is gone" in told
+    assert "the file parts/part-00001.parquet changed" in told
+    assert "the file parts/part-00002.parquet came" in told
 
 
 def test_a_reason_to_stay_that_came_since_refuses_the_plan(
