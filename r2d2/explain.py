@@ -8,6 +8,7 @@ import numpy as np
 
 from r2d2.engines.local.lake import LocalLake
 from r2d2.errors import UsageError
+from r2d2.formats.united import typed_nulls
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, present_mask, sorted_unique
@@ -135,7 +136,9 @@ def _missing_rows(
 ) -> Iterator[str]:
     """Up to `samples` distinct child rows, as text, that the parent lacks."""
     child, parent = pair
-    child_columns, parent_columns = matched_columns(child, parent, settings.case_sensitive)
+    child_columns, parent_columns = matched_columns(
+        child, parent, settings.case_sensitive, settings.types
+    )
     held = merge(
         [
             sorted_unique(row_hashes(batch, [parent_columns], settings.types)[0])
@@ -202,7 +205,7 @@ def _schema_reason(graph: Graph) -> str:
     other = [
         f"{c.name} ({c.type} against {parent_types[label.name.lower()]})"
         for label, c in columns
-        if parent_types[label.name.lower()] != c.type
+        if typed_nulls(c.type, parent_types[label.name.lower()]) is None
     ]
     return f"types differ: {', '.join(other)}" if other else "the parent has no rows"
 

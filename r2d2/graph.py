@@ -35,7 +35,8 @@ class Block:
 
     `children` and `parents` index `Graph.tables`. `mask` (children × parents, bits packed along
     the parents) holds the open pairs; None while none but a table with itself is refuted.
-    `number` names the block's columns in every question of a run.
+    `number` names the block's columns in every question of a run. `types` are those of columns
+    that are NULL only, and so of no type, in one of the tables: all are hashed under these.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Block:
     children: Int32s
     parents: Int32s
     mask: npt.NDArray[np.uint8] | None = None
+    types: tuple[tuple[str, str], ...] = ()
 
     def chunks(self) -> Iterator[tuple[slice, Bools]]:
         """The open pairs as boolean masks of some children × all parents."""
@@ -146,7 +148,11 @@ class Graph:
         members: dict[str, set[str]] = {}
         for edge in self.edges:
             if edge.equal:
-                members.setdefault(edge.child, {edge.child}).add(edge.parent)
+                group = members.setdefault(edge.child, {edge.child})
+                if edge.parent not in group:
+                    # Two tables of NULLs only, of two types, may be equal to a third of none.
+                    group |= members.get(edge.parent, {edge.parent})
+                    members.update(dict.fromkeys(group, group))
         return tuple(sorted({tuple(sorted(group)) for group in members.values()}))
 
 

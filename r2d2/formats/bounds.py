@@ -106,6 +106,9 @@ def bounds_of_parts(
     starts = np.cumsum([0, *sizes[:-1]])
     found: list[dict[str, Bounds]] = [{} for _ in sizes]
     for column in columns:
+        if column.type == "null":
+            for bounds in found:
+                bounds[column.name] = Bounds(has_nulls=True, has_values=False)
         ranks = _ranker_of(column.type)
         if ranks is None:
             continue

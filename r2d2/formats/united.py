@@ -243,21 +243,36 @@ def common_type(one: str, other: str) -> str | None:
     ('list<int64>', 'date')
     >>> common_type("int32", "float64")
     """
-    if one == other:
-        return one
-    found = _common(_taken_apart(one), _taken_apart(other))
+    return one if one == other else _together(one, other, widens=True)
+
+
+def typed_nulls(one: str, other: str) -> str | None:
+    """The type that both are where what is NULL only has the other's type; None where they differ.
+
+    >>> typed_nulls("list<null>", "list<int64>"), typed_nulls("int32", "int64")
+    ('list<int64>', None)
+    """
+    return one if one == other else _together(one, other, widens=False)
+
+
+@lru_cache(maxsize=4096)
+def _together(one: str, other: str, widens: bool) -> str | None:
+    found = _common(_taken_apart(one), _taken_apart(other), widens)
     return None if found is None else str(found)
 
 
-def _common(one: _Nested, other: _Nested) -> _Nested | None:
+def _common(one: _Nested, other: _Nested, widens: bool) -> _Nested | None:
     if one == other or other.head == "null":
         return one
     if one.head == "null":
         return other
     if one.inside and (one.head, one.labels) == (other.head, other.labels):
-        parts = [_common(*pair) for pair in zip(one.inside, other.inside, strict=True)]
+        pairs = zip(one.inside, other.inside, strict=True)
+        parts = [_common(*pair, widens) for pair in pairs]
         known = tuple(part for part in parts if part is not None)
         return _Nested(one.head, known, one.labels) if len(known) == len(parts) else None
+    if not widens:
+        return None
     head = _common_integer(one.head, other.head) or _common_other(one.head, other.head)
     return None if head is None else _Nested(head)
 

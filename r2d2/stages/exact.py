@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from r2d2.formats.united import typed_nulls
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import Column, Edge, Evidence, Table, Verdict
@@ -72,7 +73,8 @@ class Exact:
 def _mapping(
     child: tuple[Column, ...], parent: tuple[Column, ...], case_sensitive: bool
 ) -> tuple[bool, tuple[tuple[str, str], ...]]:
-    """Whether some types differ, and the parent's column for each of the child's."""
+    """Whether some types differ, NULLs aside, and the parent's column for each of the child's."""
     own = {fold(column.name, case_sensitive): column for column in parent}
     matched = [(column, own[fold(column.name, case_sensitive)]) for column in child]
-    return any(c.type != p.type for c, p in matched), tuple((c.name, p.name) for c, p in matched)
+    cast = any(typed_nulls(c.type, p.type) is None for c, p in matched)
+    return cast, tuple((c.name, p.name) for c, p in matched)

@@ -1,22 +1,27 @@
 """Schema: a child's columns are among its parent's. Reads nothing.
 
+A column of type null has no values, so it matches a column of any type: its NULLs may be there.
+
 `projections` are the columns that later stages hash: those of each child, in it and its parents.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from r2d2.arrays import Int32s
 from r2d2.formats.schema import matched_name
+from r2d2.formats.united import typed_nulls
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
 from r2d2.model import Column, Edge, Table, Types
 
 Signature = frozenset[tuple[str, str]]
+_NULL = re.compile(r"(?<![^<,:])null(?![^,>])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,17 @@ class Schema:
         else:
             by_name = graph.tables, members, supersets
         degenerate = tuple(self._degenerate(*by_name))
+        untyped = _untyped(members)
+        hashed_as_one = (
+            (signature, types, larger)
+            for signature, parents in supersets.items()
+            for types, larger in _by_types(signature, parents, untyped)
+        )
         blocks = tuple(
             block
-            for number, (signature, larger) in enumerate(supersets.items())
-            if (block := _block(number, graph.tables, signature, members, larger)) is not None
+            for number, (signature, types, larger) in enumerate(hashed_as_one)
+            if (block := _block(number, graph.tables, signature, members, larger, types))
+            is not None
         )
         return replace(graph, blocks=blocks, degenerate=degenerate)
 
@@ -102,12 +114,47 @@ def _block(
     signature: Signature,
     members: Mapping[Signature, Sequence[int]],
     larger: Sequence[Signature],
+    types: Signature,
 ) -> Block | None:
     children = _proper(tables, members[signature])
     parents = _proper(tables, [index for other in larger for index in members[other]])
-    if not len(children) or len(parents) < 2:
+    names = tuple(sorted(name for name, _ in signature))
+    if signature in larger:
+        if not len(children) or len(parents) < 2:
+            return None
+        return Block(number, names, children, parents, types=tuple(sorted(types)))
+    if not len(children) or not len(parents):
         return None
-    return Block(number, tuple(sorted(name for name, _ in signature)), children, parents)
+    mask = np.packbits(np.ones((len(children), len(parents)), np.bool_), axis=1)
+    return Block(number, names, children, parents, mask, tuple(sorted(types)))
+
+
+def _by_types(
+    signature: Signature, larger: Sequence[Signature], untyped: frozenset[str]
+) -> Iterator[tuple[Signature, list[Signature]]]:
+    """The parents by the types under which columns that are NULL only are hashed in both.
+
+    A NULL is hashed under its column's type, so the child's under that of each parent.
+    """
+    names = untyped & {name for name, _ in signature}
+    if not names:
+        yield frozenset(), list(larger)
+        return
+    own = {name: type_ for name, type_ in signature if name in names}
+    groups: dict[Signature, list[Signature]] = defaultdict(list)
+    for other in larger:
+        theirs = {name: type_ for name, type_ in other if name in names}
+        groups[_typed(own, theirs)].append(other)
+    yield from groups.items()
+
+
+def _typed(own: Mapping[str, str], theirs: Mapping[str, str]) -> Signature:
+    found = ((name, typed_nulls(type_, theirs[name])) for name, type_ in own.items())
+    return frozenset((name, type_) for name, type_ in found if type_ is not None)
+
+
+def _has_null(type_: str) -> bool:
+    return "null" in type_ and bool(_NULL.search(type_))
 
 
 def _proper(tables: Sequence[Table], indices: Sequence[int]) -> Int32s:
@@ -115,7 +162,41 @@ def _proper(tables: Sequence[Table], indices: Sequence[int]) -> Int32s:
 
 
 def with_supersets(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, list[Signature]]]:
-    """Each signature with all that include it: probed by its rarest column, on bit sets."""
+    """Each signature with all that include it; what is NULL only is included in any type."""
+    untyped = _untyped(signatures)
+    if not untyped:
+        yield from _with_supersets(signatures)
+        return
+    alike: dict[Signature, list[Signature]] = defaultdict(list)
+    for signature in signatures:
+        alike[_without_types(signature, untyped)].append(signature)
+    for coarse, larger in _with_supersets(list(alike)):
+        for signature in alike[coarse]:
+            own = {name: type_ for name, type_ in signature if name in untyped}
+            others = [other for some in larger for other in alike[some]]
+            yield signature, [other for other in others if _fits(own, other)]
+
+
+def _untyped(signatures: Iterable[Signature]) -> frozenset[str]:
+    """The names of columns that are NULL only in some table, themselves or something in them."""
+    columns = frozenset[tuple[str, str]]().union(*signatures)
+    return frozenset(name for name, type_ in columns if _has_null(type_))
+
+
+def _without_types(signature: Signature, names: Collection[str]) -> Signature:
+    return frozenset((name, "" if name in names else type_) for name, type_ in signature)
+
+
+def _fits(own: Mapping[str, str], other: Signature) -> bool:
+    """Whether the types of these columns are the other's where either is not NULL only."""
+    theirs = {name: type_ for name, type_ in other if name in own}
+    return all(typed_nulls(type_, theirs[name]) is not None for name, type_ in own.items())
+
+
+def _with_supersets(
+    signatures: Sequence[Signature],
+) -> Iterator[tuple[Signature, list[Signature]]]:
+    """Each signature with its supersets: probed by its rarest column, on bit sets."""
     holders: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, signature in enumerate(signatures):
         for column in signature:
@@ -149,25 +230,35 @@ def projections(graph: Graph, case_sensitive: bool) -> Mapping[Projection, tuple
             columns = graph.tables[index].columns
             key = (id(columns), block.number)
             if key not in chosen:
-                chosen[key] = _choose(columns, block.names, case_sensitive)
+                chosen[key] = _choose(columns, block.names, case_sensitive, dict(block.types))
             wanted[index, block.number] = chosen[key]
     return dict(sorted(wanted.items()))
 
 
 def matched_columns(
-    child: Table, parent: Table, case_sensitive: bool
+    child: Table, parent: Table, case_sensitive: bool, types: Types
 ) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
     """The child's columns and the parent's of the same names, as they enter the hash."""
-    names = [fold(column.name, case_sensitive) for column in child.columns]
-    own = _choose(child.columns, names, case_sensitive)
-    return own, _choose(parent.columns, names, case_sensitive)
+    tags, parent_tags = (
+        {fold(c.name, case_sensitive): type_tag(c.type, types) for c in table.columns}
+        for table in (child, parent)
+    )
+    typed = {name: typed_nulls(tag, parent_tags[name]) or tag for name, tag in tags.items()}
+    own = _choose(child.columns, list(tags), case_sensitive, typed)
+    return own, _choose(parent.columns, list(tags), case_sensitive, typed)
 
 
 def _choose(
-    columns: Sequence[Column], names: Sequence[str], case_sensitive: bool
+    columns: Sequence[Column],
+    names: Sequence[str],
+    case_sensitive: bool,
+    types: Mapping[str, str],
 ) -> tuple[Column, ...]:
     own = {fold(column.name, case_sensitive): column for column in columns}
-    matched = [(own[name], name) for name in names]
+    matched = [(own[name], name, types.get(name, own[name].type)) for name in names]
     return tuple(
-        column if column.name == name else replace(column, name=name) for column, name in matched
+        column
+        if (column.name, column.type) == (name, type_)
+        else replace(column, name=name, type=type_)
+        for column, name, type_ in matched
     )

@@ -36,10 +36,24 @@ def judge_tables(lake: Mapping[str, Rows]) -> dict[Pair, Counts]:
     for child, rows in lake.items():
         names = tuple(sorted(rows.kinds))
         for parent, candidate in lake.items():
-            if child != parent and rows.kinds.items() <= candidate.kinds.items():
+            if child != parent and _has_columns(candidate, rows):
                 mine = distinct(child, names)
                 pairs[child, parent] = (len(mine), len(mine - distinct(parent, names)))
     return pairs
+
+
+def _has_columns(parent: Rows, child: Rows) -> bool:
+    """Whether the parent has the child's columns; one of type null is of any type."""
+    theirs = parent.kinds
+    return all(name in theirs and _match(kind, theirs[name]) for name, kind in child.kinds.items())
+
+
+def _match(one: object, other: object) -> bool:
+    if one == other or ("null",) in (one, other):
+        return True
+    if not isinstance(one, tuple) or not isinstance(other, tuple) or len(one) != len(other):
+        return False
+    return all(map(_match, one, other))
 
 
 def edges(pairs: Mapping[Pair, Counts], min_fraction: float = 1.0) -> dict[Pair, Counts]:
