@@ -94,7 +94,19 @@ def take_inventory(
         LakeError: the lake itself cannot be listed.
     """
     listing = storage.list()
-    grouping = grouped(storage, listing, settings.tables)
+    return inventory_of(
+        storage, settings, listing, grouped(storage, listing, settings.tables), known
+    )
+
+
+def inventory_of(
+    storage: Storage,
+    settings: Settings,
+    listing: Listing,
+    grouping: Grouping,
+    known: Mapping[str, Table] | None = None,
+) -> Inventory:
+    """The tables of the grouping of a lake's listing."""
     files = {file.path: file for file in listing.files}
     same = {
         group.location: table

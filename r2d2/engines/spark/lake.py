@@ -19,7 +19,7 @@ from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
 from r2d2.lake.exports import with_uncertain_kept
-from r2d2.lake.inventory import Inventory, grouped, take_inventory, unlisted
+from r2d2.lake.inventory import Inventory, grouped, inventory_of, unlisted
 from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
 from r2d2.model import Cost, Table
 from r2d2.progress import Progress
@@ -75,9 +75,10 @@ class SparkLake:
 
         Executors read it where that is worth a job; Spark's own sources see what r2d2 refuses.
         """
-        found = grouped(self._storage, self._storage.list(), self._settings.tables)
+        listing = self._storage.list()
+        found = grouped(self._storage, listing, self._settings.tables)
         if len(found.groups) <= DRIVER_TABLES:
-            inventory = take_inventory(self._storage, self._settings)
+            inventory = inventory_of(self._storage, self._settings, listing, found)
         else:
             tables = self._jobs.described(self._storage, self._settings, found.groups)
             tables = with_uncertain_kept([*tables, *unlisted(found)], found.groups)

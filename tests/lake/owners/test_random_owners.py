@@ -8,16 +8,27 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import r2d2
+from r2d2.engines.spark.lake import SparkLake
+from r2d2.lake.inventory import take_inventory
+from r2d2.model import FileInfo
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
+from r2d2.progress import Silence
 from r2d2.report.find import write_find
 from r2d2.settings.find import Settings
 from r2d2.settings.plan import PlanSettings, Prices
+from r2d2.storage import storage_of
+from r2d2.storage.local import LocalStorage
 from tests.support.lake.random_owners import OwnedLake, make_owned_lake
 
 LAKES = int(os.environ.get("R2D2_RANDOM_OWNERS", "20"))
+SEED_OF_MANY = 6
+"""Six owners: Hudi, two of Iceberg, a symlink manifest, Paimon and `_metadata`."""
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
 
 
@@ -57,3 +68,34 @@ def test_no_owned_file_is_planned_and_innocent_copies_are_tables(tmp_path: Path)
         counts["copies planned"] += len(gone & set(lake.innocent))
     assert counts["copies planned"] > counts["copies that may go"] / 3
     print(f"\n{LAKES} lakes: {dict(counts)}, 0 owned files planned")
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("most", [512, 0], ids=["driver", "executors"])
+def test_spark_sees_the_same_owners_and_reads_their_metadata_once(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    lake = make_owned_lake(tmp_path / "lake", SEED_OF_MANY)
+    storage = storage_of(str(lake.root))
+    here = take_inventory(storage, Settings())
+    monkeypatch.setattr("r2d2.engines.spark.lake.DRIVER_TABLES", most)
+    read: Counter[str] = Counter()
+    plain = LocalStorage.read
+
+    def counted(self: LocalStorage, file: FileInfo, *part: Any, **named: Any) -> bytes:
+        read[file.path] += 1
+        return plain(self, file, *part, **named)
+
+    monkeypatch.setattr(LocalStorage, "read", counted)
+    with SparkLake(storage, Settings(), spark, Silence()) as there:
+        inventory = there.inventory()
+    assert inventory.owners == here.owners
+    assert inventory.skipped == here.skipped
+    assert [_in_short(table) for table in inventory.tables] == list(map(_in_short, here.tables))
+    metadata = [path for path in read if path.endswith((".avro", ".metadata.json", "/_metadata"))]
+    assert metadata
+    assert {read[path] for path in metadata} == {1}
+
+
+def _in_short(table: r2d2.Table) -> tuple[str, bool, str | None]:
+    return table.location, table.eligible, table.must_keep
