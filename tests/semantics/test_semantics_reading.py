@@ -430,3 +430,23 @@ def test_the_inventory_is_the_tables_that_find_looks_at(tmp_path: Path, engine: 
     found = {t.location: t.problem for t in find(tmp_path, engine=engine).tables}
     assert listed == found
     assert listed.keys() == {"hive", "file.csv", "lines.jsonl", "bad.parquet"}
+
+
+@pytest.mark.spark
+def test_one_frame_as_delta_as_micros_and_as_int96_is_one_class(
+    tmp_path: Path, engine: str, spark: Any
+) -> None:
+    instants = "timestamp_micros(id * 997000001 - 600000000000000)"
+    frame = spark.sql(f"SELECT id, IF(id % 9 = 0, NULL, {instants}) t FROM range(100)").coalesce(1)
+    frame.write.format("delta").save(str(tmp_path / "delta"))
+    setting = "spark.sql.parquet.outputTimestampType"
+    before = spark.conf.get(setting)
+    for kind in ("INT96", "TIMESTAMP_MICROS", "TIMESTAMP_MILLIS"):
+        spark.conf.set(setting, kind)
+        frame.write.parquet(str(tmp_path / kind.lower()))
+    spark.conf.set(setting, before)
+    (part,) = (tmp_path / "int96").glob("*.parquet")
+    assert pq.ParquetFile(part).schema.column(1).physical_type == "INT96"
+    names = ("delta", "int96", "timestamp_micros")
+    found = edges(tmp_path, engine)
+    assert all_equal(*names) == {pair for pair in found if "timestamp_millis" not in pair}
