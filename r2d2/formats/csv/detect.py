@@ -1,8 +1,9 @@
 """A file's dialect from its head: the one under which its records agree with each other.
 
 Everything but the plainest is believed only on evidence, since a wrong guess hides rows: another
-delimiter where it cuts header and body into the same number of fields; a title where a line of
-one field stands above a full header; no header where the first record is of the body's kind.
+delimiter where it cuts header and body into the same number of fields; a title where it stands
+above a full header, or one whose columns hold numbers or dates; no header where the first record
+is of the body's kind. A guess that was close says so.
 """
 
 import csv
@@ -11,12 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import islice, pairwise
 
 from r2d2.formats.compression import inner_name
 from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.encoding import encoding_of, text_of
 from r2d2.settings.find import dialect_fields
+from r2d2.text_tables import pluralize
 
 DELIMITERS = ",\t;|"
 SAMPLE_RECORDS = 100
@@ -26,7 +29,25 @@ TOP_RECORDS = 10
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[T ][0-9:.]+.*)?")
 _PLAIN_COUNT = re.compile(r"[0-9]+")
+_WORD = re.compile(r"[\w.-]+")
 Records = Sequence[Sequence[str]]
+SETTLED = "a rule [[text]] settles it"
+
+
+class Top(Enum):
+    """Why lines above the header are no records, and whether that is sure."""
+
+    NONE = "nothing stands above the header"
+    LIKELY = "above a full header"
+    SURE = "comments, or above a header of numbers and dates"
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A dialect, and what speaks for another one, if much does."""
+
+    dialect: CsvDialect
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +55,7 @@ class ParsedSample:
     """The sample's records under one dialect, and the line on which each starts, from 0.
 
     `width` is the number of fields that most records have, `agreement` their share; `sound` says
-    that every quote was in its place.
+    that every quote was in its place; `top` why lines above the records are none.
     """
 
     dialect: CsvDialect
@@ -43,6 +64,7 @@ class ParsedSample:
     sound: bool
     width: int
     agreement: float
+    top: Top = Top.NONE
 
     @property
     def agrees(self) -> bool:
@@ -52,7 +74,7 @@ class ParsedSample:
 
 def detect(
     head: bytes, path: str, overrides: Mapping[str, object] | None = None, whole: bool = True
-) -> CsvDialect:
+) -> Guess:
     """The dialect of the file that starts with `head`; what `overrides` fix is taken as given.
 
     Raises:
@@ -66,45 +88,53 @@ def detect(
     separator = _SEPARATOR_LINE.match(text)
     if separator and "skip_rows" not in fixed and "delimiter" not in fixed:
         dialect = replace(base, delimiter=separator[1], skip_rows=1)
-        return _headed(_read(text, dialect, whole), fixed)
-    return _headed(_best(text, base, path, fixed, whole), fixed)
+        return _headed(_below_top(_read(text, dialect, whole)), fixed, ())
+    readings = _readings(text, base, path, fixed, whole)
+    best = max(readings, key=lambda reading: _rank(reading, readings[0]))
+    return _headed(best, fixed, readings)
 
 
-def _best(
+def _readings(
     text: str, base: CsvDialect, path: str, fixed: Mapping[str, object], whole: bool
-) -> ParsedSample:
-    usual = "\t" if inner_name(path).endswith(".tsv") else ","
+) -> list[ParsedSample]:
+    """The sample under each delimiter that it holds, the usual one first."""
     if "delimiter" in fixed:
-        usual = base.delimiter
-        candidates = [usual]
+        candidates = [base.delimiter]
     else:
-        others = [each for each in DELIMITERS if each != usual and each in text]
-        candidates = [usual, *others]
+        usual = "\t" if inner_name(path).endswith(".tsv") else ","
+        candidates = [usual, *(each for each in DELIMITERS if each != usual and each in text)]
     readings = [_quoting(text, replace(base, delimiter=d), fixed, whole) for d in candidates]
-    if "skip_rows" not in fixed:
-        readings = [_below_top(reading) for reading in readings]
-    return max(readings, key=lambda reading: _rank(reading, usual))
+    return readings if "skip_rows" in fixed else [_below_top(reading) for reading in readings]
 
 
-def _rank(reading: ParsedSample, usual: str) -> tuple[bool, bool, bool, int, bool]:
-    """Header and body agree; nothing stands above them; most records agree; fields; the usual."""
+def _rank(reading: ParsedSample, usual: ParsedSample) -> tuple[bool, bool, int, int, bool]:
+    """Header and body agree; most records agree; what stands above them; fields; the usual."""
     headed = bool(reading.records) and len(reading.records[0]) == reading.width
-    is_usual = reading.dialect.delimiter == usual
+    is_usual = reading is usual
+    is_sure = reading.top is Top.SURE and reading.agrees
     return (
         headed and reading.sound and (is_usual or reading.width > 1),
         reading.agreement >= 0.9,
-        reading.dialect.skip_rows == 0,
+        1 if reading.width == 1 else 3 if reading.top is Top.NONE else 2 if is_sure else 0,
         reading.width,
         is_usual,
     )
 
 
 def _below_top(reading: ParsedSample) -> ParsedSample:
-    count = top_lines(reading.records, reading.width)
+    """The reading without the lines above the header."""
+    records, width = reading.records, reading.width
+    count, top = top_lines(records, width)
+    if not count and records and len(records[-1]) not in (1, width):
+        # Of a short table below a long text, most records are the text's.
+        count, top = top_lines(records, len(records[-1]))
+        if any(len(record) != len(records[-1]) for record in records[count:]):
+            return reading
     if not count:
         return reading
-    dialect = replace(reading.dialect, skip_rows=reading.lines[count])
-    return _reading(dialect, reading.records[count:], reading.lines[count:], reading.sound)
+    dialect = replace(reading.dialect, skip_rows=reading.dialect.skip_rows + reading.lines[count])
+    below = _reading(dialect, records[count:], reading.lines[count:], reading.sound)
+    return replace(below, top=top)
 
 
 def _reading(
@@ -174,28 +204,71 @@ def _read(text: str, dialect: CsvDialect, whole: bool) -> ParsedSample:
     return _reading(dialect, found, starts, sound)
 
 
-def _headed(reading: ParsedSample, fixed: Mapping[str, object]) -> CsvDialect:
-    if "header" in fixed or not is_headerless(reading.records):
-        return reading.dialect
-    return replace(reading.dialect, header=False)
+def _headed(
+    reading: ParsedSample, fixed: Mapping[str, object], readings: Sequence[ParsedSample]
+) -> Guess:
+    """The guess: the reading's dialect, without a header where the first record is a row."""
+    if "header" not in fixed and is_headerless(reading.records):
+        dialect = replace(reading.dialect, header=False)
+        return Guess(dialect, f"its first record is taken for a row, not for names; {SETTLED}")
+    return Guess(reading.dialect, _doubt(reading, fixed, readings))
 
 
-def top_lines(records: Records, width: int) -> int:
-    """The number of records above the header: comments with `#`, titles of a single field.
+def _doubt(
+    reading: ParsedSample, fixed: Mapping[str, object], readings: Sequence[ParsedSample]
+) -> str | None:
+    """Another dialect that much speaks for, too, or None."""
+    for other in readings:
+        if other is not reading and _is_close(other):
+            mark, count = other.dialect.delimiter, other.width
+            return f"delimiter {mark!r} would give {count} columns, too; {SETTLED}"
+    if "skip_rows" in fixed:
+        return None
+    skipped = reading.dialect.skip_rows
+    if reading.top is Top.LIKELY:
+        return f"{pluralize(str(skipped), 'line')} above its header taken for a title; {SETTLED}"
+    first = reading.records[0] if reading.records and not skipped else ()
+    if reading.width >= 3 and sum(map(bool, map(str.strip, first))) == 1:
+        return f"its first line may be a title, not names; {SETTLED}"
+    return None
+
+
+def _is_close(other: ParsedSample) -> bool:
+    """Whether the delimiter cuts all records, or all but the first, into as many fields."""
+    body = other.records[1:]
+    alike = bool(body) and len({len(record) for record in body}) == 1
+    return other.sound and alike and len(body[0]) > 1 and other.width == len(body[0])
+
+
+def top_lines(records: Records, width: int) -> tuple[int, Top]:
+    """The number of records above the header: comments with `#`, titles; and whether it is sure.
 
     A comment is no record of the table's width (`#chrom,start,end` is a header) or, in a table
-    of one column, starts with `# `. A title needs a table of at least three columns, and below
-    it a record of that width whose fields are all filled, all distinct, and none a number.
+    of one column, starts with `# `. A title of a single field needs a table of at least three
+    columns, and below it a record of that width whose fields are all filled, all distinct, and
+    none a number. Any line that is no record of the table is a title above names of columns of
+    which one holds only numbers or dates.
     """
+    last = min(TOP_RECORDS, len(records) - 1)
     count = 0
-    while count < min(TOP_RECORDS, len(records) - 1) and _is_comment(records[count], width):
+    while count < last and _is_comment(records[count], width):
         count += 1
+    is_sure = count > 0 and (
+        records[0][0].startswith("# ") or _is_full_header(records[count], width)
+    )
     titles = count
-    while titles < min(TOP_RECORDS, len(records) - 1) and _is_title(records[titles], width):
+    while titles < last and _is_above(records[titles], width):
+        titles += 1
+    if titles > count and _names_values(records[titles], records[titles + 1 :], width):
+        above = [record for record in records[count:titles] if len(record) == width]
+        if _filled(records[titles]) == width or not any(map(_is_a_name, above)):
+            return titles, Top.SURE
+    titles = count
+    while titles < last and _is_title(records[titles], width):
         titles += 1
     if titles > count and _is_full_header(records[titles], width):
-        return titles
-    return count
+        return titles, Top.SURE if _is_told(records, titles) else Top.LIKELY
+    return count, Top.NONE if not count else Top.SURE if is_sure else Top.LIKELY
 
 
 def _is_comment(record: Sequence[str], width: int) -> bool:
@@ -204,9 +277,52 @@ def _is_comment(record: Sequence[str], width: int) -> bool:
     return len(record) != width or (width == 1 and record[0].startswith("# "))
 
 
+def _is_above(record: Sequence[str], width: int) -> bool:
+    """Whether it is no record of the table: of another width, or with one field filled at most."""
+    return width > 1 and (len(record) != width or (width > 2 and _filled(record) <= 1))
+
+
 def _is_title(record: Sequence[str], width: int) -> bool:
-    filled = sum(field.strip() != "" for field in record)
-    return width >= 3 and filled == 1 and record[0].strip() != "" and len(record) in (1, width)
+    return (
+        width >= 3
+        and _filled(record) == 1
+        and record[0].strip() != ""
+        and len(record) in (1, width)
+    )
+
+
+def _is_a_name(record: Sequence[str]) -> bool:
+    """Whether its only filled field may be a column's name: one word."""
+    return _WORD.fullmatch("".join(record).strip()) is not None
+
+
+def _filled(record: Sequence[str]) -> int:
+    return sum(field.strip() != "" for field in record)
+
+
+def _names_values(header: Sequence[str], body: Records, width: int) -> bool:
+    """Whether the header's are names, no values, and a column below has only numbers or dates."""
+    values = any(_kind(field) != "text" for field in header)
+    if values or _filled(header) < 2 or any(len(r) != width for r in (header, *body)):
+        return False
+    columns = ([r[i].strip() for r in body] for i, name in enumerate(header) if name.strip())
+    return any(
+        any(column) and all(_kind(value) != "text" for value in column if value)
+        for column in columns
+    )
+
+
+def _is_told(records: Records, titles: int) -> bool:
+    """Whether the title is words and not a name, and the fields below are names and no prose."""
+    header, body = records[titles], records[titles + 1 :]
+    values = {value for record in body for value in record}
+    fields = (field for record in records[titles:] for field in record)
+    return (
+        bool(body)
+        and not _is_a_name(records[titles - 1])
+        and not values & set(header)
+        and not any(field.startswith(" ") for field in fields)
+    )
 
 
 def _is_full_header(record: Sequence[str], width: int) -> bool:

@@ -14,7 +14,7 @@ import pyarrow.csv as arrow_csv
 
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.compression import codec_of, head, pieces
-from r2d2.formats.csv.detect import detect
+from r2d2.formats.csv.detect import Guess, detect
 from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.encoding import text_of, utf_8
 from r2d2.formats.csv.fast_path import (
@@ -29,7 +29,7 @@ from r2d2.formats.csv.fast_path import (
 from r2d2.formats.csv.records import Record, line_count, records
 from r2d2.formats.schema import COLUMNS, told_apart
 from r2d2.model import Column, FileInfo, Format, Split, Table
-from r2d2.settings.find import UNUSED
+from r2d2.settings.find import DOUBT, UNUSED
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
 
@@ -65,7 +65,8 @@ def inspect(
             else "an empty file"
         )
         raise UnreadableTableError(f"{file.path}: {what}: no header, no table")
-    dialect, first, below = found
+    guess, first, below = found
+    dialect = guess.dialect
     if len(first.fields) > COLUMNS:
         raise IneligibleTableError(
             f"{file.path}: more than {COLUMNS} columns: is {dialect.delimiter!r} the delimiter?"
@@ -86,6 +87,7 @@ def inspect(
             "dialect": dialect.describe(),
             "encoding": dialect.encoding,
             "compression": codec_of(file.path) or "none",
+            **({DOUBT: guess.doubt} if guess.doubt else {}),
             **_unused(start, whole, dialect, overrides or {}),
         },
     )
@@ -105,10 +107,11 @@ def _unused(
 
 def _first_record(
     start: bytes, whole: bool, file: FileInfo, overrides: Mapping[str, object] | None
-) -> tuple[CsvDialect, Record, bytes] | None:
+) -> tuple[Guess, Record, bytes] | None:
     """The dialect, the first record, and the text of the body; None where no record is whole."""
     try:
-        dialect = detect(start, file.path, overrides, whole)
+        guess = detect(start, file.path, overrides, whole)
+        dialect = guess.dialect
         text = text_of(start, dialect.encoding, whole).encode()
     except UnreadableTableError as error:
         raise UnreadableTableError(f"{file.path}: {error}") from error
@@ -119,7 +122,7 @@ def _first_record(
     first = first_record(text, dialect, whole, file.path)
     if first is None:
         return None
-    return dialect, first, text[first.end if dialect.header else 0 :]
+    return guess, first, text[first.end if dialect.header else 0 :]
 
 
 def header_names(dialect: CsvDialect, first: Record) -> tuple[str, ...]:

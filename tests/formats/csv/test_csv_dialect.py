@@ -3,8 +3,12 @@
 import pytest
 
 from r2d2.errors import UnreadableTableError, UsageError
-from r2d2.formats.csv.detect import detect
+from r2d2.formats.csv.detect import detect as guess
 from r2d2.formats.csv.dialect import CsvDialect, overridden
+
+
+def detect(head: bytes, path: str) -> CsvDialect:
+    return guess(head, path).dialect
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
