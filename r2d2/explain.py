@@ -17,6 +17,7 @@ from r2d2.model import Column, Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
+from r2d2.stages.metadata import Metadata
 from r2d2.stages.schema import matched_columns
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
@@ -114,6 +115,9 @@ def _decided(
     evidence: list[Evidence] = []
     for stage in stages:
         graph = stage(replace(graph, reasons={}), lake)
+        if isinstance(stage, Metadata) and graph.claimed:
+            again = stage.reopened(graph, lake)
+            graph = replace(again, blocks=graph.blocks + again.blocks, reasons=graph.reasons)
         graph = replace(graph, blocks=tuple(filter(None, map(_child_in_parent, graph.blocks))))
         evidence.append(_evidence(stage.name, graph))
         if evidence[-1].verdict is not Verdict.PLAUSIBLE:

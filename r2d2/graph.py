@@ -101,12 +101,14 @@ class Graph:
     """Tables, open pairs by block, edges so far, and the work of each stage.
 
     `named` are the tables under their own names where the columns of `tables` go by labels.
-    `owners` tells which owners of files were looked at (see `Inventory`).
+    `owners` tells which owners of files were looked at (see `Inventory`). `claimed` are pairs that
+    a footer refuted and rows have yet to.
     """
 
     tables: tuple[Table, ...]
     named: tuple[Table, ...] = ()
     blocks: tuple[Block, ...] = ()
+    claimed: tuple[Block, ...] = ()
     edges: tuple[Edge, ...] = ()
     degenerate: tuple[Edge, ...] = ()
     funnel: tuple[FunnelRow, ...] = ()

@@ -55,8 +55,9 @@ class Bounds:
     """Bounds of one column by its statistics, as order-preserving ranks (see `formats.bounds`).
 
     The least value lies in [min_low, min_high], the greatest in [max_low, max_high];
-    an exact statistic has min_low == min_high, an unknown one spans all ranks.
-    `has_nulls`, `has_values`: True, False, or None where unknown.
+    one value has min_low == min_high, an unknown one spans all ranks.
+    `has_nulls`, `has_values`: True, False, or None where unknown. `sure`: taken from rows; without
+    it a writer says so, and what it refutes is open until rows confirm it.
     """
 
     min_low: int = RANK_MIN
@@ -65,6 +66,7 @@ class Bounds:
     max_high: int = RANK_MAX
     has_nulls: bool | None = None
     has_values: bool | None = None
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +192,20 @@ class FunnelRow:
     seconds: float
     bytes_read: int
     rows_read: int
+
+    def plus(self, more: "FunnelRow") -> "FunnelRow":
+        """The row of the stage's first run and of a second one on other pairs."""
+        reasons = {**self.reasons}
+        for reason, count in more.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+        return FunnelRow(
+            self.stage,
+            self.pairs + more.pairs,
+            self.refuted + more.refuted,
+            self.proved + more.proved,
+            self.left + more.left,
+            {reason: count for reason, count in reasons.items() if count},
+            self.seconds + more.seconds,
+            self.bytes_read + more.bytes_read,
+            self.rows_read + more.rows_read,
+        )

@@ -43,6 +43,9 @@ def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
     graph = Graph(inventory.tables, skipped=inventory.skipped, owners=inventory.owners)
     for stage in stages:
         graph = measured(stage, graph, lake)
+    for place, stage in enumerate(stages):
+        if isinstance(stage, Metadata) and graph.claimed:
+            graph = _settled(stage, stages[place + 1 :], graph, lake)
     return (under_own_names(graph) if graph.named else graph).closed()
 
 
@@ -95,6 +98,36 @@ def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:
         after.cost.rows_read,
     )
     return replace(after, funnel=(*graph.funnel, row))
+
+
+def _settled(metadata: Metadata, later: Sequence[Stage], graph: Graph, lake: Lake) -> Graph:
+    """The graph after what footers refuted was compared with rows, and what rows did not refute
+    has taken the later stages."""
+    start = perf_counter()
+    again = metadata.reopened(graph, lake)
+    count = again.open_pairs()
+    row = FunnelRow(
+        metadata.name,
+        0,
+        -count,
+        0,
+        count,
+        {reason: -number for reason, number in again.reasons.items()},
+        perf_counter() - start,
+        again.cost.bytes_read,
+        again.cost.rows_read,
+    )
+    again = replace(again, funnel=(row,))
+    for stage in later if count else ():
+        again = measured(stage, again, lake)
+    added = {row.stage: row for row in again.funnel}
+    return replace(
+        again,
+        blocks=graph.blocks + again.blocks,
+        funnel=tuple(
+            row.plus(added[row.stage]) if row.stage in added else row for row in graph.funnel
+        ),
+    )
 
 
 def tables(lake: str | Path, settings: Settings | None = None) -> Inventory:

@@ -9,6 +9,7 @@ from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.lake.owners import NO_CATALOGUE
 from r2d2.model import Table
 from r2d2.settings.find import DOUBT
+from r2d2.stages.metadata import NOT_BELIEVED
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 
 SHOWN = 10
@@ -18,6 +19,7 @@ def find_lines(graph: Graph) -> Iterator[str]:
     """The run's result: what was looked at, the funnel, the edges, and what went wrong."""
     yield from inventory_lines(graph.tables, graph.skipped)
     yield from owner_lines(graph.owners)
+    yield from _wrong_footers(graph.tables)
     yield ""
     yield from funnel_lines(graph)
     yield ""
@@ -38,6 +40,16 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
         yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"
     if len(out) > SHOWN:
         yield f"  … and {pluralize(len(out) - SHOWN, 'more table')} left out (see tables.csv)"
+
+
+def _wrong_footers(tables: Sequence[Table]) -> Iterator[str]:
+    """The tables whose footers state what their rows contradict."""
+    wrong = [table for table in tables if NOT_BELIEVED in table.details]
+    for table in wrong[:SHOWN]:
+        columns = printable(table.details[NOT_BELIEVED])
+        yield f"  wrong statistics, not believed: {printable(table.location)}: {columns}"
+    if len(wrong) > SHOWN:
+        yield f"  … and {pluralize(len(wrong) - SHOWN, 'more table')} (see tables.csv)"
 
 
 def owner_lines(owners: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from r2d2.engines.scan import ScanPiece
+from r2d2.engines.scan import Hashed, ScanPiece
 from r2d2.model import Bounds, Column, FileInfo, Split, Table
 from r2d2.recipes.find.request import ContainedTable, Proposal, Request
 from r2d2.recipes.grammar import Field, Output
@@ -49,6 +49,7 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
         Column,
         Request,
         FileInfo,
+        Hashed,
         Output,
         ScanPiece,
         Proposal,

@@ -1,19 +1,20 @@
 """One task of a scan: splits in, sorted row hashes by projection out. Both engines run this."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 
 import pyarrow as pa
 
+from r2d2.formats.bounds import bounds_of_rows, union
 from r2d2.formats.errors import table_problem
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, sorted_unique, sorted_unique_each
 from r2d2.lake.inventory import read_split
-from r2d2.lake.questions import Wanted
-from r2d2.model import Column, Split, Table, Types
+from r2d2.lake.questions import Wanted, Watched
+from r2d2.model import Bounds, Column, Split, Table, Types
 from r2d2.storage.local import Storage
 
 BATCH_ROWS = 1 << 16
@@ -29,31 +30,38 @@ REMOTE_THREADS = 32
 class ScanPiece:
     """A split of a table, and the column sets (numbered) to hash its rows over.
 
-    Pieces of one shape share one `columns`, which makes them quick to compare.
+    Pieces of one shape share one `columns`, which makes them quick to compare. `bounded` are
+    columns whose bounds are taken beside.
     """
 
     table: int
     split: Split
     sets: tuple[int, ...]
     columns: tuple[tuple[Column, ...], ...]
+    bounded: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """The outcome of one piece: a run for each set, or the reason why there is none."""
+    """The outcome of one piece: a run for each set and the bounds, or the reason why not."""
 
     table: int
     runs: tuple[tuple[int, Lanes], ...] = ()
     rows: int = 0
     size_bytes: int = 0
     problem: str | None = None
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
 
-def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[ScanPiece]:
+def pieces_of(
+    wanted: Wanted, tables: Sequence[Table], watched: Watched | None = None
+) -> Iterator[ScanPiece]:
     """The work that the projections ask for: each split of a table once, for all its sets.
 
-    Tables of one shape follow each other, so that small ones are hashed together.
+    Tables of one shape follow each other, so that small ones are hashed together. Of the tables
+    that are read, `watched` columns are bounded.
     """
+    watched = watched or {}
     sets: dict[int, list[int]] = defaultdict(list)
     columns: dict[int, list[tuple[Column, ...]]] = defaultdict(list)
     for (table, number), chosen in wanted.items():
@@ -66,8 +74,16 @@ def pieces_of(wanted: Wanted, tables: Sequence[Table]) -> Iterator[ScanPiece]:
         shape = tuple(columns[same[0]])
         for table in same:
             numbers = tuple(sets[table])
+            bounded = watched.get(table, ())
             for split in tables[table].splits:
-                yield ScanPiece(table, split, numbers, shape)
+                yield ScanPiece(table, split, numbers, shape, bounded)
+
+
+def bounding_pieces(watched: Watched, tables: Sequence[Table]) -> Iterator[ScanPiece]:
+    """The work of bounding columns of tables, and nothing else."""
+    for table, columns in watched.items():
+        for split in tables[table].splits:
+            yield ScanPiece(table, split, (), (), columns)
 
 
 def tasks_of(
@@ -98,16 +114,18 @@ def scan(
     together: list[tuple[ScanPiece, pa.RecordBatch]] = []
     rows = 0
     asked: tuple[tuple[Column, ...], ...] = ()
+    bounded: tuple[Column, ...] = ()
     names: frozenset[str] = frozenset()
     for piece in pieces:
         if stop():
             return
-        if piece.columns is not asked:
-            asked, names = piece.columns, _names(piece.columns)
+        if piece.columns is not asked or piece.bounded is not bounded:
+            asked, bounded = piece.columns, piece.bounded
+            names = _names((*asked, bounded))
         try:
             batches = read_split(storage, piece.split, names)
             first = list(islice(batches, 2))
-            if len(first) == 1 and first[0].num_rows <= SMALL_ROWS:
+            if piece.sets and len(first) == 1 and first[0].num_rows <= SMALL_ROWS:
                 if together and not _alike(together[0], (piece, first[0])):
                     yield from _hash_together(together, types)
                     together, rows = [], 0
@@ -136,14 +154,22 @@ def _hash_alone(
 ) -> Hashed:
     parts: list[list[Lanes]] = [[] for _ in piece.sets]
     rows = 0
+    bounds: list[Mapping[str, Bounds]] = []
     for batch in batches:
         if stop():
             break
         rows += batch.num_rows
+        if piece.bounded:
+            bounds.append(bounds_of_rows(batch, piece.bounded))
         for part, lanes in zip(parts, row_hashes(batch, piece.columns, types), strict=True):
             part.append(sorted_unique(lanes))
     runs = tuple((number, merge(part)) for number, part in zip(piece.sets, parts, strict=True))
-    return Hashed(piece.table, runs, rows, piece.split.size_bytes)
+    return Hashed(piece.table, runs, rows, piece.split.size_bytes, bounds=united(bounds))
+
+
+def united(parts: Sequence[Mapping[str, Bounds]]) -> Mapping[str, Bounds]:
+    """The bounds of each column over parts that all tell of it."""
+    return {name: union([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
 
 def _hash_together(
@@ -170,6 +196,7 @@ def _hashed(together: Sequence[tuple[ScanPiece, pa.RecordBatch]], types: Types) 
             tuple(zip(piece.sets, of_piece, strict=True)),
             own.num_rows,
             piece.split.size_bytes,
+            bounds=bounds_of_rows(own, piece.bounded) if piece.bounded else {},
         )
         for (piece, own), of_piece in zip(together, runs, strict=True)
     ]

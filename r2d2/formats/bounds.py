@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from r2d2.arrays import fixed_values, list_offsets, null_mask, plain
+from r2d2.arrays import array_of, fixed_values, list_offsets, null_mask, numbers, plain
+from r2d2.formats.schema import logical_type
 from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Column
 
 Values = NDArray[Any]
@@ -30,6 +31,8 @@ GREGORIAN_DAY = -141_427
 """The rank of 1582-10-15: dates before it may be of the hybrid Julian calendar."""
 _UNIT_MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _DAY_MILLIS = 86_400_000
+# Decimals of so many digits have their value in the lower of two words.
+LOW_WORD_DIGITS = 18
 
 
 def number_rank(value: float | Decimal) -> int:
@@ -68,10 +71,11 @@ def union(parts: Sequence[Bounds]) -> Bounds:
 
 def _both(left: Bounds, right: Bounds) -> Bounds:
     has_nulls = _any(left.has_nulls, right.has_nulls)
+    sure = left.sure and right.sure
     if left.has_values is False:
-        return replace(right, has_nulls=has_nulls)
+        return replace(right, has_nulls=has_nulls, sure=sure)
     if right.has_values is False:
-        return replace(left, has_nulls=has_nulls)
+        return replace(left, has_nulls=has_nulls, sure=sure)
     if left.has_values is None or right.has_values is None:
         # One of the two may be without values: then only the outer bounds hold for both.
         return Bounds(
@@ -79,6 +83,7 @@ def _both(left: Bounds, right: Bounds) -> Bounds:
             max_high=max(left.max_high, right.max_high),
             has_nulls=has_nulls,
             has_values=_any(left.has_values, right.has_values),
+            sure=sure,
         )
     return Bounds(
         min(left.min_low, right.min_low),
@@ -87,6 +92,7 @@ def _both(left: Bounds, right: Bounds) -> Bounds:
         max(left.max_high, right.max_high),
         has_nulls,
         True,
+        sure,
     )
 
 
@@ -108,7 +114,7 @@ def bounds_of_parts(
     for column in columns:
         if column.type == "null":
             for bounds in found:
-                bounds[column.name] = Bounds(has_nulls=True, has_values=False)
+                bounds[column.name] = Bounds(has_nulls=True, has_values=False, sure=True)
         ranks = _ranker_of(column.type)
         if ranks is None:
             continue
@@ -116,26 +122,61 @@ def bounds_of_parts(
         nulls = null_mask(array)
         valid = np.ones(len(array), np.bool_) if nulls is None else ~nulls
         lows, highs = ranks(array, valid, starts)
-        has_nulls = (~np.logical_and.reduceat(valid, starts)).tolist()
-        has_values = np.logical_or.reduceat(valid, starts).tolist()
+        has_nulls, has_values = [False] * len(sizes), [True] * len(sizes)
+        if nulls is not None:
+            has_nulls = (~np.logical_and.reduceat(valid, starts)).tolist()
+            has_values = np.logical_or.reduceat(valid, starts).tolist()
         for bounds, low, high, null, value in zip(
             found, lows, highs, has_nulls, has_values, strict=True
         ):
             known = value and low <= high
             bounds[column.name] = (
-                Bounds(low, low, high, high, null, True)
+                Bounds(low, low, high, high, null, True, True)
                 if known
-                else Bounds(has_nulls=null, has_values=value)
+                else Bounds(has_nulls=null, has_values=value, sure=True)
             )
     return list(found)
 
 
+def bounds_of_rows(batch: pa.RecordBatch, columns: Sequence[Column]) -> Mapping[str, Bounds]:
+    """The bounds of each column that has an order; a dictionary is not decoded for them."""
+    if not batch.num_rows:
+        none = Bounds(has_nulls=False, has_values=False, sure=True)
+        return {column.name: none for column in columns}
+    found: dict[str, Bounds] = {}
+    for column in columns:
+        array = _nested(batch, column.path)
+        if pa.types.is_dictionary(array.type):
+            array = _used_words(array)
+        # An annotation is part of a column's type and says nothing of its values' order.
+        leaf = Column(column.name, logical_type(array.type), (column.name,))
+        (known,) = bounds_of_parts(
+            pa.RecordBatch.from_arrays([array], names=[column.name]), [leaf], [len(array)]
+        )
+        found |= known
+    return found
+
+
+def _used_words(array: pa.DictionaryArray) -> pa.Array:
+    """The values that occur, each once, and NULL if it does."""
+    indices = array.indices
+    seen = np.zeros(len(array.dictionary), np.bool_)
+    seen[numbers(indices.drop_null() if indices.null_count else indices)] = True
+    words = array.dictionary.filter(array_of(seen, pa.bool_()))
+    return pa.concat_arrays([words, pa.nulls(1, words.type)]) if indices.null_count else words
+
+
 def _leaf(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     """The column's values; a NULL struct makes what is inside it NULL."""
+    array = _nested(batch, path)
+    return _decoded(array) if pa.types.is_dictionary(array.type) else array
+
+
+def _nested(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     array = plain(batch.column(batch.schema.get_field_index(path[0])))
     for name in path[1:]:
         array = plain(array.flatten()[array.type.get_field_index(name)])
-    return _decoded(array) if pa.types.is_dictionary(array.type) else array
+    return array
 
 
 def _decoded(array: pa.DictionaryArray) -> pa.Array:
@@ -159,6 +200,10 @@ def _ranker_of(type_: str) -> Ranker | None:
 
 def _extremes(values: Values, valid: Valid, starts: Starts) -> tuple[Values, Values]:
     """The least and the greatest valid value of each part, crossed where a part has none."""
+    if len(starts) == 1:
+        some = values if valid.all() else values[valid]
+        if len(some):
+            return np.array([some.min()]), np.array([some.max()])
     if valid.all():
         return np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
     limits: Any = np.finfo(values.dtype) if values.dtype.kind == "f" else np.iinfo(values.dtype)
@@ -185,6 +230,12 @@ def _number_ranks(values: Values) -> list[int]:
 
 
 def _decimals(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
+    if len(starts) == 1 and array.type.bit_width == 128 and array.type.precision <= LOW_WORD_DIGITS:
+        words = fixed_values(array, "i8", words=2)[::2]
+        lows, highs = _extremes(words, valid, starts)
+        unscaled = (Decimal(int(some[0])).scaleb(-array.type.scale) for some in (lows, highs))
+        least, greatest = map(number_rank, unscaled)
+        return [least], [greatest]
     if array.type.bit_width < 128:
         array = array.cast(pa.decimal128(array.type.precision, array.type.scale))
     ends = [*starts[1:].tolist(), len(array)]
@@ -200,6 +251,8 @@ def _decimals(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
 
 def _texts(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
     """`text_rank` of each: the first eight bytes, filled up with zeros, as a number."""
+    if len(starts) == 1:
+        return _extreme_texts(array)
     array = array.cast(pa.large_binary())
     data = array.buffers()[2]
     content = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
@@ -211,6 +264,15 @@ def _texts(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:
     ranks = (prefix.view(">u8").ravel().astype(np.uint64) ^ np.uint64(1 << 63)).view(np.int64)
     lows, highs = _extremes(ranks, valid, starts)
     return lows.tolist(), highs.tolist()
+
+
+def _extreme_texts(array: pa.Array) -> Ranked:
+    """The same of one part; only two values are looked at as ranks."""
+    is_short = pa.types.is_string(array.type) or pa.types.is_binary(array.type)
+    found = pc.min_max(array.cast(pa.binary() if is_short else pa.large_binary())).as_py()
+    if found["min"] is None:
+        return [RANK_MAX], [RANK_MIN]
+    return [text_rank(found["min"])], [text_rank(found["max"])]
 
 
 def _wholes(array: pa.Array, valid: Valid, starts: Starts) -> Ranked:

@@ -130,7 +130,8 @@ def united_bounds(
     for file, places, told in files:
         own = {column.path: column for column in file.columns}
         paths = {place.column.path: place.path for place in places}
-        nulls = Bounds(has_nulls=None if file.rows is None else file.rows > 0, has_values=False)
+        has_nulls = None if file.rows is None else file.rows > 0
+        nulls = Bounds(has_nulls=has_nulls, has_values=False, sure=True)
         for column in columns:
             path = paths[column.path] if paths else column.path
             if path is None:

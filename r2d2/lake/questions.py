@@ -9,13 +9,16 @@ import numpy.typing as npt
 
 from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.inventory import Inventory
-from r2d2.model import Column, Cost
+from r2d2.model import Bounds, Column, Cost
 
 Projection = tuple[int, int]
 """A table (its index) seen through a set of columns (its number within the question)."""
 
 Wanted = Mapping[Projection, tuple[Column, ...]]
 """The columns to hash for each projection; a column's name is the one that enters the hash."""
+
+Watched = Mapping[int, tuple[Column, ...]]
+"""Columns of tables whose bounds are to be taken from their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,27 @@ class Overlaps:
     cost: Cost
 
 
+@dataclass(frozen=True, slots=True)
+class RowBounds:
+    """The bounds of watched columns by table and column name; `failed` tables have none."""
+
+    found: Mapping[int, Mapping[str, Bounds]]
+    failed: Mapping[int, str]
+    counted: Mapping[int, int]
+    cost: Cost
+
+
 class Lake(Protocol):
     """A lake as the stages see it. Tables are numbered as in the inventory."""
 
     def inventory(self) -> Inventory:
         """All tables at their snapshots, from metadata alone."""
+
+    def watch(self, columns: Watched) -> None:
+        """Asks that the columns be bounded when rows of their tables are read anyway."""
+
+    def watched(self) -> RowBounds:
+        """The bounds of all watched columns; those of tables not read since are read for it."""
 
     def sketches(self, wanted: Wanted, size: int) -> Sketches:
         """The `size` smallest distinct row hashes of each projection."""

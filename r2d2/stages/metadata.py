@@ -1,12 +1,15 @@
 """Metadata: shared files prove, bounds and null counts refute. Reads no data.
 
-A bound refutes only where a child value surely lies outside all values of the parent; with a
-minimum fraction below one, only where all child values surely do. Bounds are compared as ranks,
-in arrays by column, for a block of pairs at once.
+A bound refutes only where a child value lies outside all values of the parent; with a minimum
+fraction below one, only where all child values do. Bounds are compared as ranks, in arrays by
+column, for a block of pairs at once.
+
+What rests on a footer is its writer's claim. The lake bounds these columns when it reads the rows,
+and `reopened` are the pairs that claims refuted and rows do not.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -15,13 +18,15 @@ import numpy.typing as npt
 
 from r2d2.arrays import Bools, Int32s, Int64s
 from r2d2.graph import Block, Graph
-from r2d2.lake.questions import Lake
+from r2d2.lake.questions import Lake, Watched
 from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Edge, Evidence, FileInfo, Table, Verdict
 from r2d2.stages.schema import fold
 
+NOT_BELIEVED = "statistics not believed"
+"""The detail of a table whose footer contradicts its rows."""
 SHARED = Evidence("metadata", Verdict.PROVED, "every file of the child is a file of the parent")
 _UNKNOWN_RANKS = np.array([RANK_MIN, RANK_MAX, RANK_MIN, RANK_MAX], np.int64)
-_UNKNOWN_FLAGS = np.array([-1, -1], np.int8)
+_UNKNOWN_FLAGS = np.array([-1, -1, 1], np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +38,100 @@ class Metadata:
     name = "metadata"
 
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
-        """The graph without the pairs that metadata decides."""
-        ranks = RankIndex.of(graph.tables, self.case_sensitive)
-        # Bounds say nothing of NaN, so with all else outside, NaN rows may still be shared.
-        unsure = self._float_columns(graph.tables) if self.min_fraction < 1 else set()
+        """The graph without the pairs that metadata decides; `claimed` are those by claims."""
+        tests = self._tests(graph.tables, {i: table.bounds for i, table in enumerate(graph.tables)})
         shared = _shared_files(graph.tables)
         reasons: Counter[str] = Counter()
-        blocks, edges = [], list(graph.edges)
+        watched: set[tuple[int, str]] = set()
+        blocks, claimed, edges = [], [], list(graph.edges)
         for block in graph.blocks:
-            tests = [
-                None if name in unsure else ranks.test(name, block, self.min_fraction)
-                for name in block.names
-            ]
-            masks = []
+            of_block = tests(block)
+            masks, claims = [], []
             for rows, mask in block.chunks():
                 edges += _prove(graph.tables, block, rows, mask, shared, self.case_sensitive)
-                reasons.update(_refute(mask, rows, block.names, tests))
+                refuted, by_claims, columns = _refute(mask, rows, block, of_block)
+                reasons.update(refuted)
+                watched |= columns
                 masks.append(mask)
-            left = block.narrowed(masks)
-            if len(left.children):
-                blocks.append(left)
-        return replace(graph, blocks=tuple(blocks), edges=tuple(edges), reasons=dict(reasons))
+                claims.append(by_claims)
+            blocks += _open(block, masks)
+            claimed += _open(block, claims)
+        if watched:
+            lake.watch(self._columns(graph.tables, watched))
+        return replace(
+            graph,
+            blocks=tuple(blocks),
+            claimed=tuple(claimed),
+            edges=tuple(edges),
+            reasons=dict(reasons),
+        )
+
+    def reopened(self, graph: Graph, lake: Lake) -> Graph:
+        """The graph with those pairs open that claims refuted and rows do not, and no others.
+
+        `reasons` counts the claims. A table whose footer its rows contradict has a detail more.
+        """
+        answer = lake.watched()
+        graph = graph.after(answer)
+        stated = {index: graph.tables[index].bounds for index in _members(graph.claimed)}
+        found = {index: answer.found.get(index, {}) for index in stated}
+        tables = list(graph.tables)
+        for index, of_rows in found.items():
+            wrong = [name for name in of_rows if _contradicts(stated[index][name], of_rows[name])]
+            if wrong:
+                details = {**tables[index].details, NOT_BELIEVED: ", ".join(sorted(wrong))}
+                tables[index] = replace(tables[index], details=details)
+        sure = {
+            index: {n: b for n, b in bounds.items() if b.sure} | dict(found[index])
+            for index, bounds in stated.items()
+        }
+        by_rows, by_claims = self._tests(tables, sure), self._tests(tables, stated)
+        reasons: Counter[str] = Counter()
+        blocks = []
+        for block in graph.claimed:
+            block = block.without(answer.failed)
+            tests, claims = by_rows(block), by_claims(block)
+            masks = []
+            for rows, mask in block.chunks():
+                _refute(mask, rows, block, tests)
+                reasons.update(_refute(mask.copy(), rows, block, claims)[0])
+                masks.append(mask)
+            blocks += _open(block, masks)
+        return replace(
+            graph, tables=tuple(tables), blocks=tuple(blocks), claimed=(), reasons=dict(reasons)
+        )
+
+    def _tests(
+        self, tables: Sequence[Table], bounds: Mapping[int, Mapping[str, Bounds]]
+    ) -> "Callable[[Block], list[tuple[str, ColumnTest]]]":
+        """The tests of a block's columns by these bounds; those soon confirmed come first."""
+        ranks = RankIndex.of(bounds, self.case_sensitive)
+        # Bounds say nothing of NaN, so with all else outside, NaN rows may still be shared.
+        unsure = self._float_columns(tables) if self.min_fraction < 1 else set()
+
+        def tests(block: Block) -> list[tuple[str, ColumnTest]]:
+            of_child = tables[block.children[0]].columns if len(block.children) else ()
+            types = {fold(column.name, self.case_sensitive): column.type for column in of_child}
+            names = sorted(block.names, key=lambda name: types.get(name) in ("string", "binary"))
+            found = (
+                (name, ranks.test(name, block, self.min_fraction))
+                for name in names
+                if name not in unsure
+            )
+            return [(name, test) for name, test in found if test is not None]
+
+        return tests
+
+    def _columns(self, tables: Sequence[Table], names: set[tuple[int, str]]) -> Watched:
+        """The columns of these folded names, by table."""
+        return {
+            index: tuple(
+                column
+                for column in tables[index].columns
+                if (index, fold(column.name, self.case_sensitive)) in names
+            )
+            for index in sorted({index for index, _ in names})
+        }
 
     def _float_columns(self, tables: Sequence[Table]) -> set[str]:
         columns = {column for table in tables for column in table.columns}
@@ -122,20 +200,59 @@ def _shared_edge(child: Table, parent: Table, case_sensitive: bool) -> Edge:
     )
 
 
+def _open(block: Block, masks: Sequence[Bools]) -> list[Block]:
+    """The block with these pairs; none where there are none."""
+    left = block.narrowed(masks) if any(map(np.any, masks)) else None
+    return [] if left is None else [left]
+
+
+def _members(blocks: Sequence[Block]) -> list[int]:
+    both = (axis.tolist() for block in blocks for axis in (block.children, block.parents))
+    return sorted({index for members in both for index in members})
+
+
+def _contradicts(stated: Bounds, found: Bounds) -> bool:
+    """Whether rows lie outside outer bounds, or NULLs are where there should be none."""
+    if found.has_values and not (
+        stated.min_low <= found.min_low and found.max_high <= stated.max_high
+    ):
+        return True
+    return any(
+        None not in (claim, fact) and claim != fact
+        for claim, fact in (
+            (stated.has_nulls, found.has_nulls),
+            (stated.has_values, found.has_values),
+        )
+    )
+
+
 def _refute(
-    mask: Bools, rows: slice, names: Sequence[str], tests: Sequence["ColumnTest | None"]
-) -> Counter[str]:
-    """The number of pairs that each column's bounds refuted first; they are cleared."""
+    mask: Bools, rows: slice, block: Block, tests: "Sequence[tuple[str, ColumnTest]]"
+) -> tuple[Counter[str], Bools, set[tuple[int, str]]]:
+    """Clears the pairs that bounds refute.
+
+    Returns how many each column's bounds refuted first, the pairs among them that claims refuted,
+    and the tables' columns that these claims are about.
+    """
     reasons: Counter[str] = Counter()
-    left = np.count_nonzero(mask)
-    for name, test in zip(names, tests, strict=True):
-        if test is not None and left:
-            mask &= test.plausible(rows)
-            after = np.count_nonzero(mask)
-            if after < left:
-                reasons[f"bounds of {name}"] += int(left - after)
-            left = after
-    return reasons
+    claimed = np.zeros_like(mask)
+    columns: set[tuple[int, str]] = set()
+    left = mask.any()
+    for name, test in tests if left else ():
+        gone = mask & ~test.plausible(rows)
+        count = np.count_nonzero(gone)
+        if count:
+            mask &= ~gone
+            reasons[f"bounds of {name}"] += int(count)
+            for axis, owners, claims in (
+                (1, block.children[rows], test.child_claims[rows]),
+                (0, block.parents, test.parent_claims),
+            ):
+                if claims.any():
+                    by_claims = gone & (claims[:, None] if axis == 1 else claims)
+                    claimed |= by_claims
+                    columns |= {(index, name) for index in owners[by_claims.any(axis)].tolist()}
+    return reasons, claimed, columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +260,7 @@ class ColumnTest:
     """One column's bounds over a block: rows are children, columns are parents.
 
     A pair is refuted where `child_low` < `parent_low`, or `child_high` > `parent_high`, or the
-    child surely has a null and the parent surely none.
+    child has a null and the parent none. Claims are bounds that do not come from rows.
     """
 
     child_low: Int64s
@@ -152,6 +269,8 @@ class ColumnTest:
     parent_low: Int64s
     parent_high: Int64s
     parent_no_nulls: Bools
+    child_claims: Bools
+    parent_claims: Bools
 
     def plausible(self, rows: slice) -> Bools:
         """Whether the bounds leave each pair open, of some children × all parents."""
@@ -170,13 +289,13 @@ class RankIndex:
     columns: "Mapping[str, _ColumnRanks]"
 
     @classmethod
-    def of(cls, tables: Sequence[Table], case_sensitive: bool) -> "RankIndex":
-        """The index of the bounds that the tables carry."""
+    def of(cls, bounds_of: Mapping[int, Mapping[str, Bounds]], case_sensitive: bool) -> "RankIndex":
+        """The index of the bounds of tables, which come in order of their numbers."""
         owners: dict[str, list[int]] = defaultdict(list)
         rows: dict[str, list[Bounds]] = defaultdict(list)
         keys: dict[str, str] = {}
-        for index, table in enumerate(tables):
-            for name, bounds in table.bounds.items():
+        for index, by_name in bounds_of.items():
+            for name, bounds in by_name.items():
                 key = keys.get(name) or keys.setdefault(name, fold(name, case_sensitive))
                 owners[key].append(index)
                 rows[key].append(bounds)
@@ -209,6 +328,8 @@ class RankIndex:
             parent_low,
             parent_high,
             parent_flags[:, 0] == 0,
+            child_flags[:, 2] == 0,
+            parent_flags[:, 2] == 0,
         )
 
 
@@ -221,7 +342,7 @@ class _ColumnRanks:
     flags: npt.NDArray[np.int8]
 
     def of(self, tables: Int32s) -> "tuple[Int64s, npt.NDArray[np.int8]]":
-        """Rows (min_low, min_high, max_low, max_high) and (nulls, values) of the given tables."""
+        """Rows (min_low, min_high, max_low, max_high) and (nulls, values, sure) of the tables."""
         places = np.searchsorted(self.tables, tables)
         places[places == len(self.tables)] = 0
         known = self.tables[places] == tables
@@ -231,7 +352,7 @@ class _ColumnRanks:
 
 def _column_ranks(owners: Sequence[int], rows: Sequence[Bounds]) -> _ColumnRanks:
     ranks = np.array([_ranks_of(bounds) for bounds in rows], np.int64)
-    flags = np.array([(_FLAG[b.has_nulls], _FLAG[b.has_values]) for b in rows], np.int8)
+    flags = np.array([(_FLAG[b.has_nulls], _FLAG[b.has_values], b.sure) for b in rows], np.int8)
     return _ColumnRanks(np.array(owners, np.int32), ranks, flags)
 
 

@@ -1,6 +1,7 @@
 """Bounds from rows: those that a footer with whole statistics would give, part by part."""
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.formats.bounds import bounds_of_parts, number_rank, text_rank
+from r2d2.formats.bounds import bounds_of_parts, bounds_of_rows, number_rank, text_rank
 from r2d2.formats.parquet.footer import bounds_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Bounds
@@ -61,7 +62,13 @@ def test_each_parts_bounds_are_those_its_own_footer_would_give(name: str, tmp_pa
         expected.append(bounds_of(footer, footer.schema.to_arrow_schema()))
     (batch,) = pa.concat_tables(parts).combine_chunks().to_batches()
     found = bounds_of_parts(batch, flatten(batch.schema), [part.num_rows for part in parts])
-    assert found == expected
+    assert [
+        {name: replace(b, sure=False) for name, b in part.items()} for part in found
+    ] == expected
+    alone = [
+        bounds_of_rows(*part.combine_chunks().to_batches(), flatten(part.schema)) for part in parts
+    ]
+    assert alone == found
 
 
 def test_nan_is_no_bound_and_alone_leaves_them_unknown() -> None:
@@ -69,9 +76,9 @@ def test_nan_is_no_bound_and_alone_leaves_them_unknown() -> None:
     batch = pa.record_batch({"x": [nan, 1.0, 2.0, nan, nan, None]})
     one, other, last = bounds_of_parts(batch, flatten(batch.schema), [3, 2, 1])
     low, high = number_rank(1.0), number_rank(2.0)
-    assert one["x"] == Bounds(low, low, high, high, False, True)
-    assert other["x"] == Bounds(has_nulls=False, has_values=True)
-    assert last["x"] == Bounds(has_nulls=True, has_values=False)
+    assert one["x"] == Bounds(low, low, high, high, False, True, sure=True)
+    assert other["x"] == Bounds(has_nulls=False, has_values=True, sure=True)
+    assert last["x"] == Bounds(has_nulls=True, has_values=False, sure=True)
 
 
 def test_half_floats_and_dictionaries_have_bounds_that_footers_lack() -> None:
@@ -80,9 +87,9 @@ def test_half_floats_and_dictionaries_have_bounds_that_footers_lack() -> None:
     batch = pa.record_batch({"half": half, "words": words})
     (found,) = bounds_of_parts(batch, flatten(batch.schema), [3])
     low, high = number_rank(-2.0), number_rank(1.5)
-    assert found["half"] == Bounds(low, low, high, high, True, True)
+    assert found["half"] == Bounds(low, low, high, high, True, True, sure=True)
     low, high = text_rank(b"a"), text_rank(b"b")
-    assert found["words"] == Bounds(low, low, high, high, True, True)
+    assert found["words"] == Bounds(low, low, high, high, True, True, sure=True)
 
 
 def test_columns_without_an_order_have_no_bounds() -> None:
@@ -100,7 +107,9 @@ def test_bounds_of_bytes_are_the_least_and_greatest_ranks(parts: list[list[bytes
     for bounds, part in zip(found, parts, strict=True):
         ranks = [text_rank(cell) for cell in part if cell is not None]
         known = (min(ranks), min(ranks), max(ranks), max(ranks)) if ranks else ()
-        assert bounds["x"] == Bounds(*known, has_nulls=None in part, has_values=bool(ranks))
+        assert bounds["x"] == Bounds(
+            *known, has_nulls=None in part, has_values=bool(ranks), sure=True
+        )
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
@@ -108,4 +117,4 @@ def test_bounds_of_whole_numbers_are_the_ranks_that_all_numbers_share(cells: lis
     batch = pa.record_batch({"x": pa.array(cells, pa.int64())})
     (found,) = bounds_of_parts(batch, flatten(batch.schema), [len(cells)])
     low, high = number_rank(min(cells)), number_rank(max(cells))
-    assert found["x"] == Bounds(low, low, high, high, False, True)
+    assert found["x"] == Bounds(low, low, high, high, False, True, sure=True)

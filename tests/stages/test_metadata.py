@@ -1,5 +1,7 @@
 """Bounds refute only what values refute."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,10 +20,11 @@ def bounds(column: list[int | None], blur: tuple[int, int] = (0, 0), nulls: bool
     known = [value for value in column if value is not None]
     has_nulls = (None in column) if nulls else None
     if not known:
-        return Bounds(has_nulls=has_nulls, has_values=False if nulls else None)
+        return Bounds(has_nulls=has_nulls, has_values=False if nulls else None, sure=True)
     low, high = number_rank(min(known) - blur[0]), number_rank(max(known) + blur[1])
     exact = blur == (0, 0)
-    return Bounds(low, low if exact else high, high if exact else low, high, has_nulls, True)
+    ends = (low, low if exact else high, high if exact else low, high)
+    return Bounds(*ends, has_nulls, True, sure=True)
 
 
 def table(name: str, found: Bounds, kind: str = "int64") -> Table:
@@ -76,6 +79,7 @@ def test_an_inexact_bound_of_the_child_does_not_refute_by_itself() -> None:
 
 def test_a_part_without_bounds_leaves_the_whole_without() -> None:
     assert union([bounds([1]), Bounds()]).min_low == RANK_MIN
+    assert not union([bounds([1]), replace(bounds([2]), sure=False)]).sure
     assert union([bounds([1, 4]), bounds([None])]) == bounds([1, 4, None])
 
 

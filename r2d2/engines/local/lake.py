@@ -4,7 +4,7 @@ The runs of a scan stay in memory up to a budget; beyond it they go to a scratch
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +20,18 @@ from r2d2.engines.scan import (
     TASK_SPLITS,
     Hashed,
     ScanPiece,
+    bounding_pieces,
     pieces_of,
     scan,
     tasks_of,
+    united,
 )
 from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import count_missing_each, merge, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
-from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
-from r2d2.model import Cost, Table
+from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
+from r2d2.model import Bounds, Column, Cost, Table
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -54,6 +56,8 @@ class LocalLake:
         self._scanned: set[Projection] = set()
         self._failed: dict[int, str] = {}
         self._counted: dict[int, int] = {}
+        self._watched: dict[int, tuple[Column, ...]] = {}
+        self._bounds: dict[int, Mapping[str, Bounds]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +76,25 @@ class LocalLake:
         inventory = take_inventory(self._storage, self._settings)
         self._tables = inventory.tables
         return inventory
+
+    def watch(self, columns: Watched) -> None:
+        """Asks that the columns be bounded when rows of their tables are read anyway."""
+        self._watched |= columns
+        self._bounds = {t: known for t, known in self._bounds.items() if t not in columns}
+
+    def watched(self) -> RowBounds:
+        """The bounds of all watched columns; those of tables not read since are read for it."""
+        left = self._not_bounded()
+        cost = self._read(list(bounding_pieces(left, self._tables)), left)
+        found = {t: self._bounds[t] for t in self._watched if t not in self._failed}
+        return RowBounds(found, dict(self._failed), dict(self._counted), cost)
+
+    def _not_bounded(self) -> Watched:
+        return {
+            table: columns
+            for table, columns in self._watched.items()
+            if table not in self._bounds and table not in self._failed
+        }
 
     def sketches(self, wanted: Wanted, size: int) -> Sketches:
         """The `size` smallest distinct row hashes of each projection."""
@@ -116,12 +139,20 @@ class LocalLake:
         known = self._scanned
         new = {key: value for key, value in wanted.items() if key not in known}
         pieces = [
-            piece for piece in pieces_of(new, self._tables) if piece.table not in self._failed
+            piece
+            for piece in pieces_of(new, self._tables, self._not_bounded())
+            if piece.table not in self._failed
         ]
         self._scanned |= new.keys()
+        return self._read(pieces, dict.fromkeys(table for table, _ in new))
+
+    def _read(self, pieces: Sequence[ScanPiece], tables: Iterable[int]) -> Cost:
+        """Reads the pieces, which are all of these tables."""
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         rows = size = 0
-        counted = {table: 0 for table, _ in new}
+        counted = dict.fromkeys(tables, 0)
+        bounded = {piece.table for piece in pieces if piece.bounded}
+        bounds: dict[int, list[Mapping[str, Bounds]]] = {table: [] for table in bounded}
         # A remote read mostly waits, so many small tasks read at once.
         remote = "://" in self._storage.url
         threads = max(REMOTE_THREADS, self._settings.threads) if remote else self._settings.threads
@@ -133,10 +164,13 @@ class LocalLake:
             self._progress.advance(hashed.size_bytes, hashed.rows)
             if hashed.problem is not None:
                 self._failed[hashed.table] = hashed.problem
+            elif hashed.table in bounds:
+                bounds[hashed.table].append(hashed.bounds)
             for number, run in hashed.runs:
                 self._runs.put((hashed.table, number), run)
         self._progress.end()
         self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
+        self._bounds |= {t: united(parts) for t, parts in bounds.items() if t not in self._failed}
         return Cost(size, rows)
 
     def _run(self, tasks: Iterable[list[ScanPiece]], threads: int) -> Iterator[Hashed]:

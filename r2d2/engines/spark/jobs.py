@@ -17,14 +17,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
+from r2d2.engines.scan import Hashed, ScanPiece
 from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.engines.spark.rows import SCAN_DDL
 from r2d2.engines.spark.session import spark_errors
 from r2d2.engines.spark.tasks import (
+    BOUND_DDL,
     COUNT_DDL,
     INSPECT_DDL,
     ForeignTask,
     ScanTask,
+    bound_tasks,
     count_tasks,
     foreign_tasks,
     inspect_tasks,
@@ -70,6 +73,15 @@ class SparkJobs:
         with spark_errors():
             spread = self.spread(map(dumps, tasks))
             return spread.mapInArrow(partial(scan_tasks, storage, types, size), SCAN_DDL).persist()
+
+    def bounded(
+        self, storage: Storage, types: Types, tasks: Iterable[Sequence[ScanPiece]]
+    ) -> list[Hashed]:
+        """The outcomes of pieces that ask for bounds alone."""
+        with spark_errors():
+            spread = self.spread(map(dumps, tasks))
+            answers = spread.mapInArrow(partial(bound_tasks, storage, types), BOUND_DDL).toArrow()
+        return [hashed for blob in answers.column("hashed") for hashed in loads(blob.as_buffer())]
 
     def foreign_scan(
         self, rows: "DataFrame", task: ForeignTask, types: Types, size: int

@@ -3,7 +3,8 @@
 Spark moves blobs of hashes, never rows, and keeps one scan for sketches and exact counts alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,16 +13,17 @@ from uuid import uuid4
 import numpy as np
 
 from r2d2.arrays import Int64s
+from r2d2.engines.scan import bounding_pieces, tasks_of, united
 from r2d2.engines.spark.foreign_sources import read_by_spark, source_of
-from r2d2.engines.spark.jobs import SparkJobs
+from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
 from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.inventory import Inventory, grouped, inventory_of, unlisted
-from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
-from r2d2.model import Cost, Table
+from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
+from r2d2.model import Bounds, Column, Cost, Table
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -52,6 +54,8 @@ class SparkLake:
         self._tables: Sequence[Table] = ()
         self._failed: dict[int, str] = {}
         self._counted: dict[int, int] = {}
+        self._watched: dict[int, tuple[Column, ...]] = {}
+        self._bounds: dict[int, Mapping[str, Bounds]] = {}
 
     def __enter__(self) -> Self:
         self._session.addTag(self._tag)
@@ -99,6 +103,34 @@ class SparkLake:
         self._scans.foreign = foreign
         return seen
 
+    def watch(self, columns: Watched) -> None:
+        """Asks that the columns be bounded when rows of their tables are read anyway."""
+        self._watched |= columns
+        self._bounds = {t: known for t, known in self._bounds.items() if t not in columns}
+
+    def watched(self) -> RowBounds:
+        """The bounds of all watched columns; those of tables not read since are read for it."""
+        pieces = list(bounding_pieces(self._not_bounded(), self._tables))
+        parts: dict[int, list[Mapping[str, Bounds]]] = defaultdict(list)
+        rows = size = 0
+        if pieces:
+            with reads_labelled(self._session, sum(p.split.size_bytes for p in pieces)):
+                answers = self._jobs.bounded(self._storage, self._settings.types, tasks_of(pieces))
+            for hashed in answers:
+                rows += hashed.rows
+                size += hashed.size_bytes
+                parts[hashed.table].append(hashed.bounds)
+                if hashed.problem is not None:
+                    self._failed[hashed.table] = hashed.problem
+        self._bounds |= {t: united(some) for t, some in parts.items()}
+        known = self._bounds.items()
+        found = {t: bounds for t, bounds in known if t not in self._failed}
+        return RowBounds(found, dict(self._failed), dict(self._counted), Cost(size, rows))
+
+    def _not_bounded(self) -> Watched:
+        gone = self._bounds.keys() | self._failed.keys()
+        return {table: columns for table, columns in self._watched.items() if table not in gone}
+
     def sketches(self, wanted: Wanted, size: int) -> Sketches:
         """The `size` smallest distinct row hashes of each projection."""
         self._provide(size)
@@ -143,7 +175,8 @@ class SparkLake:
         tables = {table for table, _ in new}
         splits = (split for table in tables for split in self._tables[table].splits)
         self._progress.begin("hashing", sum(split.size_bytes for split in splits))
-        collector = self._scans.scan(new, self._tables, sketches)
+        collector = self._scans.scan(new, self._tables, sketches, self._not_bounded())
+        self._bounds |= {table: united(parts) for table, parts in collector.bounds.items()}
         cost = Cost(sum(collector.size_bytes.values()), sum(collector.rows.values()))
         self._progress.advance(cost.bytes_read, cost.rows_read)
         self._progress.end()

@@ -1,21 +1,24 @@
 """The rows that a scan leaves in Spark: for each (table, set) its sketch, and its hashes in parts.
 
-A row of set `SUMMARY` is for a whole table: what one task read of it, or why it could not; one of
-table `NO_TABLE` says why no table can be read. `sketch` is NULL where the blob is no sketch, else
-whether the blob is all there is.
+A row of set `SUMMARY` is for a whole table: what one task read of it and the bounds of its watched
+columns, or why it could not; one of table `NO_TABLE` says why no table can be read. `sketch` is
+NULL where the blob is no sketch, else whether the blob is all there is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, repeat
 
 import numpy as np
 import pyarrow as pa
 
+from r2d2.engines.pickling import dumps, loads
+from r2d2.engines.scan import united
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import BottomKSketch, empty_run, from_bytes, merge_sketches, to_bytes
 from r2d2.lake.questions import Projection
+from r2d2.model import Bounds
 
 SUMMARY = -1
 NO_TABLE = -1
@@ -32,29 +35,34 @@ SCAN_SCHEMA = pa.schema(
         ("bytes", pa.int64()),
         ("blob", pa.binary()),
         ("problem", pa.string()),
+        ("bounds", pa.binary()),
     ]
 )
 SCAN_DDL = (
     "table int, number int, part int, sketch boolean,"
-    " rows bigint, bytes bigint, blob binary, problem string"
+    " rows bigint, bytes bigint, blob binary, problem string, bounds binary"
 )
-Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None]
+Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None, bytes | None]
+BoundsByName = Mapping[str, Bounds]
 NOTHING = empty_run()
 
 
-def summary_row(table: int, rows: int, size_bytes: int, problem: str | None) -> Row:
+def summary_row(
+    table: int, rows: int, size_bytes: int, problem: str | None, bounds: BoundsByName | None = None
+) -> Row:
     """The row for what a task read of a table."""
-    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem
+    told = dumps(bounds) if bounds else None
+    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem, told
 
 
 def sketch_row(table: int, number: int, run: Lanes, size: int) -> Row:
     """The row of the `size` smallest hashes of a run, and of how many there were."""
-    return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, run.part(0, size), None
+    return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, run.part(0, size), None, None
 
 
 def part_row(table: int, number: int, place: int, run: Lanes, whole: bool) -> Row:
     """The row of one range of a run's hashes; `whole`: it is also the run's sketch."""
-    return table, number, place, True if whole else None, len(run), 0, run, None
+    return table, number, place, True if whole else None, len(run), 0, run, None, None
 
 
 @dataclass(slots=True)
@@ -72,17 +80,20 @@ class SketchCollector:
     rows: Counter[int] = field(default_factory=Counter)
     size_bytes: Counter[int] = field(default_factory=Counter)
     problems: dict[int, str] = field(default_factory=dict)
+    bounds: dict[int, list[BoundsByName]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Adds the rows of a batch."""
-        names = ("table", "number", "sketch", "rows", "bytes", "problem")
+        names = ("table", "number", "sketch", "rows", "bytes", "problem", "bounds")
         lists = (batch.column(name).to_pylist() for name in names)
         blobs = buffers(batch.column("blob")) if self.size else repeat(None, len(batch))
         for row in zip(*lists, blobs, strict=True):
-            table, number, complete, rows, size_bytes, problem, blob = row
+            table, number, complete, rows, size_bytes, problem, bounds, blob = row
             if number == SUMMARY:
                 self.rows[table] += rows
                 self.size_bytes[table] += size_bytes
+                if bounds is not None:
+                    self.bounds[table].append(loads(bounds))
                 if problem is not None:
                     self.problems[table] = min(problem, self.problems.get(table, problem))
             else:
@@ -100,10 +111,12 @@ class SketchCollector:
     def merged(self) -> Iterator[Row]:
         """The same as rows again, one for each projection and each table."""
         for table, rows in self.rows.items():
-            yield summary_row(table, rows, self.size_bytes[table], self.problems.get(table))
+            bounds = united(self.bounds.get(table, ()))
+            problem = self.problems.get(table)
+            yield summary_row(table, rows, self.size_bytes[table], problem, bounds)
         for key, hashes in self.hashes.items():
             sketch = self.sketch(key, self.size)
-            yield *key, SKETCH_ONLY, sketch.complete, hashes, 0, sketch.run, None
+            yield *key, SKETCH_ONLY, sketch.complete, hashes, 0, sketch.run, None, None
 
 
 def blobs(runs: Sequence[Lanes]) -> pa.Array:

@@ -12,7 +12,7 @@ from r2d2.engines.spark.rows import SketchCollector
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
 from r2d2.errors import R2D2Error
 from r2d2.hashing.runs import BottomKSketch
-from r2d2.lake.questions import Projection, Wanted
+from r2d2.lake.questions import Projection, Wanted, Watched
 from r2d2.model import Table, Types
 from r2d2.storage.local import Storage
 
@@ -67,11 +67,16 @@ class Scans:
         """The part of what is wanted that is not kept."""
         return {key: columns for key, columns in wanted.items() if key not in self._kept}
 
-    def scan(self, wanted: Wanted, tables: Sequence[Table], sketches: bool) -> SketchCollector:
-        """Reads and keeps what is wanted; the rows and bytes read of each table, and sketches."""
+    def scan(
+        self, wanted: Wanted, tables: Sequence[Table], sketches: bool, watched: Watched
+    ) -> SketchCollector:
+        """Reads and keeps what is wanted; the rows and bytes read of each table, and sketches.
+
+        Of tables that are read, `watched` columns are bounded.
+        """
         parts = parts_of(wanted, tables)
         collector = SketchCollector(self.sketch_size if sketches else 0)
-        pieces = list(pieces_of(wanted, tables))
+        pieces = list(pieces_of(wanted, tables, watched))
         scan = NO_SCAN
         if pieces:
             tasks = [ScanTask.of(task, parts) for task in tasks_of(pieces)]

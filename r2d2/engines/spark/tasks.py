@@ -40,6 +40,7 @@ TASK_ROW = -1
 COUNT_DDL = "`group` int, received binary, rows binary, places binary, missing binary"
 COUNT_COLUMNS = ("group", "received", "rows", "places", "missing")
 INSPECT_DDL = "tables binary"
+BOUND_DDL = "hashed binary"
 REMOTE_THREADS = 16
 
 Batches = Iterable[pa.RecordBatch]
@@ -99,11 +100,19 @@ def _scanned(
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
     for hashed in scan(storage, task.pieces, types, _never):
         yield from buffer.add(
-            summary_row(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem)
+            summary_row(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem, hashed.bounds)
         )
         for number, run in hashed.runs:
             runs[hashed.table, number].append(run)
     yield from _kept(runs, task.parts, size, buffer)
+
+
+def bound_tasks(storage: Storage, types: Types, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """The outcome of each task's pieces, which ask for bounds alone."""
+    for payload in _payloads(batches):
+        hashed = list(scan(storage, loads(payload), types, _never))
+        yield pa.record_batch({"hashed": pa.array([dumps(hashed)], pa.binary())})
+    _freeze_once()
 
 
 def foreign_tasks(

@@ -24,7 +24,7 @@ from r2d2.text_tables import pluralize
 
 BATCH_ROWS = 1 << 16
 _NUMBERS = ("int", "uint", "float", "decimal")
-_ALL_NULL = Bounds(has_nulls=True, has_values=False)
+_ALL_NULL = Bounds(has_nulls=True, has_values=False, sure=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +217,7 @@ def _outward(known: Bounds) -> Bounds:
         max_high=known.max_high,
         has_nulls=None if known.has_nulls else known.has_nulls,
         has_values=None if known.has_values else known.has_values,
+        sure=known.sure,
     )
 
 

@@ -170,11 +170,11 @@ def constant(field: DeltaField, text: str | None) -> pa.Scalar:
 def constant_bounds(value: pa.Scalar) -> Bounds:
     """The bounds of a column that is this value throughout."""
     if not value.is_valid:
-        return Bounds(has_nulls=True, has_values=False)
+        return Bounds(has_nulls=True, has_values=False, sure=True)
     rank = _rank(value)
     if rank is None:
-        return Bounds(has_nulls=False, has_values=True)
-    return Bounds(rank, rank, rank, rank, has_nulls=False, has_values=True)
+        return Bounds(has_nulls=False, has_values=True, sure=True)
+    return Bounds(rank, rank, rank, rank, has_nulls=False, has_values=True, sure=True)
 
 
 def _rank(value: pa.Scalar) -> int | None:

@@ -5,7 +5,8 @@ Parquet keeps no statistics of INT96, so that of these only the values show whet
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache, partial
 
 import pyarrow as pa
@@ -15,45 +16,58 @@ import pyarrow.types as pt
 
 from r2d2.errors import IneligibleTableError
 from r2d2.formats.bounds import GREGORIAN_DAY, clipped_rank, number_rank, text_rank, union
+from r2d2.formats.parquet.writers import Kind, believed, writes_whole_text
 from r2d2.formats.schema import flatten, without_extension
 from r2d2.model import Bounds, FileInfo
 
-# Writers whose chunk statistics are bounds by their own tests; any other's are not believed.
-_KNOWN_WRITERS = re.compile(r"parquet-(cpp|mr|rs|go)\b|impala|duckdb|polars|fastparquet|cudf", re.I)
-# parquet-cpp writes a string's statistic whole or not at all; others may truncate it.
-_WHOLE_TEXT_WRITERS = re.compile(r"parquet-cpp(-arrow)?\b", re.I)
 # The hybrid calendar ends in 1582, and local mean times, which Spark rebased with, by 1900.
 _SURE_FROM_S = -2_208_988_800
 _SURE_MICROS = _SURE_FROM_S * 1_000_000
 _OLD_SPARK = re.compile(r"[12]\.|3\.0\.")
+# The least and greatest value that a statistic may state, by the column's type.
+_LIMITS = {
+    f"{sign}int{bits}": (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+} | {"bool": (0, 1), "time": (0, 86_400_000_000)}
 Rank = Callable[[pq.Statistics], tuple[int | None, int | None]]
-ToBounds = Callable[[pq.Statistics | None, int], Bounds]
+# The ranks between which the least value lies, and those between which the greatest does.
+Claims = tuple[int, int, int, int]
+ToBounds = Callable[[pq.Statistics], Claims | None]
+
+
+class _VoidError(ValueError):
+    """A statistic contradicts itself, its type, or the number of rows."""
 
 
 def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Bounds]:
-    """Each column's bounds over the file; columns inside lists and maps have none."""
-    writer = metadata.created_by or ""
-    if not _known_writer(writer):
+    """Each column's bounds over the file by its writer; columns inside lists and maps have none.
+
+    A column has none either where its writer is not believed, or where a row group contradicts
+    itself: its other row groups were written by the same code.
+    """
+    known = believed(metadata.created_by or "")
+    if not known:
         return {}
-    whole_text = _writes_whole_text(writer)
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     declared = metadata.schema.column
     found = {}
-    for name, place, bounds in _single_leaves(schema, whole_text):
-        kind = declared(place).physical_type
-        parts = [bounds(chunk_statistics(group, place, kind), group.num_rows) for group in groups]
+    whole_text = writes_whole_text(metadata.created_by or "")
+    for name, place, kind, ranks in _single_leaves(schema, whole_text):
+        leaf = declared(place)
+        stored = leaf.physical_type
+        if kind is Kind.DECIMAL and stored == "BYTE_ARRAY":
+            kind = Kind.DECIMAL_BYTES
+        to_ranks = ranks if kind in known else _unranked
+        try:
+            parts = [
+                _bounds(chunk_statistics(group, place, stored), group.num_rows, to_ranks, known)
+                for group in groups
+            ]
+        except _VoidError:
+            continue
         found[name] = parts[0] if len(parts) == 1 else union(parts)
     return found
-
-
-@lru_cache(maxsize=256)
-def _known_writer(created_by: str) -> bool:
-    return bool(_KNOWN_WRITERS.search(created_by))
-
-
-@lru_cache(maxsize=256)
-def _writes_whole_text(created_by: str) -> bool:
-    return bool(_WHOLE_TEXT_WRITERS.search(created_by))
 
 
 def chunk_statistics(group: pq.RowGroupMetaData, place: int, kind: str) -> pq.Statistics | None:
@@ -65,27 +79,57 @@ def chunk_statistics(group: pq.RowGroupMetaData, place: int, kind: str) -> pq.St
 
 
 @lru_cache(maxsize=4096)
-def _single_leaves(schema: pa.Schema, whole_text: bool) -> tuple[tuple[str, int, ToBounds], ...]:
-    """The columns that are one Parquet leaf each: name, the leaf's index, its bounds' reader."""
+def _single_leaves(
+    schema: pa.Schema, whole_text: bool
+) -> tuple[tuple[str, int, Kind, ToBounds], ...]:
+    """The columns that are one Parquet leaf each: name, index, kind, and reader of its bounds."""
     found = []
     place = 0
     for column in flatten(schema):
-        width = leaf_count(_type_at(schema, column.path))
-        rank = _rank_of(column.type)
+        type_ = _type_at(schema, column.path)
+        width = leaf_count(type_)
         if column.type in ("string", "binary"):
-            found.append((column.name, place, partial(_text_bounds, whole=whole_text)))
-        elif width == 1 and rank is not None:
-            found.append((column.name, place, partial(_bounds, rank=rank)))
+            reader: ToBounds = partial(_text_ranks, whole=whole_text)
+            found.append((column.name, place, Kind.TEXT, reader))
+        elif width == 1 and (rank := _rank_of(column.type)) is not None:
+            reader = partial(_checked, rank=rank, limits=_limits_of(column.type, type_))
+            found.append((column.name, place, _kind_of(column.type), reader))
         place += width
     return tuple(found)
 
 
 def _rank_of(type_: str) -> Rank | None:
-    if type_.startswith(("int", "uint", "float", "decimal")):
+    if type_.startswith("int"):
+        return _whole_number
+    if type_.startswith("uint"):
+        return _wide_unsigned if type_ == "uint64" else _unsigned
+    if type_.startswith(("float", "decimal")):
         return _number
     if type_ in ("date", "bool"):
         return integer_ranks
     return micros_ranks if type_ in ("timestamp", "timestamptz", "time") else None
+
+
+def _kind_of(type_: str) -> Kind:
+    for start, kind in (
+        ("uint", Kind.UNSIGNED),
+        ("float", Kind.FLOAT),
+        ("decimal", Kind.DECIMAL),
+    ):
+        if type_.startswith(start):
+            return kind
+    return Kind.INTEGER
+
+
+def _limits_of(name: str, type_: pa.DataType) -> tuple[int, int] | None:
+    """The ranks that values of the type have; None where all have."""
+    if pa.types.is_decimal(type_):
+        greatest = Decimal(10 ** (type_.precision)).scaleb(-type_.scale)
+        return number_rank(-greatest), number_rank(greatest)
+    if name not in _LIMITS:
+        return None
+    least, most = _LIMITS[name]
+    return (number_rank(least), number_rank(most)) if "int" in name else (least, most)
 
 
 def _type_at(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
@@ -104,42 +148,63 @@ def leaf_count(type_: pa.DataType) -> int:
     return sum(map(leaf_count, children)) if children else 1
 
 
-def _bounds(statistics: pq.Statistics | None, rows: int, rank: Rank) -> Bounds:
+def _bounds(
+    statistics: pq.Statistics | None, rows: int, ranks: ToBounds, known: Collection[Kind]
+) -> Bounds:
+    """A chunk's bounds as its writer states them."""
     if statistics is None:
         return Bounds()
-    if statistics.has_min_max:
-        least, greatest = rank(statistics)
-        if least is not None and greatest is not None and least <= greatest:
-            return Bounds(least, least, greatest, greatest, _has_nulls(statistics), True)
-    return _without_bounds(statistics, rows)
-
-
-def _text_bounds(statistics: pq.Statistics | None, rows: int, whole: bool) -> Bounds:
-    """Ranks see eight bytes, so a prefix of that length is exact; twelve leave room for a carry."""
-    if statistics is None:
-        return Bounds()
+    nulls = statistics.null_count if statistics.has_null_count else None
+    if nulls is not None and not 0 <= nulls <= rows:
+        raise _VoidError("a null count above the row count")
+    distinct = statistics.distinct_count if statistics.has_distinct_count else None
+    if distinct is not None and not 0 <= distinct <= rows:
+        raise _VoidError("more distinct values than rows")
+    believed_nulls = nulls if Kind.NULLS in known else None
+    has_nulls = None if believed_nulls is None else believed_nulls > 0
     if not statistics.has_min_max:
-        return _without_bounds(statistics, rows)
+        has_values = None if believed_nulls is None else believed_nulls < rows
+        return Bounds(has_nulls=has_nulls, has_values=has_values)
+    if nulls is not None and nulls == rows:
+        raise _VoidError("bounds of no value")
+    found = ranks(statistics)
+    if found is None:
+        return Bounds(has_nulls=has_nulls)
+    if found[0] > found[3]:
+        raise _VoidError("a minimum above the maximum")
+    return Bounds(*found, has_nulls, True)
+
+
+def _unranked(_: pq.Statistics) -> None:
+    return None
+
+
+def _checked(
+    statistics: pq.Statistics, rank: Rank, limits: tuple[int, int] | None
+) -> Claims | None:
+    try:
+        least, greatest = rank(statistics)
+    except (ArithmeticError, ValueError, OSError) as error:
+        raise _VoidError("a bound that is no value of the type") from error
+    if least is None or greatest is None:
+        return None
+    if limits is not None and not (limits[0] <= least and greatest <= limits[1]):
+        raise _VoidError("a bound outside the type")
+    return least, least, greatest, greatest
+
+
+def _text_ranks(statistics: pq.Statistics, whole: bool) -> Claims:
+    """Ranks see eight bytes, so a prefix of that length is exact; twelve leave room for a carry."""
     low, high = _encoded(statistics)
+    if low > high:
+        raise _VoidError("a minimum above the maximum")
     least, greatest = text_rank(low), text_rank(high)
-    return Bounds(
+    return (
         least,
         least if whole or len(low) >= 8 else greatest,
         greatest if whole or len(high) >= 12 else least,
         greatest,
-        _has_nulls(statistics),
-        True,
     )
-
-
-def _without_bounds(statistics: pq.Statistics, rows: int) -> Bounds:
-    known = statistics.has_null_count
-    has_values = statistics.null_count < rows if known else None
-    return Bounds(has_nulls=_has_nulls(statistics), has_values=has_values)
-
-
-def _has_nulls(statistics: pq.Statistics) -> bool | None:
-    return statistics.null_count > 0 if statistics.has_null_count else None
 
 
 def _encoded(statistics: pq.Statistics) -> tuple[bytes, bytes]:
@@ -157,9 +222,31 @@ def _encoded(statistics: pq.Statistics) -> tuple[bytes, bytes]:
 def _number(statistics: pq.Statistics) -> tuple[int | None, int | None]:
     """The ranks of numbers; a NaN as a bound says nothing."""
     low, high = statistics.min, statistics.max
-    if low != low or high != high or isinstance(low, bytes):
+    if isinstance(low, bytes):
         return None, None
+    if low != low or high != high:
+        raise _VoidError("a bound that is NaN")
+    return _number_ranks(low, high)
+
+
+def _number_ranks(low: float | Decimal, high: float | Decimal) -> tuple[int, int]:
+    """Their ranks, of which two great numbers may have one."""
+    if low > high:
+        raise _VoidError("a minimum above the maximum")
     return number_rank(low), number_rank(high)
+
+
+def _whole_number(statistics: pq.Statistics) -> tuple[int, int]:
+    """The ranks as stored: pyarrow's `min` of an int8 has lost what is beyond eight bits."""
+    return _number_ranks(int(statistics.min_raw), int(statistics.max_raw))
+
+
+def _unsigned(statistics: pq.Statistics, values: int = 1 << 32) -> tuple[int, int]:
+    return _number_ranks(int(statistics.min_raw) % values, int(statistics.max_raw) % values)
+
+
+def _wide_unsigned(statistics: pq.Statistics) -> tuple[int, int]:
+    return _unsigned(statistics, 1 << 64)
 
 
 def integer_ranks(statistics: pq.Statistics) -> tuple[int | None, int | None]:

@@ -10,7 +10,7 @@ from r2d2.graph import Graph
 from r2d2.hashing.finaliser import Lanes, chain, column_key
 from r2d2.hashing.runs import count_missing, sketch, smallest, sorted_unique
 from r2d2.lake.inventory import Inventory
-from r2d2.lake.questions import Overlaps, Projection, Sketches, Wanted
+from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
 from r2d2.model import Column, Cost, Format, Table
 from r2d2.stages.schema import Schema
 
@@ -55,6 +55,12 @@ class MemoryLake:
                 run = run if sample is None else smallest(run, sample)
                 rows[place], missing[place] = len(run), count_missing(run, self._run(parent))
         return Overlaps(rows, missing, self.failed, self._counted(wanted), Cost())
+
+    def watch(self, columns: Watched) -> None:
+        """Nothing is to be done: these tables have no bounds."""
+
+    def watched(self) -> RowBounds:
+        return RowBounds({}, self.failed, {}, Cost())
 
     def open_graph(self) -> Graph:
         """The graph with every pair open."""
