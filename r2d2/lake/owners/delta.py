@@ -1,7 +1,9 @@
 """Delta: the files outside a table's folder that any version in its log adds or removes.
 
 Shallow clones and absolute paths name such files. All below the folder is the table's anyway. Where
-all commits are there, no checkpoint is read: it tells nothing more.
+all commits are there, and few, no checkpoint is read: it tells nothing more. Of a long log the
+newest checkpoint and the commits after it are read: they have what was removed within the table's
+retention.
 """
 
 import json
@@ -14,7 +16,8 @@ from urllib.parse import unquote
 
 import pyarrow.parquet as pq
 
-from r2d2.errors import TableError
+from r2d2.errors import TableError, UnreadableTableError
+from r2d2.formats.delta.log import newest_log
 from r2d2.lake.owners.claims import (
     WHOLE_LAKE,
     Claims,
@@ -27,6 +30,7 @@ from r2d2.lake.owners.claims import (
 )
 
 KIND = "Delta table"
+FEW_COMMITS = 20
 _COMMIT = re.compile(r"/_delta_log/(\d{20})\.json$")
 _COMPACTED = re.compile(r"/_delta_log/\d{20}\.\d{20}\.compacted\.json$")
 _CHECKPOINT = re.compile(r"/_delta_log/(\d{20})\.checkpoint\..*(?:parquet|json)$")
@@ -41,7 +45,7 @@ def claims(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
     logs: dict[str, list[str]] = defaultdict(list)
     for name in names:
         logs[f"/{name}".partition("/_delta_log/")[0][1:]].append(name)
-    wanted = {name for log in logs.values() for name in _worth_reading(log)}
+    wanted = {name for log in logs.values() for name in _worth_reading(lake, log)}
     json_files = {name for name in wanted if name.endswith(".json")}
     said: dict[str, set[str] | TableError] = dict(lake.each(json_files, _far_names))
     said |= dict(lake.each(wanted - json_files, _checkpoint_names))
@@ -49,15 +53,29 @@ def claims(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
         yield _claims(lake, root, {name: said[name] for name in log if name in said})
 
 
-def _worth_reading(log: Sequence[str]) -> Iterator[str]:
-    """The commits; and where some of them are gone, the checkpoints that tell of them."""
+def _worth_reading(lake: LakeMetadata, log: Sequence[str]) -> Iterator[str]:
+    """The commits; where some are gone, or they are many, the checkpoints that tell of them."""
     commits = {int(match[1]) for name in log if (match := _COMMIT.search(f"/{name}"))}
     gapless = commits == set(range(len(commits))) and bool(commits)
+    if len(commits) > FEW_COMMITS and (newest := _since_checkpoint(lake, log)):
+        yield from newest
+        return
     for name in log:
         path = f"/{name}"
         far = _CHECKPOINT.search(path) or _COMPACTED.search(path) or _SIDECAR.search(path)
         if _COMMIT.search(path) or (far and not gapless):
             yield name
+
+
+def _since_checkpoint(lake: LakeMetadata, log: Sequence[str]) -> list[str]:
+    """The newest checkpoint with all sidecars, and later commits; nothing where there is none."""
+    files = {f"/{name}".partition("/_delta_log/")[2]: lake.files[name] for name in log}
+    try:
+        newest = newest_log(files)
+    except UnreadableTableError:
+        return []
+    parts = (*newest.checkpoint, *newest.commits, *newest.sidecars.values())
+    return [file.path for file in parts] if newest.checkpoint else []
 
 
 def _claims(lake: LakeMetadata, root: str, said: Mapping[str, set[str] | TableError]) -> Claims:

@@ -1,5 +1,6 @@
 """Files that another table's metadata names are no tables of their own, wherever they lie."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -168,3 +169,25 @@ def test_all_below_a_table_that_is_not_read_is_its_own_and_its_kind_is_named(
     found = {t.location: t.problem for t in r2d2.tables(lake).tables}
     assert found.keys() == OWN | {"far/t"}
     assert f"({kind})" in str(found["far/t"])
+
+
+@pytest.mark.parametrize("commits", [3, 40])
+def test_a_clone_owns_what_its_log_names_after_and_in_its_newest_checkpoint(
+    lake: Path, commits: int
+) -> None:
+    """Of a long log, old commits need not be read: the checkpoint has removed files, too."""
+    log = lake / "clone/_delta_log"
+    for name in ("live", "removed", "late"):
+        parquet(lake / f"far/{name}_x.parquet", ROWS[:9])
+    for version in range(commits):
+        put(log / f"{version:020}.json", '{"commitInfo": {}}\n')
+    late = {"add": {"path": f"file:{lake}/far/late_x.parquet"}}
+    put(log / f"{commits:020}.json", json.dumps(late) + "\n")
+    if commits == 3:
+        (log / f"{0:020}.json").unlink()
+    add = [{"path": f"file:{lake}/far/live_x.parquet"}, None]
+    remove = [None, {"path": f"{lake}/far/removed_x.parquet"}]
+    table = pa.table({"add": add, "remove": remove})
+    parquet(log / f"{commits - 1:020}.checkpoint.parquet", table)
+    assert eligible(lake) == OWN
+    assert r2d2.tables(lake).skipped["owned by Delta table clone"] == 3
