@@ -7,7 +7,7 @@ import sys
 
 def run() -> None:
     """Runs the command line; ends at once on Ctrl-C or SIGTERM, even while a thread still reads."""
-    from r2d2.storage.interruption import end_on_signals
+    from r2d2.storage.scratch import end_on_signals
 
     end_on_signals()
     # A run makes many objects that last and few cycles: collecting often finds nothing.

@@ -1,18 +1,14 @@
 """Output files: a folder gets all of a command's files at one switch, or stays as it is.
 
 All are written into a scratch folder beside their places, and brought to disk. Where the output
-folder is new, one rename gives the scratch folder its name. Else one rename makes it the output
-folder's `SWITCH`; then each file is moved to its place, and where one cannot be, all go back. If
-the process is killed between, the next command that opens the folder finishes the switch.
+folder is new, one rename gives the scratch folder its name; else see `switch`.
 
 Files are only for their owner, unless `R2D2_UMASK` says otherwise.
 """
 
-import fcntl
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,14 +17,19 @@ from typing import Literal
 import msgspec
 
 from r2d2.errors import R2D2Error, UsageError
-from r2d2.storage.interruption import uninterrupted
-from r2d2.storage.scratch import PREFIX, ScratchFolder, remove_leftovers
+from r2d2.storage.scratch import ScratchFolder, remove_leftovers, uninterrupted
+from r2d2.storage.switch import (
+    MARKER,
+    NEW,
+    files_of,
+    held,
+    is_unsettled,
+    link,
+    switch,
+    sync,
+    to_disk,
+)
 
-MARKER = ".r2d2"
-"""A file that names what r2d2 wrote into its folder."""
-SWITCH = ".r2d2_switch"
-"""A folder in which an output folder's new files wait for their places."""
-_NEW, _OLD, _STEPS = "new", "old", "steps.json"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 Check = Callable[[], Mapping[str, str]]
@@ -51,11 +52,22 @@ def prepare(out: Path) -> None:
     """
     if _URL.match(str(out)):
         raise UsageError(f"{out}: output goes to a folder; give one, and copy it from there")
+    if out.is_dir():
+        settle(out)
+        remove_leftovers(out)
+    remove_leftovers(out.resolve().parent)
+
+
+def settle(out: Path) -> None:
+    """Finishes the switch of a run that was killed in it.
+
+    Raises:
+        R2D2Error: a file cannot take its place, or nothing may be written here.
+    """
     try:
-        remove_leftovers(out.parent)
-        if out.is_dir():
-            remove_leftovers(out)
-            settle(out)
+        if is_unsettled(out.resolve()):
+            with held(out.resolve()):
+                pass
     except OSError as error:
         raise _not_written(out, error) from error
 
@@ -84,15 +96,16 @@ def new_files(out: Path, check: Check | None = None, *, marked: bool = True) -> 
     """
     prepare(out)
     _mode(0)
+    place = out.resolve()
     try:
-        made = _missing(out)
-        out.parent.mkdir(parents=True, exist_ok=True, mode=_mode(0o777))
-        scratch = ScratchFolder(out if out.is_dir() else out.parent)
+        made = _missing(place)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=_mode(0o777))
+        scratch = ScratchFolder(place if place.is_dir() else place.parent)
         try:
-            fresh = scratch.path / _NEW
+            fresh = scratch.path / NEW
             fresh.mkdir()
             yield fresh
-            _switch(out, scratch, check, marked)
+            _bring(place, scratch, check, marked)
         except BaseException:
             scratch.cleanup()
             for folder in made:
@@ -103,43 +116,30 @@ def new_files(out: Path, check: Check | None = None, *, marked: bool = True) -> 
         raise _not_written(out, error) from error
 
 
-def settle(out: Path) -> None:
-    """Finishes the switch of a run that was killed in it.
-
-    Raises:
-        R2D2Error: a file cannot take its place, or nothing may be written here.
-    """
-    if os.path.lexists(out / SWITCH):
-        with _locked(out), uninterrupted():
-            if os.path.lexists(out / SWITCH):
-                try:
-                    _finish(out)
-                except OSError as error:
-                    raise _not_written(out, error) from error
-
-
-def _switch(out: Path, scratch: ScratchFolder, check: Check | None, marked: bool) -> None:
-    fresh = scratch.path / _NEW
-    if not out.is_dir() and marked:
-        _mark(out, fresh)
-    for path in _files(fresh):
-        (fresh / path).chmod(_mode(0o666))
-    _to_disk(fresh)
-    if not out.is_dir():
-        with uninterrupted():
-            fresh.chmod(_mode(0o777))
-            os.rename(fresh, out)
-            scratch.cleanup()
-            _sync(out.parent)
+def _bring(out: Path, scratch: ScratchFolder, check: Check | None, marked: bool) -> None:
+    """Brings the scratch folder's files to disk, and into the folder."""
+    fresh = scratch.path / NEW
+    for path in fresh.rglob("*"):
+        path.chmod(_mode(0o777 if path.is_dir() else 0o666))
+    if out.is_dir():
+        with held(out):
+            moved = check() if check else {}
+            for name, new_name in moved.items():
+                source = out / name
+                for path in files_of(source) if source.is_dir() else [Path()]:
+                    link(source / path, fresh / new_name / path)
+            if marked:
+                _mark(out, fresh)
+            switch(out, scratch, moved)
         return
-    with _locked(out), uninterrupted():
-        if os.path.lexists(out / SWITCH):
-            _finish(out)
-        _prepare_switch(out, scratch.path, check() if check else {}, marked)
-        os.rename(scratch.path, out / SWITCH)
-        scratch.release()
-        _sync(out)
-        _finish(out)
+    if marked:
+        _mark(out, fresh)
+    to_disk(fresh)
+    with uninterrupted():
+        fresh.chmod(_mode(0o777))
+        os.rename(fresh, out)
+        scratch.cleanup()
+        sync(out.parent)
 
 
 def _mark(out: Path, fresh: Path) -> None:
@@ -160,116 +160,9 @@ def _mark(out: Path, fresh: Path) -> None:
     (fresh / MARKER).chmod(_mode(0o666))
 
 
-def _prepare_switch(out: Path, scratch: Path, moved: Mapping[str, str], marked: bool) -> None:
-    """Keeps what is there: to be put back, or (`moved`) to be found under its new name."""
-    for name, new_name in moved.items():
-        source = out / name
-        for path in _files(source) if source.is_dir() else [Path()]:
-            _link(source / path, scratch / _NEW / new_name / path)
-    if marked:
-        _mark(out, scratch / _NEW)
-    names = _files(scratch / _NEW)
-    for path in names:
-        target = out / path
-        if target.is_dir() and not target.is_symlink():
-            raise IsADirectoryError(0, f"{path} is a folder there")
-        if os.path.lexists(target):
-            _link(target, scratch / _OLD / path)
-    steps = {
-        "placed": [path.as_posix() for path in names],
-        "removed": [name for name in moved if Path(name) not in names],
-    }
-    (scratch / _STEPS).write_text(json.dumps(steps), encoding="utf-8")
-    _to_disk(scratch)
-
-
-def _finish(out: Path) -> None:
-    """Moves every file of the switch to its place; puts all back where one cannot be moved.
-
-    What a run did of it before it was killed is done already, and is not done again.
-    """
-    switch = out / SWITCH
-    steps = json.loads((switch / _STEPS).read_text(encoding="utf-8"))
-    try:
-        for name in steps["placed"]:
-            if (switch / _NEW / name).exists():
-                (out / name).parent.mkdir(parents=True, exist_ok=True, mode=_mode(0o777))
-                os.replace(switch / _NEW / name, out / name)
-    except OSError:
-        for name in steps["placed"]:
-            if not (switch / _NEW / name).exists():
-                (out / name).unlink(missing_ok=True)
-            if os.path.lexists(switch / _OLD / name):
-                with suppress(OSError):
-                    os.replace(switch / _OLD / name, out / name)
-        _discard(switch)
-        raise
-    for name in steps["removed"]:
-        _remove(out / name)
-    _sync(out)
-    _discard(switch)
-
-
-def _discard(switch: Path) -> None:
-    """Removes the switch, first under a leftover's name: the half of one is not to be finished."""
-    done = switch.with_name(f"{PREFIX}done")
-    shutil.rmtree(done, ignore_errors=True)
-    os.rename(switch, done)
-    shutil.rmtree(done, ignore_errors=True)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same file under another name; a copy where a file system has no links."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _files(folder: Path) -> list[Path]:
-    """Every file below the folder, relative to it."""
-    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return sorted(path.relative_to(folder) for path in found)
-
-
 def _missing(out: Path) -> list[Path]:
     """The folders above `out` that are not there yet, the deepest first."""
     return [folder for folder in out.parents if not folder.exists()]
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """While it lasts, no other run switches the folder; as far as the file system has locks."""
-    handle = os.open(out, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _to_disk(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if not path.is_symlink():
-            _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _mode(most: int) -> int:

@@ -1,21 +1,32 @@
-"""Scratch folders: locked while their process lives, so that what a killed run left is removed.
+"""Scratch folders, and the end by Ctrl-C or SIGTERM, which removes them.
 
-The lock is the system's (flock): it ends with the process, however that ends. Where a file system
-has no locks, nothing of others is removed.
+A scratch folder is locked while its process lives, so that the next run removes what a killed one
+left. The lock is the system's (flock): it ends with the process, however that ends. Where a file
+system has no locks, nothing of others is removed.
+
+At a signal the process ends from the signal's handler, but never within a switch of files: an
+exception could be swallowed by whatever runs just then, and work in other threads would hold it up.
 """
 
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
-from r2d2.storage.interruption import before_the_end
+from r2d2.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 
 PREFIX = ".r2d2-"
 _open: "dict[Path, ScratchFolder]" = {}
+_EXIT_CODES = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
+_LOCK = threading.Lock()
+_switches: list[int] = []
+_received: list[int] = []
 
 
 class ScratchFolder:
@@ -35,12 +46,10 @@ class ScratchFolder:
             with suppress(OSError):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Another run may have taken it for a leftover before it was locked.
-            if _is_at(handle, self.path):
+            if is_at(handle, self.path):
                 break
             os.close(handle)
         self._handle: int | None = handle
-        if not _open:
-            before_the_end(remove_scratch)
         _open[self.path] = self
 
     def cleanup(self) -> None:
@@ -91,8 +100,41 @@ def _remove_if_left(name: str) -> None:
         os.close(handle)
 
 
-def _is_at(handle: int, path: Path) -> bool:
+def is_at(handle: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(handle), os.lstat(path))
     except FileNotFoundError:
         return False
+
+
+def end_on_signals() -> None:
+    """From now on the two signals end this process, with their exit codes and no traceback."""
+    for number in _EXIT_CODES:
+        signal.signal(number, _end)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A signal that comes within ends the process only afterwards."""
+    _switches.append(1)
+    try:
+        yield
+    finally:
+        _switches.pop()
+        if _received and not _switches:
+            _exit(_received[0])
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
+    if not _switches:
+        _exit(number)
+
+
+def _exit(number: int) -> None:
+    if not _LOCK.acquire(blocking=False):
+        return
+    remove_scratch()
+    name = "interrupted" if number == signal.SIGINT else "terminated"
+    os.write(2, f"r2d2: {name}\n".encode())
+    os._exit(_EXIT_CODES[signal.Signals(number)])

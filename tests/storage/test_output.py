@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 
 from r2d2.errors import R2D2Error, UsageError
-from r2d2.storage.output import MARKER, SWITCH, prepare, write_files
+from r2d2.storage import switch
+from r2d2.storage.output import prepare, write_files
 from r2d2.storage.scratch import ScratchFolder, remove_leftovers
+from r2d2.storage.switch import MARKER, SWITCH
 
 OLD = {"a.csv": "old a", "b.json": "old b"}
 NEW = {"a.csv": "new a", "b.json": "new b", "c.json": "new c"}
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from r2d2.storage import switch
 from r2d2.storage.output import write_files
 
 calls = 0
@@ -32,8 +35,12 @@ def killing(call):
         return call(*arguments, **options)
     return counted
 
+def refused(*_):
+    raise OSError("the system cannot")
+
 for name in ("rename", "replace", "link", "mkdir", "fsync", "rmdir"):
     setattr(os, name, killing(getattr(os, name)))
+switch.exchange = killing(switch.exchange) if sys.argv[3] == "yes" else refused
 write_files(Path(sys.argv[1]), {"a.csv": "new a", "b.json": "new b", "c.json": "new c"})
 """
 
@@ -46,30 +53,70 @@ def contents(folder: Path) -> Mapping[str, str]:
     return found
 
 
+def seen(out: Path) -> Mapping[str, str]:
+    """What a reader of the folder sees: r2d2's hidden files aside."""
+    files = [path for path in out.glob("*") if not path.name.startswith(".r2d2")]
+    return {path.name: path.read_text() for path in files}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_kill_at_any_step_leaves_old_or_new_files_to_the_next_command(
-    tmp_path: Path, exists: bool
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_a_kill_at_any_step_leaves_old_or_new_files(
+    tmp_path: Path, exists: bool, exchanges: bool
 ) -> None:
-    seen = set()
-    for step in range(1, 60):
+    kinds = set()
+    for step in range(1, 150):
         out = tmp_path / str(step) / "out"
         out.parent.mkdir()
+        mine = {"mine": "mine"} if exists else {}
         if exists:
             write_files(out, OLD)
             (out / "mine").write_text("mine")
-        command = [sys.executable, "-c", KILLED, str(out), str(step)]
+            number = out.stat().st_ino
+        sides = [{**OLD, **mine} if exists else {}, {**NEW, **mine}]
+        command = [sys.executable, "-c", KILLED, str(out), str(step), "yes" if exchanges else "no"]
         ended = subprocess.run(command, check=False).returncode
+        if exchanges:
+            assert seen(out) in sides, step
         prepare(out)
-        mine = {"mine": "mine"} if exists else {}
         found = contents(out) if out.exists() else {}
-        assert found in ({**OLD, **mine} if exists else {}, {**NEW, **mine}), step
+        assert found in sides, step
+        assert not exists or out.stat().st_ino == number
         assert [path.name for path in out.parent.iterdir()] in (["out"], [])
-        seen.add(found.get("a.csv"))
+        kinds.add(found.get("a.csv"))
         if ended == 0:
             break
     assert ended == 0
-    assert len(seen) == 2
+    assert len(kinds) == 2
+
+
+def test_what_others_write_during_the_switch_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(tmp_path / "out", OLD)
+    (tmp_path / "out" / "inside").mkdir()
+    (tmp_path / "out" / "inside" / "old").write_text("old")
+    exchange, times = switch.exchange, iter(("first", "second"))
+
+    def written_at(one: Path, other: Path) -> None:
+        exchange(one, other)
+        (one / "inside" / next(times)).write_text("theirs")
+
+    monkeypatch.setattr(switch, "exchange", written_at)
+    write_files(tmp_path / "out", NEW)
+    inside = {path.name for path in (tmp_path / "out" / "inside").iterdir()}
+    assert inside == {"old", "first", "second"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
+    write_files(tmp_path, OLD)
+    os.mkfifo(tmp_path / "c.json")
+    with pytest.raises(R2D2Error, match=r"c\.json is there, and is no file"):
+        write_files(tmp_path, NEW)
+    assert (tmp_path / "c.json").is_fifo()
 
 
 def test_where_one_target_is_a_folder_nothing_is_written(tmp_path: Path) -> None:

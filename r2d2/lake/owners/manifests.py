@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from r2d2.errors import TableError
 from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, parent_of, reason_of
-from r2d2.storage.output import MARKER, Marker
+from r2d2.storage.output import Marker
+from r2d2.storage.switch import MARKER
 
 SYMLINK, PARQUET = "symlink manifest table", "Parquet dataset"
 _FOLDER = "/_symlink_format_manifest/"

@@ -21,9 +21,8 @@ from r2d2.lake.inventory import take_inventory
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
-from r2d2.storage.interruption import uninterrupted
 from r2d2.storage.local import LocalStorage, is_hidden
-from r2d2.storage.scratch import scratch_folder
+from r2d2.storage.scratch import scratch_folder, uninterrupted
 
 _MASK = (1 << 64) - 1
 
