@@ -59,6 +59,7 @@ from pyspark.sql import SparkSession
 
 from r2d2 import cli
 from r2d2.errors import EXIT_OK, EXIT_SOME_UNREADABLE
+from r2d2.storage.scratch import end_on_signals
 
 UNREADABLE_OK = "--unreadable-ok"
 
@@ -67,6 +68,8 @@ def main(arguments: list[str]) -> int:
     """Runs `r2d2 find` in the session at hand and returns the job's exit code."""
     own = find_arguments(arguments)
     session = SparkSession.builder.appName("r2d2 find").getOrCreate()
+    # Only now: the session has set a handler of its own.
+    end_on_signals()
     try:
         code = cli.main(["find", *own, "--engine", "spark"])
     finally:

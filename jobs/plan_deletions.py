@@ -25,12 +25,15 @@ import sys
 from pyspark.sql import SparkSession
 
 from r2d2 import cli
+from r2d2.storage.scratch import end_on_signals
 
 
 def main(arguments: list[str]) -> int:
     """Runs `r2d2 plan` in the session at hand and returns its exit code."""
     own = [argument for argument in arguments if argument]
     session = SparkSession.builder.appName("r2d2 plan").getOrCreate()
+    # Only now: the session has set a handler of its own.
+    end_on_signals()
     try:
         return cli.main(["plan", *own, "--engine", "spark"])
     finally:

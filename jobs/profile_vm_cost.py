@@ -16,10 +16,12 @@ and CSV files. Flags for the machines are those of `r2d2 vmcost`; exit codes are
 import sys
 
 from r2d2 import cli
+from r2d2.storage.scratch import end_on_signals
 
 
 def main(arguments: list[str]) -> int:
     """Runs `r2d2 vmcost profile` and returns its exit code."""
+    end_on_signals()
     return cli.main(["vmcost", "profile", *arguments])
 
 

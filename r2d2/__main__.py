@@ -2,11 +2,14 @@
 
 import gc
 import os
+import signal
 import sys
 
 
 def run() -> None:
     """Runs the command line; ends at once on Ctrl-C or SIGTERM, even while a thread still reads."""
+    # Until it is handled, Ctrl-C needs no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from r2d2.storage.scratch import end_on_signals
 
     end_on_signals()

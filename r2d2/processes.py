@@ -5,7 +5,6 @@ Whoever starts a child ends it; a child that nobody asks any more ends itself, w
 
 import os
 import pickle
-import signal
 import struct
 import subprocess
 import sys
@@ -40,6 +39,8 @@ class ChildProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if silent else None,
             env={**(defaults or {}), **self._environment, "PYTHONPATH": paths},
+            # A terminal's Ctrl-C is for the parent: with it the requests end.
+            process_group=0,
         )
 
     def is_fit(self) -> bool:
@@ -90,7 +91,6 @@ def answer_requests(answer: Callable[[bytes], Iterable[Any]]) -> None:
 
     What else is written to standard output goes to standard error.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends, and with it the requests
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests: SimpleQueue[bytes] = SimpleQueue()

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -94,3 +96,30 @@ def test_other_settings_in_the_environment_ask_for_another_child(
     assert child.is_fit()
     monkeypatch.setitem(os.environ, "R2D2_SOME_SETTING", "1")
     assert not child.is_fit()
+
+
+def test_a_child_whose_parent_is_killed_ends_by_itself() -> None:
+    parent = f"""
+import sys
+from r2d2.processes import ChildProcess
+child = ChildProcess({PROGRAM!r}, silent=True)
+assert list(child.ask(b"a")) == [b"a"]
+print(child.process.pid, flush=True)
+next(child.ask(b"hang"))
+"""
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.kill()
+    ended_by = time.monotonic() + 20
+    while time.monotonic() < ended_by and is_running(child):
+        time.sleep(0.05)
+    assert not is_running(child)
+
+
+def is_running(number: int) -> bool:
+    """Whether the process runs; one that only waits to be collected by its parent does not."""
+    told = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(number)], capture_output=True, check=False
+    )
+    return told.stdout.strip() not in (b"", b"Z")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, ArgumentCollection, Parameter
 from cyclopts.config import Env
 
 from r2d2 import __version__
@@ -67,14 +67,15 @@ def command_line(arguments: Sequence[str]) -> App:
         help="Find the tables of a data lake that are contained in others, and prove it.",
         help_format="plaintext",
         version=__version__,
-        config=Env("R2D2_", command=False),
+        config=(Env("R2D2_"), _name_unread),
         result_action="return_value",
         help_epilogue=(
             "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
             " 4 finished but some tables could not be read, 130 interrupted (Ctrl-C),"
             " 143 ended by SIGTERM.\n\n"
             "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
-            " Every flag can be set in the environment: R2D2_TYPES=widened."
+            " Every flag can be set in the environment, under its command's name:"
+            " R2D2_FIND_TYPES=widened."
         ),
     )
     for command, (module, summary) in COMMANDS.items():
@@ -84,11 +85,25 @@ def command_line(arguments: Sequence[str]) -> App:
     return app
 
 
+def _name_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Names on stderr each variable that lacks the command's name, and so is not read."""
+    command = "_".join(commands).upper()
+    for name in sorted(os.environ):
+        flag = name.removeprefix("R2D2_")
+        if flag != name and any(
+            flag == each.name.strip("-").upper().replace("-", "_") for each in arguments
+        ):
+            sys.stderr.write(f"r2d2: {name} is not read; set R2D2_{command}_{flag}\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code (see `errors`)."""
+    # Only here: the workers of an engine import this package, and have no terminal.
+    from r2d2.cli.terminal import interruptibly
+
     try:
         given = sys.argv[1:] if arguments is None else arguments
-        result: Any = command_line(given)(given)
+        result: Any = interruptibly(lambda: command_line(given)(given))
         return result if isinstance(result, int) else EXIT_OK
     except R2D2Error as error:
         sys.stderr.write(f"r2d2: {printable(str(error))}\n")

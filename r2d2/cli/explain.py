@@ -28,13 +28,12 @@ def explain(
     Values of the data are shown under --show-samples only.
     For example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake
     """
-    from r2d2.cli.terminal import interruptibly
     from r2d2.explain import explain_pair
     from r2d2.model import Types
     from r2d2.settings.find import load_settings
 
     settings = load_settings(config, types=Types(types) if types else None, renamed=renamed)
-    explanation = interruptibly(lambda: explain_pair(lake, child, parent, settings, show_samples))
+    explanation = explain_pair(lake, child, parent, settings, show_samples)
     if json:
         print_json(explanation.data())
     else:

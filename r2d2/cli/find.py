@@ -61,7 +61,7 @@ def find(
     r2d2 find /lake --fail-on equal --fail-on unreadable
     """
     from r2d2.cli.find_text import find_lines
-    from r2d2.cli.terminal import interruptibly, watching
+    from r2d2.cli.terminal import watching
     from r2d2.model import Types
     from r2d2.pipeline import find as find_graph
     from r2d2.report.find import funnel_data, graph_data, unused_rules, write_find
@@ -80,9 +80,7 @@ def find(
         threads=threads,
     )
     with watching() as progress:
-        graph = interruptibly(
-            lambda: find_graph(lake, settings, engine=engine, master=master, progress=progress)
-        )
+        graph = find_graph(lake, settings, engine=engine, master=master, progress=progress)
     for sentence in unused_rules(settings, graph.tables):
         print_problem(sentence)
     if out is not None:
@@ -107,13 +105,12 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     Says why a folder's files are one table. Reads metadata only. Example: r2d2 tables sample_lake
     """
     from r2d2.cli.find_text import table_lines
-    from r2d2.cli.terminal import interruptibly
     from r2d2.pipeline import tables as list_tables
     from r2d2.report.find import inventory_data, unused_rules
     from r2d2.settings.find import load_settings
 
     settings = load_settings(config)
-    inventory = interruptibly(lambda: list_tables(lake, settings))
+    inventory = list_tables(lake, settings)
     for sentence in unused_rules(settings, inventory.tables):
         print_problem(sentence)
     if json:

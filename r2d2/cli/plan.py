@@ -73,7 +73,7 @@ def plan(
     r2d2 plan --diff last-week.json plan.json
     """
     from r2d2.cli.plan_text import plan_lines, table_lines
-    from r2d2.cli.terminal import interruptibly, watching
+    from r2d2.cli.terminal import watching
     from r2d2.plan import make_plan
     from r2d2.plan import what_if as plan_from_learnt
     from r2d2.plan.plan_file import PLAN_NAME
@@ -109,14 +109,12 @@ def plan(
         made = plan_from_learnt(run, settings, usages, max_latency_s=max_latency, protect=protect)
     else:
         with watching() as progress:
-            made = interruptibly(
-                lambda: make_plan(
-                    *(run, settings, usages),
-                    engine=engine,
-                    master=master,
-                    threads=threads,
-                    progress=progress,
-                )
+            made = make_plan(
+                *(run, settings, usages),
+                engine=engine,
+                master=master,
+                threads=threads,
+                progress=progress,
             )
     if out is not None and out.resolve() != (run / PLAN_NAME).resolve():
         write_files(out.parent, {out.name: json_text(made)})

@@ -130,7 +130,7 @@ def interruptibly(work: Callable[[], Result]) -> Result:
     """Runs `work` in a thread that a signal leaves behind; returns or raises what it does.
 
     The main thread only waits, so that a signal reaches it whatever the work is doing
-    (`interruption` then ends the process). Scratch that a killed run left is removed first.
+    (`storage/scratch.py` then ends the process). Scratch that a killed run left is removed first.
     """
     # Only here: what a command needs is imported while it runs.
     from r2d2.storage.scratch import remove_leftovers, remove_scratch
@@ -150,7 +150,7 @@ def interruptibly(work: Callable[[], Result]) -> Result:
     try:
         thread.join()
     except KeyboardInterrupt:
-        # Of a caller who has not let `interruption` handle signals.
+        # Of a caller who has not called `end_on_signals`.
         remove_scratch()
         raise
     if errors:

@@ -23,7 +23,6 @@ from r2d2.extras import require
 
 if TYPE_CHECKING:
     from r2d2.model import FileInfo
-    from r2d2.progress import Progress
     from r2d2.storage.local import Storage
     from r2d2.vmcost.events import EventLogs
     from r2d2.vmcost.pipeline import CostedLogs, CostRequest
@@ -181,19 +180,15 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
 
 
 def _costed(logs: Sequence[str], flags: MachineFlags) -> "CostedLogs":
-    from r2d2.cli.terminal import interruptibly, watching
+    from r2d2.cli.terminal import watching
     from r2d2.vmcost.pipeline import cost
 
     if not logs:
         raise UsageError("give one or more event logs, or folders of them")
     request = _request(flags)
 
-    def work(progress: "Progress") -> "CostedLogs":
-        with fetched(logs) as copies:
-            return cost(copies.paths, request, progress).renamed(copies.origin)
-
-    with watching() as progress:
-        return interruptibly(lambda: work(progress))
+    with watching() as progress, fetched(logs) as copies:
+        return cost(copies.paths, request, progress).renamed(copies.origin)
 
 
 def _request(flags: MachineFlags) -> "CostRequest":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2 import cli
+from r2d2 import cli, errors
 from r2d2.cli import main
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
 
@@ -87,8 +88,31 @@ def test_fail_on_may_be_repeated_and_goes_before_tables_that_are_unreadable(
 
 
 def test_fail_on_can_be_set_in_the_environment(lake: Path) -> None:
-    environment = {**os.environ, "R2D2_FAIL_ON": "equal edges"}
+    environment = {**os.environ, "R2D2_FIND_FAIL_ON": "equal edges"}
     assert r2d2("find", str(lake), environment=environment).returncode == EXIT_FOUND
+
+
+def test_a_variable_is_of_one_command_and_one_without_a_command_is_named(
+    lake: Path, tmp_path: Path
+) -> None:
+    run, plan, other = tmp_path / "run", tmp_path / "plan.json", tmp_path / "other"
+    places = {"R2D2_FIND_OUT": str(run), "R2D2_PLAN_OUT": str(plan), "R2D2_OUT": str(other)}
+    environment = {**os.environ, **places, "R2D2_PLAN_RUN": str(run)}
+    found = r2d2("find", str(lake), environment=environment)
+    planned = r2d2("plan", environment=environment)
+    assert (found.returncode, planned.returncode) == (EXIT_OK, EXIT_OK)
+    assert (run / "graph.json").is_file()
+    assert plan.is_file()
+    assert not other.exists()
+    assert found.stderr == "r2d2: R2D2_OUT is not read; set R2D2_FIND_OUT\n"
+
+
+def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    assert codes == {0, 1, 2, 3, 4, 130, 143}
+    assert all(re.search(rf"[ ,]{code} [a-z]", told) for code in codes)
 
 
 @pytest.mark.parametrize(

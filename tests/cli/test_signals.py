@@ -1,4 +1,6 @@
-"""SIGINT, SIGTERM and SIGKILL at random moments of `r2d2 find --out` into a folder with an old run.
+"""SIGINT, SIGTERM and SIGKILL at random moments of a command.
+
+`r2d2 find --out` writes into a folder with an old run; other commands read such a folder.
 
 A reader who knows nothing of r2d2 looks at the folder after each, before the next command. 100 of
 each:
@@ -19,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED
+from r2d2.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED
 from r2d2.storage.switch import MARKER
 
 pytestmark = pytest.mark.slow
@@ -31,7 +33,6 @@ CODES = {
     signal.SIGTERM: {EXIT_TERMINATED, -signal.SIGTERM},
     signal.SIGKILL: {-signal.SIGKILL},
 }
-STARTED_S = 0.15
 
 
 def started(lake: Path, out: Path, scratch: Path) -> "subprocess.Popen[str]":
@@ -84,15 +85,53 @@ def test_a_signal_at_any_moment_leaves_one_run_or_the_other(
         out = tmp_path / "out"
         run_through(old_lake, out, scratch)
         process = started(new_lake, out, scratch)
-        wait_s = moments.uniform(0, 1.1 * length_s)
-        time.sleep(wait_s)
+        time.sleep(moments.uniform(0, 1.1 * length_s))
         process.send_signal(sent)
         _, told = process.communicate(timeout=30)
         assert process.returncode in CODES[sent] | {EXIT_OK}, told
-        assert wait_s < STARTED_S or "Traceback" not in told, told
+        assert process.returncode == -sent or "Traceback" not in told, told
         assert contents(out) in runs
         run_through(old_lake, out, scratch)
         assert contents(out) == runs[0]
         assert [path.name for path in out.glob(".*")] == [MARKER]
         assert list(scratch.iterdir()) == []
         assert {path.name for path in tmp_path.glob(".*")} == set()
+
+
+RUN_COMMANDS = {
+    "plan": ["plan", "--run", "run"],
+    "what-if": ["plan", "--run", "run", "--what-if", "--out", "other.json"],
+    "check": ["check", "run/plan.json"],
+    "recipe run": ["recipe", "run", "--run", "run", "--to", "restored"],
+}
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake, and a run with a plan."""
+    folder = tmp_path_factory.mktemp("signals")
+    write_lake(folder / "lake", 200_000)
+    for flags in (["find", "lake", "--out", "run"], ["plan", "--run", "run"]):
+        subprocess.run([sys.executable, "-m", "r2d2", *flags], cwd=folder, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("sent", CODES)
+@pytest.mark.parametrize("command", RUN_COMMANDS)
+def test_every_command_ends_by_a_signal_with_its_exit_code(
+    command: str, sent: signal.Signals, run_folder: Path
+) -> None:
+    asked = [sys.executable, "-m", "r2d2", *RUN_COMMANDS[command]]
+    before, moments = contents(run_folder / "run"), random.Random(f"{command} {sent}")
+    for _ in range(MOMENTS):
+        process = subprocess.Popen(asked, cwd=run_folder, stderr=subprocess.PIPE, text=True)
+        time.sleep(moments.uniform(0, 1))
+        process.send_signal(sent)
+        _, told = process.communicate(timeout=30)
+        assert process.returncode in CODES[sent] | {EXIT_OK, EXIT_FAILED}, told
+        assert process.returncode != EXIT_FAILED or "restored" in told, told
+        assert process.returncode == -sent or "Traceback" not in told, told
+        assert contents(run_folder / "run").keys() == before.keys()
+    subprocess.run(asked, cwd=run_folder, check=False, stderr=subprocess.DEVNULL)
+    left = [path.name for path in run_folder.rglob(".r2d2*")]
+    assert set(left) <= {MARKER}
