@@ -24,26 +24,12 @@ from r2d2.settings.find import Settings
 from r2d2.settings.plan import PlanSettings, Prices
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage
-from tests.support.lake.random_owners import OwnedLake, make_owned_lake
+from tests.support.lake.random_owners import make_owned_lake
 
 LAKES = int(os.environ.get("R2D2_RANDOM_OWNERS", "20"))
 SEED_OF_MANY = 6
 """Six owners: Hudi, two of Iceberg, a symlink manifest, Paimon and `_metadata`."""
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
-
-
-def check_tables(lake: OwnedLake, tables: dict[str, r2d2.Table]) -> None:
-    """An owned file is in its owner's table, in one that must be kept, or in none."""
-    resolved = lake.moved_from is None and not lake.unread
-    for table in tables.values():
-        for file in table.files:
-            owner = lake.owner_of.get(file.path, table.location)
-            if owner != table.location and table.eligible:
-                assert table.must_keep, f"{file.path} of {owner} is free"
-                assert not resolved or table.location != file.path, f"{file.path} is a table"
-    for path in lake.innocent:
-        assert tables[path].eligible
-        assert tables[path].must_keep is None or lake.unread, tables[path].must_keep
 
 
 def test_no_owned_file_is_planned_and_innocent_copies_are_tables(tmp_path: Path) -> None:
@@ -53,7 +39,7 @@ def test_no_owned_file_is_planned_and_innocent_copies_are_tables(tmp_path: Path)
         lake = make_owned_lake(root, seed)
         graph = r2d2.find(root)
         tables = {table.location: table for table in graph.tables}
-        check_tables(lake, tables)
+        lake.check(tables)
         write_find(run, graph, Settings(), str(root))
         plan = make_plan(run, DEAR)
         assert check_plan(plan) == ()

@@ -6,7 +6,7 @@ are to be owned; for each of them the lake puts a copy of the same bytes where n
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
+from r2d2.model import Table
 from tests.support.lake.owned import IcebergTable, avro, put
 
 ROWS = 300
@@ -40,21 +41,21 @@ MOVED_FROM = (
 class OwnedLake:
     """A lake on disk. `owner_of` has each owned file's table, `innocent` are the copies.
 
-    `moved_from` is where the lake was when metadata was written, None where it still is there.
+    `at` is where metadata says that the lake is, `is_moved` whether it is not there any more.
     `unread` says that a catalogue's file is there which r2d2 does not read.
     """
 
     root: Path
     chance: Random
-    moved_from: str | None
-    spelling: str
+    at: str
+    is_moved: bool
     owner_of: dict[str, str] = field(default_factory=dict)
     innocent: list[str] = field(default_factory=list)
     unread: bool = False
 
     def url(self, path: str) -> str:
         """A lake's path as metadata has it."""
-        return f"{self.moved_from or f'{self.spelling}{self.root}'}/{path}"
+        return f"{self.at}/{path}"
 
     def rows(self) -> pa.Table:
         """A few rows of the base table."""
@@ -81,16 +82,38 @@ class OwnedLake:
         word = self.chance.choice(("", "", "a b ", "50% ", "ü", "x+y"))
         return f"{word}{UUID(int=self.chance.getrandbits(128))}.parquet"
 
+    def check(self, tables: Mapping[str, Table]) -> None:
+        """Fails unless an owned file is in its owner's table, in one that is kept, or in none.
+
+        Every copy is a table, and may be deleted.
+        """
+        for table in tables.values():
+            for file in table.files:
+                owner = self.owner_of.get(file.path, table.location)
+                if owner != table.location and table.eligible:
+                    assert table.must_keep, f"{file.path} of {owner} is free"
+                    is_own = table.location == file.path and not self.is_moved
+                    assert self.unread or not is_own, f"{file.path} is a table"
+        for path in self.innocent:
+            assert tables[path].eligible
+            assert tables[path].must_keep is None or self.unread, tables[path].must_keep
+
 
 def _letters(number: int) -> str:
     return chr(97 + number // 26) + chr(97 + number % 26)
 
 
-def make_owned_lake(root: Path, seed: int) -> OwnedLake:
-    """The lake of the seed: a table of its own, and three to seven owners."""
+def make_owned_lake(root: Path, seed: int, bucket: str | None = None) -> OwnedLake:
+    """The lake of the seed: a table of its own, and three to seven owners.
+
+    It may be put into a `bucket` afterwards, in the folder that is called as its root.
+    """
     chance = Random(seed)
-    moved = chance.choice(MOVED_FROM) if chance.random() < 0.35 else None
-    lake = OwnedLake(root, chance, moved, chance.choice(("", "file:", "file://")))
+    is_moved = chance.random() < 0.35
+    schemes = ("s3", "s3a", "s3n") if bucket else ("", "file:", "file://")
+    here = f"{chance.choice(schemes)}" + (f"://{bucket}/{root.name}" if bucket else str(root))
+    at = chance.choice(MOVED_FROM) if is_moved else here
+    lake = OwnedLake(root, chance, at, is_moved)
     (root / BASE_AT).parent.mkdir(parents=True)
     pq.write_table(BASE, root / BASE_AT)
     plants = chance.sample(PLANTS, chance.randint(3, 6))
@@ -133,7 +156,7 @@ def sql_catalogue(lake: OwnedLake, home: str) -> None:
     """An Iceberg table that a catalogue in SQLite knows."""
     table = IcebergTable(lake.root, home, lake.url)
     metadata = table.commit([lake.data(f"{home}-data/{lake.name()}", home)])
-    if lake.moved_from is not None:
+    if lake.is_moved:
         lake.unread = True  # the catalogue names metadata where the lake was: any file may be its
     with closing(sqlite3.connect(lake.root / f"{home}.db")) as database, database:
         database.execute("CREATE TABLE iceberg_tables (table_name, metadata_location)")
