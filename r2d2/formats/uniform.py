@@ -113,12 +113,56 @@ def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         return batch
     try:
         arrays = [
-            array if array.type == type_ else plain_array(array).cast(type_)
+            array if array.type == type_ else _fitted(plain_array(array), type_)
             for array, type_ in zip(batch.columns, schema.types, strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise MisfitError(f"the rows' values do not fit the table: {error}") from error
+
+
+def _fitted(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    """The plain array cast, at any depth also to the type null, which pyarrow does not do."""
+    if array.type == type_:
+        return array
+    if pt.is_null(type_):
+        if array.null_count < len(array):
+            raise MisfitError("a column of type null would hold values")
+        return pa.nulls(len(array))
+    if not _holds_null(type_) or pt.is_null(array.type):
+        return array.cast(type_)
+    if pt.is_struct(type_) and pt.is_struct(array.type):
+        names = [field.name for field in array.type]
+        if names != [field.name for field in type_]:
+            raise MisfitError(f"the rows have fields {names}, the table has {type_}")
+        parts = [_fitted(part, f.type) for part, f in zip(array.flatten(), type_, strict=True)]
+        return pa.StructArray.from_arrays(parts, fields=list(type_), mask=array.is_null())
+    if pt.is_map(type_) and pt.is_map(array.type):
+        keys, values = entries(array)
+        inside = _fitted(keys, type_.key_type), _fitted(values, type_.item_type)
+        return pa.MapArray.from_arrays(_starts(array, pa.int32()), *inside, type_)
+    if is_list(array.type) and (pt.is_list(type_) or pt.is_large_list(type_)):
+        kind, start = (
+            (pa.ListArray, pa.int32()) if pt.is_list(type_) else (pa.LargeListArray, pa.int64())
+        )
+        inside = _fitted(array.flatten(), type_.value_type)
+        return kind.from_arrays(_starts(array, start), inside, type=type_)
+    return array.cast(type_)
+
+
+def _holds_null(type_: pa.DataType) -> bool:
+    inside = (type_.field(place).type for place in range(type_.num_fields))
+    return bool(pt.is_null(type_)) or any(map(_holds_null, inside))
+
+
+def _starts(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    """The first item of each list or map, NULL where it is; then the number of all items."""
+    counts = lengths(array)
+    ends = pc.cumulative_sum(pc.fill_null(counts, 0)).to_pylist()
+    starts = [0, *ends[:-1]] if ends else []
+    valid = array.is_valid().to_pylist()
+    found = [start if known else None for start, known in zip(starts, valid, strict=True)]
+    return pa.array([*found, ends[-1] if ends else 0], type_)
 
 
 def lengths(array: pa.Array) -> pa.Array:

@@ -17,9 +17,10 @@ A table may also be several of those that it contains together: a union.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from r2d2.formats.united import typed_nulls
 from r2d2.model import Edge, Table
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
@@ -73,7 +74,7 @@ def recipe_requests(
     for candidates in _edges_to_search(whole, contained, tables):
         served_by = None
         for edge, skippable in candidates:
-            parent, child = edge.parent, tables[edge.child]
+            parent = edge.parent
             stays = parent not in may_go and tenant_of(parent) == tenant_of(edge.child)
             kept_class = class_of.get(parent, parent) if stays else None
             if skippable and served_by is not None and kept_class != served_by:
@@ -82,13 +83,25 @@ def recipe_requests(
                 copies.append(edge)
                 served_by = served_by or kept_class
             else:
-                names = dict(edge.columns)
-                children[parent].append(ContainedTable(child, names, True, kept_class, skippable))
+                contained_child = replace(
+                    _contained(edge, tables), kept_class=kept_class, skippable=skippable
+                )
+                children[parent].append(contained_child)
     for edge in _nearest(near, contained, tables):
-        children[edge.parent].append(ContainedTable(tables[edge.child], dict(edge.columns)))
+        children[edge.parent].append(_contained(edge, tables))
     requests = (Request(tables[parent], tuple(children[parent])) for parent in sorted(children))
     seen = +refused  # only the reasons that occurred: the counter also holds zeros
     return RecipeRequests(tuple(requests), tuple(unions), tuple(copies), seen)
+
+
+def _contained(edge: Edge, tables: Tables) -> ContainedTable:
+    """The edge's child, with the types of columns that are NULL only in it or in the parent."""
+    types = {column.name: column.type for column in tables[edge.child].columns}
+    parent_types = {column.name: column.type for column in tables[edge.parent].columns}
+    pairs = ((name, types[name], parent_types[theirs]) for name, theirs in edge.columns)
+    typed = {name: typed_nulls(own, other) for name, own, other in pairs if own != other}
+    known = {name: type_ for name, type_ in typed.items() if type_ is not None}
+    return ContainedTable(tables[edge.child], dict(edge.columns), edge.whole, types=known)
 
 
 def _same_types(edge: Edge, tables: Tables) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 
 from r2d2.errors import R2D2Error, TableError
 from r2d2.formats.errors import table_problem
+from r2d2.formats.united import typed_nulls
 from r2d2.model import Table
 from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.reading import type_inside
@@ -148,8 +149,10 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
 
 
 def _same_types(child: ContainedTable, parent: Table) -> bool:
+    """Whether each column's types are one, NULLs of no type aside, which any type holds."""
     types = {column.name: column.type for column in parent.columns}
-    return all(types.get(child.names[column.name]) == column.type for column in child.table.columns)
+    pairs = ((c.type, types.get(child.names[c.name])) for c in child.table.columns)
+    return all(theirs is not None and typed_nulls(own, theirs) is not None for own, theirs in pairs)
 
 
 def _recipe(

@@ -1,7 +1,7 @@
 """Requests for recipes, the batches they are searched in, and the proposals that answer them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
 from typing import TypeAlias
@@ -24,6 +24,7 @@ Columns = tuple[Column, ...]
 class ContainedTable:
     """A table that another contains; `names` maps its columns to the other's.
 
+    `types` are those of its columns that are NULL only in one of the two, and so of no type.
     `contained`: both snapshots were compared, and the other has each of its distinct rows.
     `kept_class`: the class of equal tables that the other is of, where every plan keeps a member.
     `skippable`: not searched where a smaller kept class gives the table back from rows alone.
@@ -34,11 +35,17 @@ class ContainedTable:
     contained: bool = False
     kept_class: str | None = None
     skippable: bool = False
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> Columns:
         """The table's columns."""
-        return by_name(self.table.columns)
+        if not self.types:
+            return by_name(self.table.columns)
+        return by_name(
+            Column(column.name, self.types.get(column.name, column.type), column.path)
+            for column in self.table.columns
+        )
 
     @property
     def columns_renamed(self) -> Columns:
@@ -52,9 +59,9 @@ class ContainedTable:
         """The other's columns under this table's names."""
         names = {theirs: ours for ours, theirs in self.names.items()}
         return by_name(
-            Column(names[column.name], column.type, column.path)
+            Column(ours, self.types.get(ours, column.type), column.path)
             for column in other.columns
-            if column.name in names
+            if (ours := names.get(column.name)) is not None
         )
 
 
