@@ -15,9 +15,8 @@ Refused with the reason is what the reader would read otherwise than r2d2 does: 
 types are looked at, and a CSV file is read once.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import TypeAlias
@@ -30,7 +29,13 @@ from sqlglot import exp
 from r2d2.formats.compression import pieces
 from r2d2.formats.csv.dialect import ASCII, CsvDialect
 from r2d2.formats.csv.encoding import LATIN_1, UTF_8, utf_8
-from r2d2.formats.csv.fast_path import TextTraits, after_lines, first_record, traits_of
+from r2d2.formats.csv.fast_path import (
+    TextTraits,
+    after_lines,
+    first_record,
+    line_ends,
+    traits_of,
+)
 from r2d2.formats.csv.read import CsvContext
 from r2d2.formats.csv.write import encoding_of_file
 from r2d2.formats.delta.read import LiveFile
@@ -40,12 +45,19 @@ from r2d2.formats.united import arrow_type
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.recipes.literals import Literal, RecipeError, UnrenderableRecipeError
 from r2d2.recipes.sql import FileSource, value
-from r2d2.recipes.sql_names import SPARKS, SqlDialect, identifier, type_of, unread_part
+from r2d2.recipes.sql_names import (
+    SPARKS,
+    SqlDialect,
+    identifier,
+    spark_files,
+    type_of,
+    unglobbed,
+    unread_part,
+)
 from r2d2.storage.local import Storage
 
 MOST_FILES = 1000
 """Of one table in a view: beyond it a catalogue serves better."""
-_GLOB = frozenset("*?[]{}")
 _MOST_CSV_COLUMNS = 20_000
 _REMEDY = "; name the table of a catalogue in [[sql_name]]"
 _Columns: TypeAlias = Mapping[str, exp.Expr]
@@ -112,7 +124,7 @@ class _Reader:
     def _delta(self) -> FileSource:
         path = self.storage.absolute(self.table.location)
         if self.dialect in SPARKS:
-            return FileSource(_direct("delta", path, self.dialect))
+            return FileSource(spark_files("delta", path, self.dialect))
         try:
             return self._files(self._parquet_file)
         except _OnlyDeltaError:
@@ -218,7 +230,7 @@ class _Reader:
         if times:
             reason = f"{self.dialect.value} reads ORC's {times[0]!r} by its own time zone"
             raise self.refused(reason)
-        return FileSource(_direct("orc", self._path(file), self.dialect))
+        return FileSource(spark_files("orc", self._path(file), self.dialect))
 
     def _csv_file(self, file: FileInfo, context: object) -> FileSource:
         if not isinstance(context, CsvContext):
@@ -245,10 +257,10 @@ def _layoutless(type_: pa.DataType) -> str:
 
 def _parquet(path: str, dialect: SqlDialect) -> exp.Table:
     if dialect in SPARKS:
-        return _direct("parquet", path, dialect)
+        return spark_files("parquet", path, dialect)
     return _call(
         "read_parquet",
-        [exp.Literal.string(_unglobbed(path)), _option("hive_partitioning", exp.false())],
+        [exp.Literal.string(unglobbed(path)), _option("hive_partitioning", exp.false())],
     )
 
 
@@ -258,35 +270,6 @@ def _call(name: str, arguments: Sequence[exp.Expr]) -> exp.Table:
 
 def _option(name: str, setting: exp.Expr) -> exp.Expr:
     return exp.EQ(this=exp.var(name), expression=setting)
-
-
-def _unglobbed(path: str) -> str:
-    """The path as a glob of DuckDB's that matches nothing else.
-
-    Raises:
-        UnrenderableRecipeError: its globs cannot say it.
-    """
-    if not _GLOB & set(path):
-        return path
-    if "\\" in path:
-        raise UnrenderableRecipeError(f"duckdb cannot name {path!r}: a glob and a backslash")
-    return re.sub(r"[*?\[]", r"[\g<0>]", path)
-
-
-def _direct(format_: str, path: str, dialect: SqlDialect, options: str = "") -> exp.Table:
-    """Spark's table of the files at a path.
-
-    Raises:
-        UnrenderableRecipeError: it would be read as another path.
-    """
-    if ":" in path.rpartition("://")[2]:
-        raise UnrenderableRecipeError(f"{dialect.value} opens no path with a colon: {path!r}")
-    if set(path) & (_GLOB | {"\\"}):
-        path = re.sub(r"[*?\[\]{}\\]", r"\\\g<0>", path)
-    quoted = identifier(path, dialect)
-    if not options:
-        return exp.Table(this=quoted, db=exp.to_identifier(format_))
-    return exp.Table(this=exp.var(f"{format_}.{quoted.sql(dialect.value)} WITH ({options})"))
 
 
 def _union_all(selects: Sequence[exp.Expr]) -> exp.Expr:
@@ -311,12 +294,13 @@ class _CsvText:
         """
         dialect = context.dialect
         first = next(_text(storage, file, dialect), b"")
-        above = first[after_lines(first, dialect.skip_rows) or 0 :]
-        record = first_record(above, dialect, whole=True, path=file.path)
+        start = after_lines(first, dialect.skip_rows) or 0
+        record = first_record(first[start:], dialect, whole=True, path=file.path)
+        traits = traits_of(_text(storage, file, dialect), dialect, file.path)
         return cls(
             context,
             encoding_of_file(storage, file, dialect),
-            traits_of(_text(storage, file, dialect), dialect, file.path),
+            replace(traits, ends=traits.ends | line_ends(first[:start])),
             tuple(field.decode() for field in record.fields) if record else (),
         )
 
@@ -364,7 +348,7 @@ class _CsvText:
             "columns": exp.Struct(expressions=columns),
         }
         told = [_option(name, setting) for name, setting in options.items()]
-        return _call("read_csv", [text(_unglobbed(path)), nulls, *told])
+        return _call("read_csv", [text(unglobbed(path)), nulls, *told])
 
     def by_spark(self, path: str, quoted: Callable[[str], exp.Identifier]) -> exp.Subquery:
         """Spark's reader; it takes empty fields for NULL, so that they are made empty again."""
@@ -388,7 +372,7 @@ class _CsvText:
                     "NULLIF", field, value(Literal("string", csv.null_marker), SqlDialect.SPARK)
                 )
             columns.append(exp.alias_(field, quoted(name)))
-        direct = _direct("csv", path, SqlDialect.SPARK, ", ".join(written))
+        direct = spark_files("csv", path, SqlDialect.SPARK, ", ".join(written))
         return exp.Select(expressions=columns).from_(direct).subquery()
 
 

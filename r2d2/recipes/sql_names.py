@@ -1,4 +1,4 @@
-"""The names of tables in SQL: one for each location, and no two locations share one.
+"""Names and paths in SQL: one name for each location, and no two locations share one.
 
 Engines compare names without regard to case, some allow nothing but letters, digits and `_`, and
 the shortest limit that any of them has is 63 bytes. So a plain location (lower-case words of ASCII)
@@ -46,6 +46,7 @@ class SqlDialect(str, Enum):
 
 # They replace `${env:HOME}` and the like before they parse.
 SPARKS = (SqlDialect.SPARK, SqlDialect.DATABRICKS)
+_GLOB = frozenset("*?[]{}\\")
 _TYPES = {
     **{"int8": "TINYINT", "int16": "SMALLINT", "int32": "INT", "int64": "BIGINT"},
     **{"float": "FLOAT", "double": "DOUBLE", "bool": "BOOLEAN", "date32[day]": "DATE"},
@@ -129,6 +130,36 @@ def unread_part(type_: pa.DataType, dialect: SqlDialect) -> str | None:
         return str(type_)
     inner = (type_.field(number).type for number in range(type_.num_fields))
     return next(filter(None, (unread_part(each, dialect) for each in inner)), None)
+
+
+def unglobbed(path: str) -> str:
+    """The path as a glob of DuckDB's that matches nothing else.
+
+    Raises:
+        UnrenderableRecipeError: its globs cannot say it.
+    """
+    if "\\" in path:
+        raise UnrenderableRecipeError(f"duckdb opens no path with a backslash: {path!r}")
+    return re.sub(r"[*?\[]", r"[\g<0>]", path)
+
+
+def spark_files(format_: str, path: str, dialect: SqlDialect, options: str = "") -> exp.Table:
+    """Spark's table of the files at a path.
+
+    Raises:
+        UnrenderableRecipeError: it would be read as another path.
+    """
+    if ":" in path.rpartition("://")[2]:
+        raise UnrenderableRecipeError(f"{dialect.value} opens no path with a colon: {path!r}")
+    if set(path) & _GLOB:
+        if options:  # it looks for the header in whatever the path matches as a glob, twice
+            reason = f"{dialect.value} opens no such path with options: {path!r}"
+            raise UnrenderableRecipeError(reason)
+        path = re.sub(r"[*?\[\]{}\\]", r"\\\g<0>", path)
+    quoted = identifier(path, dialect)
+    if not options:
+        return exp.Table(this=quoted, db=exp.to_identifier(format_))
+    return exp.Table(this=exp.var(f"{format_}.{quoted.sql(dialect.value)} WITH ({options})"))
 
 
 def default_name(location: str) -> str:

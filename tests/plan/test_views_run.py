@@ -1,6 +1,6 @@
 """Views run as `recipe show` prints them: each gives the table that it replaces, or is refused."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,18 @@ import pytest
 import r2d2
 from r2d2.cli import main
 from r2d2.plan import make_plan
+from r2d2.plan.plan_file import load_plan
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 from r2d2.storage.output import json_text, write_files
 from tests.conftest import REPOSITORY
 from tests.support.plan.kinds_lake import TEXT, write_lake
+from tests.support.recipes.name_traps import (
+    BACKSLASHES,
+    write_folders,
+    write_names,
+    write_texts,
+)
 from tests.support.recipes.run_views import Compare, in_duckdb, in_spark, outcomes, shown
 
 SETTINGS = PlanSettings(
@@ -69,12 +76,64 @@ def test_every_kind_of_recipe_gives_its_table_in_duckdb(kinds_run: Path, tmp_pat
     assert list(wrong(kinds_run, "duckdb", in_duckdb, tmp_path)) == []
 
 
+@pytest.fixture(scope="module")
+def trap_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A plan for each lake of traps, which deletes nearly all of its children."""
+    runs = {}
+    for kind, write in WRITERS.items():
+        folder = tmp_path_factory.mktemp(kind)
+        children = write(folder / "lake")
+        runs[kind] = planned(folder / "lake", folder / "run")
+        plan = load_plan(runs[kind] / "plan.json")
+        assert plan["totals"]["deleted"] >= 0.85 * children
+    return runs
+
+
+WRITERS: dict[str, Callable[[Path], int]] = {
+    "names": write_names,
+    "backslashes": lambda lake: write_names(lake, BACKSLASHES),
+    "folders": write_folders,
+    "texts": write_texts,
+}
+# Of 24 dialects; the rest must be right.
+REFUSED_TEXTS = {
+    "duckdb": {"stray", "escaped", "mixed", "one_column_blank", "wide"},
+    "spark": {"stray", "escaped", "mixed", "title", "wide"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_view_of_a_lake_of_traps_gives_its_table_in_duckdb(
+    trap_runs: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    check_traps(kind, trap_runs[kind], "duckdb", in_duckdb, tmp_path)
+
+
+def check_traps(kind: str, run: Path, dialect: str, compare: Compare, folder: Path) -> None:
+    found = dict(outcomes(run, dialect, compare, folder))
+    assert {table: told for table, told in found.items() if not right(told)} == {}
+    refused = {table for table, told in found.items() if told != "equal"}
+    match kind:
+        case "folders":
+            assert refused == set()
+        case "texts":
+            assert {Path(table).stem for table in refused} == REFUSED_TEXTS[dialect]
+        case "names":
+            assert len(refused) < len(found) / 4
+        case _:
+            assert dialect == "spark" or len(refused) == len(found)
+
+
 @pytest.mark.spark
 def test_every_view_gives_its_table_in_spark(
-    spark: Any, sample_run: Path, kinds_run: Path, tmp_path: Path
+    spark: Any, sample_run: Path, kinds_run: Path, trap_runs: dict[str, Path], tmp_path: Path
 ) -> None:
+    compare = in_spark(spark)
     for run in (sample_run, kinds_run):
-        assert list(wrong(run, "spark", in_spark(spark), tmp_path)) == []
+        assert list(wrong(run, "spark", compare, tmp_path)) == []
+    for kind, run in trap_runs.items():
+        check_traps(kind, run, "spark", compare, tmp_path)
 
 
 def test_a_union_of_months_reads_each_month(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ around them cost more.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -223,18 +223,27 @@ class TextTraits:
     nul: bool
 
 
+def line_ends(text: bytes) -> frozenset[str]:
+    r"""The kinds of line ends in the text.
+
+    >>> sorted(line_ends(b"a\r\nb\rc"))
+    ['\r', '\r\n']
+    """
+    both = text.count(b"\r\n")
+    counts = {"\r\n": both, "\n": text.count(b"\n") - both, "\r": text.count(b"\r") - both}
+    return frozenset(end for end, count in counts.items() if count)
+
+
 def traits_of(pieces: Iterator[bytes], dialect: CsvDialect, path: str) -> TextTraits:
-    """The traits of the records below the header; all of the text is read.
+    """The traits of the header and the records below it; all of the text is read.
 
     Raises:
         UnreadableTableError: text that is no record.
     """
     plain, blank, controls, nul, ends = True, False, False, False, set[str]()
-    for block in body(pieces, dialect, path):
+    for block in body(pieces, replace(dialect, header=False), path):
         text = block.text
-        both = text.count(b"\r\n")
-        counts = {"\r\n": both, "\n": text.count(b"\n") - both, "\r": text.count(b"\r") - both}
-        ends |= {end for end, count in counts.items() if count}
+        ends |= line_ends(text)
         plain &= text == block.plain
         blank |= bool(_BLANK_LINE.search(text))
         controls |= bool(_CONTROL.search(text))
