@@ -45,11 +45,18 @@ OWNER_KINDS = (
     OwnerKind("symlink manifest", r"/_symlink_format_manifest/", manifests.symlinks),
     OwnerKind("parquet _metadata", r"/_metadata$", manifests.parquet_metadata),
     OwnerKind(
+        "ducklake files",
+        r"/ducklake-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?:-delete)?\.parquet$",
+        catalogues.ducklake_files,
+    ),
+    OwnerKind(
         "catalogue file",
         r"(?i:\.(?:ducklake|duckdb|ddb|db|db3|sqlite|sqlite3))$",
         catalogues.claims,
     ),
 )
+SETTLED_BY_RULES = (manifests.PARQUET, catalogues.DUCKLAKE_FILES)
+"""Owners of files that the user may make tables; they are kept."""
 _ANY = re.compile("|".join(f"({kind.pattern})" for kind in OWNER_KINDS))
 
 
@@ -162,7 +169,7 @@ def with_owners(
     """The groups that are tables of their own, and how many files others own, by owner.
 
     `claimed` are the folders of tables that a format or an owner has to itself, `settled` the
-    locations of tables by a rule of the user's: these are tables though a `_metadata` names them.
+    locations of tables by a rule of the user's, which are tables though some owners name them.
     """
     skipped: Counter[str] = Counter()
     by_file: dict[str, list[Claims]] = defaultdict(list)
@@ -186,7 +193,7 @@ def with_owners(
             kept.append(group)
         elif group.location in claimed or (
             group.location in settled
-            and all(owner.kind == manifests.PARQUET for owner in taken.values())
+            and all(owner.kind in SETTLED_BY_RULES for owner in taken.values())
         ):
             path, owner = min(taken.items())
             reason = f"{owner} reads its files, such as {path}"

@@ -1,9 +1,12 @@
 """Database files that catalogue a lake: DuckLake's, and the SQL catalogues of Iceberg.
 
-One in SQLite is read. One in DuckDB's own format is not: what it names may be any file.
+One in SQLite is read. One in DuckDB's own format is not: what it names may be any file. DuckLake's
+catalogue may be a server's, so its data files are known by their names as well: live ones, dead
+ones and lists of deleted rows lie in one folder, which nobody can read without the catalogue.
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import accumulate
@@ -22,12 +25,22 @@ from r2d2.lake.owners.claims import (
 )
 
 DUCKLAKE, ICEBERG = "DuckLake catalogue", "Iceberg SQL catalogue"
+DUCKLAKE_FILES = "DuckLake, by the names of the files in"
 HEAD_BYTES = 16
 _MOST_BYTES = 1 << 30
 _SQLITE, _DUCKDB = b"SQLite format 3\0", b"DUCK"
 _SIGNS = (b"ducklake_data_file", b"iceberg_tables")
 _ENCRYPTED = "a DuckDB file that is encrypted or larger than 1 GiB"
 _UNREAD = "a catalogue in DuckDB's own format is not read; keep it in SQLite or out of the lake"
+
+
+def ducklake_files(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
+    """The claims of DuckLake catalogues that may be elsewhere, one for each folder of files."""
+    folders: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        folders[parent_of(name)].add(name)
+    for folder, files in sorted(folders.items()):
+        yield Claims(Owner(DUCKLAKE_FILES, f"{folder}/"), frozenset(files))
 
 
 def claims(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:

@@ -105,6 +105,10 @@ def _paimon_table(
     folders, others = _with_places(lake, root, places)
     outside = list(others)
     for path, names in lake.each(manifests, _external_files):
+        if names is None:
+            if places:
+                unresolved.append((path, "not Avro, of a table with external paths"))
+            continue
         if isinstance(names, TableError):
             unresolved.append((path, reason_of(names)))
             continue
@@ -131,8 +135,10 @@ def _external_paths(content: bytes) -> list[str]:
     return [place.strip() for value in found for place in value.split(",") if is_absolute(place)]
 
 
-def _external_files(content: bytes) -> list[str]:
-    """The files of a manifest that lie outside the table's folder."""
+def _external_files(content: bytes) -> list[str] | None:
+    """The files of a manifest that lie outside the table's folder; None where it is not Avro."""
+    if content.startswith((b"ORC", b"PAR1")):
+        return None
     files = (record.get("_FILE") or {} for record in avro_records(content))
     return [str(file["_EXTERNAL_PATH"]) for file in files if file.get("_EXTERNAL_PATH")]
 

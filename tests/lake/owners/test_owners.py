@@ -1,15 +1,20 @@
 """Files that another table's metadata names are no tables of their own, wherever they lie."""
 
 import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 import r2d2
 from r2d2.settings.find import Settings, TableRule
-from tests.support.lake.owned import IcebergTable, parquet, put
+from tests.support.lake.owned import IcebergTable, avro, parquet, put
 
 ROWS = pa.table({"id": range(100), "s": [f"value {i}" for i in range(100)]})
 
@@ -191,3 +196,120 @@ def test_a_clone_owns_what_its_log_names_after_and_in_its_newest_checkpoint(
     parquet(log / f"{commits - 1:020}.checkpoint.parquet", table)
     assert eligible(lake) == OWN
     assert r2d2.tables(lake).skipped["owned by Delta table clone"] == 3
+
+
+DUCKLAKE_FILE = "ducklake-01a22674-532e-7720-bf95-f58b696c1b8f"
+
+
+def test_data_files_of_a_ducklake_whose_catalogue_is_a_server_are_no_tables(lake: Path) -> None:
+    for name in (f"{DUCKLAKE_FILE}.parquet", f"{DUCKLAKE_FILE}-delete.parquet"):
+        parquet(lake / "main/t" / name, ROWS[:9])
+        parquet(lake / "main/u/id=1" / name, ROWS[:9])
+    assert eligible(lake) == OWN
+    rules = (TableRule(files=f"main/t/{DUCKLAKE_FILE}.parquet"),)
+    tables = r2d2.tables(lake, Settings(tables=rules)).tables
+    ruled = {t.location: t.must_keep for t in tables if t.location not in OWN}
+    assert ruled.keys() == {f"main/t/{DUCKLAKE_FILE}.parquet"}
+    assert all(ruled.values())
+
+
+def ducklake(catalogue: Path, data_path: str, files: Sequence[tuple[str, bool]]) -> None:
+    """A catalogue of one table `t` with these files; a relative one is below `main/t/`."""
+    with closing(sqlite3.connect(catalogue)) as database, database:
+        run = database.execute
+        run("CREATE TABLE ducklake_metadata (key, value)")
+        run("INSERT INTO ducklake_metadata VALUES ('data_path', ?)", [data_path])
+        run("CREATE TABLE ducklake_schema (schema_id, path, path_is_relative)")
+        run("INSERT INTO ducklake_schema VALUES (0, 'main/', 1)")
+        run("CREATE TABLE ducklake_table (table_id, schema_id, path, path_is_relative)")
+        run("INSERT INTO ducklake_table VALUES (1, 0, 't/', 1)")
+        run("CREATE TABLE ducklake_data_file (table_id, path, path_is_relative)")
+        for file in files:
+            run("INSERT INTO ducklake_data_file VALUES (1, ?, ?)", file)
+
+
+@pytest.mark.parametrize("data_path", ["lake/cat/far/", "cat/far", "far/", "./far", "../cat/far"])
+def test_a_relative_data_path_of_ducklake_is_from_any_folder_above_its_catalogue(
+    lake: Path, data_path: str
+) -> None:
+    """DuckLake writes down the path as it was given, relative to the working directory."""
+    parquet(lake / "cat/far/main/t/one.parquet", ROWS[:9])
+    parquet(lake / "landing/two.parquet", ROWS[:9])
+    parquet(lake / "landing/three.parquet", ROWS[:9])
+    files = [("one.parquet", True), (f"{lake}/landing/two.parquet", False)]
+    ducklake(lake / "cat/a.db", data_path, files)
+    assert eligible(lake) == OWN | {"landing/three.parquet"}
+
+
+def test_a_catalogue_of_ducklake_for_another_place_keeps_what_may_be_a_copy_of_it(
+    lake: Path,
+) -> None:
+    parquet(lake / "data/main/t/one.parquet", ROWS[:9])
+    parquet(lake / "data/main/t/orphan.parquet", ROWS[:9])
+    ducklake(lake / "a.sqlite", "s3://bucket/lake/data/", [("one.parquet", True)])
+    kept = {t.location: t.must_keep for t in r2d2.tables(lake).tables}
+    assert {name for name, reason in kept.items() if reason is None} == OWN
+    assert {name for name, reason in kept.items() if reason} == {
+        "data/main/t/one.parquet",
+        "data/main/t/orphan.parquet",
+    }
+
+
+def test_a_database_that_is_no_catalogue_claims_nothing(lake: Path) -> None:
+    with closing(sqlite3.connect(lake / "app.db")) as database, database:
+        database.execute("CREATE TABLE users (name)")
+    put(lake / "notes.db", "no database at all")
+    duckdb.connect(str(lake / "mine.duckdb")).execute("CREATE TABLE users (name TEXT)").close()
+    assert {t.must_keep for t in r2d2.tables(lake).tables} == {None}
+    assert eligible(lake) == OWN
+
+
+def test_a_shallow_clone_and_its_source_are_kept_while_both_are_there(lake: Path) -> None:
+    write_deltalake(lake / "source", ROWS[:50])
+    (file,) = (Path(uri).name for uri in DeltaTable(lake / "source").file_uris())
+    start, _ = (lake / f"source/_delta_log/{0:020}.json").read_text().split('{"add"')
+    size = (lake / "source" / file).stat().st_size
+    add = {"path": f"file://{lake}/source/{file}", "partitionValues": {}, "size": size}
+    add |= {"modificationTime": 1, "dataChange": True}
+    put(lake / f"clone/_delta_log/{0:020}.json", start + json.dumps({"add": add}) + "\n")
+    kept = {t.location: str(t.must_keep) for t in r2d2.tables(lake).tables}
+    assert "Delta table clone reads its files" in kept["source"]
+    assert "lie in files of other tables" in kept["clone"]
+
+
+def test_external_files_of_paimon_are_no_tables_and_files_beside_them_are(lake: Path) -> None:
+    put(lake / "pai/snapshot/snapshot-1", "{}")
+    put(lake / "pai/schema/schema-0", json.dumps({"options": {}}))
+    parquet(lake / "hot/far_file.parquet", ROWS[:9])
+    parquet(lake / "hot/near_file.parquet", ROWS[:9])
+    place = {"name": "_EXTERNAL_PATH", "type": ["null", "string"]}
+    file = {"name": "_FILE", "type": {"type": "record", "name": "f", "fields": [place]}}
+    names = [f"file:{lake}/hot/far_file.parquet", None]
+    content = avro("entry", [file], [{"_FILE": {"_EXTERNAL_PATH": name}} for name in names])
+    put(lake / "pai/manifest/manifest-1-0", content)
+    assert eligible(lake) == OWN | {"hot/near_file.parquet"}
+
+
+def test_a_manifest_of_paimon_in_another_format_matters_only_with_external_paths(
+    lake: Path,
+) -> None:
+    put(lake / "pai/snapshot/snapshot-1", "{}")
+    put(lake / "pai/schema/schema-0", json.dumps({"options": {"manifest.format": "orc"}}))
+    put(lake / "pai/manifest/manifest-1-0", b"ORC and so on")
+    assert {t.must_keep for t in r2d2.tables(lake).tables} == {None}
+    options = {"data-file.external-paths": "s3://elsewhere/hot"}
+    put(lake / "pai/schema/schema-1", json.dumps({"options": options}))
+    kept = {t.location: t.must_keep for t in r2d2.tables(lake).tables if t.eligible}
+    assert all("Paimon table pai" in str(reason) for reason in kept.values())
+
+
+@pytest.mark.parametrize("gone", ["s3\\://bucket/lake/before", "file\\:/x/before"])
+def test_a_bootstrapped_hudi_tables_files_are_kept_where_the_lake_was_moved(
+    lake: Path, gone: str
+) -> None:
+    put(lake / "t/.hoodie/hoodie.properties", f"hoodie.bootstrap.base.path={gone}\n")
+    parquet(lake / "before/region_eu.parquet", ROWS[:9])
+    parquet(lake / "after/region_eu.parquet", ROWS[:9])
+    kept = {t.location: t.must_keep for t in r2d2.tables(lake).tables if t.eligible}
+    assert kept.pop("before/region_eu.parquet")
+    assert set(kept.values()) == {None}
