@@ -14,6 +14,7 @@ from r2d2.model import Column
 # Of a text: more are data taken for names.
 COLUMNS = 10_000
 _APART = re.compile(r"`(.*)`#([0-9]+)=?'*", re.DOTALL)
+_PLAIN = re.compile(r"`((?:[^`]|``)*)`|([^.`]*)", re.DOTALL)
 PRIMITIVES = {
     pa.null(): "null",
     pa.bool_(): "bool",
@@ -126,6 +127,18 @@ def matched_name(name: str, case_sensitive: bool) -> str:
         spelled = found[1].replace("``", "`")
         return quoted(spelled) if found[2] == "1" else name[:-1]
     return name if case_sensitive else name.lower()
+
+
+def exact_name(name: str) -> str:
+    """The name that its column is matched by in a table with spellings that differ by case.
+
+    >>> exact_name("a"), exact_name("`a`#2"), exact_name("`a`#1="), exact_name("struct.field")
+    ('`a`#1=', '`a`#2=', '`a`#1=', 'struct.field')
+    """
+    if _APART.fullmatch(name):
+        return name if name.endswith("=") else name + "="
+    plain = _PLAIN.fullmatch(name)
+    return f"`{plain[1] or plain[2] or ''}`#1=" if plain else name
 
 
 def quoted(part: str) -> str:

@@ -7,7 +7,7 @@ from r2d2.formats.united import typed_nulls
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import Column, Edge, Evidence, Table, Verdict
-from r2d2.stages.schema import degenerate_edge, fold, projections
+from r2d2.stages.schema import degenerate_edge, fold, projections, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def _mapping(
 ) -> tuple[bool, tuple[tuple[str, str], ...]]:
     """Whether some types differ, NULLs aside, and the parent's column for each of the child's."""
     own = {fold(column.name, case_sensitive): column for column in parent}
-    matched = [(column, own[fold(column.name, case_sensitive)]) for column in child]
+    names = resolved(child, own, case_sensitive)
+    matched = [(column, own[name]) for column, name in zip(child, names, strict=True)]
     cast = any(typed_nulls(c.type, p.type) is None for c, p in matched)
     return cast, tuple((c.name, p.name) for c, p in matched)

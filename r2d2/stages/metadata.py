@@ -181,7 +181,7 @@ def _same_reading(child: Table, parent: Table, case_sensitive: bool) -> bool:
     own = {fold(c.name, case_sensitive): (c.path, c.type) for c in parent.columns}
     return all(
         contexts[split.file, split.row_groups] == split.context for split in child.splits
-    ) and all(own[fold(c.name, case_sensitive)] == (c.path, c.type) for c in child.columns)
+    ) and all(own.get(fold(c.name, case_sensitive)) == (c.path, c.type) for c in child.columns)
 
 
 def _shared_edge(child: Table, parent: Table, case_sensitive: bool) -> Edge:

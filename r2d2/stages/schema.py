@@ -7,13 +7,13 @@ A column of type null has no values, so it matches a column of any type: its NUL
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from r2d2.arrays import Int32s
-from r2d2.formats.schema import matched_name
+from r2d2.formats.schema import exact_name, matched_name
 from r2d2.formats.united import typed_nulls
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import type_tag
@@ -55,7 +55,41 @@ class Schema:
             if (block := _block(number, graph.tables, signature, members, larger, types))
             is not None
         )
+        number = sum(len(larger) for larger in supersets.values())
+        blocks += tuple(self._by_spelling(graph.tables, members, number))
         return replace(graph, blocks=blocks, degenerate=degenerate)
+
+    def _by_spelling(
+        self, tables: Sequence[Table], members: Mapping[Signature, Sequence[int]], number: int
+    ) -> Iterator[Block]:
+        """Blocks of tables below those with spellings that differ by case.
+
+        Such a column is matched by exactly its own spelling, whatever the child's table says of
+        case. Rare: no other table costs more than a look at its names.
+        """
+        exact = {s: dict(s) for s in members if any(name.endswith("=") for name, _ in s)}
+        found: dict[Signature, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
+        for larger, types in () if self.case_sensitive else exact.items():
+            folded = {_without_case(name) for name in types}
+            for signature, children in members.items():
+                own = {name for name, _ in signature}
+                if own <= types.keys() or not all(_without_case(n) in folded for n in own):
+                    continue
+                for child in children:
+                    names = resolved(tables[child].columns, types, self.case_sensitive)
+                    tags = (type_tag(c.type, self.types) for c in tables[child].columns)
+                    wanted = frozenset(zip(names, tags, strict=True))
+                    if wanted <= larger:
+                        pair = found[wanted]
+                        pair[0].add(child)
+                        pair[1].update(members[larger])
+        for wanted, (below, above) in found.items():
+            parts = _proper(tables, list(below)), _proper(tables, list(above))
+            if all(map(len, parts)):
+                names = tuple(sorted(name for name, _ in wanted))
+                mask = np.packbits(np.ones(tuple(map(len, parts)), np.bool_), axis=1)
+                number += 1
+                yield Block(number, names, *parts, mask)
 
     def signature(self, table: Table) -> Signature:
         """The names and type tags of the table's columns; a parent's include them."""
@@ -96,6 +130,20 @@ class Schema:
 def fold(name: str, case_sensitive: bool) -> str:
     """The name as it is matched."""
     return matched_name(name, case_sensitive)
+
+
+def resolved(
+    child: Sequence[Column], parent: Container[str], case_sensitive: bool
+) -> tuple[str, ...]:
+    """The name of each of the child's columns in the parent, by folded or by exact spelling."""
+    return tuple(
+        name if (name := fold(column.name, case_sensitive)) in parent else exact_name(column.name)
+        for column in child
+    )
+
+
+def _without_case(name: str) -> str:
+    return exact_name(name).lower()
 
 
 def is_degenerate(table: Table) -> bool:
@@ -239,10 +287,9 @@ def matched_columns(
     child: Table, parent: Table, case_sensitive: bool, types: Types
 ) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
     """The child's columns and the parent's of the same names, as they enter the hash."""
-    tags, parent_tags = (
-        {fold(c.name, case_sensitive): type_tag(c.type, types) for c in table.columns}
-        for table in (child, parent)
-    )
+    parent_tags = {fold(c.name, case_sensitive): type_tag(c.type, types) for c in parent.columns}
+    names = resolved(child.columns, parent_tags, case_sensitive)
+    tags = {n: type_tag(c.type, types) for n, c in zip(names, child.columns, strict=True)}
     typed = {name: typed_nulls(tag, parent_tags[name]) or tag for name, tag in tags.items()}
     own = _choose(child.columns, list(tags), case_sensitive, typed)
     return own, _choose(parent.columns, list(tags), case_sensitive, typed)
@@ -255,6 +302,8 @@ def _choose(
     types: Mapping[str, str],
 ) -> tuple[Column, ...]:
     own = {fold(column.name, case_sensitive): column for column in columns}
+    if not own.keys() >= set(names):
+        own |= {exact_name(column.name): column for column in columns}
     matched = [(own[name], name, types.get(name, own[name].type)) for name in names]
     return tuple(
         column

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from r2d2.errors import TableError
-from r2d2.formats.schema import matched_name
+from r2d2.formats.schema import exact_name, matched_name
 from r2d2.model import FileInfo
 from r2d2.storage.local import LocalStorage, is_hidden
 from tests.support.formats.text_files import format_of, inspect, read
 
 pytestmark = pytest.mark.shared
 
-# Names in lower case, and the distinct rows.
+# The columns' names, and the distinct rows.
 Read = tuple[list[str], set[tuple[str, ...]]]
 
 # file, contained in base, base contained in it (None: no eligible table), reason
@@ -30,7 +30,7 @@ POLICIES = (
     ("ragged.csv", None, None, "a short record: unreadable with its line, never padded"),
     ("long_record.csv", None, None, "a long record: unreadable with its line, never cut"),
     ("dup_header.csv", False, True, "a name twice: the first is base's, the second has no other"),
-    ("dup_header_case.csv", False, False, "a name twice but for case: each by exactly its own"),
+    ("dup_header_case.csv", False, True, "a name twice but for case: each by exactly its own"),
     ("NA_nulls.csv", False, False, "`NA` is text and not the empty text; `null_marker` is one way"),
     ("null_word.csv", False, False, "`NULL` is text, as `NA` is"),
     ("backslash_N.csv", False, False, "`\\N` is text, as `NA` is"),
@@ -78,14 +78,16 @@ def read_file(storage: LocalStorage, file: FileInfo) -> Read:
         for batch in read(storage, split, names)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     }
-    return [matched_name(column.name, False) for column in table.columns], rows
+    return [column.name for column in table.columns], rows
 
 
 def contained(child: Read, parent: Read) -> bool:
     names, rows = child
-    if not set(names) <= set(parent[0]):
+    own = {matched_name(name, False): place for place, name in enumerate(parent[0])}
+    found = [own.get(matched_name(n, False), own.get(exact_name(n))) for n in names]
+    places = [place for place in found if place is not None]
+    if len(places) < len(names):
         return False
-    places = [parent[0].index(name) for name in names]
     return rows <= {tuple(row[place] for place in places) for row in parent[1]}
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from r2d2.errors import IneligibleTableError
 from r2d2.formats.schema import check_names, is_told_apart, matched_name, told_apart
 from r2d2.recipes.literals import UnrenderableRecipeError
 from r2d2.recipes.sql import SqlDialect, identifier
+from r2d2.settings.find import TextRule
 from tests.support.oracle.files import all_equal, both_ways, edges, text
 from tests.support.recipes.lakes import come_back
 
@@ -98,10 +100,55 @@ def test_names_that_differ_by_case_match_by_their_spelling(tmp_path: Path, engin
         turned_csv="k,A,a\n1,3,2\n",
         swapped_csv="k,a,A\n1,3,2\n",
         three_csv="k,a,A,a\n1,2,3,4\n",
+        lower_csv="k,a\n1,2\n",
+        upper_csv="K,A\n1,3\n",
         wrong_csv="k,A\n1,2\n",
+        twice_csv="k,a,a\n1,2,4\n",
     )
-    expected = all_equal("both", "turned") | {"both in three", "turned in three"}
-    assert edges(tmp_path, engine) == expected
+    large = ("both", "turned", "three")
+    expected = all_equal("both", "turned") | {"both in three", "turned in three", "twice in three"}
+    expected |= {f"{child} in {parent}" for child in ("lower", "upper") for parent in large}
+    expected |= {"lower in wrong", "wrong in lower", "lower in twice", "wrong in twice"}
+    assert edges(tmp_path, engine) == expected | {"wrong in swapped"}
+
+
+def matches(names: list[str], place: int, others: list[str], at: int) -> bool:
+    """By spelling and occurrence; whatever the case, where both tables spell the name alike."""
+    name, other = names[place], others[at]
+    numbers = names[: place + 1].count(name), others[: at + 1].count(other)
+    both = [{n for n in table if n.lower() == name.lower()} for table in (names, others)]
+    same = name.lower() == other.lower() if all(len(s) == 1 for s in both) else name == other
+    return same and numbers[0] == numbers[1]
+
+
+SHEETS = st.lists(st.sampled_from(["a", "A", "b", "B", ""]), min_size=2, max_size=5).flatmap(
+    lambda names: st.tuples(
+        st.just(names),
+        st.lists(st.tuples(*[st.sampled_from("xy")] * len(names)), min_size=1, max_size=3),
+    )
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(SHEETS, min_size=2, max_size=5))
+def test_edges_between_such_tables_are_those_of_brute_force(sheets):
+    with TemporaryDirectory() as lake:
+        for number, (names, rows) in enumerate(sheets):
+            lines = [",".join(row) + "\n" for row in (names, *rows)]
+            (Path(lake) / f"t{number}.csv").write_text("".join(lines))
+        expected = set()
+        for number, (names, rows) in enumerate(sheets):
+            for parent, (others, theirs) in enumerate(sheets):
+                places = [
+                    [at for at in range(len(others)) if matches(names, place, others, at)]
+                    for place in range(len(names))
+                ]
+                if number != parent and all(places):
+                    held = {tuple(row[at] for (at,) in places) for row in theirs}
+                    if set(rows) <= held:
+                        expected.add(f"t{number} in t{parent}")
+        rule = TextRule("*", {"delimiter": ",", "header": True, "skip_rows": 0})
+        assert edges(Path(lake), "local", text=(rule,)) == expected
 
 
 def test_files_of_one_table_have_such_columns_too(tmp_path: Path) -> None:
