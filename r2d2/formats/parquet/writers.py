@@ -41,42 +41,42 @@ def _fault(writer: str, mended: Version, report: str, *kinds: Kind) -> Fault:
 
 
 _SORTED_BYTES = (Kind.TEXT, Kind.DECIMAL, Kind.DECIMAL_BYTES, Kind.UNSIGNED)
-# Faults that leave a bound too wide are not here, as rows have the last word. Such are polars'
-# booleans (pola-rs/polars#26667), DuckDB's infinities (duckdb/duckdb#20014) and its and polars'
-# enumerations (duckdb/duckdb#22548, pola-rs/polars#18867).
+# Faults that leave a bound too wide are not here, as rows have the last word. Such are DuckDB's
+# infinities (duckdb/duckdb#20014) and enumerations (duckdb/duckdb#22548).
 FAULTS = (
-    _fault("parquet-mr", (1, 8, 0), "PARQUET-251, apache/parquet-java#1846", Kind.TEXT),
-    _fault("parquet-mr", (1, 10, 0), "PARQUET-686, apache/parquet-java#367", *_SORTED_BYTES),
+    _fault("parquet-mr", (1, 8, 0), "PARQUET-251, trinodb/trino#1798", Kind.TEXT),
+    _fault("parquet-mr", (1, 10, 0), "PARQUET-686, PARQUET-1494", *_SORTED_BYTES),
     _fault("parquet-mr", NEVER, "StarRocks/starrocks#78329", Kind.NULLS),
-    _fault("parquet-cpp", (1, 3, 0), "PARQUET-686, apache/arrow#42562", *_SORTED_BYTES),
+    # Arrow up to 3 told the version of parquet-cpp, 1.5.1, whatever its own was.
+    _fault("parquet-cpp", (4, 0, 0), "PARQUET-1567, apache/arrow#42884", *Kind),
     _fault("parquet-cpp", (6, 0, 0), "ARROW-12513, apache/arrow#10729", Kind.NULLS),
+    _fault(
+        *("parquet-cpp", (6, 0, 0), "ARROW-6149, G-Research/ParquetSharp#68"),
+        *(Kind.DECIMAL, Kind.DECIMAL_BYTES),
+    ),
     _fault("parquet-cpp", (12, 0, 0), "apache/arrow#15042", Kind.TEXT),
+    _fault("parquet-rs", (5, 0, 0), "apache/arrow-rs#255", Kind.FLOAT),
     _fault("parquet-rs", (5, 2, 0), "apache/arrow-rs#641, apache/datafusion#1433", Kind.TEXT),
+    _fault(
+        *("parquet-rs", (13, 0, 0), "apache/arrow-rs#1532, apache/arrow-rs#1621"),
+        *(Kind.DECIMAL, Kind.UNSIGNED),
+    ),
     _fault(
         *("parquet-rs", NEVER, "apache/arrow-rs#10860, apache/arrow-rs#11073"),
         Kind.DECIMAL_BYTES,
     ),
-    _fault("parquet-go", NEVER, "parquet-go/parquet-go#54", Kind.TEXT, Kind.DECIMAL_BYTES),
-    # No report says which of their further statistics are right: only plain numbers are believed.
-    _fault("parquet-go", NEVER, "no report", Kind.DECIMAL, Kind.UNSIGNED, Kind.NULLS),
-    _fault("impala", NEVER, "no report", *_SORTED_BYTES, Kind.NULLS),
-    _fault("fastparquet", NEVER, "no report", *_SORTED_BYTES, Kind.NULLS),
 )
-# Not believed at all, for they tell no version, or faults of plain numbers are known: polars
-# (pola-rs/polars#7842, #16766, #29347), cudf (NVIDIA/cudf#9221, #22817), ClickHouse
-# (ClickHouse/ClickHouse#53067, #83754, #103039), hyparquet-writer (hyparam/hyparquet-writer#38),
-# flow-php (flow-php/flow#2247), Velox, Trino and Snowflake by their own names.
+# Not believed at all, for they tell no version, or no one knows from which on they are right:
+# polars (pola-rs/polars#7842, #16766, #18867, #26667, #29347), cudf (NVIDIA/cudf#9221, #22817),
+# ClickHouse (ClickHouse/ClickHouse#53067, #83754, #103039), hyparquet-writer
+# (hyparam/hyparquet-writer#38), flow-php (flow-php/flow#2247), parquet-go
+# (parquet-go/parquet-go#54, #459, fraugster/parquet-go#69), fastparquet (dask/fastparquet#776);
+# Impala, Velox, Trino and Snowflake by their own names, of which no report was looked for.
 _WRITERS = (
     ("parquet-cpp", re.compile(r"parquet-cpp(?:-arrow)? version v?(\d+(?:\.\d+)*)", re.I)),
     ("parquet-mr", re.compile(r"parquet-mr version v?(\d+(?:\.\d+)*)", re.I)),
     ("parquet-rs", re.compile(r"parquet-rs version v?(\d+(?:\.\d+)*)", re.I)),
     ("duckdb", re.compile(r"duckdb version v?(\d+(?:\.\d+)*)", re.I)),
-    ("impala", re.compile(r"impala version v?(\d+(?:\.\d+)*)", re.I)),
-    ("fastparquet", re.compile(r"fastparquet(?:-python)? version v?(\d+(?:\.\d+)*)", re.I)),
-    (
-        "parquet-go",
-        re.compile(r"(?:github\.com/\w+(?:-\w+)?/)?parquet-go version v?(\d+(?:\.\d+)*)", re.I),
-    ),
 )
 
 
