@@ -46,13 +46,14 @@ def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Boun
     A column has none either where its writer is not believed, or where a row group contradicts
     itself: its other row groups were written by the same code.
     """
-    known = believed(metadata.created_by or "")
+    writer = _writer_of(metadata)
+    known = believed(writer)
     if not known:
         return {}
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     declared = metadata.schema.column
     found = {}
-    whole_text = writes_whole_text(metadata.created_by or "")
+    whole_text = writes_whole_text(writer)
     for name, place, kind, ranks in _single_leaves(schema, whole_text):
         leaf = declared(place)
         stored = leaf.physical_type
@@ -68,6 +69,14 @@ def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Boun
             continue
         found[name] = parts[0] if len(parts) == 1 else union(parts)
     return found
+
+
+def _writer_of(metadata: pq.FileMetaData) -> str:
+    """What the file says who wrote it; "" where it says nothing, or no text."""
+    try:
+        return metadata.created_by or ""
+    except UnicodeDecodeError:
+        return ""
 
 
 def chunk_statistics(group: pq.RowGroupMetaData, place: int, kind: str) -> pq.Statistics | None:
@@ -276,7 +285,7 @@ def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
     keys = metadata.metadata or {}
     version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
     legacy = b"org.apache.spark.legacyDateTime" in keys or b"org.apache.spark.legacyINT96" in keys
-    unmarked = not version and "parquet-mr" in (metadata.created_by or "")
+    unmarked = not version and "parquet-mr" in _writer_of(metadata)
     if not (legacy or unmarked or version.startswith(("1.", "2."))):
         return
     for index in range(metadata.num_columns):
@@ -312,7 +321,7 @@ def may_be_julian(metadata: pq.FileMetaData) -> bool:
     """Whether the file's INT96 values before 1900 may be of the hybrid Julian calendar."""
     keys = metadata.metadata or {}
     version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
-    unmarked = not version and "parquet-mr" in (metadata.created_by or "")
+    unmarked = not version and "parquet-mr" in _writer_of(metadata)
     old = bool(_OLD_SPARK.match(version))
     return b"org.apache.spark.legacyINT96" in keys or unmarked or old
 
