@@ -219,7 +219,7 @@ def _doubt(
 ) -> str | None:
     """Another dialect that much speaks for, too, or None."""
     for other in readings:
-        if other is not reading and _is_close(other):
+        if other is not reading and _is_close(other, reading):
             mark, count = other.dialect.delimiter, other.width
             return f"delimiter {mark!r} would give {count} columns, too; {SETTLED}"
     if "skip_rows" in fixed:
@@ -233,11 +233,17 @@ def _doubt(
     return None
 
 
-def _is_close(other: ParsedSample) -> bool:
-    """Whether the delimiter cuts all records, or all but the first, into as many fields."""
+def _is_close(other: ParsedSample, reading: ParsedSample) -> bool:
+    """Whether the delimiter cuts all records, or all but the first, into as many fields.
+
+    Beside a table of one column, to cut most of them is enough.
+    """
+    if not other.sound or other.width < 2:
+        return False
+    if reading.width == 1:
+        return other.agreement > 0.5
     body = other.records[1:]
-    alike = bool(body) and len({len(record) for record in body}) == 1
-    return other.sound and alike and len(body[0]) > 1 and other.width == len(body[0])
+    return bool(body) and {len(record) for record in body} == {other.width}
 
 
 def top_lines(records: Records, width: int) -> tuple[int, Top]:

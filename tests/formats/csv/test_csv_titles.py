@@ -61,6 +61,12 @@ def test_lines_above_a_header_are_skipped(delimiter, above, lines, rows):
     assert found.doubt is None or rows == PEOPLE
 
 
+def test_a_title_may_stand_below_the_line_that_names_the_separator(lake):
+    table = lake.table("a.csv", "sep=;\nA title\nid;name;city\n1;Ann;Rome\n")
+    assert [column.name for column in table.columns] == ["id", "name", "city"]
+    assert lake.read(table) == [("1", "Ann", "Rome")]
+
+
 @pytest.mark.parametrize("delimiter", DELIMITERS)
 @pytest.mark.parametrize(
     "content",
@@ -82,6 +88,8 @@ def test_a_short_header_is_no_title(delimiter, content):
         ("tags\na;b\nc;d\n", 1, "delimiter ';' would give 2 columns, too"),
         ("tags\na;b;c\nd;e;f\n", 1, "delimiter ';' would give 3 columns, too"),
         ("Where to\nVia Roma; Rome; Italy\nA street; Oslo; Norway\n", 1, "would give 3 columns"),
+        ("Title\nid;name;city\n", 1, "delimiter ';' would give 3 columns, too"),
+        ("T\na;b;c\n1;2;3\n4;5;6\nSource: us\n", 1, "delimiter ';' would give 3 columns, too"),
         ("a;x,b\n1;2,3\n", 2, "delimiter ';' would give 2 columns, too"),
         ("names\nAnn,Rome,Italy\nBob,Oslo,Norway\n", 3, "1 line above its header taken for"),
         ("name,,\nAnn,Rome,Rome\nBob,Oslo,\n", 3, "its first line may be a title"),
