@@ -14,11 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.inventory import layout_from
 from r2d2.model import FileInfo
 from r2d2.plan import RECIPES_NAME, load_recipes
-from r2d2.plan.costs import Costing, TableFacts, TableRecipe
+from r2d2.plan.costs import CHANGED, Costing, TableFacts, TableRecipe
 from r2d2.plan.graph_file import GraphFile, find_settings, load_graph
 from r2d2.plan.plan_file import Data, check_form, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, SolvedPlan
@@ -29,6 +31,7 @@ from r2d2.recipes.grammar import parents, residuals
 from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import Trial
+from r2d2.settings.find import Settings
 from r2d2.settings.plan import PlanSettings, plan_settings_of
 
 FREE_TEXT = (
@@ -52,14 +55,22 @@ Rules are in order: of two that match a table, the last counts. Where none share
 order decides nothing.
 """
 ON_THE_PLANS_WORD = (
+    "find",
+    "lake",
+    "owners",
+    "run",
+    "snapshots",
     "tables[*].files_sha256",
+    "tables[*].files",
+    "tables[*].inside",
+    "tables[*].reason",
     "totals.edges_without_recipe",
     "totals.recipes_run",
     "totals.recipes_that_failed",
     "solver.options",
     "warnings[[[table]] *, [[text]] *]",
 )
-"""Places that only the run's own files can vouch for, beside what the evidence says."""
+"""Places that only the run's own files can vouch for, and the lake for files and snapshots."""
 REASONS = re.compile(
     r"no recipe rebuilds it from another table"
     r"|every recipe for it failed when it was run: .+"
@@ -86,7 +97,7 @@ def check_plan(plan: Data, run: Path | None = None) -> tuple[Broken, ...]:
     broken = list(_recipes(plan))
     if broken:
         return tuple(broken)
-    known, graph, of_run = _known(plan, settings), _graph(plan), False
+    known, graph, of_run = _known(plan), _graph(plan), False
     if run is not None:
         try:
             known, graph = evidence_of(plan, run)
@@ -151,19 +162,18 @@ def _residuals(plan: Data, run: Path) -> Iterator[Broken]:
                 yield "residual", f"{table['table']}: {file.location} has {size_bytes} bytes"
 
 
-def _known(plan: Data, settings: PlanSettings) -> KnownRecipes:
+def _known(plan: Data) -> KnownRecipes:
     """The evidence as the plan states it."""
     deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
     return KnownRecipes(
-        {table["table"]: _facts(table, settings) for table in plan["tables"]},
+        {table["table"]: _facts(table) for table in plan["tables"]},
         tuple(_table_recipe(table) for table in deleted),
         plan["totals"]["edges_without_recipe"],
     )
 
 
-def _facts(table: Data, settings: PlanSettings) -> TableFacts:
-    reason = settings.protection(table["table"])
-    protected = table["must_keep"] == f"protected: {reason}"
+def _facts(table: Data) -> TableFacts:
+    protected = (table["must_keep"] or "").startswith("protected: ")
     return TableFacts(
         table["size_bytes"],
         table["frees_bytes"],
@@ -183,6 +193,7 @@ def _table_recipe(table: Data) -> TableRecipe:
 
 def _graph(plan: Data) -> GraphFile:
     try:
+        msgspec.convert(plan["find"], Settings, strict=True)
         settings = find_settings(plan["find"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"find: not the settings of `r2d2 find`: {error!r}") from error
@@ -243,6 +254,8 @@ def _choices(plan: Data, known: KnownRecipes) -> tuple[list[Choice], list[Broken
     choices, broken = [], []
     for table in plan["tables"]:
         name, option = table["table"], None
+        if name not in plan["snapshots"] and table["must_keep"] != CHANGED:
+            broken.append(("known-table", f"snapshots: {name} is not among them"))
         if name not in numbers:
             broken.append(("known-table", f"{name} is no table of the plan's run"))
             continue
@@ -315,7 +328,7 @@ def _taken(plan: Data, again: Data, of_run: bool) -> frozenset[str]:
     again["warnings"] += told
     if of_run:
         return frozenset(taken)
-    taken |= {place for place in ON_THE_PLANS_WORD if "*" not in place}
+    taken |= {place for place in ON_THE_PLANS_WORD if place.startswith(("totals.", "solver."))}
     for stated, derived in zip(plan["tables"], again["tables"], strict=True):
         if stated["choice"] == "delete" or stated["table"] != derived["table"]:
             continue

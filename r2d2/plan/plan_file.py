@@ -3,11 +3,11 @@
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, astuple
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.planner import SolvedPlan
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
+from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text, settle
 from r2d2.text_tables import pluralize
@@ -26,6 +27,9 @@ PLAN_NAME = "plan.json"
 """A run's plan in its folder."""
 VERSION = 2
 Data = dict[str, Any]
+
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Choice(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,14 +46,14 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     saving_usd_per_month: float
     rebuild_p95_s: float | None
     latency_limit_s: float
-    size_bytes: int
-    frees_bytes: int
+    size_bytes: Count
+    frees_bytes: Count
     files_sha256: str
     usage: "_UsageForm"
     rebuild_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
     evidence: "_EvidenceForm | msgspec.UnsetType" = msgspec.UNSET
     layout: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    files: list[tuple[str, int, str]] | msgspec.UnsetType = msgspec.UNSET
+    files: list[tuple[str, Count, str]] | msgspec.UnsetType = msgspec.UNSET
     inside: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -57,7 +61,7 @@ class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
     assumed: bool
     reads_per_month: float
     last_read: date | None
-    consumers: int | None
+    consumers: Count | None
     consumer_names: list[str]
 
 
@@ -65,32 +69,33 @@ class _EvidenceForm(msgspec.Struct, forbid_unknown_fields=True):
     """What a run of the recipe measured; of one that was not run, the last keys are missing."""
 
     run: bool
-    rows: int | msgspec.UnsetType = msgspec.UNSET
+    rows: Count | msgspec.UnsetType = msgspec.UNSET
     fingerprint: str | msgspec.UnsetType = msgspec.UNSET
     seconds: float | msgspec.UnsetType = msgspec.UNSET
-    read_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    written_bytes: int | msgspec.UnsetType = msgspec.UNSET
-    residual_bytes: int | msgspec.UnsetType = msgspec.UNSET
+    trial_sha256: str | msgspec.UnsetType = msgspec.UNSET
+    read_bytes: Count | msgspec.UnsetType = msgspec.UNSET
+    written_bytes: Count | msgspec.UnsetType = msgspec.UNSET
+    residual_bytes: Count | msgspec.UnsetType = msgspec.UNSET
     snapshots: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     survives: dict[str, dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
-    tables: int
-    deleted: int
-    freed_bytes: int
-    residual_bytes: int
-    bytes: int
-    max_freed_bytes: int | None
+    tables: Count
+    deleted: Count
+    freed_bytes: Count
+    residual_bytes: Count
+    bytes: Count
+    max_freed_bytes: Count | None
     cost_usd_per_month: float
     keep_all_usd_per_month: float
     saving_usd_per_month: float
     reads_per_month: float
-    reads_assumed: int
-    consumers: int
-    edges_without_recipe: dict[str, int]
-    recipes_run: int
-    recipes_that_failed: int
+    reads_assumed: Count
+    consumers: Count
+    edges_without_recipe: dict[str, Count]
+    recipes_run: Count
+    recipes_that_failed: Count
 
 
 class _SolverForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,7 +104,7 @@ class _SolverForm(msgspec.Struct, forbid_unknown_fields=True):
     status: Literal["optimal", "feasible"]
     bound_usd_per_month: float
     gap: float
-    options: int
+    options: Count
 
 
 class _RunForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,27 +127,26 @@ class _PlanForm(msgspec.Struct, forbid_unknown_fields=True):
     sha256: str
 
 
-def check_form(plan: Data) -> None:
+def check_form(plan: Data, place: str = "") -> None:
     """Passes where every key of a plan is there, no other is, and each value is of its type.
 
     Raises:
-        UsageError: one is not; the message leads to it.
+        UsageError: one is not; the message begins with `place` and leads to it.
     """
     try:
         form = msgspec.convert(plan, _PlanForm)
     except msgspec.ValidationError as error:
-        raise UsageError(f"not a plan of r2d2's: {error}") from error
-    for place, entry in enumerate(form.tables):
+        raise UsageError(f"{place}not a plan of r2d2's: {error}") from error
+    for number, entry in enumerate(form.tables):
         deleted = entry.choice == "delete"
         there = _there(entry, OF_DELETED) | {entry.recipe is not None}
-        evidence = {entry.evidence.run} if isinstance(entry.evidence, _EvidenceForm) else set()
+        of_run: set[bool] = set()
         if isinstance(entry.evidence, _EvidenceForm):
-            evidence |= _there(entry.evidence, entry.evidence.__struct_fields__[1:])
-        if there != {deleted} or len(evidence) > 1:
-            raise UsageError(
-                f"not a plan of r2d2's: $.tables[{place}] lacks what a table of its choice has,"
-                " or has more"
-            )
+            of_run = _there(entry.evidence, _EvidenceForm.__struct_fields__[1:])
+            of_run.add(entry.evidence.run)
+        if there != {deleted} or len(of_run) > 1:
+            told = "lacks what a table of its choice has, or has more"
+            raise UsageError(f"{place}not a plan of r2d2's: $.tables[{number}] {told}")
 
 
 OF_DELETED = ("rebuild_usd_per_month", "evidence", "layout", "files", "inside")
@@ -193,19 +197,18 @@ def load_plan(path: Path) -> Data:
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text, object_pairs_hook=_unlike, parse_constant=_no_number)
+        known = isinstance(data, dict) and data.get("version") == VERSION
+        whole = known and data.get("sha256") == digest(data)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON: {error}") from error
-    if not isinstance(data, dict) or data.get("version") != VERSION:
+    if not known:
         raise UsageError(f"{path}: not a plan of this version of r2d2")
-    if data.get("sha256") != digest(data):
+    if not whole:
         raise UsageError(f"{path}: changed since it was written: its SHA-256 is another")
-    try:
-        check_form(data)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    return data
+    check_form(data, f"{path}: ")
+    return dict(data)
 
 
 def _unlike(pairs: list[tuple[str, Any]]) -> Data:
@@ -287,6 +290,7 @@ def _evidence(costing: Costing, recipe: TableRecipe, snapshots: Mapping[str, str
         "rows": trial.rows,
         "fingerprint": trial.fingerprint,
         "seconds": trial.seconds,
+        "trial_sha256": _trial_digest(trial),
         "read_bytes": rebuild.read_bytes,
         "written_bytes": rebuild.written_bytes,
         "residual_bytes": rebuild.residual_bytes,
@@ -296,6 +300,12 @@ def _evidence(costing: Costing, recipe: TableRecipe, snapshots: Mapping[str, str
             for parent in parents(trial.recipe)
         },
     }
+
+
+def _trial_digest(trial: Trial) -> str:
+    """A digest of what was run and what came of it: evidence is of this very recipe."""
+    parts = (to_data(trial.recipe), dict(trial.layout), trial.rows, trial.fingerprint)
+    return hashlib.sha256(json_text([*parts, trial.seconds]).encode()).hexdigest()[:32]
 
 
 def _reason(planned: SolvedPlan, number: int) -> str:
@@ -381,12 +391,8 @@ def warnings(
 
     A pattern with a typo protects nothing: whoever wrote it must know.
     """
-    return (*settings.idle_rules(locations), *_passed_over(elsewhere))
-
-
-def _passed_over(elsewhere: Sequence[str]) -> Iterator[str]:
+    told = list(settings.idle_rules(locations))
     if elsewhere:
-        yield (
-            f"usage: {pluralize(len(elsewhere), 'line')} of tables that are not in the lake,"
-            f" such as {elsewhere[0]!r}"
-        )
+        lines = pluralize(len(elsewhere), "line")
+        told.append(f"usage: {lines} of tables that are not in the lake, such as {elsewhere[0]!r}")
+    return tuple(told)
