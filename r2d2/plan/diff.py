@@ -48,6 +48,7 @@ class Difference:
 
 KINDS: Mapping[str, DifferenceKind] = {
     "evidence.seconds": DifferenceKind.MEASURED,
+    "evidence.trial_sha256": DifferenceKind.MEASURED,
     "rebuild_p95_s": DifferenceKind.MEASURED,
     "keep_usd_per_month": DifferenceKind.MONEY,
     "rebuild_usd_per_month": DifferenceKind.MONEY,
