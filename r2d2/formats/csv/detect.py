@@ -39,7 +39,8 @@ class Top(Enum):
 
     NONE = "nothing stands above the header"
     LIKELY = "above a full header"
-    SURE = "comments, or above a header of numbers and dates"
+    LINES = "lines of several fields above a header of numbers or dates"
+    SURE = "comments, or a title above a header of numbers or dates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def _rank(reading: ParsedSample, usual: ParsedSample) -> tuple[bool, bool, int, 
     """Header and body agree; most records agree; what stands above them; fields; the usual."""
     headed = bool(reading.records) and len(reading.records[0]) == reading.width
     is_usual = reading is usual
-    is_sure = reading.top is Top.SURE and reading.agrees
+    is_sure = reading.top in (Top.SURE, Top.LINES) and reading.agrees
     return (
         headed and reading.sound and (is_usual or reading.width > 1),
         reading.agreement >= 0.9,
@@ -225,8 +226,9 @@ def _doubt(
     if "skip_rows" in fixed:
         return None
     skipped = reading.dialect.skip_rows
-    if reading.top is Top.LIKELY:
-        return f"{pluralize(str(skipped), 'line')} above its header taken for a title; {SETTLED}"
+    if reading.top in (Top.LIKELY, Top.LINES):
+        what = "a title" if reading.top is Top.LIKELY else "no rows"
+        return f"{pluralize(str(skipped), 'line')} above its header taken for {what}; {SETTLED}"
     first = reading.records[0] if reading.records and not skipped else ()
     if reading.width >= 3 and sum(map(bool, map(str.strip, first))) == 1:
         return f"its first line may be a title, not names; {SETTLED}"
@@ -268,7 +270,8 @@ def top_lines(records: Records, width: int) -> tuple[int, Top]:
     if titles > count and _names_values(records[titles], records[titles + 1 :], width):
         above = [record for record in records[count:titles] if len(record) == width]
         if _filled(records[titles]) == width or not any(map(_is_a_name, above)):
-            return titles, Top.SURE
+            told = any(_filled(record) > 1 for record in records[count:titles])
+            return titles, Top.LINES if told else Top.SURE
     titles = count
     while titles < last and _is_title(records[titles], width):
         titles += 1

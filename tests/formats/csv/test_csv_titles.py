@@ -58,7 +58,7 @@ def test_a_title_above_a_table_of_any_delimiter_is_no_row(tmp_path: Path, engine
 def test_lines_above_a_header_are_skipped(delimiter, above, lines, rows):
     found = detect(of(delimiter, above + rows), "a.csv")
     assert found.dialect == CsvDialect(delimiter, skip_rows=lines)
-    assert found.doubt is None or rows == PEOPLE
+    assert found.doubt is None or rows == PEOPLE or above.startswith(("Made by", "Sales"))
 
 
 def test_a_title_may_stand_below_the_line_that_names_the_separator(lake):
@@ -91,6 +91,7 @@ def test_a_short_header_is_no_title(delimiter, content):
         ("Title\nid;name;city\n", 1, "delimiter ';' would give 3 columns, too"),
         ("T\na;b;c\n1;2;3\n4;5;6\nSource: us\n", 1, "delimiter ';' would give 3 columns, too"),
         ("a;x,b\n1;2,3\n", 2, "delimiter ';' would give 2 columns, too"),
+        ("k,v\nA,1\n\nid,name,city\n1,Ann,Rome\n2,B,C\n3,B,C\n", 3, "taken for no rows"),
         ("names\nAnn,Rome,Italy\nBob,Oslo,Norway\n", 3, "1 line above its header taken for"),
         ("name,,\nAnn,Rome,Rome\nBob,Oslo,\n", 3, "its first line may be a title"),
         ("1.5,x\n2.5,x\n3.5,x\n", 2, "its first record is taken for a row, not for names"),
