@@ -60,9 +60,10 @@ def types_of(file: pq.ParquetFile) -> FileTypes:
     """
     schema, metadata = file.schema_arrow, file.metadata
     keys = metadata.metadata or {}
-    columns = _plain_columns(schema, keys.get(_ARROW_SCHEMA))
-    if columns is not None and _GEO not in keys:
-        return FileTypes(columns, schema, schema)
+    plain = _plain(schema, keys.get(_ARROW_SCHEMA))
+    leaf = metadata.schema.column
+    if plain is not None and _GEO not in keys and all(_says_nothing(leaf(i)) for i in plain.bare):
+        return FileTypes(plain.columns, schema, schema)
     _check_groups(metadata)
     leaves = _Leaves(metadata, keys)
     fields = [leaves.annotate(field) for field in schema]
@@ -70,28 +71,53 @@ def types_of(file: pq.ParquetFile) -> FileTypes:
     return FileTypes(flatten(full), full, storage_schema(schema))
 
 
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """The columns by Arrow's types alone, and the leaves whose annotation may say more."""
+
+    columns: tuple[Column, ...]
+    bare: tuple[int, ...]
+
+
 @lru_cache(maxsize=4096)
-def _plain_columns(schema: pa.Schema, arrow_schema: bytes | None) -> tuple[Column, ...] | None:
-    """The columns where Arrow's types say all; None where the footer may say more.
+def _plain(schema: pa.Schema, arrow_schema: bytes | None) -> _Plain | None:
+    """What Arrow's types say of the columns; None where they say that there is more.
 
     Schemas are equal whatever their fields' metadata, which comes from `arrow_schema`.
     """
-    return None if any(map(_may_hide, schema)) else flatten(schema)
+    leaves = [leaf for field in schema for leaf in _bare(field)]
+    if None in leaves:
+        return None
+    return _Plain(flatten(schema), tuple(place for place, bare in enumerate(leaves) if bare))
 
 
-def _may_hide(field: pa.Field) -> bool:
+def _bare(field: pa.Field) -> Iterator[bool | None]:
+    """Whether each leaf may have an annotation that its type does not show; None where one has."""
     type_ = field.type
-    if isinstance(type_, pa.BaseExtensionType) or _NAME in (field.metadata or {}):
-        return True
-    children = [type_.field(index) for index in range(type_.num_fields)]
-    if children:
-        is_variant = pt.is_struct(type_) and "metadata" in (child.name for child in children)
-        return is_variant or any(map(_may_hide, children))
+    is_variant = pt.is_struct(type_) and type_.get_field_index("metadata") >= 0
+    if isinstance(type_, pa.BaseExtensionType) or _NAME in (field.metadata or {}) or is_variant:
+        yield None
+    elif pt.is_dictionary(type_) or not type_.num_fields:
+        yield _is_bare(type_)
+    else:
+        for place in range(type_.num_fields):
+            yield from _bare(type_.field(place))
+
+
+def _is_bare(type_: pa.DataType) -> bool:
     if pt.is_timestamp(type_):
         return bool(type_.unit == "ns" and type_.tz is None)
     is_bytes = pt.is_binary(type_) or pt.is_large_binary(type_) or pt.is_binary_view(type_)
     is_fixed = pt.is_fixed_size_binary(type_) and not pt.is_decimal(type_)
     return bool(is_bytes or is_fixed or pt.is_time(type_))
+
+
+def _says_nothing(leaf: pq.ColumnSchema) -> bool:
+    """Whether the leaf's values are those that its Arrow type says."""
+    said = str(leaf.logical_type)
+    if said == "None":
+        return bool(leaf.physical_type != "INT96")
+    return said.startswith(("Timestamp(", "Time(isAdjustedToUTC=false"))
 
 
 def _check_groups(metadata: pq.FileMetaData) -> None:
