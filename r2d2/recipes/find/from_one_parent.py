@@ -15,11 +15,13 @@ from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
+import pyarrow as pa
 
 from r2d2.errors import R2D2Error, TableError
 from r2d2.formats.errors import table_problem
+from r2d2.formats.schema import logical_type
 from r2d2.formats.united import typed_nulls
-from r2d2.model import Table
+from r2d2.model import Column, Table
 from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.reading import type_inside
 from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe
@@ -121,8 +123,17 @@ class _Parent:
                 partial(self._reader.column, column),
             )
             for position, column in enumerate(self.table.columns)
+            if _has_literals(column, self._first)
         ]
         return EncodedTable(sources, self._reader.sizes())
+
+
+def _has_literals(column: Column, rows: pa.RecordBatch) -> bool:
+    """Whether SQL's literals are of the column's type: not where it is a UUID's or geometry's.
+
+    JSON is compared as the text that it is.
+    """
+    return column.type in ("json", logical_type(type_inside(rows.schema, column.path)))
 
 
 def _proposal(parent: _Parent, number: int) -> Proposal:
