@@ -14,7 +14,7 @@ from typing import Any
 from r2d2.formats.errors import table_problem
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests
-from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, parent_of, suffixes
+from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, like_outside, parent_of
 from r2d2.lake.wholeness import folders_above
 from r2d2.storage.local import Listing, Storage
 
@@ -112,7 +112,8 @@ def find_owners(storage: Storage, listing: Listing) -> Owners:
     suspects = {
         path: f"{claim.owner} names such a place outside the lake: this may be a copy of it"
         for claim in found
-        for path in suffixes(claim.outside, places)
+        for path in like_outside(claim.outside, places)
+        if claim.outside
     }
     return Owners(tuple(found), counts, suspects)
 

@@ -137,7 +137,7 @@ def _ducklake(lake: LakeMetadata, name: str, database: sqlite3.Connection) -> It
     for path in [data_path, *tables.values()]:
         places = _places(lake, parent_of(name), path)
         folders |= places
-        if not places:
+        if outside or not places:
             outside.append(path)
     inside = tuple(sorted(folder for folder in folders if folder and not is_below(name, folder)))
     yield Claims(Owner(DUCKLAKE, name), frozenset(files), inside, tuple(outside))

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -200,16 +201,19 @@ def is_below(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def suffixes(outside: Iterable[str], paths: Collection[str]) -> set[str]:
-    """The paths that end a name outside as a whole: the lake may be a copy of that place."""
-    found = set()
+def like_outside(outside: Iterable[str], paths: Iterable[str]) -> set[str]:
+    """The paths that end as a name outside does, in two parts or as a whole.
+
+    The lake, or a part of it, may be a copy of that place.
+    """
+    by_end: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        by_end["/".join(path.split("/")[-2:])].append(path)
+    found: set[str] = set()
     for name in outside:
         parts = name.rstrip("/").split("/")
-        for start in range(1, len(parts)):
-            path = "/".join(parts[start:])
-            if path in paths:
-                found.add(path)
-                break
+        for end in ("/".join(parts[-2:]), parts[-1]):
+            found.update(by_end.get(end, ()))
     return found
 
 

@@ -41,7 +41,8 @@ MOVED_FROM = (
 class OwnedLake:
     """A lake on disk. `owner_of` has each owned file's table, `innocent` are the copies.
 
-    `at` is where metadata says that the lake is, `is_moved` whether it is not there any more.
+    `at` is where metadata says that the lake is, `is_moved` whether it is not there any more, and
+    `under` the folder, if any, that it was copied into.
     `unread` says that a catalogue's file is there which r2d2 does not read.
     """
 
@@ -49,13 +50,14 @@ class OwnedLake:
     chance: Random
     at: str
     is_moved: bool
+    under: str = ""
     owner_of: dict[str, str] = field(default_factory=dict)
     innocent: list[str] = field(default_factory=list)
     unread: bool = False
 
     def url(self, path: str) -> str:
         """A lake's path as metadata has it."""
-        return f"{self.at}/{path}"
+        return f"{self.at}/{path.removeprefix(self.under)}"
 
     def rows(self) -> pa.Table:
         """A few rows of the base table."""
@@ -113,14 +115,15 @@ def make_owned_lake(root: Path, seed: int, bucket: str | None = None) -> OwnedLa
     schemes = ("s3", "s3a", "s3n") if bucket else ("", "file:", "file://")
     here = f"{chance.choice(schemes)}" + (f"://{bucket}/{root.name}" if bucket else str(root))
     at = chance.choice(MOVED_FROM) if is_moved else here
-    lake = OwnedLake(root, chance, at, is_moved)
+    under = chance.choice(("", "backup/")) if is_moved else ""
+    lake = OwnedLake(root, chance, at, is_moved, under)
     (root / BASE_AT).parent.mkdir(parents=True)
     pq.write_table(BASE, root / BASE_AT)
     plants = chance.sample(PLANTS, chance.randint(3, 6))
     if chance.random() < 0.1:
         plants.append(ducklake_in_duckdb)
     for number, plant in enumerate(plants):
-        plant(lake, f"{chance.choice(('wh/db', 'tables', 'raw/eu'))}/t{_letters(number)}")
+        plant(lake, f"{under}{chance.choice(('wh/db', 'tables', 'raw/eu'))}/t{_letters(number)}")
     return lake
 
 
@@ -128,13 +131,13 @@ def iceberg(lake: OwnedLake, home: str) -> None:
     """Snapshots live, old and on a branch; delete files; files added from elsewhere."""
     chance = lake.chance
     apart = chance.random() < 0.5
-    data = f"ice{home}" if apart else f"{home}/data"
+    data = f"{lake.under}ice{home.removeprefix(lake.under)}" if apart else f"{home}/data"
     version, compressed = chance.choice((1, 2, 3)), chance.random() < 0.3
     table = IcebergTable(lake.root, home, lake.url, version=version, compressed=compressed)
     if apart:
         table.properties["write.data.path"] = lake.url(data)
     old, new, branch = (lake.data(f"{data}/{lake.name()}", home) for _ in range(3))
-    added = lake.data(f"landing/{lake.name()}", home)
+    added = lake.data(f"{lake.under}landing/{lake.name()}", home)
     table.commit([old, added])
     deletes = [lake.data(f"{data}/{lake.name()}", home)] if table.version > 1 else []
     table.commit([new], deletes)
@@ -195,11 +198,11 @@ def _delta_log(lake: OwnedLake, home: str, commits: list[list[str]]) -> None:
 
 def delta_absolute(lake: OwnedLake, home: str) -> None:
     """Files by absolute paths, one of them removed and kept for time travel; a deletion vector."""
-    live, dead = (lake.data(f"shared/{lake.name()}", home) for _ in range(2))
+    live, dead = (lake.data(f"{lake.under}shared/{lake.name()}", home) for _ in range(2))
     near = lake.data(f"{home}/{lake.name()}", home)
     vector = {
         "storageType": "p",
-        "pathOrInlineDv": lake.url("shared/vector.bin"),
+        "pathOrInlineDv": lake.url(f"{lake.under}shared/vector.bin"),
         "offset": 1,
         "sizeInBytes": 36,
         "cardinality": 1,
@@ -248,7 +251,7 @@ def _files_of(table: Path) -> list[str]:
 
 def hudi(lake: OwnedLake, home: str) -> None:
     """A table on top of files that were there before (bootstrap)."""
-    source = f"before/{home}"
+    source = f"{lake.under}before/{home.removeprefix(lake.under)}"
     put(
         lake.root / f"{home}/.hoodie/hoodie.properties",
         "#Updated\nhoodie.table.name=t\nhoodie.table.type=COPY_ON_WRITE\n"
@@ -263,7 +266,7 @@ def hudi(lake: OwnedLake, home: str) -> None:
 
 def paimon(lake: OwnedLake, home: str) -> None:
     """A table with changelogs and a branch, whose new files go to another place."""
-    outside = f"external/{home}"
+    outside = f"{lake.under}external/{home.removeprefix(lake.under)}"
     for folder in (home, f"{home}/branch/branch-dev"):
         put(lake.root / f"{folder}/snapshot/snapshot-1", "{}")
         options = {"data-file.external-paths": f"{lake.url(outside)},s3://other/place"}
@@ -272,7 +275,7 @@ def paimon(lake: OwnedLake, home: str) -> None:
     lake.data(f"{home}/dt=1/bucket-0/changelog-{lake.name()}", home)
     lake.data(f"{home}/branch/branch-dev/bucket-0/data-{lake.name()}", home)
     far = lake.data(f"{outside}/bucket-0/data-{lake.name()}", home)
-    elsewhere = lake.data(f"hot/{lake.name()}", home)
+    elsewhere = lake.data(f"{lake.under}hot/{lake.name()}", home)
     file = {
         "type": "record",
         "name": "file",
@@ -296,12 +299,14 @@ def ducklake(lake: OwnedLake, home: str) -> None:
     catalogue = lake.root / f"{home}.{lake.chance.choice(('db', 'ducklake', 'sqlite'))}"
     owner = catalogue.relative_to(lake.root).as_posix()
     relative = lake.chance.random() < 0.4
-    data_path = f"{lake.root.name}/{inside}/" if relative else lake.url(inside) + "/"
+    data_path = f"{lake.url(inside)}/"
+    if relative:
+        data_path = f"{lake.root.name}/{inside.removeprefix(lake.under)}/"
     live, dead, deleted, scheduled = (lake.name() for _ in range(4))
     for name in (live, dead, deleted):
         lake.data(f"{inside}/main/t/{name}", owner)
     lake.data(f"{inside}/{scheduled}", owner)
-    added = lake.data(f"landing/{lake.name()}", owner)
+    added = lake.data(f"{lake.under}landing/{lake.name()}", owner)
     with closing(sqlite3.connect(catalogue)) as database, database:
         run = database.execute
         run("CREATE TABLE ducklake_metadata (key, value)")
@@ -323,7 +328,7 @@ def ducklake_in_duckdb(lake: OwnedLake, home: str) -> None:
     """A catalogue in DuckDB's own format."""
     (lake.root / home).parent.mkdir(parents=True, exist_ok=True)
     name = lake.data(f"{home}.ducklake.files/main/t/{lake.name()}", f"{home}.ducklake")
-    added = lake.data(f"landing/{lake.name()}", f"{home}.ducklake")
+    added = lake.data(f"{lake.under}landing/{lake.name()}", f"{home}.ducklake")
     with duckdb.connect(str(lake.root / f"{home}.ducklake")) as database:
         database.execute("CREATE TABLE ducklake_data_file (path VARCHAR, path_is_relative BOOLEAN)")
         for path in (name, added):
@@ -334,7 +339,7 @@ def ducklake_in_duckdb(lake: OwnedLake, home: str) -> None:
 def symlink_manifests(lake: OwnedLake, home: str) -> None:
     """Lists of files for Hive and Presto, by partition or not."""
     for part in lake.chance.choice((("",), ("d=1/", "d=2/"))):
-        names = [lake.data(f"published/{lake.name()}", home) for _ in range(2)]
+        names = [lake.data(f"{lake.under}published/{lake.name()}", home) for _ in range(2)]
         lines = "".join(f"{lake.url(name)}\n" for name in names)
         put(lake.root / f"{home}/_symlink_format_manifest/{part}manifest", lines)
 
