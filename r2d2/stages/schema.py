@@ -67,7 +67,9 @@ class Schema:
         Such a column is matched by exactly its own spelling, whatever the child's table says of
         case. Rare: no other table costs more than a look at its names.
         """
-        exact = {s: dict(s) for s in members if any(name.endswith("=") for name, _ in s)}
+        columns = frozenset[tuple[str, str]]().union(*members)
+        spelled = {column for column in columns if column[0].endswith("=")}
+        exact = {s: dict(s) for s in members if s & spelled} if spelled else {}
         found: dict[Signature, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
         for larger, types in () if self.case_sensitive else exact.items():
             folded = {_without_case(name) for name in types}
