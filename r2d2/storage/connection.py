@@ -11,11 +11,11 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from r2d2.errors import LakeError, UnreadableTableError
+from r2d2.errors import LakeError, UnreadableTableError, UsageError
 from r2d2.extras import require
 from r2d2.model import FileInfo
 from r2d2.storage.url import ObjectUrl
@@ -23,6 +23,7 @@ from r2d2.storage.url import ObjectUrl
 # obstore lets go of the GIL, so threads do; at 30 ms a request, 64 of them read 2,000 footers a s.
 CONCURRENT_READS = 64
 _WRITTEN = "written "
+_LONGEST = 86_400
 _MOST_CONNECTIONS = 16
 _USED_BY: list[int] = []
 _LOCK = threading.Lock()
@@ -38,15 +39,38 @@ class Patience:
 
     One that falls silent costs a request at most `retry_s` + `silence_s`, since no try begins
     after `retry_s`. `request_s` bounds a try that drips. After `failures` requests in a row that
-    found no store, no more are made; one that met silence counts twice.
+    found no store, no more are made; one that met silence counts twice. A listing that brings no
+    object for `listing_s` has not advanced.
     """
 
-    connect_s: float = 2
-    silence_s: float = 4
-    request_s: float = 30
-    retry_s: float = 5
+    connect_s: float = 2.0
+    silence_s: float = 4.0
+    request_s: float = 30.0
+    retry_s: float = 5.0
     retries: int = 6
     failures: int = 3
+    listing_s: float = 60.0
+
+
+def patience_of(environment: Mapping[str, str] = os.environ) -> Patience:
+    """The limits that variables set, such as `R2D2_STORE_SILENCE_S=30`; the others' defaults.
+
+    Raises:
+        UsageError: a variable is no positive number.
+    """
+    given: dict[str, Any] = {}
+    for limit in fields(Patience):
+        name = f"R2D2_STORE_{limit.name.upper()}"
+        if name in environment:
+            kind: type[int] | type[float] = int if isinstance(limit.default, int) else float
+            try:
+                given[limit.name] = kind(environment[name])
+            except ValueError:
+                given[limit.name] = -1
+            if not 0 <= given[limit.name] < _LONGEST or not (given[limit.name] or kind is int):
+                expected = "a number of seconds above 0" if kind is float else "a whole number"
+                raise UsageError(f"{name}={environment[name]}: give {expected}")
+    return Patience(**given)
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """The listing of an object store's prefix in one pass, whatever the keys are called."""
 
+import asyncio
 import os
 import re
 from collections import Counter
@@ -48,15 +49,54 @@ def listing_of(url: str, connection: Connection, settings: Mapping[str, str]) ->
 
 
 def _listed(connection: Connection) -> list[FileInfo]:
+    # A thread of its own: the caller's may have an event loop already.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _listed_while_it_advances(connection)).result()
+
+
+async def _listed_while_it_advances(connection: Connection) -> list[FileInfo]:
+    """All objects; a store that tells the same for ever, or ends in the middle, is told apart."""
     import obstore
 
     start = len(connection.address.key(""))
     prefix = connection.address.prefix or None
-    return [
-        FileInfo(meta["path"][start:], meta["size"], version_of(meta))
-        for page in obstore.list(connection.store, prefix, chunk_size=PAGE_KEYS)
-        for meta in page
-    ]
+    files: list[FileInfo] = []
+    names: set[str] = set()
+    last = None
+    pages = obstore.list(connection.store, prefix, chunk_size=PAGE_KEYS)
+    while page := await _next_page(pages, connection):
+        found = [FileInfo(meta["path"][start:], meta["size"], version_of(meta)) for meta in page]
+        before, last = len(names), page[-1]["path"]
+        names.update(file.path for file in found)
+        if len(names) == before and len(found) >= PAGE_KEYS:
+            raise _broken(connection, "the store tells the same objects again and again")
+        files += found
+    if last is not None and len(files) % PAGE_KEYS == 0:
+        connection.count(1)
+        after = obstore.list(connection.store, prefix, offset=last, chunk_size=1)
+        more = await _next_page(after, connection)
+        if any(meta["path"] != last for meta in more):
+            raise _broken(connection, f"it ended after {len(files)} objects, and there are more")
+    return files
+
+
+async def _next_page(pages: Any, connection: Connection) -> Sequence[Any]:
+    """The next page; none at the end."""
+    try:
+        return list(await asyncio.wait_for(anext(pages), connection.patience.listing_s))
+    except StopAsyncIteration:
+        return ()
+    except TimeoutError:
+        limit_s = connection.patience.listing_s
+        raise _broken(connection, f"it brought no object for {limit_s:g} s") from None
+
+
+def _broken(connection: Connection, reason: str) -> LakeError:
+    address = connection.address
+    return LakeError(
+        f"{address.scheme}://{address.bucket}/{address.prefix}: the listing does not advance:"
+        f" {reason}; try again, or ask who runs the store"
+    )
 
 
 def _culprit(message: str) -> str:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from r2d2.model import FileInfo
-from r2d2.storage.connection import Connection, Patience, connection_of
+from r2d2.storage.connection import Connection, Patience, connection_of, patience_of
 from r2d2.storage.local import SMALL_FILE_BYTES, Listing
 from r2d2.storage.object_listing import listing_of
 from r2d2.storage.url import object_url, settings_of
@@ -38,7 +38,7 @@ class ObjectStorage:
     """
 
     url: str
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience = field(default_factory=patience_of)
     settings: Mapping[str, str] = field(default_factory=settings_of, repr=False, compare=False)
     run: str = field(default_factory=lambda: uuid4().hex, repr=False, compare=False)
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from r2d2.errors import UnreadableTableError
+from r2d2.errors import LakeError, UnreadableTableError, UsageError
 from r2d2.model import FileInfo
 from r2d2.storage.connection import Patience
+from r2d2.storage.objects import ObjectStorage
 from tests.support.storage.buckets import SHORT, Bucket, named
 
 CONTENT = bytes(300_000)
@@ -171,3 +172,33 @@ def reason_of(read: Callable[[FileInfo], bytes], file: FileInfo) -> str:
     with pytest.raises(UnreadableTableError) as caught:
         read(file)
     return str(caught.value).removeprefix(f"{file.path}: ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("again", "tells the same objects again and again"),
+        ("empty", "brought no object for 0.5 s"),
+        ("broken off", "ended after 1000 objects, and there are more"),
+    ],
+)
+def test_a_listing_that_does_not_advance_or_breaks_off_ends_with_a_reason(
+    fault: str, reason: str, small_bucket: Bucket
+) -> None:
+    for number in range(1_001):
+        small_bucket.put(f"lake/{number}.csv", b"x")
+    storage = small_bucket.storage(patience=Patience(listing_s=0.5))
+    assert len(storage.list().files) == 1_001
+    small_bucket.misbehave(listing=fault)
+    with pytest.raises(LakeError, match=reason):
+        small_bucket.storage(patience=Patience(listing_s=0.5)).list()
+
+
+def test_patience_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R2D2_STORE_SILENCE_S", "30")
+    monkeypatch.setenv("R2D2_STORE_RETRIES", "0")
+    assert ObjectStorage("s3://bucket/lake").patience == Patience(silence_s=30, retries=0)
+    for wrong in ("0", "-1", "nan", "soon"):
+        monkeypatch.setenv("R2D2_STORE_SILENCE_S", wrong)
+        with pytest.raises(UsageError, match=f"R2D2_STORE_SILENCE_S={wrong}: give a number"):
+            ObjectStorage("s3://bucket/lake")

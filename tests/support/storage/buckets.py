@@ -38,9 +38,9 @@ class Bucket:
         return ObjectStorage(f"s3://{self.name}/{prefix}", patience)
 
     def misbehave(self, **faults: str) -> None:
-        """Sets the small server's faults by key below `lake/`; `everything` for all."""
+        """Sets the small server's faults by key below `lake/`; of `everything`, or a `listing`."""
         assert isinstance(self.server, SmallServer)
-        keys = {"everything": "*"}
+        keys = {"everything": "*", "listing": "LIST"}
         self.server.misbehave({keys.get(k, f"lake/{k}"): fault for k, fault in faults.items()})
 
 

@@ -5,12 +5,14 @@ It stands beside a real server (moto), which is too slow for 10,000 objects and 
 Signatures are not checked. `GET /-/requests` tells how many requests of each kind came, and bytes
 went. `POST /-/faults` sets `{key: fault}`, `*` for all keys; a fault is deny or error (which repeat
 the session token, as S3 does), silent, stall (half of the body, then nothing), cut, cut once,
-or deaf (to If-Match).
+or deaf (to If-Match); of a listing (`LIST`), again (one page for ever), empty (no object for ever)
+or broken off (more, it says, but not from where).
 `POST /-/load` offers a folder's files as objects.
 """
 
 import asyncio
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -84,8 +86,20 @@ class Server:
         if name not in self.buckets:
             return refusal(404, code="NoSuchBucket")
         if listing:
-            return Answer(200, self.buckets[name].page(request.query).encode())
+            return Answer(200, self._page(request, self.buckets[name]).encode())
         return self._object(request, self.buckets[name], key) if key else Answer(200)
+
+    def _page(self, request: Request, bucket: Bucket) -> str:
+        fault = self.faults.get("LIST")
+        if fault is None:
+            return bucket.page(request.query)
+        first = {key: value for key, value in request.query.items() if key != "continuation-token"}
+        token = "" if fault == "broken off" else element("NextContinuationToken", "again")
+        body = bucket.page(first) if fault != "empty" else bucket.page({"prefix": "no such"})
+        body = re.sub(r"<IsTruncated>.*?</IsTruncated>", "", body)
+        body = re.sub(r"<NextContinuationToken>.*?</NextContinuationToken>", "", body)
+        more = element("IsTruncated", "true") + token
+        return body.replace("</ListBucketResult>", more + "</ListBucketResult>")
 
     def fault(self, request: Request) -> str | None:
         """The fault set for a request's key, or for all."""
