@@ -5,6 +5,7 @@ r2d2's own output is what a marker beside it names, or what only r2d2 can have w
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 
 import msgspec
@@ -17,6 +18,7 @@ from r2d2.storage.switch import MARKER
 
 SYMLINK, PARQUET = "symlink manifest table", "Parquet dataset"
 _FOLDER = "/_symlink_format_manifest/"
+_PARQUET_MAGIC = b"PAR1", b"PARE"
 OWN_OUTPUT = "r2d2's own output in"
 _RUN = (
     *("edges.csv", "degenerate.csv", "tables.csv", "graph.json", "funnel.json"),
@@ -53,13 +55,21 @@ def _lines(content: bytes) -> list[str]:
 
 
 def parquet_metadata(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
-    """The claims of each `_metadata`: the files that its row groups are in."""
+    """The claims of each `_metadata`: the files that its row groups are in.
+
+    One that is damaged may name those in its folder. Others call files so that are not Parquet's:
+    Flink the states that it saves.
+    """
     for name in names:
         folder = parent_of(name)
-        yield _claims(lake, Owner(PARQUET, folder), [name], folder, _row_group_files)
+        claims = _claims(lake, Owner(PARQUET, folder), [name], folder, _row_group_files)
+        if claims.files or claims.outside or claims.unresolved:
+            yield replace(claims, blocked=(folder,))
 
 
 def _row_group_files(content: bytes) -> set[str]:
+    if content and not content.startswith(_PARQUET_MAGIC):
+        return set()
     footer = pq.read_metadata(BytesIO(content))
     groups = (footer.row_group(index) for index in range(footer.num_row_groups))
     names = {group.column(0).file_path for group in groups if group.num_columns}

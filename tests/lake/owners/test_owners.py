@@ -313,3 +313,14 @@ def test_a_bootstrapped_hudi_tables_files_are_kept_where_the_lake_was_moved(
     kept = {t.location: t.must_keep for t in r2d2.tables(lake).tables if t.eligible}
     assert kept.pop("before/region_eu.parquet")
     assert set(kept.values()) == {None}
+
+
+def test_a_file_called_metadata_blocks_at_most_its_folder(lake: Path) -> None:
+    put(lake / "flink/chk-7/_metadata", b"\x49\x60 the state of a job")
+    parquet(lake / "flink/chk-7/side_output.parquet", ROWS[:9])
+    put(lake / "set/_metadata", b"PAR1 cut off")
+    parquet(lake / "set/orders_may.parquet", ROWS[:9])
+    kept = {t.location: t.must_keep for t in r2d2.tables(lake).tables}
+    assert "Parquet dataset set" in str(kept.pop("set/orders_may.parquet"))
+    assert kept.keys() == OWN | {"flink/chk-7/side_output.parquet"}
+    assert set(kept.values()) == {None}
