@@ -184,6 +184,8 @@ class _Files:
             places = places_of(self.columns, part.columns, self.fold)
             self.known[id(part.columns)] = places
         keys = tuple(self._key(self.keys[key], value, places) for key, value in values)
+        if not places:
+            return Partition(keys, ())
         present = {self.fold(column.path[0]) for column in part.columns}
         names = dict.fromkeys(place.column.path[0] for place in places)
         absent = {name for name in names if self.fold(name) not in present}

@@ -128,12 +128,16 @@ def united_bounds(
     """
     found: dict[str, list[Bounds]] = {column.name: [] for column in columns}
     for file, places, told in files:
+        if not places:
+            for column in columns:
+                found[column.name].append(file.bounds.get(column.name, Bounds()))
+            continue
         own = {column.path: column for column in file.columns}
         paths = {place.column.path: place.path for place in places}
         has_nulls = None if file.rows is None else file.rows > 0
         nulls = Bounds(has_nulls=has_nulls, has_values=False, sure=True)
         for column in columns:
-            path = paths[column.path] if paths else column.path
+            path = paths[column.path]
             if path is None:
                 bounds = Bounds() if column.path[0] in told else nulls
             else:

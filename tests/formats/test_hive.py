@@ -1,5 +1,6 @@
 """Hive-style folders: what a key's column is, and what files may differ in."""
 
+import json
 import math
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -8,10 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 import r2d2
 from r2d2.errors import NotWritableError
 from r2d2.model import Table
+from tests.support.oracle.asking import find
 from tests.support.recipes.lakes import come_back
 
 
@@ -220,6 +223,38 @@ def test_a_narrower_type_is_widened_whichever_file_comes_first(
     keys = pa.array([2 - is_first] * 2 + [1 + is_first], pa.int32())
     assert equal_to(lake, x=[1, 2, 3], c=widened, k=keys)
     come_back(lake, tmp_path / "copy", "t")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "json", "orc"])
+def test_a_key_alone_is_read_from_files_that_differ(tmp_path: Path, kind: str) -> None:
+    for key, names in (("1", ["x", "y"]), ("2", ["Y"])):
+        folder = tmp_path / "t" / f"k={key}"
+        folder.mkdir(parents=True)
+        rows = pa.table({name: ["a", "b"] for name in names})
+        if kind == "csv":
+            lines = [",".join(some) for some in (names, ["a"] * len(names))]
+            (folder / "p.csv").write_text("\n".join([*lines, *lines[1:]]))
+        elif kind == "json":
+            lines = [json.dumps(row) for row in rows.to_pylist()]
+            (folder / "p.json").write_text("\n".join(lines))
+        elif kind == "orc":
+            orc.write_table(rows, folder / "p.orc")
+        else:
+            pq.write_table(rows, folder / "p.parquet")
+    pq.write_table(pa.table({"k": pa.array([1, 2, 2], pa.int32())}), tmp_path / "keys.parquet")
+    (edge,) = r2d2.find(tmp_path).edges
+    assert (edge.child, edge.parent) == ("keys.parquet", "t")
+
+
+def test_both_engines_read_a_folder_whose_files_differ(tmp_path: Path, engine: str) -> None:
+    write(tmp_path / "t" / "k=1", k=["1"], N=pa.array([1], pa.int8()), s=[{"A": 0.5}])
+    write(tmp_path / "t" / "k=2", n=[2], k=["2"])
+    write(tmp_path / "wrong" / "k=1", k=["2"], n=[2])
+    whole = pa.table({"k": ["1", "2"], "n": [1, 2], "s": [{"a": 0.5}, None]})
+    pq.write_table(whole, tmp_path / "flat.parquet")
+    found = find(tmp_path, engine)
+    assert found.classes() == (("flat.parquet", "t"),)
+    assert "other values than its folder's k=1" in problem(found, "wrong")
 
 
 @pytest.mark.parametrize(
