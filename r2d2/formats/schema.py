@@ -173,15 +173,11 @@ def logical_type(type_: pa.DataType) -> str:
     Raises:
         IneligibleTableError: the type's values have no identity (intervals, unions, extensions).
     """
+    if isinstance(type_, pa.BaseExtensionType):
+        return _extension(type_)
     known = PRIMITIVES.get(type_)
     if known is not None:
         return known
-    if is_annotated(type_):
-        return str(type_.type_name)
-    if isinstance(type_, pa.UuidType):
-        return "uuid"
-    if isinstance(type_, pa.JsonType):
-        return "json"
     if pt.is_dictionary(type_) or pt.is_run_end_encoded(type_):
         return logical_type(type_.value_type)
     if pt.is_timestamp(type_):
@@ -202,6 +198,16 @@ def logical_type(type_: pa.DataType) -> str:
         return f"list<{logical_type(type_.value_type)}>"
     if pt.is_struct(type_):
         return _struct_type(type_)
+    raise IneligibleTableError(f"type {type_} has no row identity")
+
+
+def _extension(type_: pa.BaseExtensionType) -> str:
+    if is_annotated(type_):
+        return str(type_.type_name)
+    if isinstance(type_, pa.UuidType):
+        return "uuid"
+    if isinstance(type_, pa.JsonType):
+        return "json"
     raise IneligibleTableError(f"type {type_} has no row identity")
 
 

@@ -11,7 +11,7 @@ import pyarrow.types as pt
 
 from r2d2.arrays import plain
 from r2d2.errors import MisfitError, UnreadableTableError
-from r2d2.formats.schema import with_inner
+from r2d2.formats.schema import with_inner, without_extension
 
 _FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
 # Layouts of which pyarrow 26 can neither take nor filter rows, nor write slices to Parquet.
@@ -79,6 +79,7 @@ def without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def holds_view(type_: pa.DataType) -> bool:
     """Whether texts or bytes lie in it as views, at any depth."""
+    type_ = without_extension(type_)
     inside = (type_.field(place).type for place in range(type_.num_fields))
     return type_ in _VIEWS or any(map(holds_view, inside))
 
@@ -151,6 +152,7 @@ def _fitted(array: pa.Array, type_: pa.DataType) -> pa.Array:
 
 
 def _holds_null(type_: pa.DataType) -> bool:
+    type_ = without_extension(type_)
     inside = (type_.field(place).type for place in range(type_.num_fields))
     return bool(pt.is_null(type_)) or any(map(_holds_null, inside))
 

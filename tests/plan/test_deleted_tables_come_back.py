@@ -1,5 +1,6 @@
 """What a plan deletes comes back: rebuilt from a lake without it, compared by DuckDB."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from r2d2.recipes.find.reading import read_batches
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, load_plan_settings
 from r2d2.storage import storage_of
+from tests.support.formats.annotated import EPSG, put_annotated
 from tests.support.recipes.differences import difference
 
 REPOSITORY = Path(__file__).parents[2]
@@ -94,3 +96,36 @@ def test_every_table_that_the_plan_deletes_from_the_sample_lake_comes_back_equal
         )
     for found in back:
         assert difference(rows[0][found.table], rows[1][found.table]) is None, found.table
+
+
+def test_a_table_of_uuids_comes_back_as_one_and_no_literal_is_of_them(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    with duckdb.connect() as base:
+        base.sql(
+            "CREATE TABLE b AS SELECT lpad((i // 50)::VARCHAR, 32, '0')::UUID u, i,"
+            " ('{\"k\": ' || i % 3 || '}')::JSON j FROM range(400) r(i)"
+        )
+        base.sql(f"COPY b TO '{lake}/base.parquet'")
+        few = "SELECT * FROM b WHERE u = '00000000-0000-0000-0000-000000000003'"
+        base.sql(f"COPY ({few}) TO '{lake}/few.parquet'")
+    shutil.copytree(lake, tmp_path / "before")
+    plan = planned(lake, tmp_path / "run", DEAR)
+    assert deleted(plan) == ["few.parquet"]
+    (recipe,) = (table["recipe"] for table in plan["tables"] if table["choice"] == "delete")
+    assert "binary" not in repr(recipe)
+    come_back(lake, tmp_path / "run", plan, tmp_path / "back")
+    assert not differences(tmp_path / "before/few.parquet", tmp_path / "back/few.parquet")
+
+
+@pytest.mark.parametrize(("kind", "goes"), [("", 1), (EPSG, 1), ("enum", 0)])
+def test_a_table_whose_annotation_cannot_be_written_back_is_kept(
+    tmp_path: Path, kind: str, goes: int
+) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    for name in ("one", "other"):
+        put_annotated(lake / f"{name}.parquet", [b"%d" % number for number in range(300)], kind)
+    plan = planned(lake, tmp_path / "run", DEAR)
+    assert len(deleted(plan)) == goes
+    assert ("r2d2 cannot write back" in json.dumps(plan)) == (kind == "enum")

@@ -60,7 +60,10 @@ def types_of(file: pq.ParquetFile) -> FileTypes:
     """
     schema, metadata = file.schema_arrow, file.metadata
     keys = metadata.metadata or {}
-    plain = _plain(schema, keys.get(_ARROW_SCHEMA))
+    try:
+        plain = _plain(schema, keys.get(_ARROW_SCHEMA))
+    except TypeError:  # an extension type defined in Python may have no hash
+        plain = None
     leaf = metadata.schema.column
     if plain is not None and _GEO not in keys and all(_says_nothing(leaf(i)) for i in plain.bare):
         return FileTypes(plain.columns, schema, schema)

@@ -184,9 +184,16 @@ def leaf_indices(schema: pa.Schema, columns: frozenset[str]) -> tuple[int, ...]:
     return _leaves(schema, columns)[0]
 
 
-@lru_cache(maxsize=4096)
 def _leaves(schema: pa.Schema, columns: frozenset[str]) -> tuple[tuple[int, ...], bool]:
     """The same, and whether some column is of an extension type."""
+    try:
+        return _known_leaves(schema, columns)
+    except TypeError:  # an extension type defined in Python may have no hash
+        return _known_leaves(storage_schema(schema), columns)[0], True
+
+
+@lru_cache(maxsize=4096)
+def _known_leaves(schema: pa.Schema, columns: frozenset[str]) -> tuple[tuple[int, ...], bool]:
     indices: list[int] = []
     start = 0
     for field in schema:

@@ -190,3 +190,41 @@ def test_a_folder_s_annotated_columns_come_back_from_files_that_differ(tmp_path:
         put(tmp_path / "t", f"{part}/part-0.parquet", table)
     assert types(tmp_path, "t") == ["uuid", "int64", "string", "int32"]
     come_back(tmp_path, tmp_path / ".copy", "t")
+
+
+@pytest.mark.parametrize(("store_schema", "type_"), [(True, "time"), (False, "timetz")])
+def test_arrow_s_own_times_have_no_zone_however_it_marked_them(
+    tmp_path: Path, store_schema: bool, type_: str
+) -> None:
+    table = pa.table({"t": pa.array([1, None], pa.time64("us"))})
+    put(tmp_path, "t.parquet", table, write_time_adjusted_to_utc=True, store_schema=store_schema)
+    assert types(tmp_path, "t.parquet") == [type_]
+    come_back(tmp_path, tmp_path / ".copy", "t.parquet")
+    ours, theirs = (pq.ParquetFile(tmp_path / p / "t.parquet").schema for p in ("", ".copy"))
+    assert str(ours.column(0).logical_type) == str(theirs.column(0).logical_type)
+
+
+def test_an_extension_type_that_this_process_knows_is_what_it_is_where_it_does_not(
+    tmp_path: Path,
+) -> None:
+    class Shared(pa.ExtensionType):
+        def __init__(self) -> None:
+            super().__init__(pa.int64(), "r2d2.test.shared")
+
+        def __arrow_ext_serialize__(self) -> bytes:
+            return b"{}"
+
+        @classmethod
+        def __arrow_ext_deserialize__(cls, storage: pa.DataType, serialized: bytes) -> "Shared":
+            return cls()
+
+    array = pa.ExtensionArray.from_storage(Shared(), pa.array([1, 2]))
+    put(tmp_path, "t.parquet", pa.table({"x": array, "l": pa.array([[1], None])}))
+    unknown = types(tmp_path, "t.parquet")
+    assert unknown[0].startswith("extension(")
+    pa.register_extension_type(Shared())
+    try:
+        assert types(tmp_path, "t.parquet") == unknown
+        come_back(tmp_path, tmp_path / ".copy", "t.parquet")
+    finally:
+        pa.unregister_extension_type("r2d2.test.shared")
