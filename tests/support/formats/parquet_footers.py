@@ -9,7 +9,7 @@ TRUE, FALSE, BYTE, DOUBLE, BINARY, LIST, SET, STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 INTEGERS = {4, 5, 6}
 Struct = dict[int, tuple[int, Any]]
 # Ids of the format's thrift file.
-ROW_GROUPS, CREATED_BY = 4, 6
+SCHEMA, ROW_GROUPS, CREATED_BY = 2, 4, 6
 COLUMNS, CHUNK_META, STATISTICS = 1, 3, 12
 OLD_MAX, OLD_MIN, NULL_COUNT, DISTINCT_COUNT, MAX_VALUE, MIN_VALUE, MAX_EXACT, MIN_EXACT = range(
     1, 9
@@ -151,3 +151,15 @@ def _struct(fields: Struct) -> bytes:
         found += _written(kind, value)
         last = number
     return found + b"\0"
+
+
+def declare_decimals(path: Path, precision: int) -> None:
+    """Declares the first column, which holds BYTE_ARRAY, as decimals of no scale."""
+    data = path.read_bytes()
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    footer = _Reader(data[start:-8]).struct()
+    _, (_, elements) = footer[SCHEMA]
+    elements[1] |= {6: (5, 5), 7: (5, 0), 8: (5, precision)}
+    elements[1][10] = (STRUCT, {5: (STRUCT, {1: (5, 0), 2: (5, precision)})})
+    written = _struct(footer)
+    path.write_bytes(data[:start] + written + struct.pack("<I", len(written)) + b"PAR1")
