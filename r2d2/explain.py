@@ -99,6 +99,8 @@ def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Tabl
     files = {file.path: file for file in listing.files}
     for location in locations:
         if location not in groups:
+            if (owner := found.owners.owner_of(location)) and location in files:
+                raise UsageError(f"{location} is no table of its own: it belongs to {owner}")
             raise UsageError(
                 f"{storage.url} has no table {location!r}; `r2d2 tables` lists what it has"
             )

@@ -85,6 +85,13 @@ class Owners:
             ],
         }
 
+    def owner_of(self, path: str) -> Owner | None:
+        """The owner of a file, None where nobody names it."""
+        for claim in self.claims:
+            if path in claim.files or any(is_below(path, folder) for folder in claim.folders):
+                return claim.owner
+        return None
+
     def roots(self) -> dict[str, Owner]:
         """The folders that an owner has to itself, with all below them."""
         return {folder: claim.owner for claim in self.claims for folder in claim.folders}

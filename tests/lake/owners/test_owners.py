@@ -13,6 +13,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 import r2d2
+from r2d2.errors import UsageError
+from r2d2.explain import explain_pair
 from r2d2.settings.find import Settings, TableRule
 from tests.support.lake.owned import IcebergTable, avro, parquet, put
 
@@ -324,3 +326,10 @@ def test_a_file_called_metadata_blocks_at_most_its_folder(lake: Path) -> None:
     assert "Parquet dataset set" in str(kept.pop("set/orders_may.parquet"))
     assert kept.keys() == OWN | {"flink/chk-7/side_output.parquet"}
     assert set(kept.values()) == {None}
+
+
+def test_explain_says_whose_file_it_is(lake: Path) -> None:
+    put(lake / "hive/_symlink_format_manifest/manifest", f"{lake}/june.parquet\n")
+    parquet(lake / "june.parquet", ROWS[:9])
+    with pytest.raises(UsageError, match="belongs to symlink manifest table hive"):
+        explain_pair(str(lake), "june.parquet", "orders/all.parquet", Settings(), 0)
