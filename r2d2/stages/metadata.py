@@ -79,7 +79,10 @@ class Metadata:
         for index, of_rows in found.items():
             wrong = [name for name in of_rows if _contradicts(stated[index][name], of_rows[name])]
             if wrong:
-                details = {**tables[index].details, NOT_BELIEVED: ", ".join(sorted(wrong))}
+                own = graph.named[index] if graph.named else tables[index]
+                pairs = zip(tables[index].columns, own.columns, strict=True)
+                names = sorted(named.name for column, named in pairs if column.name in wrong)
+                details = {**tables[index].details, NOT_BELIEVED: ", ".join(names)}
                 tables[index] = replace(tables[index], details=details)
         sure = {
             index: {n: b for n, b in bounds.items() if b.sure} | dict(found[index])

@@ -148,12 +148,25 @@ def test_no_forged_footer_refutes_a_pair_that_holds(seed: int, tmp_path: Path) -
     assert [how for child, parent, how in pairs if (child, parent) not in found] == []
 
 
-def test_a_footer_that_rows_contradict_is_named(tmp_path: Path) -> None:
+def test_a_renamed_column_is_named_as_the_table_names_it(tmp_path: Path) -> None:
+    table = pa.table({"a": pa.array(range(ROWS)), "b": [f"text {i}" for i in range(ROWS)]})
+    pq.write_table(table, tmp_path / "parent.parquet")
+    child = table.slice(9, CHILD_ROWS).rename_columns(["p", "q"])
+    pq.write_table(child, tmp_path / "child.parquet")
+    forge(tmp_path / "child.parquet", {MAX_VALUE: struct.pack("<q", 500)}, WRITERS[0])
+    forge(tmp_path / "parent.parquet", {MAX_VALUE: struct.pack("<q", 400)}, WRITERS[0])
+    graph = find(tmp_path, renamed=True)
+    assert len(graph.edges) == 1
+    told = {table.location: table.details.get(NOT_BELIEVED) for table in graph.tables}
+    assert told == {"child.parquet": "p", "parent.parquet": "a"}
+
+
+def test_a_footer_that_rows_contradict_is_named(tmp_path: Path, engine: str) -> None:
     table = pa.table({"x": pa.array(range(ROWS), pa.int64()), "y": ["z"] * ROWS})
     pq.write_table(table, tmp_path / "parent.parquet")
     pq.write_table(table.slice(9, CHILD_ROWS), tmp_path / "child.parquet")
     forge(tmp_path / "parent.parquet", {MIN_VALUE: struct.pack("<q", 500)}, WRITERS[0])
-    graph = find(tmp_path)
+    graph = find(tmp_path, engine)
     assert [(edge.child, edge.parent) for edge in graph.edges] == [
         ("child.parquet", "parent.parquet")
     ]
