@@ -191,15 +191,23 @@ def _table_recipe(table: Data) -> TableRecipe:
     return TableRecipe(table["table"], recipe, Trial(recipe, None, *measured, table["layout"]))
 
 
-def _graph(plan: Data) -> GraphFile:
+def settings_of_find(plan: Data) -> Settings:
+    """The settings that the plan's tables were found with.
+
+    Raises:
+        UsageError: they are none.
+    """
     try:
         msgspec.convert(plan["find"], Settings, strict=True)
-        settings = find_settings(plan["find"])
-    except (KeyError, TypeError, ValueError) as error:
+        return find_settings(plan["find"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"find: not the settings of `r2d2 find`: {error!r}") from error
+
+
+def _graph(plan: Data) -> GraphFile:
     return GraphFile(
         plan["lake"],
-        settings,
+        settings_of_find(plan),
         tuple(plan["snapshots"].items()),
         frozenset(),
         (),

@@ -5,13 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from r2d2.errors import R2D2Error
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
-from r2d2.plan.check import Broken, evidence_of
+from r2d2.plan.check import Broken, evidence_of, settings_of_find
 from r2d2.plan.costs import CHANGED
-from r2d2.plan.graph_file import files_inside, find_settings, inventory_now
+from r2d2.plan.graph_file import files_inside, inventory_now
 from r2d2.plan.plan_file import Data, files_digest
 from r2d2.storage import storage_of
 from r2d2.text_tables import pluralize
@@ -35,7 +36,7 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
     Raises:
         LakeError: the lake cannot be listed.
     """
-    storage, settings = storage_of(plan["lake"]), find_settings(plan["find"])
+    storage, settings = storage_of(plan["lake"]), settings_of_find(plan)
     if run is None:
         now = take_inventory(storage, settings)
     else:
@@ -135,5 +136,18 @@ def _others(plan: Data, now: Inventory) -> Iterator[str]:
     new = [table.location for table in now.tables if table.location not in known]
     if new:
         yield f"{pluralize(len(new), 'table')} came since the plan was made, such as {new[0]}"
-    if dict(now.owners) != plan["owners"]:
-        yield "the owners of files that were looked at are others than when the plan was made"
+    yield from _owners(plan["owners"], now.owners)
+
+
+def _owners(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Kinds of owners of which there are more or fewer, and metadata that cannot be resolved."""
+    seen = before.get("looked_at")
+    counts = seen if isinstance(seen, Mapping) else {}
+    for kind, count in now["looked_at"].items():
+        if count != counts.get(kind):
+            told = f"{counts.get(kind)} by {kind} when the plan was made, {count} now"
+            yield f"owners of files: {told}"
+    known = before.get("unresolved")
+    for entry in now["unresolved"]:
+        if not isinstance(known, list) or entry not in known:
+            yield f"owners of files: {entry['metadata']} is not resolved: {entry['reason']}"

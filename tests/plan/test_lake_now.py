@@ -149,3 +149,11 @@ def test_a_bucket_is_looked_at_alike(bucket: Bucket, lake: Path, tmp_path: Path)
     assert since(plan, run)["lake-missing"].startswith("all.parquet is gone")
     assert main(["check", path]) == 1
     assert main(["check", path, "--no-lake"]) == 0
+
+
+def test_owners_that_came_since_are_noted(plan: dict[str, Any], lake: Path, tmp_path: Path) -> None:
+    write_deltalake(str(lake / "new"), ROWS.slice(7, 3))
+    found = compare_lake(plan, tmp_path / "run")
+    assert found.broken == ()
+    assert "1 table came since the plan was made, such as new" in found.notes
+    assert "owners of files: 1 by delta when the plan was made, 2 now" in found.notes
