@@ -31,8 +31,9 @@ class OwnerKind:
     claims: Callable[[LakeMetadata, Sequence[str]], Iterator[Claims]]
 
 
+OWN = "r2d2"
 OWNER_KINDS = (
-    OwnerKind("r2d2", r"/\.r2d2$|/graph\.json$", manifests.own_output),
+    OwnerKind(OWN, r"/\.r2d2$|/graph\.json$", manifests.own_output),
     OwnerKind("delta", r"/_delta_log/", delta.claims),
     OwnerKind("hudi", r"/\.hoodie/", folders.hudi),
     OwnerKind(
@@ -74,10 +75,13 @@ class Owners:
     suspects: Mapping[str, str] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
-        """Which owners were looked at, as plain data."""
+        """Which owners were looked at, as plain data.
+
+        r2d2's own output is not told: a run that is written into the lake changes nothing of it.
+        """
         return {
             "catalogues": NO_CATALOGUE,
-            "looked_at": dict(sorted(self.counts.items())),
+            "looked_at": {k: n for k, n in sorted(self.counts.items()) if k != OWN},
             "unresolved": [
                 {"owner": str(claim.owner), "metadata": path, "reason": reason}
                 for claim in self.claims

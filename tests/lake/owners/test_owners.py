@@ -100,9 +100,11 @@ def test_what_r2d2_wrote_itself_is_no_table(lake: Path) -> None:
     from r2d2.report.find import write_find
     from r2d2.settings.find import Settings
 
+    before = r2d2.find(lake).owners
     for name in ("run", "runs/two"):
         write_find(lake / name, r2d2.find(lake), Settings(), str(lake))
         assert eligible(lake) == OWN
+        assert r2d2.find(lake).owners == before
     (lake / "run/.r2d2").unlink()
     assert eligible(lake) == OWN
 
