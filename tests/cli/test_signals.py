@@ -141,3 +141,35 @@ def test_every_command_ends_by_a_signal_with_its_exit_code(
     subprocess.run(asked, cwd=run_folder, check=False, stderr=subprocess.DEVNULL)
     left = [path.name for path in run_folder.rglob(".r2d2*")]
     assert set(left) <= {MARKER}
+
+
+@pytest.mark.parametrize("place", ["out", "scratch"])
+def test_a_full_disk_leaves_the_run_as_it_was_and_exits_with_1(place: str, tmp_path: Path) -> None:
+    old_lake, new_lake, scratch = tmp_path / "old", tmp_path / "new", tmp_path / "scratch"
+    scratch.mkdir()
+    write_lake(old_lake, 1_000)
+    write_lake(new_lake, 1_000)
+    out = tmp_path / "out"
+    run_through(old_lake, out, scratch)
+    before = contents(out)
+    # No file may grow over so many bytes: the system's own refusal, as a full disk's.
+    most_bytes = 500 if place == "out" else 12_000
+    if place == "scratch":
+        write_lake(new_lake, 200_000)
+    limited = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes},) * 2);"
+        "from r2d2.__main__ import run; run()"
+    )
+    flags = ["--out", str(out), "--config", str(tmp_path / "memory.toml")]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "find", str(new_lake), *flags],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == EXIT_FAILED, done.stderr
+    assert "cannot be written: File too large" in done.stderr
+    assert contents(out) == before
+    assert [path.name for path in out.glob(".*")] == [MARKER]
+    assert list(scratch.iterdir()) == []
