@@ -221,6 +221,11 @@ def _graph(plan: Data) -> GraphFile:
 def _rules(
     plan: Data, settings: PlanSettings, known: KnownRecipes, graph: GraphFile, of_run: bool
 ) -> Iterator[Broken]:
+    for table in plan["tables"]:
+        count, names = table["usage"]["consumers"], table["usage"]["consumer_names"]
+        if names and count != len(names):
+            place = f"tables[{table['table']}].usage.consumers"
+            yield "figure", f"{place}: the plan says {count}, it names {len(names)}"
     costing = Costing(settings, known.facts, {t["table"]: _usage(t) for t in plan["tables"]})
     problem = costing.problem(known.recipes)
     choices, unknown = _choices(plan, known)

@@ -214,6 +214,13 @@ def test_a_refusal_leads_to_the_place(plan: dict[str, Any], run: Path) -> None:
     )
 
 
+def test_as_many_consumers_are_told_as_are_named(plan: dict[str, Any], run: Path) -> None:
+    (oslo,) = (t for t in plan["tables"] if t["table"] == "oslo.parquet")
+    more = oslo["usage"] | {"consumer_names": ["dashboard", "churn", "a third"]}
+    told = refusal(with_entry(plan, "oslo.parquet", usage=more), run)
+    assert told == "tables[oslo.parquet].usage.consumers: the plan says 2, it names 3"
+
+
 def with_entry(plan: dict[str, Any], name: str, **values: Any) -> dict[str, Any]:
     tables = [t | values if t["table"] == name else t for t in plan["tables"]]
     return plan | {"tables": tables}
