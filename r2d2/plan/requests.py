@@ -174,7 +174,7 @@ def union_requests(
         if edge.whole and not edge.equal_after_cast:
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
-                parts[edge.parent].append(ContainedTable(child, dict(edge.columns), True))
+                parts[edge.parent].append(_contained(edge, tables))
     requests = []
     for parent in sorted(parts):
         table, largest = tables[parent], parts[parent]

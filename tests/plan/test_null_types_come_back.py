@@ -97,6 +97,20 @@ def test_a_column_of_nulls_that_has_a_type_comes_back_from_one_that_has_none(
     assert deleted_and_back(tmp_path, planned(tmp_path)) == {"child.parquet"}
 
 
+def test_a_year_comes_back_from_months_of_which_one_has_no_type(tmp_path: Path) -> None:
+    """As pandas writes a month in which a column has no value."""
+    empty = [n % 4 == 1 for n in range(ROWS)]
+    notes = pa.array([None if gone else f"n{n}" for n, gone in enumerate(empty)])
+    year = base(note=notes)
+    months = {
+        f"m{month}": year.filter(pa.array([n % 4 == month for n in range(ROWS)]))
+        for month in range(4)
+    }
+    months["m1"] = months["m1"].set_column(2, "note", pa.nulls(ROWS // 4))
+    written(tmp_path, year=year, **months)
+    assert deleted_and_back(tmp_path, planned(tmp_path)) == {"year.parquet"}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_a_plan_deletes_of_random_null_types_comes_back(tmp_path: Path, seed: int) -> None:
     chance = Random(seed)

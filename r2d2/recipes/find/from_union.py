@@ -100,9 +100,9 @@ def _part(table: Table, whole: Counted, child: ContainedTable, counts: RowCounts
 
 
 def _same_columns(table: Table, child: ContainedTable) -> bool:
-    """Whether the part's columns are the table's, one to one, and of the same types."""
+    """Whether the part's columns are the table's, one to one, and of the same types or of none."""
     types = {column.name: column.type for column in table.columns}
-    return types == {child.names.get(c.name): c.type for c in child.table.columns}
+    return types == {child.names.get(c.name): c.type for c in child.columns}
 
 
 def _classes(whole: Counted, parts: Sequence[_Part]) -> tuple[Int64s, Int64s] | None:

@@ -51,7 +51,11 @@ class ContainedTable:
     def columns_renamed(self) -> Columns:
         """The table's columns under the other's names."""
         return by_name(
-            Column(self.names[column.name], column.type, column.path)
+            Column(
+                self.names[column.name],
+                self.types.get(column.name, column.type),
+                column.path,
+            )
             for column in self.table.columns
         )
 
