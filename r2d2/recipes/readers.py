@@ -324,6 +324,7 @@ class _CsvText:
             problems |= {
                 "spark skips no lines above a header": csv.skip_rows > 0,
                 "spark takes NUL for the absence of a quote": traits.nul,
+                "spark writes CR LF in quotes as LF": traits.quotes and traits.ends != {"\n"},
                 "its columns are not named as in its header": csv.header and self.header != names,
                 f"spark reads {_MOST_CSV_COLUMNS} columns": len(names) > _MOST_CSV_COLUMNS,
             }

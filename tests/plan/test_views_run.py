@@ -98,7 +98,7 @@ WRITERS: dict[str, Callable[[Path], int]] = {
 # Of 24 dialects; the rest must be right.
 REFUSED_TEXTS = {
     "duckdb": {"stray", "escaped", "mixed", "one_column_blank", "wide"},
-    "spark": {"stray", "escaped", "mixed", "title", "wide"},
+    "spark": {"stray", "escaped", "mixed", "title", "wide", "breaks_carriage"},
 }
 
 

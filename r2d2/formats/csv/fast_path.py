@@ -221,6 +221,7 @@ class TextTraits:
     blank_lines: bool
     controls: bool
     nul: bool
+    quotes: bool
 
 
 def line_ends(text: bytes) -> frozenset[str]:
@@ -240,7 +241,8 @@ def traits_of(pieces: Iterator[bytes], dialect: CsvDialect, path: str) -> TextTr
     Raises:
         UnreadableTableError: text that is no record.
     """
-    plain, blank, controls, nul, ends = True, False, False, False, set[str]()
+    plain, blank, controls, nul, quotes = True, False, False, False, False
+    ends = set[str]()
     for block in body(pieces, replace(dialect, header=False), path):
         text = block.text
         ends |= line_ends(text)
@@ -248,7 +250,8 @@ def traits_of(pieces: Iterator[bytes], dialect: CsvDialect, path: str) -> TextTr
         blank |= bool(_BLANK_LINE.search(text))
         controls |= bool(_CONTROL.search(text))
         nul |= b"\0" in text
-    return TextTraits(plain, frozenset(ends), blank, controls, nul)
+        quotes |= bool(dialect.quote) and (dialect.quote or "").encode() in text
+    return TextTraits(plain, frozenset(ends), blank, controls, nul, quotes)
 
 
 def located(path: str, line: int, text: bytes, position: int, reason: str) -> UnreadableTableError:
