@@ -19,6 +19,7 @@ import pytest
 from cyclopts import CycloptsError, MissingArgumentError
 
 from r2d2.cli import command_line
+from r2d2.recipes.sql_names import load_names
 from r2d2.settings.find import load_settings
 from r2d2.settings.plan import load_plan_settings
 from r2d2.vmcost.settings import load_vmcost_settings
@@ -171,6 +172,8 @@ def test_settings_that_a_page_shows_are_read(page: str, block: str, tmp_path: Pa
     path.write_text(block, encoding="utf-8")
     if "[cluster]" in block:
         assert load_vmcost_settings(path) != load_vmcost_settings(None)
+    elif "[[sql_name]]" in block:
+        assert load_names(path)
     else:
         assert load_settings(path) != load_settings(None)
         assert load_plan_settings(path) == load_plan_settings(None)
