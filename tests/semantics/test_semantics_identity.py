@@ -2,6 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -349,21 +350,20 @@ def test_the_padding_of_fixed_length_text_is_part_of_the_value(tmp_path: Path, e
     assert "bare" not in {name for pair in answer.edges for name in pair}
 
 
-def test_int96_is_an_instant_where_spark_wrote_it_and_else_itself(
+def test_int96_is_an_instant_where_spark_wrote_it_and_else_what_its_writer_states(
     tmp_path: Path, engine: str
 ) -> None:
     moments = [dt.datetime(1, 1, 1), dt.datetime(2020, 1, 1, 12), dt.datetime(9999, 12, 31), None]
     table = one(moments, pa.timestamp("us"))
     sparks = table.replace_schema_metadata({b"org.apache.spark.version": b"4.0.1"})
-    write(
-        tmp_path,
-        {"use_deprecated_int96_timestamps": True},
-        int96=table,
-        int96_too=table,
-        spark=sparks,
-    )
-    write(tmp_path, plain=table, zoned=one(moments, pa.timestamp("us", "UTC")))
-    expected = both_ways("int96", "int96_too") | both_ways("spark", "zoned")
+    zoned = one(moments, pa.timestamp("us", "UTC"))
+    int96 = {"use_deprecated_int96_timestamps": True}
+    write(tmp_path, {**int96, "store_schema": False}, int96=table, int96_too=table)
+    write(tmp_path, int96, spark=sparks, arrow=table, arrow_zoned=zoned)
+    write(tmp_path, plain=table, zoned=zoned)
+    expected = both_ways("int96", "int96_too") | both_ways("plain", "arrow")
+    for one_of, other in combinations(("spark", "zoned", "arrow_zoned"), 2):
+        expected |= both_ways(one_of, other)
     assert edges(tmp_path, engine) == expected
 
 

@@ -5,12 +5,14 @@ and so are Arrow's extension types, whether this process knows them or not. Rows
 their values are those of the type that the annotation stands on.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -139,6 +141,9 @@ class _Leaves:
         self._leaves: Iterator[pq.ColumnSchema] = map(schema.column, range(metadata.num_columns))
         self._keys = keys
         self._is_sparks = is_sparks(metadata)
+        stated = _leaf_types_of(keys.get(_ARROW_SCHEMA))
+        is_whole = len(stated) == metadata.num_columns
+        self._stated: Iterator[pa.DataType | None] = iter(stated if is_whole else repeat(None))
 
     def annotate(self, field: pa.Field) -> pa.Field:
         """The field with its type annotated, at any depth."""
@@ -152,9 +157,13 @@ class _Leaves:
         return _named(nested, name) if name else nested
 
     def _leaf(self, type_: pa.DataType, name: str) -> pa.DataType:
-        leaf = next(self._leaves)
+        leaf, stated = next(self._leaves), next(self._stated)
         if leaf.physical_type == "INT96":
-            return INSTANT if self._is_sparks else annotated(type_, "timestamp(int96)")
+            if self._is_sparks or (stated is not None and getattr(stated, "tz", None)):
+                return INSTANT
+            # Arrow states the type that it wrote; INT96 by itself does not tell what it means.
+            is_stated = stated is not None and pt.is_timestamp(stated)
+            return type_ if is_stated else annotated(type_, "timestamp(int96)")
         said = str(leaf.logical_type)
         if said in ("UUID", "JSON", "Enum", "BSON"):
             return annotated(type_, said.lower())
@@ -176,6 +185,27 @@ class _Leaves:
         if system.startswith(_PROJJSON) and known is not None:
             system += "=" + known.decode(errors="replace")
         return ";".join(filter(None, (system, edges)))
+
+
+@lru_cache(maxsize=64)
+def _leaf_types_of(arrow_schema: bytes | None) -> tuple[pa.DataType, ...]:
+    """The types of the leaves of the Arrow schema that a footer holds; none where it has none."""
+    if arrow_schema is None:
+        return ()
+    try:
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(arrow_schema)))
+    except (pa.ArrowException, ValueError):
+        return ()
+    return tuple(leaf for field in schema for leaf in _leaf_types(field.type))
+
+
+def _leaf_types(type_: pa.DataType) -> Iterator[pa.DataType]:
+    type_ = without_extension(type_)
+    if not pt.is_nested(type_):
+        yield type_
+        return
+    for index in range(type_.num_fields):
+        yield from _leaf_types(type_.field(index).type)
 
 
 def storage_schema(schema: pa.Schema) -> pa.Schema:

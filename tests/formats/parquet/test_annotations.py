@@ -151,10 +151,16 @@ def test_the_files_of_a_folder_must_agree_on_annotations(tmp_path: Path) -> None
 @pytest.mark.parametrize("rows", SMALL_AND_LARGE)
 def test_int96_is_an_instant_where_spark_wrote_it(tmp_path: Path, rows: int) -> None:
     instants = pa.table({"t": pa.array(range(rows), pa.timestamp("us"))})
-    put(tmp_path, "int96.parquet", instants, use_deprecated_int96_timestamps=True)
+    put(tmp_path, "arrow.parquet", instants, use_deprecated_int96_timestamps=True)
+    put(
+        *(tmp_path, "int96.parquet", instants),
+        use_deprecated_int96_timestamps=True,
+        store_schema=False,
+    )
     sparks = instants.replace_schema_metadata(SPARK)
     put(tmp_path, "spark.parquet", sparks, use_deprecated_int96_timestamps=True)
     assert types(tmp_path, "int96.parquet") == ["timestamp(int96)"]
+    assert types(tmp_path, "arrow.parquet") == ["timestamp"]
     assert types(tmp_path, "spark.parquet") == ["timestamptz"]
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -76,17 +76,7 @@ def _parquet(path: Path, widened: bool) -> Rows:
         rows = of_arrow(file.read(), widened=widened)
         if any(len(column) != file.metadata.num_rows for column in rows.columns.values()):
             raise ValueError(f"{path}: not all {file.metadata.num_rows} rows were read")
-        return replace(rows, kinds={**rows.kinds, **_int96(file)})
-
-
-def _int96(file: pq.ParquetFile) -> dict[Name, Kind]:
-    """The kinds of columns of INT96, which without Spark's mark are like nothing else.
-
-    The lakes' writer uses it in files of top-level columns alone.
-    """
-    leaves = [file.schema.column(place) for place in range(len(file.schema))]
-    own: Kind = ("timestamp", "int96")
-    return {(leaf.name.lower(),): own for leaf in leaves if leaf.physical_type == "INT96"}
+        return rows
 
 
 def of_arrow(table: pa.Table, *, widened: bool) -> Rows:
