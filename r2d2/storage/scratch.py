@@ -42,11 +42,12 @@ class ScratchFolder:
         remove_leftovers(place)
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-            handle = os.open(self.path, os.O_RDONLY)
-            with suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Another run may have taken it for a leftover before it was locked.
-            if is_at(handle, self.path):
+            # Another run may take it for a leftover before it is locked: then there is a new one.
+            try:
+                handle = os.open(self.path, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+            if _is_locked(handle) and is_at(handle, self.path):
                 break
             os.close(handle)
         self._handle: int | None = handle
@@ -98,6 +99,17 @@ def _remove_if_left(name: str) -> None:
             shutil.rmtree(name)
     finally:
         os.close(handle)
+
+
+def _is_locked(handle: int) -> bool:
+    """Whether the folder is this process's, as far as its file system has locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def is_at(handle: int, path: Path) -> bool:

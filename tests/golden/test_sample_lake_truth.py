@@ -15,7 +15,7 @@ EXPECTED = sorted(GOLDEN.glob("sample_lake_*.csv"))
 
 
 def run(script: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-W", "error", str(script), *arguments], check=True)
+    subprocess.run([sys.executable, "-BW", "error", str(script), *arguments], check=True)
 
 
 def edges(name: str) -> set[tuple[str, str]]:

@@ -207,14 +207,14 @@ def test_the_dev_lake_has_the_edges_and_fractions_of_its_truth(
 
 @pytest.mark.shared
 def test_the_traps_have_the_edges_of_their_truth(shared: Path, tmp_path: Path) -> None:
-    """But for timestamp units, which the truth keeps apart, and degenerate pairs."""
+    """But for timestamp units and type null, which the truth keeps apart, and degenerate pairs."""
     traps = shared / "lakes" / "traps" / "parquet"
     for file in traps.glob("*.parquet"):
         if file.name not in ("empty.parquet", "truncated.parquet", "not_parquet.parquet"):
             (tmp_path / file.name).symlink_to(file)
-    other_units = {"ts_ns.parquet", "ts_ms.parquet", "zero_rows.parquet"}
-    found = {pair for pair in edges(judge(tmp_path)) if not other_units & set(pair)}
-    names = {file.name for file in tmp_path.iterdir()} - other_units
+    apart = {"ts_ns.parquet", "ts_ms.parquet", "null_type.parquet", "zero_rows.parquet"}
+    found = {pair for pair in edges(judge(tmp_path)) if not apart & set(pair)}
+    names = {file.name for file in tmp_path.iterdir()} - apart
     true = {
         (row["child"], row["parent"])
         for row in _truth(shared / "lakes" / "truth" / "truth_T_traps_parquet.csv")

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from decimal import Decimal
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -362,8 +361,8 @@ def test_int96_is_an_instant_where_spark_wrote_it_and_else_what_its_writer_state
     write(tmp_path, int96, spark=sparks, arrow=table, arrow_zoned=zoned)
     write(tmp_path, plain=table, zoned=zoned)
     expected = both_ways("int96", "int96_too") | both_ways("plain", "arrow")
-    for one_of, other in combinations(("spark", "zoned", "arrow_zoned"), 2):
-        expected |= both_ways(one_of, other)
+    expected |= both_ways("spark", "zoned") | both_ways("int96", "arrow_zoned")
+    expected |= both_ways("int96_too", "arrow_zoned")
     assert edges(tmp_path, engine) == expected
 
 

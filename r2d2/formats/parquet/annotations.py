@@ -159,11 +159,11 @@ class _Leaves:
     def _leaf(self, type_: pa.DataType, name: str) -> pa.DataType:
         leaf, stated = next(self._leaves), next(self._stated)
         if leaf.physical_type == "INT96":
-            if self._is_sparks or (stated is not None and getattr(stated, "tz", None)):
+            if self._is_sparks:
                 return INSTANT
-            # Arrow states the type that it wrote; INT96 by itself does not tell what it means.
-            is_stated = stated is not None and pt.is_timestamp(stated)
-            return type_ if is_stated else annotated(type_, "timestamp(int96)")
+            # Arrow states that it wrote times without a zone; INT96 alone tells no meaning.
+            is_local = stated is not None and pt.is_timestamp(stated) and stated.tz is None
+            return type_ if is_local else annotated(type_, "timestamp(int96)")
         said = str(leaf.logical_type)
         if said in ("UUID", "JSON", "Enum", "BSON"):
             return annotated(type_, said.lower())
