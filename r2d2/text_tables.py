@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a cell begins with that a spreadsheet runs, or passes over to run what follows."""
+"""The first characters of a text that a spreadsheet runs as a formula, or skips before one."""
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
