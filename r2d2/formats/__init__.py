@@ -89,7 +89,9 @@ _SIGNS = tuple(
     (kind, re.compile(sign))
     for kind, sign in (
         ("Hudi", r"^\.hoodie(?:/|$)"),
-        ("Iceberg", r"\.metadata\.json(?:\.gz)?$"),
+        ("Iceberg", r"\.metadata\.json(?:\.gz)?$|(?:^|/)metadata/version-hint\.text$"),
+        ("a sink of Spark's streaming", r"^_spark_metadata/"),
+        ("a transactional table of Hive", r"^(?:base_\d{7}(?!\d)|(?:delete_)?delta_\d{7,}_\d)"),
         ("Paimon", r"^(?:snapshot/snapshot-\d|schema/schema-\d)"),
         ("Lance", r"^_versions/"),
     )
@@ -97,12 +99,13 @@ _SIGNS = tuple(
 
 
 class ForeignFormat:
-    """Iceberg, Hudi, Paimon and Lance: not eligible; one of Spark's own sources may read them."""
+    """Iceberg, Hudi, ACID of Hive and such: not eligible; one of Spark's sources may read them."""
 
     name: str = Format.OTHER
     endings: tuple[str, ...] = ()
     marker: re.Pattern[str] | None = re.compile(
-        r"/(?:metadata/[^/]*\.metadata\.json(?:\.gz)?$|\.hoodie/)"
+        r"/(?:metadata/(?:[^/]*\.metadata\.json(?:\.gz)?|version-hint\.text)$|\.hoodie/"
+        r"|_spark_metadata/|(?:base_\d{7}|(?:delete_)?delta_\d{7,}_\d{7,})(?:_[v\d]+)*/)"
     )
     magic: bytes = b""
     is_columnar: bool = False

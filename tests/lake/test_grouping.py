@@ -1,5 +1,7 @@
 """Which files make which table."""
 
+import pytest
+
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import group_files
 from r2d2.model import FileInfo, Format
@@ -66,3 +68,19 @@ def test_hidden_and_unknown_names_are_counted() -> None:
     found = group_files(Listing(files))
     assert found.groups == ()
     assert found.skipped == {"name starts with _ or .": 2, "no data file by its name": 2}
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "_spark_metadata/0",
+        "metadata/version-hint.text",
+        "base_0000002/000000_0",
+        "base_0000002_v0000017/bucket_00000",
+        "delta_0000001_0000001_0000/000000_0",
+        "delete_delta_0000003_0000003/bucket_00000",
+    ],
+)
+def test_a_table_whose_files_its_metadata_chooses_is_not_read_as_a_folder(marker: str) -> None:
+    found = group_files(Listing((FileInfo(f"t/{marker}", 1, "1"), FileInfo("t/p.parquet", 1, "1"))))
+    assert [(group.location, group.format) for group in found.groups] == [("t", "other")]
