@@ -22,6 +22,7 @@ import pytest
 from deltalake import write_deltalake
 
 from tests.lakes.test_damaged_input import in_a_process
+from tests.support.oracle.asking import ask
 
 FLIPS = int(os.environ.get("R2D2_FLIPS", "150"))
 VALUES = [f"value {number}" for number in range(40)]
@@ -112,3 +113,18 @@ def test_damage_in_a_delta_table_costs_that_table(tmp_path: Path) -> None:
         answer.edges.keys()
     )
     assert {name for pair in answer.edges for name in pair}.isdisjoint(answer.problems)
+
+
+def test_both_engines_say_the_same_of_damage(tmp_path: Path, engine: str) -> None:
+    """The local engine's answer is held against the files above."""
+    lake, chance = tmp_path / "lake", Random("engines")
+    for ending, write in WRITE.items():
+        (lake / ending).mkdir(parents=True)
+        write(lake / f"{ending}/whole.{ending}")
+        data = (lake / f"{ending}/whole.{ending}").read_bytes()
+        for number in range(FLIPS // len(WRITE)):
+            (lake / f"{ending}/flip{number}x.{ending}").write_bytes(damaged(data, chance))
+    local, _ = in_a_process(lake)
+    answer = ask(lake, engine)
+    assert answer.edges == local.edges
+    assert answer.problems == local.problems

@@ -148,6 +148,13 @@ def test_no_forged_footer_refutes_a_pair_that_holds(seed: int, tmp_path: Path) -
     assert [how for child, parent, how in pairs if (child, parent) not in found] == []
 
 
+def test_no_engine_refutes_a_pair_that_holds(tmp_path: Path, engine: str) -> None:
+    chance = random.Random("engines")
+    pairs = [forged(chance, tmp_path, place) for place in range(FORGERIES)]
+    found = {(edge.child, edge.parent) for edge in find(tmp_path, engine).edges}
+    assert [how for child, parent, how in pairs if (child, parent) not in found] == []
+
+
 def test_a_renamed_column_is_named_as_the_table_names_it(tmp_path: Path) -> None:
     table = pa.table({"a": pa.array(range(ROWS)), "b": [f"text {i}" for i in range(ROWS)]})
     pq.write_table(table, tmp_path / "parent.parquet")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import fastavro
 import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
@@ -40,11 +41,18 @@ def orc_file(values: list[int], path: Path) -> None:
     pyarrow.orc.write_table(pa.table({"x": values}), path)
 
 
+def avro_file(values: list[int], path: Path) -> None:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": "long"}]}
+    with path.open("wb") as file:
+        fastavro.writer(file, schema, [{"x": value} for value in values])
+
+
 FILES: dict[str, Callable[[list[int], Path], None]] = {
     "csv": csv_file,
     "jsonl": json_file,
     "parquet": parquet_file,
     "orc": orc_file,
+    "avro": avro_file,
 }
 
 
@@ -59,6 +67,15 @@ def hive(folder: Path, chance: Random) -> None:
         part = folder / f"k={key}{deeper}"
         part.mkdir(parents=True)
         FILES[ending](some(chance), part / f"part.{ending}")
+
+
+def export(folder: Path, chance: Random) -> None:
+    """A folder of parts as Spark leaves it."""
+    folder.mkdir(parents=True)
+    ending = chance.choice([*FILES])
+    for number in range(chance.randint(2, 3)):
+        FILES[ending](some(chance), folder / f"part-{number:05}-c000.{ending}")
+    (folder / "_SUCCESS").touch()
 
 
 def delta(folder: Path, chance: Random) -> None:
@@ -80,7 +97,7 @@ def tree(lake: Path, chance: Random) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         FILES["parquet"](some(chance), folder / f"single{number}.parquet")
     folders = []
-    for number, make in enumerate(chance.choices([hive, delta, iceberg], [3, 2, 1], k=3)):
+    for number, make in enumerate(chance.choices([hive, export, delta, iceberg], [3, 3, 2, 1], k=3)):
         folder = lake / "/".join([*chance.choices("ab", k=chance.randint(0, 2)), f"t{number}"])
         make(folder, chance)
         folders.append(folder)
@@ -95,7 +112,7 @@ def away(path: Path, to: Path) -> None:
 
 def plant(lake: Path, folder: Path, chance: Random) -> None:
     """One obstacle somewhere below the folder, in the place of what was there or beside it."""
-    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith((".", "_S"))]
     place = chance.choice(files)
     kinds = ["inside", "hidden", "outside", "broken", "loop", "fifo", "socket", "bytes", "folder"]
     match chance.choice(kinds):
