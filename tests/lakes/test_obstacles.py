@@ -97,7 +97,8 @@ def tree(lake: Path, chance: Random) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         FILES["parquet"](some(chance), folder / f"single{number}.parquet")
     folders = []
-    for number, make in enumerate(chance.choices([hive, export, delta, iceberg], [3, 3, 2, 1], k=3)):
+    kinds = chance.choices([hive, export, delta, iceberg], [3, 3, 2, 1], k=3)
+    for number, make in enumerate(kinds):
         folder = lake / "/".join([*chance.choices("ab", k=chance.randint(0, 2)), f"t{number}"])
         make(folder, chance)
         folders.append(folder)

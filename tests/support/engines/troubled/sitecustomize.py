@@ -55,7 +55,8 @@ class Planting(MetaPathFinder):
         if name != "r2d2.engines.scan":
             return None
         spec = PathFinder.find_spec(name, path, target)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         load = spec.loader.exec_module
 
         def loaded(module: ModuleType) -> None:
