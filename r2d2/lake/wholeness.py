@@ -69,9 +69,10 @@ def whole_or_unreadable(
         else:
             told.append((path, reason))
     found = [
-        replace(group, files=files, problem=_problem(lacking.get(group.location), reasons))
+        replace(group, files=files, problem=problem or group.problem)
         for group in groups
         for files in [tuple(file for file in group.files if file.path not in reasons)]
+        for problem in [_problem(lacking.get(group.location), reasons)]
         if files or group.location in lacking
     ]
     return Whole(tuple(_kept_for_links(found, listing.links)), tuple(sorted(told)), skipped)

@@ -15,7 +15,7 @@ from r2d2.formats.errors import table_problem
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests
 from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, like_outside, parent_of
-from r2d2.lake.wholeness import folders_above
+from r2d2.lake.wholeness import folders_above, left_out_reasons
 from r2d2.storage.local import Listing, Storage
 
 NO_CATALOGUE = "no catalogue was asked"
@@ -24,11 +24,15 @@ REMEDY = "mend it, or take it out of the lake"
 
 @dataclass(frozen=True, slots=True)
 class OwnerKind:
-    """A kind of owner. `pattern` is found in `/` and the path of its metadata."""
+    """A kind of owner. `pattern` is found in `/` and the path of its metadata.
+
+    `by_name`: that its metadata is there says something, even where it was left out of the listing.
+    """
 
     name: str
     pattern: str
     claims: Callable[[LakeMetadata, Sequence[str]], Iterator[Claims]]
+    by_name: bool = False
 
 
 OWN = "r2d2"
@@ -44,6 +48,11 @@ OWNER_KINDS = (
     ),
     OwnerKind("lance", r"/_versions/[^/]+\.manifest$", folders.lance),
     OwnerKind("symlink manifest", r"/_symlink_format_manifest/", manifests.symlinks),
+    OwnerKind("Spark streaming sink", r"/_spark_metadata/", manifests.spark_sinks),
+    OwnerKind(
+        *("Databricks markers", r"/_(?:started|committed)_[^/]+$", manifests.databricks),
+        by_name=True,
+    ),
     OwnerKind("parquet _metadata", r"/_metadata$", manifests.parquet_metadata),
     OwnerKind(
         "ducklake files",
@@ -108,6 +117,10 @@ def find_owners(storage: Storage, listing: Listing) -> Owners:
     for file in listing.files:
         if match := search(f"/{file.path}"):
             names[OWNER_KINDS[(match.lastindex or 1) - 1].name].append(file.path)
+    for path in left_out_reasons(listing):
+        match = search(f"/{path}")
+        if match and (kind := OWNER_KINDS[(match.lastindex or 1) - 1]).by_name:
+            names[kind.name].append(path)
     counts = dict.fromkeys((kind.name for kind in OWNER_KINDS), 0)
     if not names:
         return Owners((), counts)
@@ -189,8 +202,12 @@ def with_owners(
         for path in claim.files:
             by_file[path].append(claim)
     roots = owners.roots()
+    disputed = {path: why for claim in owners.claims for path, why in claim.disputed.items()}
     kept: list[FileGroup] = []
     for group in groups:
+        if disputed and group.location not in claimed:
+            reasons = [disputed[file.path] for file in group.files if file.path in disputed]
+            group = replace(group, problem=group.problem or min(reasons, default=None))
         home = roots.get(group.location)
         if home is not None and home.location != group.location:
             skipped[f"owned by {home}"] += len(group.files)

@@ -44,7 +44,7 @@ class Claims:
 
     `outside` are names of files and folders that are not in the lake, as far as can be seen.
     `unresolved` are (metadata file, reason): what these name may be any file below the folders
-    `blocked`.
+    `blocked`. `disputed` are files, with the reason, that some readers count and others leave out.
     """
 
     owner: Owner
@@ -53,6 +53,7 @@ class Claims:
     outside: tuple[str, ...] = ()
     unresolved: tuple[tuple[str, str], ...] = ()
     blocked: tuple[str, ...] = (WHOLE_LAKE,)
+    disputed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
