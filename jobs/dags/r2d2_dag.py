@@ -27,7 +27,9 @@ DOC = """
 3. **proposal** reads the plan and what could not be read; the run ends here if there is nothing to
    delete;
 4. **approve** asks a person (Browse → Required Actions), and takes no answer for *Reject*;
-5. **summary** writes `summary.json`: what would be deleted, if the plan is still the approved one.
+5. **check** derives the plan's figures again and looks at the lake: the run fails if a file that the
+   plan is about has changed since;
+6. **summary** writes `summary.json`: what would be deleted, if the plan is still the approved one.
 
 Nothing is deleted. All output is in *out folder*/*logical date*, so a run that is cleared and
 repeated writes the same files. That folder must be one that the Spark driver and Airflow's workers
@@ -72,8 +74,8 @@ def make_dag(
     Args:
         environment: folder of the virtual environment that has r2d2 and pyspark, where spark-submit
             starts the driver on the worker; None leaves it to the worker's PATH, or the cluster.
-        jobs: folder, or URL that Spark can open, of find_containment.py and plan_deletions.py;
-            beside this file's folder if None.
+        jobs: folder, or URL that Spark can open, of find_containment.py, plan_deletions.py and
+            check_plan.py; beside this file's folder if None.
         submit: more arguments of SparkSubmitOperator, such as py_files, archives, conf.
         unreadable_ok: whether the run goes on without tables that cannot be read, or fails.
         answer_within: after it the plan is rejected.
@@ -127,8 +129,15 @@ def make_dag(
             defaults="Reject",
             response_timeout=answer_within,
         )
+        check = SparkSubmitOperator(
+            task_id="check",
+            name="r2d2 check",
+            application=f"{folder}/check_plan.py",
+            application_args=[PLAN],
+            **spark,
+        )
         written = task(summary, outlets=[Asset("r2d2_approved_plan")])(PLAN, proposed)
-        find >> plan >> proposed >> approve >> written
+        find >> plan >> proposed >> approve >> check >> written
     return dag
 
 

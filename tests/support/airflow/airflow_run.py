@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from airflow.api_fastapi.app import create_app
 from starlette.testclient import TestClient
 
 DATE = "2026-01-01"
-ALL = ["find", "plan", "proposal", "approve", "summary"]
+ALL = ["find", "plan", "proposal", "approve", "check", "summary"]
 WAITING = "Waiting for Human-in-the-loop input"
 LONGEST_S = 600
 RUNS = "/api/v2/dags/r2d2/dagRuns"
@@ -51,14 +52,15 @@ class Run:
         atexit.register(self._stop)
         self.api = _api()
 
-    def answer(self, choice: str) -> str:
-        """Answers as a person would; returns what the person was shown."""
+    def answer(self, choice: str, meanwhile: Callable[[], object] = lambda: None) -> str:
+        """Answers as a person would, after `meanwhile`; returns what the person was shown."""
         while WAITING not in self.told():
             assert self.process.poll() is None, f"it ended without asking: {self.states()}"
             assert time.monotonic() - self.began < LONGEST_S, f"it does not ask: {self.states()}"
             time.sleep(0.5)
         path = f"{self.path()}/taskInstances/approve/-1/hitlDetails"
         asked = self.api.get(path).json()
+        meanwhile()
         done = self.api.patch(path, json={"chosen_options": [choice], "params_input": {}})
         assert done.status_code == 200, done.text
         return f"{asked['subject']}\n{asked['body']}"

@@ -26,7 +26,7 @@ DAMAGED = "cut_off.parquet"
 def approved() -> None:
     conf = {"lake": str(SAMPLE_LAKE), "config": PLAN_SETTINGS}
     run = Run(conf, "--mark-success-pattern", "approve")
-    run.ends(["success"] * 5)
+    run.ends(["success"] * 6)
     plan = json.loads((run.folder / "plan.json").read_text())
     told = json.loads((run.folder / "summary.json").read_text())
     deleted = {each["table"] for each in plan["tables"] if each["choice"] == "delete"}
@@ -44,7 +44,7 @@ def approved_by_a_person_who_sees_what_could_not_be_read() -> None:
     run = Run({"config": PLAN_SETTINGS, "usage": str(usage)})
     shown = run.answer("Approve")
     print(shown)
-    run.ends(["success"] * 5)
+    run.ends(["success"] * 6)
     told = json.loads((run.folder / "summary.json").read_text())
     assert told["approved_by"], told
     (unreadable,) = told["unreadable"]
@@ -56,21 +56,31 @@ def approved_by_a_person_who_sees_what_could_not_be_read() -> None:
     assert "research/gentoo.avro" in kept, "the usage file was not read"
 
 
+def changed_between_question_and_answer() -> None:
+    lake = SMALL_LAKE.with_name("changing")
+    shutil.copytree(SMALL_LAKE, lake)
+    run = Run({"lake": str(lake), "config": PLAN_SETTINGS})
+    run.answer("Approve", lambda: (lake / "research" / SMALL[0]).write_bytes(b"another file"))
+    log = run.ends([*["success"] * 4, "failed", "upstream_failed"])
+    assert f"research/{SMALL[0]}" in log[log.index("r2d2 check") :]
+    assert not (run.folder / "summary.json").exists()
+
+
 def rejected() -> None:
     run = Run({"config": PLAN_SETTINGS})
     run.answer("Reject")
-    run.ends([*["success"] * 4, "skipped"])
+    run.ends([*["success"] * 4, "skipped", "skipped"])
     assert not (run.folder / "summary.json").exists()
 
 
 def nothing_to_delete() -> None:
-    log = Run({}).ends([*["success"] * 3, "skipped", "skipped"])
+    log = Run({}).ends([*["success"] * 3, *["skipped"] * 3])
     assert f"could not be read, and stays: 'research/{DAMAGED}'" in log
 
 
 def failing() -> None:
     run = Run({"lake": "/no/such/lake"})
-    log = run.ends(["failed", *["upstream_failed"] * 4])
+    log = run.ends(["failed", *["upstream_failed"] * 5])
     tries = run.tasks()["find"]["try_number"]
     assert tries == 3, tries
     assert run.process.returncode != 0
@@ -86,6 +96,7 @@ RUNS = {
         approved,
         approved_by_a_person_who_sees_what_could_not_be_read,
         rejected,
+        changed_between_question_and_answer,
         nothing_to_delete,
         forms,
     )
