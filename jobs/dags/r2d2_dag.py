@@ -27,8 +27,8 @@ DOC = """
 3. **proposal** reads the plan and what could not be read; the run ends here if there is nothing to
    delete;
 4. **approve** asks a person (Browse → Required Actions), and takes no answer for *Reject*;
-5. **check** derives the plan's figures again and looks at the lake: the run fails if a file that the
-   plan is about has changed since;
+5. **check** derives the plan's figures again and looks at the lake: the run fails if a file that
+   the plan is about has changed since;
 6. **summary** writes `summary.json`: what would be deleted, if the plan is still the approved one.
 
 Nothing is deleted. All output is in *out folder*/*logical date*, so a run that is cleared and
