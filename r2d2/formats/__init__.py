@@ -85,15 +85,30 @@ class TableFormat(Protocol):
         """
 
 
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+ICEBERG_LIST = rf"(?:snap-\d+-\d+-{_UUID}|{_UUID}-m\d+|optimized-m\d*-{_UUID})\.avro"
+"""The names that Iceberg gives to manifest lists and manifests."""
+_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
+_ID = rf"(?!{_DATE})\d{{7,}}"  # `base_20200101` is a person's folder, unless buckets say otherwise
+HIVE_WRITE = (
+    rf"/(?:(?:base_{_ID}|(?:delete_)?delta_{_ID}_{_ID})(?:_[v\d]+)*/"
+    r"|(?:base|(?:delete_)?delta_\d+)_\d+(?:_[v\d]+)*/"
+    r"(?:bucket_\d{5}|_orc_acid_version$|_metadata_acid$))"
+)
+"""The folder of a write into a transactional table of Hive, or into one of its partitions."""
 _SIGNS = tuple(
     (kind, re.compile(sign))
     for kind, sign in (
-        ("Hudi", r"^\.hoodie(?:/|$)"),
-        ("Iceberg", r"\.metadata\.json(?:\.gz)?$|(?:^|/)metadata/version-hint\.text$"),
-        ("a sink of Spark's streaming", r"^_spark_metadata/"),
-        ("a transactional table of Hive", r"^(?:base_\d{7}(?!\d)|(?:delete_)?delta_\d{7,}_\d)"),
-        ("Paimon", r"^(?:snapshot/snapshot-\d|schema/schema-\d)"),
-        ("Lance", r"^_versions/"),
+        ("Hudi", r"^/\.hoodie(?:/|$)"),
+        (
+            "Iceberg",
+            r"\.metadata\.json(?:\.gz)?$"
+            rf"|/metadata/(?:version-hint\.text|{ICEBERG_LIST})$",
+        ),
+        ("a sink of Spark's streaming", r"^/_spark_metadata/"),
+        ("a transactional table of Hive", HIVE_WRITE),
+        ("Paimon", r"^/(?:snapshot/snapshot-\d|schema/schema-\d)"),
+        ("Lance", r"^/_versions/"),
     )
 )
 
@@ -105,7 +120,7 @@ class ForeignFormat:
     endings: tuple[str, ...] = ()
     marker: re.Pattern[str] | None = re.compile(
         r"/(?:metadata/(?:[^/]*\.metadata\.json(?:\.gz)?|version-hint\.text)$|\.hoodie/"
-        r"|_spark_metadata/|(?:base_\d{7}|(?:delete_)?delta_\d{7,}_\d{7,})(?:_[v\d]+)*/)"
+        rf"|_spark_metadata/)|{HIVE_WRITE}"
     )
     magic: bytes = b""
     is_columnar: bool = False
@@ -120,7 +135,7 @@ class ForeignFormat:
         lake: Mapping[str, FileInfo] | None,
     ) -> Table:
         """Raises IneligibleTableError."""
-        inside = [file.path.removeprefix(location).lstrip("/") for file in files]
+        inside = ["/" + file.path.removeprefix(location).lstrip("/") for file in files]
         kinds = [kind for kind, sign in _SIGNS if any(map(sign.search, inside))]
         named = kinds[0] if kinds else "Iceberg, Hudi, Paimon or Lance"
         raise IneligibleTableError(f"a table format that r2d2 does not read itself ({named})")

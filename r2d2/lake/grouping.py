@@ -14,6 +14,7 @@ from r2d2.formats.hive import partitions_of
 from r2d2.lake.exports import exported, is_part, is_union_folder, table_folder
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import Owners, with_datasets, with_owners
+from r2d2.lake.owners.claims import above_keys
 from r2d2.lake.wholeness import (
     HIDDEN,
     folders_above,
@@ -140,9 +141,11 @@ class _Names:
 def _with_folders_of(owners: Owners, roots: dict[str, str]) -> dict[str, str]:
     """The folders of tables, and those that owners have to themselves.
 
-    One that a table by its own marker lies in is not theirs alone.
+    One that a table by its own marker lies in is not theirs alone. A partition with the marker of a
+    format that is not read is no such table.
     """
-    above = {folder for root in roots for folder in folders_above(root)}
+    homes = {above_keys(root) if kind == Format.OTHER else root for root, kind in roots.items()}
+    above = {folder for home in homes for folder in folders_above(home)}
     for folder, owner in owners.roots().items():
         if folder not in above and (folder or owner.location == folder):
             roots.setdefault(folder, Format.OTHER)

@@ -197,6 +197,13 @@ def parent_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+def above_keys(folder: str) -> str:
+    """The folder, or the one above its `key=value` folders."""
+    while folder.rpartition("/")[2].find("=") > 0:
+        folder = parent_of(folder)
+    return folder
+
+
 def is_below(path: str, folder: str) -> bool:
     """Whether a path is the folder's own or lies below it."""
     return not folder or path == folder or path.startswith(f"{folder}/")

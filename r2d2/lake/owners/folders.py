@@ -1,4 +1,4 @@
-"""Hudi, Paimon and Lance: whatever lies below the table's folder is the table's.
+"""Hudi, Paimon, Lance and Hive's ACID: whatever lies below the table's folder is the table's.
 
 Metadata of Hudi and Paimon may name further places, read from properties, schemas and manifests.
 """
@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from r2d2.errors import TableError
+from r2d2.formats import HIVE_WRITE
 from r2d2.lake.owners.claims import (
     Claims,
     LakeMetadata,
     Owner,
+    above_keys,
     avro_records,
     is_absolute,
     is_below,
@@ -21,6 +23,8 @@ from r2d2.lake.owners.claims import (
 )
 
 HUDI, PAIMON, LANCE = "Hudi table", "Paimon table", "Lance table"
+HIVE = "transactional Hive table"
+_HIVE_WRITE = re.compile(HIVE_WRITE)
 _PAIMON_NAME = re.compile(
     r"/(?:branch/[^/]+/)?(?:(snapshot)/(?:snapshot-\d+|EARLIEST|LATEST)|(schema)/schema-\d+)$"
 )
@@ -147,3 +151,14 @@ def lance(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
     """The claims of each folder with `_versions`: all below it."""
     for root in sorted({f"/{name}".rpartition("/_versions/")[0][1:] for name in names}):
         yield Claims(Owner(LANCE, root), folders=(root,))
+
+
+def hive(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
+    """The claims of each transactional table of Hive: all below it.
+
+    Its folders of keys are the table's, too, where one of them has plain files still.
+    """
+    paths = (f"/{name}" for name in names)
+    found = {path[1 : match.start()] for path in paths if (match := _HIVE_WRITE.search(path))}
+    for root in sorted(set(map(above_keys, found))):
+        yield Claims(Owner(HIVE, root), folders=(root,))

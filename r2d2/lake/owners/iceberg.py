@@ -16,11 +16,13 @@ import msgspec
 
 from r2d2.errors import TableError, UnreadableTableError
 from r2d2.lake.owners.claims import (
+    WHOLE_LAKE,
     Claims,
     LakeMetadata,
     Moved,
     Owner,
     avro_records,
+    is_absolute,
     parent_of,
     reason_of,
 )
@@ -84,12 +86,19 @@ class _Table:
     named: set[str] = field(default_factory=set)
     needed: set[str] = field(default_factory=set)
     unresolved: list[tuple[str, str]] = field(default_factory=list)
+    is_remnant: bool = False
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """The folders that may have more files of it: one, where all its manifests are left."""
+        is_told = self.is_remnant and len(self.unresolved) == 1 and self.manifests
+        return (self.base,) if is_told else (WHOLE_LAKE,)
 
 
 def claims(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
     """The claims of each table that has metadata files among the names."""
     read: dict[str, _Metadata | TableError] = {}
-    for path, found in lake.each((n for n in names if not _is_hint(n)), _metadata):
+    for path, found in lake.each((n for n in names if not _is_remnant(n)), _metadata):
         if found is None:  # bytes of any kind: only their name says what they were
             if _NUMBERED.fullmatch(path.rpartition("/")[2]):
                 read[path] = UnreadableTableError("damaged: not JSON")
@@ -99,11 +108,16 @@ def claims(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
         _table(lake, folder, versions) for folder, versions in sorted(_by_folder(read).items())
     ]
     _check_hints(lake, [name for name in names if _is_hint(name)], tables)
+    known = {table.metadata for table in tables}
+    lost = {parent_of(name) for name in filter(_is_remnant, names)} - known
+    tables += map(_remnant, sorted(lost))
     loose = _loose_avro(lake, {table.metadata for table in tables})
     for table in tables:
         beside = loose.get(table.metadata, set())
         table.lists |= {path for path in beside if "/snap-" in f"/{path}"}
         table.manifests |= {path for path in beside if "/snap-" not in f"/{path}"}
+        if table.is_remnant:
+            table.needed |= beside
     _follow(lake, tables, "lists")
     _follow(lake, tables, "manifests")
     for table in tables:
@@ -113,11 +127,35 @@ def claims(lake: LakeMetadata, names: Sequence[str]) -> Iterator[Claims]:
             tuple(sorted(table.folders)),
             tuple(sorted(table.outside)),
             tuple(table.unresolved),
+            table.blocked,
         )
 
 
 def _is_hint(name: str) -> bool:
     return name.endswith("version-hint.text")
+
+
+def _is_remnant(name: str) -> bool:
+    """Whether it is a table's that may have lost its metadata files: a hint, a manifest, a list."""
+    return name.endswith((".avro", "version-hint.text"))
+
+
+def _remnant(folder: str) -> _Table:
+    """A table of which no metadata file is left in its folder."""
+    base = parent_of(folder)
+    lost = [(folder, "no metadata file of it is left")]
+    return _Table(
+        *(Owner(KIND, base), folder, base, None), folders={base}, unresolved=lost, is_remnant=True
+    )
+
+
+def _move_of(names: Iterable[str], base: str) -> Moved | None:
+    """The move of a table by the names in its manifests, which lie below its old location."""
+    for name in sorted(filter(is_absolute, names)):
+        for folder in ("/metadata/", "/data/"):
+            if folder in name:
+                return Moved.of(name.rpartition(folder)[0], base)
+    return None
 
 
 def _metadata(content: bytes) -> _Metadata | None:
@@ -261,7 +299,10 @@ def _follow(lake: LakeMetadata, tables: Sequence[_Table], kind: str) -> None:
             if isinstance(names, TableError):
                 if path in table.named or table.unresolved:
                     table.unresolved.append((path, reason_of(names)))
-            elif kind == "lists":
+                continue
+            if table.is_remnant and table.moved is None:
+                table.moved = _move_of(names, table.base)
+            if kind == "lists":
                 _add_manifests(lake, table, names, path)
             else:
                 _add(lake, table, names)

@@ -25,6 +25,7 @@ from r2d2.lake.owners.claims import (
     LakeMetadata,
     Moved,
     Owner,
+    above_keys,
     canonical,
     is_absolute,
     parent_of,
@@ -190,15 +191,8 @@ def _sink_files(content: bytes) -> list[str]:
 
 def _move_of(names: Sequence[str], root: str) -> Moved | None:
     """The move of a sink whose files, below folders of keys, are all of one other folder."""
-    homes = {_above_keys(parent_of(canonical(name))) for name in names if is_absolute(name)}
+    homes = {above_keys(parent_of(canonical(name))) for name in names if is_absolute(name)}
     return Moved.of(homes.pop(), root) if len(homes) == 1 else None
-
-
-def _above_keys(folder: str) -> str:
-    """The folder, or the one above its `key=value` folders."""
-    while folder.rpartition("/")[2].find("=") > 0:
-        folder = parent_of(folder)
-    return folder
 
 
 @dataclass(slots=True)
