@@ -17,7 +17,7 @@ import pyarrow.types as pt
 
 from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableError
 from r2d2.formats.errors import translated
-from r2d2.formats.layout import NULL_VALUE, Layout
+from r2d2.formats.layout import NULL_VALUE, Layout, ending_of, folders_as_named
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import quoted
 from r2d2.formats.uniform import plain_array
@@ -41,7 +41,6 @@ _ESCAPED_BYTE = re.compile(rb"\\x([0-9A-Fa-f]{2})")  # as DuckDB names a folder 
 _KEYS_WRITTEN = re.compile(r"string|bool|date|u?int\d+|float\d+|decimal.*|timestamp(tz)?")
 NAMES_IN_FOLDERS = "the names and number of the files in its folders"
 NAMES_AND_MARKERS = "the names and number of its files, and markers beside them (_SUCCESS)"
-KEYS_SPELLING = "the spelling of its folders' keys, which is that of the files' columns"
 Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
 Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
 LayoutOfFile = Callable[[Storage, Table], Layout]
@@ -52,9 +51,13 @@ def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
 
     A folder without a key says nothing.
     """
-    inside = path[len(location) + 1 :] if location else path
-    pairs = (part.partition("=") for part in inside.split("/")[:-1] if "=" in part)
+    pairs = (part.partition("=") for part in _key_folders(path, location))
     return tuple((unquote(key), value) for key, _, value in pairs)
+
+
+def _key_folders(path: str, location: str) -> list[str]:
+    inside = path[len(location) + 1 :] if location else path
+    return [part for part in inside.split("/")[:-1] if "=" in part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,15 +338,20 @@ def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layo
         schema = schema.append(pa.field(name, type_))
     _check_keys(table, in_files)
     not_restored = [*inside.not_restored, NAMES_IN_FOLDERS if keys else NAMES_AND_MARKERS]
-    if any(key.name != key.column for key in keys):
-        not_restored.append(KEYS_SPELLING)
+    root = table.location if table.location != "." else ""
+    named = {
+        (key.column, folder): folder_value(key, split).cast(schema.field(key.column).type)
+        for split, part in zip(table.splits, partitions, strict=True)
+        for key, folder in zip(part.keys, _key_folders(split.file.path, root), strict=True)
+    }
     return replace(
         inside,
         schema=schema,
-        file_name=_ending(inside.file_name),
+        file_name=ending_of(inside.file_name),
         is_folder=True,
         partition_columns=tuple(key.column for key in keys),
         keys_in_files=tuple(key.column for key in keys if key.column in in_files),
+        folders=folders_as_named(table.location, named),
         not_restored=tuple(not_restored),
     )
 
@@ -390,10 +398,3 @@ def _check_keys(table: Table, in_files: Collection[str]) -> None:
                 f"{table.location}: its key {column.name} is {column.type}: r2d2 names no folder by"
                 " one and writes it into the files, too"
             )
-
-
-def _ending(name: str) -> str:
-    """The end of a name that shows its format: `.csv.gz` of `a.b.csv.gz`."""
-    parts = name.split(".")
-    count = 2 if parts[-1].lower() in ("gz", "zst") else 1
-    return "." + ".".join(parts[-count:])

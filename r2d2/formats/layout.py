@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,7 +37,8 @@ class Layout:
     `schema` is that of the files with the partition columns behind it, as Arrow writes it;
     a partition column's type is the one that r2d2 reads its folders as. `file_name` is a
     single-file table's name, and in a folder what its files' names end with. `keys_in_files` are
-    the partition columns that stand in the files too.
+    the partition columns that stand in the files too. `folders` are the names of the keys' folders
+    that r2d2 would give another name by itself, by that name: `k=True` was called `k=true`.
     `compression` is by the format's name for it. `options` are the format's.
     """
 
@@ -50,6 +51,7 @@ class Layout:
     options: Mapping[str, Any] = field(default_factory=dict)
     not_restored: tuple[str, ...] = ()
     keys_in_files: tuple[str, ...] = ()
+    folders: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows_schema(self) -> pa.Schema:
@@ -75,6 +77,14 @@ class Layout:
         return pa.schema(inside, self.schema.metadata)
 
     @property
+    def has_renamed_keys(self) -> bool:
+        """Whether a key of its folders is spelled otherwise than its column in the files."""
+        pairs = (
+            (plain.partition("="), name.partition("=")) for plain, name in self.folders.items()
+        )
+        return any(unquote(plain[0]) != unquote(name[0]) for plain, name in pairs)
+
+    @property
     def text_overrides(self) -> dict[str, object]:
         """The text settings under which its rows are read as they were; none if detected so."""
         if self.options.get("is_detected", True):
@@ -85,7 +95,11 @@ class Layout:
 
     def data(self) -> dict[str, Any]:
         """The layout as plain JSON data."""
-        keys = {"keys_in_files": list(self.keys_in_files)} if self.keys_in_files else {}
+        keys: dict[str, Any] = {}
+        if self.keys_in_files:
+            keys["keys_in_files"] = list(self.keys_in_files)
+        if self.folders:
+            keys["folders"] = dict(sorted(self.folders.items()))
         return {
             "format": str(self.format),
             "schema": base64.b64encode(self.schema.serialize().to_pybytes()).decode(),
@@ -172,18 +186,49 @@ def in_folders(batch: pa.RecordBatch, layout: Layout) -> Iterator[tuple[str, pa.
     if not layout.partition_columns:
         yield "", batch
         return
-    parts = [_parts(name, batch.column(name)) for name in layout.partition_columns]
+    parts = [_parts(name, batch.column(name), layout.folders) for name in layout.partition_columns]
     folders = pc.binary_join_element_wise(*parts, "/").dictionary_encode()
     inside = batch.select(layout.file_schema.names)
     for number, folder in enumerate(folders.dictionary.to_pylist()):
         yield folder, inside.filter(pc.equal(folders.indices, number))
 
 
-def _parts(key: str, column: pa.Array) -> pa.Array:
-    """Each value's `key=value`."""
+def _parts(key: str, column: pa.Array, folders: Mapping[str, str]) -> pa.Array:
+    """The folder of each value."""
     encoded = column.dictionary_encode(null_encoding="encode")
-    names = [f"{quote(key, safe='')}={_text(value)}" for value in encoded.dictionary.to_pylist()]
+    plain = [_part(key, value) for value in encoded.dictionary.to_pylist()]
+    names = [folders.get(name, name) for name in plain]
     return pa.array(names, pa.string()).take(encoded.indices)
+
+
+def folders_as_named(location: str, named: Mapping[tuple[str, str], pa.Scalar]) -> dict[str, str]:
+    """The folders of a table's values, by what r2d2 calls them itself where that is another name.
+
+    `named` has the value of each key's column and folder.
+
+    Raises:
+        NotWritableError: two folders are of one value.
+    """
+    found: dict[str, str] = {}
+    for (column, folder), value in named.items():
+        plain = _part(column, value.as_py())
+        if found.setdefault(plain, folder) != folder:
+            raise NotWritableError(
+                f"{location}: its folders {found[plain]} and {folder} are of one value of {column}:"
+                " a reader that looks for one of the names would miss rows that come back in the"
+                " other; move the files into one folder"
+            )
+    return {plain: folder for plain, folder in found.items() if plain != folder}
+
+
+def is_key_folder(name: str) -> bool:
+    """Whether the name can be that of one folder of a key's value, and of nothing else."""
+    return name.find("=") > 0 and not set(name) & {"/", "\0"}
+
+
+def _part(key: str, value: object) -> str:
+    """`key=value` as r2d2 writes it."""
+    return f"{quote(key, safe='')}={_text(value)}"
 
 
 def _text(value: object) -> str:
@@ -192,3 +237,10 @@ def _text(value: object) -> str:
     text = quote(str(value), safe="")
     # Its first character escaped, it is a text and not NULL.
     return "%5F" + text[1:] if text == NULL_VALUE else text
+
+
+def ending_of(name: str) -> str:
+    """The end of a name that shows its format: `.csv.gz` of `a.b.csv.gz`."""
+    parts = name.split(".")
+    count = 2 if parts[-1].lower() in ("gz", "zst") else 1
+    return "." + ".".join(parts[-count:])

@@ -28,7 +28,7 @@ from r2d2.errors import (
 )
 from r2d2.formats import FORMATS, format_named, hive
 from r2d2.formats.errors import table_problem, translated
-from r2d2.formats.layout import Layout
+from r2d2.formats.layout import Layout, is_key_folder
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names
 from r2d2.lake.exports import with_uncertain_kept
@@ -273,10 +273,12 @@ def layout_from(data: Mapping[str, Any]) -> Layout:
             dict(data["options"]),
             tuple(map(str, data["not_restored"])),
             tuple(map(str, data.get("keys_in_files", ()))),
+            {str(key): str(name) for key, name in dict(data.get("folders", {})).items()},
         )
         wanting = known.layout_options - layout.options.keys()
         unknown = set(layout.partition_columns) - set(layout.schema.names)
         unknown |= set(layout.keys_in_files) - set(layout.partition_columns)
+        unknown |= {name for name in layout.folders.values() if not is_key_folder(name)}
         if wanting or unknown or set(layout.file_name) & {"/", "\0"}:
             raise ValueError(f"{sorted(wanting | unknown)} in {layout.file_name!r}")
         return layout

@@ -36,6 +36,16 @@ def is_one(lake: Path) -> bool:
     return ("flat.parquet", "t") in r2d2.find(lake).classes()
 
 
+def is_restored(lake: Path, copy: Path) -> bool:
+    """Whether the folder `t` comes back with the folders of keys that its writer made."""
+    come_back(lake, copy, "t")
+    before, after = (
+        {path.parent.relative_to(root).as_posix() for path in (root / "t").rglob("*.parquet")}
+        for root in (lake, copy)
+    )
+    return before == after
+
+
 @pytest.mark.parametrize("name", KEYS)
 def test_the_key_in_polars_files_is_the_column_of_its_folders(tmp_path: Path, name: str) -> None:
     polars = pytest.importorskip("polars")
@@ -46,7 +56,7 @@ def test_the_key_in_polars_files_is_the_column_of_its_folders(tmp_path: Path, na
     frame.write_parquet(lake / "flat.parquet")
     assert is_one(lake)
     (lake / "flat.parquet").unlink()
-    come_back(lake, tmp_path / "copy", "t")
+    assert is_restored(lake, tmp_path / "copy")
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -62,7 +72,40 @@ def test_the_key_in_duckdbs_files_is_the_column_of_its_folders(tmp_path: Path, n
         base.execute(f"COPY rows TO '{lake / 'flat.parquet'}' (FORMAT parquet)")
     assert is_one(lake)
     (lake / "flat.parquet").unlink()
-    come_back(lake, tmp_path / "copy", "t")
+    assert is_restored(lake, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("writer", ["pyarrow", "pandas", "duckdb"])
+@pytest.mark.parametrize("name", KEYS)
+def test_the_folders_of_pyarrow_pandas_and_duckdb_come_back(
+    tmp_path: Path, writer: str, name: str
+) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    if writer == "duckdb":
+        import duckdb
+
+        with duckdb.connect() as base:
+            base.register("rows", flat(KEYS[name]))
+            base.execute(f"COPY rows TO '{lake / 't'}' (FORMAT parquet, PARTITION_BY (k))")
+    elif writer == "pandas":
+        pytest.importorskip("pandas")
+        flat(KEYS[name]).to_pandas().to_parquet(lake / "t", partition_cols=["k"])
+    else:
+        pq.write_to_dataset(flat(KEYS[name]), lake / "t", partition_cols=["k"])
+    assert is_restored(lake, tmp_path / "copy")
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("name", KEYS)
+def test_the_folders_of_spark_come_back(tmp_path: Path, spark: Any, name: str) -> None:
+    lake = tmp_path / "lake"
+    rows = [(number, value) for number, value in enumerate(KEYS[name])]
+    kinds = {"whole": "int", "real": "double", "truth": "boolean", "day": "date"}
+    kinds |= {"moment": "timestamp", "instant": "timestamp", "money": "decimal(9,2)"}
+    frame = spark.createDataFrame(rows, f"x int, k {kinds.get(name, 'string')}")
+    frame.write.partitionBy("k").parquet(str(lake / "t"))
+    assert is_restored(lake, tmp_path / "copy")
 
 
 def test_duckdb_reads_a_folder_that_came_back_as_it_read_the_one_before(tmp_path: Path) -> None:

@@ -165,10 +165,13 @@ def _the_table(layout: Layout, storage: LocalStorage) -> Table:
 
 
 def _settings(layout: Layout) -> Settings:
-    """Settings to read the table with; a text's dialect is given only where it is not detected."""
+    """Settings to read the table with; a text's dialect is given only where it is not detected.
+
+    Case tells columns apart, but for a key that its folders and its files spell otherwise.
+    """
     overrides = layout.text_overrides
     rules = (TextRule("*", overrides),) if overrides else ()
-    return Settings(case_sensitive=True, text=rules)
+    return Settings(case_sensitive=not layout.has_renamed_keys, text=rules)
 
 
 def _move_in(staged: Path, target: Path) -> list[Path]:

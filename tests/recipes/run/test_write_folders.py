@@ -1,6 +1,8 @@
 """Partitioned tables come back in folders; what is there already is never touched."""
 
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -188,3 +190,81 @@ def test_delta_without_its_writer_names_what_to_install(
     monkeypatch.setitem(sys.modules, "deltalake", None)
     with pytest.raises(MissingDependencyError, match=r"-m pip install .*\[delta\]"):
         write_table(layout(tmp_path, "d"), SMALL.to_batches(), tmp_path / "copy", "d")
+
+
+def folders(root: Path) -> set[str]:
+    """The folders of keys below a table's own."""
+    return {path.parent.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+SPELLED = [
+    *(("01", "1"), ("1.0", "1e3"), ("2020-1-1", "2020-01-01"), ("TRUE", "False")),
+    *(("2020-01-01 00%3A00%3A00", "x"), ("2020-01-01 00:00:00", "x"), ("a b", "a%20c")),
+    *(("", "%5F_HIVE_DEFAULT_PARTITION__"), ("%c3%a9", "%C3%A8"), ("é", "ü"), ("x%2fy", "x%2Fz")),
+    *(
+        ("a=b", "a%3Dc"),
+        ("NULL", "null"),
+        ("-0", "+1"),
+        ("a+b", "a%2Bc"),
+        ("%", "%zz"),
+        ("..", "."),
+    ),
+]
+
+
+@pytest.mark.parametrize("values", SPELLED)
+@pytest.mark.parametrize("key", ["k", "my key", "a%3Ab"])
+def test_folders_come_back_as_they_were_called(
+    tmp_path: Path, values: tuple[str, ...], key: str
+) -> None:
+    for value in (*values, "__HIVE_DEFAULT_PARTITION__"):
+        put(tmp_path / "lake", f"t/{key}={value}/y=2024/x.parquet", SMALL)
+    come_back(tmp_path / "lake", tmp_path / "copy", "t")
+    assert folders(tmp_path / "copy/t") == folders(tmp_path / "lake/t")
+
+
+INSIDE = [
+    (pa.bool_(), {"true": True, "false": False}),
+    (pa.bool_(), {"TRUE": True, "False": False}),
+    (pa.float64(), {"1.0": 1.0, "1e3": 1000.0, "-0.0": -0.0, "nan": float("nan"), "inf": 1e999}),
+    (pa.float64(), {"-0": -0.0, "NaN": float("nan"), "1": 1.0}),
+    (pa.float32(), {"1.1": 1.1, "100000000": 1e8}),
+    (pa.int64(), {"01": 1, "002": 2}),
+    (pa.decimal128(9, 2), {"1.5": Decimal("1.5"), "2": Decimal(2)}),
+    (pa.timestamp("us"), {"2020-01-01 00%3A00%3A00": 0, "2020-01-01 00%3A00%3A00.5": 500_000}),
+    (pa.timestamp("ns"), {"2020-01-01T00:00:00": 0, "2020-01-01 00:00:01.000000": 10**9}),
+    (pa.timestamp("us", "UTC"), {"2020-01-01 00%3A00%3A00Z": 0, "2020-01-01 00:00:01+00": 10**6}),
+    (pa.date32(), {"2020-01-01": date(2020, 1, 1)}),
+    (pa.string(), {"a b": "a b", "a%20c": "a c", "é": "é"}),
+]
+
+
+@pytest.mark.parametrize(("type_", "values"), INSIDE)
+@pytest.mark.parametrize("name", ["k", "K"])
+def test_folders_of_keys_that_stand_in_files_come_back_as_they_were_called(
+    tmp_path: Path, type_: pa.DataType, values: dict[str, object], name: str
+) -> None:
+    start = 1577836800 * {"us": 10**6, "ns": 10**9}.get(getattr(type_, "unit", ""), 0)
+    for text, value in (values | {"__HIVE_DEFAULT_PARTITION__": None}).items():
+        value = value if not start or not isinstance(value, int) else start + value
+        key = pa.array([value, value], type_)
+        put(tmp_path / "lake", f"t/k={text}/x.parquet", SMALL.append_column(name, key))
+    come_back(tmp_path / "lake", tmp_path / "copy", "t")
+    assert folders(tmp_path / "copy/t") == folders(tmp_path / "lake/t")
+
+
+@pytest.mark.parametrize("values", [("a b", "a%20b"), ("x%2fy", "x%2Fy"), ("a", "%61")])
+def test_two_folders_of_one_value_do_not_come_back(tmp_path: Path, values: tuple[str, ...]) -> None:
+    for value in values:
+        put(tmp_path, f"t/k={value}/x.parquet", SMALL)
+    with pytest.raises(NotWritableError, match=r"are of one value of k.*move the files into one"):
+        layout(tmp_path, "t")
+
+
+@pytest.mark.parametrize("name", ["k=1/../..", "../x", "k", "=x"])
+def test_a_layout_whose_folders_lead_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "t/k=a b/x.parquet", SMALL)
+    data = layout(tmp_path, "t").data()
+    assert data["folders"] == {"k=a%20b": "k=a b"}
+    with pytest.raises(NotWritableError, match="no layout of a table"):
+        layout_from(data | {"folders": {"k=a%20b": name}})
