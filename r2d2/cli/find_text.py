@@ -63,6 +63,10 @@ def owner_lines(owners: Mapping[str, Any]) -> Iterator[str]:
         yield f"  not resolved, what it could own is kept: {printable(told)}"
     if len(unresolved) > SHOWN:
         yield f"  … and {len(unresolved) - SHOWN:,} more"
+    if not_listed := owners.get("not_listed", ()):
+        folders = pluralize(len(not_listed), "folder")
+        told = f"{folders} cannot be listed, such as {not_listed[0]}"
+        yield f"  what owners in them own is not known: {printable(told)}"
 
 
 def funnel_lines(graph: Graph) -> Iterator[str]:

@@ -151,3 +151,7 @@ def _owners(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for entry in now["unresolved"]:
         if not isinstance(known, list) or entry not in known:
             yield f"owners of files: {entry['metadata']} is not resolved: {entry['reason']}"
+    listed = before.get("not_listed")
+    for folder in now["not_listed"]:
+        if not isinstance(listed, list) or folder not in listed:
+            yield f"owners of files: {folder} cannot be listed: what is owned in it is not known"

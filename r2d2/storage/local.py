@@ -14,10 +14,11 @@ import pyarrow as pa
 from r2d2.errors import LakeError, UnreadableTableError
 from r2d2.model import FileInfo
 
-__all__ = ["Listing", "LocalStorage", "Storage", "is_hidden"]
+__all__ = ["NOT_LISTED", "Listing", "LocalStorage", "Storage", "is_hidden"]
 
 
 SMALL_FILE_BYTES = 1 << 20
+NOT_LISTED = "folder cannot be listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class _Walk:
             except OSError as error:
                 if not folder:
                     raise LakeError(f"{self.root}: {error.strerror}") from error
-                self.left_out.append((folder, f"folder cannot be listed: {error.strerror}"))
+                self.left_out.append((folder, f"{NOT_LISTED}: {error.strerror}"))
                 continue
             for entry in entries:
                 self.take(entry, f"{folder}/{entry.name}" if folder else entry.name)

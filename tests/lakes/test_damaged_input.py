@@ -264,12 +264,15 @@ def test_files_that_may_not_be_read_are_named(tmp_path_factory: pytest.TempPathF
         path.chmod(0)
     script = (
         "import json, os, sys; from pathlib import Path\n"
+        "from r2d2 import tables\n"
         "from tests.support.oracle.asking import ask\n"
         "from tests.support.oracle.files import one, write\n"
         "ask(Path(sys.argv[2]))\n"
         "os.getuid() or os.setgroups([]) or os.setgid(65534) or os.setuid(65534)\n"
         "answer = ask(Path(sys.argv[1]))\n"
-        "print(json.dumps([sorted(answer.edges), answer.problems, sorted(answer.unreadable)]))\n"
+        "owners = tables(Path(sys.argv[1])).owners\n"
+        "told = [sorted(answer.edges), answer.problems, sorted(answer.unreadable), owners]\n"
+        "print(json.dumps(told))\n"
     )
     warm = tmp_path_factory.mktemp("warm")
     good_tables(warm)
@@ -278,10 +281,12 @@ def test_files_that_may_not_be_read_are_named(tmp_path_factory: pytest.TempPathF
     for folder in folders:
         folder.chmod(0o755)
     assert run.returncode == 0, run.stderr.decode()
-    found, problems, unreadable = json.loads(run.stdout)
+    found, problems, unreadable, owners = json.loads(run.stdout)
     assert {tuple(pair) for pair in found} == GOOD
     assert unreadable == ["closed.csv", "closed.parquet", "closed_folder", "d", "p"]
     assert all("ermission denied" in problem for problem in problems.values())
+    assert owners["not_listed"] == ["closed_folder", "d/_delta_log", "p/k=2"]
+    assert [entry["metadata"] for entry in owners["unresolved"]] == ["d/_delta_log"]
 
 
 VICTIMS = ("victim.parquet", "victim.csv", "victim.jsonl")

@@ -17,7 +17,7 @@ from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests
 from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, like_outside, parent_of
 from r2d2.lake.wholeness import folders_above, left_out_reasons
-from r2d2.storage.local import Listing, Storage
+from r2d2.storage.local import NOT_LISTED, Listing, Storage
 
 NO_CATALOGUE = "no catalogue was asked"
 REMEDY = "mend it, or take it out of the lake"
@@ -27,34 +27,49 @@ REMEDY = "mend it, or take it out of the lake"
 class OwnerKind:
     """A kind of owner. `pattern` is found in `/` and the path of its metadata.
 
-    `by_name`: that its metadata is there says something, even where it was left out of the listing.
+    `folders` are names of folders of metadata: one that was left out of the listing is an owner
+    that is not resolved. `by_name`: that its metadata is there says something, though left out.
     """
 
     name: str
     pattern: str
     claims: Callable[[LakeMetadata, Sequence[str]], Iterator[Claims]]
+    folders: tuple[str, ...] = ()
     by_name: bool = False
 
 
 OWN = "r2d2"
 OWNER_KINDS = (
     OwnerKind(OWN, r"/\.r2d2$|/graph\.json$", manifests.own_output),
-    OwnerKind("delta", r"/_delta_log/", delta.claims),
-    OwnerKind("hudi", r"/\.hoodie/", folders.hudi),
+    OwnerKind("delta", r"/_delta_log/", delta.claims, ("_delta_log",)),
+    OwnerKind("hudi", r"/\.hoodie/", folders.hudi, (".hoodie",)),
     OwnerKind(
         "iceberg",
         rf"\.metadata\.json(?:\.gz)?$|/metadata/(?:version-hint\.text|{ICEBERG_LIST})$",
         iceberg.claims,
+        ("metadata",),
     ),
     OwnerKind(
-        "paimon", r"/snapshot/(?:snapshot-\d+|EARLIEST|LATEST)$|/schema/schema-\d+$", folders.paimon
+        "paimon",
+        r"/snapshot/(?:snapshot-\d+|EARLIEST|LATEST)$|/schema/schema-\d+$",
+        folders.paimon,
+        ("snapshot", "schema"),
     ),
-    OwnerKind("lance", r"/_versions/[^/]+\.manifest$", folders.lance),
+    OwnerKind("lance", r"/_versions/[^/]+\.manifest$", folders.lance, ("_versions",)),
     OwnerKind("transactional Hive table", HIVE_WRITE, folders.hive),
-    OwnerKind("symlink manifest", r"/_symlink_format_manifest/", manifests.symlinks),
-    OwnerKind("Spark streaming sink", r"/_spark_metadata/", manifests.spark_sinks),
     OwnerKind(
-        *("Databricks markers", r"/_(?:started|committed)_[^/]+$", manifests.databricks),
+        "symlink manifest",
+        r"/_symlink_format_manifest/",
+        manifests.symlinks,
+        ("_symlink_format_manifest",),
+    ),
+    OwnerKind(
+        "Spark streaming sink", r"/_spark_metadata/", manifests.spark_sinks, ("_spark_metadata",)
+    ),
+    OwnerKind(
+        "Databricks markers",
+        r"/_(?:started|committed)_[^/]+$",
+        manifests.databricks,
         by_name=True,
     ),
     OwnerKind("parquet _metadata", r"/_metadata$", manifests.parquet_metadata),
@@ -71,6 +86,7 @@ OWNER_KINDS = (
 )
 SETTLED_BY_RULES = (manifests.PARQUET, catalogues.DUCKLAKE_FILES)
 """Owners of files that the user may make tables; they are kept."""
+_OF_FOLDER = {folder: kind for kind in OWNER_KINDS for folder in kind.folders}
 _ANY = re.compile("|".join(kind.pattern for kind in OWNER_KINDS))
 _WHICH = re.compile("|".join(f"({kind.pattern})" for kind in OWNER_KINDS))  # four times as slow
 
@@ -81,12 +97,13 @@ class Owners:
 
     `blocked` are (folder, reason): what lies there may belong to an owner that is not resolved.
     `suspects` are files, and folders with all below them, that one may own which names a place
-    outside the lake.
+    outside the lake. `not_listed` are folders of which nobody knows what they hold.
     """
 
     claims: tuple[Claims, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     suspects: Mapping[str, str] = field(default_factory=dict)
+    not_listed: tuple[str, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """Which owners were looked at, as plain data.
@@ -101,6 +118,7 @@ class Owners:
                 for claim in self.claims
                 for path, reason in claim.unresolved
             ],
+            "not_listed": list(self.not_listed),
         }
 
     def owner_of(self, path: str) -> Owner | None:
@@ -122,18 +140,24 @@ def find_owners(storage: Storage, listing: Listing) -> Owners:
     for file in listing.files:
         if search(f"/{file.path}"):
             names[_kind_of(file.path).name].append(file.path)
-    for path in left_out_reasons(listing):
+    left_out = left_out_reasons(listing)
+    for path in left_out:
         if search(f"/{path}") and _kind_of(path).by_name:
             names[_kind_of(path).name].append(path)
     counts = dict.fromkeys((kind.name for kind in OWNER_KINDS), 0)
+    found = list(_unseen(left_out))
+    unseen: dict[str, set[str]] = defaultdict(set)
+    for claim in found:
+        unseen[claim.owner.kind].add(claim.owner.location)
+    counts |= {kind: len(places) for kind, places in unseen.items()}
+    not_listed = tuple(p for p, reason in sorted(left_out.items()) if reason.startswith(NOT_LISTED))
     if not names:
-        return Owners((), counts)
+        return Owners(tuple(found), counts, not_listed=not_listed)
     lake = LakeMetadata(storage, {file.path: file for file in listing.files})
-    found: list[Claims] = []
     for kind in OWNER_KINDS:
         if kind.name in names:
             claims = _claims(kind, lake, names[kind.name])
-            counts[kind.name] = len(claims)
+            counts[kind.name] += len({claim.owner.location for claim in claims} - unseen[kind.name])
             found += claims
     outside = any(claim.outside for claim in found)
     places = {*lake.files, *lake.folders()} if outside else set()
@@ -143,7 +167,23 @@ def find_owners(storage: Storage, listing: Listing) -> Owners:
         for path in like_outside(claim.outside, places)
         if claim.outside
     }
-    return Owners(tuple(found), counts, suspects)
+    return Owners(tuple(found), counts, suspects, not_listed)
+
+
+def _unseen(left_out: Mapping[str, str]) -> Iterator[Claims]:
+    """The claims of owners whose metadata was left out of the listing: it may name any file."""
+    for path, reason in left_out.items():
+        kind, root = _kind_unseen(path)
+        if kind is not None and kind.name != OWN and not kind.by_name:
+            yield Claims(Owner(kind.name, root), unresolved=((path, reason),))
+
+
+def _kind_unseen(path: str) -> tuple[OwnerKind | None, str]:
+    """The kind of owner whose metadata, or folder of it, is at the path; and the owner's place."""
+    folder, _, name = path.rpartition("/")
+    if name in _OF_FOLDER:
+        return _OF_FOLDER[name], folder
+    return (_kind_of(path), folder) if _ANY.search(f"/{path}") else (None, "")
 
 
 def _kind_of(path: str) -> OwnerKind:

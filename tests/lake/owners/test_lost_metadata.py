@@ -1,4 +1,4 @@
-"""Transactional tables of Hive, and tables of Iceberg of which only a part is left."""
+"""Owners of which only a part is there, or may be seen: of Hive, Iceberg and all others."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -138,3 +138,39 @@ def test_a_folder_called_metadata_is_no_table_of_iceberg(lake: Path) -> None:
     parquet(lake / "t/metadata/sensors.parquet", ROWS.slice(0, 10))
     parquet(lake / "t/orders_DE.parquet", ROWS.slice(0, 10))
     assert eligible(lake) == OWN | {"t/metadata/sensors.parquet", "t/orders_DE.parquet"}
+
+
+METADATA = {
+    "delta": "clone/_delta_log/00000000000000000000.json",
+    "hudi": "h/.hoodie/hoodie.properties",
+    "iceberg": "ice/metadata/v1.metadata.json",
+    "paimon": "p/snapshot/snapshot-1",
+    "lance": "l/_versions/1.manifest",
+    "symlink manifest": "s/_symlink_format_manifest/manifest",
+    "Spark streaming sink": "k/_spark_metadata/0",
+    "parquet _metadata": "m/_metadata",
+    "catalogue file": "c/files.ducklake",
+}
+
+
+def away(path: Path, to: Path) -> None:
+    to.parent.mkdir(exist_ok=True)
+    path.rename(to)
+    path.symlink_to(to)
+
+
+@pytest.mark.parametrize("kind", METADATA)
+@pytest.mark.parametrize("is_folder", [True, False])
+@pytest.mark.parametrize("outside", [True, False])
+def test_an_owner_whose_metadata_is_a_link_may_own_any_file(
+    lake: Path, kind: str, is_folder: bool, outside: bool
+) -> None:
+    metadata = put(lake / METADATA[kind], "{}")
+    place = metadata.parent if is_folder and metadata.parent.parent != lake else metadata
+    away(place, (lake.parent if outside else lake) / "elsewhere" / place.name)
+    found = r2d2.tables(lake)
+    path = place.relative_to(lake).as_posix()
+    kept = {table.location: table.must_keep for table in found.tables}["orders/all.parquet"]
+    assert f"is not resolved: {path}: " in str(kept)
+    assert found.owners["looked_at"][kind] >= 1
+    assert path in {entry["metadata"] for entry in found.owners["unresolved"]}
