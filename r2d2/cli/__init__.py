@@ -1,8 +1,8 @@
 """The command line `r2d2 …`: its commands, the flags they share, and what becomes of errors.
 
-A module of this package holds one command (`find` also `tables`, `plan` also `init`) and is
-imported when the command is called for; what the command needs beyond it is imported when it runs.
-So `--help` answers at once.
+A module of this package holds one command (`find` also `tables` and `explain`, `plan` also `init`)
+and is imported when the command is called for; what the command needs beyond it is imported when it
+runs. So `--help` answers at once.
 """
 
 import os
@@ -35,7 +35,7 @@ COMMANDS = {
         "List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.",
     ),
     "explain": (
-        "explain",
+        "find",
         "Show which stage decides whether CHILD is contained in PARENT, and why.",
     ),
     "plan": (

@@ -1,4 +1,4 @@
-"""`r2d2 find` and `r2d2 tables`: the containment graph of a lake, or its tables alone."""
+"""`r2d2 find`, `tables` and `explain`: a lake's containment graph, its tables, one pair of them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -118,6 +118,38 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     else:
         print_lines(table_lines(inventory))
     return exit_code(inventory.tables)
+
+
+def explain(
+    child: str,
+    parent: str,
+    /,
+    *,
+    lake: Annotated[str, Parameter(help="The lake that both tables are in.")] = ".",
+    types: TypesFlag = None,
+    renamed: Renamed = None,
+    show_samples: Annotated[
+        int, Parameter(help="Show up to so many child rows that the parent lacks.")
+    ] = 0,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Show which stage decides whether CHILD is contained in PARENT, and why.
+
+    Values of the data are shown under --show-samples only.
+    For example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake
+    """
+    from r2d2.explain import explain_pair
+    from r2d2.model import Types
+    from r2d2.settings.find import load_settings
+
+    settings = load_settings(config, types=Types(types) if types else None, renamed=renamed)
+    explanation = explain_pair(lake, child, parent, settings, show_samples)
+    if json:
+        print_json(explanation.data())
+    else:
+        print_lines(explanation.lines())
+    return EXIT_OK
 
 
 def findings(graph: "Graph", kinds: Collection[Finding]) -> Mapping[Finding, int]:

@@ -12,7 +12,7 @@ class FileGroup:
     `problem` says why the table cannot be read whole, `must_keep` why it is never planned for
     deletion by itself; None where there is no such reason. `inside` are the locations of files and
     tables that lie in its folder and are not its own. `because` says why several files are one
-    table, `may_be_part_of` names the folder where a single one may be part of such a table.
+    table, `may_be_part_of` names the folder where it may be part of such a table, `part_since` why.
     """
 
     location: str
@@ -24,3 +24,4 @@ class FileGroup:
     inside: tuple[str, ...] = ()
     because: str | None = None
     may_be_part_of: str | None = None
+    part_since: str = ""

@@ -7,14 +7,15 @@ files of one format under Hive-style folders (`key=value`), where a writer left 
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
-from r2d2.lake.exports import exported, is_part, is_union_folder, table_folder
+from r2d2.lake.exports import exported
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import Owners, with_datasets, with_owners
 from r2d2.lake.owners.claims import above_keys
+from r2d2.lake.part_names import is_part, is_union_folder, table_folder
 from r2d2.lake.wholeness import (
     HIDDEN,
     folders_above,
@@ -43,6 +44,7 @@ class Grouping:
 
 KEYS = "key=value folders"
 NAMELESS = "no data file by its name"
+NAMED = 5
 
 
 def group_files(
@@ -91,13 +93,15 @@ def group_files(
             for (location, kind, partitioned), files in owned.items()
         ],
         {file.path for file in absent},
+        told,
     )
     groups = exported(groups, hidden, nameless, told)
     groups, taken = with_owners(with_datasets(groups, owners, told), owners, roots, told)
     groups = foreign_named(groups, roots, nameless)
     whole = whole_or_unreadable(groups, roots, listing)
     ordered = tuple(sorted(whole.groups, key=lambda group: group.location))
-    counts = skipped + taken + Counter(whole.skipped)
+    counts = skipped + taken + Counter(whole.skipped) + _unnamed(nameless)
+    counts[NAMELESS] -= _unnamed(nameless).total()
     return Grouping(ordered, dict(+counts), whole.left_out, owners)
 
 
@@ -120,6 +124,20 @@ def _root_of_part(path: str) -> str | None:
         return None
     root = _partition_root(path)
     return table_folder(path) if root is None else root
+
+
+def _unnamed(nameless: Iterable[str]) -> Counter[str]:
+    """The count of parts that are of no format by their names and first bytes, with the remedy."""
+    paths = [path for path in nameless if is_part(path.rpartition("/")[2])]
+    folders = sorted({_root_of_part(path) or "the lake" for path in paths})
+    named = ", ".join(folders[:NAMED]) + (
+        f" and {len(folders) - NAMED} more" if folders[NAMED:] else ""
+    )
+    reason = (
+        f"parts without an ending that are no Parquet, ORC or Avro, in {named}: text has no type"
+        " without one; name them .csv, .json, …"
+    )
+    return Counter({reason: len(paths)} if paths else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,17 +262,21 @@ def _partition_root(path: str) -> str | None:
     return None
 
 
-def _split_mixed(groups: Sequence[FileGroup], absent: Collection[str]) -> list[FileGroup]:
+def _split_mixed(
+    groups: Sequence[FileGroup], absent: Collection[str], told: Collection[str]
+) -> list[FileGroup]:
     """The groups, those folders taken apart whose files do not form one table.
 
-    Such a file may well be a part of a table, so it must be kept. What is absent decides only where
-    nothing else is there.
+    Such a file may well be a part of a table, so it must be kept; so may one beside their
+    partitions, or below one in another folder. What is absent decides only where nothing else is
+    there.
     """
     present = {
         id(group): [file for file in group.files if file.path not in absent] for group in groups
     }
     at = Counter(group.location for group in groups if group.partitioned and present[id(group)])
     whole: list[FileGroup] = []
+    apart: set[tuple[str, str]] = set()
     for group in groups:
         files = present[id(group)]
         if not group.partitioned:
@@ -271,9 +293,30 @@ def _split_mixed(groups: Sequence[FileGroup], absent: Collection[str]) -> list[F
             whole += [
                 FileGroup(file.path, group.format, (file,), must_keep=reason) for file in files
             ]
+            apart.add((group.location, group.format))
         else:
             whole.append(group)
-    return whole
+    return [_kept_by_partitions(group, apart, told) for group in whole]
+
+
+def _kept_by_partitions(
+    group: FileGroup, apart: Collection[tuple[str, str]], told: Collection[str]
+) -> FileGroup:
+    """The group; one file that lies beside folders of partitions, or below one, must be kept."""
+    folder = group.location.rpartition("/")[0]
+    if group.must_keep or group.location in told or not _is_file(group):
+        return group
+    if (folder, group.format) in apart:
+        reason = f"it may be a part of {folder or 'the lake'}: it lies beside folders of partitions"
+    elif "=" in folder and any(name.find("=") > 0 for name in folder.split("/")):
+        reason = f"it may be a part of a table: it lies below a folder of partitions ({folder})"
+    else:
+        return group
+    return replace(group, must_keep=reason)
+
+
+def _is_file(group: FileGroup) -> bool:
+    return [file.path for file in group.files] == [group.location]
 
 
 def _partition_keys(location: str, files: Iterable[FileInfo]) -> set[tuple[str, ...]]:

@@ -15,7 +15,6 @@ from pyarrow import orc
 
 import r2d2
 from r2d2.errors import UsageError
-from r2d2.lake.exports import NameKind, name_kind
 from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import group_files
 from r2d2.lake.inventory import ONE_TABLE
@@ -214,8 +213,8 @@ def test_a_part_that_is_left_out_makes_the_table_unreadable() -> None:
 
 
 def test_duckdb_counts_from_zero() -> None:
-    assert name_kind("data_1.csv", "t", ["data_0.csv", "data_1.csv"]) is NameKind.PART
-    assert name_kind("data_1.csv", "t", ["data_1.csv", "data_2.csv"]) is NameKind.NUMBER_OR_ID
+    assert groups("t/data_0.csv", "t/data_1.csv").keys() == {"t"}
+    assert groups("t/data_1.csv", "t/data_2.csv").keys() == {"t/data_1.csv", "t/data_2.csv"}
 
 
 def test_rules_settle_it_and_the_last_counts() -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from glob import escape
 from pathlib import Path
 from random import Random
+from string import ascii_lowercase
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,14 +46,14 @@ def make_lake(folder: Path, chance: Random) -> None:
         own = [1000 * (place + 1) + i for i in range(chance.randint(0, 200))]
         tops.append(rows_of([*shared, *own]))
         for copy in range(chance.choice([1, 1, 2])):
-            pq.write_table(tops[-1], folder / f"top{place}_{copy}.parquet")
+            pq.write_table(tops[-1], folder / f"top_{ascii_lowercase[place]}_copy_{copy}.parquet")
     for place in range(chance.randint(4, 8)):
         kept = chance.sample(shared, len(shared) // 2)
         first = chance.randint(0, 4)
         days = [i for i in shared if first <= i // 10 <= first + chance.randint(1, 3)]
         rows = rows_of(sorted(chance.choice([kept, days, shared])))
         columns = chance.choice([["id", "day", "kind"], ["day", "id"], ["kind", "day"]])
-        pq.write_table(rows.select(columns), folder / f"small{place}.parquet")
+        pq.write_table(rows.select(columns), folder / f"small_{ascii_lowercase[place]}.parquet")
 
 
 def known_of(lake: Path, run: Path) -> KnownRecipes:
