@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from r2d2.errors import R2D2Error, UsageError
-from r2d2.storage.scratch import ScratchFolder, remove_leftovers, uninterrupted
+from r2d2.storage.scratch import ScratchFolder, remove_leftovers, sync, to_disk, uninterrupted
 from r2d2.storage.switch import (
     MARKER,
     NEW,
@@ -26,8 +26,6 @@ from r2d2.storage.switch import (
     is_unsettled,
     link,
     switch,
-    sync,
-    to_disk,
 )
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")

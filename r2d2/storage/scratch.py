@@ -119,6 +119,23 @@ def is_at(handle: int, path: Path) -> bool:
         return False
 
 
+def to_disk(folder: Path) -> None:
+    """Has the system write every file and folder in it to disk."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink() and (path.is_file() or path.is_dir()):
+            sync(path)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Has the system write the file or folder to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def end_on_signals() -> None:
     """From now on the two signals end this process, with their exit codes and no traceback."""
     for number in _EXIT_CODES:

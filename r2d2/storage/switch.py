@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from r2d2.storage.scratch import PREFIX, ScratchFolder, is_at, uninterrupted
+from r2d2.storage.scratch import PREFIX, ScratchFolder, is_at, sync, to_disk, uninterrupted
 
 MARKER = ".r2d2"
 """A file that names what r2d2 wrote into its folder."""
@@ -320,21 +320,4 @@ def _lock(out: Path) -> int:
         # It may be a mirror that stood here while another run's switch lasted.
         if is_at(handle, out):
             return handle
-        os.close(handle)
-
-
-def to_disk(folder: Path) -> None:
-    """Has the system write every file and folder in it to disk."""
-    for path in folder.rglob("*"):
-        if not path.is_symlink() and (path.is_file() or path.is_dir()):
-            sync(path)
-    sync(folder)
-
-
-def sync(path: Path) -> None:
-    """Has the system write the file or folder to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
         os.close(handle)

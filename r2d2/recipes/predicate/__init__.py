@@ -42,7 +42,7 @@ from r2d2.recipes.predicate.columns import CodeMatrix, EncodedTable
 from r2d2.recipes.predicate.early_exit import no_predicate_exists, sufficient_columns
 from r2d2.recipes.predicate.encode import EncodedColumn, Worth
 from r2d2.recipes.predicate.partial_groups import PartialGroups, find_within_groups
-from r2d2.recipes.predicate.row_labels import RowLabels
+from r2d2.recipes.predicate.row_labels import RowKinds, RowLabels
 from r2d2.recipes.predicate.set_cover import covered
 
 FORBIDDEN_SAMPLE_ROWS = 250
@@ -76,11 +76,11 @@ def find_predicate(
     """
     if not labels.is_contained or not labels.child_rows:
         return None
-    groups = PartialGroups.of(labels)
-    if not len(groups.rows):
-        chosen = _between_groups(parent, groups)
+    kinds = labels.kinds()
+    if not len(kinds.partial):
+        chosen = _between_groups(parent, kinds, labels.child_rows)
     elif parent.has_others(shared):
-        chosen = find_within_groups(parent, groups, shared)
+        chosen = find_within_groups(parent, PartialGroups.of(labels, kinds), shared)
     else:
         chosen = None
     if chosen is None:
@@ -94,13 +94,12 @@ def find_predicate(
 
 
 def _between_groups(
-    parent: EncodedTable, groups: PartialGroups
+    parent: EncodedTable, kinds: RowKinds, child_rows: int
 ) -> tuple[CandidateAtom, ...] | None:
     """The atoms where no row is partial; stops at columns that no later one can better."""
-    required, forbidden = np.flatnonzero(groups.required), np.flatnonzero(groups.forbidden)
+    required, forbidden = np.flatnonzero(kinds.required), np.flatnonzero(kinds.forbidden)
     if not len(forbidden):
         return ()
-    child_rows = groups.labels.child_rows
     if parent.is_small:
         return _all_columns_at_once(parent.matrix, required, forbidden, child_rows)
     candidates: list[CandidateAtom] = []

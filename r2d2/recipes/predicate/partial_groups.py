@@ -38,7 +38,7 @@ from r2d2.recipes.predicate.atoms import (
 from r2d2.recipes.predicate.columns import EncodedTable
 from r2d2.recipes.predicate.early_exit import no_predicate_exists
 from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
-from r2d2.recipes.predicate.row_labels import RowLabels
+from r2d2.recipes.predicate.row_labels import RowKinds, RowLabels
 from r2d2.recipes.predicate.set_cover import MOST_CELLS, covered, exact_subset, selected
 
 MOST_FIRST_ATOMS = 8
@@ -50,33 +50,23 @@ SEED = 20260401
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartialGroups:
-    """The parent's rows by kind, and the partial ones with what tells their groups apart.
+    """The parent's rows by kind, with what tells the groups of the partial ones apart.
 
-    `required`, `forbidden` and `weights` are by row; `rows` are the partial ones; `target` is the
-    child's weight. Where no row is partial, there are no weights.
+    `weights` are by row; `target` is the child's weight.
     """
 
     labels: RowLabels
-    required: Bools
-    forbidden: Bools
-    rows: Int64s
+    kinds: RowKinds
     weights: UInt64s
     target: np.uint64
 
     @classmethod
-    def of(cls, labels: RowLabels) -> "PartialGroups":
-        """The rows that have these labels."""
-        required, forbidden = labels.required(), labels.forbidden()
-        partial = np.empty(0, np.int64)
-        if not labels.is_key:
-            partial = np.flatnonzero(~(required | forbidden))
-        if not len(partial):
-            no_weights = np.empty(0, np.uint64)
-            return cls(labels, required, forbidden, partial, no_weights, np.uint64(0))
+    def of(cls, labels: RowLabels, kinds: RowKinds) -> "PartialGroups":
+        """The groups of the rows that have these labels, and so are of these kinds."""
         random = np.random.default_rng(SEED)
         weights = random.integers(0, 2**64, len(labels.child), np.uint64)
         target = np.sum(weights * labels.child.astype(np.uint64), dtype=np.uint64)
-        return cls(labels, required, forbidden, partial, weights[labels.groups], target)
+        return cls(labels, kinds, weights[labels.groups], target)
 
     def split_by(self, column: EncodedColumn, is_shared: bool = False) -> Bools:
         """For each partial row, whether the rows of its group differ in the column.
@@ -84,8 +74,8 @@ class PartialGroups:
         In a column that the child shares they never do.
         """
         if is_shared:
-            return np.zeros(len(self.rows), np.bool_)
-        groups, codes = self.labels.groups[self.rows], column.codes[self.rows]
+            return np.zeros(len(self.kinds.partial), np.bool_)
+        groups, codes = self.labels.groups[self.kinds.partial], column.codes[self.kinds.partial]
         some = np.zeros(len(self.labels.child), np.int32)
         some[groups] = codes
         split = np.zeros(len(self.labels.child), np.bool_)
@@ -151,8 +141,9 @@ def find_within_groups(
     parent: EncodedTable, groups: PartialGroups, shared: Collection[Path]
 ) -> tuple[CandidateAtom, ...] | None:
     """The atoms that select some rows of a group and not others; None where none are found."""
-    allowed, forbidden = np.flatnonzero(~groups.forbidden), np.flatnonzero(groups.forbidden)
-    required, child_rows = np.flatnonzero(groups.required), groups.labels.child_rows
+    kinds, child_rows = groups.kinds, groups.labels.child_rows
+    allowed, forbidden = np.flatnonzero(~kinds.forbidden), np.flatnonzero(kinds.forbidden)
+    required = np.flatnonzero(kinds.required)
     candidates: list[CandidateAtom] = []
     columns: list[EncodedColumn] = []
     splits: list[Bools] = []
@@ -181,7 +172,7 @@ def _sufficient_alone(
     forbidden: Int64s,
 ) -> CandidateAtom | None:
     """The preferred simple atom that selects exactly the child, None without one."""
-    rows = np.flatnonzero(selected(candidates, np.arange(len(groups.forbidden))))
+    rows = np.flatnonzero(selected(candidates, np.arange(len(groups.kinds.forbidden))))
     exact = (
         atom
         for column, split in zip(columns, splits, strict=True)
@@ -202,7 +193,7 @@ def _first_that_can_be_covered(
     """One atom or two that get the groups' counts right, and the fewest that exclude the rest."""
     if not splits or not np.any(splits, axis=0).all():
         return None
-    rows = np.flatnonzero(selected(candidates, np.arange(len(groups.forbidden))))
+    rows = np.flatnonzero(selected(candidates, np.arange(len(groups.kinds.forbidden))))
     splitting = [column for column, split in zip(columns, splits, strict=True) if split.all()]
     for firsts in (
         ((atom,) for column in splitting for atom in groups.exact_atoms(column, rows)),
@@ -220,7 +211,7 @@ def _lists(
     columns: Sequence[EncodedColumn], groups: PartialGroups, rows: Int64s
 ) -> Iterator[tuple[CandidateAtom, ...]]:
     """The columns' INs that are exact alone or, where there is none, among the rows."""
-    every_row = np.arange(len(groups.forbidden))
+    every_row = np.arange(len(groups.kinds.forbidden))
     for column in columns:
         atom = _exact_list(column, groups, every_row)
         if atom is None and len(rows) < len(every_row):
@@ -240,7 +231,7 @@ def _pairs(
     if len(rows) * len(columns) ** 2 > MOST_PAIR_CELLS:
         return
     for column, split in zip(columns, splits, strict=True):
-        needed = np.append(np.flatnonzero(groups.required), groups.rows[~split])
+        needed = np.append(np.flatnonzero(groups.kinds.required), groups.kinds.partial[~split])
         if not len(needed):
             continue
         others = [
@@ -259,8 +250,8 @@ def _exact_list(column: EncodedColumn, groups: PartialGroups, rows: Int64s) -> C
 
     All rows that the child may have must be among these.
     """
-    needed = _has_code(column, rows[groups.required[rows]])
-    barred = _has_code(column, rows[groups.forbidden[rows]])
+    needed = _has_code(column, rows[groups.kinds.required[rows]])
+    barred = _has_code(column, rows[groups.kinds.forbidden[rows]])
     barred[:-2] |= ~column.nameable
     barred[-2:] = True
     child_rows = groups.labels.child_rows
@@ -286,11 +277,11 @@ def _optional_values(
 ) -> Int64s | None:
     """The values to take of those that only partial rows have; None where no choice is found."""
     labels = groups.labels
-    codes: Codes = column.codes[groups.rows]
-    group_of = labels.groups[groups.rows]
+    codes: Codes = column.codes[groups.kinds.partial]
+    group_of = labels.groups[groups.kinds.partial]
     need = np.where(labels.child < labels.parent, labels.child, 0)
     need -= np.bincount(group_of[needed[codes]], minlength=len(need))
-    values = np.flatnonzero(optional & _has_code(column, groups.rows))
+    values = np.flatnonzero(optional & _has_code(column, groups.kinds.partial))
     numbers = np.flatnonzero(np.bincount(group_of, minlength=len(need)))
     if (need < 0).any() or len(values) * len(numbers) > MOST_CELLS:
         return None

@@ -48,15 +48,14 @@ class RowLabels:
         """The labels of the child's rows that the parent has: a Patch starts from these."""
         return replace(self, child=np.minimum(self.child, self.parent), missing=0)
 
-    def required(self) -> Bools:
-        """The mask of rows that every predicate selects."""
+    def kinds(self) -> "RowKinds":
+        """The rows by what a predicate does with them."""
         whole: Bools = self.child == self._copies
-        return whole if self.is_key else whole[self.groups]
-
-    def forbidden(self) -> Bools:
-        """The mask of rows that no predicate selects."""
         none: Bools = self.child == 0
-        return none if self.is_key else none[self.groups]
+        if self.is_key:
+            return RowKinds(whole, none, np.empty(0, np.int64))
+        required, forbidden = whole[self.groups], none[self.groups]
+        return RowKinds(required, forbidden, np.flatnonzero(~(required | forbidden)))
 
     def are_selected_by(self, selected: Bools) -> bool:
         """Whether the selected rows are the child's, each as often as there."""
@@ -70,6 +69,18 @@ class RowLabels:
     def _copies(self) -> Int64s | int:
         """How many rows of each group the parent has."""
         return 1 if self.is_key else self.parent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowKinds:
+    """The masks of the rows that every predicate selects and that none does, and the partial rows.
+
+    Partial are the rows of a group of which the child has some.
+    """
+
+    required: Bools
+    forbidden: Bools
+    partial: Int64s
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,7 +22,7 @@ from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage, is_hidden
-from r2d2.storage.scratch import scratch_folder, uninterrupted
+from r2d2.storage.scratch import scratch_folder, sync, uninterrupted
 
 _MASK = (1 << 64) - 1
 
@@ -183,7 +183,7 @@ def _move_in(staged: Path, target: Path) -> list[Path]:
     """
     files = [path for path in staged.rglob("*") if path.is_file()] if staged.is_dir() else [staged]
     for path in files:
-        _sync(path)
+        sync(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     if not staged.is_dir():
         _link(staged, target)
@@ -195,7 +195,7 @@ def _move_in(staged: Path, target: Path) -> list[Path]:
     else:
         _move_each(staged, target)
         moved = [target / path.relative_to(staged) for path in files]
-    _sync(target.parent)
+    sync(target.parent)
     return moved
 
 
@@ -219,11 +219,3 @@ def _move_each(staged: Path, target: Path) -> None:
         for folder in moved:
             os.rename(target / folder.name, folder)
         raise
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

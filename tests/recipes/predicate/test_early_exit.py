@@ -58,7 +58,8 @@ def test_sampling_changes_no_predicate(
 @given(tables, child_rows, st.integers(1, ROWS - 1))
 def test_where_none_exists_none_is_found(table: pa.Table, rows: Sequence[int], cut: int) -> None:
     labels = labels_of(table, rows, table.column_names)
-    required, forbidden = np.flatnonzero(labels.required()), np.flatnonzero(labels.forbidden())
+    kinds = labels.kinds()
+    required, forbidden = np.flatnonzero(kinds.required), np.flatnonzero(kinds.forbidden)
     if len(required) and no_predicate_exists(
         in_parts(table, cut), required, forbidden, labels.child_rows
     ):

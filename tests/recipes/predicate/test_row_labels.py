@@ -24,8 +24,11 @@ def test_labels_count_every_row_of_both_tables(
     assert labels.missing == sum(count for row, count in own.items() if row not in copies)
     assert labels.child_rows == len(child)
     assert labels.is_contained == (not own - copies)
-    assert labels.required().tolist() == [own[row] == copies[row] for row in parent]
-    assert labels.forbidden().tolist() == [own[row] == 0 for row in parent]
+    kinds = labels.kinds()
+    assert kinds.required.tolist() == [own[row] == copies[row] for row in parent]
+    assert kinds.forbidden.tolist() == [own[row] == 0 for row in parent]
+    some = [place for place, row in enumerate(parent) if 0 < own[row] != copies[row]]
+    assert not labels.is_contained or kinds.partial.tolist() == some
     held = own & copies
     assert labels.within_parent().child_rows == sum(held.values())
     assert labels.within_parent().is_contained
