@@ -260,10 +260,10 @@ def _name_of_metadata(lake: LakeMetadata, table: _Table, found: _Metadata, is_ne
 def _add(lake: LakeMetadata, table: _Table, names: Iterable[str]) -> None:
     for name in names:
         path = lake.place(name, table.base, table.moved)
-        if path is None:
-            table.outside.add(name)
-        else:
+        if path is not None:
             table.files.add(path)
+        if path is None or (table.is_remnant and path not in lake.files):
+            table.outside.add(name)
 
 
 def _check_hints(lake: LakeMetadata, hints: Sequence[str], tables: Sequence[_Table]) -> None:

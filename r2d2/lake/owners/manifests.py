@@ -169,10 +169,10 @@ def _sink(lake: LakeMetadata, root: str, batches: Mapping[int, str]) -> Claims:
     files, outside = set(), []
     for name in said:
         place = lake.place(name, root, moved)
-        if place is None:
-            outside.append(name)
-        else:
+        if place is not None and place in lake.files:
             files.add(place)
+        elif lake.place(name, root) is None:
+            outside.append(name)
     blocked = tuple(sorted({root, *map(parent_of, files)})) if said else (WHOLE_LAKE,)
     return Claims(
         *(Owner(SINK, root), frozenset(files), (root,), tuple(outside), tuple(unresolved)), blocked

@@ -27,8 +27,9 @@ from r2d2.storage.local import LocalStorage
 from tests.support.lake.random_owners import make_owned_lake
 
 LAKES = int(os.environ.get("R2D2_RANDOM_OWNERS", "20"))
-SEED_OF_MANY = 6
-"""Six owners: Hudi, two of Iceberg, a symlink manifest, Paimon and `_metadata`."""
+SEED_OF_MANY = 15
+"""Seven owners: a streaming sink, Iceberg with and without metadata files, Delta with absolute
+paths and with a clone, a transactional table of Hive and `_metadata`."""
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
 
 

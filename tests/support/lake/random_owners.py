@@ -43,7 +43,8 @@ class OwnedLake:
 
     `at` is where metadata says that the lake is, `is_moved` whether it is not there any more, and
     `under` the folder, if any, that it was copied into.
-    `unread` says that a catalogue's file is there which r2d2 does not read.
+    `unread` says that a catalogue's file is there which r2d2 does not read, or that a table's
+    metadata is lost. `refused` are tables that are not read.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class OwnedLake:
     owner_of: dict[str, str] = field(default_factory=dict)
     innocent: list[str] = field(default_factory=list)
     unread: bool = False
+    refused: set[str] = field(default_factory=set)
 
     def url(self, path: str) -> str:
         """A lake's path as metadata has it."""
@@ -96,6 +98,8 @@ class OwnedLake:
                     assert table.must_keep, f"{file.path} of {owner} is free"
                     is_own = table.location == file.path and not self.is_moved
                     assert self.unread or not is_own, f"{file.path} is a table"
+        for location in self.refused:
+            assert not tables[location].eligible, f"{location} is eligible"
         for path in self.innocent:
             assert tables[path].eligible
             assert tables[path].must_keep is None or self.unread, tables[path].must_keep
@@ -119,7 +123,7 @@ def make_owned_lake(root: Path, seed: int, bucket: str | None = None) -> OwnedLa
     lake = OwnedLake(root, chance, at, is_moved, under)
     (root / BASE_AT).parent.mkdir(parents=True)
     pq.write_table(BASE, root / BASE_AT)
-    plants = chance.sample(PLANTS, chance.randint(3, 6))
+    plants = chance.sample(PLANTS, chance.randint(3, 7))
     if chance.random() < 0.1:
         plants.append(ducklake_in_duckdb)
     for number, plant in enumerate(plants):
@@ -356,7 +360,93 @@ def parquet_metadata(lake: OwnedLake, home: str) -> None:
     pq.write_metadata(BASE.schema, lake.root / f"{home}/_metadata", footers)
 
 
+def databricks(lake: OwnedLake, home: str) -> None:
+    """Parts of two transactions, the second of which may be broken off or removed, or all right."""
+    chance = lake.chance
+    done, other = (str(chance.getrandbits(62)) for _ in range(2))
+    for key in chance.choice((("",), ("k=1/", "k=a b/"))):
+        first, second = (
+            f"part-00000-tid-{tid}-{UUID(int=number)}-1-c000.snappy.parquet"
+            for number, tid in enumerate((done, other))
+        )
+        for name in (first, second):
+            lake.data(f"{home}/{key}{name}", home)
+        folder = lake.root / home / key
+        put(folder / f"_started_{done}", "")
+        put(folder / f"_committed_{done}", json.dumps({"added": [first], "removed": []}))
+        fate = chance.choice(("whole", "broken off", "removed", "a failed task's", "no markers"))
+        if fate != "no markers":
+            put(folder / f"_started_{other}", "")
+        if fate in ("whole", "removed", "a failed task's"):
+            added = [] if fate == "a failed task's" else [second]
+            put(folder / f"_committed_{other}", json.dumps({"added": added, "removed": []}))
+        if fate == "removed":
+            put(folder / "_committed_vacuum77", json.dumps({"added": [], "removed": [second]}))
+        if fate != "whole":
+            lake.refused.add(home)
+
+
+def streaming_sink(lake: OwnedLake, home: str) -> None:
+    """A sink of Spark's streaming with an orphan; its files may lie where it was before."""
+    chance = lake.chance
+    place = chance.choice((home, home, f"{lake.under}before/{home.removeprefix(lake.under)}"))
+    compacted = chance.random() < 0.5
+    for batch in range(8, 11):
+        names = []
+        for part in range(2):
+            key = chance.choice(("", f"k={part}/", "k=a b/"))
+            names.append(lake.data(f"{place}/{key}part-{part:05}-{lake.name()}", home))
+        lines = [
+            json.dumps({"path": quote(lake.url(name), safe="/:@="), "size": 1, "action": "add"})
+            for name in names
+        ]
+        ending = ".compact" if compacted and batch == 9 else ""
+        if batch > 8 or not compacted:
+            number = batch if compacted else batch - 8
+            put(lake.root / f"{home}/_spark_metadata/{number}{ending}", "\n".join(["v1", *lines]))
+        elif place != home:
+            for name in names:  # compacted away: nobody names them
+                del lake.owner_of[name]
+    if place == home:
+        lake.data(f"{home}/part-00000-{lake.name()}", home)
+    lake.refused.add(home)
+
+
+def hive_acid(lake: OwnedLake, home: str) -> None:
+    """A transactional table of Hive, partitioned or not, one partition of which is plain still."""
+    chance = lake.chance
+    lake.refused.add(home)
+    keys = chance.choice((("",), ("p=1/", "p=2/"), ("p=1/q=a b/", "p=1/q=c/")))
+    name = chance.choice(("bucket_00000", "bucket_00000.parquet"))
+    plain = chance.choice(("000000_0", "000000_0.parquet", "000001_0_copy_1.parquet"))
+    for key in keys:
+        for number in range(1, chance.randint(2, 3)):
+            lake.data(f"{home}/{key}delta_{number:07}_{number:07}_0000/{name}", home)
+        lake.data(f"{home}/{key}base_{chance.choice((3, 12_345_678)):07}/{plain}", home)
+        lake.data(f"{home}/{key}delete_delta_0000004_0000004/{name}", home)
+        put(lake.root / f"{home}/{key}delete_delta_0000004_0000004/_orc_acid_version", "2")
+    lake.data(f"{home}/{'p=3/q=d/' if 'q' in keys[0] else 'p=3/' if keys[0] else ''}{plain}", home)
+
+
+def iceberg_remnant(lake: OwnedLake, home: str) -> None:
+    """A table of Iceberg whose metadata files are lost, and at times its manifests, too."""
+    chance = lake.chance
+    lake.refused.add(home)
+    table = IcebergTable(lake.root, home, lake.url)
+    added = lake.data(f"{lake.under}landing/{lake.name()}", home)
+    table.commit([lake.data(f"{home}/data/{lake.name()}", home), added])
+    table.commit([lake.data(f"{home}/data/k=1/{lake.name()}", home)])
+    for path in (lake.root / table.folder).glob("*.metadata.json"):
+        path.unlink()
+    if chance.random() < 0.3:
+        put(lake.root / table.folder / "version-hint.text", "2")
+    if chance.random() < 0.15:
+        lake.unread = True  # which files were the table's cannot be known
+        for path in (lake.root / table.folder).glob("*-m*.avro"):
+            path.unlink()
+
+
 PLANTS: tuple[Callable[[OwnedLake, str], None], ...] = (
     *(iceberg, sql_catalogue, delta_absolute, delta_clone, hudi, paimon, lance, ducklake),
-    *(symlink_manifests, parquet_metadata),
+    *(symlink_manifests, parquet_metadata, databricks, streaming_sink, hive_acid, iceberg_remnant),
 )
