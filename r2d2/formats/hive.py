@@ -359,10 +359,10 @@ def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layo
 def _as_files(table: Table) -> Table:
     """The table as its files are read, first one that has the table's columns if there is one."""
     splits = sorted(table.splits, key=lambda split: bool(getattr(split.context, "places", ())))
-    first = splits[0]
-    files = (first.file, *(file for file in table.files if file != first.file))
-    inner = getattr(first.context, "inner", None)
-    return replace(table, files=files, splits=(replace(first, context=inner),))
+    first = splits[0].file
+    files = (first, *(file for file in table.files if file != first))
+    inner = tuple(replace(each, context=getattr(each.context, "inner", None)) for each in splits)
+    return replace(table, files=files, splits=inner)
 
 
 def _schema(table: Table, own: Sequence[Column], inside: Layout, renamed: bool) -> pa.Schema:

@@ -27,7 +27,6 @@ import pyarrow.types as pt
 from sqlglot import exp
 
 from r2d2.formats.compression import pieces
-from r2d2.formats.csv.dialect import ASCII, CsvDialect
 from r2d2.formats.csv.encoding import LATIN_1, UTF_8, utf_8
 from r2d2.formats.csv.fast_path import (
     TextTraits,
@@ -37,6 +36,7 @@ from r2d2.formats.csv.fast_path import (
     traits_of,
 )
 from r2d2.formats.csv.read import CsvContext
+from r2d2.formats.csv.records import ASCII, CsvDialect
 from r2d2.formats.csv.write import encoding_of_file
 from r2d2.formats.delta.read import LiveFile
 from r2d2.formats.hive import Partition, folder_value

@@ -16,8 +16,8 @@ from enum import Enum
 from itertools import islice, pairwise
 
 from r2d2.formats.compression import inner_name
-from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.encoding import encoding_of, text_of
+from r2d2.formats.csv.records import CsvDialect
 from r2d2.settings.find import dialect_fields
 from r2d2.text_tables import pluralize
 

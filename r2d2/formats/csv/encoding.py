@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.csv.dialect import ASCII
-from r2d2.formats.csv.records import line_count
+from r2d2.formats.csv.records import ASCII, line_count
 
 UTF_8 = "utf-8"
 LATIN_1 = "iso8859-1"

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.records import (
+    CsvDialect,
     CutOffError,
     MalformedError,
     Record,

@@ -15,7 +15,6 @@ import pyarrow.csv as arrow_csv
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.compression import codec_of, head, pieces
 from r2d2.formats.csv.detect import Guess, detect
-from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.encoding import text_of, utf_8
 from r2d2.formats.csv.fast_path import (
     TextBlock,
@@ -26,7 +25,7 @@ from r2d2.formats.csv.fast_path import (
     located,
     plain_quote,
 )
-from r2d2.formats.csv.records import Record, line_count, records
+from r2d2.formats.csv.records import CsvDialect, Record, line_count, records
 from r2d2.formats.schema import COLUMNS, told_apart
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import DOUBT, UNUSED

@@ -1,64 +1,123 @@
 """Delimited text written back in a known dialect, so that its fields are read as they were."""
 
 import codecs
-import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from r2d2.errors import NotWritableError, TableError
 from r2d2.formats.compression import codec_of, head, pieces
-from r2d2.formats.csv.dialect import ASCII, CsvDialect
-from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of
-from r2d2.formats.csv.fast_path import after_lines, first_record
-from r2d2.formats.csv.read import HEAD_BYTES, CsvContext, header_names, inspect
+from r2d2.formats.csv.encoding import HIGH, WINDOW_BYTES, eight_bit, text_of, utf_8
+from r2d2.formats.csv.fast_path import TextBlock, after_lines, body, first_record
+from r2d2.formats.csv.quoting import QuotingTally, written
+from r2d2.formats.csv.read import HEAD_BYTES, WIDE_HEAD_BYTES, CsvContext, inspect
+from r2d2.formats.csv.records import ASCII, CsvDialect
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import Layout
-from r2d2.model import FileInfo, Table
+from r2d2.model import FileInfo, Split, Table
 from r2d2.storage.local import Storage
 
 ROWS_AT_ONCE = 1 << 13
 
 
 def layout(storage: Storage, table: Table) -> Layout:
-    """The layout of the table's first file."""
-    file, context = table.files[0], table.splits[0].context
-    if not isinstance(context, CsvContext):
-        raise TypeError(f"{table.location}: not a table of delimited text")
+    """The layout of the table's files, which are of one form; all of them are read.
+
+    Raises:
+        NotWritableError: the files differ in form, or readers would take a copy for other values.
+    """
+    heads = [_head_of(storage, split) for split in table.splits]
+    first = heads[0]
+    for other in heads[1:]:
+        if other.form != first.form:
+            raise NotWritableError(
+                f"{table.location}: {other.file.path} has another header, title, mark or dialect"
+                f" than {first.file.path}, and a copy would have one for all"
+            )
+    encodings = {encoding_of_file(storage, each.file, each.context.dialect) for each in heads}
+    if len(encodings - {ASCII}) > 1:
+        raise NotWritableError(f"{table.location}: its files are of several encodings")
+    file, context, dialect = first.file, first.context, first.context.dialect
+    tally = _tallied(storage, heads)
+    quoting = tally.quoting(table.location, context.names)
+    if quoting.empty_lines and table.location != file.path:
+        raise NotWritableError(
+            f"{table.location}: it has empty lines, which polars reads as rows, and a copy might"
+            " have other files"
+        )
     return Layout(
         table.format,
         pa.schema([(name, pa.string()) for name in context.names]),
         file.path.rpartition("/")[2],
         compression=codec_of(file.path) or "none",
-        options=_options(storage, file, context),
+        options={
+            "dialect": asdict(dialect),
+            "encoding": max(encodings - {ASCII}, default=ASCII),
+            "above": first.above,
+            **({} if first.header is None else {"header": first.header}),
+            "newline": tally.newline or _line_end(first.header or ""),
+            "mark": first.mark,
+            "is_detected": _is_detected(storage, file, context),
+            **{key: value for key, value in asdict(quoting).items() if value},
+        },
+        not_restored=tuple(tally.not_restored()),
     )
 
 
-def _options(storage: Storage, file: FileInfo, known: CsvContext) -> dict[str, Any]:
-    dialect = known.dialect
-    start, whole = head(storage, file, HEAD_BYTES)
-    text = text_of(start, dialect.encoding, whole).encode()
-    begin = after_lines(text, dialect.skip_rows) or 0
-    first = first_record(text[begin:], dialect, whole, file.path)
-    names = header_names(dialect, first) if first else known.names
-    return {
-        **({} if names == known.names else {"names": list(names)}),
-        "dialect": asdict(dialect),
-        "encoding": encoding_of_file(storage, file, dialect),
-        "above": text[:begin].decode(),
-        "newline": _line_end(text[begin:], first.end if first else 0),
-        "mark": start.startswith(codecs.BOM_UTF8),
-        "is_detected": _is_detected(storage, file, known),
-    }
+def _tallied(storage: Storage, heads: "Sequence[_Head]") -> QuotingTally:
+    """The quoting of all files; fields are looked at only if a file has quotes."""
+    first = heads[0].context
+    for by_field in (False, True):
+        tally = QuotingTally(first.dialect, len(first.names), by_field)
+        if all(tally.add(_body(storage, each), each.file.path) for each in heads):
+            break
+    return tally
 
 
-def _line_end(text: bytes, end: int) -> str:
-    record = text[:end]
-    return next((mark for mark in ("\r\n", "\n", "\r") if record.endswith(mark.encode())), "\n")
+def _body(storage: Storage, known: "_Head") -> Iterator[TextBlock]:
+    path, dialect = known.file.path, known.context.dialect
+    return body(utf_8(pieces(storage, known.file), dialect.encoding, path), dialect, path)
+
+
+def _line_end(header: str) -> str:
+    return next((mark for mark in ("\r\n", "\n", "\r") if header.endswith(mark)), "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What stands above a file's rows, verbatim, and how the file is read."""
+
+    file: FileInfo
+    context: CsvContext
+    above: str
+    header: str | None
+    mark: bool
+
+    @property
+    def form(self) -> tuple[object, ...]:
+        """What all files of a table have in common."""
+        dialect = replace(self.context.dialect, encoding="")
+        return dialect, self.context.names, self.above, self.header, self.mark
+
+
+def _head_of(storage: Storage, split: Split) -> _Head:
+    context = split.context
+    if not isinstance(context, CsvContext):
+        raise TypeError(f"{split.file.path}: not a split of delimited text")
+    dialect = context.dialect
+    for length in (HEAD_BYTES, WIDE_HEAD_BYTES):
+        start, whole = head(storage, split.file, length)
+        text = text_of(start, dialect.encoding, whole).encode()
+        begin = after_lines(text, dialect.skip_rows) or 0
+        first = first_record(text[begin:], dialect, whole, split.file.path)
+        if first is not None or whole:
+            break
+    header = text[begin : begin + first.end].decode() if first and dialect.header else None
+    mark = start.startswith(codecs.BOM_UTF8)
+    return _Head(split.file, context, text[:begin].decode(), header, mark)
 
 
 def encoding_of_file(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
@@ -91,6 +150,9 @@ class CsvSink:
         options = layout.options
         self._dialect = CsvDialect(**options["dialect"])
         self._newline = str(options["newline"])
+        self._quoted = frozenset(options.get("quoted", ()))
+        self._empty_quoted = frozenset(options.get("empty_quoted", ()))
+        self._empty_lines = int(options.get("empty_lines", 0))
         encoding = str(options["encoding"])
         self._file = TextFile(
             path,
@@ -99,7 +161,10 @@ class CsvSink:
             bool(options["mark"]),
         )
         self._file.write(str(options["above"]))
-        if self._dialect.header:
+        if "header" in options:
+            header = str(options["header"])
+            self._file.write(header if header[-1:] in ("\r", "\n") else header + self._newline)
+        elif self._dialect.header:  # a plan of old tells the names alone
             names = options.get("names", layout.file_schema.names)
             self._write([pa.array([name], pa.string()) for name in names])
 
@@ -109,49 +174,23 @@ class CsvSink:
             self._write(batch.slice(start, ROWS_AT_ONCE).columns)
 
     def close(self) -> None:
-        """Completes the file."""
+        """Completes the file; empty lines, wherever they were, are its last."""
+        self._file.write(self._newline * self._empty_lines)
         self._file.close()
 
     def _write(self, columns: Sequence[pa.Array]) -> None:
         marker = self._dialect.null_marker
         fields = []
-        for column in columns:
+        for place, column in enumerate(columns):
             if column.null_count and marker is None:
                 raise NotWritableError("NULL, for which its dialect has no marker")
             text = column.fill_null(marker) if column.null_count else column
-            fields.append(written(text, self._dialect, is_alone=len(columns) == 1))
+            # In a table of one column an empty line would be no record.
+            is_empty_quoted = place in self._empty_quoted or len(columns) == 1
+            fields.append(written(text, self._dialect, place in self._quoted, is_empty_quoted))
         lines = pc.binary_join_element_wise(*fields, self._dialect.delimiter)
         whole = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
         self._file.write(pc.binary_join(whole, self._newline)[0].as_py() + self._newline)
-
-
-def written(text: pa.Array, dialect: CsvDialect, is_alone: bool = False) -> pa.Array:
-    """Each text as a field: quoted or escaped where the bare text would be read otherwise.
-
-    `is_alone`: in a table of one column an empty line would be no record.
-
-    Raises:
-        NotWritableError: the dialect has neither quote nor escape, and a text needs one.
-    """
-    ordinary = dialect.delimiter + "\r\n"
-    special = ordinary + (dialect.quote or "") + (dialect.escape or "")
-    wanting = pc.match_substring_regex(text, "[" + re.escape(special) + "]")
-    if is_alone:
-        wanting = pc.or_(wanting, pc.equal(text, ""))
-    if not pc.any(wanting).as_py():
-        return text
-    escape, quote = dialect.escape, dialect.quote
-    escaped = text
-    if escape is not None:
-        for character in escape + (quote or ordinary):
-            escaped = pc.replace_substring(escaped, character, escape + character)
-    elif quote is not None:
-        escaped = pc.replace_substring(escaped, quote, quote + quote)
-    if quote is not None:
-        escaped = pc.binary_join_element_wise(quote, escaped, quote, "")
-    elif escape is None or (is_alone and pc.any(pc.equal(text, "")).as_py()):
-        raise NotWritableError("a text with delimiter or line break, which cannot be quoted")
-    return pc.if_else(wanting, escaped, text)
 
 
 class TextFile:

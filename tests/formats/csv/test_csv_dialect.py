@@ -4,7 +4,7 @@ import pytest
 
 from r2d2.errors import UnreadableTableError, UsageError
 from r2d2.formats.csv.detect import detect as guess
-from r2d2.formats.csv.dialect import CsvDialect, overridden
+from r2d2.formats.csv.records import CsvDialect, overridden
 
 
 def detect(head: bytes, path: str) -> CsvDialect:

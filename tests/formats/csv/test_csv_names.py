@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from r2d2.errors import IneligibleTableError
+from r2d2.errors import IneligibleTableError, NotWritableError
 from r2d2.formats.schema import check_names, is_told_apart, matched_name, told_apart
 from r2d2.recipes.literals import UnrenderableRecipeError
 from r2d2.recipes.sql import SqlDialect, identifier
@@ -157,6 +157,9 @@ def test_files_of_one_table_have_such_columns_too(tmp_path: Path) -> None:
         (tmp_path / "lake" / "t" / folder / "x.csv").write_text(content)
     text(tmp_path / "lake", flat_csv="A,a,,\n2,1,3,4\n6,5,7,8\n")
     assert edges(tmp_path / "lake", "local") == {"flat in t"}
+    with pytest.raises(NotWritableError, match="another header, title, mark or dialect"):
+        come_back(tmp_path / "lake", tmp_path / "copy", "t")
+    (tmp_path / "lake/t/k=2/x.csv").write_text("a,A,,\n5,6,7,8\n")
     come_back(tmp_path / "lake", tmp_path / "copy", "t")
     assert (tmp_path / "copy/t/k=2/part-00000.csv").read_text() == "a,A,,\n5,6,7,8\n"
 

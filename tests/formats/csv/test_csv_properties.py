@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import TableError, UnreadableTableError
-from r2d2.formats.csv.dialect import CsvDialect
 from r2d2.formats.csv.fast_path import body
 from r2d2.formats.csv.read import CsvContext, Parser
+from r2d2.formats.csv.records import CsvDialect
 
 relaxed = settings(
     max_examples=150,

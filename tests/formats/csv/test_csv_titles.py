@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import r2d2
 from r2d2.cli.find_text import table_lines
 from r2d2.formats.csv.detect import detect
-from r2d2.formats.csv.dialect import CsvDialect
+from r2d2.formats.csv.records import CsvDialect
 from r2d2.settings.find import DOUBT, Settings, TextRule
 from tests.support.oracle.files import all_equal, edges, text
 
