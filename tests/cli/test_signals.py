@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.cli import main
 from r2d2.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED
 from r2d2.storage.switch import MARKER
 
@@ -38,23 +40,20 @@ CODES = {
 NOT_STARTED = "init_import_site"
 
 
-def started(lake: Path, out: Path, scratch: Path) -> "subprocess.Popen[str]":
+def asked(lake: Path, out: Path) -> list[str]:
     settings = lake.parent / "memory.toml"
     settings.write_text("[find]\nmemory_bytes = 1000\n")
-    flags = ["--out", str(out), "--config", str(settings)]
+    return ["find", str(lake), "--out", str(out), "--config", str(settings)]
+
+
+def started(lake: Path, out: Path, scratch: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "r2d2", "find", str(lake), *flags],
+        [sys.executable, "-m", "r2d2", *asked(lake, out)],
         env={**os.environ, "TMPDIR": str(scratch)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def run_through(lake: Path, out: Path, scratch: Path) -> None:
-    process = started(lake, out, scratch)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == EXIT_OK, told
 
 
 def contents(out: Path) -> Mapping[str, bytes]:
@@ -71,21 +70,22 @@ def write_lake(lake: Path, rows: int) -> None:
 
 @pytest.mark.parametrize("sent", CODES)
 def test_a_signal_at_any_moment_leaves_one_run_or_the_other(
-    sent: signal.Signals, tmp_path: Path
+    sent: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old_lake, new_lake, scratch = tmp_path / "old", tmp_path / "new", tmp_path / "scratch"
     scratch.mkdir()
     write_lake(old_lake, 1_000)
     write_lake(new_lake, 200_000)
-    runs = []
-    for number, lake in enumerate((old_lake, new_lake)):
-        start = time.monotonic()
-        run_through(lake, tmp_path / f"run{number}", scratch)
-        length_s = time.monotonic() - start
-        runs.append(contents(tmp_path / f"run{number}"))
-    moments = random.Random(sent)
-    out = tmp_path / "out"
-    run_through(old_lake, out, scratch)
+    # What is not interrupted needs no process of its own.
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    start = time.monotonic()
+    process = started(new_lake, tmp_path / "run1", scratch)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == EXIT_OK, told
+    length_s = time.monotonic() - start
+    out, moments = tmp_path / "out", random.Random(sent)
+    assert main(asked(old_lake, out)) == EXIT_OK
+    runs = [contents(out), contents(tmp_path / "run1")]
     for _ in range(MOMENTS):
         process = started(new_lake, out, scratch)
         time.sleep(moments.uniform(0, 1.1 * length_s))
@@ -95,7 +95,7 @@ def test_a_signal_at_any_moment_leaves_one_run_or_the_other(
         is_python = process.returncode == -sent or NOT_STARTED in told
         assert is_python or "Traceback" not in told, told
         assert contents(out) in runs
-        run_through(old_lake, out, scratch)
+        assert main(asked(old_lake, out)) == EXIT_OK
         assert contents(out) == runs[0]
         assert [path.name for path in out.glob(".*")] == [MARKER]
         assert list(scratch.iterdir()) == []
@@ -115,20 +115,23 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a lake, and a run with a plan."""
     folder = tmp_path_factory.mktemp("signals")
     write_lake(folder / "lake", 200_000)
-    for flags in (["find", "lake", "--out", "run"], ["plan", "--run", "run"]):
-        subprocess.run([sys.executable, "-m", "r2d2", *flags], cwd=folder, check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for words in (["find", "lake", "--out", "run"], ["plan", "--run", "run"]):
+            assert main(words) == EXIT_OK
     return folder
 
 
 @pytest.mark.parametrize("sent", CODES)
 @pytest.mark.parametrize("command", RUN_COMMANDS)
 def test_every_command_ends_by_a_signal_with_its_exit_code(
-    command: str, sent: signal.Signals, run_folder: Path
+    command: str, sent: signal.Signals, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = [sys.executable, "-m", "r2d2", *RUN_COMMANDS[command]]
+    monkeypatch.chdir(run_folder)
+    words = [sys.executable, "-m", "r2d2", *RUN_COMMANDS[command]]
     before, moments = contents(run_folder / "run"), random.Random(f"{command} {sent}")
     for _ in range(MOMENTS):
-        process = subprocess.Popen(asked, cwd=run_folder, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         time.sleep(moments.uniform(0, 1))
         process.send_signal(sent)
         _, told = process.communicate(timeout=30)
@@ -138,7 +141,7 @@ def test_every_command_ends_by_a_signal_with_its_exit_code(
         is_python = process.returncode == -sent or NOT_STARTED in told
         assert is_python or "Traceback" not in told, told
         assert contents(run_folder / "run").keys() == before.keys()
-    subprocess.run(asked, cwd=run_folder, check=False, stderr=subprocess.DEVNULL)
+    main(RUN_COMMANDS[command])
     left = [path.name for path in run_folder.rglob(".r2d2*")]
     assert set(left) <= {MARKER}
 
@@ -150,7 +153,7 @@ def test_a_full_disk_leaves_the_run_as_it_was_and_exits_with_1(place: str, tmp_p
     write_lake(old_lake, 1_000)
     write_lake(new_lake, 1_000)
     out = tmp_path / "out"
-    run_through(old_lake, out, scratch)
+    assert main(asked(old_lake, out)) == EXIT_OK
     before = contents(out)
     # No file may grow over so many bytes: the system's own refusal, as a full disk's.
     most_bytes = 500 if place == "out" else 12_000
@@ -160,9 +163,8 @@ def test_a_full_disk_leaves_the_run_as_it_was_and_exits_with_1(place: str, tmp_p
         f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes},) * 2);"
         "from r2d2.__main__ import run; run()"
     )
-    flags = ["--out", str(out), "--config", str(tmp_path / "memory.toml")]
     done = subprocess.run(
-        [sys.executable, "-c", limited, "find", str(new_lake), *flags],
+        [sys.executable, "-c", limited, *asked(new_lake, out)],
         env={**os.environ, "TMPDIR": str(scratch)},
         capture_output=True,
         text=True,
