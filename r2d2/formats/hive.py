@@ -56,7 +56,7 @@ def partitions_of(path: str, location: str) -> tuple[tuple[str, str], ...]:
 
 
 def _key_folders(path: str, location: str) -> list[str]:
-    inside = path[len(location) + 1 :] if location else path
+    inside = path if location in ("", ".") else path[len(location) + 1 :]
     return [part for part in inside.split("/")[:-1] if "=" in part]
 
 
@@ -321,8 +321,7 @@ def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layo
     Raises:
         NotWritableError: the files differ in what cannot be written back as one.
     """
-    contexts = [split.context for split in table.splits]
-    partitions = [context for context in contexts if isinstance(context, Partition)]
+    partitions = [at for split in table.splits if isinstance(at := split.context, Partition)]
     if not partitions:
         return layout_of_file(storage, table)
     keys = partitions[0].keys
@@ -338,12 +337,13 @@ def layout(storage: Storage, table: Table, layout_of_file: LayoutOfFile) -> Layo
         schema = schema.append(pa.field(name, type_))
     _check_keys(table, in_files)
     not_restored = [*inside.not_restored, NAMES_IN_FOLDERS if keys else NAMES_AND_MARKERS]
-    root = table.location if table.location != "." else ""
-    named = {
-        (key.column, folder): folder_value(key, split).cast(schema.field(key.column).type)
+    root = table.location
+    told = {
+        (key.column, folder): (key, split)
         for split, part in zip(table.splits, partitions, strict=True)
         for key, folder in zip(part.keys, _key_folders(split.file.path, root), strict=True)
     }
+    named = {at: folder_value(*by).cast(schema.field(at[0]).type) for at, by in told.items()}
     return replace(
         inside,
         schema=schema,

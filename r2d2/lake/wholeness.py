@@ -84,7 +84,8 @@ def foreign_named(
     """The groups, each with the files and tables inside its folder that are not its own.
 
     `nameless` are files whose names promise no format. One below a partition's folder may be a part
-    (Hive's own `000000_0` beside Spark's), so neither table may be deleted by itself.
+    (Hive's own `000000_0` beside Spark's), so neither table may be deleted by itself. Nor may a
+    table that is a partition's folder (`k=1/_delta_log`): who reads all partitions reads it, too.
     """
     found = list(groups)
     for place, group in enumerate(found):
@@ -116,7 +117,8 @@ def _name_foreign(groups: list[FileGroup], place: int, named: Sequence[tuple[str
         if other == place:
             continue
         head, _, rest = location[len(start) :].partition("/")
-        below_partition = bool(rest) and head.find("=") > 0
+        is_partition = bool(rest) or (other >= 0 and _is_folder(groups[other]))
+        below_partition = is_partition and head.find("=") > 0
         if other < 0 and not below_partition:
             continue
         inside.append(location)

@@ -150,6 +150,21 @@ def test_what_is_inside_a_table_s_folder_and_not_its_own_is_named(
     assert groups["other.parquet"].must_keep is None
 
 
+@pytest.mark.parametrize(
+    "marker", ["_delta_log/0.json", ".hoodie/hoodie.properties", "metadata/v1.metadata.json"]
+)
+@pytest.mark.parametrize("deeper", ["", "/j=1"])
+def test_a_table_in_the_place_of_a_partition_keeps_both(marker: str, deeper: str) -> None:
+    paths = (f"t/k=1{deeper}/{marker}", f"t/k=1{deeper}/a.parquet", f"t/k=2{deeper}/b.parquet")
+    found = group_files(Listing(tuple(FileInfo(path, 1, "1") for path in paths)))
+    kept = {group.location: group.must_keep for group in found.groups}
+    inside = f"t/k=1{deeper}"
+    assert kept == {
+        "t": f"{inside} in its folder may be a part of it",
+        inside: "it lies in t and may be a part of it",
+    }
+
+
 def test_a_delta_table_inside_another_is_named() -> None:
     files = ["t/_delta_log/0.json", "t/a.parquet", "t/u/_delta_log/0.json", "t/u/b.parquet"]
     groups = by_location(grouped(files))
