@@ -1,7 +1,8 @@
 """Times r2d2 beside what a user would write instead, on the same lakes in one run.
 
-    python -m benchmarks [--lake dev|tpch|snapshots|snapshots-moving|all] [--runs 3]
-                         [--engines local,spark] [--ways one_query,one_scan,gated,pairwise]
+    python -m benchmarks [--lake dev|tpch|snapshots|snapshots-moving|shapes|pairs|drift|all]
+                         [--runs 3] [--engines local,spark]
+                         [--ways one_query,one_scan,gated,pairwise]
     python -m benchmarks --growth
     python -m benchmarks --warm [--lake dev] [--runs 3]
 
@@ -23,6 +24,7 @@ from benchmarks.lakes import BenchmarkLake, known, lineitem, ready, size_bytes
 from benchmarks.table import result_table
 
 REPOSITORY = Path(__file__).parents[1]
+ALL = ("dev", "tpch", "snapshots", "shapes", "pairs", "drift")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +58,7 @@ def beside(chosen: argparse.Namespace) -> int:
 def chosen_lakes(chosen: argparse.Namespace) -> dict[str, BenchmarkLake]:
     """The lakes asked for, by name."""
     lakes = known(chosen.work, chosen.shared)
-    names = ("dev", "tpch", "snapshots") if chosen.lake == "all" else (chosen.lake,)
+    names = ALL if chosen.lake == "all" else (chosen.lake,)
     return {name: lakes[name] for name in names}
 
 

@@ -25,6 +25,9 @@ def known(work: Path, shared: Path) -> dict[str, BenchmarkLake]:
         lineitem(work, 1.0, "tpch"),
         BenchmarkLake("snapshots", work / "snapshots", ("snapshots",)),
         BenchmarkLake("snapshots-moving", work / "moving", ("snapshots", "--closed", "0")),
+        BenchmarkLake("shapes", work / "shapes", ("small_tables", "shapes")),
+        BenchmarkLake("pairs", work / "pairs", ("small_tables", "pairs")),
+        BenchmarkLake("drift", work / "drift", ("small_tables", "drift")),
     )
     return {lake.name: lake for lake in lakes}
 

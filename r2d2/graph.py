@@ -37,6 +37,7 @@ class Block:
     the parents) holds the open pairs; None while none but a table with itself is refuted.
     `number` names the block's columns in every question of a run. `types` are those of columns
     that are NULL only, and so of no type, in one of the tables: all are hashed under these.
+    `steps` are the names in the order that bounds are asked for and compared.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Block:
     parents: Int32s
     mask: npt.NDArray[np.uint8] | None = None
     types: tuple[tuple[str, str], ...] = ()
+    steps: tuple[tuple[str, ...], ...] = ()
 
     def chunks(self) -> Iterator[tuple[slice, Bools]]:
         """The open pairs as boolean masks of some children × all parents."""

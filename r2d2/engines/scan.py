@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
@@ -12,9 +13,9 @@ from r2d2.formats.errors import table_problem
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, sorted_unique, sorted_unique_each
-from r2d2.lake.inventory import read_split
-from r2d2.lake.questions import Wanted, Watched
-from r2d2.model import Bounds, Column, Split, Table, Types
+from r2d2.lake.inventory import bounds_of, read_split
+from r2d2.lake.questions import RowBounds, Wanted, Watched
+from r2d2.model import Bounds, Column, Cost, Split, Table, Types
 from r2d2.storage.local import Storage
 
 BATCH_ROWS = 1 << 16
@@ -22,6 +23,7 @@ SMALL_ROWS = 1 << 12
 TASK_BYTES = 32 << 20
 TASK_SPLITS = 512
 TASKS_A_WORKER = 8
+BOUNDED_TABLES = 256
 REMOTE_TASK_SPLITS = 8
 REMOTE_THREADS = 32
 
@@ -84,6 +86,30 @@ def bounding_pieces(watched: Watched, tables: Sequence[Table]) -> Iterator[ScanP
     for table, columns in watched.items():
         for split in tables[table].splits:
             yield ScanPiece(table, split, (), (), columns)
+
+
+def bounds_asked(
+    storage: Storage, tables: Sequence[Table], columns: Watched, threads: int
+) -> RowBounds:
+    """The bounds of columns of tables that the inventory left without, those of one shape together.
+
+    A table that already has bounds has no others.
+    """
+    shapes: dict[int, list[int]] = defaultdict(list)
+    for table, wanted in columns.items():
+        shapes[id(wanted)].append(table)
+    order = [(table, tables[table], columns[table]) for same in shapes.values() for table in same]
+    found: dict[int, Mapping[str, Bounds]] = {}
+    failed: dict[int, str] = {}
+    with ThreadPoolExecutor(threads) as pool:
+        tasks = (order[n : n + BOUNDED_TABLES] for n in range(0, len(order), BOUNDED_TABLES))
+        for answers in pool.map(lambda task: list(bounds_of(storage, task)), tasks):
+            for table, bounds in answers:
+                if isinstance(bounds, str):
+                    failed[table] = bounds
+                else:
+                    found[table] = bounds
+    return RowBounds(found, failed, {}, Cost())
 
 
 def tasks_of(

@@ -18,7 +18,6 @@ import pyarrow.types as pt
 from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import NULL_VALUE, Layout, ending_of, folders_as_named
-from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import quoted
 from r2d2.formats.uniform import plain_array
 from r2d2.formats.united import (
@@ -41,7 +40,7 @@ _ESCAPED_BYTE = re.compile(rb"\\x([0-9A-Fa-f]{2})")  # as DuckDB names a folder 
 _KEYS_WRITTEN = re.compile(r"string|bool|date|u?int\d+|float\d+|decimal.*|timestamp(tz)?")
 NAMES_IN_FOLDERS = "the names and number of the files in its folders"
 NAMES_AND_MARKERS = "the names and number of its files, and markers beside them (_SUCCESS)"
-Inspect = Callable[[Storage, str, Sequence[FileInfo]], Table]
+Inspect = Callable[[Storage, Sequence[FileInfo]], Sequence[Table]]
 Read = Callable[[Storage, Split, Collection[str]], Iterator[pa.RecordBatch]]
 LayoutOfFile = Callable[[Storage, Table], Layout]
 
@@ -97,7 +96,7 @@ def inspect(
     storage: Storage,
     location: str,
     files: Sequence[FileInfo],
-    inspect_file: Inspect,
+    inspect_files: Inspect,
     case_sensitive: bool = False,
 ) -> Table:
     """One table of all files; a folder's key is a column: int32, int64, date, or text.
@@ -109,9 +108,7 @@ def inspect(
     Raises:
         TableError: a file is unreadable, or two files disagree on a column's type.
     """
-    parts = small_files.CACHE.bounded(
-        storage, [inspect_file(storage, file.path, [file]) for file in files]
-    )
+    parts = inspect_files(storage, files)
     values = [partitions_of(file.path, location) for file in files]
     fold = fold_of([part.columns for part in parts], case_sensitive)
     columns = united(location, parts, fold)

@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.part_names import (
     FolderShapes,
     NameKind,
@@ -25,7 +24,7 @@ from r2d2.lake.part_names import (
     writer,
 )
 from r2d2.lake.wholeness import folders_above
-from r2d2.model import Table
+from r2d2.model import FileGroup, Table
 from r2d2.storage.local import is_hidden
 
 LAKE = "the lake"

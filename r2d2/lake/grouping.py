@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
 from r2d2.lake.exports import exported
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.owners import Owners, with_datasets, with_owners
 from r2d2.lake.owners.claims import above_keys
 from r2d2.lake.part_names import is_part, is_union_folder, table_folder
@@ -23,7 +22,7 @@ from r2d2.lake.wholeness import (
     left_out_files,
     whole_or_unreadable,
 )
-from r2d2.model import FileInfo, Format
+from r2d2.model import FileGroup, FileInfo, Format
 from r2d2.settings.find import TableRule
 from r2d2.storage.local import Listing, is_hidden
 

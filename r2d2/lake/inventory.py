@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Annotated, Any
 
@@ -30,12 +30,13 @@ from r2d2.formats import FORMATS, format_named, hive
 from r2d2.formats.errors import table_problem, translated
 from r2d2.formats.layout import Layout, is_key_folder
 from r2d2.formats.parquet import small_files
+from r2d2.formats.parquet.read import rows_for_bounds
+from r2d2.formats.parquet.small_files import Asked
 from r2d2.formats.schema import check_names
 from r2d2.lake.exports import with_uncertain_kept
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
-from r2d2.model import Column, FileInfo, Format, Split, Table
+from r2d2.model import Bounds, Column, FileGroup, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings, TableRule
 from r2d2.storage.local import Listing, Storage
 
@@ -146,7 +147,13 @@ def described(
             )
     else:
         tables = [_described(storage, settings, group, lake) for group in groups]
-    return small_files.CACHE.bounded(storage, tables)
+    return tables
+
+
+def bounds_of(storage: Storage, asked: Asked) -> Iterator[tuple[int, Mapping[str, Bounds] | str]]:
+    """The bounds of tables that the inventory left without, or why one cannot be read."""
+    small = (one for one in asked if small_files.is_small(one[1]))
+    return small_files.bounds_of_small(small, partial(rows_for_bounds, storage))
 
 
 def _described(
@@ -194,11 +201,17 @@ def _inspect(
     known = format_named(group.format)
     if not group.partitioned:
         return known.inspect(storage, group.location, group.files, settings, lake)
+
+    def parts(storage: Storage, files: Sequence[FileInfo]) -> Sequence[Table]:
+        with small_files.CACHE.held():
+            found = [known.inspect(storage, f.path, [f], settings, lake) for f in files]
+            return small_files.with_bounds(found, partial(rows_for_bounds, storage))
+
     table = hive.inspect(
         storage,
         group.location,
         group.files,
-        lambda store, path, files: known.inspect(store, path, files, settings, lake),
+        parts,
         settings.case_sensitive,
     )
     if group.format == Format.CSV:

@@ -50,7 +50,7 @@ class Overlaps:
 
 @dataclass(frozen=True, slots=True)
 class RowBounds:
-    """The bounds of watched columns by table and column name; `failed` tables have none."""
+    """The bounds of columns by table and column name; `failed` tables have none."""
 
     found: Mapping[int, Mapping[str, Bounds]]
     failed: Mapping[int, str]
@@ -63,6 +63,12 @@ class Lake(Protocol):
 
     def inventory(self) -> Inventory:
         """All tables at their snapshots, from metadata alone."""
+
+    def bounds(self, columns: Watched) -> RowBounds:
+        """The bounds of the columns of tables that the inventory left without.
+
+        Those found come from rows; of other tables nothing is found that is not in the inventory.
+        """
 
     def watch(self, columns: Watched) -> None:
         """Asks that the columns be bounded when rows of their tables are read anyway."""

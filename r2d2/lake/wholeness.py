@@ -10,8 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from r2d2.lake.file_group import FileGroup
-from r2d2.model import FileInfo
+from r2d2.model import FileGroup, FileInfo
 from r2d2.storage.local import Listing, is_hidden
 
 LINK_INSIDE = "symbolic link to what is listed itself"

@@ -1,4 +1,4 @@
-"""Metadata: shared files prove, bounds and null counts refute. Reads no data.
+"""Metadata: shared files prove, bounds and null counts refute. Reads small files at most.
 
 A bound refutes only where a child value lies outside all values of the parent; with a minimum
 fraction below one, only where all child values do. Bounds are compared as ranks, in arrays by
@@ -9,24 +9,27 @@ and `reopened` are the pairs that claims refuted and rows do not.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 
 import numpy as np
-import numpy.typing as npt
 
-from r2d2.arrays import Bools, Int32s, Int64s
+from r2d2.arrays import Bools
 from r2d2.graph import Block, Graph
 from r2d2.lake.questions import Lake, Watched
-from r2d2.model import RANK_MAX, RANK_MIN, Bounds, Edge, Evidence, FileInfo, Table, Verdict
+from r2d2.model import Bounds, Edge, Evidence, FileInfo, Table, Verdict
+from r2d2.stages.column_bounds import ColumnTest, KnownBounds, RankIndex, leading, some_of
 from r2d2.stages.schema import fold
 
 NOT_BELIEVED = "statistics not believed"
 """The detail of a table whose footer contradicts its rows."""
+# Where some columns lead, the first is asked for, then those that follow, then all.
+STEPS = 3
 SHARED = Evidence("metadata", Verdict.PROVED, "every file of the child is a file of the parent")
-_UNKNOWN_RANKS = np.array([RANK_MIN, RANK_MAX, RANK_MIN, RANK_MAX], np.int64)
-_UNKNOWN_FLAGS = np.array([-1, -1, 1], np.int8)
+
+
+Wanted = Sequence[tuple[Block, Sequence[str]]]
+"""Blocks, and the columns whose bounds are compared over each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +42,66 @@ class Metadata:
 
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
         """The graph without the pairs that metadata decides; `claimed` are those by claims."""
-        tests = self._tests(graph.tables, {i: table.bounds for i, table in enumerate(graph.tables)})
         shared = _shared_files(graph.tables)
+        known = KnownBounds(graph.tables, self.case_sensitive)
         reasons: Counter[str] = Counter()
         watched: set[tuple[int, str]] = set()
-        blocks, claimed, edges = [], [], list(graph.edges)
-        for block in graph.blocks:
-            of_block = tests(block)
-            masks, claims = [], []
-            for rows, mask in block.chunks():
-                edges += _prove(graph.tables, block, rows, mask, shared, self.case_sensitive)
-                refuted, by_claims, columns = _refute(mask, rows, block, of_block)
-                reasons.update(refuted)
-                watched |= columns
-                masks.append(mask)
-                claims.append(by_claims)
-            blocks += _open(block, masks)
-            claimed += _open(block, claims)
+        claimed: list[Block] = []
+        edges, case = list(graph.edges), self.case_sensitive
+        graph = self._ordered(graph, lake, known)
+        for step in range(STEPS):
+            asked = {b.number: b.steps[step] for b in graph.blocks if len(b.steps) > step}
+            wanted = [(b, asked[b.number]) for b in graph.blocks if b.number in asked]
+            graph = _bounded(graph, lake, known, wanted)
+            tests = self._tests(graph.tables, known.of, wanted)
+            blocks: list[Block] = []
+            for block in graph.blocks:
+                if step and block.number not in asked:
+                    blocks.append(block)
+                    continue
+                of_block = tests(block, asked.get(block.number, ()))
+                masks, claims = [], []
+                for rows, mask in block.chunks():
+                    if not step:
+                        edges += _prove(graph.tables, block, rows, mask, shared, case)
+                    refuted, by_claims, columns = _refute(mask, rows, block, of_block)
+                    reasons.update(refuted)
+                    watched |= columns
+                    masks.append(mask)
+                    claims.append(by_claims)
+                blocks += _open(block, masks)
+                claimed += _open(block, claims)
+            graph = replace(graph, blocks=tuple(blocks))
         if watched:
             lake.watch(self._columns(graph.tables, watched))
+        gone = {index for index, table in enumerate(graph.tables) if not table.eligible}
+        claimed = [block for block in (b.without(gone) for b in claimed) if block.count()]
+        tables = list(graph.tables)
+        for index in _members(claimed):
+            tables[index] = replace(tables[index], bounds=known.of[index])
+        lost = {tables[index].location for index in gone}
         return replace(
             graph,
-            blocks=tuple(blocks),
+            tables=tuple(tables),
             claimed=tuple(claimed),
-            edges=tuple(edges),
+            edges=tuple(e for e in edges if e.child not in lost and e.parent not in lost),
             reasons=dict(reasons),
         )
+
+    def _ordered(self, graph: Graph, lake: Lake, known: KnownBounds) -> Graph:
+        """The graph with the steps in which columns of each block are compared."""
+        some = {b.number: few for b in graph.blocks if (few := some_of(b)) is not None}
+        wanted = [(few, few.names) for few in some.values()]
+        graph = _bounded(graph, lake, known, wanted)
+        tests = self._tests(graph.tables, known.of, wanted)
+        blocks = []
+        for block in graph.blocks:
+            names = self._by_type(graph.tables, block)
+            few = some.get(block.number)
+            first = leading(tests(few, names), few) if few else []
+            steps = (first[:1], first[1:], [name for name in names if name not in first])
+            blocks.append(replace(block, steps=tuple(tuple(names) for names in steps if names)))
+        return replace(graph, blocks=tuple(blocks))
 
     def reopened(self, graph: Graph, lake: Lake) -> Graph:
         """The graph with those pairs open that claims refuted and rows do not, and no others.
@@ -88,12 +125,14 @@ class Metadata:
             index: {n: b for n, b in bounds.items() if b.sure} | dict(found[index])
             for index, bounds in stated.items()
         }
-        by_rows, by_claims = self._tests(tables, sure), self._tests(tables, stated)
+        every = [(block, block.names) for block in graph.claimed]
+        by_rows, by_claims = (self._tests(tables, of, every) for of in (sure, stated))
         reasons: Counter[str] = Counter()
         blocks = []
         for block in graph.claimed:
             block = block.without(answer.failed)
-            tests, claims = by_rows(block), by_claims(block)
+            names = [name for names in block.steps for name in names]
+            tests, claims = by_rows(block, names), by_claims(block, names)
             masks = []
             for rows, mask in block.chunks():
                 _refute(mask, rows, block, tests)
@@ -105,17 +144,17 @@ class Metadata:
         )
 
     def _tests(
-        self, tables: Sequence[Table], bounds: Mapping[int, Mapping[str, Bounds]]
-    ) -> "Callable[[Block], list[tuple[str, ColumnTest]]]":
-        """The tests of a block's columns by these bounds; those soon confirmed come first."""
-        ranks = RankIndex.of(bounds, self.case_sensitive)
+        self, tables: Sequence[Table], bounds: Mapping[int, Mapping[str, Bounds]], wanted: Wanted
+    ) -> Callable[[Block, Sequence[str]], list[tuple[str, ColumnTest]]]:
+        """The tests of columns that are wanted of blocks by these bounds, in the columns' order."""
+        members = _members(block for block, _ in wanted)
+        names = {name for _, names in wanted for name in names}
+        of = {index: bounds[index] for index in members}
+        ranks = RankIndex.of(of, self.case_sensitive, names)
         # Bounds say nothing of NaN, so with all else outside, NaN rows may still be shared.
         unsure = self._float_columns(tables) if self.min_fraction < 1 else set()
 
-        def tests(block: Block) -> list[tuple[str, ColumnTest]]:
-            of_child = tables[block.children[0]].columns if len(block.children) else ()
-            types = {fold(column.name, self.case_sensitive): column.type for column in of_child}
-            names = sorted(block.names, key=lambda name: types.get(name) in ("string", "binary"))
+        def tests(block: Block, names: Sequence[str]) -> list[tuple[str, ColumnTest]]:
             found = (
                 (name, ranks.test(name, block, self.min_fraction))
                 for name in names
@@ -124,6 +163,12 @@ class Metadata:
             return [(name, test) for name, test in found if test is not None]
 
         return tests
+
+    def _by_type(self, tables: Sequence[Table], block: Block) -> list[str]:
+        """The block's columns, those last whose bounds are long to confirm."""
+        of_child = tables[block.children[0]].columns if len(block.children) else ()
+        types = {fold(column.name, self.case_sensitive): column.type for column in of_child}
+        return sorted(block.names, key=lambda name: types.get(name) in ("string", "binary"))
 
     def _columns(self, tables: Sequence[Table], names: set[tuple[int, str]]) -> Watched:
         """The columns of these folded names, by table."""
@@ -137,8 +182,22 @@ class Metadata:
         }
 
     def _float_columns(self, tables: Sequence[Table]) -> set[str]:
-        columns = {column for table in tables for column in table.columns}
+        # By identity: tables of one schema mostly share one tuple of columns.
+        schemas = {id(table.columns): table.columns for table in tables}.values()
+        columns = {column for columns in schemas for column in columns}
         return {fold(c.name, self.case_sensitive) for c in columns if c.type.startswith("float")}
+
+
+def _bounded(graph: Graph, lake: Lake, known: KnownBounds, wanted: Wanted) -> Graph:
+    """The graph without the tables that could not be read when these columns were asked for."""
+    columns = known.missing(wanted)
+    if not columns:
+        return graph
+    answer = lake.bounds(columns)
+    known.add(answer.found)
+    graph = graph.after(answer)
+    blocks = (block.without(answer.failed) for block in graph.blocks)
+    return replace(graph, blocks=tuple(block for block in blocks if len(block.children)))
 
 
 def _shared_files(tables: Sequence[Table]) -> Mapping[int, frozenset[int]]:
@@ -209,7 +268,7 @@ def _open(block: Block, masks: Sequence[Bools]) -> list[Block]:
     return [] if left is None else [left]
 
 
-def _members(blocks: Sequence[Block]) -> list[int]:
+def _members(blocks: Iterable[Block]) -> list[int]:
     both = (axis.tolist() for block in blocks for axis in (block.children, block.parents))
     return sorted({index for members in both for index in members})
 
@@ -256,108 +315,3 @@ def _refute(
                     claimed |= by_claims
                     columns |= {(index, name) for index in owners[by_claims.any(axis)].tolist()}
     return reasons, claimed, columns
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnTest:
-    """One column's bounds over a block: rows are children, columns are parents.
-
-    A pair is refuted where `child_low` < `parent_low`, or `child_high` > `parent_high`, or the
-    child has a null and the parent none. Claims are bounds that do not come from rows.
-    """
-
-    child_low: Int64s
-    child_high: Int64s
-    child_nulls: Bools
-    parent_low: Int64s
-    parent_high: Int64s
-    parent_no_nulls: Bools
-    child_claims: Bools
-    parent_claims: Bools
-
-    def plausible(self, rows: slice) -> Bools:
-        """Whether the bounds leave each pair open, of some children × all parents."""
-        found: Bools = self.child_low[rows, None] >= self.parent_low[None, :]
-        found &= self.child_high[rows, None] <= self.parent_high[None, :]
-        nulls = self.child_nulls[rows]
-        if nulls.any() and self.parent_no_nulls.any():
-            found &= ~(nulls[:, None] & self.parent_no_nulls[None, :])
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class RankIndex:
-    """All bounds of a lake, by folded column name."""
-
-    columns: "Mapping[str, _ColumnRanks]"
-
-    @classmethod
-    def of(cls, bounds_of: Mapping[int, Mapping[str, Bounds]], case_sensitive: bool) -> "RankIndex":
-        """The index of the bounds of tables, which come in order of their numbers."""
-        owners: dict[str, list[int]] = defaultdict(list)
-        rows: dict[str, list[Bounds]] = defaultdict(list)
-        keys: dict[str, str] = {}
-        for index, by_name in bounds_of.items():
-            for name, bounds in by_name.items():
-                key = keys.get(name) or keys.setdefault(name, fold(name, case_sensitive))
-                owners[key].append(index)
-                rows[key].append(bounds)
-        return cls({key: _column_ranks(owners[key], rows[key]) for key in rows})
-
-    def test(self, name: str, block: Block, min_fraction: float) -> ColumnTest | None:
-        """The column's test on the block; None where nothing is known of it."""
-        column = self.columns.get(name)
-        if column is None:
-            return None
-        child, child_flags = column.of(block.children)
-        parent, parent_flags = column.of(block.parents)
-        parent_low = np.where(parent_flags[:, 1] == 0, RANK_MAX, parent[:, 0])
-        parent_high = np.where(parent_flags[:, 1] == 0, RANK_MIN, parent[:, 3])
-        has_values = child_flags[:, 1] == 1
-        if min_fraction < 1:
-            # All values outside: the greatest below the parent's least, or the other way round.
-            # A null of the child could still be found, so only children without nulls count.
-            sure = has_values & (child_flags[:, 0] == 0)
-            low, high = child[:, 3], child[:, 0]
-            nulls = np.zeros(len(sure), np.bool_)
-        else:
-            sure = has_values
-            low, high = child[:, 1], child[:, 2]
-            nulls = child_flags[:, 0] == 1
-        return ColumnTest(
-            np.where(sure, low, RANK_MAX),
-            np.where(sure, high, RANK_MIN),
-            nulls,
-            parent_low,
-            parent_high,
-            parent_flags[:, 0] == 0,
-            child_flags[:, 2] == 0,
-            parent_flags[:, 2] == 0,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _ColumnRanks:
-    """Bounds of one column in all tables (sorted `tables`) that have any."""
-
-    tables: Int32s
-    ranks: Int64s
-    flags: npt.NDArray[np.int8]
-
-    def of(self, tables: Int32s) -> "tuple[Int64s, npt.NDArray[np.int8]]":
-        """Rows (min_low, min_high, max_low, max_high) and (nulls, values, sure) of the tables."""
-        places = np.searchsorted(self.tables, tables)
-        places[places == len(self.tables)] = 0
-        known = self.tables[places] == tables
-        ranks = np.where(known[:, None], self.ranks[places], _UNKNOWN_RANKS)
-        return ranks, np.where(known[:, None], self.flags[places], _UNKNOWN_FLAGS)
-
-
-def _column_ranks(owners: Sequence[int], rows: Sequence[Bounds]) -> _ColumnRanks:
-    ranks = np.array([_ranks_of(bounds) for bounds in rows], np.int64)
-    flags = np.array([(_FLAG[b.has_nulls], _FLAG[b.has_values], b.sure) for b in rows], np.int8)
-    return _ColumnRanks(np.array(owners, np.int32), ranks, flags)
-
-
-_ranks_of = attrgetter("min_low", "min_high", "max_low", "max_high")
-_FLAG = {None: -1, False: 0, True: 1}

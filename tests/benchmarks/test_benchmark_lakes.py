@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import lineitem, lineitem_tables, snapshots
+from benchmarks import lineitem, lineitem_tables, small_tables, snapshots
 
 Row = tuple[object, ...]
 
@@ -24,7 +24,8 @@ def brute_force_edges(lake: Path) -> set[tuple[str, str]]:
     edges = set()
     for (child, small), (parent, large) in permutations(tables.items(), 2):
         names = sorted(small.column_names)
-        if set(names) <= set(large.column_names) and rows(small, names) <= rows(large, names):
+        fits = set(small.schema) <= set(large.schema)
+        if fits and rows(small, names) <= rows(large, names):
             edges.add((child, parent))
     return edges
 
@@ -105,3 +106,20 @@ def test_a_near_miss_differs_from_its_slice_in_one_row_within_the_bounds(
     value = dict(zip(draft.column_names, new.pop(), strict=True))[change.column]
     bounds = pc.min_max(whole[change.column]).as_py()
     assert bounds["min"] <= value <= bounds["max"]
+
+
+@pytest.mark.parametrize("kind", small_tables.LAKES)
+def test_the_edges_written_beside_small_tables_are_all_there_are(kind: str, tmp_path: Path) -> None:
+    edges = small_tables.LAKES[kind](tmp_path, 0.04)
+    assert len(edges) > 2
+    assert set(edges) == brute_force_edges(tmp_path)
+
+
+def test_daily_files_drift_between_whole_numbers_and_float64(tmp_path: Path) -> None:
+    small_tables.drift(tmp_path, 0.04)
+    schemas = Counter(
+        pq.read_schema(path).remove_metadata() for path in tmp_path.rglob("*.parquet")
+    )
+    assert all(len(schema) == 20 for schema in schemas)
+    assert 10 < len(schemas) <= 30
+    assert sum(count * (count - 1) for count in schemas.values()) > 0.3 * 200 * 199

@@ -15,10 +15,9 @@ from pyarrow import orc
 
 import r2d2
 from r2d2.errors import UsageError
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import group_files
 from r2d2.lake.inventory import ONE_TABLE
-from r2d2.model import FileInfo
+from r2d2.model import FileGroup, FileInfo
 from r2d2.plan.graph_file import load_graph
 from r2d2.report.find import write_find
 from r2d2.settings.find import Settings, TableRule, load_settings

@@ -2,9 +2,8 @@
 
 import pytest
 
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import group_files
-from r2d2.model import FileInfo, Format
+from r2d2.model import FileGroup, FileInfo, Format
 from r2d2.storage.local import Listing
 
 

@@ -18,7 +18,6 @@ from r2d2.formats.avro import read as avro
 from r2d2.formats.orc import read as orc
 from r2d2.formats.parquet import read as parquet
 from r2d2.formats.parquet import small_files
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.inventory import (
     INVENTORY_FILE,
     Inventory,
@@ -28,7 +27,7 @@ from r2d2.lake.inventory import (
     take_inventory,
     unchanged,
 )
-from r2d2.model import Format, Table
+from r2d2.model import FileGroup, Format, Table
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.report.find import write_find
 from r2d2.settings.find import Settings

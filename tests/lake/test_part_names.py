@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import group_files
 from r2d2.lake.part_names import NameKind, judged_names
-from r2d2.model import FileInfo
+from r2d2.model import FileGroup, FileInfo
 from r2d2.settings.find import TableRule
 from r2d2.storage.local import Listing
 from tests.support.recipes.lakes import put, tables

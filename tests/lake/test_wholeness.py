@@ -11,9 +11,8 @@ import pytest
 from deltalake import write_deltalake
 
 from r2d2.explain import explain_pair
-from r2d2.lake.file_group import FileGroup
 from r2d2.lake.grouping import Grouping, group_files
-from r2d2.model import FileInfo, Format
+from r2d2.model import FileGroup, FileInfo, Format
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Listing
 from tests.support.oracle.asking import ask, find

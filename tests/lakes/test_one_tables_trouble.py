@@ -12,8 +12,7 @@ from r2d2.engines import scan
 from r2d2.engines.local.worker import ThisProcess
 from r2d2.errors import LakeError
 from r2d2.lake import inventory
-from r2d2.lake.file_group import FileGroup
-from r2d2.model import Split, Table, Types
+from r2d2.model import FileGroup, Split, Table, Types
 from r2d2.recipes.find import from_one_parent
 from r2d2.recipes.find.request import ContainedTable, Proposal, Request
 from r2d2.recipes.grammar import Project, outputs

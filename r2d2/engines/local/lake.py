@@ -6,6 +6,7 @@ The runs of a scan stay in memory up to a budget; beyond it they go to a scratch
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -21,12 +22,14 @@ from r2d2.engines.scan import (
     Hashed,
     ScanPiece,
     bounding_pieces,
+    bounds_asked,
     pieces_of,
     scan,
     tasks_of,
     united,
 )
 from r2d2.errors import R2D2Error
+from r2d2.formats.parquet import small_files
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import count_missing_each, merge, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
@@ -58,8 +61,10 @@ class LocalLake:
         self._counted: dict[int, int] = {}
         self._watched: dict[int, tuple[Column, ...]] = {}
         self._bounds: dict[int, Mapping[str, Bounds]] = {}
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
+        self._held.enter_context(small_files.CACHE.held())
         return self
 
     def __exit__(
@@ -70,12 +75,19 @@ class LocalLake:
     ) -> None:
         self._stop.set()
         self._runs.close()
+        self._held.close()
 
     def inventory(self) -> Inventory:
         """All tables at their snapshots, from metadata alone."""
         inventory = take_inventory(self._storage, self._settings)
         self._tables = inventory.tables
         return inventory
+
+    def bounds(self, columns: Watched) -> RowBounds:
+        """The bounds of the columns of tables that the inventory left without."""
+        answer = bounds_asked(self._storage, self._tables, columns, self._settings.threads)
+        self._failed |= answer.failed
+        return answer
 
     def watch(self, columns: Watched) -> None:
         """Asks that the columns be bounded when rows of their tables are read anyway."""

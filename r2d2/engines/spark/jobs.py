@@ -34,8 +34,7 @@ from r2d2.engines.spark.tasks import (
     merge_sketch_rows,
     scan_tasks,
 )
-from r2d2.lake.file_group import FileGroup
-from r2d2.model import Table, Types
+from r2d2.model import FileGroup, Table, Types
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 

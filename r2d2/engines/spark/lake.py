@@ -5,7 +5,7 @@ Spark moves blobs of hashes, never rows, and keeps one scan for sketches and exa
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
@@ -13,13 +13,14 @@ from uuid import uuid4
 import numpy as np
 
 from r2d2.arrays import Int64s
-from r2d2.engines.scan import bounding_pieces, tasks_of, united
+from r2d2.engines.scan import REMOTE_THREADS, bounding_pieces, bounds_asked, tasks_of, united
 from r2d2.engines.spark.foreign_sources import read_by_spark, source_of
 from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
 from r2d2.engines.spark.scans import Scans
 from r2d2.engines.spark.session import spark_errors
 from r2d2.errors import LakeError, R2D2Error
+from r2d2.formats.parquet import small_files
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.inventory import Inventory, grouped, inventory_of, unlisted
 from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
@@ -56,8 +57,11 @@ class SparkLake:
         self._counted: dict[int, int] = {}
         self._watched: dict[int, tuple[Column, ...]] = {}
         self._bounds: dict[int, Mapping[str, Bounds]] = {}
+        self._is_bounded = False
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
+        self._held.enter_context(small_files.CACHE.held())
         self._session.addTag(self._tag)
         return self
 
@@ -67,6 +71,7 @@ class SparkLake:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._held.close()
         # Where the session itself is what failed, its own error is the one to be seen.
         with suppress(R2D2Error), spark_errors():
             if error is not None:
@@ -85,6 +90,7 @@ class SparkLake:
             inventory = inventory_of(self._storage, self._settings, listing, found)
         else:
             tables = self._jobs.described(self._storage, self._settings, found.groups)
+            self._is_bounded = True
             tables = with_uncertain_kept([*tables, *unlisted(found)], found.groups)
             tables.sort(key=lambda table: table.location)
             inventory = Inventory(tuple(tables), found.skipped, found.owners.data())
@@ -102,6 +108,13 @@ class SparkLake:
                     foreign[index] = read.rows
         self._scans.foreign = foreign
         return seen
+
+    def bounds(self, columns: Watched) -> RowBounds:
+        """The bounds of the columns of tables that the inventory left without."""
+        left = {} if self._is_bounded else columns
+        answer = bounds_asked(self._storage, self._tables, left, REMOTE_THREADS)
+        self._failed |= answer.failed
+        return answer
 
     def watch(self, columns: Watched) -> None:
         """Asks that the columns be bounded when rows of their tables are read anyway."""

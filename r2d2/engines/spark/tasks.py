@@ -6,7 +6,7 @@ Nothing here knows of Spark; each public function is the whole of one `mapInArro
 import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -26,13 +26,13 @@ from r2d2.engines.spark.rows import (
 )
 from r2d2.errors import R2D2Error
 from r2d2.formats.errors import table_problem
+from r2d2.formats.parquet import small_files
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import count_missing_each, cut, from_bytes, merge, sorted_unique
-from r2d2.lake.file_group import FileGroup
-from r2d2.lake.inventory import described
+from r2d2.lake.inventory import bounds_of, described
 from r2d2.lake.questions import Projection
-from r2d2.model import Column, Types
+from r2d2.model import Column, FileGroup, Types
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
@@ -73,10 +73,18 @@ class ForeignTask:
 def inspect_tasks(
     storage: Storage, settings: Settings, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
-    """The tables of each row's groups, from metadata alone."""
+    """The tables of each row's groups, those of small files with the bounds of their rows."""
     for payload in _payloads(batches):
         groups: Sequence[FileGroup] = loads(payload)
-        tables = described(storage, settings, groups, remote_threads=REMOTE_THREADS)
+        with small_files.CACHE.held():
+            tables = described(storage, settings, groups, remote_threads=REMOTE_THREADS)
+            asked = [(place, table, table.columns) for place, table in enumerate(tables)]
+            for place, bounds in bounds_of(storage, sorted(asked, key=lambda one: id(one[2]))):
+                tables[place] = (
+                    replace(tables[place], problem=bounds, unreadable=True)
+                    if isinstance(bounds, str)
+                    else replace(tables[place], bounds=bounds)
+                )
         yield pa.record_batch({"tables": pa.array([dumps(tables)], pa.binary())})
 
 

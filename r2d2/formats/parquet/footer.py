@@ -282,11 +282,7 @@ def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
     Spark before 3.0 wrote them so, and later ones when asked to; they mark their files.
     Hive writes with the same library and marks nothing.
     """
-    keys = metadata.metadata or {}
-    version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
-    legacy = b"org.apache.spark.legacyDateTime" in keys or b"org.apache.spark.legacyINT96" in keys
-    unmarked = not version and "parquet-mr" in _writer_of(metadata)
-    if not (legacy or unmarked or version.startswith(("1.", "2."))):
+    if not calendar_is_doubtful(metadata):
         return
     for index in range(metadata.num_columns):
         column = metadata.schema.column(index)
@@ -299,6 +295,15 @@ def check_calendar(file: FileInfo, metadata: pq.FileMetaData) -> None:
                 f"{file.path}: column {column.path} may hold dates of the Julian calendar"
                 " (written by an old Spark or by Hive); rewrite it with Spark 3 or later"
             )
+
+
+def calendar_is_doubtful(metadata: pq.FileMetaData) -> bool:
+    """Whether old dates in the file may be of the hybrid Julian calendar, by its writer."""
+    keys = metadata.metadata or {}
+    version = keys.get(b"org.apache.spark.version", b"").decode(errors="replace")
+    legacy = b"org.apache.spark.legacyDateTime" in keys or b"org.apache.spark.legacyINT96" in keys
+    unmarked = not version and "parquet-mr" in _writer_of(metadata)
+    return legacy or unmarked or version.startswith(("1.", "2."))
 
 
 def _earliest_safe(column: pq.ColumnSchema) -> int | None:

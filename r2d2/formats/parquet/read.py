@@ -25,52 +25,56 @@ from r2d2.formats.parquet.annotations import (
 )
 from r2d2.formats.parquet.footer import (
     bounds_of,
+    calendar_is_doubtful,
     check_calendar,
     check_int96,
     leaf_count,
     may_be_julian,
 )
+from r2d2.formats.parquet.small_files import SMALL_FILE_BYTES, SMALL_FILE_ROWS, SmallFile
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
 from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
-CACHED_ROWS = 4096
+CACHED_ROWS = SMALL_FILE_ROWS
+# An opened file takes so many times the bytes of its footer.
+OPENED_BYTES = 11
 # Honest pages of one repeated value shrink by about a thousand; what declares more is a bomb.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 2000
 # A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
 DICTIONARY_ROWS = 4096
 DICTIONARY_BYTES = 64 << 10
-TAIL_BYTES = 64 << 10
+TAIL_BYTES = SMALL_FILE_BYTES
 
 
 def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
-    """The table of one Parquet file, from its footer; a small file's rows are kept.
+    """The table of one Parquet file, from its footer.
 
-    The table of a cached file has no bounds yet: they are taken of many such files together.
+    Of a small file no more than names, types and counts are looked at, and it stays open where
+    somebody will ask on: its rows are its bounds (see `small_files`).
 
     Raises:
         TableError: the file is damaged, or its columns have no identity.
     """
     tail = tail_of(storage, file)
     with translated(UnreadableTableError, file.path):
-        whole = len(tail) == file.size_bytes
-        small = _open(pa.BufferReader(tail)) if whole else None
-        if small is not None and 0 < small.metadata.num_rows <= CACHED_ROWS:
-            opened = small
-        else:
-            small, opened = None, sound_file(tail, file.size_bytes)
-        metadata, types = opened.metadata, types_of(opened)
+        is_whole = len(tail) == file.size_bytes <= TAIL_BYTES
+        opened = _open(pa.BufferReader(tail)) if is_whole else sound_file(tail, file.size_bytes)
+        metadata = opened.metadata
         splits = tuple(_splits(file, metadata))
-        is_kept = False
-        if small is not None:
-            # Decoding proves the chunks sound, and is not done in vain: the scan comes next.
-            every = Split(Format.PARQUET, file, tuple(range(metadata.num_row_groups)))
-            batches = list(_decoded(small, tail, every, types.storage.names))
-            is_kept = small_files.CACHE.add(storage, file, types.columns, batches)
+        is_small = is_whole and len(splits) == 1 and 0 < metadata.num_rows <= CACHED_ROWS
+        if is_whole and (not is_small or calendar_is_doubtful(metadata)):
+            sound_file(tail, file.size_bytes)
+        types = types_of(opened)
         check_calendar(file, metadata)
+        if is_small and small_files.CACHE.is_held:
+            names = tuple(types.storage.names)
+            decode = partial(_rows_of, opened, tail, splits[0])
+            size = file.size_bytes + OPENED_BYTES * int.from_bytes(tail[-8:-4], "little")
+            small_files.CACHE.add(storage.url, file, SmallFile(names, decode, size))
         return Table(
             location,
             Format.PARQUET,
@@ -79,8 +83,15 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
             file.size_bytes,
             (file,),
             splits=splits,
-            bounds={} if is_kept else bounds_of(metadata, types.storage),
+            bounds={} if is_small else bounds_of(metadata, types.storage),
         )
+
+
+def _rows_of(
+    file: pq.ParquetFile, source: bytes, split: Split, columns: Collection[str]
+) -> list[pa.RecordBatch]:
+    with translated(UnreadableTableError, split.file.path):
+        return list(_decoded(file, source, split, columns))
 
 
 def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
@@ -115,14 +126,26 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     Raises:
         UnreadableTableError: bytes are damaged, or are not those that were listed.
     """
-    batches = small_files.CACHE.take(storage, split.file)
-    if batches is not None:
-        yield from batches
+    opened = small_files.CACHE.take(storage.url, split.file)
+    if opened is not None:
+        yield from opened.rows(columns)
         return
     source = storage.open(split.file)
     with translated(UnreadableTableError, split.file.path):
         yield from _decoded(_open(source), source, split, columns)
     storage.read(split.file, length=0)
+
+
+def rows_for_bounds(
+    storage: Storage, split: Split, columns: Collection[str]
+) -> list[pa.RecordBatch]:
+    """The rows of a small file's columns; they are there for the scan, too, where there is room.
+
+    Raises:
+        UnreadableTableError: bytes are damaged, or are not those that were listed.
+    """
+    rows = small_files.CACHE.rows(storage.url, split.file, columns)
+    return list(read(storage, split, columns)) if rows is None else rows
 
 
 def _decoded(

@@ -1,113 +1,182 @@
-"""A cache of small Parquet files' rows: decoded at the inventory, used once more by the scan.
+"""Small Parquet files: opened once at the inventory, decoded by column as somebody asks.
 
 The bounds of thousands of small tables are taken together, column by column, from the rows: that
-costs a fifth of asking each footer for its statistics, and trusts no writer.
+costs a fifth of asking each footer for its statistics, and trusts no writer. What was decoded for
+them is there for the scan, while there is room.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate, chain, groupby
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import Lock
 
 import pyarrow as pa
 
+from r2d2.errors import UnreadableTableError
 from r2d2.formats.bounds import bounds_of_parts
-from r2d2.model import Column, FileInfo, Table
-from r2d2.storage.local import Storage
+from r2d2.formats.errors import table_problem
+from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
 
-CACHE_BYTES = 128 << 20
+CACHE_BYTES = 256 << 20
+SMALL_FILE_BYTES = 64 << 10
+# Files of more rows keep dictionaries, which are looked for in chunks that were found sound.
+SMALL_FILE_ROWS = (1 << 12) - 1
 TOGETHER_ROWS = 1 << 16
 
+Decode = Callable[[frozenset[str]], list[pa.RecordBatch]]
+Rows = Callable[[Split, frozenset[str]], list[pa.RecordBatch]]
+Asked = Iterable[tuple[int, Table, tuple[Column, ...]]]
+"""Tables by number, and the columns whose bounds are asked for; those of one shape together."""
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    columns: tuple[Column, ...]
-    batches: list[pa.RecordBatch]
+
+@dataclass(slots=True)
+class SmallFile:
+    """An opened file: `decode` gives the rows of some columns; `names` are all, in their order."""
+
+    names: tuple[str, ...]
+    decode: Decode
     size_bytes: int
+    arrays: dict[str, pa.Array] = field(default_factory=dict)
+
+    def rows(self, names: Collection[str]) -> list[pa.RecordBatch]:
+        """The rows of these columns; none of them is decoded twice."""
+        wanted = [name for name in self.names if name in names]
+        missing = frozenset(wanted).difference(self.arrays)
+        if missing or not wanted:
+            batches = self.decode(missing)
+            if len(batches) != 1 or not wanted:
+                return batches if len(missing) == len(wanted) else self.decode(frozenset(wanted))
+            (batch,) = batches
+            self.arrays |= zip(batch.schema.names, batch.columns, strict=True)
+            # What they take decoded: a dictionary of one long text is small and much memory.
+            self.size_bytes += batch.get_total_buffer_size()
+            if len(missing) == len(wanted):
+                return batches
+        return [pa.RecordBatch.from_arrays([self.arrays[name] for name in wanted], names=wanted)]
 
 
 class SmallFileCache:
-    """Holds the rows of small files until the scan takes them."""
+    """Holds opened small files, and what was decoded of them, until the scan takes them.
+
+    Nothing is held but for those who say that they will ask again (`held`).
+    """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, FileInfo], _Rows] = {}
+        self._files: dict[tuple[str, FileInfo], SmallFile] = {}
         self._size_bytes = 0
+        self._holders = 0
+        self._lock = Lock()
 
-    def add(
-        self,
-        storage: Storage,
-        file: FileInfo,
-        columns: tuple[Column, ...],
-        batches: list[pa.RecordBatch],
-    ) -> bool:
-        """Keeps the rows of the file's columns where there is room; returns whether there was."""
-        self.take(storage, file)
-        # What they take decoded: a dictionary of one long text is a small file and much memory.
-        rows = _Rows(columns, batches, sum(b.get_total_buffer_size() for b in batches))
-        if self._size_bytes + rows.size_bytes > CACHE_BYTES:
-            return False
-        self._rows[storage.url, file] = rows
-        self._size_bytes += rows.size_bytes
-        return True
+    @property
+    def is_held(self) -> bool:
+        """Whether opened files are to stay open."""
+        return self._holders > 0
 
-    def take(self, storage: Storage, file: FileInfo) -> list[pa.RecordBatch] | None:
-        """Removes and returns the file's rows; None where they are not held."""
-        rows = self._rows.pop((storage.url, file), None)
-        if rows is None:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Files opened meanwhile stay open, as far as there is room."""
+        with self._lock:
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if not self._holders:
+                    self._files.clear()
+                    self._size_bytes = 0
+
+    def add(self, url: str, file: FileInfo, opened: SmallFile) -> None:
+        """Keeps the opened file of the lake at `url` where there is room, and a holder."""
+        self.take(url, file)
+        with self._lock:
+            if self._holders and self._size_bytes + opened.size_bytes <= CACHE_BYTES:
+                self._files[url, file] = opened
+                self._size_bytes += opened.size_bytes
+
+    def take(self, url: str, file: FileInfo) -> SmallFile | None:
+        """Removes and returns the opened file; None where it is not held."""
+        with self._lock:
+            opened = self._files.pop((url, file), None)
+            if opened is not None:
+                self._size_bytes -= opened.size_bytes
+            return opened
+
+    def rows(self, url: str, file: FileInfo, names: Collection[str]) -> list[pa.RecordBatch] | None:
+        """The rows of the file's columns, which stay for the scan; None where it is not held."""
+        opened = self.take(url, file)
+        if opened is None:
             return None
-        self._size_bytes -= rows.size_bytes
-        return rows.batches
-
-    def bounded(self, storage: Storage, tables: Sequence[Table]) -> list[Table]:
-        """The tables; one of a single file that is held has the bounds of that file's rows."""
-        alike: dict[int, list[list[int]]] = defaultdict(list)
-        parts: dict[int, list[pa.RecordBatch]] = {}
-        for place, table in enumerate(tables):
-            rows = self._rows.get((storage.url, table.files[0])) if table.files else None
-            if rows is not None and rows.columns is table.columns and not table.bounds:
-                parts[place] = rows.batches
-                # Tables of one schema share one tuple of columns.
-                _put_with_alike(alike[id(rows.columns)], place, parts)
-        bounded = list(tables)
-        for places in chain.from_iterable(alike.values()):
-            for some in _groups(places, parts):
-                sizes = [_row_count(parts[place]) for place in some]
-                try:
-                    batches = [batch for place in some for batch in parts[place]]
-                    together = pa.concat_batches(batches)
-                    found = bounds_of_parts(together, tables[some[0]].columns, sizes)
-                except (pa.ArrowException, MemoryError):
-                    # Without bounds a table is refuted by none; its rows are read one by one.
-                    continue
-                for place, bounds in zip(some, found, strict=True):
-                    bounded[place] = replace(tables[place], bounds=bounds)
-        return bounded
+        batches = opened.rows(names)
+        self.add(url, file, opened)
+        return batches
 
 
-def _put_with_alike(
-    groups: list[list[int]], place: int, parts: Mapping[int, list[pa.RecordBatch]]
-) -> None:
-    """Adds the place to the group of its batches' schema."""
-    schema = parts[place][0].schema
-    for group in groups:
-        if parts[group[0]][0].schema.equals(schema):
-            group.append(place)
-            return
-    groups.append([place])
+def is_small(table: Table) -> bool:
+    """Whether the table is one small Parquet file, so that its bounds are those of its rows."""
+    return (
+        table.format == Format.PARQUET
+        and len(table.splits) == 1 == len(table.files)
+        and table.splits[0].context is None
+        and table.size_bytes <= SMALL_FILE_BYTES
+        and 0 < (table.rows or 0) <= SMALL_FILE_ROWS
+        and not table.bounds
+    )
 
 
-def _groups(
-    places: Sequence[int], parts: Mapping[int, list[pa.RecordBatch]]
-) -> Iterator[list[int]]:
-    """The places in groups of bounded rows."""
-    totals = accumulate(_row_count(parts[place]) for place in places)
-    numbered = zip(places, totals, strict=True)
-    for _, group in groupby(numbered, key=lambda pair: pair[1] // TOGETHER_ROWS):
-        yield [place for place, _ in group]
+def bounds_of_small(asked: Asked, rows: Rows) -> Iterator[tuple[int, Mapping[str, Bounds] | str]]:
+    """The bounds of columns of small tables, from their rows; or why a table cannot be read."""
+    group: list[tuple[int, pa.RecordBatch]] = []
+    columns: tuple[Column, ...] = ()
+    names: frozenset[str] = frozenset()
+    count = 0
+    for number, table, wanted in asked:
+        try:
+            if wanted is not columns and wanted != columns:
+                yield from _together(group, columns)
+                group, count = [], 0
+                columns, names = wanted, frozenset(column.path[0] for column in wanted)
+            batches = rows(table.splits[0], names)
+            batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+            if group and not batch.schema.equals(group[0][1].schema):
+                yield from _together(group, columns)
+                group, count = [], 0
+            group.append((number, batch))
+            count += batch.num_rows
+        except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+            yield number, table_problem(error)
+        if count >= TOGETHER_ROWS:
+            yield from _together(group, columns)
+            group, count = [], 0
+    yield from _together(group, columns)
 
 
-def _row_count(batches: Sequence[pa.RecordBatch]) -> int:
-    return sum(batch.num_rows for batch in batches)
+def with_bounds(tables: Sequence[Table], rows: Rows) -> list[Table]:
+    """The tables, the small ones with the bounds of all columns.
+
+    Raises:
+        UnreadableTableError: one of them cannot be read.
+    """
+    asked = ((n, table, table.columns) for n, table in enumerate(tables) if is_small(table))
+    bounded = list(tables)
+    for number, bounds in bounds_of_small(asked, rows):
+        if isinstance(bounds, str):
+            raise UnreadableTableError(bounds)
+        bounded[number] = replace(tables[number], bounds=bounds)
+    return bounded
+
+
+def _together(
+    group: Sequence[tuple[int, pa.RecordBatch]], columns: Sequence[Column]
+) -> Iterator[tuple[int, Mapping[str, Bounds]]]:
+    try:
+        batches = [batch for _, batch in group]
+        sizes = [batch.num_rows for batch in batches]
+        found = bounds_of_parts(pa.concat_batches(batches), columns, sizes) if batches else []
+    except (pa.ArrowException, MemoryError):
+        # Without bounds a table is refuted by none; its rows are read one by one.
+        return
+    yield from zip((number for number, _ in group), found, strict=True)
 
 
 CACHE = SmallFileCache()

@@ -56,6 +56,10 @@ class MemoryLake:
                 rows[place], missing[place] = len(run), count_missing(run, self._run(parent))
         return Overlaps(rows, missing, self.failed, self._counted(wanted), Cost())
 
+    def bounds(self, columns: Watched) -> RowBounds:
+        """None: these tables have no bounds."""
+        return RowBounds({}, {}, {}, Cost())
+
     def watch(self, columns: Watched) -> None:
         """Nothing is to be done: these tables have no bounds."""
 
