@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from r2d2.model import FileGroup
 from r2d2.formats import HIVE_WRITE, ICEBERG_LIST
 from r2d2.formats.errors import table_problem
 from r2d2.lake.owners import catalogues, delta, folders, iceberg, manifests
 from r2d2.lake.owners.claims import Claims, LakeMetadata, Owner, is_below, like_outside, parent_of
 from r2d2.lake.wholeness import folders_above, left_out_reasons
+from r2d2.model import FileGroup
 from r2d2.storage.local import NOT_LISTED, Listing, Storage
 
 NO_CATALOGUE = "no catalogue was asked"
