@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, ArgumentCollection, Parameter
+from cyclopts import App, ArgumentCollection, Parameter, Token
 from cyclopts.config import Env
 
 from r2d2 import __version__
@@ -27,6 +27,16 @@ TypesFlag = Annotated[
 Renamed = Annotated[
     bool | None, Parameter(negative="", help="Also match columns that were renamed.")
 ]
+
+
+def _output(kind: Any, tokens: Sequence[Token]) -> Path:
+    from r2d2.storage.output import output_path
+
+    return output_path(tokens[0].value)
+
+
+Output = Parameter(converter=_output)
+"""Of a flag whose value is a place for output."""
 
 COMMANDS = {
     "find": ("find", "Find which tables of LAKE are contained in which, each edge proved."),

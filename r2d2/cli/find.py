@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from r2d2.cli import Config, Json, Renamed, TypesFlag
+from r2d2.cli import Config, Json, Output, Renamed, TypesFlag
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
 
@@ -21,7 +21,9 @@ def find(
     lake: str,
     /,
     *,
-    out: Annotated[Path | None, Parameter(help="Folder for edges.csv, graph.json, …")] = None,
+    out: Annotated[
+        Path | None, Output, Parameter(help="Folder for edges.csv, graph.json, …")
+    ] = None,
     types: TypesFlag = None,
     min_fraction: Annotated[
         float | None, Parameter(help="List near-containment from this fraction on.")
@@ -64,13 +66,19 @@ def find(
     from r2d2.cli.terminal import watching
     from r2d2.model import Types
     from r2d2.pipeline import find as find_graph
-    from r2d2.report.find import funnel_data, graph_data, unused_rules, write_find
+    from r2d2.report.find import (
+        FIND_FILES,
+        funnel_data,
+        graph_data,
+        unused_rules,
+        write_find,
+    )
     from r2d2.settings.find import load_settings
     from r2d2.storage import storage_of
     from r2d2.storage.output import prepare
 
     if out is not None:
-        prepare(out)
+        prepare(out, FIND_FILES)
     settings = load_settings(
         config,
         types=Types(types) if types else None,

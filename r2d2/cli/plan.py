@@ -1,12 +1,13 @@
 """`r2d2 plan`: chooses the tables to delete, and tells how two plans differ; and `r2d2 init`."""
 
 from dataclasses import asdict, replace
+from os.path import lexists
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from r2d2.cli import Json
+from r2d2.cli import Json, Output
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, UsageError
 from r2d2.extras import require
@@ -16,7 +17,9 @@ def plan(
     *,
     run: Annotated[Path | None, Parameter(help="Folder that `r2d2 find --out` wrote.")] = None,
     out: Annotated[
-        Path | None, Parameter(help="File for the plan, as canonical JSON, beside RUN/plan.json.")
+        Path | None,
+        Output,
+        Parameter(help="File for the plan, as canonical JSON, beside RUN/plan.json."),
     ] = None,
     config: Annotated[
         Path | None, Parameter(help="TOML file of prices, limits, …; see `r2d2 init`.")
@@ -76,11 +79,11 @@ def plan(
     from r2d2.cli.terminal import watching
     from r2d2.plan import make_plan
     from r2d2.plan import what_if as plan_from_learnt
-    from r2d2.plan.plan_file import PLAN_NAME
+    from r2d2.plan.plan_file import PLAN_NAME, is_plan
     from r2d2.plan.profile import load_profile, with_profile
     from r2d2.plan.usage import load_usage, usages_of_plan
     from r2d2.settings.plan import load_plan_settings, load_prices, plan_settings_of
-    from r2d2.storage.output import json_text, prepare, write_files
+    from r2d2.storage.output import json_text, prepare_file, write_files
     from r2d2.text_tables import usd
 
     if diff is not None:
@@ -89,7 +92,7 @@ def plan(
     if run is None:
         raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
     if out is not None:
-        prepare(out.parent)
+        prepare_file(out, is_plan, "plan of r2d2's")
     least_usd = _least_savings(fail_on)
     varied = what_if or max_latency is not None or bool(protect) or prices is not None
     before = _plan_before(run) if varied and (config is None or usage is None) else None
@@ -117,7 +120,7 @@ def plan(
                 progress=progress,
             )
     if out is not None and out.resolve() != (run / PLAN_NAME).resolve():
-        write_files(out.parent, {out.name: json_text(made)})
+        write_files(out.parent, {out.name: json_text(made)}, files={out.name: is_plan})
     if json:
         print_json(made)
     elif explain is not None:
@@ -134,7 +137,7 @@ def plan(
     return EXIT_OK
 
 
-def init(path: Path = Path("r2d2.toml"), /) -> int:
+def init(path: Annotated[Path, Output] = Path("r2d2.toml"), /) -> int:
     """Write a commented TOML file of all settings a plan has, at their defaults.
 
     For example: r2d2 init r2d2.toml
@@ -142,7 +145,7 @@ def init(path: Path = Path("r2d2.toml"), /) -> int:
     from r2d2.settings.template import INIT_TOML
     from r2d2.storage.output import write_files
 
-    if path.exists():
+    if lexists(path):
         raise UsageError(f"{path}: it exists already and is left as it is")
     write_files(path.parent, {path.name: INIT_TOML}, marked=False)
     print_lines([f"written to {path}"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from r2d2.cli import Output
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import (
     EXIT_FAILED,
@@ -65,7 +66,7 @@ def bill(
     *logs: Logs,
     flags: MachineFlags = NO_FLAGS,
     out: Annotated[
-        Path | None, Parameter(help="Folder for report.json, report.html and CSV files.")
+        Path | None, Output, Parameter(help="Folder for report.json, report.html and CSV files.")
     ] = None,
     max_usd: Annotated[
         float | None, Parameter(help="Exit with 3 where all applications cost more.")
@@ -88,12 +89,13 @@ def bill(
     """
     require("vmcost", "r2d2 vmcost")
     from r2d2.storage.output import prepare
+    from r2d2.vmcost.report.csvs import REPORT_FILES
     from r2d2.vmcost.report.data import report_data
     from r2d2.vmcost.report.text import report_lines
 
     budget = Budget(max_usd, max_idle)
     if out is not None:
-        prepare(out)
+        prepare(out, REPORT_FILES)
     costed = _costed(logs, flags)
     data = report_data(costed.costed, date.today(), costed.besides)
     if out is not None:
@@ -114,9 +116,9 @@ def bill(
 @vmcost.command
 def profile(
     *logs: Logs,
-    out: Annotated[Path, Parameter(name=["--out", "-o"], help="File for the profile.")],
+    out: Annotated[Path, Output, Parameter(name=["--out", "-o"], help="File for the profile.")],
     report: Annotated[
-        Path | None, Parameter(help="Folder for the report on the same logs, besides.")
+        Path | None, Output, Parameter(help="Folder for the report on the same logs, besides.")
     ] = None,
     flags: MachineFlags = NO_FLAGS,
     least_mb: Annotated[
@@ -134,15 +136,17 @@ def profile(
     For example: r2d2 vmcost profile /logs --config vmcost.toml -o profile.json
     """
     require("vmcost", "r2d2 vmcost profile")
-    from r2d2.storage.output import json_text, prepare, write_files
+    from r2d2.storage.output import json_text, json_with, prepare, prepare_file, write_files
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
     from r2d2.vmcost.profile import profile_lines
+    from r2d2.vmcost.report.csvs import REPORT_FILES
     from r2d2.vmcost.report.data import report_data
 
-    for folder in (out.parent, report):
-        if folder is not None:
-            prepare(folder)
+    is_profile = json_with("profile", "clusters")
+    prepare_file(out, is_profile, "profile of r2d2's")
+    if report is not None:
+        prepare(report, REPORT_FILES)
     charges = {"read": read_usd_per_gb, "write": write_usd_per_gb}
     costed = _costed(logs, flags)
     left_out = _name_left_out(costed.logs)
@@ -152,7 +156,7 @@ def profile(
         int(least_mb * 1e6),
         {way: usd for way, usd in charges.items() if usd is not None},
     )
-    write_files(out.parent, {out.name: json_text(made)})
+    write_files(out.parent, {out.name: json_text(made)}, files={out.name: is_profile})
     if report is not None:
         _write(report, report_data(costed.costed, date.today(), costed.besides))
     print_lines([*profile_lines(made), f"written to {out}"])
@@ -206,11 +210,11 @@ def _request(flags: MachineFlags) -> "CostRequest":
 
 def _write(out: Path, data: Mapping[str, Any]) -> None:
     from r2d2.storage.output import json_text, write_files
-    from r2d2.vmcost.report.csvs import csv_texts
+    from r2d2.vmcost.report.csvs import REPORT_FILES, csv_texts
     from r2d2.vmcost.report.html import page
 
     files = {"report.json": json_text(data), "report.html": page(data), **csv_texts(data)}
-    write_files(out, files)
+    write_files(out, files, files=REPORT_FILES)
 
 
 def _name_left_out(logs: "EventLogs") -> bool:

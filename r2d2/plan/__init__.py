@@ -17,7 +17,7 @@ from r2d2.errors import UsageError
 from r2d2.model import FileInfo, Table
 from r2d2.plan.costs import TableFacts, TableRecipe
 from r2d2.plan.graph_file import GraphFile, files_inside, inventory_now, load_graph
-from r2d2.plan.plan_file import PLAN_NAME, Data, plan_data, warnings
+from r2d2.plan.plan_file import PLAN_NAME, Data, is_plan, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence
@@ -27,9 +27,14 @@ from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
 from r2d2.storage.local import Listing
-from r2d2.storage.output import json_text, new_files, prepare, settle
+from r2d2.storage.output import Recognisers, json_text, json_with, new_files, prepare, settle
 
 RECIPES_NAME = "recipes.json"
+PLAN_FILES: Recognisers = {
+    PLAN_NAME: is_plan,
+    RECIPES_NAME: json_with("graph_sha256", "candidates"),
+}
+"""The files that a plan adds to its run, and how each is known as r2d2's."""
 
 
 def make_plan(
@@ -53,7 +58,7 @@ def make_plan(
         UsageError: the folder has no graph, a line of usage means no table, or `threads` is none.
         LakeError: the lake cannot be listed.
     """
-    prepare(run)
+    prepare(run, PLAN_FILES)
     graph = load_graph(run)
     storage = storage_of(graph.lake)
     now = inventory_now(run, graph.settings, storage)
@@ -72,7 +77,7 @@ def make_plan(
         run_all = partial(_run_all, recipes, tables, folder, watched)
         return choose(known, settings, usage.by_location, run_all), usage
 
-    with new_files(run, check) as folder:
+    with new_files(run, check, files=PLAN_FILES) as folder:
         if engine == "spark":
             from r2d2.engines.spark.recipes import SparkRecipes
             from r2d2.engines.spark.session import session_of

@@ -20,13 +20,15 @@ from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
-from r2d2.storage.output import json_text, settle
+from r2d2.storage.output import json_text, json_with, settle
 from r2d2.text_tables import pluralize
 
 PLAN_NAME = "plan.json"
 """A run's plan in its folder."""
 VERSION = 2
 Data = dict[str, Any]
+is_plan = json_with("solver", "totals", "tables")
+"""Recognises a plan's file, also of another version of r2d2."""
 
 
 Count = Annotated[int, msgspec.Meta(ge=0)]

@@ -15,7 +15,7 @@ from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
 from r2d2.model import Edge, Format, Table
 from r2d2.settings.find import UNUSED, Settings
-from r2d2.storage.output import json_text, write_files
+from r2d2.storage.output import Recognisers, is_own, json_text, json_with, text_with, write_files
 from r2d2.text_tables import csv_text, printable
 
 EDGE_COLUMNS = (
@@ -42,7 +42,20 @@ TABLE_COLUMNS = (
 )
 EARLIER = "earlier"
 GRAPH_NAME = "graph.json"
-_OF_A_PLAN = ("plan.json", "recipes.json", "residuals")
+FIND_FILES: Recognisers = {
+    "edges.csv": text_with(",".join(EDGE_COLUMNS) + "\n"),
+    "degenerate.csv": text_with(",".join(EDGE_COLUMNS) + "\n"),
+    "tables.csv": text_with(",".join(TABLE_COLUMNS) + "\n"),
+    GRAPH_NAME: json_with("hash_version", "tables", "edges"),
+    "funnel.json": json_with("stage", "pairs"),
+    INVENTORY_FILE: json_with("schemas", "tables"),
+}
+"""The files of a run, and how each is known as r2d2's."""
+_OF_A_PLAN: Recognisers = {
+    "plan.json": json_with("solver", "totals", "tables"),
+    "recipes.json": json_with("graph_sha256", "candidates"),
+    "residuals": lambda _: False,
+}
 # Settings that change the speed of a run, but not its result.
 _SPEED_ONLY = ("threads", "memory_bytes")
 
@@ -61,12 +74,13 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
         "funnel.json": json_text(funnel_data(graph)),
         INVENTORY_FILE: inventory_json(graph.tables),
     }
-    write_files(out, texts, lambda: _aside(out, texts))
+    write_files(out, texts, lambda: _aside(out, texts), files=FIND_FILES)
 
 
 def _aside(out: Path, texts: Mapping[str, str]) -> dict[str, str]:
     """Each file of an earlier graph that a plan was made of, and its new name; else none."""
-    there = [name for name in (*texts, *_OF_A_PLAN) if (out / name).exists()]
+    ours = {**FIND_FILES, **_OF_A_PLAN}
+    there = [n for n, own in ours.items() if (out / n).exists() and is_own(out, n, own)]
     if not set(there) & set(_OF_A_PLAN):
         return {}
     named_by = out / next(name for name in (GRAPH_NAME, *_OF_A_PLAN) if name in there)

@@ -3,16 +3,19 @@
 All are written into a scratch folder beside their places, and brought to disk. Where the output
 folder is new, one rename gives the scratch folder its name; else see `switch`.
 
+A file that somebody else wrote is never replaced: r2d2's own are named by the folder's marker, or
+known by their content, as a marker may be lost and those of an older r2d2 have none.
+
 Files are only for their owner, unless `R2D2_UMASK` says otherwise.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,6 +34,12 @@ from r2d2.storage.switch import (
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 Check = Callable[[], Mapping[str, str]]
+Recogniser = Callable[[bytes], bool]
+"""Whether a file of this content is one that r2d2 wrote."""
+Recognisers = Mapping[str, Recogniser]
+"""A recogniser for each name of an output file."""
+NOT_OURS: Recognisers = {}
+_Object = dict[str, msgspec.Raw]
 
 
 class Marker(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,19 +50,104 @@ class Marker(msgspec.Struct, forbid_unknown_fields=True):
     folders: list[str] = []
 
 
-def prepare(out: Path) -> None:
-    """Makes ready for output to the folder: what a killed run left in it is finished or removed.
+def output_path(text: str) -> Path:
+    """The path of an output folder or file, as it was typed.
 
     Raises:
-        UsageError: it is a URL.
+        UsageError: it is empty, as an unset variable is, or a URL.
+    """
+    if not text.strip():
+        raise UsageError("the place for output is empty; give a name, or `.` for this folder")
+    if _URL.match(text):
+        raise UsageError(f"{text}: output goes to a folder; give one, and copy it from there")
+    return Path(text)
+
+
+def prepare(out: Path, files: Recognisers = NOT_OURS) -> None:
+    """Makes ready for output to the folder: what a killed run left in it is finished or removed.
+
+    Of the `files` that are to be written, none may be there that r2d2 did not write.
+
+    Raises:
+        UsageError: it is a URL, or no folder, or one of the files is somebody else's.
         R2D2Error: what was left cannot be finished.
     """
-    if _URL.match(str(out)):
-        raise UsageError(f"{out}: output goes to a folder; give one, and copy it from there")
+    output_path(str(out))
     if out.is_dir():
         settle(out)
         remove_leftovers(out)
+    elif out.exists():
+        raise UsageError(f"{out}: is there, and is no folder; give another name")
     remove_leftovers(out.resolve().parent)
+    _refuse_others(out, [MARKER, *files] if files else [], files)
+
+
+def prepare_file(path: Path, is_ours: Recogniser, what: str) -> None:
+    """Makes ready for output to the file, which takes the place of none but its like.
+
+    A marker's word is not enough here: it names all kinds of files that r2d2 writes.
+
+    Raises:
+        UsageError: it is a URL, or something else is there.
+        R2D2Error: what was left of a killed run cannot be finished.
+    """
+    prepare(path.parent)
+    if path.name.startswith(MARKER):
+        raise UsageError(f"{path}: r2d2 keeps names that begin with {MARKER} to itself")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; give the name of a file")
+    if os.path.lexists(path) and not is_ours(_content(path)):
+        raise UsageError(f"{path}: is there, and is no {what}; give another name, or move it away")
+
+
+def is_own(out: Path, name: str, is_ours: Recogniser | None = None) -> bool:
+    """Whether r2d2 wrote what is there by this name, by the marker's word or its content."""
+    marker = _marker(out)
+    if name in marker.files or name in marker.folders:
+        return True
+    return is_ours is not None and (out / name).is_file() and is_ours(_content(out / name))
+
+
+def json_with(*keys: str) -> Recogniser:
+    """Recognises JSON: an object that has these keys, or a list whose first item is one."""
+
+    def is_like(content: bytes) -> bool:
+        try:
+            data: Any = msgspec.json.decode(content, type=list[msgspec.Raw] | _Object)
+            if isinstance(data, list):
+                data = msgspec.json.decode(data[0], type=_Object)
+            return bool(data.keys() >= set(keys))
+        except (msgspec.DecodeError, IndexError, UnicodeDecodeError, RecursionError):
+            return False
+
+    return is_like
+
+
+def text_with(beginning: str) -> Recogniser:
+    """Recognises a text by its beginning, such as a header."""
+    return lambda content: content.startswith(beginning.encode())
+
+
+def _refuse_others(out: Path, names: Iterable[str], files: Recognisers) -> None:
+    """Passes where nothing is there by these names that somebody else wrote.
+
+    Raises:
+        UsageError: something is.
+    """
+    if not out.is_dir():
+        return
+    for name in names:
+        path, is_ours = out / name, json_with("written_by") if name == MARKER else files.get(name)
+        if (path.is_file() or path.is_symlink()) and not is_own(out, name, is_ours):
+            remedy = "move it away, or have the output go elsewhere"
+            raise UsageError(f"{path}: is there, and r2d2 did not write it; {remedy}")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def settle(out: Path) -> None:
@@ -71,17 +165,31 @@ def settle(out: Path) -> None:
 
 
 def write_files(
-    out: Path, texts: Mapping[str, str], check: Check | None = None, *, marked: bool = True
+    out: Path,
+    texts: Mapping[str, str],
+    check: Check | None = None,
+    *,
+    files: Recognisers = NOT_OURS,
+    marked: bool = True,
 ) -> None:
     """Writes each text under its name into the folder, all or none: see `new_files`."""
-    with new_files(out, check, marked=marked) as folder:
+    with new_files(out, check, files=files, marked=marked) as folder:
         for name, text in texts.items():
             Path(folder, name).write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager
-def new_files(out: Path, check: Check | None = None, *, marked: bool = True) -> Iterator[Path]:
+def new_files(
+    out: Path,
+    check: Check | None = None,
+    *,
+    files: Recognisers = NOT_OURS,
+    marked: bool = True,
+) -> Iterator[Path]:
     """A scratch folder whose files become those of `out` when all went well.
+
+    They take the place of r2d2's own: of those that the folder's marker names, and of `files` by
+    content.
 
     `check` is called before the switch, while no other run may switch: it may refuse by raising,
     and returns the files that must go elsewhere within `out`, each with its new name. A marker,
@@ -89,10 +197,10 @@ def new_files(out: Path, check: Check | None = None, *, marked: bool = True) -> 
     lake.
 
     Raises:
-        UsageError: `out` is a URL.
+        UsageError: `out` is a URL, or has a file of somebody else's where a new one goes.
         R2D2Error: it cannot be written.
     """
-    prepare(out)
+    prepare(out, files)
     _mode(0)
     place = out.resolve()
     try:
@@ -103,7 +211,7 @@ def new_files(out: Path, check: Check | None = None, *, marked: bool = True) -> 
             fresh = scratch.path / NEW
             fresh.mkdir()
             yield fresh
-            _bring(place, scratch, check, marked)
+            _bring(place, scratch, check, files, marked)
         except BaseException:
             scratch.cleanup()
             for folder in made:
@@ -114,13 +222,17 @@ def new_files(out: Path, check: Check | None = None, *, marked: bool = True) -> 
         raise _not_written(out, error) from error
 
 
-def _bring(out: Path, scratch: ScratchFolder, check: Check | None, marked: bool) -> None:
+def _bring(
+    out: Path, scratch: ScratchFolder, check: Check | None, files: Recognisers, marked: bool
+) -> None:
     """Brings the scratch folder's files to disk, and into the folder."""
     fresh = scratch.path / NEW
     for path in fresh.rglob("*"):
         path.chmod(_mode(0o777 if path.is_dir() else 0o666))
     if out.is_dir():
         with held(out):
+            names = (path.name for path in fresh.iterdir() if not path.is_dir())
+            _refuse_others(out, [*sorted(names), *([MARKER] if marked else [])], files)
             moved = check() if check else {}
             for name, new_name in moved.items():
                 source = out / name
@@ -142,9 +254,7 @@ def _bring(out: Path, scratch: ScratchFolder, check: Check | None, marked: bool)
 
 def _mark(out: Path, fresh: Path) -> None:
     """Writes the marker: it names what is new, and what the folder's marker names already."""
-    before = Marker("r2d2", [])
-    with suppress(OSError, msgspec.DecodeError):
-        before = msgspec.json.decode((out / MARKER).read_bytes(), type=Marker)
+    before = _marker(out)
     files = {path.name for path in fresh.iterdir() if not path.is_dir()}
     folders = {path.name for path in fresh.iterdir() if path.is_dir()}
     text = json_text(
@@ -156,6 +266,12 @@ def _mark(out: Path, fresh: Path) -> None:
     )
     (fresh / MARKER).write_text(text, encoding="utf-8")
     (fresh / MARKER).chmod(_mode(0o666))
+
+
+def _marker(out: Path) -> Marker:
+    with suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode((out / MARKER).read_bytes(), type=Marker)
+    return Marker("r2d2", [])
 
 
 def _missing(out: Path) -> list[Path]:

@@ -7,6 +7,7 @@ characters are written as escapes, so that each row is a line.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from r2d2.storage.output import Recognisers, json_with, text_with
 from r2d2.text_tables import csv_text, printable
 from r2d2.vmcost.report.figures import Data
 
@@ -28,6 +29,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "removed_reason",
     ),
 }  # fmt: skip
+REPORT_FILES: Recognisers = {
+    "report.json": json_with("version", "applications"),
+    "report.html": lambda content: b"<title>What the cluster cost</title>" in content,
+    **{name: text_with(",".join(columns) + "\n") for name, columns in COLUMNS.items()},
+}
+"""The files of a report, and how each is known as r2d2's."""
 
 
 def csv_texts(report: Data) -> dict[str, str]:
