@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.arrays import Int64s, Positions, UInt64s
-from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.finaliser import Lanes, finish_all
 from r2d2.hashing.runs import HashOrder, hash_order, merge, positions_in, present_mask, taken
+
+_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,30 @@ class Counted:
         """Whether it has the same rows, not how often; both have as many."""
         same = np.array_equal(self.first, other.first)
         return same and np.array_equal(self.second, other.second)
+
+
+@dataclass(slots=True)
+class RowTally:
+    """How many rows there are, and the sums of their finalised hashes, which no order changes.
+
+    Two tables with equal tallies have the same rows as often, but for a chance of 2⁻¹²⁸. A row's
+    hash is itself a sum over its columns, in which a value that moves to another row would cancel:
+    so each row's is finalised first.
+    """
+
+    rows: int = 0
+    first: int = 0
+    second: int = 0
+
+    def add(self, lanes: Lanes, copies: Int64s | None = None) -> None:
+        """Counts the rows with these hashes, each once or so many copies of it."""
+        mixed = finish_all(Lanes(lanes.first.copy(), lanes.second.copy()))
+        self.rows += len(lanes) if copies is None else int(copies.sum())
+        if copies is not None:
+            times = copies.astype(np.uint64)
+            mixed = Lanes(mixed.first * times, mixed.second * times)
+        self.first = (self.first + int(np.add.reduce(mixed.first))) & _MASK
+        self.second = (self.second + int(np.add.reduce(mixed.second))) & _MASK
 
 
 def ones(count: int) -> Int64s:

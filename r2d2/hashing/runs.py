@@ -84,6 +84,14 @@ def cut(run: Lanes, ranges: int) -> list[Lanes]:
     return [run.part(start, stop) for start, stop in pairwise(ends)]
 
 
+def rows_in(lanes: Lanes, number: int, ranges: int) -> Positions:
+    """The rows whose hashes lie in the range of that number, of so many equal ones."""
+    mask = lanes.first >= np.uint64((number << 64) // ranges)
+    if number + 1 < ranges:
+        mask &= lanes.first < np.uint64((number + 1 << 64) // ranges)
+    return np.flatnonzero(mask)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HashOrder:
     """A stable order of hashes by (first, second), the hashes in it, and where new ones start."""

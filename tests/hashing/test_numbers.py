@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.hashing.decimals import form_of, without_zeros
+from r2d2.hashing.numbers import form_of, without_zeros
 from r2d2.model import Types
 from tests.support.hashing.canonical import exactly
 from tests.support.hashing.hashing import Hash, hash_of, hashes

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from r2d2.engines.local.worker import Proposals, RecipeWorker, RequestBatch, ThisProcess
 from r2d2.model import Table, Types
 from r2d2.recipes.find.request import TASK_BYTES, AnyRequest, Proposal, batches
+from r2d2.recipes.find.row_counts import MEMORY_BYTES
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
@@ -37,7 +38,10 @@ class LocalRecipes:
         """The proposals for all requests, in any order."""
         work = [[requests[number] for number in batch] for batch in batches(requests)]
         settings = self.settings
-        for proposals in search_in_processes(self.storage, settings.types, work, settings.threads):
+        answers = search_in_processes(
+            self.storage, settings.types, work, settings.threads, settings.memory_bytes
+        )
+        for proposals in answers:
             yield from proposals
 
     def try_out(
@@ -52,19 +56,26 @@ class LocalRecipes:
 
 
 def search_in_processes(
-    storage: Storage, types: Types, work: Sequence[RequestBatch], most: int
+    storage: Storage,
+    types: Types,
+    work: Sequence[RequestBatch],
+    most: int,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Iterator[Proposals]:
     """The proposals for each batch of requests, in any order.
 
     At most `most` processes take part, this one among them; fewer where no more can be started.
+    They share the memory: a parent that needs more than one's part is read in passes.
     """
     sizes = [_size_bytes(batch) for batch in work]
     tables = sum(len(request.tables) for batch in work for request in batch)
     worthwhile = 1 + max(tables // WORTHWHILE_TABLES, sum(sizes) // WORTHWHILE_BYTES)
-    others = _started(storage, types, min(most, worthwhile, len(work)) - 1)
+    processes = max(1, min(most, worthwhile, len(work)))
+    search = storage, types, memory_bytes // processes
+    others = _started(*search, processes - 1)
     shares = _Shares(sizes, len(others) + 1)
     done: SimpleQueue[Proposals | BaseException] = SimpleQueue()
-    for place, process in enumerate((*others, ThisProcess(storage, types))):
+    for place, process in enumerate((*others, ThisProcess(*search))):
         Thread(target=_serve, args=(process, shares.of(place), work, done), daemon=True).start()
     try:
         for _ in work:
@@ -83,11 +94,11 @@ def _size_bytes(batch: RequestBatch) -> int:
     return sum(sizes.values())
 
 
-def _started(storage: Storage, types: Types, count: int) -> list[RecipeWorker]:
+def _started(storage: Storage, types: Types, memory_bytes: int, count: int) -> list[RecipeWorker]:
     workers: list[RecipeWorker] = []
     with suppress(OSError):
         while len(workers) < count:
-            workers.append(RecipeWorker(storage, types))
+            workers.append(RecipeWorker(storage, types, memory_bytes))
     return workers
 
 

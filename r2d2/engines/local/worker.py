@@ -9,7 +9,7 @@ from r2d2.model import Types
 from r2d2.processes import ChildProcess, answer_requests
 from r2d2.recipes.find import search
 from r2d2.recipes.find.request import AnyRequest, Proposal, Request, no_recipe
-from r2d2.recipes.find.row_counts import RowCounts
+from r2d2.recipes.find.row_counts import MEMORY_BYTES, RowCounts
 from r2d2.storage.local import Storage
 
 _PROGRAM = "from r2d2.engines.local.worker import serve; serve()"
@@ -27,8 +27,8 @@ Proposals: TypeAlias = list[Proposal]
 class ThisProcess:
     """This process, which searches for recipes itself."""
 
-    def __init__(self, storage: Storage, types: Types) -> None:
-        self._counts = RowCounts(storage, types)
+    def __init__(self, storage: Storage, types: Types, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._counts = RowCounts(storage, types, memory_bytes=memory_bytes)
 
     def answer(self, batch: RequestBatch) -> Proposals:
         """The proposals for the batch's requests."""
@@ -45,9 +45,8 @@ class RecipeWorker:
         OSError: the machine starts no more processes.
     """
 
-    def __init__(self, storage: Storage, types: Types) -> None:
-        self._storage = storage
-        self._types = types
+    def __init__(self, storage: Storage, types: Types, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._search = storage, types, memory_bytes
         self._ended = False
         self._is_fresh = True
         self._child = self._started()
@@ -64,7 +63,7 @@ class RecipeWorker:
         Raises:
             R2D2Error: what went wrong in the process, or that no other takes its place.
         """
-        request = dumps((self._storage, self._types, batch))
+        request = dumps((self._search, batch))
         try:
             (answer,) = self._child.ask(request)
         except (EOFError, OSError, ValueError):  # the pipe is broken, or closed by `end`
@@ -106,8 +105,8 @@ def serve() -> None:
 
     def answer(request: bytes) -> Iterator[bytes]:
         nonlocal searcher
-        storage, types, batch = loads(request)
-        searcher = searcher or ThisProcess(storage, types)
+        search, batch = loads(request)
+        searcher = searcher or ThisProcess(*search)
         try:
             yield dumps(searcher.answer(batch))
         except R2D2Error:

@@ -1,7 +1,7 @@
 """Recipes on Spark: each executor's core searches batches of requests, and runs recipes.
 
 The executors read the lake natively, as in the scans of `find`; Spark carries requests and answers.
-A parent is read by one task, so an executor's core needs room for the rows of one parent.
+A parent is read by one task; one whose rows exceed `memory_bytes` is read in passes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ import pyarrow as pa
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.session import spark_errors
-from r2d2.model import Table, Types
+from r2d2.model import Table
 from r2d2.recipes.find import search
 from r2d2.recipes.find.request import AnyRequest, Proposal, batches
 from r2d2.recipes.find.row_counts import RowCounts
@@ -42,7 +42,7 @@ class SparkRecipes:
     def propose(self, requests: Sequence[AnyRequest]) -> Iterator[Proposal]:
         """The proposals for all requests, in any order."""
         work = [[requests[number] for number in batch] for batch in batches(requests)]
-        search_batch = partial(_proposals, self.storage, self.settings.types)
+        search_batch = partial(_proposals, self.storage, self.settings)
         for proposals in self._answers(search_batch, work):
             yield from proposals
 
@@ -86,8 +86,9 @@ def _answered(
             yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": content})
 
 
-def _proposals(storage: Storage, types: Types, batch: Sequence[AnyRequest]) -> list[Proposal]:
-    return search(batch, RowCounts(storage, types))
+def _proposals(storage: Storage, settings: Settings, batch: Sequence[AnyRequest]) -> list[Proposal]:
+    counts = RowCounts(storage, settings.types, memory_bytes=settings.memory_bytes)
+    return search(batch, counts)
 
 
 def _trial(

@@ -29,9 +29,11 @@ from r2d2.recipes.find.request import (
     Request,
     UnionRequest,
     by_name,
+    held_bytes,
     no_recipe,
 )
 from r2d2.recipes.find.row_counts import RowCounts, TableColumns
+from r2d2.recipes.find.streamed import propose_streamed
 from r2d2.recipes.grammar import Distinct, Project, Select
 
 SMALLER_PARENT_SERVES = "a smaller table that stays, or an equal of it, gives the child back"
@@ -104,6 +106,8 @@ def _search_unserved(request: Request, counts: RowCounts, served: dict[str, str]
 def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
     """The proposals for one request; requests that share `counts` read their tables once."""
     try:
+        if held_bytes(request) > counts.memory_bytes:
+            return propose_streamed(request, counts) if isinstance(request, Request) else []
         if isinstance(request, Request):
             return propose_from_parent(request, counts)
         return propose_from_parts(request, counts)

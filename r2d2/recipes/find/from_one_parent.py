@@ -8,21 +8,29 @@ A child with rows that the parent lacks, or has less often, gets the recipe for 
 parent has, and the others go into a residual: up to a fifth of its rows, so that a table which is
 mostly something else is not stored twice. Rows that no predicate selects are listed by their
 hashes: the child's or, where these are a quarter as many, those that only the parent has.
+
+A parent's key may stand for all columns: a few columns in which no two of its rows are equal, so
+that others need no reading. It is guessed from a sample and holds only once all rows have been
+hashed over it. Then a row of a child that the parent contains is the parent's row with the same
+key, for that one has all of its values: counting keys counts rows.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import combinations, islice
+from math import prod
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pt
 
 from r2d2.errors import R2D2Error, TableError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.schema import logical_type
 from r2d2.formats.united import typed_nulls
 from r2d2.model import Column, Table
-from r2d2.recipes.find.keys import likely_keys
 from r2d2.recipes.find.reading import type_inside
 from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe
 from r2d2.recipes.find.row_counts import RowCounts
@@ -41,8 +49,11 @@ from r2d2.recipes.grammar import (
 )
 from r2d2.recipes.predicate import find_predicate
 from r2d2.recipes.predicate.columns import ColumnSource, EncodedTable
+from r2d2.recipes.predicate.encode import Codes, plain_type, ranks
 from r2d2.recipes.predicate.row_labels import RowLabels
 
+SAMPLE_ROWS = 1 << 14
+MOST_KEY_COLUMNS, MOST_TRIALS = 3, 64
 BYTES_PER_HASH_ROW = 24
 """Of a residual of hashes: two words and a count."""
 BYTES_PER_FILE, BYTES_PER_COLUMN = 900, 350
@@ -123,12 +134,12 @@ class _Parent:
                 partial(self._reader.column, column),
             )
             for position, column in enumerate(self.table.columns)
-            if _has_literals(column, self._first)
+            if has_literals(column, self._first)
         ]
         return EncodedTable(sources, self._reader.sizes())
 
 
-def _has_literals(column: Column, rows: pa.RecordBatch) -> bool:
+def has_literals(column: Column, rows: pa.RecordBatch) -> bool:
     """Whether SQL's literals are of the column's type: not where it is a UUID's or geometry's.
 
     JSON is compared as the text that it is.
@@ -140,7 +151,7 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
     contained = parent.children[number]
     child, table = contained.table, parent.table
     try:
-        if not _same_types(contained, table):
+        if not same_types(contained, table):
             return no_recipe(table, child, "its columns have other types")
         columns = outputs(child.columns, table.columns, contained.names)
         labels = parent.labels(number)
@@ -150,16 +161,18 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
     except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
         return no_recipe(table, child, table_problem(error))
     if recipe is None:
-        reason = (
-            "the parent lacks too many of its rows"
-            if labels.missing
-            else "the parent has too many of its rows less often"
-        )
-        return no_recipe(table, child, reason, labels.child_rows)
+        return no_recipe(table, child, too_few_rows(labels.missing > 0), labels.child_rows)
     return Proposal(child.location, (table.location,), recipe, labels.child_rows)
 
 
-def _same_types(child: ContainedTable, parent: Table) -> bool:
+def too_few_rows(are_lacking: bool) -> str:
+    """Why no recipe is made of a parent with too few of the child's rows."""
+    if are_lacking:
+        return "the parent lacks too many of its rows"
+    return "the parent has too many of its rows less often"
+
+
+def same_types(child: ContainedTable, parent: Table) -> bool:
     """Whether each column's types are one, NULLs of no type aside, which any type holds."""
     types = {column.name: column.type for column in parent.columns}
     pairs = ((c.type, types.get(child.names[c.name])) for c in child.table.columns)
@@ -197,10 +210,83 @@ def _recipe_of_contained(
     listed = int(np.count_nonzero(labels.child))
     removed = int(np.count_nonzero(labels.child < labels.parent))
     if removed <= MOST_REMOVED_RATIO * listed:
-        return Patch(Project(location, columns), minus=_hashes(child, removed))
-    return Rows(location, columns, _hashes(child, listed))
+        return Patch(Project(location, columns), minus=listed_hashes(child, removed))
+    return Rows(location, columns, listed_hashes(child, listed))
 
 
-def _hashes(child: Table, count: int) -> Residual:
+def listed_hashes(child: Table, count: int) -> Residual:
+    """The residual of so many hashes that is to be written for the child."""
     size_bytes = BYTES_PER_FILE + count * BYTES_PER_HASH_ROW
     return Residual(ResidualKind.HASHES, child.location, count, size_bytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _RankedColumn:
+    codes: Codes
+    values: int
+
+
+def likely_keys(sample: pa.RecordBatch, sets: Iterable[Columns]) -> dict[Columns, Columns]:
+    """For each set of columns that has one, a subset of three at most that is a key of the sample.
+
+    One key serves several sets where it can. Of the keys the one with the fewest possible values is
+    taken: many values are rarely equal in a sample, and so say little of all rows.
+    """
+    sample = sample.slice(0, SAMPLE_ROWS)
+    keys: dict[Columns, Columns] = {}
+    ranked: dict[tuple[str, ...], _RankedColumn | None] = {}
+    for columns in sorted(sets, key=len):
+        known = (key for key in keys.values() if set(key) <= set(columns))
+        key = next(known, None) or _key(sample, columns, ranked)
+        if key is not None:
+            keys[columns] = key
+    return keys
+
+
+def _key(
+    sample: pa.RecordBatch, columns: Columns, ranked: dict[tuple[str, ...], _RankedColumn | None]
+) -> Columns | None:
+    """A key of the sample; numbers and dates are tried first, which are the quickest to read."""
+    top_level = [column for column in columns if len(column.path) == 1]
+    quick = [column for column in top_level if _is_quick(sample.column(column.path[0]).type)]
+    for tried in (quick, top_level):
+        usable = {}
+        for column in tried:
+            if column.path not in ranked:
+                ranked[column.path] = _rank(sample.column(column.path[0]))
+            if ranked_column := ranked[column.path]:
+                usable[column] = ranked_column
+        for guess in islice(_guesses(usable, sample.num_rows), MOST_TRIALS):
+            if _is_key([usable[column] for column in guess], sample.num_rows):
+                return guess
+    return None
+
+
+def _is_quick(type_: pa.DataType) -> bool:
+    return bool(pt.is_integer(type_) or pt.is_temporal(type_))
+
+
+def _rank(array: pa.Array) -> _RankedColumn | None:
+    """The column's ranks; None for types without ranks, and for floats, which are no keys."""
+    type_ = plain_type(array.type)
+    if type_ is None or pt.is_floating(type_):
+        return None
+    values, codes = ranks(pa.chunked_array([array.cast(type_)]))
+    return _RankedColumn(codes, len(values) + 1)
+
+
+def _guesses(usable: Mapping[Column, _RankedColumn], rows: int) -> Iterator[Columns]:
+    """Sets of columns with enough values for so many rows, small sets and few values first."""
+    for count in range(1, MOST_KEY_COLUMNS + 1):
+        sized = [
+            (prod(usable[column].values for column in columns), columns)
+            for columns in combinations(usable, count)
+        ]
+        yield from (columns for size, columns in sorted(sized, key=itemgetter(0)) if size >= rows)
+
+
+def _is_key(columns: Collection[_RankedColumn], rows: int) -> bool:
+    together = np.zeros(rows, np.int64)
+    for column in columns:
+        together = together * (column.values + 1) + column.codes + 1
+    return len(np.unique(together)) == rows

@@ -61,7 +61,7 @@ class TableReader:
             batches = self.batches([column])
         else:
             batches = self._split(self._table.splits[part], [column])
-        arrays = [_inside(batch, column.path) for batch in batches]
+        arrays = [inside(batch, column.path) for batch in batches]
         if len({array.type for array in arrays}) > 1:
             arrays = of_one_type(column.name, arrays)
         return pa.chunked_array(arrays)
@@ -78,7 +78,8 @@ def type_inside(schema: pa.Schema, path: Sequence[str]) -> pa.DataType:
     return type_
 
 
-def _inside(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+def inside(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+    """The values of the field at the end of the path."""
     array = batch.column(path[0])
     for name in path[1:]:
         array = array.flatten()[array.type.get_field_index(name)]

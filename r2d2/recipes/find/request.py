@@ -16,6 +16,7 @@ TASK_BYTES = 32 << 20
 LEAST_TABLES, MOST_TABLES = 200, 1024
 """Of one batch: worth a task's start, and no more than other tasks wait for."""
 MANY_TASKS = 64
+BYTES_PER_HELD_ROW, HELD_SHARE, LEAST_ROW_BYTES = 64, 4, 8
 Columns = tuple[Column, ...]
 """In order of name, so that equal sets are equal tuples."""
 
@@ -114,6 +115,22 @@ class Proposal:
     recipe: Recipe | None
     rows: int = 0
     reason: str = ""
+
+
+def held_bytes(request: AnyRequest) -> int:
+    """About how much memory the search takes that holds its tables' rows, by the inventory.
+
+    Of every row its hash, order, group and label are held, and of a parent some of its columns.
+    """
+    rows = sum(map(_rows, request.tables[:1])) + max(map(_rows, request.tables[1:]), default=0)
+    decoded = sum(split.size_bytes for split in request.tables[0].splits)
+    return rows * BYTES_PER_HELD_ROW + decoded // HELD_SHARE
+
+
+def _rows(table: Table) -> int:
+    if table.rows is not None:
+        return table.rows
+    return table.size_bytes // LEAST_ROW_BYTES
 
 
 def no_recipe(parent: Table, child: Table, reason: str, rows: int = 0) -> Proposal:

@@ -24,6 +24,7 @@ from r2d2.storage.local import Storage
 
 REMOTE_THREADS = 32
 CACHE_BYTES, COUNTS_CACHE_FACTOR = 128 << 20, 4
+MEMORY_BYTES, CACHE_SHARE = 1 << 30, 8
 SMALL_BYTES, SMALL_ROWS = 1 << 18, 1 << 12
 TOGETHER_ROWS = 1 << 16
 Batches = list[pa.RecordBatch]
@@ -46,8 +47,11 @@ class RowCounts:
         types: Types,
         cache_bytes: int = CACHE_BYTES,
         small_bytes: int = SMALL_BYTES,
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.storage, self.types, self.small_bytes = storage, types, small_bytes
+        self.memory_bytes = memory_bytes
+        cache_bytes = min(cache_bytes, memory_bytes // CACHE_SHARE)
         counted_bytes = COUNTS_CACHE_FACTOR * cache_bytes
         self._counted: RecentlyUsed[CacheKey, Counted] = RecentlyUsed(counted_bytes)
         self._groups: RecentlyUsed[CacheKey, Groups] = RecentlyUsed(cache_bytes)

@@ -83,11 +83,11 @@ def encode(
         return None
     if array.type != type_ and not (array.type in _TEXTS or _is_text_dictionary(array)):
         array = array.cast(type_)
-    if pt.is_timestamp(type_) and type_.unit == "ns" and not _whole_microseconds(array):
+    if pt.is_timestamp(type_) and type_.unit == "ns" and not whole_microseconds(array):
         return None
     values, codes = ranks(array)
     values = values if values.type == type_ else values.cast(type_)
-    if pt.is_large_string(type_) and not _well_formed(values):
+    if pt.is_large_string(type_) and not well_formed(values):
         return None
     worth = Worth.PARTITION if is_partition else _worth(values, len(array))
     nameable, has_nulls = _nameable(values, array), array.null_count > 0
@@ -119,7 +119,8 @@ def plain_type(type_: pa.DataType) -> pa.DataType | None:
     return type_ if taking_part or pt.is_float32(type_) or pt.is_float64(type_) else None
 
 
-def _whole_microseconds(array: pa.ChunkedArray) -> bool:
+def whole_microseconds(array: pa.ChunkedArray) -> bool:
+    """Whether no instant in nanoseconds lies between two microseconds."""
     return not any(bool((_valid(chunk) % 1000).any()) for chunk in array.chunks)
 
 
@@ -128,7 +129,7 @@ def _valid(array: pa.Array) -> npt.NDArray[Any]:
     return numbers(array) if nulls is None else numbers(array)[~nulls]
 
 
-def _well_formed(values: pa.Array) -> bool:
+def well_formed(values: pa.Array) -> bool:
     """Whether texts are UTF-8: some writers do not care."""
     try:
         values.validate(full=True)
@@ -139,7 +140,7 @@ def _well_formed(values: pa.Array) -> bool:
 
 def _nameable(values: pa.Array, array: pa.ChunkedArray) -> Bools:
     if pt.is_floating(values.type):
-        known, no_zero = numbers(values), any(map(_has_negative_zero, array.chunks))
+        known, no_zero = numbers(values), any(map(has_negative_zero, array.chunks))
         return np.array(np.isfinite(known) & ~((known == 0) & no_zero), np.bool_)
     if pt.is_date(values.type) or pt.is_timestamp(values.type):
         unit = "D" if pt.is_date(values.type) else values.type.unit
@@ -151,7 +152,8 @@ def _nameable(values: pa.Array, array: pa.ChunkedArray) -> Bools:
     return np.ones(len(values), np.bool_)
 
 
-def _has_negative_zero(array: pa.Array) -> bool:
+def has_negative_zero(array: pa.Array) -> bool:
+    """Whether one of the floats is -0.0."""
     plain = _valid(array)
     return bool((np.signbit(plain) & (plain == 0)).any())
 

@@ -100,10 +100,38 @@ def _patterns(candidates: Sequence[CandidateAtom], rows: Int64s) -> Bools:
     return excluded.T[firsts]
 
 
-def _smallest_cover(
-    candidates: Sequence[CandidateAtom], patterns: Bools, most: int
+def cover_of(
+    candidates: Sequence[CandidateAtom], patterns: Bools
 ) -> tuple[CandidateAtom, ...] | None:
-    for size in range(2, most + 1):
+    """The fewest candidates of which each pattern (patterns × candidates) has one, as `covered`."""
+    order = sorted(range(len(candidates)), key=lambda place: candidates[place].preference())
+    plain = [place for place in order if not candidates[place].is_row_list]
+    for places, most in ((plain, COMPLETE_ATOMS), (order, MOST_ATOMS)):
+        some = patterns[:, places]
+        if some.any(axis=1).all():
+            chosen = _smallest_cover([candidates[place] for place in places], some, most, 1)
+            if chosen is not None:
+                return chosen
+    return None
+
+
+def minimal(patterns: Bools) -> Bools:
+    """The patterns that have no other within them: who covers these covers all.
+
+    >>> minimal(np.array([[True, True], [False, True]]))
+    array([[False,  True]])
+    """
+    left, kept = patterns[np.argsort(patterns.sum(axis=1), kind="stable")], []
+    while len(left):
+        kept.append(left[0])
+        left = left[~left[:, left[0]].all(axis=1)]
+    return np.array(kept, np.bool_).reshape(-1, patterns.shape[1])
+
+
+def _smallest_cover(
+    candidates: Sequence[CandidateAtom], patterns: Bools, most: int, least: int = 2
+) -> tuple[CandidateAtom, ...] | None:
+    for size in range(least, most + 1):
         covers = [tuple(candidates[i] for i in numbers) for numbers in _covers(patterns, size)]
         if covers:
             return min(covers, key=preference)

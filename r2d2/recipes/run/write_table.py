@@ -5,17 +5,18 @@ rows that were to be written, before it takes its place.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import pyarrow as pa
 
 from r2d2.errors import NotWritableError, R2D2Error, TableError
 from r2d2.formats import format_named
 from r2d2.formats.layout import Layout
 from r2d2.formats.uniform import fitted
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.multiset import RowTally
 from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Column, Table, Types
@@ -23,8 +24,6 @@ from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage, is_hidden
 from r2d2.storage.scratch import scratch_folder, sync, uninterrupted
-
-_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def write_table(
             lake = scratch / "lake"
             lake.mkdir()
             staged = lake / ("table" if layout.is_folder else PurePosixPath(location).name)
-            tally = RowTally(layout.columns)
+            tally = RowTally()
             rows = _tallied(layout, batches, tally)
             format_named(layout.format).write(layout, rows, staged)
             _check_reread(layout, lake, tally)
@@ -104,31 +103,19 @@ def _taken(layout: Layout, target: Path) -> Path | None:
     return None
 
 
-@dataclass(slots=True)
-class RowTally:
-    """How many rows there are, and the sums of their hashes, which no order changes."""
-
-    columns: tuple[Column, ...]
-    rows: int = 0
-    first: int = 0
-    second: int = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Counts the batch's rows."""
-        (lanes,) = row_hashes(batch, [self.columns], Types.STRICT)
-        self.rows += batch.num_rows
-        self.first = (self.first + int(np.add.reduce(lanes.first))) & _MASK
-        self.second = (self.second + int(np.add.reduce(lanes.second))) & _MASK
-
-
 def _tallied(
     layout: Layout, batches: Iterable[pa.RecordBatch], tally: RowTally
 ) -> Iterator[pa.RecordBatch]:
     schema = layout.rows_schema
     for batch in batches:
         rows = fitted(batch, schema)
-        tally.add(rows)
+        tally.add(_hashes(rows, layout.columns))
         yield rows
+
+
+def _hashes(rows: pa.RecordBatch, columns: Sequence[Column]) -> Lanes:
+    (lanes,) = row_hashes(rows, [columns], Types.STRICT)
+    return lanes
 
 
 def _check_reread(layout: Layout, lake: Path, written: RowTally) -> None:
@@ -140,13 +127,13 @@ def _check_reread(layout: Layout, lake: Path, written: RowTally) -> None:
     storage = LocalStorage(str(lake))
     table = _the_table(layout, storage)
     columns = [(column.path, column.type) for column in table.columns]
-    expected = [(column.path, column.type) for column in written.columns]
+    expected = [(column.path, column.type) for column in layout.columns]
     if columns != expected:
         raise NotWritableError(f"what was written is read with columns {columns}, not {expected}")
-    reread = RowTally(written.columns)
+    reread = RowTally()
     try:
         for batch in read_batches(storage, table, table.columns):
-            reread.add(batch)
+            reread.add(_hashes(batch, layout.columns))
     except TableError as error:
         raise NotWritableError(f"what was written cannot be read: {error}") from error
     if reread != written:

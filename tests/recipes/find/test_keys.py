@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from r2d2.model import Column, Types
 from r2d2.recipes.find import search_one
-from r2d2.recipes.find.keys import likely_keys
+from r2d2.recipes.find.from_one_parent import likely_keys
 from r2d2.recipes.find.request import Proposal, Request
 from r2d2.recipes.find.row_counts import RowCounts
 from tests.support.recipes.recipe_lake import RecipeLake

@@ -1,0 +1,94 @@
+"""Parents larger than the memory: recipes found in passes are exact, and those found in memory."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from r2d2.model import Types
+from r2d2.recipes.find.request import Proposal, Request
+from r2d2.recipes.find.row_counts import RowCounts
+from r2d2.recipes.find.streamed import propose_streamed
+from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
+from tests.recipes.find.test_propose_properties import Row, counted, row, table
+from tests.support.recipes.recipe_lake import RecipeLake
+
+ROOM = 1 << 30
+
+
+def streamed(lake: RecipeLake, *children: str, memory_bytes: int = ROOM) -> list[Proposal]:
+    request = Request(lake.tables["parent"], tuple(map(lake.child, children)))
+    return propose_streamed(
+        request, RowCounts(lake.storage, Types.STRICT, memory_bytes=memory_bytes)
+    )
+
+
+def days(rows: int = 4000) -> pa.Table:
+    numbers = np.arange(rows)
+    return pa.table(
+        {
+            "id": numbers,
+            "day": pa.array(numbers // 100, pa.int32()).cast(pa.date32()),
+            "kind": [f"kind{n % 7}" for n in numbers],
+            "price": (numbers * 37 % 1000) / 8,
+        }
+    )
+
+
+def test_each_kind_of_recipe_is_found_and_gives_the_childs_rows(tmp_path: Path) -> None:
+    parent = days()
+    kind, day = np.arange(4000) % 7, np.arange(4000) // 100
+    random = np.random.default_rng(1).permutation(4000)
+    strange = pa.table({**days(1).to_pydict(), "id": [-1]}).cast(parent.schema)
+    tables = {
+        "whole": (parent.select(["kind", "id"]), Project),
+        "kinds": (pa.table({"kind": [f"kind{n}" for n in range(7)]}), Distinct),
+        "selected": (parent.filter(pa.array((day >= 5) & (day < 20) & (kind == 3))), Select),
+        "narrow": (parent.filter(pa.array(kind == 3)).select(["id", "price"]), Select),
+        "listed": (parent.take(pa.array(random[:900])), Rows),
+        "shrunk": (parent.take(pa.array(random[:3900])), Patch),
+        "grown": (pa.concat_tables([parent.filter(pa.array(kind == 2)), strange]), Patch),
+    }
+    lake = RecipeLake.of(tmp_path, {"parent": parent, **{n: t for n, (t, _) in tables.items()}})
+    proposals = streamed(lake, *tables)
+    for (name, (rows, sort)), proposal in zip(tables.items(), proposals, strict=True):
+        assert isinstance(proposal.recipe, sort), (name, proposal)
+        assert lake.rows(name, proposal.recipe) == counted(rows)
+    assert {proposal.reason for proposal in proposals} == {"found (in 3 passes over the parent)"}
+
+
+@pytest.mark.slow
+@settings(max_examples=150)
+@given(st.lists(row, min_size=1, max_size=30), st.data())
+def test_what_is_found_in_passes_is_exact_and_as_simple(
+    parent: list[Row], data: st.DataObject
+) -> None:
+    names = data.draw(st.lists(st.sampled_from(["i", "s", "f"]), min_size=1, unique=True))
+    wanted = data.draw(st.sampled_from(parent))
+    place = data.draw(st.sampled_from(range(3)))
+    kept = data.draw(
+        st.one_of(
+            st.lists(st.sampled_from(parent), min_size=1, max_size=30),
+            st.just([row for row in parent if row[place] == wanted[place]]),
+            st.just(parent),
+        )
+    )
+    child = table(kept, names)
+    with TemporaryDirectory() as folder:
+        lake = RecipeLake.of(Path(folder), {"parent": table(parent), "child": child})
+        in_memory = lake.from_parent("child", "parent")
+        memory_bytes = data.draw(st.sampled_from([600, ROOM]))
+        (found,) = streamed(lake, "child", memory_bytes=memory_bytes)
+        if found.recipe is not None:
+            assert lake.rows("child", found.recipe) == counted(child)
+        simple = (Project, Distinct, Select)
+        if isinstance(found.recipe, simple):
+            assert isinstance(in_memory.recipe, simple)
+        theirs = counted(table(parent).select(names))
+        has_partial_rows = any(n < theirs[row] for row, n in counted(child).items())
+        if memory_bytes == ROOM and not has_partial_rows:
+            assert isinstance(in_memory.recipe, simple) == isinstance(found.recipe, simple)
