@@ -71,11 +71,12 @@ def explain_pair(
     for role, table in zip(("child", "parent"), pair, strict=True):
         if table.problem is not None:
             reason = f"the {role} is left out: {table.problem}"
-            return Explanation(child, parent, (Evidence("tables", Verdict.REFUTED, reason),))
+            return Explanation(child, parent, (Evidence("tables", Verdict.NOT_JUDGED, reason),))
     with PairLake(storage, settings, pair) as two:
         evidence, matched = _decided(pair, stages_of(settings), two)
     shown: tuple[str, ...] = ()
-    if samples and evidence[-1].stage in ("sketch", "exact", "sample", "metadata"):
+    judged = evidence[-1].verdict is not Verdict.NOT_JUDGED
+    if samples and judged and evidence[-1].stage in ("sketch", "exact", "sample", "metadata"):
         shown = tuple(_missing_rows(storage, settings, matched, samples))
     return Explanation(child, parent, evidence, shown)
 
@@ -175,7 +176,7 @@ def _evidence(stage: str, graph: Graph) -> Evidence:
         return Evidence(stage, Verdict.PROVED, reason)
     failed = [table for table in graph.tables if table.problem]
     if failed:
-        return Evidence(stage, Verdict.REFUTED, f"left out: {failed[0].problem}")
+        return Evidence(stage, Verdict.NOT_JUDGED, f"a table is left out: {failed[0].problem}")
     if stage == "renamed":
         return Evidence(stage, Verdict.PLAUSIBLE, _renamed_reason(graph))
     if not graph.blocks:

@@ -138,11 +138,15 @@ class Table:
 
 
 class Verdict(str, Enum):
-    """A stage's verdict on a pair. REFUTED is always sound; a sample or sketch never proves."""
+    """A stage's verdict on a pair. REFUTED is always sound; a sample or sketch never proves.
+
+    A pair with a table that is left out is not judged.
+    """
 
     REFUTED = "refuted"
     PLAUSIBLE = "plausible"
     PROVED = "proved"
+    NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True, slots=True)

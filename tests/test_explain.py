@@ -44,7 +44,7 @@ def explain(
         ("text", "schema", "refuted", "types differ: x (string against int64)"),
         ("wide", "schema", "refuted", "the parent lacks the columns w"),
         ("none", "schema", "proved", "listed apart"),
-        ("bad", "tables", "refuted", "the child is left out"),
+        ("bad", "tables", "not judged", "the child is left out"),
     ],
 )
 def test_the_deciding_stage_and_its_reason_are_told(

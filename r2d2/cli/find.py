@@ -145,10 +145,13 @@ def explain(
     """Show which stage decides whether CHILD is contained in PARENT, and why.
 
     Values of the data are shown under --show-samples only.
-    For example: r2d2 explain team/copy.parquet flights.parquet --lake sample_lake
+
+    Exit codes: 0 a verdict, 2 no such table, 4 not judged: one of the two cannot be read.
+
+    For example: r2d2 explain exports/airlines.jsonl exports/airlines.csv --lake sample_lake
     """
     from r2d2.explain import explain_pair
-    from r2d2.model import Types
+    from r2d2.model import Types, Verdict
     from r2d2.settings.find import load_settings
 
     settings = load_settings(config, types=Types(types) if types else None, renamed=renamed)
@@ -157,7 +160,8 @@ def explain(
         print_json(explanation.data())
     else:
         print_lines(explanation.lines())
-    return EXIT_OK
+    is_judged = explanation.evidence[-1].verdict is not Verdict.NOT_JUDGED
+    return EXIT_OK if is_judged else EXIT_SOME_UNREADABLE
 
 
 def findings(graph: "Graph", kinds: Collection[Finding]) -> Mapping[Finding, int]:

@@ -1,13 +1,14 @@
 """`r2d2 recipe`: shows or runs the recipe that gives a deleted table rebuilt."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from r2d2.cli.terminal import json_for_terminal, print_lines, print_text
-from r2d2.errors import EXIT_OK, UsageError
+from r2d2.errors import EXIT_FAILED, EXIT_OK, UsageError
 from r2d2.extras import require
 from r2d2.text_tables import human_bytes, pluralize, printable
 
@@ -35,7 +36,7 @@ def show(
 ) -> int:
     """Print the recipe of TABLE as JSON, or as one SQL view.
 
-    For example: r2d2 recipe show archive/flights.parquet --run run --dialect spark
+    For example: r2d2 recipe show exports/planes_boeing.csv --run run --dialect spark
     """
     from r2d2.plan.plan_file import PLAN_NAME, load_plan
 
@@ -68,21 +69,44 @@ def run_recipe(
     run: Run,
     plan: PlanFile = None,
     to: Annotated[Path, Parameter(help="Folder to write below; nothing is overwritten.")],
+    lake: Annotated[
+        str | None, Parameter(help="Where the lake is now, if it was moved since the plan.")
+    ] = None,
 ) -> int:
     """Rebuild TABLES from their parents alone, in their own format, and check their rows.
 
-    Without names, all that the plan deletes. The lake's own files are not touched.
-    For example: r2d2 recipe run archive/flights.parquet --run run --to /restored
+    Without names, all that the plan deletes; those that --to holds already are compared. A parent
+    that changed does not matter as long as the rows that come out are those of the plan. A table
+    that does not come back is named, and the others go on. The lake's own files are not touched.
+
+    Exit codes: 0 all came back, 1 some did not.
+
+    For example: r2d2 recipe run exports/planes_boeing.csv --run run --to restored
     """
     from r2d2.plan.plan_file import PLAN_NAME, load_plan
-    from r2d2.plan.rebuild import rebuild
+    from r2d2.plan.rebuild import LostTable, rebuild
 
     made = load_plan(plan or run / PLAN_NAME)
     names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]
-    for rebuilt in rebuild(made, run, names, to):
-        rows, size = pluralize(rebuilt.rows, "row"), human_bytes(rebuilt.size_bytes)
-        print_lines([f"{printable(rebuilt.table)}: {rows}, {size}, {rebuilt.seconds:.2f} s"])
-    return EXIT_OK
+    lost = 0
+    for back in rebuild(made, run, names, to, lake):
+        name = printable(back.table)
+        if isinstance(back, LostTable):
+            lost += 1
+            sys.stderr.write(f"r2d2: {name}: {printable(back.problem)}\n")
+            continue
+        told = f"{name}: {pluralize(back.rows, 'row')}, {human_bytes(back.size_bytes)}"
+        if back.stood:
+            told += ", is there already with these rows"
+        else:
+            told += f", {back.seconds:.2f} s"
+        if back.changed_parents:
+            parents = printable(", ".join(back.changed_parents))
+            told += f"; the same rows though {parents} changed since the plan"
+        print_lines([told])
+    if lost:
+        sys.stderr.write(f"r2d2: {lost} of {pluralize(len(names), 'table')} did not come back\n")
+    return EXIT_FAILED if lost else EXIT_OK
 
 
 def _entry(plan: Path, table: str) -> dict[str, Any]:

@@ -11,72 +11,104 @@ from r2d2.lake.inventory import layout_from
 from r2d2.model import Table
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.plan_file import Data
+from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import ResidualKind, parents, residuals
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import OrderedRows
-from r2d2.recipes.run.write_table import write_table
+from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
+from r2d2.storage.local import LocalStorage
 from r2d2.storage.output import prepare, settle
 
 
 @dataclass(frozen=True, slots=True)
 class RebuiltTable:
-    """A table that came back: its files in the place, and what that took."""
+    """A table that came back: its files in the place, and what that took.
+
+    `changed_parents` are other by now than the plan saw, and give the same rows. A table that
+    `stood` in the place already was compared and left as it is.
+    """
 
     table: str
     files: tuple[str, ...]
     rows: int
     size_bytes: int
     seconds: float
+    changed_parents: tuple[str, ...] = ()
+    stood: bool = False
 
 
-def rebuild(plan: Data, run: Path, names: Iterable[str], place: Path) -> Iterator[RebuiltTable]:
+@dataclass(frozen=True, slots=True)
+class LostTable:
+    """A table that did not come back, and why."""
+
+    table: str
+    problem: str
+
+
+def rebuild(
+    plan: Data, run: Path, names: Iterable[str], place: Path, lake: str | None = None
+) -> Iterator[RebuiltTable | LostTable]:
     """Each table written below `place` as it was below its lake, from its parents alone.
+
+    The rows that come out decide: a parent that changed is read as it is now, in `lake` where the
+    plan's own was moved, and gives the table back only if its fingerprint is the plan's.
 
     Raises:
         UsageError: the plan does not delete a table of that name.
-        R2D2Error: a parent is gone or changed, or what came out is not what the plan saw.
+        R2D2Error: the run or the lake cannot be read.
     """
     settle(run)
     prepare(place)
     entries = {t["table"]: t for t in plan["tables"] if t["choice"] == "delete"}
-    storage = storage_of(plan["lake"])
-    context = RecipeContext(storage, tables_now(run, load_graph(run), storage), ResidualFolder(run))
-    for name in names:
+    wanted = list(names)
+    for name in wanted:
         if name not in entries:
             raise UsageError(f"the plan deletes no table {name!r}")
-        yield _rebuilt(context, plan, entries[name], place)
+    storage = storage_of(lake or plan["lake"])
+    context = RecipeContext(storage, tables_now(run, load_graph(run), storage), ResidualFolder(run))
+    for name in wanted:
+        try:
+            yield _rebuilt(context, plan, entries[name], place)
+        except R2D2Error as error:
+            yield LostTable(name, str(error))
 
 
 def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> RebuiltTable:
-    name = entry["table"]
-    _same_parents(context.tables, plan, name, entry["parents"])
-    start = perf_counter()
-    layout = layout_from(entry["layout"])
+    name, fingerprint = entry["table"], entry["evidence"]["fingerprint"]
+    layout, start = layout_from(entry["layout"]), perf_counter()
+    stands = table_at(layout, place, name)
+    if stands is not None:
+        found = uniform(list(read_batches(LocalStorage(str(place)), stands, stands.columns)))
+        if found and OrderedRows.of(found).fingerprint() == fingerprint:
+            files = tuple(dict.fromkeys(split.file.path for split in stands.splits))
+            rows, seconds = sum(batch.num_rows for batch in found), perf_counter() - start
+            return RebuiltTable(name, files, rows, stands.size_bytes, seconds, stood=True)
+    changed = _changed(context.tables, plan, entry["parents"])
     made = list(rebuilt(context, from_data(entry["recipe"]), layout.rows_schema))
-    if not made or OrderedRows.of(uniform(made)).fingerprint() != entry["evidence"]["fingerprint"]:
-        raise R2D2Error(f"{name}: what came out is not the table that the plan saw")
+    if not made or OrderedRows.of(uniform(made)).fingerprint() != fingerprint:
+        since = f"; since then {', '.join(changed)} changed" if changed else ""
+        raise R2D2Error(f"what came out is not the table that the plan saw{since}")
     written = write_table(layout, made, place, name)
     rows = sum(batch.num_rows for batch in made)
-    return RebuiltTable(name, written.files, rows, written.size_bytes, perf_counter() - start)
+    seconds = perf_counter() - start
+    return RebuiltTable(name, written.files, rows, written.size_bytes, seconds, changed)
 
 
-def _same_parents(
-    tables: Mapping[str, Table], plan: Data, name: str, wanted: Iterable[str]
-) -> dict[str, Table]:
-    """The parents of these locations.
+def _changed(tables: Mapping[str, Table], plan: Data, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Those of the parents that are other by now than the plan saw.
 
     Raises:
-        R2D2Error: one is gone, or is not what the plan saw.
+        R2D2Error: one is gone.
     """
-    for parent in wanted:
+    parents = list(wanted)
+    for parent in parents:
         if parent not in tables:
-            raise R2D2Error(f"{name}: its parent {parent} is gone")
-        if tables[parent].snapshot != plan["snapshots"][parent]:
-            raise R2D2Error(f"{name}: its parent {parent} changed since the plan was made")
-    return {parent: tables[parent] for parent in wanted}
+            raise R2D2Error(f"its parent {parent} is gone")
+    snapshots = plan["snapshots"]
+    return tuple(each for each in parents if tables[each].snapshot != snapshots[each])
 
 
 def view_of(
@@ -106,7 +138,9 @@ def view_of(
             files[residual.location] = (run / residual.location).resolve()
     storage = storage_of(plan["lake"])
     tables = tables_now(run, load_graph(run), storage) if unnamed else {}
-    read = _same_parents(tables, plan, name, unnamed)
+    if changed := _changed(tables, plan, unnamed):
+        raise R2D2Error(f"{name}: its parent {changed[0]} changed since the plan was made")
+    read = {parent: tables[parent] for parent in unnamed}
     sql = SqlDialect(dialect)
     sources = sources_of(read, storage, sql, files)
     named = {parent: names[parent] for parent in parents(recipe) if parent in given}

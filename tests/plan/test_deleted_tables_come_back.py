@@ -44,7 +44,10 @@ def come_back(lake: Path, run: Path, plan: Data, place: Path) -> list[RebuiltTab
             shutil.rmtree(path)
         else:
             path.unlink()
-    return list(rebuild(plan, run, deleted(plan), place))
+    back = list(rebuild(plan, run, deleted(plan), place))
+    found = [table for table in back if isinstance(table, RebuiltTable)]
+    assert found == back
+    return found
 
 
 def differences(one: Path, other: Path) -> Sequence[object]:

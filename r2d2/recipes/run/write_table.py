@@ -67,6 +67,18 @@ def write_table(
     return WrittenTable(inside, sum(os.path.getsize(file) for file in files))
 
 
+def table_at(layout: Layout, place: Path, location: str) -> Table | None:
+    """The table with the layout's columns that stands at the location; None where there is none."""
+    if not os.path.lexists(place / location):
+        return None
+    for table in take_inventory(LocalStorage(str(place)), _settings(layout)).tables:
+        if table.location == location and table.eligible:
+            columns = [(column.path, column.type) for column in table.columns]
+            expected = [(column.path, column.type) for column in layout.columns]
+            return table if columns == expected else None
+    return None
+
+
 def _free_place(layout: Layout, place: Path, location: str) -> Path:
     """The path in `place` that the table is moved to.
 
