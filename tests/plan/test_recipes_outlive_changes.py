@@ -61,7 +61,8 @@ def touch(parent: Path) -> None:
 
 
 def turn_round(parent: Path) -> None:
-    pq.write_table(ROWS.take(pa.array(range(1999, -1, -1))), parent, row_group_size=300, compression="zstd")
+    rows = ROWS.take(pa.array(range(1999, -1, -1)))
+    pq.write_table(rows, parent, row_group_size=300, compression="zstd")
 
 
 @pytest.mark.parametrize("change", [touch, turn_round])
