@@ -56,7 +56,7 @@ OWNER_KINDS = (
         ("snapshot", "schema"),
     ),
     OwnerKind("lance", r"/_versions/[^/]+\.manifest$", folders.lance, ("_versions",)),
-    OwnerKind("transactional Hive table", HIVE_WRITE, folders.hive),
+    OwnerKind("transactional Hive table", HIVE_WRITE, folders.hive, by_name=True),
     OwnerKind(
         "symlink manifest",
         r"/_symlink_format_manifest/",

@@ -67,6 +67,18 @@ def test_a_transactional_table_of_hive_is_one_with_its_partitions(
     assert found["orders/all.parquet"].must_keep is None
 
 
+@pytest.mark.parametrize("key", ["", "p=1/"])
+def test_a_link_in_a_transactional_table_of_hive_costs_no_other_table(
+    lake: Path, tmp_path: Path, key: str
+) -> None:
+    parquet(lake / "t/p=2/000000_0.parquet", ROWS.slice(0, 10))
+    (lake / f"t/{key}base_0000002").mkdir(parents=True)
+    (lake / f"t/{key}base_0000002/bucket_00000").symlink_to(put(tmp_path / "elsewhere", ""))
+    found = tables(lake)
+    assert {location for location, table in found.items() if table.eligible} == OWN
+    assert found["orders/all.parquet"].must_keep is None
+
+
 @pytest.mark.parametrize(
     "folder", ["base_20200101", "delta_2", "delta_20200101_20200131", "base_1", "my_base_0000001"]
 )
