@@ -8,7 +8,7 @@ from r2d2.graph import Graph
 from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.lake.owners import NO_CATALOGUE
 from r2d2.model import Table
-from r2d2.settings.find import DOUBT
+from r2d2.settings.find import DOUBT, LEFT_OUT
 from r2d2.stages.metadata import NOT_BELIEVED
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 
@@ -139,13 +139,14 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
 
 
 def _note(table: Table) -> str:
-    """Why it is left out, or must be kept; why its files are one table; a guess that was close."""
+    """Why it is no table, or must be kept; why its files are one; lines left out; a close guess."""
     kept = f"never planned for deletion: {table.must_keep}" if table.must_keep else None
-    together = table.details.get(ONE_TABLE)
+    together, lines = table.details.get(ONE_TABLE), table.details.get(LEFT_OUT)
     told = (
         table.problem,
         kept,
         f"one table by {together}" if together else None,
+        f"left out: {lines}" if lines else None,
         table.details.get(DOUBT),
     )
     return "; ".join(filter(None, told))

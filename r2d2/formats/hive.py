@@ -30,6 +30,7 @@ from r2d2.formats.united import (
     places_of,
     united,
     united_bounds,
+    united_details,
 )
 from r2d2.model import Column, FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
@@ -128,6 +129,7 @@ def inspect(
     counted = [count for count in rows if count is not None]
     table = _Files(columns, {key.name: key for key in keys}, fold)
     contexts = [table.context(part, pairs) for part, pairs in zip(parts, values, strict=True)]
+    told = [(part, each.places, each.told) for part, each in zip(parts, contexts, strict=True)]
     outside = [Column(quoted(key.name), key.type, (key.name,)) for key in keys if not key.inside]
     return replace(
         parts[0],
@@ -141,13 +143,8 @@ def inspect(
             for part, context in zip(parts, contexts, strict=True)
             for split in part.splits
         ),
-        bounds=united_bounds(
-            columns,
-            [
-                (part, context.places, context.told)
-                for part, context in zip(parts, contexts, strict=True)
-            ],
-        ),
+        bounds=united_bounds(columns, told),
+        details=united_details(parts),
     )
 
 

@@ -18,6 +18,8 @@ from r2d2.formats.bounds import union
 from r2d2.formats.schema import PRIMITIVES, label, logical_type, quoted
 from r2d2.formats.uniform import plain_array
 from r2d2.model import Bounds, Column, Table
+from r2d2.settings.find import DOUBT, LEFT_OUT, UNUSED
+from r2d2.text_tables import pluralize
 
 Fold = Callable[[str], str]
 Path = tuple[str, ...]
@@ -360,3 +362,15 @@ def nested_type(known: pa.DataType, columns: Sequence[Column], depth: int) -> pa
         own = pa.field(name, pa.null()) if place < 0 else known.field(place)
         fields.append(own.with_type(nested_type(own.type, below, depth + 1)))
     return pa.struct(fields)
+
+
+def united_details(parts: Sequence[Table]) -> dict[str, str]:
+    """The first file's details; what is told of the text of some files, with the first of these."""
+    details = dict(parts[0].details)
+    for key in (DOUBT, UNUSED, LEFT_OUT):
+        told = [(part.location, part.details[key]) for part in parts if key in part.details]
+        if told and (len(told) < len(parts) or len({value for _, value in told}) > 1):
+            count = len(told) - 1
+            more = f"; and {pluralize(count, 'more file')} alike" if count else ""
+            details[key] = f"in {told[0][0]}: {told[0][1]}{more}"
+    return details

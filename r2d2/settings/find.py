@@ -15,8 +15,9 @@ from r2d2.model import Types
 from r2d2.settings.toml import NO_KEY, Kinds, read_toml
 
 STAGE_NAMES = ("schema", "metadata", "sample", "sketch", "exact")
-# Keys of a text table's details: what of a rule it does not fit, and a guess that was close.
-UNUSED, DOUBT = "unused rule", "doubt"
+# Keys of a text table's details: what of a rule it does not fit, a guess that was close, and the
+# lines that are no records.
+UNUSED, DOUBT, LEFT_OUT = "unused rule", "doubt", "left out"
 DEFAULT_STAGES = ("schema", "metadata", "sketch", "exact")
 
 

@@ -1,9 +1,8 @@
 """A file's dialect from its head: the one under which its records agree with each other.
 
 Everything but the plainest is believed only on evidence, since a wrong guess hides rows: another
-delimiter where it cuts header and body into the same number of fields; a title where it stands
-above a full header, or one whose columns hold numbers or dates; no header where the first record
-is of the body's kind. A guess that was close says so.
+delimiter where it cuts header and body into the same number of fields; titles and the lack of a
+header as in `header`. A guess that was close says so.
 """
 
 import csv
@@ -12,11 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from itertools import islice, pairwise
+from itertools import islice
 
 from r2d2.formats.compression import inner_name
 from r2d2.formats.csv.encoding import encoding_of, text_of
+from r2d2.formats.csv.header import Top, is_headerless, may_be_headerless, top_lines
 from r2d2.formats.csv.records import CsvDialect
 from r2d2.settings.find import dialect_fields
 from r2d2.text_tables import pluralize
@@ -25,22 +24,8 @@ DELIMITERS = ",\t;|"
 SAMPLE_RECORDS = 100
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?(?:\r\n?|\n)')
 _PROPER_QUOTES = r'(?:^|[\r\n{0}])"[^"\r\n]*"(?:[\r\n{0}]|$)'
-TOP_RECORDS = 10
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
-_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[T ][0-9:.]+.*)?")
-_PLAIN_COUNT = re.compile(r"[0-9]+")
-_WORD = re.compile(r"[\w.-]+")
-Records = Sequence[Sequence[str]]
+MOST_SHOWN = 40
 SETTLED = "a rule [[text]] settles it"
-
-
-class Top(Enum):
-    """Why lines above the header are no records, and whether that is sure."""
-
-    NONE = "nothing stands above the header"
-    LIKELY = "above a full header"
-    LINES = "lines of several fields above a header of numbers or dates"
-    SURE = "comments, or a title above a header of numbers or dates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +194,18 @@ def _headed(
     reading: ParsedSample, fixed: Mapping[str, object], readings: Sequence[ParsedSample]
 ) -> Guess:
     """The guess: the reading's dialect, without a header where the first record is a row."""
-    if "header" not in fixed and is_headerless(reading.records):
+    doubt = _doubt(reading, fixed, readings)
+    if "header" in fixed:
+        return Guess(reading.dialect, doubt)
+    if is_headerless(reading.records):
         dialect = replace(reading.dialect, header=False)
         return Guess(dialect, f"its first record is taken for a row, not for names; {SETTLED}")
-    return Guess(reading.dialect, _doubt(reading, fixed, readings))
+    if may_be_headerless(reading.records):
+        first = reading.dialect.delimiter.join(reading.records[0])
+        shown = first if len(first) <= MOST_SHOWN else first[:MOST_SHOWN] + "…"
+        headed = f"its header ({shown}) may be a row: [[text]] header = false reads it as one"
+        doubt = headed if doubt is None else f"{headed}; {doubt}"
+    return Guess(reading.dialect, doubt)
 
 
 def _doubt(
@@ -246,135 +239,3 @@ def _is_close(other: ParsedSample, reading: ParsedSample) -> bool:
         return other.agreement > 0.5
     body = other.records[1:]
     return bool(body) and {len(record) for record in body} == {other.width}
-
-
-def top_lines(records: Records, width: int) -> tuple[int, Top]:
-    """The number of records above the header: comments with `#`, titles; and whether it is sure.
-
-    A comment is no record of the table's width (`#chrom,start,end` is a header) or, in a table
-    of one column, starts with `# `. A title of a single field needs a table of at least three
-    columns, and below it a record of that width whose fields are all filled, all distinct, and
-    none a number. Any line that is no record of the table is a title above names of columns of
-    which one holds only numbers or dates.
-    """
-    last = min(TOP_RECORDS, len(records) - 1)
-    count = 0
-    while count < last and _is_comment(records[count], width):
-        count += 1
-    is_sure = count > 0 and (
-        records[0][0].startswith("# ") or _is_full_header(records[count], width)
-    )
-    titles = count
-    while titles < last and _is_above(records[titles], width):
-        titles += 1
-    if titles > count and _names_values(records[titles], records[titles + 1 :], width):
-        above = [record for record in records[count:titles] if len(record) == width]
-        if _filled(records[titles]) == width or not any(map(_is_a_name, above)):
-            told = any(_filled(record) > 1 for record in records[count:titles])
-            return titles, Top.LINES if told else Top.SURE
-    titles = count
-    while titles < last and _is_title(records[titles], width):
-        titles += 1
-    if titles > count and _is_full_header(records[titles], width):
-        return titles, Top.SURE if _is_told(records, titles) else Top.LIKELY
-    return count, Top.NONE if not count else Top.SURE if is_sure else Top.LIKELY
-
-
-def _is_comment(record: Sequence[str], width: int) -> bool:
-    if not record[0].startswith("#"):
-        return False
-    return len(record) != width or (width == 1 and record[0].startswith("# "))
-
-
-def _is_above(record: Sequence[str], width: int) -> bool:
-    """Whether it is no record of the table: of another width, or with one field filled at most."""
-    return width > 1 and (len(record) != width or (width > 2 and _filled(record) <= 1))
-
-
-def _is_title(record: Sequence[str], width: int) -> bool:
-    return (
-        width >= 3
-        and _filled(record) == 1
-        and record[0].strip() != ""
-        and len(record) in (1, width)
-    )
-
-
-def _is_a_name(record: Sequence[str]) -> bool:
-    """Whether its only filled field may be a column's name: one word."""
-    return _WORD.fullmatch("".join(record).strip()) is not None
-
-
-def _filled(record: Sequence[str]) -> int:
-    return sum(field.strip() != "" for field in record)
-
-
-def _names_values(header: Sequence[str], body: Records, width: int) -> bool:
-    """Whether the header's are names, no values, and a column below has only numbers or dates."""
-    values = any(_kind(field) != "text" for field in header)
-    if values or _filled(header) < 2 or any(len(r) != width for r in (header, *body)):
-        return False
-    columns = ([r[i].strip() for r in body] for i, name in enumerate(header) if name.strip())
-    return any(
-        any(column) and all(_kind(value) != "text" for value in column if value)
-        for column in columns
-    )
-
-
-def _is_told(records: Records, titles: int) -> bool:
-    """Whether the title is words and not a name, and the fields below are names and no prose."""
-    header, body = records[titles], records[titles + 1 :]
-    values = {value for record in body for value in record}
-    fields = (field for record in records[titles:] for field in record)
-    return (
-        bool(body)
-        and not _is_a_name(records[titles - 1])
-        and not values & set(header)
-        and not any(field.startswith(" ") for field in fields)
-    )
-
-
-def _is_full_header(record: Sequence[str], width: int) -> bool:
-    names = {field.strip().lower() for field in record}
-    values = any(_kind(field) != "text" for field in record)
-    return len(record) == width == len(names) and "" not in names and not values
-
-
-def is_headerless(records: Records) -> bool:
-    """Whether the first record is surely one of the body, not names.
-
-    It has no empty field; its numbers and dates stand in columns of numbers and dates, its texts
-    recur below; something in it hardly names a column (a date, a fraction, a negative number, a
-    number twice); and its numbers do not ascend, as years and quantiles in a header do.
-    """
-    if len(records) < 3 or len({len(record) for record in records}) > 1:
-        return False
-    first, body = records[0], records[1:]
-    return (
-        all(first)
-        and all(_belongs(field, [r[i] for r in body]) for i, field in enumerate(first))
-        and _hardly_names(first)
-    )
-
-
-def _belongs(field: str, column: Sequence[str]) -> bool:
-    kind = _kind(field)
-    if kind == "text":
-        return field in column
-    return any(column) and all(_kind(value) == kind for value in column if value)
-
-
-def _hardly_names(record: Sequence[str]) -> bool:
-    numbers = [field for field in record if _kind(field) == "number"]
-    dates = any(_kind(field) == "date" for field in record)
-    odd = any(not _PLAIN_COUNT.fullmatch(field) for field in numbers)
-    twice = len(set(numbers)) < len(numbers)
-    values = [float(number.replace(",", ".")) for number in numbers]
-    ascend = len(values) > 1 and all(a < b for a, b in pairwise(values))
-    return (dates or odd or twice) and not ascend
-
-
-def _kind(field: str) -> str:
-    if _NUMBER.fullmatch(field):
-        return "number"
-    return "date" if _DATE.fullmatch(field) else "text"

@@ -6,6 +6,7 @@ it: it drops a byte-order mark at a block's start, takes a last quote that is ne
 joins text to the quoted field before it.
 """
 
+import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from r2d2.formats.csv.fast_path import (
 from r2d2.formats.csv.records import CsvDialect, Record, line_count, records
 from r2d2.formats.schema import COLUMNS, told_apart
 from r2d2.model import Column, FileInfo, Format, Split, Table
-from r2d2.settings.find import DOUBT, UNUSED
+from r2d2.settings.find import DOUBT, LEFT_OUT, UNUSED
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
 
@@ -38,6 +39,7 @@ WIDE_HEAD_BYTES = 16 << 20
 USUAL_RATIO = 5
 _BOM = "\ufeff".encode()
 _LARGEST_BLOCK_BYTES = 1 << 30
+_MOST_SHOWN = 80
 
 
 def inspect(
@@ -88,8 +90,22 @@ def inspect(
             "compression": codec_of(file.path) or "none",
             **({DOUBT: guess.doubt} if guess.doubt else {}),
             **_unused(start, whole, dialect, overrides or {}),
+            **_left_out(start, whole, dialect),
         },
     )
+
+
+def _left_out(start: bytes, whole: bool, dialect: CsvDialect) -> dict[str, str]:
+    """The lines above the header (titles, comments, a separator's), as they stand, if any."""
+    if not dialect.skip_rows:
+        return {}
+    text = text_of(start, dialect.encoding, whole)
+    lines = io.StringIO(text, newline="")
+    above = [next(lines, "").rstrip("\r\n") for _ in range(dialect.skip_rows)]
+    told = " ⏎ ".join(line for line in above if line)
+    shown = told if len(told) <= _MOST_SHOWN else told[:_MOST_SHOWN] + "…"
+    place = "header" if dialect.header else "rows"
+    return {LEFT_OUT: f"{pluralize(str(len(above)), 'line')} above its {place}: {shown!r}"}
 
 
 def _unused(

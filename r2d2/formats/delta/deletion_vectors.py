@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.delta.paths import Places
+from r2d2.formats.delta.log import Places
 from r2d2.formats.delta.replay import DeletionVector
 from r2d2.formats.errors import translated
 from r2d2.model import FileInfo

@@ -10,8 +10,7 @@ import pyarrow as pa
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.bounds import union
 from r2d2.formats.delta.deletion_vectors import locate
-from r2d2.formats.delta.log import newest_log
-from r2d2.formats.delta.paths import Places, below
+from r2d2.formats.delta.log import Places, below, newest_log
 from r2d2.formats.delta.read import FileWithFooter, LiveFile, with_footer
 from r2d2.formats.delta.replay import Add, DeltaMetadata, DeltaProtocol, Snapshot, replay
 from r2d2.formats.delta.schema import DeltaField, constant, fields_of

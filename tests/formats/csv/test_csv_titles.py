@@ -12,7 +12,8 @@ import r2d2
 from r2d2.cli.find_text import table_lines
 from r2d2.formats.csv.detect import detect
 from r2d2.formats.csv.records import CsvDialect
-from r2d2.settings.find import DOUBT, Settings, TextRule
+from r2d2.report.find import inventory_data
+from r2d2.settings.find import DOUBT, LEFT_OUT, Settings, TextRule
 from tests.support.oracle.files import all_equal, edges, text
 
 DELIMITERS = ",;\t|"
@@ -114,6 +115,90 @@ def test_a_rule_settles_what_was_close_and_the_list_of_tables_tells_it(tmp_path:
     for overrides in ({"delimiter": ","}, {"delimiter": ";", "skip_rows": 1}):
         settings = Settings(text=(TextRule("*", overrides),))
         assert DOUBT not in r2d2.tables(tmp_path, settings).tables[0].details
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("Of 2020\n\nid,name,n\n1,x,2\n2,y,3\n", "2 lines above its header: 'Of 2020'"),
+        ("Sales,,\nof May,,\n" + ROWS, "2 lines above its header: 'Sales,, ⏎ of May,,'"),
+        ("# made by export\n" + ROWS, "1 line above its header: '# made by export'"),
+        ("sep=;\r\nid;name\r\n1;x\r\n", "1 line above its header: 'sep=;'"),
+        ("sep=;\n1.5;x\n2.5;x\n3.5;x\n", "1 line above its rows: 'sep=;'"),
+        (f"{'long ' * 40}\n{ROWS}", f"1 line above its header: '{'long ' * 16}…'"),
+        (ROWS, None),
+    ],
+)
+def test_lines_that_are_left_out_are_told(tmp_path: Path, content: str, told: str | None) -> None:
+    (tmp_path / "a.csv").write_bytes(content.encode())
+    inventory = r2d2.tables(tmp_path)
+    line = next(line for line in table_lines(inventory) if line.startswith("a.csv"))
+    assert (f"left out: {told}" if told else "left out") in line if told else "left" not in line
+    assert inventory_data(inventory)["tables"][0]["details"].get(LEFT_OUT) == told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1,2,3\n4,5,6\n7,8,9\n",
+        "1;2;3\n4;5;6\n",
+        "0,1,2\n5,6,7\n",
+        "2024,5\n",
+        "5\n6\n7\n",
+        "1,Ann,Rome\n2,Bob,Oslo\n",
+        "Ann,7\nBob,8\n",
+        "2024-01-01,x\n2024-01-02,y\n",
+        "12:30,x\n12:31,y\n",
+        "A-1,x\nA-2,y\n",
+        'ann1@b.com,"a,b"\nbob2@c.com,x\n',
+        "6f2b8c1e,x\n7f2b8c1d,y\n",
+        "1,2,\n4,5,6\n7,8,9\n",
+    ],
+)
+def test_a_header_that_looks_like_the_rows_below_it_is_told(lake, content):
+    table = lake.table("a.csv", content)
+    first = content.split("\n")[0].replace('"', "")
+    told = f"its header ({first}) may be a row: [[text]] header = false reads it as one"
+    assert table.details.get(DOUBT) == told
+    for header in (True, False):
+        assert DOUBT not in lake.table("a.csv", content, header=header).details
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,name\n1,Ann\n2,Bob\n",
+        "country,2019,2020\nDE,1,2\nFR,3,4\n",
+        ",a,b\n0,1,2\n1,5,6\n",
+        ",0,1\n0,5,6\n1,7,8\n",
+        "x1,x2\n1,2\n3,4\n",
+        "name,city\nAnn,Rome\nBob,Oslo\n",
+        "q1,day\na,2024-01-01\nb,2024-01-02\n",
+        "Title 1\nid,name,n\n1,x,2\n2,y,3\n",
+    ],
+)
+def test_a_header_of_names_is_not_doubted(lake, content):
+    assert DOUBT not in lake.table("a.csv", content).details
+
+
+def test_what_is_told_of_any_file_of_a_folder_is_told_of_the_table(tmp_path: Path) -> None:
+    for name, content in {
+        "t/part-00000.csv": "a,b\nx,y\n",
+        "t/part-00001.csv": "# made on Monday\na,b\nx,y\n",
+        "t/part-00002.csv": "# made on Tuesday\na,b\nx,y\n",
+        "u/part-00000.csv": "a;b\n1;2\n",
+        "u/part-00001.csv": "a;b\n1,5;2,5\n3,5;4,5\n",
+        "v/part-00000.csv": "1,x\n2,y\n",
+        "v/part-00001.csv": "1,x\n3,z\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    told = {table.location: table.details for table in r2d2.tables(tmp_path).tables}
+    assert told["t"][LEFT_OUT] == (
+        "in t/part-00001.csv: 1 line above its header: '# made on Monday'; and 1 more file alike"
+    )
+    assert told["u"][DOUBT].startswith("in u/part-00001.csv: delimiter ',' would give 3 columns")
+    assert told["v"][DOUBT].startswith("its header (1,x) may be a row")
 
 
 @given(
