@@ -31,6 +31,7 @@ def check(
     For example: r2d2 check run/plan.json
     """
     from r2d2.plan.check import check_plan
+    from r2d2.plan.graph_file import run_of
     from r2d2.plan.lake_now import compare_lake
     from r2d2.plan.plan_file import load_plan
 
@@ -38,7 +39,9 @@ def check(
     notes = []
     if run is None and (plan.parent / "graph.json").is_file():
         run = plan.parent
-    if run is None:
+    if run is not None:
+        run = run_of(made, run)
+    else:
         missing = f"graph.json and recipes.json are not in {plan.parent}"
         notes.append(f"{missing}: what was measured is taken on the plan's word; give --run")
     broken = list(check_plan(made, run))

@@ -1,9 +1,11 @@
 """`r2d2 plan`: chooses the tables to delete, and tells how two plans differ; and `r2d2 init`."""
 
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from os.path import lexists
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -11,6 +13,11 @@ from r2d2.cli import Json, Output
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, UsageError
 from r2d2.extras import require
+from r2d2.text_tables import pluralize
+
+if TYPE_CHECKING:
+    from r2d2.plan.usage import Usage
+    from r2d2.settings.plan import PlanSettings
 
 
 def plan(
@@ -47,7 +54,9 @@ def plan(
         tuple[Path, Path] | None,
         Parameter(help="Instead: OLD NEW, show what differs between two plan files."),
     ] = None,
-    explain: Annotated[str | None, Parameter(help="Explain the decision for one table.")] = None,
+    explain: Annotated[
+        str | None, Parameter(help="Explain the decision for one table; alone: of RUN/plan.json.")
+    ] = None,
     engine: Annotated[
         Literal["local", "spark"], Parameter(help="Engine that reads and runs.")
     ] = "local",
@@ -63,7 +72,8 @@ def plan(
     """Choose which tables to delete so that each can be rebuilt in time, at the least cost.
 
     Deletes nothing. Every recipe in the plan was run and its result compared value by value.
-    What-if keeps the settings and usage of RUN/plan.json, unless --config or --usage is given.
+    Settings and usage are those of RUN/plan.json, if there is one, unless --config or --usage is
+    given. A plan that is replaced is kept in RUN/earlier, with its recipes.
 
     For example:
 
@@ -71,7 +81,7 @@ def plan(
 
     r2d2 plan --run run --max-latency 60 --protect 'finance/*'
 
-    r2d2 plan --run run --what-if --explain exports/airlines.csv
+    r2d2 plan --run run --explain exports/airlines.csv
 
     r2d2 plan --diff last-week.json plan.json
     """
@@ -79,10 +89,8 @@ def plan(
     from r2d2.cli.terminal import watching
     from r2d2.plan import make_plan
     from r2d2.plan import what_if as plan_from_learnt
-    from r2d2.plan.plan_file import PLAN_NAME, is_plan
-    from r2d2.plan.profile import load_profile, with_profile
-    from r2d2.plan.usage import load_usage, usages_of_plan
-    from r2d2.settings.plan import load_plan_settings, load_prices, plan_settings_of
+    from r2d2.plan.graph_file import PLAN_NAME
+    from r2d2.plan.plan_file import is_plan
     from r2d2.storage.output import json_text, prepare_file, write_files
     from r2d2.text_tables import usd
 
@@ -91,26 +99,23 @@ def plan(
     require("plan", "r2d2 plan")
     if run is None:
         raise UsageError("give --run, the folder that `r2d2 find --out` wrote")
-    if out is not None:
-        prepare_file(out, is_plan, "plan of r2d2's")
     least_usd = _least_savings(fail_on)
     varied = what_if or max_latency is not None or bool(protect) or prices is not None
-    before = _plan_before(run) if varied and (config is None or usage is None) else None
-    if before is None or config is not None:
-        settings = load_plan_settings(config)
-    else:
-        settings = plan_settings_of(before["settings"])
-    if profile is not None:
-        settings = with_profile(settings, load_profile(profile))
-    if usage is not None:
-        usages = load_usage(usage)
-    else:
-        usages = () if before is None else usages_of_plan(before)
-    if prices is not None:
-        settings = replace(settings, prices=load_prices(prices))
-    if varied:
+    if out is not None:
+        prepare_file(out, is_plan, "plan of r2d2's")
+        if varied and out.resolve() == (run / PLAN_NAME).resolve():
+            raise UsageError(f"{out}: is the plan whose recipes were run; give another name")
+    files = PlanInputs(config, usage, profile, prices)
+    asked_only = files == PlanInputs() and not varied and (out, master, threads) == (None,) * 3
+    if explain is not None and asked_only and engine == "local":
+        made = _plan_there(run, "explain")
+    elif varied:
+        before = _plan_there(run, "vary") if config is None or usage is None else None
+        settings, usages = files.read(before)
         made = plan_from_learnt(run, settings, usages, max_latency_s=max_latency, protect=protect)
     else:
+        before = _plan_to_replace(run)
+        settings, usages = files.read(before)
         with watching() as progress:
             made = make_plan(
                 *(run, settings, usages),
@@ -119,6 +124,8 @@ def plan(
                 threads=threads,
                 progress=progress,
             )
+        for note in _replaced(run, before, made, files):
+            print_problem(note)
     if out is not None and out.resolve() != (run / PLAN_NAME).resolve():
         write_files(out.parent, {out.name: json_text(made)}, files={out.name: is_plan})
     if json:
@@ -152,13 +159,88 @@ def init(path: Annotated[Path, Output] = Path("r2d2.toml"), /) -> int:
     return EXIT_OK
 
 
-def _plan_before(run: Path) -> dict[str, Any]:
-    from r2d2.plan.plan_file import PLAN_NAME, load_plan
+@dataclass(frozen=True, slots=True)
+class PlanInputs:
+    """The files that flags name. What none names is as in the plan before, where there is one."""
+
+    config: Path | None = None
+    usage: Path | None = None
+    profile: Path | None = None
+    prices: Path | None = None
+
+    def read(self, before: Mapping[str, Any] | None) -> "tuple[PlanSettings, Sequence[Usage]]":
+        """The settings and the usage of a plan."""
+        from r2d2.plan.profile import load_profile, with_profile
+        from r2d2.plan.usage import load_usage, usages_of_plan
+        from r2d2.settings.plan import load_plan_settings, load_prices, plan_settings_of
+
+        if before is None or self.config is not None:
+            settings = load_plan_settings(self.config)
+        else:
+            settings = plan_settings_of(before["settings"])
+        if self.profile is not None:
+            settings = with_profile(settings, load_profile(self.profile))
+        if self.prices is not None:
+            settings = replace(settings, prices=load_prices(self.prices))
+        if self.usage is not None:
+            return settings, load_usage(self.usage)
+        return settings, () if before is None else usages_of_plan(before)
+
+
+def _plan_there(run: Path, purpose: str) -> dict[str, Any]:
+    from r2d2.plan.graph_file import PLAN_NAME
+    from r2d2.plan.plan_file import load_plan
 
     if not (run / PLAN_NAME).is_file():
-        remedy = "run `r2d2 plan` once without what-if flags"
-        raise UsageError(f"{run / PLAN_NAME}: there is no plan to vary; {remedy}")
+        remedy = f"run `r2d2 plan --run {run}` first, without this flag"
+        raise UsageError(f"{run / PLAN_NAME}: there is no plan to {purpose}; {remedy}")
     return load_plan(run / PLAN_NAME)
+
+
+def _plan_to_replace(run: Path) -> dict[str, Any] | None:
+    """The plan in the run's folder; None where there is none, or none of this version."""
+    from r2d2.plan.graph_file import PLAN_NAME
+    from r2d2.plan.plan_file import load_plan
+
+    if not (run / PLAN_NAME).is_file():
+        return None
+    try:
+        return load_plan(run / PLAN_NAME)
+    except UsageError as error:
+        print_problem(f"{error}; its settings and usage are not kept")
+        return None
+
+
+def _replaced(
+    run: Path, before: Mapping[str, Any] | None, made: Mapping[str, Any], files: PlanInputs
+) -> Iterator[str]:
+    """Sentences on the plan that another took the place of, or on one of an earlier graph."""
+    from r2d2.plan.graph_file import PLAN_NAME, earlier_runs
+    from r2d2.plan.plan_file import load_plan
+    from r2d2.settings.plan import PlanSettings
+
+    earlier = earlier_runs(run)
+    if not earlier:
+        return
+    last = earlier[0]
+    if before is None:
+        with suppress(UsageError):
+            before = load_plan(last / PLAN_NAME)
+            if files.config is None and before["settings"] != made["settings"]:
+                yield f"default settings; those of {last / PLAN_NAME} were others: --config"
+        return
+    settings, usages = PlanInputs().read(before)
+    if files.config is None and settings != PlanSettings():
+        yield "settings are those of the plan before: --config gives others"
+    if files.usage is None and usages:
+        yield "usage is that of the plan before: --usage gives another"
+    yield f"the plan before is kept, with its recipes: {last / PLAN_NAME}"
+    there = {table["table"] for table in made["tables"]}
+    deleted = [t["table"] for t in before["tables"] if t["choice"] == "delete"]
+    gone = [name for name in deleted if name not in there]
+    if gone:
+        tables = pluralize(len(gone), "table")
+        yield f"it has the recipes of {tables} that are gone, such as {gone[0]}: --run {last}"
 
 
 def _least_savings(fail_on: str | None) -> float | None:

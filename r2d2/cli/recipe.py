@@ -38,12 +38,13 @@ def show(
 
     For example: r2d2 recipe show exports/planes_boeing.csv --run run --dialect spark
     """
-    from r2d2.plan.plan_file import PLAN_NAME, load_plan
+    from r2d2.plan.graph_file import PLAN_NAME
+    from r2d2.plan.plan_file import load_plan
 
     if plan is None and run is None:
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
     path = plan or Path(run or "", PLAN_NAME)
-    entry = _entry(path, table)
+    entry = _entry(path, run or path.parent, table)
     if dialect is None:
         text = json.dumps(entry["recipe"], indent=2, ensure_ascii=False)
         print_text(json_for_terminal(text) + "\n")
@@ -83,7 +84,8 @@ def run_recipe(
 
     For example: r2d2 recipe run exports/planes_boeing.csv --run run --to restored
     """
-    from r2d2.plan.plan_file import PLAN_NAME, load_plan
+    from r2d2.plan.graph_file import PLAN_NAME
+    from r2d2.plan.plan_file import load_plan
     from r2d2.plan.rebuild import LostTable, rebuild
 
     made = load_plan(plan or run / PLAN_NAME)
@@ -109,10 +111,12 @@ def run_recipe(
     return EXIT_FAILED if lost else EXIT_OK
 
 
-def _entry(plan: Path, table: str) -> dict[str, Any]:
+def _entry(plan: Path, run: Path, table: str) -> dict[str, Any]:
     from r2d2.plan.plan_file import load_plan
 
     for entry in load_plan(plan)["tables"]:
         if entry["table"] == table and entry["choice"] == "delete":
             return dict(entry)
-    raise UsageError(f"{plan} deletes no table {table!r}")
+    from r2d2.plan.rebuild import not_deleted
+
+    raise not_deleted(run, table)

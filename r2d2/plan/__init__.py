@@ -1,6 +1,9 @@
 """A plan for the lake of a run's folder: with the lake at hand, or (what-if) without.
 
 What is learnt of the lake is stored as `recipes.json` in the folder, so that what-if reads no data.
+
+A plan that is replaced goes into the folder's `earlier`, with its recipes and residuals and beside
+a link to the graph: it can still be run from there, and a table that it deleted may be gone.
 """
 
 import json
@@ -14,10 +17,19 @@ from typing import Any
 
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
+from r2d2.lake.inventory import INVENTORY_FILE
 from r2d2.model import FileInfo, Table
-from r2d2.plan.costs import TableFacts, TableRecipe
-from r2d2.plan.graph_file import GraphFile, files_inside, inventory_now, load_graph
-from r2d2.plan.plan_file import PLAN_NAME, Data, is_plan, plan_data, warnings
+from r2d2.plan.costs import TableFacts, TableRecipe, gone_since
+from r2d2.plan.graph_file import (
+    GRAPH_NAME,
+    PLAN_NAME,
+    RECIPES_NAME,
+    GraphFile,
+    files_inside,
+    inventory_now,
+    load_graph,
+)
+from r2d2.plan.plan_file import Data, is_plan, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence
@@ -27,9 +39,18 @@ from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
 from r2d2.storage.local import Listing
-from r2d2.storage.output import Recognisers, json_text, json_with, new_files, prepare, settle
+from r2d2.storage.output import (
+    Recognisers,
+    earlier_place,
+    json_text,
+    json_with,
+    new_files,
+    prepare,
+    settle,
+)
+from r2d2.storage.switch import files_of, link
 
-RECIPES_NAME = "recipes.json"
+RESIDUALS = "residuals"
 PLAN_FILES: Recognisers = {
     PLAN_NAME: is_plan,
     RECIPES_NAME: json_with("graph_sha256", "candidates"),
@@ -51,8 +72,9 @@ def make_plan(
     """The plan for the graph in the folder; every recipe in it was run on the lake.
 
     The plan and what was learnt for `what_if` are stored in the folder, with the residuals, at one
-    switch; not where another run wrote another graph there meanwhile. On the local engine so many
-    `threads` take part, each in its own process; None is as many as cores.
+    switch, and what they replace goes into `earlier`; not where another run wrote another graph
+    there meanwhile. On the local engine so many `threads` take part, each in its own process; None
+    is as many as cores.
 
     Raises:
         UsageError: the folder has no graph, a line of usage means no table, or `threads` is none.
@@ -65,10 +87,10 @@ def make_plan(
     tables = {table.location: table for table in now.tables}
     watched = progress or Silence()
 
-    def check() -> dict[str, str]:
+    def check(fresh: Path) -> dict[str, str]:
         if _sha256(run) != graph.sha256:
             raise UsageError(f"{run}: another run wrote a graph there meanwhile; plan again")
-        return {}
+        return _aside(run, fresh)
 
     def solved(recipes: Recipes, folder: Path) -> tuple[SolvedPlan, JoinedUsage]:
         known = learn(graph, tables, recipes, watched, settings.tenant_of)
@@ -92,6 +114,23 @@ def make_plan(
         (folder / RECIPES_NAME).write_text(recipes, "utf-8")
         (folder / PLAN_NAME).write_text(json_text(made), "utf-8")
     return made
+
+
+def _aside(run: Path, fresh: Path) -> dict[str, str]:
+    """The files of the plan that is replaced, each with its new name.
+
+    The run's own files stay, and are linked beside these, among the `fresh` ones; so are residuals,
+    whose paths are in views that may be in use.
+    """
+    names = [name for name in (PLAN_NAME, RECIPES_NAME) if (run / name).is_file()]
+    if not names:
+        return {}
+    place = earlier_place(run, (run / names[0]).read_bytes())
+    kept = [Path(RESIDUALS, path) for path in files_of(run / RESIDUALS)]
+    for path in (Path(GRAPH_NAME), Path(INVENTORY_FILE), *kept):
+        if (run / path).is_file():
+            link(run / path, fresh / place / path)
+    return {name: f"{place}/{name}" for name in names}
 
 
 def _with_folders(known: KnownRecipes, listing: Listing) -> KnownRecipes:
@@ -146,8 +185,9 @@ def what_if(
 
 
 def _data(plan: SolvedPlan, graph: GraphFile, usage: JoinedUsage, recipes_sha256: str) -> Data:
-    unmatched = warnings(plan.costing.settings, plan.known.facts, usage.elsewhere)
-    return plan_data(plan, graph, unmatched, recipes_sha256)
+    facts = plan.known.facts
+    unmatched = warnings(plan.costing.settings, facts, usage.elsewhere)
+    return plan_data(plan, graph, (*gone_since(graph, facts), *unmatched), recipes_sha256)
 
 
 def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
@@ -159,10 +199,10 @@ def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
 
 def _sha256(run: Path) -> str:
     try:
-        return sha256((run / "graph.json").read_bytes()).hexdigest()
+        return sha256((run / GRAPH_NAME).read_bytes()).hexdigest()
     except OSError as error:
         remedy = "give the folder that `r2d2 find --out` wrote"
-        raise UsageError(f"{run / 'graph.json'}: {error.strerror}; {remedy}") from error
+        raise UsageError(f"{run / GRAPH_NAME}: {error.strerror}; {remedy}") from error
 
 
 def recipes_text(known: KnownRecipes, graph_sha256: str) -> str:

@@ -19,9 +19,9 @@ import msgspec
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.inventory import layout_from
 from r2d2.model import FileInfo
-from r2d2.plan import RECIPES_NAME, load_recipes
-from r2d2.plan.costs import CHANGED, Costing, TableFacts, TableRecipe
-from r2d2.plan.graph_file import GraphFile, find_settings, load_graph
+from r2d2.plan import load_recipes
+from r2d2.plan.costs import CAME, Costing, TableFacts, TableRecipe, gone_since
+from r2d2.plan.graph_file import GRAPH_NAME, RECIPES_NAME, GraphFile, find_settings, load_graph
 from r2d2.plan.plan_file import Data, check_form, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, SolvedPlan
 from r2d2.plan.program import Choice, Problem, Solution, Solver, Status, verify
@@ -119,12 +119,14 @@ def evidence_of(plan: Data, run: Path) -> tuple[KnownRecipes, GraphFile]:
         UsageError: its files are missing, or are not those that the plan was made with.
     """
     graph = load_graph(run)
-    for name, digest in (("graph.json", "graph_sha256"), (RECIPES_NAME, "recipes_sha256")):
+    for name, digest in ((GRAPH_NAME, "graph_sha256"), (RECIPES_NAME, "recipes_sha256")):
         path = run / name
         if not path.is_file():
             raise UsageError(f"{path} is missing: the plan was made with it")
         if sha256(path.read_bytes()).hexdigest() != plan["run"][digest]:
-            raise UsageError(f"run.{digest}: {path} is not the file that the plan was made with")
+            remedy = "give --run the folder of its own run"
+            told = f"run.{digest}: {path} is not the file that the plan was made with"
+            raise UsageError(f"{told}, and no earlier plan there has it; {remedy}")
     return load_recipes(run, graph.sha256), graph
 
 
@@ -238,7 +240,7 @@ def _rules(
     if plan["solver"]["status"] == Status.OPTIMAL.value:
         yield from _cheaper(problem, choices)
     solved = SolvedPlan(known, costing, problem, _solution(plan, settings, problem, choices))
-    told = warnings(settings, known.facts, ())
+    told = (*gone_since(graph, known.facts), *warnings(settings, known.facts, ()))
     again = plan_data(solved, graph, told, plan["run"]["recipes_sha256"])
     taken = _taken(plan, again, of_run)
     for place, stated, derived in _different(plan, again, ""):
@@ -267,7 +269,7 @@ def _choices(plan: Data, known: KnownRecipes) -> tuple[list[Choice], list[Broken
     choices, broken = [], []
     for table in plan["tables"]:
         name, option = table["table"], None
-        if name not in plan["snapshots"] and table["must_keep"] != CHANGED:
+        if name not in plan["snapshots"] and table["must_keep"] != CAME:
             broken.append(("known-table", f"snapshots: {name} is not among them"))
         if name not in numbers:
             broken.append(("known-table", f"{name} is no table of the plan's run"))

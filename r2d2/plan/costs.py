@@ -13,7 +13,7 @@ which of two is cheaper by a few milliseconds of noise. Start-up is paid for lik
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from r2d2.model import FileInfo, Table
@@ -23,9 +23,11 @@ from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Recipe, parents, residuals
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings, Prices, Rates
+from r2d2.text_tables import by_number, pluralize
 
 GB = 10**9
 CHANGED = "it changed since `r2d2 find` looked at it; run that again"
+CAME = "it came since `r2d2 find` looked at the lake; run that again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,17 @@ def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, TableFa
     }
 
 
+def gone_since(graph: GraphFile, locations: Collection[str]) -> Iterator[str]:
+    """A sentence on the tables of the graph that are not in the lake any more."""
+    gone = [location for location, _ in graph.snapshots if location not in locations]
+    if gone:
+        tables = f"{pluralize(len(gone), 'table')} {by_number(len(gone), 'is', 'are')} gone"
+        yield f"{tables} since `r2d2 find`, such as {gone[0]}; run that again"
+
+
 def _must_keep(table: Table, snapshot: str | None, degenerate: bool) -> str | None:
+    if snapshot is None:
+        return CAME
     if snapshot != table.snapshot:
         return CHANGED
     if table.problem is not None:

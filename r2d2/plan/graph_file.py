@@ -1,4 +1,7 @@
-"""`graph.json` of a run's folder: the lake, its tables and edges as `find` saw them."""
+"""`graph.json` of a run's folder: the lake, its tables and edges as `find` saw them.
+
+A plan names the run's files by SHA-256. Those of an earlier plan are in the run's `earlier`.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +20,12 @@ from r2d2.lake.inventory import INVENTORY_FILE, Inventory, load_inventory, take_
 from r2d2.model import Edge, FileInfo, Table, Types
 from r2d2.settings.find import Settings, TableRule, TextRule
 from r2d2.storage.local import Storage
+from r2d2.storage.output import EARLIER
+
+GRAPH_NAME = "graph.json"
+RECIPES_NAME = "recipes.json"
+PLAN_NAME = "plan.json"
+"""A run's plan in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ def load_graph(run: Path) -> GraphFile:
     Raises:
         UsageError: there is none, or another version of r2d2 wrote it.
     """
-    path = run / "graph.json"
+    path = run / GRAPH_NAME
     try:
         content = path.read_bytes()
         if msgspec.json.decode(content, type=_Version).hash_version != HASH_VERSION:
@@ -57,6 +66,29 @@ def load_graph(run: Path) -> GraphFile:
         raise UsageError(f"{path}: not a graph of r2d2's: {error!r}; run it again") from error
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from error
+
+
+def run_of(plan: Mapping[str, Any], run: Path) -> Path:
+    """The folder of the files that the plan was made with: the run's, or one in its `earlier`.
+
+    The run's own where there is none.
+    """
+    named = plan["run"]["graph_sha256"], plan["run"]["recipes_sha256"]
+    for folder in (run, *earlier_runs(run)):
+        with suppress(OSError):
+            files = (folder / name for name in (GRAPH_NAME, RECIPES_NAME))
+            if tuple(sha256(file.read_bytes()).hexdigest() for file in files) == named:
+                return folder
+    return run
+
+
+def earlier_runs(run: Path) -> list[Path]:
+    """The folders of earlier plans in the run's folder, the last that was made first."""
+    made = []
+    for folder in (run / EARLIER).glob("*"):
+        with suppress(OSError):
+            made.append(((folder / PLAN_NAME).stat().st_mtime_ns, folder))
+    return [folder for _, folder in sorted(made, reverse=True)]
 
 
 def tables_now(run: Path, graph: GraphFile, storage: Storage) -> dict[str, Table]:

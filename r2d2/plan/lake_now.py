@@ -11,7 +11,7 @@ from r2d2.errors import R2D2Error
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.check import Broken, evidence_of, settings_of_find
-from r2d2.plan.costs import CHANGED
+from r2d2.plan.costs import CAME, CHANGED
 from r2d2.plan.graph_file import files_inside, inventory_now
 from r2d2.plan.plan_file import Data, files_digest
 from r2d2.storage import storage_of
@@ -87,7 +87,7 @@ def _changes(
     if now.problem is not None and entry["must_keep"] is None:
         yield "lake-unreadable", f"{name} cannot be judged any more: {now.problem}"
         return
-    if same and entry["must_keep"] != CHANGED:
+    if same and entry["must_keep"] not in (CAME, CHANGED):
         before = plan["snapshots"].get(name)
         if before != now.snapshot:
             yield "lake-changed", f"{name} is at {now.snapshot}, the plan saw {before}"

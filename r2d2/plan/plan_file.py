@@ -23,8 +23,6 @@ from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text, json_with, settle
 from r2d2.text_tables import pluralize
 
-PLAN_NAME = "plan.json"
-"""A run's plan in its folder."""
 VERSION = 2
 Data = dict[str, Any]
 is_plan = json_with("solver", "totals", "tables")

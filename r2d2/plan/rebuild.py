@@ -1,6 +1,7 @@
 """A deleted table rebuilt by its plan, or shown as a SQL view; the table itself may be gone."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -9,8 +10,8 @@ from r2d2.errors import R2D2Error, UsageError
 from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import layout_from
 from r2d2.model import Table
-from r2d2.plan.graph_file import load_graph, tables_now
-from r2d2.plan.plan_file import Data
+from r2d2.plan.graph_file import PLAN_NAME, earlier_runs, load_graph, run_of, tables_now
+from r2d2.plan.plan_file import Data, load_plan
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import ResidualKind, parents, residuals
 from r2d2.recipes.json import from_data
@@ -62,11 +63,12 @@ def rebuild(
     """
     settle(run)
     prepare(place)
+    run = run_of(plan, run)
     entries = {t["table"]: t for t in plan["tables"] if t["choice"] == "delete"}
     wanted = list(names)
     for name in wanted:
         if name not in entries:
-            raise UsageError(f"the plan deletes no table {name!r}")
+            raise not_deleted(run, name)
     storage = storage_of(lake or plan["lake"])
     context = RecipeContext(storage, tables_now(run, load_graph(run), storage), ResidualFolder(run))
     for name in wanted:
@@ -74,6 +76,17 @@ def rebuild(
             yield _rebuilt(context, plan, entries[name], place)
         except R2D2Error as error:
             yield LostTable(name, str(error))
+
+
+def not_deleted(run: Path, name: str) -> UsageError:
+    """The error for a table that the plan does not delete; it names an earlier plan that does."""
+    told = f"the plan deletes no table {name!r}"
+    for folder in earlier_runs(run):
+        with suppress(UsageError):
+            for entry in load_plan(folder / PLAN_NAME)["tables"]:
+                if (entry["table"], entry["choice"]) == (name, "delete"):
+                    return UsageError(f"{told}; an earlier one does: give --run {folder}")
+    return UsageError(told)
 
 
 def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> RebuiltTable:
@@ -128,6 +141,7 @@ def view_of(
     known = [each.value for each in SqlDialect]
     if dialect not in known:
         raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
+    run = run_of(plan, run)
     recipe, name = from_data(entry["recipe"]), entry["table"]
     names = names_of((table["table"] for table in plan["tables"]), given)
     unnamed = [parent for parent in parents(recipe) if parent not in given]

@@ -59,8 +59,8 @@ def recipe_requests(
 
     No plan rebuilds a table from another tenant's, so these make no other parent skippable.
     """
-    may_go_at_all = [edge for edge in edges if tables[edge.child].must_keep is None]
-    eligible_edges = _between(may_go_at_all, eligible)
+    between = _between(edges, eligible)
+    eligible_edges = [edge for edge in between if tables[edge.child].must_keep is None]
     usable = [edge for edge in eligible_edges if not edge.equal_after_cast]
     refused = Counter({CAST: len(eligible_edges) - len(usable)})
     whole = [edge for edge in usable if edge.whole]

@@ -1,10 +1,9 @@
 """The files of a run of `find`: all of them are written, or none.
 
 A plan that was made of another graph in the same folder goes aside with that graph, into a folder
-of `EARLIER`, where it can still be run: its residuals may be all that is left of deleted rows.
+in `earlier`, where it can still be run: its residuals may be all that is left of deleted rows.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -15,7 +14,15 @@ from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
 from r2d2.model import Edge, Format, Table
 from r2d2.settings.find import UNUSED, Settings
-from r2d2.storage.output import Recognisers, is_own, json_text, json_with, text_with, write_files
+from r2d2.storage.output import (
+    Recognisers,
+    earlier_place,
+    is_own,
+    json_text,
+    json_with,
+    text_with,
+    write_files,
+)
 from r2d2.text_tables import csv_text, printable
 
 EDGE_COLUMNS = (
@@ -40,7 +47,6 @@ TABLE_COLUMNS = (
     "snapshot",
     "details",
 )
-EARLIER = "earlier"
 GRAPH_NAME = "graph.json"
 FIND_FILES: Recognisers = {
     "edges.csv": text_with(",".join(EDGE_COLUMNS) + "\n"),
@@ -74,7 +80,7 @@ def write_find(out: Path, graph: Graph, settings: Settings, lake: str) -> None:
         "funnel.json": json_text(funnel_data(graph)),
         INVENTORY_FILE: inventory_json(graph.tables),
     }
-    write_files(out, texts, lambda: _aside(out, texts), files=FIND_FILES)
+    write_files(out, texts, lambda _: _aside(out, texts), files=FIND_FILES)
 
 
 def _aside(out: Path, texts: Mapping[str, str]) -> dict[str, str]:
@@ -87,9 +93,7 @@ def _aside(out: Path, texts: Mapping[str, str]) -> dict[str, str]:
     content = b"" if named_by.is_dir() else named_by.read_bytes()
     if content == texts[GRAPH_NAME].encode():
         return {}
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    folders = (f"{EARLIER}/{digest}" + (f"-{n}" if n > 1 else "") for n in range(1, 1 << 20))
-    folder = next(name for name in folders if not (out / name).exists())
+    folder = earlier_place(out, content)
     return {name: f"{folder}/{name}" for name in there}
 
 

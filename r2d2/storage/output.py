@@ -9,6 +9,7 @@ known by their content, as a marker may be lost and those of an older r2d2 have 
 Files are only for their owner, unless `R2D2_UMASK` says otherwise.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -33,12 +34,14 @@ from r2d2.storage.switch import (
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
-Check = Callable[[], Mapping[str, str]]
+Check = Callable[[Path], Mapping[str, str]]
 Recogniser = Callable[[bytes], bool]
 """Whether a file of this content is one that r2d2 wrote."""
 Recognisers = Mapping[str, Recogniser]
 """A recogniser for each name of an output file."""
 NOT_OURS: Recognisers = {}
+EARLIER = "earlier"
+"""The folder in an output folder for what is kept of its earlier files."""
 _Object = dict[str, msgspec.Raw]
 
 
@@ -106,6 +109,13 @@ def is_own(out: Path, name: str, is_ours: Recogniser | None = None) -> bool:
     if name in marker.files or name in marker.folders:
         return True
     return is_ours is not None and (out / name).is_file() and is_ours(_content(out / name))
+
+
+def earlier_place(out: Path, content: bytes) -> str:
+    """A new place in `EARLIER`, relative to the folder, for what this content belongs to."""
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    places = (f"{EARLIER}/{digest}" + (f"-{n}" if n > 1 else "") for n in range(1, 1 << 20))
+    return next(place for place in places if not (out / place).exists())
 
 
 def json_with(*keys: str) -> Recogniser:
@@ -192,7 +202,8 @@ def new_files(
     content.
 
     `check` is called before the switch, while no other run may switch: it may refuse by raising,
-    and returns the files that must go elsewhere within `out`, each with its new name. A marker,
+    and returns the files that must go elsewhere within `out`, each with its new name. It gets the
+    scratch folder, and may add to it. A marker,
     unless it is not wanted, names all of them: so they are no tables where the folder lies in a
     lake.
 
@@ -233,7 +244,7 @@ def _bring(
         with held(out):
             names = (path.name for path in fresh.iterdir() if not path.is_dir())
             _refuse_others(out, [*sorted(names), *([MARKER] if marked else [])], files)
-            moved = check() if check else {}
+            moved = check(fresh) if check else {}
             for name, new_name in moved.items():
                 source = out / name
                 for path in files_of(source) if source.is_dir() else [Path()]:

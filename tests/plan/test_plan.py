@@ -350,3 +350,32 @@ def test_the_commands_work_together(
     assert main(["plan"]) == 2
     assert main(["plan", "--run", str(tmp_path)]) == 2
     assert main(["init", str(settings)]) == 2
+
+
+@pytest.mark.parametrize("gone", ["oslo", "columns", "whole"])
+def test_a_table_that_is_gone_since_find_is_told_and_all_others_are_planned(
+    run: Path, gone: str
+) -> None:
+    (run.parent / "lake" / f"{gone}.parquet").unlink()
+    plan = make_plan(run, DEAR)
+    told = f"1 table is gone since `r2d2 find`, such as {gone}.parquet; run that again"
+    assert plan["warnings"] == [told]
+    assert check_plan(plan) == check_plan(plan, run) == ()
+    named = {name for t in plan["tables"] for name in (t["table"], *t["parents"])}
+    assert f"{gone}.parquet" not in named
+    assert plan["totals"]["deleted"] > 0
+    assert f"warning: {told}" in plan_lines(plan)
+
+
+def test_a_table_that_came_since_find_is_kept_as_such(run: Path) -> None:
+    pq.write_table(base(), run.parent / "lake/new.parquet")
+    plan = make_plan(run, DEAR)
+    assert entry(plan, "new")["reason"].startswith("it came since `r2d2 find` looked at the lake")
+    assert check_plan(plan) == check_plan(plan, run) == ()
+
+
+def test_a_table_that_cannot_be_read_since_find_is_kept(run: Path) -> None:
+    (run.parent / "lake/oslo.parquet").write_bytes(b"PAR1 and no more")
+    plan = make_plan(run, DEAR)
+    assert entry(plan, "oslo")["choice"] == "keep"
+    assert check_plan(plan) == check_plan(plan, run) == ()
