@@ -67,9 +67,6 @@ def test_a_table_that_cannot_be_read_is_a_reason_and_stops_no_other(tmp_path: Pa
     for name in ("head", "tail"):
         content = (tmp_path / f"lake/{name}.parquet").read_bytes()
         (tmp_path / f"lake/{name}.parquet").write_bytes(content[:40])
-    # The inventory keeps the rows of small files until the first who asks for them.
-    for name in ("head", "tail"):
-        RowCounts(lake.storage, Types.STRICT).batches(lake.tables[name])
     counts = RowCounts(lake.storage, Types.STRICT)
     requests = requests_of(lake)
     counts.prepare(columns_by_table(requests))
