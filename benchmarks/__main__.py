@@ -5,6 +5,7 @@
                          [--ways one_query,one_scan,gated,pairwise]
     python -m benchmarks --growth
     python -m benchmarks --warm [--lake dev] [--runs 3]
+    python -m benchmarks --shuffled [--lake dev] [--runs 3]
 
 Lakes are made once, under --work. Every figure is of a whole process, from start to end.
 """
@@ -31,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; 0, or 1 where something is missing or edges differ."""
     chosen = parser().parse_args(arguments)
     try:
-        if chosen.warm:
-            return warm(chosen)
+        if chosen.warm or chosen.shuffled:
+            return in_a_session(chosen)
         return growth(chosen) if chosen.growth else beside(chosen)
     except BenchmarkError as error:
         print(error, file=sys.stderr)
@@ -77,13 +78,15 @@ def growth(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def warm(chosen: argparse.Namespace) -> int:
-    """Spark in a warm session beside the local engine."""
+def in_a_session(chosen: argparse.Namespace) -> int:
+    """Spark in a warm session beside the local engine: seconds, or what it shuffles."""
+    from benchmarks.shuffled import shuffled_table
     from benchmarks.warm import warm_table
 
+    table = shuffled_table if chosen.shuffled else warm_table
     for name, lake in chosen_lakes(chosen).items():
         print(f"\n{name}, {os.cpu_count()} cores, in turns, median (least–most)")
-        print(warm_table(ready(lake).folder, chosen.runs), flush=True)
+        print(table(ready(lake).folder, chosen.runs), flush=True)
     return 0
 
 
@@ -128,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--once", type=float, default=60.0, help="runs longer than this: one only")
     options.add_argument("--growth", action="store_true", help="three sizes instead of contenders")
     options.add_argument("--warm", action="store_true", help="Spark's engine in a warm session")
+    options.add_argument("--shuffled", action="store_true", help="bytes that Spark's engine moves")
     options.add_argument("--scales", type=scales, default=SCALES, metavar="NUMBERS")
     shared = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
     options.add_argument("--shared", type=Path, default=shared, help="$R2D2_SHARED, ../shared")

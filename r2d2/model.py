@@ -199,10 +199,25 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The bytes and rows that an answer read from the lake."""
+    """What an answer took: the bytes and rows read from the lake, and more.
+
+    `bytes_shuffled` are row hashes that went from task to task, through Spark's shuffle or scratch
+    files. `core_seconds` are those of other processes than this one and its children.
+    """
 
     bytes_read: int = 0
     rows_read: int = 0
+    bytes_shuffled: int = 0
+    core_seconds: float = 0.0
+
+    def plus(self, more: "Cost") -> "Cost":
+        """The cost of both."""
+        return Cost(
+            self.bytes_read + more.bytes_read,
+            self.rows_read + more.rows_read,
+            self.bytes_shuffled + more.bytes_shuffled,
+            self.core_seconds + more.core_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +233,8 @@ class FunnelRow:
     seconds: float
     bytes_read: int
     rows_read: int
+    bytes_shuffled: int = 0
+    core_seconds: float = 0.0
 
     def plus(self, more: "FunnelRow") -> "FunnelRow":
         """The row of the stage's first run and of a second one on other pairs."""
@@ -234,4 +251,6 @@ class FunnelRow:
             self.seconds + more.seconds,
             self.bytes_read + more.bytes_read,
             self.rows_read + more.rows_read,
+            self.bytes_shuffled + more.bytes_shuffled,
+            self.core_seconds + more.core_seconds,
         )

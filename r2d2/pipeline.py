@@ -17,6 +17,7 @@ from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import Lake
 from r2d2.model import Cost, FunnelRow, Types
+from r2d2.processes import cpu_seconds
 from r2d2.progress import Progress, Silence
 from r2d2.settings.find import Settings
 from r2d2.stages.exact import Exact
@@ -81,7 +82,7 @@ def _stage(name: str, settings: Settings) -> Stage:
 
 def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:
     """The graph after the stage, with a row of the funnel for it."""
-    start = perf_counter()
+    start, cpu_start = perf_counter(), cpu_seconds()
     before, edges = graph.open_pairs(), len(graph.edges)
     after = stage(replace(graph, reasons={}, cost=Cost()), lake)
     left, proved = after.open_pairs(), len(after.edges) - edges
@@ -96,6 +97,8 @@ def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:
         perf_counter() - start,
         after.cost.bytes_read,
         after.cost.rows_read,
+        after.cost.bytes_shuffled,
+        cpu_seconds() - cpu_start + after.cost.core_seconds,
     )
     return replace(after, funnel=(*graph.funnel, row))
 
@@ -103,7 +106,7 @@ def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:
 def _settled(metadata: Metadata, later: Sequence[Stage], graph: Graph, lake: Lake) -> Graph:
     """The graph after what footers refuted was compared with rows, and what rows did not refute
     has taken the later stages."""
-    start = perf_counter()
+    start, cpu_start = perf_counter(), cpu_seconds()
     again = metadata.reopened(graph, lake)
     count = again.open_pairs()
     row = FunnelRow(
@@ -116,6 +119,8 @@ def _settled(metadata: Metadata, later: Sequence[Stage], graph: Graph, lake: Lak
         perf_counter() - start,
         again.cost.bytes_read,
         again.cost.rows_read,
+        again.cost.bytes_shuffled,
+        cpu_seconds() - cpu_start + again.cost.core_seconds,
     )
     again = replace(again, funnel=(row,))
     for stage in later if count else ():

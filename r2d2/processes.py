@@ -8,6 +8,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
@@ -18,6 +19,12 @@ from r2d2.errors import R2D2Error
 
 _HEAD = struct.Struct("<cQ")
 _REQUEST, _PART, _END, _ERROR = b"r", b"p", b"e", b"!"
+
+
+def cpu_seconds() -> float:
+    """The CPU seconds of this process so far, and of the children that it has waited for."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
 
 
 class ChildProcess:

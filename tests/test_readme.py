@@ -67,7 +67,7 @@ def timeless(output: str) -> list[str]:
     output = re.sub(r"\(HiGHS [^)]*\)", "(HiGHS)", output)
     output = re.sub(r"[\d,]+ days? old", "old", output)
     output = re.sub(r"\b12\d s\b", "120 s", output)  # start-up, and what a busy machine adds
-    return [re.sub(r"\d+\.\d\d$", "s", line) for line in output.splitlines()]
+    return [re.sub(r"( *\d+\.\d\d)+$", " s", line) for line in output.splitlines()]
 
 
 @pytest.mark.parametrize(("command", "output"), OUTPUTS)

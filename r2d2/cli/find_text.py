@@ -70,8 +70,8 @@ def owner_lines(owners: Mapping[str, Any]) -> Iterator[str]:
 
 
 def funnel_lines(graph: Graph) -> Iterator[str]:
-    """The funnel as a table of text."""
-    heads = ("stage", "pairs", "refuted", "proved", "left", "read", "rows", "seconds")
+    """The funnel as a table of text, and what the stages took in all."""
+    heads = ("stage", "pairs", "refuted", "proved", "left", "read", "rows", "seconds", "core s")
     rows = [
         (
             row.stage,
@@ -82,10 +82,19 @@ def funnel_lines(graph: Graph) -> Iterator[str]:
             human_bytes(row.bytes_read),
             f"{row.rows_read:,}",
             f"{row.seconds:.2f}",
+            f"{row.core_seconds:.2f}",
         )
         for row in graph.funnel
     ]
     yield from aligned([heads, *rows])
+    read = sum(row.bytes_read for row in graph.funnel)
+    shuffled = sum(row.bytes_shuffled for row in graph.funnel)
+    if read:
+        rate = sum(row.core_seconds for row in graph.funnel) / (read / 1e9)
+        yield (
+            f"{human_bytes(shuffled)} of row hashes shuffled for {human_bytes(read)} read;"
+            f" core-seconds for each GB read: {rate:.2f}"
+        )
 
 
 def _edge_lines(graph: Graph) -> Iterator[str]:

@@ -83,10 +83,13 @@ def test_a_name_that_would_move_the_cursor_is_made_visible() -> None:
 
 
 def test_the_funnel_has_a_line_a_stage() -> None:
-    row = FunnelRow("exact", 1200, 1000, 200, 0, {}, 0.25, 3_000_000, 4500)
-    heads, line = funnel_lines(Graph((), funnel=(row,)))
-    assert " ".join(heads.split()) == "stage pairs refuted proved left read rows seconds"
-    assert " ".join(line.split()) == "exact 1,200 1,000 200 0 3.0 MB 4,500 0.25"
+    row = FunnelRow("exact", 1200, 1000, 200, 0, {}, 0.25, 3_000_000, 4500, 900_000, 0.4)
+    heads, line, cost = funnel_lines(Graph((), funnel=(row,)))
+    assert " ".join(heads.split()) == "stage pairs refuted proved left read rows seconds core s"
+    assert " ".join(line.split()) == "exact 1,200 1,000 200 0 3.0 MB 4,500 0.25 0.40"
+    assert cost == (
+        "900.0 kB of row hashes shuffled for 3.0 MB read; core-seconds for each GB read: 133.33"
+    )
 
 
 def test_the_inventory_tells_what_is_known_of_each_table() -> None:

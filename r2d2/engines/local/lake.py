@@ -162,6 +162,7 @@ class LocalLake:
         """Reads the pieces, which are all of these tables."""
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         rows = size = 0
+        spilled = self._runs.spilled_bytes
         counted = dict.fromkeys(tables, 0)
         bounded = {piece.table for piece in pieces if piece.bounded}
         bounds: dict[int, list[Mapping[str, Bounds]]] = {table: [] for table in bounded}
@@ -183,7 +184,7 @@ class LocalLake:
         self._progress.end()
         self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
         self._bounds |= {t: united(parts) for t, parts in bounds.items() if t not in self._failed}
-        return Cost(size, rows)
+        return Cost(size, rows, self._runs.spilled_bytes - spilled)
 
     def _run(self, tasks: Iterable[list[ScanPiece]], threads: int) -> Iterator[Hashed]:
         """The tasks' results as they come; few tasks wait, so that results do not pile up."""
@@ -240,9 +241,10 @@ class _Job:
 
 
 class RunStore:
-    """Runs by projection, one for each split that was scanned."""
+    """Runs by projection, one for each split that was scanned; `spilled_bytes` are in files."""
 
     def __init__(self, memory_bytes: int) -> None:
+        self.spilled_bytes = 0
         self._memory_bytes = memory_bytes
         self._runs: dict[Projection, list[Lanes | _Spilled]] = defaultdict(list)
         self._held = 0
@@ -254,6 +256,7 @@ class RunStore:
         size_bytes = len(run) * BYTES_PER_ROW
         if size_bytes and self._held + size_bytes > self._memory_bytes:
             self._runs[key].append(self._spilled(run))
+            self.spilled_bytes += size_bytes
         else:
             self._held += size_bytes
             self._runs[key].append(run)

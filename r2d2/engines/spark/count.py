@@ -9,9 +9,10 @@ import pyarrow as pa
 from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps
 from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
-from r2d2.engines.spark.tasks import COUNT_COLUMNS, TASK_ROW
+from r2d2.engines.spark.tasks import COST_COLUMNS, COUNT_COLUMNS, TASK_ROW
 from r2d2.hashing.runs import BottomKSketch, empty_run
 from r2d2.lake.questions import Projection
+from r2d2.model import Cost
 
 Pairs = Sequence[tuple[Projection, Projection]]
 
@@ -93,8 +94,9 @@ class Count:
         """The projections of which the reducers received more or fewer hashes than there were."""
         return [self.keys[i] for i in np.flatnonzero(tally.received != self.expected).tolist()]
 
-    def tally(self, answers: pa.Table) -> "PairCounts":
+    def tally(self, answers: pa.Table, shuffled: bool) -> "PairCounts":
         """The reducers' answers added up over the ranges of hashes."""
+        took, size = (sum(answers.column(name).to_pylist()) for name in COST_COLUMNS)
         received, rows = np.zeros((2, len(self.keys)), np.int64)
         missing = np.zeros(len(self.children), np.int64)
         tasks = {task.group: task for task in self.tasks}
@@ -106,13 +108,15 @@ class Count:
             received[members] += some
             rows[members] += distinct
             missing[places] += lacking
-        return PairCounts(received, rows[self.children], missing)
+        cost = Cost(bytes_shuffled=size if shuffled else 0, core_seconds=took / 1e9)
+        return PairCounts(received, rows[self.children], missing, cost)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairCounts:
-    """Hashes received by projection; rows looked up and missing by pair."""
+    """Hashes received by projection; rows looked up and missing by pair; the reducers' cost."""
 
     received: Int64s
     rows: Int64s
     missing: Int64s
+    cost: Cost

@@ -75,12 +75,14 @@ class SparkJobs:
 
     def bounded(
         self, storage: Storage, types: Types, tasks: Iterable[Sequence[ScanPiece]]
-    ) -> list[Hashed]:
-        """The outcomes of pieces that ask for bounds alone."""
+    ) -> tuple[list[Hashed], float]:
+        """The outcomes of pieces that ask for bounds alone, and the core-seconds that they took."""
         with spark_errors():
             spread = self.spread(map(dumps, tasks))
             answers = spread.mapInArrow(partial(bound_tasks, storage, types), BOUND_DDL).toArrow()
-        return [hashed for blob in answers.column("hashed") for hashed in loads(blob.as_buffer())]
+        seconds = sum(answers.column("nanoseconds").to_pylist()) / 1e9
+        blobs = answers.column("hashed")
+        return [hashed for blob in blobs for hashed in loads(blob.as_buffer())], seconds
 
     def foreign_scan(
         self, rows: "DataFrame", task: ForeignTask, types: Types, size: int
@@ -113,11 +115,11 @@ class SparkJobs:
         scans: Sequence[tuple["DataFrame", pa.Table]],
         tasks: pa.Table,
         reducers: int,
-        few_partitions: bool,
+        shuffled: bool,
     ) -> pa.Table:
         """The reducers' answers: parts of the scans go where routes say, to meet the tasks.
 
-        Where the scans have few partitions, one reducer needs no shuffle.
+        One reducer of few partitions needs no shuffle: it takes them all.
         """
         keys = partition_keys(reducers)
         with spark_errors():
@@ -126,11 +128,7 @@ class SparkJobs:
                 routed = self.session.createDataFrame(_keyed(routes, keys)).hint("broadcast")
                 parts = scan.filter("part >= 0").join(routed, ["table", "number", "part"])
                 rows = rows.unionByName(parts.select(*rows.columns))
-            met = (
-                rows.coalesce(1)
-                if few_partitions and reducers == 1
-                else rows.repartition(reducers, "reducer")
-            )
+            met = rows.repartition(reducers, "reducer") if shuffled else rows.coalesce(1)
             return met.mapInArrow(count_tasks, COUNT_DDL).toArrow()
 
     def spread(self, payloads: Iterable[bytes]) -> "DataFrame":

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from r2d2.arrays import Int64s
 from r2d2.engines.scan import REMOTE_THREADS, bounding_pieces, bounds_asked, tasks_of, united
+from r2d2.engines.spark.count import PairCounts
 from r2d2.engines.spark.foreign_sources import read_by_spark, source_of
 from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
@@ -123,12 +123,14 @@ class SparkLake:
 
     def watched(self) -> RowBounds:
         """The bounds of all watched columns; those of tables not read since are read for it."""
+        types = self._settings.types
         pieces = list(bounding_pieces(self._not_bounded(), self._tables))
         parts: dict[int, list[Mapping[str, Bounds]]] = defaultdict(list)
         rows = size = 0
+        seconds = 0.0
         if pieces:
             with reads_labelled(self._session, sum(p.split.size_bytes for p in pieces)):
-                answers = self._jobs.bounded(self._storage, self._settings.types, tasks_of(pieces))
+                answers, seconds = self._jobs.bounded(self._storage, types, tasks_of(pieces))
             for hashed in answers:
                 rows += hashed.rows
                 size += hashed.size_bytes
@@ -138,7 +140,8 @@ class SparkLake:
         self._bounds |= {t: united(some) for t, some in parts.items()}
         known = self._bounds.items()
         found = {t: bounds for t, bounds in known if t not in self._failed}
-        return RowBounds(found, dict(self._failed), dict(self._counted), Cost(size, rows))
+        cost = Cost(size, rows, core_seconds=seconds)
+        return RowBounds(found, dict(self._failed), dict(self._counted), cost)
 
     def _not_bounded(self) -> Watched:
         gone = self._bounds.keys() | self._failed.keys()
@@ -163,12 +166,14 @@ class SparkLake:
         alive = [place for place, pair in enumerate(pairs) if not self._has_failed(pair)]
         if alive:
             asked = [pairs[place] for place in alive]
-            rows[alive], missing[alive] = self._count(wanted, asked, sample)
+            counts = self._count(wanted, asked, sample)
+            rows[alive], missing[alive] = counts.rows, counts.missing
+            cost = cost.plus(counts.cost)
             dead = [place for place in alive if self._has_failed(pairs[place])]
             rows[dead] = missing[dead] = -1
         return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
 
-    def _count(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> tuple[Int64s, Int64s]:
+    def _count(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> PairCounts:
         samples = None
         if sample is not None:
             samples = self.sketches({child: wanted[child] for child, _ in pairs}, sample).found
@@ -176,7 +181,7 @@ class SparkLake:
         tally, miscounted = self._scans.count(pairs, samples)
         self._progress.end()
         self._fail(miscounted)
-        return tally.rows, tally.missing
+        return tally
 
     def _scan(self, not_kept: Wanted, sketches: bool) -> tuple[Cost, SketchCollector]:
         """Brings in what is not kept yet, but for tables that have failed.
@@ -190,7 +195,12 @@ class SparkLake:
         self._progress.begin("hashing", sum(split.size_bytes for split in splits))
         collector = self._scans.scan(new, self._tables, sketches, self._not_bounded())
         self._bounds |= {table: united(parts) for table, parts in collector.bounds.items()}
-        cost = Cost(sum(collector.size_bytes.values()), sum(collector.rows.values()))
+        cost = Cost(
+            sum(collector.size_bytes.values()),
+            sum(collector.rows.values()),
+            collector.shuffled,
+            collector.nanoseconds / 1e9,
+        )
         self._progress.advance(cost.bytes_read, cost.rows_read)
         self._progress.end()
         if NO_TABLE in collector.problems:

@@ -1,8 +1,9 @@
 """The rows that a scan leaves in Spark: for each (table, set) its sketch, and its hashes in parts.
 
 A row of set `SUMMARY` is for a whole table: what one task read of it and the bounds of its watched
-columns, or why it could not; one of table `NO_TABLE` says why no table can be read. `sketch` is
-NULL where the blob is no sketch, else whether the blob is all there is.
+columns, or why it could not; one of table `NO_TABLE` says why no table can be read, or else (as
+`rows`) how many nanoseconds of a core its task took and (as `bytes`) how many were shuffled to it.
+`sketch` is NULL where the blob is no sketch, else whether the blob is all there is.
 """
 
 from collections import Counter, defaultdict
@@ -55,6 +56,11 @@ def summary_row(
     return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem, told
 
 
+def cost_row(nanoseconds: int, shuffled: int = 0) -> Row:
+    """The row for what a task took."""
+    return NO_TABLE, SUMMARY, SKETCH_ONLY, True, nanoseconds, shuffled, NOTHING, None, None
+
+
 def sketch_row(table: int, number: int, run: Lanes, size: int) -> Row:
     """The row of the `size` smallest hashes of a run, and of how many there were."""
     return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, run.part(0, size), None, None
@@ -70,9 +76,12 @@ class SketchCollector:
     """Merges the sketches and row counts that tasks return, those of one projection together.
 
     `hashes` counts the hashes of a projection's parts, one that came in two parts twice.
+    `nanoseconds` and `shuffled` are what the tasks took.
     """
 
     size: int
+    nanoseconds: int = 0
+    shuffled: int = 0
     sketches: dict[Projection, list[BottomKSketch]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -89,7 +98,10 @@ class SketchCollector:
         blobs = buffers(batch.column("blob")) if self.size else repeat(None, len(batch))
         for row in zip(*lists, blobs, strict=True):
             table, number, complete, rows, size_bytes, problem, bounds, blob = row
-            if number == SUMMARY:
+            if table == NO_TABLE and problem is None:
+                self.nanoseconds += rows
+                self.shuffled += size_bytes
+            elif number == SUMMARY:
                 self.rows[table] += rows
                 self.size_bytes[table] += size_bytes
                 if bounds is not None:
@@ -109,7 +121,8 @@ class SketchCollector:
         return merge_sketches(some, size)
 
     def merged(self) -> Iterator[Row]:
-        """The same as rows again, one for each projection and each table."""
+        """The same as rows again, one for each projection and each table, and the cost."""
+        yield cost_row(self.nanoseconds, self.shuffled)
         for table, rows in self.rows.items():
             bounds = united(self.bounds.get(table, ()))
             problem = self.problems.get(table)

@@ -130,8 +130,9 @@ class Scans:
             routes = count.route_rows({key for key, ref in refs.items() if ref.scan == number})
             if len(routes):
                 routed.append((frame, routes))
-        tasks, few = count.task_rows(), self._partitions <= FEW_PARTITIONS
-        tally = count.tally(self._jobs.counts(routed, tasks, count.reducers, few))
+        shuffled = count.reducers > 1 or self._partitions > FEW_PARTITIONS
+        answers = self._jobs.counts(routed, count.task_rows(), count.reducers, shuffled)
+        tally = count.tally(answers, shuffled)
         return tally, count.miscounted(tally)
 
     def _keep(self, frame: "DataFrame", partitions: int) -> int:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from time import process_time_ns
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from r2d2.engines.spark.rows import (
     RowBuffer,
     SketchCollector,
     buffers,
+    cost_row,
     part_row,
     sketch_row,
     summary_row,
@@ -37,10 +39,14 @@ from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
 TASK_ROW = -1
-COUNT_DDL = "`group` int, received binary, rows binary, places binary, missing binary"
+COUNT_DDL = (
+    "`group` int, received binary, rows binary, places binary, missing binary,"
+    " nanoseconds bigint, bytes bigint"
+)
 COUNT_COLUMNS = ("group", "received", "rows", "places", "missing")
+COST_COLUMNS = ("nanoseconds", "bytes")
 INSPECT_DDL = "tables binary"
-BOUND_DDL = "hashed binary"
+BOUND_DDL = "hashed binary, nanoseconds bigint"
 REMOTE_THREADS = 16
 
 Batches = Iterable[pa.RecordBatch]
@@ -92,12 +98,13 @@ def scan_tasks(
     storage: Storage, types: Types, size: int, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """The rows (see `rows`) of each task; sketches keep `size` hashes."""
-    buffer = RowBuffer()
+    start, buffer = process_time_ns(), RowBuffer()
     for payload in _payloads(batches):
         try:
             yield from _scanned(storage, types, size, loads(payload), buffer)
         except R2D2Error as error:
             yield from buffer.add(summary_row(NO_TABLE, 0, 0, str(error)))
+    yield from buffer.add(cost_row(process_time_ns() - start))
     yield from buffer.flush()
     _freeze_once()
 
@@ -118,8 +125,10 @@ def _scanned(
 def bound_tasks(storage: Storage, types: Types, batches: Batches) -> Iterator[pa.RecordBatch]:
     """The outcome of each task's pieces, which ask for bounds alone."""
     for payload in _payloads(batches):
+        start = process_time_ns()
         hashed = list(scan(storage, loads(payload), types, _never))
-        yield pa.record_batch({"hashed": pa.array([dumps(hashed)], pa.binary())})
+        told = pa.array([dumps(hashed)], pa.binary())
+        yield pa.record_batch({"hashed": told, "nanoseconds": [process_time_ns() - start]})
     _freeze_once()
 
 
@@ -128,7 +137,7 @@ def foreign_tasks(
 ) -> Iterator[pa.RecordBatch]:
     """The rows (see `rows`) of batches that Spark itself read of one table."""
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
-    buffer, rows = RowBuffer(), 0
+    start, buffer, rows = process_time_ns(), RowBuffer(), 0
     problem: str | None = None
     for batch in batches:
         rows += batch.num_rows
@@ -141,6 +150,7 @@ def foreign_tasks(
             runs[task.table, number].append(sorted_unique(lanes))
     yield from buffer.add(summary_row(task.table, rows, 0, problem))
     yield from _kept(runs, task.parts, size, buffer)
+    yield from buffer.add(cost_row(process_time_ns() - start))
     yield from buffer.flush()
 
 
@@ -176,9 +186,11 @@ def _never() -> bool:
 
 def merge_sketch_rows(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
     """One sketch for each projection, and one summary for each table, of those that come in."""
-    collector, buffer = SketchCollector(size), RowBuffer()
+    start, collector, buffer = process_time_ns(), SketchCollector(size), RowBuffer()
     for batch in batches:
         collector.take(batch)
+        collector.shuffled += batch.nbytes
+    collector.nanoseconds += process_time_ns() - start
     for row in collector.merged():
         yield from buffer.add(row)
     yield from buffer.flush()
@@ -186,9 +198,11 @@ def merge_sketch_rows(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
 
 def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
     """For each task among the rows: rows looked up and missing, of the hashes that came in."""
+    start, size = process_time_ns(), 0
     tasks: list[ReducerTask] = []
     blobs: dict[int, list[tuple[int, Lanes]]] = defaultdict(list)
     for batch in batches:
+        size += batch.nbytes
         numbers = (batch.column(name).to_pylist() for name in ("group", "projection"))
         blobs_of_batch = buffers(batch.column("blob"))
         for group, projection, blob in zip(*numbers, blobs_of_batch, strict=True):
@@ -197,10 +211,14 @@ def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
             else:
                 blobs[group].append((projection, from_bytes(blob)))
     for task in tasks:
-        yield _answer(task, blobs.pop(task.group, []))
+        arrays = _answer(task, blobs.pop(task.group, []))
+        now = process_time_ns()
+        cost = (pa.array([now - start]), pa.array([size]))
+        yield pa.RecordBatch.from_arrays([*arrays, *cost], [*COUNT_COLUMNS, *COST_COLUMNS])
+        start, size = now, 0
 
 
-def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordBatch:
+def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> list[pa.Array]:
     places = {number: place for place, number in enumerate(task.projections.tolist())}
     slices: list[list[Lanes]] = [[] for _ in places]
     for projection, run in blobs:
@@ -225,7 +243,7 @@ def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> pa.RecordB
     )
     arrays = [pa.array([task.group], pa.int32())]
     arrays += [pa.array([answer.tobytes()], pa.binary()) for answer in answers]
-    return pa.RecordBatch.from_arrays(arrays, names=list(COUNT_COLUMNS))
+    return arrays
 
 
 def _payloads(batches: Batches) -> Iterator[memoryview]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
-from r2d2.model import Cost, Edge, Table, Types
+from r2d2.model import Edge, Table, Types
 from r2d2.stages.renamed.column_sketches import (
     ColumnContents,
     ColumnProfiles,
@@ -84,11 +84,8 @@ class Renamed:
     ) -> tuple[Graph, ColumnContents]:
         """The graph after the request, its cost added, and what the projections hold."""
         answer = lake.sketches(dict(sorted(request.wanted.items())), self.size)
-        before, after = graph.cost, graph.after(answer)
-        cost = Cost(
-            before.bytes_read + after.cost.bytes_read, before.rows_read + after.cost.rows_read
-        )
-        return replace(after, cost=cost), ColumnContents.of(answer.found)
+        after = replace(graph.after(answer), cost=graph.cost.plus(answer.cost))
+        return after, ColumnContents.of(answer.found)
 
 
 def _labelled(
