@@ -18,7 +18,7 @@ NAMES = (
     *("select", "from", "view", "p", "k", "b", "m", "read_parquet", "csv", "a;b", "a--b", "a/*b"),
     *("a*", "a?", "[a]", "a[0-9]", "{a,b}", "a{b", "a]b", "~a", "$HOME", "a%20b", "a+b", "a#b"),
     *("é", "e\u0301", "Ⅷ", "ß", "ss", "İ", "\u202eabc", "x" * 200, "x" * 201, "café/" * 40 + "c"),
-    *("children", "parents", "orders.2024-01", "orders.2024-02", "k=1/v", "k=/v", "a=b"),
+    *("children", "parents", "orders.2024-01", "orders.2024-02", "d/k=1/v", "e/k=/v", "a=b"),
     *(name for name in HOSTILE if "/" not in name and not name.startswith("\\")),
 )
 """Of tables, without an ending; a slash makes folders."""
