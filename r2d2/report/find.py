@@ -46,12 +46,13 @@ TABLE_COLUMNS = (
     "columns",
     "snapshot",
     "details",
+    "must_keep",
 )
 GRAPH_NAME = "graph.json"
 FIND_FILES: Recognisers = {
     "edges.csv": text_with(",".join(EDGE_COLUMNS) + "\n"),
     "degenerate.csv": text_with(",".join(EDGE_COLUMNS) + "\n"),
-    "tables.csv": text_with(",".join(TABLE_COLUMNS) + "\n"),
+    "tables.csv": text_with(",".join(TABLE_COLUMNS[:-1])),  # the last one came later
     GRAPH_NAME: json_with("hash_version", "tables", "edges"),
     "funnel.json": json_with("stage", "pairs"),
     INVENTORY_FILE: json_with("schemas", "tables"),
@@ -120,6 +121,7 @@ def _table_row(table: Table) -> list[object]:
         printable("; ".join(f"{column.name} {column.type}" for column in table.columns)),
         table.snapshot,
         printable("; ".join(f"{key}={value}" for key, value in sorted(table.details.items()))),
+        table.must_keep,
     ]
 
 
