@@ -1,10 +1,10 @@
 """The quotes, empty lines and line ends of a file of delimited text, for a copy that is read alike.
 
 r2d2 takes an empty field and `""` for one text, and skips an empty line. Of the readers in use,
-polars and Spark take the empty field for NULL and `""` for a text, and polars takes the empty line
-for a row of NULLs. So a copy is read as the file was only if it has them as the file had: one rule
-for each column is kept, and a file without such a rule is refused. Quotes that a text does not need
-change no reader's values; they are kept where all texts of a column have them.
+polars, and Spark with a `nullValue`, take the empty field for NULL and `""` for a text, and polars
+takes the empty line for a row of NULLs. So a copy is read as the file was only if it has them as
+the file had: one rule for each column is kept, and a file without such a rule is refused. Quotes
+that a text does not need change no reader's values; they are kept where a whole column has them.
 """
 
 import re
@@ -189,7 +189,7 @@ class QuotingTally:
             if is_mixed:
                 raise NotWritableError(
                     f'{location}: column {name} has both empty fields and "": r2d2 takes them for'
-                    " one text, polars and Spark for NULL and a text, and a copy could not tell"
+                    " one text, polars for NULL and a text, and a copy could not tell"
                     " them apart. Rewrite it with one of the two"
                 )
         if "\r" in +self.ends and len(+self.ends) > 1:

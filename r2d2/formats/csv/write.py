@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -43,7 +44,8 @@ def layout(storage: Storage, table: Table) -> Layout:
     file, context, dialect = first.file, first.context, first.context.dialect
     tally = _tallied(storage, heads)
     quoting = tally.quoting(table.location, context.names)
-    if quoting.empty_lines and table.location != file.path:
+    is_file = table.location == file.path
+    if quoting.empty_lines and not is_file:
         raise NotWritableError(
             f"{table.location}: it has empty lines, which polars reads as rows, and a copy might"
             " have other files"
@@ -58,6 +60,7 @@ def layout(storage: Storage, table: Table) -> Layout:
             "encoding": max(encodings - {ASCII}, default=ASCII),
             "above": first.above,
             **({} if first.header is None else {"header": first.header}),
+            **({"first_row": list(first.first_row)} if first.first_row and is_file else {}),
             "newline": tally.newline or _line_end(first.header or ""),
             "mark": first.mark,
             "is_detected": _is_detected(storage, file, context),
@@ -95,6 +98,7 @@ class _Head:
     above: str
     header: str | None
     mark: bool
+    first_row: tuple[str, tuple[str, ...]] | None
 
     @property
     def form(self) -> tuple[object, ...]:
@@ -115,9 +119,14 @@ def _head_of(storage: Storage, split: Split) -> _Head:
         first = first_record(text[begin:], dialect, whole, split.file.path)
         if first is not None or whole:
             break
-    header = text[begin : begin + first.end].decode() if first and dialect.header else None
+    line = text[begin : begin + first.end].decode() if first else None
     mark = start.startswith(codecs.BOM_UTF8)
-    return _Head(split.file, context, text[:begin].decode(), header, mark)
+    above = text[:begin].decode()
+    if dialect.header or first is None or line is None:
+        return _Head(split.file, context, above, line, mark, None)
+    fields = tuple(field.decode() for field in first.fields)
+    row = text[begin + first.start : begin + first.end].decode()
+    return _Head(split.file, context, above, None, mark, (row, fields))
 
 
 def encoding_of_file(storage: Storage, file: FileInfo, dialect: CsvDialect) -> str:
@@ -168,10 +177,30 @@ class CsvSink:
             names = options.get("names", layout.file_schema.names)
             self._write([pa.array([name], pa.string()) for name in names])
 
+        self._first_row: Sequence[str] | None = None
+        if "first_row" in options:
+            line, self._first_row = options["first_row"]
+            self._file.write(line if line[-1] in "\r\n" else line + self._newline)
+
     def write(self, batch: pa.RecordBatch) -> None:
-        """Adds the rows."""
+        """Adds the rows, but for the one that is the first already."""
+        if self._first_row is not None:
+            batch = self._without_first(batch, self._first_row)
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
             self._write(batch.slice(start, ROWS_AT_ONCE).columns)
+
+    def _without_first(self, batch: pa.RecordBatch, row: Sequence[str]) -> pa.RecordBatch:
+        """The rows without one that is the file's first: readers take its fields for names."""
+        marker = self._dialect.null_marker
+        same = pa.array(np.ones(batch.num_rows, np.bool_))
+        for column, value in zip(batch.columns, row, strict=True):
+            text = column if marker is None else column.fill_null(marker)
+            same = pc.and_(same, pc.fill_null(pc.equal(text, value), False))
+        place = pc.index(same, True).as_py()
+        if place < 0:
+            return batch
+        self._first_row = None
+        return batch.take(pa.array(np.delete(np.arange(batch.num_rows), place)))
 
     def close(self) -> None:
         """Completes the file; empty lines, wherever they were, are its last."""

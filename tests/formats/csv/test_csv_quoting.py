@@ -1,6 +1,6 @@
 """A copy of delimited text is read as the file was by the readers in use, or there is none.
 
-polars and Spark take an empty field for NULL and `""` for a text, polars an empty line for a row.
+polars takes an empty field for NULL, `""` for a text, and an empty line for a row.
 """
 
 import csv
@@ -132,6 +132,19 @@ def test_files_of_one_table_in_two_encodings_are_refused(tmp_path: Path) -> None
     (tmp_path / "t/part-00001.csv").write_bytes("id,b\n0,é\n".encode())
     with pytest.raises(NotWritableError, match="of several encodings"):
         layout_of(LocalStorage(str(tmp_path)), tables(tmp_path)["t"])
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("rows", ["1.5,x\n2.5,x\n3.5,x", '1.5,"x"\n2.5,"x"\n1.5,"x"\n3.5,""'])
+def test_the_first_row_of_a_file_without_a_header_stays_the_first(
+    tmp_path: Path, rows: str, end: str
+) -> None:
+    found = copied(tmp_path, (rows + end).encode()).decode()
+    assert found.splitlines()[0] == rows.splitlines()[0]
+    assert sorted(found.splitlines()) == sorted(rows.splitlines())
+    for reader in READERS:
+        one, other = (reader(tmp_path / place / "t.csv") for place in ("lake", "copy"))
+        assert sorted(map(repr, one)) == sorted(map(repr, other)), reader.__name__
 
 
 def test_what_no_reader_takes_notice_of_is_told_and_not_refused(tmp_path: Path) -> None:
