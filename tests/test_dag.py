@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from jobs.find_containment import find_arguments, job_exit_code
+from jobs import find_containment, plan_deletions
+from jobs.find_containment import find_arguments
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
 
 SPARK = {
@@ -48,15 +50,19 @@ def test_the_job_keeps_its_own_flag_and_what_a_template_left_empty_from_find() -
     assert find_arguments(["/lake", "", "--unreadable-ok", "--out=/o"]) == ["/lake", "--out=/o"]
 
 
-def test_a_lake_with_an_unreadable_table_is_fine_only_where_the_job_is_told_so() -> None:
+@pytest.mark.parametrize("job", [find_containment, plan_deletions])
+def test_a_lake_with_an_unreadable_table_is_fine_only_where_the_job_is_told_so(
+    job: ModuleType,
+) -> None:
     told = ["/lake", "--unreadable-ok"]
-    assert job_exit_code(EXIT_SOME_UNREADABLE, told) == EXIT_OK
-    assert job_exit_code(EXIT_SOME_UNREADABLE, ["/lake"]) == EXIT_SOME_UNREADABLE
+    assert job.job_exit_code(EXIT_SOME_UNREADABLE, told) == EXIT_OK
+    assert job.job_exit_code(EXIT_SOME_UNREADABLE, ["/lake"]) == EXIT_SOME_UNREADABLE
 
 
+@pytest.mark.parametrize("job", [find_containment, plan_deletions])
 @pytest.mark.parametrize("code", [EXIT_OK, EXIT_FAILED, EXIT_FOUND])
-def test_the_flag_hides_no_other_failure(code: int) -> None:
-    assert job_exit_code(code, ["/lake", "--unreadable-ok"]) == code
+def test_the_flag_hides_no_other_failure(job: ModuleType, code: int) -> None:
+    assert job.job_exit_code(code, ["/lake", "--unreadable-ok"]) == code
 
 
 @pytest.mark.spark
@@ -70,7 +76,8 @@ def test_spark_submit_ends_well_on_a_damaged_lake_and_the_plan_keeps_the_table(
     (tmp_path / "lake" / "cut.parquet").write_bytes(b"PAR1 and no more")
     run = tmp_path / "run"
     submit("find_containment.py", str(tmp_path / "lake"), f"--out={run}", "--unreadable-ok", "")
-    submit("plan_deletions.py", f"--run={run}", f"--out={run / 'plan.json'}", "")
+    planned = (f"--run={run}", f"--out={run / 'plan.json'}", "")
+    submit("plan_deletions.py", *planned, "--unreadable-ok")
     graph = json.loads((run / "graph.json").read_text())
     assert [t["location"] for t in graph["tables"] if t["unreadable"]] == ["cut.parquet"]
     plan = json.loads((run / "plan.json").read_text())

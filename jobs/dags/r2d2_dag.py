@@ -81,6 +81,7 @@ def make_dag(
         answer_within: after it the plan is rejected.
         more: arguments of DAG, such as start_date.
     """
+    go_on = ["--unreadable-ok"] if unreadable_ok else []
     folder = jobs or str(Path(__file__).resolve().parents[1])
     spark: dict[str, Any] = {"conn_id": conn_id, **(submit or {})}
     if environment is not None:
@@ -109,7 +110,7 @@ def make_dag(
                 "{{ params.lake }}",
                 f"--out={FOLDER}",
                 CONFIG,
-                *(["--unreadable-ok"] if unreadable_ok else []),
+                *go_on,
             ],
             **spark,
         )
@@ -117,7 +118,7 @@ def make_dag(
             task_id="plan",
             name="r2d2 plan",
             application=f"{folder}/plan_deletions.py",
-            application_args=[f"--run={FOLDER}", f"--out={PLAN}", CONFIG, USAGE, PROFILE],
+            application_args=[f"--run={FOLDER}", f"--out={PLAN}", CONFIG, USAGE, PROFILE, *go_on],
             **spark,
         )
         proposed = task.short_circuit(proposal)(PLAN)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from r2d2.cli import Json, Output
 from r2d2.cli.terminal import print_json, print_lines, print_problem
-from r2d2.errors import EXIT_FOUND, EXIT_OK, UsageError
+from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.extras import require
 from r2d2.text_tables import pluralize
 
@@ -74,6 +74,7 @@ def plan(
     Deletes nothing. Every recipe in the plan was run and its result compared value by value.
     Settings and usage are those of RUN/plan.json, if there is one, unless --config or --usage is
     given. A plan that is replaced is kept in RUN/earlier, with its recipes.
+    Exit codes: 3 as --fail-on says, 4 a table of the lake could not be read; the plan keeps it.
 
     For example:
 
@@ -89,7 +90,7 @@ def plan(
     from r2d2.cli.terminal import watching
     from r2d2.plan import make_plan
     from r2d2.plan import what_if as plan_from_learnt
-    from r2d2.plan.graph_file import PLAN_NAME
+    from r2d2.plan.graph_file import NOT_JUDGED, PLAN_NAME
     from r2d2.plan.plan_file import is_plan
     from r2d2.storage.output import json_text, prepare_file, write_files
     from r2d2.text_tables import usd
@@ -137,11 +138,14 @@ def plan(
         print_lines(lines)
     else:
         print_lines(plan_lines(made))
+    for sentence in _rules_unknown(config, run, made):
+        print_problem(sentence)
     saved_usd = made["totals"]["saving_usd_per_month"]
     if least_usd is not None and saved_usd >= least_usd:
         print_problem(f"--fail-on found savings of {usd(saved_usd)} a month")
         return EXIT_FOUND
-    return EXIT_OK
+    unread = any((table["must_keep"] or "").startswith(NOT_JUDGED) for table in made["tables"])
+    return EXIT_SOME_UNREADABLE if unread else EXIT_OK
 
 
 def init(path: Annotated[Path, Output] = Path("r2d2.toml"), /) -> int:
@@ -241,6 +245,22 @@ def _replaced(
     if gone:
         tables = pluralize(len(gone), "table")
         yield f"it has the recipes of {tables} that are gone, such as {gone[0]}: --run {last}"
+
+
+def _rules_unknown(config: Path | None, run: Path, made: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each `[[table]]` and `[[text]]` of the file that `find` did not have."""
+    from r2d2.plan.graph_file import find_settings
+    from r2d2.settings.find import load_settings
+
+    if config is None:
+        return
+    with suppress(UsageError):  # sections of `find` are its own to complain of
+        stated, found_with = load_settings(config), find_settings(made["find"])
+        unknown = [rule.written for rule in stated.tables if rule not in found_with.tables]
+        unknown += [rule.written for rule in stated.text if rule not in found_with.text]
+        remedy = f"run `r2d2 find {made['lake']} --config {config} --out {run}` again"
+        for written in unknown:
+            yield f"{config}: {written}: `find` ran without this rule; {remedy}"
 
 
 def _least_savings(fail_on: str | None) -> float | None:

@@ -319,7 +319,8 @@ def _remedy(folder: str, kind: str, names: str) -> str:
         for pattern in (_pattern(folder) or ".", f"{_pattern(folder)}/{names}".lstrip("/"))
     )
     unit = "a file" if kind == "files" else "a folder"
-    return f"settle it: [[table]] folder = {one} for one table, or {kind} = {each} for one {unit}"
+    rules = f"[[table]] folder = {one} for one table, or {kind} = {each} for one {unit}"
+    return f"in the settings of `find`, settle it: {rules}"
 
 
 def _pattern(path: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from r2d2.model import FileInfo, Table
-from r2d2.plan.graph_file import GraphFile
+from r2d2.plan.graph_file import GraphFile, left_out
 from r2d2.plan.program import Option, Problem, StoredTable
 from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Recipe, parents, residuals
@@ -157,7 +157,7 @@ def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, TableFa
         location: TableFacts(
             table.size_bytes,
             unique[location],
-            _must_keep(table, snapshots.get(location), location in graph.degenerate),
+            _must_keep(table, snapshots.get(location), graph),
             table.files,
         )
         for location, table in sorted(tables.items())
@@ -172,14 +172,18 @@ def gone_since(graph: GraphFile, locations: Collection[str]) -> Iterator[str]:
         yield f"{tables} since `r2d2 find`, such as {gone[0]}; run that again"
 
 
-def _must_keep(table: Table, snapshot: str | None, degenerate: bool) -> str | None:
+def _must_keep(table: Table, snapshot: str | None, graph: GraphFile) -> str | None:
     if snapshot is None:
         return CAME
     if snapshot != table.snapshot:
         return CHANGED
     if table.problem is not None:
-        return f"it cannot be judged: {table.problem}"
-    return "it has no rows or no columns" if degenerate else table.must_keep
+        return left_out(table.problem, table.unreadable)
+    if table.location in graph.left_out:
+        return graph.left_out[table.location]
+    if table.location in graph.degenerate:
+        return "it has no rows or no columns"
+    return table.must_keep
 
 
 def _unique_bytes(tables: Mapping[str, Table]) -> dict[str, int]:

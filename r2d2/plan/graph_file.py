@@ -24,6 +24,9 @@ from r2d2.storage.output import EARLIER
 
 GRAPH_NAME = "graph.json"
 RECIPES_NAME = "recipes.json"
+NOT_JUDGED = "it cannot be judged: "
+"""The beginning of the reason that keeps a table which could not be read."""
+NOT_ELIGIBLE = "it is not eligible: "
 PLAN_NAME = "plan.json"
 """A run's plan in its folder."""
 
@@ -33,7 +36,8 @@ class GraphFile:
     """The graph of a run: the lake, the settings, each table's snapshot, edges without evidence.
 
     `owners` tells which owners of files `find` looked at, `found_with` the settings as the file has
-    them, `sha256` which file it is, `warnings` which rules of these settings fitted nothing.
+    them, `sha256` which file it is, `warnings` which rules of these settings fitted nothing,
+    `left_out` why tables have no edges, also those that were damaged as their rows showed.
     """
 
     lake: str
@@ -45,6 +49,12 @@ class GraphFile:
     found_with: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
     warnings: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def left_out(problem: str, unreadable: bool) -> str:
+    """The reason that keeps a table with this problem."""
+    return (NOT_JUDGED if unreadable else NOT_ELIGIBLE) + problem
 
 
 def load_graph(run: Path) -> GraphFile:
@@ -129,6 +139,8 @@ class _Version(msgspec.Struct):
 class _TableData(msgspec.Struct):
     location: str
     snapshot: str
+    problem: str | None = None
+    unreadable: bool = False
 
 
 class _EdgeData(msgspec.Struct):
@@ -168,6 +180,7 @@ def _graph(data: _GraphData, digest: str) -> GraphFile:
         data.settings,
         digest,
         data.warnings,
+        {t.location: left_out(t.problem, t.unreadable) for t in data.tables if t.problem},
     )
 
 

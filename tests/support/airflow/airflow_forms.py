@@ -71,8 +71,9 @@ def a_plan_that_changed_since_it_was_approved_fails(plan: Path) -> None:
 
 def a_dag_may_be_told_to_fail_on_what_cannot_be_read(_: Path) -> None:
     for ok in (True, False):
-        find = make_dag(f"unreadable_ok_{ok}", unreadable_ok=ok).get_task("find")
-        assert ("--unreadable-ok" in find.application_args) == ok
+        dag = make_dag(f"unreadable_ok_{ok}", unreadable_ok=ok)
+        for name in ("find", "plan"):
+            assert ("--unreadable-ok" in dag.get_task(name).application_args) == ok
 
 
 def shown(plan: Path) -> str:
