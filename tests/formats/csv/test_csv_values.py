@@ -126,4 +126,5 @@ def test_details_show_the_dialect(lake):
         "dialect": "delimiter ';', quote '\"', header below 1 line, utf-8",
         "encoding": "utf-8",
         "compression": "none",
+        "left out": "1 line above its header: '# by hand'",
     }
