@@ -60,7 +60,7 @@ def show(
     except UnrenderableRecipeError as error:
         print_text(f"-- {printable(table)}: {printable(str(error))}\n")
         raise
-    print_text(text + "\n")
+    print_text(text + ";\n")
     return EXIT_OK
 
 
