@@ -30,6 +30,12 @@ class LakeError(R2D2Error):
     """The lake itself cannot be listed, so that no table can be looked at."""
 
 
+class NoSuchLakeError(LakeError):
+    """There is no lake by this name: nothing is there, or a file."""
+
+    exit_code = EXIT_USAGE
+
+
 class MissingDependencyError(R2D2Error):
     """An optional package or program is needed and is not installed."""
 

@@ -1,7 +1,7 @@
 """A plan in lines of text, the largest savings first; differences of plans, the gravest first."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -13,6 +13,7 @@ from r2d2.plan.plan_file import Data
 from r2d2.text_tables import aligned, human_bytes, pluralize, printable, usd
 
 SHOWN = 20
+NAMED = 3
 LONGEST_VALUE = 60
 
 
@@ -38,9 +39,7 @@ def plan_lines(plan: Data) -> Iterator[str]:
         yield ""
         yield from _deletions(deleted)
     yield ""
-    reasons = Counter(_kind(t["reason"]) for t in plan["tables"] if t["choice"] == "keep")
-    for reason, count in reasons.most_common():
-        yield f"kept {count:,}: {printable(reason)}"
+    yield from _kept_lines(plan)
     yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
@@ -95,13 +94,36 @@ def _deletions(deleted: list[Data]) -> Iterator[str]:
             usd(table["saving_usd_per_month"]),
             f"{table['rebuild_p95_s']:.0f} s",
             table["recipe"]["kind"],
-            printable(" and ".join(table["parents"])),
+            _few(table["parents"]),
         )
         for table in ordered[:SHOWN]
     ]
     yield from aligned([("delete", "frees", "saves a month", "rebuild", "by", "from"), *rows])
     if len(ordered) > SHOWN:
         yield f"… and {len(ordered) - SHOWN:,} more (see the plan file)"
+
+
+def _kept_lines(plan: Data) -> Iterator[str]:
+    """The reasons why tables stay, the most frequent first; those of few tables name them."""
+    kept: dict[str, list[str]] = defaultdict(list)
+    for table in plan["tables"]:
+        if table["choice"] == "keep":
+            kept[_kind(table["reason"])].append(table["table"])
+    ordered = sorted(kept.items(), key=lambda item: -len(item[1]))
+    for reason, names in ordered[:SHOWN]:
+        named = f" ({', '.join(map(printable, names))})" if len(names) <= NAMED else ""
+        yield f"kept {len(names):,}: {printable(reason)}{named}"
+    if len(ordered) > SHOWN:
+        count = sum(len(names) for _, names in ordered[SHOWN:])
+        yield f"kept {count:,}: for {len(ordered) - SHOWN:,} more reasons (see the plan file)"
+
+
+def _few(names: Sequence[str]) -> str:
+    """The names, or the first of them and how many more there are."""
+    shown = list(map(printable, names))
+    if len(shown) > NAMED:
+        shown = [", ".join(shown[: NAMED - 1]), f"{len(shown) - NAMED + 1:,} more"]
+    return " and ".join(shown)
 
 
 def _kind(reason: str) -> str:

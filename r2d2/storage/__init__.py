@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r2d2.errors import LakeError
+from r2d2.errors import NoSuchLakeError
 
 if TYPE_CHECKING:
     from r2d2.storage.local import Storage
@@ -18,7 +18,8 @@ def storage_of(lake: str) -> "Storage":
     if not separator or scheme == "file":
         root = Path(lake.removeprefix("file://") if separator else lake)
         if not root.is_dir():
-            raise LakeError(f"{lake}: no such folder; give the folder that holds the tables")
+            what = "is a file, not a folder" if root.is_file() else "no such folder"
+            raise NoSuchLakeError(f"{lake}: {what}; give the folder that holds the tables")
         return LocalStorage(str(root.resolve()))
     from r2d2.storage.objects import ObjectStorage
 

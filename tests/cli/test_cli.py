@@ -134,11 +134,14 @@ def test_a_wrong_flag_is_a_usage_error_that_names_the_remedy(
     assert hint in done.stderr + done.stdout
 
 
-def test_a_missing_lake_is_an_error_in_one_line(tmp_path: Path) -> None:
-    done = r2d2("find", str(tmp_path / "nowhere"))
-    assert done.returncode == 1
-    assert "nowhere: no such folder" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("command", [["find"], ["tables"], ["explain", "a", "b", "--lake"]])
+def test_a_lake_that_is_not_there_is_a_wrong_name_for_every_command(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for name, told in (("nowhere", "no such folder"), ("file", "is a file, not a folder")):
+        assert main([*command, str(tmp_path / name)]) == EXIT_USAGE
+        assert f"{name}: {told}; give the folder that holds the tables" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,0 +1,54 @@
+"""The text of a plan: what is kept has names, and no line grows with the lake."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from r2d2.cli.plan_text import plan_lines
+
+
+def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    totals = {"deleted": 0, "tables": len(tables), "freed_bytes": 0, "bytes": 0}
+    money = {"saving_usd_per_month": 0.0, "keep_all_usd_per_month": 0.0, "residual_bytes": 0}
+    solver = {"status": "optimal", "name": "highs", "version": "1", "options": 0}
+    settings = {"prices": {"as_of": "2026-01-01"}}
+    return {
+        "totals": totals | money,
+        "solver": solver,
+        "settings": settings,
+        "owners": {},
+        "warnings": [],
+        "tables": list(tables),
+    }
+
+
+def kept(name: str, reason: str) -> dict[str, Any]:
+    return {"table": name, "choice": "keep", "reason": reason, "parents": []}
+
+
+def deleted(name: str, parents: Sequence[str]) -> dict[str, Any]:
+    figures = {"frees_bytes": 1, "saving_usd_per_month": 1.0, "rebuild_p95_s": 1.0}
+    recipe = {"recipe": {"kind": "union"}, "reason": "", "parents": list(parents)}
+    return {"table": name, "choice": "delete", **figures, **recipe}
+
+
+def kept_lines(tables: Sequence[dict[str, Any]]) -> Iterator[str]:
+    return (line for line in plan_lines(plan(tables)) if line.startswith("kept"))
+
+
+def test_a_reason_that_keeps_few_tables_names_them() -> None:
+    few = [kept(name, "no recipe") for name in "abc"]
+    many = [kept(name, "protected") for name in "defg"]
+    assert list(kept_lines([*few, *many])) == ["kept 4: protected", "kept 3: no recipe (a, b, c)"]
+
+
+def test_a_lake_of_which_much_cannot_be_read_has_a_plan_that_can() -> None:
+    lines = list(kept_lines([kept(f"t{n}", f"it cannot be judged: {n}") for n in range(60)]))
+    assert len(lines) == 21
+    assert lines[-1] == "kept 40: for 40 more reasons (see the plan file)"
+
+
+def test_of_many_parents_the_first_are_named() -> None:
+    two, twelve = [f"2025-{n:02}" for n in (1, 2)], [f"2025-{n:02}" for n in range(1, 13)]
+    lines = list(plan_lines(plan([deleted("year", twelve), deleted("half", two)])))
+    assert any(line.endswith("union  2025-01, 2025-02 and 10 more") for line in lines)
+    assert any(line.endswith("union  2025-01 and 2025-02") for line in lines)
