@@ -13,6 +13,7 @@ import pytest
 
 from jobs import find_containment, plan_deletions
 from jobs.find_containment import find_arguments
+from r2d2.cli import main
 from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
 
 SPARK = {
@@ -66,7 +67,7 @@ def test_the_flag_hides_no_other_failure(job: ModuleType, code: int) -> None:
 
 
 @pytest.mark.spark
-def test_spark_submit_ends_well_on_a_damaged_lake_and_the_plan_keeps_the_table(
+def test_the_plan_that_spark_submit_makes_of_a_damaged_lake_keeps_the_table(
     tmp_path: Path,
 ) -> None:
     research = JOBS.parent / "sample_lake" / "research"
@@ -75,7 +76,7 @@ def test_spark_submit_ends_well_on_a_damaged_lake_and_the_plan_keeps_the_table(
         shutil.copy(research / name, tmp_path / "lake" / name)
     (tmp_path / "lake" / "cut.parquet").write_bytes(b"PAR1 and no more")
     run = tmp_path / "run"
-    submit("find_containment.py", str(tmp_path / "lake"), f"--out={run}", "--unreadable-ok", "")
+    assert main(["find", str(tmp_path / "lake"), "--out", str(run)]) == EXIT_SOME_UNREADABLE
     planned = (f"--run={run}", f"--out={run / 'plan.json'}", "")
     submit("plan_deletions.py", *planned, "--unreadable-ok")
     graph = json.loads((run / "graph.json").read_text())

@@ -12,7 +12,7 @@ import pytest
 import r2d2
 from r2d2.cli import main
 from r2d2.engines.spark.session import session_of, spark_errors
-from r2d2.errors import MissingDependencyError, R2D2Error
+from r2d2.errors import EXIT_SOME_UNREADABLE, MissingDependencyError, R2D2Error
 from tests.support.engines.cluster import REPOSITORY, run, standalone
 from tests.support.engines.losing_workers import WORKERS
 
@@ -23,12 +23,13 @@ SAME = ("edges.csv", "degenerate.csv", "tables.csv", "graph.json")
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty small tables, in three nested families; some rows are missing here and there."""
+    """Sixty small tables in three nested families, some rows missing here and there; one is cut."""
     folder = tmp_path_factory.mktemp("nested")
     for index in range(60):
         rows = [*range(index % 3, 50 + 5 * index, 3), -(index % 7)]
         table = pa.table({"x": rows, "y": [str(row) for row in rows]})
         pq.write_table(table, folder / f"{index:02}.parquet")
+    (folder / "cut.parquet").write_bytes(b"PAR1 and no more")
     return folder
 
 
@@ -36,7 +37,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def written(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the local engine writes of that lake."""
     out = tmp_path_factory.mktemp("local")
-    assert main(["find", str(lake), "--min-fraction", "0.5", "--out", str(out)]) == 0
+    told = ["find", str(lake), "--min-fraction", "0.5", "--out", str(out)]
+    assert main(told) == EXIT_SOME_UNREADABLE
     return out
 
 
@@ -54,11 +56,11 @@ def test_a_spark_connect_server_gives_the_same_edges(
          "--out", str(tmp_path)],
         SPARK_REMOTE="local[2]",
     )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
+    assert ended.returncode == EXIT_SOME_UNREADABLE, ended.stderr
     check_same(written, tmp_path)
 
 
-def test_the_job_for_spark_submit_writes_what_the_command_line_writes(
+def test_the_job_for_spark_submit_writes_what_the_command_line_writes_and_ends_well(
     lake: Path, written: Path, tmp_path: Path
 ) -> None:
     submit = ["-m", "pyspark.find_spark_home"]
@@ -68,7 +70,7 @@ def test_the_job_for_spark_submit_writes_what_the_command_line_writes(
     ended = run(
         ["-c", "import os, sys; os.execv(sys.argv[1], sys.argv[1:])",
          f"{home}/bin/spark-submit", "--master", "local[2]", "--conf", "spark.ui.enabled=false",
-         job, str(lake), "--min-fraction", "0.5", "--out", str(tmp_path)]
+         job, str(lake), "--min-fraction", "0.5", "--out", str(tmp_path), "--unreadable-ok", ""]
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     check_same(written, tmp_path)
