@@ -39,7 +39,8 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
         kind = "unreadable" if table.unreadable else "not eligible"
         yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"
     if len(out) > SHOWN:
-        yield f"  … and {pluralize(len(out) - SHOWN, 'more table')} left out (see tables.csv)"
+        more = pluralize(len(out) - SHOWN, "more table")
+        yield f"  … and {more} left out (--out has all in tables.csv)"
 
 
 def _wrong_footers(tables: Sequence[Table]) -> Iterator[str]:

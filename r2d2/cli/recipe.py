@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from r2d2.cli import Output
 from r2d2.cli.terminal import json_for_terminal, print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_OK, UsageError
 from r2d2.extras import require
@@ -69,7 +70,7 @@ def run_recipe(
     *tables: str,
     run: Run,
     plan: PlanFile = None,
-    to: Annotated[Path, Parameter(help="Folder to write below; nothing is overwritten.")],
+    to: Annotated[Path, Output, Parameter(help="Folder to write below; nothing is overwritten.")],
     lake: Annotated[
         str | None, Parameter(help="Where the lake is now, if it was moved since the plan.")
     ] = None,

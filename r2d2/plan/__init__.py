@@ -40,6 +40,7 @@ from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
 from r2d2.storage.local import Listing
 from r2d2.storage.output import (
+    RESIDUAL_FILES,
     Recognisers,
     earlier_place,
     json_text,
@@ -54,6 +55,7 @@ RESIDUALS = "residuals"
 PLAN_FILES: Recognisers = {
     PLAN_NAME: is_plan,
     RECIPES_NAME: json_with("graph_sha256", "candidates"),
+    RESIDUALS: RESIDUAL_FILES,
 }
 """The files that a plan adds to its run, and how each is known as r2d2's."""
 

@@ -15,6 +15,7 @@ from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
 from r2d2.model import Edge, Format, Table
 from r2d2.settings.find import UNUSED, Settings
 from r2d2.storage.output import (
+    RESIDUAL_FILES,
     Recognisers,
     earlier_place,
     is_own,
@@ -61,7 +62,7 @@ FIND_FILES: Recognisers = {
 _OF_A_PLAN: Recognisers = {
     "plan.json": json_with("solver", "totals", "tables"),
     "recipes.json": json_with("graph_sha256", "candidates"),
-    "residuals": lambda _: False,
+    "residuals": RESIDUAL_FILES,
 }
 # Settings that change the speed of a run, but not its result.
 _SPEED_ONLY = ("threads", "memory_bytes")

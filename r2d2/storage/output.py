@@ -36,9 +36,9 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 Check = Callable[[Path], Mapping[str, str]]
 Recogniser = Callable[[bytes], bool]
-"""Whether a file of this content is one that r2d2 wrote."""
+"""Whether a file of this content, or a folder of these names, is one that r2d2 wrote."""
 Recognisers = Mapping[str, Recogniser]
-"""A recogniser for each name of an output file."""
+"""A recogniser for each name of an output file or folder."""
 NOT_OURS: Recognisers = {}
 EARLIER = "earlier"
 """The folder in an output folder for what is kept of its earlier files."""
@@ -108,7 +108,7 @@ def is_own(out: Path, name: str, is_ours: Recogniser | None = None) -> bool:
     marker = _marker(out)
     if name in marker.files or name in marker.folders:
         return True
-    return is_ours is not None and (out / name).is_file() and is_ours(_content(out / name))
+    return is_ours is not None and is_ours(_content(out / name))
 
 
 def earlier_place(out: Path, content: bytes) -> str:
@@ -138,6 +138,12 @@ def text_with(beginning: str) -> Recogniser:
     return lambda content: content.startswith(beginning.encode())
 
 
+def folder_of(name: str) -> Recogniser:
+    """Recognises a folder by a pattern that every name in it matches."""
+    pattern = re.compile(name)
+    return lambda content: all(map(pattern.fullmatch, os.fsdecode(content).splitlines()))
+
+
 def _refuse_others(out: Path, names: Iterable[str], files: Recognisers) -> None:
     """Passes where nothing is there by these names that somebody else wrote.
 
@@ -147,17 +153,29 @@ def _refuse_others(out: Path, names: Iterable[str], files: Recognisers) -> None:
     if not out.is_dir():
         return
     for name in names:
-        path, is_ours = out / name, json_with("written_by") if name == MARKER else files.get(name)
-        if (path.is_file() or path.is_symlink()) and not is_own(out, name, is_ours):
+        path, is_ours = out / name, {**_ALWAYS, **files}.get(name)
+        there = path.is_file() or path.is_dir() or path.is_symlink()
+        if there and not is_own(out, name, is_ours):
             remedy = "move it away, or have the output go elsewhere"
             raise UsageError(f"{path}: is there, and r2d2 did not write it; {remedy}")
 
 
+RESIDUAL_FILES = folder_of(r"[0-9a-f]{32}\.parquet")
+"""Recognises the folder of what recipes keep aside."""
+_ALWAYS: Recognisers = {
+    MARKER: json_with("written_by"),
+    EARLIER: folder_of(r"[0-9a-f]{12}(-\d+)?"),
+}
+
+
 def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+    """The file's bytes, or the folder's names, a line each; of anything else, none's."""
+    with suppress(OSError):
+        if path.is_dir():
+            return os.fsencode("\n".join(os.listdir(path)))
+        if path.is_file():
+            return path.read_bytes()
+    return b"\0"
 
 
 def settle(out: Path) -> None:
@@ -242,9 +260,9 @@ def _bring(
         path.chmod(_mode(0o777 if path.is_dir() else 0o666))
     if out.is_dir():
         with held(out):
-            names = (path.name for path in fresh.iterdir() if not path.is_dir())
-            _refuse_others(out, [*sorted(names), *([MARKER] if marked else [])], files)
             moved = check(fresh) if check else {}
+            names = {path.name for path in fresh.iterdir()}
+            _refuse_others(out, sorted({*names, *([MARKER] if marked else [])}), files)
             for name, new_name in moved.items():
                 source = out / name
                 for path in files_of(source) if source.is_dir() else [Path()]:

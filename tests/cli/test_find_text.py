@@ -73,7 +73,7 @@ def test_of_many_tables_left_out_the_first_are_told() -> None:
     out = [replace(table(f"t{n}"), problem="damaged", unreadable=True) for n in range(SHOWN + 1)]
     *shown, last = inventory_lines(out, {})
     assert len(shown) == 1 + SHOWN
-    assert last == "  … and 1 more table left out (see tables.csv)"
+    assert last == "  … and 1 more table left out (--out has all in tables.csv)"
 
 
 def test_a_name_that_would_move_the_cursor_is_made_visible() -> None:

@@ -1,6 +1,7 @@
 """Output takes the place of what r2d2 wrote, and of nothing else, whatever command writes."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -143,6 +144,7 @@ def test_a_cost_report_is_refused_where_one_of_its_names_is_taken(
         ["plan", "--run", "run", "--out"],
         ["vmcost", "log", "--out"],
         ["vmcost", "profile", "log", "-o"],
+        ["recipe", "run", "--run", "run", "--to"],
         ["init"],
     ],
     ids=lambda command: command[0],
@@ -154,6 +156,33 @@ def test_an_empty_place_is_refused_and_a_url_is_told_as_it_was_typed(
     assert "the place for output is empty" in refused(*command, "")
     assert "s3://bucket/x: output goes to a folder" in refused(*command, "s3://bucket/x")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["residuals", "earlier"])
+def test_a_folder_of_somebody_elses_is_not_mixed_with_what_a_plan_keeps_aside(
+    lake: Path, run: Path, name: str, refused: Refused
+) -> None:
+    shutil.rmtree(run / name, ignore_errors=True)
+    (run / MARKER).unlink()
+    (run / name).mkdir()
+    assert main(["plan", "--run", str(run)]) == EXIT_OK
+    (run / MARKER).unlink()
+    (run / name / "mine.csv").write_text("mine")
+    assert f"{name}: is there, and r2d2 did not write it" in refused("plan", "--run", run)
+
+
+def test_what_a_plan_keeps_aside_goes_with_it_also_where_the_marker_is_lost(
+    lake: Path, run: Path
+) -> None:
+    (run / "residuals").mkdir(exist_ok=True)
+    (run / "residuals" / f"{'0a' * 16}.parquet").write_text("rows")
+    (run / MARKER).unlink()
+    pq.write_table(pa.table({"y": range(3)}), lake / "new.parquet")
+    assert main(["find", str(lake), "--out", str(run)]) == EXIT_OK
+    (earlier,) = (run / "earlier").iterdir()
+    assert (earlier / "plan.json").is_file()
+    assert [path.read_text() for path in (earlier / "residuals").iterdir()] == ["rows"]
+    assert not (run / "residuals").exists()
 
 
 def test_output_never_takes_the_place_of_a_link_to_somebody_elses_file(
