@@ -65,6 +65,8 @@ def flatten(schema: pa.Schema) -> tuple[Column, ...]:
 
 def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:
     """Raises IneligibleTableError where two names are one, as the lake matches names."""
+    if len({name.lower() for name in names}) == len(names) and "=" not in "".join(names):
+        return
     keys = [matched_name(name, case_sensitive) for name in names]
     if len(set(keys)) == len(keys):
         return
@@ -150,7 +152,10 @@ def _leaves(fields: "pa.Schema | pa.StructType", path: tuple[str, ...] = ()) -> 
     check_names([field.name for field in fields], case_sensitive=True)
     for field in fields:
         below = (*path, field.name)
-        if pt.is_struct(field.type) and field.type.num_fields:
+        kind = PRIMITIVES.get(field.type)
+        if kind is not None:
+            yield Column(".".join(map(quoted, below)), kind, below)
+        elif pt.is_struct(field.type) and field.type.num_fields:
             yield from _leaves(field.type, below)
         else:
             name = ".".join(map(quoted, below))

@@ -272,13 +272,19 @@ def with_uncertain_kept(tables: Sequence[Table], groups: Iterable[FileGroup]) ->
     if not uncertain:
         return list(tables)
     sets: dict[tuple[str | None, str, str], Counter[frozenset[str]]] = defaultdict(Counter)
+    # By identity: tables of one schema mostly share one tuple of columns.
+    names: dict[int, frozenset[str]] = {}
     for table in tables:
         if group := uncertain.get(table.location):
-            sets[_family(group)][_column_names(table)] += 1
+            key = id(table.columns)
+            if key not in names:
+                names[key] = _column_names(table)
+            sets[_family(group)][names[key]] += 1
+    alike = {family: _alike(counts) for family, counts in sets.items()}
     found = []
     for table in tables:
         group = uncertain.get(table.location)
-        if group is not None and _has_alike(_column_names(table), sets[_family(group)]):
+        if group is not None and names[id(table.columns)] in alike[_family(group)]:
             reason = f"it may be a part of {group.may_be_part_of}: {group.part_since}"
             table = replace(table, must_keep=table.must_keep or f"{reason}; {_settled(group)}")
         found.append(table)
@@ -294,10 +300,19 @@ def _column_names(table: Table) -> frozenset[str]:
     return frozenset(column.path[0].lower() for column in table.columns)
 
 
-def _has_alike(names: frozenset[str], counts: Counter[frozenset[str]]) -> bool:
-    return counts[names] > 1 or any(
-        other <= names or names <= other for other in counts if other != names
-    )
+def _alike(counts: Counter[frozenset[str]]) -> set[frozenset[str]]:
+    """The sets that occur twice, include another or are among another's, by their rarest name."""
+    found = {names for names, count in counts.items() if count > 1}
+    if frozenset() in counts and len(counts) > 1:
+        return set(counts)
+    holders: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for names in counts:
+        for name in names:
+            holders[name].append(names)
+    for names in filter(None, counts):
+        rarest = min((holders[name] for name in names), key=len)
+        found.update(one for other in rarest if names < other for one in (names, other))
+    return found
 
 
 def _settled(group: FileGroup) -> str:

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import count
 from typing import Annotated, Any
 
@@ -165,7 +165,7 @@ def _described(
         if group.problem is not None:
             raise UnreadableTableError(group.problem)
         table = _inspect(storage, settings, group, lake)
-        _check_names(table.columns, settings.case_sensitive)
+        check_names([column.name for column in table.columns], settings.case_sensitive)
     except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
         problem = table_problem(error)
         unreadable = not isinstance(error, IneligibleTableError)
@@ -188,11 +188,6 @@ def _described(
         told = f"{named} and {more} more" if more > 0 else named
         table = replace(table, details={**table.details, "not its own": told})
     return replace(table, location=location, snapshot=snapshot, must_keep=must_keep)
-
-
-@lru_cache(maxsize=4096)
-def _check_names(columns: tuple[Column, ...], case_sensitive: bool) -> None:
-    check_names([column.name for column in columns], case_sensitive)
 
 
 def _inspect(

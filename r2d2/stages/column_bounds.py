@@ -35,6 +35,7 @@ class KnownBounds:
         self._tables = tables
         self._case_sensitive = case_sensitive
         self._asked: dict[int, frozenset[str]] = {}
+        self._by_name: dict[int, dict[str, Bounds]] = {}
         self._columns: dict[tuple[int, frozenset[str]], tuple[Column, ...]] = {}
 
     def missing(self, wanted: Iterable[tuple[Block, Sequence[str]]]) -> Watched:
@@ -60,6 +61,15 @@ class KnownBounds:
         for table, bounds in found.items():
             before = self.of[table]
             self.of[table] = {**before, **bounds} if before else bounds
+            self._by_name.pop(table, None)
+
+    def by_name(self, table: int) -> Mapping[str, Bounds]:
+        """The table's bounds by folded column name."""
+        if table not in self._by_name:
+            self._by_name[table] = {
+                fold(name, self._case_sensitive): bounds for name, bounds in self.of[table].items()
+            }
+        return self._by_name[table]
 
     def _chosen(self, columns: tuple[Column, ...], names: frozenset[str]) -> tuple[Column, ...]:
         # By identity: tables of one schema mostly share one tuple of columns.
@@ -69,6 +79,21 @@ class KnownBounds:
                 column for column in columns if fold(column.name, self._case_sensitive) in names
             )
         return self._columns[key]
+
+
+def bounds_refute(child: Bounds, parent: Bounds, min_fraction: float) -> bool:
+    """Whether the bounds of one column refute a pair, as `ColumnTest` says it of many."""
+    has_values, least, greatest = child.has_values, child.min_high, child.max_low
+    if min_fraction < 1:
+        has_values = has_values and child.has_nulls is False
+        least, greatest = child.max_high, child.min_low
+    elif child.has_nulls and parent.has_nulls is False:
+        return True
+    if not has_values:
+        return False
+    if parent.has_values is False:
+        return least < RANK_MAX or greatest > RANK_MIN
+    return least < parent.min_low or greatest > parent.max_high
 
 
 def some_of(block: Block) -> Block | None:

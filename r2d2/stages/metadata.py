@@ -9,7 +9,7 @@ and `reopened` are the pairs that claims refuted and rows do not.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,16 +18,28 @@ from r2d2.arrays import Bools
 from r2d2.graph import Block, Graph
 from r2d2.lake.questions import Lake, Watched
 from r2d2.model import Bounds, Edge, Evidence, FileInfo, Table, Verdict
-from r2d2.stages.column_bounds import ColumnTest, KnownBounds, RankIndex, leading, some_of
+from r2d2.stages.column_bounds import (
+    ColumnTest,
+    KnownBounds,
+    RankIndex,
+    bounds_refute,
+    leading,
+    some_of,
+)
 from r2d2.stages.schema import fold
 
 NOT_BELIEVED = "statistics not believed"
 """The detail of a table whose footer contradicts its rows."""
 # Where some columns lead, the first is asked for, then those that follow, then all.
 STEPS = 3
+# Of blocks of few tables so many columns go before the rest.
+UNLED = 4
+FEW_PAIRS = 64
+UNKNOWN = Bounds(sure=True)
 SHARED = Evidence("metadata", Verdict.PROVED, "every file of the child is a file of the parent")
 
 
+Refuted = tuple[Counter[str], Bools, set[tuple[int, str]]]
 Wanted = Sequence[tuple[Block, Sequence[str]]]
 """Blocks, and the columns whose bounds are compared over each."""
 
@@ -44,27 +56,34 @@ class Metadata:
         """The graph without the pairs that metadata decides; `claimed` are those by claims."""
         shared = _shared_files(graph.tables)
         known = KnownBounds(graph.tables, self.case_sensitive)
+        unsure = self._unsure(graph.tables)
         reasons: Counter[str] = Counter()
         watched: set[tuple[int, str]] = set()
         claimed: list[Block] = []
         edges, case = list(graph.edges), self.case_sensitive
-        graph = self._ordered(graph, lake, known)
+        graph = self._ordered(graph, lake, known, unsure)
         for step in range(STEPS):
             asked = {b.number: b.steps[step] for b in graph.blocks if len(b.steps) > step}
             wanted = [(b, asked[b.number]) for b in graph.blocks if b.number in asked]
             graph = _bounded(graph, lake, known, wanted)
-            tests = self._tests(graph.tables, known.of, wanted)
+            many = [(b, names) for b, names in wanted if not _has_few(b)]
+            tests = self._tests(known.of, many, unsure)
             blocks: list[Block] = []
             for block in graph.blocks:
                 if step and block.number not in asked:
                     blocks.append(block)
                     continue
-                of_block = tests(block, asked.get(block.number, ()))
+                names = [n for n in asked.get(block.number, ()) if n not in unsure]
+                of_block = None if _has_few(block) else tests(block, names)
                 masks, claims = [], []
                 for rows, mask in block.chunks():
                     if not step:
                         edges += _prove(graph.tables, block, rows, mask, shared, case)
-                    refuted, by_claims, columns = _refute(mask, rows, block, of_block)
+                    refuted, by_claims, columns = (
+                        self._refute_few(mask, rows, block, names, known)
+                        if of_block is None
+                        else _refute(mask, rows, block, of_block)
+                    )
                     reasons.update(refuted)
                     watched |= columns
                     masks.append(mask)
@@ -88,17 +107,19 @@ class Metadata:
             reasons=dict(reasons),
         )
 
-    def _ordered(self, graph: Graph, lake: Lake, known: KnownBounds) -> Graph:
+    def _ordered(
+        self, graph: Graph, lake: Lake, known: KnownBounds, unsure: Collection[str]
+    ) -> Graph:
         """The graph with the steps in which columns of each block are compared."""
         some = {b.number: few for b in graph.blocks if (few := some_of(b)) is not None}
         wanted = [(few, few.names) for few in some.values()]
         graph = _bounded(graph, lake, known, wanted)
-        tests = self._tests(graph.tables, known.of, wanted)
+        tests = self._tests(known.of, wanted, unsure)
         blocks = []
         for block in graph.blocks:
             names = self._by_type(graph.tables, block)
             few = some.get(block.number)
-            first = leading(tests(few, names), few) if few else []
+            first = leading(tests(few, names), few) if few else names[:UNLED]
             steps = (first[:1], first[1:], [name for name in names if name not in first])
             blocks.append(replace(block, steps=tuple(tuple(names) for names in steps if names)))
         return replace(graph, blocks=tuple(blocks))
@@ -125,8 +146,9 @@ class Metadata:
             index: {n: b for n, b in bounds.items() if b.sure} | dict(found[index])
             for index, bounds in stated.items()
         }
+        unsure = self._unsure(tables)
         every = [(block, block.names) for block in graph.claimed]
-        by_rows, by_claims = (self._tests(tables, of, every) for of in (sure, stated))
+        by_rows, by_claims = (self._tests(of, every, unsure) for of in (sure, stated))
         reasons: Counter[str] = Counter()
         blocks = []
         for block in graph.claimed:
@@ -144,15 +166,12 @@ class Metadata:
         )
 
     def _tests(
-        self, tables: Sequence[Table], bounds: Mapping[int, Mapping[str, Bounds]], wanted: Wanted
+        self, bounds: Mapping[int, Mapping[str, Bounds]], wanted: Wanted, unsure: Collection[str]
     ) -> Callable[[Block, Sequence[str]], list[tuple[str, ColumnTest]]]:
         """The tests of columns that are wanted of blocks by these bounds, in the columns' order."""
-        members = _members(block for block, _ in wanted)
         names = {name for _, names in wanted for name in names}
-        of = {index: bounds[index] for index in members}
+        of = {index: bounds[index] for index in _members(block for block, _ in wanted)}
         ranks = RankIndex.of(of, self.case_sensitive, names)
-        # Bounds say nothing of NaN, so with all else outside, NaN rows may still be shared.
-        unsure = self._float_columns(tables) if self.min_fraction < 1 else set()
 
         def tests(block: Block, names: Sequence[str]) -> list[tuple[str, ColumnTest]]:
             found = (
@@ -165,10 +184,34 @@ class Metadata:
         return tests
 
     def _by_type(self, tables: Sequence[Table], block: Block) -> list[str]:
-        """The block's columns, those last whose bounds are long to confirm."""
-        of_child = tables[block.children[0]].columns if len(block.children) else ()
+        """The block's columns: instants and numbers first, last those that are long to confirm."""
+        of_child = tables[block.children[0]].columns
         types = {fold(column.name, self.case_sensitive): column.type for column in of_child}
-        return sorted(block.names, key=lambda name: types.get(name) in ("string", "binary"))
+        return sorted(block.names, key=lambda name: _rank_of_type(types.get(name, "")))
+
+    def _refute_few(
+        self, mask: Bools, rows: slice, block: Block, names: Sequence[str], known: KnownBounds
+    ) -> Refuted:
+        """`_refute`, pair by pair: arrays are slower for a few."""
+        reasons: Counter[str] = Counter()
+        claimed = np.zeros_like(mask)
+        columns: set[tuple[int, str]] = set()
+        children = block.children[rows]
+        for row, place in np.argwhere(mask).tolist():
+            child, parent = int(children[row]), int(block.parents[place])
+            of_child, of_parent = known.by_name(child), known.by_name(parent)
+            for name in names:
+                own, other = of_child.get(name, UNKNOWN), of_parent.get(name, UNKNOWN)
+                if not bounds_refute(own, other, self.min_fraction):
+                    continue
+                mask[row, place] = False
+                reasons[f"bounds of {name}"] += 1
+                claims = {(child, name)} if not own.sure else set()
+                claims |= {(parent, name)} if not other.sure else set()
+                claimed[row, place] = bool(claims)
+                columns |= claims
+                break
+        return reasons, claimed, columns
 
     def _columns(self, tables: Sequence[Table], names: set[tuple[int, str]]) -> Watched:
         """The columns of these folded names, by table."""
@@ -181,11 +224,27 @@ class Metadata:
             for index in sorted({index for index, _ in names})
         }
 
-    def _float_columns(self, tables: Sequence[Table]) -> set[str]:
+    def _unsure(self, tables: Sequence[Table]) -> set[str]:
+        """The columns whose bounds refute nothing: they say nothing of NaN, which may be shared."""
+        if self.min_fraction == 1:
+            return set()
         # By identity: tables of one schema mostly share one tuple of columns.
         schemas = {id(table.columns): table.columns for table in tables}.values()
         columns = {column for columns in schemas for column in columns}
         return {fold(c.name, self.case_sensitive) for c in columns if c.type.startswith("float")}
+
+
+def _has_few(block: Block) -> bool:
+    return len(block.children) * len(block.parents) <= FEW_PAIRS
+
+
+def _rank_of_type(type_: str) -> int:
+    """Instants tell more tables apart than numbers, and these than the others."""
+    if type_ in ("string", "binary"):
+        return 3
+    if type_.startswith(("timestamp", "date")):
+        return 0
+    return 1 if type_.startswith(("int", "uint", "float", "decimal")) else 2
 
 
 def _bounded(graph: Graph, lake: Lake, known: KnownBounds, wanted: Wanted) -> Graph:
@@ -290,7 +349,7 @@ def _contradicts(stated: Bounds, found: Bounds) -> bool:
 
 def _refute(
     mask: Bools, rows: slice, block: Block, tests: "Sequence[tuple[str, ColumnTest]]"
-) -> tuple[Counter[str], Bools, set[tuple[int, str]]]:
+) -> Refuted:
     """Clears the pairs that bounds refute.
 
     Returns how many each column's bounds refuted first, the pairs among them that claims refuted,

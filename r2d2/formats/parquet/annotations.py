@@ -17,10 +17,13 @@ from itertools import repeat
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
+from pyarrow._parquet import ParquetReader
 
 from r2d2.arrays import plain
 from r2d2.errors import IneligibleTableError
+from r2d2.formats.parquet.footer import leaf_count
 from r2d2.formats.schema import (
+    PRIMITIVES,
     annotated,
     flatten,
     is_annotated,
@@ -47,14 +50,18 @@ _ARROW_NAMES = {"arrow.uuid": "uuid", "arrow.json": "json"}
 
 @dataclass(frozen=True, slots=True)
 class FileTypes:
-    """A file's columns, and its schema: as annotated, and as its rows are read."""
+    """A file's columns, and its schema: as annotated, and as its rows are read.
+
+    `leaves` are the numbers of each top-level column's leaves, where Arrow's types say all.
+    """
 
     columns: tuple[Column, ...]
     annotated: pa.Schema
     storage: pa.Schema
+    leaves: Mapping[str, range] | None = None
 
 
-def types_of(file: pq.ParquetFile) -> FileTypes:
+def types_of(file: pq.ParquetFile | ParquetReader) -> FileTypes:
     """The types of the file's columns, the same whatever its size.
 
     Raises:
@@ -62,13 +69,12 @@ def types_of(file: pq.ParquetFile) -> FileTypes:
     """
     schema, metadata = file.schema_arrow, file.metadata
     keys = metadata.metadata or {}
-    try:
-        plain = _plain(schema, keys.get(_ARROW_SCHEMA))
-    except TypeError:  # an extension type defined in Python may have no hash
-        plain = None
-    leaf = metadata.schema.column
-    if plain is not None and _GEO not in keys and all(_says_nothing(leaf(i)) for i in plain.bare):
-        return FileTypes(plain.columns, schema, schema)
+    # A hash of the bytes is a third of the schema's own.
+    plain = _plain(schema.remove_metadata().serialize().to_pybytes())
+    if plain is not None and _GEO not in keys:
+        leaf = metadata.schema.column if plain.bare else None
+        if leaf is None or all(_says_nothing(leaf(place)) for place in plain.bare):
+            return plain.types
     _check_groups(metadata)
     leaves = _Leaves(metadata, keys)
     fields = [leaves.annotate(field) for field in schema]
@@ -78,27 +84,37 @@ def types_of(file: pq.ParquetFile) -> FileTypes:
 
 @dataclass(frozen=True, slots=True)
 class _Plain:
-    """The columns by Arrow's types alone, and the leaves whose annotation may say more."""
+    """The types by Arrow's alone, and the leaves whose annotation may say more."""
 
-    columns: tuple[Column, ...]
+    types: FileTypes
     bare: tuple[int, ...]
 
 
 @lru_cache(maxsize=4096)
-def _plain(schema: pa.Schema, arrow_schema: bytes | None) -> _Plain | None:
+def _plain(serialized: bytes) -> _Plain | None:
     """What Arrow's types say of the columns; None where they say that there is more.
 
-    Schemas are equal whatever their fields' metadata, which comes from `arrow_schema`.
+    Files of one schema have one answer, so that their tables share the columns.
     """
+    schema = pa.ipc.read_schema(pa.py_buffer(serialized))
     leaves = [leaf for field in schema for leaf in _bare(field)]
     if None in leaves:
         return None
-    return _Plain(flatten(schema), tuple(place for place, bare in enumerate(leaves) if bare))
+    places = tuple(place for place, bare in enumerate(leaves) if bare)
+    ranges, start = {}, 0
+    for field in schema:
+        width = 1 if field.type in PRIMITIVES else leaf_count(field.type)
+        ranges[field.name] = range(start, start + width)
+        start += width
+    return _Plain(FileTypes(flatten(schema), schema, schema, ranges), places)
 
 
 def _bare(field: pa.Field) -> Iterator[bool | None]:
     """Whether each leaf may have an annotation that its type does not show; None where one has."""
     type_ = field.type
+    if type_ in PRIMITIVES and not field.metadata:
+        yield PRIMITIVES[type_] == "binary"
+        return
     is_variant = pt.is_struct(type_) and type_.get_field_index("metadata") >= 0
     if isinstance(type_, pa.BaseExtensionType) or _NAME in (field.metadata or {}) or is_variant:
         yield None

@@ -5,7 +5,7 @@ schema (a flipped bit is enough), while its readers refuse such a chunk with an 
 chunk is first offered to a reader, over a source that refuses to give any data.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow._parquet import ParquetReader
 
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
@@ -39,8 +40,6 @@ from r2d2.text_tables import by_number, pluralize
 SPLIT_BYTES = 32 << 20
 BATCH_ROWS = 1 << 16
 CACHED_ROWS = SMALL_FILE_ROWS
-# An opened file takes so many times the bytes of its footer.
-OPENED_BYTES = 11
 # Honest pages of one repeated value shrink by about a thousand; what declares more is a bomb.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 2000
@@ -53,7 +52,7 @@ TAIL_BYTES = SMALL_FILE_BYTES
 def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     """The table of one Parquet file, from its footer.
 
-    Of a small file no more than names, types and counts are looked at, and it stays open where
+    Of a small file no more than names, types and counts are looked at. Its bytes are kept where
     somebody will ask on: its rows are its bounds (see `small_files`).
 
     Raises:
@@ -62,7 +61,7 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     tail = tail_of(storage, file)
     with translated(UnreadableTableError, file.path):
         is_whole = len(tail) == file.size_bytes <= TAIL_BYTES
-        opened = _open(pa.BufferReader(tail)) if is_whole else sound_file(tail, file.size_bytes)
+        opened = _reader(tail) if is_whole else sound_file(tail, file.size_bytes)
         metadata = opened.metadata
         splits = tuple(_splits(file, metadata))
         is_small = is_whole and len(splits) == 1 and 0 < metadata.num_rows <= CACHED_ROWS
@@ -71,10 +70,10 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
         types = types_of(opened)
         check_calendar(file, metadata)
         if is_small and small_files.CACHE.is_held:
-            names = tuple(types.storage.names)
-            decode = partial(_rows_of, opened, tail, splits[0])
-            size = file.size_bytes + OPENED_BYTES * int.from_bytes(tail[-8:-4], "little")
-            small_files.CACHE.add(storage.url, file, SmallFile(names, decode, size))
+            names = tuple(types.leaves or types.storage.names)
+            decode = partial(_rows_of, tail, splits[0], types.leaves)
+            kept = SmallFile(names, decode, file.size_bytes)
+            small_files.CACHE.add(storage.url, file, kept)
         return Table(
             location,
             Format.PARQUET,
@@ -88,10 +87,30 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
 
 
 def _rows_of(
-    file: pq.ParquetFile, source: bytes, split: Split, columns: Collection[str]
+    source: bytes,
+    split: Split,
+    leaves: Mapping[str, range] | None,
+    columns: Collection[str],
 ) -> list[pa.RecordBatch]:
+    """The rows of all of the file's row groups; `leaves` where they are read as they are."""
     with translated(UnreadableTableError, split.file.path):
-        return list(_decoded(file, source, split, columns))
+        if leaves is None or not columns:
+            return list(_decoded(_open(pa.BufferReader(source)), source, split, columns))
+        wanted = [leaf for name, places in leaves.items() if name in columns for leaf in places]
+        groups = list(split.row_groups)
+        reader = _reader(source)
+        table = reader.read_row_groups(groups, column_indices=wanted, use_threads=False)
+        _check_count(split, table.num_rows, reader.metadata.num_rows)
+        batches: list[pa.RecordBatch] = table.to_batches()
+        return batches if len(batches) == 1 else table.combine_chunks().to_batches()
+
+
+def _check_count(split: Split, rows: int, declared: int) -> None:
+    if rows != declared:
+        raise UnreadableTableError(
+            f"{split.file.path}: {pluralize(str(rows), 'row')}"
+            f" {by_number(rows, 'was', 'were')} read where the footer declares {declared}"
+        )
 
 
 def _splits(file: FileInfo, metadata: pq.FileMetaData) -> Iterator[Split]:
@@ -169,11 +188,7 @@ def _decoded(
         rows += batch.num_rows
         yield batch
     declared = sum(file.metadata.row_group(group).num_rows for group in split.row_groups)
-    if rows != declared:
-        raise UnreadableTableError(
-            f"{split.file.path}: {pluralize(str(rows), 'row')}"
-            f" {by_number(rows, 'was', 'were')} read where the footer declares {declared}"
-        )
+    _check_count(split, rows, declared)
 
 
 def _has_int96(schema: pq.ParquetSchema, wanted: Sequence[int]) -> bool:
@@ -183,6 +198,13 @@ def _has_int96(schema: pq.ParquetSchema, wanted: Sequence[int]) -> bool:
 
 def _open(source: Any, **options: Any) -> pq.ParquetFile:
     return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False, **options)
+
+
+def _reader(source: bytes) -> ParquetReader:
+    """What `_open` makes of a file's bytes, without its index of names: a sixth of the time."""
+    reader = ParquetReader()
+    reader.open(pa.BufferReader(source), pre_buffer=False, page_checksum_verification=True)
+    return reader
 
 
 def _batches(file: pq.ParquetFile, split: Split, wanted: Sequence[int]) -> Iterator[pa.RecordBatch]:

@@ -104,12 +104,18 @@ class SmallFileCache:
 
     def rows(self, url: str, file: FileInfo, names: Collection[str]) -> list[pa.RecordBatch] | None:
         """The rows of the file's columns, which stay for the scan; None where it is not held."""
-        opened = self.take(url, file)
+        opened = self._files.get((url, file))
         if opened is None:
             return None
-        batches = opened.rows(names)
-        self.add(url, file, opened)
-        return batches
+        before = opened.size_bytes
+        try:
+            return opened.rows(names)
+        finally:
+            with self._lock:
+                self._size_bytes += opened.size_bytes - before
+                is_full = self._size_bytes > CACHE_BYTES
+            if is_full:
+                self.take(url, file)
 
 
 def is_small(table: Table) -> bool:
