@@ -58,7 +58,8 @@ def started(lake: Path, out: Path, scratch: Path) -> "subprocess.Popen[str]":
 
 def contents(out: Path) -> Mapping[str, bytes]:
     """The run's files that a reader sees, but for the funnel, which has seconds in it."""
-    files = [path for path in out.glob("*") if not path.name.startswith(".r2d2")]
+    here = [path for path in out.glob("*") if not path.name.startswith(".r2d2")]
+    files = [path for path in here if path.is_file()]  # `earlier` has plans that were replaced
     return {path.name: path.read_bytes() for path in files if path.name != "funnel.json"}
 
 
