@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r2d2.arrays import Bools, Int64s, Positions, UInt64s
-from r2d2.hashing.finaliser import HASH_VERSION, Lanes
+from r2d2.hashing.finaliser import HASH_VERSION, Lanes, finish_all
 
 _PLAIN_SORT_ROWS = 512  # up to here a plain sort costs less than the calls of a radix sort
 _MERGED_RUNS = 32  # beyond, merging costs more than sorting anew
 _LOOKUP_ROWS = 1 << 14  # small children of one parent are looked up by one call
+_SUMMED_ROWS = 1 << 14  # runs up to so many hashes are summed together
 _HEADER = bytes([HASH_VERSION]) + bytes(7)  # eight bytes keep the lanes aligned
 _BYTES_PER_HASH = 16
 
@@ -70,6 +71,26 @@ def merge(runs: Sequence[Lanes]) -> Lanes:
     if len(runs) <= 1:
         return runs[0] if runs else empty_run()
     return hash_order(joined(runs), in_stretches=len(runs) <= _MERGED_RUNS).distinct()
+
+
+def run_sums(runs: Sequence[Lanes]) -> list[tuple[int, int]]:
+    """The sums modulo 2⁶⁴ of each run's hashes in both lanes, each hash finalised once more.
+
+    Runs, or several runs taken together, have the same sums only where they are the same multiset
+    of hashes. As they are, the hashes would add up over columns, no matter which values share a
+    row.
+    """
+    sums: list[tuple[int, int]] = []
+    sizes = [len(run) for run in runs]
+    for some in _small_groups(range(len(runs)), sizes, _SUMMED_ROWS):
+        lanes = finish_all(joined([runs[place] for place in some]))
+        ends = np.cumsum([0, *(sizes[place] for place in some)])
+        each = (
+            np.diff(np.concatenate((np.zeros(1, np.uint64), np.cumsum(lane)))[ends]).tolist()
+            for lane in (lanes.first, lanes.second)
+        )
+        sums += zip(*each, strict=True)
+    return sums
 
 
 def smallest(run: Lanes, k: int) -> Lanes:
@@ -176,7 +197,8 @@ def count_missing_each(pairs: Sequence[tuple[Lanes, Lanes]]) -> list[int]:
         places[id(parent)].append(place)
     for of_parent in places.values():
         parent = pairs[of_parent[0]][1]
-        for some in _small_groups(of_parent, [len(pairs[place][0]) for place in of_parent]):
+        sizes = [len(pairs[place][0]) for place in of_parent]
+        for some in _small_groups(of_parent, sizes, _LOOKUP_ROWS):
             if len(some) == 1:
                 counts[some[0]] = count_missing(pairs[some[0]][0], parent)
                 continue
@@ -190,11 +212,11 @@ def count_missing_each(pairs: Sequence[tuple[Lanes, Lanes]]) -> list[int]:
     return counts
 
 
-def _small_groups(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+def _small_groups(places: Sequence[int], sizes: Sequence[int], most: int) -> Iterator[list[int]]:
     group: list[int] = []
     rows = 0
     for place, size in zip(places, sizes, strict=True):
-        if group and rows + size > _LOOKUP_ROWS:
+        if group and rows + size > most:
             yield group
             group, rows = [], 0
         group.append(place)

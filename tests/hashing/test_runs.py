@@ -16,6 +16,7 @@ from r2d2.hashing.runs import (
     merge,
     positions_in,
     present_mask,
+    run_sums,
     smallest,
     sorted_unique,
     sorted_unique_each,
@@ -116,6 +117,22 @@ def test_the_smallest_hashes_are_the_first_ones() -> None:
     run = sorted_unique(lanes_of(many(50, 50)))
     assert pairs(smallest(run, 7)) == pairs(run)[:7]
     assert pairs(smallest(run, 10**6)) == pairs(run)
+
+
+def test_the_sums_of_parts_add_up_to_those_of_the_whole() -> None:
+    run = sorted_unique(lanes_of(many(40_000, 10**6)))
+    (whole,) = run_sums([run])
+    parts = run_sums(
+        [run.part(0, 5), run.part(5, 5), run.part(5, 30_000), run.part(30_000, 40_000)]
+    )
+    assert parts[1] == (0, 0)
+    assert tuple(sum(lane) % 2**64 for lane in zip(*parts, strict=True)) == whole
+
+
+def test_sums_tell_rows_apart_that_have_the_same_values_in_each_column() -> None:
+    # A row's hash is the sum of its values' hashes: (1 + 20, 2 + 10) and (1 + 10, 2 + 20).
+    one, other = ([(21, 21), (12, 12)], [(11, 11), (22, 22)])
+    assert len(set(run_sums([lanes_of(one), lanes_of(other)]))) == 2
 
 
 @given(HASHES)

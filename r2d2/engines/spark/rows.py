@@ -3,7 +3,8 @@
 A row of set `SUMMARY` is for a whole table: what one task read of it and the bounds of its watched
 columns, or why it could not; one of table `NO_TABLE` says why no table can be read, or else (as
 `rows`) how many nanoseconds of a core its task took and (as `bytes`) how many were shuffled to it.
-`sketch` is NULL where the blob is no sketch, else whether the blob is all there is.
+`sketch` is NULL where the blob is no sketch, else whether the blob is all there is; then `first`
+and `second` are the sums (see `run_sums`) of all hashes of the task's run.
 """
 
 from collections import Counter, defaultdict
@@ -37,15 +38,20 @@ SCAN_SCHEMA = pa.schema(
         ("blob", pa.binary()),
         ("problem", pa.string()),
         ("bounds", pa.binary()),
+        ("first", pa.int64()),
+        ("second", pa.int64()),
     ]
 )
 SCAN_DDL = (
     "table int, number int, part int, sketch boolean,"
-    " rows bigint, bytes bigint, blob binary, problem string, bounds binary"
+    " rows bigint, bytes bigint, blob binary, problem string, bounds binary,"
+    " first bigint, second bigint"
 )
-Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None, bytes | None]
+Sums = tuple[int, int]
+Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None, bytes | None, int, int]
 BoundsByName = Mapping[str, Bounds]
 NOTHING = empty_run()
+NO_SUMS = (0, 0)
 
 
 def summary_row(
@@ -53,30 +59,40 @@ def summary_row(
 ) -> Row:
     """The row for what a task read of a table."""
     told = dumps(bounds) if bounds else None
-    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem, told
+    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem, told, 0, 0
 
 
 def cost_row(nanoseconds: int, shuffled: int = 0) -> Row:
     """The row for what a task took."""
-    return NO_TABLE, SUMMARY, SKETCH_ONLY, True, nanoseconds, shuffled, NOTHING, None, None
+    return NO_TABLE, SUMMARY, SKETCH_ONLY, True, nanoseconds, shuffled, NOTHING, None, None, 0, 0
 
 
-def sketch_row(table: int, number: int, run: Lanes, size: int) -> Row:
-    """The row of the `size` smallest hashes of a run, and of how many there were."""
-    return table, number, SKETCH_ONLY, len(run) <= size, len(run), 0, run.part(0, size), None, None
+def sketch_row(table: int, number: int, sketch: BottomKSketch, hashes: int, sums: Sums) -> Row:
+    """The row of the smallest hashes of runs, of how many hashes there were, and of their sums."""
+    first, second = map(_signed, sums)
+    known = sketch.complete, hashes, 0, sketch.run
+    return table, number, SKETCH_ONLY, *known, None, None, first, second
 
 
-def part_row(table: int, number: int, place: int, run: Lanes, whole: bool) -> Row:
-    """The row of one range of a run's hashes; `whole`: it is also the run's sketch."""
-    return table, number, place, True if whole else None, len(run), 0, run, None, None
+def _signed(sum_: int) -> int:
+    """The sum modulo 2⁶⁴, as a signed number."""
+    return (sum_ + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def part_row(table: int, number: int, place: int, run: Lanes, sums: Sums | None) -> Row:
+    """The row of one range of a run's hashes; with `sums`, it is also the run's sketch."""
+    first, second = map(_signed, sums or NO_SUMS)
+    whole = None if sums is None else True
+    return table, number, place, whole, len(run), 0, run, None, None, first, second
 
 
 @dataclass(slots=True)
 class SketchCollector:
     """Merges the sketches and row counts that tasks return, those of one projection together.
 
-    `hashes` counts the hashes of a projection's parts, one that came in two parts twice.
-    `nanoseconds` and `shuffled` are what the tasks took.
+    `hashes` counts the hashes of a projection's parts, one that came in two parts twice; `sums` are
+    theirs, and `runs` counts the tasks that they come from. `nanoseconds` and `shuffled` are what
+    the tasks took.
     """
 
     size: int
@@ -86,6 +102,8 @@ class SketchCollector:
         default_factory=lambda: defaultdict(list)
     )
     hashes: Counter[Projection] = field(default_factory=Counter)
+    sums: dict[Projection, Sums] = field(default_factory=dict)
+    runs: Counter[Projection] = field(default_factory=Counter)
     rows: Counter[int] = field(default_factory=Counter)
     size_bytes: Counter[int] = field(default_factory=Counter)
     problems: dict[int, str] = field(default_factory=dict)
@@ -93,11 +111,11 @@ class SketchCollector:
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Adds the rows of a batch."""
-        names = ("table", "number", "sketch", "rows", "bytes", "problem", "bounds")
+        names = [name for name in SCAN_SCHEMA.names if name not in ("part", "blob")]
         lists = (batch.column(name).to_pylist() for name in names)
         blobs = buffers(batch.column("blob")) if self.size else repeat(None, len(batch))
         for row in zip(*lists, blobs, strict=True):
-            table, number, complete, rows, size_bytes, problem, bounds, blob = row
+            table, number, complete, rows, size_bytes, problem, bounds, first, second, blob = row
             if table == NO_TABLE and problem is None:
                 self.nanoseconds += rows
                 self.shuffled += size_bytes
@@ -109,9 +127,13 @@ class SketchCollector:
                 if problem is not None:
                     self.problems[table] = min(problem, self.problems.get(table, problem))
             else:
-                self.hashes[table, number] += rows
+                key = table, number
+                self.hashes[key] += rows
+                self.runs[key] += 1
+                before = self.sums.get(key, NO_SUMS)
+                self.sums[key] = _signed(before[0] + first), _signed(before[1] + second)
                 if blob is not None:
-                    self.sketches[table, number].append(BottomKSketch(from_bytes(blob), complete))
+                    self.sketches[key].append(BottomKSketch(from_bytes(blob), complete))
 
     def sketch(self, key: Projection, size: int) -> BottomKSketch:
         """The projection's sketch of at most `size` hashes, of all that came in."""
@@ -128,8 +150,7 @@ class SketchCollector:
             problem = self.problems.get(table)
             yield summary_row(table, rows, self.size_bytes[table], problem, bounds)
         for key, hashes in self.hashes.items():
-            sketch = self.sketch(key, self.size)
-            yield *key, SKETCH_ONLY, sketch.complete, hashes, 0, sketch.run, None, None
+            yield sketch_row(*key, self.sketch(key, self.size), hashes, self.sums[key])
 
 
 def blobs(runs: Sequence[Lanes]) -> pa.Array:

@@ -1,19 +1,21 @@
 """The scans that Spark keeps for one run, and the counts on them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from r2d2.engines.scan import ScanPiece, pieces_of
 from r2d2.engines.spark.count import Count, PairCounts
 from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.partitioning import parts_of, tasks_of
-from r2d2.engines.spark.rows import SketchCollector
+from r2d2.engines.spark.rows import NO_SUMS, SketchCollector, Sums
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
 from r2d2.errors import R2D2Error
 from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.questions import Projection, Wanted, Watched
-from r2d2.model import Table, Types
+from r2d2.model import Cost, Table, Types
 from r2d2.storage.local import Storage
 
 if TYPE_CHECKING:
@@ -27,15 +29,21 @@ MANY_PARTITIONS = FEW_PARTITIONS + 1
 NO_SCAN = -1
 
 Pairs = Sequence[tuple[Projection, Projection]]
+Samples = Mapping[Projection, BottomKSketch] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _ScanRef:
-    """The scan that holds a projection's hashes, the parts they are in, and their number."""
+    """The scan that holds a projection's hashes, the parts they are in, their number and sums.
+
+    `distinct`: one task scanned it all, so each hash is there once.
+    """
 
     scan: int
     parts: int
     rows: int
+    sums: Sums
+    distinct: bool
 
 
 class Scans:
@@ -78,15 +86,16 @@ class Scans:
         collector = SketchCollector(self.sketch_size if sketches else 0)
         pieces = list(pieces_of(wanted, tables, watched))
         scan = NO_SCAN
+        mergers = self._mergers(pieces) if sketches else 1
         if pieces:
             tasks = [ScanTask.of(task, parts) for task in tasks_of(pieces)]
             frame = self._jobs.scan(self._storage, self._types, self.sketch_size, tasks)
             scan = self._keep(frame, len(tasks))
             read_bytes = sum(tables[table].size_bytes for table in {p.table for p in pieces})
             with reads_labelled(self._jobs.session, read_bytes):
-                self._collect_sketches(scan, collector, self._mergers(pieces) if sketches else 1)
+                self._collect_sketches(scan, collector, mergers)
         foreign = {key[0] for key in wanted} & self.foreign.keys()
-        self._remember(wanted, scan, parts, collector)
+        self._remember(wanted, scan, parts, collector, mergers)
         for table in sorted(foreign):
             wanted_of_table = {key: columns for key, columns in wanted.items() if key[0] == table}
             self._scan_foreign(table, wanted_of_table, parts, collector)
@@ -107,7 +116,7 @@ class Scans:
             frame = self._jobs.foreign_scan(rows, task, self._types, self.sketch_size)
             scan = self._keep(frame, MANY_PARTITIONS)
             self._collect_sketches(scan, collector, 1)
-            self._remember(wanted, scan, parts, collector)
+            self._remember(wanted, scan, parts, collector, 1)
         except R2D2Error as error:
             collector.problems[table] = str(error)
 
@@ -118,10 +127,46 @@ class Scans:
             self._collect_sketches(scan, collector, 1)
         return [key for key, ref in refs.items() if collector.hashes[key] != ref.rows]
 
-    def count(
-        self, pairs: Pairs, samples: Mapping[Projection, BottomKSketch] | None
-    ) -> tuple[PairCounts, list[Projection]]:
-        """Rows looked up and missing by pair; projections that were not read as before."""
+    def count(self, pairs: Pairs, samples: Samples) -> tuple[PairCounts, list[Projection]]:
+        """Rows looked up and missing by pair; projections that were not read as before.
+
+        Tables with the same hashes send them once: one stands for all.
+        """
+        stand_ins = self._stand_ins({key for pair in pairs for key in pair})
+        places: dict[tuple[Projection, Projection], int] = {}
+        ends = ((stand_ins[child], stand_ins[parent]) for child, parent in pairs)
+        of_pairs = [places.setdefault(pair, len(places)) for pair in ends]
+        if samples is not None:
+            samples = {stand_ins[key]: sample for key, sample in samples.items()}
+        counts, bad = self._counted(list(places), samples)
+        if bad and len(places) < len(pairs):
+            again, bad = self._counted(pairs, samples)
+            return replace(again, cost=counts.cost.plus(again.cost)), bad
+        return replace(counts, rows=counts.rows[of_pairs], missing=counts.missing[of_pairs]), bad
+
+    def _stand_ins(self, keys: Iterable[Projection]) -> Mapping[Projection, Projection]:
+        """For each projection one that holds the same hashes."""
+        firsts: dict[tuple[int, int, Sums], Projection] = {}
+        refs = ((key, self._kept[key]) for key in sorted(keys))
+        return {key: firsts.setdefault((key[1], ref.rows, ref.sums), key) for key, ref in refs}
+
+    def _counted(self, pairs: Pairs, samples: Samples) -> tuple[PairCounts, list[Projection]]:
+        """The same without stand-ins; a table of known rows is not counted against itself."""
+        rows, missing = np.zeros((2, len(pairs)), np.int64)
+        asked = []
+        for place, (child, parent) in enumerate(pairs):
+            if child == parent and (samples is not None or self._kept[child].distinct):
+                rows[place] = len(samples[child].run) if samples else self._kept[child].rows
+            else:
+                asked.append(place)
+        if not asked:
+            return PairCounts(np.zeros(0, np.int64), rows, missing, Cost()), []
+        counts, bad = self._exchanged([pairs[place] for place in asked], samples)
+        rows[asked], missing[asked] = counts.rows, counts.missing
+        return replace(counts, rows=rows, missing=missing), bad
+
+    def _exchanged(self, pairs: Pairs, samples: Samples) -> tuple[PairCounts, list[Projection]]:
+        """The same, by a job in which the pairs' hashes meet."""
         refs = {key: self._kept[key] for pair in pairs for key in pair}
         rows = {key: ref.rows for key, ref in refs.items()}
         count = Count.of(pairs, rows, {key: ref.parts for key, ref in refs.items()}, samples)
@@ -141,10 +186,17 @@ class Scans:
         return len(self._frames) - 1
 
     def _remember(
-        self, wanted: Wanted, scan: int, parts: Mapping[Projection, int], collector: SketchCollector
+        self,
+        wanted: Wanted,
+        scan: int,
+        parts: Mapping[Projection, int],
+        collector: SketchCollector,
+        mergers: int,
     ) -> None:
         for key in wanted:
-            self._kept[key] = _ScanRef(scan, parts[key], collector.hashes[key])
+            rows, sums = collector.hashes[key], collector.sums.get(key, NO_SUMS)
+            distinct = collector.runs[key] <= 1 and mergers == 1
+            self._kept[key] = _ScanRef(scan, parts[key], rows, sums, distinct)
 
     def _collect_sketches(self, scan: int, collector: SketchCollector, mergers: int) -> None:
         for batch in self._jobs.sketch_rows(

@@ -31,7 +31,15 @@ from r2d2.formats.errors import table_problem
 from r2d2.formats.parquet import small_files
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import count_missing_each, cut, from_bytes, merge, sorted_unique
+from r2d2.hashing.runs import (
+    count_missing_each,
+    cut,
+    from_bytes,
+    merge,
+    run_sums,
+    sketch,
+    sorted_unique,
+)
 from r2d2.lake.inventory import bounds_of, described
 from r2d2.lake.questions import Projection
 from r2d2.model import Column, FileGroup, Types
@@ -161,15 +169,16 @@ def _kept(
     buffer: RowBuffer,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of each projection's runs, taken together and cut."""
-    for (table, number), some in runs.items():
-        run = merge(some)
+    merged = [merge(some) for some in runs.values()]
+    for (table, number), run, sums in zip(runs, merged, run_sums(merged), strict=True):
         cuts = cut(run, parts[table, number])
         whole = len(cuts) == 1 and len(run) <= size
         if not whole:
-            yield from buffer.add(sketch_row(table, number, run, size))
+            head = sketch(run, size)
+            yield from buffer.add(sketch_row(table, number, head, len(run), sums))
         for place, own in enumerate(cuts):
             if len(own) or whole:
-                yield from buffer.add(part_row(table, number, place, own, whole))
+                yield from buffer.add(part_row(table, number, place, own, sums if whole else None))
 
 
 @lru_cache(maxsize=1)
