@@ -56,13 +56,16 @@ def table_problem(error: Exception) -> str:
         return str(error)
     if isinstance(error, R2D2Error):
         raise error
-    if isinstance(error, MemoryError) or type(error) is pa.ArrowMemoryError:
-        return f"there is not enough memory for it ({type(error).__name__}: {reason(error)})"
+    if isinstance(error, MemoryError):
+        return reason(error)
     return f"{type(error).__name__}: {reason(error)} (not foreseen: please report this)"
 
 
 def reason(error: Exception) -> str:
-    """The error in one line."""
+    """The error in one line; where memory is short, with the remedy."""
+    if isinstance(error, MemoryError):  # Arrow's and NumPy's, too
+        told = ": ".join(filter(None, (type(error).__name__, str(error))))
+        return f"there is not enough memory for it ({told}): give r2d2, or Spark's workers, more"
     if isinstance(error, LookupError | EOFError | struct.error):
         return f"damaged: {error!r}"
     return (str(error).strip() or repr(error)).splitlines()[0]

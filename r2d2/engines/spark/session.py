@@ -38,6 +38,13 @@ SHIP = (
     " or send its wheel along with --py-files"
 )
 
+# A worker that the system kills says nothing; Spark says that it crashed.
+OUT_OF_MEMORY = ("MemoryError", "exited unexpectedly")
+MORE_MEMORY = (
+    "where a Python worker lacks memory, raise spark.executor.pyspark.memory if it is set,"
+    " else spark.executor.memoryOverhead, or run fewer tasks at once (spark.executor.cores)"
+)
+
 
 @contextmanager
 def session_of(master: str | None) -> Iterator["SparkSession"]:
@@ -101,7 +108,8 @@ def spark_errors() -> Iterator[None]:
         text = str(error)
         if "No module named 'r2d2'" in text:
             raise MissingDependencyError(SHIP) from error
-        raise R2D2Error(f"Spark could not finish: {_gist(text)}") from error
+        remedy = f"; {MORE_MEMORY}" if any(sign in text for sign in OUT_OF_MEMORY) else ""
+        raise R2D2Error(f"Spark could not finish: {_gist(text)}{remedy}") from error
 
 
 def _foreign() -> tuple[type[Exception], ...]:

@@ -163,14 +163,20 @@ def foreign_tasks(
 
 
 def _kept(
-    runs: Mapping[Projection, Sequence[Lanes]],
+    runs: dict[Projection, list[Lanes]],
     parts: Mapping[Projection, int],
     size: int,
     buffer: RowBuffer,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of each projection's runs, taken together and cut."""
-    merged = [merge(some) for some in runs.values()]
-    for (table, number), run, sums in zip(runs, merged, run_sums(merged), strict=True):
+    """The rows of each projection's runs, taken together and cut; takes the runs out."""
+    merged: dict[Projection, Lanes] = {}
+    for key in list(runs):
+        try:
+            merged[key] = merge(runs.pop(key))
+        except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+            yield from buffer.add(summary_row(key[0], 0, 0, table_problem(error)))
+    every = run_sums(list(merged.values()))
+    for ((table, number), run), sums in zip(merged.items(), every, strict=True):
         cuts = cut(run, parts[table, number])
         whole = len(cuts) == 1 and len(run) <= size
         if not whole:

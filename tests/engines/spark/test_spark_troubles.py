@@ -1,4 +1,4 @@
-"""What a library raises on an executor costs the table that it is about, and never the run."""
+"""What goes wrong on an executor costs the table that it is about, and never the run."""
 
 import json
 from pathlib import Path
@@ -38,3 +38,25 @@ def test_a_foreign_error_on_an_executor_costs_its_table(tmp_path: Path) -> None:
     assert told.keys() == {f"{at} {name}.parquet" for at in ("read", "hash") for name in errors()}
     for location, problem in told.items():
         assert location.removesuffix(".parquet").partition(" ")[2] in problem
+
+
+def test_a_table_that_is_too_big_for_a_worker_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    lake, out = tmp_path / "lake", tmp_path / "out"
+    lake.mkdir()
+    tables = {"huge": ["v" * (1 << 20)] * 700, "part": ["a"], "whole": ["a", "b"]}
+    for name, values in tables.items():
+        pq.write_table(pa.table({"x": values}), lake / f"{name}.parquet")
+    ended = run(
+        ["-m", "r2d2", "find", str(lake), "--engine", "spark", "--stages", "schema,exact",
+         "--master", "local[1]", "--out", str(out)],
+        PYSPARK_SUBMIT_ARGS="--conf spark.executor.pyspark.memory=700m pyspark-shell",
+        SPARK_SUBMIT_OPTS="",
+    )  # fmt: skip
+    assert ended.returncode == EXIT_SOME_UNREADABLE, ended.stderr
+    graph = json.loads((out / "graph.json").read_text())
+    edges = [(edge["child"], edge["parent"]) for edge in graph["edges"]]
+    assert edges == [("part.parquet", "whole.parquet")]
+    told = {table["location"]: table["problem"] for table in graph["tables"] if table["problem"]}
+    assert list(told) == ["huge.parquet"]
+    assert "not enough memory" in told["huge.parquet"]
+    assert "Spark's workers" in told["huge.parquet"]
