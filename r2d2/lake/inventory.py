@@ -42,8 +42,9 @@ from r2d2.storage.local import Listing, Storage
 
 ONE_TABLE = "one table by"
 """The detail of a table that says why several files, or a folder, are one table."""
-# A remote read mostly waits; a local one mostly computes, and threads would take turns.
+# A remote read mostly waits.
 REMOTE_THREADS = 64
+FOOTERS_A_TASK = 64
 NAMED_INSIDE = 5
 MAGIC_BYTES = 4
 
@@ -115,7 +116,10 @@ def inventory_of(
         if (table := unchanged(group, known or {}))
     }
     new = [group for group in grouping.groups if group.location not in same]
-    tables = [*same.values(), *described(storage, settings, new, files)]
+    tables = [
+        *same.values(),
+        *described(storage, settings, new, files, local_threads=settings.threads),
+    ]
     tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
     tables.sort(key=lambda table: table.location)
     return Inventory(tuple(tables), grouping.skipped, grouping.owners.data(), listing)
@@ -135,19 +139,32 @@ def described(
     groups: Sequence[FileGroup],
     lake: Mapping[str, FileInfo] | None = None,
     remote_threads: int = REMOTE_THREADS,
+    local_threads: int = 1,
 ) -> list[Table]:
     """The groups' tables; one that cannot be read, or is not eligible, says why.
 
     `lake` holds every file of the lake by its path; without it, shallow clones list it again.
     """
-    if "://" in storage.url:
-        with ThreadPoolExecutor(remote_threads) as pool:
-            tables = list(
-                pool.map(lambda group: _described(storage, settings, group, lake), groups)
-            )
-    else:
-        tables = [_described(storage, settings, group, lake) for group in groups]
-    return tables
+
+    def described_all(places: Sequence[int]) -> list[Table]:
+        return [_described(storage, settings, groups[place], lake) for place in places]
+
+    is_remote = "://" in storage.url
+    threads, size = (remote_threads, 1) if is_remote else (local_threads, FOOTERS_A_TASK)
+    # Local footers are parsed without the interpreter's lock; text would be in memory twice.
+    together = [p for p, group in enumerate(groups) if is_remote or _is_footer(group)]
+    tasks = [together[start : start + size] for start in range(0, len(together), size)]
+    found: dict[int, Table] = {}
+    with ThreadPoolExecutor(threads) as pool:
+        for task, tables in zip(tasks, pool.map(described_all, tasks), strict=True):
+            found |= zip(task, tables, strict=True)
+    rest = [place for place in range(len(groups)) if place not in found]
+    found |= zip(rest, described_all(rest), strict=True)
+    return [found[place] for place in range(len(groups))]
+
+
+def _is_footer(group: FileGroup) -> bool:
+    return group.format == Format.PARQUET and not group.partitioned
 
 
 def bounds_of(storage: Storage, asked: Asked) -> Iterator[tuple[int, Mapping[str, Bounds] | str]]:

@@ -33,7 +33,7 @@ NOT_BELIEVED = "statistics not believed"
 # Where some columns lead, the first is asked for, then those that follow, then all.
 STEPS = 3
 # Of blocks of few tables so many columns go before the rest.
-UNLED = 4
+UNLED = 3
 FEW_PAIRS = 64
 UNKNOWN = Bounds(sure=True)
 SHARED = Evidence("metadata", Verdict.PROVED, "every file of the child is a file of the parent")
@@ -119,8 +119,11 @@ class Metadata:
         for block in graph.blocks:
             names = self._by_type(graph.tables, block)
             few = some.get(block.number)
-            first = leading(tests(few, names), few) if few else names[:UNLED]
-            steps = (first[:1], first[1:], [name for name in names if name not in first])
+            if few is None:
+                steps = [names[:UNLED], names[UNLED:]]
+            else:
+                first = leading(tests(few, names), few)
+                steps = [first[:1], first[1:], [name for name in names if name not in first]]
             blocks.append(replace(block, steps=tuple(tuple(names) for names in steps if names)))
         return replace(graph, blocks=tuple(blocks))
 

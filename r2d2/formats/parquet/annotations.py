@@ -25,9 +25,11 @@ from r2d2.formats.parquet.footer import leaf_count
 from r2d2.formats.schema import (
     PRIMITIVES,
     annotated,
+    check_names,
     flatten,
     is_annotated,
     logical_type,
+    quoted,
     with_inner,
     without_extension,
 )
@@ -45,6 +47,9 @@ _GEO_KEYS = ("encoding", "crs", "edges", "orientation", "epoch")
 _READABLE = re.compile(r"[\w.:;= -]{,60}")
 _PROJJSON = "projjson:"
 _USUAL_SYSTEM = "OGC:CRS84"
+# Pyarrow's hash of a type is that of its text.
+_KINDS = {type_.id: kind for type_, kind in PRIMITIVES.items()}
+_PARAMETRIC = (pa.TimestampType, pa.Decimal128Type, pa.Decimal256Type)
 _ARROW_NAMES = {"arrow.uuid": "uuid", "arrow.json": "json"}
 
 
@@ -97,6 +102,8 @@ def _plain(serialized: bytes) -> _Plain | None:
     Files of one schema have one answer, so that their tables share the columns.
     """
     schema = pa.ipc.read_schema(pa.py_buffer(serialized))
+    if _NAME not in serialized and (flat := _flat(schema)) is not None:
+        return flat
     leaves = [leaf for field in schema for leaf in _bare(field)]
     if None in leaves:
         return None
@@ -107,6 +114,29 @@ def _plain(serialized: bytes) -> _Plain | None:
         ranges[field.name] = range(start, start + width)
         start += width
     return _Plain(FileTypes(flatten(schema), schema, schema, ranges), places)
+
+
+def _flat(schema: pa.Schema) -> _Plain | None:
+    """The same of a schema without nested types; None of another one."""
+    kinds = []
+    for type_ in schema.types:
+        kind = _KINDS.get(type_.id)
+        if kind is None:
+            if type_.num_fields or not isinstance(type_, _PARAMETRIC):
+                return None
+            kind = logical_type(type_)
+        kinds.append(kind)
+    names = schema.names
+    check_names(names, case_sensitive=True)
+    columns = tuple(map(_column, names, kinds))
+    bare = tuple(place for place, type_ in enumerate(schema.types) if _is_bare(type_))
+    leaves = {name: range(place, place + 1) for place, name in enumerate(names)}
+    return _Plain(FileTypes(columns, schema, schema, leaves), bare)
+
+
+@lru_cache(maxsize=1 << 16)
+def _column(name: str, kind: str) -> Column:
+    return Column(quoted(name), kind, (name,))
 
 
 def _bare(field: pa.Field) -> Iterator[bool | None]:

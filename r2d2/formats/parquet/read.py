@@ -331,17 +331,15 @@ def sound_file(tail: bytes, size_bytes: int) -> pq.ParquetFile:
     """
     source = _TailOnly(tail, size_bytes)
     file = pq.ParquetFile(pa.PythonFile(source, mode="r"), buffer_size=4096, pre_buffer=False)
-    source.sealed = True
     for group in range(file.metadata.num_row_groups):
+        source.sealed, source.was_asked = True, False
         try:
             next(file.reader.iter_batches(1, row_groups=[group], use_threads=False), None)
-        except _SealedError:
-            continue
+        except (OSError, pa.ArrowException):
+            # Where data was asked for, the chunks' metadata must have been accepted.
+            if not source.was_asked:
+                raise
     return file
-
-
-class _SealedError(OSError):
-    """Data was asked for, so that the chunks' metadata must have been accepted."""
 
 
 class _TailOnly:
@@ -353,7 +351,7 @@ class _TailOnly:
         self._tail = tail
         self._size_bytes = size_bytes
         self._place = 0
-        self.sealed = False
+        self.sealed = self.was_asked = False
 
     def readable(self) -> bool:
         return True
@@ -374,7 +372,9 @@ class _TailOnly:
 
     def read(self, length: int = -1) -> bytes:
         if self.sealed:
-            raise _SealedError("no data is read for metadata")
+            # An error would be written out by pyarrow with all that led to it.
+            self.was_asked = True
+            return b""
         start = self._place - (self._size_bytes - len(self._tail))
         if start < 0:
             raise OSError("the footer claims bytes before its own")
