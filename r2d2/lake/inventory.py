@@ -116,11 +116,9 @@ def inventory_of(
         if (table := unchanged(group, known or {}))
     }
     new = [group for group in grouping.groups if group.location not in same]
-    tables = [
-        *same.values(),
-        *described(storage, settings, new, files, local_threads=settings.threads),
-    ]
-    tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
+    opened = described(storage, settings, new, files, local_threads=settings.threads)
+    tables = [*same.values(), *opened, *unlisted(grouping)]
+    tables = with_uncertain_kept(tables, grouping.groups)
     tables.sort(key=lambda table: table.location)
     return Inventory(tuple(tables), grouping.skipped, grouping.owners.data(), listing)
 
@@ -152,7 +150,8 @@ def described(
     is_remote = "://" in storage.url
     threads, size = (remote_threads, 1) if is_remote else (local_threads, FOOTERS_A_TASK)
     # Local footers are parsed without the interpreter's lock; text would be in memory twice.
-    together = [p for p, group in enumerate(groups) if is_remote or _is_footer(group)]
+    footers = [group.format == Format.PARQUET and not group.partitioned for group in groups]
+    together = [place for place, is_footer in enumerate(footers) if is_remote or is_footer]
     tasks = [together[start : start + size] for start in range(0, len(together), size)]
     found: dict[int, Table] = {}
     with ThreadPoolExecutor(threads) as pool:
@@ -161,10 +160,6 @@ def described(
     rest = [place for place in range(len(groups)) if place not in found]
     found |= zip(rest, described_all(rest), strict=True)
     return [found[place] for place in range(len(groups))]
-
-
-def _is_footer(group: FileGroup) -> bool:
-    return group.format == Format.PARQUET and not group.partitioned
 
 
 def bounds_of(storage: Storage, asked: Asked) -> Iterator[tuple[int, Mapping[str, Bounds] | str]]:
