@@ -64,6 +64,10 @@ def plan(
     threads: Annotated[
         int | None, Parameter(help="Processes of the local engine that look for recipes.")
     ] = None,
+    memory_bytes: Annotated[
+        int | None,
+        Parameter(help="Their memory for rows; more is read in passes."),
+    ] = None,
     fail_on: Annotated[
         str | None, Parameter(help="savings=USD: exit with 3 where a month saves as much.")
     ] = None,
@@ -107,7 +111,9 @@ def plan(
         if varied and out.resolve() == (run / PLAN_NAME).resolve():
             raise UsageError(f"{out}: is the plan whose recipes were run; give another name")
     files = PlanInputs(config, usage, profile, prices)
-    asked_only = files == PlanInputs() and not varied and (out, master, threads) == (None,) * 3
+    asked_only = (
+        files == PlanInputs() and not varied and (out, master, threads, memory_bytes) == (None,) * 4
+    )
     if explain is not None and asked_only and engine == "local":
         made = _plan_there(run, "explain")
     elif varied:
@@ -123,6 +129,7 @@ def plan(
                 engine=engine,
                 master=master,
                 threads=threads,
+                memory_bytes=memory_bytes,
                 progress=progress,
             )
         for note in _replaced(run, before, made, files):

@@ -69,6 +69,7 @@ def make_plan(
     session: Any = None,
     master: str | None = None,
     threads: int | None = None,
+    memory_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> Data:
     """The plan for the graph in the folder; every recipe in it was run on the lake.
@@ -76,14 +77,16 @@ def make_plan(
     The plan and what was learnt for `what_if` are stored in the folder, with the residuals, at one
     switch, and what they replace goes into `earlier`; not where another run wrote another graph
     there meanwhile. On the local engine so many `threads` take part, each in its own process; None
-    is as many as cores.
+    is as many as cores. They share `memory_bytes`, on Spark each task has them; None is 1 GiB.
 
     Raises:
-        UsageError: the folder has no graph, a line of usage means no table, or `threads` is none.
+        UsageError: the folder has no graph, a line of usage means no table, or a limit is none.
         LakeError: the lake cannot be listed.
     """
     prepare(run, PLAN_FILES)
     graph = load_graph(run)
+    given: dict[str, Any] = {"threads": threads, "memory_bytes": memory_bytes}
+    limits = replace(graph.settings, **{k: v for k, v in given.items() if v is not None})
     storage = storage_of(graph.lake)
     now = inventory_now(run, graph.settings, storage)
     tables = {table.location: table for table in now.tables}
@@ -107,9 +110,8 @@ def make_plan(
             from r2d2.engines.spark.session import session_of
 
             with nullcontext(session) if session is not None else session_of(master) as spark:
-                plan, usage = solved(SparkRecipes(storage, graph.settings, spark), folder)
+                plan, usage = solved(SparkRecipes(storage, limits, spark), folder)
         else:
-            limits = graph.settings if threads is None else replace(graph.settings, threads=threads)
             plan, usage = solved(LocalRecipes(storage, limits), folder)
         recipes = recipes_text(plan.known, graph.sha256)
         made = _data(plan, graph, usage, sha256(recipes.encode()).hexdigest())

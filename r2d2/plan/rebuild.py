@@ -1,13 +1,16 @@
 """A deleted table rebuilt by its plan, or shown as a SQL view; the table itself may be gone."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import pyarrow as pa
+
 from r2d2.errors import R2D2Error, UsageError
-from r2d2.formats.uniform import uniform
+from r2d2.formats.layout import Layout
+from r2d2.formats.uniform import fitted, plain_schema, uniform
 from r2d2.lake.inventory import layout_from
 from r2d2.model import Table
 from r2d2.plan.graph_file import PLAN_NAME, earlier_runs, load_graph, run_of, tables_now
@@ -17,11 +20,12 @@ from r2d2.recipes.grammar import ResidualKind, parents, residuals
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
-from r2d2.recipes.run.trial import OrderedRows
+from r2d2.recipes.run.trial import OrderedRows, RowsByHash, ranges_of_hashes
 from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage
 from r2d2.storage.output import prepare, settle
+from r2d2.storage.scratch import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +96,46 @@ def not_deleted(run: Path, name: str) -> UsageError:
 def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> RebuiltTable:
     name, fingerprint = entry["table"], entry["evidence"]["fingerprint"]
     layout, start = layout_from(entry["layout"]), perf_counter()
+    rows = entry["evidence"]["rows"]
     stands = table_at(layout, place, name)
     if stands is not None:
-        found = uniform(list(read_batches(LocalStorage(str(place)), stands, stands.columns)))
-        if found and OrderedRows.of(found).fingerprint() == fingerprint:
-            files = tuple(dict.fromkeys(split.file.path for split in stands.splits))
-            rows, seconds = sum(batch.num_rows for batch in found), perf_counter() - start
-            return RebuiltTable(name, files, rows, stands.size_bytes, seconds, stood=True)
+        found = read_batches(LocalStorage(str(place)), stands, stands.columns)
+        with _held(found, layout, rows) as (_, found_fingerprint):
+            if found_fingerprint == fingerprint:
+                files = tuple(dict.fromkeys(split.file.path for split in stands.splits))
+                seconds = perf_counter() - start
+                return RebuiltTable(name, files, rows, stands.size_bytes, seconds, stood=True)
     changed = _changed(context.tables, plan, entry["parents"])
-    made = list(rebuilt(context, from_data(entry["recipe"]), layout.rows_schema))
-    if not made or OrderedRows.of(uniform(made)).fingerprint() != fingerprint:
-        since = f"; since then {', '.join(changed)} changed" if changed else ""
-        raise R2D2Error(f"what came out is not the table that the plan saw{since}")
-    written = write_table(layout, made, place, name)
-    rows = sum(batch.num_rows for batch in made)
+    coming = rebuilt(context, from_data(entry["recipe"]), layout.rows_schema)
+    with _held(coming, layout, rows) as (made, made_fingerprint):
+        if made_fingerprint != fingerprint:
+            since = f"; since then {', '.join(changed)} changed" if changed else ""
+            raise R2D2Error(f"what came out is not the table that the plan saw{since}")
+        written = write_table(layout, made, place, name)
     seconds = perf_counter() - start
     return RebuiltTable(name, written.files, rows, written.size_bytes, seconds, changed)
+
+
+@contextmanager
+def _held(
+    batches: Iterator[pa.RecordBatch], layout: Layout, rows: int
+) -> Iterator[tuple[Iterable[pa.RecordBatch], str]]:
+    """The rows, about so many, and their fingerprint; many wait in scratch files."""
+    schema = plain_schema(layout.rows_schema)
+    ranges = ranges_of_hashes(rows, len(layout.columns), 0)
+    if ranges == 1:
+        made = list(batches)
+        yield made, OrderedRows.of(uniform(made)).fingerprint() if made else ""
+        return
+    with scratch_folder() as scratch:
+        by_hash, path = RowsByHash(scratch / "by_hash", schema, ranges), str(scratch / "rows")
+        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, schema) as in_order:
+            for batch in batches:
+                row_batch = fitted(batch, schema)
+                by_hash.add(row_batch)
+                in_order.write_batch(row_batch)
+        with pa.OSFile(path) as file:
+            yield pa.ipc.open_stream(file), by_hash.fingerprint()
 
 
 def _changed(tables: Mapping[str, Table], plan: Data, wanted: Iterable[str]) -> tuple[str, ...]:

@@ -27,9 +27,14 @@ ROWS = pa.table(
 GERMAN = ROWS.filter(pa.array([i % 3 == 0 for i in range(2000)]))
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
-    """A lake without its two deleted tables; the plan is in `run`, the originals in `kept`."""
+@pytest.fixture(params=["memory", "scratch"])
+def lake(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake without its two deleted tables; the plan is in `run`, the originals in `kept`.
+
+    Rows are held in memory, or wait in scratch files.
+    """
+    if request.param == "scratch":
+        monkeypatch.setattr("r2d2.plan.rebuild.ranges_of_hashes", lambda *_: 3)
     lake, run, kept = tmp_path / "lake", tmp_path / "run", tmp_path / "kept"
     lake.mkdir()
     kept.mkdir()
@@ -38,7 +43,7 @@ def lake(tmp_path: Path) -> Path:
     pq.write_table(ROWS.select(["id", "name"]), lake / "names.parquet")
     settings = r2d2.Settings()
     write_find(run, r2d2.find(lake, settings), settings, str(lake))
-    plan = make_plan(run, DEAR)
+    plan = make_plan(run, DEAR, memory_bytes=1 << 14 if request.param == "scratch" else None)
     gone = {table["table"] for table in plan["tables"] if table["choice"] == "delete"}
     assert gone == {"german.parquet", "names.parquet"}
     for name in gone:
@@ -92,7 +97,7 @@ def test_rows_that_came_later_spoil_only_the_tables_that_they_would_be_in(
 def test_a_lake_that_was_moved_is_read_where_it_is_now(lake: Path) -> None:
     moved = lake.with_name("moved")
     shutil.move(lake, moved)
-    assert run_recipes(lake) == 1
+    assert run_recipes(lake) == 2
     assert run_recipes(lake, "--lake", str(moved)) == 0
     assert is_back(lake, "german.parquet")
 

@@ -52,7 +52,8 @@ class LocalRecipes:
         They run one by one, so that the seconds are those of the recipe alone.
         """
         for child, recipe in work:
-            yield try_out(self.storage, tables, tables[child], recipe, folder)
+            memory_bytes = self.settings.memory_bytes
+            yield try_out(self.storage, tables, tables[child], recipe, folder, memory_bytes)
 
 
 def search_in_processes(

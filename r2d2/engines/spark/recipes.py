@@ -56,7 +56,8 @@ class SparkRecipes:
         ]
         read_bytes = sum(table.size_bytes for read, _, _ in questions for table in read.values())
         with reads_labelled(self.session, read_bytes):
-            answers = list(self._answers(partial(_trial, self.storage), questions))
+            run_one = partial(_trial, self.storage, self.settings.memory_bytes)
+            answers = list(self._answers(run_one, questions))
         for trial, files in answers:
             for location, content in files.items():
                 path = folder / location
@@ -92,11 +93,11 @@ def _proposals(storage: Storage, settings: Settings, batch: Sequence[AnyRequest]
 
 
 def _trial(
-    storage: Storage, question: tuple[Mapping[str, Table], str, Recipe]
+    storage: Storage, memory_bytes: int, question: tuple[Mapping[str, Table], str, Recipe]
 ) -> tuple[Trial, dict[str, bytes]]:
     tables, child, recipe = question
     with scratch_folder() as scratch:
-        trial = try_out(storage, tables, tables[child], recipe, scratch)
+        trial = try_out(storage, tables, tables[child], recipe, scratch, memory_bytes)
         files = {
             path.relative_to(scratch).as_posix(): path.read_bytes()
             for path in scratch.rglob("*")

@@ -12,9 +12,8 @@ no other. Labels tell distinct rows, rows that the parent lacks, and the columns
 dropped; so many passes are made that the hashes of one range fit the memory.
 
 Nothing is proposed on less than the whole multiset: the selected rows have the child's tally, or
-its hashes were counted range by range. Rows of one group that a predicate must tell apart
-(`predicate.partial_groups`) are not searched here; a child that has some is listed by its hashes,
-if these fit the memory where the recipe runs.
+its hashes were counted range by range. Partial rows are not told apart here (see
+`predicate.partial_groups`): their child is listed by its hashes, if these fit the memory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,7 +50,6 @@ from r2d2.recipes.grammar import (
     Patch,
     Path,
     Project,
-    Recipe,
     Residual,
     ResidualKind,
     Rows,
@@ -160,13 +158,10 @@ class _Search:
         table, told = parent.table, f" (in {parent.passes} passes over the parent)"
         if self.inner is None:
             return no_recipe(table, self.child.table, self.reason + told, self.rows)
-        recipe: Recipe = self.inner
+        recipe = self.inner
         if self.plus is not None:
-            recipe = (
-                replace(recipe, plus=self.plus)
-                if isinstance(recipe, Patch)
-                else Patch(recipe, self.plus)
-            )
+            patch = recipe if isinstance(recipe, Patch) else Patch(recipe)
+            recipe = replace(patch, plus=self.plus)
         location = self.child.table.location
         return Proposal(location, (table.location,), recipe, self.rows, f"found{told}")
 
@@ -284,16 +279,10 @@ class _Labels:
 
 def _label(parent: _Parent, searches: Sequence[_Search], memory_bytes: int) -> None:
     """Decides the searches by labels of the parent's rows, made in ranges of hashes."""
+    room = memory_bytes // 2 // BYTES_PER_LABELLED_ROW
+    searches = _few_enough(searches, room * MOST_RANGES)
+    ranges = -(-sum(search.rows for search in searches) // max(1, room)) or 1
     if not searches:
-        return
-    needed = sum(search.rows for search in searches) * BYTES_PER_LABELLED_ROW
-    ranges = -(-needed // max(1, memory_bytes // 2)) or 1
-    if ranges > MOST_RANGES:
-        for search in searches:
-            search.reason = (
-                "no simple predicate selects its rows, and these exceed the memory: to compare them"
-                f" takes {ranges} passes, of which {MOST_RANGES} are made at most"
-            )
         return
     every = [column.path for column in parent.table.columns]
     labels = [_Labels(RowTally(), parent.summaries(every)) for _ in searches]
@@ -310,6 +299,21 @@ def _label(parent: _Parent, searches: Sequence[_Search], memory_bytes: int) -> N
     for search, found in open_:
         if search not in chosen:
             _list_rows(parent, search, found, memory_bytes)
+
+
+def _few_enough(searches: Sequence[_Search], most_rows: int) -> list[_Search]:
+    """The smallest children, that together have no more rows; the others have a reason."""
+    few, rows = [], 0
+    for search in sorted(searches, key=lambda search: search.rows):
+        rows += search.rows
+        if rows <= most_rows:
+            few.append(search)
+        else:
+            search.reason = (
+                "no simple predicate selects its rows, and these exceed the memory: to compare them"
+                f" takes more than {MOST_RANGES} passes"
+            )
+    return few
 
 
 def _label_range(

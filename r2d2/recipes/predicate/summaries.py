@@ -18,7 +18,7 @@ import pyarrow.types as pt
 
 from r2d2.arrays import Bools, array_of, numbers
 from r2d2.formats.uniform import plain_array
-from r2d2.recipes.grammar import Path
+from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.predicate.atoms import (
     MOST_VALUES,
     CandidateAtom,
@@ -182,16 +182,18 @@ class Exclusions:
     """The sets of atoms that exclude the parent's rows, each set once."""
 
     candidates: Sequence[CandidateAtom]
+    _atoms: list[Atom] = field(default_factory=list)
     _patterns: set[bytes] = field(default_factory=set)
     _is_too_many: bool = False
 
     def selected(self, columns: Mapping[Path, pa.Array | None], rows: int) -> Bools:
         """The mask of a batch's rows for which all atoms hold; notes what excludes the others."""
         excluded = np.zeros((len(self.candidates), rows), np.bool_)
-        for row, candidate in zip(excluded, self.candidates, strict=True):
-            values = columns[candidate.column.path]
+        self._atoms = self._atoms or [candidate.atom() for candidate in self.candidates]
+        for row, atom in zip(excluded, self._atoms, strict=True):
+            values = columns[atom.path]
             if values is not None:
-                np.logical_not(holds(candidate.atom(), values), out=row)
+                np.logical_not(holds(atom, values), out=row)
         some: Bools = np.logical_or.reduce(excluded, axis=0)
         if some.any():
             packed = np.ascontiguousarray(np.packbits(excluded[:, some], axis=0).T)

@@ -7,7 +7,7 @@ parents have.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,18 +15,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from r2d2.arrays import Bools
+from r2d2.arrays import Bools, Int64s, array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Counted
-from r2d2.hashing.runs import empty_run, hash_order
+from r2d2.hashing.rows import row_hashes
+from r2d2.hashing.runs import empty_run, hash_order, joined, positions_in, taken
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Leaf, Patch, Project, Recipe, Residual, ResidualKind, Rows, Union
 from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
 
-Batches = Sequence[pa.RecordBatch]
+Rereadable = Callable[[], Iterable[pa.RecordBatch]]
+"""A table's rows, read anew at each call, of one schema."""
 _ENCODING = {"first": "BYTE_STREAM_SPLIT", "second": "PLAIN", "copies": "DELTA_BINARY_PACKED"}
 _HASHES = {"column_encoding": _ENCODING, "use_dictionary": False}
 
@@ -72,8 +74,12 @@ class ResidualFolder:
         return content
 
 
-def with_residuals(context: RecipeContext, recipe: Recipe, rows: Batches, folder: Path) -> Recipe:
+def with_residuals(
+    context: RecipeContext, recipe: Recipe, rows: Rereadable, schema: pa.Schema, folder: Path
+) -> Recipe:
     """The recipe for the table of these rows, with its residuals written into the folder.
+
+    Of all rows only their hashes are held.
 
     Raises:
         ResidualError: Parquet cannot hold the table's rows.
@@ -81,67 +87,86 @@ def with_residuals(context: RecipeContext, recipe: Recipe, rows: Batches, folder
     """
     match recipe:
         case Rows(residual=residual):
-            hashes = _hash_table(Counted.of(_hashes(rows)))
-            return replace(recipe, residual=_written(residual, hashes, folder))
+            listed = Counted.of(_hashes(rows(), schema))
+            return replace(recipe, residual=_written(residual, _hash_table(listed), folder))
         case Patch(inner, plus, minus):
-            made = _made(context, inner, rows[0].schema)
-            within, beyond = _divided(rows, made)
-            filled = with_residuals(context, inner, within, folder)
-            assert not isinstance(filled, Patch)
-            return Patch(
-                filled,
-                None if plus is None else _written(plus, beyond, folder),
-                None if minus is None else _written(minus, _surplus(rows, made), folder),
-            )
+            lanes = _hashes(rows(), schema)
+            table = Counted.of(lanes)
+            made, others = _made(context, inner, schema, table, minus is not None)
+            if isinstance(inner, Rows):
+                within = _counted_where(table, np.minimum(table.counts, made))
+                listed_there = _written(inner.residual, _hash_table(within), folder)
+                inner = replace(inner, residual=listed_there)
+            if plus is not None:
+                beyond = _rows_where(rows(), schema, _beyond(lanes, made))
+                plus = _written(plus, beyond, folder)
+            if minus is not None:
+                surplus = _counted_where(table, np.maximum(made - table.counts, 0))
+                minus = _written(minus, _hash_table(_together(surplus, others)), folder)
+            return Patch(inner, plus, minus)
         case _:
             return recipe
 
 
-def _made(context: RecipeContext, inner: Leaf | Union, schema: pa.Schema) -> Counted:
-    """All rows that the parents have for the table."""
+def _made(
+    context: RecipeContext, inner: Leaf | Union, schema: pa.Schema, table: Counted, keep: bool
+) -> tuple[Int64s, Counted]:
+    """How often the parents have each of the table's rows; and, where kept, their other rows."""
     whole = Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
-    return Counted.of(_hashes(list(rebuilt(context, whole, schema))))
+    counts = np.zeros(len(table.counts), np.int64)
+    run, others = Lanes(table.first, table.second), [empty_run()]
+    for batch in rebuilt(context, whole, schema):
+        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+        ordered = hash_order(lanes)
+        positions = positions_in(run, ordered.distinct())
+        is_held = positions >= 0
+        counts[positions[is_held]] += ordered.counts()[is_held]
+        if keep:
+            is_other = np.repeat(~is_held, ordered.counts())
+            others.append(taken(ordered.hashes, np.flatnonzero(is_other)))
+    return counts, Counted.of(joined(others))
 
 
-def _divided(rows: Batches, made: Counted) -> tuple[Batches, pa.Table]:
-    """The rows that the parents have, and the others."""
-    beyond = _beyond(_hashes(rows), made)
-    table = pa.Table.from_batches(rows, rows[0].schema)
-    within = table.filter(pa.array(~beyond)).combine_chunks().to_batches()
-    return within or [rows[0].slice(0, 0)], table.filter(pa.array(beyond))
+def _counted_where(rows: Counted, counts: Int64s) -> Counted:
+    """Those of the rows with a count above zero."""
+    some = counts > 0
+    return Counted(rows.first[some], rows.second[some], counts[some])
 
 
-def _surplus(rows: Batches, made: Counted) -> pa.Table:
-    """The hashes of rows that are made more often than the table has them, and how often."""
-    left = made.counts.copy()
-    places, counts, _ = made.held(Counted.of(_hashes(rows)))
-    left[places] -= np.minimum(counts, left[places])
-    over = left > 0
-    return _hash_table(Counted(made.first[over], made.second[over], left[over]))
+def _together(one: Counted, other: Counted) -> Counted:
+    """The rows of both, which have none in common."""
+    lanes = joined([Lanes(rows.first, rows.second) for rows in (one, other)])
+    order = hash_order(lanes).order
+    counts = np.concatenate([one.counts, other.counts]).take(order)
+    return Counted(lanes.first.take(order), lanes.second.take(order), counts)
+
+
+def _rows_where(rows: Iterable[pa.RecordBatch], schema: pa.Schema, mask: Bools) -> pa.Table:
+    start, kept = 0, []
+    for batch in rows:
+        some = mask[start : start + batch.num_rows]
+        start += batch.num_rows
+        if some.any():
+            kept.append(batch.filter(array_of(some, pa.bool_())))
+    return pa.Table.from_batches(kept, schema)
 
 
 def _hash_table(rows: Counted) -> pa.Table:
     return pa.table({"first": rows.first, "second": rows.second, "copies": rows.counts})
 
 
-def _hashes(batches: Batches) -> Lanes:
-    if not batches:
-        return empty_run()
-    (lanes,) = hashed(batches, [flatten(batches[0].schema)], Types.STRICT)
+def _hashes(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Lanes:
+    (lanes,) = hashed(batches, [flatten(schema)], Types.STRICT)
     return lanes
 
 
-def _beyond(rows: Lanes, made: Counted) -> Bools:
-    """The mask of the rows that are copies of a hash beyond as many as were made."""
+def _beyond(rows: Lanes, allowed: Int64s) -> Bools:
+    """The mask of the rows that are copies of a hash beyond as many as are allowed of it."""
     in_order = hash_order(rows)
-    distinct, order = Counted.in_order(in_order), in_order.order
-    allowed = np.zeros(len(distinct.counts), np.int64)
-    places, counts, _ = distinct.held(made)
-    allowed[places] = counts
-    starts = np.cumsum(distinct.counts) - distinct.counts
-    nth = np.arange(len(order)) - np.repeat(starts, distinct.counts)
+    counts, order = in_order.counts(), in_order.order
+    nth = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     beyond = np.empty(len(order), np.bool_)
-    beyond[order] = nth >= np.repeat(allowed, distinct.counts)
+    beyond[order] = nth >= np.repeat(allowed, counts)
     return beyond
 
 

@@ -6,7 +6,7 @@ rows that share a hash and differ make the tables differ here.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -29,9 +29,11 @@ from r2d2.formats.uniform import (
     items,
     lengths,
     plain_array,
+    plain_schema,
     uniform,
 )
 from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import hash_order
 from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.model import Table, Types
@@ -40,7 +42,12 @@ from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder, with_residuals
 from r2d2.storage.local import Storage
+from r2d2.storage.scratch import scratch_folder
 from r2d2.text_tables import pluralize
+
+HELD_COPIES = 6
+"""Of a table's rows while they are compared: both tables, in one piece, and a column in order."""
+MEMORY_BYTES, BYTES_PER_VALUE, MOST_RANGES = 1 << 30, 8, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +67,180 @@ class Trial:
 
 
 def try_out(
-    storage: Storage, tables: Mapping[str, Table], child: Table, recipe: Recipe, folder: Path
+    storage: Storage,
+    tables: Mapping[str, Table],
+    child: Table,
+    recipe: Recipe,
+    folder: Path,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Trial:
     """The trial of the recipe on the lake; its residuals are written into the folder.
 
+    Rows that exceed the memory are compared by ranges of their hashes, from scratch files.
     A table that cannot be written back in its own format is a problem too.
     """
     try:
-        rows = uniform(list(read_batches(storage, child, child.columns)))
-        if not rows:
-            return Trial(recipe, "the table has no rows")
         context = RecipeContext(storage, tables, ResidualFolder(folder))
-        recipe = with_residuals(context, recipe, rows, folder)
-        layout = layout_of(storage, child)
-        schema = layout_from(layout).rows_schema
-        for batch in rows:
-            fitted(batch, schema)
-        start = perf_counter()
-        made = list(rebuilt(context, recipe, rows[0].schema))
-        seconds = perf_counter() - start
-        ordered = OrderedRows.of(rows)
-        difference = ordered.difference(made)
+        size_bytes = sum(split.size_bytes for split in child.splits)
+        columns = len(child.columns)
+        ranges = ranges_of_hashes(child.rows or 0, columns, size_bytes, memory_bytes)
+        if ranges == 1:
+            return _tried_in_memory(context, child, recipe, folder)
+        return _tried_in_ranges(context, child, recipe, folder, ranges)
     except R2D2Error as error:
         return Trial(recipe, str(error))
     except OSError:
         raise  # the run's own folder: it is full, or may not be written
     except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
         return Trial(recipe, table_problem(error))
+
+
+def ranges_of_hashes(
+    rows: int, columns: int, size_bytes: int, memory_bytes: int = MEMORY_BYTES
+) -> int:
+    """In how many ranges a table is compared; 1 where its rows may be held, by its bytes in files.
+
+    Values are often smaller in files than in memory.
+    """
+    decoded_bytes = max(size_bytes, BYTES_PER_VALUE * columns * rows)
+    return min(MOST_RANGES, max(1, -(-decoded_bytes * HELD_COPIES // memory_bytes)))
+
+
+def _tried_in_memory(context: RecipeContext, child: Table, recipe: Recipe, folder: Path) -> Trial:
+    rows = uniform(list(read_batches(context.storage, child, child.columns)))
+    if not rows:
+        return Trial(recipe, "the table has no rows")
+    recipe = with_residuals(context, recipe, lambda: rows, rows[0].schema, folder)
+    layout = layout_of(context.storage, child)
+    schema = layout_from(layout).rows_schema
+    for batch in rows:
+        fitted(batch, schema)
+    start = perf_counter()
+    made = list(rebuilt(context, recipe, rows[0].schema))
+    seconds = perf_counter() - start
+    ordered = OrderedRows.of(rows)
+    difference = ordered.difference(made)
     return Trial(recipe, difference, seconds, len(ordered.order), ordered.fingerprint(), layout)
+
+
+def _tried_in_ranges(
+    context: RecipeContext, child: Table, recipe: Recipe, folder: Path, ranges: int
+) -> Trial:
+    layout = layout_of(context.storage, child)
+    schema = plain_schema(layout_from(layout).rows_schema)
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        for batch in read_batches(context.storage, child, child.columns):
+            yield fitted(batch, schema)
+
+    with scratch_folder() as scratch:
+        own = RowsByHash(scratch / "own", schema, ranges)
+        for batch in rows():
+            own.add(batch)
+        if not own.rows:
+            return Trial(recipe, "the table has no rows")
+        recipe = with_residuals(context, recipe, rows, schema, folder)
+        made, seconds = RowsByHash(scratch / "made", schema, ranges), 0.0
+        start = perf_counter()
+        for batch in rebuilt(context, recipe, schema):
+            seconds += perf_counter() - start
+            made.add(batch)
+            start = perf_counter()
+        seconds += perf_counter() - start
+        difference, fingerprint = own.compared(made)
+    return Trial(recipe, difference, seconds, own.rows, fingerprint, layout)
+
+
+class RowsByHash:
+    """A table's rows in scratch files, one for each of so many equal ranges of their hashes.
+
+    So two tables of any size are compared range by range (a partitioned hash join: Kitsuregawa,
+    Tanaka & Moto-oka, 1983).
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema, ranges: int) -> None:
+        self.rows, self._columns, self._folder = 0, flatten(schema), folder
+        folder.mkdir()
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        self._files = [pa.OSFile(str(folder / str(number)), "wb") for number in range(ranges)]
+        self._writers = [pa.ipc.new_stream(f, schema, options=options) for f in self._files]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows to the files of their ranges.
+
+        Raises:
+            R2D2Error: there is no room.
+        """
+        (lanes,) = row_hashes(batch, [self._columns], Types.STRICT)
+        ranges = len(self._files)
+        numbers = (lanes.first >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)
+        order = numbers.astype(np.uint16).argsort(kind="stable")
+        ordered, start = batch.take(array_of(order, pa.int64())), 0
+        counts = np.bincount(numbers.astype(np.intp), minlength=ranges).tolist()
+        try:
+            for writer, count in zip(self._writers, counts, strict=True):
+                if count:
+                    writer.write_batch(ordered.slice(start, count))
+                start += count
+        except OSError as error:
+            raise R2D2Error(
+                f"scratch of its rows cannot be written: {error.strerror or error}; set TMPDIR to a"
+                " folder with room, or raise memory_bytes"
+            ) from error
+        self.rows += batch.num_rows
+
+    def batches(self) -> Iterator[list[pa.RecordBatch]]:
+        """The rows of each range, the lowest hashes first; each file is gone when it was read."""
+        for number, (writer, file) in enumerate(zip(self._writers, self._files, strict=True)):
+            writer.close()
+            file.close()
+            path = self._folder / str(number)
+            with pa.OSFile(str(path)) as scratch:
+                yield list(pa.ipc.open_stream(scratch))
+            path.unlink()
+
+    def compared(self, made: "RowsByHash") -> tuple[str | None, str]:
+        """How the rows that were made differ from these, None where they do not; the fingerprint.
+
+        The files are gone afterwards.
+        """
+        problems = []
+        if made.rows != self.rows:
+            problems.append(f"it has {pluralize(str(made.rows), 'row')} instead of {self.rows}")
+
+        def in_order() -> Iterator[OrderedRows]:
+            for ours, theirs in zip(self.batches(), made.batches(), strict=True):
+                if sum(b.num_rows for b in ours) != sum(b.num_rows for b in theirs):
+                    problems.append("it has other rows")
+                elif ours:
+                    ordered = OrderedRows.of(ours)
+                    problem = None if problems else ordered.difference(theirs)
+                    problems.extend([problem] if problem else ())
+                    yield ordered
+
+        fingerprint = _fingerprint(in_order(), self._folder / "second")
+        return (problems[0] if problems else None), fingerprint
+
+    def fingerprint(self) -> str:
+        """As `OrderedRows.fingerprint`; the files are gone afterwards."""
+        in_order = (OrderedRows.of(rows) for rows in self.batches() if rows)
+        return _fingerprint(in_order, self._folder / "second")
+
+
+def _fingerprint(ranges: Iterable["OrderedRows"], scratch: Path) -> str:
+    """The fingerprint of the rows of all ranges; the second words of their hashes wait in a file.
+
+    See `OrderedRows.fingerprint`.
+    """
+    digest = hashlib.sha256()
+    with scratch.open("wb") as file:
+        for rows in ranges:
+            digest.update(rows.hashes.first.take(rows.order).tobytes())
+            file.write(rows.hashes.second.take(rows.order).tobytes())
+    with scratch.open("rb") as file:
+        while content := file.read(1 << 20):
+            digest.update(content)
+    return digest.hexdigest()[:32]
 
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}

@@ -57,7 +57,7 @@ def test_each_kind_of_recipe_is_found_and_gives_the_childs_rows(tmp_path: Path) 
     proposals = streamed(lake, *tables)
     for (name, (rows, sort)), proposal in zip(tables.items(), proposals, strict=True):
         assert isinstance(proposal.recipe, sort), (name, proposal)
-        assert lake.rows(name, proposal.recipe) == counted(rows)
+        assert lake.rows(name, proposal.recipe, 1 << 16) == counted(rows)
     assert {proposal.reason for proposal in proposals} == {"found (in 3 passes over the parent)"}
 
 
@@ -84,7 +84,7 @@ def test_what_is_found_in_passes_is_exact_and_as_simple(
         memory_bytes = data.draw(st.sampled_from([600, ROOM]))
         (found,) = streamed(lake, "child", memory_bytes=memory_bytes)
         if found.recipe is not None:
-            assert lake.rows("child", found.recipe) == counted(child)
+            assert lake.rows("child", found.recipe, memory_bytes) == counted(child)
         simple = (Project, Distinct, Select)
         if isinstance(found.recipe, simple):
             assert isinstance(in_memory.recipe, simple)

@@ -49,10 +49,19 @@ def number(value: object, type_: pa.DataType | None = None) -> Literal:
 
 
 def try_here(lake: Path, recipe: Recipe) -> Trial:
-    """The recipe tried out for the table `child.parquet`; residuals go beside the lake."""
+    """The recipe tried out for the table `child.parquet`; residuals go beside the lake.
+
+    With little memory the trial ends as it does with much.
+    """
     found = tables(lake)
-    folder = lake.parent / "run"
-    return try_out(LocalStorage(str(lake)), found, found["child.parquet"], recipe, folder)
+    storage, child, folder = LocalStorage(str(lake)), found["child.parquet"], lake.parent / "run"
+    trial = try_out(storage, found, child, recipe, folder)
+    in_ranges = try_out(storage, found, child, recipe, folder, memory_bytes=100)
+    assert (in_ranges.problem is None) == (trial.problem is None)
+    if trial.problem is None:
+        told = (in_ranges.recipe, in_ranges.rows, in_ranges.fingerprint, in_ranges.layout)
+        assert told == (trial.recipe, trial.rows, trial.fingerprint, trial.layout)
+    return trial
 
 
 @pytest.fixture

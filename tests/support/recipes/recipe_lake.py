@@ -56,11 +56,13 @@ class RecipeLake:
         request = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
         return search_one(request, RowCounts(self.storage, Types.STRICT))
 
-    def rows(self, name: str, recipe: Recipe) -> Counter[tuple[object, ...]]:
+    def rows(
+        self, name: str, recipe: Recipe, memory_bytes: int = 1 << 30
+    ) -> Counter[tuple[object, ...]]:
         """The rows that the recipe gives for the table, after a trial that met no problem."""
         tables = {table.location: table for table in self.tables.values()}
         own = self.tables[name]
-        trial = try_out(self.storage, tables, own, recipe, self.folder)
+        trial = try_out(self.storage, tables, own, recipe, self.folder, memory_bytes)
         assert trial.problem is None
         schema = pq.read_schema(self.folder / "lake" / own.location)
         context = RecipeContext(self.storage, tables, ResidualFolder(self.folder))
