@@ -38,6 +38,8 @@ from r2d2.recipes.grammar import Distinct, Project, Select
 
 SMALLER_PARENT_SERVES = "a smaller table that stays, or an equal of it, gives the child back"
 
+TOO_MANY_PARTS = "it may be several tables together, whose rows exceed the memory"
+
 
 def search(requests: Sequence[AnyRequest], counts: RowCounts) -> list[Proposal]:
     """The proposals for all requests; small tables are read and hashed together.
@@ -107,7 +109,7 @@ def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
     """The proposals for one request; requests that share `counts` read their tables once."""
     try:
         if held_bytes(request) > counts.memory_bytes:
-            return propose_streamed(request, counts) if isinstance(request, Request) else []
+            return _beyond_memory(request, counts)
         if isinstance(request, Request):
             return propose_from_parent(request, counts)
         return propose_from_parts(request, counts)
@@ -116,3 +118,10 @@ def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
         if not isinstance(request, Request):
             return []
         return [no_recipe(request.parent, child.table, problem) for child in request.children]
+
+
+def _beyond_memory(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
+    if isinstance(request, Request):
+        return propose_streamed(request, counts)
+    parts = tuple(sorted(part.table.location for part in request.parts))
+    return [Proposal(request.table.location, parts, None, reason=TOO_MANY_PARTS)]

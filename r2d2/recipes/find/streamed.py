@@ -68,7 +68,7 @@ MOST_RANGES = 16
 
 
 def propose_streamed(request: Request, counts: RowCounts) -> list[Proposal]:
-    """A proposal for each child, in passes over the parent that are told in its reason.
+    """A proposal for each child; where there is a recipe, the reason tells the number of passes.
 
     Raises:
         TableError: the parent cannot be read.
@@ -155,15 +155,15 @@ class _Search:
 
     def proposal(self, parent: _Parent) -> Proposal:
         """The answer."""
-        table, told = parent.table, f" (in {parent.passes} passes over the parent)"
         if self.inner is None:
-            return no_recipe(table, self.child.table, self.reason + told, self.rows)
+            return no_recipe(parent.table, self.child.table, self.reason, self.rows)
         recipe = self.inner
         if self.plus is not None:
             patch = recipe if isinstance(recipe, Patch) else Patch(recipe)
             recipe = replace(patch, plus=self.plus)
-        location = self.child.table.location
-        return Proposal(location, (table.location,), recipe, self.rows, f"found{told}")
+        location, parents = self.child.table.location, (parent.table.location,)
+        told = f"found in {parent.passes} passes over its parent"
+        return Proposal(location, parents, recipe, self.rows, told)
 
 
 def _search(parent: _Parent, child: ContainedTable) -> _Search:

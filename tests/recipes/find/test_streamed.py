@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.model import Types
-from r2d2.recipes.find.request import Proposal, Request
+from r2d2.recipes.find import search_one
+from r2d2.recipes.find.request import Proposal, Request, UnionRequest
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.find.streamed import propose_streamed
 from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
@@ -58,7 +59,44 @@ def test_each_kind_of_recipe_is_found_and_gives_the_childs_rows(tmp_path: Path) 
     for (name, (rows, sort)), proposal in zip(tables.items(), proposals, strict=True):
         assert isinstance(proposal.recipe, sort), (name, proposal)
         assert lake.rows(name, proposal.recipe, 1 << 16) == counted(rows)
-    assert {proposal.reason for proposal in proposals} == {"found (in 3 passes over the parent)"}
+    assert {proposal.reason for proposal in proposals} == {"found in 3 passes over its parent"}
+
+
+def test_a_search_that_needs_more_memory_than_there_is_reads_in_passes(tmp_path: Path) -> None:
+    parent = days()
+    kept = pa.array(np.arange(4000) % 3 == 0)
+    lake = RecipeLake.of(tmp_path, {"parent": parent, "child": parent.filter(kept)})
+    request = Request(lake.tables["parent"], (lake.child("child"),))
+    for memory_bytes, has_passes in ((1 << 19, True), (1 << 30, False)):
+        counts = RowCounts(lake.storage, Types.STRICT, memory_bytes=memory_bytes)
+        (proposal,) = search_one(request, counts)
+        assert isinstance(proposal.recipe, Rows)
+        assert ("passes" in proposal.reason) == has_passes
+
+
+def test_rows_that_are_too_many_to_compare_cost_only_their_child_its_recipe(
+    tmp_path: Path,
+) -> None:
+    parent, random = days(), np.random.default_rng(1).permutation(4000)
+    tables = {"many": random[:3000], "few": random[3000:3040], "first": np.arange(1500)}
+    children = {name: parent.take(pa.array(rows)) for name, rows in tables.items()}
+    lake = RecipeLake.of(tmp_path, {"parent": parent, **children})
+    many, few, first = streamed(lake, "many", "few", "first", memory_bytes=1 << 14)
+    assert many.recipe is None
+    assert "exceed the memory" in many.reason
+    assert isinstance(few.recipe, Rows)
+    assert isinstance(first.recipe, Select)
+
+
+def test_a_union_whose_parts_exceed_the_memory_is_refused_with_the_reason(tmp_path: Path) -> None:
+    parent = days()
+    lake = RecipeLake.of(
+        tmp_path, {"whole": parent, "one": parent.slice(0, 1000), "other": parent.slice(1000)}
+    )
+    request = UnionRequest(lake.tables["whole"], (lake.child("one"), lake.child("other")))
+    (refused,) = search_one(request, RowCounts(lake.storage, Types.STRICT, memory_bytes=1 << 16))
+    assert refused.recipe is None
+    assert "memory" in refused.reason
 
 
 @pytest.mark.slow
