@@ -47,7 +47,7 @@ def check(
     broken = list(check_plan(made, run))
     if not no_lake:
         since = compare_lake(made, run)
-        broken += since.broken
+        broken += [rule for rule in since.broken if rule not in broken]
         notes += since.notes
     if json:
         told = [{"rule": rule, "told": sentence, "refuses": True} for rule, sentence in broken]

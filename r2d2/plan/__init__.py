@@ -3,7 +3,8 @@
 What is learnt of the lake is stored as `recipes.json` in the folder, so that what-if reads no data.
 
 A plan that is replaced goes into the folder's `earlier`, with its recipes and residuals and beside
-a link to the graph: it can still be run from there, and a table that it deleted may be gone.
+a link to the graph: it can still be run from there. A table that it deleted may be gone: what that
+one is rebuilt from stays in every later plan.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Any
 
 from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
-from r2d2.lake.inventory import INVENTORY_FILE
+from r2d2.lake.inventory import INVENTORY_FILE, Inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.costs import TableFacts, TableRecipe, gone_since
 from r2d2.plan.graph_file import (
@@ -28,6 +29,7 @@ from r2d2.plan.graph_file import (
     files_inside,
     inventory_now,
     load_graph,
+    needed_by_plans,
 )
 from r2d2.plan.plan_file import Data, is_plan, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
@@ -89,7 +91,7 @@ def make_plan(
     limits = replace(graph.settings, **{k: v for k, v in given.items() if v is not None})
     storage = storage_of(graph.lake)
     now = inventory_now(run, graph.settings, storage)
-    tables = {table.location: table for table in now.tables}
+    tables = _with_needed(run, now)
     watched = progress or Silence()
 
     def check(fresh: Path) -> dict[str, str]:
@@ -135,6 +137,16 @@ def _aside(run: Path, fresh: Path) -> dict[str, str]:
         if (run / path).is_file():
             link(run / path, fresh / place / path)
     return {name: f"{place}/{name}" for name in names}
+
+
+def _with_needed(run: Path, now: Inventory) -> dict[str, Table]:
+    """The lake's tables; those stay that plans of the run need to rebuild what is gone."""
+    names = {table.location for table in now.tables}
+    needed = needed_by_plans(run, names, [file.path for file in now.listing.files])
+    return {
+        table.location: replace(table, must_keep=table.must_keep or needed.get(table.location))
+        for table in now.tables
+    }
 
 
 def _with_folders(known: KnownRecipes, listing: Listing) -> KnownRecipes:

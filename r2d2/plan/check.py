@@ -8,7 +8,7 @@ are those that the plan was made with; else it is the plan's own word. The rules
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,14 @@ from r2d2.lake.inventory import layout_from
 from r2d2.model import FileInfo
 from r2d2.plan import load_recipes
 from r2d2.plan.costs import CAME, Costing, TableFacts, TableRecipe, gone_since
-from r2d2.plan.graph_file import GRAPH_NAME, RECIPES_NAME, GraphFile, find_settings, load_graph
+from r2d2.plan.graph_file import (
+    GRAPH_NAME,
+    RECIPES_NAME,
+    GraphFile,
+    find_settings,
+    load_graph,
+    needed_by_plans,
+)
 from r2d2.plan.plan_file import Data, check_form, plan_data, warnings
 from r2d2.plan.planner import KnownRecipes, SolvedPlan
 from r2d2.plan.program import Choice, Problem, Solution, Solver, Status, verify
@@ -105,11 +112,20 @@ def check_plan(plan: Data, run: Path | None = None) -> tuple[Broken, ...]:
         except R2D2Error as error:
             broken.append(("run", str(error)))
         broken += _residuals(plan, run)
+        paths = sorted(file.path for facts in known.facts.values() for file in facts.files)
+        broken += needed_by_others(plan["tables"], needed_by_plans(run, known.facts, paths))
     try:
         broken += _rules(plan, settings, known, graph, of_run)
     except (R2D2Error, KeyError, OverflowError) as error:
         broken.append(("figure", f"no plan comes of its settings and evidence: {error}"))
     return tuple(broken)
+
+
+def needed_by_others(entries: Iterable[Data], needed: Mapping[str, str]) -> Iterator[Broken]:
+    """The deleted tables that another plan needs to rebuild what is gone, each with the reason."""
+    for entry in entries:
+        if entry["choice"] == "delete" and entry["table"] in needed:
+            yield "earlier-plan", f"{entry['table']} must stay: {needed[entry['table']]}"
 
 
 def evidence_of(plan: Data, run: Path) -> tuple[KnownRecipes, GraphFile]:

@@ -4,7 +4,7 @@ A plan names the run's files by SHA-256. Those of an earlier plan are in the run
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
@@ -20,7 +20,7 @@ from r2d2.lake.inventory import INVENTORY_FILE, Inventory, load_inventory, take_
 from r2d2.model import Edge, FileInfo, Table, Types
 from r2d2.settings.find import Settings, TableRule, TextRule
 from r2d2.storage.local import Storage
-from r2d2.storage.output import EARLIER
+from r2d2.storage.output import EARLIER, earlier_place
 
 GRAPH_NAME = "graph.json"
 RECIPES_NAME = "recipes.json"
@@ -101,6 +101,36 @@ def earlier_runs(run: Path) -> list[Path]:
     return [folder for _, folder in sorted(made, reverse=True)]
 
 
+def needed_by_plans(run: Path, tables: Collection[str], paths: Sequence[str]) -> dict[str, str]:
+    """The parents of deleted tables that are gone from the lake, with the reason to keep each.
+
+    All plans of the run's folder count, also the one that lies there and its `earlier` ones. The
+    lake has these tables and, in order, these paths of files: a table may be a part of others now.
+    """
+    above = run.absolute().parent
+    inner = above.name == EARLIER and (above.parent / GRAPH_NAME).is_file()
+    root = above.parent if inner else run
+    reasons: dict[str, str] = {}
+    for folder in (root, *earlier_runs(root)):
+        content, plan = b"", _PlanRead()
+        with suppress(OSError, ValueError):  # what is no plan rebuilds nothing
+            content = (folder / PLAN_NAME).read_bytes()
+            plan = msgspec.json.decode(content, type=_PlanRead)
+        place = earlier_place(root, content) if folder == root else f"{EARLIER}/{folder.name}"
+        for entry in plan.tables:
+            gone = entry.choice == "delete" and entry.table not in tables
+            if gone and not all(_among(paths, path) for path, *_ in entry.files):
+                told = f"rebuilds {entry.table} from it, and {entry.table} is gone"
+                for parent in entry.parents:
+                    reasons.setdefault(parent, f"an earlier plan ({place}) {told}")
+    return reasons
+
+
+def _among(paths: Sequence[str], path: str) -> bool:
+    at = bisect_left(paths, path)
+    return at < len(paths) and paths[at] == path
+
+
 def tables_now(run: Path, graph: GraphFile, storage: Storage) -> dict[str, Table]:
     """The lake's tables by location; those that are as `find` saw them are not opened again.
 
@@ -134,6 +164,19 @@ def files_inside(location: str, own: Iterable[FileInfo], paths: Sequence[str]) -
 
 class _Version(msgspec.Struct):
     hash_version: int | str
+
+
+class _EntryRead(msgspec.Struct):
+    """A table of a plan of any version: what its deletion and its rebuild need."""
+
+    table: str
+    choice: str
+    parents: list[str] = []
+    files: list[tuple[str, int, str]] = []
+
+
+class _PlanRead(msgspec.Struct):
+    tables: list[_EntryRead] = []
 
 
 class _TableData(msgspec.Struct):

@@ -10,9 +10,9 @@ from typing import Any
 from r2d2.errors import R2D2Error
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
-from r2d2.plan.check import Broken, evidence_of, settings_of_find
+from r2d2.plan.check import Broken, evidence_of, needed_by_others, settings_of_find
 from r2d2.plan.costs import CAME, CHANGED
-from r2d2.plan.graph_file import files_inside, inventory_now
+from r2d2.plan.graph_file import files_inside, inventory_now, needed_by_plans
 from r2d2.plan.plan_file import Data, files_digest
 from r2d2.storage import storage_of
 from r2d2.text_tables import pluralize
@@ -54,6 +54,8 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
             broken += changes
         else:
             notes += [sentence for _, sentence in changes]
+    if run is not None:
+        broken += needed_by_others(deleted, needed_by_plans(run, tables, paths))
     return ChangesSince(tuple(broken), (*notes, *_others(plan, now)))
 
 

@@ -176,3 +176,100 @@ def test_residuals_stay_where_views_read_them(run: Path, call: Call) -> None:
     call("plan", "--run", run, "--config", cheap)
     assert deleted(run) == set()
     assert set((run / "residuals").iterdir()) == before
+
+
+def grow(lake: Path) -> Path:
+    """A larger table that gives `whole.parquet` back; the deleted sample goes."""
+    whole = pq.read_table(lake / "whole.parquet")
+    more = pa.concat_tables([whole, pa.table({"id": [400], "text": ["more"]})])
+    larger = more.append_column("extra", pa.array(range(401)))
+    pq.write_table(larger, lake / "larger.parquet")
+    (lake / "sample.parquet").unlink()
+    return lake / "sample.parquet"
+
+
+def entry(folder: Path, name: str) -> Any:
+    return next(table for table in plan_of(folder)["tables"] if table["table"] == name)
+
+
+def test_what_a_gone_table_is_rebuilt_from_stays_in_every_later_plan(
+    lake: Path, run: Path, call: Call, tmp_path: Path
+) -> None:
+    grow(lake)
+    call("find", lake, "--out", run)
+    for _ in range(2):
+        call("plan", "--run", run, "--config", tmp_path / "dear.toml")
+        assert entry(run, "whole.parquet")["choice"] == "keep"
+        reason = entry(run, "whole.parquet")["must_keep"]
+        assert "rebuilds sample.parquet from it, and sample.parquet is gone" in reason
+        (earlier,) = (f for f in (run / "earlier").iterdir() if "sample.parquet" in deleted(f))
+        assert f"an earlier plan (earlier/{earlier.name})" in reason
+        assert "the plan holds" in call("check", run / "plan.json")
+    varied = tmp_path / "varied.json"
+    call("plan", "--run", run, "--max-latency", "9999", "--out", varied)
+    assert "whole.parquet" not in {
+        t["table"] for t in json.loads(varied.read_text())["tables"] if t["choice"] == "delete"
+    }
+    call("recipe", "run", "sample.parquet", "--run", earlier, "--to", tmp_path / "back")
+
+
+def test_the_plan_that_is_replaced_binds_too_where_find_was_not_run_again(
+    lake: Path, call: Call, tmp_path: Path
+) -> None:
+    sample, run = (lake / "sample.parquet").read_bytes(), tmp_path / "run"
+    grow(lake).write_bytes(sample)
+    kept = tmp_path / "kept.toml"
+    kept.write_text(PRICES + MONTHS + "[[protect]]\ntables = 'whole*'\nreason = 'mine'\n")
+    call("find", lake, "--out", run)
+    call("plan", "--run", run, "--config", kept)
+    assert "sample.parquet" in deleted(run)
+    (lake / "sample.parquet").unlink()
+    call("plan", "--run", run, "--config", tmp_path / "dear.toml")
+    (earlier,) = (run / "earlier").iterdir()
+    assert entry(run, "whole.parquet")["must_keep"] == (
+        f"an earlier plan (earlier/{earlier.name}) rebuilds sample.parquet from it, "
+        "and sample.parquet is gone"
+    )
+
+
+def test_a_table_that_is_back_binds_no_parent(
+    lake: Path, run: Path, call: Call, tmp_path: Path
+) -> None:
+    sample = (lake / "sample.parquet").read_bytes()
+    grow(lake).write_bytes(sample)
+    call("find", lake, "--out", run)
+    call("plan", "--run", run, "--config", tmp_path / "dear.toml")
+    assert entry(run, "whole.parquet")["must_keep"] is None
+    assert "whole.parquet" in deleted(run)
+
+
+def test_a_table_that_is_a_part_of_another_by_now_binds_no_parent(
+    lake: Path, run: Path, call: Call, tmp_path: Path
+) -> None:
+    sample = (lake / "sample.parquet").read_bytes()
+    grow(lake).write_bytes(sample)
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[table]]\nfolder = '.'\n")
+    call("find", lake, "--out", run, "--config", rules)
+    call("plan", "--run", run, "--config", tmp_path / "dear.toml")
+    assert [table["must_keep"] for table in plan_of(run)["tables"]] == [None]
+
+
+def test_check_refuses_a_plan_that_deletes_what_a_gone_table_is_rebuilt_from(
+    lake: Path, run: Path, call: Call, tmp_path: Path
+) -> None:
+    sample = (lake / "sample.parquet").read_bytes()
+    grow(lake).write_bytes(sample)
+    call("find", lake, "--out", run)
+    call("plan", "--run", run, "--config", tmp_path / "dear.toml")
+    (earlier,) = (run / "earlier").iterdir()
+    assert {"whole.parquet", "sample.parquet"} <= deleted(run)
+    saved = tmp_path / "approved.json"
+    settings = tmp_path / "kept.toml"
+    settings.write_text(PRICES + "[[protect]]\ntables = 'sample*'\nreason = 'mine'\n" + MONTHS)
+    call("plan", "--run", run, "--config", settings, "--out", saved)
+    assert "the plan holds" in call("check", saved, "--run", run)
+    (lake / "sample.parquet").unlink()
+    told = call("check", saved, "--run", run, code=1)
+    assert f"an earlier plan (earlier/{earlier.name}) rebuilds sample.parquet from it" in told
+    assert "earlier-plan: whole.parquet must stay" in told
