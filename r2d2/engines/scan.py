@@ -91,14 +91,11 @@ def bounding_pieces(watched: Watched, tables: Sequence[Table]) -> Iterator[ScanP
 def bounds_asked(
     storage: Storage, tables: Sequence[Table], columns: Watched, threads: int
 ) -> RowBounds:
-    """The bounds of columns of tables that the inventory left without, those of one shape together.
+    """The bounds of columns of tables that the inventory left without.
 
     A table that already has bounds has no others.
     """
-    shapes: dict[int, list[int]] = defaultdict(list)
-    for table, wanted in columns.items():
-        shapes[id(wanted)].append(table)
-    order = [(table, tables[table], columns[table]) for same in shapes.values() for table in same]
+    order = [(table, tables[table], wanted) for table, wanted in columns.items()]
     found: dict[int, Mapping[str, Bounds]] = {}
     failed: dict[int, str] = {}
     with ThreadPoolExecutor(threads) as pool:

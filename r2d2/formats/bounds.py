@@ -109,33 +109,44 @@ def bounds_of_parts(
 
     `sizes` are the parts' rows. Columns whose values have no order here are left out.
     """
-    starts = np.cumsum([0, *sizes[:-1]])
     found: list[dict[str, Bounds]] = [{} for _ in sizes]
     for column in columns:
-        if column.type == "null":
-            for bounds in found:
-                bounds[column.name] = Bounds(has_nulls=True, has_values=False, sure=True)
-        ranks = _ranker_of(column.type)
-        if ranks is None:
-            continue
-        array = _leaf(batch, column.path)
-        nulls = null_mask(array)
-        valid = np.ones(len(array), np.bool_) if nulls is None else ~nulls
-        lows, highs = ranks(array, valid, starts)
-        has_nulls, has_values = [False] * len(sizes), [True] * len(sizes)
-        if nulls is not None:
-            has_nulls = (~np.logical_and.reduceat(valid, starts)).tolist()
-            has_values = np.logical_or.reduceat(valid, starts).tolist()
-        for bounds, low, high, null, value in zip(
-            found, lows, highs, has_nulls, has_values, strict=True
-        ):
-            known = value and low <= high
-            bounds[column.name] = (
-                Bounds(low, low, high, high, null, True, True)
-                if known
-                else Bounds(has_nulls=null, has_values=value, sure=True)
-            )
+        if has_order(column.type):
+            array = leaf_values(batch, column.path)
+            for bounds, own in zip(found, _of_parts(column.type, array, sizes), strict=True):
+                bounds[column.name] = own
     return list(found)
+
+
+def bounds_of_arrays(type_: str, arrays: Sequence[pa.Array]) -> list[Bounds]:
+    """The bounds of each array, all of one Arrow type and one logical type that has an order."""
+    together = arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+    return _of_parts(type_, together, [len(array) for array in arrays])
+
+
+def has_order(type_: str) -> bool:
+    """Whether values of the logical type have bounds here."""
+    return type_ == "null" or _ranker_of(type_) is not None
+
+
+def _of_parts(type_: str, array: pa.Array, sizes: Sequence[int]) -> list[Bounds]:
+    ranks = _ranker_of(type_)
+    if ranks is None:
+        return [Bounds(has_nulls=True, has_values=False, sure=True)] * len(sizes)
+    starts = np.cumsum([0, *sizes[:-1]])
+    nulls = null_mask(array)
+    valid = np.ones(len(array), np.bool_) if nulls is None else ~nulls
+    lows, highs = ranks(array, valid, starts)
+    has_nulls, has_values = [False] * len(sizes), [True] * len(sizes)
+    if nulls is not None:
+        has_nulls = (~np.logical_and.reduceat(valid, starts)).tolist()
+        has_values = np.logical_or.reduceat(valid, starts).tolist()
+    return [
+        Bounds(low, low, high, high, null, True, True)
+        if value and low <= high
+        else Bounds(has_nulls=null, has_values=value, sure=True)
+        for low, high, null, value in zip(lows, highs, has_nulls, has_values, strict=True)
+    ]
 
 
 def bounds_of_rows(batch: pa.RecordBatch, columns: Sequence[Column]) -> Mapping[str, Bounds]:
@@ -166,7 +177,7 @@ def _used_words(array: pa.DictionaryArray) -> pa.Array:
     return pa.concat_arrays([words, pa.nulls(1, words.type)]) if indices.null_count else words
 
 
-def _leaf(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+def leaf_values(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     """The column's values; a NULL struct makes what is inside it NULL."""
     array = _nested(batch, path)
     return _decoded(array) if pa.types.is_dictionary(array.type) else array

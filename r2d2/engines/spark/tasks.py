@@ -93,7 +93,7 @@ def inspect_tasks(
         with small_files.CACHE.held():
             tables = described(storage, settings, groups, remote_threads=REMOTE_THREADS)
             asked = [(place, table, table.columns) for place, table in enumerate(tables)]
-            for place, bounds in bounds_of(storage, sorted(asked, key=lambda one: id(one[2]))):
+            for place, bounds in bounds_of(storage, asked):
                 tables[place] = (
                     replace(tables[place], problem=bounds, unreadable=True)
                     if isinstance(bounds, str)

@@ -13,7 +13,7 @@ from threading import Lock
 import pyarrow as pa
 
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.bounds import bounds_of_parts
+from r2d2.formats.bounds import bounds_of_arrays, has_order, leaf_values
 from r2d2.formats.errors import table_problem
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
 
@@ -22,11 +22,12 @@ SMALL_FILE_BYTES = 64 << 10
 # Files of more rows keep dictionaries, which are looked for in chunks that were found sound.
 SMALL_FILE_ROWS = (1 << 12) - 1
 TOGETHER_ROWS = 1 << 16
+TOGETHER_BYTES = 32 << 20
 
 Decode = Callable[[frozenset[str]], list[pa.RecordBatch]]
 Rows = Callable[[Split, frozenset[str]], list[pa.RecordBatch]]
 Asked = Iterable[tuple[int, Table, tuple[Column, ...]]]
-"""Tables by number, and the columns whose bounds are asked for; those of one shape together."""
+"""Tables by number, and the columns whose bounds are asked for."""
 
 
 @dataclass(slots=True)
@@ -132,29 +133,56 @@ def is_small(table: Table) -> bool:
 
 def bounds_of_small(asked: Asked, rows: Rows) -> Iterator[tuple[int, Mapping[str, Bounds] | str]]:
     """The bounds of columns of small tables, from their rows; or why a table cannot be read."""
-    group: list[tuple[int, pa.RecordBatch]] = []
-    columns: tuple[Column, ...] = ()
-    names: frozenset[str] = frozenset()
-    count = 0
+    pending = _Pending()
     for number, table, wanted in asked:
         try:
-            if wanted is not columns and wanted != columns:
-                yield from _together(group, columns)
-                group, count = [], 0
-                columns, names = wanted, frozenset(column.path[0] for column in wanted)
-            batches = rows(table.splits[0], names)
+            batches = rows(table.splits[0], frozenset(column.path[0] for column in wanted))
             batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-            if group and not batch.schema.equals(group[0][1].schema):
-                yield from _together(group, columns)
-                group, count = [], 0
-            group.append((number, batch))
-            count += batch.num_rows
+            pending.add(number, batch, wanted)
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
             yield number, table_problem(error)
-        if count >= TOGETHER_ROWS:
-            yield from _together(group, columns)
-            group, count = [], 0
-    yield from _together(group, columns)
+        if pending.is_full:
+            yield from pending.bounds()
+    yield from pending.bounds()
+
+
+class _Pending:
+    """Columns of tables of any schema, to be bounded together with all of their type."""
+
+    def __init__(self) -> None:
+        self._tables: list[int] = []
+        self._columns: dict[tuple[str, pa.DataType], list[tuple[int, str, pa.Array]]] = {}
+        self._rows = self._size_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough to be bounded at once."""
+        return self._rows >= TOGETHER_ROWS or self._size_bytes >= TOGETHER_BYTES
+
+    def add(self, table: int, batch: pa.RecordBatch, columns: Sequence[Column]) -> None:
+        """Adds the columns of the table that have bounds."""
+        own = [(c, leaf_values(batch, c.path)) for c in columns if has_order(c.type)]
+        self._tables.append(table)
+        for column, array in own:
+            key = column.type, array.type
+            self._columns.setdefault(key, []).append((table, column.name, array))
+        self._rows += batch.num_rows
+        self._size_bytes += batch.get_total_buffer_size()
+
+    def bounds(self) -> Iterator[tuple[int, Mapping[str, Bounds]]]:
+        """The bounds of the tables, which are not pending any more."""
+        found: dict[int, dict[str, Bounds]] = {table: {} for table in self._tables}
+        for (type_, _), parts in self._columns.items():
+            try:
+                bounds = bounds_of_arrays(type_, [array for _, _, array in parts])
+            except (pa.ArrowException, MemoryError):
+                # Without bounds a table is refuted by none; its rows are read one by one.
+                continue
+            for (table, name, _), own in zip(parts, bounds, strict=True):
+                found[table][name] = own
+        self._tables, self._columns = [], {}
+        self._rows = self._size_bytes = 0
+        yield from found.items()
 
 
 def with_bounds(tables: Sequence[Table], rows: Rows) -> list[Table]:
@@ -170,19 +198,6 @@ def with_bounds(tables: Sequence[Table], rows: Rows) -> list[Table]:
             raise UnreadableTableError(bounds)
         bounded[number] = replace(tables[number], bounds=bounds)
     return bounded
-
-
-def _together(
-    group: Sequence[tuple[int, pa.RecordBatch]], columns: Sequence[Column]
-) -> Iterator[tuple[int, Mapping[str, Bounds]]]:
-    try:
-        batches = [batch for _, batch in group]
-        sizes = [batch.num_rows for batch in batches]
-        found = bounds_of_parts(pa.concat_batches(batches), columns, sizes) if batches else []
-    except (pa.ArrowException, MemoryError):
-        # Without bounds a table is refuted by none; its rows are read one by one.
-        return
-    yield from zip((number for number, _ in group), found, strict=True)
 
 
 CACHE = SmallFileCache()
