@@ -28,7 +28,7 @@ class Types(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """One file as listed. `version` changes with its bytes: mtime in ns, or an ETag."""
+    """One file as listed. `version` changes with its bytes: its times in ns, or an ETag."""
 
     path: str
     size_bytes: int
@@ -42,7 +42,8 @@ class FileGroup:
     `problem` says why the table cannot be read whole, `must_keep` why it is never planned for
     deletion by itself; None where there is no such reason. `inside` are the locations of files and
     tables that lie in its folder and are not its own. `because` says why several files are one
-    table, `may_be_part_of` names the folder where it may be part of such a table, `part_since` why.
+    table, `may_be_part_of` names the folder where it may be part of such a table, `part_since` why;
+    `is_settled`: a rule of the user's says that it is a table, so it is none.
     """
 
     location: str
@@ -55,6 +56,7 @@ class FileGroup:
     because: str | None = None
     may_be_part_of: str | None = None
     part_since: str = ""
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,16 @@ Also the items of lists and maps: Arrow's calls for them differ by kind, and som
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import plain
+from r2d2.arrays import array_of, numbers, plain
 from r2d2.errors import MisfitError, UnreadableTableError
 from r2d2.formats.schema import with_inner, without_extension
 
+_BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
 _FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
 # Layouts of which pyarrow 26 can neither take nor filter rows, nor write slices to Parquet.
 _VIEWS: dict[pa.DataType, pa.DataType] = {
@@ -197,3 +199,43 @@ def is_list(type_: pa.DataType) -> bool:
         or pt.is_list_view(type_)
         or pt.is_large_list_view(type_)
     )
+
+
+def holds_bits(type_: pa.DataType) -> bool:
+    """Whether values that r2d2 takes for equal may have other bits: floats, entries of a map."""
+    type_ = plain_type(type_)
+    inside = (type_.field(place).type for place in range(type_.num_fields))
+    return pt.is_floating(type_) or pt.is_map(type_) or any(map(holds_bits, inside))
+
+
+def by_bits(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows with whole numbers in the place of floats, and lists of entries in that of maps."""
+    arrays = [_bits_inside(plain_array(array)) for array in rows.columns]
+    return pa.RecordBatch.from_arrays(arrays, names=rows.schema.names)
+
+
+def _bits_inside(array: pa.Array) -> pa.Array:
+    type_ = array.type
+    if not holds_bits(type_):
+        return array
+    if pt.is_floating(type_):
+        return bits(array)
+    if pt.is_struct(type_):
+        names = [type_.field(place).name for place in range(type_.num_fields)]
+        return pa.StructArray.from_arrays(
+            [_bits_inside(part) for part in array.flatten()], names, mask=array.is_null()
+        )
+    if pt.is_map(type_):
+        inside = pa.StructArray.from_arrays(map(_bits_inside, entries(array)), ["key", "value"])
+    else:
+        inside = _bits_inside(*items(array))
+    counts = pc.fill_null(lengths(array), 0)
+    offsets = np.append(0, np.cumsum(numbers(counts)))
+    return pa.LargeListArray.from_arrays(
+        array_of(offsets, pa.int64()), inside, mask=array.is_null()
+    )
+
+
+def bits(array: pa.Array) -> pa.Array:
+    """The floats' bits as whole numbers of the same width."""
+    return array.view(_BITS[array.type.bit_width])

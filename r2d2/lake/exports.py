@@ -69,14 +69,17 @@ def exported(
     """The groups, those of single files joined where a writer wrote them as one table.
 
     `hidden` are paths with a hidden name in them, `nameless` those of files that promise no format,
-    `settled` those of files that are tables by a rule of the user's.
+    `settled` the locations of tables by a rule of the user's: these stay as they are, and count
+    where others are judged, since a rule for some of a table's parts says nothing of the rest.
     """
     marks = marks_of(hidden)
-    result = [group for group in groups if not _is_open(group, settled)]
+    if settled:
+        groups = [replace(group, is_settled=group.location in settled) for group in groups]
+    result = [group for group in groups if not _is_file(group)]
     taken = {group.location for group in result if group.partitioned}
     folders: dict[str, dict[str, list[FileGroup]]] = defaultdict(lambda: defaultdict(list))
     for group in groups:
-        if _is_open(group, settled):
+        if _is_file(group):
             folders[table_folder(group.location)][group.format].append(group)
     for folder, formats in folders.items():
         markers = marks[folder].markers if folder in marks else frozenset()
@@ -89,14 +92,13 @@ def exported(
             elif is_table and tables > 1:
                 each = _kept(files, f"{_shown(folder)} has parts of tables of several formats")
             result += each
-    result = _with_siblings(_below_markers(result, marks, settled), settled)
+    result = _with_siblings(_below_markers(result, marks))
     return _with_marks(result, marks, nameless)
 
 
-def _is_open(group: FileGroup, settled: Collection[str]) -> bool:
-    """Whether the group is a file of which it is not known what table it is of."""
-    is_file = [file.path for file in group.files] == [group.location]
-    return is_file and group.must_keep is None and group.location not in settled
+def _is_file(group: FileGroup) -> bool:
+    """Whether the group is a file, which may be a part of a table."""
+    return [file.path for file in group.files] == [group.location] and group.must_keep is None
 
 
 def _judged(folder: str, files: Sequence[FileGroup], markers: Collection[str]) -> list[FileGroup]:
@@ -128,14 +130,19 @@ def _judged(folder: str, files: Sequence[FileGroup], markers: Collection[str]) -
     ]
     if not parts:
         return [*numbered, *telling]
+    own = [group for group in parts if group.is_settled]
+    parts = [group for group in parts if not group.is_settled]
+    if not parts:
+        return [*own, *numbered, *telling]
     whole = FileGroup(
         folder,
         parts[0].format,
         tuple(sorted((f for group in parts for f in group.files), key=lambda file: file.path)),
         partitioned=True,
+        must_keep=f"a rule makes a table of {own[0].location}, one of its parts" if own else None,
         because=_because([group.location.rpartition("/")[2] for group in parts], markers),
     )
-    return [whole, *numbered, *telling]
+    return [whole, *own, *numbered, *telling]
 
 
 def _uncertain(group: FileGroup, folder: str, since: str) -> FileGroup:
@@ -148,14 +155,13 @@ def _since(what: str, form: str) -> str:
     return f"its {what} differs from others by a number or an id alone ({form})"
 
 
-def _is_files(group: FileGroup, settled: Collection[str]) -> bool:
-    """Whether the group is data files that no table format claims, and no rule of the user's."""
-    is_plain = group.because is not None or [file.path for file in group.files] == [group.location]
-    return is_plain and group.location not in settled
+def _is_files(group: FileGroup) -> bool:
+    """Whether the group is data files that no table format claims."""
+    return group.because is not None or [file.path for file in group.files] == [group.location]
 
 
 def _below_markers(
-    groups: Iterable[FileGroup], marks: Mapping[str, FolderMarks], settled: Collection[str]
+    groups: Iterable[FileGroup], marks: Mapping[str, FolderMarks]
 ) -> list[FileGroup]:
     """The groups; those in and below a job's marker, the nearest, may be parts of one table."""
     marked = {folder: min(mark.markers) for folder, mark in marks.items() if mark.markers}
@@ -164,7 +170,7 @@ def _below_markers(
     found = []
     for group in groups:
         above = [folder for folder in _folders_of(group) if folder in marked]
-        if above and _is_files(group, settled):
+        if above and _is_files(group):
             place = f"{above[-1]}/" if above[-1] else ""
             since = f"{place}{marked[above[-1]]} says that one job wrote all below it"
             group = _uncertain(group, above[-1], since)
@@ -179,7 +185,7 @@ def _folders_of(group: FileGroup) -> list[str]:
     return above if is_file or not group.location else [*above, group.location]
 
 
-def _with_siblings(groups: Sequence[FileGroup], settled: Collection[str]) -> list[FileGroup]:
+def _with_siblings(groups: Sequence[FileGroup]) -> list[FileGroup]:
     """The groups; those whose folders differ by a number or an id alone may be parts of one table.
 
     Each such folder holds nothing else.
@@ -188,7 +194,7 @@ def _with_siblings(groups: Sequence[FileGroup], settled: Collection[str]) -> lis
     numbered = [
         place
         for place, group in enumerate(groups)
-        if any(map(str.isdigit, folders[place][-1])) and _is_files(group, settled)
+        if any(map(str.isdigit, folders[place][-1])) and _is_files(group)
     ]
     shapes = FolderShapes.of([folders[place] for place in numbered])
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -230,7 +236,11 @@ def _because(names: Sequence[str], markers: Collection[str]) -> str:
 
 def _kept(files: Iterable[FileGroup], reason: str) -> list[FileGroup]:
     return [
-        replace(group, must_keep=group.must_keep or f"{reason}; {_each_is_one(group.location)}")
+        group
+        if group.is_settled
+        else replace(
+            group, must_keep=group.must_keep or f"{reason}; {_each_is_one(group.location)}"
+        )
         for group in files
     ]
 
@@ -284,7 +294,11 @@ def with_uncertain_kept(tables: Sequence[Table], groups: Iterable[FileGroup]) ->
     found = []
     for table in tables:
         group = uncertain.get(table.location)
-        if group is not None and names[id(table.columns)] in alike[_family(group)]:
+        if (
+            group is not None
+            and not group.is_settled
+            and names[id(table.columns)] in alike[_family(group)]
+        ):
             reason = f"it may be a part of {group.may_be_part_of}: {group.part_since}"
             table = replace(table, must_keep=table.must_keep or f"{reason}; {_settled(group)}")
         found.append(table)

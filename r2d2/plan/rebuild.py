@@ -1,5 +1,6 @@
 """A deleted table rebuilt by its plan, or shown as a SQL view; the table itself may be gone."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from time import perf_counter
 import pyarrow as pa
 
 from r2d2.errors import R2D2Error, UsageError
+from r2d2.formats.errors import table_problem
 from r2d2.formats.layout import Layout
 from r2d2.formats.uniform import fitted, plain_schema, uniform
-from r2d2.lake.inventory import layout_from
+from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.model import Table
 from r2d2.plan.graph_file import PLAN_NAME, earlier_runs, load_graph, run_of, tables_now
 from r2d2.plan.plan_file import Data, load_plan
@@ -80,6 +82,8 @@ def rebuild(
             yield _rebuilt(context, plan, entries[name], place)
         except R2D2Error as error:
             yield LostTable(name, str(error))
+        except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+            yield LostTable(name, table_problem(error))
 
 
 def not_deleted(run: Path, name: str) -> UsageError:
@@ -98,7 +102,7 @@ def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> Re
     layout, start = layout_from(entry["layout"]), perf_counter()
     rows = entry["evidence"]["rows"]
     stands = table_at(layout, place, name)
-    if stands is not None:
+    if stands is not None and _layout_data(place, stands) == entry["layout"]:
         found = read_batches(LocalStorage(str(place)), stands, stands.columns)
         with _held(found, layout, rows) as (_, found_fingerprint):
             if found_fingerprint == fingerprint:
@@ -136,6 +140,12 @@ def _held(
                 in_order.write_batch(row_batch)
         with pa.OSFile(path) as file:
             yield pa.ipc.open_stream(file), by_hash.fingerprint()
+
+
+def _layout_data(place: Path, table: Table) -> Data:
+    """The layout of a table in the place, as a plan has it."""
+    data: Data = json.loads(json.dumps(layout_of(LocalStorage(str(place)), table)))
+    return data
 
 
 def _changed(tables: Mapping[str, Table], plan: Data, wanted: Iterable[str]) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class LocalStorage:
         """The bytes asked for, of the file as it was listed."""
         try:
             with open(os.path.join(self.url, file.path), "rb", buffering=0) as handle:
-                if self._version(handle.fileno()) != (file.size_bytes, file.version):
+                if not _is_unchanged(os.fstat(handle.fileno()), file):
                     raise UnreadableTableError(f"{file.path}: changed since it was listed")
                 begin = max(0, file.size_bytes + start) if start < 0 else start
                 end = file.size_bytes if length is None else min(begin + length, file.size_bytes)
@@ -95,10 +95,24 @@ class LocalStorage:
         """The path on this machine."""
         return os.path.join(self.url, path)
 
-    @staticmethod
-    def _version(handle: int) -> tuple[int, str]:
-        status = os.fstat(handle)
-        return status.st_size, str(status.st_mtime_ns)
+
+def version_of(status: os.stat_result) -> str:
+    """The times at which the file's bytes, and its entry, changed last, in ns.
+
+    A file that takes another's place may have its mtime (`cp -p`, `rsync -a`, a restored backup);
+    its ctime nobody sets.
+    """
+    return f"{status.st_mtime_ns}.{status.st_ctime_ns}"
+
+
+def _is_unchanged(status: os.stat_result, file: FileInfo) -> bool:
+    """Whether the file has the size and mtime it was listed with.
+
+    Its ctime matters between runs alone: a backup that links to the file while a run reads it
+    changes no byte.
+    """
+    mtime = file.version.partition(".")[0]
+    return status.st_size == file.size_bytes and str(status.st_mtime_ns) == mtime
 
 
 def _pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
@@ -169,7 +183,7 @@ class _Walk:
         else:
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
-                self.files.append(FileInfo(path, status.st_size, str(status.st_mtime_ns)))
+                self.files.append(FileInfo(path, status.st_size, version_of(status)))
             else:
                 self.left_out.append((path, "not a regular file"))
 

@@ -31,7 +31,7 @@ from r2d2.model import FileGroup, Format, Table
 from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.report.find import write_find
 from r2d2.settings.find import Settings
-from r2d2.storage import storage_of
+from r2d2.storage import local, storage_of
 
 NESTED = pa.table(
     {
@@ -94,6 +94,12 @@ def write_others(lake: Path) -> None:
 
 def inventory(lake: Path, known: dict[str, Table] | None = None) -> Inventory:
     return take_inventory(storage_of(str(lake)), Settings(), known)
+
+
+@pytest.fixture(autouse=True)
+def by_mtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are told apart by size and mtime alone, so that a test can change one unseen."""
+    monkeypatch.setattr(local, "version_of", lambda status: str(status.st_mtime_ns))
 
 
 def seen(lake: Path) -> dict[str, Table]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from r2d2.lake.grouping import group_files
 from r2d2.lake.part_names import NameKind, judged_names
 from r2d2.model import FileGroup, FileInfo
-from r2d2.settings.find import TableRule
+from r2d2.settings.find import Settings, TableRule
 from r2d2.storage.local import Listing
 from tests.support.recipes.lakes import put, tables
 
@@ -225,7 +225,8 @@ def test_the_settings_that_a_kept_table_names_settle_it(
         rules.append(TableRule(**{key: json.loads(pattern)}))
     after = groups(*(path for path in paths if "_SUCCESS" not in path), rules=tuple(rules))
     assert {name or "." for name in after} == set(before if each else one)
-    assert {(group.must_keep, group.may_be_part_of) for group in after.values()} == {(None, None)}
+    left = [group for group in after.values() if not group.is_settled]
+    assert {(group.must_keep, group.may_be_part_of) for group in left} <= {(None, None)}
 
 
 def test_unrelated_columns_are_no_parts_of_one_table(tmp_path: Path) -> None:
@@ -261,3 +262,30 @@ def test_the_time_to_judge_names_grows_with_their_number_alone(name: Callable[[i
 
     few = min(seconds(1_000) for _ in range(3))
     assert seconds(10_000) < 40 * few
+
+
+@pytest.mark.parametrize(
+    ("paths", "rule", "kept"),
+    [
+        ([f"t/tbl_{n}.parquet" for n in range(4)], "t/tbl_[012].parquet", {"t/tbl_3.parquet"}),
+        (["t/tbl_1.parquet", "t/tbl_2.parquet"], "t/tbl_1.parquet", {"t/tbl_2.parquet"}),
+        ([f"t/sub{n}/x.parquet" for n in range(2)], "t/sub0/*.parquet", {"t/sub1/x.parquet"}),
+        (["t/_SUCCESS", "t/DE.parquet", "t/FR.parquet"], "t/DE.parquet", {"t/FR.parquet"}),
+        (
+            [f"t/part-0000{n}.parquet" for n in range(3)],
+            "t/part-00000.parquet",
+            {"t", "t/part-00000.parquet"},
+        ),
+    ],
+)
+def test_a_rule_for_some_parts_leaves_the_others_in_doubt(
+    tmp_path: Path, paths: list[str], rule: str, kept: set[str]
+) -> None:
+    for number, path in enumerate(paths):
+        if path.endswith("_SUCCESS"):
+            (tmp_path / "t").mkdir()
+            (tmp_path / path).touch()
+        else:
+            put(tmp_path, path, ROWS.slice(20 * number, 30))
+    found = tables(tmp_path, Settings(tables=(TableRule(files=rule),)))
+    assert {name for name, table in found.items() if table.must_keep} == kept

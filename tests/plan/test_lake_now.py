@@ -157,3 +157,15 @@ def test_owners_that_came_since_are_noted(plan: dict[str, Any], lake: Path, tmp_
     assert found.broken == ()
     assert "1 table came since the plan was made, such as new" in found.notes
     assert "owners of files: 1 by delta when the plan was made, 2 now" in found.notes
+
+
+def test_a_file_of_other_bytes_with_the_size_and_mtime_of_before_is_another(
+    lake: Path, plan: dict[str, Any], tmp_path: Path
+) -> None:
+    """As `cp -p`, `rsync -a` and a restored backup leave it."""
+    path = lake / "all.parquet"
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "all.parquet" in "".join(since(plan, tmp_path / "run").values())

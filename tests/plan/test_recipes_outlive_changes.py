@@ -1,9 +1,12 @@
 """Recipes are run on lakes that changed since the plan: the rows that come out decide."""
 
+import datetime as dt
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +19,7 @@ from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices
 from tests.plan.test_deleted_tables_come_back import differences
 
+NAN, OTHER_NAN = struct.pack("<Q", 0x7FF8 << 48), struct.pack("<Q", (0x7FF8 << 48) + 1)
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
 ROWS = pa.table(
     {
@@ -106,10 +110,10 @@ def test_a_second_run_compares_what_is_there_and_makes_the_rest(
     lake: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_recipes(lake, "german.parquet") == 0
-    before = (lake.parent / "back/german.parquet").stat()
+    before = (lake.parent / "back/german.parquet").stat().st_ino
     assert run_recipes(lake) == 0
     assert "german.parquet: 667 rows, " in capsys.readouterr().out
-    assert (lake.parent / "back/german.parquet").stat() == before
+    assert (lake.parent / "back/german.parquet").stat().st_ino == before
     assert is_back(lake, "names.parquet")
 
 
@@ -130,3 +134,81 @@ def test_a_parent_that_is_gone_is_named(lake: Path, capsys: pytest.CaptureFixtur
     (lake / "all.parquet").unlink()
     assert run_recipes(lake, "names.parquet") == 1
     assert "names.parquet: its parent all.parquet is gone" in capsys.readouterr().err
+
+
+EXACT = pa.table(
+    {
+        "id": range(400),
+        "v": [0.0] * 400,
+        "nan": pa.array([struct.unpack("<d", NAN)[0]] * 400),
+        "list": [[0.0, 1.5], None] * 200,
+        "map": pa.array([[("a", 1), ("b", 2)]] * 400, pa.map_(pa.string(), pa.int64())),
+    }
+)
+
+
+def exact_lake(folder: Path) -> None:
+    """A plan that deletes a part of a table of floats and maps, which is gone then."""
+    lake, run = folder / "lake", folder / "run"
+    lake.mkdir()
+    pq.write_table(EXACT, lake / "all.parquet")
+    pq.write_table(EXACT.slice(0, 300), lake / "part.parquet")
+    settings = r2d2.Settings()
+    write_find(run, r2d2.find(lake, settings), settings, str(lake))
+    (gone,) = (t["table"] for t in make_plan(run, DEAR)["tables"] if t["choice"] == "delete")
+    assert gone == "part.parquet"
+    (lake / gone).unlink()
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("v", pa.array([-0.0] * 400)),
+        ("nan", pa.array([struct.unpack("<d", OTHER_NAN)[0]] * 400)),
+        ("list", pa.array([[-0.0, 1.5], None] * 200)),
+        ("map", pa.array([[("b", 2), ("a", 1)]] * 400, pa.map_(pa.string(), pa.int64()))),
+    ],
+)
+def test_values_that_are_equal_by_other_bits_do_not_come_back(
+    tmp_path: Path, column: str, values: pa.Array, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact_lake(tmp_path)
+    turned = EXACT.take(pa.array(range(399, -1, -1)))
+    pq.write_table(turned, tmp_path / "lake/all.parquet")
+    assert run_recipes(tmp_path / "lake") == 0
+    shutil.rmtree(tmp_path / "back")
+    changed = EXACT.set_column(EXACT.schema.get_field_index(column), column, values)
+    pq.write_table(changed, tmp_path / "lake/all.parquet")
+    assert run_recipes(tmp_path / "lake") == 1
+    assert "part.parquet: what came out is not the table" in capsys.readouterr().err
+
+
+def test_a_parent_that_lost_a_column_costs_its_own_children(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pq.write_table(ROWS.select(["id", "name"]), lake / "all.parquet")
+    assert run_recipes(lake) == 1
+    assert is_back(lake, "names.parquet")
+    assert "german.parquet: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"compression": "none"}, {"use_deprecated_int96_timestamps": True}, {"store_schema": False}],
+)
+def test_a_table_that_stands_there_in_another_form_is_in_the_way(
+    tmp_path: Path, options: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run, place = tmp_path / "lake", tmp_path / "run", tmp_path / "back"
+    lake.mkdir()
+    days = pa.array([dt.datetime(2024, 1, 1 + i % 28) for i in range(900)], pa.timestamp("us"))
+    rows = pa.table({"id": range(900), "day": days})
+    pq.write_table(rows, lake / "all.parquet")
+    pq.write_table(rows.slice(0, 800), lake / "part.parquet")
+    settings = r2d2.Settings()
+    write_find(run, r2d2.find(lake, settings), settings, str(lake))
+    make_plan(run, DEAR)
+    place.mkdir()
+    pq.write_table(rows.slice(0, 800), place / "part.parquet", **options)
+    assert run_recipes(lake) == 1
+    assert "is there already" in capsys.readouterr().err

@@ -23,8 +23,11 @@ from r2d2.errors import R2D2Error
 from r2d2.formats.errors import table_problem
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import (
+    bits,
+    by_bits,
     entries,
     fitted,
+    holds_bits,
     is_list,
     items,
     lengths,
@@ -55,7 +58,7 @@ class Trial:
     """The outcome of a run: the recipe with its residual written, or the problem that it met.
 
     `seconds` are for reading the parents and making the rows; `fingerprint` is of the rows as a
-    multiset, whatever their order; `layout` says how the table is written back.
+    multiset, whatever their order, by their bits; `layout` says how the table is written back.
     """
 
     recipe: Recipe
@@ -218,32 +221,35 @@ class RowsByHash:
                     problems.extend([problem] if problem else ())
                     yield ordered
 
-        fingerprint = _fingerprint(in_order(), self._folder / "second")
+        fingerprint = _fingerprint(in_order(), self._folder / "words")
         return (problems[0] if problems else None), fingerprint
 
     def fingerprint(self) -> str:
         """As `OrderedRows.fingerprint`; the files are gone afterwards."""
         in_order = (OrderedRows.of(rows) for rows in self.batches() if rows)
-        return _fingerprint(in_order, self._folder / "second")
+        return _fingerprint(in_order, self._folder / "words")
 
 
 def _fingerprint(ranges: Iterable["OrderedRows"], scratch: Path) -> str:
-    """The fingerprint of the rows of all ranges; the second words of their hashes wait in a file.
+    """The fingerprint of the rows of all ranges; all but the first words wait in files.
 
-    See `OrderedRows.fingerprint`.
+    See `OrderedRows.words`.
     """
-    digest = hashlib.sha256()
-    with scratch.open("wb") as file:
-        for rows in ranges:
-            digest.update(rows.hashes.first.take(rows.order).tobytes())
-            file.write(rows.hashes.second.take(rows.order).tobytes())
-    with scratch.open("rb") as file:
-        while content := file.read(1 << 20):
-            digest.update(content)
+    digest, paths = hashlib.sha256(), list[Path]()
+    for rows in ranges:
+        first, *others = rows.words()
+        digest.update(first.tobytes())
+        for number, words in enumerate(others):
+            paths = paths if number < len(paths) else [*paths, scratch.with_suffix(f".{number}")]
+            with paths[number].open("ab") as file:
+                file.write(words.tobytes())
+    for path in paths:
+        with path.open("rb") as file:
+            while content := file.read(1 << 20):
+                digest.update(content)
     return digest.hexdigest()[:32]
 
 
-_BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
 _Parts = Callable[[pa.Array], Sequence[pa.Array]]
 
 
@@ -264,15 +270,30 @@ class OrderedRows:
         rows = pa.concat_batches(batches)
         (lanes,) = hashed(batches, [flatten(rows.schema)], Types.STRICT)
         hashes = hash_order(lanes)
-        bits = [] if hashes.all_differ else list(_float_bits(rows))
-        order = np.lexsort((*bits, lanes.second, lanes.first)) if bits else hashes.order
+        floats = [] if hashes.all_differ else list(_float_bits(rows))
+        order = np.lexsort((*floats, lanes.second, lanes.first)) if floats else hashes.order
         return cls(rows, lanes, order)
 
     def fingerprint(self) -> str:
-        """A digest of the rows as a multiset: their sorted hashes, each as often as it occurs."""
-        digest = hashlib.sha256(self.hashes.first.take(self.order).tobytes())
-        digest.update(self.hashes.second.take(self.order).tobytes())
+        """A digest of the rows as a multiset by their bits: -0.0 is not 0.0, nor a NaN another."""
+        digest = hashlib.sha256()
+        for words in self.words():
+            digest.update(words.tobytes())
         return digest.hexdigest()[:32]
+
+    def words(self) -> list[npt.NDArray[np.uint64]]:
+        """The first words of the rows' hashes in ascending order of these, and the second ones.
+
+        Where equal values may have other bits, the words of hashes of the bits follow.
+        """
+        lanes, order = [self.hashes], self.order
+        if any(map(holds_bits, self.rows.schema.types)):
+            exact = [by_bits(self.rows)]
+            lanes += hashed(exact, [flatten(exact[0].schema)], Types.STRICT)
+            order = np.lexsort(
+                [words for each in reversed(lanes) for words in (each.second, each.first)]
+            )
+        return [words.take(order) for each in lanes for words in (each.first, each.second)]
 
     def difference(self, made: Sequence[pa.RecordBatch]) -> str | None:
         """How the rows that were made differ from these, None where they do not.
@@ -309,9 +330,9 @@ def _float_bits(rows: pa.RecordBatch) -> Iterator[npt.NDArray[np.uint64]]:
         for name in column.path[1:]:
             array = array.flatten()[array.type.get_field_index(name)]
         if pt.is_floating(array.type):
-            bits = fixed_values(array, f"u{array.type.bit_width // 8}").astype(np.uint64)
+            words = fixed_values(array, f"u{array.type.bit_width // 8}").astype(np.uint64)
             nulls = null_mask(array)
-            yield bits if nulls is None else np.where(nulls, np.uint64(0), bits)
+            yield words if nulls is None else np.where(nulls, np.uint64(0), words)
 
 
 def identical(one: pa.Array, other: pa.Array) -> bool:
@@ -349,17 +370,13 @@ def _same_items(one: pa.Array, other: pa.Array, parts: _Parts) -> bool:
 
 def _same_values(one: pa.Array, other: pa.Array) -> bool:
     if pt.is_floating(one.type) and one.type == other.type:
-        one, other = _bits(one), _bits(other)
+        one, other = bits(one), bits(other)
     elif one.type != other.type:
         try:
             other = other.cast(one.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return False
     return bool(pc.all(pc.equal(one, other)).as_py() is not False)
-
-
-def _bits(array: pa.Array) -> pa.Array:
-    return array.view(_BITS[array.type.bit_width])
 
 
 def _simple(array: pa.Array) -> pa.Array:
