@@ -80,9 +80,14 @@ class Lake(Protocol):
         """The `size` smallest distinct row hashes of each projection."""
 
     def overlaps(
-        self, wanted: Wanted, pairs: Sequence[tuple[Projection, Projection]], sample: int | None
+        self,
+        wanted: Wanted,
+        pairs: Sequence[tuple[Projection, Projection]],
+        sample: int | None,
+        least: float = 0.0,
     ) -> Overlaps:
         """For each (child, parent): how many distinct child rows the parent lacks.
 
-        With `sample`, only that many child rows are looked up, the same in every run.
+        With `sample`, only that many child rows are looked up, the same in every run. Of a pair
+        whose fraction is below `least`, more rows and fewer missing may be told, still below it.
         """

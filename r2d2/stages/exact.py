@@ -28,7 +28,7 @@ class Exact:
                 for child, parent in zip(children.tolist(), parents.tolist(), strict=True)
             ]
         wanted = projections(graph, self.case_sensitive)
-        answer = lake.overlaps(wanted, pairs, None)
+        answer = lake.overlaps(wanted, pairs, None, self.min_fraction)
         graph = graph.after(answer)
         edges, degenerate, refuted = list(graph.edges), list(graph.degenerate), 0
         for ((child, _), (parent, _)), rows, missing in zip(

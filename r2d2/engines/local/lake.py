@@ -122,6 +122,7 @@ class LocalLake:
         wanted: Wanted,
         pairs: Pairs,
         sample: int | None,
+        least: float = 0.0,
     ) -> Overlaps:
         """For each (child, parent): how many distinct child rows the parent lacks."""
         cost = self._scan(wanted)

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from r2d2.arrays import Int64s
+from r2d2.arrays import Bools, Int64s
 from r2d2.engines.pickling import dumps
 from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
 from r2d2.engines.spark.tasks import COST_COLUMNS, COUNT_COLUMNS, TASK_ROW
 from r2d2.hashing.runs import BottomKSketch, empty_run
 from r2d2.lake.questions import Projection
 from r2d2.model import Cost
+
+# A family of so many ranges is looked at in its first before all of it is exchanged.
+RANGES = 16
+NOT_KNOWN = -1
 
 Pairs = Sequence[tuple[Projection, Projection]]
 
@@ -61,6 +65,31 @@ class Count:
             ]
         return Count(keys, children, parents, tuple(tasks), routes, rows)
 
+    def first_ranges(self) -> "Count":
+        """The count in the first of a component's many ranges, and nothing of other components."""
+        tasks = tuple(task for task in self.tasks if task.is_first(RANGES))
+        groups = np.array([task.group for task in tasks], np.int64)
+        reducers = np.zeros(len(self.tasks), np.int64)
+        reducers[groups] = np.arange(len(groups))
+        routes = self.routes.to(groups)
+        return replace(self, tasks=tasks, routes=replace(routes, reducer_of_group=reducers))
+
+    def rest(self, refuted: Bools) -> "Count":
+        """What the first ranges leave to be counted, without the refuted pairs."""
+        standing = np.flatnonzero(~refuted)
+        used = np.union1d(self.children[standing], self.parents[standing])
+        tasks = tuple(
+            task.without(refuted)
+            for task in self.tasks
+            if not task.is_first(RANGES) and not refuted[task.places].all()
+        )
+        groups = np.array([task.group for task in tasks], np.int64)
+        expected = np.full(len(self.keys), NOT_KNOWN)
+        expected[used] = self.expected[used]
+        return replace(
+            self, tasks=tasks, routes=self.routes.only(used).to(groups), expected=expected
+        )
+
     def task_rows(self) -> pa.Table:
         """The tasks as rows for their reducers."""
         groups = np.array([task.group for task in self.tasks], np.int64)
@@ -92,7 +121,8 @@ class Count:
 
     def miscounted(self, tally: "PairCounts") -> list[Projection]:
         """The projections of which the reducers received more or fewer hashes than there were."""
-        return [self.keys[i] for i in np.flatnonzero(tally.received != self.expected).tolist()]
+        wrong = (tally.received != self.expected) & (self.expected != NOT_KNOWN)
+        return [self.keys[i] for i in np.flatnonzero(wrong).tolist()]
 
     def tally(self, answers: pa.Table, shuffled: bool) -> "PairCounts":
         """The reducers' answers added up over the ranges of hashes."""
@@ -120,3 +150,12 @@ class PairCounts:
     rows: Int64s
     missing: Int64s
     cost: Cost
+
+    def plus(self, more: "PairCounts") -> "PairCounts":
+        """The counts of both, which are of the same pairs in different ranges."""
+        return PairCounts(
+            self.received + more.received,
+            self.rows + more.rows,
+            self.missing + more.missing,
+            self.cost.plus(more.cost),
+        )

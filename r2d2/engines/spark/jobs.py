@@ -19,7 +19,7 @@ import pyarrow as pa
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import Hashed, ScanPiece
 from r2d2.engines.spark.partitioning import partition_keys
-from r2d2.engines.spark.rows import SCAN_DDL
+from r2d2.engines.spark.rows import NO_TABLE, SCAN_DDL
 from r2d2.engines.spark.session import spark_errors
 from r2d2.engines.spark.tasks import (
     BOUND_DDL,
@@ -109,6 +109,12 @@ class SparkJobs:
             )
         with spark_errors():
             yield from rows.toArrow().to_batches()
+
+    def made(self, scan: "DataFrame") -> int:
+        """The sum of the stamps of the scan's tasks, another one once some have run anew."""
+        with spark_errors():
+            stamps = scan.filter(f"table = {NO_TABLE} AND problem IS NULL").select("first")
+            return sum(stamps.toArrow().column("first").to_pylist())
 
     def counts(
         self,

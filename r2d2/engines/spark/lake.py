@@ -158,7 +158,9 @@ class SparkLake:
         found = {key: collector.sketch(key, size) for key in wanted if key[0] not in self._failed}
         return Sketches(found, dict(self._failed), dict(self._counted), cost)
 
-    def overlaps(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> Overlaps:
+    def overlaps(
+        self, wanted: Wanted, pairs: Pairs, sample: int | None, least: float = 0.0
+    ) -> Overlaps:
         """For each (child, parent): how many distinct child rows the parent lacks."""
         self._provide(sample or 0)
         cost, _ = self._scan(self._scans.not_kept(wanted), sketches=False)
@@ -166,19 +168,19 @@ class SparkLake:
         alive = [place for place, pair in enumerate(pairs) if not self._has_failed(pair)]
         if alive:
             asked = [pairs[place] for place in alive]
-            counts = self._count(wanted, asked, sample)
+            counts = self._count(wanted, asked, sample, least)
             rows[alive], missing[alive] = counts.rows, counts.missing
             cost = cost.plus(counts.cost)
             dead = [place for place in alive if self._has_failed(pairs[place])]
             rows[dead] = missing[dead] = -1
         return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
 
-    def _count(self, wanted: Wanted, pairs: Pairs, sample: int | None) -> PairCounts:
+    def _count(self, wanted: Wanted, pairs: Pairs, sample: int | None, least: float) -> PairCounts:
         samples = None
         if sample is not None:
             samples = self.sketches({child: wanted[child] for child, _ in pairs}, sample).found
         self._progress.begin("counting", 0)
-        tally, miscounted = self._scans.count(pairs, samples)
+        tally, miscounted = self._scans.count(pairs, samples, least)
         self._progress.end()
         self._fail(miscounted)
         return tally

@@ -5,13 +5,13 @@ through others, make a component; each range of a component is counted by one re
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.arrays import Int64s
+from r2d2.arrays import Bools, Int64s
 from r2d2.engines.scan import TASK_BYTES, ScanPiece
 from r2d2.graph import connected_components
 from r2d2.hashing.finaliser import Lanes
@@ -44,6 +44,16 @@ class ReducerTask:
     parents: Int64s
     samples: tuple[Lanes, ...] | None = None
 
+    def is_first(self, ranges: int) -> bool:
+        """Whether its range is the first of at least so many."""
+        return self.part == 0 and self.parts >= ranges
+
+    def without(self, refuted: Bools) -> "ReducerTask":
+        """The same task without some of the pairs."""
+        kept = ~refuted[self.places]
+        places, children, parents = self.places[kept], self.children[kept], self.parents[kept]
+        return replace(self, places=places, children=children, parents=parents)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routes:
@@ -56,7 +66,13 @@ class Routes:
 
     def only(self, projections: Int64s) -> "Routes":
         """The routes of the given projections."""
-        kept = np.isin(self.projection, projections)
+        return self._some(np.isin(self.projection, projections))
+
+    def to(self, groups: Int64s) -> "Routes":
+        """The routes to the given groups."""
+        return self._some(np.isin(self.group, groups))
+
+    def _some(self, kept: Bools) -> "Routes":
         return Routes(
             self.projection[kept], self.part[kept], self.group[kept], self.reducer_of_group
         )

@@ -2,7 +2,8 @@
 
 A row of set `SUMMARY` is for a whole table: what one task read of it and the bounds of its watched
 columns, or why it could not; one of table `NO_TABLE` says why no table can be read, or else (as
-`rows`) how many nanoseconds of a core its task took and (as `bytes`) how many were shuffled to it.
+`rows`) how many nanoseconds of a core its task took, (as `bytes`) how many were shuffled to it and
+(as `first`) a stamp that another run of the same task would hardly have.
 `sketch` is NULL where the blob is no sketch, else whether the blob is all there is; then `first`
 and `second` are the sums (see `run_sums`) of all hashes of the task's run.
 """
@@ -62,9 +63,10 @@ def summary_row(
     return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem, told, 0, 0
 
 
-def cost_row(nanoseconds: int, shuffled: int = 0) -> Row:
+def cost_row(nanoseconds: int, shuffled: int, stamp: int) -> Row:
     """The row for what a task took."""
-    return NO_TABLE, SUMMARY, SKETCH_ONLY, True, nanoseconds, shuffled, NOTHING, None, None, 0, 0
+    took = SKETCH_ONLY, True, nanoseconds, shuffled, NOTHING
+    return NO_TABLE, SUMMARY, *took, None, None, stamp, 0
 
 
 def sketch_row(table: int, number: int, sketch: BottomKSketch, hashes: int, sums: Sums) -> Row:
@@ -92,12 +94,13 @@ class SketchCollector:
 
     `hashes` counts the hashes of a projection's parts, one that came in two parts twice; `sums` are
     theirs, and `runs` counts the tasks that they come from. `nanoseconds` and `shuffled` are what
-    the tasks took.
+    the tasks took, `made` is the sum of their stamps.
     """
 
     size: int
     nanoseconds: int = 0
     shuffled: int = 0
+    made: int = 0
     sketches: dict[Projection, list[BottomKSketch]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -119,6 +122,7 @@ class SketchCollector:
             if table == NO_TABLE and problem is None:
                 self.nanoseconds += rows
                 self.shuffled += size_bytes
+                self.made += first
             elif number == SUMMARY:
                 self.rows[table] += rows
                 self.size_bytes[table] += size_bytes
@@ -144,7 +148,7 @@ class SketchCollector:
 
     def merged(self) -> Iterator[Row]:
         """The same as rows again, one for each projection and each table, and the cost."""
-        yield cost_row(self.nanoseconds, self.shuffled)
+        yield cost_row(self.nanoseconds, self.shuffled, self.made)
         for table, rows in self.rows.items():
             bounds = united(self.bounds.get(table, ()))
             problem = self.problems.get(table)

@@ -60,6 +60,7 @@ class Scans:
         self._storage = storage
         self._types = types
         self._frames: list[DataFrame] = []
+        self._made: list[int] = []
         self._partitions = 0
         self._kept: dict[Projection, _ScanRef] = {}
 
@@ -68,6 +69,7 @@ class Scans:
         for frame in self._frames:
             frame.unpersist()
         self._frames.clear()
+        self._made.clear()
         self._kept.clear()
         self._partitions = 0
 
@@ -93,7 +95,7 @@ class Scans:
             scan = self._keep(frame, len(tasks))
             read_bytes = sum(tables[table].size_bytes for table in {p.table for p in pieces})
             with reads_labelled(self._jobs.session, read_bytes):
-                self._collect_sketches(scan, collector, mergers)
+                self._made[scan] = self._collect_sketches(scan, collector, mergers)
         foreign = {key[0] for key in wanted} & self.foreign.keys()
         self._remember(wanted, scan, parts, collector, mergers)
         for table in sorted(foreign):
@@ -115,7 +117,7 @@ class Scans:
             rows = self.foreign[table]
             frame = self._jobs.foreign_scan(rows, task, self._types, self.sketch_size)
             scan = self._keep(frame, MANY_PARTITIONS)
-            self._collect_sketches(scan, collector, 1)
+            self._made[scan] = self._collect_sketches(scan, collector, 1)
             self._remember(wanted, scan, parts, collector, 1)
         except R2D2Error as error:
             collector.problems[table] = str(error)
@@ -127,10 +129,13 @@ class Scans:
             self._collect_sketches(scan, collector, 1)
         return [key for key, ref in refs.items() if collector.hashes[key] != ref.rows]
 
-    def count(self, pairs: Pairs, samples: Samples) -> tuple[PairCounts, list[Projection]]:
+    def count(
+        self, pairs: Pairs, samples: Samples, least: float
+    ) -> tuple[PairCounts, list[Projection]]:
         """Rows looked up and missing by pair; projections that were not read as before.
 
-        Tables with the same hashes send them once: one stands for all.
+        Tables with the same hashes send them once: one stands for all. Of pairs that the first
+        range of their hashes shows to be below the `least` fraction, no more is sent.
         """
         stand_ins = self._stand_ins({key for pair in pairs for key in pair})
         places: dict[tuple[Projection, Projection], int] = {}
@@ -138,9 +143,9 @@ class Scans:
         of_pairs = [places.setdefault(pair, len(places)) for pair in ends]
         if samples is not None:
             samples = {stand_ins[key]: sample for key, sample in samples.items()}
-        counts, bad = self._counted(list(places), samples)
+        counts, bad = self._counted(list(places), samples, least)
         if bad and len(places) < len(pairs):
-            again, bad = self._counted(pairs, samples)
+            again, bad = self._counted(pairs, samples, 0.0)
             return replace(again, cost=counts.cost.plus(again.cost)), bad
         return replace(counts, rows=counts.rows[of_pairs], missing=counts.missing[of_pairs]), bad
 
@@ -150,7 +155,9 @@ class Scans:
         refs = ((key, self._kept[key]) for key in sorted(keys))
         return {key: firsts.setdefault((key[1], ref.rows, ref.sums), key) for key, ref in refs}
 
-    def _counted(self, pairs: Pairs, samples: Samples) -> tuple[PairCounts, list[Projection]]:
+    def _counted(
+        self, pairs: Pairs, samples: Samples, least: float
+    ) -> tuple[PairCounts, list[Projection]]:
         """The same without stand-ins; a table of known rows is not counted against itself."""
         rows, missing = np.zeros((2, len(pairs)), np.int64)
         asked = []
@@ -161,15 +168,40 @@ class Scans:
                 asked.append(place)
         if not asked:
             return PairCounts(np.zeros(0, np.int64), rows, missing, Cost()), []
-        counts, bad = self._exchanged([pairs[place] for place in asked], samples)
+        count = self._count_of([pairs[place] for place in asked], samples)
+        first = count.first_ranges()
+        if samples is None and least and first.tasks:
+            counts, count = self._in_turn(count, first, least)
+        else:
+            counts = self._exchanged(count)
         rows[asked], missing[asked] = counts.rows, counts.missing
-        return replace(counts, rows=rows, missing=missing), bad
+        return replace(counts, rows=rows, missing=missing), count.miscounted(counts)
 
-    def _exchanged(self, pairs: Pairs, samples: Samples) -> tuple[PairCounts, list[Projection]]:
-        """The same, by a job in which the pairs' hashes meet."""
+    def _in_turn(self, count: Count, first: Count, least: float) -> tuple[PairCounts, Count]:
+        """The counts, in the first ranges before all others, and what was left to be counted.
+
+        Of a pair that the first ranges refute, all its rows are told, and the missing ones among
+        these ranges.
+        """
+        counts = self._exchanged(first)
+        most = np.array([self._kept[count.keys[child]].rows for child in count.children.tolist()])
+        refuted = (counts.missing > 0) & ((most - counts.missing) / np.maximum(most, 1) < least)
+        # What was lost and read anew may have changed: then nothing is refuted by it.
+        scans = {self._kept[key].scan for key in count.keys} - {NO_SCAN}
+        refuted &= all(self._jobs.made(self._frames[n]) == self._made[n] for n in scans)
+        rest = count.rest(refuted)
+        if rest.tasks:
+            counts = counts.plus(self._exchanged(rest))
+        return replace(counts, rows=np.where(refuted, most, counts.rows)), rest
+
+    def _count_of(self, pairs: Pairs, samples: Samples) -> Count:
         refs = {key: self._kept[key] for pair in pairs for key in pair}
         rows = {key: ref.rows for key, ref in refs.items()}
-        count = Count.of(pairs, rows, {key: ref.parts for key, ref in refs.items()}, samples)
+        return Count.of(pairs, rows, {key: ref.parts for key, ref in refs.items()}, samples)
+
+    def _exchanged(self, count: Count) -> PairCounts:
+        """The counts, by a job in which the pairs' hashes meet."""
+        refs = {key: self._kept[key] for key in count.keys}
         routed = []
         for number, frame in enumerate(self._frames):
             routes = count.route_rows({key for key, ref in refs.items() if ref.scan == number})
@@ -177,11 +209,11 @@ class Scans:
                 routed.append((frame, routes))
         shuffled = count.reducers > 1 or self._partitions > FEW_PARTITIONS
         answers = self._jobs.counts(routed, count.task_rows(), count.reducers, shuffled)
-        tally = count.tally(answers, shuffled)
-        return tally, count.miscounted(tally)
+        return count.tally(answers, shuffled)
 
     def _keep(self, frame: "DataFrame", partitions: int) -> int:
         self._frames.append(frame)
+        self._made.append(0)
         self._partitions += partitions
         return len(self._frames) - 1
 
@@ -198,11 +230,14 @@ class Scans:
             distinct = collector.runs[key] <= 1 and mergers == 1
             self._kept[key] = _ScanRef(scan, parts[key], rows, sums, distinct)
 
-    def _collect_sketches(self, scan: int, collector: SketchCollector, mergers: int) -> None:
+    def _collect_sketches(self, scan: int, collector: SketchCollector, mergers: int) -> int:
+        """Takes the scan's sketches in; the sum of its tasks' stamps."""
+        before = collector.made
         for batch in self._jobs.sketch_rows(
             self._frames[scan], self.sketch_size, collector.size > 0, mergers
         ):
             collector.take(batch)
+        return collector.made - before
 
     def _mergers(self, pieces: Sequence[ScanPiece]) -> int:
         """The number of tasks that merge sketches before the driver takes them; 1 for a few."""

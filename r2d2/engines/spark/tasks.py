@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from time import process_time_ns
+from time import process_time_ns, time_ns
 
 import numpy as np
 import pyarrow as pa
@@ -112,7 +112,7 @@ def scan_tasks(
             yield from _scanned(storage, types, size, loads(payload), buffer)
         except R2D2Error as error:
             yield from buffer.add(summary_row(NO_TABLE, 0, 0, str(error)))
-    yield from buffer.add(cost_row(process_time_ns() - start))
+    yield from buffer.add(cost_row(process_time_ns() - start, 0, time_ns()))
     yield from buffer.flush()
     _freeze_once()
 
@@ -158,7 +158,7 @@ def foreign_tasks(
             runs[task.table, number].append(sorted_unique(lanes))
     yield from buffer.add(summary_row(task.table, rows, 0, problem))
     yield from _kept(runs, task.parts, size, buffer)
-    yield from buffer.add(cost_row(process_time_ns() - start))
+    yield from buffer.add(cost_row(process_time_ns() - start, 0, time_ns()))
     yield from buffer.flush()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import r2d2
 from r2d2.engines.local.lake import LocalLake
+from r2d2.engines.spark import count as spark_count
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark import scans as spark_scans
 from r2d2.engines.spark.lake import READ_ANEW, SparkLake
@@ -63,6 +64,7 @@ def test_the_graph_is_the_same_when_hashes_are_cut_in_many_ranges(
     random_lake: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 50)
+    monkeypatch.setattr(spark_count, "RANGES", 2)
     monkeypatch.setattr(spark_plan, "LEAST_CUT_ROWS", 10)
     monkeypatch.setattr(spark_plan, "SMALL_TASK_BYTES", 1 << 20)
     check(random_lake, spark, min_fraction=0.5)
@@ -109,6 +111,27 @@ def test_tables_of_the_same_rows_send_their_hashes_once(
     assert 0 < shuffled[0] == shuffled[1]
 
 
+def test_a_pair_that_lacks_rows_in_the_first_range_is_not_sent_on(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 2000)
+    monkeypatch.setattr(spark_scans, "FEW_PARTITIONS", 0)
+    stages = ("schema", "exact")
+    for name, first in (("whole", 0), ("apart", 300), ("some", 0)):
+        values = range(first, first + (20_000 if name == "some" else 30_000))
+        pq.write_table(pa.table({"x": values}), tmp_path / f"{name}.parquet")
+    near = check(tmp_path, spark, stages=stages, min_fraction=0.99)
+    assert [edge.missing_rows for edge in near.edges] == [300, 0, 300]
+    (edge,) = check(tmp_path, spark, stages=stages).edges
+    assert (edge.child, edge.parent) == ("some.parquet", "whole.parquet")
+    (tmp_path / "some.parquet").unlink()
+    few = check(tmp_path, spark, stages=stages)
+    monkeypatch.setattr(spark_count, "RANGES", 1 << 30)
+    every = check(tmp_path, spark, stages=stages)
+    assert few.edges == every.edges == ()
+    assert 0 < few.funnel[-1].bytes_shuffled < every.funnel[-1].bytes_shuffled / 10
+
+
 def ask(make: Callable[[], Lake], change: Callable[[], None]) -> tuple[set[str], list[int]]:
     """Which tables fail, and rows found missing, when the lake changes between two questions."""
     with make() as lake:  # type: ignore[attr-defined]
@@ -116,7 +139,7 @@ def ask(make: Callable[[], Lake], change: Callable[[], None]) -> tuple[set[str],
         wanted: Wanted = {(index, 0): table.columns for index, table in enumerate(inventory.tables)}
         lake.sketches(wanted, 8)
         change()
-        answer = lake.overlaps(wanted, [((0, 0), (1, 0)), ((2, 0), (1, 0))], None)
+        answer = lake.overlaps(wanted, [((0, 0), (1, 0)), ((2, 0), (1, 0))], None, 1.0)
         failed = {inventory.tables[index].location for index in answer.failed}
         return failed | set(answer.failed.values()), answer.missing.tolist()
 
@@ -151,6 +174,22 @@ def test_a_table_that_changed_before_spark_read_it_anew_fails(tmp_path: Path, sp
         pq.write_table(pa.table({"x": range(6000)}), tmp_path / "a.parquet")
 
     assert ask(make, lose_all_and_change_a) == ({"a.parquet", READ_ANEW}, [-1, 1])
+
+
+def test_a_parent_that_changed_before_spark_read_it_anew_refutes_nothing(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 500)
+    three(tmp_path)
+
+    def make() -> Lake:
+        return SparkLake(storage_of(str(tmp_path)), Settings(), spark, Silence())
+
+    def lose_all_and_change_b() -> None:
+        spark.catalog.clearCache()
+        pq.write_table(pa.table({"x": [-1]}), tmp_path / "b.parquet")
+
+    assert ask(make, lose_all_and_change_b) == ({"b.parquet", READ_ANEW}, [-1, -1])
 
 
 def test_a_table_that_changed_after_the_listing_fails_on_both_engines(

@@ -46,7 +46,11 @@ class MemoryLake:
         return Sketches(found, self.failed, self._counted(wanted), Cost())
 
     def overlaps(
-        self, wanted: Wanted, pairs: Sequence[tuple[Projection, Projection]], sample: int | None
+        self,
+        wanted: Wanted,
+        pairs: Sequence[tuple[Projection, Projection]],
+        sample: int | None,
+        least: float = 0.0,
     ) -> Overlaps:
         rows, missing = np.full((2, len(pairs)), -1, np.int64)
         for place, (child, parent) in enumerate(pairs):
