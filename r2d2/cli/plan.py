@@ -45,7 +45,8 @@ def plan(
         float | None, Parameter(help="What-if: seconds that any reader may wait.")
     ] = None,
     protect: Annotated[
-        tuple[str, ...], Parameter(negative="", help="What-if: pattern of tables that stay.")
+        tuple[str, ...],
+        Parameter(negative="", help="What-if: a location, folder or pattern of tables that stay."),
     ] = (),
     prices: Annotated[
         Path | None, Parameter(help="What-if: TOML file with a [prices] section of its own.")

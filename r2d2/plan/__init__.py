@@ -38,6 +38,7 @@ from r2d2.progress import Progress, Silence
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.trial import Trial
+from r2d2.settings import is_among
 from r2d2.settings.plan import Latency, PlanSettings, Protection
 from r2d2.storage import storage_of
 from r2d2.storage.local import Listing
@@ -186,13 +187,17 @@ def what_if(
     Recipes were searched with that plan's tenants: with others, make a plan that searches again.
 
     Raises:
-        UsageError: no plan was made in the folder yet.
+        UsageError: no plan was made in the folder yet, or a pattern to protect matches no table.
     """
     settle(run)
     graph = load_graph(run)
     known = load_recipes(run, graph.sha256)
     if max_latency_s is not None:
         settings = replace(settings, latency=Latency(max_latency_s), limit=())
+    for pattern in protect:
+        if not any(is_among(location, pattern) for location in known.facts):
+            remedy = "give a location as in tables.csv of the run, a folder, or a pattern of these"
+            raise UsageError(f"--protect {pattern!r} matches no table of the lake; {remedy}")
     more = tuple(Protection(pattern, "asked for") for pattern in protect)
     settings = replace(settings, protect=(*settings.protect, *more))
     usage = _joined(known, usages)

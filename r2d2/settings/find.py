@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.model import Types
+from r2d2.settings import is_among, is_named
 from r2d2.settings.toml import NO_KEY, Kinds, read_toml
 
 STAGE_NAMES = ("schema", "metadata", "sample", "sketch", "exact")
@@ -73,7 +73,7 @@ class TableRule:
         """Whether the pattern matches the folder or file; the lake itself is `.`."""
         if location in ("", "."):
             return self.folder == "."
-        return fnmatchcase(location, self.pattern)
+        return is_named(location, self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,14 @@ class Settings:
         """The rules that match none of the locations, which are those of text files and tables."""
         unused = list(self.text)
         for location in locations if unused else ():
-            unused = [rule for rule in unused if not fnmatchcase(location, rule.tables)]
+            unused = [rule for rule in unused if not is_among(location, rule.tables)]
         return unused
 
     def text_overrides(self, location: str) -> Mapping[str, object]:
         """The overrides of all rules that match the table, later rules over earlier ones."""
         merged: dict[str, object] = {}
         for rule in self.text:
-            if fnmatchcase(location, rule.tables):
+            if is_among(location, rule.tables):
                 merged |= rule.overrides
         return merged
 

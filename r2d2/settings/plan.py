@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
+from r2d2.settings import is_among
 from r2d2.settings.toml import Kinds, TomlFile, expected, read_toml
 
 SOLVERS = ("highs", "cbc")
@@ -89,6 +89,13 @@ class Protection:
     tables: str
     reason: str
 
+    def __post_init__(self) -> None:
+        if self.tables.startswith("/"):
+            raise UsageError(
+                f"tables = {self.tables!r}: give a pattern of locations in the lake, without a"
+                " slash at its beginning"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -116,7 +123,10 @@ class PlanLimits:
 
 @dataclass(frozen=True, slots=True)
 class PlanSettings:
-    """All sections that a plan reads. Where several patterns match a location, the last counts."""
+    """All sections that a plan reads. Where several patterns match a location, the last counts.
+
+    A pattern is a table's location, a folder above it, or a glob of these (see `is_among`).
+    """
 
     prices: Prices = field(default_factory=Prices)
     rates: Rates = field(default_factory=Rates)
@@ -129,17 +139,17 @@ class PlanSettings:
 
     def limit_s(self, location: str) -> float:
         """The seconds that the table's readers may wait."""
-        matching = [rule.limit_s for rule in self.limit if fnmatchcase(location, rule.tables)]
+        matching = [rule.limit_s for rule in self.limit if is_among(location, rule.tables)]
         return matching[-1] if matching else self.latency.default_limit_s
 
     def protection(self, location: str) -> str | None:
         """The reason why the table must stay, or None where it may go."""
-        matching = [rule.reason for rule in self.protect if fnmatchcase(location, rule.tables)]
+        matching = [rule.reason for rule in self.protect if is_among(location, rule.tables)]
         return matching[-1] if matching else None
 
     def tenant_of(self, location: str) -> str | None:
         """The tenant of the table; None for tables that no tenant claims, which are one group."""
-        matching = [rule.name for rule in self.tenant if fnmatchcase(location, rule.tables)]
+        matching = [rule.name for rule in self.tenant if is_among(location, rule.tables)]
         return matching[-1] if matching else None
 
     def idle_rules(self, locations: Collection[str]) -> Iterator[str]:
@@ -147,7 +157,7 @@ class PlanSettings:
         for section, says in _SAYS.items():
             rules: Sequence[Any] = getattr(self, section)
             matching = [
-                [number for number, rule in enumerate(rules) if fnmatchcase(location, rule.tables)]
+                [number for number, rule in enumerate(rules) if is_among(location, rule.tables)]
                 for location in locations
             ]
             deciding = {numbers[-1] for numbers in matching if numbers}

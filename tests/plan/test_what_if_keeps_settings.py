@@ -83,3 +83,46 @@ def test_without_a_plan_there_is_nothing_to_vary(
     (run / "plan.json").unlink()
     assert main(["plan", "--run", str(run), "--what-if"]) == EXIT_USAGE
     assert "no plan to vary" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pattern", ["some", "/some.parquet", "some.parquet/x", ""])
+def test_a_pattern_to_protect_that_matches_no_table_is_refused(
+    run: Path, capsys: pytest.CaptureFixture[str], pattern: str
+) -> None:
+    out = run.parent / "varied.json"
+    capsys.readouterr()
+    asked = ["plan", "--run", str(run), "--protect", pattern, "--out", str(out)]
+    assert main(asked) == EXIT_USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"--protect {pattern!r}" in told.err or "a slash at its beginning" in told.err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("pattern", [".", "./some.parquet", "some.parquet/", "[s]ome.parquet"])
+def test_a_table_is_protected_however_its_location_is_written(
+    run: Path, capsys: pytest.CaptureFixture[str], pattern: str
+) -> None:
+    kept = what_if(run, capsys, "--protect", pattern)
+    (some,) = (table for table in kept["tables"] if table["table"] == "some.parquet")
+    assert (some["choice"], some["must_keep"]) == ("keep", "protected: asked for")
+
+
+def test_a_name_with_glob_characters_protects_its_own_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lake" / "x").mkdir(parents=True)
+    for name, rows in {"all.parquet": 900, "x/a[DE].parquet": 100, "x/b.parquet": 200}.items():
+        pq.write_table(pa.table({"x": range(rows)}), tmp_path / "lake" / name)
+    assert main(["find", str(tmp_path / "lake"), "--out", str(tmp_path / "run")]) == 0
+    dear = tmp_path / "dear.toml"
+    dear.write_text("[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 1e9\n")
+    assert main(["plan", "--run", str(tmp_path / "run"), "--config", str(dear)]) == 0
+
+    def gone(*flags: str) -> list[str]:
+        tables = what_if(tmp_path / "run", capsys, *flags)["tables"]
+        return [table["table"] for table in tables if table["choice"] == "delete"]
+
+    assert gone("--what-if") == ["x/a[DE].parquet", "x/b.parquet"]
+    assert gone("--protect", "x/a[DE].parquet") == ["x/b.parquet"]
+    assert gone("--protect", "x") == gone("--protect", "./x/") == []

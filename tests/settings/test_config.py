@@ -6,7 +6,9 @@ import pytest
 
 from r2d2.errors import UsageError
 from r2d2.model import Types
-from r2d2.settings.find import Settings, TextRule, load_settings
+from r2d2.settings import is_among
+from r2d2.settings.find import Settings, TableRule, TextRule, load_settings
+from r2d2.settings.plan import Limit, PlanSettings, Protection, Tenant, load_plan_settings
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -76,3 +78,38 @@ def test_an_empty_quote_says_that_there_is_none(tmp_path: Path) -> None:
 def test_an_unknown_key_of_a_rule_is_refused_before_any_table_is_read() -> None:
     with pytest.raises(UsageError, match="delimeter"):
         TextRule("*", {"delimeter": ";"})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["b", "b/", "./b", "b/x[1].csv", "./b//x[1].csv", "b/x[1].csv/", "b/*", "[ab]", "*.csv", "./"],
+)
+def test_tables_are_named_by_location_folder_or_glob(pattern: str) -> None:
+    assert is_among("b/x[1].csv", pattern)
+
+
+@pytest.mark.parametrize("pattern", ["/b", "/", "b/x", "x[1].csv", "b/x[1].csv/y", "B", ""])
+def test_what_names_another_thing_names_no_table(pattern: str) -> None:
+    assert not is_among("b/x[1].csv", pattern)
+
+
+def test_a_name_with_glob_characters_means_its_own_table_in_every_section() -> None:
+    name = "x/sales[DE].parquet"
+    plan = PlanSettings(
+        limit=(Limit(name, 5.0),),
+        protect=(Protection(name, "law"),),
+        tenant=(Tenant(name, "acme"),),
+    )
+    assert (plan.limit_s(name), plan.protection(name), plan.tenant_of(name)) == (5.0, "law", "acme")
+    assert plan.protection("x/salesD.parquet") == "law"
+    assert list(plan.idle_rules([name])) == []
+    assert Settings(text=(TextRule(name, {"header": True}),)).text_overrides(name)
+    assert TableRule(files=name).matches(name)
+    assert TableRule(folder="t[12]").matches("t[12]")
+    assert not TableRule(folder="t").matches("t/1")
+
+
+def test_a_protection_that_can_match_no_location_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = toml(tmp_path, '[[protect]]\nreason = "law"\ntables = "/b/x.csv"\n')
+    with pytest.raises(UsageError, match=r"r2d2\.toml:3: tables = '/b/x\.csv': give a pattern of"):
+        load_plan_settings(path)
