@@ -1,8 +1,9 @@
 """A Parquet file's columns with the annotations that Arrow's types do not show.
 
 UUID, JSON, ENUM, BSON, coordinate systems, times with a zone and INT96 are part of a column's type,
-and so are Arrow's extension types, whether this process knows them or not. Rows are read without:
-their values are those of the type that the annotation stands on.
+and so are Arrow's extension types, whether this process knows them or not, and Spark's intervals
+and user-defined types, which a key of the footer alone tells. Rows are read without: their values
+are those of the type that the annotation stands on.
 """
 
 import base64
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import repeat
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,7 +39,10 @@ from r2d2.model import Column
 
 INSTANT = pa.timestamp("us", "UTC")
 _ARROW_SCHEMA, _GEO = b"ARROW:schema", b"geo"
-_SPARK = (b"org.apache.spark.version", b"org.apache.spark.sql.parquet.row.metadata")
+SPARK_ROW = b"org.apache.spark.sql.parquet.row.metadata"
+_SPARK = (b"org.apache.spark.version", SPARK_ROW)
+_SPARK_WORD = re.compile(rb'"(interval[ "]|udt"|variant")')
+_SPARK_INTERVAL = re.compile(r"interval( [a-z]+)?( to [a-z]+)?")
 _NAME, _METADATA = b"ARROW:extension:name", b"ARROW:extension:metadata"
 _GEOMETRY = re.compile(
     r"(Geometry|Geography)\(crs=(?P<system>.*?)(?:, algorithm=(?P<edges>\w+))?\)"
@@ -76,14 +81,14 @@ def types_of(file: pq.ParquetFile | ParquetReader) -> FileTypes:
     keys = metadata.metadata or {}
     # A hash of the bytes is a third of the schema's own.
     plain = _plain(schema.remove_metadata().serialize().to_pybytes())
-    if plain is not None and _GEO not in keys:
+    if plain is not None and _GEO not in keys and not _SPARK_WORD.search(keys.get(SPARK_ROW, b"")):
         leaf = metadata.schema.column if plain.bare else None
         if leaf is None or all(_says_nothing(leaf(place)) for place in plain.bare):
             return plain.types
     _check_groups(metadata)
     leaves = _Leaves(metadata, keys)
     fields = [leaves.annotate(field) for field in schema]
-    full = pa.schema(_with_geo(fields, keys), schema.metadata)
+    full = pa.schema(_with_geo(_with_spark(fields, keys), keys), schema.metadata)
     return FileTypes(flatten(full), full, storage_schema(schema))
 
 
@@ -269,33 +274,12 @@ def is_time_in_utc(leaf: pq.ColumnSchema) -> bool:
     return str(leaf.logical_type).startswith("Time(isAdjustedToUTC=true")
 
 
-def annotated_types(file: pq.ParquetFile) -> dict[str, str]:
-    """The types of the columns whose rows are read as another type, which Arrow's says.
-
-    Raises:
-        IneligibleTableError: a type has no row identity.
-    """
-    types = types_of(file)
-    pairs = zip(types.columns, flatten(types.storage), strict=True)
-    return {ours.name: ours.type for ours, plain in pairs if ours.type != plain.type}
-
-
 def geometries_of(file: pq.ParquetFile) -> dict[str, str]:
     """What GeoArrow's metadata say of each column that is a geometry or geography."""
     columns = map(file.schema.column, range(len(file.schema)))
     found = {leaf.path: _GEOMETRY.fullmatch(str(leaf.logical_type)) for leaf in columns}
     said = {path: {"crs": it["system"], "edges": it["edges"]} for path, it in found.items() if it}
     return {path: json.dumps({k: v for k, v in it.items() if v}) for path, it in said.items()}
-
-
-def writable_fields(file: pq.ParquetFile) -> list[pa.Field]:
-    """The file's fields as they are written back: Spark's INT96 in a unit that no year overflows.
-
-    Raises:
-        IneligibleTableError: a type has no row identity.
-    """
-    fields = zip(file.schema_arrow, types_of(file).annotated, strict=True)
-    return [other if other.type == INSTANT else field for field, other in fields]
 
 
 def storage_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -370,3 +354,36 @@ def _with_geo(fields: list[pa.Field], keys: Mapping[bytes, bytes]) -> list[pa.Fi
         else field
         for field in fields
     ]
+
+
+def _with_spark(fields: list[pa.Field], keys: Mapping[bytes, bytes]) -> list[pa.Field]:
+    """The fields, those whose type only Spark's key tells with that type."""
+    said = keys.get(SPARK_ROW, b"")
+    if not _SPARK_WORD.search(said):
+        return fields
+    try:
+        types = {field["name"]: field["type"] for field in json.loads(said)["fields"]}
+        return [_spark_field(field, types.get(field.name, "")) for field in fields]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return fields  # Spark passes over it, too
+
+
+def _spark_field(field: pa.Field, said: Any) -> pa.Field:
+    """The field with what Spark's JSON says of its type, at any depth."""
+    type_ = field.type
+    if said == "variant":
+        raise IneligibleTableError("a column is a Spark variant, which has no row identity")
+    if isinstance(said, str):
+        is_more = _SPARK_INTERVAL.fullmatch(said) and not is_annotated(type_)
+        return field.with_type(annotated(type_, _label("spark", said))) if is_more else field
+    kind = said["type"]
+    if kind == "udt":
+        return field.with_type(_named(type_, f"udt:{said.get('class') or said.get('pyClass')}"))
+    if kind == "map" and pt.is_map(type_):
+        key = _spark_field(type_.key_field, said["keyType"])
+        return field.with_type(pa.map_(key, _spark_field(type_.item_field, said["valueType"])))
+    inner = {each["name"]: each["type"] for each in said.get("fields", ())}
+    element = said.get("elementType", "")
+    return field.with_type(
+        with_inner(type_, lambda each: _spark_field(each, inner.get(each.name, element)))
+    )
