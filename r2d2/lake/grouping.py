@@ -32,13 +32,15 @@ class Grouping:
     """A lake's file groups by location, and how many files were left out by reason.
 
     `left_out` are the (path, reason) of what was not listed and is below no table. `owners` are
-    those whose metadata was asked.
+    those whose metadata was asked. `unnamed` are files whose
+    names promise no format, with the location of the table of several files that they lie beside.
     """
 
     groups: tuple[FileGroup, ...]
     skipped: Mapping[str, int]
     left_out: tuple[tuple[str, str], ...] = ()
     owners: Owners = field(default_factory=Owners)
+    unnamed: tuple[tuple[FileInfo, str], ...] = ()
 
 
 KEYS = "key=value folders"
@@ -68,13 +70,15 @@ def group_files(
     )
     owned: dict[tuple[str, str, bool], list[FileInfo]] = defaultdict(list)
     told = _told(listing.files, rules)
-    nameless, hidden = [], []
+    nameless, hidden, unnamed = [], [], []
     for file in listing.files:
         place = _place(file.path, roots, names, rules)
         if not isinstance(place, str):
             owned[place].append(file)
             continue
         skipped[place] += 1
+        if place is NAMELESS and file.size_bytes:
+            unnamed.append(file)
         if place is HIDDEN:
             hidden.append(file.path)
         elif file.size_bytes and ("=" in file.path or is_part(file.path.rpartition("/")[2])):
@@ -101,7 +105,24 @@ def group_files(
     ordered = tuple(sorted(whole.groups, key=lambda group: group.location))
     counts = skipped + taken + Counter(whole.skipped) + _unnamed(nameless)
     counts[NAMELESS] -= _unnamed(nameless).total()
-    return Grouping(ordered, dict(+counts), whole.left_out, owners)
+    beside = _beside(ordered, unnamed)
+    return Grouping(ordered, dict(+counts), whole.left_out, owners, beside)
+
+
+def _beside(
+    groups: Iterable[FileGroup], files: Sequence[FileInfo]
+) -> tuple[tuple[FileInfo, str], ...]:
+    """The files that lie in a folder with files of a table of several, with its location."""
+    if not files:
+        return ()
+    tables = {
+        file.path.rpartition("/")[0]: group.location
+        for group in groups
+        if group.partitioned
+        for file in group.files
+    }
+    folders = ((file, file.path.rpartition("/")[0]) for file in files)
+    return tuple((file, tables[folder]) for file, folder in folders if folder in tables)
 
 
 def unnamed_parts(listing: Listing) -> dict[str, FileInfo]:

@@ -20,12 +20,7 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from r2d2.errors import (
-    IneligibleTableError,
-    NotWritableError,
-    TableError,
-    UnreadableTableError,
-)
+from r2d2.errors import IneligibleTableError, NotWritableError, TableError, UnreadableTableError
 from r2d2.formats import FORMATS, format_named, hive
 from r2d2.formats.errors import table_problem, translated
 from r2d2.formats.layout import Layout, is_key_folder
@@ -36,6 +31,7 @@ from r2d2.formats.schema import check_names
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
+from r2d2.lake.wholeness import whole_but_for_unnamed
 from r2d2.model import Bounds, Column, FileGroup, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings, TableRule
 from r2d2.storage.local import Listing, Storage
@@ -65,7 +61,9 @@ class Inventory:
 def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
     """The listing's files in groups that make tables, none of which another table owns."""
     told = _formats_by_content(storage, unnamed_parts(listing))
-    return group_files(listing, rules, find_owners(storage, listing), told)
+    found = group_files(listing, rules, find_owners(storage, listing), told)
+    formats = _formats_by_content(storage, {file.path: file for file, _ in found.unnamed})
+    return replace(found, groups=whole_but_for_unnamed(found.groups, found.unnamed, formats))
 
 
 def _formats_by_content(storage: Storage, parts: Mapping[str, FileInfo]) -> dict[str, str]:

@@ -7,14 +7,16 @@ plain folders (`_temporary`, `.part-0.crc`); in the folder of a table format eve
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from r2d2.formats import format_named
 from r2d2.model import FileGroup, FileInfo
 from r2d2.storage.local import Listing, is_hidden
 
 LINK_INSIDE = "symbolic link to what is listed itself"
 HIDDEN = "name starts with _ or ."
+UNNAMED_REMEDY = "give it the ending of the others, or take it out of the folder"
 REMEDY = "put a file there that can be read, or take it out of the folder"
 
 
@@ -75,6 +77,34 @@ def whole_or_unreadable(
         if files or group.location in lacking
     ]
     return Whole(tuple(_kept_for_links(found, listing.links)), tuple(sorted(told)), skipped)
+
+
+def whole_but_for_unnamed(
+    groups: Iterable[FileGroup],
+    unnamed: Iterable[tuple[FileInfo, str]],
+    formats: Mapping[str, str],
+) -> tuple[FileGroup, ...]:
+    """The groups; one with an unnamed file beside its own that may be a part of it has a problem.
+
+    `unnamed` are files whose names promise no format, each with the group's location; `formats` are
+    told by their content. Readers of a folder read any file of the format, and of text any file.
+    """
+    parts: dict[tuple[str, str | None], str] = {}
+    for file, location in unnamed:
+        parts.setdefault((location, formats.get(file.path)), file.path)
+    if not parts:
+        return tuple(groups)
+    found = []
+    for group in groups:
+        path = None
+        if group.partitioned and group.problem is None:
+            content = group.format if format_named(group.format).magic else None
+            path = parts.get((group.location, content))
+        if path is not None:
+            problem = f"not whole without {path}, whose name tells no format; {UNNAMED_REMEDY}"
+            group = replace(group, problem=problem)
+        found.append(group)
+    return tuple(found)
 
 
 def foreign_named(

@@ -286,3 +286,34 @@ def test_explain_tells_that_a_table_is_not_whole(tmp_path: Path) -> None:
     fifo(hive(tmp_path), tmp_path)
     found = explain_pair(str(tmp_path), "archive.parquet", "p", Settings(), 0)
     assert "not whole without p/k=2/b.parquet" in found.evidence[-1].reason
+
+
+@pytest.mark.parametrize("name", ["data", "x.bak", "b.pqt", "x.parquet.1", "x.parquet.tmp"])
+@pytest.mark.parametrize("folder", ["t", "t/k=1"])
+def test_a_part_whose_name_tells_no_format_refuses_its_table(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    pq.write_table(ROWS, tmp_path / folder / "part-00000-c000.parquet")
+    pq.write_table(ROWS, tmp_path / "all.parquet")
+    pq.write_table(ONE_MORE, tmp_path / folder / name)
+    answer = ask(tmp_path)
+    assert answer.edges == {}
+    assert answer.problems.keys() == {"t"}
+    assert f"not whole without {folder}/{name}" in answer.problems["t"]
+
+
+@pytest.mark.parametrize("content", [b"how this was made", b"", b"{}"])
+def test_what_is_of_another_format_is_no_part(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t").mkdir()
+    pq.write_table(ROWS, tmp_path / "t/part-00000-c000.parquet")
+    (tmp_path / "t/README").write_bytes(content)
+    assert ask(tmp_path).problems == {}
+
+
+def test_any_text_in_a_folder_of_text_may_be_rows_of_it(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t/part-00000.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "t/more").write_text("a,b\n3,4\n")
+    (tmp_path / "t/parquet").write_bytes(b"PAR1 and so on")
+    assert "not whole without t/more, " in ask(tmp_path).problems["t"]
