@@ -3,19 +3,25 @@
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.scan import TASK_BYTES, ScanPiece
+from r2d2.engines.scan import TASK_BYTES, ScanPiece, pieces_of
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark.partitioning import partition_keys, parts_of, reducer_plan, tasks_of
 from r2d2.engines.spark.rows import blobs, buffers
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import cut, empty_run, from_bytes, sorted_unique, to_bytes
+from r2d2.lake.inventory import take_inventory
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
+from r2d2.settings.find import Settings
+from r2d2.storage import storage_of
 
 
 def run(seed: int, rows: int) -> Lanes:
@@ -48,6 +54,31 @@ def test_tasks_hold_all_pieces_in_order_and_none_is_much_too_big() -> None:
     tasks = tasks_of(pieces)
     assert [p for task in tasks for p in task] == pieces
     assert max(sum(p.split.size_bytes for p in task) for task in tasks) < 2 * TASK_BYTES
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_a_table_of_half_the_lakes_bytes_is_split_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1 << 14)
+    monkeypatch.setattr(spark_plan, "SMALL_TASK_BYTES", 1 << 16)
+    monkeypatch.setattr(spark_plan, "FILE_BYTES", 0)
+    rows = 1 << 17
+    for place in range(files):
+        folder = tmp_path / "sales" / f"day={place}"
+        folder.mkdir(parents=True)
+        values = pa.table({"x": range(rows // files)})
+        pq.write_table(values, folder / "part-0.parquet", row_group_size=1 << 10)
+    for place in range(32):
+        pq.write_table(pa.table({"y": range(rows // 32)}), tmp_path / f"{place}.parquet")
+    tables = take_inventory(storage_of(str(tmp_path)), Settings()).tables
+    wanted = {(place, len(one.columns)): one.columns for place, one in enumerate(tables)}
+    (skewed,) = (place for place, one in enumerate(tables) if one.location == "sales")
+    tasks = tasks_of(list(pieces_of(wanted, tables)))
+    sizes = [sum(one.split.size_bytes for one in task) for task in tasks]
+    assert len(tasks) >= 16
+    assert max(sizes) < 2 * sum(sizes) / len(sizes)
+    assert sum(any(one.table == skewed for one in task) for task in tasks) >= len(tasks) / 2
 
 
 @pytest.mark.parametrize(("count", "tasks"), [(0, 0), (1, 1), (3, 1), (1000, 5), (100_000, 195)])
