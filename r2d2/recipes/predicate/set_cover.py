@@ -109,7 +109,7 @@ def cover_of(
     for places, most in ((plain, COMPLETE_ATOMS), (order, MOST_ATOMS)):
         some = patterns[:, places]
         if some.any(axis=1).all():
-            chosen = _smallest_cover([candidates[place] for place in places], some, most, 1)
+            chosen = _smallest_cover([candidates[place] for place in places], some, most)
             if chosen is not None:
                 return chosen
     return None
@@ -129,9 +129,10 @@ def minimal(patterns: Bools) -> Bools:
 
 
 def _smallest_cover(
-    candidates: Sequence[CandidateAtom], patterns: Bools, most: int, least: int = 2
+    candidates: Sequence[CandidateAtom], patterns: Bools, most: int
 ) -> tuple[CandidateAtom, ...] | None:
-    for size in range(least, most + 1):
+    # One may do for the rows looked at so far, and the rest is added to these.
+    for size in range(1, most + 1):
         covers = [tuple(candidates[i] for i in numbers) for numbers in _covers(patterns, size)]
         if covers:
             return min(covers, key=preference)

@@ -158,3 +158,17 @@ def test_the_same_tables_give_the_same_predicate() -> None:
     parent = orders()
     rows = rows_where(parent, "region", ["AS", "US"])
     assert len({repr(find(parent, rows, ["region"])) for _ in range(3)}) == 1
+
+
+def test_two_columns_are_found_where_one_excludes_all_the_rows_hardest_to_exclude() -> None:
+    by_year, by_kind, child = 3000, 3000, 1000
+    rows = by_year + by_kind + child
+    years = [1] * by_year + [0] * (by_kind + child)
+    kinds = [0] * by_year + [1] * by_kind + [0] * child
+    # Rows of another kind have one of these values besides, those of another year have neither.
+    low = [0] * by_year + [n % 2 for n in range(by_kind)] + [0] * child
+    high = [0] * by_year + [1 - n % 2 for n in range(by_kind)] + [0] * child
+    parent = pa.table({"year": years, "kind": kinds, "low": low, "high": high})
+    found = find(parent, range(by_year + by_kind, rows))
+    assert found
+    assert {atom.path for atom in found.atoms} == {("year",), ("kind",)}
