@@ -55,6 +55,7 @@ from r2d2.storage.output import (
 from r2d2.storage.switch import files_of, link
 
 RESIDUALS = "residuals"
+HARD_LINKS = "its files have other names too (hard links): deleting it frees nothing"
 PLAN_FILES: Recognisers = {
     PLAN_NAME: is_plan,
     RECIPES_NAME: json_with("graph_sha256", "candidates"),
@@ -101,7 +102,8 @@ def make_plan(
         return _aside(run, fresh)
 
     def solved(recipes: Recipes, folder: Path) -> tuple[SolvedPlan, JoinedUsage]:
-        known = learn(graph, tables, recipes, watched, settings.tenant_of)
+        linked = now.listing.linked
+        known = learn(graph, tables, recipes, watched, settings.tenant_of, linked)
         known = _with_folders(known, now.listing)
         usage = _joined(known, usages)
         run_all = partial(_run_all, recipes, tables, folder, watched)
@@ -141,13 +143,20 @@ def _aside(run: Path, fresh: Path) -> dict[str, str]:
 
 
 def _with_needed(run: Path, now: Inventory) -> dict[str, Table]:
-    """The lake's tables; those stay that plans of the run need to rebuild what is gone."""
+    """The lake's tables; those stay that plans of the run need to rebuild what is gone.
+
+    So do those all of whose files have other names: their deletion would free nothing.
+    """
     names = {table.location for table in now.tables}
     needed = needed_by_plans(run, names, [file.path for file in now.listing.files])
-    return {
-        table.location: replace(table, must_keep=table.must_keep or needed.get(table.location))
-        for table in now.tables
-    }
+    linked = now.listing.linked
+    tables = {}
+    for table in now.tables:
+        must_keep = table.must_keep or needed.get(table.location)
+        if must_keep is None and all(file.path in linked for file in table.files):
+            must_keep = HARD_LINKS if table.files else None
+        tables[table.location] = replace(table, must_keep=must_keep)
+    return tables
 
 
 def _with_folders(known: KnownRecipes, listing: Listing) -> KnownRecipes:

@@ -149,9 +149,14 @@ class Costing:
         return None
 
 
-def facts_of(tables: Mapping[str, Table], graph: GraphFile) -> dict[str, TableFacts]:
-    """The facts of every table of the lake as it is now, in order of location."""
-    unique = _unique_bytes(tables)
+def facts_of(
+    tables: Mapping[str, Table], graph: GraphFile, linked: Collection[str] = ()
+) -> dict[str, TableFacts]:
+    """The facts of every table of the lake as it is now, in order of location.
+
+    The bytes of `linked` files stay when a table goes, as they have other names too.
+    """
+    unique = _unique_bytes(tables, linked)
     snapshots = dict(graph.snapshots)
     return {
         location: TableFacts(
@@ -186,11 +191,15 @@ def _must_keep(table: Table, snapshot: str | None, graph: GraphFile) -> str | No
     return table.must_keep
 
 
-def _unique_bytes(tables: Mapping[str, Table]) -> dict[str, int]:
-    """The bytes of each table that no other table needs: its deletion frees them."""
+def _unique_bytes(tables: Mapping[str, Table], linked: Collection[str]) -> dict[str, int]:
+    """The bytes of each table that nothing else needs: its deletion frees them."""
     holders = Counter(file.path for table in tables.values() for file in table.files)
     return {
-        location: sum(file.size_bytes for file in table.files if holders[file.path] == 1)
+        location: sum(
+            file.size_bytes
+            for file in table.files
+            if holders[file.path] == 1 and file.path not in linked
+        )
         for location, table in tables.items()
     }
 

@@ -4,7 +4,7 @@ The way of an edge: Edge → Request → Recipe with its Trial → Choice.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -62,9 +62,13 @@ def learn(
     engine: Recipes,
     progress: Progress,
     tenant_of: Callable[[str], str | None] = lambda _: None,
+    linked: Collection[str] = (),
 ) -> KnownRecipes:
-    """The recipes for all edges that are worth a search; reads the lake once."""
-    facts = facts_of(tables, graph)
+    """The recipes for all edges that are worth a search; reads the lake once.
+
+    The `linked` files have other names too (see `Listing`).
+    """
+    facts = facts_of(tables, graph, linked)
     eligible = {
         location
         for location, table in facts.items()

@@ -28,13 +28,15 @@ class Listing:
     `left_out` are the (path, reason) of all that lies below the root and is no file in `files`: a
     link, a folder that cannot be listed, a FIFO, a name that cannot be used. `links` are further
     links, with the path of what each leads to in the lake, which is listed itself. `skipped` counts
-    by reason what stands for nothing that a table could have.
+    by reason what stands for nothing that a table could have. `linked` are files that have other
+    names too (hard links), in the lake or elsewhere: to delete one frees nothing.
     """
 
     files: tuple[FileInfo, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[tuple[str, str], ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    linked: frozenset[str] = frozenset()
 
 
 class Storage(Protocol):
@@ -138,7 +140,8 @@ def walk(root: str) -> Listing:
     steps = _Walk(root)
     steps.take_all()
     files = sorted(steps.files, key=lambda file: file.path)
-    return Listing(tuple(files), {}, tuple(sorted(steps.left_out)), steps.links)
+    left_out, linked = tuple(sorted(steps.left_out)), frozenset(steps.linked)
+    return Listing(tuple(files), {}, left_out, steps.links, linked)
 
 
 class _Walk:
@@ -148,6 +151,7 @@ class _Walk:
         self.root = root
         self.files: list[FileInfo] = []
         self.links: dict[str, str] = {}
+        self.linked: list[str] = []
         self.left_out: list[tuple[str, str]] = []
         self.pending: list[str] = [""]
 
@@ -184,6 +188,8 @@ class _Walk:
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
                 self.files.append(FileInfo(path, status.st_size, version_of(status)))
+                if status.st_nlink > 1:
+                    self.linked.append(path)
             else:
                 self.left_out.append((path, "not a regular file"))
 
