@@ -108,7 +108,9 @@ def test_a_spark_variant_without_parquet_s_mark_has_no_row_identity(tmp_path: Pa
     assert "variant" in (tables(tmp_path)["t.parquet"].problem or "")
 
 
-@pytest.mark.parametrize("said", [b'"interval day"', b'{"fields": [{"type": "variant"}]}', b"\xff"])
+@pytest.mark.parametrize(
+    "said", [b'{"type": "interval day"', b'{"fields": [{"type": "variant"}]}', b"\xff"]
+)
 def test_a_key_that_is_not_spark_s_json_says_nothing(tmp_path: Path, said: bytes) -> None:
     keyed(tmp_path / "t.parquet", NUMBERS, {SPARK_ROW: said})
     assert types(tmp_path, "t.parquet") == ["int32"]
