@@ -20,10 +20,9 @@ from r2d2.lake.part_names import (
     is_part,
     judged_names,
     stem,
-    table_folder,
     writer,
 )
-from r2d2.lake.wholeness import folders_above
+from r2d2.lake.wholeness import folders_above, table_folder
 from r2d2.model import FileGroup, Table
 from r2d2.storage.local import is_hidden
 
@@ -194,7 +193,7 @@ def _with_siblings(groups: Sequence[FileGroup]) -> list[FileGroup]:
     numbered = [
         place
         for place, group in enumerate(groups)
-        if any(map(str.isdigit, folders[place][-1])) and _is_files(group)
+        if folders[place][-1] and _is_files(group)
     ]
     shapes = FolderShapes.of([folders[place] for place in numbered])
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)

@@ -14,12 +14,14 @@ from r2d2.formats.hive import partitions_of
 from r2d2.lake.exports import exported
 from r2d2.lake.owners import Owners, with_datasets, with_owners
 from r2d2.lake.owners.claims import above_keys
-from r2d2.lake.part_names import is_part, is_union_folder, table_folder
+from r2d2.lake.part_names import is_part
 from r2d2.lake.wholeness import (
     HIDDEN,
     folders_above,
     foreign_named,
+    is_union_folder,
     left_out_files,
+    table_folder,
     whole_or_unreadable,
 )
 from r2d2.model import FileGroup, FileInfo, Format

@@ -8,7 +8,7 @@ given alike; or it *says something* (`flights_2013-01`, `orders_DE`, `orders_v2`
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -45,7 +45,6 @@ _PART = re.compile("|".join(f"(?:{names})" for _, names in _WRITERS), re.IGNOREC
 _BY_WRITER = [(writer, re.compile(names, re.IGNORECASE)) for writer, names in _WRITERS]
 _DUCKDB_PART = re.compile(_DUCKDB, re.IGNORECASE)
 _DUCKDB_FIRST = re.compile(r"data_0(?:\..*)?", re.IGNORECASE)
-_UNION_FOLDER = re.compile(r"HIVE_UNION_SUBDIR_[0-9]+")
 
 _GENERIC_WORDS = """
 part parts chunk chunks data dataset file files batch batches export exports output out
@@ -84,6 +83,10 @@ _IDS = re.compile(
     re.IGNORECASE,
 )
 _BROWSERS_COPY = re.compile(r"(?: - copy)?(?: ?\([0-9]+\))?$| copy(?: [0-9]+)?$", re.IGNORECASE)
+_PIECE_LAST = re.compile(rf"[-_. ]+(?:{'|'.join(_PIECES)})$", re.IGNORECASE)
+_BORDER = re.compile("(?=[0-9][a-z]|[a-z][0-9])", re.IGNORECASE)
+_TWO_FOR_TO = re.compile("(?:[a-z]2[a-z]|[a-z]{2,}2[a-z]{2,})$")  # `b2c`, `en2de`
+_SAYING = re.compile(rf"{_SLICE.pattern}|{_EDITION}")
 _CODECS = r"c[0-9]{3}|snappy|gz|gzip|zst|zstd|lz4|lz4_raw|bz2|br|brotli|lzo|deflate|xz|z"
 _FORMATS = "|".join(re.escape(ending) for known in FORMATS for ending in known.endings)
 _ENDINGS = re.compile(rf"(?:\.(?:{_CODECS}))*(?:{_FORMATS})$", re.IGNORECASE)
@@ -129,19 +132,6 @@ def is_part(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
-def table_folder(path: str) -> str:
-    """The folder whose part the file would be: Hive's unions leave parts one folder deeper."""
-    folder = path.rpartition("/")[0]
-    while is_union_folder(folder.rpartition("/")[2]):
-        folder = folder.rpartition("/")[0]
-    return folder
-
-
-def is_union_folder(name: str) -> bool:
-    """Whether Hive calls a folder so that holds one branch of a UNION ALL."""
-    return _UNION_FOLDER.fullmatch(name) is not None
-
-
 def called(name: str) -> str:
     """What the table is called in the name of its part, which BigQuery puts before the number."""
     for _, names in _BY_WRITER:
@@ -174,6 +164,12 @@ def judged_names(names: Sequence[str], folder: str) -> list[Name]:
     forms = Forms.of(originals)
     own = frozenset(word.lower() for word in _LETTERS.findall(folder.rpartition("/")[2]))
     kinds = {each: _kind(each, forms, own) for each in originals}
+    for first, numbered in _firsts(forms).items():
+        both = [kinds[first], kinds[numbered], Name(NameKind.NUMBER_OR_ID, forms.forms[numbered])]
+        judged = next(each for each in both if each.kind is not NameKind.TELLING)
+        kinds |= {
+            each: judged for each in (first, numbered) if kinds[each].kind is NameKind.TELLING
+        }
     return [Name(NameKind.PART) if each is None else kinds[bases[each]] for each in stems]
 
 
@@ -184,20 +180,43 @@ def _original(stem: str, stems: Collection[str]) -> str:
 
 
 def _kind(stem: str, forms: "Forms", own: Collection[str]) -> Name:
-    form = forms.shared(stem)
     if stem not in forms.said and _is_number_or_id(stem, own):
         return Name(NameKind.NUMBER_OR_ID)
-    return Name(NameKind.TELLING) if form is None else Name(NameKind.NUMBER_OR_ID, form)
+    form = forms.forms[stem]
+    if forms.counts[form] < 2 or "#" not in form:
+        return Name(NameKind.TELLING)
+    return Name(NameKind.NUMBER_OR_ID, form if form != "#" else "")
+
+
+def _firsts(forms: "Forms") -> dict[str, str]:
+    """The names whose parts go on with a number (ClickHouse's `orders`, `orders.1`), with one such.
+
+    A single other with a higher number, or with no gap before it, may be anything.
+    """
+    others: dict[str, list[str]] = defaultdict(list)
+    found = {}
+    for each, form in sorted(forms.forms.items()):
+        start = each.rstrip("0123456789")
+        if start == each or form[-1:] != "#" or each in forms.made:
+            continue
+        first = start.rstrip("-_. ")
+        first = first if first in forms.forms else _PIECE_LAST.sub("", first)
+        if first in forms.forms:
+            others[first].append(each)
+            if len(others[first]) > 1 or (first != start and float(each[len(start) :]) <= 2):
+                found[first] = each
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Forms:
     """The forms of names beside each other: `#` for each number or id. `said` tell a slice of time.
 
-    `made` are those with a moment or an id in them, which a machine gave.
+    `made` have a moment or an id in them, which a machine gave; `ids` differ by a short one.
     """
 
     forms: dict[str, str]
+    ids: dict[str, str]
     counts: Counter[str]
     said: frozenset[str]
     made: frozenset[str]
@@ -214,12 +233,9 @@ class Forms:
             if all(each not in made and _SLICE.search(each.lower()) for each in others):
                 said.update(others)
         forms = {each: _form(each, each in said) for each in stems} | _split_forms(stems)
-        return cls(forms, Counter(forms.values()), frozenset(said), frozenset(made))
-
-    def shared(self, stem: str) -> str | None:
-        """The form, where it is another's too and a number or id is all that they differ by."""
-        form = self.forms[stem]
-        return form if self.counts[form] > 1 and "#" in form else None
+        ids = _short_id_forms({each: form for each, form in forms.items() if each not in said})
+        forms |= ids
+        return cls(forms, ids, Counter(forms.values()), frozenset(said), frozenset(made))
 
 
 def _form(stem: str, is_slice: bool) -> str:
@@ -279,7 +295,7 @@ class FolderShapes:
         elif dated and not is_made and _BELOW_YEAR[dated].fullmatch(name):
             text, dated = name, (dated + 1) % 3
         else:
-            text, dated = _form(name, is_slice), 0
+            text, dated = self.siblings[above].ids.get(name) or _form(name, is_slice), 0
         found = f"{shape}/{text}".lstrip("/"), dated
         self.known[folder, is_made] = found
         return found
@@ -307,6 +323,47 @@ def _split_forms(stems: Collection[str]) -> dict[str, str]:
         if 2 * len(members) > last:
             found.update(dict.fromkeys(members, f"{_form(start, True)}_#"))
     return found
+
+
+def _short_id_forms(forms: Mapping[str, str]) -> dict[str, str]:
+    """The forms of names that differ by one token of one length, where many mix letters and digits:
+    pods' and runs' ids (`x2kqz`, `4f7k`), shards' hexadecimal digits (`a1`, `0c`)."""
+    if not any(map(_BORDER.search, forms)):
+        return {}
+    places: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+    mixed: set[tuple[str, int]] = set()
+    for each in sorted(forms):
+        tokens = _GAPS.sub("_", _MADE.sub("#", each).lower()).strip("_").split("_")
+        masked = ["#" if _is_id(token) else token for token in tokens]
+        for place, token in enumerate(tokens):
+            if len(token) > 1:
+                key = "_".join([*masked[:place], "#", *masked[place + 1 :]]), len(token)
+                places[key][each] = token
+                if _BORDER.search(token) and not _SAYING.search(token):
+                    mixed.add(key)
+    found: dict[str, str] = {}  # by the form without: all that share it stay together
+    for key in sorted(mixed, key=lambda key: (-len(places[key]), key)):
+        form, members = key[0], places[key]
+        ids = _short_ids(set(members.values())) if len(members) > 1 else ()
+        chosen = [forms[each] for each, token in members.items() if token in ids]
+        form = next((found[each] for each in chosen if each in found), form)
+        found.update((each, found.get(each, form)) for each in chosen)
+    return {each: found[form] for each, form in forms.items() if form in found}
+
+
+def _short_ids(tokens: Collection[str]) -> Collection[str]:
+    """Those of the tokens of one length that a machine gave: `north1` and `jan24` are no such."""
+    borders = {each: len(_BORDER.findall(each)) for each in tokens if not _TWO_FOR_TO.match(each)}
+    made = sum(map(bool, borders.values())) + sum(not re.search("[aeiouy0-9]", t) for t in tokens)
+    sure = sum(count > 1 for count in borders.values())
+    is_long = all(len(each) > 3 for each in tokens) and len(tokens) > 1
+    if is_long and 2 * made >= len(tokens) and 3 * sure >= len(tokens):
+        return tokens
+    hexes = {each for each in tokens if re.fullmatch("[0-9a-f]+", each)}
+    digits = {each for each in hexes if not each.isalpha()}
+    if len(hexes) < 3 or 3 * len(digits) < len(hexes) or not any(map(borders.get, hexes)):
+        return ()
+    return hexes if len(hexes) == len(tokens) else digits
 
 
 def _is_number_or_id(stem: str, own: Collection[str]) -> bool:

@@ -5,6 +5,7 @@ So a table is whole or it is unreadable. Names that start with `_` or `.` are da
 plain folders (`_temporary`, `.part-0.crc`); in the folder of a table format every name matters.
 """
 
+import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from r2d2.storage.local import Listing, is_hidden
 LINK_INSIDE = "symbolic link to what is listed itself"
 HIDDEN = "name starts with _ or ."
 UNNAMED_REMEDY = "give it the ending of the others, or take it out of the folder"
+_UNION_FOLDER = re.compile(r"HIVE_UNION_SUBDIR_[0-9]+")
 REMEDY = "put a file there that can be read, or take it out of the folder"
 
 
@@ -174,6 +176,19 @@ def folders_above(path: str) -> Iterator[str]:
     while end >= 0:
         yield path[:end]
         end = path.find("/", end + 1)
+
+
+def table_folder(path: str) -> str:
+    """The folder whose part the file would be: Hive's unions leave parts one folder deeper."""
+    folder = path.rpartition("/")[0]
+    while is_union_folder(folder.rpartition("/")[2]):
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def is_union_folder(name: str) -> bool:
+    """Whether Hive calls a folder so that holds one branch of a UNION ALL."""
+    return _UNION_FOLDER.fullmatch(name) is not None
 
 
 def _is_hidden_below(path: str, root: str) -> bool:

@@ -58,6 +58,23 @@ COUNTED = {
     "a part of a version": ("orders_v1_001.csv", "orders_v1_002.csv"),
     "letters": ("part_a.csv", "part_b.csv"),
     "no years": ("orders_1999.csv", "orders_2000.csv", "orders_0001.csv"),
+    "ClickHouse": ("orders.parquet", "orders.1.parquet", "orders.2.parquet"),
+    "ClickHouse, two": ("data.parquet", "data.1.parquet"),
+    "the first has no number": ("orders.csv", "orders_1.csv", "orders_2.csv"),
+    "the first has no number, two": ("orders.csv", "orders_1.csv"),
+    "the first has no number, words": ("orders.csv", "orders.part1.csv", "orders.part2.csv"),
+    "a year's first": ("orders_2013.csv", "orders_2013_1.csv", "orders_2013_2.csv"),
+    "a part's first": ("a_1.csv", "a_2.csv", "a_1_1.csv"),
+    "two hex digits": ("a1.csv", "b7.csv", "0c.csv", "1f.csv"),
+    "hex, one with no digit and one with no letter": ("00.csv", "5a.csv", "a5.csv", "ff.csv"),
+    "hex behind a name": ("orders-a1.csv", "orders-b7.csv", "orders-0C.csv"),
+    "hex beside numbers": ("orders-a1.csv", "orders-b7.csv", "orders-0c.csv", "orders-12.csv"),
+    "commits": ("orders-3fa9c1b.csv", "orders-deadbee.csv", "orders-0a1b2c3.csv"),
+    "pods": ("worker-7d4f9c6b8-x2kqz.csv", "worker-7d4f9c6b8-p9wlt.csv"),
+    "pods of two sets": ("worker-7d4f9c6b8-x2kqz.csv", "worker-66c8b5d4f-bcdfg.csv"),
+    "short ids": ("orders_k3Jd9.csv", "orders_Zq81x.csv", "orders_p0Lm4.csv"),
+    "runs": ("run-4f7k.csv", "run-9x2m.csv", "run-b3qz.csv"),
+    "ids in the middle": ("run-4f7k-out.csv", "run-9x2m-out.csv"),
 }
 
 
@@ -87,7 +104,19 @@ SAID = {
     "a browser's copies": ("orders.csv", "orders (1).csv", "orders (2).csv"),
     "a desktop's copies": ("orders.csv", "orders - Copy.csv", "orders - Copy (2).csv"),
     "languages": ("wiki_aa.csv", "wiki_ab.csv", "wiki_de.csv", "wiki_fr.csv", "wiki_zu.csv"),
-    "one with a number": ("orders.csv", "orders_1.csv"),
+    "one with a number": ("orders.csv", "orders_7.csv"),
+    "one with a number, glued": ("orders.csv", "orders1.csv"),
+    "versions beside the first": ("orders.csv", "orders_v2.csv", "orders_v3.csv"),
+    "years beside all": ("orders.csv", "orders_2013.csv", "orders_2014.csv"),
+    "countries in hex letters": ("be.csv", "de.csv", "ca.csv", "ad.csv", "ae.csv"),
+    "quarters of two letters": ("q1.csv", "q2.csv", "q3.csv", "q4.csv"),
+    "words of one length": ("orders_north.csv", "orders_south.csv"),
+    "words that end in a number": ("orders_north1.csv", "orders_south1.csv"),
+    "months of short years": ("orders_jan24.csv", "orders_feb24.csv"),
+    "years beside a word": ("orders_2013.csv", "orders_2014.csv", "orders_cafe.csv"),
+    "a 2 for to": ("sales_b2b.csv", "sales_b2c.csv", "sales_c2c.csv"),
+    "from one language to another": ("texts_en2de.csv", "texts_de2en.csv"),
+    "two in hex": ("orders-a1.csv", "orders-b7.csv"),
 }
 
 
@@ -146,6 +175,9 @@ def test_folders_with_numbers_for_names_that_hold_one_table_each_may_be_parts() 
         ("t/0/000000_0.parquet", "t/1/000000_0.parquet"),
         ("t/run-1/k=1/a.parquet", "t/run-2/k=1/a.parquet"),
         ("t/1/a_1.parquet", "t/1/a_2.parquet", "t/2/a_3.parquet"),
+        ("t/a1/x.parquet", "t/b7/x.parquet", "t/0c/x.parquet", "t/1f/x.parquet"),
+        ("t/00/x.parquet", "t/5a/x.parquet", "t/a5/x.parquet", "t/ff/x.parquet"),
+        ("t/run-4f7k/k=1/a.parquet", "t/run-9x2m/k=1/a.parquet"),
     ):
         found = groups(*paths, "other.parquet")
         whole = {group.may_be_part_of for name, group in found.items() if name != "other.parquet"}
@@ -165,7 +197,8 @@ def test_folders_that_say_something_or_hold_several_tables_are_no_parts() -> Non
         ("2013/flights.parquet", "2014/flights.parquet"),
         ("2013/01/flights.parquet", "2013/02/flights.parquet", "2013/02/05/flights.parquet"),
         ("v1/orders.parquet", "v2/orders.parquet"),
-        ("DE/orders.parquet", "FR/orders.parquet"),
+        ("DE/orders.parquet", "FR/orders.parquet", "BE/orders.parquet"),
+        ("q1/orders.parquet", "q2/orders.parquet"),
         ("team1/orders.csv", "team1/users.csv", "team2/orders.csv", "team2/users.csv"),
         ("1/orders.csv", "2/users.csv"),
         ("1/_delta_log/0.json", "2/_delta_log/0.json"),
@@ -249,6 +282,8 @@ NAMES: dict[str, Callable[[int], str]] = {
     "counters": "t/orders_{:05}.parquet".format,
     "dates": lambda n: f"t/{1900 + n // 336}{n // 28 % 12 + 1:02}{n % 28 + 1:02}.parquet",
     "folders": "t/{}/data.parquet".format,
+    "short ids": lambda n: f"t/run-{n:04}".translate(str.maketrans("1357", "kxqz")) + ".csv",
+    "hex folders": "t/{:04x}/data.parquet".format,
 }
 
 
