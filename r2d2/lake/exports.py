@@ -191,9 +191,7 @@ def _with_siblings(groups: Sequence[FileGroup]) -> list[FileGroup]:
     """
     folders = [_folders_of(group) for group in groups]
     numbered = [
-        place
-        for place, group in enumerate(groups)
-        if folders[place][-1] and _is_files(group)
+        place for place, group in enumerate(groups) if folders[place][-1] and _is_files(group)
     ]
     shapes = FolderShapes.of([folders[place] for place in numbered])
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)

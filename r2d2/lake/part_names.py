@@ -119,8 +119,7 @@ class NameKind(Enum):
 class Name:
     """A file's name as judged among the others of its folder.
 
-    `form` has `#` for the number or id by which it differs from others; it is empty where the name
-    is nothing else.
+    `form` has `#` for the number or id that tells it from others; empty if it is nothing else.
     """
 
     kind: NameKind
@@ -233,8 +232,8 @@ class Forms:
             if all(each not in made and _SLICE.search(each.lower()) for each in others):
                 said.update(others)
         forms = {each: _form(each, each in said) for each in stems} | _split_forms(stems)
-        ids = _short_id_forms({each: form for each, form in forms.items() if each not in said})
-        forms |= ids
+        unsaid = {each: form for each, form in forms.items() if each not in said}
+        forms |= (ids := _short_id_forms(unsaid, made))
         return cls(forms, ids, Counter(forms.values()), frozenset(said), frozenset(made))
 
 
@@ -325,7 +324,7 @@ def _split_forms(stems: Collection[str]) -> dict[str, str]:
     return found
 
 
-def _short_id_forms(forms: Mapping[str, str]) -> dict[str, str]:
+def _short_id_forms(forms: Mapping[str, str], made: Collection[str]) -> dict[str, str]:
     """The forms of names that differ by one token of one length, where many mix letters and digits:
     pods' and runs' ids (`x2kqz`, `4f7k`), shards' hexadecimal digits (`a1`, `0c`)."""
     if not any(map(_BORDER.search, forms)):
@@ -333,7 +332,8 @@ def _short_id_forms(forms: Mapping[str, str]) -> dict[str, str]:
     places: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     mixed: set[tuple[str, int]] = set()
     for each in sorted(forms):
-        tokens = _GAPS.sub("_", _MADE.sub("#", each).lower()).strip("_").split("_")
+        text = _MADE.sub("#", each) if each in made else each
+        tokens = _GAPS.sub("_", text.lower()).strip("_").split("_")
         masked = ["#" if _is_id(token) else token for token in tokens]
         for place, token in enumerate(tokens):
             if len(token) > 1:
