@@ -80,18 +80,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in range(2):
         (lake / "parts").mkdir(exist_ok=True)
         pq.write_table(whole.slice(part * 90, 90), lake / f"parts/part-0000{part}.parquet")
-    assert main(["find", str(lake), "--out", str(folder / "run")]) == 0
-    make_plan(folder / "run", SETTINGS, USAGE)
-    return folder / "run"
+    return found_and_planned(lake, folder / "run")
+
+
+def found_and_planned(lake: Path, run: Path) -> Path:
+    assert main(["find", str(lake), "--out", str(run)]) == 0
+    make_plan(run, SETTINGS, USAGE)
+    return run
 
 
 @pytest.fixture
 def lake(run: Path, tmp_path: Path) -> Iterator[Path]:
-    """The run's lake, put back as it was afterwards."""
+    """The run's lake, put back afterwards, and planned again: nobody puts a ctime back."""
     shutil.copytree(run.parent / "lake", tmp_path / "lake")
     yield run.parent / "lake"
     shutil.rmtree(run.parent / "lake")
     shutil.copytree(tmp_path / "lake", run.parent / "lake")
+    shutil.rmtree(run)
+    found_and_planned(run.parent / "lake", run)
 
 
 @pytest.fixture
