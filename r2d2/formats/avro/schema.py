@@ -40,6 +40,7 @@ _LOGICAL: Mapping[tuple[str, str], pa.DataType] = {
     ("long", "local-timestamp-micros"): pa.timestamp("us"),
     ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
 }
+_SPARK_TYPE = "spark.sql.catalyst.type"
 _WITHOUT_IDENTITY = {("fixed", "duration"), ("bytes", "big-decimal")}
 
 
@@ -191,6 +192,9 @@ def primitive(kind: str, schema: Mapping[str, Any]) -> Type:
         arrow = _decimal(schema, None) or arrow
     # As bytes and as text the same ids are other values.
     label = "uuid(text)" if (kind, logical) == ("string", "uuid") else ""
+    said = schema.get(_SPARK_TYPE)
+    if kind in ("int", "long") and isinstance(said, str) and said.startswith("interval"):
+        label = f"spark({said})"
     return Type(_LOGICAL.get((kind, logical), arrow), plain, least, label=label)
 
 

@@ -212,3 +212,12 @@ def test_the_uuids_of_avro_are_those_of_parquet(tmp_path: Path) -> None:
     put(tmp_path, "p.parquet", pa.table({"a": pa.array([b"\1" * 16], pa.uuid())}))
     put(tmp_path, "bytes.parquet", pa.table({"a": pa.array([b"\1" * 16])}))
     assert edges(tmp_path, "local") == both_ways("t", "p")
+
+
+def test_a_spark_interval_is_no_number_and_comes_back(tmp_path: Path) -> None:
+    interval = {"type": "long", "spark.sql.catalyst.type": "interval day to second"}
+    table = write(tmp_path, record(["null", interval]), [{"a": 1}, {"a": None}])
+    put(tmp_path, "plain.parquet", pa.table({"a": pa.array([1, None], pa.int64())}))
+    assert [column.type for column in table.columns] == ["spark(interval day to second)"]
+    assert edges(tmp_path, "local") == set()
+    come_back(tmp_path, tmp_path / ".copy", "t.avro")
