@@ -1,7 +1,7 @@
 """Bounds of columns over a block of pairs: arrays of ranks, one row a table.
 
-`order_of` says which columns refute most of a block's pairs, seen on a few of its tables: so the
-others are asked for these columns first, and for the rest only where pairs are left.
+`leading` is a column that refutes all pairs of a few of a block's tables: so the others are asked
+for it first, and for the rest only where pairs are left.
 """
 
 from collections import defaultdict
@@ -20,9 +20,6 @@ from r2d2.stages.schema import fold
 
 MANY_TABLES = 64
 SOME_TABLES = 24
-# So many columns are asked for before the others, each of which refutes such a share of the pairs.
-LEADING = 3
-LEAST_SHARE = 0.2
 _UNKNOWN_RANKS = np.array([RANK_MIN, RANK_MAX, RANK_MIN, RANK_MAX], np.int64)
 _UNKNOWN_FLAGS = np.array([-1, -1, 1], np.int8)
 
@@ -110,21 +107,14 @@ def _some(tables: Int32s) -> Int32s:
     return np.unique(tables[places])
 
 
-def leading(tests: "Sequence[tuple[str, ColumnTest]]", some: Block) -> list[str]:
-    """The columns that refute most of the pairs, each of those that the ones before leave."""
-    masks = [mask for _, mask in some.chunks()]
-    left = np.concatenate(masks)
+def leading(tests: "Sequence[tuple[str, ColumnTest]]", some: Block) -> str | None:
+    """The first column that refutes all of these pairs; None where none does.
+
+    With a weaker one most tables would keep some pair, and be opened again for the other columns.
+    """
+    mask = np.concatenate([mask for _, mask in some.chunks()])
     every = slice(0, len(some.children))
-    refuted = {name: ~test.plausible(every) for name, test in tests}
-    found: list[str] = []
-    while len(found) < LEADING and refuted:
-        counts = {name: np.count_nonzero(left & gone) for name, gone in refuted.items()}
-        best = max(counts, key=counts.__getitem__)
-        if counts[best] < LEAST_SHARE * left.sum() or not counts[best]:
-            break
-        left &= ~refuted.pop(best)
-        found.append(best)
-    return found
+    return next((name for name, test in tests if not (mask & test.plausible(every)).any()), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from r2d2.stages.schema import fold
 
 NOT_BELIEVED = "statistics not believed"
 """The detail of a table whose footer contradicts its rows."""
-# Where some columns lead, the first is asked for, then those that follow, then all.
-STEPS = 3
+# The columns that tell most tables apart, then the rest where pairs are left.
+STEPS = 2
 # Of blocks of few tables so many columns go before the rest.
 UNLED = 3
 FEW_PAIRS = 64
@@ -123,7 +123,7 @@ class Metadata:
                 steps = [names[:UNLED], names[UNLED:]]
             else:
                 first = leading(tests(few, names), few)
-                steps = [first[:1], first[1:], [name for name in names if name not in first]]
+                steps = [[first], [name for name in names if name != first]] if first else [names]
             blocks.append(replace(block, steps=tuple(tuple(names) for names in steps if names)))
         return replace(graph, blocks=tuple(blocks))
 
