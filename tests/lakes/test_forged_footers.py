@@ -151,8 +151,18 @@ def test_no_forged_footer_refutes_a_pair_that_holds(seed: int, tmp_path: Path) -
 def test_no_engine_refutes_a_pair_that_holds(tmp_path: Path, engine: str) -> None:
     chance = random.Random("engines")
     pairs = [forged(chance, tmp_path, place) for place in range(FORGERIES)]
-    found = {(edge.child, edge.parent) for edge in find(tmp_path, engine).edges}
-    assert [how for child, parent, how in pairs if (child, parent) not in found] == []
+    graph = find(tmp_path, engine)
+    found = {(edge.child, edge.parent) for edge in graph.edges}
+    # Timestamps of parquet-mr without a least value may be Julian: such a table is left out.
+    left_out = {table.location: table.problem for table in graph.tables if table.problem}
+    assert all("Julian calendar" in str(problem) for problem in left_out.values())
+    assert len(left_out) <= FORGERIES / 50
+    lost = [
+        how
+        for child, parent, how in pairs
+        if (child, parent) not in found and not {child, parent} & left_out.keys()
+    ]
+    assert lost == []
 
 
 def test_a_renamed_column_is_named_as_the_table_names_it(tmp_path: Path) -> None:
