@@ -36,7 +36,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 Check = Callable[[Path], Mapping[str, str]]
 Recogniser = Callable[[bytes], bool]
-"""Whether a file of this content, or a folder of these names, is one that r2d2 wrote."""
+"""A test of a file's content, or of a folder's names: True where r2d2 wrote it."""
 Recognisers = Mapping[str, Recogniser]
 """A recogniser for each name of an output file or folder."""
 NOT_OURS: Recognisers = {}
