@@ -200,6 +200,31 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """The steps of the tasks that run beside each other: what they had to do, and core-seconds.
+
+    `bytes_decoded` are those of the rows in memory; `rows_hashed` counts a row once for each set of
+    columns. Hashing is with sorting; exchange takes the runs of hashes together and compares them.
+    """
+
+    bytes_decoded: int = 0
+    rows_hashed: int = 0
+    decode_s: float = 0.0
+    hash_s: float = 0.0
+    exchange_s: float = 0.0
+
+    def plus(self, more: "Work") -> "Work":
+        """The work of both."""
+        return Work(
+            self.bytes_decoded + more.bytes_decoded,
+            self.rows_hashed + more.rows_hashed,
+            self.decode_s + more.decode_s,
+            self.hash_s + more.hash_s,
+            self.exchange_s + more.exchange_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What an answer took: the bytes and rows read from the lake, and more.
 
@@ -211,6 +236,7 @@ class Cost:
     rows_read: int = 0
     bytes_shuffled: int = 0
     core_seconds: float = 0.0
+    work: Work = field(default_factory=Work)
 
     def plus(self, more: "Cost") -> "Cost":
         """The cost of both."""
@@ -219,6 +245,7 @@ class Cost:
             self.rows_read + more.rows_read,
             self.bytes_shuffled + more.bytes_shuffled,
             self.core_seconds + more.core_seconds,
+            self.work.plus(more.work),
         )
 
 
@@ -237,6 +264,7 @@ class FunnelRow:
     rows_read: int
     bytes_shuffled: int = 0
     core_seconds: float = 0.0
+    work: Work = field(default_factory=Work)
 
     def plus(self, more: "FunnelRow") -> "FunnelRow":
         """The row of the stage's first run and of a second one on other pairs."""
@@ -255,4 +283,5 @@ class FunnelRow:
             self.rows_read + more.rows_read,
             self.bytes_shuffled + more.bytes_shuffled,
             self.core_seconds + more.core_seconds,
+            self.work.plus(more.work),
         )

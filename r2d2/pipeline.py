@@ -99,6 +99,7 @@ def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:
         after.cost.rows_read,
         after.cost.bytes_shuffled,
         cpu_seconds() - cpu_start + after.cost.core_seconds,
+        after.cost.work,
     )
     return replace(after, funnel=(*graph.funnel, row))
 
@@ -121,6 +122,7 @@ def _settled(metadata: Metadata, later: Sequence[Stage], graph: Graph, lake: Lak
         again.cost.rows_read,
         again.cost.bytes_shuffled,
         cpu_seconds() - cpu_start + again.cost.core_seconds,
+        again.cost.work,
     )
     again = replace(again, funnel=(row,))
     for stage in later if count else ():

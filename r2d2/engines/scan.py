@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from time import thread_time
 
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, sorted_unique, sorted_unique_each
 from r2d2.lake.inventory import bounds_of, read_split
 from r2d2.lake.questions import RowBounds, Wanted, Watched
-from r2d2.model import Bounds, Column, Cost, Split, Table, Types
+from r2d2.model import Bounds, Column, Cost, Split, Table, Types, Work
 from r2d2.storage.local import Storage
 
 BATCH_ROWS = 1 << 16
@@ -53,6 +54,33 @@ class Hashed:
     size_bytes: int = 0
     problem: str | None = None
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
+
+
+class TaskMeter:
+    """The work of one task, by the CPU time of the thread that made the meter."""
+
+    def __init__(self) -> None:
+        """The task begins."""
+        self._start = thread_time()
+        self._decode_s = 0.0
+        self._bytes = self._rows = 0
+
+    def decoded(self, batches: Iterator[pa.RecordBatch], sets: int) -> Iterator[pa.RecordBatch]:
+        """The batches, to be hashed over so many sets of columns; decoding them is measured."""
+        while True:
+            start = thread_time()
+            batch = next(batches, None)
+            self._decode_s += thread_time() - start
+            if batch is None:
+                return
+            self._bytes += batch.nbytes
+            self._rows += batch.num_rows * sets
+            yield batch
+
+    def work(self) -> Work:
+        """The work since the task began; what was not decoding is hashing."""
+        hash_s = thread_time() - self._start - self._decode_s
+        return Work(self._bytes, self._rows, self._decode_s, hash_s)
 
 
 def pieces_of(
@@ -131,7 +159,11 @@ def tasks_of(
 
 
 def scan(
-    storage: Storage, pieces: Sequence[ScanPiece], types: Types, stop: Callable[[], bool]
+    storage: Storage,
+    pieces: Sequence[ScanPiece],
+    types: Types,
+    stop: Callable[[], bool],
+    meter: TaskMeter,
 ) -> Iterator[Hashed]:
     """The outcome of each piece, in any order; small ones of one shape are hashed together."""
     together: list[tuple[ScanPiece, pa.RecordBatch]] = []
@@ -146,7 +178,7 @@ def scan(
             asked, bounded = piece.columns, piece.bounded
             names = _names((*asked, bounded))
         try:
-            batches = read_split(storage, piece.split, names)
+            batches = meter.decoded(read_split(storage, piece.split, names), len(piece.sets))
             first = list(islice(batches, 2))
             if piece.sets and len(first) == 1 and first[0].num_rows <= SMALL_ROWS:
                 if together and not _alike(together[0], (piece, first[0])):

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from threading import Event
+from time import thread_time
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +23,7 @@ from r2d2.engines.scan import (
     TASK_SPLITS,
     Hashed,
     ScanPiece,
+    TaskMeter,
     bounding_pieces,
     bounds_asked,
     pieces_of,
@@ -34,7 +37,7 @@ from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import count_missing_each, merge, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
-from r2d2.model import Bounds, Column, Cost, Table
+from r2d2.model import Bounds, Column, Cost, Table, Work
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -142,9 +145,10 @@ class LocalLake:
         ]
         with ThreadPoolExecutor(self._settings.threads) as pool:
             counts = pool.map(lambda job: self._count(job, sample), jobs)
-            for job, (some_rows, some_missing) in zip(jobs, counts, strict=True):
+            for job, (some_rows, some_missing, took_s) in zip(jobs, counts, strict=True):
                 rows[job.places] += some_rows
                 missing[job.places] += some_missing
+                cost = cost.plus(Cost(work=Work(exchange_s=took_s)))
         return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
 
     def _scan(self, wanted: Wanted) -> Cost:
@@ -163,6 +167,7 @@ class LocalLake:
         """Reads the pieces, which are all of these tables."""
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         rows = size = 0
+        work: list[Work] = []
         spilled = self._runs.spilled_bytes
         counted = dict.fromkeys(tables, 0)
         bounded = {piece.table for piece in pieces if piece.bounded}
@@ -171,7 +176,7 @@ class LocalLake:
         remote = "://" in self._storage.url
         threads = max(REMOTE_THREADS, self._settings.threads) if remote else self._settings.threads
         tasks = tasks_of(pieces, REMOTE_TASK_SPLITS if remote else TASK_SPLITS, threads)
-        for hashed in self._run(tasks, threads):
+        for hashed in self._run(tasks, threads, work):
             rows += hashed.rows
             counted[hashed.table] += hashed.rows
             size += hashed.size_bytes
@@ -185,14 +190,20 @@ class LocalLake:
         self._progress.end()
         self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
         self._bounds |= {t: united(parts) for t, parts in bounds.items() if t not in self._failed}
-        return Cost(size, rows, self._runs.spilled_bytes - spilled)
+        spilled = self._runs.spilled_bytes - spilled
+        return Cost(size, rows, spilled, work=reduce(Work.plus, work, Work()))
 
-    def _run(self, tasks: Iterable[list[ScanPiece]], threads: int) -> Iterator[Hashed]:
+    def _run(
+        self, tasks: Iterable[list[ScanPiece]], threads: int, done_work: list[Work]
+    ) -> Iterator[Hashed]:
         """The tasks' results as they come; few tasks wait, so that results do not pile up."""
         types = self._settings.types
 
         def work(task: list[ScanPiece]) -> list[Hashed]:
-            return list(scan(self._storage, task, types, self._stop.is_set))
+            meter = TaskMeter()
+            hashed = list(scan(self._storage, task, types, self._stop.is_set, meter))
+            done_work.append(meter.work())
+            return hashed
 
         with ThreadPoolExecutor(threads) as pool:
             waiting: set[Future[list[Hashed]]] = set()
@@ -215,10 +226,11 @@ class LocalLake:
         keys = {key for place in places for key in pairs[place]}
         return 1 + sum(map(self._runs.rows, keys)) // RANGE_ROWS
 
-    def _count(self, job: "_Job", sample: int | None) -> tuple[list[int], list[int]]:
-        """Child rows and missing rows of each pair in one range of hashes."""
+    def _count(self, job: "_Job", sample: int | None) -> tuple[list[int], list[int], float]:
+        """Child rows and missing rows of each pair in one range of hashes; CPU seconds."""
+        start = thread_time()
         if self._stop.is_set():
-            return [], []
+            return [], [], 0.0
         slices = {
             key: self._runs.slice(key, job.part, job.parts)
             for key in dict.fromkeys(key for pair in job.pairs for key in pair)
@@ -228,7 +240,8 @@ class LocalLake:
             (slices[child] if sample is None else smallest(slices[child], sample), slices[parent])
             for child, parent in job.pairs
         ]
-        return [len(child) for child, _ in lookups], count_missing_each(lookups)
+        rows, missing = [len(child) for child, _ in lookups], count_missing_each(lookups)
+        return rows, missing, thread_time() - start
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
 from r2d2.engines.spark.tasks import COST_COLUMNS, COUNT_COLUMNS, TASK_ROW
 from r2d2.hashing.runs import BottomKSketch, empty_run
 from r2d2.lake.questions import Projection
-from r2d2.model import Cost
+from r2d2.model import Cost, Work
 
 # A family of so many ranges is looked at in its first before all of it is exchanged.
 RANGES = 16
@@ -138,7 +138,9 @@ class Count:
             received[members] += some
             rows[members] += distinct
             missing[places] += lacking
-        cost = Cost(bytes_shuffled=size if shuffled else 0, core_seconds=took / 1e9)
+        seconds = took / 1e9
+        size_bytes = size if shuffled else 0
+        cost = Cost(0, 0, size_bytes, seconds, Work(exchange_s=seconds))
         return PairCounts(received, rows[self.children], missing, cost)
 
 

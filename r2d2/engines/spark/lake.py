@@ -202,6 +202,7 @@ class SparkLake:
             sum(collector.rows.values()),
             collector.shuffled,
             collector.nanoseconds / 1e9,
+            collector.work,
         )
         self._progress.advance(cost.bytes_read, cost.rows_read)
         self._progress.end()

@@ -2,8 +2,8 @@
 
 A row of set `SUMMARY` is for a whole table: what one task read of it and the bounds of its watched
 columns, or why it could not; one of table `NO_TABLE` says why no table can be read, or else (as
-`rows`) how many nanoseconds of a core its task took, (as `bytes`) how many were shuffled to it and
-(as `first`) a stamp that another run of the same task would hardly have.
+`rows`) how many nanoseconds of a core its task took, (as `bytes`) how many were shuffled to it, (as
+`bounds`) its work by steps and (as `first`) a stamp that another run of it would hardly have.
 `sketch` is NULL where the blob is no sketch, else whether the blob is all there is; then `first`
 and `second` are the sums (see `run_sums`) of all hashes of the task's run.
 """
@@ -21,7 +21,7 @@ from r2d2.engines.scan import united
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import BottomKSketch, empty_run, from_bytes, merge_sketches, to_bytes
 from r2d2.lake.questions import Projection
-from r2d2.model import Bounds
+from r2d2.model import Bounds, Work
 
 SUMMARY = -1
 NO_TABLE = -1
@@ -63,10 +63,11 @@ def summary_row(
     return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem, told, 0, 0
 
 
-def cost_row(nanoseconds: int, shuffled: int, stamp: int) -> Row:
+def cost_row(nanoseconds: int, shuffled: int, stamp: int, work: Work | None = None) -> Row:
     """The row for what a task took."""
     took = SKETCH_ONLY, True, nanoseconds, shuffled, NOTHING
-    return NO_TABLE, SUMMARY, *took, None, None, stamp, 0
+    told = dumps(work) if work else None
+    return NO_TABLE, SUMMARY, *took, None, told, stamp, 0
 
 
 def sketch_row(table: int, number: int, sketch: BottomKSketch, hashes: int, sums: Sums) -> Row:
@@ -93,14 +94,15 @@ class SketchCollector:
     """Merges the sketches and row counts that tasks return, those of one projection together.
 
     `hashes` counts the hashes of a projection's parts, one that came in two parts twice; `sums` are
-    theirs, and `runs` counts the tasks that they come from. `nanoseconds` and `shuffled` are what
-    the tasks took, `made` is the sum of their stamps.
+    theirs, and `runs` counts the tasks that they come from. `nanoseconds`, `work` and `shuffled`
+    are what the tasks took, `made` is the sum of their stamps.
     """
 
     size: int
     nanoseconds: int = 0
     shuffled: int = 0
     made: int = 0
+    work: Work = field(default_factory=Work)
     sketches: dict[Projection, list[BottomKSketch]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -123,6 +125,8 @@ class SketchCollector:
                 self.nanoseconds += rows
                 self.shuffled += size_bytes
                 self.made += first
+                if bounds is not None:
+                    self.work = self.work.plus(loads(bounds))
             elif number == SUMMARY:
                 self.rows[table] += rows
                 self.size_bytes[table] += size_bytes
@@ -148,7 +152,7 @@ class SketchCollector:
 
     def merged(self) -> Iterator[Row]:
         """The same as rows again, one for each projection and each table, and the cost."""
-        yield cost_row(self.nanoseconds, self.shuffled, self.made)
+        yield cost_row(self.nanoseconds, self.shuffled, self.made, self.work)
         for table, rows in self.rows.items():
             bounds = united(self.bounds.get(table, ()))
             problem = self.problems.get(table)

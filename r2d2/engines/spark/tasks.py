@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.scan import ScanPiece, scan
+from r2d2.engines.scan import ScanPiece, TaskMeter, scan
 from r2d2.engines.spark.partitioning import ReducerTask
 from r2d2.engines.spark.rows import (
     NO_TABLE,
@@ -42,7 +42,7 @@ from r2d2.hashing.runs import (
 )
 from r2d2.lake.inventory import bounds_of, described
 from r2d2.lake.questions import Projection
-from r2d2.model import Column, FileGroup, Types
+from r2d2.model import Column, FileGroup, Types, Work
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
@@ -106,22 +106,27 @@ def scan_tasks(
     storage: Storage, types: Types, size: int, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """The rows (see `rows`) of each task; sketches keep `size` hashes."""
-    start, buffer = process_time_ns(), RowBuffer()
+    start, buffer, meter = process_time_ns(), RowBuffer(), TaskMeter()
     for payload in _payloads(batches):
         try:
-            yield from _scanned(storage, types, size, loads(payload), buffer)
+            yield from _scanned(storage, types, size, loads(payload), buffer, meter)
         except R2D2Error as error:
             yield from buffer.add(summary_row(NO_TABLE, 0, 0, str(error)))
-    yield from buffer.add(cost_row(process_time_ns() - start, 0, time_ns()))
+    yield from buffer.add(cost_row(process_time_ns() - start, 0, time_ns(), meter.work()))
     yield from buffer.flush()
     _freeze_once()
 
 
 def _scanned(
-    storage: Storage, types: Types, size: int, task: ScanTask, buffer: RowBuffer
+    storage: Storage,
+    types: Types,
+    size: int,
+    task: ScanTask,
+    buffer: RowBuffer,
+    meter: TaskMeter,
 ) -> Iterator[pa.RecordBatch]:
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
-    for hashed in scan(storage, task.pieces, types, _never):
+    for hashed in scan(storage, task.pieces, types, _never, meter):
         yield from buffer.add(
             summary_row(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem, hashed.bounds)
         )
@@ -134,7 +139,7 @@ def bound_tasks(storage: Storage, types: Types, batches: Batches) -> Iterator[pa
     """The outcome of each task's pieces, which ask for bounds alone."""
     for payload in _payloads(batches):
         start = process_time_ns()
-        hashed = list(scan(storage, loads(payload), types, _never))
+        hashed = list(scan(storage, loads(payload), types, _never, TaskMeter()))
         told = pa.array([dumps(hashed)], pa.binary())
         yield pa.record_batch({"hashed": told, "nanoseconds": [process_time_ns() - start]})
     _freeze_once()
@@ -205,7 +210,9 @@ def merge_sketch_rows(size: int, batches: Batches) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         collector.take(batch)
         collector.shuffled += batch.nbytes
-    collector.nanoseconds += process_time_ns() - start
+    took_ns = process_time_ns() - start
+    collector.nanoseconds += took_ns
+    collector.work = collector.work.plus(Work(exchange_s=took_ns / 1e9))
     for row in collector.merged():
         yield from buffer.add(row)
     yield from buffer.flush()

@@ -18,6 +18,7 @@ from r2d2.engines.spark.lake import READ_ANEW, SparkLake
 from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake, Wanted
+from r2d2.model import Work
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
 from r2d2.storage import storage_of
@@ -41,7 +42,7 @@ def same(one: Graph, other: Graph) -> None:
     assert tables[0] == tables[1]
     assert one.edges == other.edges
     assert one.degenerate == other.degenerate
-    cost = {"seconds": 0.0, "core_seconds": 0.0, "bytes_shuffled": 0}
+    cost = {"seconds": 0.0, "core_seconds": 0.0, "bytes_shuffled": 0, "work": Work()}
     rows = [[replace(row, **cost) for row in graph.funnel] for graph in (one, other)]
     assert rows[0] == rows[1]
 
