@@ -16,8 +16,7 @@ import r2d2
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import sketch, sorted_unique
 from r2d2.stages.renamed.column_sketches import ColumnContents
-from r2d2.stages.renamed.lsh import BINS, likely_holders, minima
-from r2d2.stages.renamed.table_matches import TableMatch
+from r2d2.stages.renamed.table_matches import BINS, TableMatch, likely_holders, minima
 from tests.support.oracle.asking import find
 from tests.support.oracle.files import write
 from tests.support.stages.renaming import false_edges, true_edges, write_renamed

@@ -7,8 +7,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from r2d2.vmcost.bill.model import ExecutorTime, HostTime, Part, Rate, VmBill, amount_of
-from r2d2.vmcost.bill.shares import MS_PER_SECOND, Charges
+from r2d2.vmcost.bill.model import (
+    MS_PER_SECOND,
+    Charges,
+    ExecutorTime,
+    HostTime,
+    Part,
+    Rate,
+    VmBill,
+    amount_of,
+)
 from r2d2.vmcost.bill.task_charges import (
     Capacity,
     IdleUnits,
@@ -18,8 +26,15 @@ from r2d2.vmcost.bill.task_charges import (
     rest_of,
     unit_scale,
 )
-from r2d2.vmcost.bill.timeline import BilledRun, Steps, covering_weight, cut_points, union
-from r2d2.vmcost.bill.vms import WorkerVm, worker_vms
+from r2d2.vmcost.bill.timeline import (
+    BilledRun,
+    Steps,
+    WorkerVm,
+    covering_weight,
+    cut_points,
+    union,
+    worker_vms,
+)
 from r2d2.vmcost.model import Application, Billing, Cluster
 
 DRIVER = "driver"

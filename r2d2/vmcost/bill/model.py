@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
+from r2d2.vmcost.bill.timeline import Integers
 from r2d2.vmcost.model import SECONDS_PER_HOUR, Price
 
 
@@ -134,3 +135,19 @@ class Bill:
     vms: tuple[VmBill, ...]
     rates: tuple[Rate, ...]
     problems: Mapping[str, int]
+
+
+MS_PER_SECOND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """Units charged to each task, how many of them a VM-millisecond has, and the VM's price."""
+
+    units: Integers
+    scale: int
+    rate: Rate | None
+
+    def amount(self, units: int) -> Amount:
+        """The units as rented time and money."""
+        return amount_of(Fraction(units, self.scale * MS_PER_SECOND), self.rate)

@@ -17,11 +17,11 @@ from r2d2.vmcost.bill.timeline import (
     BilledRun,
     Integers,
     Steps,
+    WorkerVm,
     covered,
     covering_weight,
     cut_points,
 )
-from r2d2.vmcost.bill.vms import WorkerVm
 
 UNIT_BITS = 62
 LARGEST_LCM = 1 << 20

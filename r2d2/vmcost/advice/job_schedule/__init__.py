@@ -19,8 +19,6 @@ decided exactly, more by list scheduling; never at a higher cost than the best s
 
 from collections.abc import Sequence
 
-from r2d2.vmcost.advice.job_schedule.exact import cheapest_of_all
-from r2d2.vmcost.advice.job_schedule.heuristics import cheapest_listed, cheapest_single_type
 from r2d2.vmcost.advice.job_schedule.problem import (
     Lateness,
     Machine,
@@ -29,6 +27,11 @@ from r2d2.vmcost.advice.job_schedule.problem import (
     SchedulingProblem,
 )
 from r2d2.vmcost.advice.job_schedule.schedule import schedule_of
+from r2d2.vmcost.advice.job_schedule.search import (
+    cheapest_listed,
+    cheapest_of_all,
+    cheapest_single_type,
+)
 from r2d2.vmcost.model import Billing
 
 EXACT_UP_TO = 6
