@@ -10,7 +10,7 @@ from typing import Any
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
 from r2d2.plan.plan_file import Data
-from r2d2.text_tables import aligned, human_bytes, pluralize, printable, usd
+from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable, usd
 
 SHOWN = 20
 NAMED = 3
@@ -40,6 +40,7 @@ def plan_lines(plan: Data) -> Iterator[str]:
         yield from _deletions(deleted)
     yield ""
     yield from _kept_lines(plan)
+    yield from _copies_lines(deleted)
     yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
@@ -61,6 +62,9 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  rebuilding it costs {usd(table['rebuild_usd_per_month'])} a month"
             yield f"  and takes {table['rebuild_p95_s']:.1f} s at p95"
             yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
+            if copy := table["copy_that_stays"]:
+                told = f"{printable(copy['table'])}, which stays: {printable(copy['because'])}"
+                yield f"  equal to {told}"
             if evidence["run"]:
                 yield (
                     f"  run: {pluralize(evidence['rows'], 'row')}, equal value by value,"
@@ -116,6 +120,18 @@ def _kept_lines(plan: Data) -> Iterator[str]:
     if len(ordered) > SHOWN:
         count = sum(len(names) for _, names in ordered[SHOWN:])
         yield f"kept {count:,}: for {len(ordered) - SHOWN:,} more reasons (see the plan file)"
+
+
+def _copies_lines(deleted: Sequence[Data]) -> Iterator[str]:
+    """The copies that stay in place of equal ones, by the reason."""
+    stays: dict[str, list[str]] = defaultdict(list)
+    for table in deleted:
+        if copy := table["copy_that_stays"]:
+            stays[copy["because"]].append(copy["table"])
+    for because, found in sorted(stays.items(), key=lambda item: (-len(item[1]), item[0])):
+        names = sorted(set(found))
+        stay = f"{_few(names)} {by_number(len(names), 'stays', 'stay')}"
+        yield f"of equal copies {stay}: {printable(because)}"
 
 
 def _few(names: Sequence[str]) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,6 +20,7 @@ from r2d2.lake.inventory import layout_from
 from r2d2.model import FileInfo
 from r2d2.plan import load_recipes
 from r2d2.plan.costs import CAME, Costing, TableFacts, TableRecipe, gone_since
+from r2d2.plan.diff import different_places, short_text
 from r2d2.plan.graph_file import (
     GRAPH_NAME,
     RECIPES_NAME,
@@ -52,6 +52,7 @@ FREE_TEXT = (
     "tables[*].usage.last_read",
     "tables[*].usage.consumer_names",
     "warnings[usage: *]",
+    "settings.prefer",
     "settings.limit (order)",
     "settings.protect (order)",
     "settings.tenant (order)",
@@ -70,6 +71,7 @@ ON_THE_PLANS_WORD = (
     "tables[*].files_sha256",
     "tables[*].files",
     "tables[*].inside",
+    "tables[*].copy_that_stays",
     "tables[*].reason",
     "totals.edges_without_recipe",
     "totals.recipes_run",
@@ -86,7 +88,6 @@ REASONS = re.compile(
     re.DOTALL,
 )
 """Reasons that follow from recipes which were not chosen."""
-ABSENT = "nothing"
 Broken = tuple[str, str]
 """The name of a rule, and a sentence."""
 
@@ -259,9 +260,12 @@ def _rules(
     told = (*gone_since(graph, known.facts), *warnings(settings, known.facts, ()))
     again = plan_data(solved, graph, told, plan["run"]["recipes_sha256"])
     taken = _taken(plan, again, of_run)
-    for place, stated, derived in _different(plan, again, ""):
+    for place, stated, derived in different_places(plan, again):
         if place not in taken and place != "sha256":
-            yield "figure", f"{place}: the plan says {_short(stated)}, it is {_short(derived)}"
+            yield (
+                "figure",
+                f"{place}: the plan says {short_text(stated)}, it is {short_text(derived)}",
+            )
 
 
 def _usage(table: Data) -> Usage:
@@ -361,9 +365,10 @@ def _taken(plan: Data, again: Data, of_run: bool) -> frozenset[str]:
         return frozenset(taken)
     taken |= {place for place in ON_THE_PLANS_WORD if place.startswith(("totals.", "solver."))}
     for stated, derived in zip(plan["tables"], again["tables"], strict=True):
+        place = f"tables[{stated['table']}]"
+        taken |= _copy_on_its_word(plan, stated, place)
         if stated["choice"] == "delete" or stated["table"] != derived["table"]:
             continue
-        place = f"tables[{stated['table']}]"
         taken.add(f"{place}.files_sha256")
         like = REASONS.fullmatch(stated["reason"])
         limit = like and (like[1] is None or like[1] == f"{derived['latency_limit_s']:.0f}")
@@ -372,24 +377,10 @@ def _taken(plan: Data, again: Data, of_run: bool) -> frozenset[str]:
     return frozenset(taken)
 
 
-def _different(stated: Any, derived: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
-    """Each place where the two differ."""
-    match stated, derived:
-        case dict(), dict():
-            for key in sorted(stated.keys() | derived.keys()):
-                inner = f"{place}.{key}" if place else str(key)
-                values = stated.get(key, ABSENT), derived.get(key, ABSENT)
-                yield from _different(*values, inner)
-        case (list(), list()) if len(stated) == len(derived):
-            for number, values in enumerate(zip(stated, derived, strict=True)):
-                named = values[0].get("table") if isinstance(values[0], Mapping) else None
-                yield from _different(*values, f"{place}[{number if named is None else named}]")
-        case _:
-            same = isinstance(stated, bool) is isinstance(derived, bool) and stated == derived
-            if not same:
-                yield place, stated, derived
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+def _copy_on_its_word(plan: Data, entry: Data, place: str) -> set[str]:
+    """The place of the copy that stays, where that is a table which stays."""
+    told = entry.get("copy_that_stays")
+    if not told or told.keys() != {"table", "because"}:
+        return set()
+    stays = {table["table"] for table in plan["tables"] if table["choice"] == "keep"}
+    return {f"{place}.copy_that_stays"} if told["table"] in stays else set()

@@ -12,9 +12,11 @@ longer as the rates say of p95 and p50: what was measured decides whether a reci
 which of two is cheaper by a few milliseconds of noise. Start-up is paid for like work, at its p95.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from r2d2.model import FileInfo, Table
 from r2d2.plan.graph_file import GraphFile, left_out
@@ -56,6 +58,37 @@ class TableFacts:
     must_keep: str | None = None
     files: tuple[FileInfo, ...] = ()
     inside: tuple[str, ...] = ()
+    format: str = ""
+
+    def is_partitioned(self) -> bool:
+        """Whether the names of its files' folders hold columns, as `day=2026-01-01`."""
+        return any("=" in part for file in self.files for part in file.path.split("/")[:-1])
+
+
+class Standing(NamedTuple):
+    """What prefers one of two equal copies at the same cost, the gravest first; less is better."""
+
+    rule: int
+    reads: float
+    consumers: int
+    last_read: int
+    format: int
+    flat: bool
+    copy_name: bool
+
+
+FORMATS_BY_USE = {"delta": 0, "parquet": 1, "orc": 2, "avro": 3, "json": 4, "csv": 5}
+"""Formats by what they give readers: a log of versions, columns apart, types, any names."""
+NAMES_OF_COPIES = frozenset(("tmp", "temp", "backup", "backups", "bak", "copy", "copies", "old"))
+PREFERRED: Mapping[str, str] = {
+    "reads": "read more often",
+    "consumers": "read by more consumers",
+    "last_read": "read later",
+    "format": "in a format that serves readers better",
+    "flat": "partitioned",
+    "copy_name": "not named as a copy",
+}
+"""The reasons of a standing in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +118,10 @@ class Costing:
         numbers = {location: number for number, location in enumerate(self.facts)}
         share = self.settings.plan.max_deleted_share
         total_bytes = sum(facts.unique_bytes for facts in self.facts.values())
+        standings = {location: self.standing(location) for location in self.facts}
+        ranks = {standing: rank for rank, standing in enumerate(sorted(set(standings.values())))}
         return Problem(
-            tuple(self._stored(location) for location in self.facts),
+            tuple(self._stored(location, ranks[standings[location]]) for location in self.facts),
             tuple(self._option(recipe, numbers) for recipe in recipes),
             None if share >= 1 else int(share * total_bytes),
         )
@@ -118,7 +153,31 @@ class Costing:
         protected = None if reason is None else f"protected: {reason}"
         return self.facts[location].must_keep or protected
 
-    def _stored(self, location: str) -> StoredTable:
+    def standing(self, location: str) -> Standing:
+        """The table's standing among its equal copies."""
+        usage, facts = self.usage.get(location), self.facts[location]
+        last_read = None if usage is None else usage.last_read
+        return Standing(
+            self.settings.preference(location),
+            -self.reads_per_month(location),
+            -(0 if usage is None else usage.consumers or 0),
+            0 if last_read is None else -last_read.toordinal(),
+            FORMATS_BY_USE.get(facts.format, len(FORMATS_BY_USE)),
+            not facts.is_partitioned(),
+            any(word in NAMES_OF_COPIES for word in re.split(r"[^a-z]+", location.lower())),
+        )
+
+    def why_preferred(self, stays: str, goes: str) -> str:
+        """The first reason why one copy is preferred to the other at the same cost."""
+        one, other = self.standing(stays), self.standing(goes)
+        if one.rule < other.rule:
+            return self.settings.prefer[one.rule].reason
+        return next(
+            (told for key, told in PREFERRED.items() if getattr(one, key) < getattr(other, key)),
+            "first of them by location",
+        )
+
+    def _stored(self, location: str, rank: int) -> StoredTable:
         facts, prices = self.facts[location], self.settings.prices
         scans = self.settings.usage.maintenance_scans_per_month
         return StoredTable(
@@ -128,6 +187,7 @@ class Costing:
             facts.unique_bytes,
             self.settings.limit_s(location),
             self.must_keep(location),
+            rank,
         )
 
     def _option(self, recipe: TableRecipe, numbers: Mapping[str, int]) -> Option:
@@ -164,6 +224,7 @@ def facts_of(
             unique[location],
             _must_keep(table, snapshots.get(location), graph),
             table.files,
+            format=table.format,
         )
         for location, table in sorted(tables.items())
     }

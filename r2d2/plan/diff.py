@@ -69,6 +69,7 @@ KINDS: Mapping[str, DifferenceKind] = {
 """Keys of another kind than their section; other keys of a table are decisions."""
 DECIDING = ("choice", "reason")
 """The keys that are reported where the choice is another; all else follows from it."""
+ABSENT = "nothing"
 SECTIONS: Mapping[str, DifferenceKind] = {
     "lake": DifferenceKind.SNAPSHOT,
     "snapshots": DifferenceKind.SNAPSHOT,
@@ -131,3 +132,29 @@ def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+
+
+def different_places(stated: Any, derived: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Each place where the two differ, with both values."""
+    match stated, derived:
+        case dict(), dict():
+            for key in sorted(stated.keys() | derived.keys()):
+                inner = f"{place}.{key}" if place else str(key)
+                values = stated.get(key, ABSENT), derived.get(key, ABSENT)
+                yield from different_places(*values, inner)
+        case (list(), list()) if len(stated) == len(derived):
+            for number, values in enumerate(zip(stated, derived, strict=True)):
+                named = values[0].get("table") if isinstance(values[0], Mapping) else None
+                yield from different_places(
+                    *values, f"{place}[{number if named is None else named}]"
+                )
+        case _:
+            same = isinstance(stated, bool) is isinstance(derived, bool) and stated == derived
+            if not same:
+                yield place, stated, derived
+
+
+def short_text(value: Any) -> str:
+    """The value on part of a line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

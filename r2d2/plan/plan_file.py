@@ -15,7 +15,7 @@ from r2d2.errors import UsageError
 from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile
-from r2d2.plan.planner import SolvedPlan
+from r2d2.plan.planner import Reasons, SolvedPlan
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
@@ -23,7 +23,7 @@ from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text, json_with, settle
 from r2d2.text_tables import pluralize
 
-VERSION = 2
+VERSION = 3
 Data = dict[str, Any]
 is_plan = json_with("solver", "totals", "tables")
 """Recognises a plan's file, also of another version of r2d2."""
@@ -55,6 +55,7 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     layout: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     files: list[tuple[str, Count, str]] | msgspec.UnsetType = msgspec.UNSET
     inside: list[str] | msgspec.UnsetType = msgspec.UNSET
+    copy_that_stays: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -149,7 +150,7 @@ def check_form(plan: Data, place: str = "") -> None:
             raise UsageError(f"{place}not a plan of r2d2's: $.tables[{number}] {told}")
 
 
-OF_DELETED = ("rebuild_usd_per_month", "evidence", "layout", "files", "inside")
+OF_DELETED = _Choice.__struct_fields__[-6:]
 
 
 def _there(form: msgspec.Struct, keys: Sequence[str]) -> set[bool]:
@@ -163,8 +164,8 @@ def plan_data(
     recipes_sha256: str = "",
 ) -> Data:
     """The plan as plain data, with its digest under `sha256`."""
-    snapshots = dict(graph.snapshots)
-    tables = [_table(planned, number, snapshots) for number in range(len(planned.problem.tables))]
+    snapshots, reasons = dict(graph.snapshots), Reasons.of(planned)
+    tables = [_table(reasons, number, snapshots) for number in range(len(planned.problem.tables))]
     data = {
         "version": VERSION,
         "lake": graph.lake,
@@ -223,13 +224,14 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Data:
+def _table(reasons: Reasons, number: int, snapshots: Mapping[str, str]) -> Data:
+    planned = reasons.planned
     stored, choice = planned.problem.tables[number], planned.solution.choices[number]
     facts = planned.known.facts[stored.name]
     data: Data = {
         "table": stored.name,
         "choice": "keep" if choice.option is None else "delete",
-        "reason": _reason(planned, number),
+        "reason": reasons.of_choice(number),
         "must_keep": stored.must_keep,
         "tenant": planned.costing.settings.tenant_of(stored.name),
         "parents": [],
@@ -256,6 +258,7 @@ def _table(planned: SolvedPlan, number: int, snapshots: Mapping[str, str]) -> Da
             "layout": {} if recipe.trial is None else dict(recipe.trial.layout),
             "files": [list(astuple(file)) for file in facts.files],
             "inside": list(facts.inside),
+            "copy_that_stays": reasons.copy_that_stays(number),
         }
     return data
 
@@ -306,36 +309,6 @@ def _trial_digest(trial: Trial) -> str:
     """A digest of what was run and what came of it: evidence is of this very recipe."""
     parts = (to_data(trial.recipe), dict(trial.layout), trial.rows, trial.fingerprint)
     return hashlib.sha256(json_text([*parts, trial.seconds]).encode()).hexdigest()[:32]
-
-
-def _reason(planned: SolvedPlan, number: int) -> str:
-    stored, choice = planned.problem.tables[number], planned.solution.choices[number]
-    options = planned.problem.options
-    if choice.option is not None:
-        chosen = options[choice.option]
-        names = " and ".join(planned.problem.tables[parent].name for parent in chosen.parents)
-        return f"it can be rebuilt from {names} in {chosen.seconds:.0f} s"
-    if stored.must_keep is not None:
-        return stored.must_keep
-    served = sum(
-        number in options[c.option].parents
-        for c in planned.solution.choices
-        if c.option is not None
-    )
-    if served:
-        return f"{served} deleted {'table is' if served == 1 else 'tables are'} rebuilt from it"
-    possible = [option for option in options if option.child == number]
-    if not possible:
-        return "no recipe rebuilds it from another table"
-    if all(option.struck for option in possible):
-        return f"every recipe for it failed when it was run: {possible[0].struck}"
-    limit_s = stored.limit_s
-    sound = [option for option in possible if not option.struck]
-    slow = [option for option in sound if limit_s is not None and option.seconds > limit_s]
-    if len(slow) == len(sound):
-        least_s = min(option.seconds for option in slow)
-        return f"rebuilding takes {least_s:.0f} s at least, its readers may wait {limit_s:.0f} s"
-    return "rebuilding it would cost more than keeping it"
 
 
 def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:

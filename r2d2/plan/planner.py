@@ -3,8 +3,8 @@
 The way of an edge: Edge → Request → Recipe with its Trial → Choice.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,8 @@ from typing import Protocol
 from r2d2.model import Edge, Table
 from r2d2.plan.costs import Costing, TableFacts, TableRecipe, facts_of
 from r2d2.plan.graph_file import GraphFile
-from r2d2.plan.program import Problem, Solution, Solver, solve
+from r2d2.plan.program import Option, Problem, Solution, Solver, solve
+from r2d2.plan.program.verify import Exchanges
 from r2d2.plan.requests import recipe_requests
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
@@ -133,3 +134,78 @@ def choose(
         for number, trial in zip(new, trials, strict=True):
             recipes[number] = replace(recipes[number], trial=trial)
         known = replace(known, recipes=tuple(recipes))
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Sentences on a plan's choices: why a table goes or stays, and which copy stays."""
+
+    planned: SolvedPlan
+    options: Mapping[int, Sequence[Option]]
+    served: Mapping[int, int]
+    copies: Set[tuple[int, int]]
+    exchanges: Exchanges
+
+    @classmethod
+    def of(cls, planned: SolvedPlan) -> "Reasons":
+        """The reasons of the plan.
+
+        `options` are by child, `served` counts children by parent, and `copies` are pairs of which
+        each is all rows of the other.
+        """
+        problem, chosen = planned.problem, {c.table: c.option for c in planned.solution.choices}
+        options: dict[int, list[Option]] = defaultdict(list)
+        for option in problem.options:
+            options[option.child].append(option)
+        used = [problem.options[number] for number in chosen.values() if number is not None]
+        served = Counter(parent for option in used for parent in set(option.parents))
+        ways = {
+            (option.child, option.parents[0])
+            for option, known in zip(problem.options, planned.known.recipes, strict=True)
+            if isinstance(known.recipe, Project)
+        }
+        copies = {(child, parent) for child, parent in ways if (parent, child) in ways}
+        return cls(planned, options, served, copies, Exchanges.of(problem, chosen))
+
+    def of_choice(self, number: int) -> str:
+        """The reason in one sentence."""
+        problem = self.planned.problem
+        stored, choice = problem.tables[number], self.planned.solution.choices[number]
+        if choice.option is not None:
+            chosen = problem.options[choice.option]
+            names = " and ".join(problem.tables[parent].name for parent in chosen.parents)
+            return f"it can be rebuilt from {names} in {chosen.seconds:.0f} s"
+        if stored.must_keep is not None:
+            return stored.must_keep
+        if served := self.served[number]:
+            return f"{served} deleted {'table is' if served == 1 else 'tables are'} rebuilt from it"
+        possible = self.options.get(number, ())
+        if not possible:
+            return "no recipe rebuilds it from another table"
+        if all(option.struck for option in possible):
+            return f"every recipe for it failed when it was run: {possible[0].struck}"
+        limit_s = stored.limit_s
+        sound = [option for option in possible if not option.struck]
+        slow = [option for option in sound if limit_s is not None and option.seconds > limit_s]
+        if len(slow) == len(sound):
+            least_s = min(option.seconds for option in slow)
+            return (
+                f"rebuilding takes {least_s:.0f} s at least, its readers may wait {limit_s:.0f} s"
+            )
+        return "rebuilding it would cost more than keeping it"
+
+    def copy_that_stays(self, number: int) -> dict[str, str] | None:
+        """The equal table that stays in place of a deleted one, and why it and not this one.
+
+        None where no other table stands for this one as this one could for it.
+        """
+        problem, choice = self.planned.problem, self.planned.solution.choices[number]
+        rests = () if choice.option is None else problem.options[choice.option].parents
+        twins = [t for t in self.exchanges.kept_twins(number) if (number, t) in self.copies]
+        if not twins:
+            return None
+        stays = next((twin for twin in twins if twin in rests), twins[0])
+        names = problem.tables[stays].name, problem.tables[number].name
+        dearer = self.exchanges.dearer_usd(stays, number) > 0
+        why = "the plan costs less so" if dearer else self.planned.costing.why_preferred(*names)
+        return {"table": names[0], "because": why}

@@ -106,6 +106,17 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
+class Preference:
+    """`[[prefer]]`: which of equal copies stays, where a plan costs the same with either.
+
+    Tables of an earlier rule go before those of a later one, and these before all others.
+    """
+
+    tables: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanLimits:
     """`[plan]`: how much one plan may delete, and how the program is solved."""
 
@@ -136,6 +147,7 @@ class PlanSettings:
     limit: tuple[Limit, ...] = ()
     protect: tuple[Protection, ...] = ()
     tenant: tuple[Tenant, ...] = ()
+    prefer: tuple[Preference, ...] = ()
 
     def limit_s(self, location: str) -> float:
         """The seconds that the table's readers may wait."""
@@ -151,6 +163,11 @@ class PlanSettings:
         """The tenant of the table; None for tables that no tenant claims, which are one group."""
         matching = [rule.name for rule in self.tenant if is_among(location, rule.tables)]
         return matching[-1] if matching else None
+
+    def preference(self, location: str) -> int:
+        """The place of the table's rule among the preferences; after all where it has none."""
+        matching = [at for at, rule in enumerate(self.prefer) if is_among(location, rule.tables)]
+        return matching[-1] if matching else len(self.prefer)
 
     def idle_rules(self, locations: Collection[str]) -> Iterator[str]:
         """A sentence for each rule that decides nothing for any of the tables."""
@@ -168,7 +185,7 @@ class PlanSettings:
                     yield f"[[{section}]] {rule.tables!r} ({getattr(rule, says)}) {why}"
 
 
-_SAYS = {"protect": "reason", "limit": "limit_s", "tenant": "name"}
+_SAYS = {"protect": "reason", "limit": "limit_s", "tenant": "name", "prefer": "reason"}
 UNMATCHED = "matches no table of the lake"
 
 PLAN_SECTIONS: Kinds = {
@@ -180,6 +197,7 @@ PLAN_SECTIONS: Kinds = {
     "limit": Limit,
     "protect": Protection,
     "tenant": Tenant,
+    "prefer": Preference,
 }
 
 

@@ -52,6 +52,10 @@ default_limit_s = 3600.0                  # how long readers may wait for a dele
 # tables = "customers/acme/*"
 # name = "acme"
 
+# [[prefer]]                              # of equal copies these stay, if that costs no more;
+# tables = "gold/*"                       # earlier rules go first
+# reason = "gold is what teams build on"
+
 [plan]
 max_deleted_share = 1.0                   # of the lake's bytes, in one plan
 solver = "highs"                          # or "cbc"

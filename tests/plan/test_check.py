@@ -27,6 +27,7 @@ from r2d2.settings.plan import (
     Limit,
     PlanLimits,
     PlanSettings,
+    Preference,
     Prices,
     Protection,
     Rates,
@@ -43,6 +44,7 @@ SETTINGS = PlanSettings(
     limit=(Limit("s*", 900.0), Limit("slow*", 1.0)),
     protect=(Protection("kept*", "the law"), Protection("olso*", "a slip")),
     tenant=(Tenant("*", "acme"), Tenant("other*", "umbrella")),
+    prefer=(Preference("w*", "the whole"), Preference("s*", "some")),
 )
 USAGE = (
     Usage(2, "oslo", 0.5, date(2026, 9, 1), 2, ("dashboard", "churn")),

@@ -18,8 +18,9 @@ all that.
 
 An option that costs no less than keeping its table is never chosen, so a table is deleted for a
 saving only. Where plans cost the same, the first of equally cheap options is taken, and of two
-tables that rebuild each other the one listed first stays. With that, the same problem, solver
-and versions give the same answer, unless the time limit ends the search.
+tables that rebuild each other the one of lower rank stays, then the one listed first: money
+before preference, preference before order. With that, the same problem, solver and versions give
+the same answer, unless the time limit ends the search.
 """
 
 from r2d2.plan.program.problem import (

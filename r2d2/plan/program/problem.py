@@ -45,6 +45,7 @@ class StoredTable:
 
     `size_bytes` is what a deletion frees. `limit_s` is how long its readers may wait for it,
     None for as long as it takes. `must_keep` is the reason why it stays, None where it may go.
+    Of two that can be rebuilt from each other at the same cost, the one of lower `rank` stays.
     """
 
     name: str
@@ -52,6 +53,7 @@ class StoredTable:
     size_bytes: int
     limit_s: float | None = None
     must_keep: str | None = None
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def reduce_options(problem: Problem) -> OpenOptions:
     """The options that a best plan may need, by table."""
     allowed: dict[int, list[int]] = {}
     for number, option in enumerate(problem.options):
-        if _gains(problem, option):
+        if gains(problem, option):
             allowed.setdefault(option.child, []).append(number)
     return {
         table: _undominated(
@@ -169,7 +171,8 @@ def cheapest(options: Sequence[OpenOption], kept: Set[int]) -> OpenOption | None
     return next((option for option in options if option.parents <= kept), None)
 
 
-def _gains(problem: Problem, option: Option) -> bool:
+def gains(problem: Problem, option: Option) -> bool:
+    """Whether the option may be used and costs less than keeping its table."""
     table = problem.tables[option.child]
     return (
         option.struck is None

@@ -1,7 +1,7 @@
 """The way from a problem to its solution: reduce, split into components, solve, break ties.
 
-Of two tables that rebuild each other at the same cost, the one listed first stays: which of them a
-solver keeps is an accident of its version.
+Of two tables that rebuild each other at the same cost, the preferred one stays, else the one listed
+first: which of them a solver keeps is an accident of its version.
 """
 
 import math
@@ -28,6 +28,7 @@ from r2d2.plan.program.problem import (
     Solver,
     Status,
     cheapest,
+    gains,
     reduce_options,
 )
 
@@ -58,7 +59,9 @@ def solve(
         models = [Model(problem, open_options, (tuple(open_options),), capped=True)]
         answers = [capped_answer(models[0], solver, until)]
         bound_usd = max(bound_usd, _bound_usd(problem, open_options, models, answers))
-    choices = _choices(problem, open_options, first_twins(problem, open_options, _kept(answers)))
+    choices = _choices(
+        problem, open_options, preferred_twins(problem, open_options, _kept(answers))
+    )
     cost_usd = _cost_usd(problem, choices)
     gap = max(0.0, cost_usd - bound_usd) / cost_usd if cost_usd else 0.0
     return Solution(
@@ -137,26 +140,43 @@ def batches(parts: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...
     return [tuple(group) for group in groups]
 
 
-def first_twins(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> frozenset[int]:
-    """The kept tables after every exchange for an earlier twin that costs nothing.
+def preferred_twins(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> frozenset[int]:
+    """The kept tables after every exchange for a preferred twin that costs nothing.
 
-    Twins are two tables that can be rebuilt from each other.
+    Twins are two tables each of which can be rebuilt from the other alone. The one of lower rank
+    is preferred, of the same rank the one listed first.
     """
-    resting = _resting(open_options)
+    twins, resting = _twins(problem), _resting(open_options)
     current, room = set(kept), _room(problem, open_options, kept)
+    order = {table: (problem.tables[table].rank, table) for table in twins}
     changed = True
     while changed:
         changed = False
-        for first in sorted(open_options.keys() - current):
-            for later in sorted(_later_twins(open_options, resting, first) & current):
-                freed = problem.tables[later].size_bytes - problem.tables[first].size_bytes
-                touched = {first, later} | resting[first] | resting[later]
+        for better in sorted(twins.keys() - current, key=order.__getitem__):
+            worse = [twin for twin in twins[better] & current if order[twin] > order[better]]
+            for twin in sorted(worse, key=order.__getitem__):
+                freed = problem.tables[twin].size_bytes - problem.tables[better].size_bytes
+                touched = {better, twin} | resting[better] | resting[twin]
                 if freed <= room and _exchanged(
-                    problem, open_options, touched, current, first, later
+                    problem, open_options, touched, current, better, twin
                 ):
                     room, changed = room - freed, True
                     break
     return frozenset(current)
+
+
+def _twins(problem: Problem) -> dict[int, set[int]]:
+    """The twins of each table that has any."""
+    ways = {
+        (option.child, option.parents[0])
+        for option in problem.options
+        if len(option.parents) == 1 and gains(problem, option)
+    }
+    twins: dict[int, set[int]] = {}
+    for child, parent in ways:
+        if (parent, child) in ways:
+            twins.setdefault(child, set()).add(parent)
+    return twins
 
 
 def _exchanged(
@@ -164,14 +184,16 @@ def _exchanged(
     open_options: OpenOptions,
     touched: Set[int],
     kept: set[int],
-    first: int,
-    later: int,
+    better: int,
+    twin: int,
 ) -> bool:
-    before_usd = _cost_of_kept_usd(problem, open_options, touched, kept)
-    kept ^= {first, later}
-    if _cost_of_kept_usd(problem, open_options, touched, kept) <= before_usd:
+    """Whether the exchange costs nothing; then it is made. The sign of the sum is exact."""
+    before = _costs_usd(problem, open_options, touched, kept)
+    kept ^= {better, twin}
+    after = _costs_usd(problem, open_options, touched, kept)
+    if math.inf not in after and math.fsum((*after, *(-usd for usd in before))) <= 0:
         return True
-    kept ^= {first, later}
+    kept ^= {better, twin}
     return False
 
 
@@ -184,11 +206,6 @@ def _resting(open_options: OpenOptions) -> dict[int, set[int]]:
     return resting
 
 
-def _later_twins(open_options: OpenOptions, resting: dict[int, set[int]], table: int) -> set[int]:
-    parents = {parent for option in open_options[table] for parent in option.parents}
-    return {twin for twin in parents & resting[table] if twin > table}
-
-
 def _room(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> float:
     if problem.max_deleted_bytes is None:
         return math.inf
@@ -196,9 +213,9 @@ def _room(problem: Problem, open_options: OpenOptions, kept: Set[int]) -> float:
     return problem.max_deleted_bytes - sum(deleted)
 
 
-def _cost_of_kept_usd(
+def _costs_usd(
     problem: Problem, open_options: OpenOptions, tables: Iterable[int], kept: Set[int]
-) -> float:
+) -> list[float]:
     costs = []
     for table in tables:
         if table in kept:
@@ -206,4 +223,4 @@ def _cost_of_kept_usd(
         else:
             option = cheapest(open_options[table], kept)
             costs.append(math.inf if option is None else option.usd_per_month)
-    return math.fsum(costs)
+    return costs

@@ -2,11 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 
-from r2d2.plan.program.problem import Choice, Problem
+from r2d2.plan.program.problem import Choice, Option, Problem
 
 
 class Rule(str, Enum):
@@ -22,6 +22,7 @@ class Rule(str, Enum):
     PARENT_KEPT = "parent-kept"
     CAP = "cap"
     COST_TOTAL = "cost-total"
+    PREFERENCE = "preference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ def verify(
     chosen = {choice.table: choice.option for choice in choices}
     broken += _deletions(problem, chosen)
     broken += _totals(problem, chosen, cost_usd_per_month)
+    if not broken:
+        broken += _preferences(problem, chosen)
     return tuple(broken)
 
 
@@ -118,3 +121,83 @@ def _totals(
         yield Violation(
             Rule.COST_TOTAL, f"the choices cost {total_usd!r} USD a month, not {stated_usd!r}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanges:
+    """The exchanges of a plan's tables for their twins: tables rebuilt from each other alone.
+
+    `ways` are the options by child that may be used and cost less than keeping their table;
+    `resting` are the children of all ways by parent.
+    """
+
+    problem: Problem
+    chosen: Mapping[int, int | None]
+    ways: Mapping[int, Sequence[Option]]
+    resting: Mapping[int, Set[int]]
+
+    @classmethod
+    def of(cls, problem: Problem, chosen: Mapping[int, int | None]) -> "Exchanges":
+        """The exchanges of the choices, by table."""
+        ways: dict[int, list[Option]] = {}
+        resting: dict[int, set[int]] = {}
+        for option in problem.options:
+            table = problem.tables[option.child]
+            late = table.limit_s is not None and option.seconds > table.limit_s
+            dear = option.usd_per_month >= table.keep_usd_per_month
+            if not (late or dear or option.struck or table.must_keep):
+                ways.setdefault(option.child, []).append(option)
+                for parent in option.parents:
+                    resting.setdefault(parent, set()).add(option.child)
+        return cls(problem, chosen, ways, resting)
+
+    def kept_twins(self, gone: int) -> list[int]:
+        """The twins of a deleted table that stay, in order."""
+        parents = {way.parents[0] for way in self.ways.get(gone, ()) if len(way.parents) == 1}
+        return sorted(
+            parent
+            for parent in parents
+            if self.chosen[parent] is None
+            and any(way.parents == (gone,) for way in self.ways.get(parent, ()))
+        )
+
+    def dearer_usd(self, stays: int, gone: int) -> float:
+        """The USD a month that the plan would cost more with `gone` in place of its twin."""
+        kept = {stays: False, gone: True}
+
+        def is_kept(table: int) -> bool:
+            return kept.get(table, self.chosen[table] is None)
+
+        rested = self.resting.get(stays, set()) | self.resting.get(gone, set())
+        touched = {stays, *(child for child in rested if not is_kept(child))}
+        keep_usd = self.problem.tables[stays].keep_usd_per_month
+        changes = [self.problem.tables[gone].keep_usd_per_month, -keep_usd, -self._usd(gone)]
+        for child in touched:
+            usd = [
+                way.usd_per_month
+                for way in self.ways.get(child, ())
+                if all(map(is_kept, way.parents))
+            ]
+            changes.append(min(usd, default=math.inf))
+            changes += [] if child == stays else [-self._usd(child)]
+        return math.fsum(changes)
+
+    def _usd(self, gone: int) -> float:
+        option = self.chosen[gone]
+        return math.inf if option is None else self.problem.options[option].usd_per_month
+
+
+def _preferences(problem: Problem, chosen: Mapping[int, int | None]) -> Iterator[Violation]:
+    """Twins of which the preferred one goes, although the plan would cost no more with it."""
+    exchanges = Exchanges.of(problem, chosen)
+    deleted = [number for number, option in sorted(chosen.items()) if option is not None]
+    freed = sum(problem.tables[number].size_bytes for number in deleted)
+    cap = math.inf if problem.max_deleted_bytes is None else problem.max_deleted_bytes
+    for gone in deleted:
+        for stays in exchanges.kept_twins(gone):
+            one, other = problem.tables[stays], problem.tables[gone]
+            fits = freed + one.size_bytes - other.size_bytes <= cap
+            better = (other.rank, gone) < (one.rank, stays)
+            if fits and better and exchanges.dearer_usd(stays, gone) <= 0:
+                told = f"{other.name} is preferred to {one.name} at the same cost, and is deleted"
+                yield Violation(Rule.PREFERENCE, told)
