@@ -4,6 +4,7 @@
                          [--runs 3] [--engines local,spark]
                          [--ways one_query,one_scan,gated,pairwise]
     python -m benchmarks --growth
+    python -m benchmarks --counts [--gigabytes 0.3,3,10] [--engines local,spark] [--json]
     python -m benchmarks --warm [--lake dev] [--runs 3]
     python -m benchmarks --shuffled [--lake dev] [--runs 3]
 
@@ -11,6 +12,7 @@ Lakes are made once, under --work. Every figure is of a whole process, from star
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -19,9 +21,12 @@ from pathlib import Path
 
 from benchmarks.compare import agreement, compare
 from benchmarks.contenders import ALWAYS, WAYS, Contender, peer, r2d2, unavailable
+from benchmarks.counts import GIGABYTES, count
+from benchmarks.counts_report import counts_data, counts_text
 from benchmarks.errors import BenchmarkError
 from benchmarks.growth import SCALES, Grown, growth_table
 from benchmarks.lakes import BenchmarkLake, known, lineitem, ready, size_bytes
+from benchmarks.projection import BUSY, MEGABYTES_A_CORE_S, Assumed
 from benchmarks.table import result_table
 
 REPOSITORY = Path(__file__).parents[1]
@@ -34,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.warm or chosen.shuffled:
             return in_a_session(chosen)
+        if chosen.counts:
+            return scale_counts(chosen)
         return growth(chosen) if chosen.growth else beside(chosen)
     except BenchmarkError as error:
         print(error, file=sys.stderr)
@@ -75,6 +82,26 @@ def growth(chosen: argparse.Namespace) -> int:
             raise BenchmarkError(outcome.failure)
         steps.append(Grown(scale, size, outcome))
     print(f"\n{contender.name}, {os.cpu_count()} cores\n{growth_table(steps)}")
+    return 0
+
+
+def scale_counts(chosen: argparse.Namespace) -> int:
+    """Core-seconds by size, by step and in all, their growth, and what they are at 1 and 100 TB."""
+    available = [engine for engine in chosen.engines if not unavailable(engine)]
+    if not available:
+        raise BenchmarkError(f"none of {', '.join(chosen.engines)} can run here")
+    assumed = Assumed(chosen.busy, chosen.core_megabytes)
+    counts = list(
+        count(
+            *(chosen.gigabytes, available, chosen.work, chosen.runs, chosen.once),
+            spark_gigabytes=chosen.spark_gigabytes,
+            plans=not chosen.no_plan,
+        )
+    )
+    if chosen.json:
+        print(json.dumps(counts_data(counts, assumed), indent=1))
+    else:
+        print(counts_text(counts, assumed))
     return 0
 
 
@@ -132,6 +159,19 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--growth", action="store_true", help="three sizes instead of contenders")
     options.add_argument("--warm", action="store_true", help="Spark's engine in a warm session")
     options.add_argument("--shuffled", action="store_true", help="bytes that Spark's engine moves")
+    counts = options.add_argument_group("counts, by size of the lake")
+    counts.add_argument("--counts", action="store_true", help="core-seconds a GB, and projected")
+    counts.add_argument("--gigabytes", type=scales, default=GIGABYTES, metavar="NUMBERS")
+    counts.add_argument("--spark-gigabytes", type=float, default=3.0, help="Spark's largest lake")
+    counts.add_argument("--no-plan", action="store_true", help="find only")
+    counts.add_argument("--busy", type=float, default=BUSY, help="share of cores' time, assumed")
+    counts.add_argument(
+        "--core-megabytes",
+        type=float,
+        default=MEGABYTES_A_CORE_S,
+        help="MB/s of the object store for each core, assumed",
+    )
+    counts.add_argument("--json", action="store_true", help="counts as JSON")
     options.add_argument("--scales", type=scales, default=SCALES, metavar="NUMBERS")
     shared = Path(os.environ.get("R2D2_SHARED", REPOSITORY.parent / "shared"))
     options.add_argument("--shared", type=Path, default=shared, help="$R2D2_SHARED, ../shared")
