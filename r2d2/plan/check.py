@@ -54,6 +54,7 @@ FREE_TEXT = (
     "warnings[usage: *]",
     "settings.prefer",
     "settings.limit (order)",
+    "settings.prefer (order)",
     "settings.protect (order)",
     "settings.tenant (order)",
 )
