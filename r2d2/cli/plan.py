@@ -182,9 +182,9 @@ class PlanInputs:
 
     def read(self, before: Mapping[str, Any] | None) -> "tuple[PlanSettings, Sequence[Usage]]":
         """The settings and the usage of a plan."""
-        from r2d2.plan.profile import load_profile, with_profile
         from r2d2.plan.usage import load_usage, usages_of_plan
         from r2d2.settings.plan import load_plan_settings, load_prices, plan_settings_of
+        from r2d2.settings.profile import load_profile, with_profile
 
         if before is None or self.config is not None:
             settings = load_plan_settings(self.config)

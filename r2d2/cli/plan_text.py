@@ -9,7 +9,7 @@ from typing import Any
 
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
-from r2d2.plan.plan_file import Data
+from r2d2.plan.plan_form import Data
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable, usd
 
 SHOWN = 20

@@ -31,7 +31,8 @@ from r2d2.plan.graph_file import (
     load_graph,
     needed_by_plans,
 )
-from r2d2.plan.plan_file import Data, is_plan, plan_data, warnings
+from r2d2.plan.plan_file import is_plan, plan_data, warnings
+from r2d2.plan.plan_form import Data
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence

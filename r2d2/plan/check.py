@@ -29,7 +29,8 @@ from r2d2.plan.graph_file import (
     load_graph,
     needed_by_plans,
 )
-from r2d2.plan.plan_file import Data, check_form, plan_data, warnings
+from r2d2.plan.plan_file import plan_data, warnings
+from r2d2.plan.plan_form import Data, check_form
 from r2d2.plan.planner import KnownRecipes, SolvedPlan
 from r2d2.plan.program import Choice, Problem, Solution, Solver, Status, verify
 from r2d2.plan.program.milp import PROVED

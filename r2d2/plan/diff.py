@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from r2d2.plan.plan_file import Data
+from r2d2.plan.plan_form import Data
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
 

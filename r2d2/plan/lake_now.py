@@ -13,7 +13,8 @@ from r2d2.model import FileInfo, Table
 from r2d2.plan.check import Broken, evidence_of, needed_by_others, settings_of_find
 from r2d2.plan.costs import CAME, CHANGED
 from r2d2.plan.graph_file import files_inside, inventory_now, needed_by_plans
-from r2d2.plan.plan_file import Data, files_digest
+from r2d2.plan.plan_file import files_digest
+from r2d2.plan.plan_form import Data
 from r2d2.storage import storage_of
 from r2d2.text_tables import pluralize
 

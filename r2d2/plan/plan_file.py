@@ -7,14 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, astuple
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import msgspec
+from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile
+from r2d2.plan.plan_form import Data, check_form
 from r2d2.plan.planner import Reasons, SolvedPlan
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
@@ -24,137 +23,8 @@ from r2d2.storage.output import json_text, json_with, settle
 from r2d2.text_tables import pluralize
 
 VERSION = 3
-Data = dict[str, Any]
 is_plan = json_with("solver", "totals", "tables")
 """Recognises a plan's file, also of another version of r2d2."""
-
-
-Count = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _Choice(msgspec.Struct, forbid_unknown_fields=True):
-    """A table's entry as the file has it; of those that stay, the last keys are missing."""
-
-    table: str
-    choice: Literal["keep", "delete"]
-    reason: str
-    must_keep: str | None
-    tenant: str | None
-    parents: list[str]
-    recipe: dict[str, Any] | None
-    keep_usd_per_month: float
-    saving_usd_per_month: float
-    rebuild_p95_s: float | None
-    latency_limit_s: float
-    size_bytes: Count
-    frees_bytes: Count
-    files_sha256: str
-    usage: "_UsageForm"
-    rebuild_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
-    evidence: "_EvidenceForm | msgspec.UnsetType" = msgspec.UNSET
-    layout: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    files: list[tuple[str, Count, str]] | msgspec.UnsetType = msgspec.UNSET
-    inside: list[str] | msgspec.UnsetType = msgspec.UNSET
-    copy_that_stays: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
-
-
-class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
-    assumed: bool
-    reads_per_month: float
-    last_read: date | None
-    consumers: Count | None
-    consumer_names: list[str]
-
-
-class _EvidenceForm(msgspec.Struct, forbid_unknown_fields=True):
-    """What a run of the recipe measured; of one that was not run, the last keys are missing."""
-
-    run: bool
-    rows: Count | msgspec.UnsetType = msgspec.UNSET
-    fingerprint: str | msgspec.UnsetType = msgspec.UNSET
-    seconds: float | msgspec.UnsetType = msgspec.UNSET
-    trial_sha256: str | msgspec.UnsetType = msgspec.UNSET
-    read_bytes: Count | msgspec.UnsetType = msgspec.UNSET
-    written_bytes: Count | msgspec.UnsetType = msgspec.UNSET
-    residual_bytes: Count | msgspec.UnsetType = msgspec.UNSET
-    snapshots: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-    survives: dict[str, dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
-
-
-class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
-    tables: Count
-    deleted: Count
-    freed_bytes: Count
-    residual_bytes: Count
-    bytes: Count
-    max_freed_bytes: Count | None
-    cost_usd_per_month: float
-    keep_all_usd_per_month: float
-    saving_usd_per_month: float
-    reads_per_month: float
-    reads_assumed: Count
-    consumers: Count
-    edges_without_recipe: dict[str, Count]
-    recipes_run: Count
-    recipes_that_failed: Count
-
-
-class _SolverForm(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    version: str
-    status: Literal["optimal", "feasible"]
-    bound_usd_per_month: float
-    gap: float
-    options: Count
-
-
-class _RunForm(msgspec.Struct, forbid_unknown_fields=True):
-    graph_sha256: str
-    recipes_sha256: str
-
-
-class _PlanForm(msgspec.Struct, forbid_unknown_fields=True):
-    version: int
-    lake: str
-    tables: list[_Choice]
-    totals: _TotalsForm
-    solver: _SolverForm
-    settings: dict[str, Any]
-    snapshots: dict[str, str]
-    owners: dict[str, Any]
-    find: dict[str, Any]
-    run: _RunForm
-    warnings: list[str]
-    sha256: str
-
-
-def check_form(plan: Data, place: str = "") -> None:
-    """Passes where every key of a plan is there, no other is, and each value is of its type.
-
-    Raises:
-        UsageError: one is not; the message begins with `place` and leads to it.
-    """
-    try:
-        form = msgspec.convert(plan, _PlanForm)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{place}not a plan of r2d2's: {error}") from error
-    for number, entry in enumerate(form.tables):
-        deleted = entry.choice == "delete"
-        there = _there(entry, OF_DELETED) | {entry.recipe is not None}
-        of_run: set[bool] = set()
-        if isinstance(entry.evidence, _EvidenceForm):
-            of_run = _there(entry.evidence, _EvidenceForm.__struct_fields__[1:])
-            of_run.add(entry.evidence.run)
-        if there != {deleted} or len(of_run) > 1:
-            told = "lacks what a table of its choice has, or has more"
-            raise UsageError(f"{place}not a plan of r2d2's: $.tables[{number}] {told}")
-
-
-OF_DELETED = _Choice.__struct_fields__[-6:]
-
-
-def _there(form: msgspec.Struct, keys: Sequence[str]) -> set[bool]:
-    return {getattr(form, key) is not msgspec.UNSET for key in keys}
 
 
 def plan_data(

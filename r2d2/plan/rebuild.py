@@ -16,7 +16,8 @@ from r2d2.formats.uniform import fitted, plain_schema, uniform
 from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.model import Table
 from r2d2.plan.graph_file import PLAN_NAME, earlier_runs, load_graph, run_of, tables_now
-from r2d2.plan.plan_file import Data, load_plan
+from r2d2.plan.plan_file import load_plan
+from r2d2.plan.plan_form import Data
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import ResidualKind, parents, residuals
 from r2d2.recipes.json import from_data

@@ -12,7 +12,7 @@ import r2d2
 from r2d2.formats.uniform import uniform
 from r2d2.lake.inventory import take_inventory
 from r2d2.plan import make_plan
-from r2d2.plan.plan_file import Data
+from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import RebuiltTable, rebuild
 from r2d2.recipes.find.reading import read_batches
 from r2d2.report.find import write_find

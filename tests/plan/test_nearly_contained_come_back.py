@@ -11,7 +11,7 @@ import r2d2
 from r2d2.plan import load_recipes, make_plan
 from r2d2.plan.check import check_plan
 from r2d2.plan.graph_file import load_graph
-from r2d2.plan.plan_file import Data
+from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import rebuild
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices

@@ -11,7 +11,7 @@ import r2d2
 from r2d2.errors import MisfitError
 from r2d2.formats.uniform import fitted
 from r2d2.plan import make_plan
-from r2d2.plan.plan_file import Data
+from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import rebuild
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices

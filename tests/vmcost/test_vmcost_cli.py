@@ -94,7 +94,7 @@ def test_the_report_is_written_and_two_of_them_compared(
 
 
 def test_a_profile_of_own_runs_is_taken_by_a_plan(tmp_path: Path) -> None:
-    from r2d2.plan.profile import load_profile
+    from r2d2.settings.profile import load_profile
 
     out = tmp_path / "profile.json"
     wanted = [LOG, "-o", str(out), *MACHINES, "--report", str(tmp_path)]

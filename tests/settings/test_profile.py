@@ -10,8 +10,8 @@ import pytest
 
 from r2d2.errors import UsageError
 from r2d2.plan.costs import Rebuild, rebuild_p95_s, rebuild_usd
-from r2d2.plan.profile import load_profile, with_profile
 from r2d2.settings.plan import PlanSettings
+from r2d2.settings.profile import load_profile, with_profile
 
 PROFILE: dict[str, Any] = {
     "profile": 1,
