@@ -12,16 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from r2d2.lake.part_names import (
-    FolderShapes,
-    NameKind,
-    called,
-    counted,
-    is_part,
-    judged_names,
-    stem,
-    writer,
-)
+from r2d2.lake.name_forms import FolderShapes, counted, stem
+from r2d2.lake.part_names import NameKind, called, is_part, judged_names, writer
 from r2d2.lake.wholeness import folders_above, table_folder
 from r2d2.model import FileGroup, Table
 from r2d2.storage.local import is_hidden

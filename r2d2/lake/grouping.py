@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from r2d2 import formats
 from r2d2.formats.hive import partitions_of
 from r2d2.lake.exports import exported
-from r2d2.lake.owners import Owners, with_datasets, with_owners
+from r2d2.lake.owners import Owners
 from r2d2.lake.owners.claims import above_keys
+from r2d2.lake.owners.groups import with_datasets, with_owners
 from r2d2.lake.part_names import is_part
 from r2d2.lake.wholeness import (
     HIDDEN,
