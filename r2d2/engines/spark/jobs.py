@@ -5,7 +5,8 @@ Executors read the lake natively, so Spark counts no input: jobs are labelled wi
 they read, and `vmcost.profile` takes seconds per GB from these labels.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -59,10 +60,8 @@ class SparkJobs:
         few = range(0, len(groups), GROUPS_PER_TASK)
         payloads = (dumps(groups[start : start + GROUPS_PER_TASK]) for start in few)
         with spark_errors():
-            frame = self.spread(payloads).mapInArrow(
-                partial(inspect_tasks, storage, settings), INSPECT_DDL
-            )
-            answers = frame.toArrow()
+            inspect = partial(inspect_tasks, storage, settings)
+            answers = self.spread(payloads, inspect, INSPECT_DDL).toArrow()
         return [table for blob in answers.column("tables") for table in loads(blob.as_buffer())]
 
     def scan(
@@ -70,16 +69,16 @@ class SparkJobs:
     ) -> "DataFrame":
         """The rows (see `rows`) of all tasks, kept by Spark once they are made."""
         with spark_errors():
-            spread = self.spread(map(dumps, tasks))
-            return spread.mapInArrow(partial(scan_tasks, storage, types, size), SCAN_DDL).persist()
+            read = partial(scan_tasks, storage, types, size)
+            return self.spread(map(dumps, tasks), read, SCAN_DDL).persist()
 
     def bounded(
         self, storage: Storage, types: Types, tasks: Iterable[Sequence[ScanPiece]]
     ) -> tuple[list[Hashed], float]:
         """The outcomes of pieces that ask for bounds alone, and the core-seconds that they took."""
         with spark_errors():
-            spread = self.spread(map(dumps, tasks))
-            answers = spread.mapInArrow(partial(bound_tasks, storage, types), BOUND_DDL).toArrow()
+            bound = partial(bound_tasks, storage, types)
+            answers = self.spread(map(dumps, tasks), bound, BOUND_DDL).toArrow()
         seconds = sum(answers.column("nanoseconds").to_pylist()) / 1e9
         blobs = answers.column("hashed")
         return [hashed for blob in blobs for hashed in loads(blob.as_buffer())], seconds
@@ -137,15 +136,30 @@ class SparkJobs:
             met = rows.repartition(reducers, "reducer") if shuffled else rows.coalesce(1)
             return met.mapInArrow(count_tasks, COUNT_DDL).toArrow()
 
-    def spread(self, payloads: Iterable[bytes]) -> "DataFrame":
-        """A row for each payload, evenly over partitions, so that cores take them as they come."""
-        rows = pa.table({"payload": pa.array(payloads, pa.binary())})
-        if len(rows) <= 1:
-            return self.session.createDataFrame(rows)
-        partitions = min(len(rows), MOST_PARTITIONS)
-        places = pa.array(np.arange(len(rows)) % partitions)
-        keyed = _keyed(rows.append_column("reducer", places), partition_keys(partitions))
-        return self.session.createDataFrame(keyed).repartition(partitions, "reducer")
+    def spread(
+        self,
+        payloads: Iterable[bytes],
+        work: Callable[[Iterable[bytes]], Iterator[pa.RecordBatch]],
+        ddl: str,
+    ) -> "DataFrame":
+        """The rows that the work makes of the payloads, each of which cores take as they come.
+
+        All payloads go to every executor with the code, so that nothing is shuffled.
+        """
+        packed = [zlib.compress(payload, 1) for payload in payloads]
+        partitions = min(max(1, len(packed)), MOST_PARTITIONS)
+        numbers = self.session.range(0, len(packed), 1, partitions)
+        return numbers.mapInArrow(partial(_worked, work, packed), ddl)
+
+
+def _worked(
+    work: Callable[[Iterable[bytes]], Iterator[pa.RecordBatch]],
+    packed: Sequence[bytes],
+    batches: Iterable[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """What the work makes of the payloads whose numbers come in."""
+    numbers = (number for batch in batches for number in batch.column("id").to_pylist())
+    return work(zlib.decompress(packed[number]) for number in numbers)
 
 
 def _keyed(rows: pa.Table, keys: npt.NDArray[np.int32]) -> pa.Table:

@@ -68,8 +68,8 @@ class SparkRecipes:
     def _answers(self, answer: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
         payloads = (dumps((number, question)) for number, question in enumerate(questions))
         with spark_errors():
-            spread = SparkJobs(self.session).spread(payloads)
-            answers = spread.mapInArrow(partial(_answered, answer), ANSWER_DDL).toArrow()
+            jobs = SparkJobs(self.session)
+            answers = jobs.spread(payloads, partial(_answered, answer), ANSWER_DDL).toArrow()
         numbered = zip(
             answers.column("number").to_pylist(), answers.column("answer").to_pylist(), strict=True
         )
@@ -77,14 +77,11 @@ class SparkRecipes:
             yield loads(content)
 
 
-def _answered(
-    answer: Callable[[Any], Any], record_batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    for batch in record_batches:
-        for payload in batch.column("payload").to_pylist():
-            number, question = loads(payload)
-            content = pa.array([dumps(answer(question))], pa.binary())
-            yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": content})
+def _answered(answer: Callable[[Any], Any], payloads: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
+    for payload in payloads:
+        number, question = loads(payload)
+        content = pa.array([dumps(answer(question))], pa.binary())
+        yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": content})
 
 
 def _proposals(storage: Storage, settings: Settings, batch: Sequence[AnyRequest]) -> list[Proposal]:

@@ -58,6 +58,7 @@ BOUND_DDL = "hashed binary, nanoseconds bigint"
 REMOTE_THREADS = 16
 
 Batches = Iterable[pa.RecordBatch]
+Payloads = Iterable[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,10 @@ class ForeignTask:
 
 
 def inspect_tasks(
-    storage: Storage, settings: Settings, batches: Batches
+    storage: Storage, settings: Settings, payloads: Payloads
 ) -> Iterator[pa.RecordBatch]:
-    """The tables of each row's groups, those of small files with the bounds of their rows."""
-    for payload in _payloads(batches):
+    """The tables of each payload's groups, those of small files with the bounds of their rows."""
+    for payload in payloads:
         groups: Sequence[FileGroup] = loads(payload)
         with small_files.CACHE.held():
             tables = described(storage, settings, groups, remote_threads=REMOTE_THREADS)
@@ -103,11 +104,11 @@ def inspect_tasks(
 
 
 def scan_tasks(
-    storage: Storage, types: Types, size: int, batches: Batches
+    storage: Storage, types: Types, size: int, payloads: Payloads
 ) -> Iterator[pa.RecordBatch]:
     """The rows (see `rows`) of each task; sketches keep `size` hashes."""
     start, buffer, meter = process_time_ns(), RowBuffer(), TaskMeter()
-    for payload in _payloads(batches):
+    for payload in payloads:
         try:
             yield from _scanned(storage, types, size, loads(payload), buffer, meter)
         except R2D2Error as error:
@@ -135,9 +136,9 @@ def _scanned(
     yield from _kept(runs, task.parts, size, buffer)
 
 
-def bound_tasks(storage: Storage, types: Types, batches: Batches) -> Iterator[pa.RecordBatch]:
+def bound_tasks(storage: Storage, types: Types, payloads: Payloads) -> Iterator[pa.RecordBatch]:
     """The outcome of each task's pieces, which ask for bounds alone."""
-    for payload in _payloads(batches):
+    for payload in payloads:
         start = process_time_ns()
         hashed = list(scan(storage, loads(payload), types, _never, TaskMeter()))
         told = pa.array([dumps(hashed)], pa.binary())
@@ -266,8 +267,3 @@ def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> list[pa.Ar
     arrays = [pa.array([task.group], pa.int32())]
     arrays += [pa.array([answer.tobytes()], pa.binary()) for answer in answers]
     return arrays
-
-
-def _payloads(batches: Batches) -> Iterator[memoryview]:
-    for batch in batches:
-        yield from buffers(batch.column("payload"))
