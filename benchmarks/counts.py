@@ -8,6 +8,7 @@ Spark's it is the driver's Python in the stages; start, listing and the JVMs are
 """
 
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -38,7 +39,8 @@ Funnel = Sequence[Mapping[str, Any]]
 class Counted:
     """What one engine took of a lake of one size; medians where it ran several times.
 
-    `funnel` is that of the last run. `plan_cpu_s` is None where no plan was asked for.
+    `load` is the machine's load average after the last run, `funnel` is that of this run.
+    `plan_cpu_s` is None where no plan was asked for.
     """
 
     engine: str
@@ -48,6 +50,7 @@ class Counted:
     wall_s: float
     cpu_s: float
     peak_mb: float
+    load: float
     funnel: Funnel
     plan_cpu_s: float | None = None
     plan_wall_s: float | None = None
@@ -104,6 +107,7 @@ def count(
                 continue
             run = work / "out" / f"counts_{engine}"
             finds = finds_of(engine, lake, run, runs, once_s)
+            load = os.getloadavg()[0]
             planned = plan_of(lake, run) if plans and engine == "local" else None
             found = len((run / "edges.csv").read_text().splitlines()) - 1
             edges.add(found)
@@ -115,6 +119,7 @@ def count(
                 statistics.median(cost.wall_s for cost in finds),
                 statistics.median(cost.cpu_s for cost in finds),
                 max(cost.peak_mb for cost in finds),
+                load,
                 json.loads((run / "funnel.json").read_text()),
                 planned.cpu_s if planned else None,
                 planned.wall_s if planned else None,

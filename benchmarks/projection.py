@@ -1,7 +1,8 @@
 """From core-seconds at a few sizes to their growth, and to hours on many cores; with assumptions.
 
     growth      e = slope of ln(core-seconds) over ln(GB), by least squares
-    done once   o(G) = fixed + rate · G, by least squares over the sizes, neither below 0
+    done once   o(G) = fixed + rate · G, by least squares over the sizes, neither below 0;
+                of one size: the same at all sizes
     tasks       t(G) = core-seconds a GB at the largest size measured · G
     with growth t(G) · (G / largest)^(e - 1) where e of the tasks is above 1
     time        o(G) + max(t(G) / (cores · busy), G / (cores · bandwidth))
@@ -91,7 +92,7 @@ def fixed_and_rate(sizes: Sequence[float], costs: Sequence[float]) -> tuple[floa
     (0.0, 1.8)
     """
     if len(sizes) == 1:
-        return 0.0, costs[0] / sizes[0]
+        return costs[0], 0.0
     rate, fixed = statistics.linear_regression(sizes, costs)
     if rate < 0:
         return statistics.mean(costs), 0.0

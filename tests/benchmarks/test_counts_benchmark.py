@@ -26,7 +26,7 @@ def point(gigabytes: float, tasks_s: float, once_s: float, engine: str = "local"
     row = {"stage": "exact", "bytes_read": 1, "bytes_shuffled": 0}
     row |= {"core_seconds": tasks_s + once_s, "work": work}
     cpu_s = tasks_s + once_s + (tasks_s if engine == "spark" else 0.0)
-    return Counted(engine, gigabytes, 31, 45, 1.0, cpu_s, 100.0, [row], 2 * cpu_s, 1.0)
+    return Counted(engine, gigabytes, 31, 45, 1.0, cpu_s, 100.0, 2.5, [row], 2 * cpu_s, 1.0)
 
 
 def test_the_steps_of_a_run_sum_up_to_its_core_seconds() -> None:
@@ -72,14 +72,15 @@ def test_growth_above_one_is_told_beside_the_projection() -> None:
 
 def test_a_line_with_a_part_below_zero_goes_without_it() -> None:
     assert fixed_and_rate([1, 3], [4, 2]) == (3.0, 0.0)
-    assert fixed_and_rate([4], [8]) == (0.0, 2.0)
+    assert fixed_and_rate([4], [8]) == (8.0, 0.0)
 
 
 def test_the_text_judges_a_terabyte_by_all_core_seconds() -> None:
     assumed = Assumed()
     text = counts_text([point(1, 8.0, 1.0)], assumed)
-    assert "local: 9.00 core-seconds a GB in all, so 1 TB on 64 cores at 60%" in text
+    assert "local: 9.00 core-seconds in all for a GB of files, so 1 TB of files on 64 c" in text
     assert "takes 234 s, within 240 s" in text
+    assert "local: 3.00 core-seconds in all for a GB decoded" in text
     assert "of one size: no growth" in text
     slow = counts_text([replace(point(1, 8.0, 1.0), cpu_s=10.0)], assumed)
     assert "takes 260 s, over 240 s" in slow
