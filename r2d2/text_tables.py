@@ -84,7 +84,9 @@ def printable(text: str) -> str:
 def usd(amount: float) -> str:
     """Money with as many digits as it needs.
 
-    >>> usd(1234.5), usd(0.00012)
-    ('$1,234.50', '$0.00012')
+    >>> usd(1234.5), usd(0.00012), usd(-2)
+    ('$1,234.50', '$0.00012', '-$2.00')
     """
+    if amount < 0:
+        return f"-{usd(-amount)}"
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.2g}"

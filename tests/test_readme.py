@@ -170,6 +170,8 @@ def test_settings_that_a_page_shows_are_read(page: str, block: str, tmp_path: Pa
         assert load_vmcost_settings(path) != load_vmcost_settings(None)
     elif "[[sql_name]]" in block:
         assert load_names(path)
+    elif "[[prefer]]" in block or "[[view]]" in block:
+        assert load_plan_settings(path) != load_plan_settings(None)
     else:
         assert load_settings(path) != load_settings(None)
         assert load_plan_settings(path) == load_plan_settings(None)

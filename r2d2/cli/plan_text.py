@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from math import ceil
 from operator import attrgetter
 from typing import Any
 
@@ -27,6 +28,7 @@ def plan_lines(plan: Data) -> Iterator[str]:
         f" {usd(totals['saving_usd_per_month'])} of"
         f" {usd(totals['keep_all_usd_per_month'])} a month saved"
     )
+    yield from _over_time(plan)
     if totals["residual_bytes"]:
         yield f"{human_bytes(totals['residual_bytes'])} are kept aside for recipes, and paid for"
     gap = "" if solver["status"] == "optimal" else f", at most {solver['gap']:.2%} from it"
@@ -56,10 +58,12 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
         yield _usage_line(table["usage"])
         limit_s = table["latency_limit_s"]
         if limit_s is not None:
-            yield f"  its readers may wait {limit_s:g} s"
+            unread = ", as nobody read it for long" if table["usage"]["unread"] else ""
+            yield f"  its readers may wait {limit_s:g} s{unread}"
         if table["choice"] == "delete":
             evidence = table["evidence"]
             yield f"  rebuilding it costs {usd(table['rebuild_usd_per_month'])} a month"
+            yield from _bounds_line(table)
             yield f"  and takes {table['rebuild_p95_s']:.1f} s at p95"
             yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
             if copy := table["copy_that_stays"]:
@@ -78,9 +82,35 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
                 yield f"  {printable(child)} is rebuilt from it"
 
 
+def _bounds_line(table: Data) -> Iterator[str]:
+    least_usd, most_usd = (table[f"saving_at_{bound}_usd_per_month"] for bound in ("least", "most"))
+    if least_usd != most_usd:
+        yield f"  its deletion saves {usd(least_usd)} to {usd(most_usd)}, as its reads are unknown"
+
+
+def _over_time(plan: Data) -> Iterator[str]:
+    """The saving of a year, when the plan's own work is paid back, and what unknown reads cost."""
+    totals, usage = plan["totals"], plan["settings"]["usage"]
+    if totals["payback_months"] is not None:
+        days = ceil(totals["payback_months"] * 365 / 12)
+        within = "a day" if days <= 1 else f"{days:,} days"
+        year_usd = usd(totals["saving_usd_per_year"])
+        yield f"{year_usd} a year; the work of this plan is paid back within {within}"
+    if unknown := totals["deleted_reads_assumed"]:
+        most = max(usage["most_reads_per_month"], usage["reads_per_month"])
+        yield (
+            f"how often {unknown:,} of these {totals['deleted']:,} are read is not known:"
+            f" counted as {usage['reads_per_month']:g} a month; at {most:g} the plan saves"
+            f" {usd(totals['saving_at_least_usd_per_month'])}, at none"
+            f" {usd(totals['saving_at_most_usd_per_month'])}"
+        )
+
+
 def _usage_line(usage: Data) -> str:
     reads = pluralize(f"{usage['reads_per_month']:g}", "time")
     line = f"  it is read {reads} a month"
+    if usage["assumed"]:
+        line = f"  how often it is read is not known: counted as {reads} a month"
     if usage["last_read"]:
         line += f", last on {usage['last_read']}"
     if usage["consumers"] is not None:

@@ -203,7 +203,8 @@ def what_if(
     graph = load_graph(run)
     known = load_recipes(run, graph.sha256)
     if max_latency_s is not None:
-        settings = replace(settings, latency=Latency(max_latency_s), limit=())
+        latency = Latency(max_latency_s, settings.latency.unread_days, max_latency_s)
+        settings = replace(settings, latency=latency, limit=())
     for pattern in protect:
         if not any(is_among(location, pattern) for location in known.facts):
             remedy = "give a location as in tables.csv of the run, a folder, or a pattern of these"
@@ -243,6 +244,7 @@ def recipes_text(known: KnownRecipes, graph_sha256: str) -> str:
         "tables": {location: _facts_data(facts) for location, facts in known.facts.items()},
         "candidates": [_recipe_data(recipe) for recipe in known.recipes],
         "refused": dict(known.refused),
+        "seconds": known.seconds,
     }
     return json_text(data)
 
@@ -265,6 +267,7 @@ def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
         {location: _facts(facts) for location, facts in data["tables"].items()},
         tuple(map(_table_recipe, data["candidates"])),
         data["refused"],
+        data["seconds"],
     )
 
 

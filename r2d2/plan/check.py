@@ -34,6 +34,7 @@ from r2d2.plan.plan_form import Data, check_form
 from r2d2.plan.planner import KnownRecipes, SolvedPlan
 from r2d2.plan.program import Choice, Problem, Solution, Solver, Status, verify
 from r2d2.plan.program.milp import PROVED
+from r2d2.plan.program.verify import cheaper_changes
 from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import parents, residuals
 from r2d2.recipes.json import from_data, to_data
@@ -49,6 +50,11 @@ FREE_TEXT = (
     "settings.rates.vm_type",
     "settings.rates.vm_count",
     "settings.plan.time_limit_s",
+    "settings.plan.min_saving_usd_per_month",
+    "settings.plan.min_plan_saving_usd_per_month",
+    "settings.latency.unread_days",
+    "settings.latency.unread_limit_s",
+    "settings.usage.as_of",
     "solver.version",
     "tables[*].usage.last_read",
     "tables[*].usage.consumer_names",
@@ -61,8 +67,8 @@ FREE_TEXT = (
 )
 """Places that no figure follows from: a person's word, held to its type and no more.
 
-Rules are in order: of two that match a table, the last counts. Where none share a table, their
-order decides nothing.
+A threshold may be another as long as all tables stay on their side of it. Rules are in order: of
+two that match a table, the last counts. Where none share a table, their order decides nothing.
 """
 ON_THE_PLANS_WORD = (
     "find",
@@ -75,9 +81,11 @@ ON_THE_PLANS_WORD = (
     "tables[*].inside",
     "tables[*].copy_that_stays",
     "tables[*].reason",
+    "totals.below_min_saving",
     "totals.edges_without_recipe",
     "totals.recipes_run",
     "totals.recipes_that_failed",
+    "totals.work_seconds",
     "solver.options",
     "warnings[[[table]] *, [[text]] *]",
 )
@@ -86,7 +94,8 @@ REASONS = re.compile(
     r"no recipe rebuilds it from another table"
     r"|every recipe for it failed when it was run: .+"
     r"|rebuilding takes \d+ s at least, its readers may wait (\d+) s"
-    r"|rebuilding it would cost more than keeping it",
+    r"|rebuilding it would cost more than keeping it"
+    r"|(?:deleting it|the whole plan) would save less than \$[\d.,e-]+ a month",
     re.DOTALL,
 )
 """Reasons that follow from recipes which were not chosen."""
@@ -190,6 +199,7 @@ def _known(plan: Data) -> KnownRecipes:
         {table["table"]: _facts(table) for table in plan["tables"]},
         tuple(_table_recipe(table) for table in deleted),
         plan["totals"]["edges_without_recipe"],
+        plan["totals"]["work_seconds"],
     )
 
 
@@ -257,7 +267,7 @@ def _rules(
     if unknown or {rule for rule, _ in rules} & {"one-choice", "known-table"}:
         return
     if plan["solver"]["status"] == Status.OPTIMAL.value:
-        yield from _cheaper(problem, choices)
+        yield from (("optimal", told) for told in cheaper_changes(problem, choices))
     solved = SolvedPlan(known, costing, problem, _solution(plan, settings, problem, choices))
     told = (*gone_since(graph, known.facts), *warnings(settings, known.facts, ()))
     again = plan_data(solved, graph, told, plan["run"]["recipes_sha256"])
@@ -309,28 +319,6 @@ def _choices(plan: Data, known: KnownRecipes) -> tuple[list[Choice], list[Broken
             option = alike[0]
         choices.append(Choice(numbers[name], option))
     return choices, broken
-
-
-def _cheaper(problem: Problem, choices: Sequence[Choice]) -> Iterator[Broken]:
-    """Single changes that would cost less, of a plan that says that none does."""
-    chosen = {choice.table: choice.option for choice in choices}
-    used = [problem.options[option] for option in chosen.values() if option is not None]
-    needed = {parent for option in used for parent in option.parents}
-    freed = sum(problem.tables[option.child].size_bytes for option in used)
-    room = math.inf if problem.max_deleted_bytes is None else problem.max_deleted_bytes - freed
-    keep_all_usd = math.fsum(table.keep_usd_per_month for table in problem.tables)
-    for option in problem.options:
-        table, now = problem.tables[option.child], chosen[option.child]
-        late = table.limit_s is not None and option.seconds > table.limit_s
-        gone = any(chosen[parent] is not None for parent in option.parents)
-        if option.struck or table.must_keep or late or gone or option.child in needed:
-            continue
-        if now is None and table.size_bytes > room:
-            continue
-        usd = problem.options[now].usd_per_month if now is not None else table.keep_usd_per_month
-        if usd - option.usd_per_month > 1e-6 * keep_all_usd:
-            read = ", ".join(problem.tables[parent].name for parent in option.parents)
-            yield "optimal", f"{table.name}: to rebuild it from {read} would cost less"
 
 
 def _solution(

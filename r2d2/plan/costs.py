@@ -120,10 +120,16 @@ class Costing:
         total_bytes = sum(facts.unique_bytes for facts in self.facts.values())
         standings = {location: self.standing(location) for location in self.facts}
         ranks = {standing: rank for rank, standing in enumerate(sorted(set(standings.values())))}
+        unread = self.unread()
         return Problem(
-            tuple(self._stored(location, ranks[standings[location]]) for location in self.facts),
+            tuple(
+                self._stored(location, ranks[standings[location]], location in unread)
+                for location in self.facts
+            ),
             tuple(self._option(recipe, numbers) for recipe in recipes),
             None if share >= 1 else int(share * total_bytes),
+            self.settings.plan.min_saving_usd_per_month,
+            self.settings.plan.min_plan_saving_usd_per_month,
         )
 
     def rebuild(self, recipe: TableRecipe) -> Rebuild:
@@ -146,6 +152,45 @@ class Costing:
         usage = self.usage.get(location)
         known = usage.reads_per_month if usage is not None else None
         return self.settings.usage.reads_per_month if known is None else known
+
+    def unread(self) -> frozenset[str]:
+        """The tables that nobody read for long: by their last read, else by no reads a month."""
+        told = [usage.last_read for usage in self.usage.values() if usage.last_read is not None]
+        as_of = self.settings.usage.as_of or max(told, default=None)
+        days = self.settings.latency.unread_days
+        return frozenset(
+            location
+            for location, usage in self.usage.items()
+            if (
+                usage.reads_per_month == 0
+                if usage.last_read is None or as_of is None
+                else (as_of - usage.last_read).days >= days
+            )
+        )
+
+    def saving_bounds_usd(self, recipe: TableRecipe) -> tuple[float, float]:
+        """The least and the most USD a month that the table's deletion saves.
+
+        They differ where its reads are not known: at as many as may be, and at none.
+        """
+        usage, defaults = self.usage.get(recipe.child), self.settings.usage
+        reads = self.reads_per_month(recipe.child)
+        most, least = reads, reads
+        if usage is None or usage.reads_per_month is None:
+            most, least = max(defaults.most_reads_per_month, reads), 0.0
+        keep_usd, rebuild = self.keep_usd(recipe.child), self.rebuild(recipe)
+        prices, rates = self.settings.prices, self.settings.rates
+        return (
+            keep_usd - rebuild_usd(rebuild, most, prices, rates),
+            keep_usd - rebuild_usd(rebuild, least, prices, rates),
+        )
+
+    def keep_usd(self, location: str) -> float:
+        """The cost of keeping the table a month."""
+        facts, prices = self.facts[location], self.settings.prices
+        scans = self.settings.usage.maintenance_scans_per_month
+        storing_usd = storage_usd(facts.unique_bytes, prices)
+        return storing_usd + maintenance_usd(facts.size_bytes, scans, prices)
 
     def must_keep(self, location: str) -> str | None:
         """The reason why the table stays whatever it costs; None where it may go."""
@@ -177,15 +222,12 @@ class Costing:
             "first of them by location",
         )
 
-    def _stored(self, location: str, rank: int) -> StoredTable:
-        facts, prices = self.facts[location], self.settings.prices
-        scans = self.settings.usage.maintenance_scans_per_month
+    def _stored(self, location: str, rank: int, unread: bool) -> StoredTable:
         return StoredTable(
             location,
-            storage_usd(facts.unique_bytes, prices)
-            + maintenance_usd(facts.size_bytes, scans, prices),
-            facts.unique_bytes,
-            self.settings.limit_s(location),
+            self.keep_usd(location),
+            self.facts[location].unique_bytes,
+            self.settings.limit_s(location, unread),
             self.must_keep(location),
             rank,
         )

@@ -48,14 +48,18 @@ class Difference:
 
 KINDS: Mapping[str, DifferenceKind] = {
     "evidence.seconds": DifferenceKind.MEASURED,
+    "totals.work_seconds": DifferenceKind.MEASURED,
     "evidence.trial_sha256": DifferenceKind.MEASURED,
     "rebuild_p95_s": DifferenceKind.MEASURED,
     "keep_usd_per_month": DifferenceKind.MONEY,
     "rebuild_usd_per_month": DifferenceKind.MONEY,
     "saving_usd_per_month": DifferenceKind.MONEY,
+    "saving_at_least_usd_per_month": DifferenceKind.MONEY,
+    "saving_at_most_usd_per_month": DifferenceKind.MONEY,
     "latency_limit_s": DifferenceKind.SETTING,
     "usage.reads_per_month": DifferenceKind.SETTING,
     "usage.last_read": DifferenceKind.SETTING,
+    "usage.unread": DifferenceKind.SETTING,
     "usage.consumers": DifferenceKind.SETTING,
     "usage.consumer_names": DifferenceKind.SETTING,
     "solver.bound_usd_per_month": DifferenceKind.MONEY,
@@ -67,6 +71,8 @@ KINDS: Mapping[str, DifferenceKind] = {
     "run.graph_sha256": DifferenceKind.SNAPSHOT,
 }
 """Keys of another kind than their section; other keys of a table are decisions."""
+OF_WORK = ("totals.work_usd", "totals.payback_months")
+"""Money, that follows from measured seconds where these differ."""
 DECIDING = ("choice", "reason")
 """The keys that are reported where the choice is another; all else follows from it."""
 ABSENT = "nothing"
@@ -115,8 +121,12 @@ def _kind(key: str, old: Any, new: Any) -> DifferenceKind:
 def _of_the_plan(old: Data, new: Data) -> Iterator[Difference]:
     for section, kind in SECTIONS.items():
         flat = _flat({section: old.get(section)}), _flat({section: new.get(section)})
-        for key in _different(*flat):
-            yield Difference(KINDS.get(key, kind), "", key, flat[0].get(key), flat[1].get(key))
+        keys = _different(*flat)
+        for key in keys:
+            of_key = KINDS.get(key, kind)
+            if key in OF_WORK and "totals.work_seconds" in keys:
+                of_key = DifferenceKind.MEASURED
+            yield Difference(of_key, "", key, flat[0].get(key), flat[1].get(key))
 
 
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.plan_form import Data, check_form
-from r2d2.plan.planner import Reasons, SolvedPlan
+from r2d2.plan.planner import PLAN_TOO_LITTLE, TOO_LITTLE, Reasons, SolvedPlan
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
@@ -113,11 +113,12 @@ def _table(reasons: Reasons, number: int, snapshots: Mapping[str, str]) -> Data:
         "size_bytes": facts.size_bytes,
         "frees_bytes": stored.size_bytes,
         "files_sha256": files_digest(facts.files),
-        "usage": _usage(planned.costing, stored.name),
+        "usage": _usage(planned.costing, stored.name, stored.name in reasons.unread),
     }
     if choice.option is not None:
         option = planned.problem.options[choice.option]
         recipe = planned.known.recipes[choice.option]
+        at_least, at_most = planned.costing.saving_bounds_usd(recipe)
         data |= {
             "parents": list(parents(recipe.current)),
             "recipe": to_data(recipe.current),
@@ -129,6 +130,8 @@ def _table(reasons: Reasons, number: int, snapshots: Mapping[str, str]) -> Data:
             "files": [list(astuple(file)) for file in facts.files],
             "inside": list(facts.inside),
             "copy_that_stays": reasons.copy_that_stays(number),
+            "saving_at_least_usd_per_month": at_least,
+            "saving_at_most_usd_per_month": at_most,
         }
     return data
 
@@ -139,13 +142,14 @@ def files_digest(files: Sequence[FileInfo]) -> str:
     return hashlib.sha256(json_text(listed).encode()).hexdigest()[:32]
 
 
-def _usage(costing: Costing, location: str) -> Data:
+def _usage(costing: Costing, location: str, unread: bool) -> Data:
     """The reads a month, as stated or assumed; the last read and the consumers, where stated."""
     usage = costing.usage.get(location)
     assumed = usage is None or usage.reads_per_month is None
     last_read = None if usage is None else usage.last_read
     return {
         "assumed": assumed,
+        "unread": unread,
         "reads_per_month": costing.reads_per_month(location),
         "last_read": None if last_read is None else last_read.isoformat(),
         "consumers": None if usage is None else usage.consumers,
@@ -183,6 +187,9 @@ def _trial_digest(trial: Trial) -> str:
 
 def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
     deleted = [table for table in tables if table["choice"] == "delete"]
+    saving_usd = sum(table["saving_usd_per_month"] for table in deleted)
+    prices = planned.costing.settings.prices
+    work_usd = planned.known.seconds * prices.vm_usd_per_hour / 3600
     return {
         "tables": len(tables),
         "deleted": len(deleted),
@@ -192,9 +199,21 @@ def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
         "max_freed_bytes": planned.problem.max_deleted_bytes,
         "cost_usd_per_month": planned.solution.cost_usd_per_month,
         "keep_all_usd_per_month": sum(table["keep_usd_per_month"] for table in tables),
-        "saving_usd_per_month": sum(table["saving_usd_per_month"] for table in tables),
+        "saving_usd_per_month": saving_usd,
+        "saving_usd_per_year": 12 * saving_usd,
+        "saving_at_least_usd_per_month": sum(t["saving_at_least_usd_per_month"] for t in deleted),
+        "saving_at_most_usd_per_month": sum(t["saving_at_most_usd_per_month"] for t in deleted),
+        "work_seconds": planned.known.seconds,
+        "work_usd": work_usd,
+        "payback_months": work_usd / saving_usd if saving_usd > 0 else None,
+        "below_min_saving": sum(
+            table["reason"].startswith((TOO_LITTLE, PLAN_TOO_LITTLE))
+            for table in tables
+            if table["choice"] == "keep" and table["must_keep"] is None
+        ),
         "reads_per_month": math.fsum(table["usage"]["reads_per_month"] for table in tables),
         "reads_assumed": sum(table["usage"]["assumed"] for table in tables),
+        "deleted_reads_assumed": sum(table["usage"]["assumed"] for table in deleted),
         "consumers": sum(table["usage"]["consumers"] or 0 for table in tables),
         "edges_without_recipe": dict(planned.known.refused),
         "recipes_run": sum(c.trial is not None for c in planned.known.recipes),

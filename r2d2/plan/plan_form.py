@@ -39,10 +39,13 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     files: list[tuple[str, Count, str]] | msgspec.UnsetType = msgspec.UNSET
     inside: list[str] | msgspec.UnsetType = msgspec.UNSET
     copy_that_stays: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
+    saving_at_least_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
+    saving_at_most_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
     assumed: bool
+    unread: bool
     reads_per_month: float
     last_read: date | None
     consumers: Count | None
@@ -74,8 +77,16 @@ class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
     cost_usd_per_month: float
     keep_all_usd_per_month: float
     saving_usd_per_month: float
+    saving_usd_per_year: float
+    saving_at_least_usd_per_month: float
+    saving_at_most_usd_per_month: float
+    work_seconds: float
+    work_usd: float
+    payback_months: float | None
+    below_min_saving: Count
     reads_per_month: float
     reads_assumed: Count
+    deleted_reads_assumed: Count
     consumers: Count
     edges_without_recipe: dict[str, Count]
     recipes_run: Count
@@ -133,7 +144,7 @@ def check_form(plan: Data, place: str = "") -> None:
             raise UsageError(f"{place}not a plan of r2d2's: $.tables[{number}] {told}")
 
 
-OF_DELETED = _Choice.__struct_fields__[-6:]
+OF_DELETED = _Choice.__struct_fields__[-8:]
 
 
 def _there(form: msgspec.Struct, keys: Sequence[str]) -> set[bool]:

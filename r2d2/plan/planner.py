@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
 from r2d2.model import Edge, Table
@@ -21,6 +22,10 @@ from r2d2.recipes.find.request import AnyRequest, Proposal, Request
 from r2d2.recipes.grammar import Project, Recipe, outputs, parents
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
+from r2d2.text_tables import usd
+
+TOO_LITTLE = "deleting it would save less than "
+PLAN_TOO_LITTLE = "the whole plan would save less than "
 
 
 class Recipes(Protocol):
@@ -39,12 +44,14 @@ class Recipes(Protocol):
 class KnownRecipes:
     """A lake's tables and the recipes known for them, whatever they cost.
 
-    `refused` counts the edges without a recipe by reason.
+    `refused` counts the edges without a recipe by reason; `seconds` were spent on finding recipes
+    and on running them.
     """
 
     facts: Mapping[str, TableFacts]
     recipes: tuple[TableRecipe, ...]
     refused: Mapping[str, int]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ def learn(
     refused = Counter(worth.refused)
     requests: list[AnyRequest] = [*worth.requests, *worth.unions]
     recipes = [_copy(edge, tables) for edge in worth.copies]
+    start = perf_counter()
     progress.begin("finding recipes", sum(map(_size_bytes, requests)))
     for proposal in engine.propose(requests):
         progress.advance(tables[proposal.child].size_bytes, proposal.rows)
@@ -87,7 +95,8 @@ def learn(
         else:
             recipes.append(TableRecipe(proposal.child, proposal.recipe))
     progress.end()
-    return KnownRecipes(facts, tuple(sorted(recipes, key=_order)), dict(sorted(refused.items())))
+    found = tuple(sorted(recipes, key=_order))
+    return KnownRecipes(facts, found, dict(sorted(refused.items())), perf_counter() - start)
 
 
 def _copy(edge: Edge, tables: Mapping[str, Table]) -> TableRecipe:
@@ -129,11 +138,12 @@ def choose(
         new = [number for number in chosen if known.recipes[number].trial is None]
         if try_out is None or not new:
             return SolvedPlan(known, costing, problem, solution)
-        recipes = list(known.recipes)
+        recipes, start = list(known.recipes), perf_counter()
         trials = try_out([(recipes[number].child, recipes[number].recipe) for number in new])
         for number, trial in zip(new, trials, strict=True):
             recipes[number] = replace(recipes[number], trial=trial)
-        known = replace(known, recipes=tuple(recipes))
+        seconds = known.seconds + perf_counter() - start
+        known = replace(known, recipes=tuple(recipes), seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,7 @@ class Reasons:
     served: Mapping[int, int]
     copies: Set[tuple[int, int]]
     exchanges: Exchanges
+    unread: Set[str]
 
     @classmethod
     def of(cls, planned: SolvedPlan) -> "Reasons":
@@ -165,7 +176,8 @@ class Reasons:
             if isinstance(known.recipe, Project)
         }
         copies = {(child, parent) for child, parent in ways if (parent, child) in ways}
-        return cls(planned, options, served, copies, Exchanges.of(problem, chosen))
+        unread = planned.costing.unread()
+        return cls(planned, options, served, copies, Exchanges.of(problem, chosen), unread)
 
     def of_choice(self, number: int) -> str:
         """The reason in one sentence."""
@@ -192,6 +204,17 @@ class Reasons:
             return (
                 f"rebuilding takes {least_s:.0f} s at least, its readers may wait {limit_s:.0f} s"
             )
+        in_time = min(option.usd_per_month for option in sound if option not in slow)
+        return self._too_little(stored.keep_usd_per_month - in_time)
+
+    def _too_little(self, saving_usd: float) -> str:
+        """The reason of a table whose deletion alone would save so much."""
+        problem, choices = self.planned.problem, self.planned.solution.choices
+        if 0 < saving_usd < problem.min_saving_usd_per_month:
+            return f"{TOO_LITTLE}{usd(problem.min_saving_usd_per_month)} a month"
+        all_stay = all(choice.option is None for choice in choices)
+        if saving_usd > 0 and problem.min_plan_saving_usd_per_month and all_stay:
+            return f"{PLAN_TOO_LITTLE}{usd(problem.min_plan_saving_usd_per_month)} a month"
         return "rebuilding it would cost more than keeping it"
 
     def copy_that_stays(self, number: int) -> dict[str, str] | None:

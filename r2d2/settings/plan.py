@@ -60,18 +60,27 @@ class Rates:
 class UsageDefaults:
     """`[usage]`: how often a table is read where the usage file does not say, and scanned.
 
-    A deleted table is rebuilt for each read.
+    A deleted table is rebuilt for each read. Unknown reads are counted as `reads_per_month`, and
+    the plan tells what it saves at none and at `most_reads_per_month`. `as_of` is the day to which
+    the file tells of reads; None is the last one in it.
     """
 
     reads_per_month: float = 1.0
+    most_reads_per_month: float = 30.0
     maintenance_scans_per_month: float = 1.0
+    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """`[latency]`: how long the readers of a deleted table may wait, where no limit matches."""
+    """`[latency]`: how long the readers of a deleted table may wait, where no limit matches.
+
+    Of tables that nobody read for `unread_days`, they may wait for `unread_limit_s`.
+    """
 
     default_limit_s: float = 3600.0
+    unread_days: int = 90
+    unread_limit_s: float = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +127,15 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class PlanLimits:
-    """`[plan]`: how much one plan may delete, and how the program is solved."""
+    """`[plan]`: how much one plan may delete and must save, and how the program is solved.
+
+    No deletion saves less than `min_saving_usd_per_month`, no plan less than
+    `min_plan_saving_usd_per_month`: then all stays.
+    """
 
     max_deleted_share: float = 1.0
+    min_saving_usd_per_month: float = 1.0
+    min_plan_saving_usd_per_month: float = 10.0
     solver: str = "highs"
     time_limit_s: float = 120.0
 
@@ -149,10 +164,11 @@ class PlanSettings:
     tenant: tuple[Tenant, ...] = ()
     prefer: tuple[Preference, ...] = ()
 
-    def limit_s(self, location: str) -> float:
+    def limit_s(self, location: str, unread: bool = False) -> float:
         """The seconds that the table's readers may wait."""
         matching = [rule.limit_s for rule in self.limit if is_among(location, rule.tables)]
-        return matching[-1] if matching else self.latency.default_limit_s
+        default_s = self.latency.unread_limit_s if unread else self.latency.default_limit_s
+        return matching[-1] if matching else default_s
 
     def protection(self, location: str) -> str | None:
         """The reason why the table must stay, or None where it may go."""
@@ -232,7 +248,9 @@ def _as_toml(section: Any) -> Any:
     if isinstance(section, list):
         return [_as_toml(rule) for rule in section]
     values: dict[str, Any] = {
-        key: Decimal(value) if isinstance(value, float) else value for key, value in section.items()
+        key: Decimal(value) if isinstance(value, float) else value
+        for key, value in section.items()
+        if value is not None
     }
     if "as_of" in values:
         values["as_of"] = date.fromisoformat(values["as_of"])

@@ -35,10 +35,14 @@ vm_count = 0                              # "" and 0 take its only one
 [usage]
 reads_per_month = 1.0                     # of tables that --usage FILE does not tell of (see
                                           # jobs/usage_exports.md); each is a rebuild, once deleted
+most_reads_per_month = 30.0               # of these at most: the plan tells what it saves then
 maintenance_scans_per_month = 1.0
+# as_of = 2026-09-01                      # the file tells of reads to this day; else its last one
 
 [latency]
 default_limit_s = 3600.0                  # how long readers may wait for a deleted table
+unread_days = 90                          # of tables that nobody read for so many days
+unread_limit_s = 86400.0                  # they may wait for a day
 
 # [[limit]]                               # … and for some
 # tables = "dashboards/*"
@@ -58,6 +62,8 @@ default_limit_s = 3600.0                  # how long readers may wait for a dele
 
 [plan]
 max_deleted_share = 1.0                   # of the lake's bytes, in one plan
+min_saving_usd_per_month = 1.0            # nothing is deleted for less,
+min_plan_saving_usd_per_month = 10.0      # and nothing at all if the whole plan saves less
 solver = "highs"                          # or "cbc"
 time_limit_s = 120.0                      # for the solver; then the best plan found is taken
 """

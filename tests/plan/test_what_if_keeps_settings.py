@@ -20,9 +20,6 @@ limit_s = 500.0
 [[tenant]]
 tables = "*"
 name = "acme"
-
-[plan]
-max_deleted_share = 0.9
 """
 
 
@@ -33,7 +30,8 @@ def run(tmp_path: Path) -> Path:
     pq.write_table(pa.table({"x": range(2000)}), lake / "all.parquet")
     pq.write_table(pa.table({"x": range(1000)}), lake / "some.parquet")
     (tmp_path / "reads.csv").write_text("table,reads_per_month,consumers\nsome,0.5,a;b\n")
-    config.write_text(PRICES.read_text() + RULES)
+    capped = PRICES.read_text().replace("min_sav", "max_deleted_share = 0.9\nmin_sav", 1)
+    config.write_text(capped + RULES)
     assert main(["find", str(lake), "--out", str(run)]) == 0
     made = ["plan", "--run", str(run), "--config", str(config)]
     assert main([*made, "--usage", str(tmp_path / "reads.csv")]) == 0

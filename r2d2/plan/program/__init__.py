@@ -8,13 +8,17 @@
       x_e ≤ keep_p                              for every parent p of e: parents stay
       x_e = 0                                   where seconds_e > limit_s of t(e), or e was struck
       keep_t = 1                                where t has a reason to stay
+      x_e = 0                                   where keep_usd_t(e) - rebuild_usd_e < min_saving
       Σ_t (1 - keep_t) · size_bytes_t ≤ max_deleted_bytes     where a cap is given
+      Σ_e x_e · (keep_usd_t(e) - rebuild_usd_e) ≥ min_plan_saving, or keep_t = 1 for every t
 
 It is facility location in which customers may open as facilities, NP-hard by set cover. So:
 `reduce` drops what no best plan needs and fixes what is forced, `solve` splits the rest into
 components, `milp` gives each to a solver, and only the kept set is taken from its answer: every
 deleted table then goes by its cheapest option on kept parents. `verify` shares no code with
 all that.
+
+The cheapest plan saves the most: where that is less than `min_plan_saving`, all tables stay.
 
 An option that costs no less than keeping its table is never chosen, so a table is deleted for a
 saving only. Where plans cost the same, the first of equally cheap options is taken, and of two

@@ -4,7 +4,7 @@ Open options are those that a best plan may need; the others are dropped without
 step of that is sound with a cap too:
 - An option of a table that must stay, over its limit, or struck out is forbidden.
 - One that costs no less than keeping its table gains nothing: keeping takes no parent away from
-  others and deletes no byte.
+  others and deletes no byte. One that saves less than a deletion must is forbidden.
 - A table left without options stays, and as a parent it asks nothing of the solver any more.
 - An option is no better than a cheaper one of the same table that needs no other parents.
 """
@@ -73,7 +73,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Tables, options, and how many bytes one plan may delete (None: all).
+    """Tables, options, how many bytes one plan may delete (None: all), and what it must save.
 
     Raises:
         ProblemError: a number is negative or not finite, or an option's tables are no tables.
@@ -82,6 +82,8 @@ class Problem:
     tables: tuple[StoredTable, ...]
     options: tuple[Option, ...]
     max_deleted_bytes: int | None = None
+    min_saving_usd_per_month: float = 0.0
+    min_plan_saving_usd_per_month: float = 0.0
 
     def __post_init__(self) -> None:
         for table in self.tables:
@@ -98,6 +100,8 @@ class Problem:
                 raise ProblemError(f"{option}: it needs parents other than its child")
         if self.max_deleted_bytes is not None and self.max_deleted_bytes < 0:
             raise ProblemError(f"max_deleted_bytes {self.max_deleted_bytes}: give at least 0")
+        if not _sound(self.min_saving_usd_per_month, self.min_plan_saving_usd_per_month):
+            raise ProblemError("the least savings are finite and at least 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +176,14 @@ def cheapest(options: Sequence[OpenOption], kept: Set[int]) -> OpenOption | None
 
 
 def gains(problem: Problem, option: Option) -> bool:
-    """Whether the option may be used and costs less than keeping its table."""
+    """Whether the option may be used and saves what a deletion must, or anything at all."""
     table = problem.tables[option.child]
     return (
         option.struck is None
         and table.must_keep is None
         and (table.limit_s is None or option.seconds <= table.limit_s)
         and option.usd_per_month < table.keep_usd_per_month
+        and table.keep_usd_per_month - option.usd_per_month >= problem.min_saving_usd_per_month
     )
 
 

@@ -43,7 +43,7 @@ def solve(
     """The cheapest choice for every table, or the best found when the time is about up.
 
     A cap couples all tables. They are solved without it first, each component for itself; only
-    where that deletes too much, all at once.
+    where that deletes too much, all at once. A plan that saves too little is none.
 
     Raises:
         InvalidAnswerError: the solver's answer is wrong.
@@ -63,6 +63,12 @@ def solve(
         problem, open_options, preferred_twins(problem, open_options, _kept(answers))
     )
     cost_usd = _cost_usd(problem, choices)
+    keep_all_usd = math.fsum(table.keep_usd_per_month for table in problem.tables)
+    if keep_all_usd - cost_usd < problem.min_plan_saving_usd_per_month:
+        choices = tuple(Choice(table) for table in range(len(problem.tables)))
+        cost_usd = keep_all_usd
+        if keep_all_usd - bound_usd < problem.min_plan_saving_usd_per_month:
+            bound_usd = keep_all_usd
     gap = max(0.0, cost_usd - bound_usd) / cost_usd if cost_usd else 0.0
     return Solution(
         choices,

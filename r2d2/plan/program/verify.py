@@ -21,6 +21,7 @@ class Rule(str, Enum):
     LATENCY = "latency"
     PARENT_KEPT = "parent-kept"
     CAP = "cap"
+    MIN_SAVING = "min-saving"
     COST_TOTAL = "cost-total"
     PREFERENCE = "preference"
 
@@ -93,6 +94,13 @@ def _deletions(problem: Problem, chosen: Mapping[int, int | None]) -> Iterator[V
                 f"{table.name} takes {option.seconds:g} s to rebuild; it may take"
                 f" {table.limit_s:g} s",
             )
+        saving_usd = table.keep_usd_per_month - option.usd_per_month
+        if saving_usd < problem.min_saving_usd_per_month:
+            yield Violation(
+                Rule.MIN_SAVING,
+                f"deleting {table.name} saves {saving_usd:g} USD a month, a deletion must save"
+                f" {problem.min_saving_usd_per_month:g}",
+            )
         for parent in option.parents:
             if chosen[parent] is not None:
                 yield Violation(
@@ -117,6 +125,12 @@ def _totals(
     if cap is not None and deleted_bytes > cap:
         yield Violation(Rule.CAP, f"{deleted_bytes} bytes are deleted; at most {cap} may be")
     total_usd = math.fsum(costs)
+    saving_usd = math.fsum(table.keep_usd_per_month for table in problem.tables) - total_usd
+    deletes = any(option is not None for option in chosen.values())
+    if deletes and saving_usd < problem.min_plan_saving_usd_per_month:
+        least_usd = problem.min_plan_saving_usd_per_month
+        told = f"the plan saves {saving_usd:g} USD a month, a plan must save {least_usd:g}"
+        yield Violation(Rule.MIN_SAVING, told)
     if not math.isclose(total_usd, stated_usd, rel_tol=1e-9, abs_tol=1e-9):
         yield Violation(
             Rule.COST_TOTAL, f"the choices cost {total_usd!r} USD a month, not {stated_usd!r}"
@@ -144,7 +158,8 @@ class Exchanges:
         for option in problem.options:
             table = problem.tables[option.child]
             late = table.limit_s is not None and option.seconds > table.limit_s
-            dear = option.usd_per_month >= table.keep_usd_per_month
+            saving_usd = table.keep_usd_per_month - option.usd_per_month
+            dear = saving_usd <= 0 or saving_usd < problem.min_saving_usd_per_month
             if not (late or dear or option.struck or table.must_keep):
                 ways.setdefault(option.child, []).append(option)
                 for parent in option.parents:
@@ -201,3 +216,27 @@ def _preferences(problem: Problem, chosen: Mapping[int, int | None]) -> Iterator
             if fits and better and exchanges.dearer_usd(stays, gone) <= 0:
                 told = f"{other.name} is preferred to {one.name} at the same cost, and is deleted"
                 yield Violation(Rule.PREFERENCE, told)
+
+
+def cheaper_changes(problem: Problem, choices: Sequence[Choice]) -> Iterator[str]:
+    """Single changes that would cost less, of a plan that says that none does."""
+    chosen = {choice.table: choice.option for choice in choices}
+    used = [problem.options[option] for option in chosen.values() if option is not None]
+    needed = {parent for option in used for parent in option.parents}
+    freed = sum(problem.tables[option.child].size_bytes for option in used)
+    room = math.inf if problem.max_deleted_bytes is None else problem.max_deleted_bytes - freed
+    keep_usd = [table.keep_usd_per_month for table in problem.tables]
+    saved_usd = math.fsum(keep_usd[option.child] - option.usd_per_month for option in used)
+    least_usd = 1e-6 * math.fsum(keep_usd)
+    for child, ways in sorted(Exchanges.of(problem, chosen).ways.items()):
+        now = chosen[child]
+        if child in needed or (now is None and problem.tables[child].size_bytes > room):
+            continue
+        usd = keep_usd[child] if now is None else problem.options[now].usd_per_month
+        for option in ways:
+            gain_usd = usd - option.usd_per_month
+            enough = saved_usd + gain_usd >= problem.min_plan_saving_usd_per_month
+            stay = all(chosen[parent] is None for parent in option.parents)
+            if stay and enough and gain_usd > least_usd:
+                read = ", ".join(problem.tables[parent].name for parent in option.parents)
+                yield f"{problem.tables[child].name}: to rebuild it from {read} would cost less"

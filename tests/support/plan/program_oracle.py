@@ -19,6 +19,9 @@ def enumerated_usd(problem: Problem) -> float:
                 continue
             if table.limit_s is not None and option.seconds > table.limit_s:
                 continue
+            saving_usd = table.keep_usd_per_month - option.usd_per_month
+            if saving_usd < problem.min_saving_usd_per_month:
+                continue
             parents = sum(1 << parent for parent in set(option.parents))
             rests = (kept_sets & parents) == parents
             rebuild_usd[rests] = np.minimum(rebuild_usd[rests], option.usd_per_month)
@@ -27,6 +30,9 @@ def enumerated_usd(problem: Problem) -> float:
         deleted_bytes += np.where(kept, 0, table.size_bytes)
     if problem.max_deleted_bytes is not None:
         cost_usd[deleted_bytes > problem.max_deleted_bytes] = math.inf
+    keep_all_usd = math.fsum(table.keep_usd_per_month for table in problem.tables)
+    too_little = keep_all_usd - cost_usd < problem.min_plan_saving_usd_per_month
+    cost_usd[too_little] = keep_all_usd
     return float(cost_usd.min())
 
 
