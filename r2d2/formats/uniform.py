@@ -1,9 +1,10 @@
 """Batches of one table under one schema: readers give a column now as a dictionary, now plain.
 
-Also the items of lists and maps: Arrow's calls for them differ by kind, and some ignore slices.
+Also the items of lists and maps: Arrow's calls for them differ by kind, and some ignore slices. And
+whether two arrays hold the same values, whatever their layout.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from r2d2.errors import MisfitError, UnreadableTableError
 from r2d2.formats.schema import with_inner, without_extension
 
 _BITS = {16: pa.uint16(), 32: pa.uint32(), 64: pa.uint64()}
+_Parts = Callable[[pa.Array], Sequence[pa.Array]]
 _FINENESS = {"s": 0, "ms": 1, "us": 2, "ns": 3}
 # Layouts of which pyarrow 26 can neither take nor filter rows, nor write slices to Parquet.
 _VIEWS: dict[pa.DataType, pa.DataType] = {
@@ -239,3 +241,56 @@ def _bits_inside(array: pa.Array) -> pa.Array:
 def bits(array: pa.Array) -> pa.Array:
     """The floats' bits as whole numbers of the same width."""
     return array.view(_BITS[array.type.bit_width])
+
+
+def identical(one: pa.Array, other: pa.Array) -> bool:
+    """Whether the arrays hold the same values, whatever their layout; floats by their bits."""
+    one, other = _simple(one), _simple(other)
+    if len(one) != len(other) or not one.is_null().equals(other.is_null()):
+        return False
+    if pt.is_null(one.type) or pt.is_null(other.type):
+        return bool(one.null_count == len(one))
+    if pt.is_struct(one.type) or pt.is_struct(other.type):
+        return _same_structs(one, other)
+    if pt.is_map(one.type) or pt.is_map(other.type):
+        return bool(one.type.id == other.type.id and _same_items(one, other, entries))
+    if is_list(one.type) or is_list(other.type):
+        return is_list(one.type) and is_list(other.type) and _same_items(one, other, items)
+    return _same_values(one, other)
+
+
+def _same_structs(one: pa.Array, other: pa.Array) -> bool:
+    names = [
+        [type_.field(place).name for place in range(type_.num_fields)]
+        if pt.is_struct(type_)
+        else None
+        for type_ in (one.type, other.type)
+    ]
+    same = names[0] == names[1] and all(map(identical, one.flatten(), other.flatten()))
+    return bool(same)
+
+
+def _same_items(one: pa.Array, other: pa.Array, parts: _Parts) -> bool:
+    """Whether lists or maps have the same lengths and items."""
+    same = lengths(one).equals(lengths(other))
+    return bool(same and all(map(identical, parts(one), parts(other))))
+
+
+def _same_values(one: pa.Array, other: pa.Array) -> bool:
+    if pt.is_floating(one.type) and one.type == other.type:
+        one, other = bits(one), bits(other)
+    elif one.type != other.type:
+        try:
+            other = other.cast(one.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return False
+    return bool(pc.all(pc.equal(one, other)).as_py() is not False)
+
+
+def _simple(array: pa.Array) -> pa.Array:
+    """The array in the one layout of its kind in which it is compared."""
+    array = plain_array(array)
+    type_ = array.type
+    text = pt.is_string(type_) or pt.is_string_view(type_) or pt.is_large_string(type_)
+    bytes_ = pt.is_binary(type_) or pt.is_binary_view(type_) or pt.is_fixed_size_binary(type_)
+    return array.cast(pa.large_binary()) if text or bytes_ else array

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +12,7 @@ import pyarrow as pa
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.layout import Layout
-from r2d2.formats.uniform import fitted, plain_schema, uniform
+from r2d2.formats.uniform import fitted, plain_schema
 from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.model import Table
 from r2d2.plan.graph_file import PLAN_NAME, earlier_runs, load_graph, run_of, tables_now
@@ -23,7 +23,8 @@ from r2d2.recipes.grammar import ResidualKind, parents, residuals
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
-from r2d2.recipes.run.trial import OrderedRows, RowsByHash, ranges_of_hashes
+from r2d2.recipes.run.side_by_side import Fingerprint
+from r2d2.recipes.run.trial import MEMORY_BYTES, ranges_of_hashes
 from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage
@@ -127,20 +128,22 @@ def _held(
 ) -> Iterator[tuple[Iterable[pa.RecordBatch], str]]:
     """The rows, about so many, and their fingerprint; many wait in scratch files."""
     schema = plain_schema(layout.rows_schema)
-    ranges = ranges_of_hashes(rows, len(layout.columns), 0)
-    if ranges == 1:
-        made = list(batches)
-        yield made, OrderedRows.of(uniform(made)).fingerprint() if made else ""
-        return
-    with scratch_folder() as scratch:
-        by_hash, path = RowsByHash(scratch / "by_hash", schema, ranges), str(scratch / "rows")
-        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, schema) as in_order:
-            for batch in batches:
-                row_batch = fitted(batch, schema)
-                by_hash.add(row_batch)
-                in_order.write_batch(row_batch)
-        with pa.OSFile(path) as file:
-            yield pa.ipc.open_stream(file), by_hash.fingerprint()
+    with closing(Fingerprint(schema, rows, MEMORY_BYTES)) as fingerprint:
+        if ranges_of_hashes(rows, len(layout.columns), 0) == 1:
+            made = list(batches)
+            for batch in made:
+                fingerprint.add(fitted(batch, schema))
+            yield made, fingerprint.digest() if made else ""
+            return
+        with scratch_folder() as scratch:
+            path = str(scratch / "rows")
+            with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, schema) as in_order:
+                for batch in batches:
+                    row_batch = fitted(batch, schema)
+                    fingerprint.add(row_batch)
+                    in_order.write_batch(row_batch)
+            with pa.OSFile(path) as file:
+                yield pa.ipc.open_stream(file), fingerprint.digest()
 
 
 def _layout_data(place: Path, table: Table) -> Data:

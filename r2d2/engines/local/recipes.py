@@ -1,4 +1,4 @@
-"""Recipes on the local engine: searched by as many processes as cores, run one by one in this one.
+"""Recipes on the local engine: searched by as many processes as cores, run in this one.
 
 A search in small tables is mostly Python, of which a process runs one thread at a time. So other
 processes are started where there is work for them, and end with the last answer. Where one ends
@@ -6,7 +6,7 @@ before (out of memory, say), another takes its place, and only the request at wh
 ends is left without recipes and with a reason.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from r2d2.engines.local.worker import Proposals, RecipeWorker, RequestBatch, Thi
 from r2d2.model import Table, Types
 from r2d2.recipes.find.request import TASK_BYTES, AnyRequest, Proposal, batches
 from r2d2.recipes.find.row_counts import MEMORY_BYTES
-from r2d2.recipes.grammar import Recipe
+from r2d2.recipes.grammar import Project, Recipe, Select
+from r2d2.recipes.run.shared_scan import try_out_together
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -49,11 +50,24 @@ class LocalRecipes:
     ) -> Iterator[Trial]:
         """The trial of each child's recipe; residuals are written into the folder.
 
-        They run one by one, so that the seconds are those of the recipe alone.
+        Those that read one parent share its scan, the others run one by one.
         """
+        memory_bytes, threads = self.settings.memory_bytes, self.settings.threads
+        of_parent: dict[str, list[tuple[str, Project | Select]]] = defaultdict(list)
         for child, recipe in work:
-            memory_bytes = self.settings.memory_bytes
-            yield try_out(self.storage, tables, tables[child], recipe, folder, memory_bytes)
+            if isinstance(recipe, Project | Select):
+                of_parent[recipe.parent].append((child, recipe))
+        done: dict[tuple[str, str], Trial] = {}
+        for child, recipe in work:
+            if not isinstance(recipe, Project | Select):
+                yield try_out(self.storage, tables, tables[child], recipe, folder, memory_bytes)
+                continue
+            together = of_parent.pop(recipe.parent, [])
+            if together:
+                limits = memory_bytes, threads
+                trials = try_out_together(self.storage, tables, together, folder, *limits)
+                done |= {(c, r.parent): t for (c, r), t in zip(together, trials, strict=True)}
+            yield done[child, recipe.parent]
 
 
 def search_in_processes(

@@ -11,6 +11,7 @@ than two rows for each value, and then one or two other atoms are preferred.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -189,12 +190,12 @@ def _truth(atom: Atom, column: pa.Array) -> pa.Array:
         case NotNull():
             return pc.is_valid(column)
         case Equals(value=value):
-            return pc.equal(column, _scalar(value, column))
+            return pc.equal(column, _scalar(value, column.type))
         case Between(low=low, high=high):
-            above = pc.greater_equal(column, _scalar(low, column))
-            return pc.and_(above, pc.less_equal(column, _scalar(high, column)))
+            above = pc.greater_equal(column, _scalar(low, column.type))
+            return pc.and_(above, pc.less_equal(column, _scalar(high, column.type)))
         case In(values=values):
-            listed = pa.concat_arrays([value.array().cast(column.type) for value in values])
+            listed = _listed(values, column.type)
             # is_in looks up bits, by which -0.0 is not 0.0.
             zero = array_of(np.zeros(1), pa.float64())[0]
             zeroed = (
@@ -203,5 +204,12 @@ def _truth(atom: Atom, column: pa.Array) -> pa.Array:
             return pc.is_in(zeroed, listed)
 
 
-def _scalar(value: Literal, column: pa.Array) -> pa.Scalar:
-    return value.scalar().cast(column.type)
+# An atom meets thousands of batches.
+@lru_cache(maxsize=1 << 12)
+def _scalar(value: Literal, type_: pa.DataType) -> pa.Scalar:
+    return value.scalar().cast(type_)
+
+
+@lru_cache(maxsize=1 << 10)
+def _listed(values: tuple[Literal, ...], type_: pa.DataType) -> pa.Array:
+    return pa.concat_arrays([value.array().cast(type_) for value in values])

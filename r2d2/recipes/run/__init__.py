@@ -1,6 +1,6 @@
 """The run of a recipe: the parents' rows in, the child's rows out, batch by batch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,13 @@ import pyarrow.types as pt
 
 from r2d2.arrays import Bools, array_of
 from r2d2.errors import R2D2Error
+from r2d2.formats import format_named
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
 from r2d2.hashing.multiset import Copies, Seen
 from r2d2.hashing.rows import row_hashes
 from r2d2.lake.inventory import read_split
-from r2d2.model import Table, Types
+from r2d2.model import Split, Table, Types
 from r2d2.recipes.grammar import (
     Atom,
     Distinct,
@@ -38,6 +39,8 @@ from r2d2.storage.local import Storage
 from r2d2.text_tables import by_number, pluralize
 
 Batches = Iterator[pa.RecordBatch]
+Wanted = tuple[tuple[Output, ...], tuple[Atom, ...]]
+"""Columns, and what the rows must satisfy."""
 
 
 class RecipeRunError(R2D2Error):
@@ -91,19 +94,74 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
 
 
 def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
+    for split in parent_of(context, leaf).splits:
+        for batch in split_batches(context.storage, split, [(leaf.columns, where)]):
+            rows = output_rows(batch, leaf.columns, where)
+            if rows is not None:
+                yield rows
+
+
+def parent_of(context: RecipeContext, leaf: Leaf) -> Table:
+    """The parent that the leaf reads.
+
+    Raises:
+        RecipeRunError: it is gone or cannot be read.
+    """
     parent = context.tables.get(leaf.parent)
     if parent is None or not parent.eligible:
         reason = "it is gone" if parent is None else parent.problem
         raise RecipeRunError(f"{leaf.parent}: the recipe's parent cannot be read: {reason}")
-    names = frozenset(path[0] for path in _paths(leaf.columns, where))
-    for split in parent.splits:
-        for batch in map(without_views, read_split(context.storage, split, names)):
-            mask = np.ones(batch.num_rows, np.bool_)
-            for atom in where:
-                mask &= _satisfies(batch, atom)
-            rows = batch if mask.all() else batch.filter(array_of(mask, pa.bool_()))
-            if rows.num_rows:
-                yield _output(rows, leaf.columns)
+    return parent
+
+
+def split_batches(storage: Storage, split: Split, wanted: Sequence[Wanted]) -> Batches:
+    """The split's rows with the columns that are wanted; none where no row is selected."""
+    names = _needed_names(storage, split, wanted)
+    if names is not None:
+        yield from map(without_views, read_split(storage, split, names))
+
+
+def _needed_names(
+    storage: Storage, split: Split, wanted: Sequence[Wanted]
+) -> frozenset[str] | None:
+    """The top-level columns to read of the split, None where no row of it is wanted.
+
+    The columns of predicates are read first, up to a row that each predicate selects.
+    """
+    every = names_of(wanted)
+    whole = [(columns, where) for columns, where in wanted if not where]
+    open_ = [(columns, where) for columns, where in wanted if where]
+    asked = names_of([((), where) for _, where in open_])
+    if not format_named(split.format).is_columnar or asked | names_of(whole) == every:
+        return every
+    needed = whole
+    for batch in map(without_views, read_split(storage, split, asked)):
+        needed += [each for each in open_ if _mask(batch, each[1]).any()]
+        open_ = [each for each in open_ if each not in needed]
+        if not open_:
+            break
+    return names_of(needed) if needed else None
+
+
+def names_of(wanted: Iterable[Wanted]) -> frozenset[str]:
+    """The top-level columns that are read for these rows."""
+    return frozenset(path[0] for columns, where in wanted for path in _paths(columns, where))
+
+
+def output_rows(
+    batch: pa.RecordBatch, columns: tuple[Output, ...], where: tuple[Atom, ...]
+) -> pa.RecordBatch | None:
+    """The selected rows under the child's names, None where there are none."""
+    mask = _mask(batch, where)
+    rows = batch if mask.all() else batch.filter(array_of(mask, pa.bool_()))
+    return _output(rows, columns) if rows.num_rows else None
+
+
+def _mask(batch: pa.RecordBatch, where: tuple[Atom, ...]) -> Bools:
+    mask = np.ones(batch.num_rows, np.bool_)
+    for atom in where:
+        mask &= _satisfies(batch, atom)
+    return mask
 
 
 def _satisfies(batch: pa.RecordBatch, atom: Atom) -> Bools:

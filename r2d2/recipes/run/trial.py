@@ -1,12 +1,12 @@
 """The trial of a recipe: it is run, and its rows are compared with the table it replaces.
 
-Two tables are equal with the same names and types of columns, in order, and equal rows. Rows are
-brought side by side by their hashes, and then every value is compared, floats by their bits: two
-rows that share a hash and differ make the tables differ here.
+Two tables are equal with the same names and types of columns, in order, and equal rows. Rows that
+do not come in the table's own order are brought side by side by their hashes. Then every value is
+compared, floats by their bits: two rows that share a hash and differ make the tables differ here.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -15,42 +15,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from r2d2.arrays import Int64s, array_of, fixed_values, null_mask
 from r2d2.errors import R2D2Error
 from r2d2.formats.errors import table_problem
 from r2d2.formats.schema import flatten
-from r2d2.formats.uniform import (
-    bits,
-    by_bits,
-    entries,
-    fitted,
-    holds_bits,
-    is_list,
-    items,
-    lengths,
-    plain_array,
-    plain_schema,
-    uniform,
-)
+from r2d2.formats.uniform import identical, uniform
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import hash_order
-from r2d2.lake.inventory import layout_from, layout_of
 from r2d2.model import Table, Types
-from r2d2.recipes.find.reading import hashed, read_batches
+from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder, with_residuals
+from r2d2.recipes.run.side_by_side import MOST_RANGES, SideBySide, no_room, range_numbers
 from r2d2.storage.local import Storage
 from r2d2.storage.scratch import scratch_folder
 from r2d2.text_tables import pluralize
 
 HELD_COPIES = 6
 """Of a table's rows while they are compared: both tables, in one piece, and a column in order."""
-MEMORY_BYTES, BYTES_PER_VALUE, MOST_RANGES = 1 << 30, 8, 256
+MEMORY_BYTES, BYTES_PER_VALUE = 1 << 30, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +69,66 @@ def try_out(
     Rows that exceed the memory are compared by ranges of their hashes, from scratch files.
     A table that cannot be written back in its own format is a problem too.
     """
+    context = RecipeContext(storage, tables, ResidualFolder(folder))
+    told = list[Trial]()
+    with (
+        problems_told(recipe, told),
+        closing(SideBySide(storage, child, memory_bytes // 2)) as own,
+    ):
+        made = with_residuals(context, recipe, own.rows, own.schema, folder)
+        seconds = list[float]()
+        for batch in timed(rebuilt(context, made, own.schema), seconds):
+            own.add(batch)
+            if not own.is_same:
+                break
+        told.append(ended(context, child, made, own, sum(seconds), memory_bytes))
+    return told[0]
+
+
+@contextmanager
+def problems_told(recipe: Recipe, told: list[Trial]) -> Iterator[None]:
+    """An error within becomes a trial's problem, and is told in the list."""
     try:
-        context = RecipeContext(storage, tables, ResidualFolder(folder))
-        size_bytes = sum(split.size_bytes for split in child.splits)
-        columns = len(child.columns)
-        ranges = ranges_of_hashes(child.rows or 0, columns, size_bytes, memory_bytes)
-        if ranges == 1:
-            return _tried_in_memory(context, child, recipe, folder)
-        return _tried_in_ranges(context, child, recipe, folder, ranges)
+        yield
     except R2D2Error as error:
-        return Trial(recipe, str(error))
+        told.append(Trial(recipe, str(error)))
     except OSError:
         raise  # the run's own folder: it is full, or may not be written
     except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
-        return Trial(recipe, table_problem(error))
+        told.append(Trial(recipe, table_problem(error)))
+
+
+def ended(
+    context: RecipeContext,
+    child: Table,
+    recipe: Recipe,
+    own: SideBySide,
+    seconds: float,
+    memory_bytes: int,
+) -> Trial:
+    """The trial of a recipe all of whose rows were made; in another order, they are made again."""
+    rows, fingerprint = own.end()
+    if not rows:
+        return Trial(recipe, "the table has no rows")
+    difference = None
+    if not own.is_same:
+        size_bytes = sum(split.size_bytes for split in child.splits)
+        ranges = ranges_of_hashes(rows, len(child.columns), size_bytes, memory_bytes)
+        spent = list[float]()
+        made = timed(rebuilt(context, recipe, own.schema), spent)
+        difference = _difference(own, made, ranges)
+        seconds = sum(spent)
+    return Trial(recipe, difference, seconds, rows, fingerprint, own.layout)
+
+
+def timed(batches: Iterator[pa.RecordBatch], seconds: list[float]) -> Iterator[pa.RecordBatch]:
+    """The batches; the seconds that each took to be made are added to the list."""
+    start = perf_counter()
+    for batch in batches:
+        seconds.append(perf_counter() - start)
+        yield batch
+        start = perf_counter()
+    seconds.append(perf_counter() - start)
 
 
 def ranges_of_hashes(
@@ -109,49 +142,18 @@ def ranges_of_hashes(
     return min(MOST_RANGES, max(1, -(-decoded_bytes * HELD_COPIES // memory_bytes)))
 
 
-def _tried_in_memory(context: RecipeContext, child: Table, recipe: Recipe, folder: Path) -> Trial:
-    rows = uniform(list(read_batches(context.storage, child, child.columns)))
-    if not rows:
-        return Trial(recipe, "the table has no rows")
-    recipe = with_residuals(context, recipe, lambda: rows, rows[0].schema, folder)
-    layout = layout_of(context.storage, child)
-    schema = layout_from(layout).rows_schema
-    for batch in rows:
-        fitted(batch, schema)
-    start = perf_counter()
-    made = list(rebuilt(context, recipe, rows[0].schema))
-    seconds = perf_counter() - start
-    ordered = OrderedRows.of(rows)
-    difference = ordered.difference(made)
-    return Trial(recipe, difference, seconds, len(ordered.order), ordered.fingerprint(), layout)
-
-
-def _tried_in_ranges(
-    context: RecipeContext, child: Table, recipe: Recipe, folder: Path, ranges: int
-) -> Trial:
-    layout = layout_of(context.storage, child)
-    schema = plain_schema(layout_from(layout).rows_schema)
-
-    def rows() -> Iterator[pa.RecordBatch]:
-        for batch in read_batches(context.storage, child, child.columns):
-            yield fitted(batch, schema)
-
+def _difference(own: SideBySide, made: Iterator[pa.RecordBatch], ranges: int) -> str | None:
+    """How the rows that were made differ from the table's in any order, None where they do not."""
+    if ranges == 1:
+        return OrderedRows.of(list(own.rows())).difference(list(made))
     with scratch_folder() as scratch:
-        own = RowsByHash(scratch / "own", schema, ranges)
-        for batch in rows():
-            own.add(batch)
-        if not own.rows:
-            return Trial(recipe, "the table has no rows")
-        recipe = with_residuals(context, recipe, rows, schema, folder)
-        made, seconds = RowsByHash(scratch / "made", schema, ranges), 0.0
-        start = perf_counter()
-        for batch in rebuilt(context, recipe, schema):
-            seconds += perf_counter() - start
-            made.add(batch)
-            start = perf_counter()
-        seconds += perf_counter() - start
-        difference, fingerprint = own.compared(made)
-    return Trial(recipe, difference, seconds, own.rows, fingerprint, layout)
+        rows = RowsByHash(scratch / "own", own.schema, ranges)
+        for batch in own.rows():
+            rows.add(batch)
+        others = RowsByHash(scratch / "made", own.schema, ranges)
+        for batch in made:
+            others.add(batch)
+        return rows.difference(others)
 
 
 class RowsByHash:
@@ -176,8 +178,8 @@ class RowsByHash:
         """
         (lanes,) = row_hashes(batch, [self._columns], Types.STRICT)
         ranges = len(self._files)
-        numbers = (lanes.first >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)
-        order = numbers.astype(np.uint16).argsort(kind="stable")
+        numbers = range_numbers(lanes.first, ranges)
+        order = numbers.argsort(kind="stable")
         ordered, start = batch.take(array_of(order, pa.int64())), 0
         counts = np.bincount(numbers.astype(np.intp), minlength=ranges).tolist()
         try:
@@ -186,10 +188,7 @@ class RowsByHash:
                     writer.write_batch(ordered.slice(start, count))
                 start += count
         except OSError as error:
-            raise R2D2Error(
-                f"scratch of its rows cannot be written: {error.strerror or error}; set TMPDIR to a"
-                " folder with room, or raise memory_bytes"
-            ) from error
+            raise no_room(error) from error
         self.rows += batch.num_rows
 
     def batches(self) -> Iterator[list[pa.RecordBatch]]:
@@ -202,55 +201,19 @@ class RowsByHash:
                 yield list(pa.ipc.open_stream(scratch))
             path.unlink()
 
-    def compared(self, made: "RowsByHash") -> tuple[str | None, str]:
-        """How the rows that were made differ from these, None where they do not; the fingerprint.
+    def difference(self, made: "RowsByHash") -> str | None:
+        """How the rows that were made differ from these, None where they do not.
 
         The files are gone afterwards.
         """
-        problems = []
         if made.rows != self.rows:
-            problems.append(f"it has {pluralize(str(made.rows), 'row')} instead of {self.rows}")
-
-        def in_order() -> Iterator[OrderedRows]:
-            for ours, theirs in zip(self.batches(), made.batches(), strict=True):
-                if sum(b.num_rows for b in ours) != sum(b.num_rows for b in theirs):
-                    problems.append("it has other rows")
-                elif ours:
-                    ordered = OrderedRows.of(ours)
-                    problem = None if problems else ordered.difference(theirs)
-                    problems.extend([problem] if problem else ())
-                    yield ordered
-
-        fingerprint = _fingerprint(in_order(), self._folder / "words")
-        return (problems[0] if problems else None), fingerprint
-
-    def fingerprint(self) -> str:
-        """As `OrderedRows.fingerprint`; the files are gone afterwards."""
-        in_order = (OrderedRows.of(rows) for rows in self.batches() if rows)
-        return _fingerprint(in_order, self._folder / "words")
-
-
-def _fingerprint(ranges: Iterable["OrderedRows"], scratch: Path) -> str:
-    """The fingerprint of the rows of all ranges; all but the first words wait in files.
-
-    See `OrderedRows.words`.
-    """
-    digest, paths = hashlib.sha256(), list[Path]()
-    for rows in ranges:
-        first, *others = rows.words()
-        digest.update(first.tobytes())
-        for number, words in enumerate(others):
-            paths = paths if number < len(paths) else [*paths, scratch.with_suffix(f".{number}")]
-            with paths[number].open("ab") as file:
-                file.write(words.tobytes())
-    for path in paths:
-        with path.open("rb") as file:
-            while content := file.read(1 << 20):
-                digest.update(content)
-    return digest.hexdigest()[:32]
-
-
-_Parts = Callable[[pa.Array], Sequence[pa.Array]]
+            return f"it has {pluralize(str(made.rows), 'row')} instead of {self.rows}"
+        for ours, theirs in zip(self.batches(), made.batches(), strict=True):
+            if sum(b.num_rows for b in ours) != sum(b.num_rows for b in theirs):
+                return "it has other rows"
+            if ours and (problem := OrderedRows.of(ours).difference(theirs)):
+                return problem
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,27 +236,6 @@ class OrderedRows:
         floats = [] if hashes.all_differ else list(_float_bits(rows))
         order = np.lexsort((*floats, lanes.second, lanes.first)) if floats else hashes.order
         return cls(rows, lanes, order)
-
-    def fingerprint(self) -> str:
-        """A digest of the rows as a multiset by their bits: -0.0 is not 0.0, nor a NaN another."""
-        digest = hashlib.sha256()
-        for words in self.words():
-            digest.update(words.tobytes())
-        return digest.hexdigest()[:32]
-
-    def words(self) -> list[npt.NDArray[np.uint64]]:
-        """The first words of the rows' hashes in ascending order of these, and the second ones.
-
-        Where equal values may have other bits, the words of hashes of the bits follow.
-        """
-        lanes, order = [self.hashes], self.order
-        if any(map(holds_bits, self.rows.schema.types)):
-            exact = [by_bits(self.rows)]
-            lanes += hashed(exact, [flatten(exact[0].schema)], Types.STRICT)
-            order = np.lexsort(
-                [words for each in reversed(lanes) for words in (each.second, each.first)]
-            )
-        return [words.take(order) for each in lanes for words in (each.first, each.second)]
 
     def difference(self, made: Sequence[pa.RecordBatch]) -> str | None:
         """How the rows that were made differ from these, None where they do not.
@@ -333,56 +275,3 @@ def _float_bits(rows: pa.RecordBatch) -> Iterator[npt.NDArray[np.uint64]]:
             words = fixed_values(array, f"u{array.type.bit_width // 8}").astype(np.uint64)
             nulls = null_mask(array)
             yield words if nulls is None else np.where(nulls, np.uint64(0), words)
-
-
-def identical(one: pa.Array, other: pa.Array) -> bool:
-    """Whether the arrays hold the same values, whatever their layout; floats by their bits."""
-    one, other = _simple(one), _simple(other)
-    if len(one) != len(other) or not one.is_null().equals(other.is_null()):
-        return False
-    if pt.is_null(one.type) or pt.is_null(other.type):
-        return bool(one.null_count == len(one))
-    if pt.is_struct(one.type) or pt.is_struct(other.type):
-        return _same_structs(one, other)
-    if pt.is_map(one.type) or pt.is_map(other.type):
-        return bool(one.type.id == other.type.id and _same_items(one, other, entries))
-    if is_list(one.type) or is_list(other.type):
-        return is_list(one.type) and is_list(other.type) and _same_items(one, other, items)
-    return _same_values(one, other)
-
-
-def _same_structs(one: pa.Array, other: pa.Array) -> bool:
-    names = [
-        [type_.field(place).name for place in range(type_.num_fields)]
-        if pt.is_struct(type_)
-        else None
-        for type_ in (one.type, other.type)
-    ]
-    same = names[0] == names[1] and all(map(identical, one.flatten(), other.flatten()))
-    return bool(same)
-
-
-def _same_items(one: pa.Array, other: pa.Array, parts: _Parts) -> bool:
-    """Whether lists or maps have the same lengths and items."""
-    same = lengths(one).equals(lengths(other))
-    return bool(same and all(map(identical, parts(one), parts(other))))
-
-
-def _same_values(one: pa.Array, other: pa.Array) -> bool:
-    if pt.is_floating(one.type) and one.type == other.type:
-        one, other = bits(one), bits(other)
-    elif one.type != other.type:
-        try:
-            other = other.cast(one.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return False
-    return bool(pc.all(pc.equal(one, other)).as_py() is not False)
-
-
-def _simple(array: pa.Array) -> pa.Array:
-    """The array in the one layout of its kind in which it is compared."""
-    array = plain_array(array)
-    type_ = array.type
-    text = pt.is_string(type_) or pt.is_string_view(type_) or pt.is_large_string(type_)
-    bytes_ = pt.is_binary(type_) or pt.is_binary_view(type_) or pt.is_fixed_size_binary(type_)
-    return array.cast(pa.large_binary()) if text or bytes_ else array

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from r2d2.recipes.run.trial import identical
+from r2d2.formats.uniform import identical
 from tests.support.recipes.differences import difference
 
 LISTS = pa.list_(pa.int32())

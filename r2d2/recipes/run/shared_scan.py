@@ -1,0 +1,184 @@
+"""The trials of recipes that read one parent: one scan of it serves them all.
+
+The parent's splits are read ahead by threads, and its rows go batch by batch to every recipe, each
+of which compares them with its own table meanwhile. So no more than a few batches are held.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing
+from functools import partial
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event
+from time import perf_counter, thread_time
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from r2d2.formats.uniform import fitted
+from r2d2.model import Split, Table
+from r2d2.recipes.grammar import Project, Select
+from r2d2.recipes.run import RecipeContext, names_of, output_rows, parent_of, split_batches
+from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.recipes.run.side_by_side import SideBySide
+from r2d2.recipes.run.trial import MEMORY_BYTES, Trial, ended, problems_told
+from r2d2.storage.local import Storage
+
+BATCHES_AHEAD, LOOK_S = 4, 0.1
+Clock = Callable[[], float]
+Timed = tuple[pa.RecordBatch, float]
+Waiting: TypeAlias = Timed | BaseException | None
+"""None is the end."""
+
+
+def try_out_together(
+    storage: Storage,
+    tables: Mapping[str, Table],
+    work: Sequence[tuple[str, Project | Select]],
+    folder: Path,
+    memory_bytes: int = MEMORY_BYTES,
+    threads: int = 1,
+) -> list[Trial]:
+    """The trial of each child's recipe; all read the same parent.
+
+    A recipe's seconds are its part of the scan's, by the bytes of its columns, and those that its
+    own rows took. On a local disk they are of the CPU, for which threads compete.
+    """
+    context = RecipeContext(storage, tables, ResidualFolder(folder))
+    share = memory_bytes // (2 * len(work))
+    runs = [_Run(context, tables[child], recipe, share) for child, recipe in work]
+    with ExitStack() as stack:
+        for run in runs:
+            stack.callback(run.close)
+        _scan(context, runs, threads)
+        return [run.trial(memory_bytes) for run in runs]
+
+
+class _Run:
+    """One recipe's run within the scan that it shares with others."""
+
+    def __init__(
+        self, context: RecipeContext, child: Table, recipe: Project | Select, memory_bytes: int
+    ) -> None:
+        self.context, self.child, self.recipe = context, child, recipe
+        self.where = recipe.where if isinstance(recipe, Select) else ()
+        self.names = names_of([(recipe.columns, self.where)])
+        self.seconds, self.told = 0.0, list[Trial]()
+        self._clock = clock_of(context.storage)
+        self.own: SideBySide | None = None
+        with self.problems_told():
+            self.own = SideBySide(context.storage, child, memory_bytes)
+
+    def problems_told(self) -> AbstractContextManager[None]:
+        """A context in which an error is this trial's problem."""
+        return problems_told(self.recipe, self.told)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more of the parent's rows may matter."""
+        return not self.told and self.own is not None and self.own.is_same
+
+    def add(self, batch: pa.RecordBatch, seconds: float) -> None:
+        """Takes rows of the parent, which were read in so many seconds.
+
+        Where columns are left out, none of the rows is selected.
+        """
+        if self.own is None or not self.names.issubset(batch.schema.names):
+            return
+        clock = self._clock
+        with self.problems_told():
+            start = clock()
+            rows = output_rows(batch, self.recipe.columns, self.where)
+            made = None if rows is None else fitted(rows, self.own.schema)
+            sizes = {name: batch.column(name).nbytes for name in batch.schema.names}
+            part = sum(map(sizes.__getitem__, self.names)) / max(1, sum(sizes.values()))
+            self.seconds += clock() - start + part * seconds
+            if made is not None:
+                self.own.add(made)
+
+    def trial(self, memory_bytes: int) -> Trial:
+        """The outcome, after the parent's last row."""
+        if not self.told and self.own is not None:
+            with self.problems_told():
+                told = self.context, self.child, self.recipe, self.own, self.seconds, memory_bytes
+                self.told.append(ended(*told))
+        return self.told[0]
+
+    def close(self) -> None:
+        """Removes what waits in scratch files."""
+        if self.own is not None:
+            self.own.close()
+
+
+def _scan(context: RecipeContext, runs: Sequence[_Run], threads: int) -> None:
+    """Gives the rows of the parent to all runs; an error in reading it is everyone's problem."""
+    wanted, clock = [(run.recipe.columns, run.where) for run in runs], clock_of(context.storage)
+
+    def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
+        return split_batches(context.storage, split, wanted)
+
+    with ExitStack() as stack:
+        for run in runs:
+            if not run.told:
+                stack.enter_context(run.problems_told())
+        parent = parent_of(context, runs[0].recipe)
+        pool = stack.enter_context(ThreadPoolExecutor(threads))
+        batches = stack.enter_context(closing(read_ahead(parent.splits, rows_of, threads, clock)))
+        for batch, seconds in batches:
+            open_ = [run for run in runs if run.is_open]
+            if not open_:
+                return
+            list(pool.map(partial(_Run.add, batch=batch, seconds=seconds), open_))
+
+
+def clock_of(storage: Storage) -> Clock:
+    """The clock by which a lake's rows are made: remote reads wait, local ones mostly compute."""
+    return perf_counter if "://" in storage.url else thread_time
+
+
+def read_ahead(
+    splits: Sequence[Split],
+    rows_of: Callable[[Split], Iterator[pa.RecordBatch]],
+    threads: int,
+    clock: Clock = perf_counter,
+) -> Generator[Timed]:
+    """The batches of all splits in order, each with the seconds that it took to read.
+
+    So many splits are read at once; a few batches of each wait.
+    """
+    left = Event()
+    queues: list[Queue[Waiting]] = [Queue(BATCHES_AHEAD) for _ in splits]
+
+    def put(queue: "Queue[Waiting]", item: Waiting) -> None:
+        while not left.is_set():
+            try:
+                return queue.put(item, timeout=LOOK_S)
+            except Full:
+                continue
+
+    def read(number: int) -> None:
+        queue = queues[number]
+        try:
+            start = clock()
+            for batch in rows_of(splits[number]):
+                put(queue, (batch, clock() - start))
+                if left.is_set():
+                    return
+                start = clock()
+            put(queue, None)
+        except BaseException as error:  # noqa: BLE001 - raised where the batches are awaited
+            put(queue, error)
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for number in range(len(splits)):
+                pool.submit(read, number)
+            for queue in queues:
+                while (item := queue.get()) is not None:
+                    if isinstance(item, BaseException):
+                        raise item
+                    yield item
+        finally:
+            left.set()
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,195 @@
+"""Recipes that share one scan of their parent end as they do one by one."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r2d2.errors import UnreadableTableError
+from r2d2.model import FileInfo, Format, Split
+from r2d2.recipes import run as running
+from r2d2.recipes.grammar import Between, Field, Output, Project, Select
+from r2d2.recipes.literals import Literal
+from r2d2.recipes.run.shared_scan import read_ahead, try_out_together
+from r2d2.recipes.run.side_by_side import SideBySide
+from r2d2.recipes.run.trial import Trial, try_out
+from r2d2.storage.local import LocalStorage
+from tests.support.recipes.lakes import put, tables
+
+ROWS = pa.table(
+    {
+        "n": range(40_000),
+        "day": [i // 10_000 for i in range(40_000)],
+        "t": [f"text {i % 97}" for i in range(40_000)],
+    }
+)
+WORK = {"all": None, "first": (0, 0), "later": (2, 3), "other order": (1, 2), "wrong": (0, 1)}
+
+
+def columns(*names: str) -> tuple[Output, ...]:
+    return tuple(Output(name, Field((name,))) for name in names)
+
+
+def number(value: int) -> Literal:
+    return Literal.of(pa.scalar(value, pa.int64()))
+
+
+def recipe(days: tuple[int, int] | None) -> Project | Select:
+    if days is None:
+        return Project("parent.parquet", columns("t", "n"))
+    atom = Between(("day",), number(days[0]), number(days[1]))
+    return Select("parent.parquet", columns("day", "t", "n"), (atom,))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """A parent of four row groups, each a day, and five tables made of it: one is another."""
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    pq.write_table(ROWS, lake / "parent.parquet", row_group_size=10_000)
+    for name, days in WORK.items():
+        rows = ROWS.select(["t", "n"])
+        if days:
+            within = pc.and_(
+                pc.greater_equal(ROWS["day"], days[0]), pc.less_equal(ROWS["day"], days[1])
+            )
+            rows = ROWS.filter(within).select(["day", "t", "n"])
+        if name == "other order":
+            rows = rows.sort_by([("t", "ascending"), ("n", "descending")])
+        if name == "wrong":
+            rows = rows.slice(1)
+        put(lake, f"{name}.parquet", rows)
+    return lake
+
+
+def together(lake: Path, work: Sequence[tuple[str, Project | Select]], memory: int) -> list[Trial]:
+    return try_out_together(LocalStorage(str(lake)), tables(lake), work, lake.parent, memory, 2)
+
+
+@pytest.mark.parametrize("memory_bytes", [1 << 30, 1 << 16])
+def test_recipes_that_share_a_scan_end_as_they_do_one_by_one(
+    lake: Path, memory_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
+    found = tables(lake)
+    assert len(found["parent.parquet"].splits) == 4
+    work = [(f"{name}.parquet", recipe(days)) for name, days in WORK.items()]
+    for (child, made), trial in zip(work, together(lake, work, memory_bytes), strict=True):
+        alone = try_out(LocalStorage(str(lake)), found, found[child], made, lake.parent)
+        told = (trial.problem, trial.rows, trial.fingerprint, trial.layout, trial.recipe)
+        assert told == (alone.problem, alone.rows, alone.fingerprint, alone.layout, alone.recipe)
+        assert (trial.problem is not None) == (child == "wrong.parquet")
+        assert trial.seconds > 0
+
+
+def test_only_row_groups_with_a_selected_row_are_read_beyond_the_predicate_s_columns(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
+    read: list[tuple[int, frozenset[str]]] = []
+    honest = running.read_split
+
+    def noted(storage: Any, split: Split, names: frozenset[str]) -> Iterator[pa.RecordBatch]:
+        read.append((*split.row_groups, names))
+        return honest(storage, split, names)
+
+    monkeypatch.setattr(running, "read_split", noted)
+    (trial,) = together(lake, [("later.parquet", recipe((2, 3)))], 1 << 30)
+    assert trial.problem is None
+    whole = frozenset({"n", "day", "t"})
+    assert {group for group, names in read if names == whole} == {2, 3}
+    assert {group for group, names in read if names == {"day"}} == {0, 1, 2, 3}
+
+
+def test_a_parent_that_cannot_be_read_is_every_recipe_s_problem(lake: Path) -> None:
+    found = tables(lake)
+    content = bytearray((lake / "parent.parquet").read_bytes())
+    content[200:300] = bytes(100)
+    (lake / "parent.parquet").write_bytes(content)
+    work = [("all.parquet", recipe(None)), ("first.parquet", recipe((0, 0)))]
+    trials = try_out_together(LocalStorage(str(lake)), found, work, lake.parent)
+    assert all("parent.parquet" in (trial.problem or "") for trial in trials)
+
+
+def test_a_table_that_cannot_be_read_is_its_own_recipe_s_problem(lake: Path) -> None:
+    found = tables(lake)
+    (lake / "first.parquet").unlink()
+    work = [("all.parquet", recipe(None)), ("first.parquet", recipe((0, 0)))]
+    whole, first = try_out_together(LocalStorage(str(lake)), found, work, lake.parent)
+    assert whole.problem is None
+    assert "first.parquet" in (first.problem or "")
+
+
+def test_splits_that_are_read_ahead_come_in_order_and_their_error_where_it_happened() -> None:
+    splits = [Split(Format.PARQUET, FileInfo(str(n), 1, "")) for n in range(9)]
+
+    def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
+        place = int(split.file.path)
+        sleep(0.01 * (place % 2 == 0))
+        for row in range(7):
+            yield pa.record_batch({"n": [place * 7 + row]})
+        if place == 5:
+            raise UnreadableTableError("cut off")
+
+    seen: list[int] = []
+    with pytest.raises(UnreadableTableError, match="cut off"):
+        seen.extend(batch["n"][0].as_py() for batch, _ in read_ahead(splits, rows_of, 3))
+    assert seen == list(range(42))
+
+
+NESTED = st.lists(
+    st.fixed_dictionaries(
+        {
+            "f": st.one_of(st.none(), st.sampled_from([0.0, -0.0, 1.5, float("nan")])),
+            "l": st.one_of(
+                st.none(), st.lists(st.one_of(st.none(), st.integers(0, 3)), max_size=3)
+            ),
+            "m": st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2)), max_size=1),
+            "s": st.one_of(
+                st.none(), st.fixed_dictionaries({"x": st.one_of(st.none(), st.text(max_size=2))})
+            ),
+        }
+    ),
+    min_size=1,
+    max_size=12,
+)
+SCHEMA = pa.schema(
+    [
+        ("f", pa.float64()),
+        ("l", pa.list_(pa.int64())),
+        ("m", pa.map_(pa.string(), pa.int64())),
+        ("s", pa.struct([("x", pa.string())])),
+    ]
+)
+
+
+@given(NESTED, NESTED, st.lists(st.integers(1, 5), min_size=1), st.booleans())
+def test_rows_are_the_same_side_by_side_where_every_value_is_however_they_are_cut(
+    tmp_path_factory: pytest.TempPathFactory,
+    own: list[dict[str, Any]],
+    other: list[dict[str, Any]],
+    cuts: list[int],
+    is_copy: bool,
+) -> None:
+    lake = tmp_path_factory.mktemp("lake")
+    put(lake, "child.parquet", pa.Table.from_pylist(own, SCHEMA))
+    made = pa.Table.from_pylist(own if is_copy else other, SCHEMA).combine_chunks()
+    beside = SideBySide(LocalStorage(str(lake)), tables(lake)["child.parquet"], 1 << 20)
+    batch, start = made.to_batches()[0], 0
+    while start < batch.num_rows:
+        count = cuts[start % len(cuts)]
+        beside.add(batch.slice(start, count))
+        start += count
+    beside.end()
+    assert beside.is_same == (repr(made.to_pylist()) == repr(own_rows(own)))
+
+
+def own_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return pa.Table.from_pylist(rows, SCHEMA).to_pylist()
