@@ -1,21 +1,23 @@
 """One task of a scan: splits in, sorted row hashes by projection out. Both engines run this."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from threading import Lock
 from time import thread_time
 
+import numpy as np
 import pyarrow as pa
 
 from r2d2.formats.bounds import bounds_of_rows, union
 from r2d2.formats.errors import table_problem
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import merge, sorted_unique, sorted_unique_each
+from r2d2.hashing.runs import HashFilter, merge, sorted_unique, sorted_unique_each
 from r2d2.lake.inventory import bounds_of, read_split
-from r2d2.lake.questions import RowBounds, Wanted, Watched
+from r2d2.lake.questions import Projection, RowBounds, Wanted, Watched
 from r2d2.model import Bounds, Column, Cost, Split, Table, Types, Work
 from r2d2.storage.local import Storage
 
@@ -25,6 +27,9 @@ TASK_BYTES = 32 << 20
 TASK_SPLITS = 512
 TASKS_A_WORKER = 8
 BOUNDED_TABLES = 256
+# Below, a parent's hashes are soon sorted; and where most are a child's, few are dropped.
+FILTERED_ROWS = 1 << 14
+MOST_OF_PARENT = 0.75
 REMOTE_TASK_SPLITS = 8
 REMOTE_THREADS = 32
 
@@ -54,6 +59,86 @@ class Hashed:
     size_bytes: int = 0
     problem: str | None = None
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
+
+
+class PieceFilter:
+    """Drops hashes of a piece that no child has, but for its `least` smallest, by batches."""
+
+    def __init__(self, hashes: HashFilter, least: int) -> None:
+        self._hashes = hashes
+        self._least = least
+        self._limit: np.uint64 | None = None
+
+    def run_of(self, lanes: Lanes) -> Lanes:
+        """The run of what is kept of the hashes."""
+        if self._limit is not None:
+            return sorted_unique(self._hashes.among(lanes, self._limit))
+        # So many hashes are below it here, so that the piece's least are.
+        run = sorted_unique(lanes)
+        has_all = len(run) >= self._least
+        self._limit = run.first[self._least - 1] if has_all else np.uint64(2**64 - 1)
+        return self._hashes.among(run, self._limit)
+
+
+FilterOf = Callable[[int, int], PieceFilter | None]
+"""A filter for a piece of a table's hashes over a column set; None where all are kept."""
+
+
+class ChildFilters:
+    """Filters of hashes by column set: a table that is only a parent keeps what a child may have.
+
+    The filter of a set is there once the rows of all its children are put away (`done`), so a
+    table should be read after those that may be contained in it (`in_order`). Whether it is there
+    changes no answer: the `least` smallest hashes are kept, too, so sketches of fewer stay as they
+    are. `used` tells for which children a projection was filtered.
+    """
+
+    def __init__(
+        self,
+        least: int,
+        children: Mapping[int, frozenset[int]],
+        pieces: Sequence[ScanPiece],
+        tables: Sequence[Table],
+        runs: Callable[[Projection], Sequence[Lanes]],
+    ) -> None:
+        self._least = least
+        self._children = children
+        self._left = Counter(piece.table for piece in pieces)
+        self._tables = tables
+        self._runs = runs
+        self._filters: dict[int, HashFilter] = {}
+        self._lock = Lock()
+        self.used: dict[Projection, frozenset[int]] = {}
+
+    def in_order(self, pieces: Iterable[ScanPiece]) -> list[ScanPiece]:
+        """The pieces, children before the tables that are only their parents."""
+        every = frozenset[int]().union(*self._children.values())
+        return sorted(
+            pieces, key=lambda p: (len(self._tables[p.table].columns), p.table not in every)
+        )
+
+    def done(self, table: int) -> None:
+        """Counts a piece of the table whose rows are put away."""
+        with self._lock:
+            self._left[table] -= 1
+
+    def of(self, table: int, number: int) -> PieceFilter | None:
+        """A filter of the projection's hashes, where it drops enough to be worth it."""
+        children = self._children.get(number, frozenset())
+        rows = self._tables[table].rows
+        if not children or table in children or (rows is not None and rows < FILTERED_ROWS):
+            return None
+        with self._lock:
+            if number not in self._filters:
+                if any(self._left[child] for child in children):
+                    return None
+                runs = [run for child in sorted(children) for run in self._runs((child, number))]
+                self._filters[number] = HashFilter.of(runs)
+            found = self._filters[number]
+            if rows is not None and found.rows > MOST_OF_PARENT * rows:
+                return None
+            self.used[table, number] = children
+            return PieceFilter(found, self._least)
 
 
 class TaskMeter:
@@ -164,6 +249,7 @@ def scan(
     types: Types,
     stop: Callable[[], bool],
     meter: TaskMeter,
+    filter_of: FilterOf = lambda table, number: None,
 ) -> Iterator[Hashed]:
     """The outcome of each piece, in any order; small ones of one shape are hashed together."""
     together: list[tuple[ScanPiece, pa.RecordBatch]] = []
@@ -187,7 +273,7 @@ def scan(
                 together.append((piece, first[0]))
                 rows += first[0].num_rows
             else:
-                yield _hash_alone(piece, chain(first, batches), types, stop)
+                yield _hash_alone(piece, chain(first, batches), types, stop, filter_of)
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
             yield Hashed(piece.table, problem=table_problem(error))
         if rows >= BATCH_ROWS:
@@ -205,9 +291,14 @@ def _alike(one: tuple[ScanPiece, pa.RecordBatch], other: tuple[ScanPiece, pa.Rec
 
 
 def _hash_alone(
-    piece: ScanPiece, batches: Iterator[pa.RecordBatch], types: Types, stop: Callable[[], bool]
+    piece: ScanPiece,
+    batches: Iterator[pa.RecordBatch],
+    types: Types,
+    stop: Callable[[], bool],
+    filter_of: FilterOf,
 ) -> Hashed:
     parts: list[list[Lanes]] = [[] for _ in piece.sets]
+    filters = [filter_of(piece.table, number) for number in piece.sets]
     rows = 0
     bounds: list[Mapping[str, Bounds]] = []
     for batch in batches:
@@ -216,8 +307,9 @@ def _hash_alone(
         rows += batch.num_rows
         if piece.bounded:
             bounds.append(bounds_of_rows(batch, piece.bounded))
-        for part, lanes in zip(parts, row_hashes(batch, piece.columns, types), strict=True):
-            part.append(sorted_unique(lanes))
+        hashes = row_hashes(batch, piece.columns, types)
+        for part, filter_, lanes in zip(parts, filters, hashes, strict=True):
+            part.append(sorted_unique(lanes) if filter_ is None else filter_.run_of(lanes))
     runs = tuple((number, merge(part)) for number, part in zip(piece.sets, parts, strict=True))
     return Hashed(piece.table, runs, rows, piece.split.size_bytes, bounds=united(bounds))
 

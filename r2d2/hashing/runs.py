@@ -22,6 +22,9 @@ _LOOKUP_ROWS = 1 << 14  # small children of one parent are looked up by one call
 _SUMMED_ROWS = 1 << 14  # runs up to so many hashes are summed together
 _HEADER = bytes([HASH_VERSION]) + bytes(7)  # eight bytes keep the lanes aligned
 _BYTES_PER_HASH = 16
+_BITS_PER_HASH = 8  # of a filter, at least: an eighth of what it should drop passes, at most
+_LEAST_BITS, _MOST_BITS = 16, 27  # of a filter's size; the largest takes 16 MiB
+_FILTER_STEP = 22  # bits of the part of a filter that is made at once
 
 
 def empty_run() -> Lanes:
@@ -254,6 +257,44 @@ def _looked_up(run: Lanes, lanes: Lanes) -> tuple[Positions, Bools]:
         found[rows[same]] = True
         rows = rows[~same]
     return at, found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HashFilter:
+    """A bitmap by the highest bits of some runs' hashes (cf. Bloom, CACM 1970).
+
+    All hashes of the runs pass, and of others few. `rows` estimates the distinct hashes.
+    """
+
+    bits: NDArray[np.uint8]
+    shift: np.uint64
+    rows: float
+
+    @classmethod
+    def of(cls, runs: Sequence[Lanes]) -> "HashFilter":
+        """The filter that all hashes of the runs pass."""
+        size = (_BITS_PER_HASH * sum(map(len, runs))).bit_length()
+        size = min(max(_LEAST_BITS, size), _MOST_BITS)
+        shift, parts = np.uint64(64 - size), 1 << max(0, size - _FILTER_STEP)
+        bits = np.empty((parts, (1 << size) // parts // 8), np.uint8)
+        cuts = [cut(run, parts) for run in runs]
+        for part, row in enumerate(bits):
+            flags = np.zeros(8 * len(row), np.bool_)
+            for run in cuts:
+                flags[(run[part].first >> shift) & np.uint64(len(flags) - 1)] = True
+            row[:] = np.packbits(flags, bitorder="little")
+        free = 1 - int(np.bitwise_count(bits).sum()) / bits.size / 8
+        rows = -np.log(max(free, 1e-9)) * bits.size * 8
+        return cls(bits.reshape(-1), shift, float(rows))
+
+    def among(self, lanes: Lanes, limit: np.uint64) -> Lanes:
+        """The hashes that pass, in their order, and all whose first lane is at most the limit."""
+        places = lanes.first >> self.shift
+        found = self.bits.take((places >> np.uint64(3)).view(np.int64), mode="clip")
+        found >>= (places & np.uint64(7)).astype(np.uint8)
+        found &= np.uint8(1)
+        found |= lanes.first <= limit
+        return taken(lanes, np.flatnonzero(found))
 
 
 def to_bytes(run: Lanes) -> bytes:

@@ -1,6 +1,6 @@
 """The few bulk questions that stages ask of a lake, whichever engine answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,8 +76,14 @@ class Lake(Protocol):
     def watched(self) -> RowBounds:
         """The bounds of all watched columns; those of tables not read since are read for it."""
 
-    def sketches(self, wanted: Wanted, size: int) -> Sketches:
-        """The `size` smallest distinct row hashes of each projection."""
+    def sketches(
+        self, wanted: Wanted, size: int, children: Collection[Projection] | None = None
+    ) -> Sketches:
+        """The `size` smallest distinct row hashes of each projection.
+
+        Where `children` are told, those of other projections may leave out hashes that no child of
+        their column set has.
+        """
 
     def overlaps(
         self,

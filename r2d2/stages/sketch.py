@@ -28,7 +28,9 @@ class Sketch:
 
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
         """The graph without the pairs that sketches refute."""
-        answer = lake.sketches(projections(graph, self.case_sensitive), self.size)
+        wanted = projections(graph, self.case_sensitive)
+        children = {(child, b.number) for b in graph.blocks for child in b.children.tolist()}
+        answer = lake.sketches(wanted, self.size, children)
         blocks, refuted = [], 0
         for block in graph.blocks:
             block = block.without(answer.failed)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.hashing.runs import (
+    HashFilter,
     count_missing,
     cut,
     empty_run,
@@ -177,3 +178,26 @@ def test_each_hash_has_its_position_in_a_run_or_none(run: list[Hash], sought: li
     in_order = run_of(run)
     found = positions_in(lanes_of(in_order), lanes_of(sought)).tolist()
     assert found == [in_order.index(one) if one in in_order else -1 for one in sought]
+
+
+@given(st.lists(HASHES, max_size=4), HASHES, WORD)
+def test_a_filter_passes_what_it_was_made_of_and_all_up_to_a_limit(
+    parts: list[list[Hash]], asked: list[Hash], limit: int
+) -> None:
+    filter_ = HashFilter.of([sorted_unique(lanes_of(part)) for part in parts])
+    known = [hash_ for part in parts for hash_ in part]
+    passed = pairs(filter_.among(lanes_of(known + asked), np.uint64(limit)))
+    left = iter(passed)
+    assert all(hash_ in left for hash_ in known)
+    assert {hash_ for hash_ in asked if hash_[0] <= limit} <= set(passed)
+
+
+@pytest.mark.parametrize("rows", [1, 1_000, 700_000])
+def test_a_filter_passes_few_others_and_estimates_its_rows(rows: int) -> None:
+    run = sorted_unique(lanes_of(many(rows, 10**6)))
+    filter_ = HashFilter.of([run, run])
+    others = lanes_of(many(50_000, 10**6, seed=1))
+    assert len(filter_.among(run, np.uint64(0))) == len(run)
+    assert len(filter_.among(others, np.uint64(0))) <= 50_000 / 8
+    distinct = len(np.unique(run.first))
+    assert abs(filter_.rows - distinct) <= 1 + 0.05 * distinct

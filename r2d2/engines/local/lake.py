@@ -1,15 +1,11 @@
-"""The local engine: threads over splits in this process. Nothing to start, nothing to install.
-
-The runs of a scan stay in memory up to a budget; beyond it they go to a scratch folder.
-"""
+"""The local engine: threads over splits in this process. Nothing to start, nothing to install."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
-from pathlib import Path
 from threading import Event
 from time import thread_time
 from types import TracebackType
@@ -17,10 +13,12 @@ from typing import Self
 
 import numpy as np
 
+from r2d2.engines.local.run_store import RunStore
 from r2d2.engines.scan import (
     REMOTE_TASK_SPLITS,
     REMOTE_THREADS,
     TASK_SPLITS,
+    ChildFilters,
     Hashed,
     ScanPiece,
     TaskMeter,
@@ -31,20 +29,16 @@ from r2d2.engines.scan import (
     tasks_of,
     united,
 )
-from r2d2.errors import R2D2Error
 from r2d2.formats.parquet import small_files
-from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.runs import count_missing_each, merge, sketch, smallest
+from r2d2.hashing.runs import count_missing_each, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
 from r2d2.model import Bounds, Column, Cost, Table, Work
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
-from r2d2.storage.scratch import ScratchFolder
 
 RANGE_ROWS = 1 << 23
-BYTES_PER_ROW = 16
 
 Pairs = Sequence[tuple[Projection, Projection]]
 
@@ -60,6 +54,7 @@ class LocalLake:
         self._tables: Sequence[Table] = ()
         self._runs = RunStore(settings.memory_bytes)
         self._scanned: set[Projection] = set()
+        self._filtered: dict[Projection, frozenset[int]] = {}
         self._failed: dict[int, str] = {}
         self._counted: dict[int, int] = {}
         self._watched: dict[int, tuple[Column, ...]] = {}
@@ -100,7 +95,7 @@ class LocalLake:
     def watched(self) -> RowBounds:
         """The bounds of all watched columns; those of tables not read since are read for it."""
         left = self._not_bounded()
-        cost = self._read(list(bounding_pieces(left, self._tables)), left)
+        cost = self._read(list(bounding_pieces(left, self._tables)), left, {})
         found = {t: self._bounds[t] for t in self._watched if t not in self._failed}
         return RowBounds(found, dict(self._failed), dict(self._counted), cost)
 
@@ -111,9 +106,12 @@ class LocalLake:
             if table not in self._bounds and table not in self._failed
         }
 
-    def sketches(self, wanted: Wanted, size: int) -> Sketches:
+    def sketches(
+        self, wanted: Wanted, size: int, children: Collection[Projection] | None = None
+    ) -> Sketches:
         """The `size` smallest distinct row hashes of each projection."""
-        cost = self._scan(wanted)
+        is_filtered = children is not None and size <= self._settings.sketch_size
+        cost = self._scan(wanted, children if children and is_filtered else wanted)
         found = {}
         for key in wanted:
             if key[0] not in self._failed:
@@ -128,7 +126,7 @@ class LocalLake:
         least: float = 0.0,
     ) -> Overlaps:
         """For each (child, parent): how many distinct child rows the parent lacks."""
-        cost = self._scan(wanted)
+        cost = self._scan(wanted, {child for child, _ in pairs})
         rows = np.zeros(len(pairs), np.int64)
         missing = np.zeros(len(pairs), np.int64)
         by_set: dict[int, list[int]] = defaultdict(list)
@@ -151,20 +149,34 @@ class LocalLake:
                 cost = cost.plus(Cost(work=Work(exchange_s=took_s)))
         return Overlaps(rows, missing, dict(self._failed), dict(self._counted), cost)
 
-    def _scan(self, wanted: Wanted) -> Cost:
-        """Scans what is wanted and has not been scanned yet."""
-        known = self._scanned
-        new = {key: value for key, value in wanted.items() if key not in known}
+    def _scan(self, wanted: Wanted, children: Collection[Projection]) -> Cost:
+        """Scans what is wanted and has not been scanned yet, as children and parents alike."""
+        by_set: dict[int, set[int]] = defaultdict(set)
+        for table, number in children:
+            by_set[number].add(table)
+        for key in self._filtered.keys() & wanted.keys():
+            # Hashes of children that are asked about only now were left out.
+            if key in children or not by_set[key[1]] <= self._filtered[key]:
+                self._runs.forget(key)
+                self._scanned.discard(key)
+                del self._filtered[key]
+        new = {key: value for key, value in wanted.items() if key not in self._scanned}
         pieces = [
             piece
             for piece in pieces_of(new, self._tables, self._not_bounded())
             if piece.table not in self._failed
         ]
         self._scanned |= new.keys()
-        return self._read(pieces, dict.fromkeys(table for table, _ in new))
+        of_set = {number: frozenset(tables) for number, tables in by_set.items()}
+        return self._read(pieces, dict.fromkeys(table for table, _ in new), of_set)
 
-    def _read(self, pieces: Sequence[ScanPiece], tables: Iterable[int]) -> Cost:
-        """Reads the pieces, which are all of these tables."""
+    def _read(
+        self,
+        pieces: Sequence[ScanPiece],
+        tables: Iterable[int],
+        children: Mapping[int, frozenset[int]],
+    ) -> Cost:
+        """Reads the pieces, which are all of these tables; `children` are those of each set."""
         self._progress.begin("hashing", sum(piece.split.size_bytes for piece in pieces))
         rows = size = 0
         work: list[Work] = []
@@ -175,8 +187,11 @@ class LocalLake:
         # A remote read mostly waits, so many small tasks read at once.
         remote = "://" in self._storage.url
         threads = max(REMOTE_THREADS, self._settings.threads) if remote else self._settings.threads
-        tasks = tasks_of(pieces, REMOTE_TASK_SPLITS if remote else TASK_SPLITS, threads)
-        for hashed in self._run(tasks, threads, work):
+        least = self._settings.sketch_size + 1
+        filters = ChildFilters(least, children, pieces, self._tables, self._runs.each)
+        ordered = filters.in_order(pieces)
+        tasks = tasks_of(ordered, REMOTE_TASK_SPLITS if remote else TASK_SPLITS, threads)
+        for hashed in self._run(tasks, threads, work, filters):
             rows += hashed.rows
             counted[hashed.table] += hashed.rows
             size += hashed.size_bytes
@@ -185,25 +200,33 @@ class LocalLake:
                 self._failed[hashed.table] = hashed.problem
             elif hashed.table in bounds:
                 bounds[hashed.table].append(hashed.bounds)
-            for number, run in hashed.runs:
-                self._runs.put((hashed.table, number), run)
         self._progress.end()
+        self._filtered |= filters.used
         self._counted |= {t: count for t, count in counted.items() if t not in self._failed}
         self._bounds |= {t: united(parts) for t, parts in bounds.items() if t not in self._failed}
         spilled = self._runs.spilled_bytes - spilled
         return Cost(size, rows, spilled, work=reduce(Work.plus, work, Work()))
 
     def _run(
-        self, tasks: Iterable[list[ScanPiece]], threads: int, done_work: list[Work]
+        self,
+        tasks: Iterable[list[ScanPiece]],
+        threads: int,
+        done_work: list[Work],
+        filters: ChildFilters,
     ) -> Iterator[Hashed]:
-        """The tasks' results as they come; few tasks wait, so that results do not pile up."""
+        """The tasks' results as they come, their runs put away; few tasks wait."""
         types = self._settings.types
 
         def work(task: list[ScanPiece]) -> list[Hashed]:
             meter = TaskMeter()
-            hashed = list(scan(self._storage, task, types, self._stop.is_set, meter))
+            told = []
+            for hashed in scan(self._storage, task, types, self._stop.is_set, meter, filters.of):
+                for number, run in hashed.runs:
+                    self._runs.put((hashed.table, number), run)
+                filters.done(hashed.table)
+                told.append(replace(hashed, runs=()))
             done_work.append(meter.work())
-            return hashed
+            return told
 
         with ThreadPoolExecutor(threads) as pool:
             waiting: set[Future[list[Hashed]]] = set()
@@ -252,103 +275,3 @@ class _Job:
     places: list[int]
     part: int
     parts: int
-
-
-class RunStore:
-    """Runs by projection, one for each split that was scanned; `spilled_bytes` are in files."""
-
-    def __init__(self, memory_bytes: int) -> None:
-        self.spilled_bytes = 0
-        self._memory_bytes = memory_bytes
-        self._runs: dict[Projection, list[Lanes | _Spilled]] = defaultdict(list)
-        self._held = 0
-        self._files = 0
-        self._scratch: ScratchFolder | None = None
-
-    def put(self, key: Projection, run: Lanes) -> None:
-        """Keeps a run; several runs of a projection are taken together when read."""
-        size_bytes = len(run) * BYTES_PER_ROW
-        if size_bytes and self._held + size_bytes > self._memory_bytes:
-            self._runs[key].append(self._spilled(run))
-            self.spilled_bytes += size_bytes
-        else:
-            self._held += size_bytes
-            self._runs[key].append(run)
-
-    def __contains__(self, key: Projection) -> bool:
-        return key in self._runs
-
-    def rows(self, key: Projection) -> int:
-        """The number of the projection's distinct rows at most."""
-        return sum(map(len, self._runs.get(key, ())))
-
-    def slice(self, key: Projection, part: int, parts: int) -> Lanes:
-        """The projection's distinct hashes in the given one of equal ranges of hashes."""
-        runs = self._runs.get(key, [])
-        if parts == 1 and len(runs) == 1 and isinstance(runs[0], Lanes):
-            return runs[0]
-        run = merge([_range(run, part, parts) for run in runs])
-        if parts == 1 and all(isinstance(run, Lanes) for run in runs):
-            runs[:] = [run]
-        return run
-
-    def smallest(self, key: Projection, size: int) -> Lanes:
-        """The projection's `size` smallest hashes."""
-        heads = [_head(run, size) for run in self._runs.get(key, ())]
-        return heads[0] if len(heads) == 1 else merge(heads).part(0, size)
-
-    def close(self) -> None:
-        """Forgets all runs and removes the scratch folder."""
-        self._runs.clear()
-        if self._scratch is not None:
-            self._scratch.cleanup()
-            self._scratch = None
-
-    def _spilled(self, run: Lanes) -> "_Spilled":
-        try:
-            if self._scratch is None:
-                self._scratch = ScratchFolder()
-            path = self._scratch.path / str(self._files)
-            self._files += 1
-            with path.open("wb") as file:
-                file.write(np.ascontiguousarray(run.first).data)
-                file.write(np.ascontiguousarray(run.second).data)
-        except OSError as error:
-            raise R2D2Error(
-                f"scratch of row hashes cannot be written: {error.strerror}; set TMPDIR to a folder"
-                " with room, or raise memory_bytes"
-            ) from error
-        return _Spilled(path, len(run))
-
-
-@dataclass(frozen=True, slots=True)
-class _Spilled:
-    """A run in a scratch file, mapped only while a part of it is copied."""
-
-    path: Path
-    rows: int
-
-    def __len__(self) -> int:
-        return self.rows
-
-    def mapped(self) -> Lanes:
-        lanes = np.memmap(self.path, np.uint64, "r")
-        return Lanes(lanes[: self.rows], lanes[self.rows :])
-
-
-def _head(run: Lanes | _Spilled, size: int) -> Lanes:
-    if isinstance(run, _Spilled):
-        return _copied(run.mapped().part(0, size))
-    return run if len(run) <= size else run.part(0, size)
-
-
-def _range(run: Lanes | _Spilled, part: int, parts: int) -> Lanes:
-    lanes = run.mapped() if isinstance(run, _Spilled) else run
-    limits = [np.uint64((number << 64) // parts) for number in (part, part + 1) if number < parts]
-    start, *ends = np.searchsorted(lanes.first, np.array(limits, np.uint64)).tolist()
-    found = lanes.part(start, ends[0] if ends else len(lanes))
-    return _copied(found) if isinstance(run, _Spilled) else found
-
-
-def _copied(lanes: Lanes) -> Lanes:
-    return Lanes(np.array(lanes.first), np.array(lanes.second))

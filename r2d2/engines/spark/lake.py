@@ -4,7 +4,7 @@ Spark moves blobs of hashes, never rows, and keeps one scan for sketches and exa
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -147,7 +147,9 @@ class SparkLake:
         gone = self._bounds.keys() | self._failed.keys()
         return {table: columns for table, columns in self._watched.items() if table not in gone}
 
-    def sketches(self, wanted: Wanted, size: int) -> Sketches:
+    def sketches(
+        self, wanted: Wanted, size: int, children: Collection[Projection] | None = None
+    ) -> Sketches:
         """The `size` smallest distinct row hashes of each projection."""
         self._provide(size)
         not_kept = self._scans.not_kept(wanted)

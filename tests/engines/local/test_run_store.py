@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from r2d2.engines.local.lake import RunStore
+from r2d2.engines.local.run_store import RunStore
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import sorted_unique
 from r2d2.storage.scratch import remove_scratch

@@ -41,7 +41,9 @@ class MemoryLake:
             {},
         )
 
-    def sketches(self, wanted: Wanted, size: int) -> Sketches:
+    def sketches(
+        self, wanted: Wanted, size: int, children: Collection[Projection] | None = None
+    ) -> Sketches:
         found = {key: sketch(self._run(key), size) for key in wanted if key[0] not in self.failed}
         return Sketches(found, self.failed, self._counted(wanted), Cost())
 
