@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -118,12 +118,14 @@ def bounds_of_parts(
     return list(found)
 
 
-def bounds_of_arrays(type_: str, arrays: Sequence[pa.Array]) -> list[Bounds]:
-    """The bounds of each array, all of one Arrow type and one logical type that has an order."""
+def bounds_of_arrays(type_: str, arrays: Sequence[pa.Array], sizes: Sequence[int]) -> list[Bounds]:
+    """The bounds of each part of the arrays, all of one Arrow type and one logical type that has an
+    order; `sizes` are the parts' rows."""
     together = arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
-    return _of_parts(type_, together, [len(array) for array in arrays])
+    return _of_parts(type_, together, sizes)
 
 
+@lru_cache(maxsize=1 << 10)
 def has_order(type_: str) -> bool:
     """Whether values of the logical type have bounds here."""
     return type_ == "null" or _ranker_of(type_) is not None

@@ -65,6 +65,11 @@ def flatten(schema: pa.Schema) -> tuple[Column, ...]:
 
 def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:
     """Raises IneligibleTableError where two names are one, as the lake matches names."""
+    _check_names(tuple(names), case_sensitive)
+
+
+@lru_cache(maxsize=4096)
+def _check_names(names: tuple[str, ...], case_sensitive: bool) -> None:
     if len({name.lower() for name in names}) == len(names) and "=" not in "".join(names):
         return
     keys = [matched_name(name, case_sensitive) for name in names]
@@ -121,6 +126,7 @@ def is_told_apart(field: str) -> bool:
     return _APART.fullmatch(field) is not None
 
 
+@lru_cache(maxsize=1 << 16)
 def matched_name(name: str, case_sensitive: bool) -> str:
     """The column's name as it is matched."""
     if name.endswith("=") and (found := _APART.fullmatch(name)):

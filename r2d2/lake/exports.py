@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from r2d2.lake.name_forms import FolderShapes, counted, stem
 from r2d2.lake.part_names import NameKind, called, is_part, judged_names, writer
@@ -331,6 +332,7 @@ def _ending(name: str) -> str:
     return name[len(stem(name)) :]
 
 
+@lru_cache(maxsize=1 << 12)
 def _remedy(folder: str, kind: str, names: str) -> str:
     one, each = (
         json.dumps(pattern, ensure_ascii=False)

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from r2d2.formats import FORMATS
@@ -97,6 +98,7 @@ class Forms:
         return cls(forms, ids, Counter(forms.values()), frozenset(said), frozenset(made))
 
 
+@lru_cache(maxsize=1 << 16)
 def _form(stem: str, is_slice: bool) -> str:
     text = stem
     if len(text) >= 8:

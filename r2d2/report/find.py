@@ -105,12 +105,18 @@ def edges_csv(edges: Iterable[Edge]) -> str:
     return csv_text(EDGE_COLUMNS, rows)
 
 
-def tables_csv(tables: Iterable[Table]) -> str:
+def tables_csv(tables: Sequence[Table]) -> str:
     """The inventory as CSV, a row a table."""
-    return csv_text(TABLE_COLUMNS, (_table_row(table) for table in tables))
+    # By identity: tables of one schema mostly share one tuple of columns.
+    columns: dict[int, str] = {}
+    return csv_text(TABLE_COLUMNS, (_table_row(table, columns) for table in tables))
 
 
-def _table_row(table: Table) -> list[object]:
+def _table_row(table: Table, columns: dict[int, str]) -> list[object]:
+    key = id(table.columns)
+    if key not in columns:
+        told = "; ".join(f"{column.name} {column.type}" for column in table.columns)
+        columns[key] = printable(told)
     return [
         table.location,
         table.format,
@@ -119,7 +125,7 @@ def _table_row(table: Table) -> list[object]:
         table.rows,
         table.size_bytes,
         len(table.files),
-        printable("; ".join(f"{column.name} {column.type}" for column in table.columns)),
+        columns[key],
         table.snapshot,
         printable("; ".join(f"{key}={value}" for key, value in sorted(table.details.items()))),
         table.must_keep,

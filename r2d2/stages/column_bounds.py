@@ -104,7 +104,8 @@ def some_of(block: Block) -> Block | None:
 
 def _some(tables: Int32s) -> Int32s:
     places = np.linspace(0, len(tables) - 1, min(len(tables), SOME_TABLES)).astype(np.int64)
-    return np.unique(tables[places])
+    # Not np.unique, which imports masked arrays: 20 ms. The places ascend.
+    return tables[places[np.diff(places, prepend=-1) > 0]]
 
 
 def leading(tests: "Sequence[tuple[str, ColumnTest]]", some: Block) -> str | None:

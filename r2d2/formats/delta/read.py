@@ -16,7 +16,8 @@ from r2d2.formats.delta.schema import DeltaField, constant_bounds
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet.annotations import storage_batch, storage_schema
 from r2d2.formats.parquet.footer import bounds_of, check_calendar, check_int96, may_be_julian
-from r2d2.formats.parquet.read import leaf_indices, sound_file, tail_of
+from r2d2.formats.parquet.read import leaf_indices
+from r2d2.formats.parquet.tail import sound_file, tail_of
 from r2d2.formats.schema import flatten
 from r2d2.model import Bounds, Column, FileInfo, Split
 from r2d2.storage.local import Storage

@@ -54,6 +54,10 @@ _PROJJSON = "projjson:"
 _USUAL_SYSTEM = "OGC:CRS84"
 # Pyarrow's hash of a type is that of its text.
 _KINDS = {type_.id: kind for type_, kind in PRIMITIVES.items()}
+_BARE = {
+    *(pa.lib.Type_BINARY, pa.lib.Type_LARGE_BINARY, pa.lib.Type_BINARY_VIEW),
+    *(pa.lib.Type_FIXED_SIZE_BINARY, pa.lib.Type_TIME32, pa.lib.Type_TIME64),
+}
 _PARAMETRIC = (pa.TimestampType, pa.Decimal128Type, pa.Decimal256Type)
 _ARROW_NAMES = {"arrow.uuid": "uuid", "arrow.json": "json"}
 
@@ -123,8 +127,8 @@ def _plain(serialized: bytes) -> _Plain | None:
 
 def _flat(schema: pa.Schema) -> _Plain | None:
     """The same of a schema without nested types; None of another one."""
-    kinds = []
-    for type_ in schema.types:
+    kinds, types = [], schema.types
+    for type_ in types:
         kind = _KINDS.get(type_.id)
         if kind is None:
             if type_.num_fields or not isinstance(type_, _PARAMETRIC):
@@ -134,7 +138,7 @@ def _flat(schema: pa.Schema) -> _Plain | None:
     names = schema.names
     check_names(names, case_sensitive=True)
     columns = tuple(map(_column, names, kinds))
-    bare = tuple(place for place, type_ in enumerate(schema.types) if _is_bare(type_))
+    bare = tuple(place for place, type_ in enumerate(types) if _is_bare(type_))
     leaves = {name: range(place, place + 1) for place, name in enumerate(names)}
     return _Plain(FileTypes(columns, schema, schema, leaves), bare)
 
@@ -161,11 +165,9 @@ def _bare(field: pa.Field) -> Iterator[bool | None]:
 
 
 def _is_bare(type_: pa.DataType) -> bool:
-    if pt.is_timestamp(type_):
+    if type_.id == pa.lib.Type_TIMESTAMP:
         return bool(type_.unit == "ns" and type_.tz is None)
-    is_bytes = pt.is_binary(type_) or pt.is_large_binary(type_) or pt.is_binary_view(type_)
-    is_fixed = pt.is_fixed_size_binary(type_) and not pt.is_decimal(type_)
-    return bool(is_bytes or is_fixed or pt.is_time(type_))
+    return type_.id in _BARE
 
 
 def _says_nothing(leaf: pq.ColumnSchema) -> bool:

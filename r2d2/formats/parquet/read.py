@@ -1,9 +1,4 @@
-"""Parquet files read: the footer describes the table, its row groups are the splits.
-
-pyarrow ends the process when it is asked for the metadata of a column chunk that contradicts the
-schema (a flipped bit is enough), while its readers refuse such a chunk with an error. So every
-chunk is first offered to a reader, over a source that refuses to give any data.
-"""
+"""Parquet files read: the footer describes the table, its row groups are the splits."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
@@ -33,6 +28,7 @@ from r2d2.formats.parquet.footer import (
     may_be_julian,
 )
 from r2d2.formats.parquet.small_files import SMALL_FILE_BYTES, SMALL_FILE_ROWS, SmallFile
+from r2d2.formats.parquet.tail import KnownFooter, sound_file, tail_of
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage
 from r2d2.text_tables import by_number, pluralize
@@ -46,7 +42,6 @@ BOMB_RATIO = 2000
 # A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
 DICTIONARY_ROWS = 4096
 DICTIONARY_BYTES = 64 << 10
-TAIL_BYTES = SMALL_FILE_BYTES
 
 
 def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
@@ -60,7 +55,9 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
     """
     tail = tail_of(storage, file)
     with translated(UnreadableTableError, file.path):
-        is_whole = len(tail) == file.size_bytes <= TAIL_BYTES
+        is_whole = len(tail) == file.size_bytes <= SMALL_FILE_BYTES
+        if is_whole and (recalled := _recalled(storage, location, file, tail)) is not None:
+            return recalled
         opened = _reader(tail) if is_whole else sound_file(tail, file.size_bytes)
         metadata = opened.metadata
         splits = tuple(_splits(file, metadata))
@@ -71,7 +68,8 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
         check_calendar(file, metadata)
         if is_small and small_files.CACHE.is_held:
             names = tuple(types.leaves or types.storage.names)
-            decode = partial(_rows_of, tail, splits[0], types.leaves)
+            decode = partial(_rows_of, tail, splits[0], types.leaves, None)
+            small_files.CACHE.footers.learn(tail, metadata, types)
             kept = SmallFile(names, decode, file.size_bytes)
             small_files.CACHE.add(storage.url, file, kept)
         return Table(
@@ -86,20 +84,45 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
         )
 
 
+def _recalled(storage: Storage, location: str, file: FileInfo, content: bytes) -> Table | None:
+    """The table of a small file whose footer is known but for its rows; for those who ask on."""
+    cache = small_files.CACHE
+    if not cache.is_held or (recalled := cache.footers.recall(content)) is None:
+        return None
+    known, rows, size = recalled
+    if not (0 < rows <= CACHED_ROWS and 0 <= size <= BOMB_BYTES):
+        return None
+    types, split = known.types, Split(Format.PARQUET, file, (0,), rows, size)
+    names = tuple(types.leaves or types.storage.names)
+    decode = partial(_rows_of, content, split, types.leaves, known)
+    if not cache.add(storage.url, file, SmallFile(names, decode, file.size_bytes)):
+        return None
+    return Table(
+        *(location, Format.PARQUET, types.columns, rows, file.size_bytes, (file,)), splits=(split,)
+    )
+
+
 def _rows_of(
     source: bytes,
     split: Split,
     leaves: Mapping[str, range] | None,
-    columns: Collection[str],
+    known: KnownFooter | None,
+    columns: frozenset[str],
 ) -> list[pa.RecordBatch]:
-    """The rows of all of the file's row groups; `leaves` where they are read as they are."""
+    """The rows of all of the file's row groups; `leaves` where they are read as they are.
+
+    A file of which no more was read than a `known` footer told is compared with it.
+    """
     with translated(UnreadableTableError, split.file.path):
-        if leaves is None or not columns:
+        if not leaves:
             return list(_decoded(_open(pa.BufferReader(source)), source, split, columns))
-        wanted = [leaf for name, places in leaves.items() if name in columns for leaf in places]
+        # Never none, to have rows.
+        wanted = sorted(leaf for name in columns for leaf in leaves.get(name, ())) or [0]
         groups = list(split.row_groups)
         reader = _reader(source)
         table = reader.read_row_groups(groups, column_indices=wanted, use_threads=False)
+        if known is not None:
+            known.check(split, reader.metadata, wanted, table.schema)
         _check_count(split, table.num_rows, reader.metadata.num_rows)
         batches: list[pa.RecordBatch] = table.to_batches()
         return batches if len(batches) == 1 else table.combine_chunks().to_batches()
@@ -302,85 +325,3 @@ def _instants(nanos: pa.Array, seconds: pa.Array, zone: str | None) -> pa.Array:
         return nanos.cast(pa.timestamp("ns", zone))
     micros = whole * 1_000_000 + fraction // 1000
     return pa.array(micros, pa.timestamp("us", zone), mask=nanos.is_null().to_numpy(False))
-
-
-def tail_of(storage: Storage, file: FileInfo) -> bytes:
-    """The file's last bytes, its footer among them: one read where that is at most 64 KiB.
-
-    Raises:
-        UnreadableTableError: the file is empty, cut off, or no Parquet file.
-    """
-    if file.size_bytes < 12:
-        size = pluralize(str(file.size_bytes), "byte")
-        are = by_number(file.size_bytes, "is", "are")
-        raise UnreadableTableError(f"{file.path}: {size} {are} no Parquet file")
-    tail = storage.read(file, start=-min(TAIL_BYTES, file.size_bytes))
-    if tail[-4:] != b"PAR1":
-        raise UnreadableTableError(f"{file.path}: no Parquet footer: cut off, or another format")
-    needed = int.from_bytes(tail[-8:-4], "little") + 8
-    if needed > file.size_bytes:
-        raise UnreadableTableError(f"{file.path}: the Parquet footer is damaged")
-    return tail if needed <= len(tail) else storage.read(file, start=-needed)
-
-
-def sound_file(tail: bytes, size_bytes: int) -> pq.ParquetFile:
-    """A file's metadata and schema in its tail, each column chunk accepted by a reader.
-
-    Raises:
-        OSError: a chunk contradicts the schema, or the footer is damaged.
-    """
-    source = _TailOnly(tail, size_bytes)
-    file = pq.ParquetFile(pa.PythonFile(source, mode="r"), buffer_size=4096, pre_buffer=False)
-    for group in range(file.metadata.num_row_groups):
-        source.sealed, source.was_asked = True, False
-        try:
-            next(file.reader.iter_batches(1, row_groups=[group], use_threads=False), None)
-        except (OSError, pa.ArrowException):
-            # Where data was asked for, the chunks' metadata must have been accepted.
-            if not source.was_asked:
-                raise
-    return file
-
-
-class _TailOnly:
-    """A file of which only the last bytes are there, and once sealed none."""
-
-    closed = False
-
-    def __init__(self, tail: bytes, size_bytes: int) -> None:
-        self._tail = tail
-        self._size_bytes = size_bytes
-        self._place = 0
-        self.sealed = self.was_asked = False
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        start = (0, self._place, self._size_bytes)[whence]
-        self._place = start + offset
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def read(self, length: int = -1) -> bytes:
-        if self.sealed:
-            # An error would be written out by pyarrow with all that led to it.
-            self.was_asked = True
-            return b""
-        start = self._place - (self._size_bytes - len(self._tail))
-        if start < 0:
-            raise OSError("the footer claims bytes before its own")
-        piece = self._tail[start:] if length < 0 else self._tail[start : start + length]
-        self._place += len(piece)
-        return piece
-
-    def close(self) -> Any:
-        return None

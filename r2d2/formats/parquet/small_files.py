@@ -15,14 +15,20 @@ import pyarrow as pa
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.bounds import bounds_of_arrays, has_order, leaf_values
 from r2d2.formats.errors import table_problem
+from r2d2.formats.parquet.tail import TAIL_BYTES, KnownFooters
+from r2d2.formats.schema import PRIMITIVES
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
 
 CACHE_BYTES = 256 << 20
-SMALL_FILE_BYTES = 64 << 10
+SMALL_FILE_BYTES = TAIL_BYTES
 # Files of more rows keep dictionaries, which are looked for in chunks that were found sound.
 SMALL_FILE_ROWS = (1 << 12) - 1
 TOGETHER_ROWS = 1 << 16
 TOGETHER_BYTES = 32 << 20
+_FLAT = {
+    *(type_.id for type_ in PRIMITIVES if not pa.types.is_string_view(type_)),
+    *(pa.lib.Type_TIMESTAMP, pa.lib.Type_TIME32, pa.lib.Type_TIME64, pa.lib.Type_DECIMAL128),
+} - {pa.lib.Type_BINARY_VIEW}
 
 Decode = Callable[[frozenset[str]], list[pa.RecordBatch]]
 Rows = Callable[[Split, frozenset[str]], list[pa.RecordBatch]]
@@ -41,19 +47,26 @@ class SmallFile:
 
     def rows(self, names: Collection[str]) -> list[pa.RecordBatch]:
         """The rows of these columns; none of them is decoded twice."""
+        if not self.arrays and names:
+            batches = self.decode(frozenset(names))
+            if len(batches) == 1:
+                self._keep(batches[0])
+            return batches
         wanted = [name for name in self.names if name in names]
         missing = frozenset(wanted).difference(self.arrays)
         if missing or not wanted:
             batches = self.decode(missing)
             if len(batches) != 1 or not wanted:
                 return batches if len(missing) == len(wanted) else self.decode(frozenset(wanted))
-            (batch,) = batches
-            self.arrays |= zip(batch.schema.names, batch.columns, strict=True)
-            # What they take decoded: a dictionary of one long text is small and much memory.
-            self.size_bytes += batch.get_total_buffer_size()
+            self._keep(batches[0])
             if len(missing) == len(wanted):
                 return batches
         return [pa.RecordBatch.from_arrays([self.arrays[name] for name in wanted], names=wanted)]
+
+    def _keep(self, batch: pa.RecordBatch) -> None:
+        self.arrays |= zip(batch.schema.names, batch.columns, strict=True)
+        # What they take decoded: a dictionary of one long text is small and much memory.
+        self.size_bytes += batch.get_total_buffer_size()
 
 
 class SmallFileCache:
@@ -63,6 +76,7 @@ class SmallFileCache:
     """
 
     def __init__(self) -> None:
+        self.footers = KnownFooters()
         self._files: dict[tuple[str, FileInfo], SmallFile] = {}
         self._size_bytes = 0
         self._holders = 0
@@ -84,16 +98,19 @@ class SmallFileCache:
             with self._lock:
                 self._holders -= 1
                 if not self._holders:
+                    self.footers = KnownFooters()
                     self._files.clear()
                     self._size_bytes = 0
 
-    def add(self, url: str, file: FileInfo, opened: SmallFile) -> None:
-        """Keeps the opened file of the lake at `url` where there is room, and a holder."""
+    def add(self, url: str, file: FileInfo, opened: SmallFile) -> bool:
+        """Whether the opened file of the lake at `url` is kept: there is room, and a holder."""
         self.take(url, file)
         with self._lock:
-            if self._holders and self._size_bytes + opened.size_bytes <= CACHE_BYTES:
-                self._files[url, file] = opened
-                self._size_bytes += opened.size_bytes
+            if not self._holders or self._size_bytes + opened.size_bytes > CACHE_BYTES:
+                return False
+            self._files[url, file] = opened
+            self._size_bytes += opened.size_bytes
+            return True
 
     def take(self, url: str, file: FileInfo) -> SmallFile | None:
         """Removes and returns the opened file; None where it is not held."""
@@ -134,9 +151,13 @@ def is_small(table: Table) -> bool:
 def bounds_of_small(asked: Asked, rows: Rows) -> Iterator[tuple[int, Mapping[str, Bounds] | str]]:
     """The bounds of columns of small tables, from their rows; or why a table cannot be read."""
     pending = _Pending()
+    before: Sequence[Column] = ()
+    names: frozenset[str] = frozenset()
     for number, table, wanted in asked:
+        if wanted is not before:
+            before, names = wanted, frozenset(column.path[0] for column in wanted)
         try:
-            batches = rows(table.splits[0], frozenset(column.path[0] for column in wanted))
+            batches = rows(table.splits[0], names)
             batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
             pending.add(number, batch, wanted)
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
@@ -150,8 +171,9 @@ class _Pending:
     """Columns of tables of any schema, to be bounded together with all of their type."""
 
     def __init__(self) -> None:
-        self._tables: list[int] = []
-        self._columns: dict[tuple[str, pa.DataType], list[tuple[int, str, pa.Array]]] = {}
+        # By identity: tables of one schema mostly share the columns that are asked for.
+        self._alike: dict[int, list[tuple[int, pa.RecordBatch]]] = {}
+        self._asked: dict[int, Sequence[Column]] = {}
         self._rows = self._size_bytes = 0
 
     @property
@@ -161,28 +183,66 @@ class _Pending:
 
     def add(self, table: int, batch: pa.RecordBatch, columns: Sequence[Column]) -> None:
         """Adds the columns of the table that have bounds."""
-        own = [(c, leaf_values(batch, c.path)) for c in columns if has_order(c.type)]
-        self._tables.append(table)
-        for column, array in own:
-            key = column.type, array.type
-            self._columns.setdefault(key, []).append((table, column.name, array))
+        self._asked[id(columns)] = columns
+        self._alike.setdefault(id(columns), []).append((table, batch))
         self._rows += batch.num_rows
         self._size_bytes += batch.get_total_buffer_size()
 
-    def bounds(self) -> Iterator[tuple[int, Mapping[str, Bounds]]]:
-        """The bounds of the tables, which are not pending any more."""
-        found: dict[int, dict[str, Bounds]] = {table: {} for table in self._tables}
-        for (type_, _), parts in self._columns.items():
+    def bounds(self) -> Iterator[tuple[int, Mapping[str, Bounds] | str]]:
+        """The bounds of the tables, which are not pending any more; or why one has none."""
+        found: dict[int, dict[str, Bounds]] = {}
+        columns: dict[tuple[str, pa.DataType], list[_Values]] = {}
+        for key, members in self._alike.items():
+            for tables, batch in _joined(members):
+                ordered = [column for column in self._asked[key] if has_order(column.type)]
+                try:
+                    arrays = [leaf_values(batch, column.path) for column in ordered]
+                except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+                    yield from ((table, table_problem(error)) for table, _ in tables)
+                    continue
+                found |= {table: {} for table, _ in tables}
+                for column, array in zip(ordered, arrays, strict=True):
+                    alike = columns.setdefault((column.type, array.type), [])
+                    alike.append((column.name, tables, array))
+        self._alike, self._asked = {}, {}
+        self._rows = self._size_bytes = 0
+        for (type_, _), parts in columns.items():
             try:
-                bounds = bounds_of_arrays(type_, [array for _, _, array in parts])
+                sizes = [rows for _, owners, _ in parts for _, rows in owners]
+                bounds = iter(bounds_of_arrays(type_, [array for *_, array in parts], sizes))
             except (pa.ArrowException, MemoryError):
                 # Without bounds a table is refuted by none; its rows are read one by one.
                 continue
-            for (table, name, _), own in zip(parts, bounds, strict=True):
-                found[table][name] = own
-        self._tables, self._columns = [], {}
-        self._rows = self._size_bytes = 0
+            for name, owners, _ in parts:
+                for table, _ in owners:
+                    found[table][name] = next(bounds)
         yield from found.items()
+
+
+_Values = tuple[str, Sequence[tuple[int, int]], pa.Array]
+"""A column's name, tables with the numbers of their rows, and the values of all of these."""
+
+
+def _joined(
+    members: Sequence[tuple[int, pa.RecordBatch]],
+) -> Iterator[tuple[list[tuple[int, int]], pa.RecordBatch]]:
+    """The batches, those of one schema as one, with the tables that they are of and their rows.
+
+    A dictionary, or a type with others inside, may be joined in ways of its own, so it stays alone.
+    """
+    first = members[0][1].schema
+    is_flat = len(members) > 1 and all(type_.id in _FLAT for type_ in first.types)
+    alike = [each for each in members if is_flat and each[1].schema.equals(first)]
+    alone: Sequence[tuple[int, pa.RecordBatch]] = members
+    if alike:
+        try:
+            whole = pa.concat_batches([batch for _, batch in alike])
+            yield [(table, batch.num_rows) for table, batch in alike], whole
+            alone = [each for each in members if not each[1].schema.equals(first)]
+        except (pa.ArrowException, MemoryError):
+            pass
+    for table, batch in alone:
+        yield [(table, batch.num_rows)], batch
 
 
 def with_bounds(tables: Sequence[Table], rows: Rows) -> list[Table]:

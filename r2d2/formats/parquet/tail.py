@@ -1,0 +1,243 @@
+"""The last bytes of a Parquet file, with its footer: read once, checked, known where they recur.
+
+pyarrow ends the process when it is asked for the metadata of a column chunk that contradicts the
+schema (a flipped bit is enough), while its readers refuse such a chunk with an error. So every
+chunk is first offered to a reader, over a source that refuses to give any data.
+
+A day's file has the schema and the writer of the day before. Its footer begins and ends with the
+bytes of that one's, and between these stand its number of rows and its one row group. To find them
+there takes a tenth of parsing it. The file is compared with what was found once its rows are
+decoded, so this is for those alone who will ask for rows: a file of the columns of another has a
+pair, whose bounds are asked for.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from r2d2.errors import UnreadableTableError
+from r2d2.formats.parquet.annotations import FileTypes
+from r2d2.model import FileInfo, Split
+from r2d2.storage.local import Storage
+from r2d2.text_tables import by_number, pluralize
+
+TAIL_BYTES = 64 << 10
+WRITER = "parquet-cpp-arrow "
+HEAD_BYTES = 48
+# Schemas that begin alike; of more the first ones are known.
+MOST_ALIKE = 64
+MAGIC = b"PAR1"
+# Thrift's compact protocol: a number's last byte has no high bit, and numbers are doubled.
+_NUMBER = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+# The number of rows, a list of one row group, and what that ends with: bytes, rows, offset, bytes.
+# Each number and each field's head have one byte without a high bit, so it has one place.
+_OWN = re.compile(
+    rb"\x16(N)\x19\x1c.+\x16(N)\x16\1\x26N\x16N\x00".replace(b"N", _NUMBER), re.DOTALL
+)
+
+
+@dataclass(slots=True)
+class KnownFooter:
+    """A footer that was parsed, and what others of its schema and writer begin and end with."""
+
+    start: bytes
+    end: bytes
+    types: FileTypes
+    read: dict[tuple[int, ...], pa.Schema] = field(default_factory=dict)
+    empty: pq.FileMetaData | None = None
+
+    def check(
+        self, split: Split, metadata: pq.FileMetaData, leaves: Sequence[int], schema: pa.Schema
+    ) -> None:
+        """Passes where a file's metadata, and the schema of these leaves, are what was found of it.
+
+        Raises:
+            UnreadableTableError: they are not.
+        """
+        if self.empty is None:
+            footer = self.start + b"\x16\x00\x19\x0c" + self.end
+            content = MAGIC + footer + len(footer).to_bytes(4, "little") + MAGIC
+            self.empty = pq.read_metadata(pa.BufferReader(content))
+        expected = self.read.get(key := tuple(leaves))
+        if expected is None:
+            fields = [self.types.storage.field(leaf) for leaf in leaves]
+            expected = self.read[key] = pa.schema(fields)
+        try:
+            # Appends nothing, and refuses another schema. To ask a file for its own would keep its
+            # metadata, which refer to it, as long as the run.
+            metadata.append_row_groups(self.empty)
+            same = schema.equals(expected)
+        except RuntimeError:
+            same = False
+        same = (
+            same
+            and metadata.num_row_groups == 1
+            and metadata.num_rows == split.rows == metadata.row_group(0).num_rows
+            and metadata.row_group(0).total_byte_size == split.size_bytes
+            and metadata.metadata == self.empty.metadata
+            and metadata.created_by == self.empty.created_by
+        )
+        if not same:
+            raise UnreadableTableError(
+                f"{split.file.path}: its Parquet footer contradicts itself; write it again"
+            )
+
+
+class KnownFooters:
+    """The footers of small files that were parsed, by the bytes that they begin with."""
+
+    def __init__(self) -> None:
+        self._by_head: dict[bytes, list[KnownFooter]] = {}
+
+    def learn(self, content: bytes, metadata: pq.FileMetaData, types: FileTypes) -> None:
+        """Adds the footer of a whole file, where others of its writer can be told by it."""
+        footer = _footer_of(content)
+        rows = b"\x16" + _number(metadata.num_rows) + b"\x19\x1c"
+        ending = _ending(metadata)
+        leaves = (types.leaves or {}).values()
+        if any(len(places) != 1 for places in leaves) or not leaves:
+            return
+        if footer.count(rows) != 1 or footer.count(ending) != 1:
+            return
+        start, end = footer[: footer.index(rows)], footer[footer.index(ending) :]
+        known = KnownFooter(start, end, types)
+        alike = self._by_head.setdefault(footer[:HEAD_BYTES], [])
+        is_told = _own(footer, known) == (metadata.num_rows, metadata.row_group(0).total_byte_size)
+        if is_told and len(start) >= HEAD_BYTES and len(alike) < MOST_ALIKE:
+            alike.append(known)
+
+    def recall(self, content: bytes) -> tuple[KnownFooter, int, int] | None:
+        """The footer that a whole file's is like, with its own rows and their bytes, if any is."""
+        footer = _footer_of(content)
+        for known in self._by_head.get(footer[:HEAD_BYTES], ()):
+            if footer.startswith(known.start) and footer.endswith(known.end):
+                own = _own(footer, known)
+                return None if own is None else (known, *own)
+        return None
+
+
+def _footer_of(content: bytes) -> bytes:
+    return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+
+
+def _own(footer: bytes, known: KnownFooter) -> tuple[int, int] | None:
+    match = _OWN.fullmatch(footer, len(known.start), len(footer) - len(known.end))
+    return None if match is None else (_value(match[1]), _value(match[2]))
+
+
+def _ending(metadata: pq.FileMetaData) -> bytes:
+    """The first bytes of what follows the row groups; b"" where that is not known."""
+    try:
+        writer: bytes = (metadata.created_by or "").encode()
+    except UnicodeDecodeError:
+        return b""
+    if not writer.startswith(WRITER.encode()) or len(writer) > 127:
+        return b""
+    keys = metadata.metadata
+    if not keys:
+        return b"\x28" + bytes([len(writer)]) + writer
+    first: bytes = next(iter(keys))
+    if len(keys) > 14 or len(first) > 127:
+        return b""
+    return b"\x19" + bytes([len(keys) << 4 | 0xC]) + b"\x18" + bytes([len(first)]) + first
+
+
+def _number(value: int) -> bytes:
+    found = bytearray()
+    value *= 2
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def _value(number: bytes) -> int:
+    """The number of the bytes; odd ones are negative, which is never less than any limit."""
+    value = sum((byte & 127) << 7 * place for place, byte in enumerate(number))
+    return value >> 1 if value % 2 == 0 else -1
+
+
+def tail_of(storage: Storage, file: FileInfo) -> bytes:
+    """The file's last bytes, its footer among them: one read where that is at most 64 KiB.
+
+    Raises:
+        UnreadableTableError: the file is empty, cut off, or no Parquet file.
+    """
+    if file.size_bytes < 12:
+        size = pluralize(str(file.size_bytes), "byte")
+        are = by_number(file.size_bytes, "is", "are")
+        raise UnreadableTableError(f"{file.path}: {size} {are} no Parquet file")
+    tail = storage.read(file, start=-min(TAIL_BYTES, file.size_bytes))
+    if tail[-4:] != b"PAR1":
+        raise UnreadableTableError(f"{file.path}: no Parquet footer: cut off, or another format")
+    needed = int.from_bytes(tail[-8:-4], "little") + 8
+    if needed > file.size_bytes:
+        raise UnreadableTableError(f"{file.path}: the Parquet footer is damaged")
+    return tail if needed <= len(tail) else storage.read(file, start=-needed)
+
+
+def sound_file(tail: bytes, size_bytes: int) -> pq.ParquetFile:
+    """A file's metadata and schema in its tail, each column chunk accepted by a reader.
+
+    Raises:
+        OSError: a chunk contradicts the schema, or the footer is damaged.
+    """
+    source = _TailOnly(tail, size_bytes)
+    file = pq.ParquetFile(pa.PythonFile(source, mode="r"), buffer_size=4096, pre_buffer=False)
+    for group in range(file.metadata.num_row_groups):
+        source.sealed, source.was_asked = True, False
+        try:
+            next(file.reader.iter_batches(1, row_groups=[group], use_threads=False), None)
+        except (OSError, pa.ArrowException):
+            # Where data was asked for, the chunks' metadata must have been accepted.
+            if not source.was_asked:
+                raise
+    return file
+
+
+class _TailOnly:
+    """A file of which only the last bytes are there, and once sealed none."""
+
+    closed = False
+
+    def __init__(self, tail: bytes, size_bytes: int) -> None:
+        self._tail = tail
+        self._size_bytes = size_bytes
+        self._place = 0
+        self.sealed = self.was_asked = False
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        start = (0, self._place, self._size_bytes)[whence]
+        self._place = start + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def read(self, length: int = -1) -> bytes:
+        if self.sealed:
+            # An error would be written out by pyarrow with all that led to it.
+            self.was_asked = True
+            return b""
+        start = self._place - (self._size_bytes - len(self._tail))
+        if start < 0:
+            raise OSError("the footer claims bytes before its own")
+        piece = self._tail[start:] if length < 0 else self._tail[start : start + length]
+        self._place += len(piece)
+        return piece
+
+    def close(self) -> Any:
+        return None
