@@ -23,7 +23,9 @@ UNITS = (
     "once: CPU time outside of tasks (start, listing, footers, decisions, output), which more cores"
     " do not shorten: the serial part of Amdahl's law.",
 )
-FORMULA = "e = slope of ln(core-seconds) over ln(GB of files), by least squares"
+FORMULA = (
+    "e = slope of ln(core-seconds) over ln(GB of files), or over ln(rows read), by least squares"
+)
 
 
 def by_engine(counts: Sequence[Counted]) -> Mapping[str, list[Counted]]:
@@ -148,8 +150,18 @@ def stage_table(counts: Sequence[Counted]) -> str:
 
 def growth_table(grown: Sequence[Growth]) -> str:
     """One line for each exponent."""
-    rows = [(each.engine, each.what, f"{each.exponent:.2f}", f"{each.last:.2f}") for each in grown]
-    return aligned([("engine", "core-seconds of", "e, all sizes", "e, last two"), *rows])
+    heads = ("engine", "core-seconds of", "e in bytes", "e in rows", "in rows, last two sizes")
+    rows = [
+        (
+            each.engine,
+            each.what,
+            f"{each.in_bytes:.2f}",
+            f"{each.in_rows:.2f}",
+            f"{each.last:.2f}",
+        )
+        for each in grown
+    ]
+    return aligned([heads, *rows])
 
 
 def projection_table(projected: Sequence[Projection]) -> str:

@@ -1,6 +1,6 @@
 """From core-seconds at a few sizes to their growth, and to hours on many cores; with assumptions.
 
-    growth      e = slope of ln(core-seconds) over ln(GB), by least squares
+    growth      e = slope of ln(core-seconds) over ln(GB), and over ln(rows), by least squares
     done once   o(G) = fixed + rate · G, by least squares over the sizes, neither below 0;
                 of one size: the same at all sizes
     tasks       t(G) = core-seconds a GB at the largest size measured · G
@@ -60,11 +60,15 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Exponents in bytes of what an engine took: over all sizes, and over the last two."""
+    """Exponents of what an engine took: in bytes of files, in rows read, and between two sizes.
+
+    `last` is in rows, from the size before the largest to the largest.
+    """
 
     engine: str
     what: str
-    exponent: float
+    in_bytes: float
+    in_rows: float
     last: float
 
 
@@ -73,11 +77,18 @@ def growths(points: Sequence[Counted]) -> list[Growth]:
     if len(points) < 2:
         return []
     sizes = [point.gigabytes for point in points]
+    rows = [point.total("rows_read") for point in points]
     costs = {step: [point.step_s[step] for point in points] for step in points[0].step_s}
     costs["find"] = [point.cpu_s for point in points]
     costs["plan"] = [point.plan_cpu_s or 0.0 for point in points]
     return [
-        Growth(points[0].engine, what, exponent(sizes, some), exponent(sizes[-2:], some[-2:]))
+        Growth(
+            points[0].engine,
+            what,
+            exponent(sizes, some),
+            exponent(rows, some),
+            exponent(rows[-2:], some[-2:]),
+        )
         for what, some in costs.items()
         if min(some) > 0
     ]
