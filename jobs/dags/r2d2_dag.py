@@ -225,7 +225,7 @@ def summary(plan: str, proposed: dict[str, Any], ti: Any = None) -> dict[str, An
     return {key: data[key] for key in ("plan_sha256", "frees_bytes", "saving_usd_per_month")}
 
 
-KEYS = ("table", "frees_bytes", "saving_usd_per_month", "rebuild_p95_s", "parents")
+KEYS = ("table", "frees_bytes", "saving_usd_per_month", "rebuild_p95_s", "way", "parents")
 
 
 def _unreadable_lines(unreadable: list[dict[str, str]]) -> list[str]:
@@ -241,7 +241,7 @@ def _line(entry: Mapping[str, Any]) -> str:
         _cell(entry["table"]),
         f"{entry['frees_bytes'] / 1e6:,.3f}",
         f"{entry['saving_usd_per_month']:,.2f}",
-        f"{entry['rebuild_p95_s']:,.0f} s",
+        f"{entry['rebuild_p95_s']:,.0f} s" + (" (view)" if entry["way"] == "view" else ""),
         ", ".join(map(_cell, entry["parents"])),
     )
     return f"| {' | '.join(cells)} |"

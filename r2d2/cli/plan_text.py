@@ -34,7 +34,7 @@ def plan_lines(plan: Data) -> Iterator[str]:
     gap = "" if solver["status"] == "optimal" else f", at most {solver['gap']:.2%} from it"
     yield (
         f"{solver['status']} by {solver['name']} ({solver['version']}){gap}:"
-        f" {pluralize(solver['options'], 'recipe')},"
+        f" {pluralize(solver['options'], 'recipe')}{_views(solver['views'])},"
         f" prices of {plan['settings']['prices']['as_of']}"
     )
     if deleted:
@@ -62,7 +62,9 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  its readers may wait {limit_s:g} s{unread}"
         if table["choice"] == "delete":
             evidence = table["evidence"]
-            yield f"  rebuilding it costs {usd(table['rebuild_usd_per_month'])} a month"
+            is_view = table["way"] == "view"
+            doing = "reading its parents through a view" if is_view else "rebuilding it"
+            yield f"  {doing} costs {usd(table['rebuild_usd_per_month'])} a month"
             yield from _bounds_line(table)
             yield f"  and takes {table['rebuild_p95_s']:.1f} s at p95"
             yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
@@ -80,6 +82,10 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             rebuilt = [t["table"] for t in plan["tables"] if name in t["parents"]]
             for child in rebuilt[:SHOWN]:
                 yield f"  {printable(child)} is rebuilt from it"
+
+
+def _views(count: int) -> str:
+    return f", of which {count:,} may be views" if count else ""
 
 
 def _bounds_line(table: Data) -> Iterator[str]:
@@ -127,7 +133,7 @@ def _deletions(deleted: list[Data]) -> Iterator[str]:
             human_bytes(table["frees_bytes"]),
             usd(table["saving_usd_per_month"]),
             f"{table['rebuild_p95_s']:.0f} s",
-            table["recipe"]["kind"],
+            table["recipe"]["kind"] + (" view" if table["way"] == "view" else ""),
             _few(table["parents"]),
         )
         for table in ordered[:SHOWN]

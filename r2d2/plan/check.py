@@ -64,6 +64,8 @@ FREE_TEXT = (
     "settings.prefer (order)",
     "settings.protect (order)",
     "settings.tenant (order)",
+    "settings.view[*].limit_s",
+    "settings.view (order)",
 )
 """Places that no figure follows from: a person's word, held to its type and no more.
 
@@ -87,6 +89,7 @@ ON_THE_PLANS_WORD = (
     "totals.recipes_that_failed",
     "totals.work_seconds",
     "solver.options",
+    "solver.views",
     "warnings[[[table]] *, [[text]] *]",
 )
 """Places that only the run's own files can vouch for, and the lake for files and snapshots."""
@@ -259,7 +262,7 @@ def _rules(
             yield "figure", f"{place}: the plan says {count}, it names {len(names)}"
     costing = Costing(settings, known.facts, {t["table"]: _usage(t) for t in plan["tables"]})
     problem = costing.problem(known.recipes)
-    choices, unknown = _choices(plan, known)
+    choices, unknown = _choices(plan, known, problem)
     yield from unknown
     stated_usd = plan["totals"]["cost_usd_per_month"]
     rules = [(v.rule.value, v.sentence) for v in verify(problem, choices, stated_usd)]
@@ -292,12 +295,15 @@ def _usage(table: Data) -> Usage:
     )
 
 
-def _choices(plan: Data, known: KnownRecipes) -> tuple[list[Choice], list[Broken]]:
+def _choices(
+    plan: Data, known: KnownRecipes, problem: Problem
+) -> tuple[list[Choice], list[Broken]]:
     """The plan's choices in numbers, and those that nothing is known of."""
     numbers = {location: number for number, location in enumerate(known.facts)}
     options: dict[str, list[int]] = {}
     for number, recipe in enumerate(known.recipes):
         options.setdefault(recipe.child, []).append(number)
+    views = {option.view_of: number for number, option in enumerate(problem.options)}
     choices, broken = [], []
     for table in plan["tables"]:
         name, option = table["table"], None
@@ -316,7 +322,10 @@ def _choices(plan: Data, known: KnownRecipes) -> tuple[list[Choice], list[Broken
                 told = f"tables[{name}].recipe is none that the plan's run found"
                 broken.append(("known-recipe", told))
                 continue
-            option = alike[0]
+            option = alike[0] if table["way"] == "rebuild" else views.get(alike[0])
+            if option is None:
+                broken.append(("known-recipe", f"tables[{name}].way: it can be no view"))
+                continue
         choices.append(Choice(numbers[name], option))
     return choices, broken
 

@@ -5,6 +5,9 @@
     rebuild_usd     = rebuilds per month × (bytes read × read price + bytes written × write price
                       + rebuild seconds × VM price per second) + residual bytes × storage price
     rebuild_p95_s   = start-up p95 + bytes read / read rate + bytes written / write rate
+    view_usd        = reads per month × (bytes read beyond the table's own × (scan + read price)
+                      + the seconds of these × VM price per second)
+    view_p95_s      = bytes read / read rate
 
 Money is by bytes and rates, so that a plan made again is the same plan. Where the rebuild was run,
 its seconds take the place of the rates' medians in `rebuild_p95_s`, and their p95 is as many times
@@ -121,16 +124,30 @@ class Costing:
         standings = {location: self.standing(location) for location in self.facts}
         ranks = {standing: rank for rank, standing in enumerate(sorted(set(standings.values())))}
         unread = self.unread()
+        options = [self._option(recipe, numbers) for recipe in recipes]
+        for number in self.views(recipes):
+            options.append(self._view(recipes[number], options[number], number))
         return Problem(
             tuple(
                 self._stored(location, ranks[standings[location]], location in unread)
                 for location in self.facts
             ),
-            tuple(self._option(recipe, numbers) for recipe in recipes),
+            tuple(options),
             None if share >= 1 else int(share * total_bytes),
             self.settings.plan.min_saving_usd_per_month,
             self.settings.plan.min_plan_saving_usd_per_month,
         )
+
+    def views(self, recipes: Sequence[TableRecipe]) -> list[int]:
+        """The numbers of the recipes that may stand as views: allowed, in time, of rows alone."""
+        limits = ((n, self.settings.view_limit_s(recipe.child)) for n, recipe in enumerate(recipes))
+        return [
+            number
+            for number, limit_s in limits
+            if limit_s is not None
+            and not residuals(recipes[number].current)
+            and self.view_p95_s(recipes[number]) <= limit_s
+        ]
 
     def rebuild(self, recipe: TableRecipe) -> Rebuild:
         """The bytes that one run of the recipe reads, writes and keeps aside."""
@@ -146,6 +163,19 @@ class Costing:
         if trial is not None and trial.problem is None:
             rebuild = replace(rebuild, measured_s=trial.seconds)
         return rebuild_p95_s(rebuild, self.settings.rates)
+
+    def view_p95_s(self, recipe: TableRecipe) -> float:
+        """The seconds that 95 of 100 reads through a view stay within; no machine is started."""
+        rates, trial, rebuild = self.settings.rates, recipe.trial, self.rebuild(recipe)
+        if trial is not None and trial.problem is None:
+            return rebuild_p95_s(replace(rebuild, measured_s=trial.seconds), rates, started=True)
+        return rebuild_p95_s(replace(rebuild, written_bytes=0), rates, started=True)
+
+    def usd(self, recipe: TableRecipe, reads: float, as_view: bool) -> float:
+        """The cost a month of rebuilding the table at each read, or of reading through a view."""
+        if as_view:
+            return view_usd(self.rebuild(recipe), reads, self.settings.prices, self.settings.rates)
+        return rebuild_usd(self.rebuild(recipe), reads, self.settings.prices, self.settings.rates)
 
     def reads_per_month(self, location: str) -> float:
         """The reads a month; each is a rebuild once the table is deleted."""
@@ -168,7 +198,7 @@ class Costing:
             )
         )
 
-    def saving_bounds_usd(self, recipe: TableRecipe) -> tuple[float, float]:
+    def saving_bounds_usd(self, recipe: TableRecipe, as_view: bool = False) -> tuple[float, float]:
         """The least and the most USD a month that the table's deletion saves.
 
         They differ where its reads are not known: at as many as may be, and at none.
@@ -178,12 +208,10 @@ class Costing:
         most, least = reads, reads
         if usage is None or usage.reads_per_month is None:
             most, least = max(defaults.most_reads_per_month, reads), 0.0
-        keep_usd, rebuild = self.keep_usd(recipe.child), self.rebuild(recipe)
-        prices, rates = self.settings.prices, self.settings.rates
-        return (
-            keep_usd - rebuild_usd(rebuild, most, prices, rates),
-            keep_usd - rebuild_usd(rebuild, least, prices, rates),
-        )
+        keep_usd = self.keep_usd(recipe.child)
+        costs_usd = (self.usd(recipe, count, as_view) for count in (most, least))
+        at_least, at_most = (keep_usd - usd for usd in costs_usd)
+        return at_least, at_most
 
     def keep_usd(self, location: str) -> float:
         """The cost of keeping the table a month."""
@@ -233,15 +261,19 @@ class Costing:
         )
 
     def _option(self, recipe: TableRecipe, numbers: Mapping[str, int]) -> Option:
-        prices, rates = self.settings.prices, self.settings.rates
         reads, trial = self.reads_per_month(recipe.child), recipe.trial
         return Option(
             numbers[recipe.child],
             tuple(numbers[parent] for parent in parents(recipe.recipe)),
-            rebuild_usd(self.rebuild(recipe), reads, prices, rates),
+            self.usd(recipe, reads, as_view=False),
             self.p95_s(recipe),
             self._other_tenant(recipe) or (None if trial is None else trial.problem),
         )
+
+    def _view(self, recipe: TableRecipe, rebuilt: Option, number: int) -> Option:
+        reads_usd = self.usd(recipe, self.reads_per_month(recipe.child), as_view=True)
+        seconds = self.view_p95_s(recipe)
+        return replace(rebuilt, usd_per_month=reads_usd, seconds=seconds, view_of=number)
 
     def _other_tenant(self, recipe: TableRecipe) -> str | None:
         tenant = self.settings.tenant_of(recipe.child)
@@ -332,14 +364,26 @@ def rebuild_usd(rebuild: Rebuild, rebuilds_per_month: float, prices: Prices, rat
     return rebuilds_per_month * once_usd + storage_usd(rebuild.residual_bytes, prices)
 
 
-def rebuild_p95_s(rebuild: Rebuild, rates: Rates) -> float:
-    """The seconds that 95 of 100 rebuilds stay within, start-up included."""
+def view_usd(rebuild: Rebuild, reads_per_month: float, prices: Prices, rates: Rates) -> float:
+    """The cost of reading the parents in place of the table so often, per month.
+
+    Only what is read beyond the table's own bytes counts, with the time that this takes.
+    """
+    more_gb = max(0, rebuild.read_bytes - rebuild.written_bytes) / GB
+    scanned_usd = more_gb * (prices.scan_usd_per_gb + prices.read_usd_per_gb)
+    seconds = more_gb * rates.read_p50_s_per_gb
+    return reads_per_month * (scanned_usd + seconds * prices.vm_usd_per_hour / 3600)
+
+
+def rebuild_p95_s(rebuild: Rebuild, rates: Rates, started: bool = False) -> float:
+    """The seconds that 95 of 100 rebuilds stay within, start-up included unless it `started`."""
+    start_up_s = 0.0 if started else rates.start_up_p95_s
     p95_s = _rated_s(rebuild, rates.read_p95_s_per_gb, rates.write_p95_s_per_gb)
     if rebuild.measured_s is None:
-        return rates.start_up_p95_s + p95_s
+        return start_up_s + p95_s
     p50_s = _rated_s(rebuild, rates.read_p50_s_per_gb, rates.write_p50_s_per_gb)
     slower = p95_s / p50_s if p50_s else 1.0
-    return rates.start_up_p95_s + rebuild.measured_s * slower
+    return start_up_s + rebuild.measured_s * slower
 
 
 def _work_s(rebuild: Rebuild, rates: Rates) -> float:

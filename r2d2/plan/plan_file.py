@@ -117,12 +117,13 @@ def _table(reasons: Reasons, number: int, snapshots: Mapping[str, str]) -> Data:
     }
     if choice.option is not None:
         option = planned.problem.options[choice.option]
-        recipe = planned.known.recipes[choice.option]
-        at_least, at_most = planned.costing.saving_bounds_usd(recipe)
+        recipe, is_view = planned.recipe_of(choice.option), option.view_of is not None
+        at_least, at_most = planned.costing.saving_bounds_usd(recipe, is_view)
         data |= {
             "parents": list(parents(recipe.current)),
             "recipe": to_data(recipe.current),
             "saving_usd_per_month": stored.keep_usd_per_month - option.usd_per_month,
+            "way": "view" if is_view else "rebuild",
             "rebuild_usd_per_month": option.usd_per_month,
             "rebuild_p95_s": option.seconds,
             "evidence": _evidence(planned.costing, recipe, snapshots),
@@ -231,7 +232,8 @@ def _solver(planned: SolvedPlan) -> Data:
         "status": solution.status.value,
         "bound_usd_per_month": solution.bound_usd_per_month,
         "gap": solution.gap,
-        "options": len(planned.problem.options),
+        "options": len(planned.known.recipes),
+        "views": len(planned.problem.options) - len(planned.known.recipes),
     }
 
 

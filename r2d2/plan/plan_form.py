@@ -33,6 +33,7 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     frees_bytes: Count
     files_sha256: str
     usage: "_UsageForm"
+    way: Literal["rebuild", "view"] | msgspec.UnsetType = msgspec.UNSET
     rebuild_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
     evidence: "_EvidenceForm | msgspec.UnsetType" = msgspec.UNSET
     layout: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
@@ -100,6 +101,7 @@ class _SolverForm(msgspec.Struct, forbid_unknown_fields=True):
     bound_usd_per_month: float
     gap: float
     options: Count
+    views: Count
 
 
 class _RunForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -144,7 +146,7 @@ def check_form(plan: Data, place: str = "") -> None:
             raise UsageError(f"{place}not a plan of r2d2's: $.tables[{number}] {told}")
 
 
-OF_DELETED = _Choice.__struct_fields__[-8:]
+OF_DELETED = _Choice.__struct_fields__[-9:]
 
 
 def _there(form: msgspec.Struct, keys: Sequence[str]) -> set[bool]:

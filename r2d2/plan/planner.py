@@ -56,12 +56,19 @@ class KnownRecipes:
 
 @dataclass(frozen=True, slots=True)
 class SolvedPlan:
-    """A plan before it is written: the problem's options are the `known.recipes`, in order."""
+    """A plan before it is written.
+
+    The problem's options are the `known.recipes`, in order, and then the views of some.
+    """
 
     known: KnownRecipes
     costing: Costing
     problem: Problem
     solution: Solution
+
+    def recipe_of(self, option: int) -> TableRecipe:
+        """The recipe of an option; a view shares it with a rebuild."""
+        return self.known.recipes[recipe_number(self.problem, option)]
 
 
 def learn(
@@ -134,7 +141,8 @@ def choose(
     while True:
         problem = costing.problem(known.recipes)
         solution = solve(problem, Solver(settings.plan.solver), settings.plan.time_limit_s)
-        chosen = [choice.option for choice in solution.choices if choice.option is not None]
+        used = [choice.option for choice in solution.choices if choice.option is not None]
+        chosen = [recipe_number(problem, option) for option in used]
         new = [number for number in chosen if known.recipes[number].trial is None]
         if try_out is None or not new:
             return SolvedPlan(known, costing, problem, solution)
@@ -144,6 +152,12 @@ def choose(
             recipes[number] = replace(recipes[number], trial=trial)
         seconds = known.seconds + perf_counter() - start
         known = replace(known, recipes=tuple(recipes), seconds=seconds)
+
+
+def recipe_number(problem: Problem, option: int) -> int:
+    """The number of the option's recipe."""
+    rebuilt = problem.options[option].view_of
+    return option if rebuilt is None else rebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +186,8 @@ class Reasons:
         served = Counter(parent for option in used for parent in set(option.parents))
         ways = {
             (option.child, option.parents[0])
-            for option, known in zip(problem.options, planned.known.recipes, strict=True)
-            if isinstance(known.recipe, Project)
+            for number, option in enumerate(problem.options)
+            if isinstance(planned.recipe_of(number).recipe, Project)
         }
         copies = {(child, parent) for child, parent in ways if (parent, child) in ways}
         unread = planned.costing.unread()
@@ -186,6 +200,8 @@ class Reasons:
         if choice.option is not None:
             chosen = problem.options[choice.option]
             names = " and ".join(problem.tables[parent].name for parent in chosen.parents)
+            if chosen.view_of is not None:
+                return f"it can be a view of {names}, read in {chosen.seconds:.3g} s"
             return f"it can be rebuilt from {names} in {chosen.seconds:.0f} s"
         if stored.must_keep is not None:
             return stored.must_keep

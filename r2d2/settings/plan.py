@@ -126,6 +126,17 @@ class Preference:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewRule:
+    """`[[view]]`: tables at whose names a view may stand, and how long a read of it may take.
+
+    A catalogue or a reader of views must be there for that; none may be a view by default.
+    """
+
+    tables: str
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlanLimits:
     """`[plan]`: how much one plan may delete and must save, and how the program is solved.
 
@@ -163,6 +174,7 @@ class PlanSettings:
     protect: tuple[Protection, ...] = ()
     tenant: tuple[Tenant, ...] = ()
     prefer: tuple[Preference, ...] = ()
+    view: tuple[ViewRule, ...] = ()
 
     def limit_s(self, location: str, unread: bool = False) -> float:
         """The seconds that the table's readers may wait."""
@@ -185,6 +197,11 @@ class PlanSettings:
         matching = [at for at, rule in enumerate(self.prefer) if is_among(location, rule.tables)]
         return matching[-1] if matching else len(self.prefer)
 
+    def view_limit_s(self, location: str) -> float | None:
+        """The seconds that a read of a view may take; None where no view can stand."""
+        matching = [rule.limit_s for rule in self.view if is_among(location, rule.tables)]
+        return matching[-1] if matching else None
+
     def idle_rules(self, locations: Collection[str]) -> Iterator[str]:
         """A sentence for each rule that decides nothing for any of the tables."""
         for section, says in _SAYS.items():
@@ -201,7 +218,8 @@ class PlanSettings:
                     yield f"[[{section}]] {rule.tables!r} ({getattr(rule, says)}) {why}"
 
 
-_SAYS = {"protect": "reason", "limit": "limit_s", "tenant": "name", "prefer": "reason"}
+_SAYS = {"protect": "reason", "limit": "limit_s", "tenant": "name"}
+_SAYS |= {"prefer": "reason", "view": "limit_s"}
 UNMATCHED = "matches no table of the lake"
 
 PLAN_SECTIONS: Kinds = {
@@ -214,6 +232,7 @@ PLAN_SECTIONS: Kinds = {
     "protect": Protection,
     "tenant": Tenant,
     "prefer": Preference,
+    "view": ViewRule,
 }
 
 

@@ -22,7 +22,7 @@ from r2d2.errors import UsageError
 SECTIONS: Mapping[str, str] = {
     **{name: f"[{name}]" for name in ("find", "prices", "rates", "usage", "latency", "plan")},
     **{name: f"[[{name}]]" for name in ("text", "table", "limit", "protect", "tenant", "prefer")},
-    "sql_name": "[[sql_name]]",
+    **{name: f"[[{name}]]" for name in ("view", "sql_name")},
     **{name: f"[{name}]" for name in ("cluster", "billing", "packing", "right_size")},
     **{name: f"[{name}]" for name in ("spot", "serverless", "pipeline")},
     "job": "[[job]]",

@@ -10,7 +10,7 @@ def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
     totals = {"payback_months": None, "deleted_reads_assumed": 0}
     totals |= {"deleted": 0, "tables": len(tables), "freed_bytes": 0, "bytes": 0}
     money = {"saving_usd_per_month": 0.0, "keep_all_usd_per_month": 0.0, "residual_bytes": 0}
-    solver = {"status": "optimal", "name": "highs", "version": "1", "options": 0}
+    solver = {"status": "optimal", "name": "highs", "version": "1", "options": 0, "views": 0}
     settings = {"prices": {"as_of": "2026-01-01"}, "usage": {}}
     return {
         "totals": totals | money,
@@ -29,7 +29,7 @@ def kept(name: str, reason: str) -> dict[str, Any]:
 def deleted(name: str, parents: Sequence[str]) -> dict[str, Any]:
     figures = {"frees_bytes": 1, "saving_usd_per_month": 1.0, "rebuild_p95_s": 1.0}
     recipe = {"recipe": {"kind": "union"}, "reason": "", "parents": list(parents)}
-    recipe["copy_that_stays"] = None
+    recipe |= {"copy_that_stays": None, "way": "rebuild"}
     return {"table": name, "choice": "delete", **figures, **recipe}
 
 

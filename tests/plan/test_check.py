@@ -33,6 +33,7 @@ from r2d2.settings.plan import (
     Rates,
     Tenant,
     UsageDefaults,
+    ViewRule,
 )
 
 ROWS = 400
@@ -44,6 +45,7 @@ SETTINGS = PlanSettings(
     limit=(Limit("s*", 900.0), Limit("slow*", 1.0)),
     protect=(Protection("kept*", "the law"), Protection("olso*", "a slip")),
     tenant=(Tenant("*", "acme"), Tenant("other*", "umbrella")),
+    view=(ViewRule("c*", 1e5), ViewRule("city*", 1e5)),
     prefer=(Preference("w*", "the whole"), Preference("s*", "some")),
 )
 USAGE = (

@@ -25,7 +25,7 @@ from r2d2.plan.planner import KnownRecipes, choose, learn
 from r2d2.progress import Silence
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.report.find import write_find
-from r2d2.settings.plan import Latency, PlanSettings, Prices, Protection, Rates
+from r2d2.settings.plan import Latency, PlanLimits, PlanSettings, Prices, Protection, Rates
 from r2d2.storage import storage_of
 
 LAKES = int(os.environ.get("R2D2_RANDOM_GRAPHS", "20"))
@@ -69,6 +69,7 @@ def settings_of(chance: Random, known: KnownRecipes) -> Iterator[PlanSettings]:
             prices=Prices(storage_usd_per_gb_month=10 ** chance.uniform(2, 7), vm_usd_per_hour=100),
             rates=Rates(start_up_p95_s=1.0, read_p50_s_per_gb=5e5, read_p95_s_per_gb=1e6),
             latency=Latency(chance.choice([2.0, 4.0, 10.0, 3600.0])),
+            plan=PlanLimits(1.0, 0.0, 0.0),
             protect=tuple(
                 Protection(escape(location), "kept")
                 for location in known.facts

@@ -64,7 +64,7 @@ def asked(lake: Learnt) -> Asked:
         prices=Prices(storage_usd_per_gb_month=10 ** chance.uniform(3, 6), vm_usd_per_hour=100.0),
         rates=Rates(start_up_p95_s=1.0, read_p50_s_per_gb=5e5, read_p95_s_per_gb=1e6),
         latency=Latency(chance.choice([3.0, 10.0, 3600.0])),
-        plan=PlanLimits(max_deleted_share=chance.choice([1.0, 1.0, 0.5])),
+        plan=PlanLimits(chance.choice([1.0, 1.0, 0.5]), 0.0, 0.0),
         protect=tuple(
             Protection(escape(location), "kept")
             for location in lake.tables

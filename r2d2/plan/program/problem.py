@@ -1,5 +1,8 @@
 """The program's input and output in numbers: tables, options, the choice for each table.
 
+A table is kept, rebuilt by an option, or a view by one. To the program both are options: they need
+their parents, they cost so much a month and take so many seconds.
+
 Open options are those that a best plan may need; the others are dropped without a solver. Each
 step of that is sound with a cap too:
 - An option of a table that must stay, over its limit, or struck out is forbidden.
@@ -62,6 +65,8 @@ class Option:
 
     The program's term for a `TableRecipe`: e and its rebuild_usd_e, seconds_e in the statement.
     `struck` is the reason why it may not be used, e.g. that its recipe was run and differs.
+    `view_of` is None, or the number of the option that runs the same recipe: then nothing is
+    rebuilt, and the child's readers read its parents through a view.
     """
 
     child: int
@@ -69,6 +74,7 @@ class Option:
     usd_per_month: float
     seconds: float
     struck: str | None = None
+    view_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The decision on a table: rebuilt by the option of that index, or None: kept."""
+    """The decision on a table: rebuilt, or a view, by the option of that index, or None: kept."""
 
     table: int
     option: int | None = None

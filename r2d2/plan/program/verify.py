@@ -239,4 +239,5 @@ def cheaper_changes(problem: Problem, choices: Sequence[Choice]) -> Iterator[str
             stay = all(chosen[parent] is None for parent in option.parents)
             if stay and enough and gain_usd > least_usd:
                 read = ", ".join(problem.tables[parent].name for parent in option.parents)
-                yield f"{problem.tables[child].name}: to rebuild it from {read} would cost less"
+                how = "rebuild it from" if option.view_of is None else "make it a view of"
+                yield f"{problem.tables[child].name}: to {how} {read} would cost less"

@@ -60,6 +60,21 @@ def random_option(chance: Random, tables: tuple[StoredTable, ...]) -> Option:
     )
 
 
+def with_views(chance: Random, problem: Problem) -> Problem:
+    """The problem where about half of the recipes may be views too, dearer or cheaper."""
+    views = tuple(
+        replace(
+            option,
+            usd_per_month=option.usd_per_month * chance.choice([0.0, 0.5, 1.0, 2.0]),
+            seconds=option.seconds / 10,
+            view_of=number,
+        )
+        for number, option in enumerate(problem.options)
+        if chance.random() < 0.5
+    )
+    return replace(problem, options=(*problem.options, *views))
+
+
 def chain(chance: Random, count: int) -> tuple[list[float], list[list[float]], Problem]:
     """A chain in which each table contains all later ones, with costs for the chain program.
 
