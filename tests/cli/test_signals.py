@@ -37,7 +37,7 @@ CODES = {
 }
 
 # Python says so, and exits with 1, where Ctrl-C comes before it runs any program.
-NOT_STARTED = ("init_import_site", "Could not import runpy module")
+NOT_STARTED = ("Fatal Python error: init_", "Could not import runpy module")
 
 
 def is_not_started(told: str) -> bool:
