@@ -15,7 +15,7 @@ from r2d2.formats.bounds import bounds_of_rows, union
 from r2d2.formats.errors import table_problem
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import HashFilter, merge, sorted_unique, sorted_unique_each
+from r2d2.hashing.runs import HashFilter, sorted_unique, sorted_unique_each, without_repeats
 from r2d2.lake.inventory import bounds_of, read_split
 from r2d2.lake.questions import Projection, RowBounds, Wanted, Watched
 from r2d2.model import Bounds, Column, Cost, Split, Table, Types, Work
@@ -51,10 +51,10 @@ class ScanPiece:
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """The outcome of one piece: a run for each set and the bounds, or the reason why not."""
+    """The outcome of one piece: the runs of each set and the bounds, or the reason why not."""
 
     table: int
-    runs: tuple[tuple[int, Lanes], ...] = ()
+    runs: tuple[tuple[int, tuple[Lanes, ...]], ...] = ()
     rows: int = 0
     size_bytes: int = 0
     problem: str | None = None
@@ -310,7 +310,10 @@ def _hash_alone(
         hashes = row_hashes(batch, piece.columns, types)
         for part, filter_, lanes in zip(parts, filters, hashes, strict=True):
             part.append(sorted_unique(lanes) if filter_ is None else filter_.run_of(lanes))
-    runs = tuple((number, merge(part)) for number, part in zip(piece.sets, parts, strict=True))
+    runs = tuple(
+        (number, tuple(without_repeats(part)))
+        for number, part in zip(piece.sets, parts, strict=True)
+    )
     return Hashed(piece.table, runs, rows, piece.split.size_bytes, bounds=united(bounds))
 
 
@@ -340,7 +343,7 @@ def _hashed(together: Sequence[tuple[ScanPiece, pa.RecordBatch]], types: Types) 
     return [
         Hashed(
             piece.table,
-            tuple(zip(piece.sets, of_piece, strict=True)),
+            tuple((number, (run,)) for number, run in zip(piece.sets, of_piece, strict=True)),
             own.num_rows,
             piece.split.size_bytes,
             bounds=bounds_of_rows(own, piece.bounded) if piece.bounded else {},

@@ -22,6 +22,7 @@ from r2d2.hashing.runs import (
     sorted_unique,
     sorted_unique_each,
     to_bytes,
+    without_repeats,
 )
 from tests.support.hashing.hashing import Hash, lanes_of, pairs
 
@@ -201,3 +202,18 @@ def test_a_filter_passes_few_others_and_estimates_its_rows(rows: int) -> None:
     assert len(filter_.among(others, np.uint64(0))) <= 50_000 / 8
     distinct = len(np.unique(run.first))
     assert abs(filter_.rows - distinct) <= 1 + 0.05 * distinct
+
+
+@pytest.mark.parametrize("shared", [0, 300, 30_000])
+def test_runs_stay_apart_while_they_share_few_hashes(shared: int) -> None:
+    parts = [many(30_000, 10**6, seed) for seed in (1, 2, 3)]
+    runs = [sorted_unique(lanes_of(parts[0][:shared] + part)) for part in parts]
+    kept = without_repeats(runs)
+    assert pairs(merge(kept)) == run_of([hash_ for run in runs for hash_ in pairs(run)])
+    assert len(kept) == (1 if shared == 30_000 else 3)
+
+
+@given(st.lists(HASHES, max_size=6))
+def test_few_hashes_are_one_run(parts: list[list[Hash]]) -> None:
+    runs = [sorted_unique(lanes_of(part)) for part in parts]
+    assert [pairs(run) for run in without_repeats(runs)] == [pairs(merge(runs))]

@@ -38,7 +38,9 @@ from r2d2.progress import Progress
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
+# Hashes of all tables that are looked up at once, and of the largest: its are sorted in the cache.
 RANGE_ROWS = 1 << 23
+LARGEST_ROWS, MOST_RANGES = 1 << 16, 256
 
 Pairs = Sequence[tuple[Projection, Projection]]
 
@@ -221,8 +223,8 @@ class LocalLake:
             meter = TaskMeter()
             told = []
             for hashed in scan(self._storage, task, types, self._stop.is_set, meter, filters.of):
-                for number, run in hashed.runs:
-                    self._runs.put((hashed.table, number), run)
+                for number, some in hashed.runs:
+                    self._runs.put((hashed.table, number), *some)
                 filters.done(hashed.table)
                 told.append(replace(hashed, runs=()))
             done_work.append(meter.work())
@@ -247,7 +249,8 @@ class LocalLake:
     def _ranges(self, pairs: Pairs, places: Sequence[int]) -> int:
         """The number of ranges of hashes to count in, so that the rows of one range are few."""
         keys = {key for place in places for key in pairs[place]}
-        return 1 + sum(map(self._runs.rows, keys)) // RANGE_ROWS
+        rows = [self._runs.rows(key) for key in keys]
+        return 1 + max(sum(rows) // RANGE_ROWS, min(max(rows) // LARGEST_ROWS, MOST_RANGES))
 
     def _count(self, job: "_Job", sample: int | None) -> tuple[list[int], list[int], float]:
         """Child rows and missing rows of each pair in one range of hashes; CPU seconds."""

@@ -17,7 +17,7 @@ BYTES_PER_ROW = 16
 
 
 class RunStore:
-    """Runs by projection, one for each split that was scanned; `spilled_bytes` are in files.
+    """Runs by projection, some for each split that was scanned; `spilled_bytes` are in files.
 
     Several threads may put runs at once.
     """
@@ -31,9 +31,9 @@ class RunStore:
         self._scratch: ScratchFolder | None = None
         self._lock = Lock()
 
-    def put(self, key: Projection, run: Lanes) -> None:
-        """Keeps a run; several runs of a projection are taken together when read."""
-        size_bytes = len(run) * BYTES_PER_ROW
+    def put(self, key: Projection, *runs: Lanes) -> None:
+        """Keeps runs; those of a projection are taken together when read, or in one file."""
+        size_bytes = sum(map(len, runs)) * BYTES_PER_ROW
         with self._lock:
             path = None
             if size_bytes and self._held + size_bytes > self._memory_bytes:
@@ -41,9 +41,9 @@ class RunStore:
                 self.spilled_bytes += size_bytes
             else:
                 self._held += size_bytes
-        kept = run if path is None else _spilled(run, path)
+        kept = runs if path is None else (_spilled(merge(runs), path),)
         with self._lock:
-            self._runs[key].append(kept)
+            self._runs[key] += kept
 
     def each(self, key: Projection) -> list[Lanes]:
         """The projection's runs, which may share hashes."""

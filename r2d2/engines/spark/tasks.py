@@ -131,8 +131,8 @@ def _scanned(
         yield from buffer.add(
             summary_row(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem, hashed.bounds)
         )
-        for number, run in hashed.runs:
-            runs[hashed.table, number].append(run)
+        for number, some in hashed.runs:
+            runs[hashed.table, number] += some
     yield from _kept(runs, task.parts, size, buffer)
 
 
