@@ -3,7 +3,8 @@
     python -m benchmarks.program [--solvers highs,cbc] [--runs 3] [--large]
 
 `families` are containment families closed under containment and priced by bytes; `scattered`
-options join any two tables, so that nothing is forced and all is one component. A share below 1
+options join any two tables, so that nothing is forced and all is one component. In `views`, half of
+the families' recipes may be views too, and a deletion must save a dollar. A share below 1
 caps the bytes to delete, which makes one model of everything. `greed` is the cost of the plan
 that is made without a solver, over the optimum.
 """
@@ -14,6 +15,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -23,7 +25,7 @@ from benchmarks.compare import spread
 from benchmarks.measure import measured
 from benchmarks.table import aligned
 from r2d2.plan.program import Solver, solve, verify
-from tests.support.plan.graphs import families, scattered, with_cap
+from tests.support.plan.graphs import families, scattered, with_cap, with_views
 
 
 class Case(NamedTuple):
@@ -36,8 +38,9 @@ class Case(NamedTuple):
     solver: str
 
 
-SMALL = (("families", 2_000, 20_000, 1.0), ("scattered", 2_000, 20_000, 1.0))
-LARGE = (("families", 10_000, 100_000, 1.0), ("scattered", 10_000, 100_000, 1.0))
+LAKES = ("families", "views", "scattered")
+SMALL = tuple((lake, 2_000, 20_000, 1.0) for lake in LAKES)
+LARGE = tuple((lake, 10_000, 100_000, 1.0) for lake in LAKES)
 CAPPED = (("families", 2_000, 20_000, 0.2), ("scattered", 2_000, 20_000, 0.2))
 LIMIT_S = 120.0
 HEADER = (
@@ -110,8 +113,12 @@ def row(case: Case, runs: int) -> list[str]:
 
 def solved(case: Case) -> dict[str, object]:
     """What the solver did with one case, checked."""
-    make = {"families": families, "scattered": scattered}[case.lake]
-    problem = make(Random(1), case.tables, case.options)
+    if case.lake == "views":
+        recipes = families(Random(1), case.tables, case.options * 2 // 3)
+        problem = replace(with_views(Random(2), recipes), min_saving_usd_per_month=1.0)
+    else:
+        make = {"families": families, "scattered": scattered}[case.lake]
+        problem = make(Random(1), case.tables, case.options)
     if case.share < 1:
         problem = with_cap(problem, case.share)
     start = perf_counter()

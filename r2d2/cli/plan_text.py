@@ -66,7 +66,8 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             doing = "reading its parents through a view" if is_view else "rebuilding it"
             yield f"  {doing} costs {usd(table['rebuild_usd_per_month'])} a month"
             yield from _bounds_line(table)
-            yield f"  and takes {table['rebuild_p95_s']:.1f} s at p95"
+            more = " more for each read" if is_view else ""
+            yield f"  and takes {table['rebuild_p95_s']:.1f} s{more} at p95"
             yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
             if copy := table["copy_that_stays"]:
                 told = f"{printable(copy['table'])}, which stays: {printable(copy['because'])}"

@@ -20,13 +20,15 @@ from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory
 from r2d2.model import FileInfo, Table
-from r2d2.plan.costs import TableFacts, TableRecipe, gone_since
+from r2d2.plan.costs import TableRecipe
 from r2d2.plan.graph_file import (
     GRAPH_NAME,
     PLAN_NAME,
     RECIPES_NAME,
     GraphFile,
+    TableFacts,
     files_inside,
+    gone_since,
     inventory_now,
     load_graph,
     needed_by_plans,

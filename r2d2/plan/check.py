@@ -19,13 +19,16 @@ from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.inventory import layout_from
 from r2d2.model import FileInfo
 from r2d2.plan import load_recipes
-from r2d2.plan.costs import CAME, Costing, TableFacts, TableRecipe, gone_since
+from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.diff import different_places, short_text
 from r2d2.plan.graph_file import (
+    CAME,
     GRAPH_NAME,
     RECIPES_NAME,
     GraphFile,
+    TableFacts,
     find_settings,
+    gone_since,
     load_graph,
     needed_by_plans,
 )

@@ -7,7 +7,7 @@
     rebuild_p95_s   = start-up p95 + bytes read / read rate + bytes written / write rate
     view_usd        = reads per month × (bytes read beyond the table's own × (scan + read price)
                       + the seconds of these × VM price per second)
-    view_p95_s      = bytes read / read rate
+    view_p95_s      = bytes read beyond the table's own / read rate
 
 Money is by bytes and rates, so that a plan made again is the same plan. Where the rebuild was run,
 its seconds take the place of the rates' medians in `rebuild_p95_s`, and their p95 is as many times
@@ -16,23 +16,18 @@ which of two is cheaper by a few milliseconds of noise. Start-up is paid for lik
 """
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from r2d2.model import FileInfo, Table
-from r2d2.plan.graph_file import GraphFile, left_out
+from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.program import Option, Problem, StoredTable
 from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Recipe, parents, residuals
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings, Prices, Rates
-from r2d2.text_tables import by_number, pluralize
 
 GB = 10**9
-CHANGED = "it changed since `r2d2 find` looked at it; run that again"
-CAME = "it came since `r2d2 find` looked at the lake; run that again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +42,6 @@ class TableRecipe:
     def current(self) -> Recipe:
         """The recipe, with its residuals written if it was run."""
         return self.recipe if self.trial is None else self.trial.recipe
-
-
-@dataclass(frozen=True, slots=True)
-class TableFacts:
-    """A table's bytes, those of them that no other table needs, and the reason why it must stay.
-
-    `files` are its own; `inside` are paths of others in its folder, where a recipe rebuilds it.
-    """
-
-    size_bytes: int
-    unique_bytes: int
-    must_keep: str | None = None
-    files: tuple[FileInfo, ...] = ()
-    inside: tuple[str, ...] = ()
-    format: str = ""
-
-    def is_partitioned(self) -> bool:
-        """Whether the names of its files' folders hold columns, as `day=2026-01-01`."""
-        return any("=" in part for file in self.files for part in file.path.split("/")[:-1])
 
 
 class Standing(NamedTuple):
@@ -159,17 +135,16 @@ class Costing:
 
     def p95_s(self, recipe: TableRecipe) -> float:
         """The seconds of a rebuild at p95: by its trial where there was one, else by rates."""
-        trial, rebuild = recipe.trial, self.rebuild(recipe)
-        if trial is not None and trial.problem is None:
-            rebuild = replace(rebuild, measured_s=trial.seconds)
-        return rebuild_p95_s(rebuild, self.settings.rates)
+        return rebuild_p95_s(self._measured(recipe), self.settings.rates)
 
     def view_p95_s(self, recipe: TableRecipe) -> float:
-        """The seconds that 95 of 100 reads through a view stay within; no machine is started."""
-        rates, trial, rebuild = self.settings.rates, recipe.trial, self.rebuild(recipe)
-        if trial is not None and trial.problem is None:
-            return rebuild_p95_s(replace(rebuild, measured_s=trial.seconds), rates, started=True)
-        return rebuild_p95_s(replace(rebuild, written_bytes=0), rates, started=True)
+        """The seconds more that 95 of 100 reads through a view take at most."""
+        return view_p95_s(self._measured(recipe), self.settings.rates)
+
+    def _measured(self, recipe: TableRecipe) -> Rebuild:
+        trial, rebuild = recipe.trial, self.rebuild(recipe)
+        ran = trial is not None and trial.problem is None
+        return replace(rebuild, measured_s=trial.seconds) if trial and ran else rebuild
 
     def usd(self, recipe: TableRecipe, reads: float, as_view: bool) -> float:
         """The cost a month of rebuilding the table at each read, or of reading through a view."""
@@ -283,62 +258,6 @@ class Costing:
         return None
 
 
-def facts_of(
-    tables: Mapping[str, Table], graph: GraphFile, linked: Collection[str] = ()
-) -> dict[str, TableFacts]:
-    """The facts of every table of the lake as it is now, in order of location.
-
-    The bytes of `linked` files stay when a table goes, as they have other names too.
-    """
-    unique = _unique_bytes(tables, linked)
-    snapshots = dict(graph.snapshots)
-    return {
-        location: TableFacts(
-            table.size_bytes,
-            unique[location],
-            _must_keep(table, snapshots.get(location), graph),
-            table.files,
-            format=table.format,
-        )
-        for location, table in sorted(tables.items())
-    }
-
-
-def gone_since(graph: GraphFile, locations: Collection[str]) -> Iterator[str]:
-    """A sentence on the tables of the graph that are not in the lake any more."""
-    gone = [location for location, _ in graph.snapshots if location not in locations]
-    if gone:
-        tables = f"{pluralize(len(gone), 'table')} {by_number(len(gone), 'is', 'are')} gone"
-        yield f"{tables} since `r2d2 find`, such as {gone[0]}; run that again"
-
-
-def _must_keep(table: Table, snapshot: str | None, graph: GraphFile) -> str | None:
-    if snapshot is None:
-        return CAME
-    if snapshot != table.snapshot:
-        return CHANGED
-    if table.problem is not None:
-        return left_out(table.problem, table.unreadable)
-    if table.location in graph.left_out:
-        return graph.left_out[table.location]
-    if table.location in graph.degenerate:
-        return "it has no rows or no columns"
-    return table.must_keep
-
-
-def _unique_bytes(tables: Mapping[str, Table], linked: Collection[str]) -> dict[str, int]:
-    """The bytes of each table that nothing else needs: its deletion frees them."""
-    holders = Counter(file.path for table in tables.values() for file in table.files)
-    return {
-        location: sum(
-            file.size_bytes
-            for file in table.files
-            if holders[file.path] == 1 and file.path not in linked
-        )
-        for location, table in tables.items()
-    }
-
-
 def storage_usd(unique_bytes: int, prices: Prices) -> float:
     """The cost of storing bytes that no other table needs, per month.
 
@@ -369,21 +288,33 @@ def view_usd(rebuild: Rebuild, reads_per_month: float, prices: Prices, rates: Ra
 
     Only what is read beyond the table's own bytes counts, with the time that this takes.
     """
-    more_gb = max(0, rebuild.read_bytes - rebuild.written_bytes) / GB
+    more_gb = _more_bytes(rebuild) / GB
     scanned_usd = more_gb * (prices.scan_usd_per_gb + prices.read_usd_per_gb)
     seconds = more_gb * rates.read_p50_s_per_gb
     return reads_per_month * (scanned_usd + seconds * prices.vm_usd_per_hour / 3600)
 
 
-def rebuild_p95_s(rebuild: Rebuild, rates: Rates, started: bool = False) -> float:
-    """The seconds that 95 of 100 rebuilds stay within, start-up included unless it `started`."""
-    start_up_s = 0.0 if started else rates.start_up_p95_s
+def view_p95_s(rebuild: Rebuild, rates: Rates) -> float:
+    """The seconds that 95 of 100 reads through a view take more than reads of the table."""
+    more_bytes = _more_bytes(rebuild)
+    if rebuild.measured_s is None or not more_bytes:
+        return more_bytes / GB * rates.read_p95_s_per_gb
+    p50_s, p95_s = rates.read_p50_s_per_gb, rates.read_p95_s_per_gb
+    return rebuild.measured_s * more_bytes / rebuild.read_bytes * (p95_s / p50_s if p50_s else 1.0)
+
+
+def _more_bytes(rebuild: Rebuild) -> int:
+    return max(0, rebuild.read_bytes - rebuild.written_bytes)
+
+
+def rebuild_p95_s(rebuild: Rebuild, rates: Rates) -> float:
+    """The seconds that 95 of 100 rebuilds stay within, start-up included."""
     p95_s = _rated_s(rebuild, rates.read_p95_s_per_gb, rates.write_p95_s_per_gb)
     if rebuild.measured_s is None:
-        return start_up_s + p95_s
+        return rates.start_up_p95_s + p95_s
     p50_s = _rated_s(rebuild, rates.read_p50_s_per_gb, rates.write_p50_s_per_gb)
     slower = p95_s / p50_s if p50_s else 1.0
-    return start_up_s + rebuild.measured_s * slower
+    return rates.start_up_p95_s + rebuild.measured_s * slower
 
 
 def _work_s(rebuild: Rebuild, rates: Rates) -> float:

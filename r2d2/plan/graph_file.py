@@ -1,10 +1,13 @@
 """`graph.json` of a run's folder: the lake, its tables and edges as `find` saw them.
 
+The facts of a table are what a plan needs of it: its bytes, and why it must stay.
+
 A plan names the run's files by SHA-256. Those of an earlier plan are in the run's `earlier`.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
@@ -21,9 +24,12 @@ from r2d2.model import Edge, FileInfo, Table, Types
 from r2d2.settings.find import Settings, TableRule, TextRule
 from r2d2.storage.local import Storage
 from r2d2.storage.output import EARLIER, earlier_place
+from r2d2.text_tables import by_number, pluralize
 
 GRAPH_NAME = "graph.json"
 RECIPES_NAME = "recipes.json"
+CHANGED = "it changed since `r2d2 find` looked at it; run that again"
+CAME = "it came since `r2d2 find` looked at the lake; run that again"
 NOT_JUDGED = "it cannot be judged: "
 """The beginning of the reason that keeps a table which could not be read."""
 NOT_ELIGIBLE = "it is not eligible: "
@@ -251,3 +257,78 @@ def find_settings(data: Any) -> Settings:
     changed = {"types": Types(data["types"]), "stages": tuple(data["stages"]), "text": rules}
     changed["tables"] = tuple(TableRule(**rule) for rule in data.get("tables", ()))
     return Settings(**(values | changed))
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table's bytes, those of them that no other table needs, and the reason why it must stay.
+
+    `files` are its own; `inside` are paths of others in its folder, where a recipe rebuilds it.
+    """
+
+    size_bytes: int
+    unique_bytes: int
+    must_keep: str | None = None
+    files: tuple[FileInfo, ...] = ()
+    inside: tuple[str, ...] = ()
+    format: str = ""
+
+    def is_partitioned(self) -> bool:
+        """Whether the names of its files' folders hold columns, as `day=2026-01-01`."""
+        return any("=" in part for file in self.files for part in file.path.split("/")[:-1])
+
+
+def facts_of(
+    tables: Mapping[str, Table], graph: GraphFile, linked: Collection[str] = ()
+) -> dict[str, TableFacts]:
+    """The facts of every table of the lake as it is now, in order of location.
+
+    The bytes of `linked` files stay when a table goes, as they have other names too.
+    """
+    unique = _unique_bytes(tables, linked)
+    snapshots = dict(graph.snapshots)
+    return {
+        location: TableFacts(
+            table.size_bytes,
+            unique[location],
+            _must_keep(table, snapshots.get(location), graph),
+            table.files,
+            format=table.format,
+        )
+        for location, table in sorted(tables.items())
+    }
+
+
+def gone_since(graph: GraphFile, locations: Collection[str]) -> Iterator[str]:
+    """A sentence on the tables of the graph that are not in the lake any more."""
+    gone = [location for location, _ in graph.snapshots if location not in locations]
+    if gone:
+        tables = f"{pluralize(len(gone), 'table')} {by_number(len(gone), 'is', 'are')} gone"
+        yield f"{tables} since `r2d2 find`, such as {gone[0]}; run that again"
+
+
+def _must_keep(table: Table, snapshot: str | None, graph: GraphFile) -> str | None:
+    if snapshot is None:
+        return CAME
+    if snapshot != table.snapshot:
+        return CHANGED
+    if table.problem is not None:
+        return left_out(table.problem, table.unreadable)
+    if table.location in graph.left_out:
+        return graph.left_out[table.location]
+    if table.location in graph.degenerate:
+        return "it has no rows or no columns"
+    return table.must_keep
+
+
+def _unique_bytes(tables: Mapping[str, Table], linked: Collection[str]) -> dict[str, int]:
+    """The bytes of each table that nothing else needs: its deletion frees them."""
+    holders = Counter(file.path for table in tables.values() for file in table.files)
+    return {
+        location: sum(
+            file.size_bytes
+            for file in table.files
+            if holders[file.path] == 1 and file.path not in linked
+        )
+        for location, table in tables.items()
+    }

@@ -11,8 +11,7 @@ from r2d2.errors import R2D2Error
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.check import Broken, evidence_of, needed_by_others, settings_of_find
-from r2d2.plan.costs import CAME, CHANGED
-from r2d2.plan.graph_file import files_inside, inventory_now, needed_by_plans
+from r2d2.plan.graph_file import CAME, CHANGED, files_inside, inventory_now, needed_by_plans
 from r2d2.plan.plan_file import files_digest
 from r2d2.plan.plan_form import Data
 from r2d2.storage import storage_of

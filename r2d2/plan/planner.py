@@ -11,8 +11,8 @@ from time import perf_counter
 from typing import Protocol
 
 from r2d2.model import Edge, Table
-from r2d2.plan.costs import Costing, TableFacts, TableRecipe, facts_of
-from r2d2.plan.graph_file import GraphFile
+from r2d2.plan.costs import Costing, TableRecipe
+from r2d2.plan.graph_file import GraphFile, TableFacts, facts_of
 from r2d2.plan.program import Option, Problem, Solution, Solver, solve
 from r2d2.plan.program.verify import Exchanges
 from r2d2.plan.requests import recipe_requests
@@ -201,7 +201,7 @@ class Reasons:
             chosen = problem.options[choice.option]
             names = " and ".join(problem.tables[parent].name for parent in chosen.parents)
             if chosen.view_of is not None:
-                return f"it can be a view of {names}, read in {chosen.seconds:.3g} s"
+                return f"it can be a view of {names}: a read takes {chosen.seconds:.3g} s more"
             return f"it can be rebuilt from {names} in {chosen.seconds:.0f} s"
         if stored.must_keep is not None:
             return stored.must_keep

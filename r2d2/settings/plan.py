@@ -127,7 +127,7 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class ViewRule:
-    """`[[view]]`: tables at whose names a view may stand, and how long a read of it may take.
+    """`[[view]]`: tables at whose names a view may stand, and how much longer a read may take.
 
     A catalogue or a reader of views must be there for that; none may be a view by default.
     """
@@ -198,7 +198,7 @@ class PlanSettings:
         return matching[-1] if matching else len(self.prefer)
 
     def view_limit_s(self, location: str) -> float | None:
-        """The seconds that a read of a view may take; None where no view can stand."""
+        """The seconds more that a read through a view may take; None where none can stand."""
         matching = [rule.limit_s for rule in self.view if is_among(location, rule.tables)]
         return matching[-1] if matching else None
 

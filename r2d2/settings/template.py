@@ -58,7 +58,7 @@ unread_limit_s = 86400.0                  # they may wait for a day
 
 # [[view]]                                # tables that may become views of what stays, read
 # tables = "warehouse/*"                  # through a catalogue or a reader of views;
-# limit_s = 60.0                          # how long a read may take
+# limit_s = 60.0                          # how much longer a read may take
 
 # [[prefer]]                              # of equal copies these stay, if that costs no more;
 # tables = "gold/*"                       # earlier rules go first

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from r2d2.plan.costs import TableFacts, TableRecipe
+from r2d2.plan.costs import TableRecipe
+from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.planner import (
     PLAN_TOO_LITTLE,
     TOO_LITTLE,

@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from r2d2.model import FileInfo
-from r2d2.plan.costs import TableFacts, TableRecipe
+from r2d2.plan.costs import TableRecipe
+from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.planner import KnownRecipes, Reasons, SolvedPlan, choose
 from r2d2.plan.program import Choice, solve, verify
 from r2d2.plan.usage import Usage
