@@ -111,3 +111,17 @@ def test_two_tiny_lakes_are_counted_with_their_plans(
         *((1.0, 64), (1.0, 1000)),
         *((100.0, 64), (100.0, 1000)),
     ]
+
+
+@pytest.mark.spark
+def test_spark_is_counted_with_what_its_jvm_took(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--counts", "--gigabytes", "0.001", "--work", str(tmp_path), "--runs", "1"]
+    assert main([*arguments, "--engines", "local,spark", "--no-plan", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    local, spark = told["counts"]
+    assert (spark["engine"], spark["edges"]) == ("spark", local["edges"])
+    assert spark["steps_core_s"]["JVM, start"] > spark["steps_core_s"]["decode"] > 0
+    assert spark["plan_cpu_s"] is None
+    assert {each["engine"] for each in told["projection"]} == {"local", "spark"}
