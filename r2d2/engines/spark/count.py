@@ -9,6 +9,7 @@ import pyarrow as pa
 from r2d2.arrays import Bools, Int64s
 from r2d2.engines.pickling import dumps
 from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
+from r2d2.engines.spark.semijoin import FilterPlan, filter_plans
 from r2d2.engines.spark.tasks import COST_COLUMNS, COUNT_COLUMNS, TASK_ROW
 from r2d2.hashing.runs import BottomKSketch, empty_run
 from r2d2.lake.questions import Projection
@@ -25,7 +26,8 @@ Pairs = Sequence[tuple[Projection, Projection]]
 class Count:
     """Pairs by the numbers of their projections, and how they are counted.
 
-    `expected`: how many hashes of each projection the reducers must receive.
+    `expected`: how many hashes of each projection the reducers must receive; `cuts`: the parts
+    that they are in.
     """
 
     keys: tuple[Projection, ...]
@@ -34,6 +36,7 @@ class Count:
     tasks: tuple[ReducerTask, ...]
     routes: Routes
     expected: Int64s
+    cuts: Int64s
 
     @property
     def reducers(self) -> int:
@@ -63,7 +66,7 @@ class Count:
                 replace(task, samples=tuple(runs[i] for i in task.projections.tolist()))
                 for task in tasks
             ]
-        return Count(keys, children, parents, tuple(tasks), routes, rows)
+        return Count(keys, children, parents, tuple(tasks), routes, rows, cuts)
 
     def first_ranges(self) -> "Count":
         """The count in the first of a component's many ranges, and nothing of other components."""
@@ -100,13 +103,18 @@ class Count:
                 "group": pa.array(groups, pa.int32()),
                 "projection": pa.array(np.full(len(groups), TASK_ROW), pa.int32()),
                 "blob": pa.array([blob + bytes(-len(blob) % 8) for blob in blobs], pa.binary()),
+                "hashes": np.zeros(len(groups), np.int64),
             }
         )
 
-    def route_rows(self, keys: Collection[Projection]) -> pa.Table:
-        """The routes of the parts of those projections that are among `keys`, as rows."""
+    def filter_plans(self) -> tuple[FilterPlan, ...]:
+        """The filters that are worth it."""
+        return filter_plans(self.tasks, np.maximum(self.expected, 0), self.cuts)
+
+    def route_rows(self, keys: Collection[Projection], routes: Routes) -> pa.Table:
+        """The given routes of the parts of those projections that are among `keys`, as rows."""
         here = np.array([key in keys for key in self.keys], np.bool_)
-        routes = self.routes.only(np.flatnonzero(here))
+        routes = routes.only(np.flatnonzero(here))
         ends = np.array(self.keys, np.int32).reshape(-1, 2)
         return pa.table(
             {

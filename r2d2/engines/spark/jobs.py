@@ -6,10 +6,10 @@ they read, and `vmcost.profile` takes seconds per GB from these labels.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,15 @@ from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import Hashed, ScanPiece
 from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.engines.spark.rows import NO_TABLE, SCAN_DDL
+from r2d2.engines.spark.semijoin import (
+    FILTER_DDL,
+    SIFTED_COLUMNS,
+    SIFTED_DDL,
+    FilterPlan,
+    Filters,
+    filter_tasks,
+    sift_tasks,
+)
 from r2d2.engines.spark.session import spark_errors
 from r2d2.engines.spark.tasks import (
     BOUND_DDL,
@@ -42,6 +51,8 @@ from r2d2.storage.local import Storage
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+Routed = Sequence[tuple["DataFrame", pa.Table]]
+"""Scans, each with the routes of its parts."""
 
 GROUPS_PER_TASK = 256
 MOST_PARTITIONS = 1 << 13
@@ -115,26 +126,48 @@ class SparkJobs:
             stamps = scan.filter(f"table = {NO_TABLE} AND problem IS NULL").select("first")
             return sum(stamps.toArrow().column("first").to_pylist())
 
+    def filters(self, scans: Routed, plans: Mapping[int, FilterPlan]) -> pa.Table:
+        """The positions, in each group's range, of the hashes that routes send to the group."""
+        with spark_errors():
+            found = [
+                self._routed(scan, routes)
+                .select("group", "projection", "blob")
+                .mapInArrow(partial(filter_tasks, plans), FILTER_DDL)
+                for scan, routes in scans
+            ]
+            return reduce(lambda one, other: one.unionByName(other), found).toArrow()
+
     def counts(
         self,
-        scans: Sequence[tuple["DataFrame", pa.Table]],
+        scans: Routed,
+        sifted: Routed,
+        filters: Filters,
         tasks: pa.Table,
         reducers: int,
         shuffled: bool,
     ) -> pa.Table:
         """The reducers' answers: parts of the scans go where routes say, to meet the tasks.
 
-        One reducer of few partitions needs no shuffle: it takes them all.
+        Of what is `sifted`, only hashes that pass their group's filter go there. One reducer of few
+        partitions needs no shuffle: it takes them all.
         """
         keys = partition_keys(reducers)
+        sift = partial(sift_tasks, filters)
         with spark_errors():
             rows = self.session.createDataFrame(_keyed(tasks, keys))
             for scan, routes in scans:
-                routed = self.session.createDataFrame(_keyed(routes, keys)).hint("broadcast")
-                parts = scan.filter("part >= 0").join(routed, ["table", "number", "part"])
-                rows = rows.unionByName(parts.select(*rows.columns))
+                parts = self._routed(scan, _keyed(routes, keys))
+                whole = parts.selectExpr("*", "-1L AS hashes")
+                rows = rows.unionByName(whole.select(*rows.columns))
+            for scan, routes in sifted:
+                parts = self._routed(scan, _keyed(routes, keys)).select(*SIFTED_COLUMNS)
+                rows = rows.unionByName(parts.mapInArrow(sift, SIFTED_DDL))
             met = rows.repartition(reducers, "reducer") if shuffled else rows.coalesce(1)
             return met.mapInArrow(count_tasks, COUNT_DDL).toArrow()
+
+    def _routed(self, scan: "DataFrame", routes: pa.Table) -> "DataFrame":
+        routed = self.session.createDataFrame(routes).hint("broadcast")
+        return scan.filter("part >= 0").join(routed, ["table", "number", "part"])
 
     def spread(
         self,

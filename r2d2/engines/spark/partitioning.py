@@ -72,6 +72,13 @@ class Routes:
         """The routes to the given groups."""
         return self._some(np.isin(self.group, groups))
 
+    def divided(self, ends: Sequence[tuple[int, Int64s]]) -> "tuple[Routes, Routes]":
+        """The routes to the given groups of projections named with each, and all others."""
+        width = int(self.projection.max(initial=0)) + 1
+        keys = [group * width + projections for group, projections in ends]
+        chosen = np.isin(self.group * width + self.projection, np.concatenate(keys))
+        return self._some(chosen), self._some(~chosen)
+
     def _some(self, kept: Bools) -> "Routes":
         return Routes(
             self.projection[kept], self.part[kept], self.group[kept], self.reducer_of_group

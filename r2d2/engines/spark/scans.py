@@ -8,14 +8,15 @@ import numpy as np
 
 from r2d2.engines.scan import ScanPiece, pieces_of
 from r2d2.engines.spark.count import Count, PairCounts
-from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
-from r2d2.engines.spark.partitioning import parts_of, tasks_of
+from r2d2.engines.spark.jobs import Routed, SparkJobs, reads_labelled
+from r2d2.engines.spark.partitioning import Routes, parts_of, tasks_of
 from r2d2.engines.spark.rows import NO_SUMS, SketchCollector, Sums
+from r2d2.engines.spark.semijoin import FilterPlan, Filters, merged
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
 from r2d2.errors import R2D2Error
 from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.questions import Projection, Wanted, Watched
-from r2d2.model import Cost, Table, Types
+from r2d2.model import Cost, Table, Types, Work
 from r2d2.storage.local import Storage
 
 if TYPE_CHECKING:
@@ -201,15 +202,40 @@ class Scans:
 
     def _exchanged(self, count: Count) -> PairCounts:
         """The counts, by a job in which the pairs' hashes meet."""
+        shuffled = count.reducers > 1 or self._partitions > FEW_PARTITIONS
+        plans = count.filter_plans() if shuffled else ()
+        whole, cost = count.routes, Cost()
+        sifted: Routed = ()
+        filters: Filters = {}
+        if plans:
+            filters, cost = self._filters(count, plans)
+            some, whole = count.routes.divided([(plan.group, plan.sifted) for plan in plans])
+            sifted = self._routed(count, some)
+        answers = self._jobs.counts(
+            self._routed(count, whole), sifted, filters, count.task_rows(), count.reducers, shuffled
+        )
+        counts = count.tally(answers, shuffled)
+        return replace(counts, cost=counts.cost.plus(cost))
+
+    def _filters(self, count: Count, plans: Sequence[FilterPlan]) -> tuple[Filters, Cost]:
+        """The planned filters, by a job of their own, and its cost."""
+        held, _ = count.routes.divided([(plan.group, plan.members) for plan in plans])
+        routed = self._routed(count, held)
+        answers = self._jobs.filters(routed, {plan.group: plan for plan in plans})
+        seconds = sum(answers.column("nanoseconds").to_pylist()) / 1e9
+        cost = Cost(core_seconds=seconds, work=Work(exchange_s=seconds))
+        return merged(answers, {plan.group: plan.range for plan in plans}), cost
+
+    def _routed(self, count: Count, routes: Routes) -> Routed:
+        """The scans that hold something of the routes, each with its part of them."""
         refs = {key: self._kept[key] for key in count.keys}
         routed = []
         for number, frame in enumerate(self._frames):
-            routes = count.route_rows({key for key, ref in refs.items() if ref.scan == number})
-            if len(routes):
-                routed.append((frame, routes))
-        shuffled = count.reducers > 1 or self._partitions > FEW_PARTITIONS
-        answers = self._jobs.counts(routed, count.task_rows(), count.reducers, shuffled)
-        return count.tally(answers, shuffled)
+            keys = {key for key, ref in refs.items() if ref.scan == number}
+            rows = count.route_rows(keys, routes)
+            if len(rows):
+                routed.append((frame, rows))
+        return routed
 
     def _keep(self, frame: "DataFrame", partitions: int) -> int:
         self._frames.append(frame)

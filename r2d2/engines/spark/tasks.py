@@ -223,16 +223,16 @@ def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
     """For each task among the rows: rows looked up and missing, of the hashes that came in."""
     start, size = process_time_ns(), 0
     tasks: list[ReducerTask] = []
-    blobs: dict[int, list[tuple[int, Lanes]]] = defaultdict(list)
+    blobs: dict[int, list[tuple[int, Lanes, int]]] = defaultdict(list)
     for batch in batches:
         size += batch.nbytes
-        numbers = (batch.column(name).to_pylist() for name in ("group", "projection"))
+        numbers = (batch.column(name).to_pylist() for name in ("group", "projection", "hashes"))
         blobs_of_batch = buffers(batch.column("blob"))
-        for group, projection, blob in zip(*numbers, blobs_of_batch, strict=True):
+        for group, projection, hashes, blob in zip(*numbers, blobs_of_batch, strict=True):
             if projection == TASK_ROW:
                 tasks.append(loads(blob))
             else:
-                blobs[group].append((projection, from_bytes(blob)))
+                blobs[group].append((projection, from_bytes(blob), hashes))
     for task in tasks:
         arrays = _answer(task, blobs.pop(task.group, []))
         now = process_time_ns()
@@ -241,18 +241,25 @@ def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
         start, size = now, 0
 
 
-def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> list[pa.Array]:
+def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes, int]]) -> list[pa.Array]:
+    """The answers of one task to blobs by projection, with how many hashes they had before sifting.
+
+    The latter is negative where nothing was sifted. Hashes that were sifted out are in one run only
+    (see `semijoin`), so each of them is a distinct one.
+    """
     places = {number: place for place, number in enumerate(task.projections.tolist())}
     slices: list[list[Lanes]] = [[] for _ in places]
-    for projection, run in blobs:
-        slices[places[projection]].append(cut(run, task.parts)[task.part])
-    received = np.array([sum(map(len, some)) for some in slices], np.int64)
+    received = np.zeros(len(places), np.int64)
+    for projection, run, hashes in blobs:
+        place, within = places[projection], cut(run, task.parts)[task.part]
+        slices[place].append(within)
+        received[place] += len(within) if hashes < 0 else hashes
     runs = [merge(some) for some in slices]
-    children = (
-        runs
-        if task.samples is None
-        else [cut(sample, task.parts)[task.part] for sample in task.samples]
-    )
+    children = runs
+    distinct = received - [sum(map(len, some)) for some in slices] + [len(run) for run in runs]
+    if task.samples is not None:
+        children = [cut(sample, task.parts)[task.part] for sample in task.samples]
+        distinct = np.array([len(run) for run in children], np.int64)
     pairs = zip(task.children.tolist(), task.parents.tolist(), strict=True)
     missing = np.array(
         count_missing_each([(children[child], runs[parent]) for child, parent in pairs]), np.int64
@@ -260,7 +267,7 @@ def _answer(task: ReducerTask, blobs: Sequence[tuple[int, Lanes]]) -> list[pa.Ar
     lacking = np.flatnonzero(missing)
     answers = (
         received,
-        np.array([len(run) for run in children], np.int64),
+        distinct,
         task.places[lacking],
         missing[lacking],
     )

@@ -14,6 +14,7 @@ from r2d2.engines.local.lake import LocalLake
 from r2d2.engines.spark import count as spark_count
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark import scans as spark_scans
+from r2d2.engines.spark import semijoin
 from r2d2.engines.spark.lake import READ_ANEW, SparkLake
 from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.graph import Graph
@@ -70,6 +71,36 @@ def test_the_graph_is_the_same_when_hashes_are_cut_in_many_ranges(
     monkeypatch.setattr(spark_plan, "SMALL_TASK_BYTES", 1 << 20)
     check(random_lake, spark, min_fraction=0.5)
     check(random_lake, spark, stages=("schema", "sample", "exact"), sample_rows=3)
+
+
+def test_the_graph_is_the_same_when_parents_send_only_what_a_child_may_have(
+    random_lake: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 50)
+    monkeypatch.setattr(spark_plan, "LEAST_CUT_ROWS", 10)
+    monkeypatch.setattr(semijoin, "LEAST_SPARED", 1)
+    monkeypatch.setattr(semijoin, "LEAST_GAIN", -1)
+    check(random_lake, spark, min_fraction=0.5)
+    check(random_lake, spark, stages=("schema", "exact"), min_fraction=1e-9)
+
+
+def test_a_parent_of_few_children_sends_little_more_than_they_hold(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 4000)
+    monkeypatch.setattr(spark_plan, "LEAST_CUT_ROWS", 10)
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
+    monkeypatch.setattr(spark_plan, "SMALL_TASK_BYTES", 1 << 16)
+    parts(tmp_path, 60_000, 3)
+    whole = pq.read_table(tmp_path / "parent.parquet")
+    pq.write_table(whole.slice(7000, 2000), tmp_path / "child.parquet")
+    pq.write_table(whole, tmp_path / "twin.parquet", row_group_size=20_000)
+    every = check(tmp_path, spark, stages=("schema", "exact"))
+    monkeypatch.setattr(semijoin, "LEAST_SPARED", 10_000)
+    few = check(tmp_path, spark, stages=("schema", "exact"))
+    shuffled = [graph.funnel[-1].bytes_shuffled for graph in (every, few)]
+    assert shuffled[0] > 62_000 * 16
+    assert 4000 * 16 <= shuffled[1] < shuffled[0] / 6
 
 
 def test_sketches_are_the_same_when_executors_merge_them(

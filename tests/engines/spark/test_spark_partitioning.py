@@ -14,10 +14,33 @@ from r2d2.arrays import Int64s
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import TASK_BYTES, ScanPiece, pieces_of
 from r2d2.engines.spark import partitioning as spark_plan
+from r2d2.engines.spark import semijoin
 from r2d2.engines.spark.partitioning import partition_keys, parts_of, reducer_plan, tasks_of
 from r2d2.engines.spark.rows import blobs, buffers
+from r2d2.engines.spark.semijoin import (
+    SPARE_BITS,
+    FilterPlan,
+    FilterRange,
+    Filters,
+    decoded,
+    encoded,
+    filter_plans,
+    filter_tasks,
+    merged,
+    sift_tasks,
+    sifted,
+)
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.runs import cut, empty_run, from_bytes, sorted_unique, to_bytes
+from r2d2.hashing.runs import (
+    count_missing,
+    cut,
+    empty_run,
+    from_bytes,
+    merge,
+    sorted_unique,
+    taken,
+    to_bytes,
+)
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings
@@ -131,6 +154,74 @@ def test_a_reducer_is_sent_few_rows_and_reducers_have_no_gaps(
     assert max(q.parts for q in tasks) == 32
     assert loads_.max() <= 200
     assert set(routes.reducer_of_group.tolist()) == set(range(len(loads_)))
+
+
+def filters_of(plan: FilterPlan, runs: list[tuple[int, Lanes]]) -> Filters:
+    """The plan's filter, of runs by projection that each come to a task of their own."""
+    rows = [
+        pa.record_batch({"group": [plan.group], "projection": [place], "blob": [to_bytes(one)]})
+        for place, one in runs
+    ]
+    told = [batch for row in rows for batch in filter_tasks({plan.group: plan}, [row])]
+    return merged(pa.Table.from_batches(told), {plan.group: plan.range})
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_a_table_that_is_counted_every_hash_in_two_runs_passes_and_few_others(
+    seed: int,
+) -> None:
+    pool = run(seed, 4000)
+    random = np.random.default_rng(seed)
+    runs = [taken(pool, np.sort(random.choice(4000, 900, replace=False))) for _ in range(3)]
+    whole = FilterRange(0, 1, SPARE_BITS + 12)
+    plan = FilterPlan(0, whole, np.zeros(0, np.int64), np.array([5]), np.array([5]))
+    filters = filters_of(plan, [(5, one) for one in runs])
+    kept = [sifted(one, whole, decoded(filters[0][1])) for one in runs]
+    distinct = sum(map(len, runs)) - sum(map(len, kept)) + len(merge(kept))
+    assert distinct == len(merge(runs))
+    repeated = sum(map(len, runs)) - distinct
+    assert sum(map(len, kept)) <= 3 * repeated + 60
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_filter_lets_every_child_hash_pass_and_few_others(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    parts = 1 << int(random.integers(0, 5))
+    part = int(random.integers(0, parts))
+    children = [run(seed, int(size)) for size in numbers(random, 3000, 3)]
+    own = merge([run(seed + 1000, 5000), children[0].part(0, 500)])
+    held = sum(map(len, children)) // parts
+    range_ = FilterRange(part, parts, SPARE_BITS + max(1, held).bit_length())
+    plan = FilterPlan(7, range_, np.arange(3), np.zeros(0, np.int64), np.array([3]))
+    filters = filters_of(plan, [(place, child) for place, child in enumerate(children)])
+    inside = range_.within(own)
+    row = {"reducer": [0], "group": [7], "projection": [1], "blob": [to_bytes(inside)]}
+    (rows,) = sift_tasks(filters, [pa.record_batch(row)])
+    assert rows.column("hashes").to_pylist() == [len(inside)]
+    kept = from_bytes(rows.column("blob")[0].as_py())
+    every = merge(children)
+    assert count_missing(kept, inside) == 0
+    assert count_missing(every, kept) == count_missing(every, inside)
+    assert count_missing(kept, every) <= 20 + len(inside) / 64
+
+
+@pytest.mark.parametrize("values", [[], [0], [65534, 65535, 65536], [3, 1 << 40]])
+def test_the_positions_of_a_filter_come_back_as_they_were(values: list[int]) -> None:
+    assert decoded(encoded(np.array(values, np.int64))).tolist() == values
+
+
+def test_filters_hold_a_bounded_number_of_hashes_and_those_that_spare_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spark_plan, "REDUCER_ROWS", 1 << 22)
+    monkeypatch.setattr(semijoin, "FILTERED_HASHES", 1000)
+    rows = np.array([900, 1 << 21, 800, 1 << 20, 10, 10])
+    ends = np.array([0, 2, 4]), np.array([1, 3, 5])
+    tasks, _ = reducer_plan(rows, np.ones(6, np.int64), *ends)
+    (plan,) = filter_plans(tasks, rows, np.ones(6, np.int64))
+    assert (plan.children.tolist(), plan.sifted.tolist()) == ([0], [1])
+    monkeypatch.setattr(semijoin, "LEAST_SPARED", 1 << 22)
+    assert filter_plans(tasks, rows, np.ones(6, np.int64)) == ()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 1000])
