@@ -136,15 +136,25 @@ def merged(answers: pa.Table, ranges: Mapping[int, FilterRange]) -> Filters:
     return {group: (ranges[group], _united(some)) for group, some in every.items()}
 
 
-def _united(positions: Sequence[Int64s]) -> bytes:
-    return encoded(np.unique(np.concatenate([np.zeros(0, np.int64), *positions])))
+def _united(runs: Sequence[Int64s]) -> bytes:
+    positions = _in_order(runs)
+    return encoded(positions[np.diff(positions, prepend=-1) > 0])
 
 
 def _repeated(runs: Sequence[Int64s]) -> Int64s:
     """The positions that are in two of the runs."""
-    positions: Int64s = np.sort(np.concatenate(runs), kind="stable")
-    repeated: Int64s = positions[1:][positions[1:] == positions[:-1]]
+    positions = _in_order(runs)
+    repeated: Int64s = positions[1:][np.diff(positions) == 0]
     return repeated
+
+
+def _in_order(runs: Sequence[Int64s]) -> Int64s:
+    """The positions of all the runs in order, by Timsort: it merges what is in order in parts."""
+    if len(runs) == 1:
+        return runs[0]
+    positions = np.concatenate([np.zeros(0, np.int64), *runs])
+    positions.sort(kind="stable")
+    return positions
 
 
 def filter_tasks(
