@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.engines.spark.foreign_sources import _remedy, source_of
+from r2d2.engines.spark.lake import _remedy, source_of
 from r2d2.model import Format, Table
 from tests.support.oracle.asking import find
 
