@@ -9,12 +9,13 @@ two. `outputs` makes these columns from flattened ones.
 
     Recipe ::= Leaf | Union(Leaf, Leaf, …) | Patch(Leaf | Union, plus?, minus?)
     Leaf   ::= Project | Distinct | Select | Rows            each over one parent
-    Atom   ::= Equals | In | Between | IsNull | NotNull      a Select's where is a conjunction
+    Atom   ::= Equals | In | NotIn | Between | AtLeast       of a column, or of a Part of it
+             | IsNull | NotNull | Compare | AnyOf            a Select's where is a conjunction
 
-Atoms mean what Spark, DuckDB, polars and Arrow agree on: NULL and NaN satisfy no `=`, `IN` or
-`BETWEEN` (its bounds are finite and included), -0.0 is 0.0, strings and binary values compare by
-their bytes. Multiplicities are SQL's bags: a Select keeps a row as often as its parent has it, a
-Union adds up.
+Atoms mean what Spark, DuckDB, polars and Arrow agree on: NULL satisfies none but `IS NULL`; NaN
+satisfies no `=`, `IN` or `BETWEEN` (its bounds are finite and included), but `NOT IN`; -0.0 is 0.0;
+strings and binary values compare by their bytes. Multiplicities are SQL's bags: a Select keeps a
+row as often as its parent has it, a Union adds up.
 
 | residual | its columns | its rows |
 |---|---|---|
@@ -24,7 +25,7 @@ Union adds up.
 | ROWS | the child's | one for each row to be added or removed |
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from itertools import groupby
@@ -61,12 +62,30 @@ class Output:
     source: Field | Struct
 
 
+class TimePart(str, Enum):
+    """A whole number within a date, or within a timestamp without a zone: Monday is weekday 1."""
+
+    MONTH = "month"
+    WEEKDAY = "weekday"
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What division of a whole number leaves: of a negative one, 0 or negative, as in SQL."""
+
+    divisor: int
+
+
+Part: TypeAlias = TimePart | Remainder
+
+
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """The parent's column at `path` equals the value."""
+    """The parent's column at `path`, or the part of it, equals the value."""
 
     path: Path
     value: Literal
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,16 @@ class In:
 
     path: Path
     values: tuple[Literal, ...]
+    part: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotIn:
+    """The column is not NULL and none of the values: one or more, ordered as those of In."""
+
+    path: Path
+    values: tuple[Literal, ...]
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +113,20 @@ class Between:
     path: Path
     low: Literal
     high: Literal
+    part: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """The column, of floats, is the value, or greater, or NaN."""
+
+    path: Path
+    low: Literal
 
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    """The column is NULL."""
+    """The column is NULL; it may be of any type, a struct or list too."""
 
     path: Path
 
@@ -100,7 +138,48 @@ class NotNull:
     path: Path
 
 
-Atom: TypeAlias = Equals | In | Between | IsNull | NotNull
+class Comparison(str, Enum):
+    """How one column compares with another."""
+
+    EQUAL = "="
+    UNEQUAL = "<>"
+    LESS = "<"
+    AT_MOST = "<="
+    GREATER = ">"
+    AT_LEAST = ">="
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """The column compares so with another of the same type; neither has NaN."""
+
+    path: Path
+    comparison: Comparison
+    other: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One at least of two or more conjunctions holds."""
+
+    conjunctions: tuple[tuple["Atom", ...], ...]
+
+
+OnColumn: TypeAlias = Equals | In | NotIn | Between | AtLeast | IsNull | NotNull
+Atom: TypeAlias = OnColumn | Compare | AnyOf
+
+
+def columns_of(atoms: Iterable[Atom]) -> Iterator[Path]:
+    """The columns that the atoms look at, one after another."""
+    for atom in atoms:
+        match atom:
+            case AnyOf(conjunctions):
+                for conjunction in conjunctions:
+                    yield from columns_of(conjunction)
+            case Compare(path, _, other):
+                yield from (path, other)
+            case _:
+                yield atom.path
 
 
 class ResidualKind(str, Enum):

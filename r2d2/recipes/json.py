@@ -11,29 +11,38 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from r2d2.recipes.grammar import (
+    AnyOf,
+    AtLeast,
     Atom,
     Between,
+    Compare,
+    Comparison,
     Distinct,
     Equals,
     Field,
     In,
     IsNull,
     Leaf,
+    NotIn,
     NotNull,
     Output,
+    Part,
     Patch,
     Path,
     Project,
     Recipe,
+    Remainder,
     Residual,
     ResidualKind,
     Rows,
     Select,
     Struct,
+    TimePart,
     Union,
 )
 from r2d2.recipes.literals import Literal, RecipeError
@@ -83,18 +92,30 @@ def _residual_data(residual: Residual) -> Data:
 def atom_data(atom: Atom) -> Data:
     """The atom as JSON data."""
     match atom:
-        case Equals(path, value):
-            return {"kind": "equals", "path": list(path), "value": _literal_data(value)}
-        case In(path, values):
+        case Equals(path, value, part):
+            data = {"kind": "equals", "path": list(path), "value": _literal_data(value)}
+        case In(path, values, part) | NotIn(path, values, part):
+            kind = "in" if isinstance(atom, In) else "not_in"
             texts = [value.text for value in values]
-            return {"kind": "in", "path": list(path), "type": values[0].type, "texts": texts}
-        case Between(path, low, high):
+            data = {"kind": kind, "path": list(path), "type": values[0].type, "texts": texts}
+        case Between(path, low, high, part):
             ends = {"low": _literal_data(low), "high": _literal_data(high)}
-            return {"kind": "between", "path": list(path), **ends}
-        case IsNull(path):
-            return {"kind": "is_null", "path": list(path)}
-        case NotNull(path):
-            return {"kind": "not_null", "path": list(path)}
+            data = {"kind": "between", "path": list(path), **ends}
+        case AtLeast(path, low):
+            return {"kind": "at_least", "path": list(path), "low": _literal_data(low)}
+        case IsNull(path) | NotNull(path):
+            kind = "is_null" if isinstance(atom, IsNull) else "not_null"
+            return {"kind": kind, "path": list(path)}
+        case Compare(path, comparison, other):
+            data = {"kind": "compare", "path": list(path)}
+            return data | {"comparison": comparison.value, "other": list(other)}
+        case AnyOf(conjunctions):
+            return {"kind": "any_of", "conjunctions": [[*map(atom_data, c)] for c in conjunctions]}
+    return data if part is None else data | {"of": _part_data(part)}
+
+
+def _part_data(part: Part) -> str | Data:
+    return part.value if isinstance(part, TimePart) else {"remainder": part.divisor}
 
 
 def _literal_data(literal: Literal) -> Data:
@@ -114,6 +135,7 @@ def from_data(data: object, place: str = "recipe") -> Recipe:
 
 
 Item = TypeVar("Item")
+Choice = TypeVar("Choice", bound=Enum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +181,13 @@ class JsonValue:
         except UnicodeEncodeError as error:
             raise self.refused("this text cannot be written in UTF-8") from error
         return self.value
+
+    def choice(self, known: Collection[Choice]) -> Choice:
+        """The one of these that is written so."""
+        for one in known:
+            if one.value == self.value:
+                return one
+        raise self.refused(f"one of {', '.join(str(one.value) for one in known)} was expected")
 
     def count(self) -> int:
         """The whole number, zero or more."""
@@ -244,7 +273,7 @@ def _rows(value: JsonValue, parent: str, columns: tuple[Output, ...]) -> Rows:
         residual.kind, ()
     )
     value.members((*_LEAF, "residual", *extra))
-    key = value.member("key").items(path) if "key" in extra else ()
+    key = value.member("key").items(path) if extra == ("key",) else ()
     if len(set(key)) < len(key):
         raise value.member("key").refused("a column is named twice")
     snapshot = value.member("snapshot").text() if "snapshot" in extra else ""
@@ -267,19 +296,17 @@ def _source(value: JsonValue) -> Field | Struct:
     if isinstance(value.value, list):
         return Field(path(value))
     value.members(("null_with", "parts"))
-    null_with = value.member("null_with").items(JsonValue.text, least=0)
-    return Struct(null_with, _columns(value.member("parts")))
+    null_with, parts = value.member("null_with"), value.member("parts")
+    return Struct(null_with.items(JsonValue.text, least=0), _columns(parts))
 
 
 def _residual(value: JsonValue, *kinds: ResidualKind) -> Residual:
     value.members(("kept", "location", "rows", "size_bytes"), ("sha256",))
-    kind = value.member("kept")
-    if kind.value not in {known.value for known in kinds}:
-        raise kind.refused(f"one of {', '.join(known.value for known in kinds)} was expected")
+    kind = value.member("kept").choice(kinds)
     location, rows = value.member("location").text(), value.member("rows").count()
     sha256 = _sha256(value.member("sha256")) if value.has("sha256") else None
     size_bytes = value.member("size_bytes").count()
-    return Residual(ResidualKind(kind.text()), location, rows, size_bytes, sha256)
+    return Residual(kind, location, rows, size_bytes, sha256)
 
 
 def _sha256(value: JsonValue) -> str:
@@ -294,23 +321,44 @@ def atom(value: JsonValue) -> Atom:
     Raises:
         RecipeError: the data is no atom; the message leads to the fault.
     """
-    kind, column = value.member("kind"), path(value.member("path"))
+    kind = value.member("kind")
+    if kind.value == "any_of":
+        value.members(("kind", "conjunctions"))
+        return AnyOf(value.member("conjunctions").items(lambda one: one.items(atom), least=2))
+    column = path(value.member("path"))
+    part = _part(value.member("of")) if value.has("of") else None
     match kind.value:
         case "equals":
-            value.members(("kind", "path", "value"))
-            return Equals(column, _literal(value.member("value")))
+            value.members(("kind", "path", "value"), ("of",))
+            return Equals(column, _literal(value.member("value")), part)
         case "in":
-            return In(column, _values(value))
+            return In(column, _values(value, least=2), part)
+        case "not_in":
+            return NotIn(column, _values(value, least=1), part)
         case "between":
-            return Between(column, *_ends(value))
-        case "is_null":
+            return Between(column, *_ends(value), part)
+        case "at_least":
+            value.members(("kind", "path", "low"))
+            return AtLeast(column, _literal(value.member("low")))
+        case "is_null" | "not_null":
             value.members(("kind", "path"))
-            return IsNull(column)
-        case "not_null":
-            value.members(("kind", "path"))
-            return NotNull(column)
+            return IsNull(column) if kind.value == "is_null" else NotNull(column)
+        case "compare":
+            value.members(("kind", "path", "comparison", "other"))
+            comparison = value.member("comparison").choice(tuple(Comparison))
+            return Compare(column, comparison, path(value.member("other")))
         case unknown:
             raise kind.refused(f"unknown kind {unknown!r}")
+
+
+def _part(value: JsonValue) -> Part:
+    if isinstance(value.value, Mapping):
+        value.members(("remainder",))
+        divisor = value.member("remainder")
+        if not divisor.count():
+            raise divisor.refused("a whole number from 1 was expected")
+        return Remainder(divisor.count())
+    return value.choice(tuple(TimePart))
 
 
 def path(value: JsonValue) -> Path:
@@ -332,10 +380,10 @@ def _checked(type_: str, text: JsonValue) -> Literal:
     return literal
 
 
-def _values(value: JsonValue) -> tuple[Literal, ...]:
-    value.members(("kind", "path", "type", "texts"))
+def _values(value: JsonValue, least: int) -> tuple[Literal, ...]:
+    value.members(("kind", "path", "type", "texts"), ("of",))
     type_ = value.member("type").text()
-    values = value.member("texts").items(lambda text: _checked(type_, text), least=2)
+    values = value.member("texts").items(lambda text: _checked(type_, text), least)
     order = [literal.order() for literal in values]
     if any(low >= high for low, high in pairwise(order)):
         raise value.member("texts").refused("distinct values in ascending order were expected")
@@ -343,7 +391,7 @@ def _values(value: JsonValue) -> tuple[Literal, ...]:
 
 
 def _ends(value: JsonValue) -> tuple[Literal, Literal]:
-    value.members(("kind", "path", "low", "high"))
+    value.members(("kind", "path", "low", "high"), ("of",))
     low, high = _literal(value.member("low")), _literal(value.member("high"))
     if low.type != high.type:
         raise value.member("high").refused(f"type {low.type!r} was expected, as of 'low'")

@@ -44,9 +44,10 @@ from r2d2.formats.uniform import plain_type
 from r2d2.formats.united import arrow_type
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.recipes.literals import Literal, RecipeError, UnrenderableRecipeError
-from r2d2.recipes.sql import FileSource, value
+from r2d2.recipes.sql import value
 from r2d2.recipes.sql_names import (
     SPARKS,
+    FileSource,
     SqlDialect,
     identifier,
     spark_files,

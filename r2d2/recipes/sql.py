@@ -17,54 +17,56 @@ Import it only where SQL is wanted: sqlglot takes 0.15 s to import.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
-from typing import TypeAlias
 
 from sqlglot import ErrorLevel, UnsupportedError, exp
 
 from r2d2.recipes.grammar import (
+    AnyOf,
+    AtLeast,
     Atom,
     Between,
+    Compare,
+    Comparison,
     Distinct,
     Equals,
     Field,
     In,
     IsNull,
     Leaf,
+    NotIn,
     NotNull,
     Output,
+    Part,
     Patch,
     Path,
     Recipe,
+    Remainder,
     Residual,
     ResidualKind,
     Rows,
     Select,
     Struct,
+    TimePart,
     Union,
     leaves,
     parents,
     residuals,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
-from r2d2.recipes.sql_names import SPARKS, Name, SqlDialect, identifier, may_be_one
+from r2d2.recipes.sql_names import (
+    SPARKS,
+    Name,
+    QuotedNames,
+    Sources,
+    SqlDialect,
+    may_be_one,
+)
 
 PARENT_ALIAS, KEYS_ALIAS, BASE_ALIAS, MINUS_ALIAS = "p", "k", "b", "m"
 NAMES_FIELDS = (SqlDialect.SPARK, SqlDialect.DATABRICKS, SqlDialect.BIGQUERY, SqlDialect.DUCKDB)
 _Type = exp.DataType.Type
-
-
-@dataclass(frozen=True, slots=True)
-class FileSource:
-    """A table's files as something to select from; `units` are the types of its times by column."""
-
-    tree: exp.Table | exp.Subquery
-    units: Mapping[str, str] = field(default_factory=dict)
-
-
-Sources: TypeAlias = Mapping[str, Name | FileSource]
-"""The table of each location that a recipe reads: its name of up to three parts, or its files."""
 
 
 def query(
@@ -75,7 +77,7 @@ def query(
     Raises:
         UnrenderableRecipeError: the dialect cannot express it.
     """
-    return _text(_Queries(_Names(tables, dialect, units or {})).recipe(recipe), dialect)
+    return _text(_Queries(QuotedNames(tables, dialect, units or {})).recipe(recipe), dialect)
 
 
 def view(
@@ -98,7 +100,7 @@ def view(
                 f"the view {dotted!r} and {location!r}, which it reads, may be one name in SQL:"
                 " give both all of their parts"
             )
-    names = _Names(tables, dialect, units or {})
+    names = QuotedNames(tables, dialect, units or {})
     select = _Queries(names).recipe(recipe)
     return _text(exp.Create(this=names.named(name), kind="VIEW", expression=select), dialect)
 
@@ -115,66 +117,10 @@ def _text(tree: exp.Expr, dialect: SqlDialect) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
-    """The names of the recipe's tables by location, and of their columns, in one dialect."""
-
-    tables: Sources
-    dialect: SqlDialect
-    units: Mapping[str, str]
-
-    def quoted(self, name: str) -> exp.Identifier:
-        """The name, quoted."""
-        return identifier(name, self.dialect)
-
-    def column(self, table: str, name: str) -> exp.Column:
-        """A column of the table of that alias."""
-        return exp.Column(this=self.quoted(name), table=self.quoted(table))
-
-    def columns(self, table: str, names: Iterable[str]) -> list[exp.Expr]:
-        """The columns of these names."""
-        return [self.column(table, name) for name in names]
-
-    def stored(self, location: str, alias: str) -> exp.Expr:
-        """The table at the location, under an alias.
-
-        Raises:
-            UnrenderableRecipeError: it has no name.
-        """
-        if location not in self.tables:
-            raise UnrenderableRecipeError(f"{location} has no table name")
-        source = self.tables[location]
-        table = source.tree.copy() if isinstance(source, FileSource) else self.named(source)
-        table.set("alias", exp.TableAlias(this=self.quoted(alias)))
-        return table
-
-    def restored(self, source: exp.Expr, output: Output, parent: str) -> exp.Expr:
-        """The source in the child's unit, where the parent's instants have another one."""
-        there, path = self.tables.get(parent), output.source
-        if not isinstance(there, FileSource) or output.name not in self.units:
-            return source
-        unit = there.units.get(path.path[0]) if isinstance(path, Field) else None
-        wanted = self.units[output.name]
-        if unit in (None, wanted):
-            return source
-        return exp.Cast(this=source, to=exp.DataType.build(wanted, dialect=self.dialect.value))
-
-    def named(self, name: Name) -> exp.Table:
-        """The table of that name.
-
-        Raises:
-            UnrenderableRecipeError: the name has no part or more than three.
-        """
-        if not 1 <= len(name) <= 3:
-            raise UnrenderableRecipeError(f"a table's name has one to three parts, not {name!r}")
-        parts = zip(("this", "db", "catalog"), map(self.quoted, reversed(name)), strict=False)
-        return exp.Table(**dict(parts))
-
-
-@dataclass(frozen=True, slots=True)
 class _Queries:
     """Queries over tables of these names, as sqlglot's syntax trees."""
 
-    names: _Names
+    names: QuotedNames
 
     def recipe(self, recipe: Recipe) -> exp.Query:
         """The SELECT that gives the recipe's rows."""
@@ -275,20 +221,36 @@ class _Queries:
         return exp.Case().when(there, struct)
 
     def _atom(self, atom: Atom) -> exp.Expr:
-        field = self._field(atom.path)
+        match atom:
+            case AnyOf(conjunctions):
+                every = [exp.and_(*map(self._atom, parts)) for parts in conjunctions]
+                return exp.paren(exp.or_(*every))
+            case Compare(path, comparison, other):
+                pair = {"this": self._field(path), "expression": self._field(other)}
+                return _COMPARISONS[comparison](**pair)
+            case IsNull(path):
+                return exp.Is(this=self._field(path), expression=exp.Null())
+            case NotNull(path):
+                return exp.Is(this=self._field(path), expression=exp.Null()).not_()
+            case AtLeast(path, low):
+                if self.names.dialect is SqlDialect.SNOWFLAKE:
+                    raise UnrenderableRecipeError("snowflake has no function that finds NaN")
+                end = value(low, self.names.dialect)
+                above = exp.GTE(this=self._field(path), expression=end)
+                return exp.paren(exp.or_(above, exp.IsNan(this=self._field(path))))
+        field = _part(self._field(atom.path), atom.part, self.names.dialect)
         match atom:
             case Equals(_, equal):
                 return exp.EQ(this=field, expression=value(equal, self.names.dialect))
-            case In(_, values):
+            case NotIn(_, (unequal,)):
+                return exp.NEQ(this=field, expression=value(unequal, self.names.dialect))
+            case In(_, values) | NotIn(_, values):
                 listed = [value(one, self.names.dialect) for one in values]
-                return exp.In(this=field, expressions=listed)
+                in_list = exp.In(this=field, expressions=listed)
+                return in_list if isinstance(atom, In) else in_list.not_()
             case Between(_, low, high):
                 ends = (value(end, self.names.dialect) for end in (low, high))
                 return exp.Between(this=field, low=next(ends), high=next(ends))
-            case IsNull():
-                return exp.Is(this=field, expression=exp.Null())
-            case NotNull():
-                return exp.Is(this=field, expression=exp.Null()).not_()
 
     def _field(self, path: Path) -> exp.Expr:
         if len(path) > 1 and self.names.dialect is SqlDialect.SNOWFLAKE:
@@ -299,6 +261,30 @@ class _Queries:
             path[1:],
             column,
         )
+
+
+_COMPARISONS = {
+    Comparison.EQUAL: exp.EQ,
+    Comparison.UNEQUAL: exp.NEQ,
+    Comparison.LESS: exp.LT,
+    Comparison.AT_MOST: exp.LTE,
+    Comparison.GREATER: exp.GT,
+    Comparison.AT_LEAST: exp.GTE,
+}
+
+
+def _part(field: exp.Expr, part: Part | None, dialect: SqlDialect) -> exp.Expr:
+    match part:
+        case None:
+            return field
+        case Remainder(divisor):
+            return exp.Mod(this=field, expression=exp.Literal.number(divisor))
+        case TimePart.MONTH:
+            return exp.Extract(this=exp.var("MONTH"), expression=field)
+        case TimePart.WEEKDAY:
+            if dialect in SPARKS:  # which sqlglot gives the day after
+                return exp.Extract(this=exp.var("DAYOFWEEK_ISO"), expression=field)
+            return exp.DayOfWeekIso(this=field)
 
 
 def _union_all(queries: Iterable[exp.Query]) -> exp.Query:

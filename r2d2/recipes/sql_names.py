@@ -17,7 +17,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
@@ -29,6 +29,7 @@ from sqlglot import exp
 from r2d2.errors import UsageError
 from r2d2.formats import FORMATS
 from r2d2.formats.schema import is_told_apart
+from r2d2.recipes.grammar import Field, Output
 from r2d2.recipes.literals import UnrenderableRecipeError
 from r2d2.settings.toml import read_toml
 
@@ -220,3 +221,71 @@ def load_names(path: Path | None) -> dict[str, Name]:
             raise file.error(("sql_name", number), f"{rule.table!r} has a name already")
         names[rule.table] = rule.name
     return names
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A table's files as something to select from; `units` are the types of its times by column."""
+
+    tree: exp.Table | exp.Subquery
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+Sources: TypeAlias = Mapping[str, Name | FileSource]
+"""The table of each location that a recipe reads: its name of up to three parts, or its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedNames:
+    """The names of the recipe's tables by location, and of their columns, in one dialect."""
+
+    tables: Sources
+    dialect: SqlDialect
+    units: Mapping[str, str]
+
+    def quoted(self, name: str) -> exp.Identifier:
+        """The name, quoted."""
+        return identifier(name, self.dialect)
+
+    def column(self, table: str, name: str) -> exp.Column:
+        """A column of the table of that alias."""
+        return exp.Column(this=self.quoted(name), table=self.quoted(table))
+
+    def columns(self, table: str, names: Iterable[str]) -> list[exp.Expr]:
+        """The columns of these names."""
+        return [self.column(table, name) for name in names]
+
+    def stored(self, location: str, alias: str) -> exp.Expr:
+        """The table at the location, under an alias.
+
+        Raises:
+            UnrenderableRecipeError: it has no name.
+        """
+        if location not in self.tables:
+            raise UnrenderableRecipeError(f"{location} has no table name")
+        source = self.tables[location]
+        table = source.tree.copy() if isinstance(source, FileSource) else self.named(source)
+        table.set("alias", exp.TableAlias(this=self.quoted(alias)))
+        return table
+
+    def restored(self, source: exp.Expr, output: Output, parent: str) -> exp.Expr:
+        """The source in the child's unit, where the parent's instants have another one."""
+        there, path = self.tables.get(parent), output.source
+        if not isinstance(there, FileSource) or output.name not in self.units:
+            return source
+        unit = there.units.get(path.path[0]) if isinstance(path, Field) else None
+        wanted = self.units[output.name]
+        if unit in (None, wanted):
+            return source
+        return exp.Cast(this=source, to=exp.DataType.build(wanted, dialect=self.dialect.value))
+
+    def named(self, name: Name) -> exp.Table:
+        """The table of that name.
+
+        Raises:
+            UnrenderableRecipeError: the name has no part or more than three.
+        """
+        if not 1 <= len(name) <= 3:
+            raise UnrenderableRecipeError(f"a table's name has one to three parts, not {name!r}")
+        parts = zip(("this", "db", "catalog"), map(self.quoted, reversed(name)), strict=False)
+        return exp.Table(**dict(parts))

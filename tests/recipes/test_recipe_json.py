@@ -23,12 +23,21 @@ COLUMNS = [
 KEYS = {"kept": "keys", "location": "k.parquet", "rows": 3, "size_bytes": 99}
 
 
+NUMBER = {"type": "int64", "text": "3"}
+PART = {"kind": "equals", "path": ["day"], "value": NUMBER, "of": "month"}
+REST = {"kind": "not_in", "path": ["n"], "type": "int64", "texts": ["3"], "of": {"remainder": 7}}
+
+
 def select() -> Data:
     text = {"type": "string", "text": "IT"}
     where: list[Data] = [
         {"kind": "equals", "path": ["country"], "value": text},
         {"kind": "in", "path": ["n"], "type": "int8", "texts": ["-1", "2", "10"]},
         {"kind": "between", "path": ["s"], "low": text, "high": text},
+        {"kind": "not_in", "path": ["n"], "type": "int8", "texts": ["3"]},
+        {"kind": "at_least", "path": ["f"], "low": {"type": "double", "text": "0.5"}},
+        {"kind": "compare", "path": ["a"], "comparison": "<=", "other": ["geo", "lat"]},
+        {"kind": "any_of", "conjunctions": [[PART], [REST, {"kind": "is_null", "path": ["n"]}]]},
     ]
     return {"kind": "select", "parent": "all", "columns": COLUMNS, "where": where}
 

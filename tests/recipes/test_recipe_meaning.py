@@ -1,5 +1,6 @@
 """The meaning of recipes as SQL, run by DuckDB and by Spark."""
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -12,26 +13,34 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.recipes.grammar import (
+    AnyOf,
+    AtLeast,
     Atom,
     Between,
+    Compare,
+    Comparison,
     Distinct,
     Equals,
     Field,
     In,
     IsNull,
+    NotIn,
     NotNull,
     Output,
     Patch,
     Project,
     Recipe,
+    Remainder,
     Residual,
     ResidualKind,
     Rows,
     Select,
     Struct,
+    TimePart,
     Union,
 )
 from r2d2.recipes.literals import Literal
+from r2d2.recipes.predicate.atoms import COMPARISONS
 from r2d2.recipes.sql import SqlDialect, query
 from tests.support.recipes.children import find
 from tests.support.recipes.hostile import HOSTILE
@@ -43,6 +52,9 @@ COLUMNS = (Output("m", Field(("n",))), Output("number", Field(("s",))))
 KEYS = Residual(ResidualKind.KEYS, "keys", 3, 9)
 MORE = Residual(ResidualKind.ROWS, "more", 2, 9)
 LESS = Residual(ResidualKind.ROWS, "less", 2, 9)
+
+
+SIGNS = {comparison: signs for signs, comparison in COMPARISONS.items()}
 
 
 def text(value: str) -> Literal:
@@ -96,6 +108,73 @@ def test_a_select_keeps_rows_that_satisfy_every_atom(run: Run) -> None:
     assert rows(run(nulls, p=PARENT)) == {(None, "c"): 1}
     listed = Select("p", COLUMNS, (In(("s",), (text("a"), text("c"))),))
     assert rows(run(listed, p=PARENT)) == {(1, "a"): 1, (None, "c"): 1}
+
+
+DAYS = [dt.date(2024, 1, 1) + dt.timedelta(day) for day in range(0, 366, 10)]
+WALL = [dt.datetime.combine(day, dt.time(23, 59, 59)) for day in DAYS]
+
+
+def chosen(run: Run, parent: pa.Table, *where: Atom) -> list[int]:
+    """The numbers of the rows that are selected."""
+    parent = parent.append_column("row", pa.array(range(parent.num_rows)))
+    recipe = Select("p", (Output("row", Field(("row",))),), where)
+    return sorted(run(recipe, p=parent)["row"].to_pylist())
+
+
+def integers(*values: int) -> tuple[Literal, ...]:
+    return tuple(Literal("int64", str(value)) for value in values)
+
+
+def test_rows_without_a_value_are_in_no_list_and_out_of_none(run: Run) -> None:
+    parent = pa.table({"n": [1, 2, None, 3], "x": [1.0, float("nan"), None, 0.5]})
+    assert chosen(run, parent, NotIn(("n",), integers(2))) == [0, 3]
+    assert chosen(run, parent, NotIn(("n",), integers(1, 2))) == [3]
+    assert chosen(run, parent, NotIn(("x",), (Literal("double", "0.5"),))) == [0, 1]
+    assert chosen(run, parent, AtLeast(("x",), Literal("double", "0.75"))) == [0, 1]
+
+
+@pytest.mark.parametrize("values", [DAYS, WALL])
+def test_months_and_weekdays_are_the_calendars(run: Run, values: list[dt.date]) -> None:
+    parent = pa.table({"at": pa.array([*values, None])})
+    for part, number_of in (
+        (TimePart.MONTH, lambda at: at.month),
+        (TimePart.WEEKDAY, lambda at: at.isoweekday()),
+    ):
+        for number in range(1, 8):
+            expected = [row for row, at in enumerate(values) if number_of(at) == number]
+            assert chosen(run, parent, Equals(("at",), *integers(number), part)) == expected
+
+
+def test_a_remainder_has_the_sign_of_what_is_divided(run: Run) -> None:
+    parent = pa.table({"n": pa.array([-7, -1, 0, 1, 13, None], pa.int32())})
+    third = Remainder(3)
+    assert chosen(run, parent, Equals(("n",), *integers(-1), third)) == [0, 1]
+    assert chosen(run, parent, Between(("n",), *integers(0, 1), third)) == [2, 3, 4]
+    assert chosen(run, parent, NotIn(("n",), integers(-1, 0), third)) == [3, 4]
+
+
+@pytest.mark.parametrize("comparison", list(Comparison))
+def test_two_columns_compare_by_their_values(run: Run, comparison: Comparison) -> None:
+    parent = pa.table({"s": ["a", "b", "é", None, "z"], "t": ["b", "b", "z", "a", None]})
+    sign = {0: -1, 1: 0, 2: 1}
+    expected = [row for row, it in sign.items() if it in SIGNS[comparison]]
+    assert chosen(run, parent, Compare(("s",), comparison, ("t",))) == expected
+
+
+def test_one_of_two_conjunctions_is_enough_and_a_row_comes_once(run: Run) -> None:
+    parent = pa.table({"n": [1, 1, 2, None], "s": ["a", "b", "a", "a"]})
+    one, a, b = Equals(("n",), *integers(1)), Equals(("s",), text("a")), Equals(("s",), text("b"))
+    assert chosen(run, parent, AnyOf(((one,), (a,)))) == [0, 1, 2, 3]
+    assert chosen(run, parent, AnyOf(((one, a), (b, NotNull(("n",)))))) == [0, 1]
+    assert chosen(run, parent, AnyOf(((one, a), (b,))), a) == [0]
+
+
+def test_structs_and_lists_are_null_or_not(run: Run) -> None:
+    parent = pa.table(
+        {"geo": [{"x": None}, None], "tags": pa.array([None, []], pa.list_(pa.int8()))}
+    )
+    assert chosen(run, parent, NotNull(("geo",)), IsNull(("tags",))) == [0]
+    assert chosen(run, parent, IsNull(("geo",)), NotNull(("tags",))) == [1]
 
 
 def test_rows_by_keys_come_as_often_as_their_key_is_listed_even_null(run: Run) -> None:

@@ -31,7 +31,7 @@ from r2d2.formats.errors import table_problem
 from r2d2.formats.schema import logical_type
 from r2d2.formats.united import typed_nulls
 from r2d2.model import Column, Table
-from r2d2.recipes.find.reading import type_inside
+from r2d2.recipes.find.reading import EMPTY, type_inside
 from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import (
@@ -136,7 +136,24 @@ class _Parent:
             for position, column in enumerate(self.table.columns)
             if has_literals(column, self._first)
         ]
-        return EncodedTable(sources, self._reader.sizes())
+        nested = [
+            ColumnSource(path, position, EMPTY, False, partial(self._reader.nulls, column))
+            for path, (position, column) in self._nested().items()
+        ]
+        plain = [source for source in sources if plain_type(source.type) is not None]
+        return EncodedTable([*plain, *nested], self._reader.sizes())
+
+    def _nested(self) -> dict[Path, tuple[int, Column]]:
+        """Structs, and columns of types without literals, each with a position to go by."""
+        found: dict[Path, tuple[int, Column]] = {}
+        for position, column in enumerate(self.table.columns):
+            path = column.path
+            for end in range(1, len(path)):
+                struct = Column(".".join(path[:end]), "struct", path[:end])
+                found.setdefault(struct.path, (position, struct))
+            if self._first and plain_type(type_inside(self._first.schema, path)) is None:
+                found[path] = position, column
+        return found
 
 
 def has_literals(column: Column, rows: pa.RecordBatch) -> bool:

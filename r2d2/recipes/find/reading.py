@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from r2d2.formats import format_named
 from r2d2.formats.uniform import of_one_type
@@ -13,6 +14,8 @@ from r2d2.hashing.runs import joined
 from r2d2.lake.inventory import read_split
 from r2d2.model import Column, Split, Table, Types
 from r2d2.storage.local import Storage
+
+EMPTY = pa.struct([])
 
 
 class TableReader:
@@ -57,14 +60,25 @@ class TableReader:
 
     def column(self, column: Column, part: int | None = None) -> pa.ChunkedArray:
         """The column's values by row, of one part or of all; NULL where a struct around it is."""
+        arrays = list(self._arrays(column, part))
+        if len({array.type for array in arrays}) > 1:
+            arrays = of_one_type(column.name, arrays)
+        return pa.chunked_array(arrays)
+
+    def nulls(self, column: Column, part: int | None = None) -> pa.ChunkedArray:
+        """As `column`, of empty structs, NULL where the column is: its types may differ."""
+        valid = (pc.is_valid(array) for array in self._arrays(column, part))
+        shown = [
+            pa.Array.from_buffers(EMPTY, len(v), [v.buffers()[1]], offset=v.offset) for v in valid
+        ]
+        return pa.chunked_array(shown, EMPTY)
+
+    def _arrays(self, column: Column, part: int | None) -> Iterator[pa.Array]:
         if part is None or self._cached is not None:
             batches = self.batches([column])
         else:
             batches = self._split(self._table.splits[part], [column])
-        arrays = [inside(batch, column.path) for batch in batches]
-        if len({array.type for array in arrays}) > 1:
-            arrays = of_one_type(column.name, arrays)
-        return pa.chunked_array(arrays)
+        return (inside(batch, column.path) for batch in batches)
 
     def _split(self, split: Split, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
         return read_batches(self._storage, replace(self._table, splits=(split,)), columns)

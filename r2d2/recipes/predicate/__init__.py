@@ -33,17 +33,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from r2d2.arrays import Bools, Int64s
-from r2d2.recipes.grammar import Atom, Path
+from r2d2.recipes.grammar import Atom, Path, columns_of
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, holds, most_values
+from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, most_values, satisfied
 from r2d2.recipes.predicate.columns import CodeMatrix, EncodedTable
-from r2d2.recipes.predicate.early_exit import no_predicate_exists, sufficient_columns
-from r2d2.recipes.predicate.encode import EncodedColumn, Worth
+from r2d2.recipes.predicate.encode import Worth
 from r2d2.recipes.predicate.partial_groups import PartialGroups, find_within_groups
-from r2d2.recipes.predicate.row_labels import RowKinds, RowLabels
-from r2d2.recipes.predicate.set_cover import covered
+from r2d2.recipes.predicate.rarer import find_rarer
+from r2d2.recipes.predicate.row_labels import RowLabels
+from r2d2.recipes.predicate.set_cover import covered, no_predicate_exists, sufficient_columns
 
 FORBIDDEN_SAMPLE_ROWS = 250
 
@@ -78,7 +79,10 @@ def find_predicate(
         return None
     kinds = labels.kinds()
     if not len(kinds.partial):
-        chosen = _between_groups(parent, kinds, labels.child_rows)
+        required, forbidden = np.flatnonzero(kinds.required), np.flatnonzero(kinds.forbidden)
+        chosen = _between_groups(parent, required, forbidden, labels.child_rows)
+        if chosen is None:
+            chosen = find_rarer(parent, required, forbidden, labels.child_rows)
     elif parent.has_others(shared):
         chosen = find_within_groups(parent, PartialGroups.of(labels, kinds), shared)
     else:
@@ -86,18 +90,16 @@ def find_predicate(
     if chosen is None:
         return None
     ordered = sorted(chosen, key=lambda atom: (atom.column.worth, atom.column.position))
-    atoms = tuple(candidate.atom() for candidate in ordered)
-    tested = zip(atoms, (candidate.column for candidate in ordered), strict=True)
-    if not labels.are_selected_by(_satisfying(tested, parent.rows)):
+    atoms = tuple(candidate.shorter().atom() for candidate in ordered)
+    if not labels.are_selected_by(satisfying(atoms, parent)):
         return None
     return Predicate(atoms, _gaps(ordered))
 
 
 def _between_groups(
-    parent: EncodedTable, kinds: RowKinds, child_rows: int
+    parent: EncodedTable, required: Int64s, forbidden: Int64s, child_rows: int
 ) -> tuple[CandidateAtom, ...] | None:
     """The atoms where no row is partial; stops at columns that no later one can better."""
-    required, forbidden = np.flatnonzero(kinds.required), np.flatnonzero(kinds.forbidden)
     if not len(forbidden):
         return ()
     if parent.is_small:
@@ -151,19 +153,23 @@ def _sufficient_alone(
 
 def satisfying(atoms: Sequence[Atom], parent: EncodedTable) -> Bools:
     """The mask of the parent's rows that satisfy all atoms, by their values."""
-    columns = {column.path: column for column in parent.columns}
-    return _satisfying([(atom, columns[atom.path]) for atom in atoms], parent.rows)
-
-
-def _satisfying(atoms: Iterable[tuple[Atom, EncodedColumn]], rows: int) -> Bools:
-    mask = np.ones(rows, np.bool_)
-    for atom, column in atoms:
-        mask &= np.concatenate([holds(atom, chunk) for chunk in column.plain().chunks])
-    return mask
+    if not atoms:
+        return np.ones(parent.rows, np.bool_)
+    paths = list(dict.fromkeys(columns_of(atoms)))
+    columns = [parent.plain(path) for path in paths]
+    masks = []
+    for batch in pa.table(columns, names=list(map(str, range(len(paths))))).to_batches():
+        values = dict(zip(paths, batch.columns, strict=True))
+        masks.append(satisfied(atoms, values.__getitem__, batch.num_rows))
+    return np.concatenate(masks)
 
 
 def _gaps(chosen: Iterable[CandidateAtom]) -> tuple[Gap, ...]:
-    ranges = [candidate for candidate in chosen if candidate.form is Form.BETWEEN]
+    ranges = [
+        candidate
+        for candidate in chosen
+        if candidate.form is Form.BETWEEN and candidate.column.derivation is None
+    ]
     ends = [(range_.column, range_.ranks[0] - 1, range_.ranks[1] + 1) for range_ in ranges]
     return tuple(
         Gap(column.path, column.neighbour(below), column.neighbour(above))

@@ -8,8 +8,8 @@ An IN that names nearly every row is a list of rows. It is offered with up to 10
 than two rows for each value, and then one or two other atoms are preferred.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 
@@ -19,11 +19,29 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from r2d2.arrays import Bools, Int64s, array_of, null_mask, numbers
-from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
+from r2d2.recipes.grammar import (
+    AnyOf,
+    AtLeast,
+    Atom,
+    Between,
+    Compare,
+    Comparison,
+    Equals,
+    In,
+    IsNull,
+    NotIn,
+    NotNull,
+    OnColumn,
+    Part,
+    Path,
+    Remainder,
+    TimePart,
+)
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
+from r2d2.recipes.predicate.encode import NULL, Codes, ComparedWith, EncodedColumn, Worth
 
 FREE_VALUES, MOST_VALUES = 10, 100
+FEW_LEFT_OUT = 3
 ROWS_PER_VALUE_OF_LONG_IN, ROWS_PER_VALUE_OF_IN = 4, 2
 Preference = tuple[int, ...]
 
@@ -35,12 +53,24 @@ class Form(IntEnum):
     IS_NULL = 1
     NOT_NULL = 2
     BETWEEN = 3
-    IN = 4
+    AT_LEAST = 4
+    IN = 5
+    NOT_IN = 6
+
+
+COMPARISONS = {
+    frozenset({0}): Comparison.EQUAL,
+    frozenset({-1, 1}): Comparison.UNEQUAL,
+    frozenset({-1}): Comparison.LESS,
+    frozenset({-1, 0}): Comparison.AT_MOST,
+    frozenset({1}): Comparison.GREATER,
+    frozenset({0, 1}): Comparison.AT_LEAST,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateAtom:
-    """An atom over ranks: the value of EQUALS, both ends of BETWEEN, all values of IN."""
+    """An atom over ranks: the value of EQUALS, the ends of a range, all values of IN and NOT IN."""
 
     column: EncodedColumn
     form: Form
@@ -58,9 +88,14 @@ class CandidateAtom:
                 return np.not_equal(codes, NULL)
             case Form.BETWEEN:
                 return np.greater_equal(codes, self.ranks[0]) & np.less_equal(codes, self.ranks[1])
-            case Form.IN:
+            case Form.AT_LEAST:
+                return np.greater_equal(codes, self.ranks[0])
+            case Form.IN | Form.NOT_IN:
                 listed = np.zeros(len(self.column.values) + 2, np.bool_)
                 listed[list(self.ranks)] = True
+                if self.form is Form.NOT_IN:
+                    listed = ~listed
+                    listed[NULL] = False
                 return listed[codes]
 
     def selects_any(self, rows: Int64s) -> bool:
@@ -69,24 +104,57 @@ class CandidateAtom:
 
     def atom(self) -> Atom:
         """The atom with literals instead of ranks."""
-        path, literals = self.column.path, tuple(map(self.column.literal, self.ranks))
+        path, of = self.column.path, self.column.derivation
+        if isinstance(of, ComparedWith):
+            return Compare(path, COMPARISONS[self._signs()], of.other)
+        literals = tuple(map(self.column.literal, self.ranks))
         match self.form:
             case Form.EQUALS:
-                return Equals(path, *literals)
+                return Equals(path, literals[0], of)
             case Form.IS_NULL:
                 return IsNull(path)
             case Form.NOT_NULL:
                 return NotNull(path)
             case Form.BETWEEN:
-                return Between(path, *literals)
+                return Between(path, literals[0], literals[1], of)
+            case Form.AT_LEAST:
+                return AtLeast(path, *literals)
             case Form.IN:
-                return In(path, literals)
+                return In(path, literals, of)
+            case Form.NOT_IN:
+                return NotIn(path, literals, of)
+
+    def shorter(self) -> "CandidateAtom":
+        """A long IN as the NOT IN that leaves out the few other values, else the atom itself."""
+        values = self.column.values
+        if (
+            self.form is not Form.IN
+            or len(self.ranks) <= FREE_VALUES
+            or pt.is_floating(values.type)
+        ):
+            return self
+        others = np.setdiff1d(np.arange(len(values)), self.ranks)
+        if not 0 < len(others) <= FEW_LEFT_OUT or not self.column.nameable[others].all():
+            return self
+        return replace(self, form=Form.NOT_IN, ranks=tuple(others.tolist()))
+
+    def _signs(self) -> frozenset[int]:
+        """The values for which the atom holds, of a column of comparisons."""
+        signs = numbers(self.column.values)
+        return frozenset(signs[self.selects(np.arange(len(signs), dtype=np.int32))].tolist())
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it says something: not so that two columns compare in any way at all."""
+        if not isinstance(self.column.derivation, ComparedWith):
+            return self.column.derivation is None or bool(self.ranks)
+        return bool(self.ranks) and self._signs() in COMPARISONS
 
     @property
     def complexity(self) -> int:
         """0 for what people write; more for an IN, and for a range of a column of many values."""
         odd = self.form >= Form.BETWEEN and self.column.worth is Worth.MANY
-        return int(odd) + (self.form is Form.IN)
+        return int(odd) + (self.form >= Form.IN)
 
     def preference(self) -> Preference:
         """Smaller is better: complexity, the column's worth, form, number of values, position."""
@@ -119,6 +187,10 @@ def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[C
         yield CandidateAtom(column, Form.NOT_NULL)
     if high < len(column.values):
         yield from _tightest_over_values(column, codes, low, high, child_rows)
+    elif low < high:
+        below = np.flatnonzero(column.nameable[: low + 1])
+        if len(below):
+            yield CandidateAtom(column, Form.AT_LEAST, (int(below[-1]),))
 
 
 def _tightest_over_values(
@@ -173,35 +245,62 @@ def most_values(child_rows: int) -> int:
     return max(FREE_VALUES, min(MOST_VALUES, child_rows // ROWS_PER_VALUE_OF_LONG_IN))
 
 
-def holds(atom: Atom, column: pa.Array) -> Bools:
+def satisfied(atoms: Iterable[Atom], read: Callable[[Path], pa.Array], rows: int) -> Bools:
+    """The mask of so many rows for which all atoms hold; `read` gives the columns' values."""
+    mask = np.ones(rows, np.bool_)
+    for atom in atoms:
+        match atom:
+            case AnyOf(conjunctions):
+                mask &= np.any([satisfied(one, read, rows) for one in conjunctions], axis=0)
+            case Compare(path, comparison, other):
+                mask &= _true(_compared(read(path), comparison, read(other)))
+            case _:
+                mask &= holds(atom, read(atom.path))
+    return mask
+
+
+def holds(atom: OnColumn, column: pa.Array) -> Bools:
     """The mask of the rows of the atom's column for which it holds, by Arrow and without codes.
 
-    NULL satisfies IS NULL alone; NaN satisfies IS NOT NULL alone; -0.0 is 0.0.
+    NULL satisfies IS NULL alone; NaN satisfies IS NOT NULL, NOT IN and AtLeast; -0.0 is 0.0.
     """
-    truth = _truth(atom, column)
+    if pt.is_null(column.type):
+        return np.full(len(column), isinstance(atom, IsNull))
+    return _true(_truth(atom, column))
+
+
+def _true(truth: pa.Array) -> Bools:
     nulls = null_mask(truth)
     return numbers(truth) if nulls is None else numbers(truth) & ~nulls
 
 
-def _truth(atom: Atom, column: pa.Array) -> pa.Array:
+def _truth(atom: OnColumn, column: pa.Array) -> pa.Array:
     match atom:
         case IsNull():
             return pc.is_null(column)
         case NotNull():
             return pc.is_valid(column)
+        case AtLeast(low=low):
+            above = pc.greater_equal(column, _scalar(low, column.type))
+            return pc.or_(above, pc.is_nan(column))
+    column = column if atom.part is None else part_of(column, atom.part)
+    match atom:
         case Equals(value=value):
             return pc.equal(column, _scalar(value, column.type))
         case Between(low=low, high=high):
             above = pc.greater_equal(column, _scalar(low, column.type))
             return pc.and_(above, pc.less_equal(column, _scalar(high, column.type)))
         case In(values=values):
-            listed = _listed(values, column.type)
-            # is_in looks up bits, by which -0.0 is not 0.0.
-            zero = array_of(np.zeros(1), pa.float64())[0]
-            zeroed = (
-                pc.add(column, zero.cast(column.type)) if pt.is_floating(column.type) else column
-            )
-            return pc.is_in(zeroed, listed)
+            return _is_listed(column, values)
+        case NotIn(values=values):
+            return pc.and_(pc.is_valid(column), pc.invert(_is_listed(column, values)))
+
+
+def _is_listed(column: pa.Array, values: tuple[Literal, ...]) -> pa.Array:
+    # is_in looks up bits, by which -0.0 is not 0.0.
+    zero = array_of(np.zeros(1), pa.float64())[0]
+    zeroed = pc.add(column, zero.cast(column.type)) if pt.is_floating(column.type) else column
+    return pc.is_in(zeroed, _listed(values, column.type))
 
 
 # An atom meets thousands of batches.
@@ -213,3 +312,32 @@ def _scalar(value: Literal, type_: pa.DataType) -> pa.Scalar:
 @lru_cache(maxsize=1 << 10)
 def _listed(values: tuple[Literal, ...], type_: pa.DataType) -> pa.Array:
     return pa.concat_arrays([value.array().cast(type_) for value in values])
+
+
+def part_of(column: pa.Array, part: Part) -> pa.Array:
+    """The part of each value, as a whole number of 64 bits; NULL of NULL."""
+    match part:
+        case TimePart.MONTH:
+            return pc.month(column)
+        case TimePart.WEEKDAY:
+            return pc.day_of_week(column, count_from_zero=False, week_start=1)
+        case Remainder(divisor):
+            column = column.cast(pa.int64())
+            rest = array_of(np.fmod(numbers(column), divisor), pa.int64())
+            return pc.if_else(pc.is_valid(column), rest, pa.scalar(None, pa.int64()))
+
+
+_COMPARED = {
+    Comparison.EQUAL: pc.equal,
+    Comparison.UNEQUAL: pc.not_equal,
+    Comparison.LESS: pc.less,
+    Comparison.AT_MOST: pc.less_equal,
+    Comparison.GREATER: pc.greater,
+    Comparison.AT_LEAST: pc.greater_equal,
+}
+
+
+def _compared(column: pa.Array, comparison: Comparison, other: pa.Array) -> pa.Array:
+    if pt.is_null(column.type) or pt.is_null(other.type):
+        return array_of(np.zeros(len(column), np.bool_), pa.bool_())
+    return _COMPARED[comparison](column, other)

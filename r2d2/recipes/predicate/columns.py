@@ -5,7 +5,7 @@ so most predicates are found before the other columns are encoded, or even read.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,7 @@ from r2d2.recipes.predicate.encode import (
     Worth,
     encode,
     joined,
+    only_nulls,
     plain_type,
     ranks,
 )
@@ -73,7 +74,7 @@ class CodeMatrix:
         excluded: Bools = (others < low[:, None]) | (others > high[:, None])
         some_null, some_nan = (low == NULL) & (high > NULL), (low > NULL) & (high == self.nan)
         excluded[some_null] = False
-        excluded[some_nan] = others[some_nan] == NULL
+        excluded[some_nan] = others[some_nan] < low[some_nan, None]
         may_be_listed = ~(some_null | some_nan) & self._may_have_few_values(codes, longest)
         for place in np.flatnonzero(may_be_listed):
             occurs = np.zeros(self.nan[place] + 2, np.bool_)
@@ -108,6 +109,7 @@ class EncodedTable:
         self.is_small = self.rows <= few_rows
         self._starts = np.cumsum([0, *sizes])
         self._sources = [source for source in sources if plain_type(source.type) is not None]
+        self._others = [source for source in sources if plain_type(source.type) is None]
         self._arrays: dict[int, pa.ChunkedArray] = {}
         self._parts: dict[tuple[int, int], pa.ChunkedArray] = {}
         self._columns: dict[int, EncodedColumn | None] = {}
@@ -140,6 +142,37 @@ class EncodedTable:
     def columns(self) -> tuple[EncodedColumn, ...]:
         """All columns that can take part, in the table's order."""
         return tuple(self._encoded(self._sources))
+
+    @cached_property
+    def others(self) -> tuple[EncodedColumn, ...]:
+        """Structs, lists and the like, of which only is told which are NULL; none without NULL."""
+        arrays = ((source, self._array(source)) for source in self._others)
+        return tuple(
+            only_nulls(array, source.path, source.position)
+            for source, array in arrays
+            if array.null_count
+        )
+
+    def plain(self, path: Path) -> pa.ChunkedArray:
+        """The values of the column at the path by row, without a dictionary."""
+        source = next(s for s in (*self._sources, *self._others) if s.path == path)
+        array, type_ = self._array(source), plain_type(source.type) or source.type
+        return array if array.type == type_ else array.cast(type_)
+
+    def sample(self, part: int | None, rows: Int64s) -> "EncodedTable":
+        """These rows of a part, or of the whole for None."""
+        start = 0 if part is None else int(self._starts[part])
+        places = array_of(rows - start, pa.int64())
+
+        def taken(source: ColumnSource) -> pa.ChunkedArray:
+            whole = self._array(source) if part is None else self._part(source, part)
+            return whole.take(places)
+
+        sources = [
+            replace(source, read=lambda _, source=source: taken(source))  # type: ignore[misc]
+            for source in (*self._sources, *self._others)
+        ]
+        return EncodedTable(sources, [len(rows)])
 
     @cached_property
     def matrix(self) -> CodeMatrix:

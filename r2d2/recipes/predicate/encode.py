@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from r2d2.arrays import Bools, Int32s, array_of, fixed_values, null_mask, numbers
-from r2d2.recipes.grammar import Path
+from r2d2.recipes.grammar import Part, Path
 from r2d2.recipes.literals import Literal
 
 FEW_VALUES, ROWS_PER_VALUE = 1000, 4
@@ -30,6 +30,16 @@ _STRINGS = (pt.is_string, pt.is_large_string, pt.is_string_view)
 _BINARIES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
 _TEXTS = (pa.string(), pa.large_string())
 _YEARS = np.datetime64("0001-01-01"), np.datetime64("9999-12-31T23:59:59")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedWith:
+    """The sign of a column's value less another's: -1, 0 or 1."""
+
+    other: Path
+
+
+Derivation = Part | ComparedWith
 
 
 class Worth(IntEnum):
@@ -48,6 +58,7 @@ class EncodedColumn:
     `nameable` tells by rank which values may be named by an atom: not infinities, not years that
     engines read differently, and no zero where the column has -0.0, which Spark's Parquet reader
     takes to lie below 0.0 when it skips row groups by their statistics.
+    Where the values are derived of the column at `path`, `derivation` tells how.
     """
 
     path: Path
@@ -58,6 +69,7 @@ class EncodedColumn:
     nameable: Bools
     worth: Worth
     has_nulls: bool
+    derivation: Derivation | None = None
 
     def plain(self) -> pa.ChunkedArray:
         """The values by row, without a dictionary."""
@@ -90,8 +102,23 @@ def encode(
     if pt.is_large_string(type_) and not well_formed(values):
         return None
     worth = Worth.PARTITION if is_partition else _worth(values, len(array))
+    if pt.is_floating(type_) and any(map(has_negative_zero, array.chunks)):
+        values, codes = _with_neighbours_of_zero(values, codes)
     nameable, has_nulls = _nameable(values, array), array.null_count > 0
     return EncodedColumn(path, position, array, codes, values, nameable, worth, has_nulls)
+
+
+def only_nulls(array: pa.ChunkedArray, path: Path, position: int) -> EncodedColumn:
+    """A column of any type of which no value may be named: all but NULL have the code 0."""
+    codes = np.concatenate([
+        np.zeros(len(chunk), np.int32) if (nulls := null_mask(chunk)) is None
+        else np.where(nulls, NULL, np.int32(0))
+        for chunk in array.chunks
+    ])  # fmt: skip
+    none = array.slice(0, 0).combine_chunks()
+    return EncodedColumn(
+        path, position, array, codes, none, np.zeros(0, np.bool_), Worth.MANY, True
+    )
 
 
 def _is_text_dictionary(array: pa.ChunkedArray) -> bool:
@@ -150,6 +177,23 @@ def _nameable(values: pa.Array, array: pa.ChunkedArray) -> Bools:
             low, high = np.iinfo(np.int64).min + 1, np.iinfo(np.int64).max  # the least is NaT
         return np.array((low <= ticks) & (ticks <= high), np.bool_)
     return np.ones(len(values), np.bool_)
+
+
+def _with_neighbours_of_zero(values: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
+    """With a value below zero and one above that no row has, to bound a range in zero's place."""
+    known = numbers(values)
+    zero = int(np.searchsorted(known, 0))
+    below, above = known[zero - 1 : zero], known[zero + 1 : zero + 2]
+    around = [
+        near[0] / 2 if len(near) and np.isfinite(near[0]) else known.dtype.type(end)
+        for near, end in ((below, -1), (above, 1))
+    ]
+    if not all(around):
+        return values, codes
+    widened = np.concatenate([known[:zero], around[:1], known[zero : zero + 1], around[1:],
+                              known[zero + 1 :]])  # fmt: skip
+    moved = codes + (codes >= zero).astype(np.int32) + (codes > zero).astype(np.int32)
+    return array_of(widened.astype(known.dtype), values.type), moved
 
 
 def has_negative_zero(array: pa.Array) -> bool:

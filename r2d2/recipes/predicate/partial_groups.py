@@ -36,10 +36,15 @@ from r2d2.recipes.predicate.atoms import (
     tightest,
 )
 from r2d2.recipes.predicate.columns import EncodedTable
-from r2d2.recipes.predicate.early_exit import no_predicate_exists
 from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
 from r2d2.recipes.predicate.row_labels import RowKinds, RowLabels
-from r2d2.recipes.predicate.set_cover import MOST_CELLS, covered, exact_subset, selected
+from r2d2.recipes.predicate.set_cover import (
+    MOST_CELLS,
+    covered,
+    exact_subset,
+    no_predicate_exists,
+    selected,
+)
 
 MOST_FIRST_ATOMS = 8
 MOST_PAIR_CELLS = 20_000_000

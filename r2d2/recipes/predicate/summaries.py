@@ -23,8 +23,8 @@ from r2d2.recipes.predicate.atoms import (
     MOST_VALUES,
     CandidateAtom,
     Form,
-    holds,
     in_list,
+    satisfied,
     tightest,
 )
 from r2d2.recipes.predicate.encode import (
@@ -190,10 +190,11 @@ class Exclusions:
         """The mask of a batch's rows for which all atoms hold; notes what excludes the others."""
         excluded = np.zeros((len(self.candidates), rows), np.bool_)
         self._atoms = self._atoms or [candidate.atom() for candidate in self.candidates]
-        for row, atom in zip(excluded, self._atoms, strict=True):
-            values = columns[atom.path]
+        for row, candidate, atom in zip(excluded, self.candidates, self._atoms, strict=True):
+            values = columns[candidate.column.path]
             if values is not None:
-                np.logical_not(holds(atom, values), out=row)
+                read = {candidate.column.path: values}.__getitem__
+                np.logical_not(satisfied((atom,), read, rows), out=row)
         some: Bools = np.logical_or.reduce(excluded, axis=0)
         if some.any():
             packed = np.ascontiguousarray(np.packbits(excluded[:, some], axis=0).T)

@@ -20,7 +20,6 @@ from r2d2.recipes.grammar import (
     Atom,
     Distinct,
     Field,
-    IsNull,
     Leaf,
     Output,
     Patch,
@@ -33,8 +32,9 @@ from r2d2.recipes.grammar import (
     Select,
     Struct,
     Union,
+    columns_of,
 )
-from r2d2.recipes.predicate.atoms import holds
+from r2d2.recipes.predicate.atoms import satisfied
 from r2d2.storage.local import Storage
 from r2d2.text_tables import by_number, pluralize
 
@@ -158,21 +158,12 @@ def output_rows(
 
 
 def _mask(batch: pa.RecordBatch, where: tuple[Atom, ...]) -> Bools:
-    mask = np.ones(batch.num_rows, np.bool_)
-    for atom in where:
-        mask &= _satisfies(batch, atom)
-    return mask
-
-
-def _satisfies(batch: pa.RecordBatch, atom: Atom) -> Bools:
-    column = plain_array(_at(batch, atom.path))
-    if pt.is_null(column.type):
-        return np.full(len(column), isinstance(atom, IsNull))
-    return holds(atom, column)
+    columns = {path: plain_array(_at(batch, path)) for path in columns_of(where)}
+    return satisfied(where, columns.__getitem__, batch.num_rows)
 
 
 def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Path]:
-    yield from (atom.path for atom in where)
+    yield from columns_of(where)
     for column in columns:
         match column.source:
             case Field(path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from r2d2.recipes.predicate import find_predicate
 from r2d2.recipes.predicate.columns import ColumnSource, EncodedTable
-from r2d2.recipes.predicate.early_exit import no_predicate_exists
+from r2d2.recipes.predicate.set_cover import no_predicate_exists
 from tests.support.recipes.children import labels_of
 
 ROWS = 12

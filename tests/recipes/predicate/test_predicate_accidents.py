@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from r2d2.recipes.grammar import Atom, Between, Equals, In, IsNull, NotNull
+from r2d2.recipes.grammar import AtLeast, Atom, Between, Equals, In, IsNull, NotNull
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate import Predicate, find_predicate, satisfying
 from r2d2.recipes.predicate.columns import EncodedTable
@@ -140,9 +140,10 @@ def test_rows_with_and_without_a_value_are_no_atom_of_that_column() -> None:
 
 
 @pytest.mark.parametrize("type_", [pa.float64(), pa.float32()])
-def test_nan_is_in_no_range_and_in_no_list(type_: pa.DataType) -> None:
+def test_nan_is_in_no_range_and_in_no_list_but_above_every_number(type_: pa.DataType) -> None:
     parent = pa.table({"x": pa.array([1.0, 2.0, NAN, 3.0, None], type_)})
     assert find(parent, [0, 1, 2]) is None
+    assert atoms_of(find(parent, [1, 2, 3])) == (AtLeast(("x",), Literal(str(type_), "2.0")),)
     assert find(parent, [2]) is None
     assert atoms_of(find(parent, [0, 1])) is not None
     assert atoms_of(find(parent, [0, 1, 3])) is not None
@@ -159,20 +160,24 @@ def test_every_nan_is_the_same_whatever_its_bits() -> None:
 def test_where_a_zero_is_negative_no_atom_names_zero() -> None:
     """Spark skips a row group whose greatest value is -0.0 when it looks for 0.0."""
     parent = pa.table({"x": [0.0, -0.0, 1.0, 2.0]})
-    assert find(parent, [0, 1]) is None
-    assert find(parent, [0, 1, 2]) is None
+    low, high = Literal("double", "-1.0"), Literal("double", "0.5")
+    assert atoms_of(find(parent, [0, 1])) == (Between(("x",), low, high),)
     assert atoms_of(find(parent, [2])) == equals("x", "1.0", "double")
     around = pa.table({"x": [-1.0, -0.0, 0.0, 1.0, 2.0]})
     low, high = Literal("double", "-1.0"), Literal("double", "1.0")
     assert atoms_of(find(around, [0, 1, 2, 3])) == (Between(("x",), low, high),)
+    low, high = Literal("double", "-0.5"), Literal("double", "0.5")
+    assert atoms_of(find(around, [1, 2])) == (Between(("x",), low, high),)
     assert atoms_of(find(pa.table({"x": [0.0, 0.0, 1.0]}), [0, 1])) == equals("x", "0.0", "double")
 
 
-def test_a_range_ends_at_the_next_value_that_may_be_named() -> None:
-    parent = pa.table({"x": [-1.0, -0.0, 0.0, 1.0, 7.0], "y": [1, 2, 2, 3, 2]})
-    found = find(parent, [1, 2])
-    low, high = Literal("double", "-1.0"), Literal("double", "1.0")
-    assert atoms_of(found) == (Between(("x",), low, high), *equals("y", 2))
+def test_a_range_that_zero_would_bound_ends_between_it_and_the_next_value() -> None:
+    parent = pa.table({"x": [-4.0, -0.0, 0.0, 1.0, 7.0], "y": [1, 2, 2, 3, 2]})
+    ends = Literal("double", "-2.0"), Literal("double", "0.5")
+    assert atoms_of(find(parent, [1, 2])) == (Between(("x",), *ends),)
+    assert atoms_of(find(parent, [0, 1, 2])) == (
+        Between(("x",), Literal("double", "-4.0"), ends[1]),
+    )
 
 
 def test_infinity_is_no_bound() -> None:

@@ -12,6 +12,8 @@ from r2d2.recipes.predicate import Gap, Predicate, find_predicate
 from r2d2.recipes.predicate.columns import EncodedTable
 from tests.support.recipes.children import find, labels_of
 
+SQUARES = frozenset(key * key % 199 for key in range(1, 60))
+
 
 def number(value: int) -> Literal:
     return Literal("int64", str(value))
@@ -115,7 +117,7 @@ def test_a_random_sample_has_no_predicate() -> None:
 @pytest.mark.parametrize(("values", "is_found"), [(10, True), (11, False)])
 def test_a_list_of_more_than_ten_keys_is_a_list_of_rows(values: int, is_found: bool) -> None:
     parent = pa.table({"key": range(1000)})
-    rows = list(range(0, values * 50, 50))
+    rows = [place * place for place in range(values)]
     assert (find(parent, rows) is not None) == is_found
 
 
@@ -123,14 +125,15 @@ def test_a_list_of_more_than_ten_keys_is_a_list_of_rows(values: int, is_found: b
 def test_a_long_list_needs_four_rows_for_each_value(copies: int, is_found: bool) -> None:
     keys = [key for key in range(200) for _ in range(copies)]
     parent = pa.table({"key": keys, "row": np.random.default_rng(3).permutation(len(keys))})
-    rows = [row for row, key in enumerate(keys) if key % 5 == 0]
+    rows = [row for row, key in enumerate(keys) if key in SQUARES]
     assert (find(parent, rows) is not None) == is_found
 
 
 @pytest.mark.parametrize(("values", "is_found"), [(100, True), (101, False)])
 def test_no_list_has_more_than_a_hundred_values(values: int, is_found: bool) -> None:
     keys = [key for key in range(300) for _ in range(10)]
-    rows = [row for row, key in enumerate(keys) if key % 2 == 0 and key < 2 * values]
+    some = np.random.default_rng(5).permutation(300)[:values]
+    rows = np.flatnonzero(np.isin(keys, some)).tolist()
     assert (find(pa.table({"key": keys}), rows) is not None) == is_found
 
 

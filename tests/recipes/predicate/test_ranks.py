@@ -196,7 +196,9 @@ def test_a_minus_zero_in_any_chunk_counts_and_one_under_a_null_does_not() -> Non
     assert unnameable(hidden) == []
     chunked = encode(pa.chunked_array([[0.0], [-0.0, 1.0]]), ("c",), 0, is_partition=False)
     assert chunked
-    assert chunked.nameable.tolist() == [False, True]
+    assert chunked.values.to_pylist() == [-1.0, 0.0, 0.5, 1.0]
+    assert chunked.nameable.tolist() == [True, False, True, True]
+    assert chunked.codes.tolist() == [1, 1, 3]
 
 
 def test_only_years_of_four_digits_can_be_named() -> None:

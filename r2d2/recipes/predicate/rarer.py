@@ -1,0 +1,311 @@
+"""Conditions of rarer kinds, tried where no conjunction of the usual atoms is found.
+
+| kind | how it is found |
+|---|---|
+| a month, a weekday, a remainder | a column derived of another, with the atoms of any column |
+| two columns compared | a derived column of their signs: -1, 0 or 1 |
+| a struct or list that is NULL or not | a column of which only that is known |
+| NOT IN, `<>` | of the values that no required row has, those of the rows that all else leaves |
+
+A forbidden row that the usual atoms leave must be excluded by one of these. So they are tried on a
+sample of such rows first; few children have no predicate of the usual atoms and pass it.
+
+All residues are equal by the greatest common divisor of the differences of a column's values, and
+by its divisors alone (Euclid): it is tried besides the divisors that people like.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations, islice
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from r2d2.arrays import Int64s, array_of, numbers
+from r2d2.recipes.grammar import Part, Remainder, TimePart
+from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, part_of
+from r2d2.recipes.predicate.columns import EncodedTable
+from r2d2.recipes.predicate.encode import (
+    NULL,
+    Codes,
+    ComparedWith,
+    Derivation,
+    EncodedColumn,
+    Worth,
+)
+from r2d2.recipes.predicate.set_cover import covered, row_left_near, selected, spread
+
+REQUIRED_SAMPLE, FORBIDDEN_SAMPLE = 1 << 10, 1 << 8
+EXPECTED = 0.5
+MOST_LISTED, FREE_LISTED, ROWS_PER_LISTED = 10, 3, 2
+DIVISORS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20, 24, 32, 50, 60, 64, 100, 1000)
+MOST_DIVISOR, LEAST_ROWS_OF_DIVISOR = 10_000, 8
+MOST_COMPARED = 40
+CALENDAR = np.datetime64("1582-10-15"), np.datetime64("9999-12-31T23:59:59")
+"""The days that all engines number alike."""
+_Derived = tuple[int, Derivation]
+Floats = npt.NDArray[np.float64]
+
+
+def find_rarer(
+    parent: EncodedTable, required: Int64s, forbidden: Int64s, child_rows: int
+) -> tuple[CandidateAtom, ...] | None:
+    """The fewest atoms of any kind that select the required rows and none of the forbidden ones."""
+    if not len(required):
+        return None
+    if not parent.is_small:
+        part = parent.seen_part(required, forbidden)
+        part = parent.part_of(row_left_near(required, forbidden)) if part is None else part
+        rows = parent.within(part, required), parent.within(part, forbidden)
+        if _useful(parent, part, *rows, child_rows) is None:
+            return None
+    elif _useful(parent, None, required, forbidden, child_rows) is None:
+        return None
+    usual = all_tightest((*parent.columns, *parent.others), required, child_rows)
+    left = forbidden[selected(usual, forbidden)]
+    useful = _useful(parent, None, required, left if len(left) else forbidden, child_rows)
+    if useful is None:
+        return None
+    rarer = _rarer(parent, required, left, left, child_rows, useful)
+    found = None if rarer is None else covered((), [*usual, *rarer], forbidden)
+    return None if found is None else _shortened(found, forbidden)
+
+
+def _useful(
+    parent: EncodedTable, part: int | None, required: Int64s, forbidden: Int64s, child_rows: int
+) -> set[_Derived] | None:
+    """The derived columns that exclude rows of a sample; None where some of it nothing excludes."""
+    shown = [spread(required, REQUIRED_SAMPLE), spread(forbidden, FORBIDDEN_SAMPLE)]
+    if not all(map(len, shown)):
+        return set()
+    sample = parent.sample(part, np.concatenate(shown))
+    required = np.arange(len(shown[0]))
+    usual = all_tightest((*sample.columns, *sample.others), required, child_rows)
+    others = np.arange(len(shown[1])) + len(required)
+    left = others[selected(usual, others)]
+    rarer = _rarer(sample, required, left, left if len(left) else others, child_rows)
+    if rarer is None:
+        return None
+    return {(c.column.position, c.column.derivation) for c in rarer if c.column.derivation}
+
+
+def _rarer(
+    table: EncodedTable,
+    required: Int64s,
+    left: Int64s,
+    probed: Int64s,
+    child_rows: int,
+    wanted: Collection[_Derived] | None = None,
+) -> list[CandidateAtom] | None:
+    """Atoms of rarer kinds that exclude all rows left between them, None where there are none.
+
+    Of derived columns only those wanted are made; for None all that exclude some of those probed.
+    """
+    derived = list(_derived_columns(table.columns, required, probed, child_rows, wanted))
+    candidates = [
+        atom
+        for atom in all_tightest(derived, required, child_rows)
+        if atom.is_sound and not (len(probed) and atom.selects(atom.column.codes[probed]).all())
+    ]
+    left = left[selected(candidates, left)]
+    usable = [c for c in (*table.columns, *derived) if _may_be_unlisted(c, required)]
+    expected = [_expected(c, required, child_rows, wanted is None) for c in usable]
+    listed = _not_in(usable, expected, left, child_rows)
+    if listed is None:
+        return None
+    whole = (_all_absent(*pair, child_rows) for pair in zip(usable, expected, strict=True))
+    return [*candidates, *listed, *filter(None, whole)]
+
+
+def _not_in(
+    usable: Sequence[EncodedColumn], expected: Sequence[Floats], left: Int64s, child_rows: int
+) -> list[CandidateAtom] | None:
+    """NOT INs that exclude all rows left: the value that most of them have is taken first.
+
+    `expected` is of each column by code, as `_expected` gives it. A value of one row left, which
+    the child would hardly have anyway, is missing by accident.
+    """
+    chosen: dict[int, list[int]] = {}
+    count, rows = 0, len(left)
+    while len(left):
+        best = (0, False, 0, 0)
+        for place, column in enumerate(usable):
+            codes = column.codes[left]
+            counts = np.bincount(codes[expected[place][codes] > 0], minlength=1)
+            code = int(counts.argmax())
+            best = max(best, (int(counts[code]), expected[place][code] >= EXPECTED, -place, code))
+        excluded, is_expected, place, code = best[0], best[1], -best[2], best[3]
+        count += 1
+        is_accident = excluded < ROWS_PER_LISTED and not is_expected
+        if is_accident or count > MOST_LISTED or _is_list_of_rows(count, rows, child_rows):
+            return None
+        chosen.setdefault(place, []).append(code)
+        left = left[usable[place].codes[left] != code]
+    return [
+        CandidateAtom(usable[place], Form.NOT_IN, tuple(sorted(codes)))
+        for place, codes in chosen.items()
+    ]
+
+
+def _is_list_of_rows(values: int, rows: int, child_rows: int) -> bool:
+    """Whether a NOT IN names nearly every row that it excludes, or as many as it leaves."""
+    few = values <= FREE_LISTED or values * ROWS_PER_LISTED <= rows
+    return not few or values * ROWS_PER_LISTED > child_rows
+
+
+def _may_be_unlisted(column: EncodedColumn, required: Int64s) -> bool:
+    is_comparison = isinstance(column.derivation, ComparedWith)
+    return not is_comparison and bool((column.codes[required] != NULL).all())
+
+
+def _expected(column: EncodedColumn, required: Int64s, child_rows: int, is_sample: bool) -> Floats:
+    """By code, how many rows a child of so many rows would have of the value, were it by chance.
+
+    0 for a value that a required row has or that may not be named, and for one of a single row of
+    the parent: it names the row, and says nothing of others. Of a sample no such numbers are known.
+    """
+    absent = np.append(column.nameable, (False, False))
+    absent[column.codes[required]] = False
+    expected = np.where(absent, 1.0, 0.0)
+    if not is_sample and absent.any():
+        known = column.codes[column.codes != NULL]
+        counts = np.bincount(known, minlength=len(absent))
+        expected *= np.where(counts > 1, counts * child_rows / len(column.codes), 0)
+    return expected
+
+
+def _all_absent(column: EncodedColumn, expected: Floats, child_rows: int) -> CandidateAtom | None:
+    """The NOT IN of all values that the child would be expected to have; None where many."""
+    codes = np.flatnonzero(expected >= EXPECTED)
+    if not 0 < len(codes) <= MOST_LISTED or len(codes) * ROWS_PER_LISTED > child_rows:
+        return None
+    return CandidateAtom(column, Form.NOT_IN, tuple(codes.tolist()))
+
+
+def _shortened(found: Sequence[CandidateAtom], forbidden: Int64s) -> tuple[CandidateAtom, ...]:
+    """The atoms, each NOT IN without the values that the others exclude."""
+    atoms = list(found)
+    for place, atom in enumerate(atoms):
+        if atom.form is Form.NOT_IN:
+            left = forbidden[selected([*atoms[:place], *atoms[place + 1 :]], forbidden)]
+            codes = np.intersect1d(atom.column.codes[left], atom.ranks)
+            atoms[place] = replace(atom, ranks=tuple(codes.tolist()))
+    return tuple(atom for atom in atoms if atom.form is not Form.NOT_IN or atom.ranks)
+
+
+def _derived_columns(
+    columns: Sequence[EncodedColumn],
+    required: Int64s,
+    left: Int64s,
+    child_rows: int,
+    wanted: Collection[_Derived] | None,
+) -> Iterator[EncodedColumn]:
+    if wanted is None:
+        for column in columns:
+            for part in _parts(column, required, left, child_rows):
+                yield _by_part(column, part)
+        yield from islice(_compared_columns(columns, required), MOST_COMPARED)
+        return
+    by_path = {column.path: column for column in columns}
+    for column in columns:
+        for position, derivation in sorted(wanted, key=str):
+            if position != column.position:
+                continue
+            if isinstance(derivation, ComparedWith):
+                yield _compared(column, by_path[derivation.other])
+            else:
+                yield _by_part(column, derivation)
+
+
+def _by_part(column: EncodedColumn, part: Part) -> EncodedColumn:
+    parts = numbers(part_of(column.values, part))
+    values, places = np.unique(parts, return_inverse=True)
+    codes: Codes = np.append(places, NULL).astype(np.int32)[column.codes]
+    return _column(column, array_of(values, pa.int64()), codes, part)
+
+
+def _column(
+    column: EncodedColumn, values: pa.Array, codes: Codes, derivation: Derivation
+) -> EncodedColumn:
+    nameable = np.ones(len(values), np.bool_)
+    return replace(
+        column,
+        codes=codes,
+        values=values,
+        nameable=nameable,
+        worth=Worth.MANY,
+        has_nulls=False,
+        derivation=derivation,
+    )
+
+
+def _parts(
+    column: EncodedColumn, required: Int64s, left: Int64s, child_rows: int
+) -> Iterator[Part]:
+    """The parts of the column that may be of use."""
+    type_ = column.values.type
+    if pt.is_date(type_) or (pt.is_timestamp(type_) and type_.tz is None):
+        if _is_of_one_calendar(column.values):
+            yield from TimePart
+    elif pt.is_integer(type_) and type_ != pa.uint64() and len(column.values) > 1:
+        known = numbers(column.values).astype(np.int64)
+        codes = column.codes[required]
+        if (codes == NULL).any():
+            return
+        ours, theirs = known[codes], known[column.codes[left]]
+        divisors = [d for d in DIVISORS if d * ROWS_PER_LISTED <= child_rows]
+        common = int(np.gcd.reduce(ours - ours[0]))
+        if child_rows >= LEAST_ROWS_OF_DIVISOR and 1 < common <= MOST_DIVISOR:
+            divisors.append(common)
+        for divisor in dict.fromkeys(divisors):
+            rest, other = np.fmod(ours, divisor), np.fmod(theirs, divisor)
+            occurs = np.zeros(2 * divisor, np.bool_)
+            occurs[rest] = True
+            if not occurs[other].all():
+                yield Remainder(divisor)
+
+
+def _is_of_one_calendar(values: pa.Array) -> bool:
+    """Whether all dates are of the calendar that every engine shares, and of years up to 9999."""
+    unit = "D" if pt.is_date(values.type) else values.type.unit
+    first, last = (end.astype(f"datetime64[{unit}]").astype(np.int64) for end in CALENDAR)
+    ticks = numbers(values)
+    last = np.iinfo(np.int64).max if unit == "ns" else last
+    return bool(len(ticks)) and bool(first <= ticks[0]) and bool(ticks[-1] <= last)
+
+
+def _compared_columns(
+    columns: Sequence[EncodedColumn], required: Int64s
+) -> Iterator[EncodedColumn]:
+    """For each two columns of one type, their signs, where the required rows lack one of these."""
+    for one, other in combinations(columns, 2):
+        if _are_comparable(one, other):
+            compared = _compared(one, other)
+            codes = compared.codes[required]
+            if len(compared.values) > 1 and len(np.unique(codes)) < len(compared.values):
+                yield compared
+
+
+def _are_comparable(one: EncodedColumn, other: EncodedColumn) -> bool:
+    type_ = one.values.type
+    if type_ != other.values.type or pt.is_boolean(type_) or pt.is_large_binary(type_):
+        return False
+    # NaN compares in other ways by engine.
+    return not pt.is_floating(type_) or not any(
+        (column.codes == len(column.values)).any() for column in (one, other)
+    )
+
+
+def _compared(one: EncodedColumn, other: EncodedColumn) -> EncodedColumn:
+    both = pa.concat_arrays([one.values, other.values])
+    ranks = numbers(pc.rank(both, "ascending", tiebreaker="dense")).astype(np.int64)
+    size = len(one.values)
+    ours, theirs = np.append(ranks[:size], 0), np.append(ranks[size:], 0)
+    signs = np.sign(ours[one.codes] - theirs[other.codes])
+    known = (one.codes != NULL) & (other.codes != NULL)
+    values = np.unique(signs[known])
+    codes = np.where(known, np.searchsorted(values, signs), NULL).astype(np.int32)
+    return _column(one, array_of(values, pa.int64()), codes, ComparedWith(other.path))
