@@ -1,6 +1,5 @@
 """The packages of each extra, and what to type where one is not installed."""
 
-import importlib.metadata
 import json
 import shlex
 import sys
@@ -55,9 +54,12 @@ def install(extra: str, *packages: str) -> str:
 
 def _source() -> list[str] | None:
     """The folder or wheel that r2d2 was installed or is run from, after `-e` where it is linked."""
+    # Only here: it reads mail's headers, and most commands lack no package.
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
-        told = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-    except importlib.metadata.PackageNotFoundError:
+        told = distribution(DISTRIBUTION).read_text("direct_url.json")
+    except PackageNotFoundError:
         told = None
     origin = json.loads(told) if told else {}
     place = unquote(origin.get("url", "").removeprefix("file://"))

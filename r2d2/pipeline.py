@@ -22,7 +22,6 @@ from r2d2.progress import Progress, Silence
 from r2d2.settings.find import Settings
 from r2d2.stages.exact import Exact
 from r2d2.stages.metadata import Metadata
-from r2d2.stages.renamed import Renamed, under_own_names
 from r2d2.stages.sample import Sample
 from r2d2.stages.schema import Schema
 from r2d2.stages.sketch import Sketch
@@ -47,7 +46,11 @@ def find_containment(lake: Lake, stages: Sequence[Stage]) -> Graph:
     for place, stage in enumerate(stages):
         if isinstance(stage, Metadata) and graph.claimed:
             graph = _settled(stage, stages[place + 1 :], graph, lake)
-    return (under_own_names(graph) if graph.named else graph).closed()
+    if graph.named:
+        from r2d2.stages.renamed import under_own_names
+
+        graph = under_own_names(graph)
+    return graph.closed()
 
 
 def stages_of(settings: Settings) -> tuple[Stage, ...]:
@@ -66,6 +69,8 @@ def _stage(name: str, settings: Settings) -> Stage:
     fraction, case = settings.min_fraction, settings.case_sensitive
     match name:
         case "renamed":
+            from r2d2.stages.renamed import Renamed
+
             return Renamed(settings.types, fraction, case)
         case "schema":
             return Schema(settings.types, case)

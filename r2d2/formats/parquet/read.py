@@ -70,7 +70,8 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
             names = tuple(types.leaves or types.storage.names)
             decode = partial(_rows_of, tail, splits[0], types.leaves, None)
             small_files.CACHE.footers.learn(tail, metadata, types)
-            kept = SmallFile(names, decode, file.size_bytes)
+            reader = opened if types.leaves else None
+            kept = SmallFile(names, decode, file.size_bytes, reader)
             small_files.CACHE.add(storage.url, file, kept)
         return Table(
             location,
@@ -108,6 +109,7 @@ def _rows_of(
     leaves: Mapping[str, range] | None,
     known: KnownFooter | None,
     columns: frozenset[str],
+    reader: ParquetReader | None,
 ) -> list[pa.RecordBatch]:
     """The rows of all of the file's row groups; `leaves` where they are read as they are.
 
@@ -119,7 +121,7 @@ def _rows_of(
         # Never none, to have rows.
         wanted = sorted(leaf for name in columns for leaf in leaves.get(name, ())) or [0]
         groups = list(split.row_groups)
-        reader = _reader(source)
+        reader = reader or _reader(source)
         table = reader.read_row_groups(groups, column_indices=wanted, use_threads=False)
         if known is not None:
             known.check(split, reader.metadata, wanted, table.schema)

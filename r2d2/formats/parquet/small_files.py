@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -18,6 +19,9 @@ from r2d2.formats.errors import table_problem
 from r2d2.formats.parquet.tail import TAIL_BYTES, KnownFooters
 from r2d2.formats.schema import PRIMITIVES
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
+
+if TYPE_CHECKING:
+    from pyarrow._parquet import ParquetReader
 
 CACHE_BYTES = 256 << 20
 SMALL_FILE_BYTES = TAIL_BYTES
@@ -30,7 +34,10 @@ _FLAT = {
     *(pa.lib.Type_TIMESTAMP, pa.lib.Type_TIME32, pa.lib.Type_TIME64, pa.lib.Type_DECIMAL128),
 } - {pa.lib.Type_BINARY_VIEW}
 
-Decode = Callable[[frozenset[str]], list[pa.RecordBatch]]
+# What pyarrow keeps of an opened file: about 35 KiB.
+MOST_READERS = 2048
+
+Decode = Callable[[frozenset[str], "ParquetReader | None"], list[pa.RecordBatch]]
 Rows = Callable[[Split, frozenset[str]], list[pa.RecordBatch]]
 Asked = Iterable[tuple[int, Table, tuple[Column, ...]]]
 """Tables by number, and the columns whose bounds are asked for."""
@@ -38,33 +45,48 @@ Asked = Iterable[tuple[int, Table, tuple[Column, ...]]]
 
 @dataclass(slots=True)
 class SmallFile:
-    """An opened file: `decode` gives the rows of some columns; `names` are all, in their order."""
+    """An opened file: `decode` gives the rows of some columns; `names` are all, in their order.
+
+    `reader` is there until somebody takes the file, or where there were too many.
+    """
 
     names: tuple[str, ...]
     decode: Decode
     size_bytes: int
-    arrays: dict[str, pa.Array] = field(default_factory=dict)
+    reader: "ParquetReader | None" = None
+    decoded: list[pa.RecordBatch] = field(default_factory=list)
 
     def rows(self, names: Collection[str]) -> list[pa.RecordBatch]:
         """The rows of these columns; none of them is decoded twice."""
-        if not self.arrays and names:
-            batches = self.decode(frozenset(names))
+        if not self.decoded and names:
+            batches = self.decode(frozenset(names), self.reader)
             if len(batches) == 1:
                 self._keep(batches[0])
             return batches
+        arrays = self.arrays()
         wanted = [name for name in self.names if name in names]
-        missing = frozenset(wanted).difference(self.arrays)
+        missing = frozenset(wanted).difference(arrays)
         if missing or not wanted:
-            batches = self.decode(missing)
+            batches = self.decode(missing, self.reader)
             if len(batches) != 1 or not wanted:
-                return batches if len(missing) == len(wanted) else self.decode(frozenset(wanted))
+                is_all = len(missing) == len(wanted)
+                return batches if is_all else self.decode(frozenset(wanted), self.reader)
             self._keep(batches[0])
             if len(missing) == len(wanted):
                 return batches
-        return [pa.RecordBatch.from_arrays([self.arrays[name] for name in wanted], names=wanted)]
+            arrays = self.arrays()
+        return [pa.RecordBatch.from_arrays([arrays[name] for name in wanted], names=wanted)]
+
+    def arrays(self) -> dict[str, pa.Array]:
+        """The columns that were decoded, by name."""
+        return {
+            name: array
+            for batch in self.decoded
+            for name, array in zip(batch.schema.names, batch.columns, strict=True)
+        }
 
     def _keep(self, batch: pa.RecordBatch) -> None:
-        self.arrays |= zip(batch.schema.names, batch.columns, strict=True)
+        self.decoded.append(batch)
         # What they take decoded: a dictionary of one long text is small and much memory.
         self.size_bytes += batch.get_total_buffer_size()
 
@@ -79,6 +101,7 @@ class SmallFileCache:
         self.footers = KnownFooters()
         self._files: dict[tuple[str, FileInfo], SmallFile] = {}
         self._size_bytes = 0
+        self._readers = 0
         self._holders = 0
         self._lock = Lock()
 
@@ -100,7 +123,7 @@ class SmallFileCache:
                 if not self._holders:
                     self.footers = KnownFooters()
                     self._files.clear()
-                    self._size_bytes = 0
+                    self._size_bytes = self._readers = 0
 
     def add(self, url: str, file: FileInfo, opened: SmallFile) -> bool:
         """Whether the opened file of the lake at `url` is kept: there is room, and a holder."""
@@ -108,6 +131,9 @@ class SmallFileCache:
         with self._lock:
             if not self._holders or self._size_bytes + opened.size_bytes > CACHE_BYTES:
                 return False
+            if opened.reader is not None and self._readers >= MOST_READERS:
+                opened.reader = None
+            self._readers += opened.reader is not None
             self._files[url, file] = opened
             self._size_bytes += opened.size_bytes
             return True
@@ -118,6 +144,7 @@ class SmallFileCache:
             opened = self._files.pop((url, file), None)
             if opened is not None:
                 self._size_bytes -= opened.size_bytes
+                self._readers -= opened.reader is not None
             return opened
 
     def rows(self, url: str, file: FileInfo, names: Collection[str]) -> list[pa.RecordBatch] | None:

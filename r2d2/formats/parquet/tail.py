@@ -42,13 +42,40 @@ _OWN = re.compile(
 
 @dataclass(slots=True)
 class KnownFooter:
-    """A footer that was parsed, and what others of its schema and writer begin and end with."""
+    """A footer that was parsed, and what others of its schema and writer begin and end with.
 
-    start: bytes
-    end: bytes
+    `ending` are the first bytes of the end. `without_rows` are the metadata of no row group.
+    """
+
+    footer: bytes
+    rows: int
+    size_bytes: int
+    ending: bytes
     types: FileTypes
+    start: bytes | None = None
+    end: bytes = b""
     read: dict[tuple[int, ...], pa.Schema] = field(default_factory=dict)
-    empty: pq.FileMetaData | None = None
+    without_rows: tuple[pq.FileMetaData, object, object] | None = None
+
+    def own(self, footer: bytes) -> tuple[int, int] | None:
+        """The rows, and their bytes, of a footer that is like this one; None where it is not."""
+        if self.start is None:
+            # Only now: most footers of a lake of many schemas are like no other.
+            self.start, self.end = self._parts()
+        if not self.end or not footer.startswith(self.start) or not footer.endswith(self.end):
+            return None
+        match = _OWN.fullmatch(footer, len(self.start), len(footer) - len(self.end))
+        return None if match is None else (_value(match[1]), _value(match[2]))
+
+    def _parts(self) -> tuple[bytes, bytes]:
+        """The start and the end; b"" where they cannot be told, or do not give what was parsed."""
+        rows = b"\x16" + _number(self.rows) + b"\x19\x1c"
+        if self.footer.count(rows) != 1 or self.footer.count(self.ending) != 1:
+            return b"", b""
+        parts = self.footer.partition(rows)[0], self.footer[self.footer.index(self.ending) :]
+        match = _OWN.fullmatch(self.footer, len(parts[0]), len(self.footer) - len(parts[1]))
+        is_told = match is not None and _value(match[2]) == self.size_bytes
+        return parts if is_told and len(parts[0]) >= HEAD_BYTES else (b"", b"")
 
     def check(
         self, split: Split, metadata: pq.FileMetaData, leaves: Sequence[int], schema: pa.Schema
@@ -58,10 +85,12 @@ class KnownFooter:
         Raises:
             UnreadableTableError: they are not.
         """
-        if self.empty is None:
-            footer = self.start + b"\x16\x00\x19\x0c" + self.end
+        if self.without_rows is None:
+            footer = (self.start or b"") + b"\x16\x00\x19\x0c" + self.end
             content = MAGIC + footer + len(footer).to_bytes(4, "little") + MAGIC
-            self.empty = pq.read_metadata(pa.BufferReader(content))
+            empty = pq.read_metadata(pa.BufferReader(content))
+            self.without_rows = empty, empty.metadata, empty.created_by
+        empty, keys, writer = self.without_rows
         expected = self.read.get(key := tuple(leaves))
         if expected is None:
             fields = [self.types.storage.field(leaf) for leaf in leaves]
@@ -69,19 +98,18 @@ class KnownFooter:
         try:
             # Appends nothing, and refuses another schema. To ask a file for its own would keep its
             # metadata, which refer to it, as long as the run.
-            metadata.append_row_groups(self.empty)
-            same = schema.equals(expected)
+            metadata.append_row_groups(empty)
+            same = schema.equals(expected) and metadata.num_row_groups == 1
         except RuntimeError:
             same = False
-        same = (
-            same
-            and metadata.num_row_groups == 1
-            and metadata.num_rows == split.rows == metadata.row_group(0).num_rows
-            and metadata.row_group(0).total_byte_size == split.size_bytes
-            and metadata.metadata == self.empty.metadata
-            and metadata.created_by == self.empty.created_by
-        )
-        if not same:
+        group = metadata.row_group(0) if same else None
+        if (
+            group is None
+            or not metadata.num_rows == split.rows == group.num_rows
+            or group.total_byte_size != split.size_bytes
+            or metadata.metadata != keys
+            or metadata.created_by != writer
+        ):
             raise UnreadableTableError(
                 f"{split.file.path}: its Parquet footer contradicts itself; write it again"
             )
@@ -95,38 +123,26 @@ class KnownFooters:
 
     def learn(self, content: bytes, metadata: pq.FileMetaData, types: FileTypes) -> None:
         """Adds the footer of a whole file, where others of its writer can be told by it."""
-        footer = _footer_of(content)
-        rows = b"\x16" + _number(metadata.num_rows) + b"\x19\x1c"
         ending = _ending(metadata)
-        leaves = (types.leaves or {}).values()
-        if any(len(places) != 1 for places in leaves) or not leaves:
+        if not ending or not types.leaves or len(types.leaves) != metadata.num_columns:
             return
-        if footer.count(rows) != 1 or footer.count(ending) != 1:
-            return
-        start, end = footer[: footer.index(rows)], footer[footer.index(ending) :]
-        known = KnownFooter(start, end, types)
+        footer = _footer_of(content)
         alike = self._by_head.setdefault(footer[:HEAD_BYTES], [])
-        is_told = _own(footer, known) == (metadata.num_rows, metadata.row_group(0).total_byte_size)
-        if is_told and len(start) >= HEAD_BYTES and len(alike) < MOST_ALIKE:
-            alike.append(known)
+        if len(alike) < MOST_ALIKE:
+            size_bytes = metadata.row_group(0).total_byte_size
+            alike.append(KnownFooter(footer, metadata.num_rows, size_bytes, ending, types))
 
     def recall(self, content: bytes) -> tuple[KnownFooter, int, int] | None:
         """The footer that a whole file's is like, with its own rows and their bytes, if any is."""
         footer = _footer_of(content)
         for known in self._by_head.get(footer[:HEAD_BYTES], ()):
-            if footer.startswith(known.start) and footer.endswith(known.end):
-                own = _own(footer, known)
-                return None if own is None else (known, *own)
+            if (own := known.own(footer)) is not None:
+                return known, *own
         return None
 
 
 def _footer_of(content: bytes) -> bytes:
     return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
-
-
-def _own(footer: bytes, known: KnownFooter) -> tuple[int, int] | None:
-    match = _OWN.fullmatch(footer, len(known.start), len(footer) - len(known.end))
-    return None if match is None else (_value(match[1]), _value(match[2]))
 
 
 def _ending(metadata: pq.FileMetaData) -> bytes:

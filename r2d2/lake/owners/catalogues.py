@@ -5,13 +5,13 @@ catalogue may be a server's, so its data files are known by their names as well:
 ones and lists of deleted rows lie in one folder, which nobody can read without the catalogue.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from r2d2.errors import TableError, UnreadableTableError
 from r2d2.lake.owners.claims import (
@@ -23,6 +23,9 @@ from r2d2.lake.owners.claims import (
     parent_of,
     reason_of,
 )
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
 DUCKLAKE, ICEBERG = "DuckLake catalogue", "Iceberg SQL catalogue"
 DUCKLAKE_FILES = "DuckLake, by the names of the files in"
@@ -81,6 +84,8 @@ def _sqlite(lake: LakeMetadata, name: str) -> Iterator[Claims]:
     log = lake.read(f"{name}-wal") if f"{name}-wal" in lake.files else b""
     if not any(sign in content or sign in log for sign in _SIGNS):
         return
+    import sqlite3
+
     with TemporaryDirectory(prefix="r2d2-") as folder:
         copy = Path(folder, "catalogue")
         copy.write_bytes(content)
@@ -94,12 +99,12 @@ def _sqlite(lake: LakeMetadata, name: str) -> Iterator[Claims]:
             raise UnreadableTableError(f"damaged: {error}") from error
 
 
-def _rows(database: sqlite3.Connection, table: str, columns: str) -> list[tuple[object, ...]]:
+def _rows(database: "Connection", table: str, columns: str) -> list[tuple[object, ...]]:
     known = database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchone()
     return database.execute(f"SELECT {columns} FROM {table}").fetchall() if known else []
 
 
-def _ducklake(lake: LakeMetadata, name: str, database: sqlite3.Connection) -> Iterator[Claims]:
+def _ducklake(lake: LakeMetadata, name: str, database: "Connection") -> Iterator[Claims]:
     """The files of all versions, those scheduled for deletion, and the data path."""
     options = _rows(database, "ducklake_metadata", "key, value")
     if not options:
@@ -171,7 +176,7 @@ def _joined(folder: str, path: object, is_relative: object) -> str:
     return f"{folder.rstrip('/')}/{text}" if is_relative and folder else text
 
 
-def _iceberg(lake: LakeMetadata, name: str, database: sqlite3.Connection) -> Iterator[Claims]:
+def _iceberg(lake: LakeMetadata, name: str, database: "Connection") -> Iterator[Claims]:
     """A table whose metadata is not in the lake may own any of its files."""
     stated = _rows(database, "iceberg_tables", "metadata_location")
     locations = [str(location) for (location,) in stated if location]

@@ -34,7 +34,7 @@ def test_a_small_file_of_many_long_texts_is_kept_by_its_size_in_memory(
         large, small = (small_files.CACHE.take(storage.url, t.files[0]) for t in tables)
     assert large is None
     assert small is not None
-    assert small.arrays.keys() == {"x"}
+    assert small.arrays().keys() == {"x"}
     assert found[0].keys() == found[1].keys() == {"x"}  # type: ignore[union-attr]
 
 
