@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.compare import agreement, compare
 from benchmarks.contenders import ALWAYS, WAYS, Contender, peer, r2d2, unavailable
-from benchmarks.counts import GIGABYTES, count
+from benchmarks.counts import GIGABYTES, Counted, count
 from benchmarks.counts_report import counts_data, counts_text
 from benchmarks.errors import BenchmarkError
 from benchmarks.growth import SCALES, Grown, growth_table
@@ -91,17 +91,25 @@ def scale_counts(chosen: argparse.Namespace) -> int:
     if not available:
         raise BenchmarkError(f"none of {', '.join(chosen.engines)} can run here")
     assumed = Assumed(chosen.busy, chosen.core_megabytes)
-    counts = list(
-        count(
-            *(chosen.gigabytes, available, chosen.work, chosen.runs, chosen.once),
-            spark_gigabytes=chosen.spark_gigabytes,
-            plans=not chosen.no_plan,
+    counts: list[Counted] = []
+    stopped = ""
+    try:
+        counts.extend(
+            count(
+                *(chosen.gigabytes, available, chosen.work, chosen.runs, chosen.once),
+                spark_gigabytes=chosen.spark_gigabytes,
+                plans=not chosen.no_plan,
+            )
         )
-    )
-    if chosen.json:
+    except (BenchmarkError, KeyboardInterrupt) as error:
+        # What took an hour to count is not lost with the size that fails.
+        stopped = f"stopped early: {error or 'interrupted'}"
+    if counts and chosen.json:
         print(json.dumps(counts_data(counts, assumed), indent=1))
-    else:
+    elif counts:
         print(counts_text(counts, assumed))
+    if stopped:
+        raise BenchmarkError(stopped)
     return 0
 
 

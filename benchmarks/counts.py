@@ -30,6 +30,7 @@ ROOM = 1.6
 """The disk that making a lake takes, of its size: lineitem itself lies beside until the end."""
 HASH_BYTES = 16
 STEPS = ("decode", "hash", "exchange")
+JVM = "JVM, start"
 SPARK_MASTER = "local[2]"
 
 Funnel = Sequence[Mapping[str, Any]]
@@ -72,7 +73,7 @@ class Counted:
         )
         steps["once"] = max(0.0, once)
         if self.engine == "spark":
-            steps["JVM, start"] = max(0.0, self.cpu_s - sum(steps.values()))
+            steps[JVM] = max(0.0, self.cpu_s - sum(steps.values()))
         return steps
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.counts import GB, Counted
+from benchmarks.counts import GB, STEPS, Counted
 from benchmarks.projection import (
     TARGET_S,
     Assumed,
@@ -139,7 +139,7 @@ def stage_table(counts: Sequence[Counted]) -> str:
             f"{row['work']['rows_hashed'] / 1e6:.2f}",
             f"{row['bytes_shuffled'] / 1e6:.1f}",
             f"{row['core_seconds']:.2f}",
-            f"{sum(row['work'][f'{step}_s'] for step in ('decode', 'hash', 'exchange')):.2f}",
+            f"{sum(row['work'][f'{step}_s'] for step in STEPS):.2f}",
         )
         for points in by_engine(counts).values()
         for point in points[-1:]

@@ -3,7 +3,8 @@
     growth      e = slope of ln(core-seconds) over ln(GB), and over ln(rows), by least squares
     done once   o(G) = fixed + rate · G, by least squares over the sizes, neither below 0;
                 of one size: the same at all sizes
-    tasks       t(G) = core-seconds a GB at the largest size measured · G
+    tasks       t(G) = core-seconds a GB at the largest size measured · G; of Spark's JVMs, whose
+                start is fixed, rate · G is added to the tasks and fixed to what is done once
     with growth t(G) · (G / largest)^(e - 1) where e of the tasks is above 1
     time        o(G) + max(t(G) / (cores · busy), G / (cores · bandwidth))
 
@@ -15,7 +16,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.counts import GB, Counted
+from benchmarks.counts import GB, JVM, STEPS, Counted
 from benchmarks.growth import exponent
 
 TERABYTES = (1.0, 100.0)
@@ -123,17 +124,18 @@ def projections(
     assumed = assumed or Assumed()
     sizes = [point.gigabytes for point in points]
     once_s = [point.step_s["once"] for point in points]
-    tasks_s = [point.cpu_s - own for point, own in zip(points, once_s, strict=True)]
+    tasks_s = [sum(point.step_s[step] for step in STEPS) for point in points]
+    jvm_fixed, jvm_rate = fixed_and_rate(sizes, [point.step_s.get(JVM, 0.0) for point in points])
     fixed, rate = fixed_and_rate(sizes, once_s)
     growth = max(0.0, exponent(sizes, tasks_s) - 1) if len(points) > 1 else 0.0
     found = []
     for terabyte in terabytes:
         size = terabyte * 1e12 / GB
-        core_s = size * tasks_s[-1] / sizes[-1]
+        core_s = size * (tasks_s[-1] / sizes[-1] + jvm_rate)
         for count in cores:
             compute_s = core_s / (count * assumed.busy)
             read_s = size * GB / (count * assumed.megabytes_a_core_s * 1e6)
-            own_s = fixed + rate * size
+            own_s = fixed + jvm_fixed + rate * size
             grown = compute_s * (size / sizes[-1]) ** growth
             engine, grown_s = points[0].engine, own_s + max(grown, read_s)
             found.append(

@@ -60,6 +60,14 @@ def test_what_is_done_once_is_no_less_on_more_cores() -> None:
     assert few.grown_s == pytest.approx(few.seconds)
 
 
+def test_a_jvms_start_is_no_part_of_each_gigabyte() -> None:
+    points = [replace(point(size, 6.0 * size, 0), engine="spark") for size in (1.0, 3.0)]
+    points = [replace(each, cpu_s=each.cpu_s + 20 + each.gigabytes) for each in points]
+    (far,) = projections(points, (1.0,), (1000,), Assumed(1.0, 1e9))
+    assert far.core_s == pytest.approx(7000)
+    assert far.once_s == pytest.approx(20)
+
+
 def test_reading_is_the_limit_where_a_core_gets_few_bytes() -> None:
     (slow,) = projections([point(1, 6, 0)], (1.0,), (100,), Assumed(0.6, 10.0))
     assert (slow.limit, slow.seconds) == ("reading", pytest.approx(1000.0))
@@ -111,6 +119,16 @@ def test_two_tiny_lakes_are_counted_with_their_plans(
         *((1.0, 64), (1.0, 1000)),
         *((100.0, 64), (100.0, 1000)),
     ]
+
+
+def test_a_size_that_fails_loses_none_of_those_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--counts", "--gigabytes", "0.001,1e7", "--work", str(tmp_path), "--runs", "1"]
+    assert main([*arguments, "--no-plan"]) == 1
+    told = capsys.readouterr()
+    assert "of one size: no growth" in told.out
+    assert "stopped early: a lake of 1e+07 GB takes" in told.err
 
 
 @pytest.mark.spark
