@@ -46,16 +46,29 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sum:
-    """The sum of one column set: rows of a block of words, and columns hashed already."""
+    """The sum of one column set: rows of a block of words, and columns hashed already.
 
-    rows: list[int] | slice
+    Where the set has most of the block's rows, the `others` are taken away from the sum of all.
+    """
+
+    rows: list[int]
+    others: list[int]
     finished: list[Lanes]
 
-    def add_up(self, block: Lanes, start: int, into: Lanes) -> None:
+    @property
+    def is_most(self) -> bool:
+        """Whether the set has most of the block's rows."""
+        return len(self.others) < len(self.rows)
+
+    def add_up(self, block: Lanes, whole: Lanes, start: int, into: Lanes) -> None:
         """Write the row hashes of the block, which begins at row `start`, in place."""
         stop = start + len(into)
-        np.add.reduce(block.first[self.rows], out=into.first, initial=_EMPTY_ROW.first)
-        np.add.reduce(block.second[self.rows], out=into.second, initial=_EMPTY_ROW.second)
+        into.first[:] = whole.first if self.is_most else np.uint64(_EMPTY_ROW.first)
+        into.second[:] = whole.second if self.is_most else np.uint64(_EMPTY_ROW.second)
+        step = np.subtract if self.is_most else np.add
+        for row in self.others if self.is_most else self.rows:
+            step(into.first, block.first[row], into.first)
+            step(into.second, block.second[row], into.second)
         for lanes in self.finished:
             np.add(into.first, lanes.first[start:stop], into.first)
             np.add(into.second, lanes.second[start:stop], into.second)
@@ -73,10 +86,12 @@ def row_hashes(
     keys = _key_columns([column.key for column in words.values()])
     step = min(max(1, batch.num_rows), max(_LEAST_ROWS, _BLOCK_WORDS // max(1, len(words))))
     hashes = [_unwritten(batch.num_rows) for _ in sums]
+    has_most = any(sum_.is_most for sum_ in sums)
     for start in range(0, batch.num_rows, step):
         block = _block(list(words.values()), keys, start, min(step, batch.num_rows - start))
+        whole = _whole(block) if has_most else block
         for sum_, lanes in zip(sums, hashes, strict=True):
-            sum_.add_up(block, start, lanes.part(start, start + step))
+            sum_.add_up(block, whole, start, lanes.part(start, start + step))
     return hashes
 
 
@@ -89,10 +104,18 @@ def _plan(column_sets: tuple[tuple[Column, ...], ...], types: Types) -> _Plan:
 
 
 def _sum(positions: tuple[int, ...], words: list[int], finished: dict[int, Lanes]) -> _Sum:
-    row = {position: i for i, position in enumerate(words)}
-    rows = [row[i] for i in positions if i in row]
-    whole = len(rows) == len(words)
-    return _Sum(slice(None) if whole else rows, [finished[i] for i in positions if i in finished])
+    chosen = set(positions)
+    rows = [row for row, position in enumerate(words) if position in chosen]
+    others = [row for row, position in enumerate(words) if position not in chosen]
+    return _Sum(rows, others, [finished[i] for i in positions if i in finished])
+
+
+def _whole(block: Lanes) -> Lanes:
+    """The sum of all rows of a block."""
+    return Lanes(
+        np.add.reduce(block.first, initial=_EMPTY_ROW.first),
+        np.add.reduce(block.second, initial=_EMPTY_ROW.second),
+    )
 
 
 def _key_columns(keys: Sequence[ColumnKey]) -> Lanes:

@@ -94,12 +94,16 @@ def float_bits(array: pa.Array) -> NDArray[np.unsignedinteger]:
     raw = fixed_values(array, f"u{width // 8}")
     dtype = raw.dtype.type
     infinity, quiet_nan = (dtype(special) for special in _INFINITY_AND_NAN[width])
-    magnitude = raw & dtype((1 << (width - 1)) - 1)
-    # One comparison finds both: zero wraps to the largest word, a NaN lies above infinity.
-    if not (magnitude - dtype(1) >= infinity).any():
+    sign = dtype(1 << (width - 1))
+    # Zeros are frequent and mostly right as they are: only negative ones are looked for.
+    others = (raw & ~sign) > infinity
+    others |= raw == sign
+    if not others.any():
         return raw
-    one_nan = np.where(magnitude > infinity, quiet_nan, raw)
-    return np.where(magnitude == 0, dtype(0), one_nan)
+    rows = np.flatnonzero(others)
+    one_of_each = raw.copy()
+    one_of_each[rows] = np.where(raw[rows] == sign, dtype(0), quiet_nan)
+    return one_of_each
 
 
 def _dates(array: pa.Array, key: ColumnKey) -> Words:
