@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from r2d2.errors import IneligibleTableError, NotWritableError
 from r2d2.formats.schema import check_names, is_told_apart, matched_name, told_apart
 from r2d2.recipes.literals import UnrenderableRecipeError
-from r2d2.recipes.sql import SqlDialect, identifier
+from r2d2.recipes.sql import SqlDialect
+from r2d2.recipes.sql_names import identifier
 from r2d2.settings.find import TextRule
 from tests.support.oracle.files import all_equal, both_ways, edges, text
 from tests.support.recipes.lakes import come_back
