@@ -225,7 +225,8 @@ def _table_recipe(table: Data) -> TableRecipe:
     if not evidence["run"]:
         return TableRecipe(table["table"], recipe)
     measured = (evidence["seconds"], evidence["rows"], evidence["fingerprint"])
-    return TableRecipe(table["table"], recipe, Trial(recipe, None, *measured, table["layout"]))
+    run = Trial(recipe, None, *measured, table["layout"], evidence["read_bytes"])
+    return TableRecipe(table["table"], recipe, run)
 
 
 def settings_of_find(plan: Data) -> Settings:

@@ -9,6 +9,7 @@
                       + the seconds of these × VM price per second)
     view_p95_s      = bytes read beyond the table's own / read rate
 
+Bytes read are those of the partitions, row groups and columns that the recipe's run read.
 Money is by bytes and rates, so that a plan made again is the same plan. Where the rebuild was run,
 its seconds take the place of the rates' medians in `rebuild_p95_s`, and their p95 is as many times
 longer as the rates say of p95 and p50: what was measured decides whether a recipe is in time, not
@@ -23,7 +24,7 @@ from typing import NamedTuple
 from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.program import Option, Problem, StoredTable
 from r2d2.plan.usage import Usage
-from r2d2.recipes.grammar import Recipe, parents, residuals
+from r2d2.recipes.grammar import Project, Recipe, Select, leaves, parents, residuals
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings, Prices, Rates
 
@@ -128,10 +129,26 @@ class Costing:
     def rebuild(self, recipe: TableRecipe) -> Rebuild:
         """The bytes that one run of the recipe reads, writes and keeps aside."""
         return Rebuild(
-            sum(self.facts[parent].size_bytes for parent in parents(recipe.current)),
+            self._read_bytes(recipe),
             self.facts[recipe.child].size_bytes,
             sum(file.size_bytes for file in residuals(recipe.current)),
         )
+
+    def _read_bytes(self, recipe: TableRecipe) -> int:
+        """The bytes that a run reads, as it was measured; not run yet, those that it must read.
+
+        That is no more than the table has where columns and row groups lie apart: a recipe is run
+        before it is found to be dear.
+        """
+        trial = recipe.trial
+        if trial is not None and trial.problem is None and trial.read_bytes is not None:
+            return trial.read_bytes
+        read = [self.facts[parent] for parent in parents(recipe.current)]
+        whole = sum(parent.size_bytes for parent in read)
+        of_parts = all(isinstance(leaf, Project | Select) for leaf in leaves(recipe.current))
+        apart = all(parent.format in ("parquet", "delta") for parent in read)
+        own_bytes = self.facts[recipe.child].size_bytes
+        return min(whole, own_bytes) if trial is None and of_parts and apart else whole
 
     def p95_s(self, recipe: TableRecipe) -> float:
         """The seconds of a rebuild at p95: by its trial where there was one, else by rates."""

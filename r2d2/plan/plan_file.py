@@ -183,7 +183,8 @@ def _evidence(costing: Costing, recipe: TableRecipe, snapshots: Mapping[str, str
 def _trial_digest(trial: Trial) -> str:
     """A digest of what was run and what came of it: evidence is of this very recipe."""
     parts = (to_data(trial.recipe), dict(trial.layout), trial.rows, trial.fingerprint)
-    return hashlib.sha256(json_text([*parts, trial.seconds]).encode()).hexdigest()[:32]
+    measured = (trial.seconds, trial.read_bytes)
+    return hashlib.sha256(json_text([*parts, *measured]).encode()).hexdigest()[:32]
 
 
 def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:

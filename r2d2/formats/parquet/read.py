@@ -180,6 +180,26 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     storage.read(split.file, length=0)
 
 
+def column_bytes(storage: Storage, split: Split) -> dict[str, int]:
+    """The bytes that each top-level column takes in the split's row groups, as the file has them.
+
+    Raises:
+        UnreadableTableError: the file is damaged, or not as it was listed.
+    """
+    with translated(UnreadableTableError, split.file.path):
+        file = _open(storage.open(split.file))
+        groups = split.row_groups or range(file.metadata.num_row_groups)
+        sizes, start = dict[str, int](), 0
+        for field in storage_schema(file.schema_arrow):
+            leaves = range(start, start := start + leaf_count(field.type))
+            sizes[field.name] = sum(
+                file.metadata.row_group(group).column(leaf).total_compressed_size
+                for group in groups
+                for leaf in leaves
+            )
+        return sizes
+
+
 def rows_for_bounds(
     storage: Storage, split: Split, columns: Collection[str]
 ) -> list[pa.RecordBatch]:

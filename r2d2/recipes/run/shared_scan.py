@@ -19,7 +19,14 @@ import pyarrow as pa
 from r2d2.formats.uniform import fitted
 from r2d2.model import Split, Table
 from r2d2.recipes.grammar import Project, Select
-from r2d2.recipes.run import RecipeContext, names_of, output_rows, parent_of, split_batches
+from r2d2.recipes.run import (
+    ReadMeter,
+    RecipeContext,
+    names_of,
+    output_rows,
+    parent_of,
+    split_batches,
+)
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import MEMORY_BYTES, Trial, ended, problems_told
@@ -27,7 +34,8 @@ from r2d2.storage.local import Storage
 
 BATCHES_AHEAD, LOOK_S = 4, 0.1
 Clock = Callable[[], float]
-Timed = tuple[pa.RecordBatch, float]
+Timed = tuple[pa.RecordBatch, float, int]
+"""A batch, the seconds that it took to read, and the number of its split."""
 Waiting: TypeAlias = Timed | BaseException | None
 """None is the end."""
 
@@ -45,7 +53,7 @@ def try_out_together(
     A recipe's seconds are its part of the scan's, by the bytes of its columns, and those that its
     own rows took. On a local disk they are of the CPU, for which threads compete.
     """
-    context = RecipeContext(storage, tables, ResidualFolder(folder))
+    context = RecipeContext(storage, tables, ResidualFolder(folder), ReadMeter(storage))
     share = memory_bytes // (2 * len(work))
     runs = [_Run(context, tables[child], recipe, share) for child, recipe in work]
     with ExitStack() as stack:
@@ -65,6 +73,7 @@ class _Run:
         self.where = recipe.where if isinstance(recipe, Select) else ()
         self.names = names_of([(recipe.columns, self.where)])
         self.seconds, self.told = 0.0, list[Trial]()
+        self.selected = set[int]()
         self._clock = clock_of(context.storage)
         self.own: SideBySide | None = None
         with self.problems_told():
@@ -79,8 +88,8 @@ class _Run:
         """Whether more of the parent's rows may matter."""
         return not self.told and self.own is not None and self.own.is_same
 
-    def add(self, batch: pa.RecordBatch, seconds: float) -> None:
-        """Takes rows of the parent, which were read in so many seconds.
+    def add(self, batch: pa.RecordBatch, seconds: float, split: int) -> None:
+        """Takes rows of a split of the parent, which were read in so many seconds.
 
         Where columns are left out, none of the rows is selected.
         """
@@ -95,15 +104,25 @@ class _Run:
             part = sum(map(sizes.__getitem__, self.names)) / max(1, sum(sizes.values()))
             self.seconds += clock() - start + part * seconds
             if made is not None:
+                self.selected.add(split)
                 self.own.add(made)
 
     def trial(self, memory_bytes: int) -> Trial:
         """The outcome, after the parent's last row."""
         if not self.told and self.own is not None:
             with self.problems_told():
-                told = self.context, self.child, self.recipe, self.own, self.seconds, memory_bytes
-                self.told.append(ended(*told))
+                made = self.context, self.child, self.recipe, self.own
+                spent = self.seconds, self._read_bytes()
+                self.told.append(ended(*made, spent, memory_bytes))
         return self.told[0]
+
+    def _read_bytes(self) -> int:
+        """The bytes that the recipe would read alone: all its columns only where it selects."""
+        meter = self.context.meter or ReadMeter(self.context.storage)
+        tests = names_of([((), self.where)]) if self.where else self.names
+        parent = parent_of(self.context, self.recipe)
+        selected = (number in self.selected for number in range(len(parent.splits)))
+        return meter.bytes_of(parent, (self.names if each else tests for each in selected))
 
     def close(self) -> None:
         """Removes what waits in scratch files."""
@@ -125,11 +144,11 @@ def _scan(context: RecipeContext, runs: Sequence[_Run], threads: int) -> None:
         parent = parent_of(context, runs[0].recipe)
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         batches = stack.enter_context(closing(read_ahead(parent.splits, rows_of, threads, clock)))
-        for batch, seconds in batches:
+        for batch, seconds, split in batches:
             open_ = [run for run in runs if run.is_open]
             if not open_:
                 return
-            list(pool.map(partial(_Run.add, batch=batch, seconds=seconds), open_))
+            list(pool.map(partial(_Run.add, batch=batch, seconds=seconds, split=split), open_))
 
 
 def clock_of(storage: Storage) -> Clock:
@@ -162,7 +181,7 @@ def read_ahead(
         try:
             start = clock()
             for batch in rows_of(splits[number]):
-                put(queue, (batch, clock() - start))
+                put(queue, (batch, clock() - start, number))
                 if left.is_set():
                     return
                 start = clock()

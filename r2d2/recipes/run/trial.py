@@ -7,7 +7,7 @@ compared, floats by their bits: two rows that share a hash and differ make the t
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,7 +28,7 @@ from r2d2.hashing.runs import hash_order
 from r2d2.model import Table, Types
 from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Recipe
-from r2d2.recipes.run import RecipeContext, rebuilt
+from r2d2.recipes.run import ReadMeter, RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder, with_residuals
 from r2d2.recipes.run.side_by_side import MOST_RANGES, SideBySide, no_room, range_numbers
 from r2d2.storage.local import Storage
@@ -46,6 +46,7 @@ class Trial:
 
     `seconds` are for reading the parents and making the rows; `fingerprint` is of the rows as a
     multiset, whatever their order, by their bits; `layout` says how the table is written back.
+    `read_bytes` are of the parents' files, as much of them as was read; None where none told.
     """
 
     recipe: Recipe
@@ -54,6 +55,7 @@ class Trial:
     rows: int = 0
     fingerprint: str = ""
     layout: Mapping[str, Any] = field(default_factory=dict)
+    read_bytes: int | None = None
 
 
 def try_out(
@@ -76,12 +78,14 @@ def try_out(
         closing(SideBySide(storage, child, memory_bytes // 2)) as own,
     ):
         made = with_residuals(context, recipe, own.rows, own.schema, folder)
-        seconds = list[float]()
-        for batch in timed(rebuilt(context, made, own.schema), seconds):
+        seconds, meter = list[float](), ReadMeter(storage)
+        metered = replace(context, meter=meter)
+        for batch in timed(rebuilt(metered, made, own.schema), seconds):
             own.add(batch)
             if not own.is_same:
                 break
-        told.append(ended(context, child, made, own, sum(seconds), memory_bytes))
+        spent = sum(seconds), meter.read_bytes
+        told.append(ended(context, child, made, own, spent, memory_bytes))
     return told[0]
 
 
@@ -103,22 +107,26 @@ def ended(
     child: Table,
     recipe: Recipe,
     own: SideBySide,
-    seconds: float,
+    spent: tuple[float, int],
     memory_bytes: int,
 ) -> Trial:
-    """The trial of a recipe all of whose rows were made; in another order, they are made again."""
+    """The trial of a recipe all of whose rows were made; in another order, they are made again.
+
+    `spent` are the seconds and the bytes that were read.
+    """
     rows, fingerprint = own.end()
+    seconds, read_bytes = spent
     if not rows:
         return Trial(recipe, "the table has no rows")
     difference = None
     if not own.is_same:
         size_bytes = sum(split.size_bytes for split in child.splits)
         ranges = ranges_of_hashes(rows, len(child.columns), size_bytes, memory_bytes)
-        spent = list[float]()
-        made = timed(rebuilt(context, recipe, own.schema), spent)
+        each, meter = list[float](), ReadMeter(context.storage)
+        made = timed(rebuilt(replace(context, meter=meter), recipe, own.schema), each)
         difference = _difference(own, made, ranges)
-        seconds = sum(spent)
-    return Trial(recipe, difference, seconds, rows, fingerprint, own.layout)
+        seconds, read_bytes = sum(each), meter.read_bytes
+    return Trial(recipe, difference, seconds, rows, fingerprint, own.layout, read_bytes)
 
 
 def timed(batches: Iterator[pa.RecordBatch], seconds: list[float]) -> Iterator[pa.RecordBatch]:

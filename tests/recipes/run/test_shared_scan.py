@@ -140,7 +140,7 @@ def test_splits_that_are_read_ahead_come_in_order_and_their_error_where_it_happe
 
     seen: list[int] = []
     with pytest.raises(UnreadableTableError, match="cut off"):
-        seen.extend(batch["n"][0].as_py() for batch, _ in read_ahead(splits, rows_of, 3))
+        seen.extend(batch["n"][0].as_py() for batch, *_ in read_ahead(splits, rows_of, 3))
     assert seen == list(range(42))
 
 
