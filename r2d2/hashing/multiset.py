@@ -82,6 +82,12 @@ class RowTally:
         self.first = (self.first + int(np.add.reduce(mixed.first))) & _MASK
         self.second = (self.second + int(np.add.reduce(mixed.second))) & _MASK
 
+    def add_tally(self, other: "RowTally") -> None:
+        """Counts the other's rows."""
+        self.rows += other.rows
+        self.first = (self.first + other.first) & _MASK
+        self.second = (self.second + other.second) & _MASK
+
 
 def ones(count: int) -> Int64s:
     """So many ones, which take no memory."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
+from typing import TypeAlias
 
 from r2d2.engines.local.worker import Proposals, RecipeWorker, RequestBatch, ThisProcess
 from r2d2.model import Table, Types
@@ -24,6 +25,8 @@ from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
+SearchArguments: TypeAlias = tuple[Storage, Types, int, int]
+"""What is searched, in how much memory, by how many threads."""
 WORTHWHILE_TABLES, WORTHWHILE_BYTES = 400, 64 << 20
 """For so many tables, or so many bytes of them, one more process pays for its start."""
 
@@ -80,14 +83,15 @@ def search_in_processes(
     """The proposals for each batch of requests, in any order.
 
     At most `most` processes take part, this one among them; fewer where no more can be started.
-    They share the memory: a parent that needs more than one's part is read in passes.
+    They share the memory: a parent that needs more than one's part is read in passes, its splits by
+    so many threads.
     """
     sizes = [_size_bytes(batch) for batch in work]
     tables = sum(len(request.tables) for batch in work for request in batch)
     worthwhile = 1 + max(tables // WORTHWHILE_TABLES, sum(sizes) // WORTHWHILE_BYTES)
     processes = max(1, min(most, worthwhile, len(work)))
-    search = storage, types, memory_bytes // processes
-    others = _started(*search, processes - 1)
+    search = storage, types, memory_bytes // processes, most
+    others = _started(search, processes - 1)
     shares = _Shares(sizes, len(others) + 1)
     done: SimpleQueue[Proposals | BaseException] = SimpleQueue()
     for place, process in enumerate((*others, ThisProcess(*search))):
@@ -109,11 +113,11 @@ def _size_bytes(batch: RequestBatch) -> int:
     return sum(sizes.values())
 
 
-def _started(storage: Storage, types: Types, memory_bytes: int, count: int) -> list[RecipeWorker]:
+def _started(search: SearchArguments, count: int) -> list[RecipeWorker]:
     workers: list[RecipeWorker] = []
     with suppress(OSError):
         while len(workers) < count:
-            workers.append(RecipeWorker(storage, types, memory_bytes))
+            workers.append(RecipeWorker(*search))
     return workers
 
 

@@ -27,8 +27,14 @@ Proposals: TypeAlias = list[Proposal]
 class ThisProcess:
     """This process, which searches for recipes itself."""
 
-    def __init__(self, storage: Storage, types: Types, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._counts = RowCounts(storage, types, memory_bytes=memory_bytes)
+    def __init__(
+        self,
+        storage: Storage,
+        types: Types,
+        memory_bytes: int = MEMORY_BYTES,
+        threads: int = 1,
+    ) -> None:
+        self._counts = RowCounts(storage, types, memory_bytes=memory_bytes, threads=threads)
 
     def answer(self, batch: RequestBatch) -> Proposals:
         """The proposals for the batch's requests."""
@@ -45,8 +51,14 @@ class RecipeWorker:
         OSError: the machine starts no more processes.
     """
 
-    def __init__(self, storage: Storage, types: Types, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._search = storage, types, memory_bytes
+    def __init__(
+        self,
+        storage: Storage,
+        types: Types,
+        memory_bytes: int = MEMORY_BYTES,
+        threads: int = 1,
+    ) -> None:
+        self._search = storage, types, memory_bytes, threads
         self._ended = False
         self._is_fresh = True
         self._child = self._started()

@@ -48,7 +48,9 @@ class RowCounts:
         cache_bytes: int = CACHE_BYTES,
         small_bytes: int = SMALL_BYTES,
         memory_bytes: int = MEMORY_BYTES,
+        threads: int = 1,
     ) -> None:
+        self.threads = threads
         self.storage, self.types, self.small_bytes = storage, types, small_bytes
         self.memory_bytes = memory_bytes
         cache_bytes = min(cache_bytes, memory_bytes // CACHE_SHARE)

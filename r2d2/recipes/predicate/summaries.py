@@ -8,8 +8,10 @@ atoms: `Exclusions` keeps each such set of atoms once, and so one pass over the 
 set cover of any number of children.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -134,11 +136,17 @@ class ParentColumn:
     rows: int = 0
     _values: pa.Array | None = None
     _is_many: bool = False
+    _lock: Lock = field(default_factory=Lock)
 
     def values(self, array: pa.Array) -> pa.Array | None:
-        """The batch's values in the plain type; None once the column may stand in no atom."""
-        if not self.is_usable:
-            return None
+        """The batch's values in the plain type; None once the column may stand in no atom.
+
+        Threads may share it.
+        """
+        with self._lock:
+            return self._values_met(array) if self.is_usable else None
+
+    def _values_met(self, array: pa.Array) -> pa.Array | None:
         try:
             array = in_type(array, self.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -177,35 +185,58 @@ class ParentColumn:
         return Worth.FEW if few else Worth.MANY
 
 
+ParentColumns: TypeAlias = Mapping[Path, ParentColumn]
+ColumnValues: TypeAlias = Callable[[Path], pa.Array | None]
+"""A batch's values by path; None where the column may stand in no atom."""
+
+
 @dataclass(slots=True)
 class Exclusions:
-    """The sets of atoms that exclude the parent's rows, each set once."""
+    """The sets of atoms that exclude the parent's rows, each set once.
+
+    After `settle`, only the atoms are looked at that exclude the rows met before. The fewest atoms
+    for some rows are the fewest for all, if they do for all (cutting planes: Dantzig, Fulkerson &
+    Johnson, 1954). Threads may share it.
+    """
 
     candidates: Sequence[CandidateAtom]
     _atoms: list[Atom] = field(default_factory=list)
     _patterns: set[bytes] = field(default_factory=set)
     _is_too_many: bool = False
+    _settled: tuple[int, ...] | None = None
+    _lock: Lock = field(default_factory=Lock)
 
-    def selected(self, columns: Mapping[Path, pa.Array | None], rows: int) -> Bools:
+    def selected(self, values: ColumnValues, rows: int) -> Bools:
         """The mask of a batch's rows for which all atoms hold; notes what excludes the others."""
-        excluded = np.zeros((len(self.candidates), rows), np.bool_)
         self._atoms = self._atoms or [candidate.atom() for candidate in self.candidates]
-        for row, candidate, atom in zip(excluded, self.candidates, self._atoms, strict=True):
-            values = columns[candidate.column.path]
-            if values is not None:
-                read = {candidate.column.path: values}.__getitem__
-                np.logical_not(satisfied((atom,), read, rows), out=row)
+        settled = self._settled
+        places = range(len(self.candidates)) if settled is None else settled
+        excluded = np.zeros((len(places), rows), np.bool_)
+        for place, row in zip(places, excluded, strict=True):
+            self._exclude(place, values, row)
         some: Bools = np.logical_or.reduce(excluded, axis=0)
-        if some.any():
-            packed = np.ascontiguousarray(np.packbits(excluded[:, some], axis=0).T)
-            type_ = pa.binary(packed.shape[1])
-            buffers = [None, pa.py_buffer(packed)]
-            every = pa.Array.from_buffers(type_, len(packed), buffers)
-            self._patterns.update(pc.unique(every).to_pylist())
-            if len(self._patterns) > MOST_PATTERNS:
-                self._shorten()
+        if settled is None and some.any():
+            self._note(excluded[:, some])
         selected: Bools = np.logical_not(some)
         return selected
+
+    def _exclude(self, place: int, values: ColumnValues, excluded: Bools) -> None:
+        path = self.candidates[place].column.path
+        known = values(path)
+        if known is not None:
+            read = {path: known}.__getitem__
+            np.logical_not(satisfied((self._atoms[place],), read, len(known)), out=excluded)
+
+    def _note(self, excluded: Bools) -> None:
+        """Adds the sets of these rows (candidates × rows)."""
+        packed = np.ascontiguousarray(np.packbits(excluded, axis=0).T)
+        buffers = [None, pa.py_buffer(packed)]
+        every = pa.Array.from_buffers(pa.binary(packed.shape[1]), len(packed), buffers)
+        new = pc.unique(every).to_pylist()
+        with self._lock:
+            self._patterns.update(new)
+            if len(self._patterns) > MOST_PATTERNS:
+                self._shorten()
 
     def _shorten(self) -> None:
         """Leaves out the sets that hold another."""
@@ -222,8 +253,32 @@ class Exclusions:
         bits = np.unpackbits(packed.reshape(len(self._patterns), -1), axis=1)
         return bits[:, : len(self.candidates)].astype(np.bool_)
 
-    def chosen(self, columns: Mapping[Path, ParentColumn]) -> tuple[CandidateAtom, ...] | None:
+    def settle(self, columns: ParentColumns) -> bool:
+        """Settles for the atoms that do for the rows met so far; False where no few atoms do."""
+        self._settled = self._cover(columns)
+        return self._settled is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether not all atoms are looked at."""
+        return self._settled is not None
+
+    def look_at_all(self) -> None:
+        """Looks at all atoms again, of rows met from now on."""
+        self._settled = None
+
+    def chosen(self, columns: ParentColumns) -> tuple[CandidateAtom, ...] | None:
         """The fewest atoms that exclude every row that is not selected; None where none do."""
+        places = self._settled if self._settled is not None else self._cover(columns)
+        if places is None:
+            return None
+        chosen = [_of_worth(self.candidates[place], columns) for place in places]
+        if not all(columns[atom.column.path].may_name(atom) for atom in chosen):
+            return None
+        return tuple(sorted(chosen, key=lambda atom: (atom.column.worth, atom.column.position)))
+
+    def _cover(self, columns: ParentColumns) -> tuple[int, ...] | None:
+        """The places of the fewest atoms of which each set has one."""
         if self._is_too_many:
             return None
         if not self._patterns:
@@ -240,9 +295,10 @@ class Exclusions:
         chosen = cover_of(atoms, sets)
         if chosen is None:
             return None
-        return tuple(sorted(chosen, key=lambda atom: (atom.column.worth, atom.column.position)))
+        numbers = {id(atom): place for atom, place in zip(atoms, usable, strict=True)}
+        return tuple(numbers[id(atom)] for atom in chosen)
 
 
-def _of_worth(candidate: CandidateAtom, columns: Mapping[Path, ParentColumn]) -> CandidateAtom:
+def _of_worth(candidate: CandidateAtom, columns: ParentColumns) -> CandidateAtom:
     column: EncodedColumn = candidate.column
     return replace(candidate, column=replace(column, worth=columns[column.path].worth))

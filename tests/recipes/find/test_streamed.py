@@ -59,7 +59,29 @@ def test_each_kind_of_recipe_is_found_and_gives_the_childs_rows(tmp_path: Path) 
     for (name, (rows, sort)), proposal in zip(tables.items(), proposals, strict=True):
         assert isinstance(proposal.recipe, sort), (name, proposal)
         assert lake.rows(name, proposal.recipe, 1 << 16) == counted(rows)
-    assert {proposal.reason for proposal in proposals} == {"found in 3 passes over its parent"}
+    assert {proposal.reason for proposal in proposals} == {"found in 4 passes over its parent"}
+
+
+@pytest.mark.parametrize("place", [0, 3000, 3999])
+def test_atoms_that_do_for_samples_alone_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    monkeypatch.setattr("r2d2.recipes.find.passes.SAMPLE_ROWS", 40)
+    monkeypatch.setattr("r2d2.formats.parquet.read.BATCH_ROWS", 500)
+    parent = days().to_pydict()
+    parent["price"] = [float(n % 7 == 3) for n in range(4000)]
+    parent["price"][place] = 1.0
+    parent["kind"][place] = "odd"
+    kept = [n for n in range(4000) if parent["kind"][n] == "kind3"]
+    table = pa.table(parent).select(["id", "price", "day", "kind"])
+    child = table.take(pa.array(kept)).select(["id", "price", "kind"])
+    lake = RecipeLake.of(tmp_path, {"parent": table, "child": child})
+    (found,), in_memory = streamed(lake, "child"), lake.from_parent("child", "parent")
+    assert isinstance(found.recipe, Select)
+    assert found.recipe == in_memory.recipe
+    assert {atom.path for atom in found.recipe.where} == {("kind",)}
+    assert found.reason == f"found in {1 if place == 0 else 2} passes over its parent"
+    assert lake.rows("child", found.recipe) == counted(child)
 
 
 def test_a_search_that_needs_more_memory_than_there_is_reads_in_passes(tmp_path: Path) -> None:
