@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.engines import scan
-from r2d2.engines.local.worker import ThisProcess
+from r2d2.engines.local.recipes import ThisProcess
 from r2d2.errors import LakeError
 from r2d2.lake import inventory
 from r2d2.model import FileGroup, Split, Table, Types

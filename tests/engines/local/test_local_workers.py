@@ -15,9 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.engines.local import recipes as local_workers
-from r2d2.engines.local import worker
-from r2d2.engines.local.recipes import LocalRecipes, _Shares, search_in_processes
-from r2d2.engines.local.worker import Proposals, RecipeWorker, RequestBatch
+from r2d2.engines.local.recipes import (
+    LocalRecipes,
+    Proposals,
+    RecipeWorker,
+    RequestBatch,
+    _Shares,
+    search_in_processes,
+)
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.model import Types
 from r2d2.processes import ChildProcess
@@ -39,7 +44,7 @@ def before_each_answer(fault: str) -> str:
     """The program of a process that answers as it should, but for this before each answer."""
     return f"""
 import os, time
-from r2d2.engines.local import worker
+from r2d2.engines.local import recipes as worker
 from r2d2.errors import UsageError
 asked, sound = [], worker.search
 def answer(bundle, counts):
@@ -68,7 +73,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
 
     def planted(program: str) -> None:
         monkeypatch.setattr(local_workers, "WORTHWHILE_TABLES", 1)
-        monkeypatch.setattr(worker, "_PROGRAM", program)
+        monkeypatch.setattr(local_workers, "_PROGRAM", program)
 
     return planted
 
@@ -82,7 +87,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         assert gate.wait(30)
         return search(bundle, counts)
 
-    monkeypatch.setattr(worker, "search", held)
+    monkeypatch.setattr(local_workers, "search", held)
     yield gate
     gate.set()
 
