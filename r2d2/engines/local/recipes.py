@@ -24,9 +24,8 @@ from r2d2.recipes.find.request import (
     TASK_BYTES,
     AnyRequest,
     Proposal,
-    Request,
     batches,
-    no_recipe,
+    no_recipes,
 )
 from r2d2.recipes.find.row_counts import MEMORY_BYTES, RowCounts
 from r2d2.recipes.grammar import Project, Recipe, Select
@@ -156,7 +155,7 @@ class RecipeWorker:
             if not self._ended and len(batch) > 1:
                 return [found for request in batch for found in self.answer([request])]
             reason = f"the process that looked for its recipes ended with status {status}"
-            return [lost for request in batch for lost in _lost(request, reason)]
+            return [lost for request in batch for lost in no_recipes(request, reason)]
         self._is_fresh = False
         return list(loads(answer))
 
@@ -172,12 +171,6 @@ class RecipeWorker:
         """Ends the process at once, whatever it does; it may have ended."""
         self._ended = True
         self._child.end()
-
-
-def _lost(request: AnyRequest, reason: str) -> list[Proposal]:
-    if not isinstance(request, Request):
-        return []
-    return [no_recipe(request.parent, child.table, reason) for child in request.children]
 
 
 def serve() -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
-from r2d2.engines.spark.session import spark_errors
+from r2d2.engines.spark.jobs import MOST_PARTITIONS, SparkJobs, reads_labelled
+from r2d2.engines.spark.session import TaskKilledError, spark_errors
 from r2d2.model import Table
 from r2d2.recipes.find import search
-from r2d2.recipes.find.request import AnyRequest, Proposal, batches
+from r2d2.recipes.find.request import AnyRequest, Proposal, batches, no_recipes
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe, parents
 from r2d2.recipes.run.trial import Trial, try_out
@@ -43,7 +43,7 @@ class SparkRecipes:
         """The proposals for all requests, in any order."""
         work = [[requests[number] for number in batch] for batch in batches(requests)]
         search_batch = partial(_proposals, self.storage, self.settings)
-        for proposals in self._answers(search_batch, work):
+        for proposals in self._answers(search_batch, work, _no_proposals):
             yield from proposals
 
     def try_out(
@@ -57,7 +57,7 @@ class SparkRecipes:
         read_bytes = sum(table.size_bytes for read, _, _ in questions for table in read.values())
         with reads_labelled(self.session, read_bytes):
             run_one = partial(_trial, self.storage, self.settings.memory_bytes)
-            answers = list(self._answers(run_one, questions))
+            answers = list(self._answers(run_one, questions, _no_trial))
         for trial, files in answers:
             for location, content in files.items():
                 path = folder / location
@@ -65,16 +65,31 @@ class SparkRecipes:
                 path.write_bytes(content)
             yield trial
 
-    def _answers(self, answer: Callable[[Any], Any], questions: Sequence[Any]) -> Iterator[Any]:
-        payloads = (dumps((number, question)) for number, question in enumerate(questions))
-        with spark_errors():
-            jobs = SparkJobs(self.session)
-            answers = jobs.spread(payloads, partial(_answered, answer), ANSWER_DDL).toArrow()
-        numbered = zip(
-            answers.column("number").to_pylist(), answers.column("answer").to_pylist(), strict=True
-        )
-        for _, content in sorted(numbered):
-            yield loads(content)
+    def _answers(
+        self,
+        answer: Callable[[Any], Any],
+        questions: Sequence[Any],
+        no_answer: Callable[[Any, str], Any],
+    ) -> Iterator[Any]:
+        """The answers in turn; `no_answer` gives that to a question of which the workers died."""
+        answers: dict[int, Any] = {}
+        left = list(enumerate(questions))
+        while left:
+            try:
+                with spark_errors():
+                    jobs, work = SparkJobs(self.session), partial(_answered, answer)
+                    told = jobs.spread(map(dumps, left), work, ANSWER_DDL).toArrow()
+            except TaskKilledError as error:
+                if len(left) > MOST_PARTITIONS:
+                    raise
+                number, question = left.pop(error.task)
+                answers[number] = no_answer(question, str(error))
+            else:
+                columns = (told.column(name).to_pylist() for name in ("number", "answer"))
+                for number, content in zip(*columns, strict=True):
+                    answers[number] = loads(content)
+                left = []
+        yield from (answers[number] for number in sorted(answers))
 
 
 def _answered(answer: Callable[[Any], Any], payloads: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
@@ -87,6 +102,16 @@ def _answered(answer: Callable[[Any], Any], payloads: Iterable[bytes]) -> Iterat
 def _proposals(storage: Storage, settings: Settings, batch: Sequence[AnyRequest]) -> list[Proposal]:
     counts = RowCounts(storage, settings.types, memory_bytes=settings.memory_bytes)
     return search(batch, counts)
+
+
+def _no_proposals(batch: Sequence[AnyRequest], reason: str) -> list[Proposal]:
+    return [proposal for request in batch for proposal in no_recipes(request, reason)]
+
+
+def _no_trial(
+    question: tuple[Mapping[str, Table], str, Recipe], reason: str
+) -> tuple[Trial, dict[str, bytes]]:
+    return Trial(question[2], reason), {}
 
 
 def _trial(

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from r2d2.engines.scan import ScanPiece, pieces_of
 from r2d2.engines.spark.count import Count, PairCounts
-from r2d2.engines.spark.jobs import Routed, SparkJobs, reads_labelled
+from r2d2.engines.spark.jobs import MOST_PARTITIONS, Routed, SparkJobs, reads_labelled
 from r2d2.engines.spark.partitioning import Routes, parts_of, tasks_of
 from r2d2.engines.spark.rows import NO_SUMS, SketchCollector, Sums
 from r2d2.engines.spark.semijoin import FilterPlan, Filters, merged
+from r2d2.engines.spark.session import TaskKilledError
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
 from r2d2.errors import R2D2Error
 from r2d2.hashing.runs import BottomKSketch
@@ -28,7 +31,9 @@ HASH_BYTES = 16
 FEW_PARTITIONS = 4
 MANY_PARTITIONS = FEW_PARTITIONS + 1
 NO_SCAN = -1
+KILLS = "Spark's workers died when they read this table alone"
 
+_table = attrgetter("table")
 Pairs = Sequence[tuple[Projection, Projection]]
 Samples = Mapping[Projection, BottomKSketch] | None
 
@@ -91,18 +96,48 @@ class Scans:
         scan = NO_SCAN
         mergers = self._mergers(pieces) if sketches else 1
         if pieces:
-            tasks = [ScanTask.of(task, parts) for task in tasks_of(pieces)]
-            frame = self._jobs.scan(self._storage, self._types, self.sketch_size, tasks)
-            scan = self._keep(frame, len(tasks))
             read_bytes = sum(tables[table].size_bytes for table in {p.table for p in pieces})
             with reads_labelled(self._jobs.session, read_bytes):
-                self._made[scan] = self._collect_sketches(scan, collector, mergers)
+                scan = self._scan_pieces(tasks_of(pieces), parts, collector, mergers)
         foreign = {key[0] for key in wanted} & self.foreign.keys()
         self._remember(wanted, scan, parts, collector, mergers)
         for table in sorted(foreign):
             wanted_of_table = {key: columns for key, columns in wanted.items() if key[0] == table}
             self._scan_foreign(table, wanted_of_table, parts, collector)
         return collector
+
+    def _scan_pieces(
+        self,
+        tasks: Sequence[Sequence[ScanPiece]],
+        parts: Mapping[Projection, int],
+        collector: SketchCollector,
+        mergers: int,
+    ) -> int:
+        """The number of a scan of these tasks, its sketches taken in.
+
+        Where the workers of one task die of it, its tables are read in tasks of their own; one that
+        was alone in it is left out.
+        """
+        while tasks := [task for task in tasks if task]:
+            work = [ScanTask.of(task, parts) for task in tasks]
+            frame = self._jobs.scan(self._storage, self._types, self.sketch_size, work)
+            scan = self._keep(frame, len(tasks))
+            try:
+                self._made[scan] = self._collect_sketches(scan, collector, mergers)
+            except TaskKilledError as error:
+                self._drop(len(tasks))
+                if len(tasks) > MOST_PARTITIONS:
+                    raise
+                by_table = [list(some) for _, some in groupby(tasks[error.task], _table)]
+                if len(by_table) == 1:
+                    table = by_table[0][0].table
+                    collector.problems[table] = f"{KILLS}: {error}"
+                    by_table = []
+                    tasks = [[one for one in task if one.table != table] for task in tasks]
+                tasks = [*tasks[: error.task], *by_table, *tasks[error.task + 1 :]]
+            else:
+                return scan
+        return NO_SCAN
 
     def _scan_foreign(
         self,
@@ -242,6 +277,12 @@ class Scans:
         self._made.append(0)
         self._partitions += partitions
         return len(self._frames) - 1
+
+    def _drop(self, partitions: int) -> None:
+        """Forgets the scan that was kept last."""
+        self._frames.pop().unpersist()
+        self._made.pop()
+        self._partitions -= partitions
 
     def _remember(
         self,

@@ -7,6 +7,7 @@ installed: at its top this module imports nothing of Spark.
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ SHIP = (
 
 # A worker that the system kills says nothing; Spark says that it crashed.
 OUT_OF_MEMORY = ("MemoryError", "exited unexpectedly")
+DIED = ("exited unexpectedly", "ExecutorLostFailure")
+KILLED = re.compile(r"Task (\d+) in stage [\d.]+ failed")
 MORE_MEMORY = (
     "where a Python worker lacks memory, raise spark.executor.pyspark.memory if it is set,"
     " else spark.executor.memoryOverhead, or run fewer tasks at once (spark.executor.cores)"
@@ -109,7 +112,19 @@ def spark_errors() -> Iterator[None]:
         if "No module named 'r2d2'" in text:
             raise MissingDependencyError(SHIP) from error
         remedy = f"; {MORE_MEMORY}" if any(sign in text for sign in OUT_OF_MEMORY) else ""
-        raise R2D2Error(f"Spark could not finish: {_gist(text)}{remedy}") from error
+        message = f"Spark could not finish: {_gist(text)}{remedy}"
+        killed = KILLED.search(text)
+        if killed is not None and any(sign in text for sign in DIED):
+            raise TaskKilledError(message, int(killed[1])) from error
+        raise R2D2Error(message) from error
+
+
+class TaskKilledError(R2D2Error):
+    """Spark gave a job up, since the workers of one task died of it; `task` is its number."""
+
+    def __init__(self, message: str, task: int) -> None:
+        super().__init__(message)
+        self.task = task
 
 
 def _foreign() -> tuple[type[Exception], ...]:

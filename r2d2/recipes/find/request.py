@@ -142,6 +142,13 @@ def no_recipe(parent: Table, child: Table, reason: str, rows: int = 0) -> Propos
     return Proposal(child.location, (parent.location,), None, rows, reason)
 
 
+def no_recipes(request: AnyRequest, reason: str) -> list[Proposal]:
+    """The proposals that say why the request's children get no recipe."""
+    if not isinstance(request, Request):
+        return []
+    return [no_recipe(request.parent, child.table, reason) for child in request.children]
+
+
 def by_name(columns: Iterable[Column]) -> Columns:
     """The columns in order of name."""
     return tuple(sorted(columns, key=attrgetter("name")))

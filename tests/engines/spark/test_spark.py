@@ -1,5 +1,7 @@
 """The Spark engine says what the local one says, down to the evidence, whatever its way there."""
 
+import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from r2d2.engines.spark import scans as spark_scans
 from r2d2.engines.spark import semijoin
 from r2d2.engines.spark.lake import READ_ANEW, SparkLake
 from r2d2.engines.spark.partitioning import partition_keys
+from r2d2.engines.spark.recipes import SparkRecipes
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake, Wanted
 from r2d2.model import Work
@@ -268,3 +271,20 @@ def test_spark_starts_few_jobs_however_many_tables(tmp_path: Path, spark: Any) -
     graph = check(tmp_path, spark)
     assert len(graph.edges) == 1200
     assert 0 < len(set(tracker.getJobIdsForGroup()) - before) <= 30
+
+
+def test_a_search_of_which_the_workers_die_costs_its_children_their_recipe_and_no_more(
+    tmp_path: Path, spark: Any
+) -> None:
+    def answer_or_die(question: str) -> str:
+        if question == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return question
+
+    recipes = SparkRecipes(storage_of(str(tmp_path)), Settings(), spark)
+    questions = ["one", "die", "two", "die"]
+    told = list(recipes._answers(answer_or_die, questions, lambda asked, why: (asked, why)))
+    assert [told[0], told[2]] == ["one", "two"]
+    for asked, why in (told[1], told[3]):
+        assert asked == "die"
+        assert "memory" in why

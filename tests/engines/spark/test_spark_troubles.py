@@ -60,3 +60,25 @@ def test_a_table_that_is_too_big_for_a_worker_is_named_and_the_others_go_on(tmp_
     assert list(told) == ["huge.parquet"]
     assert "not enough memory" in told["huge.parquet"]
     assert "Spark's workers" in told["huge.parquet"]
+
+
+def test_a_table_whose_readers_are_killed_on_every_try_is_named_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    lake, out = tmp_path / "lake", tmp_path / "out"
+    lake.mkdir()
+    for name, rows in (("kill me", 8000), ("part", 5000), ("whole", 9000), ("kill too", 7000)):
+        pq.write_table(pa.table({"x": range(rows)}), lake / f"{name}.parquet")
+    ended = run(
+        ["-m", "r2d2", "find", str(lake), "--engine", "spark", "--master", "local[2]",
+         "--stages", "schema,exact", "--out", str(out)],
+        PYTHONPATH=f"{Path(troubled.__path__[0])}:{REPOSITORY}",
+        SPARK_SUBMIT_OPTS="",
+    )  # fmt: skip
+    assert ended.returncode == EXIT_SOME_UNREADABLE, ended.stderr
+    graph = json.loads((out / "graph.json").read_text())
+    edges = [(edge["child"], edge["parent"]) for edge in graph["edges"]]
+    assert edges == [("part.parquet", "whole.parquet")]
+    told = {table["location"]: table["problem"] for table in graph["tables"] if table["problem"]}
+    assert list(told) == ["kill me.parquet", "kill too.parquet"]
+    assert all("died" in problem and "memory" in problem for problem in told.values())

@@ -1,9 +1,12 @@
 """Plants errors in every Python process whose PYTHONPATH has this folder: Spark's workers too.
 
 Reading a table called `read NAME.parquet` raises the error of that name, and so does hashing the
-rows of one whose first value is `hash NAME`. Python imports this module at its start.
+rows of one whose first value is `hash NAME`; reading `kill ANY.parquet` kills the process. Python
+imports this module at its start.
 """
 
+import os
+import signal
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -36,6 +39,8 @@ def plant(scan: ModuleType) -> None:
         word, _, name = split.file.path.removesuffix(".parquet").partition(" ")
         if word == "read":
             raise planted[name]
+        if word == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
         return read(storage, split, columns)
 
     def row_hashes(batch: Any, *more: Any) -> Any:
