@@ -324,7 +324,7 @@ def part_of(column: pa.Array, part: Part) -> pa.Array:
         case Remainder(divisor):
             column = column.cast(pa.int64())
             rest = array_of(np.fmod(numbers(column), divisor), pa.int64())
-            return pc.if_else(pc.is_valid(column), rest, pa.scalar(None, pa.int64()))
+            return pc.if_else(pc.is_valid(column), rest, pa.nulls(1, pa.int64())[0])
 
 
 _COMPARED = {

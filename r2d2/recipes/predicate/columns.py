@@ -5,7 +5,7 @@ so most predicates are found before the other columns are encoded, or even read.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -159,20 +159,19 @@ class EncodedTable:
         array, type_ = self._array(source), plain_type(source.type) or source.type
         return array if array.type == type_ else array.cast(type_)
 
-    def sample(self, part: int | None, rows: Int64s) -> "EncodedTable":
-        """These rows of a part, or of the whole for None."""
-        start = 0 if part is None else int(self._starts[part])
-        places = array_of(rows - start, pa.int64())
-
-        def taken(source: ColumnSource) -> pa.ChunkedArray:
-            whole = self._array(source) if part is None else self._part(source, part)
-            return whole.take(places)
-
-        sources = [
-            replace(source, read=lambda _, source=source: taken(source))  # type: ignore[misc]
-            for source in (*self._sources, *self._others)
-        ]
-        return EncodedTable(sources, [len(rows)])
+    def sample(self, part: int | None, rows: Int64s) -> tuple[EncodedColumn, ...]:
+        """All columns in these rows of a part; of the whole for None, where all are encoded."""
+        if part is None:
+            return tuple(column.at(rows) for column in (*self.columns, *self.others))
+        places = array_of(rows - self._starts[part], pa.int64())
+        shown = []
+        for source in (*self._sources, *self._others):
+            array, path = self._part(source, part).take(places), source.path
+            if plain_type(source.type) is None:
+                shown.append(only_nulls(array, path, source.position))
+            elif column := encode(array, path, source.position, source.is_partition):
+                shown.append(column)
+        return tuple(shown)
 
     @cached_property
     def matrix(self) -> CodeMatrix:

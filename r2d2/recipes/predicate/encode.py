@@ -5,7 +5,7 @@ durations, lists, half floats, decimals of more than 38 digits, timestamps finer
 and texts that are not UTF-8 do not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import Bools, Int32s, array_of, fixed_values, null_mask, numbers
+from r2d2.arrays import Bools, Int32s, Int64s, array_of, fixed_values, null_mask, numbers
 from r2d2.recipes.grammar import Part, Path
 from r2d2.recipes.literals import Literal
 
 FEW_VALUES, ROWS_PER_VALUE = 1000, 4
 NULL = np.int32(-1)
 SLOTS_PER_ROW = 4
+VALUES_PER_ROW = 2
 SORTED_ROWS = 1 << 14
 LARGE_BYTES = 1 << 30
 Codes = Int32s
@@ -75,6 +76,19 @@ class EncodedColumn:
         """The values by row, without a dictionary."""
         type_ = self.values.type
         return self.array if self.array.type == type_ else self.array.cast(type_)
+
+    def at(self, rows: Int64s) -> "EncodedColumn":
+        """The column in these rows, without most of the values that these do not have."""
+        codes = self.codes[rows]
+        if len(self.values) <= VALUES_PER_ROW * len(rows):
+            return replace(self, codes=codes)
+        used, places = np.unique(codes, return_inverse=True)
+        first = int(used[0] == NULL)
+        last = len(used) - int(used[-1] == len(self.values))
+        kept = used[first:last]
+        values = self.values.take(array_of(kept, pa.int32()))
+        ranked = (places - first).astype(np.int32)
+        return replace(self, codes=ranked, values=values, nameable=self.nameable[kept])
 
     def literal(self, code: int) -> Literal:
         """The value of that rank."""

@@ -14,9 +14,11 @@ All residues are equal by the greatest common divisor of the differences of a co
 by its divisors alone (Euclid): it is tried besides the divisors that people like.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations, islice
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +28,7 @@ import pyarrow.types as pt
 
 from r2d2.arrays import Int64s, array_of, numbers
 from r2d2.recipes.grammar import Part, Remainder, TimePart
-from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, part_of
+from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, most_values, part_of
 from r2d2.recipes.predicate.columns import EncodedTable
 from r2d2.recipes.predicate.encode import (
     NULL,
@@ -38,7 +40,8 @@ from r2d2.recipes.predicate.encode import (
 )
 from r2d2.recipes.predicate.set_cover import covered, row_left_near, selected, spread
 
-REQUIRED_SAMPLE, FORBIDDEN_SAMPLE = 1 << 10, 1 << 8
+SAMPLES = ((1 << 8, 1 << 5), (1 << 10, 1 << 8))
+"""Of required rows and of forbidden ones: most searches end with the first."""
 EXPECTED = 0.5
 MOST_LISTED, FREE_LISTED, ROWS_PER_LISTED = 10, 3, 2
 DIVISORS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20, 24, 32, 50, 60, 64, 100, 1000)
@@ -48,6 +51,7 @@ CALENDAR = np.datetime64("1582-10-15"), np.datetime64("9999-12-31T23:59:59")
 """The days that all engines number alike."""
 _Derived = tuple[int, Derivation]
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[Any]
 
 
 def find_rarer(
@@ -56,34 +60,39 @@ def find_rarer(
     """The fewest atoms of any kind that select the required rows and none of the forbidden ones."""
     if not len(required):
         return None
+    part, rows = None, (required, forbidden)
     if not parent.is_small:
         part = parent.seen_part(required, forbidden)
         part = parent.part_of(row_left_near(required, forbidden)) if part is None else part
         rows = parent.within(part, required), parent.within(part, forbidden)
-        if _useful(parent, part, *rows, child_rows) is None:
-            return None
-    elif _useful(parent, None, required, forbidden, child_rows) is None:
+    if any(_useful(parent, part, *rows, child_rows, sizes) is None for sizes in SAMPLES):
         return None
     usual = all_tightest((*parent.columns, *parent.others), required, child_rows)
     left = forbidden[selected(usual, forbidden)]
-    useful = _useful(parent, None, required, left if len(left) else forbidden, child_rows)
+    probed = left if len(left) else forbidden
+    useful = _useful(parent, None, required, probed, child_rows, SAMPLES[-1])
     if useful is None:
         return None
-    rarer = _rarer(parent, required, left, left, child_rows, useful)
+    rarer = _rarer(parent.columns, required, left, left, child_rows, useful)
     found = None if rarer is None else covered((), [*usual, *rarer], forbidden)
     return None if found is None else _shortened(found, forbidden)
 
 
 def _useful(
-    parent: EncodedTable, part: int | None, required: Int64s, forbidden: Int64s, child_rows: int
+    parent: EncodedTable,
+    part: int | None,
+    required: Int64s,
+    forbidden: Int64s,
+    child_rows: int,
+    sizes: tuple[int, int],
 ) -> set[_Derived] | None:
     """The derived columns that exclude rows of a sample; None where some of it nothing excludes."""
-    shown = [spread(required, REQUIRED_SAMPLE), spread(forbidden, FORBIDDEN_SAMPLE)]
+    shown = [spread(required, sizes[0]), spread(forbidden, sizes[1])]
     if not all(map(len, shown)):
         return set()
     sample = parent.sample(part, np.concatenate(shown))
     required = np.arange(len(shown[0]))
-    usual = all_tightest((*sample.columns, *sample.others), required, child_rows)
+    usual = all_tightest(sample, required, child_rows)
     others = np.arange(len(shown[1])) + len(required)
     left = others[selected(usual, others)]
     rarer = _rarer(sample, required, left, left if len(left) else others, child_rows)
@@ -93,7 +102,7 @@ def _useful(
 
 
 def _rarer(
-    table: EncodedTable,
+    columns: Sequence[EncodedColumn],
     required: Int64s,
     left: Int64s,
     probed: Int64s,
@@ -104,14 +113,14 @@ def _rarer(
 
     Of derived columns only those wanted are made; for None all that exclude some of those probed.
     """
-    derived = list(_derived_columns(table.columns, required, probed, child_rows, wanted))
+    derived = list(_derived_columns(columns, required, probed, child_rows, wanted))
     candidates = [
         atom
         for atom in all_tightest(derived, required, child_rows)
         if atom.is_sound and not (len(probed) and atom.selects(atom.column.codes[probed]).all())
     ]
     left = left[selected(candidates, left)]
-    usable = [c for c in (*table.columns, *derived) if _may_be_unlisted(c, required)]
+    usable = [c for c in (*columns, *derived) if _may_be_unlisted(c, required)]
     expected = [_expected(c, required, child_rows, wanted is None) for c in usable]
     listed = _not_in(usable, expected, left, child_rows)
     if listed is None:
@@ -207,7 +216,7 @@ def _derived_columns(
         for column in columns:
             for part in _parts(column, required, left, child_rows):
                 yield _by_part(column, part)
-        yield from islice(_compared_columns(columns, required), MOST_COMPARED)
+        yield from islice(_compared_columns(columns, required, left), MOST_COMPARED)
         return
     by_path = {column.path: column for column in columns}
     for column in columns:
@@ -256,16 +265,29 @@ def _parts(
         if (codes == NULL).any():
             return
         ours, theirs = known[codes], known[column.codes[left]]
+        longest = most_values(child_rows)
         divisors = [d for d in DIVISORS if d * ROWS_PER_LISTED <= child_rows]
         common = int(np.gcd.reduce(ours - ours[0]))
         if child_rows >= LEAST_ROWS_OF_DIVISOR and 1 < common <= MOST_DIVISOR:
             divisors.append(common)
-        for divisor in dict.fromkeys(divisors):
-            rest, other = np.fmod(ours, divisor), np.fmod(theirs, divisor)
-            occurs = np.zeros(2 * divisor, np.bool_)
-            occurs[rest] = True
-            if not occurs[other].all():
-                yield Remainder(divisor)
+        yield from map(Remainder, _useful_divisors(ours, theirs, divisors, longest))
+
+
+def _useful_divisors(
+    ours: Int64s, theirs: Int64s, divisors: Sequence[int], longest: int
+) -> Iterator[int]:
+    """The divisors by which remainders of the others are told from those of the required rows."""
+    for divisor in dict.fromkeys(divisors):
+        rest, other = np.fmod(ours, divisor), np.fmod(theirs, divisor)
+        occurs = np.zeros(2 * divisor, np.bool_)  # -1 is the last
+        occurs[rest] = True
+        if occurs[other].all():
+            continue
+        low, high, distinct = int(rest.min()), int(rest.max()), np.count_nonzero(occurs)
+        absent = high - low + 1 - distinct
+        is_listed = distinct <= min(longest, divisor // 2) or absent <= FREE_LISTED
+        if is_listed or (other < low).any() or (other > high).any():
+            yield divisor
 
 
 def _is_of_one_calendar(values: pa.Array) -> bool:
@@ -278,34 +300,58 @@ def _is_of_one_calendar(values: pa.Array) -> bool:
 
 
 def _compared_columns(
-    columns: Sequence[EncodedColumn], required: Int64s
+    columns: Sequence[EncodedColumn], required: Int64s, left: Int64s
 ) -> Iterator[EncodedColumn]:
-    """For each two columns of one type, their signs, where the required rows lack one of these."""
-    for one, other in combinations(columns, 2):
-        if _are_comparable(one, other):
-            compared = _compared(one, other)
-            codes = compared.codes[required]
-            if len(compared.values) > 1 and len(np.unique(codes)) < len(compared.values):
-                yield compared
+    """For each two columns of one type, their signs, if those of the rows left are others."""
+    by_type: dict[pa.DataType, list[EncodedColumn]] = defaultdict(list)
+    for column in columns:
+        if _is_comparable(column, required):
+            by_type[column.values.type].append(column)
+    for alike in by_type.values():
+        rows = np.concatenate([required, left])
+        shown = _together([column.codes[rows] for column in alike], alike) if alike[1:] else []
+        for place, one in enumerate(alike[:-1]):
+            for other, theirs in zip(alike[place + 1 :], shown[place + 1 :], strict=True):
+                signs = _signs(shown[place], theirs)
+                ours, others = signs[: len(required)], signs[len(required) :]
+                if np.isin(others, ours, invert=True).any():
+                    yield _compared(one, other)
 
 
-def _are_comparable(one: EncodedColumn, other: EncodedColumn) -> bool:
-    type_ = one.values.type
-    if type_ != other.values.type or pt.is_boolean(type_) or pt.is_large_binary(type_):
+def _is_comparable(column: EncodedColumn, required: Int64s) -> bool:
+    """Whether the column's values have an order, and those of the required rows are all known."""
+    type_ = column.values.type
+    if pt.is_boolean(type_) or pt.is_large_binary(type_) or not len(column.values):
         return False
     # NaN compares in other ways by engine.
-    return not pt.is_floating(type_) or not any(
-        (column.codes == len(column.values)).any() for column in (one, other)
-    )
+    has_nan = pt.is_floating(type_) and bool((column.codes == len(column.values)).any())
+    return not has_nan and bool((column.codes[required] != NULL).all())
+
+
+def _together(codes: Sequence[Codes], columns: Sequence[EncodedColumn]) -> list[Numbers]:
+    """What has the order of the columns' values, which are of one type, for these codes of each.
+
+    What stands for NULL means nothing.
+    """
+    type_ = columns[0].values.type
+    if pt.is_integer(type_) or pt.is_floating(type_) or pt.is_temporal(type_):
+        ordered = [numbers(column.values) for column in columns]
+    else:
+        every = pa.concat_arrays([column.values for column in columns])
+        ranks = numbers(pc.rank(every, "ascending", tiebreaker="dense")).astype(np.int64)
+        ordered = np.split(ranks, np.cumsum([len(column.values) for column in columns])[:-1])
+    return [part[one] for part, one in zip(ordered, codes, strict=True)]
+
+
+def _signs(one: Numbers, other: Numbers) -> npt.NDArray[np.int8]:
+    return np.greater(one, other).astype(np.int8) - np.less(one, other).astype(np.int8)
 
 
 def _compared(one: EncodedColumn, other: EncodedColumn) -> EncodedColumn:
-    both = pa.concat_arrays([one.values, other.values])
-    ranks = numbers(pc.rank(both, "ascending", tiebreaker="dense")).astype(np.int64)
-    size = len(one.values)
-    ours, theirs = np.append(ranks[:size], 0), np.append(ranks[size:], 0)
-    signs = np.sign(ours[one.codes] - theirs[other.codes])
+    signs = _signs(*_together((one.codes, other.codes), (one, other)))
     known = (one.codes != NULL) & (other.codes != NULL)
     values = np.unique(signs[known])
     codes = np.where(known, np.searchsorted(values, signs), NULL).astype(np.int32)
-    return _column(one, array_of(values, pa.int64()), codes, ComparedWith(other.path))
+    return _column(
+        one, array_of(values.astype(np.int64), pa.int64()), codes, ComparedWith(other.path)
+    )
