@@ -32,6 +32,8 @@ HASH_BYTES = 16
 STEPS = ("decode", "hash", "exchange")
 JVM = "JVM, start"
 SPARK_MASTER = "local[2]"
+PLAN_TOML = Path(__file__).parents[1] / "sample_lake/plan.toml"
+"""Prices at which storage costs so much that recipes are chosen, run and compared."""
 
 Funnel = Sequence[Mapping[str, Any]]
 
@@ -162,7 +164,7 @@ def finds_of(
 
 def plan_of(lake: BenchmarkLake, run: Path) -> Cost:
     """The cost of a plan, its recipes run, for the `find` in the folder `run`."""
-    cost = cost_of("plan", run, "--run", str(run))
+    cost = cost_of("plan", run, "--run", str(run), "--config", str(PLAN_TOML))
     told(lake, "plan local", cost)
     return cost
 
