@@ -245,6 +245,13 @@ def bits(array: pa.Array) -> pa.Array:
 
 def identical(one: pa.Array, other: pa.Array) -> bool:
     """Whether the arrays hold the same values, whatever their layout; floats by their bits."""
+    type_ = one.type
+    if (
+        type_ == other.type == plain_type(type_)
+        and not pt.is_nested(type_)
+        and not holds_bits(type_)
+    ):
+        return bool(one.equals(other))
     one, other = _simple(one), _simple(other)
     if len(one) != len(other) or not one.is_null().equals(other.is_null()):
         return False

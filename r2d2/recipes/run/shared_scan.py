@@ -137,18 +137,22 @@ def _scan(context: RecipeContext, runs: Sequence[_Run], threads: int) -> None:
     def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
         return split_batches(context.storage, split, wanted)
 
-    with ExitStack() as stack:
+    try:
+        splits = parent_of(context, runs[0].recipe).splits
+        with (
+            ThreadPoolExecutor(threads) as pool,
+            closing(read_ahead(splits, rows_of, threads, clock)) as batches,
+        ):
+            for batch, seconds, split in batches:
+                open_ = [run for run in runs if run.is_open]
+                if not open_:
+                    return
+                list(pool.map(partial(_Run.add, batch=batch, seconds=seconds, split=split), open_))
+    except Exception as error:
         for run in runs:
             if not run.told:
-                stack.enter_context(run.problems_told())
-        parent = parent_of(context, runs[0].recipe)
-        pool = stack.enter_context(ThreadPoolExecutor(threads))
-        batches = stack.enter_context(closing(read_ahead(parent.splits, rows_of, threads, clock)))
-        for batch, seconds, split in batches:
-            open_ = [run for run in runs if run.is_open]
-            if not open_:
-                return
-            list(pool.map(partial(_Run.add, batch=batch, seconds=seconds, split=split), open_))
+                with run.problems_told():
+                    raise error
 
 
 def clock_of(storage: Storage) -> Clock:
