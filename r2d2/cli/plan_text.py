@@ -43,6 +43,7 @@ def plan_lines(plan: Data) -> Iterator[str]:
     yield ""
     yield from _kept_lines(plan)
     yield from _copies_lines(deleted)
+    yield from _sizes_line(plan)
     yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
@@ -157,6 +158,20 @@ def _kept_lines(plan: Data) -> Iterator[str]:
     if len(ordered) > SHOWN:
         count = sum(len(names) for _, names in ordered[SHOWN:])
         yield f"kept {count:,}: for {len(ordered) - SHOWN:,} more reasons (see the plan file)"
+
+
+def _sizes_line(plan: Data) -> Iterator[str]:
+    """The size from which on a deletion pays, where none does or some save too little."""
+    totals = plan["totals"]
+    if totals["deleted"] and not totals["below_min_saving"]:
+        return
+    reads = plan["settings"]["usage"]["reads_per_month"]
+    sizes = [totals[f"{kind}_pays_from_bytes"] for kind in ("unread", "read")]
+    unread, read = ("no size" if size is None else human_bytes(size) for size in sizes)
+    yield (
+        f"at these prices a deletion pays from {unread} on where nobody reads the table,"
+        f" from {read} on at {pluralize(f'{reads:g}', 'read')} a month"
+    )
 
 
 def _copies_lines(deleted: Sequence[Data]) -> Iterator[str]:

@@ -19,6 +19,7 @@ which of two is cheaper by a few milliseconds of noise. Start-up is paid for lik
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import NamedTuple
 
 from r2d2.plan.graph_file import TableFacts
@@ -273,6 +274,26 @@ class Costing:
             if self.settings.tenant_of(parent) != tenant:
                 return f"{parent} belongs to another tenant"
         return None
+
+
+def pays_from_bytes(settings: PlanSettings, reads_per_month: float) -> int | None:
+    """The least size of a table whose deletion saves what it must; None where none is large enough.
+
+    Its recipe reads and writes as many bytes as it has.
+
+    >>> pays_from_bytes(PlanSettings(), 0.0) // GB, pays_from_bytes(PlanSettings(), 100.0)
+    (38, None)
+    """
+    prices, rates, usage = settings.prices, settings.rates, settings.usage
+    keep_usd = storage_usd(GB, prices) + maintenance_usd(
+        GB, usage.maintenance_scans_per_month, prices
+    )
+    start_up_usd = rebuild_usd(Rebuild(0, 0), reads_per_month, prices, rates)
+    gain_usd = keep_usd - rebuild_usd(Rebuild(GB, GB), reads_per_month, prices, rates)
+    per_gb_usd = gain_usd + start_up_usd
+    if per_gb_usd <= 0:
+        return None
+    return ceil((settings.plan.min_saving_usd_per_month + start_up_usd) / per_gb_usd * GB)
 
 
 def storage_usd(unique_bytes: int, prices: Prices) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.model import FileInfo
-from r2d2.plan.costs import Costing, TableRecipe
+from r2d2.plan.costs import Costing, TableRecipe, pays_from_bytes
 from r2d2.plan.graph_file import GraphFile
 from r2d2.plan.plan_form import Data, check_form
 from r2d2.plan.planner import PLAN_TOO_LITTLE, TOO_LITTLE, Reasons, SolvedPlan
@@ -190,8 +190,8 @@ def _trial_digest(trial: Trial) -> str:
 def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
     deleted = [table for table in tables if table["choice"] == "delete"]
     saving_usd = sum(table["saving_usd_per_month"] for table in deleted)
-    prices = planned.costing.settings.prices
-    work_usd = planned.known.seconds * prices.vm_usd_per_hour / 3600
+    settings = planned.costing.settings
+    work_usd = planned.known.seconds * settings.prices.vm_usd_per_hour / 3600
     return {
         "tables": len(tables),
         "deleted": len(deleted),
@@ -213,6 +213,8 @@ def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
             for table in tables
             if table["choice"] == "keep" and table["must_keep"] is None
         ),
+        "unread_pays_from_bytes": pays_from_bytes(settings, 0.0),
+        "read_pays_from_bytes": pays_from_bytes(settings, settings.usage.reads_per_month),
         "reads_per_month": math.fsum(table["usage"]["reads_per_month"] for table in tables),
         "reads_assumed": sum(table["usage"]["assumed"] for table in tables),
         "deleted_reads_assumed": sum(table["usage"]["assumed"] for table in deleted),

@@ -85,6 +85,8 @@ class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
     work_usd: float
     payback_months: float | None
     below_min_saving: Count
+    unread_pays_from_bytes: Count | None
+    read_pays_from_bytes: Count | None
     reads_per_month: float
     reads_assumed: Count
     deleted_reads_assumed: Count

@@ -7,11 +7,12 @@ from r2d2.cli.plan_text import plan_lines
 
 
 def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    totals = {"payback_months": None, "deleted_reads_assumed": 0}
-    totals |= {"deleted": 0, "tables": len(tables), "freed_bytes": 0, "bytes": 0}
+    totals: dict[str, Any] = {"deleted": 0, "tables": len(tables), "freed_bytes": 0, "bytes": 0}
+    totals |= {"payback_months": None, "deleted_reads_assumed": 0, "below_min_saving": 1}
+    totals |= {"unread_pays_from_bytes": 38 * 10**9, "read_pays_from_bytes": None}
     money = {"saving_usd_per_month": 0.0, "keep_all_usd_per_month": 0.0, "residual_bytes": 0}
     solver = {"status": "optimal", "name": "highs", "version": "1", "options": 0, "views": 0}
-    settings = {"prices": {"as_of": "2026-01-01"}, "usage": {}}
+    settings = {"prices": {"as_of": "2026-01-01"}, "usage": {"reads_per_month": 2.0}}
     return {
         "totals": totals | money,
         "solver": solver,
@@ -24,6 +25,14 @@ def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def kept(name: str, reason: str) -> dict[str, Any]:
     return {"table": name, "choice": "keep", "reason": reason, "parents": []}
+
+
+def test_where_nothing_can_be_deleted_the_size_from_which_it_pays_is_told() -> None:
+    told = list(plan_lines(plan([kept("a", "it is dear")])))
+    assert (
+        "at these prices a deletion pays from 38.0 GB on where nobody reads the table,"
+        " from no size on at 2 reads a month"
+    ) in told
 
 
 def deleted(name: str, parents: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from r2d2.plan.costs import TableRecipe
+from r2d2.plan.costs import TableRecipe, pays_from_bytes
 from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.planner import (
     PLAN_TOO_LITTLE,
@@ -94,6 +94,23 @@ def test_minima_cost_what_enumeration_finds(seed: int) -> None:
     assert verify(problem, solution.choices, solution.cost_usd_per_month) == ()
     assert solution.cost_usd_per_month == pytest.approx(enumerated_usd(problem), rel=1e-9)
     assert solution.status.value == "optimal"
+
+
+@pytest.mark.parametrize("reads", [0.0, 1.0, 3.0])
+def test_a_deletion_pays_from_the_size_on_that_is_told(reads: float) -> None:
+    limit = replace(DEFAULTS, limit=(Limit("*", 1e9),))
+    size = pays_from_bytes(limit, reads)
+    assert size is not None
+    usage = {"t": Usage(1, "t", reads)}
+    saved = {}
+    for part in (1.0, 0.999):
+        own = int(size * part)
+        sizes = {"root": TableFacts(3 * size, 3 * size, format="parquet")}
+        sizes["t"] = TableFacts(own, own, format="parquet")
+        known = KnownRecipes(sizes, (TableRecipe("t", Project("root", ())),), {})
+        whole = replace(limit, plan=PlanLimits(min_plan_saving_usd_per_month=0.0))
+        saved[part] = deleted(choose(known, whole, usage, None))
+    assert saved == {1.0: {"t"}, 0.999: set()}
 
 
 def test_unknown_reads_bound_the_saving_both_ways_and_known_ones_do_not() -> None:
