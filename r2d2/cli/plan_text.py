@@ -167,10 +167,10 @@ def _sizes_line(plan: Data) -> Iterator[str]:
         return
     reads = plan["settings"]["usage"]["reads_per_month"]
     sizes = [totals[f"{kind}_pays_from_bytes"] for kind in ("unread", "read")]
-    unread, read = ("no size" if size is None else human_bytes(size) for size in sizes)
+    unread, read = ("at no size" if s is None else f"from {human_bytes(s)} on" for s in sizes)
     yield (
-        f"at these prices a deletion pays from {unread} on where nobody reads the table,"
-        f" from {read} on at {pluralize(f'{reads:g}', 'read')} a month"
+        f"at these prices a deletion pays {unread} where nobody reads the table,"
+        f" {read} at {pluralize(f'{reads:g}', 'read')} a month"
     )
 
 

@@ -31,7 +31,7 @@ def test_where_nothing_can_be_deleted_the_size_from_which_it_pays_is_told() -> N
     told = list(plan_lines(plan([kept("a", "it is dear")])))
     assert (
         "at these prices a deletion pays from 38.0 GB on where nobody reads the table,"
-        " from no size on at 2 reads a month"
+        " at no size at 2 reads a month"
     ) in told
 
 
