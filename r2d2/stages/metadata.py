@@ -112,17 +112,22 @@ class Metadata:
     ) -> Graph:
         """The graph with the steps in which columns of each block are compared."""
         some = {b.number: few for b in graph.blocks if (few := some_of(b)) is not None}
-        wanted = [(few, few.names) for few in some.values()]
-        graph = _bounded(graph, lake, known, wanted)
-        tests = self._tests(known.of, wanted, unsure)
+        order = {b.number: self._by_type(graph.tables, b) for b in graph.blocks}
+        leads: dict[int, str] = {}
+        # Mostly an instant leads, so that the other columns of these few are not decoded.
+        for part in (slice(UNLED), slice(UNLED, None)):
+            wanted = [(few, order[n][part]) for n, few in some.items() if n not in leads]
+            graph = _bounded(graph, lake, known, wanted)
+            tests = self._tests(known.of, wanted, unsure)
+            for few, names in wanted:
+                if (first := leading(tests(few, names), few)) is not None:
+                    leads[few.number] = first
         blocks = []
         for block in graph.blocks:
-            names = self._by_type(graph.tables, block)
-            few = some.get(block.number)
-            if few is None:
+            names, first = order[block.number], leads.get(block.number)
+            if block.number not in some:
                 steps = [names[:UNLED], names[UNLED:]]
             else:
-                first = leading(tests(few, names), few)
                 steps = [[first], [name for name in names if name != first]] if first else [names]
             blocks.append(replace(block, steps=tuple(tuple(names) for names in steps if names)))
         return replace(graph, blocks=tuple(blocks))
