@@ -69,8 +69,13 @@ def check_names(names: Sequence[str], case_sensitive: bool = False) -> None:
 
 
 @lru_cache(maxsize=4096)
+def _are_apart(names: tuple[str, ...]) -> bool:
+    return len({name.lower() for name in names}) == len(names) and "=" not in "".join(names)
+
+
+@lru_cache(maxsize=4096)
 def _check_names(names: tuple[str, ...], case_sensitive: bool) -> None:
-    if len({name.lower() for name in names}) == len(names) and "=" not in "".join(names):
+    if _are_apart(names):
         return
     keys = [matched_name(name, case_sensitive) for name in names]
     if len(set(keys)) == len(keys):

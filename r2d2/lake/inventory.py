@@ -9,7 +9,6 @@ layout, which a plan keeps so that the table can come back.
 """
 
 import base64
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -34,7 +33,7 @@ from r2d2.lake.owners import find_owners
 from r2d2.lake.wholeness import whole_but_for_unnamed
 from r2d2.model import Bounds, Column, FileGroup, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings, TableRule
-from r2d2.storage.local import Listing, Storage
+from r2d2.storage.local import Listing, Storage, snapshot_of
 
 ONE_TABLE = "one table by"
 """The detail of a table that says why several files, or a folder, are one table."""
@@ -184,11 +183,11 @@ def _described(
             group.format,
             size_bytes=size,
             files=group.files,
-            snapshot=_snapshot(group.files),
+            snapshot=snapshot_of(group.files),
             problem=problem,
             unreadable=unreadable,
         )
-    snapshot = table.snapshot or _snapshot(table.files)
+    snapshot = table.snapshot or snapshot_of(table.files)
     must_keep = table.must_keep or group.must_keep
     if group.because:
         table = replace(table, details={**table.details, ONE_TABLE: group.because})
@@ -197,6 +196,8 @@ def _described(
         more = len(group.inside) - NAMED_INSIDE
         told = f"{named} and {more} more" if more > 0 else named
         table = replace(table, details={**table.details, "not its own": told})
+    if (table.location, table.snapshot, table.must_keep) == (location, snapshot, must_keep):
+        return table
     return replace(table, location=location, snapshot=snapshot, must_keep=must_keep)
 
 
@@ -300,13 +301,6 @@ def layout_from(data: Mapping[str, Any]) -> Layout:
         if wanting or unknown or set(layout.file_name) & {"/", "\0"}:
             raise ValueError(f"{sorted(wanting | unknown)} in {layout.file_name!r}")
         return layout
-
-
-def _snapshot(files: Sequence[FileInfo]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.path}\0{file.size_bytes}\0{file.version}\n".encode())
-    return "files:" + digest.hexdigest()[:16]
 
 
 INVENTORY_FILE = "inventory.json"

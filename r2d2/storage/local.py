@@ -3,9 +3,10 @@
 A folder's files are listed once: no link is followed, and what is no file is left out and told.
 """
 
+import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -109,6 +110,12 @@ def version_of(status: os.stat_result) -> str:
     its ctime nobody sets.
     """
     return f"{status.st_mtime_ns}.{status.st_ctime_ns}"
+
+
+def snapshot_of(files: Iterable[FileInfo]) -> str:
+    """The snapshot of a table that is these files, each as it was listed."""
+    listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.version}\n" for file in files)
+    return "files:" + hashlib.sha256(listed.encode()).hexdigest()[:16]
 
 
 def _is_unchanged(status: os.stat_result, file: FileInfo) -> bool:

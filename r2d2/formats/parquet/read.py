@@ -30,7 +30,7 @@ from r2d2.formats.parquet.footer import (
 from r2d2.formats.parquet.small_files import SMALL_FILE_BYTES, SMALL_FILE_ROWS, SmallFile
 from r2d2.formats.parquet.tail import KnownFooter, sound_file, tail_of
 from r2d2.model import FileInfo, Format, Split, Table
-from r2d2.storage.local import Storage
+from r2d2.storage.local import Storage, snapshot_of
 from r2d2.text_tables import by_number, pluralize
 
 SPLIT_BYTES = 32 << 20
@@ -80,7 +80,8 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
             metadata.num_rows,
             file.size_bytes,
             (file,),
-            splits=splits,
+            snapshot_of([file]),
+            splits,
             bounds={} if is_small else bounds_of(metadata, types.storage),
         )
 
@@ -99,7 +100,8 @@ def _recalled(storage: Storage, location: str, file: FileInfo, content: bytes) -
     if not cache.add(storage.url, file, SmallFile(names, decode, file.size_bytes)):
         return None
     return Table(
-        *(location, Format.PARQUET, types.columns, rows, file.size_bytes, (file,)), splits=(split,)
+        *(location, Format.PARQUET, types.columns, rows, file.size_bytes, (file,)),
+        *(snapshot_of([file]), (split,)),
     )
 
 
