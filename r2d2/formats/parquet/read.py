@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow._parquet import ParquetReader
 
+from r2d2.arrays import Int64s
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet import small_files
@@ -182,23 +183,20 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     storage.read(split.file, length=0)
 
 
-def column_bytes(storage: Storage, split: Split) -> dict[str, int]:
-    """The bytes that each top-level column takes in the split's row groups, as the file has them.
+def column_bytes(storage: Storage, file: FileInfo) -> dict[str, Int64s]:
+    """The bytes that each top-level column takes in the file, by row group.
 
     Raises:
         UnreadableTableError: the file is damaged, or not as it was listed.
     """
-    with translated(UnreadableTableError, split.file.path):
-        file = _open(storage.open(split.file))
-        groups = split.row_groups or range(file.metadata.num_row_groups)
-        sizes, start = dict[str, int](), 0
-        for field in storage_schema(file.schema_arrow):
+    with translated(UnreadableTableError, file.path):
+        opened = sound_file(tail_of(storage, file), file.size_bytes)
+        groups = list(map(opened.metadata.row_group, range(opened.metadata.num_row_groups)))
+        sizes, start = dict[str, Int64s](), 0
+        for field in storage_schema(opened.schema_arrow):
             leaves = range(start, start := start + leaf_count(field.type))
-            sizes[field.name] = sum(
-                file.metadata.row_group(group).column(leaf).total_compressed_size
-                for group in groups
-                for leaf in leaves
-            )
+            told = [sum(group.column(n).total_compressed_size for n in leaves) for group in groups]
+            sizes[field.name] = np.array(told, np.int64)
         return sizes
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from r2d2.arrays import Bools, array_of
+from r2d2.arrays import Bools, Int64s, array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats import format_named, hive
 from r2d2.formats.delta.read import LiveFile
@@ -58,7 +58,7 @@ class ReadMeter:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._known: dict[tuple[FileInfo, tuple[int, ...]], Mapping[str, int]] = {}
+        self._known: dict[FileInfo, Mapping[str, Int64s]] = {}
         self._leaves: list[tuple[Table, list[int], list[int]]] = []
 
     @property
@@ -85,10 +85,11 @@ class ReadMeter:
         """The bytes of these columns, and those of all; the same where they cannot be told."""
         if split.format not in (Format.PARQUET, Format.DELTA):
             return (split.size_bytes or 1,) * 2
-        key = split.file, split.row_groups
-        if key not in self._known:
-            self._known[key] = column_bytes(self._storage, split)
-        sizes, elsewhere = self._known[key], set[str]()
+        if split.file not in self._known:
+            self._known[split.file] = column_bytes(self._storage, split.file)
+        groups = list(split.row_groups) or slice(None)
+        known, elsewhere = self._known[split.file], set[str]()
+        sizes = {name: int(by_group[groups].sum()) for name, by_group in known.items()}
         whole, stored = sum(sizes.values()), {name: name for name in names}
         match split.context:
             case hive.Partition() as partition:
