@@ -5,7 +5,8 @@ columns, or why it could not; one of table `NO_TABLE` says why no table can be r
 `rows`) how many nanoseconds of a core its task took, (as `bytes`) how many were shuffled to it, (as
 `bounds`) its work by steps and (as `first`) a stamp that another run of it would hardly have.
 `sketch` is NULL where the blob is no sketch, else whether the blob is all there is; then `first`
-and `second` are the sums (see `run_sums`) of all hashes of the task's run.
+and `second` are the sums (see `run_sums`) of all hashes of the task's run, `row_first` and
+`row_second` those of the hashes of all its rows, where they are known.
 """
 
 from collections import Counter, defaultdict
@@ -16,9 +17,10 @@ from itertools import pairwise, repeat
 import numpy as np
 import pyarrow as pa
 
+from r2d2.arrays import UInt64s
 from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import united
-from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.finaliser import HASH_VERSION, Lanes
 from r2d2.hashing.runs import BottomKSketch, empty_run, from_bytes, merge_sketches, to_bytes
 from r2d2.lake.questions import Projection
 from r2d2.model import Bounds, Work
@@ -41,18 +43,57 @@ SCAN_SCHEMA = pa.schema(
         ("bounds", pa.binary()),
         ("first", pa.int64()),
         ("second", pa.int64()),
+        ("row_first", pa.int64()),
+        ("row_second", pa.int64()),
     ]
 )
 SCAN_DDL = (
     "table int, number int, part int, sketch boolean,"
     " rows bigint, bytes bigint, blob binary, problem string, bounds binary,"
-    " first bigint, second bigint"
+    " first bigint, second bigint, row_first bigint, row_second bigint"
 )
 Sums = tuple[int, int]
-Row = tuple[int, int, int, bool | None, int, int, Lanes, str | None, bytes | None, int, int]
+Row = tuple[
+    int, int, int, bool | None, int, int, Lanes, str | None, bytes | None,
+    int, int, int | None, int | None,
+]  # fmt: skip
 BoundsByName = Mapping[str, Bounds]
 NOTHING = empty_run()
+HEADER = np.frombuffer(to_bytes(NOTHING), np.uint64)
+# A gap between hashes of a long run takes less than eight bytes.
+LONG_RUN = 512
+PIECES = (4, 2, 1)
 NO_SUMS = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSums:
+    """The sums of a run's hashes, and of those of all rows that it comes from; None: not known."""
+
+    hashes: Sums
+    rows: Sums | None
+
+    def fields(self) -> tuple[int, int, int | None, int | None]:
+        """The sums as they stand in a row."""
+        rows = (None, None) if self.rows is None else _added(self.rows, NO_SUMS)
+        return *_added(self.hashes, NO_SUMS), *rows
+
+    def plus(self, more: "RunSums") -> "RunSums":
+        """The sums of both together."""
+        known = self.rows is not None and more.rows is not None
+        rows = _added(self.rows or NO_SUMS, more.rows or NO_SUMS) if known else None
+        return RunSums(_added(self.hashes, more.hashes), rows)
+
+
+NOTHING_SUMMED = RunSums(NO_SUMS, NO_SUMS)
+
+
+def _added(one: Sums, other: Sums) -> Sums:
+    """The sums modulo 2⁶⁴, as signed numbers."""
+    half = 1 << 63
+    sums = (a + b for a, b in zip(one, other, strict=True))
+    first, second = ((sum_ + half) % (1 << 64) - half for sum_ in sums)
+    return first, second
 
 
 def summary_row(
@@ -60,33 +101,28 @@ def summary_row(
 ) -> Row:
     """The row for what a task read of a table."""
     told = dumps(bounds) if bounds else None
-    return table, SUMMARY, SKETCH_ONLY, True, rows, size_bytes, NOTHING, problem, told, 0, 0
+    known = rows, size_bytes, NOTHING, problem, told
+    return table, SUMMARY, SKETCH_ONLY, True, *known, 0, 0, None, None
 
 
 def cost_row(nanoseconds: int, shuffled: int, stamp: int, work: Work | None = None) -> Row:
     """The row for what a task took."""
     took = SKETCH_ONLY, True, nanoseconds, shuffled, NOTHING
     told = dumps(work) if work else None
-    return NO_TABLE, SUMMARY, *took, None, told, stamp, 0
+    return NO_TABLE, SUMMARY, *took, None, told, stamp, 0, None, None
 
 
-def sketch_row(table: int, number: int, sketch: BottomKSketch, hashes: int, sums: Sums) -> Row:
+def sketch_row(table: int, number: int, sketch: BottomKSketch, hashes: int, sums: RunSums) -> Row:
     """The row of the smallest hashes of runs, of how many hashes there were, and of their sums."""
-    first, second = map(_signed, sums)
     known = sketch.complete, hashes, 0, sketch.run
-    return table, number, SKETCH_ONLY, *known, None, None, first, second
+    return table, number, SKETCH_ONLY, *known, None, None, *sums.fields()
 
 
-def _signed(sum_: int) -> int:
-    """The sum modulo 2⁶⁴, as a signed number."""
-    return (sum_ + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
-def part_row(table: int, number: int, place: int, run: Lanes, sums: Sums | None) -> Row:
+def part_row(table: int, number: int, place: int, run: Lanes, sums: RunSums | None) -> Row:
     """The row of one range of a run's hashes; with `sums`, it is also the run's sketch."""
-    first, second = map(_signed, sums or NO_SUMS)
     whole = None if sums is None else True
-    return table, number, place, whole, len(run), 0, run, None, None, first, second
+    known = len(run), 0, run, None, None
+    return table, number, place, whole, *known, *(sums or NOTHING_SUMMED).fields()
 
 
 @dataclass(slots=True)
@@ -107,7 +143,7 @@ class SketchCollector:
         default_factory=lambda: defaultdict(list)
     )
     hashes: Counter[Projection] = field(default_factory=Counter)
-    sums: dict[Projection, Sums] = field(default_factory=dict)
+    sums: dict[Projection, RunSums] = field(default_factory=dict)
     runs: Counter[Projection] = field(default_factory=Counter)
     rows: Counter[int] = field(default_factory=Counter)
     size_bytes: Counter[int] = field(default_factory=Counter)
@@ -120,7 +156,8 @@ class SketchCollector:
         lists = (batch.column(name).to_pylist() for name in names)
         blobs = buffers(batch.column("blob")) if self.size else repeat(None, len(batch))
         for row in zip(*lists, blobs, strict=True):
-            table, number, complete, rows, size_bytes, problem, bounds, first, second, blob = row
+            table, number, complete, rows, size_bytes, problem, bounds, *sums, blob = row
+            first, second, row_first, row_second = sums
             if table == NO_TABLE and problem is None:
                 self.nanoseconds += rows
                 self.shuffled += size_bytes
@@ -138,10 +175,11 @@ class SketchCollector:
                 key = table, number
                 self.hashes[key] += rows
                 self.runs[key] += 1
-                before = self.sums.get(key, NO_SUMS)
-                self.sums[key] = _signed(before[0] + first), _signed(before[1] + second)
+                of_rows = None if row_first is None else (row_first, row_second)
+                own = RunSums((first, second), of_rows)
+                self.sums[key] = self.sums.get(key, NOTHING_SUMMED).plus(own)
                 if blob is not None:
-                    self.sketches[key].append(BottomKSketch(from_bytes(blob), complete))
+                    self.sketches[key].append(BottomKSketch(unpacked(blob), complete))
 
     def sketch(self, key: Projection, size: int) -> BottomKSketch:
         """The projection's sketch of at most `size` hashes, of all that came in."""
@@ -162,13 +200,56 @@ class SketchCollector:
 
 
 def blobs(runs: Sequence[Lanes]) -> pa.Array:
-    """The runs as `to_bytes` writes them, all copied once into one column."""
-    header = np.frombuffer(to_bytes(NOTHING), np.uint64)
-    words = [piece for run in runs for piece in (header, run.first, run.second)]
-    ends = np.cumsum([0, *(len(header) + 2 * len(run) for run in runs)]) * header.itemsize
-    data = np.concatenate(words) if words else header[:0]
+    """The runs as `unpacked` reads them, all copied once into one column."""
+    each = [_packed(run) for run in runs]
+    ends = np.cumsum([0, *(sum(map(len, words)) for words in each)]) * HEADER.itemsize
+    words = [piece for pieces in each for piece in pieces]
+    data = np.concatenate(words) if words else HEADER[:0]
     offsets = pa.py_buffer(ends.astype(np.int32))
     return pa.Array.from_buffers(pa.binary(), len(runs), [None, offsets, pa.py_buffer(data)])
+
+
+def _packed(run: Lanes) -> tuple[UInt64s, ...]:
+    """The run's words: those of `to_bytes`, or of a long run the gaps of its first lane.
+
+    Then they are the version, the bytes that a gap takes and the number of hashes in one word, the
+    first hash's first lane, the second lane, and the gaps in pieces of four, two and one bytes.
+    """
+    gaps = np.diff(run.first)
+    width = -(-int(gaps.max()).bit_length() // 8) if len(run) >= LONG_RUN else 8
+    if width == 8:
+        return HEADER, run.first, run.second
+    pieces, shift = [], 0
+    for size in PIECES:
+        if width & size:
+            pieces.append((gaps >> np.uint64(shift)).astype(f"<u{size}").view(np.uint8))
+            shift += 8 * size
+    pieces.append(np.zeros(-width * len(gaps) % 8, np.uint8))
+    told = np.array([HASH_VERSION | (width + 1) << 8 | len(run) << 32, run.first[0]], np.uint64)
+    return told, run.second, np.concatenate(pieces).view(np.uint64)
+
+
+def unpacked(blob: memoryview) -> Lanes:
+    """The run that a value of `blobs` holds.
+
+    Raises:
+        ValueError: these are hashes of another version, or no run.
+    """
+    width = blob[1] - 1
+    if width < 0:
+        return from_bytes(blob)
+    from_bytes(bytes([blob[0], *bytes(7)]))
+    words = np.require(np.frombuffer(blob, "<u8"), np.uint64, "A")
+    size = int(words[0]) >> 32
+    gaps, second, left = words[1 : size + 1].copy(), words[2 : size + 2], words[size + 2 :]
+    gaps[1:] = 0
+    at, shift, content = 0, 0, left.view(np.uint8)
+    for one in PIECES:
+        if width & one:
+            piece = content[at : at + one * (size - 1)].view(f"<u{one}")
+            gaps[1:] |= piece.astype(np.uint64) << np.uint64(shift)
+            at, shift = at + one * (size - 1), shift + 8 * one
+    return Lanes(np.cumsum(gaps, dtype=np.uint64), second)
 
 
 def buffers(column: pa.Array) -> Iterator[memoryview]:

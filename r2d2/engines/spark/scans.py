@@ -12,7 +12,7 @@ from r2d2.engines.scan import ScanPiece, pieces_of
 from r2d2.engines.spark.count import Count, PairCounts
 from r2d2.engines.spark.jobs import MOST_PARTITIONS, Routed, SparkJobs, reads_labelled
 from r2d2.engines.spark.partitioning import Routes, parts_of, tasks_of
-from r2d2.engines.spark.rows import NO_SUMS, SketchCollector, Sums
+from r2d2.engines.spark.rows import NOTHING_SUMMED, RunSums, SketchCollector
 from r2d2.engines.spark.semijoin import FilterPlan, Filters, merged
 from r2d2.engines.spark.session import TaskKilledError
 from r2d2.engines.spark.tasks import ForeignTask, ScanTask
@@ -42,14 +42,22 @@ Samples = Mapping[Projection, BottomKSketch] | None
 class _ScanRef:
     """The scan that holds a projection's hashes, the parts they are in, their number and sums.
 
-    `distinct`: one task scanned it all, so each hash is there once.
+    `distinct`: one task scanned it all, so each hash is there once. `table_rows`: all rows.
     """
 
     scan: int
     parts: int
     rows: int
-    sums: Sums
+    sums: RunSums
     distinct: bool
+    table_rows: int
+
+    def names(self, number: int) -> tuple[tuple[object, ...], ...]:
+        """What only projections of the same hashes have in common."""
+        by_hashes = number, "hashes", self.rows, self.sums.hashes
+        if self.sums.rows is None:
+            return (by_hashes,)
+        return by_hashes, (number, "rows", self.table_rows, self.sums.rows)
 
 
 class Scans:
@@ -187,9 +195,13 @@ class Scans:
 
     def _stand_ins(self, keys: Iterable[Projection]) -> Mapping[Projection, Projection]:
         """For each projection one that holds the same hashes."""
-        firsts: dict[tuple[int, int, Sums], Projection] = {}
-        refs = ((key, self._kept[key]) for key in sorted(keys))
-        return {key: firsts.setdefault((key[1], ref.rows, ref.sums), key) for key, ref in refs}
+        firsts: dict[tuple[object, ...], Projection] = {}
+        found = {}
+        for key in sorted(keys):
+            names = self._kept[key].names(key[1])
+            found[key] = next((firsts[name] for name in names if name in firsts), key)
+            firsts |= {name: found[key] for name in names if name not in firsts}
+        return found
 
     def _counted(
         self, pairs: Pairs, samples: Samples, least: float
@@ -293,9 +305,10 @@ class Scans:
         mergers: int,
     ) -> None:
         for key in wanted:
-            rows, sums = collector.hashes[key], collector.sums.get(key, NO_SUMS)
+            rows, sums = collector.hashes[key], collector.sums.get(key, NOTHING_SUMMED)
             distinct = collector.runs[key] <= 1 and mergers == 1
-            self._kept[key] = _ScanRef(scan, parts[key], rows, sums, distinct)
+            table_rows = collector.rows[key[0]]
+            self._kept[key] = _ScanRef(scan, parts[key], rows, sums, distinct, table_rows)
 
     def _collect_sketches(self, scan: int, collector: SketchCollector, mergers: int) -> int:
         """Takes the scan's sketches in; the sum of its tasks' stamps."""

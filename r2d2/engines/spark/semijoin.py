@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from r2d2.arrays import Int64s
 from r2d2.engines.spark.partitioning import ReducerTask
-from r2d2.engines.spark.rows import blobs, buffers
+from r2d2.engines.spark.rows import blobs, buffers, unpacked
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.runs import cut, from_bytes, taken
+from r2d2.hashing.runs import cut, taken
 
 # Of hashes that no child has, at most one in 2⁸ passes.
 SPARE_BITS = 8
@@ -27,7 +27,7 @@ SPARE_BITS = 8
 FILTERED_HASHES = 1 << 25
 # A filter is made where each of its hashes spares the exchange of as many, and all of them many.
 LEAST_GAIN = 0.25
-LEAST_SPARED = 1 << 20
+LEAST_SPARED = 1 << 19
 
 FILTER_DDL = "`group` int, projection int, positions binary, nanoseconds bigint"
 SIFTED_COLUMNS = ("reducer", "group", "projection", "blob")
@@ -171,7 +171,7 @@ def filter_tasks(
         numbers = (batch.column(name).to_pylist() for name in ("group", "projection"))
         for group, projection, blob in zip(*numbers, buffers(batch.column("blob")), strict=True):
             plan = plans[group]
-            positions = plan.range.positions(plan.range.within(from_bytes(blob)))
+            positions = plan.range.positions(plan.range.within(unpacked(blob)))
             if projection in plan.counted:
                 found.append((group, projection, _united([positions])))
             else:
@@ -196,7 +196,7 @@ def sift_tasks(filters: Filters, batches: Iterable[pa.RecordBatch]) -> Iterator[
         kept, counts = [], []
         groups = batch.column("group").to_pylist()
         for group, blob in zip(groups, buffers(batch.column("blob")), strict=True):
-            run = from_bytes(blob)
+            run = unpacked(blob)
             kept.append(sifted(run, filters[group][0], positions_of(group)))
             counts.append(len(run))
         columns = [batch.column(name) for name in SIFTED_COLUMNS[:-1]]

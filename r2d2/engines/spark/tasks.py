@@ -4,7 +4,7 @@ Nothing here knows of Spark; each public function is the whole of one `mapInArro
 """
 
 import gc
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,17 +14,20 @@ import numpy as np
 import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
-from r2d2.engines.scan import ScanPiece, TaskMeter, scan
+from r2d2.engines.scan import PieceFilter, ScanPiece, TaskMeter, scan
 from r2d2.engines.spark.partitioning import ReducerTask
 from r2d2.engines.spark.rows import (
     NO_TABLE,
     RowBuffer,
+    RunSums,
     SketchCollector,
+    Sums,
     buffers,
     cost_row,
     part_row,
     sketch_row,
     summary_row,
+    unpacked,
 )
 from r2d2.errors import R2D2Error
 from r2d2.formats.errors import table_problem
@@ -34,7 +37,6 @@ from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import (
     count_missing_each,
     cut,
-    from_bytes,
     merge,
     run_sums,
     sketch,
@@ -127,13 +129,16 @@ def _scanned(
     meter: TaskMeter,
 ) -> Iterator[pa.RecordBatch]:
     runs: dict[Projection, list[Lanes]] = defaultdict(list)
-    for hashed in scan(storage, task.pieces, types, _never, meter):
+    rows: Counter[int] = Counter()
+    summed = RowSums()
+    for hashed in scan(storage, task.pieces, types, _never, meter, summed.of):
+        rows[hashed.table] += hashed.rows
         yield from buffer.add(
             summary_row(hashed.table, hashed.rows, hashed.size_bytes, hashed.problem, hashed.bounds)
         )
         for number, some in hashed.runs:
             runs[hashed.table, number] += some
-    yield from _kept(runs, task.parts, size, buffer)
+    yield from _kept(runs, rows, summed, task.parts, size, buffer)
 
 
 def bound_tasks(storage: Storage, types: Types, payloads: Payloads) -> Iterator[pa.RecordBatch]:
@@ -163,13 +168,49 @@ def foreign_tasks(
         for number, lanes in zip(task.sets, hashes, strict=True):
             runs[task.table, number].append(sorted_unique(lanes))
     yield from buffer.add(summary_row(task.table, rows, 0, problem))
-    yield from _kept(runs, task.parts, size, buffer)
+    yield from _kept(runs, {task.table: rows}, RowSums(), task.parts, size, buffer)
     yield from buffer.add(cost_row(process_time_ns() - start, 0, time_ns()))
     yield from buffer.flush()
 
 
+class RowSums:
+    """The sums of the hashes of all rows of large pieces, by projection, repeats too.
+
+    Tables of the same rows in other splits have these sums in common, and no others.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Projection, _Summing] = {}
+
+    def of(self, table: int, number: int) -> PieceFilter:
+        """What a piece's hashes go through, so that they are summed."""
+        return self._found.setdefault((table, number), _Summing())
+
+    def all_of(self, key: Projection, rows: int) -> Sums | None:
+        """The sums, where they are of so many rows."""
+        found = self._found.get(key)
+        return found.sums if found is not None and found.rows == rows else None
+
+
+class _Summing(PieceFilter):
+    """Drops nothing, and sums it up."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.sums: Sums = (0, 0)
+
+    def run_of(self, lanes: Lanes) -> Lanes:
+        """The run of the hashes."""
+        ((first, second),) = run_sums([lanes])
+        self.rows += len(lanes)
+        self.sums = self.sums[0] + first, self.sums[1] + second
+        return sorted_unique(lanes)
+
+
 def _kept(
     runs: dict[Projection, list[Lanes]],
+    rows: Mapping[int, int],
+    summed: RowSums,
     parts: Mapping[Projection, int],
     size: int,
     buffer: RowBuffer,
@@ -181,7 +222,7 @@ def _kept(
             merged[key] = merge(runs.pop(key))
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
             yield from buffer.add(summary_row(key[0], 0, 0, table_problem(error)))
-    every = run_sums(list(merged.values()))
+    every = _sums(merged, rows, summed)
     for ((table, number), run), sums in zip(merged.items(), every, strict=True):
         cuts = cut(run, parts[table, number])
         whole = len(cuts) == 1 and len(run) <= size
@@ -191,6 +232,21 @@ def _kept(
         for place, own in enumerate(cuts):
             if len(own) or whole:
                 yield from buffer.add(part_row(table, number, place, own, sums if whole else None))
+
+
+def _sums(
+    runs: Mapping[Projection, Lanes], rows: Mapping[int, int], summed: RowSums
+) -> list[RunSums]:
+    """The sums of each run; where no row repeats another, those of its rows are the same."""
+    sums_of_rows = [summed.all_of(key, rows[key[0]]) for key in runs]
+    repeats = [len(run) < rows[table] for (table, _), run in runs.items()]
+    known = zip(runs.values(), sums_of_rows, repeats, strict=True)
+    left = iter(run_sums([run for run, sums, repeat in known if repeat or sums is None]))
+    found = []
+    for sums, repeat in zip(sums_of_rows, repeats, strict=True):
+        own = next(left) if repeat or sums is None else sums
+        found.append(RunSums(own, sums if repeat else own))
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -232,7 +288,7 @@ def count_tasks(batches: Batches) -> Iterator[pa.RecordBatch]:
             if projection == TASK_ROW:
                 tasks.append(loads(blob))
             else:
-                blobs[group].append((projection, from_bytes(blob), hashes))
+                blobs[group].append((projection, unpacked(blob), hashes))
     for task in tasks:
         arrays = _answer(task, blobs.pop(task.group, []))
         now = process_time_ns()

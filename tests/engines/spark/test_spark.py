@@ -102,8 +102,8 @@ def test_a_parent_of_few_children_sends_little_more_than_they_hold(
     monkeypatch.setattr(semijoin, "LEAST_SPARED", 10_000)
     few = check(tmp_path, spark, stages=("schema", "exact"))
     shuffled = [graph.funnel[-1].bytes_shuffled for graph in (every, few)]
-    assert shuffled[0] > 62_000 * 16
-    assert 4000 * 16 <= shuffled[1] < shuffled[0] / 6
+    assert shuffled[0] > 62_000 * 13
+    assert 4000 * 13 <= shuffled[1] < shuffled[0] / 5
 
 
 def test_sketches_are_the_same_when_executors_merge_them(
@@ -144,6 +144,21 @@ def test_tables_of_the_same_rows_send_their_hashes_once(
     assert (len(once.edges), len(more.edges)) == (2, 10)
     shuffled = [sum(row.bytes_shuffled for row in graph.funnel) for graph in (once, more)]
     assert 0 < shuffled[0] == shuffled[1]
+
+
+def test_tables_of_the_same_rows_in_other_splits_send_their_hashes_once(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
+    monkeypatch.setattr(spark_plan, "SMALL_TASK_BYTES", 1 << 12)
+    monkeypatch.setattr(spark_plan, "FILE_BYTES", 0)
+    monkeypatch.setattr(spark_scans, "FEW_PARTITIONS", 0)
+    apart = [*range(20_000)] * 2
+    for name, rows in (("apart", apart), ("beside", sorted(apart))):
+        pq.write_table(pa.table({"x": rows}), tmp_path / f"{name}.parquet", row_group_size=10_000)
+    graph = check(tmp_path, spark, stages=("schema", "exact"))
+    assert [edge.distinct_rows for edge in graph.edges] == [20_000, 20_000]
+    assert graph.funnel[-1].bytes_shuffled < 45_000 * 16
 
 
 def test_a_pair_that_lacks_rows_in_the_first_range_is_not_sent_on(

@@ -16,7 +16,7 @@ from r2d2.engines.scan import TASK_BYTES, ScanPiece, pieces_of
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark import semijoin
 from r2d2.engines.spark.partitioning import partition_keys, parts_of, reducer_plan, tasks_of
-from r2d2.engines.spark.rows import blobs, buffers
+from r2d2.engines.spark.rows import blobs, buffers, unpacked
 from r2d2.engines.spark.semijoin import (
     SPARE_BITS,
     FilterPlan,
@@ -35,7 +35,6 @@ from r2d2.hashing.runs import (
     count_missing,
     cut,
     empty_run,
-    from_bytes,
     merge,
     sorted_unique,
     taken,
@@ -198,7 +197,7 @@ def test_a_filter_lets_every_child_hash_pass_and_few_others(seed: int) -> None:
     row = {"reducer": [0], "group": [7], "projection": [1], "blob": [to_bytes(inside)]}
     (rows,) = sift_tasks(filters, [pa.record_batch(row)])
     assert rows.column("hashes").to_pylist() == [len(inside)]
-    kept = from_bytes(rows.column("blob")[0].as_py())
+    (kept,) = map(unpacked, buffers(rows.column("blob")))
     every = merge(children)
     assert count_missing(kept, inside) == 0
     assert count_missing(every, kept) == count_missing(every, inside)
@@ -231,13 +230,25 @@ def test_partition_keys_are_distinct_and_small(count: int) -> None:
     assert found.min() >= 0
 
 
-def test_blobs_are_the_bytes_of_each_run() -> None:
-    runs = [run(1, 5), empty_run(), run(2, 300)]
+@pytest.mark.parametrize("bits", [2, 9, 17, 26, 33, 41, 47, 52, 64])
+def test_runs_come_back_from_their_blobs_and_long_ones_are_shorter_there(bits: int) -> None:
+    words = np.random.default_rng(bits).integers(0, 2**64, 3000, np.uint64)
+    first = (words >> np.uint64(64 - bits)) + np.uint64(2**64 - 2**bits if bits < 64 else 0)
+    long_run = sorted_unique(Lanes(first, words))
+    runs = [run(1, 5), empty_run(), long_run, run(2, 300), run(3, 600)]
     column = blobs(runs)
-    assert column.to_pylist() == [to_bytes(one) for one in runs]
     for blob, one in zip(buffers(column[1:]), runs[1:], strict=True):
-        assert from_bytes(blob).second.tolist() == one.second.tolist()
+        assert unpacked(blob).first.tolist() == one.first.tolist()
+        assert unpacked(blob).second.tolist() == one.second.tolist()
+    assert len(column[2].as_py()) < len(to_bytes(long_run))
     assert list(buffers(blobs([]))) == []
+
+
+def test_a_blob_of_another_version_is_refused() -> None:
+    blob = bytearray(blobs([run(1, 600)])[0].as_py())
+    blob[0] += 1
+    with pytest.raises(ValueError, match="version"):
+        unpacked(memoryview(blob))
 
 
 def test_tables_come_back_from_their_bytes_as_they_were() -> None:
