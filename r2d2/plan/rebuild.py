@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -24,12 +24,14 @@ from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.side_by_side import Fingerprint
-from r2d2.recipes.run.trial import MEMORY_BYTES, ranges_of_hashes
 from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage
 from r2d2.storage.output import prepare, settle
 from r2d2.storage.scratch import scratch_folder
+
+HELD_BYTES = 256 << 20
+"""Of a table's rows, and as much of their hashes; more wait in scratch files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +130,29 @@ def _held(
 ) -> Iterator[tuple[Iterable[pa.RecordBatch], str]]:
     """The rows, about so many, and their fingerprint; many wait in scratch files."""
     schema = plain_schema(layout.rows_schema)
-    with closing(Fingerprint(schema, rows, MEMORY_BYTES)) as fingerprint:
-        if ranges_of_hashes(rows, len(layout.columns), 0) == 1:
-            made = list(batches)
-            for batch in made:
-                fingerprint.add(fitted(batch, schema))
-            yield made, fingerprint.digest() if made else ""
+    held: list[pa.RecordBatch] = []
+    size_bytes = 0
+    with ExitStack() as stack:
+        fingerprint = stack.enter_context(closing(Fingerprint(schema, rows, HELD_BYTES)))
+        for batch in batches:
+            fingerprint.add(fitted(batch, schema))
+            held.append(batch)
+            size_bytes += batch.nbytes
+            if size_bytes > HELD_BYTES:
+                break
+        else:
+            yield held, fingerprint.digest() if held else ""
             return
-        with scratch_folder() as scratch:
-            path = str(scratch / "rows")
-            with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, schema) as in_order:
-                for batch in batches:
-                    row_batch = fitted(batch, schema)
-                    fingerprint.add(row_batch)
-                    in_order.write_batch(row_batch)
-            with pa.OSFile(path) as file:
-                yield pa.ipc.open_stream(file), fingerprint.digest()
+        path = str(stack.enter_context(scratch_folder()) / "rows")
+        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, schema) as in_order:
+            while held:
+                in_order.write_batch(fitted(held.pop(0), schema))
+            for batch in batches:
+                row_batch = fitted(batch, schema)
+                fingerprint.add(row_batch)
+                in_order.write_batch(row_batch)
+        with pa.OSFile(path) as file:
+            yield pa.ipc.open_stream(file), fingerprint.digest()
 
 
 def _layout_data(place: Path, table: Table) -> Data:

@@ -154,7 +154,7 @@ class SideBySide:
         self.layout: dict[str, Any] = layout_of(storage, table)
         self.schema = plain_schema(layout_from(self.layout).rows_schema)
         self.fingerprint = Fingerprint(self.schema, table.rows or 0, memory_bytes)
-        self.is_same = True
+        self.is_same, self.size_bytes = True, 0
         self._storage, self._table = storage, table
         self._rows = self.rows()
         self._left: pa.RecordBatch | None = None
@@ -182,6 +182,7 @@ class SideBySide:
     def _next(self) -> pa.RecordBatch | None:
         batch = next(self._rows, None)
         if batch is not None:
+            self.size_bytes += batch.nbytes
             self.fingerprint.add(batch)
         return batch
 

@@ -35,9 +35,11 @@ from r2d2.storage.local import Storage
 from r2d2.storage.scratch import scratch_folder
 from r2d2.text_tables import pluralize
 
-HELD_COPIES = 6
-"""Of a table's rows while they are compared: both tables, in one piece, and a column in order."""
-MEMORY_BYTES, BYTES_PER_VALUE = 1 << 30, 8
+HELD_COPIES, BYTES_PER_ORDERED_ROW = 5, 96
+"""Of a table's rows while they are compared: both tables, each once more in one piece, and a column
+in order; and of both tables' hashes, with their orders."""
+MEMORY_BYTES, PROGRAM_BYTES = 1 << 30, 192 << 20
+"""For all that a process holds, and what it holds but for rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,7 @@ def ended(
         return Trial(recipe, "the table has no rows")
     difference = None
     if not own.is_same:
-        size_bytes = sum(split.size_bytes for split in child.splits)
-        ranges = ranges_of_hashes(rows, len(child.columns), size_bytes, memory_bytes)
+        ranges = ranges_of_hashes(rows, own.size_bytes, memory_bytes)
         each, meter = list[float](), ReadMeter(context.storage)
         made = timed(rebuilt(replace(context, meter=meter), recipe, own.schema), each)
         difference = _difference(own, made, ranges)
@@ -139,15 +140,11 @@ def timed(batches: Iterator[pa.RecordBatch], seconds: list[float]) -> Iterator[p
     seconds.append(perf_counter() - start)
 
 
-def ranges_of_hashes(
-    rows: int, columns: int, size_bytes: int, memory_bytes: int = MEMORY_BYTES
-) -> int:
-    """In how many ranges a table is compared; 1 where its rows may be held, by its bytes in files.
-
-    Values are often smaller in files than in memory.
-    """
-    decoded_bytes = max(size_bytes, BYTES_PER_VALUE * columns * rows)
-    return min(MOST_RANGES, max(1, -(-decoded_bytes * HELD_COPIES // memory_bytes)))
+def ranges_of_hashes(rows: int, size_bytes: int, memory_bytes: int = MEMORY_BYTES) -> int:
+    """In how many ranges a table of these bytes in memory is compared; 1 where it may be held."""
+    room = max(1, memory_bytes // 2, memory_bytes - PROGRAM_BYTES)
+    needed = HELD_COPIES * size_bytes + BYTES_PER_ORDERED_ROW * rows
+    return min(MOST_RANGES, max(1, -(-needed // room)))
 
 
 def _difference(own: SideBySide, made: Iterator[pa.RecordBatch], ranges: int) -> str | None:
