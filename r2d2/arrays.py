@@ -92,3 +92,16 @@ def list_sizes(array: pa.Array, dtype: DTypeLike) -> NDArray[np.int64]:
     sizes = np.frombuffer(array.buffers()[2], item, len(array), array.offset * item.itemsize)
     mask = null_mask(array)
     return sizes.astype(np.int64) if mask is None else np.where(mask, 0, sizes).astype(np.int64)
+
+
+def decimals_of(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    """Decimals of 128 bits, of which the array has at most eight bytes each, greatest first."""
+    rows, width = len(array), array.type.byte_width
+    padded = np.zeros((rows, 8), np.uint8)
+    padded[:, :width] = fixed_values(array, np.uint8, width).reshape(rows, width)
+    words = np.empty((rows, 2), np.int64)
+    np.right_shift(padded.view(">i8").reshape(rows), 64 - 8 * width, out=words[:, 0])
+    np.right_shift(words[:, 0], 63, out=words[:, 1])
+    mask = null_mask(array)
+    valid = None if mask is None else pa.py_buffer(np.packbits(~mask, bitorder="little"))
+    return pa.Array.from_buffers(type_, rows, [valid, pa.py_buffer(words)])

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow._parquet import ParquetReader
 
-from r2d2.arrays import Int64s
+from r2d2.arrays import Int64s, decimals_of
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet import small_files
@@ -29,7 +29,7 @@ from r2d2.formats.parquet.footer import (
     may_be_julian,
 )
 from r2d2.formats.parquet.small_files import SMALL_FILE_BYTES, SMALL_FILE_ROWS, SmallFile
-from r2d2.formats.parquet.tail import KnownFooter, sound_file, tail_of
+from r2d2.formats.parquet.tail import KnownFooter, sound_file, tail_of, without_logical_types
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage, snapshot_of
 from r2d2.text_tables import by_number, pluralize
@@ -43,6 +43,7 @@ BOMB_RATIO = 2000
 # A dictionary is worth keeping where a chunk's rows are many and its distinct values few.
 DICTIONARY_ROWS = 4096
 DICTIONARY_BYTES = 64 << 10
+DECIMAL_ROWS = 1 << 14
 
 
 def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
@@ -217,8 +218,10 @@ def _decoded(
 ) -> Iterator[pa.RecordBatch]:
     wanted, has_extensions = _leaves(file.schema_arrow, frozenset(columns))
     encoded = _dictionary_columns(file, split, wanted)
-    if encoded:
-        file = _open(source, metadata=file.metadata, read_dictionary=encoded)
+    decimals = _decimal_columns(file, split, wanted)
+    if encoded or decimals:
+        metadata = without_logical_types(file.metadata, decimals) if decimals else file.metadata
+        file = _open(source, metadata=metadata, read_dictionary=encoded)
     batches = _batches(file, split, wanted)
     if _has_int96(file.schema, wanted):
         source = pa.BufferReader(source) if isinstance(source, bytes) else source
@@ -228,6 +231,8 @@ def _decoded(
         batches = map(mend, batches, _batches(seconds, split, wanted))
     if has_extensions:
         batches = map(storage_batch, batches)
+    if decimals:
+        batches = map(partial(_with_decimals, types=decimals), batches)
     rows = 0
     for batch in batches:
         rows += batch.num_rows
@@ -313,6 +318,28 @@ def _dictionary_columns(file: pq.ParquetFile, split: Split, wanted: Sequence[int
             if 0 < size <= DICTIONARY_BYTES and "." not in name:
                 found.append(name)
     return found
+
+
+def _decimal_columns(
+    file: pq.ParquetFile, split: Split, wanted: Sequence[int]
+) -> Mapping[str, pa.DataType]:
+    """Top-level decimals of up to eight bytes, which NumPy decodes in half of Arrow's time."""
+    found: dict[str, pa.DataType] = {}
+    for index in wanted if (split.rows or 0) >= DECIMAL_ROWS else ():
+        leaf = file.schema.column(index)
+        if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" and 0 < leaf.length <= 8:
+            place = file.schema_arrow.get_field_index(leaf.path)
+            if place >= 0 and pa.types.is_decimal128(file.schema_arrow.field(place).type):
+                found[leaf.path] = file.schema_arrow.field(place).type
+    return found
+
+
+def _with_decimals(batch: pa.RecordBatch, types: Mapping[str, pa.DataType]) -> pa.RecordBatch:
+    for place, field in enumerate(batch.schema):
+        if field.name in types and pa.types.is_fixed_size_binary(field.type):
+            column = decimals_of(batch.column(place), types[field.name])
+            batch = batch.set_column(place, field.with_type(column.type), column)
+    return batch
 
 
 def _mend_int96(

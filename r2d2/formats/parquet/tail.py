@@ -12,8 +12,9 @@ pair, whose bounds are asked for.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ HEAD_BYTES = 48
 # Schemas that begin alike; of more the first ones are known.
 MOST_ALIKE = 64
 MAGIC = b"PAR1"
+_LOGICAL_TYPE = (6, 7, 8, 10)  # converted type, scale, precision, logical type
 # Thrift's compact protocol: a number's last byte has no high bit, and numbers are doubled.
 _NUMBER = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 # The number of rows, a list of one row group, and what that ends with: bytes, rows, offset, bytes.
@@ -257,3 +259,68 @@ class _TailOnly:
 
     def close(self) -> Any:
         return None
+
+
+def without_logical_types(metadata: pq.FileMetaData, names: Collection[str]) -> pq.FileMetaData:
+    """The metadata by which these leaves below the root are read as the bytes that are stored.
+
+    Arrow writes it out in Thrift's compact protocol: after the version comes the list of the
+    schema's elements, depth first.
+    """
+    sink = pa.BufferOutputStream()
+    metadata.write_metadata_file(sink)
+    data = sink.getvalue().to_pybytes()
+    _, place = _varint(data, len(MAGIC) + 1)
+    size = data[place + 1]
+    count, place = (size >> 4, place + 2) if size < 0xF0 else _varint(data, place + 2)
+    parts, wanted = [data[:place]], {name.encode() for name in names}
+    left: list[int] = []
+    for _ in range(count):
+        fields, place = _fields(data, place)
+        of = {number: value for number, _, value in fields}
+        children = _varint(of[5], 0)[0] >> 1 if 5 in of else 0
+        if len(left) == 1 and not children and of[4][_varint(of[4], 0)[1] :] in wanted:
+            fields = [field for field in fields if field[0] not in _LOGICAL_TYPE]
+        numbers = [0, *(number for number, _, _ in fields)]
+        steps = (number - before for before, number in pairwise(numbers))
+        for step, (_, type_, value) in zip(steps, fields, strict=True):
+            parts += bytes([step << 4 | type_]), value
+        parts.append(b"\0")
+        left[-1:] = [left[-1] - 1] if left else []
+        left += [children] if children else []
+        while left and not left[-1]:
+            left.pop()
+    footer = b"".join((*parts, data[place:-8]))
+    length = len(footer) - len(MAGIC)
+    return pq.read_metadata(pa.BufferReader(footer + length.to_bytes(4, "little") + MAGIC))
+
+
+def _fields(data: bytes, place: int) -> tuple[list[tuple[int, int, bytes]], int]:
+    """The fields of a struct by number, type and bytes, and the place after it."""
+    found, number = [], 0
+    while head := data[place]:
+        number += head >> 4  # no struct of a schema has a gap of more than fifteen numbers
+        end = _end(data, place + 1, head & 15)
+        found.append((number, head & 15, data[place + 1 : end]))
+        place = end
+    return found, place + 1
+
+
+def _end(data: bytes, place: int, type_: int) -> int:
+    """The place after a value; a schema's elements hold no list, map or double."""
+    if type_ <= 3:  # a truth is in its type, a byte is one byte
+        return place + (type_ == 3)
+    if type_ == 12:
+        return _fields(data, place)[1]
+    number, end = _varint(data, place)
+    return end + number if type_ == 8 else end
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """The number at the place, and the place after it."""
+    number = shift = 0
+    while True:
+        number |= (data[place] & 127) << shift
+        place, shift = place + 1, shift + 7
+        if data[place - 1] < 128:
+            return number, place
