@@ -64,14 +64,16 @@ def inspect(storage: Storage, location: str, file: FileInfo) -> Table:
         metadata = opened.metadata
         splits = tuple(_splits(file, metadata))
         is_small = is_whole and len(splits) == 1 and 0 < metadata.num_rows <= CACHED_ROWS
-        if is_whole and (not is_small or calendar_is_doubtful(metadata)):
+        is_doubtful = calendar_is_doubtful(metadata)
+        if is_whole and (not is_small or is_doubtful):
             sound_file(tail, file.size_bytes)
         types = types_of(opened)
         check_calendar(file, metadata)
         if is_small and small_files.CACHE.is_held:
             names = tuple(types.leaves or types.storage.names)
             decode = partial(_rows_of, tail, splits[0], types.leaves, None)
-            small_files.CACHE.footers.learn(tail, metadata, types)
+            if not is_doubtful:
+                small_files.CACHE.footers.learn(tail, metadata, types)
             reader = opened if types.leaves else None
             kept = SmallFile(names, decode, file.size_bytes, reader)
             small_files.CACHE.add(storage.url, file, kept)

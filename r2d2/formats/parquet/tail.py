@@ -125,10 +125,10 @@ class KnownFooters:
 
     def learn(self, content: bytes, metadata: pq.FileMetaData, types: FileTypes) -> None:
         """Adds the footer of a whole file, where others of its writer can be told by it."""
-        ending = _ending(metadata)
+        footer = _footer_of(content)
+        ending = _ending(footer, metadata)
         if not ending or not types.leaves or len(types.leaves) != metadata.num_columns:
             return
-        footer = _footer_of(content)
         alike = self._by_head.setdefault(footer[:HEAD_BYTES], [])
         if len(alike) < MOST_ALIKE:
             size_bytes = metadata.row_group(0).total_byte_size
@@ -147,7 +147,7 @@ def _footer_of(content: bytes) -> bytes:
     return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
 
 
-def _ending(metadata: pq.FileMetaData) -> bytes:
+def _ending(footer: bytes, metadata: pq.FileMetaData) -> bytes:
     """The first bytes of what follows the row groups; b"" where that is not known."""
     try:
         writer: bytes = (metadata.created_by or "").encode()
@@ -158,10 +158,12 @@ def _ending(metadata: pq.FileMetaData) -> bytes:
     keys = metadata.metadata
     if not keys:
         return b"\x28" + bytes([len(writer)]) + writer
-    first: bytes = next(iter(keys))
-    if len(keys) > 14 or len(first) > 127:
+    if len(keys) > 14:
         return b""
-    return b"\x19" + bytes([len(keys) << 4 | 0xC]) + b"\x18" + bytes([len(first)]) + first
+    # pyarrow gives them in an order of its own.
+    head = b"\x19" + bytes([len(keys) << 4 | 0xC]) + b"\x18"
+    starts = (head + bytes([len(key)]) + key for key in keys if len(key) < 128)
+    return next((start for start in starts if start in footer), b"")
 
 
 def _number(value: int) -> bytes:

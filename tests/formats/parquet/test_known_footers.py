@@ -1,5 +1,6 @@
 """A footer that is told by another's bytes gives the table that parsing it gives, or a refusal."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +92,17 @@ def test_footers_of_one_schema_are_parsed_once(tmp_path: Path) -> None:
     assert [one is None for one in recalled] == [True, False, False, False, False]
     assert [table.rows for table in tables] == [3, 4, 5, 6, 7]
     assert len({id(table.columns) for table in tables}) == 1
+
+
+def test_old_dates_are_looked_for_in_each_file_of_a_doubtful_writer(tmp_path: Path) -> None:
+    keys = {"org.apache.spark.version": "2.4.8"}
+    for name, date in ("a", "2020-01-01"), ("b", "2021-01-01"), ("c", "1500-01-01"):
+        column = pa.array([dt.date.fromisoformat(date)])
+        table = pa.table({"day_of_the_feed": column, "measured_value_of_it": column})
+        pq.write_table(table.replace_schema_metadata(keys), tmp_path / f"{name}.parquet")
+    found = held_tables(tmp_path)
+    assert [table.eligible for table in found] == [True, True, False]
+    assert "Julian" in str(found[2].problem)
 
 
 def test_a_bit_flipped_in_a_known_footer_makes_no_edge_that_parsing_does_not(
