@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from math import ceil
 from operator import attrgetter
@@ -43,10 +43,20 @@ def plan_lines(plan: Data) -> Iterator[str]:
     yield ""
     yield from _kept_lines(plan)
     yield from _copies_lines(deleted)
+    yield from _passes_line(totals["passes_over_parents"])
     yield from _sizes_line(plan)
     yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
+
+
+def _passes_line(passes: Mapping[str, int]) -> Iterator[str]:
+    """The parents that were read in passes, the most first; nothing where all fit the memory."""
+    if passes:
+        most = sorted(passes.items(), key=lambda item: (-item[1], item[0]))
+        named = [f"{printable(parent)} {count}" for parent, count in most[:NAMED]]
+        more = f" and {len(most) - NAMED:,} more" if len(most) > NAMED else ""
+        yield f"passes over parents whose rows exceed the memory: {', '.join(named)}{more}"
 
 
 def table_lines(plan: Data, name: str) -> Iterator[str]:

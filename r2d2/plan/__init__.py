@@ -247,6 +247,7 @@ def recipes_text(known: KnownRecipes, graph_sha256: str) -> str:
         "candidates": [_recipe_data(recipe) for recipe in known.recipes],
         "refused": dict(known.refused),
         "seconds": known.seconds,
+        "passes": dict(known.passes),
     }
     return json_text(data)
 
@@ -270,6 +271,7 @@ def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
         tuple(map(_table_recipe, data["candidates"])),
         data["refused"],
         data["seconds"],
+        data.get("passes", {}),
     )
 
 

@@ -88,6 +88,7 @@ ON_THE_PLANS_WORD = (
     "tables[*].reason",
     "totals.below_min_saving",
     "totals.edges_without_recipe",
+    "totals.passes_over_parents",
     "totals.recipes_run",
     "totals.recipes_that_failed",
     "totals.work_seconds",
@@ -206,6 +207,7 @@ def _known(plan: Data) -> KnownRecipes:
         tuple(_table_recipe(table) for table in deleted),
         plan["totals"]["edges_without_recipe"],
         plan["totals"]["work_seconds"],
+        plan["totals"]["passes_over_parents"],
     )
 
 

@@ -220,6 +220,7 @@ def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
         "deleted_reads_assumed": sum(table["usage"]["assumed"] for table in deleted),
         "consumers": sum(table["usage"]["consumers"] or 0 for table in tables),
         "edges_without_recipe": dict(planned.known.refused),
+        "passes_over_parents": dict(planned.known.passes),
         "recipes_run": sum(c.trial is not None for c in planned.known.recipes),
         "recipes_that_failed": sum(
             c.trial is not None and c.trial.problem is not None for c in planned.known.recipes

@@ -92,6 +92,7 @@ class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
     deleted_reads_assumed: Count
     consumers: Count
     edges_without_recipe: dict[str, Count]
+    passes_over_parents: dict[str, Count]
     recipes_run: Count
     recipes_that_failed: Count
 

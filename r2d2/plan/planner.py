@@ -5,7 +5,7 @@ The way of an edge: Edge → Request → Recipe with its Trial → Choice.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
@@ -45,13 +45,14 @@ class KnownRecipes:
     """A lake's tables and the recipes known for them, whatever they cost.
 
     `refused` counts the edges without a recipe by reason; `seconds` were spent on finding recipes
-    and on running them.
+    and on running them; `passes` were made over parents whose rows exceed the memory.
     """
 
     facts: Mapping[str, TableFacts]
     recipes: tuple[TableRecipe, ...]
     refused: Mapping[str, int]
     seconds: float = 0.0
+    passes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ def learn(
     recipes = [_copy(edge, tables) for edge in worth.copies]
     start = perf_counter()
     progress.begin("finding recipes", sum(map(_size_bytes, requests)))
+    passes: dict[str, int] = {}
     for proposal in engine.propose(requests):
+        if proposal.passes:
+            passes |= dict.fromkeys(proposal.parents, proposal.passes)
         progress.advance(tables[proposal.child].size_bytes, proposal.rows)
         if proposal.recipe is None:
             refused[proposal.reason] += 1
@@ -103,7 +107,8 @@ def learn(
             recipes.append(TableRecipe(proposal.child, proposal.recipe))
     progress.end()
     found = tuple(sorted(recipes, key=_order))
-    return KnownRecipes(facts, found, dict(sorted(refused.items())), perf_counter() - start)
+    seconds, told = perf_counter() - start, dict(sorted(passes.items()))
+    return KnownRecipes(facts, found, dict(sorted(refused.items())), seconds, told)
 
 
 def _copy(edge: Edge, tables: Mapping[str, Table]) -> TableRecipe:

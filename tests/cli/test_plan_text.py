@@ -9,6 +9,7 @@ from r2d2.cli.plan_text import plan_lines
 def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
     totals: dict[str, Any] = {"deleted": 0, "tables": len(tables), "freed_bytes": 0, "bytes": 0}
     totals |= {"payback_months": None, "deleted_reads_assumed": 0, "below_min_saving": 1}
+    totals |= {"passes_over_parents": {}}
     totals |= {"unread_pays_from_bytes": 38 * 10**9, "read_pays_from_bytes": None}
     money = {"saving_usd_per_month": 0.0, "keep_all_usd_per_month": 0.0, "residual_bytes": 0}
     solver = {"status": "optimal", "name": "highs", "version": "1", "options": 0, "views": 0}
@@ -33,6 +34,13 @@ def test_where_nothing_can_be_deleted_the_size_from_which_it_pays_is_told() -> N
         "at these prices a deletion pays from 38.0 GB on where nobody reads the table,"
         " at no size at 2 reads a month"
     ) in told
+
+
+def test_passes_over_parents_are_told_the_most_first() -> None:
+    made = plan([kept("a", "it is dear")])
+    made["totals"]["passes_over_parents"] = {"a": 2, "b": 5, "c": 2, "d": 1, "e": 1}
+    told = "passes over parents whose rows exceed the memory: b 5, a 2, c 2 and 2 more"
+    assert told in list(plan_lines(made))
 
 
 def deleted(name: str, parents: Sequence[str]) -> dict[str, Any]:

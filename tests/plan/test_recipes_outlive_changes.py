@@ -50,6 +50,7 @@ def lake(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     plan = make_plan(run, DEAR, memory_bytes=1 << 14 if request.param == "scratch" else None)
     gone = {table["table"] for table in plan["tables"] if table["choice"] == "delete"}
     assert gone == {"german.parquet", "names.parquet"}
+    assert bool(plan["totals"]["passes_over_parents"]) == (request.param == "scratch")
     for name in gone:
         (lake / name).rename(kept / name)
     return lake

@@ -144,14 +144,14 @@ class Search:
     def proposal(self, parent: StreamedParent) -> Proposal:
         """The answer."""
         if self.inner is None:
-            return no_recipe(parent.table, self.child.table, self.reason, self.rows)
+            refused = no_recipe(parent.table, self.child.table, self.reason, self.rows)
+            return replace(refused, passes=parent.passes)
         recipe = self.inner
         if self.plus is not None:
             patch = recipe if isinstance(recipe, Patch) else Patch(recipe)
             recipe = replace(patch, plus=self.plus)
         location, parents = self.child.table.location, (parent.table.location,)
-        told = f"found in {parent.passes} passes over its parent"
-        return Proposal(location, parents, recipe, self.rows, told)
+        return Proposal(location, parents, recipe, self.rows, passes=parent.passes)
 
 
 def search_of(parent: StreamedParent, child: ContainedTable) -> Search:

@@ -107,8 +107,9 @@ AnyRequest: TypeAlias = Request | UnionRequest
 class Proposal:
     """A recipe for a child from its parents, or the reason why there is none.
 
-    `rows` are the child's. A residual that the recipe names is not written yet: its bytes are an
-    estimate, and its location is the child's.
+    `rows` are the child's, `passes` those over a parent whose rows exceed the memory. A residual
+    that the recipe names is not written yet: its bytes are an estimate, and its location is the
+    child's.
     """
 
     child: str
@@ -116,6 +117,7 @@ class Proposal:
     recipe: Recipe | None
     rows: int = 0
     reason: str = ""
+    passes: int = 0
 
 
 def held_bytes(request: AnyRequest) -> int:

@@ -70,7 +70,7 @@ MOST_RANGES = 16
 
 
 def propose_streamed(request: Request, counts: RowCounts) -> list[Proposal]:
-    """A proposal for each child; where there is a recipe, the reason tells the number of passes.
+    """A proposal for each child, with the number of passes that were made over the parent.
 
     Raises:
         TableError: the parent cannot be read.

@@ -59,7 +59,7 @@ def test_each_kind_of_recipe_is_found_and_gives_the_childs_rows(tmp_path: Path) 
     for (name, (rows, sort)), proposal in zip(tables.items(), proposals, strict=True):
         assert isinstance(proposal.recipe, sort), (name, proposal)
         assert lake.rows(name, proposal.recipe, 1 << 16) == counted(rows)
-    assert {proposal.reason for proposal in proposals} == {"found in 4 passes over its parent"}
+    assert {proposal.passes for proposal in proposals} == {4}
 
 
 @pytest.mark.parametrize("place", [0, 3000, 3999])
@@ -80,7 +80,7 @@ def test_atoms_that_do_for_samples_alone_are_not_taken(
     assert isinstance(found.recipe, Select)
     assert found.recipe == in_memory.recipe
     assert {atom.path for atom in found.recipe.where} == {("kind",)}
-    assert found.reason == f"found in {1 if place == 0 else 2} passes over its parent"
+    assert found.passes == (1 if place == 0 else 2)
     assert lake.rows("child", found.recipe) == counted(child)
 
 
@@ -93,7 +93,7 @@ def test_a_search_that_needs_more_memory_than_there_is_reads_in_passes(tmp_path:
         counts = RowCounts(lake.storage, Types.STRICT, memory_bytes=memory_bytes)
         (proposal,) = search_one(request, counts)
         assert isinstance(proposal.recipe, Rows)
-        assert ("passes" in proposal.reason) == has_passes
+        assert (proposal.passes > 0) == has_passes
 
 
 def test_rows_that_are_too_many_to_compare_cost_only_their_child_its_recipe(
