@@ -26,6 +26,7 @@ class RunStore:
         self.spilled_bytes = 0
         self._memory_bytes = memory_bytes
         self._runs: dict[Projection, list[Lanes | _Spilled]] = defaultdict(list)
+        self._cuts: dict[Projection, tuple[int, list[list[int]]]] = {}
         self._held = 0
         self._files = 0
         self._scratch: ScratchFolder | None = None
@@ -44,6 +45,7 @@ class RunStore:
         kept = runs if path is None else (_spilled(merge(runs), path),)
         with self._lock:
             self._runs[key] += kept
+            self._cuts.pop(key, None)
 
     def each(self, key: Projection) -> list[Lanes]:
         """The projection's runs, which may share hashes."""
@@ -52,6 +54,7 @@ class RunStore:
 
     def forget(self, key: Projection) -> None:
         """Drops the projection's runs."""
+        self._cuts.pop(key, None)
         for run in self._runs.pop(key, ()):
             if isinstance(run, _Spilled):
                 run.path.unlink()
@@ -68,12 +71,29 @@ class RunStore:
     def slice(self, key: Projection, part: int, parts: int) -> Lanes:
         """The projection's distinct hashes in the given one of equal ranges of hashes."""
         runs = self._runs.get(key, [])
-        if parts == 1 and len(runs) == 1 and isinstance(runs[0], Lanes):
+        if parts > 1:
+            cuts = self._cuts_of(key, parts)
+            return merge(
+                [run.part(*ends[part : part + 2]) for run, ends in zip(runs, cuts, strict=True)]
+            )
+        if len(runs) == 1 and isinstance(runs[0], Lanes):
             return runs[0]
-        run = merge([_range(run, part, parts) for run in runs])
-        if parts == 1 and all(isinstance(run, Lanes) for run in runs):
+        run = merge([run.part(0, len(run)) for run in runs])
+        if all(isinstance(run, Lanes) for run in runs):
             runs[:] = [run]
         return run
+
+    def _cuts_of(self, key: Projection, parts: int) -> list[list[int]]:
+        """The positions at which each of the runs is cut, found once for all ranges."""
+        known, cuts = self._cuts.get(key, (0, []))
+        if known != parts:
+            limits = np.array([(number << 64) // parts for number in range(1, parts)], np.uint64)
+            cuts = [
+                [0, *np.searchsorted(run.first, limits).tolist(), len(run)]
+                for run in self.each(key)
+            ]
+            self._cuts[key] = parts, cuts
+        return cuts
 
     def smallest(self, key: Projection, size: int) -> Lanes:
         """The projection's `size` smallest hashes."""
@@ -99,7 +119,7 @@ class RunStore:
 
 @dataclass(frozen=True, slots=True)
 class _Spilled:
-    """A run in a scratch file, mapped only while a part of it is copied."""
+    """A run in a scratch file, mapped only while positions in it are looked up."""
 
     path: Path
     rows: int
@@ -110,6 +130,15 @@ class _Spilled:
     def mapped(self) -> Lanes:
         lanes = np.memmap(self.path, np.uint64, "r")
         return Lanes(lanes[: self.rows], lanes[self.rows :])
+
+    def part(self, start: int, stop: int) -> Lanes:
+        """A copy of the hashes at these positions. Reading takes a third of mapping, for few."""
+        with self.path.open("rb", buffering=0) as file:
+            lanes = []
+            for lane in (0, self.rows):
+                file.seek((lane + start) * np.uint64(0).itemsize)
+                lanes.append(np.fromfile(file, np.uint64, stop - start))
+        return Lanes(*lanes)
 
 
 def _spilled(run: Lanes, path: Path) -> _Spilled:
@@ -130,18 +159,4 @@ def _no_scratch(error: OSError) -> R2D2Error:
 
 
 def _head(run: Lanes | _Spilled, size: int) -> Lanes:
-    if isinstance(run, _Spilled):
-        return _copied(run.mapped().part(0, size))
-    return run if len(run) <= size else run.part(0, size)
-
-
-def _range(run: Lanes | _Spilled, part: int, parts: int) -> Lanes:
-    lanes = run.mapped() if isinstance(run, _Spilled) else run
-    limits = [np.uint64((number << 64) // parts) for number in (part, part + 1) if number < parts]
-    start, *ends = np.searchsorted(lanes.first, np.array(limits, np.uint64)).tolist()
-    found = lanes.part(start, ends[0] if ends else len(lanes))
-    return _copied(found) if isinstance(run, _Spilled) else found
-
-
-def _copied(lanes: Lanes) -> Lanes:
-    return Lanes(np.array(lanes.first), np.array(lanes.second))
+    return run if len(run) <= size and isinstance(run, Lanes) else run.part(0, min(size, len(run)))

@@ -42,6 +42,16 @@ def test_slices_together_are_every_distinct_hash_once() -> None:
     assert (every[1:] > every[:-1]).all()
 
 
+@pytest.mark.parametrize("memory_bytes", [0, 1 << 30])
+def test_a_run_that_comes_after_slices_were_taken_is_in_the_next(memory_bytes: int) -> None:
+    store = stored(memory_bytes)
+    assert len(store.slice(KEY, 0, 2)) + len(store.slice(KEY, 1, 2)) == 3000
+    store.put(KEY, run(4, 1000))
+    assert len(store.slice(KEY, 0, 2)) + len(store.slice(KEY, 1, 2)) == 4000
+    store.forget(KEY)
+    assert len(store.slice(KEY, 0, 2)) == 0
+
+
 def test_the_smallest_hashes_are_the_first_of_the_whole() -> None:
     store = stored(20_000)
     assert np.array_equal(
