@@ -56,7 +56,10 @@ def _parquet_settings(chance: Random, table: pa.Table) -> dict[str, Any]:
     if any(_repeats(field.type) for field in table.schema):
         del every["data_page_size"]
     picked = chance.sample(sorted(every), chance.randint(0, len(every)))
-    return {name: chance.choice(every[name]) for name in sorted(picked)}
+    settings = {name: chance.choice(every[name]) for name in sorted(picked)}
+    if settings.get("use_deprecated_int96_timestamps"):
+        settings["store_schema"] = True  # without it, INT96 is a type of its own
+    return settings
 
 
 def _repeats(type_: pa.DataType) -> bool:
@@ -67,11 +70,11 @@ def _repeats(type_: pa.DataType) -> bool:
 
 
 def _int96_holds(table: pa.Table) -> bool:
-    """Whether INT96, which readers turn into nanoseconds, spoils no instant."""
+    """Whether INT96, which readers turn into nanoseconds, spoils no instant and loses no zone."""
     seen = [c for c in table.columns if pt.is_timestamp(c.type)]
-    nested = any(pt.is_nested(c.type) for c in table.columns)
+    lost = any(pt.is_nested(c.type) or getattr(c.type, "tz", None) for c in table.columns)
     per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-    return not nested and all(
+    return not lost and all(
         abs(value) < 9 * 10**9 * per_second[column.type.unit]
         for column in seen
         for value in column.cast(pa.int64()).to_pylist()
