@@ -149,8 +149,8 @@ def find_step(lake: str, run: Path) -> Told:
 def propose_step(_: str, run: Path) -> Told:
     """Times the inventory and all that is learnt; that is left in the run's folder."""
     from r2d2.engines.local.recipes import LocalRecipes
-    from r2d2.plan import store_recipes
-    from r2d2.plan.graph_file import load_graph
+    from r2d2.plan import recipes_text
+    from r2d2.plan.graph_file import RECIPES_NAME, load_graph
     from r2d2.plan.planner import KnownRecipes, learn
     from r2d2.progress import Silence
 
@@ -161,7 +161,7 @@ def propose_step(_: str, run: Path) -> Told:
         return learn(graph, tables, LocalRecipes(storage, graph.settings), Silence())
 
     learnt, told = timed(work)
-    store_recipes(run, learnt, sha256(run))
+    (run / RECIPES_NAME).write_text(recipes_text(learnt, sha256(run)), encoding="utf-8")
     kinds = Counter(type(one.recipe).__name__ for one in learnt.recipes)
     recipes = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return told | {"found": f"{recipes}; {sum(learnt.refused.values())} edges without"}
