@@ -29,24 +29,47 @@ counted. The bounds of a range are the child's own values, which is exact for th
 `Predicate.gaps` says how far the parent's next values lie.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 
 from r2d2.arrays import Bools, Int64s
-from r2d2.recipes.grammar import Atom, Path, columns_of
+from r2d2.recipes.grammar import AnyOf, Atom, Path, columns_of
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest, most_values, satisfied
+from r2d2.recipes.predicate.atoms import (
+    CandidateAtom,
+    Form,
+    all_tightest,
+    most_values,
+    satisfied,
+)
 from r2d2.recipes.predicate.columns import CodeMatrix, EncodedTable
-from r2d2.recipes.predicate.encode import Worth
+from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
 from r2d2.recipes.predicate.partial_groups import PartialGroups, find_within_groups
-from r2d2.recipes.predicate.rarer import find_rarer
+from r2d2.recipes.predicate.rarer import (
+    RowSample,
+    derivations,
+    derived_atoms,
+    find_rarer,
+    sample_of,
+)
 from r2d2.recipes.predicate.row_labels import RowLabels
-from r2d2.recipes.predicate.set_cover import covered, no_predicate_exists, sufficient_columns
+from r2d2.recipes.predicate.set_cover import (
+    covered,
+    no_predicate_exists,
+    selected,
+    sufficient_columns,
+)
 
 FORBIDDEN_SAMPLE_ROWS = 250
+LEAST_HALF, MOST_UNEVEN = 8, 20
+"""Rows of the smaller half of a child by two conjunctions, and how many times it it may be."""
+MOST_OF_EITHER = 2
+MOST_NAMED, ROWS_PER_NAMED = 12, 5
+MOST_SPLIT_BY = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +104,11 @@ def find_predicate(
     if not len(kinds.partial):
         required, forbidden = np.flatnonzero(kinds.required), np.flatnonzero(kinds.forbidden)
         chosen = _between_groups(parent, required, forbidden, labels.child_rows)
-        if chosen is None:
-            chosen = find_rarer(parent, required, forbidden, labels.child_rows)
+        if chosen is None and len(required):
+            sample = sample_of(parent, required, forbidden)
+            chosen = find_rarer(parent, required, forbidden, sample)
+            if chosen is None and len(required) >= 2 * LEAST_HALF:
+                return _either(parent, labels, required, forbidden, sample)
     elif parent.has_others(shared):
         chosen = find_within_groups(parent, PartialGroups.of(labels, kinds), shared)
     else:
@@ -136,6 +162,103 @@ def _all_columns_at_once(
         excludable = matrix.excludable(required, forbidden, longest)
     useful = [matrix.columns[place] for place in np.flatnonzero(excludable.any(axis=1))]
     return covered((), all_tightest(useful, required, child_rows), forbidden)
+
+
+def _either(
+    parent: EncodedTable, labels: RowLabels, required: Int64s, forbidden: Int64s, first: RowSample
+) -> Predicate | None:
+    """Two simple conjunctions of which one holds, and the atoms that hold besides.
+
+    The required rows are split by a column: those of one value or of values that no row left has,
+    and the others; each half has its tightest atoms.
+    """
+    if first.columns and not _splitting(first):
+        return None
+    columns = (*parent.columns, *parent.others)
+    usual = all_tightest(columns, required, len(required))
+    left = forbidden[selected(usual, forbidden)]
+    if not len(left):
+        return None
+    sample = sample_of(parent, required, left, is_encoded=True)
+    wanted = derivations(sample.derived)
+    usual += derived_atoms(parent.columns, required, left, len(required), wanted)
+    left = left[selected(usual, left)]
+    splitting = _splitting(sample)
+    for column in columns if len(left) else ():
+        for mask in _splits(column, required, left) if column.path in splitting else ():
+            found = _halves(columns, (required[mask], required[~mask]), left)
+            taken = np.any([selected(c, forbidden) for c in found], axis=0) if found else None
+            besides = None if taken is None else covered((), usual, forbidden[taken])
+            if besides is not None and _is_short((*besides, *chain(*found)), len(required)):
+                either = AnyOf(tuple(tuple(a.shorter().atom() for a in c) for c in found))
+                atoms = (*(atom.shorter().atom() for atom in besides), either)
+                if labels.are_selected_by(satisfying(atoms, parent)):
+                    return Predicate(atoms, _gaps(besides))
+    return None
+
+
+def _splitting(sample: RowSample) -> set[Path]:
+    """The columns that may split the required rows, so that ranges tell either half."""
+    found = _splitting_with(sample.columns, sample.required, sample.left)
+    if not found and sample.derived:
+        left = sample.left[selected(sample.derived, sample.left)]
+        found = _splitting_with(sample.columns, sample.required, left)
+    return found
+
+
+def _splitting_with(columns: Sequence[EncodedColumn], required: Int64s, left: Int64s) -> set[Path]:
+    """As `_splitting`, for these rows left; every column for none."""
+    if not len(left):
+        return {column.path for column in columns}
+    ours = np.array([column.codes[required] for column in columns])
+    theirs = np.array([column.codes[left] for column in columns])
+    return {
+        column.path
+        for column in columns
+        if any(
+            _may_exclude(ours[:, mask], theirs) and _may_exclude(ours[:, ~mask], theirs)
+            for mask in _splits(column, required, left)
+        )
+    }
+
+
+def _splits(column: EncodedColumn, required: Int64s, left: Int64s) -> Iterator[Bools]:
+    """Masks of the required rows that split them by the column, no half being tiny."""
+    ours, theirs = column.codes[required], column.codes[left]
+    present = np.zeros(len(column.values) + 2, np.bool_)
+    present[theirs] = True
+    masks = [~present[ours], ours < theirs.min(), ours > theirs.max()]
+    if len(column.values) <= MOST_SPLIT_BY:
+        masks += [np.equal(ours, value) for value in range(NULL, len(column.values))]
+    for mask in masks:
+        rows = np.count_nonzero(mask)
+        if len(ours) < MOST_UNEVEN * min(rows, len(ours) - rows):
+            yield mask
+
+
+def _may_exclude(half: Codes, left: Codes) -> bool:
+    """Whether ranges of codes, column by column, exclude every row left."""
+    low, high = half.min(axis=1), half.max(axis=1)
+    excluded = (left < low[:, None]) | (left > high[:, None])
+    excluded[(low == NULL) & (high > NULL)] = False
+    return bool(excluded.any(axis=0).all())
+
+
+def _halves(
+    columns: Sequence[EncodedColumn], halves: tuple[Int64s, Int64s], left: Int64s
+) -> list[tuple[CandidateAtom, ...]]:
+    """A simple conjunction for each half; none where one has none."""
+    if min(map(len, halves)) < LEAST_HALF:
+        return []
+    found = [covered((), all_tightest(columns, half, len(half)), left) for half in halves]
+    simple = [c for c in found if c and len(c) <= MOST_OF_EITHER]
+    return simple if len(simple) == len(found) else []
+
+
+def _is_short(atoms: Sequence[CandidateAtom], child_rows: int) -> bool:
+    """Whether they name so few values that the rows do not fit them by accident."""
+    named = sum(len(atom.shorter().ranks) for atom in atoms)
+    return named <= min(MOST_NAMED, child_rows // ROWS_PER_NAMED)
 
 
 def _sufficient_alone(

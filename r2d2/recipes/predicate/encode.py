@@ -31,6 +31,8 @@ _STRINGS = (pt.is_string, pt.is_large_string, pt.is_string_view)
 _BINARIES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
 _TEXTS = (pa.string(), pa.large_string())
 _YEARS = np.datetime64("0001-01-01"), np.datetime64("9999-12-31T23:59:59")
+CALENDAR = np.datetime64("1582-10-15"), np.datetime64("9999-12-31T23:59:59")
+"""The days that all engines number alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,3 +321,12 @@ def _filled(indices: pa.Array, null: int) -> npt.NDArray[Any]:
     """The indices, with a number for NULL."""
     nulls, plain = null_mask(indices), numbers(indices)
     return plain if nulls is None else np.where(nulls, null, plain.astype(np.intp))
+
+
+def is_of_one_calendar(values: pa.Array) -> bool:
+    """Whether all dates are of the calendar that every engine shares, and of years up to 9999."""
+    unit = "D" if pt.is_date(values.type) else values.type.unit
+    first, last = (end.astype(f"datetime64[{unit}]").astype(np.int64) for end in CALENDAR)
+    ticks = numbers(values)
+    last = np.iinfo(np.int64).max if unit == "ns" else last
+    return bool(len(ticks)) and bool(first <= ticks[0]) and bool(ticks[-1] <= last)

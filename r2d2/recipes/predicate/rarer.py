@@ -16,7 +16,8 @@ by its divisors alone (Euclid): it is tried besides the divisors that people lik
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -37,96 +38,136 @@ from r2d2.recipes.predicate.encode import (
     Derivation,
     EncodedColumn,
     Worth,
+    is_of_one_calendar,
 )
 from r2d2.recipes.predicate.set_cover import covered, row_left_near, selected, spread
 
-SAMPLES = ((1 << 8, 1 << 5), (1 << 10, 1 << 8))
+SAMPLES = ((1 << 8, 3 << 4), (1 << 10, 1 << 8))
 """Of required rows and of forbidden ones: most searches end with the first."""
 EXPECTED = 0.5
 MOST_LISTED, FREE_LISTED, ROWS_PER_LISTED = 10, 3, 2
 DIVISORS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20, 24, 32, 50, 60, 64, 100, 1000)
+WORD = 64
 MOST_DIVISOR, LEAST_ROWS_OF_DIVISOR = 10_000, 8
 MOST_COMPARED = 40
-CALENDAR = np.datetime64("1582-10-15"), np.datetime64("9999-12-31T23:59:59")
-"""The days that all engines number alike."""
-_Derived = tuple[int, Derivation]
+Derived = tuple[int, Derivation]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
 
 
-def find_rarer(
-    parent: EncodedTable, required: Int64s, forbidden: Int64s, child_rows: int
-) -> tuple[CandidateAtom, ...] | None:
-    """The fewest atoms of any kind that select the required rows and none of the forbidden ones."""
-    if not len(required):
-        return None
-    part, rows = None, (required, forbidden)
-    if not parent.is_small:
+@dataclass(frozen=True, eq=False)
+class RowSample:
+    """Some rows of a parent, first required ones and then forbidden ones."""
+
+    columns: tuple[EncodedColumn, ...]
+    required: Int64s
+    forbidden: Int64s
+    child_rows: int
+
+    @cached_property
+    def usual(self) -> list[CandidateAtom]:
+        """The tightest atoms of all columns."""
+        return all_tightest(self.columns, self.required, self.child_rows)
+
+    @cached_property
+    def left(self) -> Int64s:
+        """The forbidden rows for which all of these hold."""
+        return self.forbidden[selected(self.usual, self.forbidden)]
+
+    @cached_property
+    def derived(self) -> list[CandidateAtom]:
+        """The atoms of derived columns that exclude some of these; of all where none is left."""
+        probed = self.left if len(self.left) else self.forbidden
+        return derived_atoms(self.columns, self.required, probed, self.child_rows)
+
+    @cached_property
+    def may_have_rarer(self) -> bool:
+        """Whether atoms of rarer kinds may exclude all rows left."""
+        rows = self.columns, self.required, self.left, self.child_rows
+        return not self.columns or _with_lists(*rows, self.derived, is_sample=True) is not None
+
+
+def sample_of(
+    parent: EncodedTable,
+    required: Int64s,
+    forbidden: Int64s,
+    sizes: tuple[int, int] = SAMPLES[0],
+    is_encoded: bool = False,
+) -> RowSample:
+    """At most so many rows of each kind: of one part of a large parent that is not encoded yet."""
+    part, child_rows = None, len(required)
+    if not (parent.is_small or is_encoded):
         part = parent.seen_part(required, forbidden)
         part = parent.part_of(row_left_near(required, forbidden)) if part is None else part
-        rows = parent.within(part, required), parent.within(part, forbidden)
-    if any(_useful(parent, part, *rows, child_rows, sizes) is None for sizes in SAMPLES):
+        required, forbidden = parent.within(part, required), parent.within(part, forbidden)
+    shown = [spread(required, sizes[0]), spread(forbidden, sizes[1])]
+    places = np.arange(sum(map(len, shown)))
+    columns = parent.sample(part, np.concatenate(shown)) if all(map(len, shown)) else ()
+    return RowSample(columns, places[: len(shown[0])], places[len(shown[0]) :], child_rows)
+
+
+def find_rarer(
+    parent: EncodedTable, required: Int64s, forbidden: Int64s, first: RowSample
+) -> tuple[CandidateAtom, ...] | None:
+    """The fewest atoms of any kind that select the required rows and none of the forbidden ones.
+
+    `first` is a sample of them, no row of which is partial.
+    """
+    may_exist = first.may_have_rarer
+    if not may_exist or not sample_of(parent, required, forbidden, SAMPLES[1]).may_have_rarer:
         return None
-    usual = all_tightest((*parent.columns, *parent.others), required, child_rows)
+    usual = all_tightest((*parent.columns, *parent.others), required, len(required))
     left = forbidden[selected(usual, forbidden)]
     probed = left if len(left) else forbidden
-    useful = _useful(parent, None, required, probed, child_rows, SAMPLES[-1])
-    if useful is None:
+    sample = sample_of(parent, required, probed, SAMPLES[1], is_encoded=True)
+    if not sample.may_have_rarer:
         return None
-    rarer = _rarer(parent.columns, required, left, left, child_rows, useful)
+    wanted = derivations(sample.derived)
+    derived = derived_atoms(parent.columns, required, left, len(required), wanted)
+    rarer = _with_lists(parent.columns, required, left, len(required), derived, is_sample=False)
     found = None if rarer is None else covered((), [*usual, *rarer], forbidden)
     return None if found is None else _shortened(found, forbidden)
 
 
-def _useful(
-    parent: EncodedTable,
-    part: int | None,
-    required: Int64s,
-    forbidden: Int64s,
-    child_rows: int,
-    sizes: tuple[int, int],
-) -> set[_Derived] | None:
-    """The derived columns that exclude rows of a sample; None where some of it nothing excludes."""
-    shown = [spread(required, sizes[0]), spread(forbidden, sizes[1])]
-    if not all(map(len, shown)):
-        return set()
-    sample = parent.sample(part, np.concatenate(shown))
-    required = np.arange(len(shown[0]))
-    usual = all_tightest(sample, required, child_rows)
-    others = np.arange(len(shown[1])) + len(required)
-    left = others[selected(usual, others)]
-    rarer = _rarer(sample, required, left, left if len(left) else others, child_rows)
-    if rarer is None:
-        return None
-    return {(c.column.position, c.column.derivation) for c in rarer if c.column.derivation}
-
-
-def _rarer(
+def _with_lists(
     columns: Sequence[EncodedColumn],
     required: Int64s,
     left: Int64s,
-    probed: Int64s,
     child_rows: int,
-    wanted: Collection[_Derived] | None = None,
+    derived: Sequence[CandidateAtom],
+    is_sample: bool,
 ) -> list[CandidateAtom] | None:
-    """Atoms of rarer kinds that exclude all rows left between them, None where there are none.
-
-    Of derived columns only those wanted are made; for None all that exclude some of those probed.
-    """
-    derived = list(_derived_columns(columns, required, probed, child_rows, wanted))
-    candidates = [
-        atom
-        for atom in all_tightest(derived, required, child_rows)
-        if atom.is_sound and not (len(probed) and atom.selects(atom.column.codes[probed]).all())
-    ]
-    left = left[selected(candidates, left)]
-    usable = [c for c in (*columns, *derived) if _may_be_unlisted(c, required)]
-    expected = [_expected(c, required, child_rows, wanted is None) for c in usable]
+    """These atoms and NOT INs, which exclude all rows left between them; None where none do."""
+    left = left[selected(derived, left)]
+    every = (*columns, *dict.fromkeys(atom.column for atom in derived))
+    usable = [column for column in every if _may_be_unlisted(column, required)]
+    expected = [_expected(column, required, child_rows, is_sample) for column in usable]
     listed = _not_in(usable, expected, left, child_rows)
     if listed is None:
         return None
     whole = (_all_absent(*pair, child_rows) for pair in zip(usable, expected, strict=True))
-    return [*candidates, *listed, *filter(None, whole)]
+    return [*derived, *listed, *filter(None, whole)]
+
+
+def derived_atoms(
+    columns: Sequence[EncodedColumn],
+    required: Int64s,
+    probed: Int64s,
+    child_rows: int,
+    wanted: Collection[Derived] | None = None,
+) -> list[CandidateAtom]:
+    """The tightest atoms of derived columns, but those that hold for all rows probed."""
+    derived = _derived_columns(columns, required, probed, child_rows, wanted)
+    return [
+        atom
+        for atom in all_tightest(derived, required, child_rows)
+        if atom.is_sound and not (len(probed) and atom.selects(atom.column.codes[probed]).all())
+    ]
+
+
+def derivations(atoms: Collection[CandidateAtom]) -> set[Derived]:
+    """The derived columns of the atoms."""
+    return {(c.column.position, c.column.derivation) for c in atoms if c.column.derivation}
 
 
 def _not_in(
@@ -210,7 +251,7 @@ def _derived_columns(
     required: Int64s,
     left: Int64s,
     child_rows: int,
-    wanted: Collection[_Derived] | None,
+    wanted: Collection[Derived] | None,
 ) -> Iterator[EncodedColumn]:
     if wanted is None:
         for column in columns:
@@ -257,7 +298,7 @@ def _parts(
     """The parts of the column that may be of use."""
     type_ = column.values.type
     if pt.is_date(type_) or (pt.is_timestamp(type_) and type_.tz is None):
-        if _is_of_one_calendar(column.values):
+        if is_of_one_calendar(column.values):
             yield from TimePart
     elif pt.is_integer(type_) and type_ != pa.uint64() and len(column.values) > 1:
         known = numbers(column.values).astype(np.int64)
@@ -277,7 +318,13 @@ def _useful_divisors(
     ours: Int64s, theirs: Int64s, divisors: Sequence[int], longest: int
 ) -> Iterator[int]:
     """The divisors by which remainders of the others are told from those of the required rows."""
-    for divisor in dict.fromkeys(divisors):
+    small = np.array([divisor for divisor in divisors if divisor <= WORD], np.int64)
+    bits = [
+        np.uint64(1) << np.abs(np.fmod(n[:, None], small)).astype(np.uint64) for n in (ours, theirs)
+    ]
+    occur = np.bitwise_or.reduce(bits[0], axis=0)
+    of_use = set(small[(bits[1] & ~occur).any(axis=0)].tolist())
+    for divisor in (d for d in dict.fromkeys(divisors) if d in of_use or d > WORD):
         rest, other = np.fmod(ours, divisor), np.fmod(theirs, divisor)
         occurs = np.zeros(2 * divisor, np.bool_)  # -1 is the last
         occurs[rest] = True
@@ -290,15 +337,6 @@ def _useful_divisors(
             yield divisor
 
 
-def _is_of_one_calendar(values: pa.Array) -> bool:
-    """Whether all dates are of the calendar that every engine shares, and of years up to 9999."""
-    unit = "D" if pt.is_date(values.type) else values.type.unit
-    first, last = (end.astype(f"datetime64[{unit}]").astype(np.int64) for end in CALENDAR)
-    ticks = numbers(values)
-    last = np.iinfo(np.int64).max if unit == "ns" else last
-    return bool(len(ticks)) and bool(first <= ticks[0]) and bool(ticks[-1] <= last)
-
-
 def _compared_columns(
     columns: Sequence[EncodedColumn], required: Int64s, left: Int64s
 ) -> Iterator[EncodedColumn]:
@@ -307,15 +345,18 @@ def _compared_columns(
     for column in columns:
         if _is_comparable(column, required):
             by_type[column.values.type].append(column)
-    for alike in by_type.values():
+    for alike in (columns for columns in by_type.values() if len(columns) > 1 and len(left)):
         rows = np.concatenate([required, left])
-        shown = _together([column.codes[rows] for column in alike], alike) if alike[1:] else []
+        shown = np.array(_together([column.codes[rows] for column in alike], alike))
         for place, one in enumerate(alike[:-1]):
-            for other, theirs in zip(alike[place + 1 :], shown[place + 1 :], strict=True):
-                signs = _signs(shown[place], theirs)
-                ours, others = signs[: len(required)], signs[len(required) :]
-                if np.isin(others, ours, invert=True).any():
-                    yield _compared(one, other)
+            signs = _signs(shown[place], shown[place + 1 :])
+            ours, others = signs[:, : len(required)], signs[:, len(required) :]
+            differ = (others.min(axis=1) < ours.min(axis=1)) | (
+                others.max(axis=1) > ours.max(axis=1)
+            )
+            differ |= (others == 0).any(axis=1) & (ours != 0).all(axis=1)
+            for other in np.flatnonzero(differ):
+                yield _compared(one, alike[place + 1 + other])
 
 
 def _is_comparable(column: EncodedColumn, required: Int64s) -> bool:
