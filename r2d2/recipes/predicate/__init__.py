@@ -7,7 +7,8 @@
 | required row | the child has all rows of its group: every predicate selects it |
 | forbidden row | the child has no row of its group: no predicate selects it |
 | partial row | the child has some rows of its group, not all |
-| atom | one condition on one column: `=`, IN, BETWEEN, IS NULL or IS NOT NULL |
+| usual atom | one condition on one column: `=`, IN, a range, IS NULL or IS NOT NULL |
+| rarer atom | NOT IN, or an atom of a part of a column or of two columns (`rarer`) |
 | conjunction | atoms joined by AND |
 | code, rank | a value's number in the ascending order of its column's values (`encode`) |
 | tightest atom | of a form and column: holds for the given rows, and for as few others as it can |
@@ -22,7 +23,9 @@ Where no row is partial, this is Mitchell's search for the most specific hypothe
 atom of its form and column for the required rows does. So if all tightest atoms together still
 select a forbidden row there is no conjunction; else the fewest that select none are taken.
 
-Partial rows need a search of their own (`partial_groups`).
+Partial rows need a search of their own (`partial_groups`). Where no row is partial and no
+conjunction of usual atoms is found, rarer atoms are tried, and then two conjunctions of which one
+holds. There an exact predicate may hold by accident: values that are named must be few beside rows.
 
 No predicate is wrong: the one found is evaluated by Arrow on the parent's values, and its rows are
 counted. The bounds of a range are the child's own values, which is exact for this snapshot;
@@ -65,7 +68,7 @@ from r2d2.recipes.predicate.set_cover import (
 )
 
 FORBIDDEN_SAMPLE_ROWS = 250
-LEAST_HALF, MOST_UNEVEN = 8, 20
+LEAST_HALF, MOST_UNEVEN = 16, 20
 """Rows of the smaller half of a child by two conjunctions, and how many times it it may be."""
 MOST_OF_EITHER = 2
 MOST_NAMED, ROWS_PER_NAMED = 12, 5
@@ -177,14 +180,16 @@ def _either(
     columns = (*parent.columns, *parent.others)
     usual = all_tightest(columns, required, len(required))
     left = forbidden[selected(usual, forbidden)]
-    if not len(left):
+    if len(left) < LEAST_HALF:  # which any two ranges beside these rows would leave out
         return None
     sample = sample_of(parent, required, left, is_encoded=True)
     wanted = derivations(sample.derived)
     usual += derived_atoms(parent.columns, required, left, len(required), wanted)
     left = left[selected(usual, left)]
+    if len(left) < LEAST_HALF:
+        return None
     splitting = _splitting(sample)
-    for column in columns if len(left) else ():
+    for column in columns:
         for mask in _splits(column, required, left) if column.path in splitting else ():
             found = _halves(columns, (required[mask], required[~mask]), left)
             taken = np.any([selected(c, forbidden) for c in found], axis=0) if found else None

@@ -190,13 +190,13 @@ def conjunctions(salts: Salts) -> Iterator[Case]:
 
 
 def nulls(salts: Salts) -> Iterator[Case]:
-    """NULLs in the predicate's column satisfy no comparison, and no atom says `or NULL`."""
+    """NULLs in the predicate's column satisfy no comparison; `or NULL` is a conjunction of its own."""
     whole = base(next(salts))
     named = where(whole, "flag", is_in("a"))
     yield case("equals beside NULLs", whole, named, "select", atoms=("equals",))
     whole = base(next(salts))
     either = where(whole, "flag", lambda flag: flag is None or is_in("a")(flag))
-    yield case("equals or NULL", whole, either, "rows")
+    yield case("equals or NULL", whole, either, "select", atoms=("any_of",))
     whole = base(next(salts))
     days = [None if n % 7 == 0 else day for n, day in enumerate(whole["day"].to_pylist())]
     whole = put(whole, "day", days)
