@@ -190,7 +190,7 @@ def conjunctions(salts: Salts) -> Iterator[Case]:
 
 
 def nulls(salts: Salts) -> Iterator[Case]:
-    """NULLs in the predicate's column satisfy no comparison; `or NULL` is a conjunction of its own."""
+    """NULLs in the predicate's column satisfy no comparison; `or NULL` is a second conjunction."""
     whole = base(next(salts))
     named = where(whole, "flag", is_in("a"))
     yield case("equals beside NULLs", whole, named, "select", atoms=("equals",))
