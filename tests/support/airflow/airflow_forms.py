@@ -105,6 +105,7 @@ def write(
             "frees_bytes": 10**6,
             "saving_usd_per_month": 1.0,
             "rebuild_p95_s": 120.0,
+            "way": "rebuild",
             "parents": ["p"],
         }
         for number in range(deleted)
