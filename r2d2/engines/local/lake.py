@@ -112,8 +112,9 @@ class LocalLake:
         self, wanted: Wanted, size: int, children: Collection[Projection] | None = None
     ) -> Sketches:
         """The `size` smallest distinct row hashes of each projection."""
-        is_filtered = children is not None and size <= self._settings.sketch_size
-        cost = self._scan(wanted, children if children and is_filtered else wanted)
+        # A filtered table keeps the hashes of a sketch of that size; a larger one needs more.
+        filtering = children if children and size <= self._settings.sketch_size else wanted
+        cost = self._scan(wanted, filtering)
         found = {}
         for key in wanted:
             if key[0] not in self._failed:

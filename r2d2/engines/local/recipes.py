@@ -45,7 +45,7 @@ PATIENCE_S = 10
 RequestBatch: TypeAlias = Sequence[AnyRequest]
 Proposals: TypeAlias = list[Proposal]
 SearchArguments: TypeAlias = tuple[Storage, Types, int, int]
-"""What is searched, in how much memory, by how many threads."""
+"""A lake, the rule by which its types match, bytes of memory, and the number of threads."""
 WORTHWHILE_TABLES, WORTHWHILE_BYTES = 400, 64 << 20
 """For so many tables, or so many bytes of them, one more process pays for its start."""
 
