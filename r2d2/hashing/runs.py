@@ -375,5 +375,8 @@ def _known_up_to(run: Lanes, judge: BottomKSketch) -> int:
     if not len(judge.run):
         return 0
     last_first, last_second = judge.run.first[-1], judge.run.second[-1]
-    start, stop = (int(np.searchsorted(run.first, last_first, side)) for side in ("left", "right"))
-    return start + int(np.searchsorted(run.second[start:stop], last_second, "right"))
+    stop = int(run.first.searchsorted(last_first, "right"))
+    if not stop or run.first[stop - 1] != last_first:
+        return stop
+    start = int(run.first.searchsorted(last_first, "left"))
+    return start + int(run.second[start:stop].searchsorted(last_second, "right"))

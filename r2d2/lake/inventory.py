@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
+from time import perf_counter, thread_time
 from typing import Annotated, Any
 
 import msgspec
@@ -40,6 +41,8 @@ ONE_TABLE = "one table by"
 # A remote read mostly waits.
 REMOTE_THREADS = 64
 FOOTERS_A_TASK = 64
+# A disk far away waits, too: such a part of the time is more than other processes take.
+MOSTLY_WAITING, DISK_THREADS = 4, 16
 NAMED_INSIDE = 5
 MAGIC_BYTES = 4
 
@@ -113,7 +116,7 @@ def inventory_of(
         if (table := unchanged(group, known or {}))
     }
     new = [group for group in grouping.groups if group.location not in same]
-    opened = described(storage, settings, new, files, local_threads=settings.threads)
+    opened = described(storage, settings, new, files)
     tables = [*same.values(), *opened, *unlisted(grouping)]
     tables = with_uncertain_kept(tables, grouping.groups)
     tables.sort(key=lambda table: table.location)
@@ -134,25 +137,31 @@ def described(
     groups: Sequence[FileGroup],
     lake: Mapping[str, FileInfo] | None = None,
     remote_threads: int = REMOTE_THREADS,
-    local_threads: int = 1,
 ) -> list[Table]:
     """The groups' tables; one that cannot be read, or is not eligible, says why.
 
     `lake` holds every file of the lake by its path; without it, shallow clones list it again.
+    Threads open footers where that is mostly waiting; else they would wait for each other.
     """
 
     def described_all(places: Sequence[int]) -> list[Table]:
         return [_described(storage, settings, groups[place], lake) for place in places]
 
     is_remote = "://" in storage.url
-    threads, size = (remote_threads, 1) if is_remote else (local_threads, FOOTERS_A_TASK)
-    # Local footers are parsed without the interpreter's lock; text would be in memory twice.
+    size = 1 if is_remote else FOOTERS_A_TASK
+    # Text would be in memory twice.
     footers = [group.format == Format.PARQUET and not group.partitioned for group in groups]
     together = [place for place, is_footer in enumerate(footers) if is_remote or is_footer]
-    tasks = [together[start : start + size] for start in range(0, len(together), size)]
+    tasks = (together[start : start + size] for start in range(0, len(together), size))
     found: dict[int, Table] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for task, tables in zip(tasks, pool.map(described_all, tasks), strict=True):
+    for task in () if is_remote else tasks:
+        start, cpu_start = perf_counter(), thread_time()
+        found |= zip(task, described_all(task), strict=True)
+        if perf_counter() - start > MOSTLY_WAITING * (thread_time() - cpu_start):
+            break
+    left = list(tasks)
+    with ThreadPoolExecutor(remote_threads if is_remote else DISK_THREADS) as pool:
+        for task, tables in zip(left, pool.map(described_all, left), strict=True):
             found |= zip(task, tables, strict=True)
     rest = [place for place in range(len(groups)) if place not in found]
     found |= zip(rest, described_all(rest), strict=True)

@@ -1,13 +1,15 @@
 """Exact: every distinct child row is looked up among the parent's; the count missing decides."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from r2d2.formats.united import typed_nulls
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
 from r2d2.model import Column, Edge, Evidence, Table, Verdict
 from r2d2.stages.schema import degenerate_edge, fold, projections, resolved
+
+_Mapping = tuple[bool, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Exact:
         answer = lake.overlaps(wanted, pairs, None, self.min_fraction)
         graph = graph.after(answer)
         edges, degenerate, refuted = list(graph.edges), list(graph.degenerate), 0
+        mappings = _Mappings(graph.tables, self.case_sensitive)
         for ((child, _), (parent, _)), rows, missing in zip(
             pairs, answer.rows.tolist(), answer.missing.tolist(), strict=True
         ):
@@ -39,7 +42,7 @@ class Exact:
             if rows == 0:
                 degenerate.append(degenerate_edge(graph.tables[child], graph.tables[parent]))
             elif (rows - missing) / rows >= self.min_fraction:
-                edges.append(self._edge(graph.tables[child], graph.tables[parent], rows, missing))
+                edges.append(_edge(graph.tables, child, parent, rows, missing, mappings))
             else:
                 refuted += 1
         return replace(
@@ -50,30 +53,54 @@ class Exact:
             reasons={"child rows are missing": refuted},
         )
 
-    def _edge(self, child: Table, parent: Table, rows: int, missing: int) -> Edge:
-        cast, columns = _mapping(child.columns, parent.columns, self.case_sensitive)
-        reason = f"{rows - missing} of {rows} distinct child rows found"
-        return Edge(
-            child.location,
-            parent.location,
-            (rows - missing) / rows,
-            missing,
-            child.rows,
-            parent.rows,
-            False,
-            "exact",
-            equal_after_cast=cast,
-            distinct_rows=rows,
-            columns=columns,
-            evidence=(Evidence("exact", Verdict.PROVED, reason),),
-        )
+
+def _edge(
+    tables: Sequence[Table], child: int, parent: int, rows: int, missing: int, mappings: "_Mappings"
+) -> Edge:
+    cast, columns = mappings.of(child, parent)
+    reason = f"{rows - missing} of {rows} distinct child rows found"
+    return Edge(
+        tables[child].location,
+        tables[parent].location,
+        (rows - missing) / rows,
+        missing,
+        tables[child].rows,
+        tables[parent].rows,
+        False,
+        "exact",
+        equal_after_cast=cast,
+        distinct_rows=rows,
+        columns=columns,
+        evidence=(Evidence("exact", Verdict.PROVED, reason),),
+    )
 
 
-@lru_cache(maxsize=4096)
-def _mapping(
-    child: tuple[Column, ...], parent: tuple[Column, ...], case_sensitive: bool
-) -> tuple[bool, tuple[tuple[str, str], ...]]:
-    """Whether some types differ, NULLs aside, and the parent's column for each of the child's."""
+class _Mappings:
+    """How columns of tables match, found once for each pair of schemas."""
+
+    def __init__(self, tables: Sequence[Table], case_sensitive: bool) -> None:
+        self._tables = tables
+        self._case_sensitive = case_sensitive
+        self._schemas: dict[int, int] = {}
+        self._numbers: dict[tuple[Column, ...], int] = {}
+        self._found: dict[tuple[int, int], _Mapping] = {}
+
+    def of(self, child: int, parent: int) -> _Mapping:
+        """Whether types differ, NULLs aside, and the parent's column for each of the child's."""
+        pair = self._schema(child), self._schema(parent)
+        if pair not in self._found:
+            own, other = self._tables[child].columns, self._tables[parent].columns
+            self._found[pair] = _mapping(own, other, self._case_sensitive)
+        return self._found[pair]
+
+    def _schema(self, table: int) -> int:
+        if table not in self._schemas:
+            columns = self._tables[table].columns
+            self._schemas[table] = self._numbers.setdefault(columns, len(self._numbers))
+        return self._schemas[table]
+
+
+def _mapping(child: Sequence[Column], parent: Sequence[Column], case_sensitive: bool) -> _Mapping:
     own = {fold(column.name, case_sensitive): column for column in parent}
     names = resolved(child, own, case_sensitive)
     matched = [(column, own[name]) for column, name in zip(child, names, strict=True)]

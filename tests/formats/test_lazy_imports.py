@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 
 @pytest.mark.slow
@@ -14,3 +18,17 @@ def test_listing_the_formats_imports_no_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.slow
+def test_a_lake_of_csv_and_parquet_is_read_without_pandas(tmp_path: Path) -> None:
+    rows = pa.table({"id": [f"n{i}" for i in range(5_000)], "place": ["north", "south"] * 2_500})
+    pq.write_table(rows, tmp_path / "all.parquet")
+    csv.write_csv(rows.slice(0, 4_500), tmp_path / "most.csv")
+    code = (
+        "import sys, r2d2; graph = r2d2.find(sys.argv[1]);"
+        "print(len(graph.edges), 'pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]

@@ -85,7 +85,7 @@ class LocalLake:
 
     def bounds(self, columns: Watched) -> RowBounds:
         """The bounds of the columns of tables that the inventory left without."""
-        answer = bounds_asked(self._storage, self._tables, columns, self._settings.threads)
+        answer = bounds_asked(self._storage, self._tables, columns)
         self._failed |= answer.failed
         return answer
 

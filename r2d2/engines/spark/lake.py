@@ -16,7 +16,7 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
-from r2d2.engines.scan import REMOTE_THREADS, bounding_pieces, bounds_asked, tasks_of, united
+from r2d2.engines.scan import bounding_pieces, bounds_asked, tasks_of, united
 from r2d2.engines.spark.count import PairCounts
 from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
@@ -138,7 +138,7 @@ class SparkLake:
     def bounds(self, columns: Watched) -> RowBounds:
         """The bounds of the columns of tables that the inventory left without."""
         left = {} if self._is_bounded else columns
-        answer = bounds_asked(self._storage, self._tables, left, REMOTE_THREADS)
+        answer = bounds_asked(self._storage, self._tables, left)
         self._failed |= answer.failed
         return answer
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from r2d2.arrays import array_of
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.csv.records import (
     CsvDialect,
@@ -263,7 +264,8 @@ def compacted(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The same values, in dictionaries where a sample over the batch shows that they recur."""
     if batch.num_rows < DICTIONARY_ROWS:
         return batch
-    sample = batch.take(pa.array(np.linspace(0, batch.num_rows - 1, _SAMPLE, dtype=np.int64)))
+    rows = np.linspace(0, batch.num_rows - 1, _SAMPLE, dtype=np.int64)
+    sample = batch.take(array_of(rows, pa.int64()))
     columns = [
         column.dictionary_encode() if len(some.unique()) <= _DISTINCT else column
         for column, some in zip(batch.columns, sample.columns, strict=True)

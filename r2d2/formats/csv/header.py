@@ -149,26 +149,28 @@ def may_be_headerless(records: Records) -> bool:
     kinds = [_kind(field) for field in first]
     if all(kind != "text" for field, kind in zip(first, kinds, strict=True) if field.strip()):
         return True
-    columns = [[record[i] for record in body if record[i]] for i in range(len(first))]
-    alike = [_is_alike(field, column) for field, column in zip(first, columns, strict=True)]
     numbers = [f for f, kind in zip(first, kinds, strict=True) if kind == "number"]
-    return (
-        any(each is True for each in alike)
-        and not any(each is False for each in alike)
-        and (len(numbers) < 2 or not _ascend(numbers))
-    )
+    if len(numbers) > 1 and _ascend(numbers):
+        return False
+    is_one_alike = False
+    for i, field in enumerate(first):
+        is_alike = _is_alike(field, [record[i] for record in body if record[i]])
+        if is_alike is False:
+            return False
+        is_one_alike |= is_alike is True
+    return is_one_alike
 
 
 def _is_alike(field: str, column: Sequence[str]) -> bool | None:
     """Whether the field is written as all of its column are; None where nothing tells."""
-    kinds = {_kind(value) for value in column}
-    if not kinds or not field.strip():
+    if not column or not field.strip():
         return None
+    if _kind(field) == "text" and not any(map(str.isdigit, field)):
+        return None if any(_kind(value) == "text" for value in column) else False
+    kinds = {_kind(value) for value in column}
     if kinds != {"text"} or _kind(field) != "text":
         return kinds == {_kind(field)} or (None if "text" in kinds else False)
     shapes = {_shape(value) for value in column}
-    if len(shapes) > 1 or not any(map(str.isdigit, field)):
-        return None
     return shapes == {_shape(field)} or None
 
 

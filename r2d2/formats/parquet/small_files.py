@@ -63,8 +63,10 @@ class SmallFile:
             if len(batches) == 1:
                 self._keep(batches[0])
             return batches
-        arrays = self.arrays()
         wanted = [name for name in self.names if name in names]
+        if len(self.decoded) == 1 and self.decoded[0].schema.names == wanted:
+            return self.decoded
+        arrays = self.arrays()
         missing = frozenset(wanted).difference(arrays)
         if missing or not wanted:
             batches = self.decode(missing, self.reader)
