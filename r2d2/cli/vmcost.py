@@ -150,9 +150,10 @@ def profile(
     charges = {"read": read_usd_per_gb, "write": write_usd_per_gb}
     costed = _costed(logs, flags)
     left_out = _name_left_out(costed.logs)
+    request = _request(flags)
     made = profile_of(
-        runs_of(costed.costed),
-        float(_request(flags).settings.billing.start_up_s),
+        runs_of(costed.costed, request),
+        float(request.settings.billing.start_up_s),
         int(least_mb * 1e6),
         {way: usd for way, usd in charges.items() if usd is not None},
     )

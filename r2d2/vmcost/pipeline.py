@@ -1,20 +1,20 @@
 """`r2d2 vmcost` on one screen: logs → applications → machines → bill → advice → report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from r2d2.errors import UsageError
+from r2d2.errors import R2D2Error, UsageError
 from r2d2.progress import Progress
 from r2d2.vmcost.advice import advice_of
-from r2d2.vmcost.advice.case import runs_by_name
+from r2d2.vmcost.advice.case import RepeatedRuns, runs_by_name
 from r2d2.vmcost.advice.energy import energy_data
 from r2d2.vmcost.advice.job_schedule.report import pipeline_data
 from r2d2.vmcost.advice.slow_hosts import degradation_data
-from r2d2.vmcost.bill import bill
-from r2d2.vmcost.events import EventLogs, LeftOutLog, read_logs
+from r2d2.vmcost.bill import bill, vm_rate
+from r2d2.vmcost.events import EventLogs, LeftOutLog, fault_text, read_logs
 from r2d2.vmcost.machines import ClusterFacts, known_machines
-from r2d2.vmcost.model import Application
+from r2d2.vmcost.model import Application, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.profile import ProfiledRun
 from r2d2.vmcost.report.data import Costed, Data
@@ -61,27 +61,45 @@ def cost(
     paths: Sequence[Path | str], request: CostRequest, progress: Progress | None = None
 ) -> CostedLogs:
     """The costs of the logs' applications, and what would be cheaper."""
+    return cost_of(read_logs(paths, progress), request)
+
+
+def cost_of(logs: EventLogs, request: CostRequest) -> CostedLogs:
+    """The same of logs that were read."""
     prices, settings = request.prices, request.settings
-    logs = read_logs(paths, progress)
     runs = runs_by_name(logs.applications)
-    costed = tuple(
-        replace(
-            each,
-            energy=energy_data(each),
-            advice=advice_of(each, runs[each.application.name], prices, settings),
-        )
-        for each in (_costed(application, request) for application in logs.applications)
-    )
+    costed, faults = _all_costed(logs.applications, runs, request)
     besides = {
         "pipeline": settings.pipeline
         and pipeline_data(costed, settings.pipeline, prices, settings),
-        "degradation": [
-            degradation_data(name, len(same.applications), same.degradation)
-            for name, same in sorted(runs.items())
-            if len(same.applications) > 1
-        ],
+        "degradation": _degradation(runs),
     }
-    return CostedLogs(costed, besides, logs)
+    return CostedLogs(costed, besides, replace(logs, refused=(*logs.refused, *faults)))
+
+
+def _all_costed(
+    applications: Sequence[Application], runs: Mapping[str, RepeatedRuns], request: CostRequest
+) -> tuple[tuple[Costed, ...], list[LeftOutLog]]:
+    """Each application with its bill and advice; those that a fault of r2d2 leaves without."""
+    costed, faults = [], []
+    for application in applications:
+        try:
+            bare = _costed(application, request)
+            advice = advice_of(bare, runs[application.name], request.prices, request.settings)
+            costed.append(replace(bare, energy=energy_data(bare), advice=advice))
+        except R2D2Error as error:
+            faults.append(LeftOutLog(application.files[0], str(error)))
+        except Exception as error:  # noqa: BLE001  one application's fault must not cost the others
+            faults.append(LeftOutLog(application.files[0], fault_text(error)))
+    return tuple(costed), faults
+
+
+def _degradation(runs: Mapping[str, RepeatedRuns]) -> list[Data]:
+    return [
+        degradation_data(name, len(same.applications), same.degradation)
+        for name, same in sorted(runs.items())
+        if len(same.applications) > 1
+    ]
 
 
 def _costed(application: Application, request: CostRequest) -> Costed:
@@ -93,7 +111,7 @@ def _costed(application: Application, request: CostRequest) -> Costed:
     return Costed(application, machines, settings.billing, its_bill)
 
 
-def runs_of(costed: Sequence[Costed]) -> list[ProfiledRun]:
+def runs_of(costed: Sequence[Costed], request: CostRequest) -> list[ProfiledRun]:
     """The applications as runs of a profile, each with its VMs' price and number.
 
     Raises:
@@ -101,14 +119,14 @@ def runs_of(costed: Sequence[Costed]) -> list[ProfiledRun]:
     """
     if not costed:
         raise UsageError("no application in these logs: nothing to make a profile of")
-    return [_run(each) for each in costed]
+    return [_run(each, request) for each in costed]
 
 
-def _run(costed: Costed) -> ProfiledRun:
+def _run(costed: Costed, request: CostRequest) -> ProfiledRun:
     cluster, workers = costed.facts.cluster, [vm for vm in costed.bill.vms if not vm.driver]
     if cluster is None or costed.bill.usd is None:
         raise UsageError(f"{costed.application.id}: {costed.bill.why}")
-    machine = next(rate.machine for rate in costed.bill.rates if rate.sku == cluster.vm)
-    return ProfiledRun(
-        costed.application, machine, cluster.count or len({vm.host for vm in workers})
-    )
+    kind = PriceKind.SPOT if cluster.spot else PriceKind.ON_DEMAND
+    place = (cluster.provider, cluster.region)
+    rate = vm_rate(place, cluster.vm, request.prices, costed.billing, kind)
+    return ProfiledRun(costed.application, rate, cluster.count or len({vm.host for vm in workers}))

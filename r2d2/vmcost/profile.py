@@ -25,6 +25,7 @@ import numpy as np
 
 from r2d2.storage.output import json_text
 from r2d2.text_tables import by_number, pluralize
+from r2d2.vmcost.bill import Rate
 from r2d2.vmcost.bill.task_time import (
     NO_JOB,
     Longs,
@@ -32,7 +33,7 @@ from r2d2.vmcost.bill.task_time import (
     jobs_of_attempts,
     stage_positions,
 )
-from r2d2.vmcost.model import Application, Job, Price
+from r2d2.vmcost.model import Application, Job
 
 LEAST_BYTES = 16 << 20
 GB = 10**9
@@ -44,7 +45,7 @@ class ProfiledRun:
     """An application and the machines that it ran on: `count` of them for its executors."""
 
     application: Application
-    vm: Price
+    vm: Rate
     count: int
 
 
@@ -77,7 +78,7 @@ def profile(
         "runs": len(runs),
         "least_bytes": least_bytes,
         "clusters": list(_clusters(runs, start_up_s)),
-        "prices_as_of": max(run.vm.as_of for run in runs).isoformat(),
+        "prices_as_of": max(run.vm.machine.as_of for run in runs).isoformat(),
     }
     for way, transfers in transfers_of.items():
         used = [transfer for transfer in transfers if transfer.size_bytes >= least_bytes]
@@ -196,18 +197,18 @@ def _quantile(transfers: Sequence[TimedTransfer], share: float) -> float:
 def _clusters(runs: Sequence[ProfiledRun], lead_s: float) -> Iterator[Data]:
     """A row for each VM type and count of which a start was seen, in that order."""
     starts: dict[tuple[str, int], list[float]] = defaultdict(list)
-    prices: dict[tuple[str, int], Price] = {}
+    rates: dict[tuple[str, int], Rate] = {}
     for run in runs:
         seconds = starting_s(run.application)
         if seconds is not None:
             starts[run.vm.sku, run.count].append(seconds + lead_s)
-            prices[run.vm.sku, run.count] = run.vm
+            rates[run.vm.sku, run.count] = run.vm
     for (sku, count), took in sorted(starts.items()):
         ordered = sorted(took)
         yield {
             "vm_type": sku,
             "vm_count": count,
-            "vm_usd_per_hour": float(prices[sku, count].usd_per_hour),
+            "vm_usd_per_hour": float(rates[sku, count].usd_per_hour),
             "start_up_p95_s": ordered[ceil(0.95 * len(ordered)) - 1],
             "starts": len(ordered),
         }

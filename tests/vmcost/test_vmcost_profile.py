@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from r2d2.vmcost.bill import Rate
 from r2d2.vmcost.model import TASK, Application, Executor, Job, Price, PriceKind, SparkStage
 from r2d2.vmcost.profile import ProfiledRun, profile, reads, starting_s, writes
 
 GB = 10**9
-VM = Price(
+MACHINE = Price(
     "aws", "here", "m5", 4, 16384, Fraction(1, 5), PriceKind.ON_DEMAND, "s", "1", date(2026, 9, 1)
 )
+VM = Rate("m5", MACHINE, (), Fraction(1, 4))
+"""With a fee of 0.05 an hour."""
 
 
 def application(
@@ -90,6 +93,7 @@ def test_starts_are_by_cluster_and_the_longest_of_few_is_their_p95() -> None:
     runs = [ProfiledRun(application(added_ms=[at, 90_000]), VM, 2) for at in (3_000, 9_000)]
     made = profile([*runs, ProfiledRun(application(added_ms=[500]), VM, 1)], start_up_s=30)
     assert [(c["vm_count"], c["start_up_p95_s"]) for c in made["clusters"]] == [(1, 30.5), (2, 39)]
+    assert {c["vm_usd_per_hour"] for c in made["clusters"]} == {0.25}
 
 
 def test_an_executor_that_was_there_before_the_application_started_at_once() -> None:

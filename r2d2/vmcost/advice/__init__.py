@@ -14,6 +14,7 @@ from r2d2.vmcost.advice.right_size.report import right_size_advice
 from r2d2.vmcost.advice.serverless.report import serverless_advice
 from r2d2.vmcost.advice.slow_hosts import slow_host_advice
 from r2d2.vmcost.advice.spot import spot_advice
+from r2d2.vmcost.events import fault_text
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed, Data
 from r2d2.vmcost.settings import VmCostSettings
@@ -26,16 +27,23 @@ def advice_of(
 
     Advice that these machines do not allow is replaced by its reason.
     """
-    advice: list[Data] = [*slow_host_advice(costed.application, runs.degradation)]
+    asked: list[tuple[str, Callable[[], Iterator[Data]]]] = [
+        ("slow_host", lambda: slow_host_advice(costed.application, runs.degradation))
+    ]
     if costed.facts.cluster is not None and costed.bill.usd is not None:
         case = AdviceCase(costed, costed.facts.cluster, runs, prices, settings)
-        for kind, advise in _wanted(settings):
-            try:
-                advice += advise(case)
-            except R2D2Error as error:
-                told = f"cannot be said: {error}"
-                advice.append({"kind": kind, "told": told, "basis": "modelled"})
-    return tuple(advice)
+        asked += [(kind, partial(advise, case)) for kind, advise in _wanted(settings)]
+    return tuple(each for kind, advise in asked for each in _said(kind, advise))
+
+
+def _said(kind: str, advise: Callable[[], Iterator[Data]]) -> list[Data]:
+    try:
+        return list(advise())
+    except R2D2Error as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001  an advice's fault must not cost the bill
+        reason = fault_text(error)
+    return [{"kind": kind, "told": f"cannot be said: {reason}", "basis": "modelled"}]
 
 
 def _wanted(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from r2d2.errors import UsageError
 from r2d2.vmcost.advice.right_size.ernest import (
     FEWEST_RUNS,
     Ernest,
@@ -13,7 +14,8 @@ from r2d2.vmcost.advice.right_size.ernest import (
     replay_ratios,
 )
 from r2d2.vmcost.advice.slow_hosts import Degradation, degradation
-from r2d2.vmcost.model import Application, Cluster, Price, PriceKind
+from r2d2.vmcost.bill import Rate, most_at_once, vm_rate
+from r2d2.vmcost.model import Application, Cluster, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
 from r2d2.vmcost.settings import VmCostSettings
@@ -38,36 +40,47 @@ class AdviceCase:
         return self.costed.application
 
     @property
-    def machine(self) -> Price:
-        """The price by which a worker was billed."""
-        return self._billed(self.cluster.vm)
+    def worker(self) -> Rate:
+        """The rate by which a worker is billed."""
+        return self.rate(self.cluster.vm, self.kind)
 
     @property
-    def driver(self) -> Price | None:
-        """The price by which the driver's VM was billed; None where it has none of its own."""
-        return None if self.cluster.driver_vm is None else self._billed(self.cluster.driver_vm)
+    def driver(self) -> Rate | None:
+        """The rate by which the driver's VM is billed; None where it has none of its own."""
+        return None if self.cluster.driver_vm is None else self.rate(self.cluster.driver_vm)
+
+    @property
+    def kind(self) -> PriceKind:
+        """The kind of the workers' price."""
+        return PriceKind.SPOT if self.cluster.spot else PriceKind.ON_DEMAND
 
     @property
     def count(self) -> int:
-        """The worker VMs: as stated, else those that were billed."""
-        return self.cluster.count or sum(not vm.driver for vm in self.costed.bill.vms)
+        """The worker VMs: as stated, else the most that were rented at once.
+
+        Raises:
+            UsageError: there was none.
+        """
+        rented = [vm.time.rented for vm in self.costed.bill.vms if not vm.driver]
+        count = self.cluster.count or most_at_once(rented)
+        if not count:
+            raise UsageError("no executor ever ran: there is no worker VM to advise on")
+        return count
 
     @property
     def slots_per_vm(self) -> int:
         """The tasks that a worker runs at once."""
         task_cpus = max((executor.task_cpus for executor in self.application.executors), default=1)
-        return max(1, (self.machine.vcpu or 1) // task_cpus)
+        return max(1, (self.worker.machine.vcpu or 1) // task_cpus)
 
-    def price(self, sku: str, kind: PriceKind) -> Price:
-        """The listed price of a type in the cluster's region.
+    def rate(self, sku: str, kind: PriceKind = PriceKind.ON_DEMAND) -> Rate:
+        """The rate by which a type in the cluster's region is, or would be, billed.
 
         Raises:
             NoPriceError: there is none.
         """
-        return self.prices.price(self.cluster.provider, self.cluster.region, sku, kind)
-
-    def _billed(self, sku: str) -> Price:
-        return next(rate.machine for rate in self.costed.bill.rates if rate.sku == sku)
+        place = (self.cluster.provider, self.cluster.region)
+        return vm_rate(place, sku, self.prices, self.costed.billing, kind)
 
 
 @dataclass(frozen=True)

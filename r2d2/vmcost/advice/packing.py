@@ -80,7 +80,7 @@ class Packing:
 
 def packing_advice(case: AdviceCase) -> Iterator[Data]:
     """Only where another shape than the largest of today's executors strands fewer cores."""
-    machine, memory = case.machine, mib_per_core(case.application)
+    machine, memory = case.worker.machine, mib_per_core(case.application)
     if machine.vcpu is None or machine.mem_mib is None or memory is None:
         return
     settings = case.settings.packing

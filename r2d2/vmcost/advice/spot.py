@@ -26,6 +26,7 @@ from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_liv
 from r2d2.vmcost.advice.replay.state import Links, links_of
 from r2d2.vmcost.advice.replay.workload import Workload, workload_of
 from r2d2.vmcost.advice.right_size import rental_usd
+from r2d2.vmcost.bill import Rate, rate_of
 from r2d2.vmcost.model import Application, Billing, Price, PriceKind
 from r2d2.vmcost.report.data import Data
 from r2d2.vmcost.settings import SpotSettings
@@ -84,11 +85,11 @@ class SpotOffer:
 
     count: int
     slots_per_vm: int
-    on_demand: Price
-    spot: Price
+    on_demand: Rate
+    spot: Rate
     interruptions_per_vm_hour: float
     replacement_s: float = 120.0
-    driver: Price | None = None
+    driver: Rate | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.slots_per_vm < 1:
@@ -111,11 +112,11 @@ class SpotRun:
 
 def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
     """The time and money of the cluster's run on spot VMs."""
-    on_demand = case.price(case.cluster.vm, PriceKind.ON_DEMAND)
+    on_demand = case.rate(case.cluster.vm)
     offered = (
-        case.price(case.cluster.vm, PriceKind.SPOT)
+        case.rate(case.cluster.vm, PriceKind.SPOT)
         if settings.usd_per_hour is None
-        else replace(on_demand, kind=PriceKind.SPOT, usd_per_hour=settings.usd_per_hour)
+        else _at(settings.usd_per_hour, on_demand.machine, case)
     )
     offer = SpotOffer(
         count=case.count,
@@ -145,6 +146,12 @@ def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
         "interruptions": compared.interruptions,
         "tasks_again": compared.tasks_again,
     }
+
+
+def _at(usd_per_hour: Fraction, machine: Price, case: AdviceCase) -> Rate:
+    """The machine as spot at a stated price; its fees are those that it has on demand."""
+    spot = replace(machine, kind=PriceKind.SPOT, usd_per_hour=usd_per_hour)
+    return rate_of(spot, case.prices, case.costed.billing)
 
 
 def _odds_data(odds: TimeAndCost) -> Data:
@@ -213,7 +220,7 @@ def compare_spot_of(
 
 
 def _odds(
-    runs: Sequence[SpotRun], vm: Price, offer: SpotOffer, billing: Billing, deadline_s: float | None
+    runs: Sequence[SpotRun], vm: Rate, offer: SpotOffer, billing: Billing, deadline_s: float | None
 ) -> TimeAndCost:
     seconds = [run.ended_ms / 1000 for run in runs]
     usd = [_usd(run, vm, offer, billing) for run in runs]
@@ -224,7 +231,7 @@ def _odds(
     return TimeAndCost(mean_s, _p95(seconds), sum(usd, Fraction()) / len(runs), _p95(usd), missed)
 
 
-def _usd(run: SpotRun, vm: Price, offer: SpotOffer, billing: Billing) -> Fraction:
+def _usd(run: SpotRun, vm: Rate, offer: SpotOffer, billing: Billing) -> Fraction:
     """The price of a run's rentals and driver; a VM that was taken away has no idle tail."""
     usd = Fraction()
     for from_ms, until_ms in run.rentals:

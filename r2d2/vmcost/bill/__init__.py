@@ -21,6 +21,7 @@ and the driver's own VM into `driver` and `rounding`. While executors own c of v
 | `core_ms_beyond_cores` | core-milliseconds of tasks beyond the cores, which they share |
 | `executor_outside_application` | executors that did not live within the application's time |
 | `host_beyond_count` | hosts beyond the stated number of VMs, billed by their executors' time |
+| `no_executor_ran` | 1 where no executor lived within the application: no worker is paid for |
 | `pod_laid_on_vm` | Kubernetes' pods laid on the stated VMs, which the log does not name |
 | `pod_taken_for_vm` | pods taken for a VM each, as nobody states how many VMs there were |
 | `task_outlasts_executor` | tasks that began before or ended after their executor |
@@ -29,7 +30,14 @@ and the driver's own VM into `driver` and `rounding`. While executors own c of v
 | `vm_without_executor` | stated VMs on which no executor ran |
 """
 
-from r2d2.vmcost.bill.bill import bill, micro_usd, printed_total_usd, printed_usd
+from r2d2.vmcost.bill.bill import (
+    bill,
+    micro_usd,
+    printed_total_usd,
+    printed_usd,
+    rate_of,
+    vm_rate,
+)
 from r2d2.vmcost.bill.model import (
     Amount,
     Bill,
@@ -40,6 +48,7 @@ from r2d2.vmcost.bill.model import (
     Share,
     VmBill,
 )
+from r2d2.vmcost.bill.timeline import most_at_once
 
 __all__ = [
     "Amount",
@@ -52,6 +61,9 @@ __all__ = [
     "VmBill",
     "bill",
     "micro_usd",
+    "most_at_once",
     "printed_total_usd",
     "printed_usd",
+    "rate_of",
+    "vm_rate",
 ]

@@ -12,7 +12,7 @@ from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
 from r2d2.vmcost.bill.model import Amount, Bill, Charges, Part, Rate, Share, VmBill
 from r2d2.vmcost.bill.task_time import NO_JOB, computing_units, jobs_of_attempts
 from r2d2.vmcost.bill.timeline import BilledRun, Integers, Positions, count_jobs_without_ends
-from r2d2.vmcost.model import Application, Billing, Cluster, PriceKind
+from r2d2.vmcost.model import Application, Billing, Cluster, Price, PriceKind
 from r2d2.vmcost.prices import NoPriceError, PriceList
 
 Name = TypeVar("Name", bound=Hashable)
@@ -72,9 +72,11 @@ def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rat
     if cluster is None:
         return _Rates(why=NO_CLUSTER)
     try:
-        worker = _vm_rate(cluster, cluster.vm, prices, billing, driver=False)
+        kind = PriceKind.SPOT if cluster.spot else PriceKind.ON_DEMAND
+        place = (cluster.provider, cluster.region)
+        worker = vm_rate(place, cluster.vm, prices, billing, kind)
         driver = (
-            _vm_rate(cluster, cluster.driver_vm, prices, billing, driver=True)
+            vm_rate(place, cluster.driver_vm, prices, billing)
             if cluster.driver_vm is not None
             else None
         )
@@ -83,10 +85,14 @@ def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rat
     return _Rates(worker, driver)
 
 
-def _vm_rate(
-    cluster: Cluster, sku: str, prices: PriceList, billing: Billing, *, driver: bool
+def vm_rate(
+    place: tuple[str, str],
+    sku: str,
+    prices: PriceList,
+    billing: Billing,
+    kind: PriceKind = PriceKind.ON_DEMAND,
 ) -> Rate:
-    """The price of the SKU's hour: spot for the workers of a spot cluster, else on demand.
+    """The price of the SKU's hour at a provider and region, for bill and advice alike.
 
     Fees are the uplift rows of the list, the DBUs where `billing` has their price, and the uplift
     that `billing` itself adds to each VM.
@@ -94,9 +100,16 @@ def _vm_rate(
     Raises:
         NoPriceError: the machine, or a DBU row that was asked for, is not in the list.
     """
-    place = (cluster.provider, cluster.region)
-    kind = PriceKind.SPOT if cluster.spot and not driver else PriceKind.ON_DEMAND
-    machine = prices.price(*place, sku, kind)
+    return rate_of(prices.price(*place, sku, kind), prices, billing)
+
+
+def rate_of(machine: Price, prices: PriceList, billing: Billing) -> Rate:
+    """The price of a machine's hour with its fees.
+
+    Raises:
+        NoPriceError: a DBU row that was asked for is not in the list.
+    """
+    place, sku = (machine.provider, machine.region), machine.sku
     usd_per_hour = machine.usd_per_hour + billing.uplift_usd_per_node_hour
     fees = []
     uplift = prices.fee(*place, sku, PriceKind.UPLIFT)
@@ -107,7 +120,7 @@ def _vm_rate(
         dbu = prices.fee(*place, sku, PriceKind.DBU)
         if dbu is None:
             raise NoPriceError(
-                f"no dbu row of {sku!r} for {cluster.provider}: give one with --prices, or no price"
+                f"no dbu row of {sku!r} for {machine.provider}: give one with --prices, or no price"
                 " of a DBU"
             )
         fees.append(dbu)

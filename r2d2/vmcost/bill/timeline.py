@@ -174,6 +174,21 @@ def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(merged)
 
 
+def most_at_once(rented: Iterable[Iterable[Interval]]) -> int:
+    """The most of some VMs, each rented for some disjoint intervals, that were there at one time.
+
+    >>> most_at_once([[(0, 5), (8, 9)], [(5, 8)], [(4, 6)]])
+    2
+    """
+    intervals = [interval for vm in rented for interval in vm]
+    changes = [(start, 1) for start, _ in intervals] + [(end, -1) for _, end in intervals]
+    there = most = 0
+    for _, change in sorted(changes):
+        there += change
+        most = max(most, there)
+    return most
+
+
 def clipped(interval: Interval, bounds: Interval) -> Interval:
     """The part within the bounds; empty where there is none, never reversed."""
     start = min(max(interval[0], bounds[0]), bounds[1])
@@ -205,6 +220,7 @@ def worker_vms(run: BilledRun, count: int | None, problems: Counter[str]) -> tup
         key=lambda number: (lives[number][0], executors[number].host, executors[number].id),
     )
     problems["executor_outside_application"] += len(lives) - len(order)
+    problems["no_executor_ran"] += not order
     if count is None and [each.id for each in executors] == [LOCAL]:
         count = 1
     pods = len(order) if run.app.properties.get("spark.master", "").startswith("k8s") else 0

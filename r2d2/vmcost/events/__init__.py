@@ -5,7 +5,7 @@ rolling folders, Databricks' hourly files, folders of many. What is wrong with a
 its application's problems (`problems` lists them) or, where no application comes out, is a reason.
 """
 
-from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem
+from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem, fault_text
 from r2d2.vmcost.events.read import EventLogs, read_applications, read_logs
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "EventLogs",
     "LeftOutLog",
     "LogProblem",
+    "fault_text",
     "read_applications",
     "read_logs",
 ]

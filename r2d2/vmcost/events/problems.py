@@ -1,8 +1,10 @@
 """Problems of event logs, counted by kind, and logs that are left out with a reason."""
 
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from r2d2.errors import R2D2Error
@@ -79,6 +81,13 @@ def counted(problems: LogProblemCounts) -> Mapping[str, int]:
 
 class EventLogError(R2D2Error):
     """An event log cannot be read, or has no application."""
+
+
+def fault_text(error: Exception) -> str:
+    """The sentence for an error that no input should raise, with the line that raised it."""
+    *_, last = traceback.extract_tb(error.__traceback__) or [None]
+    place = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
+    return f"a fault of r2d2, please report it: {type(error).__name__}{place}: {error}"
 
 
 class LeftOutLog(NamedTuple):

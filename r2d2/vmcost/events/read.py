@@ -18,7 +18,13 @@ from r2d2.progress import Progress, Silence
 from r2d2.vmcost.events.application import application
 from r2d2.vmcost.events.codecs import chunks, lines
 from r2d2.vmcost.events.collect import CollectedEvents
-from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem, LogProblemCounts
+from r2d2.vmcost.events.problems import (
+    EventLogError,
+    LeftOutLog,
+    LogProblem,
+    LogProblemCounts,
+    fault_text,
+)
 from r2d2.vmcost.model import Application
 
 _PART = re.compile(r"events_(\d+)_(.+?)(\.(?:zstd|zst|lz4|snappy|lzf|gz))?(\.compact)?")
@@ -78,7 +84,10 @@ def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> 
         except EventLogError as error:
             refused.append(LeftOutLog(str(log.path), str(error)))
         except OSError as error:
-            refused.append(LeftOutLog(str(log.path), f"cannot be read: {error.strerror}"))
+            reason = error.strerror or str(error)
+            refused.append(LeftOutLog(str(log.path), f"cannot be read: {reason}"))
+        except Exception as error:  # noqa: BLE001  one log's fault must not cost the others
+            refused.append(LeftOutLog(str(log.path), fault_text(error)))
         progress.advance(_size_bytes(log), len(applications[-1].tasks) if applications else 0)
     progress.end()
     kept, repeated = _once(applications)

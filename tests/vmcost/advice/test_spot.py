@@ -17,11 +17,11 @@ from r2d2.vmcost.advice.spot import SpotOffer, SpotReport, compare_spot, compare
 from r2d2.vmcost.model import Billing, PriceKind
 from tests.support.vmcost.random_logs import SEEDS, random_log
 from tests.support.vmcost.replay_plans import chains, one_job, step
-from tests.support.vmcost.vm_prices import vm
+from tests.support.vmcost.vm_prices import rate
 
 HOUR_MS = 3_600_000
 EXACT = Billing(minimum_s=Fraction(0))
-OFFER = SpotOffer(1, 1, vm("m", "1.00"), vm("m", "0.30", kind=PriceKind.SPOT), 0.0)
+OFFER = SpotOffer(1, 1, rate("m", "1.00"), rate("m", "0.30", kind=PriceKind.SPOT), 0.0)
 
 
 def offer(rate: float, count: int = 1, slots: int = 1, replacement_s: float = 120.0) -> SpotOffer:
@@ -134,7 +134,7 @@ def test_every_new_vm_is_a_rental_with_a_minimum_and_a_lead() -> None:
 
 def test_the_driver_is_paid_on_demand_for_the_whole_run() -> None:
     plan = one_job(step(HOUR_MS))
-    driven = replace(offer(1.0), driver=vm("driver", "0.50"))
+    driven = replace(offer(1.0), driver=rate("driver", "0.50"))
     found, bare = report(plan, driven), report(plan, offer(1.0))
     assert found.on_demand.mean_usd - bare.on_demand.mean_usd == Fraction(1, 2)
     added = float(found.spot.mean_usd - bare.spot.mean_usd)

@@ -6,7 +6,8 @@ from r2d2.errors import UsageError
 from r2d2.vmcost.advice.job_schedule import best_schedule
 from r2d2.vmcost.advice.job_schedule.problem import Lateness, Machine, PipelineJob
 from r2d2.vmcost.advice.right_size.run_time import ReplayTime
-from r2d2.vmcost.model import Application, Price, PriceKind
+from r2d2.vmcost.bill import Rate, vm_rate
+from r2d2.vmcost.model import Application, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed, Data
 from r2d2.vmcost.settings import JobSettings, PipelineSettings, VmCostSettings
@@ -29,7 +30,7 @@ def pipeline_data(
     jobs = [_job(job, costed, machines) for job in settings.job]
     schedule = best_schedule(
         jobs,
-        [Machine(price.sku, price.usd_per_hour) for price in machines],
+        [Machine(rate.sku, rate.usd_per_hour) for rate in machines],
         round(wanted.deadline_s * 1000),
         Lateness(wanted.late_usd, wanted.late_usd_per_hour),
         settings.billing,
@@ -56,8 +57,8 @@ def pipeline_data(
 
 def _machines(
     costed: Sequence[Costed], vms: Sequence[str], prices: PriceList, settings: VmCostSettings
-) -> list[Price]:
-    """The VM types at their price, where the first known cluster, or what is stated, is."""
+) -> list[Rate]:
+    """The VM types at their rate, where the first known cluster, or what is stated, is."""
     clusters = [each.facts.cluster for each in costed if each.facts.cluster is not None]
     stated = settings.cluster
     provider = stated.provider or next((cluster.provider for cluster in clusters), None)
@@ -65,12 +66,12 @@ def _machines(
     if provider is None or region is None:
         raise UsageError("[pipeline]: give provider and region in [cluster]")
     kind = PriceKind.SPOT if stated.spot else PriceKind.ON_DEMAND
-    return [prices.price(provider, region, name, kind) for name in vms]
+    return [vm_rate((provider, region), name, prices, settings.billing, kind) for name in vms]
 
 
-def _job(job: JobSettings, costed: Sequence[Costed], machines: Sequence[Price]) -> PipelineJob:
+def _job(job: JobSettings, costed: Sequence[Costed], rates: Sequence[Rate]) -> PipelineJob:
     application = _application(job, costed)
-    time = ReplayTime.of(application)
+    time, machines = ReplayTime.of(application), [rate.machine for rate in rates]
     run_ms = {
         price.sku: max(1, round(time.expected(price, 1).seconds * 1000))
         for price in machines

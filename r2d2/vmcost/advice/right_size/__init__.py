@@ -1,8 +1,7 @@
 """The cheapest machines that still meet a deadline: every candidate with its odds and its price.
 
-A candidate's money is the price of its machines and the driver for the modelled seconds, with the
-start-up and the idle tail of the billing. The uplift of the billing is added to each machine; fees
-of one SKU alone belong into the `usd_per_hour` of its row.
+A candidate's money is that of its machines and the driver for the modelled seconds, with the
+start-up and the idle tail of the billing, at the rates of the bill: fees and uplift are in them.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,8 @@ from fractions import Fraction
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.right_size.run_time import RunTime, Spread
-from r2d2.vmcost.model import SECONDS_PER_HOUR, Billing, Price
+from r2d2.vmcost.bill import Rate
+from r2d2.vmcost.model import Billing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class SizedCluster:
     `extrapolated` names the sizes that lie far beyond those that were measured.
     """
 
-    price: Price
+    rate: Rate
     count: int
     expected_s: float
     probability: float
@@ -75,58 +75,58 @@ class RightSize:
             candidates = pluralize(str(len(self.candidates)), "candidate")
             return f"none of {candidates} meets {goal}"
         return (
-            f"{best.count} x {best.price.sku} is the cheapest that meets {goal}:"
+            f"{best.count} x {best.rate.sku} is the cheapest that meets {goal}:"
             f" {best.expected_s:.1f} s, ${float(best.usd):.4f}, P {best.probability:.3f}"
         )
 
 
 def right_size(
-    prices: Sequence[Price],
+    rates: Sequence[Rate],
     counts: Sequence[int],
     run_time: RunTime,
     spread: Spread,
     goal: Goal,
     billing: Billing | None = None,
-    driver: Price | None = None,
+    driver: Rate | None = None,
 ) -> RightSize:
     """Every type in every count, and the cheapest that meets the goal.
 
     Raises:
         UsageError: there is no type, no count, or a count below 1.
     """
-    if not prices or not counts or min(counts) < 1:
+    if not rates or not counts or min(counts) < 1:
         raise UsageError(
             "right-sizing needs prices of one or more VM types, and counts of 1 or more"
         )
-    reasons = [(price, run_time.unfit_reason(price)) for price in prices]
+    reasons = [(rate, run_time.unfit_reason(rate.machine)) for rate in rates]
     candidates = [
-        _candidate(price, count, run_time, spread, goal, billing or Billing(), driver)
-        for price, reason in reasons
+        _candidate(rate, count, run_time, spread, goal, billing or Billing(), driver)
+        for rate, reason in reasons
         if reason is None
         for count in sorted(set(counts))
     ]
-    left_out = sorted((_name(price), reason) for price, reason in reasons if reason is not None)
+    left_out = sorted((_name(rate), reason) for rate, reason in reasons if reason is not None)
     return RightSize(goal, tuple(sorted(candidates, key=_order)), tuple(left_out), spread.method)
 
 
 def _candidate(
-    price: Price,
+    rate: Rate,
     count: int,
     run_time: RunTime,
     spread: Spread,
     goal: Goal,
     billing: Billing,
-    driver: Price | None,
+    driver: Rate | None,
 ) -> SizedCluster:
-    expected = run_time.expected(price, count)
+    expected = run_time.expected(rate.machine, count)
     probability = spread.probability_within(expected.seconds, goal.deadline_s)
     used_ms = round(expected.seconds * 1000)
-    usd = count * rental_usd(used_ms, price, billing)
+    usd = count * rental_usd(used_ms, rate, billing)
     if driver is not None:
         usd += rental_usd(used_ms, driver, billing)
     meets = probability >= goal.probability
     return SizedCluster(
-        price, count, expected.seconds, probability, usd, meets, expected.extrapolated
+        rate, count, expected.seconds, probability, usd, meets, expected.extrapolated
     )
 
 
@@ -136,23 +136,21 @@ def _order(candidate: SizedCluster) -> tuple[bool, Fraction, float, str, int]:
         not candidate.meets,
         candidate.usd,
         candidate.expected_s,
-        _name(candidate.price),
+        _name(candidate.rate),
         candidate.count,
     )
 
 
-def _name(price: Price) -> str:
+def _name(rate: Rate) -> str:
+    price = rate.machine
     return f"{price.provider} {price.region} {price.sku} {price.kind.value}"
 
 
-def rental_usd(
-    used_ms: int, price: Price, billing: Billing, *, to_the_end: bool = True
-) -> Fraction:
-    """The price of a machine that is used for so long, with its start-up and the billing's uplift.
+def rental_usd(used_ms: int, rate: Rate, billing: Billing, *, to_the_end: bool = True) -> Fraction:
+    """The price of a machine that is used for so long, with its start-up.
 
     A machine that is there `to_the_end` has the billing's idle tail too.
     """
     used_s = Fraction(used_ms, 1000) + billing.start_up_s
     rented_s = used_s + billing.idle_tail_s if to_the_end else used_s
-    usd_per_hour = price.usd_per_hour + billing.uplift_usd_per_node_hour
-    return billing.billed_s(rented_s) * usd_per_hour / SECONDS_PER_HOUR
+    return rate.usd(billing.billed_s(rented_s))

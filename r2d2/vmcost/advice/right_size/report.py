@@ -8,7 +8,6 @@ from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.advice.right_size import Goal, SizedCluster, right_size
 from r2d2.vmcost.advice.right_size.ernest import Ernest
 from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, RunTime, Spread
-from r2d2.vmcost.model import PriceKind
 from r2d2.vmcost.report.data import Data
 from r2d2.vmcost.settings import RightSizeSettings
 
@@ -20,8 +19,7 @@ def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator
 
     The odds are by the model's own errors on the runs; by `relative_sd` where there is one run.
     """
-    kind = PriceKind.SPOT if case.cluster.spot else PriceKind.ON_DEMAND
-    machines = [case.price(name, kind) for name in settings.vms or (case.cluster.vm,)]
+    machines = [case.rate(name, case.kind) for name in settings.vms or (case.cluster.vm,)]
     runs, model, count = case.runs, case.runs.ernest, len(case.runs.applications)
     run_time: RunTime = ReplayTime.of(case.application)
     error = replay(case.application).relative_error
@@ -59,7 +57,7 @@ def _ernest_data(model: Ernest) -> Data:
 
 def _candidate(sized: SizedCluster) -> Data:
     return {
-        "vm": sized.price.sku,
+        "vm": sized.rate.sku,
         "count": sized.count,
         "expected_s": sized.expected_s,
         "probability": sized.probability,

@@ -1,7 +1,11 @@
-"""A run on its cluster, on serverless workers, and on whichever is cheaper for each step."""
+"""A run on its cluster, on serverless workers, and on whichever is cheaper for each step.
+
+The cluster's way is the run as it was billed. In the other ways the cluster is the most VMs that
+stood at once, all rented and let go together.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from r2d2.text_tables import pluralize
@@ -40,7 +44,7 @@ class ServerlessAdvice:
 def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterator[Data]:
     """The cheapest place of each step of the run."""
     rented = RentedCluster(
-        usd_per_hour=case.count * case.machine.usd_per_hour,
+        usd_per_hour=case.count * case.worker.usd_per_hour,
         slots=case.count * case.slots_per_vm,
         driver_usd_per_hour=Fraction(0) if case.driver is None else case.driver.usd_per_hour,
         billing=case.costed.billing,
@@ -55,8 +59,12 @@ def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterato
     )
     deadline_ms = None if settings.deadline_s is None else round(settings.deadline_s * 1000)
     advice = advise_serverless(case.application, rented, offer, deadline_ms)
-    ways = {"cheapest": advice.cheapest, "cluster": advice.on_cluster, "workers": advice.on_workers}
-    steps = [step for step in advice.cheapest.placed if step.stages]
+    as_billed = _as_billed(case, advice.on_cluster)
+    in_time = deadline_ms is None or as_billed.elapsed_ms <= deadline_ms
+    plans = (as_billed, advice.cheapest) if in_time else (advice.cheapest,)
+    cheapest = min(plans, key=lambda plan: plan.usd)
+    ways = {"cheapest": cheapest, "cluster": as_billed, "workers": advice.on_workers}
+    steps = [step for step in cheapest.placed if step.stages]
     moved = sum(step.place is Backend.SERVERLESS for step in steps)
     ways_usd = ", ".join(f"{name} ${float(plan.usd):.4f}" for name, plan in ways.items())
     yield {
@@ -75,6 +83,19 @@ def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterato
         "break_even_utilisation": advice.break_even_utilisation,
         "utilisation": advice.utilisation,
     }
+
+
+def _as_billed(case: AdviceCase, on_cluster: PlacementPlan) -> PlacementPlan:
+    """The run as it was, its VMs coming and going as the bill has them."""
+    application, bill = case.application, case.costed.bill
+    driver_usd = sum((vm.usd or Fraction(0) for vm in bill.vms if vm.driver), Fraction(0))
+    return replace(
+        on_cluster,
+        elapsed_ms=application.ended_ms - application.started_ms,
+        rentals_ms=(),
+        cluster_usd=(bill.usd or Fraction(0)) - driver_usd,
+        driver_usd=driver_usd,
+    )
 
 
 def _rate(settings: ServerlessSettings) -> ServerlessRate:

@@ -1,0 +1,160 @@
+"""Small runs whose money a person can work out: bill and advice have one price for one thing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r2d2.vmcost import pipeline
+from r2d2.vmcost.events import EventLogs
+from r2d2.vmcost.machines import ClusterFacts
+from r2d2.vmcost.model import Application, Billing, Executor, Job, Outcome, Price, PriceKind
+from r2d2.vmcost.pipeline import CostedLogs, CostRequest, cost, cost_of
+from r2d2.vmcost.prices import PriceList
+from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.settings import (
+    JobSettings,
+    PipelineSettings,
+    RightSizeSettings,
+    ServerlessSettings,
+    SpotSettings,
+    VmCostSettings,
+)
+from tests.support.vmcost.bill_apps import application, task
+
+LOGS = Path(__file__).with_name("logs")
+XLARGE = ClusterFacts("aws", "here", "xlarge")
+SERVERLESS = ServerlessSettings(
+    "made up", date(2026, 9, 1), 50, 4, Fraction(16), usd_per_gb_second=Fraction("0.0000167")
+)
+
+
+def row(sku: str, usd: str, vcpu: int | None = None, kind: str = "on_demand") -> Price:
+    day = date(2026, 9, 1)
+    return Price("aws", "here", sku, vcpu, None, Fraction(usd), PriceKind(kind), "test", "1", day)
+
+
+PRICES = PriceList.of(
+    [
+        row("xlarge", "0.192", 4),
+        row("F8s_v2", "0.424", 8),
+        row("F8s", "0.498", 8),
+        row("F8s_v2", "1.5", kind="dbu"),
+        row("F8s", "1", kind="dbu"),
+    ],
+    "by hand",
+)
+
+
+def costed(*apps: Application, **settings: Any) -> CostedLogs:
+    request = CostRequest(PRICES, replace(VmCostSettings(cluster=XLARGE), **settings))
+    named = tuple(replace(app, files=(f"log {at}",)) for at, app in enumerate(apps))
+    return cost_of(EventLogs(named, (), ()), request)
+
+
+def advice(of: Costed, kind: str) -> Any:
+    return next(each for each in of.advice if each["kind"] == kind)
+
+
+def five_tasks() -> Application:
+    """Five tasks of 100 s on four cores: 200 s."""
+    tasks = [task(at // 4 * 100_000, (at // 4 + 1) * 100_000) for at in range(5)]
+    executor = Executor("1", "h1", 4, 0, 200_000)
+    return application(200_000, [executor], tasks, [Job(0, (0,), 0, 200_000)])
+
+
+def spot_loss() -> Application:
+    """Two hosts for 100 s, of which one is lost at 50 s with its task, which runs again."""
+    executors = [Executor("1", "h1", 4, 0, 50_000), Executor("2", "h2", 4, 0)]
+    tasks = [
+        task(0, 50_000, executor=0, outcome=Outcome.FAILED),
+        task(0, 100_000, executor=1, index=1),
+        task(50_000, 100_000, executor=1, attempt=1),
+    ]
+    return application(100_000, executors, tasks, [Job(0, (0,), 0, 100_000)])
+
+
+def test_without_an_executor_nothing_is_paid_and_that_is_said() -> None:
+    driver_only = application(120_000, [])
+    late = replace(application(120_000, [Executor("1", "h", 4, 130_000)]), id="app-2")
+    wanted = {
+        "right_size": RightSizeSettings(3600),
+        "spot": SpotSettings(1.0, Fraction("0.1")),
+        "serverless": SERVERLESS,
+    }
+    for each in costed(driver_only, late, **wanted).costed:
+        assert each.bill.usd == 0
+        assert each.bill.problems["no_executor_ran"] == 1
+        assert not any("a fault of r2d2" in said["told"] for said in each.advice)
+
+
+def test_bill_and_advice_have_one_price_with_dbus() -> None:
+    asked = costed(
+        five_tasks(),
+        cluster=replace(XLARGE, vm="F8s_v2", count=1),
+        billing=Billing(dbu_usd=Fraction("0.30")),
+        right_size=RightSizeSettings(350, vms=("F8s_v2", "F8s"), counts=(1,)),
+        spot=SpotSettings(0.0, Fraction("0.1"), trials=1),
+        serverless=SERVERLESS,
+        pipeline=PipelineSettings(350, ("F8s_v2", "F8s")),
+        job=(JobSettings("five", "by hand"),),
+    )
+    (five,) = asked.costed
+    assert five.bill.usd == Fraction("0.874") * 200 / 3600
+    best, other = advice(five, "right_size")["candidates"]
+    assert (best["vm"], best["usd"]) == ("F8s", pytest.approx(0.798 * 100 / 3600))
+    assert other["usd"] == pytest.approx(0.874 * 100 / 3600)
+    assert asked.besides["pipeline"]["usd"] == best["usd"]
+    assert "spot is 37.1% cheaper" in advice(five, "spot")["told"]
+    assert advice(five, "serverless")["ways"]["cluster"]["usd"] == float(five.bill.usd)
+
+
+def test_the_cluster_beside_serverless_workers_is_the_one_of_the_bill() -> None:
+    (lost,) = costed(spot_loss(), serverless=SERVERLESS).costed
+    assert lost.bill.usd == Fraction("0.192") * (100 + 60) / 3600
+    ways = advice(lost, "serverless")["ways"]
+    assert ways["cluster"]["usd"] == float(lost.bill.usd)
+    assert ways["cheapest"]["usd"] <= float(lost.bill.usd)
+
+
+def test_one_applications_fault_does_not_cost_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole: Callable[..., Any] = pipeline.bill
+
+    def faulty(app: Application, *others: Any) -> Any:
+        if app.id == "app-2":
+            raise ZeroDivisionError("nothing to divide")
+        return whole(app, *others)
+
+    monkeypatch.setattr(pipeline, "bill", faulty)
+    found = costed(five_tasks(), replace(spot_loss(), id="app-2"))
+    assert [each.application.id for each in found.costed] == ["app-1"]
+    ((path, reason),) = found.logs.refused
+    assert path == "log 1"
+    assert "a fault of r2d2" in reason
+    assert "ZeroDivisionError" in reason
+
+
+def test_an_advices_fault_does_not_cost_the_bill(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*_: Any) -> Any:
+        raise KeyError("lost")
+
+    monkeypatch.setattr("r2d2.vmcost.advice.packing_advice", faulty)
+    (five,) = costed(five_tasks()).costed
+    assert five.bill.usd is not None
+    assert "a fault of r2d2" in advice(five, "packing")["told"]
+
+
+def test_empty_and_cut_logs_are_named_and_the_good_one_is_costed(tmp_path: Path) -> None:
+    good = (LOGS / "find-cluster-2.zstd").read_bytes()
+    (tmp_path / "good.zstd").write_bytes(good)
+    (tmp_path / "cut.zstd").write_bytes(good[: len(good) // 2])
+    (tmp_path / "cut_early.zstd").write_bytes(good[:3])
+    (tmp_path / "empty").write_bytes(b"")
+    found = cost([tmp_path], CostRequest(PRICES, VmCostSettings(cluster=XLARGE)))
+    assert [each.application.files for each in found.costed] == [(str(tmp_path / "good.zstd"),)]
+    assert [Path(path).name for path, _ in found.logs.refused] == ["cut_early.zstd", "empty"]
+    assert [Path(path).name for path, _ in found.logs.repeated] == ["cut.zstd"]
