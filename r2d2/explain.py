@@ -18,7 +18,7 @@ from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
 from r2d2.stages.metadata import Metadata
-from r2d2.stages.schema import matched_columns
+from r2d2.stages.schema import fold, matched_columns
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
 from r2d2.text_tables import printable
@@ -73,11 +73,11 @@ def explain_pair(
             reason = f"the {role} is left out: {table.problem}"
             return Explanation(child, parent, (Evidence("tables", Verdict.NOT_JUDGED, reason),))
     with PairLake(storage, settings, pair) as two:
-        evidence, matched = _decided(pair, stages_of(settings), two)
+        evidence, graph = _decided(pair, stages_of(settings), two)
     shown: tuple[str, ...] = ()
     judged = evidence[-1].verdict is not Verdict.NOT_JUDGED
     if samples and judged and evidence[-1].stage in ("sketch", "exact", "sample", "metadata"):
-        shown = tuple(_missing_rows(storage, settings, matched, samples))
+        shown = tuple(_missing_rows(storage, settings, _compared(graph, settings), samples))
     return Explanation(child, parent, evidence, shown)
 
 
@@ -112,8 +112,8 @@ def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Tabl
 
 def _decided(
     pair: tuple[Table, Table], stages: Sequence[Stage], lake: PairLake
-) -> tuple[tuple[Evidence, ...], Sequence[Table]]:
-    """The stages' verdicts until one decides, and the two tables as it matched their columns."""
+) -> tuple[tuple[Evidence, ...], Graph]:
+    """The stages' verdicts until one decides, and the graph after it."""
     graph = Graph(pair)
     evidence: list[Evidence] = []
     for stage in stages:
@@ -125,7 +125,15 @@ def _decided(
         evidence.append(_evidence(stage.name, graph))
         if evidence[-1].verdict is not Verdict.PLAUSIBLE:
             break
-    return tuple(evidence), graph.tables
+    return tuple(evidence), graph
+
+
+def _compared(graph: Graph, settings: Settings) -> tuple[Table, Table]:
+    """The two tables, the child without columns that need no parent and that the parent lacks."""
+    (child, parent), case = graph.tables, settings.case_sensitive
+    free = graph.free.get(0, {}).keys() - {fold(column.name, case) for column in parent.columns}
+    columns = tuple(c for c in child.columns if fold(c.name, case) not in free)
+    return replace(child, columns=columns), parent
 
 
 def _child_in_parent(block: Block) -> Block | None:
@@ -168,7 +176,7 @@ def _missing_rows(
 def _evidence(stage: str, graph: Graph) -> Evidence:
     """The verdict, on the first table in the second, of the stage that made the graph."""
     locations = tuple(table.location for table in graph.tables)
-    edge = next((e for e in graph.edges if (e.child, e.parent) == locations), None)
+    edge = next((e for e in graph.closed().edges if (e.child, e.parent) == locations), None)
     if edge is not None:
         return edge.evidence[-1]
     if any((e.child, e.parent) == locations for e in graph.degenerate):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from r2d2.arrays import Bools, Int32s, Int64s
-from r2d2.model import Cost, Edge, FunnelRow, Table
+from r2d2.model import Cost, Edge, FunnelRow, Table, UnmatchedColumn
 
 CHUNK_CELLS = 1 << 20
 
@@ -37,7 +37,8 @@ class Block:
     the parents) holds the open pairs; None while none but a table with itself is refuted.
     `number` names the block's columns in every question of a run. `types` are those of columns
     that are NULL only, and so of no type, in one of the tables: all are hashed under these.
-    `steps` are the names in the order that bounds are asked for and compared.
+    `steps` are the names in the order that bounds are asked for and compared. `is_part`: the
+    children have columns besides, which need no parent (`Graph.free`).
     """
 
     number: int
@@ -47,6 +48,7 @@ class Block:
     mask: npt.NDArray[np.uint8] | None = None
     types: tuple[tuple[str, str], ...] = ()
     steps: tuple[tuple[str, ...], ...] = ()
+    is_part: bool = False
 
     def chunks(self) -> Iterator[tuple[slice, Bools]]:
         """The open pairs as boolean masks of some children × all parents."""
@@ -104,7 +106,8 @@ class Graph:
 
     `named` are the tables under their own names where the columns of `tables` go by labels.
     `owners` tells which owners of files were looked at (see `Inventory`). `claimed` are pairs that
-    a footer refuted and rows have yet to.
+    a footer refuted and rows have yet to. `free` are the columns of each table that need no parent,
+    by the name that is matched.
     """
 
     tables: tuple[Table, ...]
@@ -118,6 +121,7 @@ class Graph:
     cost: Cost = field(default_factory=Cost)
     skipped: Mapping[str, int] = field(default_factory=dict)
     owners: Mapping[str, Any] = field(default_factory=dict)
+    free: Mapping[int, Mapping[str, UnmatchedColumn]] = field(default_factory=dict)
 
     def after(self, answer: LakeAnswer) -> "Graph":
         """The graph with an answer's row counts and failures; failed tables lose their edges."""
@@ -132,12 +136,17 @@ class Graph:
         return replace(self, tables=tuple(tables), edges=edges, cost=answer.cost)
 
     def closed(self) -> "Graph":
-        """The graph with edges in order, those marked that hold both ways."""
-        whole = {(e.child, e.parent) for e in self.edges if e.whole}
+        """The graph with edges in order, the strongest of each pair, and those that hold both ways
+        marked; tables with columns of their own are never equal."""
+        strongest: dict[tuple[str, str], Edge] = {}
+        for edge in sorted(self.edges, key=_weakness) if self.free else self.edges:
+            strongest.setdefault((edge.child, edge.parent), edge)
+        own = tuple(strongest.values()) if self.free else self.edges
+        whole = {(e.child, e.parent) for e in own if e.whole and not e.unmatched}
         equal = {(child, parent) for child, parent in whole if (parent, child) in whole}
         marked = (
             e if e.equal == ((e.child, e.parent) in equal) else replace(e, equal=not e.equal)
-            for e in self.edges
+            for e in own
         )
         edges = sorted(marked, key=lambda edge: (edge.child, edge.parent))
         degenerate = sorted(self.degenerate, key=lambda edge: (edge.child, edge.parent))
@@ -158,6 +167,11 @@ class Graph:
                     group |= members.get(edge.parent, {edge.parent})
                     members.update(dict.fromkeys(group, group))
         return tuple(sorted({tuple(sorted(group)) for group in members.values()}))
+
+
+def _weakness(edge: Edge) -> tuple[bool, float, int]:
+    """The order of a pair's edges: one that ignores columns says least."""
+    return edge.ignores, -edge.fraction, len(edge.unmatched)
 
 
 def connected_components(count: int, left: Int64s, right: Int64s) -> Int64s:

@@ -160,13 +160,40 @@ class Evidence:
     reason: str
 
 
+class Why(StrEnum):
+    """The reason why a child's column needs no parent."""
+
+    CONSTANT = "constant"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedColumn:
+    """A child's column that an edge does not compare with the parent's, and why.
+
+    Of a constant, `type` is Arrow's name of its type and `text` its text; None is NULL.
+    """
+
+    column: str
+    why: Why
+    type: str = ""
+    text: str | None = None
+
+    def __str__(self) -> str:
+        if self.why is not Why.CONSTANT:
+            return f"{self.column} ({self.why.value})"
+        value = "NULL" if self.text is None else repr(self.text)
+        return f"{self.column} = {value} ({self.why.value})"
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """`child` is contained in `parent` up to `missing_rows` distinct rows.
 
     `fraction` is (distinct child rows found) / (distinct child rows). `columns` maps each child
-    column to the parent's. `equal_after_cast`: the edge holds under widened types only.
-    `distinct_rows` are the child's, where they were counted.
+    column that was compared to the parent's; `unmatched` are the others: without these columns the
+    edge holds, with them nothing is said. `equal_after_cast`: the edge holds under widened types
+    only. `distinct_rows` are the child's, where they were counted.
     """
 
     child: str
@@ -181,10 +208,19 @@ class Edge:
     distinct_rows: int | None = None
     columns: tuple[tuple[str, str], ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    unmatched: tuple[UnmatchedColumn, ...] = ()
+
+    @property
+    def ignores(self) -> bool:
+        """Whether it rests on a column that the owner ignores: nothing is deleted for it."""
+        return any(column.why is Why.IGNORED for column in self.unmatched)
 
     @property
     def whole(self) -> bool:
-        """Whether every row is contained; unlike this, near-containment is not transitive."""
+        """Whether every row is contained, but for `unmatched` columns.
+
+        Near-containment is not transitive.
+        """
         return self.missing_rows == 0
 
     @property
@@ -196,7 +232,7 @@ class Edge:
         """
         rows = self.distinct_rows
         counted = rows is not None and rows == self.child_rows == self.parent_rows
-        return counted and self.whole and not self.equal_after_cast
+        return counted and self.whole and not self.equal_after_cast and not self.unmatched
 
 
 @dataclass(frozen=True, slots=True)

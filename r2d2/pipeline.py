@@ -73,7 +73,8 @@ def _stage(name: str, settings: Settings) -> Stage:
 
             return Renamed(settings.types, fraction, case)
         case "schema":
-            return Schema(settings.types, case)
+            free = settings.constant_columns, settings.ignore_columns
+            return Schema(settings.types, case, *free)
         case "metadata":
             return Metadata(fraction, case)
         case "sample":

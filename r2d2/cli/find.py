@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from r2d2.graph import Graph
     from r2d2.model import Table
 
+ConstantColumns = Annotated[
+    bool | None,
+    Parameter(negative="", help="Find children whose columns of one value the parent lacks, too."),
+]
 Finding = Literal["edges", "equal", "unreadable"]
 
 
@@ -29,6 +33,7 @@ def find(
         float | None, Parameter(help="List near-containment from this fraction on.")
     ] = None,
     renamed: Renamed = None,
+    constant_columns: ConstantColumns = None,
     stages: Annotated[
         str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
     ] = None,
@@ -84,6 +89,7 @@ def find(
         types=Types(types) if types else None,
         min_fraction=min_fraction,
         renamed=renamed,
+        constant_columns=constant_columns,
         stages=tuple(stages.split(",")) if stages else None,
         threads=threads,
     )
@@ -136,6 +142,7 @@ def explain(
     lake: Annotated[str, Parameter(help="The lake that both tables are in.")] = ".",
     types: TypesFlag = None,
     renamed: Renamed = None,
+    constant_columns: ConstantColumns = None,
     show_samples: Annotated[
         int, Parameter(help="Show up to so many child rows that the parent lacks.")
     ] = 0,
@@ -154,7 +161,12 @@ def explain(
     from r2d2.model import Types, Verdict
     from r2d2.settings.find import load_settings
 
-    settings = load_settings(config, types=Types(types) if types else None, renamed=renamed)
+    settings = load_settings(
+        config,
+        types=Types(types) if types else None,
+        renamed=renamed,
+        constant_columns=constant_columns,
+    )
     explanation = explain_pair(lake, child, parent, settings, show_samples)
     if json:
         print_json(explanation.data())

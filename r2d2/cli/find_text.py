@@ -99,8 +99,8 @@ def funnel_lines(graph: Graph) -> Iterator[str]:
 
 
 def _edge_lines(graph: Graph) -> Iterator[str]:
-    contained = [edge for edge in graph.edges if edge.whole]
-    near = len(graph.edges) - len(contained)
+    contained = [edge for edge in graph.edges if edge.whole and not edge.unmatched]
+    near = sum(not edge.whole for edge in graph.edges)
     children = {edge.child for edge in contained}
     sizes = {table.location: table.size_bytes for table in graph.tables}
     yield (
@@ -108,6 +108,7 @@ def _edge_lines(graph: Graph) -> Iterator[str]:
         f" ({human_bytes(sum(sizes[child] for child in children))})"
         f" {by_number(len(children), 'is', 'are')} contained in others"
     )
+    yield from _part_lines(graph)
     if near:
         yield f"{pluralize(near, 'near-containment')} (see fraction and missing_rows in edges.csv)"
     classes = graph.classes()
@@ -122,9 +123,21 @@ def _edge_lines(graph: Graph) -> Iterator[str]:
     for edge in graph.edges[:SHOWN]:
         sign = "=" if edge.equal else "⊆" if edge.whole else f"{edge.fraction:.4f} in"
         cast = "  (after cast)" if edge.equal_after_cast else ""
-        yield f"  {printable(edge.child)} {sign} {printable(edge.parent)}{cast}"
+        part = f", without {', '.join(map(str, edge.unmatched))}" if edge.unmatched else ""
+        yield f"  {printable(edge.child)} {sign} {printable(edge.parent)}{cast}{printable(part)}"
     if len(graph.edges) > SHOWN:
         yield f"  … and {len(graph.edges) - SHOWN:,} more"
+
+
+def _part_lines(graph: Graph) -> Iterator[str]:
+    """The edges that hold without some of the child's columns, as these need no parent."""
+    parts = [edge for edge in graph.edges if edge.whole and edge.unmatched]
+    ignoring = sum(edge.ignores for edge in parts)
+    if constant := len(parts) - ignoring:
+        yield f"{pluralize(constant, 'containment')} more without columns of one value"
+    if ignoring:
+        told = pluralize(ignoring, "containment")
+        yield f"{told} more without ignored columns: nothing is deleted for these"
 
 
 def table_lines(inventory: Inventory) -> Iterator[str]:

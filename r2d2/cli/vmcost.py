@@ -89,8 +89,8 @@ def bill(
     """
     require("vmcost", "r2d2 vmcost")
     from r2d2.storage.output import prepare
-    from r2d2.vmcost.report.csvs import REPORT_FILES
     from r2d2.vmcost.report.data import report_data
+    from r2d2.vmcost.report.figures import REPORT_FILES
     from r2d2.vmcost.report.text import report_lines
 
     budget = Budget(max_usd, max_idle)
@@ -140,8 +140,8 @@ def profile(
     from r2d2.vmcost.pipeline import runs_of
     from r2d2.vmcost.profile import profile as profile_of
     from r2d2.vmcost.profile import profile_lines
-    from r2d2.vmcost.report.csvs import REPORT_FILES
     from r2d2.vmcost.report.data import report_data
+    from r2d2.vmcost.report.figures import REPORT_FILES
 
     is_profile = json_with("profile", "clusters")
     prepare_file(out, is_profile, "profile of r2d2's")
@@ -211,7 +211,7 @@ def _request(flags: MachineFlags) -> "CostRequest":
 
 def _write(out: Path, data: Mapping[str, Any]) -> None:
     from r2d2.storage.output import json_text, write_files
-    from r2d2.vmcost.report.csvs import REPORT_FILES, csv_texts
+    from r2d2.vmcost.report.figures import REPORT_FILES, csv_texts
     from r2d2.vmcost.report.html import page
 
     files = {"report.json": json_text(data), "report.html": page(data), **csv_texts(data)}

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from threading import Lock
 from time import thread_time
@@ -17,8 +17,9 @@ from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import HashFilter, sorted_unique, sorted_unique_each, without_repeats
 from r2d2.lake.inventory import bounds_of, read_split
-from r2d2.lake.questions import Projection, RowBounds, Wanted, Watched
+from r2d2.lake.questions import Constants, Projection, RowBounds, Wanted, Watched
 from r2d2.model import Bounds, Column, Cost, Split, Table, Types, Work
+from r2d2.recipes.constants import Constant, in_all_parts, single_values
 from r2d2.storage.local import Storage
 
 BATCH_ROWS = 1 << 16
@@ -39,7 +40,8 @@ class ScanPiece:
     """A split of a table, and the column sets (numbered) to hash its rows over.
 
     Pieces of one shape share one `columns`, which makes them quick to compare. `bounded` are
-    columns whose bounds are taken beside.
+    columns whose bounds are taken beside. Of a piece with `single` columns only these are read, as
+    long as they hold one value.
     """
 
     table: int
@@ -47,11 +49,16 @@ class ScanPiece:
     sets: tuple[int, ...]
     columns: tuple[tuple[Column, ...], ...]
     bounded: tuple[Column, ...] = ()
+    single: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """The outcome of one piece: the runs of each set and the bounds, or the reason why not."""
+    """The outcome of one piece: the runs of each set and the bounds, or the reason why not.
+
+    `constants` has each `single` column's one value, None where it has several; nothing where the
+    piece has no rows.
+    """
 
     table: int
     runs: tuple[tuple[int, tuple[Lanes, ...]], ...] = ()
@@ -59,6 +66,7 @@ class Hashed:
     size_bytes: int = 0
     problem: str | None = None
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    constants: Mapping[str, Constant | None] = field(default_factory=dict)
 
 
 class PieceFilter:
@@ -204,6 +212,27 @@ def bounding_pieces(watched: Watched, tables: Sequence[Table]) -> Iterator[ScanP
             yield ScanPiece(table, split, (), (), columns)
 
 
+def constant_pieces(columns: Watched, tables: Sequence[Table]) -> Iterator[ScanPiece]:
+    """The work of finding which of these columns hold one value."""
+    for piece in bounding_pieces(columns, tables):
+        yield replace(piece, bounded=(), single=piece.bounded)
+
+
+def constants_of(answers: Iterable[Hashed]) -> Constants:
+    """The columns that hold one value in all pieces of a table, all of whose were answered."""
+    parts: dict[int, list[Mapping[str, Constant | None]]] = defaultdict(list)
+    failed: dict[int, str] = {}
+    cost = Cost()
+    for hashed in answers:
+        cost = cost.plus(Cost(hashed.size_bytes, hashed.rows))
+        if hashed.problem is not None:
+            failed[hashed.table] = hashed.problem
+        elif hashed.rows:
+            parts[hashed.table].append(hashed.constants)
+    left = sorted(parts.keys() - failed.keys())
+    return Constants({table: in_all_parts(parts[table]) for table in left}, failed, {}, cost)
+
+
 def bounds_asked(storage: Storage, tables: Sequence[Table], columns: Watched) -> RowBounds:
     """The bounds of columns of tables that the inventory left without.
 
@@ -267,6 +296,9 @@ def scan(
             asked, bounded = piece.columns, piece.bounded
             names = _names((*asked, bounded))
         try:
+            if piece.single:
+                yield _single(storage, piece)
+                continue
             batches = meter.decoded(read_split(storage, piece.split, names), len(piece.sets))
             first = list(islice(batches, 2))
             if piece.sets and len(first) == 1 and first[0].num_rows <= SMALL_ROWS:
@@ -283,6 +315,12 @@ def scan(
             yield from _hash_together(together, types, meter)
             together, rows = [], 0
     yield from _hash_together(together, types, meter)
+
+
+def _single(storage: Storage, piece: ScanPiece) -> Hashed:
+    batches = read_split(storage, piece.split, _names([piece.single]))
+    rows, found = single_values(batches, piece.single)
+    return Hashed(piece.table, (), rows, piece.split.size_bytes, constants=found)
 
 
 def _names(column_sets: Sequence[Sequence[Column]]) -> frozenset[str]:

@@ -158,7 +158,7 @@ def bounds_of_rows(batch: pa.RecordBatch, columns: Sequence[Column]) -> Mapping[
         return {column.name: none for column in columns}
     found: dict[str, Bounds] = {}
     for column in columns:
-        array = _nested(batch, column.path)
+        array = nested(batch, column.path)
         if pa.types.is_dictionary(array.type):
             array = _used_words(array)
         # An annotation is part of a column's type and says nothing of its values' order.
@@ -181,11 +181,12 @@ def _used_words(array: pa.DictionaryArray) -> pa.Array:
 
 def leaf_values(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     """The column's values; a NULL struct makes what is inside it NULL."""
-    array = _nested(batch, path)
+    array = nested(batch, path)
     return _decoded(array) if pa.types.is_dictionary(array.type) else array
 
 
-def _nested(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+def nested(batch: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+    """The values at the end of the path, NULL where a struct around them is."""
     array = plain(batch.column(batch.schema.get_field_index(path[0])))
     for name in path[1:]:
         array = plain(array.flatten()[array.type.get_field_index(name)])

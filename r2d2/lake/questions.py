@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.inventory import Inventory
-from r2d2.model import Bounds, Column, Cost
+from r2d2.model import Bounds, Column, Cost, UnmatchedColumn
 
 Projection = tuple[int, int]
 """A table (its index) seen through a set of columns (its number within the question)."""
@@ -58,6 +58,16 @@ class RowBounds:
     cost: Cost
 
 
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The columns that hold one value in every row, by table and column name, with the value."""
+
+    found: Mapping[int, Mapping[str, UnmatchedColumn]]
+    failed: Mapping[int, str]
+    counted: Mapping[int, int]
+    cost: Cost
+
+
 class Lake(Protocol):
     """A lake as the stages see it. Tables are numbered as in the inventory."""
 
@@ -75,6 +85,9 @@ class Lake(Protocol):
 
     def watched(self) -> RowBounds:
         """The bounds of all watched columns; those of tables not read since are read for it."""
+
+    def constants(self, columns: Watched) -> Constants:
+        """Those of the columns that hold one value in every row, as their rows prove."""
 
     def sketches(
         self, wanted: Wanted, size: int, children: Collection[Projection] | None = None

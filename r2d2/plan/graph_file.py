@@ -20,7 +20,7 @@ import msgspec
 from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory, load_inventory, take_inventory
-from r2d2.model import Edge, FileInfo, Table, Types
+from r2d2.model import Edge, FileInfo, Table, Types, UnmatchedColumn
 from r2d2.settings.find import Settings, TableRule, TextRule
 from r2d2.storage.local import Storage
 from r2d2.storage.output import EARLIER, earlier_place
@@ -206,6 +206,7 @@ class _EdgeData(msgspec.Struct):
     equal_after_cast: bool
     columns: dict[str, str]
     distinct_rows: int | None = None
+    unmatched: tuple[UnmatchedColumn, ...] = ()
 
 
 class _GraphData(msgspec.Struct):
@@ -246,6 +247,7 @@ def _edge(data: _EdgeData) -> Edge:
         data.equal_after_cast,
         data.distinct_rows,
         tuple(data.columns.items()),
+        unmatched=data.unmatched,
     )
 
 
@@ -255,6 +257,7 @@ def find_settings(data: Any) -> Settings:
     values = {key: value for key, value in data.items() if key in known}
     rules = tuple(TextRule(rule["tables"], rule["overrides"]) for rule in data["text"])
     changed = {"types": Types(data["types"]), "stages": tuple(data["stages"]), "text": rules}
+    changed["ignore_columns"] = tuple(data.get("ignore_columns", ()))
     changed["tables"] = tuple(TableRule(**rule) for rule in data.get("tables", ()))
     return Settings(**(values | changed))
 

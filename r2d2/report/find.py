@@ -35,6 +35,7 @@ EDGE_COLUMNS = (
     "parent_rows",
     "equal",
     "stage",
+    "unmatched",
 )
 TABLE_COLUMNS = (
     "location",
@@ -51,9 +52,10 @@ TABLE_COLUMNS = (
 )
 GRAPH_NAME = "graph.json"
 FIND_FILES: Recognisers = {
-    "edges.csv": text_with(",".join(EDGE_COLUMNS) + "\n"),
-    "degenerate.csv": text_with(",".join(EDGE_COLUMNS) + "\n"),
-    "tables.csv": text_with(",".join(TABLE_COLUMNS[:-1])),  # the last one came later
+    # The last columns came later.
+    "edges.csv": text_with(",".join(EDGE_COLUMNS[:-1])),
+    "degenerate.csv": text_with(",".join(EDGE_COLUMNS[:-1])),
+    "tables.csv": text_with(",".join(TABLE_COLUMNS[:-1])),
     GRAPH_NAME: json_with("hash_version", "tables", "edges"),
     "funnel.json": json_with("stage", "pairs"),
     INVENTORY_FILE: json_with("schemas", "tables"),
@@ -101,8 +103,17 @@ def _aside(out: Path, texts: Mapping[str, str]) -> dict[str, str]:
 
 def edges_csv(edges: Iterable[Edge]) -> str:
     """The edges as CSV, fractions in full precision, unknown counts empty."""
-    rows = ([getattr(edge, name) for name in EDGE_COLUMNS] for edge in edges)
+    rows = ([*_shared_columns(edge).values(), _told_unmatched(edge)] for edge in edges)
     return csv_text(EDGE_COLUMNS, rows)
+
+
+def _shared_columns(edge: Edge) -> dict[str, object]:
+    return {name: getattr(edge, name) for name in EDGE_COLUMNS[:-1]}
+
+
+def _told_unmatched(edge: Edge) -> str:
+    """The child's columns without which the edge holds; empty where it holds for all."""
+    return printable("; ".join(map(str, edge.unmatched)))
 
 
 def tables_csv(tables: Sequence[Table]) -> str:
@@ -200,10 +211,11 @@ def table_data(table: Table) -> dict[str, Any]:
 
 def edge_data(edge: Edge) -> dict[str, Any]:
     """An edge as plain data, with its column mapping and evidence."""
-    return {name: getattr(edge, name) for name in EDGE_COLUMNS} | {
+    return _shared_columns(edge) | {
         "equal_after_cast": edge.equal_after_cast,
         "distinct_rows": edge.distinct_rows,
         "columns": dict(edge.columns),
+        "unmatched": [asdict(column) for column in edge.unmatched],
         "evidence": [[e.stage, e.verdict.value, e.reason] for e in edge.evidence],
     }
 

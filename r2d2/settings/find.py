@@ -84,6 +84,8 @@ class Settings:
     min_fraction: float = 1.0
     case_sensitive: bool = False
     renamed: bool = False
+    constant_columns: bool = False
+    ignore_columns: tuple[str, ...] = ()
     stages: tuple[str, ...] = DEFAULT_STAGES
     sketch_size: int = 1024
     sample_rows: int = 10
@@ -95,6 +97,11 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.min_fraction <= 1:
             raise UsageError(f"min_fraction = {self.min_fraction}: give a number in (0, 1]")
+        if self.renamed and (self.constant_columns or self.ignore_columns):
+            raise UsageError(
+                "renamed: columns under other names are not found together with constant_columns"
+                " or ignore_columns; run `r2d2 find` once with each"
+            )
         stages = f"stages = {','.join(self.stages)}"
         for name in self.stages:
             if name not in STAGE_NAMES:

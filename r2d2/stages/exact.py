@@ -1,12 +1,12 @@
 """Exact: every distinct child row is looked up among the parent's; the count missing decides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from r2d2.formats.united import typed_nulls
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake
-from r2d2.model import Column, Edge, Evidence, Table, Verdict
+from r2d2.model import Column, Edge, Evidence, Table, UnmatchedColumn, Verdict
 from r2d2.stages.schema import degenerate_edge, fold, projections, resolved
 
 _Mapping = tuple[bool, tuple[tuple[str, str], ...]]
@@ -34,15 +34,20 @@ class Exact:
         graph = graph.after(answer)
         edges, degenerate, refuted = list(graph.edges), list(graph.degenerate), 0
         mappings = _Mappings(graph.tables, self.case_sensitive)
-        for ((child, _), (parent, _)), rows, missing in zip(
+        parts = {block.number: block.names for block in graph.blocks if block.is_part}
+        for ((child, number), (parent, _)), rows, missing in zip(
             pairs, answer.rows.tolist(), answer.missing.tolist(), strict=True
         ):
             if rows < 0:
                 continue
+            if rows == 0 and number in parts:
+                continue
             if rows == 0:
                 degenerate.append(degenerate_edge(graph.tables[child], graph.tables[parent]))
             elif (rows - missing) / rows >= self.min_fraction:
-                edges.append(_edge(graph.tables, child, parent, rows, missing, mappings))
+                mapping = mappings.of(child, parent, parts.get(number))
+                free = graph.free.get(child, {}) if number in parts else {}
+                edges.append(_edge(graph.tables, child, parent, rows, missing, mapping, free))
             else:
                 refuted += 1
         return replace(
@@ -55,10 +60,20 @@ class Exact:
 
 
 def _edge(
-    tables: Sequence[Table], child: int, parent: int, rows: int, missing: int, mappings: "_Mappings"
+    tables: Sequence[Table],
+    child: int,
+    parent: int,
+    rows: int,
+    missing: int,
+    mapping: _Mapping,
+    free: Mapping[str, UnmatchedColumn],
 ) -> Edge:
-    cast, columns = mappings.of(child, parent)
+    cast, columns = mapping
+    matched = {name for name, _ in columns}
+    unmatched = tuple(column for column in free.values() if column.column not in matched)
     reason = f"{rows - missing} of {rows} distinct child rows found"
+    if unmatched:
+        reason += f", without {', '.join(map(str, unmatched))}"
     return Edge(
         tables[child].location,
         tables[parent].location,
@@ -72,6 +87,7 @@ def _edge(
         distinct_rows=rows,
         columns=columns,
         evidence=(Evidence("exact", Verdict.PROVED, reason),),
+        unmatched=unmatched,
     )
 
 
@@ -83,15 +99,20 @@ class _Mappings:
         self._case_sensitive = case_sensitive
         self._schemas: dict[int, int] = {}
         self._numbers: dict[tuple[Column, ...], int] = {}
-        self._found: dict[tuple[int, int], _Mapping] = {}
+        self._found: dict[tuple[int, int, tuple[str, ...] | None], _Mapping] = {}
 
-    def of(self, child: int, parent: int) -> _Mapping:
-        """Whether types differ, NULLs aside, and the parent's column for each of the child's."""
-        pair = self._schema(child), self._schema(parent)
-        if pair not in self._found:
+    def of(self, child: int, parent: int, names: tuple[str, ...] | None) -> _Mapping:
+        """Whether types differ, NULLs aside, and the parent's column for each of the child's.
+
+        With `names`, only those of the child's columns are compared.
+        """
+        key = self._schema(child), self._schema(parent), names
+        if key not in self._found:
             own, other = self._tables[child].columns, self._tables[parent].columns
-            self._found[pair] = _mapping(own, other, self._case_sensitive)
-        return self._found[pair]
+            if names is not None:
+                own = tuple(c for c in own if fold(c.name, self._case_sensitive) in names)
+            self._found[key] = _mapping(own, other, self._case_sensitive)
+        return self._found[key]
 
     def _schema(self, table: int) -> int:
         if table not in self._schemas:

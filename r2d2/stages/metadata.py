@@ -77,7 +77,7 @@ class Metadata:
                 of_block = None if _has_few(block) else tests(block, names)
                 masks, claims = [], []
                 for rows, mask in block.chunks():
-                    if not step:
+                    if not step and not block.is_part:
                         edges += _prove(graph.tables, block, rows, mask, shared, case)
                     refuted, by_claims, columns = (
                         self._refute_few(mask, rows, block, names, known)

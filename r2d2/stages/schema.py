@@ -1,6 +1,12 @@
-"""Schema: a child's columns are among its parent's. Reads nothing.
+"""Schema: a child's columns are among its parent's. Reads nothing, but for constants.
 
 A column of type null has no values, so it matches a column of any type: its NULLs may be there.
+
+A child's column needs no parent where it holds one value, if that is asked for, or where the owner
+ignores it. Such a child is paired twice with each parent that has its other columns: without those
+of these columns that the parent lacks, and without all of them, as the parent may have one of them
+with other values. A child is compared by one column at least. Bounds refute that a column is
+constant, and only rows prove it.
 
 `projections` are the columns that later stages hash: those of each child, in it and its parents.
 """
@@ -18,9 +24,11 @@ from r2d2.formats.united import typed_nulls
 from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
-from r2d2.model import Column, Edge, Table, Types
+from r2d2.model import Column, Edge, Table, Types, UnmatchedColumn, Why
+from r2d2.settings import is_named
 
 Signature = frozenset[tuple[str, str]]
+_Pairs = tuple[Sequence[int], Sequence[int]]
 _NULL = re.compile(r"(?<![^<,:])null(?![^,>])")
 
 
@@ -30,10 +38,14 @@ class Schema:
 
     types: Types = Types.STRICT
     case_sensitive: bool = False
+    constant_columns: bool = False
+    ignore_columns: tuple[str, ...] = ()
     name = "schema"
 
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
         """The graph with a block for each set of columns that some other table has, too."""
+        if self.constant_columns or self.ignore_columns:
+            graph = self._with_free_columns(graph, lake)
         members = self._members(graph.tables)
         supersets = dict(with_supersets(list(members)))
         if graph.named and any(map(is_degenerate, graph.named)):
@@ -57,6 +69,8 @@ class Schema:
         )
         number = sum(len(larger) for larger in supersets.values())
         blocks += tuple(self._by_spelling(graph.tables, members, number))
+        number = 1 + max((block.number for block in blocks), default=number)
+        blocks += tuple(self._by_part(graph, members, number)) if graph.free else ()
         return replace(graph, blocks=blocks, degenerate=degenerate)
 
     def _by_spelling(
@@ -92,6 +106,53 @@ class Schema:
                 mask = np.packbits(np.ones(tuple(map(len, parts)), np.bool_), axis=1)
                 number += 1
                 yield Block(number, names, *parts, mask)
+
+    def _with_free_columns(self, graph: Graph, lake: Lake) -> Graph:
+        """The graph with the columns of each table that need no parent, constants before others."""
+        free: dict[int, dict[str, UnmatchedColumn]] = {}
+        if self.constant_columns:
+            asked = {index: _maybe_constant(t) for index, t in enumerate(graph.tables)}
+            answer = lake.constants({index: columns for index, columns in asked.items() if columns})
+            graph = graph.after(answer)
+            for index, found in answer.found.items():
+                free[index] = {fold(n, self.case_sensitive): c for n, c in found.items()}
+        for index, table in enumerate(graph.tables) if self.ignore_columns else ():
+            for column in table.columns:
+                name = fold(column.name, self.case_sensitive)
+                if any(is_named(name, fold(p, self.case_sensitive)) for p in self.ignore_columns):
+                    ignored = UnmatchedColumn(column.name, Why.IGNORED)
+                    free.setdefault(index, {}).setdefault(name, ignored)
+        return replace(graph, free={index: found for index, found in free.items() if found})
+
+    def _by_part(
+        self, graph: Graph, members: Mapping[Signature, Sequence[int]], number: int
+    ) -> Iterator[Block]:
+        """Blocks of children by a part of their columns: the others need no parent."""
+        groups: dict[tuple[Signature, Signature], list[int]] = defaultdict(list)
+        for signature, indices in members.items():
+            for index in indices:
+                own = graph.free.get(index, {})
+                every = frozenset(column for column in signature if column[0] in own)
+                constant = (c for c in every if own[c[0]].why is not Why.IGNORED)
+                for free in {every, frozenset(constant)}:
+                    # What is compared by no column would be contained in anything.
+                    if free and signature > free:
+                        groups[signature, free].append(index)
+        least = {signature - free for signature, free in groups}
+        larger = dict(with_supersets(list({*members, *least})))
+        pairs: dict[tuple[Signature, Signature], list[_Pairs]] = defaultdict(list)
+        untyped = _untyped(larger)
+        for (signature, free), children in groups.items():
+            for other in filter(members.__contains__, larger[signature - free]):
+                for part in {signature - (free - other), signature - free} - {signature}:
+                    for types, _ in _by_types(part, [other], untyped):
+                        pairs[part, types].append((children, members[other]))
+        for (part, types), some in sorted(pairs.items(), key=lambda each: sorted(each[0][0])):
+            names = tuple(sorted(name for name, _ in part))
+            block = _block_of(graph.tables, some)
+            if len(block.children):
+                number += 1
+                yield replace(block, number=number, names=names, types=tuple(sorted(types)))
 
     def signature(self, table: Table) -> Signature:
         """The names and type tags of the table's columns; a parent's include them."""
@@ -179,6 +240,29 @@ def _block(
     return Block(number, names, children, parents, mask, tuple(sorted(types)))
 
 
+def _block_of(tables: Sequence[Table], pairs: Sequence[_Pairs]) -> Block:
+    """The block of all these children, each with its parents, but for those without rows."""
+    children = _proper(tables, {index for some, _ in pairs for index in some})
+    parents = _proper(tables, {index for _, some in pairs for index in some})
+    mask = np.zeros((len(children), len(parents)), np.bool_)
+    for below, above in pairs:
+        mask |= np.isin(children, below)[:, None] & np.isin(parents, above)
+    mask &= children[:, None] != parents
+    return Block(0, (), children, parents, is_part=True).narrowed([mask])
+
+
+def _maybe_constant(table: Table) -> tuple[Column, ...]:
+    """The columns that hold one value for all that the inventory's bounds say."""
+    if not table.eligible or is_degenerate(table):
+        return ()
+    several = {
+        name
+        for name, known in table.bounds.items()
+        if known.has_values and (known.has_nulls or known.min_high < known.max_low)
+    }
+    return tuple(column for column in table.columns if column.name not in several)
+
+
 def _by_types(
     signature: Signature, larger: Sequence[Signature], untyped: frozenset[str]
 ) -> Iterator[tuple[Signature, list[Signature]]]:
@@ -207,7 +291,7 @@ def _has_null(type_: str) -> bool:
     return "null" in type_ and bool(_NULL.search(type_))
 
 
-def _proper(tables: Sequence[Table], indices: Sequence[int]) -> Int32s:
+def _proper(tables: Sequence[Table], indices: Iterable[int]) -> Int32s:
     return np.array(sorted(i for i in indices if not is_degenerate(tables[i])), np.int32)
 
 

@@ -38,8 +38,8 @@ def test_find_writes_its_files_and_nothing_else(lake: Path, tmp_path: Path) -> N
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     lines = (tmp_path / "run/edges.csv").read_text().splitlines()
     assert lines == [
-        "child,parent,fraction,missing_rows,child_rows,parent_rows,equal,stage",
-        "some.parquet,all.parquet,1.0,0,2,3,false,exact",
+        "child,parent,fraction,missing_rows,child_rows,parent_rows,equal,stage,unmatched",
+        "some.parquet,all.parquet,1.0,0,2,3,false,exact,",
     ]
 
 

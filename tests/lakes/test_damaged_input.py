@@ -104,7 +104,8 @@ def test_the_exit_code_says_that_a_table_was_unreadable(tmp_path: Path) -> None:
     assert b"zero.parquet" in run.stdout
     assert command("tables", lake).returncode == EXIT_SOME_UNREADABLE
     lines = (tmp_path / "out" / "edges.csv").read_text().splitlines()
-    assert lines[0] == "child,parent,fraction,missing_rows,child_rows,parent_rows,equal,stage"
+    columns = "child,parent,fraction,missing_rows,child_rows,parent_rows,equal,stage,unmatched"
+    assert lines[0] == columns
     assert {tuple(line.split(",")[:2]) for line in lines[1:]} == GOOD
 
 

@@ -50,8 +50,8 @@ GRAPH = Graph(
 
 def test_an_edge_is_a_row_with_its_fraction_in_full_and_unknown_counts_empty() -> None:
     assert edges_csv([EDGE]).splitlines() == [
-        "child,parent,fraction,missing_rows,child_rows,parent_rows,equal,stage",
-        "some,all,0.6666666666666666,1,,3,false,exact",
+        "child,parent,fraction,missing_rows,child_rows,parent_rows,equal,stage,unmatched",
+        "some,all,0.6666666666666666,1,,3,false,exact,",
     ]
 
 

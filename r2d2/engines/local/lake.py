@@ -24,6 +24,8 @@ from r2d2.engines.scan import (
     TaskMeter,
     bounding_pieces,
     bounds_asked,
+    constant_pieces,
+    constants_of,
     pieces_of,
     scan,
     tasks_of,
@@ -32,7 +34,15 @@ from r2d2.engines.scan import (
 from r2d2.formats.parquet import small_files
 from r2d2.hashing.runs import count_missing_each, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
-from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
+from r2d2.lake.questions import (
+    Constants,
+    Overlaps,
+    Projection,
+    RowBounds,
+    Sketches,
+    Wanted,
+    Watched,
+)
 from r2d2.model import Bounds, Column, Cost, Table, Work
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
@@ -107,6 +117,15 @@ class LocalLake:
             for table, columns in self._watched.items()
             if table not in self._bounds and table not in self._failed
         }
+
+    def constants(self, columns: Watched) -> Constants:
+        """Those of the columns that hold one value in every row, as their rows prove."""
+        pieces = list(constant_pieces(columns, self._tables))
+        filters = ChildFilters(0, {}, pieces, self._tables, self._runs.each)
+        threads, work = self._settings.threads, list[Work]()
+        answer = constants_of(self._run(tasks_of(pieces), threads, work, filters))
+        self._failed |= answer.failed
+        return answer
 
     def sketches(
         self, wanted: Wanted, size: int, children: Collection[Projection] | None = None

@@ -16,7 +16,14 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
-from r2d2.engines.scan import bounding_pieces, bounds_asked, tasks_of, united
+from r2d2.engines.scan import (
+    bounding_pieces,
+    bounds_asked,
+    constant_pieces,
+    constants_of,
+    tasks_of,
+    united,
+)
 from r2d2.engines.spark.count import PairCounts
 from r2d2.engines.spark.jobs import SparkJobs, reads_labelled
 from r2d2.engines.spark.rows import NO_TABLE, SketchCollector
@@ -27,7 +34,15 @@ from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names, flatten
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.inventory import Inventory, grouped, inventory_of, unlisted
-from r2d2.lake.questions import Overlaps, Projection, RowBounds, Sketches, Wanted, Watched
+from r2d2.lake.questions import (
+    Constants,
+    Overlaps,
+    Projection,
+    RowBounds,
+    Sketches,
+    Wanted,
+    Watched,
+)
 from r2d2.model import Bounds, Column, Cost, Format, Table
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
@@ -172,6 +187,22 @@ class SparkLake:
     def _not_bounded(self) -> Watched:
         gone = self._bounds.keys() | self._failed.keys()
         return {table: columns for table, columns in self._watched.items() if table not in gone}
+
+    def constants(self, columns: Watched) -> Constants:
+        """Those of the columns that hold one value in every row, as their rows prove.
+
+        None of a table that only a source of Spark's can read.
+        """
+        pieces = list(constant_pieces(columns, self._tables))
+        if not pieces:
+            return Constants({}, {}, {}, Cost())
+        with reads_labelled(self._session, sum(p.split.size_bytes for p in pieces)):
+            answers, seconds = self._jobs.bounded(
+                self._storage, self._settings.types, tasks_of(pieces)
+            )
+        answer = constants_of(answers)
+        self._failed |= answer.failed
+        return replace(answer, cost=replace(answer.cost, core_seconds=seconds))
 
     def sketches(
         self, wanted: Wanted, size: int, children: Collection[Projection] | None = None

@@ -9,9 +9,9 @@ import pytest
 from r2d2.vmcost.machines import ClusterFacts
 from r2d2.vmcost.pipeline import CostRequest, cost
 from r2d2.vmcost.prices import load_prices
-from r2d2.vmcost.report.csvs import csv_texts
 from r2d2.vmcost.report.data import report_data
 from r2d2.vmcost.report.diff import differences
+from r2d2.vmcost.report.figures import csv_texts
 from r2d2.vmcost.report.html import page
 from r2d2.vmcost.report.text import report_lines
 from tests.support.vmcost.report_examples import an_application, without_money
