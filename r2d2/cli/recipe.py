@@ -78,8 +78,9 @@ def run_recipe(
     """Rebuild TABLES from their parents alone, in their own format, and check their rows.
 
     Without names, all that the plan deletes; those that --to holds already are compared. A parent
-    that changed does not matter as long as the rows that come out are those of the plan. A table
-    that does not come back is named, and the others go on. The lake's own files are not touched.
+    that changed does not matter as long as the rows that come out are those of the plan; a Delta
+    table is read at the plan's version where that is left. A table that does not come back is
+    named, and the others go on. The lake's own files are not touched.
 
     Exit codes: 0 all came back, 1 some did not.
 
@@ -103,10 +104,7 @@ def run_recipe(
             told += ", is there already with these rows"
         else:
             told += f", {back.seconds:.2f} s"
-        if back.changed_parents:
-            parents = printable(", ".join(back.changed_parents))
-            told += f"; the same rows though {parents} changed since the plan"
-        print_lines([told])
+        print_lines(["; ".join((told, *map(printable, back.parents_told)))])
     if lost:
         sys.stderr.write(f"r2d2: {lost} of {pluralize(len(names), 'table')} did not come back\n")
     return EXIT_FAILED if lost else EXIT_OK

@@ -3,20 +3,27 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 import pyarrow as pa
 
-from r2d2.errors import R2D2Error, UsageError
+from r2d2.errors import NotWritableError, R2D2Error, UsageError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.layout import Layout
 from r2d2.formats.uniform import fitted, plain_schema
-from r2d2.lake.inventory import layout_from, layout_of
-from r2d2.model import Table
-from r2d2.plan.graph_file import PLAN_NAME, earlier_runs, load_graph, run_of, tables_now
-from r2d2.plan.plan_file import load_plan
+from r2d2.lake.inventory import Inventory, layout_from, layout_of
+from r2d2.model import FileInfo, Format, Table
+from r2d2.plan.graph_file import (
+    PLAN_NAME,
+    earlier_runs,
+    inventory_now,
+    load_graph,
+    run_of,
+    tables_now,
+)
+from r2d2.plan.plan_file import files_digest, load_plan
 from r2d2.plan.plan_form import Data
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import ResidualKind, parents, residuals
@@ -26,7 +33,7 @@ from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.side_by_side import Fingerprint
 from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
-from r2d2.storage.local import LocalStorage
+from r2d2.storage.local import LocalStorage, Storage
 from r2d2.storage.output import prepare, settle
 from r2d2.storage.scratch import scratch_folder
 
@@ -38,7 +45,7 @@ HELD_BYTES = 256 << 20
 class RebuiltTable:
     """A table that came back: its files in the place, and what that took.
 
-    `changed_parents` are other by now than the plan saw, and give the same rows. A table that
+    `parents_told` are sentences on parents that are other by now than the plan saw. A table that
     `stood` in the place already was compared and left as it is.
     """
 
@@ -47,7 +54,7 @@ class RebuiltTable:
     rows: int
     size_bytes: int
     seconds: float
-    changed_parents: tuple[str, ...] = ()
+    parents_told: tuple[str, ...] = ()
     stood: bool = False
 
 
@@ -64,8 +71,9 @@ def rebuild(
 ) -> Iterator[RebuiltTable | LostTable]:
     """Each table written below `place` as it was below its lake, from its parents alone.
 
-    The rows that come out decide: a parent that changed is read as it is now, in `lake` where the
-    plan's own was moved, and gives the table back only if its fingerprint is the plan's.
+    The rows that come out decide: a parent that changed is read at the plan's version if its Delta
+    log still has that, else as it is now, in `lake` where the plan's own was moved, and gives the
+    table back only if its fingerprint is the plan's.
 
     Raises:
         UsageError: the plan does not delete a table of that name.
@@ -80,10 +88,11 @@ def rebuild(
         if name not in entries:
             raise not_deleted(run, name)
     storage = storage_of(lake or plan["lake"])
-    context = RecipeContext(storage, tables_now(run, load_graph(run), storage), ResidualFolder(run))
+    now = inventory_now(run, load_graph(run).settings, storage)
+    parents_now = ParentsNow.of(plan, storage, now)
     for name in wanted:
         try:
-            yield _rebuilt(context, plan, entries[name], place)
+            yield _rebuilt(parents_now, ResidualFolder(run), entries[name], place)
         except R2D2Error as error:
             yield LostTable(name, str(error))
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
@@ -101,7 +110,9 @@ def not_deleted(run: Path, name: str) -> UsageError:
     return UsageError(told)
 
 
-def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> RebuiltTable:
+def _rebuilt(
+    parents_now: "ParentsNow", kept: ResidualFolder, entry: Data, place: Path
+) -> RebuiltTable:
     name, fingerprint = entry["table"], entry["evidence"]["fingerprint"]
     layout, start = layout_from(entry["layout"]), perf_counter()
     rows = entry["evidence"]["rows"]
@@ -113,15 +124,107 @@ def _rebuilt(context: RecipeContext, plan: Data, entry: Data, place: Path) -> Re
                 files = tuple(dict.fromkeys(split.file.path for split in stands.splits))
                 seconds = perf_counter() - start
                 return RebuiltTable(name, files, rows, stands.size_bytes, seconds, stood=True)
-    changed = _changed(context.tables, plan, entry["parents"])
-    coming = rebuilt(context, from_data(entry["recipe"]), layout.rows_schema)
-    with _held(coming, layout, rows) as (made, made_fingerprint):
-        if made_fingerprint != fingerprint:
-            since = f"; since then {', '.join(changed)} changed" if changed else ""
-            raise R2D2Error(f"what came out is not the table that the plan saw{since}")
-        written = write_table(layout, made, place, name)
-    seconds = perf_counter() - start
-    return RebuiltTable(name, written.files, rows, written.size_bytes, seconds, changed)
+    problems = []
+    for tables, told in parents_now.readings(entry["parents"]):
+        context = RecipeContext(parents_now.storage, tables, kept)
+        try:
+            coming = rebuilt(context, from_data(entry["recipe"]), layout.rows_schema)
+            with _held(coming, layout, rows) as (made, made_fingerprint):
+                if made_fingerprint == fingerprint:
+                    written = write_table(layout, made, place, name)
+                    took = written.size_bytes, perf_counter() - start
+                    return RebuiltTable(name, written.files, rows, *took, told)
+            problem = "what came out is not the table that the plan saw"
+        except NotWritableError:
+            raise
+        except R2D2Error as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - another reading of the parents may do
+            problem = table_problem(error)
+        problems.append("; ".join((problem, *told)))
+    raise R2D2Error("; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class ParentsNow:
+    """The lake as it is now, in which the parents of a plan's tables are looked for."""
+
+    storage: Storage
+    snapshots: Mapping[str, str]
+    entries: Mapping[str, Data]
+    tables: Mapping[str, Table]
+    files: Mapping[str, FileInfo]
+
+    @classmethod
+    def of(cls, plan: Data, storage: Storage, now: Inventory) -> "ParentsNow":
+        """The lake of this inventory."""
+        return cls(
+            storage,
+            plan["snapshots"],
+            {entry["table"]: entry for entry in plan["tables"]},
+            {table.location: table for table in now.tables},
+            {file.path: file for file in now.listing.files},
+        )
+
+    def readings(
+        self, parents: Iterable[str]
+    ) -> Iterator[tuple[Mapping[str, Table], tuple[str, ...]]]:
+        """The parents in the ways to read them, with sentences on those that changed.
+
+        Delta tables are read at the plan's version first, and then as they are now.
+
+        Raises:
+            R2D2Error: one is gone.
+        """
+        ways = {parent: self._ways(parent) for parent in parents}
+        for number in range(max(map(len, ways.values()))):
+            chosen = {parent: each[min(number, len(each) - 1)] for parent, each in ways.items()}
+            tables = {parent: table for parent, (table, _) in chosen.items()}
+            yield tables, tuple(told for _, told in chosen.values() if told)
+
+    def _ways(self, parent: str) -> list[tuple[Table, str]]:
+        found = self._table(parent)
+        snapshot, told = self.snapshots[parent], f"{parent} changed since the plan"
+        if found.location != parent:
+            told = f"{parent} is {found.location} now"
+        elif found.snapshot == snapshot:
+            same = files_digest(found.files) == self.entries[parent]["files_sha256"]
+            return [(found, "" if same else told)]
+        kind, _, version = snapshot.partition(":")
+        if found.format != Format.DELTA or kind != "delta" or found.snapshot == snapshot:
+            return [(found, told)]
+        try:
+            before = self._at_version(found.location, int(version))
+        except Exception as error:  # noqa: BLE001 - the table as it is now may do
+            problem = table_problem(error)
+            return [(found, f"{told}, and its version {version} cannot be read: {problem}")]
+        then = f"{parent} is read at version {version}, as the plan saw it"
+        return [(before, then), (found, told)]
+
+    def _table(self, parent: str) -> Table:
+        """The parent; where it is gone, the one of its size that came since."""
+        if parent in self.tables:
+            return self.tables[parent]
+        size_bytes = self.entries[parent]["size_bytes"]
+        for location, table in self.tables.items():
+            came = location not in self.snapshots
+            if came and table.eligible and table.size_bytes == size_bytes:
+                return table
+        raise R2D2Error(f"its parent {parent} is gone")
+
+    def _at_version(self, location: str, version: int) -> Table:
+        """The Delta table at the version.
+
+        Raises:
+            TableError: the log or the files of that version are gone.
+        """
+        from r2d2.formats.delta.table import inspect
+
+        folder = "" if location == "." else location
+        inside = f"{folder}/" if folder else ""
+        files = [file for path, file in self.files.items() if path.startswith(inside)]
+        table = inspect(self.storage, folder, files, self.files, version)
+        return replace(table, location=location)
 
 
 @contextmanager

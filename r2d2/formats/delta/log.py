@@ -41,11 +41,20 @@ def newest_log(files: Mapping[str, FileInfo]) -> DeltaLog:
     Raises:
         UnreadableTableError: a commit is missing or empty, so that the version is not known.
     """
+    version = max((int(match[1]) for match, _ in _matches(_COMMIT, files)), default=-1)
+    _check_nothing_newer(version, files)
+    return log_at(files, version)
+
+
+def log_at(files: Mapping[str, FileInfo], version: int) -> DeltaLog:
+    """The log of that version, as long as its commits or a checkpoint of it are there.
+
+    Raises:
+        UnreadableTableError: a commit is missing or empty.
+    """
     commits = {int(match[1]): file for match, file in _matches(_COMMIT, files)}
     checkpoints = _complete_checkpoints(files)
-    version = max(commits, default=-1)
-    _check_nothing_newer(version, files)
-    start = max(checkpoints, default=-1)
+    start = max((number for number in checkpoints if number <= version), default=-1)
     _check_contiguous(range(start + 1, version + 1), commits)
     return DeltaLog(
         version,

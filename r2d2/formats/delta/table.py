@@ -10,7 +10,7 @@ import pyarrow as pa
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.bounds import union
 from r2d2.formats.delta.deletion_vectors import locate
-from r2d2.formats.delta.log import Places, below, newest_log
+from r2d2.formats.delta.log import Places, below, log_at, newest_log
 from r2d2.formats.delta.read import FileWithFooter, LiveFile, with_footer
 from r2d2.formats.delta.replay import Add, DeltaMetadata, DeltaProtocol, Snapshot, replay
 from r2d2.formats.delta.schema import DeltaField, constant, fields_of
@@ -62,8 +62,9 @@ def inspect(
     location: str,
     files: Sequence[FileInfo],
     lake: Mapping[str, FileInfo] | None = None,
+    version: int | None = None,
 ) -> Table:
-    """The table's newest version, from its log and the footers of its live files.
+    """The table's newest version, or that one, from its log and the footers of its live files.
 
     `files` are all files below `location`. `lake` holds every file of the lake by its path, for
     shallow clones, which name files elsewhere; without it the storage is listed where one does.
@@ -72,7 +73,8 @@ def inspect(
         TableError: the version is not known for certain, or r2d2 cannot read it for certain.
     """
     found = {file.path: file for file in files}
-    snapshot = replay(storage, newest_log(_log_files(location, found)))
+    log = _log_files(location, found)
+    snapshot = replay(storage, newest_log(log) if version is None else log_at(log, version))
     check_protocol(snapshot.protocol, snapshot.metadata)
     mode = mapping_mode(snapshot.protocol, snapshot.metadata)
     columns = fields_of(snapshot.metadata.schema_json, mode)

@@ -174,12 +174,17 @@ def parent_of(context: RecipeContext, leaf: Leaf) -> Table:
     """The parent that the leaf reads.
 
     Raises:
-        RecipeRunError: it is gone or cannot be read.
+        RecipeRunError: it is gone or cannot be read, or lacks a column.
     """
     parent = context.tables.get(leaf.parent)
     if parent is None or not parent.eligible:
         reason = "it is gone" if parent is None else parent.problem
         raise RecipeRunError(f"{leaf.parent}: the recipe's parent cannot be read: {reason}")
+    where = leaf.where if isinstance(leaf, Select) else ()
+    for path in _paths(leaf.columns, where):
+        if not any(column.path[: len(path)] == path for column in parent.columns):
+            name = ".".join(path)
+            raise RecipeRunError(f"{leaf.parent}: the recipe's parent has no column {name}")
     return parent
 
 
