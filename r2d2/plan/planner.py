@@ -18,8 +18,8 @@ from r2d2.plan.program.verify import Exchanges
 from r2d2.plan.requests import recipe_requests
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
-from r2d2.recipes.find.request import AnyRequest, Proposal, Request
-from r2d2.recipes.grammar import Project, Recipe, outputs, parents
+from r2d2.recipes.find.request import AnyRequest, Proposal, Request, outputs
+from r2d2.recipes.grammar import Project, Recipe, parents
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
 from r2d2.text_tables import usd

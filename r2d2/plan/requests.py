@@ -29,7 +29,6 @@ SMALLEST_PARENTS = 2
 NEAREST_PARENTS = 2
 COMMON_PARENTS = 2
 MOST_PARTS = 1000
-CAST = "it is equal to rows of the parent after a cast only, and no recipe casts"
 NOT_ALL = "the parent lacks columns of it, which hold one value or are ignored"
 Tables = Mapping[str, Table]
 
@@ -62,11 +61,8 @@ def recipe_requests(
     """
     between = _between(edges, eligible)
     eligible_edges = [edge for edge in between if tables[edge.child].must_keep is None]
-    matched = [edge for edge in eligible_edges if not edge.unmatched]
-    usable = [edge for edge in matched if not edge.equal_after_cast]
-    refused = Counter(
-        {CAST: len(matched) - len(usable), NOT_ALL: len(eligible_edges) - len(matched)}
-    )
+    usable = [edge for edge in eligible_edges if not edge.unmatched]
+    refused = Counter({NOT_ALL: len(eligible_edges) - len(usable)})
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
     contained = {edge.child for edge in whole if not edge.equal}
@@ -175,7 +171,7 @@ def union_requests(
     """
     parts: dict[str, list[ContainedTable]] = defaultdict(list)
     for edge in _between(edges, eligible):
-        if edge.whole and not edge.equal_after_cast and not edge.unmatched:
+        if edge.whole and not edge.unmatched:
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
                 parts[edge.parent].append(_contained(edge, tables))

@@ -2,10 +2,11 @@
 
 A recipe refers to what a parent's reader yields: a `Path` leads to a top-level field, then into
 structs. Its columns are the child's top-level fields in order, so that a nested child comes back
-nested: `Field` takes a whole field of the parent (a struct with all its fields), `Struct` builds
-one where the child has only some of its fields, or has them in another order. A built struct is
-NULL where the parent's field at `null_with` is, so that a NULL struct and a struct of NULLs stay
-two. `outputs` makes these columns from flattened ones.
+nested: `Field` takes a whole field of the parent (a struct with all its fields), `Cast` its numbers
+in the child's type, `Struct` builds a struct where the child has only some of its fields, has them
+in another order, or numbers of other types. A built struct is NULL where the parent's field at
+`null_with` is, so that a NULL struct and a struct of NULLs stay two. `find.request.outputs` makes
+these columns from flattened ones.
 
     Recipe ::= Leaf | Union(Leaf, Leaf, …) | Patch(Leaf | Union, plus?, minus?)
     Leaf   ::= Project | Distinct | Select | Rows            each over one parent
@@ -25,18 +26,14 @@ row as often as its parent has it, a Union adds up.
 | ROWS | the child's | one for each row to be added or removed |
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from itertools import groupby
 from typing import TypeAlias
 
-from r2d2.model import Column
-from r2d2.recipes.literals import Literal, RecipeError
+from r2d2.recipes.literals import Literal
 
 Path: TypeAlias = tuple[str, ...]
-_LeafPaths: TypeAlias = tuple[Path, Path]
-"""A flattened column's path in the child, and in the parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,18 @@ class Field:
     """The parent's field at `path`, whole."""
 
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The parent's field at `path`, of numbers of type `of`, each as the equal one of type `to`.
+
+    A row with a number that the type has not is left out.
+    """
+
+    path: Path
+    of: str
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,10 @@ class Output:
     """One field of the child and its source in the parent."""
 
     name: str
-    source: Field | Struct
+    source: "Source"
+
+
+Source: TypeAlias = Field | Cast | Struct
 
 
 class TimePart(str, Enum):
@@ -291,54 +303,6 @@ def residuals(recipe: Recipe) -> tuple[Residual, ...]:
     if isinstance(recipe, Patch):
         files |= {file for file in (recipe.plus, recipe.minus) if file}
     return tuple(sorted(files, key=lambda file: file.location))
-
-
-def outputs(
-    child: Sequence[Column], parent: Sequence[Column], names: Mapping[str, str]
-) -> tuple[Output, ...]:
-    """The child's top-level fields in order, made of the parent's.
-
-    `names` maps each child column to the parent's, as an edge's `columns` do. A struct of the child
-    is a whole `Field` where the parent has one with exactly its fields in their order, and a
-    `Struct` otherwise, NULL where the parent's struct around its parts is. Whether that gives the
-    child's values is left to the proof.
-
-    Raises:
-        RecipeError: a column is not mapped to one of the parent's.
-    """
-    paths = {column.name: column.path for column in parent}
-    missing = [column.name for column in child if names.get(column.name) not in paths]
-    if missing:
-        raise RecipeError(f"the parent has no column for {', '.join(missing)}")
-    leaves = [(column.path, paths[names[column.name]]) for column in child]
-    if all(len(path) == 1 for path, _ in leaves):
-        return tuple(Output(path[0], Field(source)) for path, source in leaves)
-    return _fields(leaves, tuple(paths.values()))
-
-
-def _fields(leaves: Sequence[_LeafPaths], known: Sequence[Path]) -> tuple[Output, ...]:
-    """One output for each first name of the child's paths; leaves of one field lie side by side."""
-    return tuple(
-        Output(name, _source([(path[1:], source) for path, source in group], known))
-        for name, group in groupby(leaves, key=lambda leaf: leaf[0][0])
-    )
-
-
-def _source(leaves: Sequence[_LeafPaths], known: Sequence[Path]) -> Field | Struct:
-    path, source = leaves[0]
-    if not path:
-        return Field(source)
-    origin = _origin(leaves)
-    whole = [path for path in known if origin and path[: len(origin)] == origin]
-    if whole == [source for _, source in leaves] == [(*origin, *path) for path, _ in leaves]:
-        return Field(origin)
-    return Struct(origin, _fields(leaves, known))
-
-
-def _origin(leaves: Sequence[_LeafPaths]) -> Path:
-    """The parent's struct in which every part lies as deep as in the child's; () where none is."""
-    origins = {source[: max(0, len(source) - len(path))] for path, source in leaves}
-    return origins.pop() if len(origins) == 1 else ()
 
 
 class ParentChange(str, Enum):

@@ -9,17 +9,18 @@
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
+from r2d2.hashing.rows import type_tag
+from r2d2.model import Types
 from r2d2.recipes.grammar import (
     AnyOf,
     AtLeast,
     Atom,
     Between,
+    Cast,
     Compare,
     Comparison,
     Distinct,
@@ -41,10 +42,12 @@ from r2d2.recipes.grammar import (
     ResidualKind,
     Rows,
     Select,
+    Source,
     Struct,
     TimePart,
     Union,
 )
+from r2d2.recipes.json_value import JsonValue
 from r2d2.recipes.literals import Literal, RecipeError
 
 Data = dict[str, Any]
@@ -77,10 +80,14 @@ def _columns_data(columns: tuple[Output, ...]) -> list[Data]:
     return [{"name": column.name, "from": _source_data(column.source)} for column in columns]
 
 
-def _source_data(source: Field | Struct) -> list[str] | Data:
-    if isinstance(source, Field):
-        return list(source.path)
-    return {"null_with": list(source.null_with), "parts": _columns_data(source.parts)}
+def _source_data(source: Source) -> list[str] | Data:
+    match source:
+        case Field(path):
+            return list(path)
+        case Cast(path, of, to):
+            return {"cast": list(path), "of": of, "to": to}
+        case Struct(null_with, parts):
+            return {"null_with": list(null_with), "parts": _columns_data(parts)}
 
 
 def _residual_data(residual: Residual) -> Data:
@@ -132,82 +139,6 @@ def from_data(data: object, place: str = "recipe") -> Recipe:
         return _recipe(JsonValue(data, place))
     except RecursionError as error:
         raise RecipeError(f"{place}: nested too deeply") from error
-
-
-Item = TypeVar("Item")
-Choice = TypeVar("Choice", bound=Enum)
-
-
-@dataclass(frozen=True, slots=True)
-class JsonValue:
-    """A value within a JSON document and the way to it, such as `recipe.where[0].value`.
-
-    Every method raises RecipeError where the value is not what it reads.
-    """
-
-    value: object
-    place: str
-
-    def refused(self, reason: str) -> RecipeError:
-        """The error that gives the reason and this place."""
-        return RecipeError(f"{self.place}: {reason}")
-
-    def member(self, key: str) -> "JsonValue":
-        """The object's member, which must be there."""
-        if not isinstance(self.value, Mapping):
-            raise self.refused("an object was expected")
-        if key not in self.value:
-            raise self.refused(f"{key!r} is missing")
-        return JsonValue(self.value[key], f"{self.place}.{key}")
-
-    def members(self, keys: Collection[str], optional: Collection[str] = ()) -> None:
-        """Refuses an object that lacks one of the keys, or has others than these."""
-        for key in keys:
-            self.member(key)
-        unknown = sorted(str(k) for k in self._object() if k not in keys and k not in optional)
-        if unknown:
-            raise self.refused(f"unknown key {unknown[0]!r}")
-
-    def has(self, key: str) -> bool:
-        """Whether the object has that member."""
-        return key in self._object()
-
-    def text(self) -> str:
-        """The text; one that UTF-8 cannot write is refused."""
-        if not isinstance(self.value, str):
-            raise self.refused("a text was expected")
-        try:
-            self.value.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise self.refused("this text cannot be written in UTF-8") from error
-        return self.value
-
-    def choice(self, known: Collection[Choice]) -> Choice:
-        """The one of these that is written so."""
-        for one in known:
-            if one.value == self.value:
-                return one
-        raise self.refused(f"one of {', '.join(str(one.value) for one in known)} was expected")
-
-    def count(self) -> int:
-        """The whole number, zero or more."""
-        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
-            raise self.refused("a whole number from 0 was expected")
-        return self.value
-
-    def items(self, read: "Callable[[JsonValue], Item]", least: int = 1) -> tuple[Item, ...]:
-        """The list's values, each read in turn; shorter lists than `least` are refused."""
-        if not isinstance(self.value, list):
-            raise self.refused("a list was expected")
-        if len(self.value) < least:
-            raise self.refused(f"a list of at least {least} was expected")
-        parts = (JsonValue(item, f"{self.place}[{i}]") for i, item in enumerate(self.value))
-        return tuple(map(read, parts))
-
-    def _object(self) -> Mapping[object, object]:
-        if not isinstance(self.value, Mapping):
-            raise self.refused("an object was expected")
-        return self.value
 
 
 def _recipe(value: JsonValue) -> Recipe:
@@ -292,9 +223,15 @@ def _output(value: JsonValue) -> Output:
     return Output(value.member("name").text(), _source(value.member("from")))
 
 
-def _source(value: JsonValue) -> Field | Struct:
+def _source(value: JsonValue) -> Source:
     if isinstance(value.value, list):
         return Field(path(value))
+    if value.has("cast"):
+        value.members(("cast", "of", "to"))
+        of, to = value.member("of").text(), value.member("to").text()
+        if of == to or type_tag(of, Types.WIDENED) != type_tag(to, Types.WIDENED):
+            raise value.member("to").refused(f"another type of the numbers of {of!r} was expected")
+        return Cast(path(value.member("cast")), of, to)
     value.members(("null_with", "parts"))
     null_with, parts = value.member("null_with"), value.member("parts")
     return Struct(null_with.items(JsonValue.text, least=0), _columns(parts))

@@ -47,6 +47,7 @@ from r2d2.recipes.grammar import (
     ResidualKind,
     Rows,
     Select,
+    Source,
     Struct,
     TimePart,
     Union,
@@ -203,9 +204,10 @@ class _Queries:
         source = self.names.restored(self._source(output.source), output, parent)
         return exp.alias_(source, self.names.quoted(output.name))
 
-    def _source(self, source: Field | Struct) -> exp.Expr:
-        if isinstance(source, Field):
-            return self._field(source.path)
+    def _source(self, source: Source) -> exp.Expr:
+        if not isinstance(source, Struct):
+            field = self._field(source.path)
+            return field if isinstance(source, Field) else self.names.cast(field, source)
         if self.names.dialect not in NAMES_FIELDS:
             raise UnrenderableRecipeError(
                 f"{self.names.dialect.value} names no fields of a new struct"

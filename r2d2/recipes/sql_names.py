@@ -29,7 +29,8 @@ from sqlglot import exp
 from r2d2.errors import UsageError
 from r2d2.formats import FORMATS
 from r2d2.formats.schema import is_told_apart
-from r2d2.recipes.grammar import Field, Output
+from r2d2.formats.united import arrow_type
+from r2d2.recipes.grammar import Cast, Field, Output
 from r2d2.recipes.literals import UnrenderableRecipeError
 from r2d2.settings.toml import read_toml
 
@@ -63,6 +64,7 @@ _UNSIGNED = {
 Name: TypeAlias = tuple[str, ...]
 """A table's name in SQL: up to catalogue, schema and table."""
 
+_INEXACT = ("float", "decimal")
 MOST_CHARACTERS, DIGITS = 63, 16
 _WORDS = r"[a-z0-9]+(?:_[a-z0-9]+)*"
 _ENDINGS = "|".join(re.escape(end) for kind in FORMATS for end in kind.endings)
@@ -278,6 +280,19 @@ class QuotedNames:
         if unit in (None, wanted):
             return source
         return exp.Cast(this=source, to=exp.DataType.build(wanted, dialect=self.dialect.value))
+
+    def cast(self, source: exp.Expr, cast: Cast) -> exp.Expr:
+        """The source as the numbers of another type.
+
+        Raises:
+            UnrenderableRecipeError: the dialect lacks the type, or may round what is exact.
+        """
+        between = {kind for type_ in (cast.of, cast.to) for kind in _INEXACT if kind in type_}
+        type_ = None if "<" in cast.to else type_of(arrow_type(cast.to), self.dialect)
+        if type_ is None or len(between) > 1:
+            reason = f"{self.dialect.value} is not trusted to cast {cast.of} to {cast.to} exactly"
+            raise UnrenderableRecipeError(reason)
+        return exp.Cast(this=source, to=type_)
 
     def named(self, name: Name) -> exp.Table:
         """The table of that name.

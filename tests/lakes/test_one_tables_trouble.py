@@ -14,8 +14,8 @@ from r2d2.errors import LakeError
 from r2d2.lake import inventory
 from r2d2.model import FileGroup, Split, Table, Types
 from r2d2.recipes.find import from_one_parent
-from r2d2.recipes.find.request import ContainedTable, Proposal, Request
-from r2d2.recipes.grammar import Project, outputs
+from r2d2.recipes.find.request import ContainedTable, Proposal, Request, outputs
+from r2d2.recipes.grammar import Project
 from r2d2.recipes.run import trial
 from r2d2.settings.find import Settings
 from r2d2.storage import storage_of

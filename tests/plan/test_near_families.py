@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from r2d2.model import Column, Edge, Format, Table
-from r2d2.plan.requests import CAST, recipe_requests, union_requests
+from r2d2.plan.requests import recipe_requests, union_requests
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 
 COLUMNS = (("a", "a"),)
@@ -66,12 +66,12 @@ def test_a_part_that_is_nearly_contained_is_no_part_of_a_union() -> None:
     assert union_requests([whole[0], edge("two", "year", 1)], lake, set(lake)) == []
 
 
-def test_edges_after_a_cast_are_counted_where_both_tables_may_take_part() -> None:
-    edges = [edge("one", "two", cast=True), edge("two", "gone", cast=True), edge("one", "two")]
+def test_an_edge_after_a_cast_is_searched_though_its_rows_were_counted() -> None:
+    one = replace(edge("one", "two"), distinct_rows=10)
     lake = tables("one", "two")
-    assert recipe_requests(edges, lake, set(lake)).refused == {CAST: 1}
-    assert recipe_requests(edges[2:], lake, set(lake)).refused == {}
-    assert recipe_requests(edges[:1], lake, set(lake)).requests == ()
+    assert recipe_requests([one], lake, set(lake)).requests == ()
+    (request,) = recipe_requests([replace(one, equal_after_cast=True)], lake, set(lake)).requests
+    assert [child.table.location for child in request.children] == ["one"]
 
 
 def test_a_larger_table_that_stays_is_spare_unless_the_smaller_one_may_not_serve() -> None:

@@ -47,12 +47,11 @@ def test_parts_with_rows_enough_are_asked_largest_first() -> None:
     [
         (table("two", 5), [edge("one"), edge("two")], ""),
         (table("two", 6, "a"), [edge("one"), edge("two", "a")], ""),
-        (table("two", 6), [edge("one"), edge("two", cast=True)], ""),
         (table("two", 6), [edge("one"), edge("two")], "two"),
         (table("two", 6), [edge("one"), edge("two")], "year"),
         (table("two", None), [edge("one"), edge("two", equal=True)], ""),
     ],
-    ids=["rows lack", "columns lack", "other types", "part may not", "table may not", "equal"],
+    ids=["rows lack", "columns lack", "part may not", "table may not", "equal"],
 )
 def test_what_cannot_be_a_union_is_not_asked(other: Table, edges: list[Edge], unfit: str) -> None:
     assert asked([table("year", 10), table("one", 4), other], edges, unfit) == {}

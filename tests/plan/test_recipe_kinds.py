@@ -17,7 +17,6 @@ from r2d2.plan import make_plan, what_if
 from r2d2.plan.check import check_plan
 from r2d2.plan.costs import storage_usd
 from r2d2.plan.plan_form import Data
-from r2d2.plan.requests import CAST
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection, UsageDefaults
 from r2d2.storage.output import json_text
@@ -146,19 +145,30 @@ def test_a_renamed_table_comes_back_under_its_own_names(
     come_back(lake, run, plan, tmp_path)
 
 
-def test_a_table_equal_after_a_cast_has_no_recipe_and_is_counted(tmp_path: Path) -> None:
-    lake = tmp_path / "lake"
-    lake.mkdir()
+def cast_lake(lake: Path) -> None:
+    """Children with narrower numbers: a copy, and some rows; and one with texts."""
     whole = base(601)
-    numbers = whole["id"].cast(pa.int32())
-    tables = {"parent": whole, "narrow": whole.set_column(0, "id", numbers), "copy": whole}
-    for name, table in tables.items():
+    narrow = whole.set_column(0, "id", whole["id"].cast(pa.int32()))
+    tables = {"copy": narrow, "oslo": where(narrow, "city", is_in("Oslo"))}
+    tables["text"] = whole.set_column(0, "id", whole["id"].cast(pa.string()))
+    for name, table in {"parent": whole, **tables}.items():
+        (lake / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, lake / f"{name}.parquet")
-    plan = planned(lake, tmp_path / "run", "local", None, types=Types.WIDENED)
-    kept = sorted(table["table"] for table in plan["tables"] if table["choice"] == "keep")
-    assert kept[0] == "narrow.parquet"
-    assert len(kept) == 2
-    assert plan["totals"]["edges_without_recipe"] == {CAST: 4}
+
+
+def test_a_table_equal_after_a_cast_comes_back_in_its_own_types(
+    tmp_path: Path, engine: str, session: Any
+) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    cast_lake(lake)
+    plan = planned(lake, run, engine, session, types=Types.WIDENED)
+    found = {name.split(".")[0]: recipe["kind"] for name, recipe in recipes(plan).items() if recipe}
+    assert found == {"copy": "project", "oslo": "select"}
+    assert check_plan(plan) == ()
+    come_back(lake, run, plan, tmp_path)
+    strict = planned(lake, tmp_path / "strict", engine, session)
+    # The cities of the copy are its own rows' in its own types.
+    assert {n.split(".")[0] for n, recipe in recipes(strict).items() if recipe} == {"oslo"}
 
 
 def test_a_patch_is_chosen_only_where_what_it_keeps_aside_is_worth_it(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from r2d2.formats.schema import flatten
-from r2d2.recipes.grammar import Field, Output, Struct, outputs
+from r2d2.recipes.find.request import outputs
+from r2d2.recipes.grammar import Field, Output, Struct
 from r2d2.recipes.literals import RecipeError
 
 PRICE = pa.struct([("value", pa.int64()), ("unit", pa.string())])

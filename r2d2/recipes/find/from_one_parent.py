@@ -30,9 +30,10 @@ from r2d2.errors import R2D2Error, TableError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.schema import logical_type
 from r2d2.formats.united import typed_nulls
-from r2d2.model import Column, Table
+from r2d2.hashing.rows import type_tag
+from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import EMPTY, type_inside
-from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe
+from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe, outputs
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import (
     Distinct,
@@ -45,7 +46,6 @@ from r2d2.recipes.grammar import (
     ResidualKind,
     Rows,
     Select,
-    outputs,
 )
 from r2d2.recipes.predicate import find_predicate
 from r2d2.recipes.predicate.columns import ColumnSource, EncodedTable
@@ -168,7 +168,7 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
     contained = parent.children[number]
     child, table = contained.table, parent.table
     try:
-        if not same_types(contained, table):
+        if not same_types(contained, table, parent.counts.types):
             return no_recipe(table, child, "its columns have other types")
         columns = outputs(child.columns, table.columns, contained.names)
         labels = parent.labels(number)
@@ -189,11 +189,18 @@ def too_few_rows(are_lacking: bool) -> str:
     return "the parent has too many of its rows less often"
 
 
-def same_types(child: ContainedTable, parent: Table) -> bool:
-    """Whether each column's types are one, NULLs of no type aside, which any type holds."""
-    types = {column.name: column.type for column in parent.columns}
-    pairs = ((c.type, types.get(child.names[c.name])) for c in child.table.columns)
-    return all(theirs is not None and typed_nulls(own, theirs) is not None for own, theirs in pairs)
+def same_types(child: ContainedTable, parent: Table, types: Types) -> bool:
+    """Whether each column's types match, NULLs of no type aside, which any type holds."""
+    known = {column.name: column.type for column in parent.columns}
+    pairs = ((c.type, known.get(child.names[c.name])) for c in child.table.columns)
+    return all(theirs is not None and match(own, theirs, types) for own, theirs in pairs)
+
+
+def match(one: str, other: str, types: Types) -> bool:
+    """Whether the types are one, or numbers of any type where types are widened."""
+    if typed_nulls(one, other) is not None:
+        return True
+    return types is Types.WIDENED and type_tag(one, types) == type_tag(other, types)
 
 
 def _recipe(

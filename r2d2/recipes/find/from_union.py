@@ -18,10 +18,11 @@ import numpy as np
 from r2d2.arrays import Int64s
 from r2d2.errors import R2D2Error
 from r2d2.hashing.multiset import Counted
-from r2d2.model import Table
-from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name
+from r2d2.model import Table, Types
+from r2d2.recipes.find.from_one_parent import match
+from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name, outputs
 from r2d2.recipes.find.row_counts import RowCounts
-from r2d2.recipes.grammar import Project, Union, outputs
+from r2d2.recipes.grammar import Project, Union
 from r2d2.recipes.predicate.set_cover import MOST_CELLS, exact_subset, may_sum_to
 
 MOST_PARTS = 400
@@ -85,7 +86,7 @@ def _covers(request: UnionRequest, whole: Counted, counts: RowCounts) -> list[li
 
 def _part(table: Table, whole: Counted, child: ContainedTable, counts: RowCounts) -> _Part | None:
     """The part; None unless it has rows, fewer than the table, and none more often than it."""
-    if not _same_columns(table, child):
+    if not _same_columns(table, child, counts.types):
         return None
     try:
         part = counts.counted(child.table, child.columns_renamed)
@@ -99,10 +100,11 @@ def _part(table: Table, whole: Counted, child: ContainedTable, counts: RowCounts
     return _Part(child, places, held, part.rows)
 
 
-def _same_columns(table: Table, child: ContainedTable) -> bool:
-    """Whether the part's columns are the table's, one to one, and of the same types or of none."""
-    types = {column.name: column.type for column in table.columns}
-    return types == {child.names.get(c.name): c.type for c in child.columns}
+def _same_columns(table: Table, child: ContainedTable, types: Types) -> bool:
+    """Whether the part's columns are the table's, one to one, and of types that match."""
+    own = {column.name: column.type for column in table.columns}
+    part = {child.names.get(column.name): column.type for column in child.columns}
+    return own.keys() == part.keys() and all(match(own[name], part[name], types) for name in own)
 
 
 def _classes(whole: Counted, parts: Sequence[_Part]) -> tuple[Int64s, Int64s] | None:

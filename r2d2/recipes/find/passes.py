@@ -26,18 +26,9 @@ from r2d2.recipes.find.from_one_parent import (
     same_types,
 )
 from r2d2.recipes.find.reading import inside, read_batches, type_inside
-from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, no_recipe
+from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, no_recipe, outputs
 from r2d2.recipes.find.row_counts import RowCounts
-from r2d2.recipes.grammar import (
-    Leaf,
-    Output,
-    Patch,
-    Path,
-    Project,
-    Residual,
-    Select,
-    outputs,
-)
+from r2d2.recipes.grammar import Leaf, Output, Patch, Path, Project, Residual, Select
 from r2d2.recipes.predicate.encode import plain_type
 from r2d2.recipes.predicate.summaries import (
     ColumnSummary,
@@ -161,7 +152,7 @@ def search_of(parent: StreamedParent, child: ContainedTable) -> Search:
         R2D2Error: it cannot be read, or there is no recipe whatever its rows are.
     """
     table = child.table
-    if not same_types(child, parent.table):
+    if not same_types(child, parent.table, parent.types):
         raise R2D2Error("its columns have other types")
     columns = child.columns_of(parent.table)
     made = outputs(table.columns, parent.table.columns, child.names)

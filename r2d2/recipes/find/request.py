@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import TypeAlias
 
 import numpy as np
 
+from r2d2.formats.united import typed_nulls
 from r2d2.graph import connected_components
 from r2d2.model import Column, Table
-from r2d2.recipes.grammar import Recipe
+from r2d2.recipes.grammar import Cast, Field, Output, Path, Recipe, Source, Struct
+from r2d2.recipes.literals import RecipeError
 
 TASK_BYTES = 32 << 20
 LEAST_TABLES, MOST_TABLES = 200, 1024
@@ -187,3 +189,61 @@ def _neighbours(requests: Sequence[AnyRequest]) -> list[int]:
     left, right = np.array(shared, np.int64).reshape(-1, 2).T
     component = connected_components(len(numbers), left, right)
     return sorted(range(len(requests)), key=lambda each: component[numbers[tables[each][0]]])
+
+
+_Leaf: TypeAlias = tuple[Path, Field | Cast]
+"""A flattened column's path in the child, and what it is of the parent."""
+
+
+def outputs(
+    child: Sequence[Column], parent: Sequence[Column], names: Mapping[str, str]
+) -> tuple[Output, ...]:
+    """The child's top-level fields in order, made of the parent's.
+
+    `names` maps each child column to the parent's, as an edge's `columns` do. A struct of the child
+    is a whole `Field` where the parent has one with exactly its fields in their order, and a
+    `Struct` otherwise, NULL where the parent's struct around its parts is. A column of another type
+    is a `Cast`. Whether that gives the child's values is left to the proof.
+
+    Raises:
+        RecipeError: a column is not mapped to one of the parent's.
+    """
+    known = {column.name: column for column in parent}
+    missing = [column.name for column in child if names.get(column.name) not in known]
+    if missing:
+        raise RecipeError(f"the parent has no column for {', '.join(missing)}")
+    leaves = [(column.path, _of_type(known[names[column.name]], column.type)) for column in child]
+    if all(len(path) == 1 for path, _ in leaves):
+        return tuple(Output(path[0], source) for path, source in leaves)
+    return _fields(leaves, [column.path for column in parent])
+
+
+def _of_type(column: Column, type_: str) -> Field | Cast:
+    """The parent's column in that type, which may be the same or one of NULLs alone."""
+    is_same = typed_nulls(type_, column.type) is not None
+    return Field(column.path) if is_same else Cast(column.path, column.type, type_)
+
+
+def _fields(leaves: Sequence[_Leaf], known: Sequence[Path]) -> tuple[Output, ...]:
+    """One output for each first name of the child's paths; leaves of one field lie side by side."""
+    return tuple(
+        Output(name, _source([(path[1:], source) for path, source in group], known))
+        for name, group in groupby(leaves, key=lambda leaf: leaf[0][0])
+    )
+
+
+def _source(leaves: Sequence[_Leaf], known: Sequence[Path]) -> Source:
+    path, source = leaves[0]
+    if not path:
+        return source
+    origin = _origin(leaves)
+    whole = [Field(path) for path in known if origin and path[: len(origin)] == origin]
+    if whole == [source for _, source in leaves] == [Field((*origin, *path)) for path, _ in leaves]:
+        return Field(origin)
+    return Struct(origin, _fields(leaves, known))
+
+
+def _origin(leaves: Sequence[_Leaf]) -> Path:
+    """The parent's struct in which every part lies as deep as in the child's; () where none is."""
+    origins = {source.path[: max(0, len(source.path) - len(path))] for path, source in leaves}
+    return origins.pop() if len(origins) == 1 else ()

@@ -2,24 +2,30 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import Bools, Int64s, array_of
+from r2d2.arrays import Bools, Int64s, array_of, numbers
 from r2d2.errors import R2D2Error
 from r2d2.formats import format_named, hive
 from r2d2.formats.delta.read import LiveFile
 from r2d2.formats.parquet.read import column_bytes
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
+from r2d2.formats.united import arrow_type
+from r2d2.hashing.finaliser import column_key
 from r2d2.hashing.multiset import Copies, Seen
 from r2d2.hashing.rows import row_hashes
+from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
 from r2d2.model import FileInfo, Format, Split, Table, Types
 from r2d2.recipes.grammar import (
     Atom,
+    Cast,
     Distinct,
     Field,
     Leaf,
@@ -32,6 +38,7 @@ from r2d2.recipes.grammar import (
     ResidualKind,
     Rows,
     Select,
+    Source,
     Struct,
     Union,
     columns_of,
@@ -40,6 +47,8 @@ from r2d2.recipes.predicate.atoms import satisfied
 from r2d2.storage.local import Storage
 from r2d2.text_tables import by_number, pluralize
 
+MOST_DIGITS = 76
+"""Of Arrow's largest decimals."""
 Batches = Iterator[pa.RecordBatch]
 Wanted = tuple[tuple[Output, ...], tuple[Atom, ...]]
 """Columns, and what the rows must satisfy."""
@@ -231,7 +240,8 @@ def output_rows(
     """The selected rows under the child's names, None where there are none."""
     mask = _mask(batch, where)
     rows = batch if mask.all() else batch.filter(array_of(mask, pa.bool_()))
-    return _output(rows, columns) if rows.num_rows else None
+    made = _output(rows, columns)
+    return made if made.num_rows else None
 
 
 def _mask(batch: pa.RecordBatch, where: tuple[Atom, ...]) -> Bools:
@@ -243,7 +253,7 @@ def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Pat
     yield from columns_of(where)
     for column in columns:
         match column.source:
-            case Field(path):
+            case Field(path) | Cast(path):
                 yield path
             case Struct(null_with, parts):
                 if null_with:
@@ -252,16 +262,54 @@ def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Pat
 
 
 def _output(batch: pa.RecordBatch, columns: tuple[Output, ...]) -> pa.RecordBatch:
-    arrays = [_source(batch, column.source) for column in columns]
-    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+    cast = list[Bools]()
+    arrays = [_source(batch, column.source, cast) for column in columns]
+    rows = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+    if all(each.all() for each in cast):
+        return rows
+    every: Bools = np.logical_and.reduce(cast)
+    return rows.filter(array_of(every, pa.bool_()))
 
 
-def _source(batch: pa.RecordBatch, source: Field | Struct) -> pa.Array:
-    if isinstance(source, Field):
-        return _at(batch, source.path)
-    arrays = [_source(batch, part.source) for part in source.parts]
-    mask = _at(batch, source.null_with).is_null() if source.null_with else None
-    return pa.StructArray.from_arrays(arrays, [part.name for part in source.parts], mask=mask)
+def _source(batch: pa.RecordBatch, source: Source, cast: list[Bools]) -> pa.Array:
+    """The column's values; which of them could be cast is added to the list."""
+    match source:
+        case Field(path):
+            return _at(batch, path)
+        case Cast(path, _, to):
+            array, is_equal = equal_numbers(_at(batch, path), to)
+            cast.append(is_equal)
+            return array
+        case Struct(null_with, parts):
+            arrays = [_source(batch, part.source, cast) for part in parts]
+            mask = _at(batch, null_with).is_null() if null_with else None
+            return pa.StructArray.from_arrays(arrays, [part.name for part in parts], mask=mask)
+
+
+def equal_numbers(array: pa.Array, to: str) -> tuple[pa.Array, Bools]:
+    """The numbers, in lists and maps too, in the logical type; and which are what they were."""
+    array = plain_array(array)
+    type_ = arrow_type(to, array.type)
+    made, key = _cast(array, type_), column_key("", to)
+    before, after = (array_lanes(each, key, Types.WIDENED) for each in (array, made))
+    is_equal: Bools = (before.first == after.first) & (before.second == after.second)
+    if pt.is_decimal(type_):  # of more digits, too, which Arrow's cast does not count
+        largest = Decimal((0, (9,) * type_.precision, -type_.scale))
+        held = pc.less_equal(pc.abs(made), pa.scalar(largest, type_))
+        is_equal &= numbers(pc.fill_null(held, True))
+    return made, is_equal
+
+
+def _cast(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    """The array in the type; a number that the type has not becomes any other."""
+    if pt.is_decimal(array.type) and pt.is_floating(type_):
+        array = array.cast(pa.string())  # which is rounded once, where decimals are scaled before
+    if pt.is_float16(array.type) and pt.is_decimal(type_):
+        array = array.cast(pa.float64())
+    if pt.is_integer(array.type) and pt.is_decimal(type_):
+        # Arrow asks for room for any integer of the type.
+        array = array.cast(pa.decimal256(MOST_DIGITS, max(0, type_.scale)))
+    return pc.cast(array, options=pc.CastOptions.unsafe(type_))
 
 
 def _at(batch: pa.RecordBatch, path: Path) -> pa.Array:

@@ -1,23 +1,31 @@
 """Advice on an application: sentences with their figures, each marked as modelled.
 
 Packing needs nothing but the machines. Right-size, spot and serverless are asked for by their
-sections in the settings. Slow hosts are looked for in all runs of one name together.
+sections in the settings. Right-size is by Ernest's model where the runs allow it, else by replaying
+the log. Slow hosts are looked for in all runs of one name together.
 """
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from r2d2.errors import R2D2Error
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import AdviceCase, RepeatedRuns
 from r2d2.vmcost.advice.packing import packing_advice
-from r2d2.vmcost.advice.right_size.report import right_size_advice
+from r2d2.vmcost.advice.replay import replay
+from r2d2.vmcost.advice.right_size import Goal, SizedCluster, right_size
+from r2d2.vmcost.advice.right_size.ernest import Ernest
+from r2d2.vmcost.advice.right_size.run_time import ErnestTime, ReplayTime, RunTime, Spread
 from r2d2.vmcost.advice.serverless.report import serverless_advice
 from r2d2.vmcost.advice.slow_hosts import slow_host_advice
 from r2d2.vmcost.advice.spot import spot_advice
 from r2d2.vmcost.events import fault_text
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed, Data
-from r2d2.vmcost.settings import VmCostSettings
+from r2d2.vmcost.settings import RightSizeSettings, VmCostSettings
+
+MOST_CANDIDATES = 20
+"""Of machines that are shown."""
 
 
 def advice_of(
@@ -56,3 +64,56 @@ def _wanted(
         yield "spot", partial(spot_advice, settings=settings.spot)
     if settings.serverless:
         yield "serverless", partial(serverless_advice, settings=settings.serverless)
+
+
+def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator[Data]:
+    """Ernest's model of the runs, if it fits, and the cheapest machines in time.
+
+    The odds are by the model's own errors on the runs; by `relative_sd` where there is one run.
+    """
+    machines = [case.rate(name, case.kind) for name in settings.vms or (case.cluster.vm,)]
+    runs, model, count = case.runs, case.runs.ernest, len(case.runs.applications)
+    run_time: RunTime = ReplayTime.of(case.application)
+    error = replay(case.application).relative_error
+    spread = Spread.given(settings.relative_sd)
+    way = f"by replay of this log, {abs(error):.1%} off at its own size"
+    if model is not None:
+        yield _ernest_data(model)
+        run_time = ErnestTime(model, runs.scale(case.application))
+        spread = Spread.of(model.left_out_ratios)
+        way = f"by Ernest's model of {pluralize(str(count), 'run')}"
+    elif count > 1:
+        spread, way = Spread.of(runs.ratios), f"by replay, checked on runs of this name ({count})"
+    goal = Goal(settings.deadline_s, settings.probability)
+    billing = case.costed.billing
+    sizes = right_size(machines, settings.counts, run_time, spread, goal, billing, case.driver)
+    yield {
+        "kind": "right_size",
+        "told": f"{sizes.verdict}, {way}",
+        "basis": "modelled",
+        "odds": sizes.odds,
+        "candidates": [_candidate_data(each) for each in sizes.candidates[:MOST_CANDIDATES]],
+        "left_out": dict(sizes.left_out),
+    }
+
+
+def _ernest_data(model: Ernest) -> Data:
+    theta = ", ".join(f"{value:.4g}" for value in model.theta)
+    sentence = (
+        f"{pluralize(str(len(model.runs)), 'run')}: seconds = theta"
+        f" · (1, data / slots, slots, ln slots), theta = ({theta});"
+        f" each run left out is {model.left_out_error:.1%} off on average"
+    )
+    return {"kind": "ernest", "told": sentence, "basis": "modelled", "theta": list(model.theta)}
+
+
+def _candidate_data(sized: SizedCluster) -> Data:
+    return {
+        "vm": sized.rate.sku,
+        "count": sized.count,
+        "expected_s": sized.expected_s,
+        "probability": sized.probability,
+        "usd": float(sized.usd),
+        "meets": sized.meets,
+        "extrapolated": list(sized.extrapolated),
+    }

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from r2d2.recipes.grammar import (
     Atom,
     Between,
+    Cast,
     Distinct,
     Equals,
     Field,
@@ -20,6 +21,7 @@ from r2d2.recipes.grammar import (
     ResidualKind,
     Rows,
     Select,
+    Source,
     Struct,
     Union,
 )
@@ -35,13 +37,14 @@ def in_order(one: Literal, other: Literal) -> tuple[Literal, Literal]:
     return (one, other) if one.order() <= other.order() else (other, one)
 
 
-def outputs(source: st.SearchStrategy[Field | Struct]) -> st.SearchStrategy[tuple[Output, ...]]:
+def outputs(source: st.SearchStrategy[Source]) -> st.SearchStrategy[tuple[Output, ...]]:
     columns = st.builds(Output, texts, source)
     return st.lists(columns, min_size=1, max_size=3, unique_by=lambda c: c.name).map(tuple)
 
 
 sources = st.recursive(
-    st.builds(Field, paths),
+    st.builds(Field, paths)
+    | st.builds(Cast, paths, st.just("list<int64>"), st.just("list<decimal(9,2)>")),
     lambda inner: st.builds(Struct, st.one_of(st.just(()), paths), outputs(inner)),
     max_leaves=4,
 )

@@ -29,16 +29,20 @@ class RecipeLake:
     folder: Path
     storage: Storage
     tables: Mapping[str, Table]
+    types: Types = Types.STRICT
 
     @classmethod
-    def of(cls, folder: Path, tables: Mapping[str, pa.Table]) -> "RecipeLake":
+    def of(
+        cls, folder: Path, tables: Mapping[str, pa.Table], types: Types = Types.STRICT
+    ) -> "RecipeLake":
         lake = folder / "lake"
         lake.mkdir()
         for name, table in tables.items():
             pq.write_table(table, lake / f"{name}.parquet")
         storage = storage_of(str(lake))
         found = take_inventory(storage, Settings()).tables
-        return cls(folder, storage, {t.location.removesuffix(".parquet"): t for t in found})
+        by_name = {table.location.removesuffix(".parquet"): table for table in found}
+        return cls(folder, storage, by_name, types)
 
     def child(self, name: str, **names: str) -> ContainedTable:
         """The table as a child; `names` are those of its columns that the other calls otherwise."""
@@ -48,13 +52,13 @@ class RecipeLake:
     def from_parent(self, child: str, parent: str, **names: str) -> Proposal:
         """The proposal for the child from the parent."""
         request = Request(self.tables[parent], (self.child(child, **names),))
-        (proposal,) = search_one(request, RowCounts(self.storage, Types.STRICT))
+        (proposal,) = search_one(request, RowCounts(self.storage, self.types))
         return proposal
 
     def from_parts(self, table: str, *parts: str) -> list[Proposal]:
         """The proposals for the table as some of these together."""
         request = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
-        return search_one(request, RowCounts(self.storage, Types.STRICT))
+        return search_one(request, RowCounts(self.storage, self.types))
 
     def rows(
         self, name: str, recipe: Recipe, memory_bytes: int = 1 << 30
