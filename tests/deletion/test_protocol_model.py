@@ -1,0 +1,78 @@
+"""The protocol of deletion loses no row in any order of steps, and each of its guards is needed.
+
+`R2D2_MODEL_VERBS=3` lets one verb more begin: some minutes, and gigabytes.
+"""
+
+import os
+
+import pytest
+
+from tests.support.deletion.protocol import FIRST, Found, Guard, Mover, Protocol
+
+VERBS = int(os.environ.get("R2D2_MODEL_VERBS", "2"))
+RENAME, DELTA = Mover.RENAME, Mover.DELTA
+BROKEN_WITHOUT = [
+    (RENAME, Guard.NUMBERS),
+    (RENAME, Guard.HOLD),
+    (RENAME, Guard.RETENTION),
+    (RENAME, Guard.EMPTY_PLACE),
+    (RENAME, Guard.FSCK),
+    (DELTA, Guard.NUMBERS),
+    (DELTA, Guard.REREAD),
+    (DELTA, Guard.HOLD),
+    (DELTA, Guard.OWN_HOLD),
+    (DELTA, Guard.HOLD_FIRST),
+    (DELTA, Guard.INTENT),
+    (DELTA, Guard.VERSION),
+    (DELTA, Guard.FENCE_COMMIT),
+    (DELTA, Guard.LONG_RETENTION),
+    (DELTA, Guard.RETENTION),
+    (DELTA, Guard.BY_NAME),
+    (DELTA, Guard.COMPARE_BACK),
+    (DELTA, Guard.NEW_NAMES),
+    (DELTA, Guard.FSCK),
+]
+
+
+def explored(mover: Mover, *without: Guard) -> Found:
+    """What two runners find from a table that is there, or from one that was deleted."""
+    protocol = Protocol(mover, frozenset(without))
+    found = protocol.explore(VERBS)
+    if found.broken:
+        return found
+    deleted = Protocol(mover).alone("apply", FIRST)
+    return protocol.explore(VERBS, deleted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mover", Mover)
+def test_no_row_is_lost_in_any_order_of_steps(mover: Mover) -> None:
+    found = explored(mover)
+    assert not found.broken, found.story
+    assert found.states > 20_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mover", "guard"), BROKEN_WITHOUT)
+def test_without_a_guard_some_order_of_steps_breaks_an_invariant(
+    mover: Mover, guard: Guard
+) -> None:
+    assert explored(mover, guard).broken
+
+
+@pytest.mark.slow
+def test_a_comparison_and_a_purge_by_name_each_keep_what_others_wrote_into_a_moved_folder() -> None:
+    assert not explored(RENAME, Guard.VERIFY).broken
+    assert not explored(RENAME, Guard.BY_NAME).broken
+    assert explored(RENAME, Guard.VERIFY, Guard.BY_NAME).broken == "the rows of file n are lost"
+
+
+@pytest.mark.parametrize("mover", Mover)
+def test_undisturbed_a_table_is_deleted_and_comes_back(mover: Mover) -> None:
+    protocol = Protocol(mover)
+    deleted = protocol.alone("apply", FIRST)
+    assert deleted.journal == "TOMBSTONED"
+    assert protocol.alone("purge", deleted).journal != "PURGED"
+    assert protocol.alone("purge", deleted._replace(aged=True)).journal == "PURGED"
+    back = protocol.alone("undo", deleted)
+    assert (back.journal, back.files, back.hold) == ("none", FIRST.files, 0)
