@@ -57,6 +57,12 @@ class GraphFile:
     warnings: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
 
+    def ignored(self, child: str, parents: Collection[str]) -> Iterator[str]:
+        """The child's columns without which it is in one of these, as the owner ignores them."""
+        for edge in self.edges:
+            if edge.child == child and edge.parent in parents and edge.ignores:
+                yield from (column.column for column in edge.unmatched)
+
 
 def left_out(problem: str, unreadable: bool) -> str:
     """The reason that keeps a table with this problem."""

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from r2d2.formats.united import typed_nulls
 from r2d2.model import Edge, Table
+from r2d2.recipes.constants import Constant
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
 
@@ -29,7 +30,7 @@ SMALLEST_PARENTS = 2
 NEAREST_PARENTS = 2
 COMMON_PARENTS = 2
 MOST_PARTS = 1000
-NOT_ALL = "the parent lacks columns of it, which hold one value or are ignored"
+IGNORES = "it is in the parent without columns that ignore_columns names: they would be lost"
 Tables = Mapping[str, Table]
 
 
@@ -61,13 +62,14 @@ def recipe_requests(
     """
     between = _between(edges, eligible)
     eligible_edges = [edge for edge in between if tables[edge.child].must_keep is None]
-    usable = [edge for edge in eligible_edges if not edge.unmatched]
-    refused = Counter({NOT_ALL: len(eligible_edges) - len(usable)})
+    usable = [edge for edge in eligible_edges if not edge.ignores]
+    refused = Counter({IGNORES: len(eligible_edges) - len(usable)})
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
-    contained = {edge.child for edge in whole if not edge.equal}
+    mutual = _mutual(whole)
+    contained = {edge.child for edge in whole if (edge.child, edge.parent) not in mutual}
     unions = union_requests(edges, tables, eligible)
-    class_of = _first_of_equals(whole)
+    class_of = _first_of_equals(mutual)
     may_go = contained | {edge.child for edge in near} | {union.table.location for union in unions}
     children: dict[str, list[ContainedTable]] = defaultdict(list)
     copies = []
@@ -101,7 +103,9 @@ def _contained(edge: Edge, tables: Tables) -> ContainedTable:
     pairs = ((name, types[name], parent_types[theirs]) for name, theirs in edge.columns)
     typed = {name: typed_nulls(own, other) for name, own, other in pairs if own != other}
     known = {name: type_ for name, type_ in typed.items() if type_ is not None}
-    return ContainedTable(tables[edge.child], dict(edge.columns), edge.whole, types=known)
+    constants = {c.column: Constant(c.type, c.text) for c in edge.unmatched}
+    names = dict(edge.columns)
+    return ContainedTable(tables[edge.child], names, edge.whole, types=known, constants=constants)
 
 
 def _same_types(edge: Edge, tables: Tables) -> bool:
@@ -121,12 +125,17 @@ def _by_child(edges: Iterable[Edge]) -> list[list[Edge]]:
     return list(groups.values())
 
 
-def _first_of_equals(edges: Iterable[Edge]) -> dict[str, str]:
+def _mutual(edges: Iterable[Edge]) -> set[tuple[str, str]]:
+    """The pairs of tables that contain each other: equal ones, or equal but for constants."""
+    pairs = {(edge.child, edge.parent) for edge in edges}
+    return {(child, parent) for child, parent in pairs if (parent, child) in pairs}
+
+
+def _first_of_equals(mutual: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The name of a table's class: the first of its equals, for those that have any."""
     first: dict[str, str] = {}
-    for edge in edges:
-        if edge.equal:
-            first[edge.child] = min(first.get(edge.child, edge.child), edge.parent)
+    for child, parent in mutual:
+        first[child] = min(first.get(child, child), parent)
     return first
 
 
@@ -171,7 +180,7 @@ def union_requests(
     """
     parts: dict[str, list[ContainedTable]] = defaultdict(list)
     for edge in _between(edges, eligible):
-        if edge.whole and not edge.unmatched:
+        if edge.whole and not edge.ignores:
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
                 parts[edge.parent].append(_contained(edge, tables))

@@ -3,10 +3,10 @@
 A recipe refers to what a parent's reader yields: a `Path` leads to a top-level field, then into
 structs. Its columns are the child's top-level fields in order, so that a nested child comes back
 nested: `Field` takes a whole field of the parent (a struct with all its fields), `Cast` its numbers
-in the child's type, `Struct` builds a struct where the child has only some of its fields, has them
-in another order, or numbers of other types. A built struct is NULL where the parent's field at
-`null_with` is, so that a NULL struct and a struct of NULLs stay two. `find.request.outputs` makes
-these columns from flattened ones.
+in the child's type, `Constant` one value for all rows and nothing of the parent, `Struct` builds a
+struct where the child has only some of its fields, has them in another order, or other things in
+them. A built struct is NULL where the parent's field at `null_with` is, so that a NULL struct and a
+struct of NULLs stay two. `find.request.outputs` makes these columns from flattened ones.
 
     Recipe ::= Leaf | Union(Leaf, Leaf, …) | Patch(Leaf | Union, plus?, minus?)
     Leaf   ::= Project | Distinct | Select | Rows            each over one parent
@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeAlias
 
+from r2d2.recipes.constants import Constant
 from r2d2.recipes.literals import Literal
 
 Path: TypeAlias = tuple[str, ...]
@@ -71,7 +72,7 @@ class Output:
     source: "Source"
 
 
-Source: TypeAlias = Field | Cast | Struct
+Source: TypeAlias = Field | Cast | Constant | Struct
 
 
 class TimePart(str, Enum):

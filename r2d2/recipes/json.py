@@ -15,6 +15,7 @@ from typing import Any
 
 from r2d2.hashing.rows import type_tag
 from r2d2.model import Types
+from r2d2.recipes.constants import Constant
 from r2d2.recipes.grammar import (
     AnyOf,
     AtLeast,
@@ -86,6 +87,8 @@ def _source_data(source: Source) -> list[str] | Data:
             return list(path)
         case Cast(path, of, to):
             return {"cast": list(path), "of": of, "to": to}
+        case Constant(type_, text):
+            return {"constant": {"type": type_, "text": text}}
         case Struct(null_with, parts):
             return {"null_with": list(null_with), "parts": _columns_data(parts)}
 
@@ -232,9 +235,23 @@ def _source(value: JsonValue) -> Source:
         if of == to or type_tag(of, Types.WIDENED) != type_tag(to, Types.WIDENED):
             raise value.member("to").refused(f"another type of the numbers of {of!r} was expected")
         return Cast(path(value.member("cast")), of, to)
+    if value.has("constant"):
+        value.members(("constant",))
+        return _constant(value.member("constant"))
     value.members(("null_with", "parts"))
     null_with, parts = value.member("null_with"), value.member("parts")
     return Struct(null_with.items(JsonValue.text, least=0), _columns(parts))
+
+
+def _constant(value: JsonValue) -> Constant:
+    value.members(("type", "text"))
+    text = value.member("text")
+    constant = Constant(value.member("type").text(), None if text.value is None else text.text())
+    try:
+        constant.array(1)
+    except RecipeError as error:
+        raise text.refused(str(error)) from error
+    return constant
 
 
 def _residual(value: JsonValue, *kinds: ResidualKind) -> Residual:

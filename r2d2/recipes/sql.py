@@ -22,6 +22,7 @@ from functools import reduce
 
 from sqlglot import ErrorLevel, UnsupportedError, exp
 
+from r2d2.recipes.constants import Constant
 from r2d2.recipes.grammar import (
     AnyOf,
     AtLeast,
@@ -205,6 +206,8 @@ class _Queries:
         return exp.alias_(source, self.names.quoted(output.name))
 
     def _source(self, source: Source) -> exp.Expr:
+        if isinstance(source, Constant):
+            return self.names.typed(_constant(source, self.names.dialect), source.type)
         if not isinstance(source, Struct):
             field = self._field(source.path)
             return field if isinstance(source, Field) else self.names.cast(field, source)
@@ -265,6 +268,15 @@ class _Queries:
         )
 
 
+def _constant(constant: Constant, dialect: SqlDialect) -> exp.Expr:
+    text, is_float = constant.text, constant.type in ("float", "double")
+    if text is None:
+        return exp.Null()
+    name = _NOT_FINITE.get(text) if is_float else None
+    return exp.Literal.string(name) if name else value(Literal(constant.type, text), dialect)
+
+
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _COMPARISONS = {
     Comparison.EQUAL: exp.EQ,
     Comparison.UNEQUAL: exp.NEQ,

@@ -30,8 +30,9 @@ from r2d2.errors import UsageError
 from r2d2.formats import FORMATS
 from r2d2.formats.schema import is_told_apart
 from r2d2.formats.united import arrow_type
+from r2d2.recipes.constants import UNTYPED
 from r2d2.recipes.grammar import Cast, Field, Output
-from r2d2.recipes.literals import UnrenderableRecipeError
+from r2d2.recipes.literals import UnrenderableRecipeError, type_named
 from r2d2.settings.toml import read_toml
 
 
@@ -280,6 +281,17 @@ class QuotedNames:
         if unit in (None, wanted):
             return source
         return exp.Cast(this=source, to=exp.DataType.build(wanted, dialect=self.dialect.value))
+
+    def typed(self, one: exp.Expr, name: str) -> exp.Expr:
+        """The value in the Arrow type of that name, which a bare number or NULL has not.
+
+        Raises:
+            UnrenderableRecipeError: the dialect has no name for it.
+        """
+        type_ = None if name == UNTYPED else type_of(type_named(name), self.dialect)
+        if type_ is None:
+            raise UnrenderableRecipeError(f"{self.dialect.value} is not told how to name {name}")
+        return one if one.args.get("to") == type_ else exp.Cast(this=one, to=type_)
 
     def cast(self, source: exp.Expr, cast: Cast) -> exp.Expr:
         """The source as the numbers of another type.

@@ -170,7 +170,8 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
     try:
         if not same_types(contained, table, parent.counts.types):
             return no_recipe(table, child, "its columns have other types")
-        columns = outputs(child.columns, table.columns, contained.names)
+        constants = contained.constants
+        columns = outputs(child.columns, table.columns, contained.names, constants)
         labels = parent.labels(number)
         recipe = _recipe(parent, number, columns, labels)
     except R2D2Error as error:
@@ -192,7 +193,7 @@ def too_few_rows(are_lacking: bool) -> str:
 def same_types(child: ContainedTable, parent: Table, types: Types) -> bool:
     """Whether each column's types match, NULLs of no type aside, which any type holds."""
     known = {column.name: column.type for column in parent.columns}
-    pairs = ((c.type, known.get(child.names[c.name])) for c in child.table.columns)
+    pairs = ((c.type, known.get(child.names[c.name])) for c in child.matched)
     return all(theirs is not None and match(own, theirs, types) for own, theirs in pairs)
 
 

@@ -155,7 +155,7 @@ def search_of(parent: StreamedParent, child: ContainedTable) -> Search:
     if not same_types(child, parent.table, parent.types):
         raise R2D2Error("its columns have other types")
     columns = child.columns_of(parent.table)
-    made = outputs(table.columns, parent.table.columns, child.names)
+    made = outputs(table.columns, parent.table.columns, child.names, child.constants)
     summaries = parent.summaries(column.path for column in columns)
     sources = [
         (summaries[theirs.path], own.path)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from r2d2.formats.united import typed_nulls
 from r2d2.graph import connected_components
 from r2d2.model import Column, Table
+from r2d2.recipes.constants import Constant
 from r2d2.recipes.grammar import Cast, Field, Output, Path, Recipe, Source, Struct
 from r2d2.recipes.literals import RecipeError
 
@@ -28,6 +30,7 @@ Columns = tuple[Column, ...]
 class ContainedTable:
     """A table that another contains; `names` maps its columns to the other's.
 
+    `constants` are its columns that need none of the other's, with the value of each.
     `types` are those of its columns that are NULL only in one of the two, and so of no type.
     `contained`: both snapshots were compared, and the other has each of its distinct rows.
     `kept_class`: the class of equal tables that the other is of, where every plan keeps a member.
@@ -40,27 +43,35 @@ class ContainedTable:
     kept_class: str | None = None
     skippable: bool = False
     types: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Constant] = field(default_factory=dict)
+
+    @property
+    def matched(self) -> Columns:
+        """The table's columns that are the other's, in the table's order."""
+        if not self.constants:
+            return self.table.columns
+        return tuple(column for column in self.table.columns if column.name not in self.constants)
 
     @property
     def columns(self) -> Columns:
-        """The table's columns."""
+        """The table's columns that are the other's."""
         if not self.types:
-            return by_name(self.table.columns)
+            return by_name(self.matched)
         return by_name(
             Column(column.name, self.types.get(column.name, column.type), column.path)
-            for column in self.table.columns
+            for column in self.matched
         )
 
     @property
     def columns_renamed(self) -> Columns:
-        """The table's columns under the other's names."""
+        """The table's columns that are the other's, under its names."""
         return by_name(
             Column(
                 self.names[column.name],
                 self.types.get(column.name, column.type),
                 column.path,
             )
-            for column in self.table.columns
+            for column in self.matched
         )
 
     def columns_of(self, other: Table) -> Columns:
@@ -191,16 +202,19 @@ def _neighbours(requests: Sequence[AnyRequest]) -> list[int]:
     return sorted(range(len(requests)), key=lambda each: component[numbers[tables[each][0]]])
 
 
-_Leaf: TypeAlias = tuple[Path, Field | Cast]
-"""A flattened column's path in the child, and what it is of the parent."""
+_Leaf: TypeAlias = tuple[Path, Field | Cast | Constant]
+"""A flattened column's path in the child, and what it is of the parent, or in all rows."""
 
 
 def outputs(
-    child: Sequence[Column], parent: Sequence[Column], names: Mapping[str, str]
+    child: Sequence[Column],
+    parent: Sequence[Column],
+    names: Mapping[str, str],
+    constants: Mapping[str, Constant] = MappingProxyType({}),
 ) -> tuple[Output, ...]:
-    """The child's top-level fields in order, made of the parent's.
+    """The child's top-level fields in order, made of the parent's, or constants.
 
-    `names` maps each child column to the parent's, as an edge's `columns` do. A struct of the child
+    `names` maps each other column to the parent's, as an edge's `columns` do. A struct of the child
     is a whole `Field` where the parent has one with exactly its fields in their order, and a
     `Struct` otherwise, NULL where the parent's struct around its parts is. A column of another type
     is a `Cast`. Whether that gives the child's values is left to the proof.
@@ -209,10 +223,13 @@ def outputs(
         RecipeError: a column is not mapped to one of the parent's.
     """
     known = {column.name: column for column in parent}
-    missing = [column.name for column in child if names.get(column.name) not in known]
+    matched = [column for column in child if column.name not in constants]
+    missing = [column.name for column in matched if names.get(column.name) not in known]
     if missing:
         raise RecipeError(f"the parent has no column for {', '.join(missing)}")
-    leaves = [(column.path, _of_type(known[names[column.name]], column.type)) for column in child]
+    found = {c.name: _of_type(known[names[c.name]], c.type) for c in matched}
+    sources: Mapping[str, Field | Cast | Constant] = {**found, **constants}
+    leaves: list[_Leaf] = [(column.path, sources[column.name]) for column in child]
     if all(len(path) == 1 for path, _ in leaves):
         return tuple(Output(path[0], source) for path, source in leaves)
     return _fields(leaves, [column.path for column in parent])
@@ -245,5 +262,6 @@ def _source(leaves: Sequence[_Leaf], known: Sequence[Path]) -> Source:
 
 def _origin(leaves: Sequence[_Leaf]) -> Path:
     """The parent's struct in which every part lies as deep as in the child's; () where none is."""
-    origins = {source.path[: max(0, len(source.path) - len(path))] for path, source in leaves}
+    found = [(path, s.path) for path, s in leaves if not isinstance(s, Constant)]
+    origins = {source[: max(0, len(source) - len(path))] for path, source in found}
     return origins.pop() if len(origins) == 1 else ()

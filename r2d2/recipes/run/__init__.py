@@ -23,6 +23,7 @@ from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
 from r2d2.model import FileInfo, Format, Split, Table, Types
+from r2d2.recipes.constants import Constant
 from r2d2.recipes.grammar import (
     Atom,
     Cast,
@@ -280,6 +281,8 @@ def _source(batch: pa.RecordBatch, source: Source, cast: list[Bools]) -> pa.Arra
             array, is_equal = equal_numbers(_at(batch, path), to)
             cast.append(is_equal)
             return array
+        case Constant():
+            return source.array(batch.num_rows)
         case Struct(null_with, parts):
             arrays = [_source(batch, part.source, cast) for part in parts]
             mask = _at(batch, null_with).is_null() if null_with else None

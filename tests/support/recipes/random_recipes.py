@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from r2d2.recipes.constants import Constant
 from r2d2.recipes.grammar import (
     Atom,
     Between,
@@ -44,6 +45,7 @@ def outputs(source: st.SearchStrategy[Source]) -> st.SearchStrategy[tuple[Output
 
 sources = st.recursive(
     st.builds(Field, paths)
+    | literals().map(lambda one: Constant(one.type, one.text))
     | st.builds(Cast, paths, st.just("list<int64>"), st.just("list<decimal(9,2)>")),
     lambda inner: st.builds(Struct, st.one_of(st.just(()), paths), outputs(inner)),
     max_leaves=4,

@@ -1,0 +1,253 @@
+"""Tables with columns of one value are rebuilt from parents without them, bit by bit."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+import r2d2
+from r2d2.plan import make_plan
+from r2d2.plan.check import check_plan
+from r2d2.plan.plan_form import Data
+from r2d2.plan.rebuild import rebuild
+from r2d2.recipes.constants import Constant, constant_of
+from r2d2.recipes.grammar import Field, Output, Project
+from r2d2.recipes.json import from_data, to_data
+from r2d2.recipes.literals import RecipeError
+from r2d2.recipes.sql import query
+from r2d2.recipes.sql_names import SqlDialect
+from r2d2.report.find import write_find
+from r2d2.settings.plan import PlanSettings, Prices, Protection
+
+DEAR = PlanSettings(
+    prices=Prices(storage_usd_per_gb_month=1e9), protect=(Protection("base*", "the source"),)
+)
+ROWS = 3000
+OWN_NAN = np.array([0x7FF8000000000001], np.uint64).view(np.float64)
+BASE = pa.table(
+    {
+        "id": range(ROWS),
+        "country": [["IT", "FR", "DE"][i % 3] for i in range(ROWS)],
+        "geo": [{"lat": i % 90, "source": "gps"} for i in range(ROWS)],
+    }
+)
+SELECTED = BASE.filter(pa.compute.equal(BASE["country"], "IT"))
+CONSTANTS: dict[str, pa.Scalar] = {
+    "text": pa.scalar("it's\n\0 ${x} ü"),
+    "empty": pa.scalar(""),
+    "large": pa.scalar("a", pa.large_string()),
+    "bytes": pa.scalar(b"\x00\xff"),
+    "truth": pa.scalar(False),
+    "small": pa.scalar(-5, pa.int8()),
+    "unsigned": pa.scalar(2**64 - 1, pa.uint64()),
+    "nan": pa.scalar(float("nan"), pa.float32()),
+    "minus_zero": pa.scalar(-0.0),
+    "zero": pa.scalar(0.0, pa.float32()),
+    "infinite": pa.scalar(float("-inf")),
+    "tenth": pa.scalar(0.1, pa.float32()),
+    "decimal": pa.scalar("1.10", pa.string()).cast(pa.decimal128(9, 2)),
+    "day": pa.scalar(18000, pa.date32()),
+    "loaded_at": pa.scalar(1_600_000_000_000_001, pa.timestamp("us", "Europe/Rome")),
+    "local": pa.scalar(1_600_000_000_000_000_001, pa.timestamp("ns")),
+    "no_text": pa.scalar(None, pa.string()),
+    "no_list": pa.scalar(None, pa.list_(pa.int16())),
+    "no_time": pa.scalar(None, pa.time64("us")),
+    "no_type": pa.scalar(None, pa.null()),
+}
+
+
+def with_constants(table: pa.Table) -> pa.Table:
+    for name, scalar in CONSTANTS.items():
+        table = table.append_column(name, pa.repeat(scalar, table.num_rows))
+    return table
+
+
+def planned(folder: Path, **settings: Any) -> Data:
+    chosen = r2d2.Settings(**settings)
+    lake, run = folder / "lake", folder / "run"
+    write_find(run, r2d2.find(lake, chosen), chosen, str(lake))
+    return json.loads(json.dumps(make_plan(run, DEAR)))
+
+
+def deleted_and_back(folder: Path, plan: Data) -> dict[str, Any]:
+    """The recipe of each table that the plan deletes, after it was rebuilt and is as it was."""
+    lake, back = folder / "lake", folder / "back"
+    entries = {t["table"]: t["recipe"] for t in plan["tables"] if t["choice"] == "delete"}
+    assert check_plan(plan, folder / "run") == ()
+    (folder / "away").mkdir()
+    for name in entries:
+        shutil.move(lake / name, folder / "away" / name)
+    list(rebuild(plan, folder / "run", sorted(entries), back))
+    for name in entries:
+        if name.endswith(".csv"):
+            assert (back / name).read_bytes() == (folder / "away" / name).read_bytes()
+            continue
+        made, own = pq.read_table(back / name), pq.read_table(folder / "away" / name)
+        assert made.schema.equals(own.schema, check_metadata=True)
+        assert bits(made) == bits(own)
+    return entries
+
+
+def bits(table: pa.Table) -> list[str]:
+    """The rows, floats by their bits."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            view = table[place].combine_chunks().view(f"uint{field.type.bit_width}")
+            table = table.set_column(place, field.name, view)
+    return sorted(map(repr, table.to_pylist()))
+
+
+def write(folder: Path, **tables: pa.Table) -> None:
+    (folder / "lake").mkdir()
+    for name, table in tables.items():
+        pq.write_table(table, folder / "lake" / f"{name}.parquet", row_group_size=500)
+
+
+def test_constants_of_every_type_come_back_in_projections_and_selections(tmp_path: Path) -> None:
+    write(tmp_path, base=BASE, whole=with_constants(BASE), part=with_constants(SELECTED))
+    recipes = deleted_and_back(tmp_path, planned(tmp_path, constant_columns=True))
+    assert {name: recipe["kind"] for name, recipe in recipes.items()} == {
+        "whole.parquet": "project",
+        "part.parquet": "select",
+    }
+    columns = {c["name"]: c["from"] for c in recipes["part.parquet"]["columns"]}
+    assert columns["minus_zero"] == {"constant": {"type": "double", "text": "-0.0"}}
+    assert columns["no_text"] == {"constant": {"type": "string", "text": None}}
+
+
+def test_a_constant_that_the_parent_has_with_other_values_comes_back_as_the_childs(
+    tmp_path: Path,
+) -> None:
+    child = SELECTED.set_column(1, "country", pa.array(["Italy"] * len(SELECTED)))
+    write(tmp_path, base=BASE, child=child)
+    (recipe,) = deleted_and_back(tmp_path, planned(tmp_path, constant_columns=True)).values()
+    assert recipe["columns"][1]["from"] == {"constant": {"type": "string", "text": "Italy"}}
+    assert [(atom["path"], atom["kind"]) for atom in recipe["where"]] == [(["country"], "equals")]
+
+
+def test_a_constant_field_of_a_struct_and_rows_in_no_order_come_back(tmp_path: Path) -> None:
+    geo = [{"source": "wifi", "lat": row["lat"]} for row in SELECTED["geo"].to_pylist()]
+    nested = SELECTED.set_column(2, "geo", pa.array(geo)).take(
+        np.random.default_rng(0).permutation(len(SELECTED))
+    )
+    write(tmp_path, base=BASE, nested=nested)
+    (recipe,) = deleted_and_back(tmp_path, planned(tmp_path, constant_columns=True)).values()
+    parts = {part["name"]: part["from"] for part in recipe["columns"][2]["from"]["parts"]}
+    assert parts["source"] == {"constant": {"type": "string", "text": "wifi"}}
+
+
+def test_listed_distinct_and_patched_rows_come_back_with_their_constants(tmp_path: Path) -> None:
+    noted = BASE.append_column("note", pa.array([str(i) * 40 for i in range(ROWS)]))
+    few = noted.take(np.random.default_rng(1).permutation(ROWS)[:600])
+    added = pa.table({"id": range(ROWS, ROWS + 20), "country": ["XX"] * 20})
+    write(
+        tmp_path,
+        base=noted,
+        listed=few.append_column("k", pa.repeat(7, len(few))),
+        countries=pa.table({"country": ["IT", "FR", "DE"], "k": [None, None, None]}),
+        patched=pa.concat_tables([BASE.select(["id", "country"]), added]).append_column(
+            "k", pa.repeat(float("nan"), ROWS + 20)
+        ),
+    )
+    plan = planned(tmp_path, constant_columns=True, min_fraction=0.9)
+    recipes = deleted_and_back(tmp_path, plan)
+    assert {name: recipe["kind"] for name, recipe in recipes.items()} == {
+        "listed.parquet": "rows",
+        "countries.parquet": "distinct",
+        "patched.parquet": "patch",
+    }
+
+
+def test_a_year_without_load_dates_is_its_months_with_them(tmp_path: Path) -> None:
+    months = {
+        f"base_{month}": BASE.slice(month * 1000, 1000).append_column(
+            "loaded_at", pa.repeat(month, 1000)
+        )
+        for month in range(3)
+    }
+    write(tmp_path, year=BASE, **months)
+    (recipe,) = deleted_and_back(tmp_path, planned(tmp_path, constant_columns=True)).values()
+    assert recipe["kind"] == "union"
+
+
+def test_a_csv_with_a_constant_comes_back_byte_by_byte(tmp_path: Path) -> None:
+    write(tmp_path)
+    lake, text = tmp_path / "lake", BASE.select(["id", "country"])
+    pa.csv.write_csv(text, lake / "base.csv")
+    pa.csv.write_csv(text.append_column("batch", pa.repeat("7", ROWS)), lake / "batch.csv")
+    recipes = deleted_and_back(tmp_path, planned(tmp_path, constant_columns=True))
+    assert set(recipes) == {"batch.csv"}
+
+
+def test_nothing_is_deleted_on_an_ignored_column_and_the_check_refuses_it(tmp_path: Path) -> None:
+    unlike = BASE.append_column("etl_id", pa.array(range(ROWS, 2 * ROWS)))
+    write(tmp_path, base=BASE, copy=BASE, unlike=unlike)
+    plan = planned(tmp_path, ignore_columns=("etl_*",))
+    choices = {table["table"]: table for table in plan["tables"]}
+    assert {name for name, t in choices.items() if t["choice"] == "delete"} == {"copy.parquet"}
+    assert plan["totals"]["edges_without_recipe"] == {
+        "it is in the parent without columns that ignore_columns names: they would be lost": 2
+    }
+    forged = json.loads(json.dumps(plan).replace("copy.parquet", "?").replace("unlike", "copy"))
+    forged = json.loads(json.dumps(forged).replace("?", "unlike.parquet"))
+    rules = {rule for rule, _ in check_plan(forged, tmp_path / "run")}
+    assert "ignored-column" in rules
+
+
+@pytest.mark.parametrize("name", sorted(CONSTANTS))
+def test_a_constant_is_read_back_from_json_and_duckdb_knows_its_value_and_type(name: str) -> None:
+    scalar = CONSTANTS[name]
+    constant = constant_of(pa.repeat(scalar, 3))
+    assert constant is not None
+    recipe = Project("p", (Output("x", constant), Output("id", Field(("id",)))))
+    assert from_data(json.loads(json.dumps(to_data(recipe)))) == recipe
+    try:
+        sql = query(recipe, {"p": ("p",)}, SqlDialect.DUCKDB)
+    except r2d2.errors.R2D2Error:
+        assert name in ("text", "no_list", "no_time", "no_type", "local")
+        return
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; CREATE TABLE p AS SELECT 1 AS id")
+        made = connection.sql(sql).to_arrow_table()["x"].combine_chunks()
+    wanted = pa.repeat(scalar, 1)
+    if pa.types.is_timestamp(wanted.type):
+        made, wanted = made.cast(pa.timestamp("us", "UTC")), wanted.cast(pa.timestamp("us", "UTC"))
+    if wanted.type == pa.large_string():
+        wanted = wanted.cast(pa.string())
+    assert made.type == wanted.type
+    assert bits(pa.table({"x": made})) == bits(pa.table({"x": wanted}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(OWN_NAN),
+        pa.array([[1]]),
+        pa.array([1], pa.time32("s")),
+        pa.array([{"a": 1}]),
+        pa.array([1, 2]),
+        pa.array([-0.0, 0.0]),
+        pa.array([None, 1]),
+        pa.array(["a", None]).dictionary_encode(),
+    ],
+)
+def test_what_no_text_can_tell_and_what_varies_is_no_constant(values: pa.Array) -> None:
+    assert constant_of(values) is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "text"),
+    [("double", "1"), ("double", "NaN"), ("float", "0.1000000001"), ("int8", "300"), ("x", None)],
+)
+def test_a_constant_with_another_than_its_one_text_is_refused(type_: str, text: str | None) -> None:
+    data = to_data(Project("p", (Output("x", Constant("bool", "true")),)))
+    data["columns"][0]["from"]["constant"] = {"type": type_, "text": text}
+    with pytest.raises(RecipeError, match="constant"):
+        from_data(data)
