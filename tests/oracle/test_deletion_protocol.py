@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.support.deletion.protocol import FIRST, Found, Guard, Mover, Protocol
+from tests.support.oracle.deletion_protocol import FIRST, Found, Guard, Mover, Protocol
 
 VERBS = int(os.environ.get("R2D2_MODEL_VERBS", "2"))
 RENAME, DELTA = Mover.RENAME, Mover.DELTA
