@@ -311,12 +311,21 @@ class HashFilter:
 
     def among(self, lanes: Lanes, limit: np.uint64) -> Lanes:
         """The hashes that pass, in their order, and all whose first lane is at most the limit."""
+        found = self._passes(lanes)
+        found |= lanes.first <= limit
+        return taken(lanes, np.flatnonzero(found))
+
+    def passing(self, lanes: Lanes) -> Positions:
+        """The rows whose hashes pass, ascending."""
+        return np.flatnonzero(self._passes(lanes))
+
+    def _passes(self, lanes: Lanes) -> NDArray[np.uint8]:
+        """1 for each hash that passes, else 0."""
         places = lanes.first >> self.shift
         found = self.bits.take((places >> np.uint64(3)).view(np.int64), mode="clip")
         found >>= (places & np.uint64(7)).astype(np.uint8)
         found &= np.uint8(1)
-        found |= lanes.first <= limit
-        return taken(lanes, np.flatnonzero(found))
+        return found
 
 
 def to_bytes(run: Lanes) -> bytes:

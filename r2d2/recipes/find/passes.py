@@ -20,6 +20,7 @@ from r2d2.formats.uniform import without_views
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import RowTally
 from r2d2.hashing.rows import row_hashes
+from r2d2.hashing.runs import taken
 from r2d2.model import Column, Table
 from r2d2.recipes.find.from_one_parent import (
     has_literals,
@@ -38,6 +39,8 @@ from r2d2.recipes.predicate.summaries import (
 )
 
 SAMPLES, SAMPLE_ROWS = 8, 1 << 12
+LEAST_FLAG_BITS, MOST_FLAG_BITS = 16, 24
+"""Of a child's flags, a byte each."""
 
 
 class StreamedParent:
@@ -120,17 +123,24 @@ class Search:
     outputs: tuple[Output, ...]
     rows: int
     target: RowTally
+    met: "MetHashes"
     summaries: dict[Path, ColumnSummary]
     exclusions: Exclusions
     selected: RowTally = field(default_factory=RowTally)
+    is_refuted: bool = False
     inner: Leaf | Patch | None = None
     plus: Residual | None = None
     reason: str = ""
 
     @property
     def may_be_selected(self) -> bool:
-        """Whether the atoms do not select more rows than the child has."""
-        return 0 < self.target.rows >= self.selected.rows
+        """Whether the atoms select no row that is not the child's, as far as is known."""
+        return 0 < self.target.rows >= self.selected.rows and not self.is_refuted
+
+    def look(self, lanes: Lanes) -> None:
+        """Looks whether one of the rows that all atoms select is surely not the child's."""
+        if not self.met.may_have_all(lanes):
+            self.is_refuted = True
 
     def proposal(self, parent: StreamedParent) -> Proposal:
         """The answer."""
@@ -143,6 +153,22 @@ class Search:
             recipe = replace(patch, plus=self.plus)
         location, parents = self.child.table.location, (parent.table.location,)
         return Proposal(location, parents, recipe, self.rows, passes=parent.passes)
+
+
+class MetHashes:
+    """The child's hashes by a few of their bits: of other hashes about as many seem met as not."""
+
+    def __init__(self, rows: int) -> None:
+        size = min(max(rows.bit_length(), LEAST_FLAG_BITS), MOST_FLAG_BITS)
+        self._flags, self._shift = np.zeros(1 << size, np.bool_), np.uint64(64 - size)
+
+    def add(self, lanes: Lanes) -> None:
+        """Adds hashes."""
+        self._flags[lanes.first >> self._shift] = True
+
+    def may_have_all(self, lanes: Lanes) -> bool:
+        """Whether it is not certain that one of them was not added."""
+        return bool(self._flags[lanes.first >> self._shift].all())
 
 
 def search_of(parent: StreamedParent, child: ContainedTable) -> Search:
@@ -162,14 +188,15 @@ def search_of(parent: StreamedParent, child: ContainedTable) -> Search:
         for own, theirs in zip(child.columns, columns, strict=True)
         if theirs.path in summaries
     ]
-    target = RowTally()
+    target, met = RowTally(), MetHashes(table.rows or 0)
     for batch in read_batches(parent.storage, table, child.columns):
         (lanes,) = row_hashes(batch, [child.columns], parent.types)
         target.add(lanes)
+        met.add(lanes)
         for summary, path in sources:
             summary.add(inside(batch, path))
     exclusions = exclusions_of(parent, summaries, target.rows)
-    return Search(child, columns, made, target.rows, target, summaries, exclusions)
+    return Search(child, columns, made, target.rows, target, met, summaries, exclusions)
 
 
 def exclusions_of(
@@ -190,50 +217,61 @@ def exclusions_of(
 def select(parent: StreamedParent, searches: Sequence[Search]) -> None:
     """One pass over the parent: the tallies of the rows that each search's atoms select.
 
-    It ends where every search has selected more rows than its child has. Atoms are chosen from
-    samples. Where they select too many, all atoms are looked at from there on; another pass is made
-    where these do not select too many of the rows that are left.
+    It ends where every search has selected a row that is not its child's. Atoms are chosen from
+    samples; where these select too many rows, all atoms are looked at in another pass.
     """
     if not searches:
         return
-    _take_samples(parent, searches)
-    settled = [search for search in searches if search.exclusions.settle(parent.columns)]
+    possible = _selectable(parent, searches)
+    settled = [search for search in possible if search.exclusions.settle(parent.columns)]
     _select_all(parent, settled)
-    again = [search for search in settled if _is_open(parent, search)]
+    again = [search for search in settled if _may_need_others(parent, search)]
     for search in again:
         search.exclusions.look_at_all()
-        search.selected = RowTally()
-    if again:
-        _select_all(parent, again)
+        search.selected, search.is_refuted = RowTally(), False
+    _select_all(parent, again)
 
 
-def _is_open(parent: StreamedParent, search: Search) -> bool:
+def _may_need_others(parent: StreamedParent, search: Search) -> bool:
     """Whether a look at all atoms may tell more: too many rows were selected, or by others."""
-    if not search.exclusions.is_settled:
-        return search.may_be_selected
+    if not search.may_be_selected:
+        return True
     return search.selected == search.target and search.exclusions.chosen(parent.columns) is None
 
 
-def _take_samples(parent: StreamedParent, searches: Sequence[Search]) -> None:
-    """Shows each search some of the parent's rows, so that it knows good atoms early."""
+def _selectable(parent: StreamedParent, searches: Sequence[Search]) -> list[Search]:
+    """Those searches of which no sampled row is selected by all atoms and surely not the child's.
+
+    Each is shown some of the parent's rows, so that it knows good atoms early.
+    """
     parent.forget()
-    paths = {atom.column.path for search in searches for atom in search.exclusions.candidates}
-    for batch in parent.sample([c for c in parent.table.columns if c.path in paths]):
+    atoms = {atom.column.path for search in searches for atom in search.exclusions.candidates}
+    hashed = {column.path for search in searches for column in search.columns}
+    left = list(searches)
+    for search in left:
+        search.is_refuted = False
+    for batch in parent.sample([c for c in parent.table.columns if c.path in atoms | hashed]):
         values = parent.values_of(batch)
-        for search in searches:
-            search.exclusions.selected(values, batch.num_rows)
+        masks = [search.exclusions.selected(values, batch.num_rows) for search in left]
+        sets = list(dict.fromkeys(search.columns for search in left))
+        hashes = dict(zip(sets, row_hashes(batch, sets, parent.types), strict=True))
+        for search, mask in zip(left, masks, strict=True):
+            search.look(taken(hashes[search.columns], np.flatnonzero(mask)))
+        left = [search for search in left if search.may_be_selected]
+    return left
 
 
 def _select_all(parent: StreamedParent, searches: Sequence[Search]) -> None:
+    if not searches:
+        return
     parent.forget()
-    atoms = {atom.column.path for search in searches for atom in search.exclusions.candidates}
+    atoms = {path for search in searches for path in search.exclusions.paths}
     hashed = {column.path for search in searches for column in search.columns}
     lock = Lock()
 
     def take_selected(batch: pa.RecordBatch) -> bool:
         live = [search for search in searches if search.may_be_selected]
         values = parent.values_of(batch)
-        few = [search.exclusions.is_settled for search in live]
         masks = [search.exclusions.selected(values, batch.num_rows) for search in live]
         some: Bools = np.logical_or.reduce(masks) if masks else np.zeros(batch.num_rows, np.bool_)
         if not some.any():
@@ -241,16 +279,13 @@ def _select_all(parent: StreamedParent, searches: Sequence[Search]) -> None:
         rows = batch if some.all() else batch.filter(array_of(some, pa.bool_()))
         sets = list(dict.fromkeys(search.columns for search in live))
         hashes = dict(zip(sets, row_hashes(rows, sets, parent.types), strict=True))
-        for search, mask, by_few in zip(live, masks, few, strict=True):
-            lanes, chosen = hashes[search.columns], mask[some]
-            tally = RowTally()
-            tally.add(Lanes(lanes.first[chosen], lanes.second[chosen]))
+        for search, mask in zip(live, masks, strict=True):
+            lanes, chosen, tally = hashes[search.columns], mask[some], RowTally()
+            lanes = Lanes(lanes.first[chosen], lanes.second[chosen])
+            tally.add(lanes)
             with lock:
-                if by_few == search.exclusions.is_settled:
-                    search.selected.add_tally(tally)
-                if search.exclusions.is_settled and not search.may_be_selected:
-                    search.exclusions.look_at_all()
-                    search.selected = RowTally()
+                search.selected.add_tally(tally)
+                search.look(lanes)
         return True
 
     read = [column for column in parent.table.columns if column.path in atoms | hashed]

@@ -3,9 +3,9 @@
 | pass | what is learnt of every child at once |
 |---|---|
 | one over each child | its tally (`RowTally`), and a summary of each column |
-| one or two over the parent | the tally of the rows that the children's tightest atoms select |
+| up to two over the parent | the tally of the rows that the children's tightest atoms select |
 | `ranges`, over both | for children without a recipe yet, each row's label, by ranges of hashes |
-| one or two more | as the first, with atoms of all the parent's columns for labelled rows |
+| up to two more | as the first, with atoms of all the parent's columns for labelled rows |
 
 The first pass finds whole tables, and selections by columns that the child has: by those atoms that
 some of the rows need (see `predicate.summaries.Exclusions`). Most children need no other. Labels
@@ -17,7 +17,7 @@ its hashes were counted range by range. Partial rows are not told apart here (se
 `predicate.partial_groups`): their child is listed by its hashes, if these fit the memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -25,14 +25,13 @@ from threading import Lock
 import numpy as np
 import pyarrow as pa
 
-from r2d2.arrays import Int64s, array_of
+from r2d2.arrays import Int64s, Positions, array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats.errors import table_problem
-from r2d2.formats.uniform import plain_array
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Counted, RowTally, Seen
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import hash_order, joined, positions_in, rows_in, taken
+from r2d2.hashing.runs import HashFilter, hash_order, joined, positions_in, rows_in, taken
 from r2d2.recipes.find.from_one_parent import (
     BYTES_PER_COLUMN,
     MOST_ADDED_SHARE,
@@ -177,35 +176,48 @@ def _label_range(
 ) -> None:
     """Reads the children and the parent, and labels the rows of one range of hashes."""
     children = [_counted(parent, search.child, part) for search in searches]
-    held = [np.zeros(len(child.counts), np.int64) for child in children]
+    runs = [Lanes(child.first, child.second) for child in children]
+    filters = [HashFilter.of([run]) for run in runs]
+    held = [np.zeros(len(run), np.int64) for run in runs]
     others = [Seen() for _ in searches]
     sets = list(dict.fromkeys(search.columns for search in searches))
     locks = [Lock() for _ in searches]
 
     def label(batch: pa.RecordBatch) -> None:
         hashes = dict(zip(sets, row_hashes(batch, sets, parent.types), strict=True))
-        arrays = {path: plain_array(inside(batch, path)) for path in parent.columns}
         for place, (search, found) in enumerate(zip(searches, labels, strict=True)):
-            rows = rows_in(hashes[search.columns], *part)
-            ordered = hash_order(taken(hashes[search.columns], rows))
+            lanes = hashes[search.columns]
+            counts_others = found.others <= MOST_REMOVED_RATIO * search.rows
+            rows = rows_in(lanes, *part) if counts_others else filters[place].passing(lanes)
+            ordered = hash_order(taken(lanes, rows))
             distinct, counts = ordered.distinct(), ordered.counts()
-            run = Lanes(children[place].first, children[place].second)
-            positions = positions_in(run, distinct)
+            positions = positions_in(runs[place], distinct)
             is_held = positions >= 0
             members = rows[ordered.order[np.repeat(is_held, counts)]]
-            whole = len(members) == batch.num_rows
-            taken_rows = None if whole else array_of(members, pa.int64())
             with locks[place]:
                 held[place][positions[is_held]] += counts[is_held]
-                if found.others <= MOST_REMOVED_RATIO * search.rows:
+                if counts_others:
                     new = others[place].new(taken(distinct, np.flatnonzero(~is_held)))
                     found.others += len(new)
-                for path, summary in found.summaries.items() if len(members) else ():
-                    summary.add(arrays[path] if whole else arrays[path].take(taken_rows))
+                most = children[place].counts[positions[is_held]]
+                if (held[place][positions[is_held]] > most).any():
+                    found.summaries.clear()  # a row is partial, and so no atoms are looked for
+                if len(members):
+                    _add_rows(found.summaries, batch, members)
 
     parent.each_batch(parent.table.columns, label)
     for child, counts, found in zip(children, held, labels, strict=True):
         found.add(child, counts)
+
+
+def _add_rows(
+    summaries: Mapping[Path, ColumnSummary], batch: pa.RecordBatch, rows: Positions
+) -> None:
+    """Adds these rows of the batch to the summaries of its columns."""
+    taken_rows = None if len(rows) == batch.num_rows else array_of(rows, pa.int64())
+    for path, summary in summaries.items():
+        array = inside(batch, path)
+        summary.add(array if taken_rows is None else array.take(taken_rows))
 
 
 def _counted(parent: StreamedParent, child: ContainedTable, part: tuple[int, int]) -> Counted:

@@ -64,7 +64,9 @@ class ColumnSummary:
     def add(self, array: pa.Array) -> None:
         """Adds the values of more rows."""
         try:
-            array = in_type(array, self.type)
+            # Of a dictionary no row is looked at.
+            few = pc.unique(array) if pt.is_dictionary(array.type) else array
+            array = in_type(few, self.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             self.is_usable = False
             return
@@ -262,6 +264,13 @@ class Exclusions:
     def is_settled(self) -> bool:
         """Whether not all atoms are looked at."""
         return self._settled is not None
+
+    @property
+    def paths(self) -> set[Path]:
+        """The columns of the atoms that are looked at."""
+        settled = self._settled
+        looked_at = self.candidates if settled is None else [self.candidates[n] for n in settled]
+        return {candidate.column.path for candidate in looked_at}
 
     def look_at_all(self) -> None:
         """Looks at all atoms again, of rows met from now on."""

@@ -84,6 +84,15 @@ def test_atoms_that_do_for_samples_alone_are_not_taken(
     assert lake.rows("child", found.recipe) == counted(child)
 
 
+def test_no_pass_looks_for_atoms_that_a_sampled_row_shows_do_not_exist(tmp_path: Path) -> None:
+    parent = days()
+    kept = pa.array(np.random.default_rng(1).permutation(4000)[:900])
+    lake = RecipeLake.of(tmp_path, {"parent": parent, "child": parent.take(kept)})
+    (found,) = streamed(lake, "child")
+    assert isinstance(found.recipe, Rows)
+    assert found.passes == 1
+
+
 def test_a_search_that_needs_more_memory_than_there_is_reads_in_passes(tmp_path: Path) -> None:
     parent = days()
     kept = pa.array(np.random.default_rng(3).random(4000) < 0.3)
