@@ -1,5 +1,6 @@
 """Small runs whose money a person can work out: bill and advice have one price for one thing."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -7,15 +8,27 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from r2d2.vmcost import pipeline
+from r2d2.vmcost.bill import MOST_LISTED
 from r2d2.vmcost.events import EventLogs
 from r2d2.vmcost.machines import ClusterFacts
-from r2d2.vmcost.model import Application, Billing, Executor, Job, Outcome, Price, PriceKind
+from r2d2.vmcost.model import (
+    TASK,
+    Application,
+    Billing,
+    Executor,
+    Job,
+    Outcome,
+    Price,
+    PriceKind,
+    SparkStage,
+)
 from r2d2.vmcost.pipeline import CostedLogs, CostRequest, cost, cost_of
 from r2d2.vmcost.prices import PriceList
-from r2d2.vmcost.report.data import Costed
+from r2d2.vmcost.report.data import Costed, report_data
 from r2d2.vmcost.settings import (
     JobSettings,
     PipelineSettings,
@@ -158,3 +171,47 @@ def test_empty_and_cut_logs_are_named_and_the_good_one_is_costed(tmp_path: Path)
     assert [each.application.files for each in found.costed] == [(str(tmp_path / "good.zstd"),)]
     assert [Path(path).name for path, _ in found.logs.refused] == ["cut_early.zstd", "empty"]
     assert [Path(path).name for path, _ in found.logs.repeated] == ["cut.zstd"]
+
+
+def stream(batches: int) -> Application:
+    """A job of one stage and four tasks each five seconds, on two hosts."""
+    executors = [Executor(host, host, 2, 0) for host in "ab"]
+    app = application(batches * 5000, executors)
+    tasks = np.zeros(4 * batches, TASK)
+    batch = np.arange(4 * batches) // 4
+    tasks["stage"], tasks["index"], tasks["executor"] = batch, np.arange(4 * batches) % 4, batch % 2
+    tasks["launch_ms"], tasks["finish_ms"] = batch * 5000, batch * 5000 + 900
+    tasks["run_ms"] = 900
+    return replace(
+        app,
+        tasks=tasks,
+        jobs=tuple(Job(at, (at,), at * 5000, at * 5000 + 1000) for at in range(batches)),
+        stages=tuple(
+            SparkStage(at, 0, "batch", 4, at * 5000, at * 5000 + 1000) for at in range(batches)
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_ten_times_the_stages_take_about_ten_times_as_long() -> None:
+    def cpu_s(batches: int) -> float:
+        app, began = stream(batches), time.process_time()
+        found = costed(app, right_size=RightSizeSettings(1e9, counts=(1,)), serverless=None)
+        report_data(found.costed, date(2026, 9, 1))
+        return time.process_time() - began
+
+    cpu_s(200)
+    few_s = min(cpu_s(1_000) for _ in range(3))
+    assert cpu_s(10_000) <= 15 * few_s
+
+
+def test_beyond_ten_thousand_jobs_and_stages_the_cheapest_are_one_row() -> None:
+    (found,) = costed(stream(10_050)).costed
+    (data,) = report_data([found], date(2026, 9, 1))["applications"]
+    assert len(data["by_job"]) == len(data["by_stage"]) == MOST_LISTED + 1
+    for rows in (data["by_job"], data["by_stage"]):
+        assert rows[-1]["name"] == "50 others"
+        assert rows[-1]["task_s"] == pytest.approx(50 * 4 * 0.9)
+        assert sum(row["task_s"] for row in rows) == pytest.approx(10_050 * 4 * 0.9)
+        assert sum(row["usd"] for row in rows) == pytest.approx(data["money"]["busy"], rel=1e-4)
+    assert len(data["timeline"]["jobs"]) == MOST_LISTED

@@ -36,7 +36,7 @@ def advice_of(
     Advice that these machines do not allow is replaced by its reason.
     """
     asked: list[tuple[str, Callable[[], Iterator[Data]]]] = [
-        ("slow_host", lambda: slow_host_advice(costed.application, runs.degradation))
+        ("slow_host", lambda: slow_host_advice(costed.application, runs.host_health))
     ]
     if costed.facts.cluster is not None and costed.bill.usd is not None:
         case = AdviceCase(costed, costed.facts.cluster, runs, prices, settings)

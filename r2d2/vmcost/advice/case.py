@@ -13,7 +13,12 @@ from r2d2.vmcost.advice.right_size.ernest import (
     measured_run,
     replay_ratios,
 )
-from r2d2.vmcost.advice.slow_hosts import Degradation, degradation
+from r2d2.vmcost.advice.slow_hosts import (
+    Degradation,
+    HostHealth,
+    degradation,
+    host_health,
+)
 from r2d2.vmcost.bill import Rate, most_at_once, vm_rate
 from r2d2.vmcost.model import Application, Cluster, PriceKind
 from r2d2.vmcost.prices import PriceList
@@ -88,6 +93,11 @@ class RepeatedRuns:
     """The applications of one name, which are taken to have done the same work."""
 
     applications: tuple[Application, ...]
+
+    @cached_property
+    def host_health(self) -> tuple[HostHealth, ...]:
+        """The hosts of the runs, slowest first."""
+        return host_health(self.applications)
 
     @cached_property
     def degradation(self) -> Degradation:

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
+from itertools import groupby
 from math import sqrt
 from typing import NamedTuple
 
@@ -166,11 +167,11 @@ class StageTime(NamedTuple):
     took_ms: int
 
 
-def slow_host_advice(application: Application, degraded: Degradation) -> Iterator[Data]:
+def slow_host_advice(application: Application, health: Sequence[HostHealth]) -> Iterator[Data]:
     """The slow hosts on which the application ran."""
     hosts = {executor.host for executor in application.executors}
-    for host in degraded.slow:
-        if host.host in hosts:
+    for host in health:
+        if host.host in hosts and host.health is Health.SLOW:
             advice = {"kind": "slow_host", "told": host.verdict, "basis": "modelled"}
             yield {**advice, "host": host.host}
 
@@ -198,31 +199,33 @@ def degradation(runs: Sequence[Application], limits: Limits | None = None) -> De
     if not runs:
         raise UsageError("no run to look at: give the event logs of one application's runs")
     limits = limits or Limits()
-    cells, times = _cells_of(runs), _stage_times(runs)
-    compared = _compared(cells, limits)
-    unmatched = tuple(sorted(key for key in times if not _alike(times[key], len(runs))))
-    hosts = sorted({executor.host for run in runs for executor in run.executors})
+    cells, times = dict(_cells_of(runs)), _stage_times(runs)
+    unmatched = {key for key in times if not _alike(times[key], len(runs))}
     return Degradation(
-        hosts=tuple(
-            sorted(
-                (_host_health(host, compared.get(host, []), limits) for host in hosts),
-                key=lambda health: (-(health.ratio or 0.0), health.host),
-            )
-        ),
+        hosts=host_health(runs, limits),
         stage_hosts=_stage_hosts(cells),
         stage_runs=_stage_runs({key: times[key] for key in times if key not in unmatched}),
-        unmatched=unmatched,
+        unmatched=tuple(sorted(unmatched)),
     )
 
 
-def _compared(cells: Mapping[Cell, Times], limits: Limits) -> dict[str, list[tuple[int, Times]]]:
+def host_health(
+    runs: Sequence[Application], limits: Limits | None = None
+) -> tuple[HostHealth, ...]:
+    """The hosts of the runs, slowest first."""
+    limits = limits or Limits()
+    compared = _compared(runs, limits)
+    hosts = sorted({executor.host for run in runs for executor in run.executors})
+    health = (_host_health(host, compared.get(host, []), limits) for host in hosts)
+    return tuple(sorted(health, key=lambda each: (-(each.ratio or 0.0), each.host)))
+
+
+def _compared(runs: Sequence[Application], limits: Limits) -> dict[str, list[tuple[int, Times]]]:
     """For each host its stage runs: the run, and its tasks' times over those of other hosts."""
-    together: dict[tuple[int, StageKey], dict[str, Times]] = {}
-    for cell, times in cells.items():
-        together.setdefault((cell.run, cell.stage), {})[cell.host] = times
     ratios: dict[str, list[tuple[int, Times]]] = {}
-    for (run, _), by_host in together.items():
-        for host, times in by_host.items():
+    for (run, _), together in groupby(_cells_of(runs), lambda cell: (cell[0].run, cell[0].stage)):
+        by_host = {cell.host: times for cell, times in together}
+        for host, times in by_host.items() if len(by_host) > 1 else ():
             others = [times_there for other, times_there in by_host.items() if other != host]
             beside = np.concatenate(others) if others else np.empty(0)
             if len(beside) >= limits.others and np.median(beside) >= limits.task_ms:
@@ -256,11 +259,11 @@ def _stage_hosts(cells: Mapping[Cell, Times]) -> tuple[StageHost, ...]:
         by_stage.setdefault(cell.stage, {}).setdefault(cell.host, []).append(times)
     health = []
     for stage, by_host in sorted(by_stage.items()):
-        medians_ms = [float(np.median(times)) for runs in by_host.values() for times in runs]
+        medians_ms = [_median(times) for runs in by_host.values() for times in runs]
         ideal_ms = _ideal_ms(medians_ms)
         for host, runs in sorted(by_host.items()):
-            here = np.concatenate(runs)
-            actual_ms = float(np.median(here))
+            here = np.sort(np.concatenate(runs)) if len(runs) > 1 else runs[0]
+            actual_ms = _median(here)
             worth = _performance(ideal_ms, actual_ms)
             health.append(StageHost(stage, host, len(here), ideal_ms, actual_ms, worth))
     return tuple(health)
@@ -281,44 +284,63 @@ def _stage_runs(times: Mapping[StageKey, Mapping[int, StageTime]]) -> tuple[Stag
 
 
 def _ideal_ms(times_ms: Sequence[float]) -> float:
-    return float(np.quantile(times_ms, 0.25, method="lower"))
+    """The lower quartile."""
+    return float(sorted(times_ms)[(len(times_ms) - 1) // 4])
+
+
+def _median(ordered: Times) -> float:
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def _performance(ideal_ms: float, actual_ms: float) -> float:
     return min(1.0, ideal_ms / actual_ms) if actual_ms > 0 else 1.0
 
 
-def _cells_of(runs: Sequence[Application]) -> dict[Cell, Times]:
-    """The run times in ms of tasks that succeeded, without speculative copies."""
-    cells: dict[Cell, Times] = {}
+def _cells_of(runs: Sequence[Application]) -> Iterator[tuple[Cell, Times]]:
+    """By run, stage and host the run times in ms of tasks that succeeded, in order.
+
+    Speculative copies are left out.
+    """
     for number, run in enumerate(runs):
         keys = _keys(run)
         tasks = run.tasks
         good = (tasks["outcome"] == Outcome.SUCCEEDED) & ~tasks["speculative"]
         tasks = tasks[good & (tasks["executor"] >= 0) & np.isin(tasks["stage"], list(keys))]
         names = sorted({executor.host for executor in run.executors})
-        host_of = np.array([names.index(executor.host) for executor in run.executors], np.int64)
+        place = {name: position for position, name in enumerate(names)}
+        host_of = np.array([place[executor.host] for executor in run.executors], np.int64)
         hosts = host_of[tasks["executor"]] if len(tasks) else np.empty(0, np.int64)
-        for stage in np.unique(tasks["stage"]):
-            for host in np.unique(hosts[tasks["stage"] == stage]):
-                here_ms = tasks["run_ms"][(tasks["stage"] == stage) & (hosts == host)]
-                cell = Cell(number, keys[int(stage)], names[host])
-                cells[cell] = here_ms.astype(np.float64)
-    return cells
+        order = np.lexsort((tasks["run_ms"], hosts, tasks["stage"]))
+        stages, hosts = tasks["stage"][order], hosts[order]
+        firsts = _firsts((stages[1:] != stages[:-1]) | (hosts[1:] != hosts[:-1]), len(order))
+        times = np.split(tasks["run_ms"][order].astype(np.float64), firsts[1:])
+        for first, here_ms in zip(firsts.tolist(), times, strict=False):
+            yield Cell(number, keys[int(stages[first])], names[hosts[first]]), here_ms
 
 
 def _stage_times(runs: Sequence[Application]) -> dict[StageKey, dict[int, StageTime]]:
     """The time of each stage, by the runs' positions."""
     times: dict[StageKey, dict[int, StageTime]] = {}
     for number, run in enumerate(runs):
-        keys = _keys(run)
-        for stage in np.unique(run.tasks["stage"]):
-            of_stage = run.tasks[run.tasks["stage"] == stage]
-            if int(stage) in keys:
-                done = int((of_stage["outcome"] == Outcome.SUCCEEDED).sum())
-                took_ms = int(of_stage["finish_ms"].max() - of_stage["launch_ms"].min())
-                times.setdefault(keys[int(stage)], {})[number] = StageTime(done, took_ms)
+        keys, tasks = _keys(run), run.tasks[np.argsort(run.tasks["stage"], kind="stable")]
+        stages = tasks["stage"]
+        firsts = _firsts(stages[1:] != stages[:-1], len(tasks))
+        if not len(firsts):
+            continue
+        done = np.add.reduceat((tasks["outcome"] == Outcome.SUCCEEDED).astype(np.int64), firsts)
+        ends = np.maximum.reduceat(tasks["finish_ms"], firsts)
+        took_ms = ends - np.minimum.reduceat(tasks["launch_ms"], firsts)
+        for stage, *time in zip(
+            *(each.tolist() for each in (stages[firsts], done, took_ms)), strict=True
+        ):
+            if stage in keys:
+                times.setdefault(keys[stage], {})[number] = StageTime(*time)
     return times
+
+
+def _firsts(differs: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.intp]:
+    """The first row of each group of neighbours; `differs` tells where the next row is another."""
+    return np.concatenate([[0], np.flatnonzero(differs) + 1]) if size else np.empty(0, np.intp)
 
 
 def _keys(run: Application) -> dict[int, StageKey]:

@@ -39,6 +39,8 @@ from r2d2.vmcost.bill.bill import (
     vm_rate,
 )
 from r2d2.vmcost.bill.model import (
+    MOST_LISTED,
+    OTHERS,
     Amount,
     Bill,
     ExecutorTime,
@@ -51,6 +53,8 @@ from r2d2.vmcost.bill.model import (
 from r2d2.vmcost.bill.timeline import most_at_once
 
 __all__ = [
+    "MOST_LISTED",
+    "OTHERS",
     "Amount",
     "Bill",
     "ExecutorTime",

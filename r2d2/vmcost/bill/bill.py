@@ -9,7 +9,17 @@ from typing import TypeVar
 import numpy as np
 
 from r2d2.vmcost.bill.fleet import driver_bill, worker_fleet
-from r2d2.vmcost.bill.model import Amount, Bill, Charges, Part, Rate, Share, VmBill
+from r2d2.vmcost.bill.model import (
+    MOST_LISTED,
+    OTHERS,
+    Amount,
+    Bill,
+    Charges,
+    Part,
+    Rate,
+    Share,
+    VmBill,
+)
 from r2d2.vmcost.bill.task_time import NO_JOB, computing_units, jobs_of_attempts
 from r2d2.vmcost.bill.timeline import BilledRun, Integers, Positions, count_jobs_without_ends
 from r2d2.vmcost.model import Application, Billing, Cluster, Price, PriceKind
@@ -182,6 +192,14 @@ class ChargeSums:
         """One share for each key and name, `place` being each task's position among them."""
         tasks = np.bincount(place, minlength=len(names))
         busy, failed = (_sums(place, len(names), units) for units in (self._busy, self._failed))
+        if len(names) > MOST_LISTED:
+            listed = _dearest(busy + failed)
+            count = len(names) - MOST_LISTED
+            names = [*(names[at] for at in listed), (OTHERS, f"{count:,} others")]
+            tasks, busy, failed = (
+                np.append(each[listed], each.sum() - each[listed].sum())
+                for each in (tasks, busy, failed)
+            )
         amount = self._charges.amount
         return tuple(
             Share(
@@ -193,6 +211,11 @@ class ChargeSums:
             )
             for at, (key, name) in enumerate(names)
         )
+
+
+def _dearest(units: Integers) -> Positions:
+    """The positions of the most units, in order; of equal ones the first."""
+    return np.sort(np.argsort(-units, kind="stable")[:MOST_LISTED])
 
 
 def _sums(place: Positions, size: int, units: Integers) -> Integers:

@@ -44,7 +44,7 @@ class Share:
     """The time and money of the tasks of a job, a stage or an executor; `key` is its id.
 
     A job's key is `3`, a stage's `7.0` (id and attempt), an executor's its id; tasks that belong to
-    no job that the log names stand under the empty key.
+    no job that the log names stand under the empty key, those beyond `MOST_LISTED` under `OTHERS`.
     """
 
     key: str
@@ -52,6 +52,12 @@ class Share:
     tasks: int
     busy: Amount
     failed: Amount
+
+
+MOST_LISTED = 10_000
+"""Of more jobs or stages those that cost most are told one by one, the others in one row."""
+OTHERS = "others"
+"""The key of that row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ application, a task's also to its executor: what is beyond has no cores that any
 busy core-time of an executor is at most its core-time, unless more tasks ran at once than fit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.model import Application, Job, Tasks
+from r2d2.vmcost.model import Application, Tasks
 
 Longs: TypeAlias = npt.NDArray[np.int64]
 NO_JOB = -1
@@ -42,6 +42,12 @@ class TaskTime:
     def total_s(self) -> float:
         """Launch to finish."""
         return sum(float(getattr(self, each.name)) for each in fields(self))
+
+
+def total_of(times: Iterable[TaskTime]) -> TaskTime:
+    """The sums of each part."""
+    parts = [[getattr(time, each.name) for each in fields(TaskTime)] for time in times]
+    return TaskTime(*map(sum, zip(*parts, strict=True))) if parts else TaskTime(*[0.0] * 8)
 
 
 def duration_s(app: Application) -> float:
@@ -207,38 +213,39 @@ def jobs_of_attempts(app: Application) -> tuple[Longs, npt.NDArray[np.intp], Lon
     for position in sorted(range(len(app.jobs)), key=lambda position: app.jobs[position].id):
         for stage in app.jobs[position].stages:
             sharers.setdefault(stage, []).append(position)
+    ran = job_intervals_ms(app)
     jobs = [
-        _job_at(app, sharers.get(int(stage), []), int(moment))
+        _job_at(ran, sharers.get(int(stage), []), int(moment))
         for (stage, _), moment in zip(attempts, first_ms, strict=True)
     ]
     return attempts, places, np.array(jobs, np.int64)
 
 
-def _job_at(app: Application, sharers: list[int], moment_ms: int) -> int:
+def _job_at(ran: Sequence[tuple[int, int]], sharers: list[int], moment_ms: int) -> int:
     """The first of the jobs that ran at the moment, or else the first of them."""
     for position in sharers:
-        start, end = job_interval_ms(app, app.jobs[position])
+        start, end = ran[position]
         if start <= moment_ms < end:
             return position
     return sharers[0] if sharers else NO_JOB
 
 
-def job_interval_ms(app: Application, job: Job) -> tuple[int, int]:
-    """From when to when a job ran.
+def job_intervals_ms(app: Application) -> list[tuple[int, int]]:
+    """From when to when each job ran.
 
     A job that was not seen to end ran until the application's end. One that was not seen to start
     began with the first of its stages, or, where the log names none, when it ended.
     """
-    end = app.ended_ms if job.ended_ms is None else job.ended_ms
-    start = job.started_ms
-    if start is None:
-        names = set(job.stages)
-        start = min(
-            (
-                stage.submitted_ms
-                for stage in app.stages
-                if stage.id in names and stage.submitted_ms is not None
-            ),
-            default=end,
-        )
-    return start, end
+    submitted_ms: dict[int, int] = {}
+    for stage in app.stages:
+        if stage.submitted_ms is not None:
+            known_ms = submitted_ms.setdefault(stage.id, stage.submitted_ms)
+            submitted_ms[stage.id] = min(known_ms, stage.submitted_ms)
+    intervals = []
+    for job in app.jobs:
+        end, start = app.ended_ms if job.ended_ms is None else job.ended_ms, job.started_ms
+        if start is None:
+            begun = (submitted_ms[stage] for stage in job.stages if stage in submitted_ms)
+            start = min(begun, default=end)
+        intervals.append((start, end))
+    return intervals

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from r2d2.vmcost.bill.task_time import executor_intervals_ms, job_interval_ms
+from r2d2.vmcost.bill.task_time import executor_intervals_ms, job_intervals_ms
 from r2d2.vmcost.model import Application, Outcome
 
 Positions = npt.NDArray[np.intp]
@@ -86,7 +86,7 @@ def _task_rows(app: Application) -> dict[int, Positions]:
 def _job_intervals(app: Application) -> tuple[Interval, ...]:
     """The moments of the application at which at least one job ran."""
     bounds = (app.started_ms, app.ended_ms)
-    return union(clipped(job_interval_ms(app, job), bounds) for job in app.jobs)
+    return union(clipped(ran, bounds) for ran in job_intervals_ms(app))
 
 
 def count_jobs_without_ends(app: Application, problems: Counter[str]) -> None:

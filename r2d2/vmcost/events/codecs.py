@@ -66,8 +66,12 @@ def lines(chunks: Iterable[bytes], most_bytes: int = MOST_LINE_BYTES) -> Iterato
         yield b"".join(begun) if size <= most_bytes else None
 
 
-def chunks(path: Path, problems: LogProblemCounts) -> Iterator[bytes]:
+def chunks(
+    path: Path, problems: LogProblemCounts, advance: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
     """The file's content, decompressed; damage is counted and ends it.
+
+    `advance` is told of the file's bytes that were read, now and then.
 
     Raises:
         OSError: it cannot be opened or read.
@@ -75,8 +79,13 @@ def chunks(path: Path, problems: LogProblemCounts) -> Iterator[bytes]:
     """
     with path.open("rb") as file:
         decompress = _codec(file.peek(16)[:16])
+        told = 0
         try:
-            yield from decompress(file)
+            for chunk in decompress(file):
+                yield chunk
+                if advance and file.tell() - told >= PIECE_BYTES:
+                    advance(file.tell() - told)
+                    told = file.tell()
         except TruncatedError:
             problems[LogProblem.FILE_TRUNCATED] += 1
         except DamagedError:

@@ -10,7 +10,7 @@ A log is one file, the parts of a rolling log, or Databricks' hourly files:
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,8 +79,9 @@ def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> 
     progress = progress or Silence()
     progress.begin("reading event logs", sum(map(_size_bytes, logs)))
     for log in logs:
+        told = _TellsBytes(progress)
         try:
-            applications.append(_read(log))
+            applications.append(_read(log, told.advance))
         except EventLogError as error:
             refused.append(LeftOutLog(str(log.path), str(error)))
         except OSError as error:
@@ -88,7 +89,8 @@ def read_logs(paths: Sequence[Path | str], progress: Progress | None = None) -> 
             refused.append(LeftOutLog(str(log.path), f"cannot be read: {reason}"))
         except Exception as error:  # noqa: BLE001  one log's fault must not cost the others
             refused.append(LeftOutLog(str(log.path), fault_text(error)))
-        progress.advance(_size_bytes(log), len(applications[-1].tasks) if applications else 0)
+        rows = len(applications[-1].tasks) if applications else 0
+        progress.advance(max(0, _size_bytes(log) - told.size_bytes), rows)
     progress.end()
     kept, repeated = _once(applications)
     return EventLogs(tuple(kept), tuple(refused), tuple(repeated))
@@ -167,7 +169,19 @@ def _size_bytes(log: EventLog) -> int:
     return sum(file.stat().st_size for file in log.files if file.is_file())
 
 
-def _read(log: EventLog) -> Application:
+@dataclass(slots=True)
+class _TellsBytes:
+    """Hands the bytes of one log on to the progress, and sums them."""
+
+    progress: Progress
+    size_bytes: int = 0
+
+    def advance(self, size_bytes: int) -> None:
+        self.size_bytes += size_bytes
+        self.progress.advance(size_bytes, 0)
+
+
+def _read(log: EventLog, advance: Callable[[int], None]) -> Application:
     """The log's application.
 
     Raises:
@@ -180,7 +194,7 @@ def _read(log: EventLog) -> Application:
     facts.problems.update(log.problems)
     for file in log.files:
         before = facts.lines
-        for line in lines(chunks(file, facts.problems)):
+        for line in lines(chunks(file, facts.problems, advance)):
             facts.read(line)
         facts.problems[LogProblem.FILE_EMPTY] += facts.lines == before
     return application(facts, log.files, log.path.stem)

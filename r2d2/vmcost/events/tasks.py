@@ -21,7 +21,7 @@ MOST_TASKS = 10_000_000
 """Beyond it a row of 140 bytes a task would take more than 1.4 GB."""
 _BLOCK_ROWS = 8_192
 _MOST_LONG = 2**63 - 1
-_ROW = np.dtype([*TASK.descr, ("task", np.int64), ("resubmitted", np.bool_)])
+_NAME = np.dtype([("task", np.int64), ("resubmitted", np.bool_)])
 _METRICS = (TASK.names or ())[TASK.names.index("run_ms") if TASK.names else 0 :]
 _NO_METRICS, _NO_READ, _NO_WRITE = TaskMetrics(), ShuffleReadMetrics(), ShuffleWriteMetrics()
 _NO_INPUT, _NO_OUTPUT = InputMetrics(), OutputMetrics()
@@ -35,7 +35,9 @@ class TaskRows:
     def __init__(self) -> None:
         self.executors: dict[str, int] = {}  # the number that stands for each id in the rows
         self._open: list[tuple[int, ...]] = []
-        self._blocks: list[Tasks] = []
+        self._opened: list[tuple[int, bool]] = []
+        self._tasks = np.empty(0, TASK)
+        self._names = np.empty(0, _NAME)
         self._started: list[npt.NDArray[np.int64]] = []
         self._starting: list[tuple[int, int]] = []
 
@@ -78,40 +80,46 @@ class TaskRows:
                 (metrics.output or _NO_OUTPUT).bytes,
                 min(read.remote_bytes + read.local_bytes, _MOST_LONG),
                 write.bytes,
-                task.id,
-                event.reason is not None and event.reason.reason == _RESUBMITTED,
             )
         )
+        resubmitted = event.reason is not None and event.reason.reason == _RESUBMITTED
+        self._opened.append((task.id, resubmitted))
         if len(self._open) >= _BLOCK_ROWS:
             self._close()
-            if len(self._blocks) * _BLOCK_ROWS > MOST_TASKS:
+            if len(self._tasks) > MOST_TASKS:
                 raise EventLogError(f"more than {MOST_TASKS:,} tasks")
 
     def _close(self) -> None:
-        """Rows in an array take a tenth of what they take as tuples."""
+        """Rows in an array take a tenth of what they take as tuples.
+
+        The array grows in place: a copy of many tasks would be the most that reading takes.
+        """
+        before, size = len(self._tasks), len(self._tasks) + len(self._open)
         if self._open:
-            self._blocks.append(np.array(self._open, _ROW))
+            self._tasks.resize(size, refcheck=False)
+            self._names.resize(size, refcheck=False)
+            self._tasks[before:] = self._open
+            self._names[before:] = self._opened
         if self._starting:
             self._started.append(np.array(self._starting, np.int64))
-        self._open, self._starting = [], []
+        self._open, self._opened, self._starting = [], [], []
 
     def tasks(self, problems: LogProblemCounts) -> tuple[Tasks, npt.NDArray[np.int64]]:
         """Each task once, in order, its executor by number; and launches of those without end."""
         self._close()
-        rows = np.concatenate(self._blocks) if self._blocks else np.empty(0, _ROW)
-        rows = _once(rows, problems)
         started = np.concatenate(self._started) if self._started else np.empty((0, 2), np.int64)
+        rows, names, self._started = self._tasks, self._names, []
+        self._tasks, self._names = np.empty(0, TASK), np.empty(0, _NAME)
+        rows, names = _once(rows, names, problems)
         started = started[np.unique(started[:, 0], return_index=True)[1]]
-        lost = started[~np.isin(started[:, 0], rows["task"])]
-        problems[LogProblem.TASK_WITHOUT_END] += len(lost)
+        lost_ms = started[~np.isin(started[:, 0], names["task"]), 1]
+        problems[LogProblem.TASK_WITHOUT_END] += len(lost_ms)
         _mend(rows, problems)
-        order = np.lexsort(
-            [
-                rows[name]
-                for name in ("task", "attempt", "index", "stage_attempt", "stage", "launch_ms")
-            ]
-        )
-        return rows[order][list(TASK.names or ())].astype(TASK), lost[:, 1]
+        keys = (rows[name] for name in ("attempt", "index", "stage_attempt", "stage", "launch_ms"))
+        order = np.lexsort([names["task"], *keys])
+        for name in TASK.names or ():
+            rows[name] = rows[name][order]
+        return rows, lost_ms
 
 
 def _outcome(reason: TaskEndReason | None, task: TaskInfo) -> Outcome:
@@ -122,19 +130,24 @@ def _outcome(reason: TaskEndReason | None, task: TaskInfo) -> Outcome:
     return _OUTCOMES.get(reason.reason, Outcome.FAILED)
 
 
-def _once(rows: Tasks, problems: LogProblemCounts) -> Tasks:
+def _once(
+    rows: Tasks, names: npt.NDArray[np.void], problems: LogProblemCounts
+) -> tuple[Tasks, npt.NDArray[np.void]]:
     """The first row of each task, and of each whose output was lost a row of no length.
 
     Such a task ends again, as it did before, when its executor is lost (`Resubmitted` in
     `TaskSetManager.executorLost`): its time must not count twice.
     """
-    first = np.unique(rows[["task", "resubmitted"]], return_index=True)[1]
-    problems[LogProblem.TASK_ENDED_TWICE] += len(rows) - len(first)
-    rows = rows[np.sort(first)]
-    again = rows["resubmitted"]
+    order = np.lexsort((names["resubmitted"], names["task"]))
+    task, resubmitted = names["task"][order], names["resubmitted"][order]
+    repeated = (task[1:] == task[:-1]) & (resubmitted[1:] == resubmitted[:-1])
+    problems[LogProblem.TASK_ENDED_TWICE] += int(repeated.sum())
+    if repeated.any():
+        rows, names = (np.delete(each, order[1:][repeated]) for each in (rows, names))
+    again = names["resubmitted"]
     problems[LogProblem.TASK_RESUBMITTED] += int(again.sum())
     rows["launch_ms"][again] = rows["finish_ms"][again]
-    return rows
+    return rows, names
 
 
 def _mend(rows: Tasks, problems: LogProblemCounts) -> None:

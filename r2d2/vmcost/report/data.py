@@ -13,8 +13,9 @@
 | `problems` | what was damaged, skipped or guessed, counted |
 
 Besides, `pipeline` has the schedule of the jobs in the settings, or null, and `degradation` the
-hosts and the slowest stages of applications that ran several times. The parts in `money` sum to
-`usd`: both are rounded to a millionth of a dollar so that they do.
+hosts and the slowest stages of applications that ran several times. Of more than 10,000 jobs or
+stages of an application those that cost most have a row each, the others one together. The parts in
+`money` sum to `usd`: both are rounded to a millionth of a dollar so that they do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,15 @@ from typing import Any
 
 import numpy as np
 
-from r2d2.vmcost.bill import Bill, HostTime, Share, printed_total_usd, printed_usd
+from r2d2.vmcost.bill import (
+    MOST_LISTED,
+    OTHERS,
+    Bill,
+    HostTime,
+    Share,
+    printed_total_usd,
+    printed_usd,
+)
 from r2d2.vmcost.bill.task_time import (
     TaskTime,
     busy_fraction,
@@ -36,6 +45,7 @@ from r2d2.vmcost.bill.task_time import (
     task_time_by_executor,
     task_time_by_job,
     task_time_by_stage,
+    total_of,
 )
 from r2d2.vmcost.machines import KnownMachines
 from r2d2.vmcost.model import Application, Billing
@@ -140,26 +150,26 @@ def _prices(bill: Bill, today: date) -> Iterator[Data]:
 
 
 def by_job(application: Application, bill: Bill) -> Iterator[Data]:
-    """A row for each job: its money and task time; a last one for tasks of none."""
+    """A row for each job, its money and task time; then for tasks of none, and for all others."""
     shares = {share.key: share for share in bill.jobs}
     *times, of_none = task_time_by_job(application)
+    others = []
     for job, time in zip(application.jobs, times, strict=True):
-        share = shares.pop(str(job.id), None)
-        yield {
-            "job": job.id,
-            "name": job.name,
-            "succeeded": job.succeeded,
-            "usd": _usd(share),
-            **_times(time),
-        }
-    for share in shares.values():
-        yield {
-            "job": None,
-            "name": share.name,
-            "succeeded": None,
-            "usd": _usd(share),
-            **_times(of_none),
-        }
+        if str(job.id) in shares:
+            yield _job(job.id, job.name, job.succeeded, shares[str(job.id)], time)
+        else:
+            others.append(time)
+    if "" in shares:
+        yield _job(None, shares[""].name, None, shares[""], of_none)
+    else:
+        others.append(of_none)
+    if OTHERS in shares:
+        yield _job(None, shares[OTHERS].name, None, shares[OTHERS], total_of(others))
+
+
+def _job(job: int | None, name: str, succeeded: bool | None, share: Share, time: TaskTime) -> Data:
+    money = {"job": job, "name": name, "succeeded": succeeded, "usd": _usd(share)}
+    return {**money, **_times(time)}
 
 
 def _usd(share: Share | None) -> float | None:
@@ -174,7 +184,7 @@ def _times(time: TaskTime) -> Data:
 
 
 def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
-    """A row for each attempt of a stage."""
+    """A row for each attempt of a stage, and where there are very many a last one for others."""
     shares = {share.key: share for share in bill.stages}
     times = task_time_by_stage(application)
     positions = stage_positions(application)
@@ -183,16 +193,32 @@ def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
     tasks = np.bincount(positions[there], minlength=count)
     spilled = np.zeros(count, np.int64)
     np.add.at(spilled, positions[there], application.tasks["spilled_disk_bytes"][there])
+    others = []
     for place, (stage, time) in enumerate(zip(application.stages, times, strict=True)):
+        share = shares.get(f"{stage.id}.{stage.attempt}")
+        if share is None and OTHERS in shares:
+            others.append(place)
+            continue
         yield {
             "stage": stage.id,
             "attempt": stage.attempt,
             "name": stage.name,
             "problem": stage.problem,
             "tasks": int(tasks[place]),
-            "usd": _usd(shares.get(f"{stage.id}.{stage.attempt}")),
+            "usd": _usd(share),
             **_times(time),
             "spilled_bytes": int(spilled[place]),
+        }
+    if OTHERS in shares:
+        yield {
+            "stage": None,
+            "attempt": None,
+            "name": shares[OTHERS].name,
+            "problem": "",
+            "tasks": int(tasks[others].sum()),
+            "usd": _usd(shares[OTHERS]),
+            **_times(total_of(times[place] for place in others)),
+            "spilled_bytes": int(spilled[others].sum()),
         }
 
 
@@ -217,6 +243,8 @@ def by_executor(application: Application, bill: Bill) -> Iterator[Data]:
 def timeline(application: Application, bill: Bill) -> Data:
     """The hosts in equal stretches of the run, and when its jobs ran."""
     hosts = [vm.time for vm in bill.vms]
+    longest = sorted(application.jobs, key=lambda job: (job.started_ms or 0) - (job.ended_ms or 0))
+    drawn = {job.id for job in longest[:MOST_LISTED]}
     bins = max((len(host.busy_cores) for host in hosts), default=1)
     return {
         "bin_s": duration_s(application) / bins,
@@ -229,7 +257,7 @@ def timeline(application: Application, bill: Bill) -> Data:
                 "end_s": _since(application, job.ended_ms or application.ended_ms),
             }
             for job in application.jobs
-            if job.started_ms is not None
+            if job.started_ms is not None and job.id in drawn
         ],
     }
 

@@ -162,7 +162,8 @@ def _bar_lines(title: str, unit: str, bars: Sequence[Bar], amounts: Sequence[str
 
 
 def _stage_lines(application: Data) -> Iterator[str]:
-    stages = sorted(application["by_stage"], key=_weight, reverse=True)
+    stages = [stage for stage in application["by_stage"] if stage["stage"] is not None]
+    stages.sort(key=_weight, reverse=True)
     rows = [
         (
             f"  {stage['stage']}.{stage['attempt']}",

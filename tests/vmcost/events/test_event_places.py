@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from r2d2.progress import Silence
 from r2d2.vmcost.events import EventLogs, LeftOutLog, read_applications, read_logs
 from tests.support.vmcost.event_lines import added, app_end, app_start, job_end, job_start, task_end
 
@@ -177,3 +178,19 @@ def test_a_file_that_fails_while_it_is_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "memory").symlink_to("/proc/self/mem")
     (refused,) = read_logs([tmp_path]).refused
     assert refused == (str(tmp_path / "memory"), "cannot be read: Input/output error")
+
+
+def test_progress_is_told_within_a_log_and_comes_to_its_size(tmp_path: Path) -> None:
+    class Told(Silence):
+        sizes: list[int] = []  # noqa: RUF012
+
+        def advance(self, size_bytes: int, rows: int) -> None:
+            self.sizes.append(size_bytes)
+
+    start = b'{"Event":"SparkListenerApplicationStart","App Name":"a","App ID":"b","Timestamp":1}\n'
+    other = b'{"Event":"SparkListenerOther","x":"' + b"y" * 1000 + b'"}\n'
+    log = tmp_path / "log"
+    log.write_bytes(start + other * 4000)
+    read_logs([log], Told())
+    assert sum(Told.sizes) == log.stat().st_size
+    assert len(Told.sizes) > 3

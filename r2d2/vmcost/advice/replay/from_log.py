@@ -10,7 +10,7 @@ every shuffle. Such a parent is taken to be the stage that ended last before, wr
 and has no reader yet.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,10 @@ def attempts_of(app: Application) -> list[Attempt]:
 
 def spans_of(app: Application, attempts: Sequence[Attempt]) -> list[Span]:
     """The jobs in order of their ends; an attempt of no job that was seen is a job by itself."""
-    starts = [(_start_ms(job, attempts), job) for job in app.jobs]
+    first_ms: dict[int, int] = {}
+    for attempt in attempts:
+        first_ms.setdefault(attempt.stage.id, attempt.start_ms)
+    starts = [(_start_ms(job, first_ms), job) for job in app.jobs]
     known = [(start_ms, job) for start_ms, job in starts if start_ms is not None]
     known.sort(key=lambda pair: (pair[0], pair[1].id))
     owned, orphans = _owned([(start_ms, job.stages) for start_ms, job in known], attempts)
@@ -99,13 +102,14 @@ def _attempt(app: Application, stage: SparkStage, rows: npt.NDArray[np.intp]) ->
     return Attempt(stage, tasks, rows, start_ms, max(start_ms, end_ms))
 
 
-def _start_ms(job: Job, attempts: Sequence[Attempt]) -> int | None:
-    """The start of a job: as logged, else that of its first stage; None where there is none."""
+def _start_ms(job: Job, first_ms: Mapping[int, int]) -> int | None:
+    """The start of a job: as logged, else that of its first stage; None where there is none.
+
+    `first_ms` has the start of each stage's first attempt.
+    """
     if job.started_ms is not None:
         return job.started_ms
-    stages = frozenset(job.stages)
-    starts_ms = [attempt.start_ms for attempt in attempts if attempt.stage.id in stages]
-    return min(starts_ms, default=None)
+    return min((first_ms[stage] for stage in job.stages if stage in first_ms), default=None)
 
 
 def _owned(
@@ -181,9 +185,11 @@ def turnaround_ms(tasks: Tasks, slots: Sequence[int]) -> int:
 
 def is_cold(tasks: Tasks, slots: Sequence[int]) -> npt.NDArray[np.bool_]:
     """For each task, in order of launch, whether it was among the first of its executor."""
-    cold = np.zeros(len(tasks), np.bool_)
-    for executor, width in enumerate(slots):
-        cold[np.flatnonzero(tasks["executor"] == executor)[:width]] = True
+    order = np.argsort(tasks["executor"], kind="stable")
+    _, *groups = np.unique(tasks["executor"][order], return_index=True, return_counts=True)
+    nth = np.empty(len(tasks), np.int64)
+    nth[order] = np.arange(len(tasks)) - np.repeat(*groups)
+    cold: npt.NDArray[np.bool_] = nth < np.append(np.array(slots, np.int64), 0)[tasks["executor"]]
     return cold
 
 
@@ -192,13 +198,11 @@ def cold_ms(tasks: Tasks, cold: npt.NDArray[np.bool_]) -> Milliseconds:
     duration_ms = np.maximum(tasks["finish_ms"] - tasks["launch_ms"], 0)
     lengthened = np.zeros(len(tasks), np.int64)
     ran = tasks["outcome"] == Outcome.SUCCEEDED
-    names = tasks[["stage", "stage_attempt"]]
-    for name in np.unique(names[cold & ran]):
-        same = (names == name) & ran
-        warm_ms = duration_ms[same & ~cold]
-        if len(warm_ms):
-            first = same & cold
-            lengthened[first] = np.maximum(duration_ms[first] - warm_ms.max(), 0)
+    _, attempt = np.unique(tasks[["stage", "stage_attempt"]], return_inverse=True)
+    longest_ms = np.full(len(tasks), -1)
+    np.maximum.at(longest_ms, attempt[ran & ~cold], duration_ms[ran & ~cold])
+    first = ran & cold & (longest_ms[attempt] >= 0)
+    lengthened[first] = np.maximum(duration_ms[first] - longest_ms[attempt[first]], 0)
     return lengthened
 
 
@@ -215,7 +219,7 @@ def reads_of(
 ) -> list[tuple[int, ...]]:
     """Of each attempt the positions of the attempts that it reads, in order."""
     reads: list[tuple[int, ...]] = []
-    unread: list[int] = []
+    unread: list[tuple[int, int]] = []  # the end and the position of each, in order
     for position, attempt in enumerate(attempts):
         ran = [
             max(other for other in positions[parent] if other < position)
@@ -223,11 +227,15 @@ def reads_of(
             if positions.get(parent, [position])[0] < position
         ]
         skipped = len(attempt.stage.parents) - len(ran)
-        ended = [other for other in unread if attempts[other].end_ms <= attempt.start_ms]
-        ended.sort(key=lambda other: (attempts[other].end_ms, other))
-        ran += [other for other in ended[max(0, len(ended) - skipped) :] if other not in ran]
-        unread = [other for other in unread if other not in ran]
+        ended = bisect_right(unread, (attempt.start_ms, position))
+        taken = unread[max(0, ended - skipped) : ended]
+        ran += [other for _, other in taken if other not in ran]
+        for other in ran:
+            entry = (attempts[other].end_ms, other)
+            place = bisect_left(unread, entry)
+            if unread[place : place + 1] == [entry]:
+                del unread[place]
         if attempt.tasks["shuffle_write_bytes"].any():
-            unread.append(position)
+            insort(unread, (attempt.end_ms, position))
         reads.append(tuple(sorted(ran)))
     return reads

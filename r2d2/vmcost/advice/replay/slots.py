@@ -8,6 +8,8 @@ import numpy as np
 from r2d2.errors import UsageError
 from r2d2.vmcost.model import Application, Executor, Tasks
 
+_NEVER = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True, slots=True)
 class Life:
@@ -27,9 +29,15 @@ def measured_lives(app: Application) -> tuple[Life, ...]:
     One that ran a task before it was said to be added counts from that task; without any executor,
     as many slots as ever were busy stand from the first task on.
     """
+    tasks, count = app.tasks[app.tasks["executor"] >= 0], len(app.executors)
+    first_ms, last_ms = np.full(count, _NEVER), np.full(count, -_NEVER)
+    np.minimum.at(first_ms, tasks["executor"], tasks["launch_ms"])
+    np.maximum.at(last_ms, tasks["executor"], tasks["finish_ms"])
     lives = [
-        _life(executor, app.tasks[app.tasks["executor"] == position], app)
-        for position, executor in enumerate(app.executors)
+        _life(executor, first, last, app)
+        for executor, first, last in zip(
+            app.executors, first_ms.tolist(), last_ms.tolist(), strict=True
+        )
     ]
     in_order = sorted(
         (life for life in lives if life is not None),
@@ -72,11 +80,12 @@ def slots_of(executor: Executor) -> int:
     return max(1, executor.cores // max(1, executor.task_cpus))
 
 
-def _life(executor: Executor, tasks: Tasks, app: Application) -> Life | None:
+def _life(executor: Executor, first_ms: int, last_ms: int, app: Application) -> Life | None:
+    """The life of an executor whose first task began and whose last one ended so; else `_NEVER`."""
     from_ms, until_ms = executor.added_ms, executor.removed_ms
-    if len(tasks):
-        from_ms = min(from_ms, int(tasks["launch_ms"].min()))
-        until_ms = None if until_ms is None else max(until_ms, int(tasks["finish_ms"].max()))
+    if first_ms != _NEVER:
+        from_ms = min(from_ms, first_ms)
+        until_ms = None if until_ms is None else max(until_ms, last_ms)
     elif from_ms > app.ended_ms:
         return None
     ended_ms = None if until_ms is None else until_ms - app.started_ms

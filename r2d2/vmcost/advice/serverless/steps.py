@@ -56,20 +56,19 @@ def steps_of(application: Application, serverless: Serverless) -> tuple[RunStep,
 
 def _works(application: Application) -> list[_Work]:
     tasks = application.tasks
+    tasks = tasks[np.lexsort((tasks["launch_ms"], tasks["stage"]))]
     works = []
-    for stage in np.unique(tasks["stage"]):
-        of_stage = tasks[tasks["stage"] == stage]
-        done = of_stage[of_stage["outcome"] == Outcome.SUCCEEDED]
-        took_ms = done["finish_ms"] - done["launch_ms"]
-        ordered_ms = took_ms[np.argsort(done["launch_ms"], kind="stable")]
-        works.append(
-            _Work(
-                int(stage),
-                int(of_stage["launch_ms"].min()),
-                int(of_stage["finish_ms"].max()),
-                tuple(int(value) for value in ordered_ms),
+    for of_stage in np.split(tasks, np.flatnonzero(np.diff(tasks["stage"])) + 1):
+        if len(of_stage):
+            done = of_stage[of_stage["outcome"] == Outcome.SUCCEEDED]
+            works.append(
+                _Work(
+                    int(of_stage["stage"][0]),
+                    int(of_stage["launch_ms"][0]),
+                    int(of_stage["finish_ms"].max()),
+                    tuple((done["finish_ms"] - done["launch_ms"]).tolist()),
+                )
             )
-        )
     return sorted(works, key=lambda work: (work.from_ms, work.stage))
 
 
