@@ -164,6 +164,7 @@ class Why(StrEnum):
     """The reason why a child's column needs no parent."""
 
     CONSTANT = "constant"
+    ROW_NUMBER = "row number"
     IGNORED = "ignored"
 
 
@@ -171,7 +172,7 @@ class Why(StrEnum):
 class UnmatchedColumn:
     """A child's column that an edge does not compare with the parent's, and why.
 
-    Of a constant, `type` is Arrow's name of its type and `text` its text; None is NULL.
+    `type` is Arrow's name of its type, `text` a constant's text; None is NULL.
     """
 
     column: str

@@ -19,7 +19,7 @@ from r2d2.hashing.runs import HashFilter, sorted_unique, sorted_unique_each, wit
 from r2d2.lake.inventory import bounds_of, read_split
 from r2d2.lake.questions import Constants, Projection, RowBounds, Wanted, Watched
 from r2d2.model import Bounds, Column, Cost, Split, Table, Types, Work
-from r2d2.recipes.constants import Constant, in_all_parts, single_values
+from r2d2.recipes.constants import Found, in_all_parts, single_values
 from r2d2.storage.local import Storage
 
 BATCH_ROWS = 1 << 16
@@ -56,8 +56,8 @@ class ScanPiece:
 class Hashed:
     """The outcome of one piece: the runs of each set and the bounds, or the reason why not.
 
-    `constants` has each `single` column's one value, None where it has several; nothing where the
-    piece has no rows.
+    `constants` has each `single` column's one value, or its row numbers, None where it is neither;
+    nothing where the piece has no rows.
     """
 
     table: int
@@ -66,7 +66,7 @@ class Hashed:
     size_bytes: int = 0
     problem: str | None = None
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
-    constants: Mapping[str, Constant | None] = field(default_factory=dict)
+    constants: Mapping[str, Found] = field(default_factory=dict)
 
 
 class PieceFilter:
@@ -220,7 +220,7 @@ def constant_pieces(columns: Watched, tables: Sequence[Table]) -> Iterator[ScanP
 
 def constants_of(answers: Iterable[Hashed]) -> Constants:
     """The columns that hold one value in all pieces of a table, all of whose were answered."""
-    parts: dict[int, list[Mapping[str, Constant | None]]] = defaultdict(list)
+    parts: dict[int, list[Mapping[str, Found]]] = defaultdict(list)
     failed: dict[int, str] = {}
     cost = Cost()
     for hashed in answers:

@@ -60,7 +60,7 @@ class RowBounds:
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """The columns that hold one value in every row, by table and column name, with the value."""
+    """The columns that hold one value in every row, or the row's number, by table and name."""
 
     found: Mapping[int, Mapping[str, UnmatchedColumn]]
     failed: Mapping[int, str]
@@ -87,7 +87,7 @@ class Lake(Protocol):
         """The bounds of all watched columns; those of tables not read since are read for it."""
 
     def constants(self, columns: Watched) -> Constants:
-        """Those of the columns that hold one value in every row, as their rows prove."""
+        """Those of the columns that hold one value, or row numbers, as all their rows prove."""
 
     def sketches(
         self, wanted: Wanted, size: int, children: Collection[Projection] | None = None

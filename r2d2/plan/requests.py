@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from r2d2.formats.united import typed_nulls
 from r2d2.model import Edge, Table
-from r2d2.recipes.constants import Constant
+from r2d2.recipes.constants import source_of
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
 
@@ -103,7 +103,7 @@ def _contained(edge: Edge, tables: Tables) -> ContainedTable:
     pairs = ((name, types[name], parent_types[theirs]) for name, theirs in edge.columns)
     typed = {name: typed_nulls(own, other) for name, own, other in pairs if own != other}
     known = {name: type_ for name, type_ in typed.items() if type_ is not None}
-    constants = {c.column: Constant(c.type, c.text) for c in edge.unmatched}
+    constants = {column.column: source_of(column) for column in edge.unmatched}
     names = dict(edge.columns)
     return ContainedTable(tables[edge.child], names, edge.whole, types=known, constants=constants)
 

@@ -1,11 +1,14 @@
-"""Constants: the one value of a column, proved from its rows and given back with its type.
+"""Constants and row numbers: columns that need no parent, proved from all rows.
 
 A constant's text is a literal's, but NULL, NaN, infinities and -0.0 are constants, too, and no
 atom compares with them: they come back bit by bit. A column of a type that literals do not know is
 constant only where all of it is NULL.
+
+Row numbers are what pandas writes as an index that nobody chose: 0, 1, 2, … in the rows' order.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +23,9 @@ from r2d2.model import Column, UnmatchedColumn, Why
 from r2d2.recipes.literals import Literal, RecipeError, type_named
 
 UNTYPED = "null"
+_INDEX = re.compile(r"__index_level_\d+__|Unnamed: \d+|", re.ASCII)
+_MOST_DIGITS = 18
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,12 @@ class Constant:
             raise RecipeError(f"{found.text} of type {one.type} has bits that no text has")
         return found
 
+    @property
+    def not_finite(self) -> str | None:
+        """NaN or an infinity by its name in SQL; None for others."""
+        is_float = self.type in ("float", "double")
+        return _NOT_FINITE.get(self.text or "") if is_float else None
+
     def array(self, rows: int) -> pa.Array:
         """An array that holds the value so often.
 
@@ -73,6 +85,70 @@ class Constant:
         if repr(one[0].as_py()) != text or (math.isnan(value) and text != "nan"):
             raise RecipeError(f"{text[:80]!r} is not how a {self.type} is written")
         return one
+
+
+@dataclass(frozen=True, slots=True)
+class RowNumber:
+    """The number of each row, from 0 on, in the type of that name: an integer's, or `string`."""
+
+    type: str
+
+    def array(self, first: int, rows: int) -> pa.Array:
+        """The numbers of so many rows from a first one on.
+
+        Raises:
+            RecipeError: a number is beyond the type, or the type has none.
+        """
+        type_ = type_named(self.type)
+        numbers = array_of(np.arange(first, first + rows, dtype=np.int64), pa.int64())
+        if not (pt.is_integer(type_) or pt.is_string(type_)):
+            raise RecipeError(f"no row number is a {self.type}")
+        try:
+            return numbers.cast(type_)
+        except pa.ArrowInvalid as error:
+            raise RecipeError(f"row {first + rows - 1} is beyond {self.type}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRows:
+    """So many rows of a column that are numbered one after another from a first one on."""
+
+    type: str
+    first: int
+    rows: int
+
+    @classmethod
+    def of(cls, values: pa.Array) -> "NumberedRows | None":
+        """The values, of which there is one at least, if they are such numbers; None otherwise."""
+        values = plain_array(values)
+        is_text = pt.is_string(values.type) or pt.is_large_string(values.type)
+        if values.null_count or not (is_text or pt.is_integer(values.type)):
+            return None
+        type_ = "string" if is_text else str(values.type)
+        text = str(values[0].as_py())
+        if not (text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS):
+            return None
+        found = cls(type_, int(text), len(values))
+        try:
+            numbers = RowNumber(type_).array(found.first, found.rows)
+        except RecipeError:
+            return None
+        return found if identical(values, numbers.cast(values.type)) else None
+
+    def followed_by(self, more: "NumberedRows") -> "NumberedRows | None":
+        """The rows of both, where these come next."""
+        if (self.type, self.first + self.rows) != (more.type, more.first):
+            return None
+        return NumberedRows(self.type, self.first, self.rows + more.rows)
+
+
+Found = Constant | NumberedRows | None
+"""What the rows read say of a column; None where it is neither."""
+
+
+def is_index(name: str) -> bool:
+    """Whether pandas, or who reads what it wrote, calls an index so that nobody named."""
+    return _INDEX.fullmatch(name) is not None
 
 
 def _type_of_null(type_: pa.DataType) -> str:
@@ -118,30 +194,61 @@ def _all_are(values: pa.Array, one: pa.Array) -> bool:
 
 def single_values(
     batches: Iterable[pa.RecordBatch], columns: Sequence[Column]
-) -> tuple[int, dict[str, Constant | None]]:
-    """The rows read, and each column's one value, None where it has several.
+) -> tuple[int, dict[str, Found]]:
+    """The rows read, and what they say of each column.
 
-    Reading ends where no column is left that has one.
+    Reading ends where no column is left that has one value, or numbers its rows.
     """
-    found: dict[str, Constant | None] = {}
+    found: dict[str, Found] = {}
     left, rows = list(columns), 0
     for batch in batches:
         if not batch.num_rows:
             continue
-        rows += batch.num_rows
         for column in left:
-            one = constant_of(nested(batch, column.path))
-            found[column.name] = one if found.get(column.name, one) == one else None
+            more = _found_in(nested(batch, column.path), column.name)
+            found[column.name] = _together(found[column.name], more) if rows else more
+        rows += batch.num_rows
         left = [column for column in left if found[column.name] is not None]
         if not left:
             break
     return rows, found
 
 
-def in_all_parts(parts: Sequence[Mapping[str, Constant | None]]) -> dict[str, UnmatchedColumn]:
-    """The columns that hold the same one value in all parts of a table, which have rows."""
+def _found_in(values: pa.Array, name: str) -> Found:
+    numbered = NumberedRows.of(values) if is_index(name) else None
+    return constant_of(values) if numbered is None else numbered
+
+
+def _together(one: Found, more: Found) -> Found:
+    if isinstance(one, NumberedRows) and isinstance(more, NumberedRows):
+        return one.followed_by(more)
+    return one if one == more else None
+
+
+def in_all_parts(parts: Sequence[Mapping[str, Found]]) -> dict[str, UnmatchedColumn]:
+    """The columns that the parts of a table, which all have rows, prove to need no parent.
+
+    Parts come in any order; their row numbers are together those of all rows from 0 on.
+    """
     found = {}
-    for name, one in parts[0].items():
-        if one is not None and all(part[name] == one for part in parts):
+    for name in parts[0]:
+        every = [part[name] for part in parts]
+        numbered = [part for part in every if isinstance(part, NumberedRows)]
+        if len(numbered) == len(every):
+            numbered.sort(key=lambda part: part.first)
+            whole: Found = numbered[0]
+            for part in numbered[1:]:
+                whole = _together(whole, part)
+            if isinstance(whole, NumberedRows) and whole.first == 0:
+                found[name] = UnmatchedColumn(name, Why.ROW_NUMBER, whole.type)
+        elif isinstance(every[0], Constant) and all(part == every[0] for part in every):
+            one = every[0]
             found[name] = UnmatchedColumn(name, Why.CONSTANT, one.type, one.text)
     return found
+
+
+def source_of(column: UnmatchedColumn) -> Constant | RowNumber:
+    """What gives the column's values back."""
+    if column.why is Why.ROW_NUMBER:
+        return RowNumber(column.type)
+    return Constant(column.type, column.text)

@@ -3,10 +3,11 @@
 A recipe refers to what a parent's reader yields: a `Path` leads to a top-level field, then into
 structs. Its columns are the child's top-level fields in order, so that a nested child comes back
 nested: `Field` takes a whole field of the parent (a struct with all its fields), `Cast` its numbers
-in the child's type, `Constant` one value for all rows and nothing of the parent, `Struct` builds a
-struct where the child has only some of its fields, has them in another order, or other things in
-them. A built struct is NULL where the parent's field at `null_with` is, so that a NULL struct and a
-struct of NULLs stay two. `find.request.outputs` makes these columns from flattened ones.
+in the child's type, `Constant` one value for all rows and nothing of the parent, `RowNumber` the
+row's place in the result, `Struct` builds a struct where the child has only some of its fields, has
+them in another order, or other things in them. A built struct is NULL where the parent's field at
+`null_with` is, so that a NULL struct and a struct of NULLs stay two. `find.request.outputs` makes
+these columns from flattened ones.
 
     Recipe ::= Leaf | Union(Leaf, Leaf, …) | Patch(Leaf | Union, plus?, minus?)
     Leaf   ::= Project | Distinct | Select | Rows            each over one parent
@@ -31,7 +32,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeAlias
 
-from r2d2.recipes.constants import Constant
+from r2d2.recipes.constants import Constant, RowNumber
 from r2d2.recipes.literals import Literal
 
 Path: TypeAlias = tuple[str, ...]
@@ -72,7 +73,7 @@ class Output:
     source: "Source"
 
 
-Source: TypeAlias = Field | Cast | Constant | Struct
+Source: TypeAlias = Field | Cast | Constant | RowNumber | Struct
 
 
 class TimePart(str, Enum):
@@ -298,6 +299,12 @@ def parents(recipe: Recipe) -> tuple[str, ...]:
     return tuple(sorted({leaf.parent for leaf in leaves(recipe)}))
 
 
+def numbers_rows(recipe: Recipe) -> bool:
+    """Whether a column is the row's number, so that the order of the parent's rows matters."""
+    columns = (column for leaf in leaves(recipe) for column in leaf.columns)
+    return any(isinstance(column.source, RowNumber) for column in columns)
+
+
 def residuals(recipe: Recipe) -> tuple[Residual, ...]:
     """The recipe's residuals, in order of their location."""
     files = {leaf.residual for leaf in leaves(recipe) if isinstance(leaf, Rows)}
@@ -352,6 +359,8 @@ def survives(recipe: Recipe, parent: str, change: ParentChange) -> Survival:
 def _leaf_survives(leaf: Leaf, change: ParentChange) -> Survival:
     match leaf:
         case Rows(residual=file) if file.kind is ResidualKind.POSITIONS:
+            return Survival.NEVER
+        case _ if change is ParentChange.REWRITE and numbers_rows(leaf):
             return Survival.NEVER
         case _ if change is ParentChange.REWRITE:
             return Survival.ALWAYS

@@ -15,7 +15,7 @@ from typing import Any
 
 from r2d2.hashing.rows import type_tag
 from r2d2.model import Types
-from r2d2.recipes.constants import Constant
+from r2d2.recipes.constants import Constant, RowNumber
 from r2d2.recipes.grammar import (
     AnyOf,
     AtLeast,
@@ -89,6 +89,8 @@ def _source_data(source: Source) -> list[str] | Data:
             return {"cast": list(path), "of": of, "to": to}
         case Constant(type_, text):
             return {"constant": {"type": type_, "text": text}}
+        case RowNumber(type_):
+            return {"row_number": type_}
         case Struct(null_with, parts):
             return {"null_with": list(null_with), "parts": _columns_data(parts)}
 
@@ -238,6 +240,9 @@ def _source(value: JsonValue) -> Source:
     if value.has("constant"):
         value.members(("constant",))
         return _constant(value.member("constant"))
+    if value.has("row_number"):
+        value.members(("row_number",))
+        return _row_number(value.member("row_number"))
     value.members(("null_with", "parts"))
     null_with, parts = value.member("null_with"), value.member("parts")
     return Struct(null_with.items(JsonValue.text, least=0), _columns(parts))
@@ -252,6 +257,15 @@ def _constant(value: JsonValue) -> Constant:
     except RecipeError as error:
         raise text.refused(str(error)) from error
     return constant
+
+
+def _row_number(value: JsonValue) -> RowNumber:
+    number = RowNumber(value.text())
+    try:
+        number.array(0, 1)
+    except RecipeError as error:
+        raise value.refused(str(error)) from error
+    return number
 
 
 def _residual(value: JsonValue, *kinds: ResidualKind) -> Residual:

@@ -22,7 +22,7 @@ from functools import reduce
 
 from sqlglot import ErrorLevel, UnsupportedError, exp
 
-from r2d2.recipes.constants import Constant
+from r2d2.recipes.constants import Constant, RowNumber
 from r2d2.recipes.grammar import (
     AnyOf,
     AtLeast,
@@ -196,16 +196,16 @@ class _Queries:
         )
 
     def _stored_rows(self, residual: Residual, names: Sequence[str]) -> exp.Select:
-        columns = self.names.columns(BASE_ALIAS, names)
-        return exp.Select(expressions=columns).from_(
-            self.names.stored(residual.location, BASE_ALIAS)
-        )
+        stored = self.names.stored(residual.location, BASE_ALIAS)
+        return exp.Select(expressions=self.names.columns(BASE_ALIAS, names)).from_(stored)
 
     def _output(self, output: Output, parent: str) -> exp.Expr:
         source = self.names.restored(self._source(output.source), output, parent)
         return exp.alias_(source, self.names.quoted(output.name))
 
     def _source(self, source: Source) -> exp.Expr:
+        if isinstance(source, RowNumber):
+            raise UnrenderableRecipeError("row numbers have no SQL: its rows are in no order")
         if isinstance(source, Constant):
             return self.names.typed(_constant(source, self.names.dialect), source.type)
         if not isinstance(source, Struct):
@@ -268,15 +268,14 @@ class _Queries:
         )
 
 
-def _constant(constant: Constant, dialect: SqlDialect) -> exp.Expr:
-    text, is_float = constant.text, constant.type in ("float", "double")
-    if text is None:
+def _constant(source: Constant, dialect: SqlDialect) -> exp.Expr:
+    if source.text is None:
         return exp.Null()
-    name = _NOT_FINITE.get(text) if is_float else None
-    return exp.Literal.string(name) if name else value(Literal(constant.type, text), dialect)
+    if source.not_finite:
+        return exp.Literal.string(source.not_finite)
+    return value(Literal(source.type, source.text), dialect)
 
 
-_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _COMPARISONS = {
     Comparison.EQUAL: exp.EQ,
     Comparison.UNEQUAL: exp.NEQ,

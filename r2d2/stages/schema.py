@@ -2,10 +2,10 @@
 
 A column of type null has no values, so it matches a column of any type: its NULLs may be there.
 
-A child's column needs no parent where it holds one value, if that is asked for, or where the owner
-ignores it. Such a child is paired twice with each parent that has its other columns: without those
-of these columns that the parent lacks, and without all of them, as the parent may have one of them
-with other values. A child is compared by one column at least. Bounds refute that a column is
+A child's column needs no parent where it holds one value or row numbers, if that is asked for, or
+where the owner ignores it. Such a child is paired twice with each parent of its other columns:
+without those of these columns that the parent lacks, and without all of them, as the parent may
+have one with other values. At least one column is compared. Bounds refute that a column is
 constant, and only rows prove it.
 
 `projections` are the columns that later stages hash: those of each child, in it and its parents.
@@ -25,6 +25,7 @@ from r2d2.graph import Block, Graph
 from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
 from r2d2.model import Column, Edge, Table, Types, UnmatchedColumn, Why
+from r2d2.recipes.constants import is_index
 from r2d2.settings import is_named
 
 Signature = frozenset[tuple[str, str]]
@@ -252,7 +253,7 @@ def _block_of(tables: Sequence[Table], pairs: Sequence[_Pairs]) -> Block:
 
 
 def _maybe_constant(table: Table) -> tuple[Column, ...]:
-    """The columns that hold one value for all that the inventory's bounds say."""
+    """The columns that hold one value for all that the inventory's bounds say, and indices."""
     if not table.eligible or is_degenerate(table):
         return ()
     several = {
@@ -260,7 +261,7 @@ def _maybe_constant(table: Table) -> tuple[Column, ...]:
         for name, known in table.bounds.items()
         if known.has_values and (known.has_nulls or known.min_high < known.max_low)
     }
-    return tuple(column for column in table.columns if column.name not in several)
+    return tuple(c for c in table.columns if c.name not in several or is_index(c.name))
 
 
 def _by_types(

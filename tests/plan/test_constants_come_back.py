@@ -17,10 +17,11 @@ from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import rebuild
-from r2d2.recipes.constants import Constant, constant_of
-from r2d2.recipes.grammar import Field, Output, Project
+from r2d2.recipes.constants import Constant, RowNumber, constant_of
+from r2d2.recipes.find import NUMBERED
+from r2d2.recipes.grammar import Field, Output, ParentChange, Project, Survival, survives
 from r2d2.recipes.json import from_data, to_data
-from r2d2.recipes.literals import RecipeError
+from r2d2.recipes.literals import RecipeError, UnrenderableRecipeError
 from r2d2.recipes.sql import query
 from r2d2.recipes.sql_names import SqlDialect
 from r2d2.report.find import write_find
@@ -69,11 +70,11 @@ def with_constants(table: pa.Table) -> pa.Table:
     return table
 
 
-def planned(folder: Path, **settings: Any) -> Data:
+def planned(folder: Path, memory_bytes: int | None = None, **settings: Any) -> Data:
     chosen = r2d2.Settings(**settings)
     lake, run = folder / "lake", folder / "run"
     write_find(run, r2d2.find(lake, chosen), chosen, str(lake))
-    return json.loads(json.dumps(make_plan(run, DEAR)))
+    return json.loads(json.dumps(make_plan(run, DEAR, memory_bytes=memory_bytes)))
 
 
 def deleted_and_back(folder: Path, plan: Data) -> dict[str, Any]:
@@ -251,3 +252,61 @@ def test_a_constant_with_another_than_its_one_text_is_refused(type_: str, text: 
     data["columns"][0]["from"]["constant"] = {"type": type_, "text": text}
     with pytest.raises(RecipeError, match="constant"):
         from_data(data)
+
+
+def test_row_numbers_come_back_where_the_rows_are_in_the_parents_order(tmp_path: Path) -> None:
+    number = pa.array(range(len(SELECTED)))
+    write(
+        tmp_path,
+        base=BASE,
+        part=SELECTED.append_column("__index_level_0__", number),
+        whole=BASE.append_column("Unnamed: 0", pa.array(range(ROWS), pa.int16())),
+        shuffled=SELECTED.take(np.random.default_rng(2).permutation(len(SELECTED))).append_column(
+            "__index_level_0__", number
+        ),
+    )
+    plan = planned(tmp_path, constant_columns=True)
+    recipes = deleted_and_back(tmp_path, plan)
+    assert set(recipes) == {"part.parquet", "whole.parquet"}
+    assert recipes["part.parquet"]["columns"][-1]["from"] == {"row_number": "int64"}
+
+
+def test_numbered_rows_that_no_predicate_selects_get_no_recipe(tmp_path: Path) -> None:
+    few = BASE.take(np.sort(np.random.default_rng(3).permutation(ROWS)[:600]))
+    write(tmp_path, base=BASE, few=few.append_column("__index_level_0__", pa.array(range(600))))
+    plan = planned(tmp_path, constant_columns=True)
+    assert not any(table["choice"] == "delete" for table in plan["tables"])
+    assert NUMBERED in plan["totals"]["edges_without_recipe"]
+
+
+def test_a_csv_with_an_index_comes_back_byte_by_byte(tmp_path: Path) -> None:
+    write(tmp_path)
+    rows = [f"{i % 7},x{i}" for i in range(ROWS)]
+    (tmp_path / "lake/base.csv").write_text("v,s\n" + "\n".join(rows) + "\n")
+    lines = [f"{i},{row}" for i, row in enumerate(r for r in rows if r.startswith("3,"))]
+    (tmp_path / "lake/part.csv").write_text(",v,s\n" + "\n".join(lines) + "\n")
+    recipes = deleted_and_back(tmp_path, planned(tmp_path, constant_columns=True))
+    assert recipes["part.csv"]["columns"][0] == {"name": "", "from": {"row_number": "string"}}
+
+
+def test_parents_beyond_the_memory_give_constants_and_row_numbers_too(tmp_path: Path) -> None:
+    number = pa.array(range(len(SELECTED)))
+    write(
+        tmp_path,
+        base=BASE,
+        part=SELECTED.append_column("k", pa.repeat(-0.0, len(SELECTED))),
+        numbered=SELECTED.append_column("__index_level_0__", number),
+    )
+    plan = planned(tmp_path, memory_bytes=1 << 14, constant_columns=True)
+    assert plan["totals"]["passes_over_parents"]
+    assert set(deleted_and_back(tmp_path, plan)) == {"numbered.parquet", "part.parquet"}
+
+
+def test_numbered_rows_survive_no_other_order_of_the_parents() -> None:
+    numbered = Project("p", (Output("n", RowNumber("int64")), Output("id", Field(("id",)))))
+    assert survives(numbered, "p", ParentChange.REWRITE) is Survival.NEVER
+    assert from_data(to_data(numbered)) == numbered
+    with pytest.raises(RecipeError, match="no row number is a double"):
+        from_data(to_data(Project("p", (Output("n", RowNumber("double")),))))
+    with pytest.raises(UnrenderableRecipeError, match="row numbers"):
+        query(numbered, {"p": ("p",)}, SqlDialect.SPARK)

@@ -258,3 +258,41 @@ def test_bounds_of_the_inventory_may_refute_a_constant_and_never_prove_one(tmp_p
 def _with_one_value(table: Table) -> Table:
     one = Bounds(1, 1, 1, 1, has_nulls=False, has_values=True)
     return replace(table, bounds={column.name: one for column in table.columns})
+
+
+INDEX = "__index_level_0__"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "why"),
+    [
+        pytest.param(range(100), "row number", id="0 to 99 in order"),
+        pytest.param(range(1, 101), None, id="from 1 on"),
+        pytest.param([*range(99), 100], None, id="a gap before the last"),
+        pytest.param([*range(99), 98], None, id="one twice"),
+        pytest.param([*range(64, 100), *range(64)], None, id="the last rows first"),
+        pytest.param([1, 0, *range(2, 100)], None, id="two rows exchanged"),
+        pytest.param([*range(99), None], None, id="a NULL at the end"),
+        pytest.param([float(i) for i in range(100)], None, id="floats"),
+    ],
+)
+def test_an_index_that_nobody_chose_needs_no_parent(
+    numbers: Any, why: str | None, tmp_path: Path
+) -> None:
+    lake_of(tmp_path, base=BASE, child=with_column(INDEX, list(numbers)))
+    assert told(tmp_path).get(("child", "base")) == (f"{INDEX} ({why})" if why else None)
+
+
+def test_row_numbers_under_a_name_that_somebody_chose_are_data(tmp_path: Path) -> None:
+    lake_of(tmp_path, base=BASE, child=with_column("number", range(100)))
+    assert told(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", ""])
+def test_an_index_of_a_csv_needs_no_parent(name: str, tmp_path: Path) -> None:
+    rows = [f"{i % 7},x{i}" for i in range(300)]
+    (tmp_path / "base.csv").write_text("v,s\n" + "\n".join(rows) + "\n")
+    lines = [f"{i},{row}" for i, row in enumerate(rows[100:200])]
+    (tmp_path / "child.csv").write_text(f"{name},v,s\n" + "\n".join(lines) + "\n")
+    edges = told(tmp_path)
+    assert edges["child.csv", "base.csv"] == f"{name} (row number)"

@@ -34,10 +34,11 @@ from r2d2.recipes.find.request import (
 )
 from r2d2.recipes.find.row_counts import RowCounts, TableColumns
 from r2d2.recipes.find.streamed import propose_streamed
-from r2d2.recipes.grammar import Distinct, Project, Select
+from r2d2.recipes.grammar import Distinct, Project, Select, numbers_rows
 
 SMALLER_PARENT_SERVES = "a smaller table that stays, or an equal of it, gives the child back"
 
+NUMBERED = "its rows are numbered, and are no selection of the parent's in their order"
 TOO_MANY_PARTS = "it may be several tables together, whose rows exceed the memory"
 
 
@@ -111,7 +112,7 @@ def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
         if held_bytes(request) > counts.memory_bytes:
             return _beyond_memory(request, counts)
         if isinstance(request, Request):
-            return propose_from_parent(request, counts)
+            return list(map(_in_order, propose_from_parent(request, counts)))
         return propose_from_parts(request, counts)
     except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
         problem = table_problem(error)
@@ -120,8 +121,16 @@ def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
         return [no_recipe(request.parent, child.table, problem) for child in request.children]
 
 
+def _in_order(proposal: Proposal) -> Proposal:
+    """The proposal, unless it numbers rows that it does not give in the parent's order."""
+    recipe = proposal.recipe
+    if recipe is None or isinstance(recipe, Project | Select) or not numbers_rows(recipe):
+        return proposal
+    return replace(proposal, recipe=None, reason=NUMBERED)
+
+
 def _beyond_memory(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
     if isinstance(request, Request):
-        return propose_streamed(request, counts)
+        return list(map(_in_order, propose_streamed(request, counts)))
     parts = tuple(sorted(part.table.location for part in request.parts))
     return [Proposal(request.table.location, parts, None, reason=TOO_MANY_PARTS)]

@@ -12,7 +12,7 @@ import numpy as np
 from r2d2.formats.united import typed_nulls
 from r2d2.graph import connected_components
 from r2d2.model import Column, Table
-from r2d2.recipes.constants import Constant
+from r2d2.recipes.constants import Constant, RowNumber
 from r2d2.recipes.grammar import Cast, Field, Output, Path, Recipe, Source, Struct
 from r2d2.recipes.literals import RecipeError
 
@@ -30,7 +30,7 @@ Columns = tuple[Column, ...]
 class ContainedTable:
     """A table that another contains; `names` maps its columns to the other's.
 
-    `constants` are its columns that need none of the other's, with the value of each.
+    `constants` are its columns that need none of the other's, with what gives each back.
     `types` are those of its columns that are NULL only in one of the two, and so of no type.
     `contained`: both snapshots were compared, and the other has each of its distinct rows.
     `kept_class`: the class of equal tables that the other is of, where every plan keeps a member.
@@ -43,7 +43,7 @@ class ContainedTable:
     kept_class: str | None = None
     skippable: bool = False
     types: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, Constant] = field(default_factory=dict)
+    constants: Mapping[str, Constant | RowNumber] = field(default_factory=dict)
 
     @property
     def matched(self) -> Columns:
@@ -202,7 +202,7 @@ def _neighbours(requests: Sequence[AnyRequest]) -> list[int]:
     return sorted(range(len(requests)), key=lambda each: component[numbers[tables[each][0]]])
 
 
-_Leaf: TypeAlias = tuple[Path, Field | Cast | Constant]
+_Leaf: TypeAlias = tuple[Path, Field | Cast | Constant | RowNumber]
 """A flattened column's path in the child, and what it is of the parent, or in all rows."""
 
 
@@ -210,7 +210,7 @@ def outputs(
     child: Sequence[Column],
     parent: Sequence[Column],
     names: Mapping[str, str],
-    constants: Mapping[str, Constant] = MappingProxyType({}),
+    constants: Mapping[str, Constant | RowNumber] = MappingProxyType({}),
 ) -> tuple[Output, ...]:
     """The child's top-level fields in order, made of the parent's, or constants.
 
@@ -228,7 +228,7 @@ def outputs(
     if missing:
         raise RecipeError(f"the parent has no column for {', '.join(missing)}")
     found = {c.name: _of_type(known[names[c.name]], c.type) for c in matched}
-    sources: Mapping[str, Field | Cast | Constant] = {**found, **constants}
+    sources: Mapping[str, Field | Cast | Constant | RowNumber] = {**found, **constants}
     leaves: list[_Leaf] = [(column.path, sources[column.name]) for column in child]
     if all(len(path) == 1 for path, _ in leaves):
         return tuple(Output(path[0], source) for path, source in leaves)
@@ -262,6 +262,6 @@ def _source(leaves: Sequence[_Leaf], known: Sequence[Path]) -> Source:
 
 def _origin(leaves: Sequence[_Leaf]) -> Path:
     """The parent's struct in which every part lies as deep as in the child's; () where none is."""
-    found = [(path, s.path) for path, s in leaves if not isinstance(s, Constant)]
+    found = [(path, s.path) for path, s in leaves if isinstance(s, Field | Cast)]
     origins = {source[: max(0, len(source) - len(path))] for path, source in found}
     return origins.pop() if len(origins) == 1 else ()

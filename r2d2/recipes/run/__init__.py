@@ -23,7 +23,7 @@ from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
 from r2d2.model import FileInfo, Format, Split, Table, Types
-from r2d2.recipes.constants import Constant
+from r2d2.recipes.constants import Constant, RowNumber
 from r2d2.recipes.grammar import (
     Atom,
     Cast,
@@ -167,7 +167,7 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
 
 def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
     wanted: list[Wanted] = [(leaf.columns, where)]
-    parent = parent_of(context, leaf)
+    parent, made = parent_of(context, leaf), 0
     if context.meter is not None:
         context.meter.begin(parent)
     for split in parent.splits:
@@ -175,8 +175,9 @@ def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> B
         if context.meter is not None:
             context.meter.add(split, names_of([((), where)]) if names is None else names)
         for batch in _named_batches(context.storage, split, names):
-            rows = output_rows(batch, leaf.columns, where)
+            rows = output_rows(batch, leaf.columns, where, made)
             if rows is not None:
+                made += rows.num_rows
                 yield rows
 
 
@@ -236,12 +237,15 @@ def names_of(wanted: Iterable[Wanted]) -> frozenset[str]:
 
 
 def output_rows(
-    batch: pa.RecordBatch, columns: tuple[Output, ...], where: tuple[Atom, ...]
+    batch: pa.RecordBatch, columns: tuple[Output, ...], where: tuple[Atom, ...], first: int = 0
 ) -> pa.RecordBatch | None:
-    """The selected rows under the child's names, None where there are none."""
+    """The selected rows under the child's names, None where there are none.
+
+    Where they are numbered, so many came before the `first`.
+    """
     mask = _mask(batch, where)
     rows = batch if mask.all() else batch.filter(array_of(mask, pa.bool_()))
-    made = _output(rows, columns)
+    made = _numbered(_output(rows, columns), columns, first)
     return made if made.num_rows else None
 
 
@@ -272,6 +276,14 @@ def _output(batch: pa.RecordBatch, columns: tuple[Output, ...]) -> pa.RecordBatc
     return rows.filter(array_of(every, pa.bool_()))
 
 
+def _numbered(rows: pa.RecordBatch, columns: tuple[Output, ...], first: int) -> pa.RecordBatch:
+    for place, column in enumerate(columns):
+        if isinstance(column.source, RowNumber):
+            numbers = column.source.array(first, rows.num_rows)
+            rows = rows.set_column(place, column.name, numbers)
+    return rows
+
+
 def _source(batch: pa.RecordBatch, source: Source, cast: list[Bools]) -> pa.Array:
     """The column's values; which of them could be cast is added to the list."""
     match source:
@@ -283,6 +295,8 @@ def _source(batch: pa.RecordBatch, source: Source, cast: list[Bools]) -> pa.Arra
             return array
         case Constant():
             return source.array(batch.num_rows)
+        case RowNumber():  # after rows that cannot be cast are gone
+            return pa.nulls(batch.num_rows)
         case Struct(null_with, parts):
             arrays = [_source(batch, part.source, cast) for part in parts]
             mask = _at(batch, null_with).is_null() if null_with else None

@@ -74,6 +74,7 @@ class _Run:
         self.names = names_of([(recipe.columns, self.where)])
         self.seconds, self.told = 0.0, list[Trial]()
         self.selected = set[int]()
+        self.rows = 0
         self._clock = clock_of(context.storage)
         self.own: SideBySide | None = None
         with self.problems_told():
@@ -98,12 +99,13 @@ class _Run:
         clock = self._clock
         with self.problems_told():
             start = clock()
-            rows = output_rows(batch, self.recipe.columns, self.where)
+            rows = output_rows(batch, self.recipe.columns, self.where, self.rows)
             made = None if rows is None else fitted(rows, self.own.schema)
             sizes = {name: batch.column(name).nbytes for name in batch.schema.names}
             part = sum(map(sizes.__getitem__, self.names)) / max(1, sum(sizes.values()))
             self.seconds += clock() - start + part * seconds
             if made is not None:
+                self.rows += made.num_rows
                 self.selected.add(split)
                 self.own.add(made)
 
