@@ -1,23 +1,33 @@
-"""One exact count: pairs into tasks and routes for reducers, their answers into counts."""
+"""One exact count: pairs into tasks and routes for reducers, their answers into counts.
 
+What the driver holds of a small scan, it counts itself.
+"""
+
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from time import thread_time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from r2d2.arrays import Bools, Int64s
 from r2d2.engines.pickling import dumps
 from r2d2.engines.spark.partitioning import ReducerTask, Routes, reducer_plan
+from r2d2.engines.spark.rows import SKETCH_ONLY, buffers, unpacked
 from r2d2.engines.spark.semijoin import FilterPlan, filter_plans
 from r2d2.engines.spark.tasks import COST_COLUMNS, COUNT_COLUMNS, TASK_ROW
-from r2d2.hashing.runs import BottomKSketch, empty_run
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.runs import BottomKSketch, count_missing_each, empty_run, merge
 from r2d2.lake.questions import Projection
 from r2d2.model import Cost, Work
 
 # A family of so many ranges is looked at in its first before all of it is exchanged.
 RANGES = 16
 NOT_KNOWN = -1
+NO_HASHES = empty_run()
 
 Pairs = Sequence[tuple[Projection, Projection]]
 
@@ -169,3 +179,57 @@ class PairCounts:
             self.missing + more.missing,
             self.cost.plus(more.cost),
         )
+
+
+@dataclass(slots=True, eq=False)
+class HeldScan:
+    """A scan's rows (see `rows`) in the driver's memory; each projection's hashes in one part."""
+
+    rows: pa.Table
+    _runs: dict[Projection, Lanes] = field(default_factory=dict)
+
+    @property
+    def hashes(self) -> int:
+        """The number of hashes in the rows."""
+        parts = self.rows.filter(pc.field("part") != SKETCH_ONLY)
+        return int(pc.sum(parts.column("rows")).as_py() or 0)
+
+    def run(self, key: Projection) -> Lanes:
+        """The distinct hashes of a projection."""
+        if not self._runs:
+            parts: dict[Projection, list[Lanes]] = defaultdict(list)
+            for batch in self.rows.to_batches():
+                names = (batch.column(name).to_pylist() for name in ("table", "number", "part"))
+                for table, number, part, blob in zip(
+                    *names, buffers(batch.column("blob")), strict=True
+                ):
+                    if part != SKETCH_ONLY:
+                        parts[table, number].append(unpacked(blob))
+            self._runs = {own: merge(some) for own, some in parts.items()}
+        return self._runs.get(key, NO_HASHES)
+
+
+def counted_here(
+    pairs: Pairs,
+    runs: Mapping[Projection, Lanes],
+    samples: Mapping[Projection, BottomKSketch] | None,
+    threads: int,
+) -> tuple[Int64s, Int64s, Cost]:
+    """Rows looked up and missing by pair, and what it took, of runs that are at hand."""
+    of_set: dict[int, list[int]] = defaultdict(list)
+    for place, (child, _) in enumerate(pairs):
+        of_set[child[1]].append(place)
+    rows, missing = np.zeros((2, len(pairs)), np.int64)
+
+    def count(places: Sequence[int]) -> float:
+        start = thread_time()
+        ends = [pairs[place] for place in places]
+        children = [runs[child] if samples is None else samples[child].run for child, _ in ends]
+        rows[places] = [len(child) for child in children]
+        parents = [runs[parent] for _, parent in ends]
+        missing[places] = count_missing_each(list(zip(children, parents, strict=True)))
+        return thread_time() - start
+
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = sum(pool.map(count, of_set.values()))
+    return rows, missing, Cost(work=Work(exchange_s=seconds))

@@ -64,6 +64,12 @@ class SparkJobs:
 
     session: "SparkSession"
 
+    @property
+    def cores(self) -> int:
+        """The cores of all executors, as far as Spark knows of them; over Spark Connect, 1."""
+        is_classic = hasattr(self.session, "_jsc")
+        return self.session.sparkContext.defaultParallelism if is_classic else 1
+
     def described(
         self, storage: Storage, settings: Settings, groups: Sequence[FileGroup]
     ) -> list[Table]:
@@ -78,10 +84,20 @@ class SparkJobs:
     def scan(
         self, storage: Storage, types: Types, size: int, tasks: Iterable[ScanTask]
     ) -> "DataFrame":
-        """The rows (see `rows`) of all tasks, kept by Spark once they are made."""
+        """The rows (see `rows`) of all tasks."""
         with spark_errors():
             read = partial(scan_tasks, storage, types, size)
-            return self.spread(map(dumps, tasks), read, SCAN_DDL).persist()
+            return self.spread(map(dumps, tasks), read, SCAN_DDL)
+
+    def rows(self, scan: "DataFrame") -> pa.Table:
+        """All rows of the scan."""
+        with spark_errors():
+            return scan.toArrow()
+
+    def sent(self, rows: pa.Table) -> "DataFrame":
+        """The rows, of which the driver holds all, as Spark has them."""
+        with spark_errors():
+            return self.session.createDataFrame(rows)
 
     def bounded(
         self, storage: Storage, types: Types, tasks: Iterable[Sequence[ScanPiece]]

@@ -91,7 +91,7 @@ class SparkLake:
         self._progress = progress
         self._jobs = SparkJobs(session)
         size = max(settings.sketch_size, settings.sample_rows)
-        self._scans = Scans(self._jobs, storage, settings.types, size)
+        self._scans = Scans(self._jobs, storage, settings, size)
         self._tag = f"r2d2-{uuid4()}"
         self._tables: Sequence[Table] = ()
         self._failed: dict[int, str] = {}

@@ -106,11 +106,16 @@ def _power(rows: int, most: int) -> int:
     return 1 << max(0, -(-rows // most) - 1).bit_length()
 
 
-def tasks_of(pieces: Sequence[ScanPiece]) -> list[list[ScanPiece]]:
-    """The pieces as tasks of like size, neighbours together: some for many cores, none too big."""
+def tasks_of(pieces: Sequence[ScanPiece], cores: int = 1) -> list[list[ScanPiece]]:
+    """The pieces as tasks of like size, neighbours together: some for many cores, none too big.
+
+    A few tasks are as many for each of the cores, so that none waits for another's last.
+    """
     ends = np.cumsum([piece.split.size_bytes + FILE_BYTES for piece in pieces])
     total = int(ends.max(initial=0))
     tasks = max(1, total // TASK_BYTES, min(MANY_TASKS, total // SMALL_TASK_BYTES))
+    if cores <= tasks <= MANY_TASKS:
+        tasks -= tasks % cores
     limits = np.searchsorted(ends, np.arange(1, tasks) * (total / tasks))
     return [list(pieces[a:b]) for a, b in pairwise([0, *limits, len(pieces)]) if a < b]
 

@@ -1,4 +1,4 @@
-"""The scans that Spark keeps for one run, and the counts on them."""
+"""The scans of one run, which Spark keeps and the driver if they are small; the counts on them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from r2d2.arrays import Int64s
 from r2d2.engines.scan import ScanPiece, pieces_of
-from r2d2.engines.spark.count import Count, PairCounts
+from r2d2.engines.spark.count import Count, HeldScan, PairCounts, counted_here
 from r2d2.engines.spark.jobs import MOST_PARTITIONS, Routed, SparkJobs, reads_labelled
 from r2d2.engines.spark.partitioning import Routes, parts_of, tasks_of
 from r2d2.engines.spark.rows import NOTHING_SUMMED, RunSums, SketchCollector
@@ -19,7 +20,8 @@ from r2d2.engines.spark.tasks import ForeignTask, ScanTask
 from r2d2.errors import R2D2Error
 from r2d2.hashing.runs import BottomKSketch
 from r2d2.lake.questions import Projection, Wanted, Watched
-from r2d2.model import Cost, Table, Types, Work
+from r2d2.model import Cost, Table, Work
+from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 SKETCHES_BYTES = 64 << 20
 HASH_BYTES = 16
+# Hashes of small lakes: the driver takes them whole, and counts without another job.
+HELD_BYTES = 64 << 20
+EVERY_HASH = 1 << 62
 # One reducer needs no shuffle where the scans have few partitions; a foreign scan may have many.
 FEW_PARTITIONS = 4
 MANY_PARTITIONS = FEW_PARTITIONS + 1
@@ -63,17 +68,23 @@ class _ScanRef:
 class Scans:
     """The scans that Spark keeps, and has to read anew where an executor is lost.
 
-    `sketch_size`: how many hashes a sketch holds. `foreign`: rows of tables that Spark itself
-    reads.
+    Small ones the driver holds, `HELD_BYTES` of hashes in all. `sketch_size`: how many hashes a
+    sketch holds. `foreign`: rows of tables that Spark itself reads.
     """
 
-    def __init__(self, jobs: SparkJobs, storage: Storage, types: Types, sketch_size: int) -> None:
+    def __init__(
+        self, jobs: SparkJobs, storage: Storage, settings: Settings, sketch_size: int
+    ) -> None:
         self.sketch_size = sketch_size
         self.foreign: Mapping[int, DataFrame] = {}
         self._jobs = jobs
         self._storage = storage
-        self._types = types
+        self._types = settings.types
+        self._threads = settings.threads
         self._frames: list[DataFrame] = []
+        self._held: dict[int, HeldScan] = {}
+        self._held_hashes = 0
+        self._sent: set[int] = set()
         self._made: list[int] = []
         self._partitions = 0
         self._kept: dict[Projection, _ScanRef] = {}
@@ -81,8 +92,12 @@ class Scans:
     def forget(self) -> None:
         """Lets Spark drop everything."""
         for frame in self._frames:
-            frame.unpersist()
+            if frame.is_cached:
+                frame.unpersist()
         self._frames.clear()
+        self._held.clear()
+        self._sent.clear()
+        self._held_hashes = 0
         self._made.clear()
         self._kept.clear()
         self._partitions = 0
@@ -102,11 +117,15 @@ class Scans:
         collector = SketchCollector(self.sketch_size if sketches else 0)
         pieces = list(pieces_of(wanted, tables, watched))
         scan = NO_SCAN
-        mergers = self._mergers(pieces) if sketches else 1
+        is_held = self._has_room(wanted, tables)
+        mergers = self._mergers(pieces) if sketches and not is_held else 1
         if pieces:
+            if is_held:
+                parts = {**parts, **{(p.table, number): 1 for p in pieces for number in p.sets}}
             read_bytes = sum(tables[table].size_bytes for table in {p.table for p in pieces})
             with reads_labelled(self._jobs.session, read_bytes):
-                scan = self._scan_pieces(tasks_of(pieces), parts, collector, mergers)
+                tasks = tasks_of(pieces, self._jobs.cores)
+                scan = self._scan_pieces(tasks, parts, collector, mergers, is_held)
         foreign = {key[0] for key in wanted} & self.foreign.keys()
         self._remember(wanted, scan, parts, collector, mergers)
         for table in sorted(foreign):
@@ -120,6 +139,7 @@ class Scans:
         parts: Mapping[Projection, int],
         collector: SketchCollector,
         mergers: int,
+        is_held: bool,
     ) -> int:
         """The number of a scan of these tasks, its sketches taken in.
 
@@ -128,9 +148,12 @@ class Scans:
         """
         while tasks := [task for task in tasks if task]:
             work = [ScanTask.of(task, parts) for task in tasks]
-            frame = self._jobs.scan(self._storage, self._types, self.sketch_size, work)
-            scan = self._keep(frame, len(tasks))
+            size = EVERY_HASH if is_held else self.sketch_size
+            frame = self._jobs.scan(self._storage, self._types, size, work)
+            scan = self._keep(frame if is_held else frame.persist(), len(tasks))
             try:
+                if is_held:
+                    self._hold(scan, frame)
                 self._made[scan] = self._collect_sketches(scan, collector, mergers)
             except TaskKilledError as error:
                 self._drop(len(tasks))
@@ -146,6 +169,18 @@ class Scans:
             else:
                 return scan
         return NO_SCAN
+
+    def _has_room(self, wanted: Wanted, tables: Sequence[Table]) -> bool:
+        """Whether the driver can hold all hashes of what is wanted beside those that it holds."""
+        rows = [tables[table].rows for table, _ in wanted if table not in self.foreign]
+        known = [count for count in rows if count is not None]
+        room = HELD_BYTES // HASH_BYTES - self._held_hashes
+        return len(known) == len(rows) and sum(known) <= room
+
+    def _hold(self, scan: int, frame: "DataFrame") -> None:
+        held = HeldScan(self._jobs.rows(frame))
+        self._held[scan] = held
+        self._held_hashes += held.hashes
 
     def _scan_foreign(
         self,
@@ -214,8 +249,13 @@ class Scans:
                 rows[place] = len(samples[child].run) if samples else self._kept[child].rows
             else:
                 asked.append(place)
+        here = [place for place in asked if self._is_held(pairs[place])]
+        cost = Cost()
+        if here:
+            rows[here], missing[here], cost = self._counted_here([pairs[n] for n in here], samples)
+            asked = sorted({*asked}.difference(here))
         if not asked:
-            return PairCounts(np.zeros(0, np.int64), rows, missing, Cost()), []
+            return PairCounts(np.zeros(0, np.int64), rows, missing, cost), []
         count = self._count_of([pairs[place] for place in asked], samples)
         first = count.first_ranges()
         if samples is None and least and first.tasks:
@@ -223,7 +263,16 @@ class Scans:
         else:
             counts = self._exchanged(count)
         rows[asked], missing[asked] = counts.rows, counts.missing
-        return replace(counts, rows=rows, missing=missing), count.miscounted(counts)
+        cost = counts.cost.plus(cost)
+        return replace(counts, rows=rows, missing=missing, cost=cost), count.miscounted(counts)
+
+    def _is_held(self, pair: tuple[Projection, Projection]) -> bool:
+        return all(self._kept[end].scan in self._held for end in pair)
+
+    def _counted_here(self, pairs: Pairs, samples: Samples) -> tuple[Int64s, Int64s, Cost]:
+        """The same of pairs whose hashes the driver holds."""
+        runs = {end: self._held[self._kept[end].scan].run(end) for pair in pairs for end in pair}
+        return counted_here(pairs, runs, samples, self._threads)
 
     def _in_turn(self, count: Count, first: Count, least: float) -> tuple[PairCounts, Count]:
         """The counts, in the first ranges before all others, and what was left to be counted.
@@ -235,7 +284,7 @@ class Scans:
         most = np.array([self._kept[count.keys[child]].rows for child in count.children.tolist()])
         refuted = (counts.missing > 0) & ((most - counts.missing) / np.maximum(most, 1) < least)
         # What was lost and read anew may have changed: then nothing is refuted by it.
-        scans = {self._kept[key].scan for key in count.keys} - {NO_SCAN}
+        scans = {self._kept[key].scan for key in count.keys} - {NO_SCAN, *self._held}
         refuted &= all(self._jobs.made(self._frames[n]) == self._made[n] for n in scans)
         rest = count.rest(refuted)
         if rest.tasks:
@@ -277,12 +326,19 @@ class Scans:
         """The scans that hold something of the routes, each with its part of them."""
         refs = {key: self._kept[key] for key in count.keys}
         routed = []
-        for number, frame in enumerate(self._frames):
+        for number in range(len(self._frames)):
             keys = {key for key, ref in refs.items() if ref.scan == number}
             rows = count.route_rows(keys, routes)
             if len(rows):
-                routed.append((frame, rows))
+                routed.append((self._frame(number), rows))
         return routed
+
+    def _frame(self, number: int) -> "DataFrame":
+        """The scan's rows in Spark; those that the driver holds are sent there for it."""
+        if number in self._held and number not in self._sent:
+            self._frames[number] = self._jobs.sent(self._held[number].rows)
+            self._sent.add(number)
+        return self._frames[number]
 
     def _keep(self, frame: "DataFrame", partitions: int) -> int:
         self._frames.append(frame)
@@ -292,7 +348,9 @@ class Scans:
 
     def _drop(self, partitions: int) -> None:
         """Forgets the scan that was kept last."""
-        self._frames.pop().unpersist()
+        frame = self._frames.pop()
+        if frame.is_cached:
+            frame.unpersist()
         self._made.pop()
         self._partitions -= partitions
 
@@ -313,9 +371,15 @@ class Scans:
     def _collect_sketches(self, scan: int, collector: SketchCollector, mergers: int) -> int:
         """Takes the scan's sketches in; the sum of its tasks' stamps."""
         before = collector.made
-        for batch in self._jobs.sketch_rows(
-            self._frames[scan], self.sketch_size, collector.size > 0, mergers
-        ):
+        held = self._held.get(scan)
+        batches = (
+            held.rows.to_batches()
+            if held is not None
+            else self._jobs.sketch_rows(
+                self._frames[scan], self.sketch_size, collector.size > 0, mergers
+            )
+        )
+        for batch in batches:
             collector.take(batch)
         return collector.made - before
 

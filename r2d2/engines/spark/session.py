@@ -25,8 +25,9 @@ INSTALL = not_installed("the Spark engine", "pyspark", "spark")
 LOCAL_CONFIG = {
     "spark.driver.memory": "2g",
     # Blobs of hashes are large for a small heap, where G1 spends a third of all cycles on them;
-    # they cannot be compressed, and nobody else can lose or change them.
-    "spark.driver.defaultJavaOptions": "-XX:+UseParallelGC",
+    # they cannot be compressed, and nobody else can lose or change them. Python does the work, so
+    # the JVM's second compiler takes more time than it saves.
+    "spark.driver.defaultJavaOptions": "-XX:+UseParallelGC -XX:TieredStopAtLevel=1",
     "spark.shuffle.compress": "false",
     "spark.shuffle.checksum.enabled": "false",
     "spark.sql.shuffle.orderIndependentChecksum.enabled": "false",

@@ -58,6 +58,13 @@ def check(lake: Path, session: Any, **settings: Any) -> Graph:
     return graph
 
 
+@pytest.fixture
+def exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the driver hold no hashes, so that executors exchange them."""
+    monkeypatch.setattr(spark_scans, "HELD_BYTES", 0)
+
+
+@pytest.mark.usefixtures("exchanged")
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_both_engines_give_the_same_graph_of_random_lakes(
     random_lake: Path, spark: Any, settings: Mapping[str, Any]
@@ -65,6 +72,45 @@ def test_both_engines_give_the_same_graph_of_random_lakes(
     assert check(random_lake, spark, **settings).edges
 
 
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_the_graph_is_the_same_where_the_driver_holds_the_hashes(
+    random_lake: Path, spark: Any, settings: Mapping[str, Any]
+) -> None:
+    graph = check(random_lake, spark, **settings)
+    assert graph.edges
+    assert sum(row.bytes_shuffled for row in graph.funnel) == 0
+
+
+def test_hashes_of_the_driver_meet_those_that_spark_keeps(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(tmp_path)
+    pairs = [((0, 0), (1, 0)), ((2, 0), (1, 0)), ((1, 0), (0, 0)), ((0, 0), (0, 0))]
+    with SparkLake(storage_of(str(tmp_path)), Settings(), spark, Silence()) as lake:
+        tables = lake.inventory().tables
+        wanted = {(index, 0): table.columns for index, table in enumerate(tables)}
+        lake.sketches({key: wanted[key] for key in [(0, 0), (2, 0)]}, 8)
+        monkeypatch.setattr(spark_scans, "HELD_BYTES", 0)
+        lake.sketches({(1, 0): wanted[1, 0]}, 8)
+        answer = lake.overlaps(wanted, pairs, None, 0.0)
+    assert answer.rows.tolist() == [5000, 9000, 9000, 5000]
+    assert answer.missing.tolist() == [0, 1, 4000, 0]
+
+
+def test_the_driver_holds_a_bounded_number_of_hashes(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(tmp_path)
+    monkeypatch.setattr(spark_scans, "HELD_BYTES", 16 * 14_000)
+    with SparkLake(storage_of(str(tmp_path)), Settings(), spark, Silence()) as lake:
+        wanted = {(i, 0): table.columns for i, table in enumerate(lake.inventory().tables)}
+        for key in wanted:
+            lake.sketches({key: wanted[key]}, 8)
+        held = [lake._scans._kept[key].scan in lake._scans._held for key in sorted(wanted)]
+    assert held == [True, True, False]
+
+
+@pytest.mark.usefixtures("exchanged")
 def test_the_graph_is_the_same_when_hashes_are_cut_in_many_ranges(
     random_lake: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +122,7 @@ def test_the_graph_is_the_same_when_hashes_are_cut_in_many_ranges(
     check(random_lake, spark, stages=("schema", "sample", "exact"), sample_rows=3)
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_the_graph_is_the_same_when_parents_send_only_what_a_child_may_have(
     random_lake: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +134,7 @@ def test_the_graph_is_the_same_when_parents_send_only_what_a_child_may_have(
     check(random_lake, spark, stages=("schema", "exact"), min_fraction=1e-9)
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_a_parent_of_few_children_sends_little_more_than_they_hold(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +154,7 @@ def test_a_parent_of_few_children_sends_little_more_than_they_hold(
     assert 4000 * 13 <= shuffled[1] < shuffled[0] / 5
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_sketches_are_the_same_when_executors_merge_them(
     random_lake: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +169,7 @@ def parts(lake: Path, rows: int, groups: int) -> None:
         pq.write_table(table, lake / f"{name}.parquet", row_group_size=rows // groups)
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_a_table_of_many_splits_is_one_table(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +180,7 @@ def test_a_table_of_many_splits_is_one_table(
     assert (edge.child, edge.missing_rows) == ("child.parquet", 1)
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_tables_of_the_same_rows_send_their_hashes_once(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +197,7 @@ def test_tables_of_the_same_rows_send_their_hashes_once(
     assert 0 < shuffled[0] == shuffled[1]
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_tables_of_the_same_rows_in_other_splits_send_their_hashes_once(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +213,7 @@ def test_tables_of_the_same_rows_in_other_splits_send_their_hashes_once(
     assert graph.funnel[-1].bytes_shuffled < 45_000 * 16
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_a_pair_that_lacks_rows_in_the_first_range_is_not_sent_on(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +266,7 @@ def test_what_spark_keeps_is_not_read_twice(tmp_path: Path, spark: Any) -> None:
     assert ask(make, remove) == (set(), [0, 1])
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_a_table_that_changed_before_spark_read_it_anew_fails(tmp_path: Path, spark: Any) -> None:
     three(tmp_path)
 
@@ -226,6 +280,7 @@ def test_a_table_that_changed_before_spark_read_it_anew_fails(tmp_path: Path, sp
     assert ask(make, lose_all_and_change_a) == ({"a.parquet", READ_ANEW}, [-1, 1])
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_a_parent_that_changed_before_spark_read_it_anew_refutes_nothing(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

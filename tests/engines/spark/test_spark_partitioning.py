@@ -108,6 +108,13 @@ def test_small_files_are_read_together(count: int, tasks: int) -> None:
     assert len(tasks_of([piece(1)] * count)) == tasks
 
 
+@pytest.mark.parametrize(
+    ("cores", "tasks"), [(1, 5), (2, 4), (3, 3), (4, 4), (5, 5), (6, 5), (64, 5)]
+)
+def test_a_few_tasks_are_as_many_for_each_core(cores: int, tasks: int) -> None:
+    assert len(tasks_of([piece(1)] * 1000, cores)) == tasks
+
+
 def test_hashes_are_cut_the_finer_the_more_rows_the_column_set_has() -> None:
     tables = [table(1 << 20), table(1 << 12), table(None, 1 << 22), table(0)]
     wanted = {(0, 7): (), (1, 7): (), (2, 7): (), (3, 7): (), (1, 8): ()}

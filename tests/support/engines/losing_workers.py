@@ -14,6 +14,7 @@ from threading import Thread
 from pyspark.sql import SparkSession
 
 from r2d2.engines.spark import partitioning as spark_plan
+from r2d2.engines.spark import scans as spark_scans
 from r2d2.engines.spark.lake import SparkLake
 from r2d2.pipeline import find_containment, stages_of
 from r2d2.progress import Silence
@@ -55,6 +56,7 @@ def kill_a_reader(storage: GatedStorage, worker: int) -> None:
 def main(master: str, lake: str, gate: str, first: str, second: str) -> None:
     """Runs `find` while workers are lost."""
     spark_plan.SMALL_TASK_BYTES = 1 << 16
+    spark_scans.HELD_BYTES = 0
     builder = SparkSession.builder.master(master)
     for key, value in CONFIG.items():
         builder = builder.config(key, value)
