@@ -38,7 +38,8 @@ class Block:
     `number` names the block's columns in every question of a run. `types` are those of columns
     that are NULL only, and so of no type, in one of the tables: all are hashed under these.
     `steps` are the names in the order that bounds are asked for and compared. `is_part`: the
-    children have columns besides, which need no parent (`Graph.free`).
+    children have columns besides, which need no parent (`Graph.free`). `renderings`: the parents'
+    values of these columns are hashed as the texts that the children may have.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Block:
     types: tuple[tuple[str, str], ...] = ()
     steps: tuple[tuple[str, ...], ...] = ()
     is_part: bool = False
+    renderings: tuple[tuple[str, str], ...] = ()
 
     def chunks(self) -> Iterator[tuple[slice, Bools]]:
         """The open pairs as boolean masks of some children × all parents."""

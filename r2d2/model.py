@@ -67,11 +67,13 @@ class Column:
     so that a column named `geo.lat` and field `lat` of struct `geo` stay two.
     `type` is the strict logical type ("int64", "timestamp", "list<string>", …).
     `path` leads into the record batches the table's reader yields: top-level field, then fields.
+    `rendering` is how its values are hashed as texts (see `hashing.renderings`); "" for themselves.
     """
 
     name: str
     type: str
     path: tuple[str, ...]
+    rendering: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ class Edge:
     `fraction` is (distinct child rows found) / (distinct child rows). `columns` maps each child
     column that was compared to the parent's; `unmatched` are the others: without these columns the
     edge holds, with them nothing is said. `equal_after_cast`: the edge holds under widened types
-    only. `distinct_rows` are the child's, where they were counted.
+    only. `distinct_rows` are the child's, where they were counted. `renderings`: the child is text,
+    equal after parsing only: how each of its columns renders the parent's (`hashing.renderings`).
     """
 
     child: str
@@ -210,6 +213,7 @@ class Edge:
     columns: tuple[tuple[str, str], ...] = ()
     evidence: tuple[Evidence, ...] = ()
     unmatched: tuple[UnmatchedColumn, ...] = ()
+    renderings: tuple[tuple[str, str], ...] = ()
 
     @property
     def ignores(self) -> bool:
@@ -233,7 +237,8 @@ class Edge:
         """
         rows = self.distinct_rows
         counted = rows is not None and rows == self.child_rows == self.parent_rows
-        return counted and self.whole and not self.equal_after_cast and not self.unmatched
+        holds_as_it_is = not (self.equal_after_cast or self.unmatched or self.renderings)
+        return counted and self.whole and holds_as_it_is
 
 
 @dataclass(frozen=True, slots=True)

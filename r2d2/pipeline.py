@@ -62,7 +62,14 @@ def stages_of(settings: Settings) -> tuple[Stage, ...]:
     if settings.renamed:
         require("renamed", "finding renamed columns")
     names = ("renamed", *settings.stages) if settings.renamed else settings.stages
-    return tuple(_stage(name, settings) for name in names)
+    stages = [_stage(name, settings) for name in names]
+    if settings.text_exports:
+        from r2d2.stages.exports import Exports
+
+        # Bounds are of typed values and say nothing of texts.
+        place = sum(stage.name in ("renamed", "schema", "metadata") for stage in stages)
+        stages.insert(place, Exports(settings.case_sensitive))
+    return tuple(stages)
 
 
 def _stage(name: str, settings: Settings) -> Stage:
@@ -92,7 +99,7 @@ def measured(stage: Stage, graph: Graph, lake: Lake) -> Graph:
     before, edges = graph.open_pairs(), len(graph.edges)
     after = stage(replace(graph, reasons={}, cost=Cost()), lake)
     left, proved = after.open_pairs(), len(after.edges) - edges
-    pairs = left if stage.name == "schema" else before
+    pairs = left if stage.name in ("schema", "exports") else before
     row = FunnelRow(
         stage.name,
         pairs,

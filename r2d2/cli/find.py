@@ -34,6 +34,10 @@ def find(
     ] = None,
     renamed: Renamed = None,
     constant_columns: ConstantColumns = None,
+    text_exports: Annotated[
+        bool | None,
+        Parameter(negative="", help="Find CSV and JSON exports of typed tables, too."),
+    ] = None,
     stages: Annotated[
         str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
     ] = None,
@@ -90,6 +94,7 @@ def find(
         min_fraction=min_fraction,
         renamed=renamed,
         constant_columns=constant_columns,
+        text_exports=text_exports,
         stages=tuple(stages.split(",")) if stages else None,
         threads=threads,
     )

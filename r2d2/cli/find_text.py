@@ -123,6 +123,7 @@ def _edge_lines(graph: Graph) -> Iterator[str]:
     for edge in graph.edges[:SHOWN]:
         sign = "=" if edge.equal else "⊆" if edge.whole else f"{edge.fraction:.4f} in"
         cast = "  (after cast)" if edge.equal_after_cast else ""
+        cast = "  (equal after parsing)" if edge.renderings else cast
         part = f", without {', '.join(map(str, edge.unmatched))}" if edge.unmatched else ""
         yield f"  {printable(edge.child)} {sign} {printable(edge.parent)}{cast}{printable(part)}"
     if len(graph.edges) > SHOWN:

@@ -155,6 +155,8 @@ def leaf_hashes(
 ) -> Words | Lanes:
     """The values of one, possibly nested, column: words where the type allows, else hashes."""
     array = _column(batch, column)
+    if column.rendering:
+        return _rendered(array, column, key, types)
     if len(column.path) == 1:
         return array_hashes(array, key, types)
     array, masks = _walk(array, column, key)
@@ -164,6 +166,22 @@ def leaf_hashes(
     for mask, marker in masks:
         cover(hashes, mask, marker)
     return hashes
+
+
+def _rendered(array: pa.Array, column: Column, key: ColumnKey, types: Types) -> Lanes:
+    """The hashes of the values' texts; a lossy one's is no text's."""
+    from r2d2.hashing.renderings import Rendering
+
+    for name in column.path[1:]:
+        array = plain(array)
+        position = array.type.get_field_index(name) if isinstance(array, pa.StructArray) else -1
+        if position < 0:
+            raise _absent(column)
+        array = array.flatten()[position]
+    texts, lossy = Rendering.of(column.rendering).texts(array)
+    lanes = finished(array_hashes(texts, key, types))
+    cover(lanes, lossy, key.null(1))
+    return lanes
 
 
 def _column(batch: pa.RecordBatch, column: Column) -> pa.Array:

@@ -6,11 +6,15 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from r2d2.formats.errors import table_problem
 from r2d2.hashing.runs import BottomKSketch
-from r2d2.lake.inventory import Inventory
-from r2d2.model import Bounds, Column, Cost, UnmatchedColumn
+from r2d2.lake.inventory import Inventory, read_split
+from r2d2.model import Bounds, Column, Cost, Table, UnmatchedColumn
+from r2d2.storage.local import Storage
 
+HEAD_ROWS = 1 << 18
 Projection = tuple[int, int]
 """A table (its index) seen through a set of columns (its number within the question)."""
 
@@ -49,6 +53,44 @@ class Overlaps:
 
 
 @dataclass(frozen=True, slots=True)
+class Heads:
+    """The first rows of tables; `failed` tables have none, and nobody was `counted`."""
+
+    found: Mapping[int, Sequence[pa.RecordBatch]]
+    failed: Mapping[int, str]
+    counted: Mapping[int, int]
+    cost: Cost
+
+
+def heads_of(storage: Storage, tables: Sequence[Table], asked: Sequence[int]) -> Heads:
+    """The first rows of each of the tables that are asked for, all of them where these are few."""
+    found: dict[int, Sequence[pa.RecordBatch]] = {}
+    failed: dict[int, str] = {}
+    rows = size = 0
+    for index in asked:
+        batches: list[pa.RecordBatch] = []
+        count = 0
+        try:
+            for split in tables[index].splits:
+                names = frozenset(column.path[0] for column in tables[index].columns)
+                for batch in read_split(storage, split, names):
+                    batches.append(batch)
+                    count += batch.num_rows
+                    if count >= HEAD_ROWS:
+                        break
+                size += split.size_bytes
+                if count >= HEAD_ROWS:
+                    break
+        except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
+            failed[index] = table_problem(error)
+            continue
+        rows += count
+        if count:
+            found[index] = batches
+    return Heads(found, failed, {}, Cost(size, rows))
+
+
+@dataclass(frozen=True, slots=True)
 class RowBounds:
     """The bounds of columns by table and column name; `failed` tables have none."""
 
@@ -79,6 +121,9 @@ class Lake(Protocol):
 
         Those found come from rows; of other tables nothing is found that is not in the inventory.
         """
+
+    def heads(self, tables: Sequence[int]) -> Heads:
+        """The first rows of each of these tables, with all columns."""
 
     def watch(self, columns: Watched) -> None:
         """Asks that the columns be bounded when rows of their tables are read anyway."""

@@ -213,6 +213,7 @@ class _EdgeData(msgspec.Struct):
     columns: dict[str, str]
     distinct_rows: int | None = None
     unmatched: tuple[UnmatchedColumn, ...] = ()
+    equal_after_parsing: dict[str, str] = {}
 
 
 class _GraphData(msgspec.Struct):
@@ -254,6 +255,7 @@ def _edge(data: _EdgeData) -> Edge:
         data.distinct_rows,
         tuple(data.columns.items()),
         unmatched=data.unmatched,
+        renderings=tuple(data.equal_after_parsing.items()),
     )
 
 

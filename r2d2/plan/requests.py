@@ -103,9 +103,14 @@ def _contained(edge: Edge, tables: Tables) -> ContainedTable:
     pairs = ((name, types[name], parent_types[theirs]) for name, theirs in edge.columns)
     typed = {name: typed_nulls(own, other) for name, own, other in pairs if own != other}
     known = {name: type_ for name, type_ in typed.items() if type_ is not None}
-    constants = {column.column: source_of(column) for column in edge.unmatched}
-    names = dict(edge.columns)
-    return ContainedTable(tables[edge.child], names, edge.whole, types=known, constants=constants)
+    return ContainedTable(
+        tables[edge.child],
+        dict(edge.columns),
+        edge.whole,
+        types=known,
+        constants={column.column: source_of(column) for column in edge.unmatched},
+        renderings=dict(edge.renderings),
+    )
 
 
 def _same_types(edge: Edge, tables: Tables) -> bool:
@@ -180,7 +185,7 @@ def union_requests(
     """
     parts: dict[str, list[ContainedTable]] = defaultdict(list)
     for edge in _between(edges, eligible):
-        if edge.whole and not edge.ignores:
+        if edge.whole and not (edge.ignores or edge.renderings):
             child, table = tables[edge.child], tables[edge.parent]
             if len(edge.columns) == len(table.columns) and _is_smaller(child, table, edge.equal):
                 parts[edge.parent].append(_contained(edge, tables))

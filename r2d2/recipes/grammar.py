@@ -58,6 +58,17 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendered:
+    """The parent's field at `path` as text, as `hashing.renderings` writes the rendering.
+
+    A row with a value that its text does not give back is left out.
+    """
+
+    path: Path
+    rendering: str
+
+
+@dataclass(frozen=True, slots=True)
 class Struct:
     """A struct of named parts, NULL where the parent's field at `null_with` is; () for never."""
 
@@ -73,7 +84,7 @@ class Output:
     source: "Source"
 
 
-Source: TypeAlias = Field | Cast | Constant | RowNumber | Struct
+Source: TypeAlias = Field | Cast | Constant | RowNumber | Rendered | Struct
 
 
 class TimePart(str, Enum):
@@ -348,10 +359,7 @@ class Survival(IntEnum):
 
 
 def survives(recipe: Recipe, parent: str, change: ParentChange) -> Survival:
-    """Whether the recipe gives the same rows after that change of that parent.
-
-    ALWAYS for a table that the recipe does not read.
-    """
+    """Whether the recipe gives the same rows after it; ALWAYS if it does not read the parent."""
     read = [leaf for leaf in leaves(recipe) if leaf.parent == parent]
     return min((_leaf_survives(leaf, change) for leaf in read), default=Survival.ALWAYS)
 

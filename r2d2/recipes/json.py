@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from r2d2.hashing.renderings import Rendering
 from r2d2.hashing.rows import type_tag
 from r2d2.model import Types
 from r2d2.recipes.constants import Constant, RowNumber
@@ -39,6 +40,7 @@ from r2d2.recipes.grammar import (
     Project,
     Recipe,
     Remainder,
+    Rendered,
     Residual,
     ResidualKind,
     Rows,
@@ -91,6 +93,8 @@ def _source_data(source: Source) -> list[str] | Data:
             return {"constant": {"type": type_, "text": text}}
         case RowNumber(type_):
             return {"row_number": type_}
+        case Rendered(path, rendering):
+            return {"text_of": list(path), "as": rendering}
         case Struct(null_with, parts):
             return {"null_with": list(null_with), "parts": _columns_data(parts)}
 
@@ -147,13 +151,8 @@ def from_data(data: object, place: str = "recipe") -> Recipe:
 
 
 def _recipe(value: JsonValue) -> Recipe:
-    match value.member("kind").value:
-        case "union":
-            return _union(value)
-        case "patch":
-            return _patch(value)
-        case _:
-            return _leaf(value)
+    kind = value.member("kind").value
+    return _union(value) if kind == "union" else _patch(value) if kind == "patch" else _leaf(value)
 
 
 def _union(value: JsonValue) -> Union:
@@ -170,10 +169,9 @@ def _patch(value: JsonValue) -> Patch:
     inner = _recipe(value.member("recipe"))
     if isinstance(inner, Patch):
         raise value.member("recipe").refused("a patch is not patched")
-    plus = _residual(value.member("plus"), ResidualKind.ROWS) if value.has("plus") else None
-    minus = None
-    if value.has("minus"):
-        minus = _residual(value.member("minus"), ResidualKind.ROWS, ResidualKind.HASHES)
+    kinds = ResidualKind.ROWS, ResidualKind.HASHES
+    plus = _residual(value.member("plus"), kinds[0]) if value.has("plus") else None
+    minus = _residual(value.member("minus"), *kinds) if value.has("minus") else None
     if plus is None and minus is None:
         raise value.refused("a patch needs 'plus' or 'minus'")
     return Patch(inner, plus, minus)
@@ -202,12 +200,9 @@ def _leaf(value: JsonValue) -> Leaf:
 
 
 def _rows(value: JsonValue, parent: str, columns: tuple[Output, ...]) -> Rows:
-    residual = _residual(
-        value.member("residual"), ResidualKind.KEYS, ResidualKind.HASHES, ResidualKind.POSITIONS
-    )
-    extra = {ResidualKind.KEYS: ("key",), ResidualKind.POSITIONS: ("snapshot",)}.get(
-        residual.kind, ()
-    )
+    kinds = ResidualKind.KEYS, ResidualKind.HASHES, ResidualKind.POSITIONS
+    residual = _residual(value.member("residual"), *kinds)
+    extra = dict(zip(kinds, (("key",), (), ("snapshot",)), strict=True))[residual.kind]
     value.members((*_LEAF, "residual", *extra))
     key = value.member("key").items(path) if extra == ("key",) else ()
     if len(set(key)) < len(key):
@@ -243,6 +238,12 @@ def _source(value: JsonValue) -> Source:
     if value.has("row_number"):
         value.members(("row_number",))
         return _row_number(value.member("row_number"))
+    if value.has("text_of"):
+        value.members(("text_of", "as"))
+        written = value.member("as")
+        if not Rendering.of(written.text()).is_known:
+            raise written.refused("no rendering is written so")
+        return Rendered(path(value.member("text_of")), written.text())
     value.members(("null_with", "parts"))
     null_with, parts = value.member("null_with"), value.member("parts")
     return Struct(null_with.items(JsonValue.text, least=0), _columns(parts))

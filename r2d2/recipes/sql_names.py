@@ -31,7 +31,7 @@ from r2d2.formats import FORMATS
 from r2d2.formats.schema import is_told_apart
 from r2d2.formats.united import arrow_type
 from r2d2.recipes.constants import UNTYPED
-from r2d2.recipes.grammar import Cast, Field, Output
+from r2d2.recipes.grammar import Cast, Field, Output, Rendered
 from r2d2.recipes.literals import UnrenderableRecipeError, type_named
 from r2d2.settings.toml import read_toml
 
@@ -293,12 +293,17 @@ class QuotedNames:
             raise UnrenderableRecipeError(f"{self.dialect.value} is not told how to name {name}")
         return one if one.args.get("to") == type_ else exp.Cast(this=one, to=type_)
 
-    def cast(self, source: exp.Expr, cast: Cast) -> exp.Expr:
+    def cast(self, source: exp.Expr, cast: Cast | Rendered) -> exp.Expr:
         """The source as the numbers of another type.
 
         Raises:
-            UnrenderableRecipeError: the dialect lacks the type, or may round what is exact.
+            UnrenderableRecipeError: the dialect lacks the type, or may round what is exact; or text
+                is wanted, which each dialect writes in its own way.
         """
+        if isinstance(cast, Rendered):
+            raise UnrenderableRecipeError(
+                f"{self.dialect.value} is not trusted to write text as {cast.rendering!r}"
+            )
         between = {kind for type_ in (cast.of, cast.to) for kind in _INEXACT if kind in type_}
         type_ = None if "<" in cast.to else type_of(arrow_type(cast.to), self.dialect)
         if type_ is None or len(between) > 1:

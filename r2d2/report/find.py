@@ -102,9 +102,17 @@ def _aside(out: Path, texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def edges_csv(edges: Iterable[Edge]) -> str:
-    """The edges as CSV, fractions in full precision, unknown counts empty."""
+    """The edges as CSV, fractions in full precision, unknown counts empty.
+
+    Where the text of one is equal after parsing only, a last column says so.
+    """
+    edges = tuple(edges)
     rows = ([*_shared_columns(edge).values(), _told_unmatched(edge)] for edge in edges)
-    return csv_text(EDGE_COLUMNS, rows)
+    if not any(edge.renderings for edge in edges):
+        return csv_text(EDGE_COLUMNS, rows)
+    equal_after = ("parsing" if edge.renderings else "" for edge in edges)
+    more = ([*row, after] for row, after in zip(rows, equal_after, strict=True))
+    return csv_text((*EDGE_COLUMNS, "equal_after"), more)
 
 
 def _shared_columns(edge: Edge) -> dict[str, object]:
@@ -216,6 +224,7 @@ def edge_data(edge: Edge) -> dict[str, Any]:
         "distinct_rows": edge.distinct_rows,
         "columns": dict(edge.columns),
         "unmatched": [asdict(column) for column in edge.unmatched],
+        **({"equal_after_parsing": dict(edge.renderings)} if edge.renderings else {}),
         "evidence": [[e.stage, e.verdict.value, e.reason] for e in edge.evidence],
     }
 

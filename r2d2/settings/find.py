@@ -86,6 +86,7 @@ class Settings:
     renamed: bool = False
     constant_columns: bool = False
     ignore_columns: tuple[str, ...] = ()
+    text_exports: bool = False
     stages: tuple[str, ...] = DEFAULT_STAGES
     sketch_size: int = 1024
     sample_rows: int = 10
@@ -102,6 +103,8 @@ class Settings:
                 "renamed: columns under other names are not found together with constant_columns"
                 " or ignore_columns; run `r2d2 find` once with each"
             )
+        if self.renamed and self.text_exports:
+            raise UsageError("renamed and text_exports: ask for one of them at a time")
         stages = f"stages = {','.join(self.stages)}"
         for name in self.stages:
             if name not in STAGE_NAMES:

@@ -35,6 +35,7 @@ class Exact:
         edges, degenerate, refuted = list(graph.edges), list(graph.degenerate), 0
         mappings = _Mappings(graph.tables, self.case_sensitive)
         parts = {block.number: block.names for block in graph.blocks if block.is_part}
+        renderings = {block.number: block.renderings for block in graph.blocks}
         for ((child, number), (parent, _)), rows, missing in zip(
             pairs, answer.rows.tolist(), answer.missing.tolist(), strict=True
         ):
@@ -47,7 +48,10 @@ class Exact:
             elif (rows - missing) / rows >= self.min_fraction:
                 mapping = mappings.of(child, parent, parts.get(number))
                 free = graph.free.get(child, {}) if number in parts else {}
-                edges.append(_edge(graph.tables, child, parent, rows, missing, mapping, free))
+                edge = _edge(graph.tables, child, parent, rows, missing, mapping, free)
+                if told := dict(renderings[number]):
+                    edge = _rendered(edge, told, self.case_sensitive)
+                edges.append(edge)
             else:
                 refuted += 1
         return replace(
@@ -89,6 +93,12 @@ def _edge(
         evidence=(Evidence("exact", Verdict.PROVED, reason),),
         unmatched=unmatched,
     )
+
+
+def _rendered(edge: Edge, renderings: Mapping[str, str], case_sensitive: bool) -> Edge:
+    """The edge of an export: its columns' types differ, and its texts are the parent's values'."""
+    own = ((name, renderings[fold(name, case_sensitive)]) for name, _ in edge.columns)
+    return replace(edge, equal_after_cast=False, renderings=tuple(own))
 
 
 class _Mappings:

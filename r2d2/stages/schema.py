@@ -22,6 +22,7 @@ from r2d2.arrays import Int32s
 from r2d2.formats.schema import exact_name, matched_name
 from r2d2.formats.united import typed_nulls
 from r2d2.graph import Block, Graph
+from r2d2.hashing.renderings import as_texts
 from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
 from r2d2.model import Column, Edge, Table, Types, UnmatchedColumn, Why
@@ -288,10 +289,6 @@ def _typed(own: Mapping[str, str], theirs: Mapping[str, str]) -> Signature:
     return frozenset((name, type_) for name, type_ in found if type_ is not None)
 
 
-def _has_null(type_: str) -> bool:
-    return "null" in type_ and bool(_NULL.search(type_))
-
-
 def _proper(tables: Sequence[Table], indices: Iterable[int]) -> Int32s:
     return np.array(sorted(i for i in indices if not is_degenerate(tables[i])), np.int32)
 
@@ -315,7 +312,7 @@ def with_supersets(signatures: Sequence[Signature]) -> Iterator[tuple[Signature,
 def _untyped(signatures: Iterable[Signature]) -> frozenset[str]:
     """The names of columns that are NULL only in some table, themselves or something in them."""
     columns = frozenset[tuple[str, str]]().union(*signatures)
-    return frozenset(name for name, type_ in columns if _has_null(type_))
+    return frozenset(name for name, type_ in columns if "null" in type_ and _NULL.search(type_))
 
 
 def _without_types(signature: Signature, names: Collection[str]) -> Signature:
@@ -365,7 +362,9 @@ def projections(graph: Graph, case_sensitive: bool) -> Mapping[Projection, tuple
             columns = graph.tables[index].columns
             key = (id(columns), block.number)
             if key not in chosen:
-                chosen[key] = _choose(columns, block.names, case_sensitive, dict(block.types))
+                found = _choose(columns, block.names, case_sensitive, dict(block.types))
+                is_typed = block.renderings and index in block.parents
+                chosen[key] = as_texts(found, dict(block.renderings)) if is_typed else found
             wanted[index, block.number] = chosen[key]
     return dict(sorted(wanted.items()))
 

@@ -36,12 +36,14 @@ from r2d2.hashing.runs import count_missing_each, sketch, smallest
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.lake.questions import (
     Constants,
+    Heads,
     Overlaps,
     Projection,
     RowBounds,
     Sketches,
     Wanted,
     Watched,
+    heads_of,
 )
 from r2d2.model import Bounds, Column, Cost, Table, Work
 from r2d2.progress import Progress
@@ -96,6 +98,12 @@ class LocalLake:
     def bounds(self, columns: Watched) -> RowBounds:
         """The bounds of the columns of tables that the inventory left without."""
         answer = bounds_asked(self._storage, self._tables, columns)
+        self._failed |= answer.failed
+        return answer
+
+    def heads(self, tables: Sequence[int]) -> Heads:
+        """The first rows of each of these tables, read by this process."""
+        answer = heads_of(self._storage, self._tables, tables)
         self._failed |= answer.failed
         return answer
 

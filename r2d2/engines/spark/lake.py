@@ -36,12 +36,14 @@ from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.inventory import Inventory, grouped, inventory_of, unlisted
 from r2d2.lake.questions import (
     Constants,
+    Heads,
     Overlaps,
     Projection,
     RowBounds,
     Sketches,
     Wanted,
     Watched,
+    heads_of,
 )
 from r2d2.model import Bounds, Column, Cost, Format, Table
 from r2d2.progress import Progress
@@ -154,6 +156,12 @@ class SparkLake:
         """The bounds of the columns of tables that the inventory left without."""
         left = {} if self._is_bounded else columns
         answer = bounds_asked(self._storage, self._tables, left)
+        self._failed |= answer.failed
+        return answer
+
+    def heads(self, tables: Sequence[int]) -> Heads:
+        """The first rows of each of these tables, read by this process."""
+        answer = heads_of(self._storage, self._tables, tables)
         self._failed |= answer.failed
         return answer
 

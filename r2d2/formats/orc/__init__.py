@@ -48,13 +48,13 @@ class Orc:
 
     def layout(self, storage: "Storage", table: Table) -> "Layout":
         """The layout of the first file."""
-        from r2d2.formats.orc import write
+        from r2d2.formats.orc import tail
 
-        return write.layout(storage, table)
+        return tail.layout(storage, table)
 
     def write(self, layout: "Layout", batches: "Iterator[pa.RecordBatch]", path: Path) -> None:
         """Writes the file, or those of a partitioned table."""
         from r2d2.formats.layout import write_files
-        from r2d2.formats.orc.write import OrcSink
+        from r2d2.formats.orc.tail import OrcSink
 
         write_files(layout, batches, path, OrcSink)

@@ -3,19 +3,27 @@
 pyarrow does not show all that decides the meaning of values (the calendar, the writer's time zone,
 encryption, Spark's types), and ends the process where types are nested deep. Numbers of fields
 and kinds are those of `orc_proto.proto` (https://orc.apache.org/specification/ORCv1).
+
+It tells the layout in which files are written back.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from r2d2.errors import UnreadableTableError
+from r2d2.errors import NotWritableError, UnreadableTableError
 from r2d2.formats.compression import decompressed
-from r2d2.formats.orc.types import Message, OrcTypes
-from r2d2.model import FileInfo
+from r2d2.formats.errors import translated
+from r2d2.formats.layout import Layout
+from r2d2.formats.orc.types import CHAR, VARCHAR, Message, OrcTypes
+from r2d2.formats.uniform import fitted
+from r2d2.model import FileInfo, Table
+from r2d2.storage.local import Storage
 
 TAIL_BYTES = 64 << 10
 MOST_CHUNK_BYTES = 1 << 23
@@ -147,3 +155,51 @@ def _chunk(number: int, chunk: bytes, most_bytes: int) -> bytes:
     # These do not tell how long the content is, and leave the rest of a larger buffer as it was.
     size_bytes = bisect_left(range(most_bytes), True, key=suffices)
     return bytes(codec.decompress(chunk, size_bytes, asbytes=True))
+
+
+def layout(storage: Storage, table: Table) -> Layout:
+    """The layout of the table's first file.
+
+    Raises:
+        NotWritableError: a column is of type CHAR or VARCHAR, which pyarrow does not write.
+    """
+    file = table.files[0]
+    tail = read_tail(storage.open(file), file)
+    for number in tail.types:
+        if tail.types.kind(number) in (VARCHAR, CHAR):
+            raise NotWritableError(
+                f"{table.location}: column {tail.types.column(number)} is of type CHAR or VARCHAR,"
+                " which r2d2 cannot write back; the table must stay"
+            )
+    codec = COMPRESSIONS[tail.postscript.number32(2)]
+    return Layout(
+        table.format,
+        tail.types.schema(),
+        file.path.rpartition("/")[2],
+        compression="zlib" if codec == "lzo" else codec,
+        not_restored=("user metadata", "bloom filters"),
+    )
+
+
+class OrcSink:
+    """An ORC file."""
+
+    def __init__(self, layout: Layout, path: Path) -> None:
+        from pyarrow import orc
+
+        self._schema = layout.file_schema
+        with translated(NotWritableError, path.name):
+            self._writer = orc.ORCWriter(str(path), compression=layout.compression)
+        self.write(pa.RecordBatch.from_pylist([], schema=self._schema))
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds the rows."""
+        # pyarrow 26 writes a slice's structs as those of the whole array: a copy is no slice.
+        copy = fitted(batch, self._schema).take(pa.array(np.arange(batch.num_rows)))
+        with translated(NotWritableError):
+            self._writer.write(pa.Table.from_batches([copy], self._schema))
+
+    def close(self) -> None:
+        """Completes the file."""
+        with translated(NotWritableError):
+            self._writer.close()

@@ -33,7 +33,7 @@ from r2d2.formats.united import typed_nulls
 from r2d2.hashing.rows import type_tag
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import EMPTY, type_inside
-from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe, outputs
+from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, Request, no_recipe
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import (
     Distinct,
@@ -170,8 +170,7 @@ def _proposal(parent: _Parent, number: int) -> Proposal:
     try:
         if not same_types(contained, table, parent.counts.types):
             return no_recipe(table, child, "its columns have other types")
-        constants = contained.constants
-        columns = outputs(child.columns, table.columns, contained.names, constants)
+        columns = contained.outputs_of(table)
         labels = parent.labels(number)
         recipe = _recipe(parent, number, columns, labels)
     except R2D2Error as error:
@@ -191,7 +190,12 @@ def too_few_rows(are_lacking: bool) -> str:
 
 
 def same_types(child: ContainedTable, parent: Table, types: Types) -> bool:
-    """Whether each column's types match, NULLs of no type aside, which any type holds."""
+    """Whether each column's types match, NULLs of no type aside, which any type holds.
+
+    A text export's columns match those that they are rendered from.
+    """
+    if child.renderings:
+        return True
     known = {column.name: column.type for column in parent.columns}
     pairs = ((c.type, known.get(child.names[c.name])) for c in child.matched)
     return all(theirs is not None and match(own, theirs, types) for own, theirs in pairs)

@@ -178,6 +178,8 @@ def search_of(parent: StreamedParent, child: ContainedTable) -> Search:
         R2D2Error: it cannot be read, or there is no recipe whatever its rows are.
     """
     table = child.table
+    if child.renderings:
+        raise R2D2Error("its parent's rows exceed the memory, and their texts are not streamed")
     if not same_types(child, parent.table, parent.types):
         raise R2D2Error("its columns have other types")
     columns = child.columns_of(parent.table)

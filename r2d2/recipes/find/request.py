@@ -11,9 +11,10 @@ import numpy as np
 
 from r2d2.formats.united import typed_nulls
 from r2d2.graph import connected_components
+from r2d2.hashing.renderings import as_texts
 from r2d2.model import Column, Table
 from r2d2.recipes.constants import Constant, RowNumber
-from r2d2.recipes.grammar import Cast, Field, Output, Path, Recipe, Source, Struct
+from r2d2.recipes.grammar import Cast, Field, Output, Path, Recipe, Rendered, Source, Struct
 from r2d2.recipes.literals import RecipeError
 
 TASK_BYTES = 32 << 20
@@ -34,6 +35,7 @@ class ContainedTable:
     `types` are those of its columns that are NULL only in one of the two, and so of no type.
     `contained`: both snapshots were compared, and the other has each of its distinct rows.
     `kept_class`: the class of equal tables that the other is of, where every plan keeps a member.
+    `renderings`: the table is text, and each of its columns renders the other's so.
     `skippable`: not searched where a smaller kept class gives the table back from rows alone.
     """
 
@@ -44,6 +46,7 @@ class ContainedTable:
     skippable: bool = False
     types: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, Constant | RowNumber] = field(default_factory=dict)
+    renderings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def matched(self) -> Columns:
@@ -77,10 +80,22 @@ class ContainedTable:
     def columns_of(self, other: Table) -> Columns:
         """The other's columns under this table's names."""
         names = {theirs: ours for ours, theirs in self.names.items()}
-        return by_name(
+        found = (
             Column(ours, self.types.get(ours, column.type), column.path)
             for column in other.columns
             if (ours := names.get(column.name)) is not None
+        )
+        return by_name(as_texts(found, self.renderings) if self.renderings else found)
+
+    def outputs_of(self, other: Table) -> tuple[Output, ...]:
+        """The table's top-level fields, made of the other's."""
+        if not self.renderings:
+            return outputs(self.table.columns, other.columns, self.names, self.constants)
+        paths = {column.name: column.path for column in other.columns}
+        return tuple(
+            Output(column.path[0], Rendered(paths[self.names[column.name]], rendering))
+            for column in self.table.columns
+            for rendering in [self.renderings[column.name]]
         )
 
 

@@ -30,8 +30,8 @@ TOGETHER_ROWS = 1 << 16
 Batches = list[pa.RecordBatch]
 TableColumns = tuple[Table, tuple[Columns, ...]]
 """A table and the sets of its columns over which it is hashed."""
-CacheKey = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
-"""A table's location, and the names and paths of columns."""
+CacheKey = tuple[str, tuple[tuple[str, tuple[str, ...], str], ...]]
+"""A table's location, and the names, paths and renderings of columns."""
 
 
 class RowCounts:
@@ -184,7 +184,7 @@ class RowCounts:
 
 
 def _cache_key(table: Table, columns: Columns) -> CacheKey:
-    return table.location, tuple((column.name, column.path) for column in columns)
+    return table.location, tuple((c.name, c.path, c.rendering) for c in columns)
 
 
 Key = TypeVar("Key")

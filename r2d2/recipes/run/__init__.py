@@ -19,6 +19,7 @@ from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_view
 from r2d2.formats.united import arrow_type
 from r2d2.hashing.finaliser import column_key
 from r2d2.hashing.multiset import Copies, Seen
+from r2d2.hashing.renderings import Rendering
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
@@ -35,6 +36,7 @@ from r2d2.recipes.grammar import (
     Path,
     Project,
     Recipe,
+    Rendered,
     Residual,
     ResidualKind,
     Rows,
@@ -258,7 +260,7 @@ def _paths(columns: tuple[Output, ...], where: tuple[Atom, ...]) -> Iterator[Pat
     yield from columns_of(where)
     for column in columns:
         match column.source:
-            case Field(path) | Cast(path):
+            case Field(path) | Cast(path) | Rendered(path):
                 yield path
             case Struct(null_with, parts):
                 if null_with:
@@ -285,7 +287,7 @@ def _numbered(rows: pa.RecordBatch, columns: tuple[Output, ...], first: int) -> 
 
 
 def _source(batch: pa.RecordBatch, source: Source, cast: list[Bools]) -> pa.Array:
-    """The column's values; which of them could be cast is added to the list."""
+    """The column's values; which of them are what they were is added to the list."""
     match source:
         case Field(path):
             return _at(batch, path)
@@ -297,6 +299,11 @@ def _source(batch: pa.RecordBatch, source: Source, cast: list[Bools]) -> pa.Arra
             return source.array(batch.num_rows)
         case RowNumber():  # after rows that cannot be cast are gone
             return pa.nulls(batch.num_rows)
+        case Rendered(path, rendering):
+            texts, lossy = Rendering.of(rendering).texts(_at(batch, path))
+            if lossy is not None:
+                cast.append(~lossy)
+            return texts
         case Struct(null_with, parts):
             arrays = [_source(batch, part.source, cast) for part in parts]
             mask = _at(batch, null_with).is_null() if null_with else None

@@ -9,8 +9,7 @@ import pytest
 
 from r2d2.vmcost.advice.serverless.model import Backend, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.prices import ResourceRate, ServerlessWorker
-from r2d2.vmcost.advice.serverless.report import advise_serverless
-from r2d2.vmcost.advice.serverless.steps import steps_of
+from r2d2.vmcost.advice.serverless.report import advise_serverless, steps_of
 from r2d2.vmcost.events import read_applications
 from r2d2.vmcost.model import Outcome
 from tests.support.vmcost.applications import application
