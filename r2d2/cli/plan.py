@@ -161,7 +161,7 @@ def init(path: Annotated[Path, Output] = Path("r2d2.toml"), /) -> int:
 
     For example: r2d2 init r2d2.toml
     """
-    from r2d2.settings.template import INIT_TOML
+    from r2d2.settings import INIT_TOML
     from r2d2.storage.output import write_files
 
     if lexists(path):

@@ -99,22 +99,68 @@ def memory_bytes(numbers: Int64s) -> int:
     return numbers.nbytes if all(numbers.strides) else 0
 
 
-class Copies:
-    """The copies of each kept hash that are still to be found, no matter which of equal rows.
+class HashList:
+    """A list of hashes among the rows of a table: of each its first word, where that is enough.
 
-    `residual` has the columns `first`, `second` and `copies`; its hashes are distinct.
+    It is not where a row that is not listed has the same first word, which one in 2⁶⁴ pairs does.
+    """
+
+    def __init__(self, listed: Counted) -> None:
+        self._listed = listed
+        same = listed.first[1:] == listed.first[:-1]
+        self._needs_second = np.zeros(len(listed.first), np.bool_)
+        self._needs_second[1:] |= same
+        self._needs_second[:-1] |= same
+
+    def add(self, rows: Lanes) -> None:
+        """Takes rows of the table, listed or not."""
+        first = self._listed.first
+        if not len(first):
+            return
+        at = np.searchsorted(first, rows.first)
+        alike = np.flatnonzero(first[np.minimum(at, len(first) - 1)] == rows.first)
+        run = Lanes(first, self._listed.second)
+        others = alike[~present_mask(taken(rows, alike), run)]
+        if len(others):
+            self._needs_second |= np.isin(first, rows.first[others])
+
+    def table(self) -> pa.Table:
+        """The list as `Copies` takes it: a column that tells nothing is left out."""
+        listed, needed = self._listed, self._needs_second
+        columns = {"first": pa.array(listed.first)}
+        if needed.any():
+            columns["second"] = pa.array(listed.second, mask=~needed)
+        if (listed.counts != 1).any():
+            columns["copies"] = pa.array(listed.counts)
+        return pa.table(columns)
+
+
+class Copies:
+    """The copies of each listed hash that are still to be found, no matter which of equal rows.
+
+    `residual` has a column `first`, of the hashes' first words; `second`, which is NULL where the
+    first word is enough, as all are without the column; and `copies`, without which each is 1.
     """
 
     def __init__(self, residual: pa.Table) -> None:
-        first, second, copies = (
-            residual.column(name).to_numpy() for name in ("first", "second", "copies")
-        )
+        first, count = residual.column("first").to_numpy(), len(residual)
+        second, self._alone = np.zeros(count, np.uint64), np.sort(first)
+        if "second" in residual.column_names:
+            words = residual.column("second")
+            second = words.fill_null(0).to_numpy()
+            self._alone = np.sort(first[words.is_null().to_numpy()])
+        copies = residual.column("copies").to_numpy() if "copies" in residual.column_names else None
         kept = hash_order(Lanes(first, second))
         self._run = kept.hashes
-        self._left = copies[kept.order].astype(np.int64)
+        left = ones(count) if copies is None else copies
+        self._left = left[kept.order].astype(np.int64)
 
     def pick(self, lanes: Lanes) -> Positions:
         """The rows that are still wanted, ascending; they are not wanted again."""
+        if len(self._alone):
+            at = np.minimum(np.searchsorted(self._alone, lanes.first), len(self._alone) - 1)
+            is_alone = self._alone[at] == lanes.first
+            lanes = Lanes(lanes.first, np.where(is_alone, np.uint64(0), lanes.second))
         positions = positions_in(self._run, lanes)
         rows = np.flatnonzero(positions >= 0)
         positions = positions[rows]

@@ -21,9 +21,9 @@ row as often as its parent has it, a Union adds up.
 
 | residual | its columns | its rows |
 |---|---|---|
-| KEYS | `k0`, `k1`, … of the types of the parent's key | one for each row of the child |
-| HASHES | `first`, `second` (r2d2's hash of the row in the child's columns), `copies` | distinct |
-| POSITIONS | `position`: the row's number in the parent's snapshot, in reading order | as KEYS |
+| KEYS | `k0`, `k1`, … of the types of the parent's key | distinct |
+| HASHES | `first`; `second` where the first word is not enough; `copies` where not 1 | distinct |
+| POSITIONS | `gap`: how much further the row is than the one before; or `held` | see there |
 | ROWS | the child's | one for each row to be added or removed |
 """
 
@@ -256,9 +256,10 @@ class Select:
 class Rows:
     """The parent's rows that a residual lists.
 
-    KEYS: `key` are the parent's columns, together unique in it, matched with NULL equal to NULL.
-    HASHES: of the parent's rows with a listed hash, `copies` of them, no matter which.
-    POSITIONS: `snapshot` is the parent's, whose rows are counted; it must not be removed.
+    KEYS: all rows with a listed key; `key` are the parent's columns, NULL equals NULL.
+    HASHES: of the rows with a listed hash (of the child's columns), `copies`, no matter which.
+    POSITIONS: the rows at these places of `snapshot`, the parent's, with its files in order of
+    their paths; `held` tells it of each row.
     `key` is () and `snapshot` "" otherwise.
     """
 

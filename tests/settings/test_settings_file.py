@@ -9,9 +9,9 @@ import pytest
 
 from r2d2.errors import UsageError
 from r2d2.plan.program import Solver
+from r2d2.settings import INIT_TOML
 from r2d2.settings.find import FIND_SECTIONS, Settings, load_settings
 from r2d2.settings.plan import PLAN_SECTIONS, SOLVERS, PlanSettings, load_plan_settings
-from r2d2.settings.template import INIT_TOML
 from r2d2.settings.toml import NUMBER, SECTIONS, expected, line_of
 from r2d2.vmcost.settings import VMCOST_SECTIONS, load_vmcost_settings
 

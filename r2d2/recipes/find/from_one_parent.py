@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations, islice
-from math import prod
+from math import log2, prod
 from operator import itemgetter
 
 import numpy as np
@@ -54,8 +54,8 @@ from r2d2.recipes.predicate.row_labels import RowLabels
 
 SAMPLE_ROWS = 1 << 14
 MOST_KEY_COLUMNS, MOST_TRIALS = 3, 64
-BYTES_PER_HASH_ROW = 24
-"""Of a residual of hashes: two words and a count."""
+BYTES_PER_HASH_ROW = 8
+"""Of a residual of hashes; positions among the parent's rows take fewer."""
 BYTES_PER_FILE, BYTES_PER_COLUMN = 900, 350
 """The fixed size of a Parquet file of hashes, and that of each column of rows; from the dev lake.
 
@@ -239,13 +239,20 @@ def _recipe_of_contained(
     listed = int(np.count_nonzero(labels.child))
     removed = int(np.count_nonzero(labels.child < labels.parent))
     if removed <= MOST_REMOVED_RATIO * listed:
-        return Patch(Project(location, columns), minus=listed_hashes(child, removed))
-    return Rows(location, columns, listed_hashes(child, listed))
+        return Patch(Project(location, columns), minus=row_list(child, removed, len(labels.groups)))
+    return Rows(location, columns, row_list(child, listed, len(labels.groups)))
 
 
-def listed_hashes(child: Table, count: int) -> Residual:
-    """The residual of so many hashes that is to be written for the child."""
-    size_bytes = BYTES_PER_FILE + count * BYTES_PER_HASH_ROW
+def row_list(child: Table, count: int, parent_rows: int | None) -> Residual:
+    """The residual of so many of the parent's rows that is to be written for the child.
+
+    It is about as large as their positions: n log(N/n) bits and a few, or a bit for each row.
+    """
+    listed_bytes = count * BYTES_PER_HASH_ROW
+    if parent_rows is not None and parent_rows >= count > 0:
+        bits = min(parent_rows, count * (log2(parent_rows / count) + 2))
+        listed_bytes = min(listed_bytes, int(bits) // 8)
+    size_bytes = BYTES_PER_FILE + listed_bytes
     return Residual(ResidualKind.HASHES, child.location, count, size_bytes)
 
 

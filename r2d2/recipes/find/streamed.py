@@ -36,7 +36,7 @@ from r2d2.recipes.find.from_one_parent import (
     BYTES_PER_COLUMN,
     MOST_ADDED_SHARE,
     MOST_REMOVED_RATIO,
-    listed_hashes,
+    row_list,
     too_few_rows,
 )
 from r2d2.recipes.find.passes import (
@@ -261,12 +261,12 @@ def _may_have_other_atoms(parent: StreamedParent, search: Search, found: _Labels
 def _list_rows(parent: StreamedParent, search: Search, found: _Labels, memory_bytes: int) -> None:
     """The recipe that lists the child's rows by their hashes, or the others."""
     location, child = parent.table.location, search.child.table
-    removed = found.others + found.surplus
+    removed, parent_rows = found.others + found.surplus, parent.table.rows
     is_patch = removed <= MOST_REMOVED_RATIO * found.listed
     if max(found.listed, removed if is_patch else 0) * BYTES_PER_LISTED_ROW > memory_bytes:
         search.reason = "no simple predicate selects its rows, whose list exceeds the memory"
     elif is_patch:
         whole = Project(location, search.outputs)
-        search.inner = Patch(whole, minus=listed_hashes(child, removed))
+        search.inner = Patch(whole, minus=row_list(child, removed, parent_rows))
     else:
-        search.inner = Rows(location, search.outputs, listed_hashes(child, found.listed))
+        search.inner = Rows(location, search.outputs, row_list(child, found.listed, parent_rows))

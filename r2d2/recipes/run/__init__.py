@@ -1,7 +1,7 @@
 """The run of a recipe: the parents' rows in, the child's rows out, batch by batch."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -21,6 +21,7 @@ from r2d2.hashing.finaliser import column_key
 from r2d2.hashing.multiset import Copies, Seen
 from r2d2.hashing.renderings import Rendering
 from r2d2.hashing.rows import row_hashes
+from r2d2.hashing.runs import joined, present_mask, sorted_unique
 from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
 from r2d2.model import FileInfo, Format, Split, Table, Types
@@ -151,20 +152,35 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
             yield from _projected(context, recipe, where)
         case Distinct():
             yield from _first_of_each(_projected(context, recipe, ()), schema)
-        case Rows(residual=residual) if residual.kind is ResidualKind.HASHES:
-            listed = Copies(context.residual(residual))
-            yield from _listed(_projected(context, recipe, ()), schema, listed)
+        case Rows(residual=residual) if residual.kind is not ResidualKind.ROWS:
+            listed = context.residual(residual)
+            match residual.kind:
+                case ResidualKind.HASHES:
+                    every = _projected(context, recipe, ())
+                    yield from _by_hashes(every, schema, Copies(listed))
+                case ResidualKind.POSITIONS:
+                    yield from _at_positions(rows_in_order(context, recipe), listed)
+                case _:
+                    yield from _with_keys(context, recipe, schema, listed)
         case Union(parts):
             for part in parts:
                 yield from _rows(context, part, schema)
         case Patch(inner, plus, minus) if minus is None or minus.kind is ResidualKind.HASHES:
             made = _rows(context, inner, schema)
             removed = None if minus is None else Copies(context.residual(minus))
-            yield from made if removed is None else _without(made, schema, removed)
+            yield from made if removed is None else _by_hashes(made, schema, removed, False)
             if plus is not None:
                 yield from context.residual(plus).to_batches()
         case _:
             raise RecipeRunError(f"recipes of kind {type(recipe).__name__} cannot be run")
+
+
+def rows_in_order(context: RecipeContext, leaf: Leaf) -> Batches:
+    """All rows of the parent in the leaf's columns, its files in order of their paths."""
+    parent = parent_of(context, leaf)
+    splits = sorted(parent.splits, key=lambda split: (split.file.path, split.row_groups))
+    tables = {leaf.parent: replace(parent, splits=tuple(splits))}
+    yield from _projected(replace(context, tables=tables), leaf, ())
 
 
 def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
@@ -355,24 +371,51 @@ def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
             yield batch.take(array_of(rows, pa.int64()))
 
 
-def _listed(batches: Batches, schema: pa.Schema, listed: Copies) -> Batches:
+def _at_positions(batches: Batches, listed: pa.Table) -> Batches:
+    positions, start = positions_of(listed), 0
+    for batch in batches:
+        begin, end = np.searchsorted(positions, (start, start + batch.num_rows))
+        if begin < end:
+            yield batch.take(array_of(positions[begin:end] - start, pa.int64()))
+        start += batch.num_rows
+    if missing := len(positions) - int(np.searchsorted(positions, start)):
+        raise RecipeRunError(f"its parent has {start} rows: {missing} listed ones are not there")
+
+
+def positions_of(listed: pa.Table) -> Int64s:
+    """The positions that a residual lists, ascending."""
+    if "gap" in listed.column_names:
+        return np.cumsum(listed.column("gap").to_numpy(), dtype=np.int64)
+    return np.flatnonzero(listed.column("held").to_numpy())
+
+
+def _with_keys(context: RecipeContext, leaf: Rows, schema: pa.Schema, listed: pa.Table) -> Batches:
+    """All rows of the parent that have a listed key."""
+    names = [f"key {number} of {leaf.parent}" for number in range(len(leaf.key))]
+    keys = [Output(name, Field(path)) for name, path in zip(names, leaf.key, strict=True)]
+    widened = replace(leaf, columns=(*leaf.columns, *keys))
+    listed = listed.rename_columns(names)
+    whole, columns = pa.schema([*schema, *listed.schema]), flatten(listed.schema)
+    hashes = [row_hashes(batch, [columns], Types.STRICT)[0] for batch in listed.to_batches()]
+    run = sorted_unique(joined(hashes))
+    for batch in _projected(context, widened, ()):
+        (lanes,) = row_hashes(fitted(batch, whole), [columns], Types.STRICT)
+        held = present_mask(lanes, run)
+        if held.any():
+            yield batch.select(schema.names).filter(array_of(held, pa.bool_()))
+
+
+def _by_hashes(
+    batches: Batches, schema: pa.Schema, listed: Copies, are_kept: bool = True
+) -> Batches:
+    """The listed rows, or all others."""
     for batch in batches:
         (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
-        rows = listed.pick(lanes)
-        if len(rows):
-            yield batch.take(array_of(rows, pa.int64()))
+        kept = np.full(batch.num_rows, not are_kept)
+        kept[listed.pick(lanes)] = are_kept
+        if kept.any():
+            yield batch if kept.all() else batch.filter(array_of(kept, pa.bool_()))
     if missing := listed.missing():
         gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
-        raise RecipeRunError(f"{gone} of the table {are} no longer in its parent")
-
-
-def _without(batches: Batches, schema: pa.Schema, removed: Copies) -> Batches:
-    for batch in batches:
-        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
-        left = np.ones(batch.num_rows, np.bool_)
-        left[removed.pick(lanes)] = False
-        if left.any():
-            yield batch if left.all() else batch.filter(array_of(left, pa.bool_()))
-    if missing := removed.missing():
-        gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
-        raise RecipeRunError(f"{gone} to be removed {are} no longer in the parent")
+        told = "of the table" if are_kept else "to be removed"
+        raise RecipeRunError(f"{gone} {told} {are} no longer in its parent")

@@ -2,13 +2,12 @@
 
 A Patch adds the table's rows beyond those that its inner recipe gives, each as often as it is
 missing; it takes away the rows that the inner recipe gives more often than the table has them.
-Where the inner recipe lists rows by their hashes, these are those of the table's rows that the
-parents have.
+Where the inner recipe lists rows, these are those of the table's rows that the parents have.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +15,41 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.arrays import Bools, Int64s, array_of
-from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.multiset import Counted
+from r2d2.hashing.multiset import Counted, HashList
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import empty_run, hash_order, joined, positions_in, taken
+from r2d2.hashing.runs import (
+    empty_run,
+    hash_order,
+    joined,
+    positions_in,
+    taken,
+)
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
-from r2d2.recipes.grammar import Leaf, Patch, Project, Recipe, Residual, ResidualKind, Rows, Union
+from r2d2.recipes.grammar import (
+    Leaf,
+    Patch,
+    Project,
+    Recipe,
+    Residual,
+    Rows,
+    Union,
+)
 from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
+from r2d2.recipes.run.row_lists import (
+    BY_HASH,
+    Rereadable,
+    about,
+    parquet_bytes,
+    row_lists,
+    smallest,
+    write_residual,
+)
 
-Rereadable = Callable[[], Iterable[pa.RecordBatch]]
-"""A table's rows, read anew at each call, of one schema."""
-_ENCODING = {"first": "BYTE_STREAM_SPLIT", "second": "PLAIN", "copies": "DELTA_BINARY_PACKED"}
-_HASHES = {"column_encoding": _ENCODING, "use_dictionary": False}
-
-
-class ResidualError(R2D2Error):
-    """The rows of a residual cannot be written to a file."""
+WORTH_ANOTHER_LIST_BYTES = 1 << 12
+"""A list of the rows to be removed from all others that is so small stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +101,34 @@ def with_residuals(
         RecipeRunError, TableError: a parent cannot be read.
     """
     match recipe:
-        case Rows(residual=residual):
+        case Rows():
             listed = Counted.of(_hashes(rows(), schema))
-            return replace(recipe, residual=_written(residual, _hash_table(listed), folder))
+            return smallest(row_lists(context, recipe, rows, schema, listed)).written(folder)
         case Patch(inner, plus, minus):
             lanes = _hashes(rows(), schema)
             table = Counted.of(lanes)
             made, others = _made(context, inner, schema, table, minus is not None)
+            within = _counted_where(table, np.minimum(table.counts, made))
             if isinstance(inner, Rows):
-                within = _counted_where(table, np.minimum(table.counts, made))
-                listed_there = _written(inner.residual, _hash_table(within), folder)
-                inner = replace(inner, residual=listed_there)
+                lists = row_lists(context, inner, rows, schema, within)
+                inner = smallest(lists).written(folder)
             if plus is not None:
                 beyond = _rows_where(rows(), schema, _beyond(lanes, made))
-                plus = _written(plus, beyond, folder)
+                plus = write_residual(plus, len(beyond), parquet_bytes(beyond), folder)
             if minus is not None:
                 surplus = _counted_where(table, np.maximum(made - table.counts, 0))
-                minus = _written(minus, _hash_table(_together(surplus, others)), folder)
-            return Patch(inner, plus, minus)
+                removed = _together(surplus, others)
+                hashes = HashList(removed)
+                hashes.add(Lanes(table.first, table.second))
+                content = parquet_bytes(hashes.table(), BY_HASH)
+                if isinstance(inner, Project) and len(content) > WORTH_ANOTHER_LIST_BYTES:
+                    instead = Rows(inner.parent, inner.columns, minus)
+                    least = smallest(row_lists(context, instead, rows, schema, within))
+                    if about(len(least.content)) < len(content):
+                        inner, minus = least.written(folder), None
+                if minus is not None:
+                    minus = write_residual(minus, len(removed.first), content, folder)
+            return inner if plus is None and minus is None else Patch(inner, plus, minus)
         case _:
             return recipe
 
@@ -151,10 +176,6 @@ def _rows_where(rows: Iterable[pa.RecordBatch], schema: pa.Schema, mask: Bools) 
     return pa.Table.from_batches(kept, schema)
 
 
-def _hash_table(rows: Counted) -> pa.Table:
-    return pa.table({"first": rows.first, "second": rows.second, "copies": rows.counts})
-
-
 def _hashes(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Lanes:
     (lanes,) = hashed(batches, [flatten(schema)], Types.STRICT)
     return lanes
@@ -168,19 +189,3 @@ def _beyond(rows: Lanes, allowed: Int64s) -> Bools:
     beyond = np.empty(len(order), np.bool_)
     beyond[order] = nth >= np.repeat(allowed, counts)
     return beyond
-
-
-def _written(residual: Residual, rows: pa.Table, folder: Path) -> Residual:
-    sink = pa.BufferOutputStream()
-    options = _HASHES if residual.kind is ResidualKind.HASHES else {}
-    try:
-        pq.write_table(rows, sink, compression="zstd", **options)
-    except pa.ArrowException as error:
-        raise ResidualError(f"its rows cannot be written to a Parquet file: {error}") from error
-    content = sink.getvalue().to_pybytes()
-    digest = hashlib.sha256(content).hexdigest()
-    location = f"residuals/{digest[:32]}.parquet"
-    path = folder / location
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return Residual(residual.kind, location, len(rows), len(content), digest)
