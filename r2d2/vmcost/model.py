@@ -183,7 +183,8 @@ class Billing:
     The default quantum is the log's own resolution; providers bill by 1 s, 60 s or 3600 s.
     `start_up_s` is the rented time before a VM's first executor beyond what the log shows,
     `idle_tail_s` that after its last one. `uplift_usd_per_node_hour` is added to each VM's price,
-    and so are its DBUs where `dbu_usd` says what one costs; None bills no DBUs.
+    and so are its DBUs where `dbu_usd` says what one costs; None bills no DBUs. `keep_vms` says
+    whether a VM was kept while no executor was on it, or rented anew; None judges by the log.
 
     Raises:
         UsageError: the quantum is not above 0, or another number below 0.
@@ -195,6 +196,7 @@ class Billing:
     idle_tail_s: Fraction = Fraction(0)
     uplift_usd_per_node_hour: Fraction = Fraction(0)
     dbu_usd: Fraction | None = None
+    keep_vms: bool | None = None
 
     def __post_init__(self) -> None:
         if self.quantum_s <= 0:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from r2d2.vmcost import pipeline
-from r2d2.vmcost.bill import MOST_LISTED
+from r2d2.vmcost.bill import MOST_LISTED, Part
+from r2d2.vmcost.bill.timeline import pod_share
 from r2d2.vmcost.events import EventLogs
 from r2d2.vmcost.machines import ClusterFacts
 from r2d2.vmcost.model import (
@@ -215,3 +216,68 @@ def test_beyond_ten_thousand_jobs_and_stages_the_cheapest_are_one_row() -> None:
         assert sum(row["task_s"] for row in rows) == pytest.approx(10_050 * 4 * 0.9)
         assert sum(row["usd"] for row in rows) == pytest.approx(data["money"]["busy"], rel=1e-4)
     assert len(data["timeline"]["jobs"]) == MOST_LISTED
+
+
+def thrash(reason: str = "") -> Application:
+    """Ten executors of 10 s on one host, one a minute."""
+    executors = [
+        Executor(str(at), "h1", 4, at * 60_000, at * 60_000 + 10_000, reason) for at in range(10)
+    ]
+    jobs = [Job(at, (at,), at * 60_000, at * 60_000 + 10_000) for at in range(10)]
+    tasks = [task(at * 60_000, at * 60_000 + 10_000, executor=at, stage=at) for at in range(10)]
+    return application(600_000, executors, tasks, jobs)
+
+
+@pytest.mark.parametrize("keep_vms", [None, True, False])
+@pytest.mark.parametrize("reason", ["idle", "Spot instance terminated"])
+def test_executors_that_come_again_cost_600_seconds_whether_their_vm_was_kept_or_not(
+    reason: str, keep_vms: bool | None
+) -> None:
+    (found,) = costed(thrash(reason), billing=Billing(keep_vms=keep_vms)).costed
+    assert found.bill.usd == Fraction("0.192") * 600 / 3600
+    kept = reason == "idle" if keep_vms is None else keep_vms
+    told = "vm_kept_between_executors" if kept else "vm_rented_anew"
+    assert found.bill.problems == {told: 1}
+    assert float(found.bill.parts[Part.ROUNDING].vm_s) == (0 if kept else 500)
+
+
+def test_pods_pay_for_the_share_of_the_node_that_they_ask_for() -> None:
+    pods = [Executor(str(at), f"10.0.0.{at}", 1, 0) for at in range(4)]
+    tasks = [task(0, 3_600_000, executor=at) for at in range(4)]
+    k8s = {"spark.master": "k8s://https://x", "spark.kubernetes.executor.request.cores": "500m"}
+    app = application(3_600_000, pods, tasks, [Job(0, (0,), 0, 3_600_000)], k8s)
+    wanted = {"spot": SpotSettings(0.0, Fraction("0.1"), trials=1)}
+    (found,) = costed(app, **wanted).costed
+    assert found.bill.usd == 4 * Fraction(1, 8) * Fraction("0.192")
+    assert found.bill.parts[Part.BUSY].usd == found.bill.usd
+    assert advice(found, "spot")["ways"]["on_demand"]["mean_usd"] == pytest.approx(0.192)
+
+
+@pytest.mark.parametrize(
+    ("request_cores", "memory_mib", "share"),
+    [
+        ("", None, "1/4"),
+        ("0.5", None, "1/8"),
+        ("250m", 4096, "1/4"),
+        ("9", None, "1"),
+        ("x", 0, "1/4"),
+    ],
+)
+def test_a_pod_asks_for_cores_or_memory_whichever_is_more(
+    request_cores: str, memory_mib: int | None, share: str
+) -> None:
+    named = {"spark.kubernetes.executor.request.cores": request_cores}
+    app = application(1, [Executor("1", "a", 1, 0, memory_mib=memory_mib)], properties=named)
+    assert pod_share(app, 4, 16_384) == Fraction(share)
+
+
+def test_a_speculative_copy_that_won_is_busy_and_the_original_is_killed() -> None:
+    tasks = [
+        task(0, 60_000, outcome=Outcome.KILLED),
+        task(40_000, 60_000, attempt=1, speculative=True),
+        task(0, 100_000),
+    ]
+    app = application(100_000, [Executor("1", "h1", 4, 0)], tasks, [Job(0, (0,), 0, 100_000)])
+    (found,) = costed(app).costed
+    parts = {part: amount.vm_s * 4 for part, amount in found.bill.parts.items()}
+    assert [parts[part] for part in (Part.BUSY, Part.FAILED, Part.IDLE_IN_JOBS)] == [120, 60, 220]

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.right_size.ernest import (
@@ -67,7 +68,7 @@ class AdviceCase:
             UsageError: there was none.
         """
         rented = [vm.time.rented for vm in self.costed.bill.vms if not vm.driver]
-        count = self.cluster.count or most_at_once(rented)
+        count = self.cluster.count or ceil(most_at_once(rented) * self.costed.bill.vm_share)
         if not count:
             raise UsageError("no executor ever ran: there is no worker VM to advise on")
         return count

@@ -1,11 +1,11 @@
 """The bill of an application's machines: an exact partition of rented time into money.
 
-A VM's money is billed seconds · (price + fees) / 3600, with billed seconds
+A VM's money is billed seconds · (price + fees) / 3600, with billed seconds of each of its rentals
 ceil(max(minimum, metered) / quantum) · quantum. Its metered time falls into
 
     start_up            before its first executor, and the lead that `Billing` adds
-    busy                cores in tasks that succeeded and were no speculative copies
-    failed              cores in failed or killed tasks and in speculative copies
+    busy                cores in tasks that succeeded, speculative copies too
+    failed              cores in tasks that failed or were killed
     idle_in_jobs        cores without a task, or the whole VM between executors, while a job runs
     idle_between_jobs   the same while none runs, and the tail that `Billing` adds
     stranded            cores that no executor owns while another one lives on the VM
@@ -23,10 +23,12 @@ and the driver's own VM into `driver` and `rounding`. While executors own c of v
 | `host_beyond_count` | hosts beyond the stated number of VMs, billed by their executors' time |
 | `no_executor_ran` | 1 where no executor lived within the application: no worker is paid for |
 | `pod_laid_on_vm` | Kubernetes' pods laid on the stated VMs, which the log does not name |
-| `pod_taken_for_vm` | pods taken for a VM each, as nobody states how many VMs there were |
+| `pod_priced_by_share` | pods that pay for the share of a VM that they ask for |
 | `task_outlasts_executor` | tasks that began before or ended after their executor |
 | `vm_cores_exceeded` | VMs whose executors owned more cores than the VM has |
 | `vm_cores_unknown` | VMs of a type whose vCPUs the price list does not tell |
+| `vm_kept_between_executors` | VMs to which executors came again: kept meanwhile, to the end |
+| `vm_rented_anew` | VMs that were rented more than once, each time at the minimum or more |
 | `vm_without_executor` | stated VMs on which no executor ran |
 """
 

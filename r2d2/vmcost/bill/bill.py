@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -21,7 +21,14 @@ from r2d2.vmcost.bill.model import (
     VmBill,
 )
 from r2d2.vmcost.bill.task_time import NO_JOB, computing_units, jobs_of_attempts
-from r2d2.vmcost.bill.timeline import BilledRun, Integers, Positions, count_jobs_without_ends
+from r2d2.vmcost.bill.timeline import (
+    BilledRun,
+    Integers,
+    Positions,
+    count_jobs_without_ends,
+    on_kubernetes,
+    pod_share,
+)
 from r2d2.vmcost.model import Application, Billing, Cluster, Price, PriceKind
 from r2d2.vmcost.prices import NoPriceError, PriceList
 
@@ -43,6 +50,8 @@ def bill(
     problems: Counter[str] = Counter()
     count_jobs_without_ends(app, problems)
     run = BilledRun.of(app)
+    share = _pod_share(app, cluster, rates.worker, problems)
+    rates = rates.of_share(share)
     fleet = worker_fleet(run, cluster, rates.worker, billing, problems)
     vms = fleet.vms
     if cluster is not None and cluster.driver_vm is not None:
@@ -60,6 +69,7 @@ def bill(
         executors=executor_shares(app, sums),
         vms=vms,
         rates=rates.used(vms),
+        vm_share=share,
         problems={name: count for name, count in sorted(problems.items()) if count},
     )
 
@@ -71,6 +81,13 @@ class _Rates:
     worker: Rate | None = None
     driver: Rate | None = None
     why: str = ""
+
+    def of_share(self, share: Fraction) -> "_Rates":
+        """The same where each worker is a share of a VM."""
+        if self.worker is None:
+            return self
+        usd_per_hour = self.worker.usd_per_hour * share
+        return replace(self, worker=replace(self.worker, usd_per_hour=usd_per_hour))
 
     def used(self, vms: tuple[VmBill, ...]) -> tuple[Rate, ...]:
         """The rates that the VMs are billed by, each once, the driver's first."""
@@ -93,6 +110,16 @@ def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rat
     except NoPriceError as error:
         return _Rates(why=str(error))
     return _Rates(worker, driver)
+
+
+def _pod_share(
+    app: Application, cluster: Cluster | None, rate: Rate | None, problems: Counter[str]
+) -> Fraction:
+    """The share of a VM that each worker is: less than 1 for pods that nobody states the VMs of."""
+    if rate is None or (cluster and cluster.count) or not on_kubernetes(app):
+        return Fraction(1)
+    problems["pod_priced_by_share"] += len(app.executors)
+    return pod_share(app, rate.machine.vcpu, rate.machine.mem_mib)
 
 
 def vm_rate(

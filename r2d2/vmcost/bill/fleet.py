@@ -32,6 +32,7 @@ from r2d2.vmcost.bill.timeline import (
     WorkerVm,
     covering_weight,
     cut_points,
+    on_kubernetes,
     union,
     worker_vms,
 )
@@ -59,8 +60,10 @@ def worker_fleet(
     problems: Counter[str],
 ) -> Fleet:
     """The bills of all worker VMs; what was damaged or assumed is counted in `problems`."""
-    vcpu = rate.machine.vcpu if rate else None
-    vms = worker_vms(run, cluster.count if cluster else None, problems)
+    count = cluster.count if cluster else None
+    pods = on_kubernetes(run.app) and not count
+    vcpu = rate.machine.vcpu if rate and not pods else None
+    vms = worker_vms(run, count, billing.keep_vms, problems)
     capacities = [capacity(run, vm, vcpu) for vm in vms]
     scale = unit_scale(capacities, run.bounds[1] - run.bounds[0])
     charged = np.zeros(len(run.app.tasks), np.int64)
@@ -73,7 +76,7 @@ def worker_fleet(
         seen = _VmTime(cluster.vm if cluster else None, vm.standing, parts_s)
         bills.append(_vm_bill(seen, _host_time(run, vm, cores, vcpu), rate, billing))
     _count_damage(run, problems)
-    if rate is not None:
+    if rate is not None and not pods:
         _count_misfits(capacities, vcpu, problems)
     return Fleet(tuple(bills), Charges(charged, scale, rate))
 
@@ -100,10 +103,12 @@ class _VmTime:
 def _vm_bill(seen: _VmTime, time: HostTime, rate: Rate | None, billing: Billing) -> VmBill:
     """Adds lead, tail and rounding to what the log shows of a VM, and prices all of it."""
     seconds = {part: seen.parts_s.get(part, ZERO) for part in Part}
-    seconds[Part.START_UP] += billing.start_up_s
-    seconds[Part.IDLE_BETWEEN_JOBS] += billing.idle_tail_s
+    rentals_s = [Fraction(end - start, MS_PER_SECOND) for start, end in time.rented] or [ZERO]
+    around_s = billing.start_up_s + billing.idle_tail_s
+    seconds[Part.START_UP] += len(rentals_s) * billing.start_up_s
+    seconds[Part.IDLE_BETWEEN_JOBS] += len(rentals_s) * billing.idle_tail_s
     metered_s = sum(seconds.values(), ZERO)
-    paid_s = billing.billed_s(metered_s)
+    paid_s = sum((billing.billed_s(rental_s + around_s) for rental_s in rentals_s), ZERO)
     seconds[Part.ROUNDING] = paid_s - metered_s
     return VmBill(
         host=time.host,

@@ -129,6 +129,7 @@ class Bill:
     its `busy` in which tasks neither waited nor were started: CPU and garbage collection. `jobs`,
     `stages` and `executors` each add up to its `busy` and `failed`, except that tasks on executors
     which were never added are paid for by nobody. `problems` counts what was damaged or assumed.
+    `vm_share` is the share of a VM that each worker is, a pod's; its rate is that share's.
     """
 
     usd: Fraction | None
@@ -141,6 +142,7 @@ class Bill:
     vms: tuple[VmBill, ...]
     rates: tuple[Rate, ...]
     problems: Mapping[str, int]
+    vm_share: Fraction = Fraction(1)
 
 
 MS_PER_SECOND = 1000

@@ -3,17 +3,23 @@
 Intervals are half-open, in milliseconds; `Steps` are rates in whole units, summed between two
 moments.
 
-A host is a VM, rented while one of its executors lives. Where the number of workers is stated, the
-hosts that came first stand for the whole run, with VMs on which no executor ever came up to that
-number; further hosts are replaced machines. In local mode the one host stands for the whole run.
-On Kubernetes a host is a pod: with a stated number each pod is laid on the VM that has the fewest
-cores owned when it comes.
+A host is a VM, rented while one of its executors lives. Where executors come to it again, it was
+kept meanwhile, from its first executor to the application's end, unless the one before went with
+its VM, as the reason of its removal tells; `Billing.keep_vms` decides it otherwise. Where the
+number of workers is stated, the hosts that came first stand for the whole run, with VMs on which no
+executor ever came up to that number; further hosts are replaced machines. In local mode the one
+host stands for the whole run. On Kubernetes a host is a pod, which pays for its share of a VM
+(`pod_share`): with a stated number each pod is laid on the VM that has the fewest cores owned when
+it comes.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count as numbers
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -43,8 +49,8 @@ class BilledRun:
     """An application with the times that its bill needs again and again.
 
     `executor_lives` has each executor's life within the application, empty for one that came after
-    its end. `jobs` are the moments at which a job ran. `failed` are tasks that did not succeed, and
-    speculative copies. `task_rows` are the positions of each executor's tasks.
+    its end. `jobs` are the moments at which a job ran. `failed` are tasks that did not succeed.
+    `task_rows` are the positions of each executor's tasks.
     """
 
     app: Application
@@ -56,7 +62,7 @@ class BilledRun:
     @staticmethod
     def of(app: Application) -> "BilledRun":
         """The application with its times."""
-        failed = app.tasks["speculative"] | (app.tasks["outcome"] != Outcome.SUCCEEDED)
+        failed = app.tasks["outcome"] != Outcome.SUCCEEDED
         lives = tuple((start, end) for start, end in executor_intervals_ms(app).tolist())
         return BilledRun(app, lives, _job_intervals(app), failed, _task_rows(app))
 
@@ -195,6 +201,12 @@ def clipped(interval: Interval, bounds: Interval) -> Interval:
     return start, max(start, min(interval[1], bounds[1]))
 
 
+_VM_GONE = re.compile(
+    r"\bspot\b|preempt|decommission"
+    r"|\b(worker|node|host|instance|vm) (was |is )?(lost|terminated|removed)",
+    re.IGNORECASE,
+)
+"""Reasons of removal that tell that the machine itself was taken away."""
 LOCAL = "driver"
 """The only executor in local mode: driver and tasks share one process."""
 
@@ -203,7 +215,8 @@ LOCAL = "driver"
 class WorkerVm:
     """A rented machine; `executors` are positions in the application, in order of coming.
 
-    `rented` are disjoint intervals within the application, before any lead or tail.
+    `rented` are disjoint intervals within the application, before any lead or tail, each a rental
+    of its own.
     """
 
     host: str
@@ -212,7 +225,9 @@ class WorkerVm:
     executors: tuple[int, ...]
 
 
-def worker_vms(run: BilledRun, count: int | None, problems: Counter[str]) -> tuple[WorkerVm, ...]:
+def worker_vms(
+    run: BilledRun, count: int | None, keep_vms: bool | None, problems: Counter[str]
+) -> tuple[WorkerVm, ...]:
     """The workers' VMs in order of coming; what was assumed is counted in `problems`."""
     executors, lives = run.app.executors, run.executor_lives
     order = sorted(
@@ -223,25 +238,57 @@ def worker_vms(run: BilledRun, count: int | None, problems: Counter[str]) -> tup
     problems["no_executor_ran"] += not order
     if count is None and [each.id for each in executors] == [LOCAL]:
         count = 1
-    pods = len(order) if run.app.properties.get("spark.master", "").startswith("k8s") else 0
+    pods = len(order) if on_kubernetes(run.app) else 0
     if pods and count:
         problems["pod_laid_on_vm"] += pods
-        return _vms(run, count, _laid(run, order, count), problems)
-    problems["pod_taken_for_vm"] += pods
+        return _vms(run, count, _laid(run, order, count), keep_vms, problems)
     held: dict[str, list[int]] = {}
     for number in order:
         held.setdefault(executors[number].host, []).append(number)
-    return _vms(run, count, held, problems)
+    return _vms(run, count, held, keep_vms, problems)
+
+
+def on_kubernetes(app: Application) -> bool:
+    """Whether its executors are pods."""
+    return app.properties.get("spark.master", "").startswith("k8s")
+
+
+def pod_share(app: Application, vcpu: int | None, mem_mib: int | None) -> Fraction:
+    """The share of a VM that a pod asks for: of its vCPUs or its memory, the greater; 1 if unknown.
+
+    Of pods that ask for more and for less it is the greatest.
+    """
+    if vcpu is None:
+        return Fraction(1)
+    asked = _cpus(app.properties.get("spark.kubernetes.executor.request.cores", ""))
+    shares = [
+        max(
+            Fraction(executor.cores if asked is None else asked) / vcpu,
+            Fraction(executor.memory_mib or 0, mem_mib or 1) if mem_mib else Fraction(0),
+        )
+        for executor in app.executors
+    ]
+    return min(max(shares, default=Fraction(1)), Fraction(1))
+
+
+def _cpus(request: str) -> Fraction | None:
+    """Kubernetes' amount of CPU: `2`, `0.5`, `500m`; None where it is none."""
+    match = re.fullmatch(r"(\d+|\d*\.\d+)(m?)", request.strip())
+    return Fraction(match[1]) / (1000 if match[2] else 1) if match and Fraction(match[1]) else None
 
 
 def _vms(
-    run: BilledRun, count: int | None, held: dict[str, list[int]], problems: Counter[str]
+    run: BilledRun,
+    count: int | None,
+    held: dict[str, list[int]],
+    keep_vms: bool | None,
+    problems: Counter[str],
 ) -> tuple[WorkerVm, ...]:
     whole = union([run.bounds])
     vms = []
     for place, (host, executors) in enumerate(held.items()):
         standing = count is not None and place < count
-        rented = whole if standing else union(run.executor_lives[number] for number in executors)
+        rented = whole if standing else _rentals(run, executors, keep_vms, problems)
         vms.append(WorkerVm(host, standing, rented, tuple(executors)))
     if count is not None:
         problems["host_beyond_count"] += max(0, len(vms) - count)
@@ -249,6 +296,35 @@ def _vms(
         unseen = (name for name in map("vm {}".format, numbers(1)) if name not in held)
         vms += [WorkerVm(next(unseen), True, whole, ()) for _ in range(count - len(vms))]
     return tuple(vms)
+
+
+def _rentals(
+    run: BilledRun, executors: Sequence[int], keep_vms: bool | None, problems: Counter[str]
+) -> tuple[Interval, ...]:
+    """The times for which a VM was rented for these executors, in order of their coming."""
+    stays = union(run.executor_lives[number] for number in executors)
+    if len(stays) == 1:
+        return stays
+    rentals, kept = [stays[0]], False
+    for before, stay in pairwise(stays):
+        if keep_vms if keep_vms is not None else not _went_with_its_vm(run, executors, before[1]):
+            rentals[-1], kept = (rentals[-1][0], stay[1]), True
+        else:
+            rentals.append(stay)
+    if kept and (keep_vms or not _went_with_its_vm(run, executors, stays[-1][1])):
+        rentals[-1] = (rentals[-1][0], run.bounds[1])
+    problems["vm_kept_between_executors"] += kept
+    problems["vm_rented_anew"] += len(rentals) > 1
+    return tuple(rentals)
+
+
+def _went_with_its_vm(run: BilledRun, executors: Sequence[int], moment_ms: int) -> bool:
+    """Whether the executor that was the last to go at the moment went since its VM did."""
+    return any(
+        _VM_GONE.search(run.app.executors[number].removed_reason)
+        for number in executors
+        if run.executor_lives[number][1] == moment_ms
+    )
 
 
 def _laid(run: BilledRun, order: list[int], count: int) -> dict[str, list[int]]:

@@ -117,8 +117,8 @@ def _money(bill: Bill) -> dict[str, float]:
     )
 
 
-def _number(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
+def _number(value: Fraction | bool | None) -> float | bool | None:
+    return float(value) if isinstance(value, Fraction) else value
 
 
 def _candidates(facts: KnownMachines) -> list[Data]:

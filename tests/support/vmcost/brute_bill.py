@@ -16,6 +16,8 @@ def brute_seconds(app: Application, vcpu: int | None, count: int | None) -> Seco
     """VM-seconds of each part of the workers' VMs, without lead, tail and rounding."""
     if [one.id for one in app.executors] == ["driver"] and count is None:
         count = 1
+    if count is None and app.properties.get("spark.master", "").startswith("k8s"):
+        vcpu = None
     parts: Seconds = defaultdict(Fraction)
     hosts: dict[str, list[int]] = defaultdict(list)
     for number in sorted(range(len(app.executors)), key=lambda at: _came(app, at)):
@@ -46,9 +48,10 @@ def _host(
     app: Application, numbers: list[int], vcpu: int | None, standing: bool, parts: Seconds
 ) -> None:
     first = min((_life(app, number)[0] for number in numbers), default=app.started_ms)
+    kept_from = first if _comes_again(app, numbers) else app.ended_ms
     for start, end in _stretches(app, numbers):
         alive = [number for number in numbers if _alive(app, number, start)]
-        if not alive and not standing:
+        if not alive and not standing and start < kept_from:
             continue
         span = Fraction(end - start, 1000)
         if numbers and start < first:
@@ -60,12 +63,26 @@ def _host(
         busy = Fraction(0)
         for task, share in _shares(app, numbers, vcpu, start).items():
             row = app.tasks[task]
-            good = row["outcome"] == Outcome.SUCCEEDED and not row["speculative"]
+            good = row["outcome"] == Outcome.SUCCEEDED
             parts["busy" if good else "failed"] += share * span
             busy += share
         parts["stranded"] += stranded * span
         idle = "idle_in_jobs" if _job_runs(app, start) else "idle_between_jobs"
         parts[idle] += (1 - stranded - busy) * span
+
+
+def _comes_again(app: Application, numbers: list[int]) -> bool:
+    """Whether there is a time without an executor between two of them."""
+    lives = [_life(app, number) for number in numbers]
+    first, last = (
+        min(life[0] for life in lives) if lives else 0,
+        max((life[1] for life in lives), default=0),
+    )
+    return any(
+        not any(_alive(app, number, start) for number in numbers)
+        for start, _ in _stretches(app, numbers)
+        if first <= start < last
+    )
 
 
 def _shares(

@@ -63,6 +63,7 @@ def an_application(
             "idle_tail_s": 0.0,
             "uplift_usd_per_node_hour": 0.0,
             "dbu_usd": None,
+            "keep_vms": None,
         },
         "cluster": {
             "provider": "azure",

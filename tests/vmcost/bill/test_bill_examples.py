@@ -1,5 +1,6 @@
 """Bills that can be reckoned by hand."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -45,10 +46,14 @@ def test_a_host_without_a_stated_number_is_rented_while_its_executors_live() -> 
         Executor("1", "a", 4, 6_000, 7_000),
         Executor("2", "a", 4, 6_500, 8_000),
     ]
-    made = bill(application(10_000, executors), cluster(), prices(), EXACT)
+    anew = replace(EXACT, keep_vms=False)
+    made = bill(application(10_000, executors), cluster(), prices(), anew)
     assert made.vms[0].metered_s == 2 + 2
     assert made.vms[0].time.rented == ((1_000, 3_000), (6_000, 8_000))
-    assert made.problems == {"vm_cores_exceeded": 1}
+    assert made.problems == {"vm_cores_exceeded": 1, "vm_rented_anew": 1}
+    kept = bill(application(10_000, executors), cluster(), prices(), EXACT)
+    assert kept.vms[0].time.rented == ((1_000, 10_000),)
+    assert kept.problems == {"vm_cores_exceeded": 1, "vm_kept_between_executors": 1}
 
 
 def test_an_executor_that_nothing_removed_lives_to_the_end() -> None:
@@ -136,7 +141,8 @@ def test_pods_are_laid_on_the_stated_machines() -> None:
     assert made.problems == {"pod_laid_on_vm": 3}
     alone = bill(app, cluster(), prices(), EXACT)
     assert len(alone.vms) == 3
-    assert "pod_taken_for_vm" in alone.problems
+    assert alone.problems == {"pod_priced_by_share": 3}
+    assert alone.usd == 3 * Fraction(1, 2) * Fraction(10, 1000)
 
 
 def test_tasks_that_overlap_beyond_the_cores_share_them() -> None:
@@ -193,10 +199,10 @@ def test_a_stage_that_ran_again_for_a_later_job_is_paid_and_timed_by_each_job_fo
     assert [row["usd"] / row["task_s"] for row in rows] == pytest.approx([3.6 / 3600 / 4] * 2)
 
 
-def test_speculative_and_killed_tasks_are_failed_work() -> None:
+def test_killed_tasks_are_failed_work_and_a_speculative_copy_that_won_is_none() -> None:
     tasks = [task(0, 400), task(0, 800, speculative=True), task(0, 1_200, outcome=2)]
     made = bill(application(4_000, [Executor("0", "a", 4, 0)], tasks), cluster(), prices(), EXACT)
-    assert by_key(made.stages) == {"0.0": (Fraction(1, 10), Fraction(1, 2))}
+    assert by_key(made.stages) == {"0.0": (Fraction(3, 10), Fraction(3, 10))}
 
 
 def test_a_task_computes_for_its_cpu_and_gc_time_and_no_longer_than_it_ran() -> None:
