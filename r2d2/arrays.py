@@ -1,5 +1,6 @@
 """Arrow arrays as NumPy sees them: validity, values and offsets, with slices already applied."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ UInt64s = NDArray[np.uint64]
 Float64s = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
+_MOST_TEXT_BYTES = 2**31 - 1
 _RUN_END_ENCODED = pa.lib.Type_RUN_END_ENCODED
 
 
@@ -62,6 +64,32 @@ def array_of(values: NDArray[Any], type_: pa.DataType) -> pa.Array:
     data = np.packbits(values, bitorder="little") if pa.types.is_boolean(type_) else values
     contiguous = np.ascontiguousarray(data)
     return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(contiguous)])
+
+
+def texts(values: Sequence[str | None]) -> pa.Array:
+    """The texts, as `pa.array` gives them without importing pandas.
+
+    Raises:
+        UnicodeEncodeError: one has half of a pair of surrogates.
+    """
+    encoded = [b"" if value is None else value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, encoded)])
+    if ends[-1] > _MOST_TEXT_BYTES:
+        raise pa.ArrowCapacityError(f"{ends[-1]} bytes of text are too many for one array")
+    absent = np.fromiter((value is None for value in values), np.bool_, len(values))
+    valid = pa.py_buffer(np.packbits(~absent, bitorder="little")) if absent.any() else None
+    offsets, data = pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(encoded))
+    return pa.Array.from_buffers(pa.string(), len(values), [valid, offsets, data])
+
+
+def text_scalar(text: str) -> pa.Scalar:
+    """The text, as `pa.scalar` gives it without importing pandas."""
+    return texts([text])[0]
+
+
+def null_scalar(type_: pa.DataType) -> pa.Scalar:
+    """NULL of the type, as `pa.scalar` gives it without importing pandas."""
+    return pa.nulls(1, type_)[0]
 
 
 def numbers(array: pa.Array) -> NDArray[Any]:

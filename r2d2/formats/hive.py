@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from r2d2.arrays import null_scalar, text_scalar
 from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.layout import NULL_VALUE, Layout, ending_of, folders_as_named
@@ -210,7 +211,7 @@ def _type(values: Sequence[str]) -> str:
 
 def _is_date(text: str) -> bool:
     try:
-        pa.scalar(text).cast(pa.date32())
+        text_scalar(text).cast(pa.date32())
     except pa.ArrowInvalid:
         return False
     return True
@@ -253,7 +254,7 @@ def folder_value(key: FolderKey, split: Split) -> pa.Scalar:
     """The value that the folder tells, in the column's type."""
     type_ = arrow_type(key.type)
     if key.value == NULL_VALUE:
-        return pa.scalar(None, type_)
+        return null_scalar(type_)
     found = _parsed(key.value, type_)
     if found is None:
         raise UnreadableTableError(
@@ -271,8 +272,8 @@ def _parsed(value: str, type_: pa.DataType) -> pa.Scalar | None:
             return pa.scalar(datetime.time.fromisoformat(text)).cast(type_)
         if pt.is_timestamp(type_):
             # As fine as it is written, which may be finer than the column.
-            return pa.scalar(text).cast(pa.timestamp("us", type_.tz))
-        return pa.scalar(text).cast(type_)
+            return text_scalar(text).cast(pa.timestamp("us", type_.tz))
+        return text_scalar(text).cast(type_)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):
         return None
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import csv
+
+from r2d2.arrays import texts
 
 
 @pytest.mark.slow
@@ -32,3 +36,9 @@ def test_a_lake_of_csv_and_parquet_is_read_without_pandas(tmp_path: Path) -> Non
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]
+
+
+@given(st.lists(st.none() | st.text(), max_size=20))
+def test_texts_are_those_of_arrow(values: list[str | None]) -> None:
+    assert texts(values).equals(pa.array(values, pa.string()))
+    texts(values).validate(full=True)

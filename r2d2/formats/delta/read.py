@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from r2d2.arrays import array_of
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.delta.conform import conformed, has_ids, meant, positions
 from r2d2.formats.delta.deletion_vectors import Deletions, deleted_rows
@@ -120,7 +121,7 @@ def _without(batch: pa.RecordBatch, start: int, deleted: npt.NDArray[np.int64]) 
         return batch
     keep = np.ones(batch.num_rows, bool)
     keep[deleted[first:last] - start] = False
-    return batch.filter(pa.array(keep))
+    return batch.filter(array_of(keep, pa.bool_()))
 
 
 def _column(
@@ -241,5 +242,5 @@ def stored_fields(
         if place is not None:
             found[column.name] = field = meaning.field(place)
             if column.children or not field.type.equals(column.type):
-                conformed(pa.array([], field.type), field.type, column)
+                conformed(pa.nulls(0, field.type), field.type, column)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.arrays import null_scalar, text_scalar
 from r2d2.errors import IneligibleTableError, UnreadableTableError
 from r2d2.formats.bounds import clipped_rank, number_rank, text_rank
 from r2d2.formats.delta.replay import MALFORMED
@@ -156,7 +157,7 @@ def constant(field: DeltaField, text: str | None) -> pa.Scalar:
                 f"partition column {field.name}: '' in _delta_log is NULL by the protocol and an"
                 " empty value for Spark; rewrite the table with Spark, or with NULL for it"
             )
-        return pa.scalar(None, field.type)
+        return null_scalar(field.type)
     if field.char_length is not None:
         text = text.ljust(field.char_length)
     parse = _PARSERS.get(field.type.id)
@@ -191,7 +192,7 @@ def _rank(value: pa.Scalar) -> int | None:
 def _whole(text: str, type_: pa.DataType) -> pa.Scalar:
     if not re.fullmatch(r"[+-]?\d+", text):
         raise ValueError("not a whole number")
-    return pa.scalar(int(text), type_)
+    return text_scalar(str(int(text))).cast(type_)
 
 
 def _float(text: str, type_: pa.DataType) -> pa.Scalar:
@@ -222,7 +223,7 @@ def _binary(text: str, type_: pa.DataType) -> pa.Scalar:
 def _date(text: str, type_: pa.DataType) -> pa.Scalar:
     if not _DATE.fullmatch(text):
         raise ValueError("not of the form 2024-12-31")
-    return pa.scalar(text, pa.string()).cast(type_)
+    return text_scalar(text).cast(type_)
 
 
 def _timestamp(text: str, type_: pa.TimestampType) -> pa.Scalar:
@@ -237,11 +238,11 @@ def _timestamp(text: str, type_: pa.TimestampType) -> pa.Scalar:
     if match[3] and not type_.tz:
         raise ValueError("has a time zone")
     plain = f"{match[1]} {match[2] or '00:00:00'}"
-    return pa.scalar(plain).cast(pa.timestamp("us")).cast(type_)
+    return text_scalar(plain).cast(pa.timestamp("us")).cast(type_)
 
 
 _PARSERS: dict[int, Callable[[str, pa.DataType], pa.Scalar]] = {
-    pa.string().id: lambda text, type_: pa.scalar(text, type_),
+    pa.string().id: lambda text, _: text_scalar(text),
     pa.binary().id: _binary,
     pa.int8().id: _whole,
     pa.int16().id: _whole,
