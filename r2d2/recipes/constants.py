@@ -19,7 +19,7 @@ import pyarrow.types as pt
 from r2d2.arrays import array_of, dtype_of, fixed_values
 from r2d2.formats.bounds import nested
 from r2d2.formats.uniform import identical, plain_array
-from r2d2.model import Column, UnmatchedColumn, Why
+from r2d2.model import Column, Table, UnmatchedColumn, Why
 from r2d2.recipes.literals import Literal, RecipeError, type_named
 
 UNTYPED = "null"
@@ -144,6 +144,16 @@ class NumberedRows:
 
 Found = Constant | NumberedRows | None
 """What the rows read say of a column; None where it is neither."""
+
+
+def candidates(table: Table) -> tuple[Column, ...]:
+    """The columns that hold one value for all that their bounds say, and indices."""
+    several = {
+        name
+        for name, known in table.bounds.items()
+        if known.has_values and (known.has_nulls or known.min_high < known.max_low)
+    }
+    return tuple(c for c in table.columns if c.name not in several or is_index(c.name))
 
 
 def is_index(name: str) -> bool:

@@ -26,7 +26,7 @@ from r2d2.hashing.renderings import as_texts
 from r2d2.hashing.rows import type_tag
 from r2d2.lake.questions import Lake, Projection
 from r2d2.model import Column, Edge, Table, Types, UnmatchedColumn, Why
-from r2d2.recipes.constants import is_index
+from r2d2.recipes.constants import candidates
 from r2d2.settings import is_named
 
 Signature = frozenset[tuple[str, str]]
@@ -113,8 +113,10 @@ class Schema:
         """The graph with the columns of each table that need no parent, constants before others."""
         free: dict[int, dict[str, UnmatchedColumn]] = {}
         if self.constant_columns:
-            asked = {index: _maybe_constant(t) for index, t in enumerate(graph.tables)}
-            answer = lake.constants({index: columns for index, columns in asked.items() if columns})
+            graph = _bounded(graph, lake)
+            proper = ((i, t) for i, t in enumerate(graph.tables) if not is_degenerate(t))
+            asked = {i: candidates(t) for i, t in proper if t.eligible}
+            answer = lake.constants({i: columns for i, columns in asked.items() if columns})
             graph = graph.after(answer)
             for index, found in answer.found.items():
                 free[index] = {fold(n, self.case_sensitive): c for n, c in found.items()}
@@ -242,6 +244,16 @@ def _block(
     return Block(number, names, children, parents, mask, tuple(sorted(types)))
 
 
+def _bounded(graph: Graph, lake: Lake) -> Graph:
+    """The graph with the bounds that small files tell of all their columns, read once."""
+    tables = list(graph.tables)
+    unknown = {i: t.columns for i, t in enumerate(tables) if t.eligible and not t.bounds}
+    answer = lake.bounds(unknown)
+    for index, bounds in answer.found.items():
+        tables[index] = replace(tables[index], bounds=bounds)
+    return replace(graph, tables=tuple(tables)).after(answer)
+
+
 def _block_of(tables: Sequence[Table], pairs: Sequence[_Pairs]) -> Block:
     """The block of all these children, each with its parents, but for those without rows."""
     children = _proper(tables, {index for some, _ in pairs for index in some})
@@ -251,18 +263,6 @@ def _block_of(tables: Sequence[Table], pairs: Sequence[_Pairs]) -> Block:
         mask |= np.isin(children, below)[:, None] & np.isin(parents, above)
     mask &= children[:, None] != parents
     return Block(0, (), children, parents, is_part=True).narrowed([mask])
-
-
-def _maybe_constant(table: Table) -> tuple[Column, ...]:
-    """The columns that hold one value for all that the inventory's bounds say, and indices."""
-    if not table.eligible or is_degenerate(table):
-        return ()
-    several = {
-        name
-        for name, known in table.bounds.items()
-        if known.has_values and (known.has_nulls or known.min_high < known.max_low)
-    }
-    return tuple(c for c in table.columns if c.name not in several or is_index(c.name))
 
 
 def _by_types(
