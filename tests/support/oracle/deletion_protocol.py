@@ -7,9 +7,10 @@ one whose next step comes late; its lease may end meanwhile. A crash ends a runn
 What a step reads and what it then does are two steps, but for what a store does as one: a rename, a
 commit at an exact version, a numbered journal record, which is refused where that number is there.
 
-The protocol is that of docs/decisions/0012. Every verb begins with fsck. `apply`: hold the parent, read, journal MARKED, move, compare with a
-rebuild, journal TOMBSTONED. `undo`: journal MARKED, move back, compare, journal none, release.
-`purge`: check, journal PURGING, delete by name, journal PURGED.
+The protocol is that of docs/decisions/0012. Every verb begins with fsck. `apply`: hold the parent,
+read, journal MARKED, move, compare with a rebuild, journal TOMBSTONED. `undo`: journal MARKED, move
+back, compare, journal none, release. `purge`: check, journal PURGING, delete by name, journal
+PURGED.
 
 Assumed: a store keeps what it acknowledged, and refuses deletes of a held parent; Delta's removed
 files stay longer than the retention and the longest apply together.
