@@ -24,6 +24,7 @@ from r2d2.formats.united import typed_nulls
 from r2d2.model import Edge, Table
 from r2d2.recipes.constants import source_of
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
+from r2d2.recipes.find.from_union import may_give
 from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
 
 SMALLEST_PARENTS = 2
@@ -181,7 +182,7 @@ def union_requests(
 ) -> list[UnionRequest]:
     """The tables with those of all their columns that they contain, in order of location.
 
-    Only where these have rows enough together, two of them or more; of many, the largest.
+    Only where these may have rows enough together, two of them or more; of many, the largest.
     """
     parts: dict[str, list[ContainedTable]] = defaultdict(list)
     for edge in _between(edges, eligible):
@@ -194,9 +195,7 @@ def union_requests(
         table, largest = tables[parent], parts[parent]
         largest.sort(key=lambda child: (-child.table.size_bytes, child.table.location))
         del largest[MOST_PARTS:]
-        rows = [child.table.rows for child in largest]
-        known = sum(row for row in rows if row is not None)
-        enough = table.rows is None or None in rows or known >= table.rows
+        enough = may_give([child.table.rows for child in largest], table.rows)
         if len(largest) > 1 and enough and table.must_keep is None:
             requests.append(UnionRequest(table, tuple(largest)))
     return requests

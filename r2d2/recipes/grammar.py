@@ -17,7 +17,7 @@ these columns from flattened ones.
 Atoms mean what Spark, DuckDB, polars and Arrow agree on: NULL satisfies none but `IS NULL`; NaN
 satisfies no `=`, `IN` or `BETWEEN` (its bounds are finite and included), but `NOT IN`; -0.0 is 0.0;
 strings and binary values compare by their bytes. Multiplicities are SQL's bags: a Select keeps a
-row as often as its parent has it, a Union adds up.
+row as often as its parent has it, a Union adds up unless it is distinct.
 
 | residual | its columns | its rows |
 |---|---|---|
@@ -237,10 +237,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """The distinct rows of the parent's projection."""
+    """The distinct rows of the parent's projection, of those that satisfy every atom."""
 
     parent: str
     columns: tuple[Output, ...]
+    where: tuple[Atom, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +276,13 @@ Leaf: TypeAlias = Project | Distinct | Select | Rows
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """The parts' rows together (UNION ALL); each part gives the same columns in the same order."""
+    """The parts' rows together (UNION ALL), or each of them once where it is `distinct` (UNION).
+
+    Each part gives the same columns in the same order. One may stand there several times.
+    """
 
     parts: tuple[Leaf, ...]
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +352,7 @@ class Survival(IntEnum):
     | rows by keys | perhaps: no format keeps a key unique | perhaps | always |
     | rows by hashes | always: as many copies as are listed, of equal rows | perhaps | always |
     | rows by positions | never: positions count one snapshot's rows | never | never |
-    | union | the worst word of its parts that read the parent | | |
+    | union | the worst word of its parts that read the parent; a distinct one's are distinct | | |
     | patch | its recipe's word | | |
 
     A row changed in place is a row deleted and one appended. "Rewritten" are files, order and row
@@ -362,6 +367,8 @@ class Survival(IntEnum):
 def survives(recipe: Recipe, parent: str, change: ParentChange) -> Survival:
     """Whether the recipe gives the same rows after it; ALWAYS if it does not read the parent."""
     read = [leaf for leaf in leaves(recipe) if leaf.parent == parent]
+    if isinstance(recipe, Union) and recipe.distinct:
+        read = [Distinct(parent, leaf.columns) for leaf in read]
     return min((_leaf_survives(leaf, change) for leaf in read), default=Survival.ALWAYS)
 
 

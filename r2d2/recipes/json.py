@@ -59,16 +59,17 @@ Data = dict[str, Any]
 def to_data(recipe: Recipe) -> Data:
     """The recipe as JSON data: objects, lists, texts and numbers."""
     match recipe:
-        case Union(parts):
-            return {"kind": "union", "parts": [to_data(part) for part in parts]}
+        case Union(parts, distinct):
+            data: Data = {"kind": "union", "parts": [to_data(part) for part in parts]}
+            return data | {"distinct": True} if distinct else data
         case Patch(inner, plus, minus):
-            data: Data = {"kind": "patch", "recipe": to_data(inner)}
+            data = {"kind": "patch", "recipe": to_data(inner)}
             files = {"plus": plus, "minus": minus}
             return data | {key: _residual_data(file) for key, file in files.items() if file}
     kind = type(recipe).__name__.lower()
     data = {"kind": kind, "parent": recipe.parent, "columns": _columns_data(recipe.columns)}
     match recipe:
-        case Select(where=where):
+        case Select(where=where) | Distinct(where=where) if where:
             data["where"] = [atom_data(part) for part in where]
         case Rows(residual=residual, key=key, snapshot=snapshot):
             data["residual"] = _residual_data(residual)
@@ -156,12 +157,14 @@ def _recipe(value: JsonValue) -> Recipe:
 
 
 def _union(value: JsonValue) -> Union:
-    value.members(("kind", "parts"))
+    value.members(("kind", "parts"), ("distinct",))
     parts = value.member("parts").items(_leaf, least=2)
     names = {tuple(column.name for column in part.columns) for part in parts}
     if len(names) > 1:
         raise value.member("parts").refused("the parts have different columns")
-    return Union(parts)
+    if value.has("distinct") and value.member("distinct").value is not True:
+        raise value.member("distinct").refused("only true was expected")
+    return Union(parts, value.has("distinct"))
 
 
 def _patch(value: JsonValue) -> Patch:
@@ -188,8 +191,9 @@ def _leaf(value: JsonValue) -> Leaf:
             value.members(_LEAF)
             return Project(parent, columns)
         case "distinct":
-            value.members(_LEAF)
-            return Distinct(parent, columns)
+            value.members(_LEAF, ("where",))
+            where = value.member("where").items(atom) if value.has("where") else ()
+            return Distinct(parent, columns, where)
         case "select":
             value.members((*_LEAF, "where"))
             return Select(parent, columns, value.member("where").items(atom))

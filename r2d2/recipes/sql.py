@@ -127,14 +127,14 @@ class _Queries:
     def recipe(self, recipe: Recipe) -> exp.Query:
         """The SELECT that gives the recipe's rows."""
         match recipe:
-            case Union(parts):
-                return _union_all(map(self._leaf, parts))
+            case Union(parts, distinct):
+                return _union(map(self._leaf, parts), distinct)
             case Patch(inner, plus, minus):
                 names = [column.name for column in leaves(inner)[0].columns]
                 query = self.recipe(inner)
                 if minus:
                     query = self._without(query, minus, names)
-                return _union_all([query, self._stored_rows(plus, names)]) if plus else query
+                return _union([query, self._stored_rows(plus, names)]) if plus else query
             case _:
                 return self._leaf(recipe)
 
@@ -142,8 +142,8 @@ class _Queries:
         columns = [self._output(column, leaf.parent) for column in leaf.columns]
         query = exp.Select(expressions=columns).from_(self.names.stored(leaf.parent, PARENT_ALIAS))
         match leaf:
-            case Distinct():
-                return query.distinct()
+            case Distinct(where=atoms):
+                return query.distinct().where(*map(self._atom, atoms))
             case Select(where=atoms):
                 return query.where(*map(self._atom, atoms))
             case Rows(residual=residual, key=key):
@@ -300,8 +300,8 @@ def _part(field: exp.Expr, part: Part | None, dialect: SqlDialect) -> exp.Expr:
             return exp.DayOfWeekIso(this=field)
 
 
-def _union_all(queries: Iterable[exp.Query]) -> exp.Query:
-    return reduce(lambda one, other: exp.union(one, other, distinct=False, copy=False), queries)
+def _union(queries: Iterable[exp.Query], distinct: bool = False) -> exp.Query:
+    return reduce(lambda one, other: exp.union(one, other, distinct=distinct, copy=False), queries)
 
 
 def _order(column: exp.Expr) -> exp.Order:

@@ -45,16 +45,21 @@ def test_parts_with_rows_enough_are_asked_largest_first() -> None:
 @pytest.mark.parametrize(
     ("other", "edges", "unfit"),
     [
-        (table("two", 5), [edge("one"), edge("two")], ""),
         (table("two", 6, "a"), [edge("one"), edge("two", "a")], ""),
         (table("two", 6), [edge("one"), edge("two")], "two"),
         (table("two", 6), [edge("one"), edge("two")], "year"),
         (table("two", None), [edge("one"), edge("two", equal=True)], ""),
     ],
-    ids=["rows lack", "columns lack", "part may not", "table may not", "equal"],
+    ids=["columns lack", "part may not", "table may not", "equal"],
 )
 def test_what_cannot_be_a_union_is_not_asked(other: Table, edges: list[Edge], unfit: str) -> None:
     assert asked([table("year", 10), table("one", 4), other], edges, unfit) == {}
+
+
+@pytest.mark.parametrize(("rows", "is_asked"), [(40, True), (41, False)])
+def test_parts_are_asked_that_have_rows_enough_four_times(rows: int, is_asked: bool) -> None:
+    tables = [table("year", rows), table("one", 4), table("two", 6)]
+    assert bool(asked(tables, [edge("one"), edge("two")])) == is_asked
 
 
 def test_tables_whose_rows_nobody_knows_are_asked() -> None:

@@ -9,6 +9,9 @@ parent has, and the others go into a residual: up to a fifth of its rows, so tha
 mostly something else is not stored twice. Rows that no predicate selects are listed by their
 hashes: the child's or, where these are a quarter as many, those that only the parent has.
 
+A child that has rows more often than the parent may be a union of the parent's rows, or of some of
+them, with themselves.
+
 A parent's key may stand for all columns: a few columns in which no two of its rows are equal, so
 that others need no reading. It is guessed from a sample and holds only once all rows have been
 hashed over it. Then a row of a child that the parent contains is the parent's row with the same
@@ -46,6 +49,7 @@ from r2d2.recipes.grammar import (
     ResidualKind,
     Rows,
     Select,
+    Union,
 )
 from r2d2.recipes.predicate import find_predicate
 from r2d2.recipes.predicate.columns import ColumnSource, EncodedTable
@@ -63,6 +67,10 @@ A plan tries what looks cheapest first, so estimates that are too low would be t
 """
 MOST_ADDED_SHARE = 0.2
 """The share of a child's rows that a Patch may add from a residual."""
+MOST_STRAYS, MOST_STRAY_SHARE = 16, 0.05
+"""Rows, and their share of a child's, above which those that it has too often were loaded twice."""
+MOST_LOADS = 4
+"""As many times a table may have been loaded."""
 MOST_REMOVED_RATIO = 0.25
 """To the child's distinct rows, how many a Patch may remove from the parent's.
 
@@ -210,32 +218,79 @@ def match(one: str, other: str, types: Types) -> bool:
 
 def _recipe(
     parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
-) -> Leaf | Patch | None:
+) -> Leaf | Union | Patch | None:
     child = parent.children[number].table
     if labels.is_contained:
         return _recipe_of_contained(parent, number, columns, labels)
     within = labels.within_parent()
     share = 1 - within.child_rows / labels.child_rows
+    rows = labels.child_rows - within.child_rows
+    are_strays = share <= (MOST_STRAY_SHARE if rows > MOST_STRAYS else MOST_ADDED_SHARE)
+    if not labels.missing and not are_strays:
+        loads = _loads(parent, number, columns, labels)
+        if loads is not None:
+            return loads
     if share > MOST_ADDED_SHARE:
         return None
-    rows = labels.child_rows - within.child_rows
     size_bytes = int(share * child.size_bytes) + BYTES_PER_COLUMN * len(child.columns)
     plus = Residual(ResidualKind.ROWS, child.location, rows, size_bytes)
     recipe = _recipe_of_contained(parent, number, columns, within)
     return replace(recipe, plus=plus) if isinstance(recipe, Patch) else Patch(recipe, plus)
 
 
+def _loads(
+    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
+) -> Union | None:
+    """A union that has some of the parent's rows several times: a table that was loaded twice.
+
+    Its first part are the rows that the child has at least as often as the parent, the second those
+    that it has twice as often, and so on; each must be all rows or those of a predicate.
+    """
+    location, copies = parent.table.location, labels.copies
+    times = labels.child // copies
+    if (times * copies != labels.child).any():
+        most = int(labels.child[0])
+        is_even = most <= MOST_LOADS and bool((labels.child == most).all())
+        return Union((Distinct(location, columns),) * most) if is_even else None
+    if (most := int(times.max())) > MOST_LOADS:
+        return None
+    parts: list[Leaf] = []
+    for load in range(1, most + 1):
+        if load == 1 or (times == load - 1).any():
+            rows = replace(labels, child=np.where(times >= load, copies, 0))
+            found = _whole_or_selected(parent, number, columns, rows)
+        if found is None:
+            return None
+        parts.append(found)
+    return Union(tuple(parts))
+
+
+def _whole_or_selected(
+    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
+) -> Project | Select | None:
+    """The recipe of all the parent's rows, or of those that a predicate selects."""
+    if labels.is_whole:
+        return Project(parent.table.location, columns)
+    predicate = find_predicate(parent.encoded, labels, parent.shared(number))
+    if predicate is None or not predicate.atoms:
+        return None
+    return Select(parent.table.location, columns, predicate.atoms)
+
+
 def _recipe_of_contained(
     parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Leaf | Patch:
     location, child = parent.table.location, parent.children[number].table
-    if labels.is_whole:
-        return Project(location, columns)
-    if (labels.child == 1).all():
+    if (labels.child == 1).all() and not labels.is_whole:
         return Distinct(location, columns)
-    predicate = find_predicate(parent.encoded, labels, parent.shared(number))
-    if predicate is not None and predicate.atoms:
-        return Select(location, columns, predicate.atoms)
+    found = _whole_or_selected(parent, number, columns, labels)
+    if found is not None:
+        return found
+    if (labels.child <= 1).all() and (labels.child < labels.copies).any():
+        every = replace(labels, child=np.where(labels.child > 0, labels.copies, 0))
+        selected = _whole_or_selected(parent, number, columns, every)
+        if isinstance(selected, Select):
+            return Distinct(location, columns, selected.where)
     listed = int(np.count_nonzero(labels.child))
     removed = int(np.count_nonzero(labels.child < labels.parent))
     if removed <= MOST_REMOVED_RATIO * listed:

@@ -1,16 +1,19 @@
 """Recipes for a table that is several of the tables it contains together: a year from its months.
 
 Each of its distinct rows must occur as often as in the chosen parts together: an exact cover of a
-multiset. Rows that are in the same parts, each time as often, are one class for the search; classes
-are found by random weights of the parts, so that disjoint parts leave about one class each. On the
-matrix of parts × classes a subset is searched: each part that still fits is taken in turn, and
-where that leaves rows over, by `predicate.set_cover` (at most 500 steps, fewer on large
-matrices). It is searched with the largest parts first and with the smallest: the table may go while
-its quarters stay, and with its quarters while its months stay. The union found is counted once
-more, row by row.
+multiset, in which a part may stand up to four times (loads that overlap). Rows that are in the same
+parts, each time as often, are one class for the search; classes are found by random weights of the
+parts, so that disjoint parts leave about one class each. On the matrix of parts × classes a subset
+is searched: each part that still fits is taken in turn, and where that leaves rows over, by
+`predicate.set_cover` (at most 500 steps, fewer on large matrices). It is searched with the largest
+parts first and with the smallest: the table may go while its quarters stay, and with its quarters
+while its months stay. The union found is counted once more, row by row.
+
+Where there is no such subset and no row occurs twice, the table may be its parts' rows once each: a
+union of parts that overlap. The largest are taken, as long as one has rows that those before lack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +25,13 @@ from r2d2.model import Table, Types
 from r2d2.recipes.find.from_one_parent import match
 from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name, outputs
 from r2d2.recipes.find.row_counts import RowCounts
-from r2d2.recipes.grammar import Project, Union
+from r2d2.recipes.grammar import Project, Union, parents
 from r2d2.recipes.predicate.set_cover import MOST_CELLS, exact_subset, may_sum_to
 
 MOST_PARTS = 400
 """Of one union: a year has 366 days."""
+MOST_TIMES = 4
+"""As often one part may stand in a union."""
 SEED = 20260402
 
 
@@ -35,19 +40,17 @@ def propose_from_parts(request: UnionRequest, counts: RowCounts) -> list[Proposa
 
     A part that cannot be read is left out. Nothing is read where the numbers of rows rule it out.
     """
-    rows = [part.table.rows for part in request.parts]
-    known = [number for number in rows if number is not None]
-    whole_rows = request.table.rows
-    if whole_rows is not None and len(known) == len(rows) and not may_sum_to(known, whole_rows):
+    known = [part.table.rows for part in request.parts]
+    if not may_give(known, request.table.rows):
         return []
     try:
         whole = counts.counted(request.table, by_name(request.table.columns))
     except R2D2Error:
         return []
-    unions = {_union(request.table, parts) for parts in _covers(request, whole, counts)}
+    unions = set(_unions(request, whole, counts))
     location = request.table.location
     return [
-        Proposal(location, tuple(sorted(part.parent for part in union.parts)), union, whole.rows)
+        Proposal(location, parents(union), union, whole.rows)
         for union in sorted(unions, key=lambda union: len(union.parts))
     ]
 
@@ -60,22 +63,41 @@ class _Part:
     places: Int64s
     counts: Int64s
     rows: int
+    times: int
 
 
-def _covers(request: UnionRequest, whole: Counted, counts: RowCounts) -> list[list[_Part]]:
+def may_give(rows: Collection[int | None], whole_rows: int | None) -> bool:
+    """Whether tables of so many rows may be one of so many; some may overlap or stand twice."""
+    if whole_rows is None or None in rows:
+        return True
+    return MOST_TIMES * sum(known for known in rows if known is not None) >= whole_rows
+
+
+def _unions(request: UnionRequest, whole: Counted, counts: RowCounts) -> Iterator[Union]:
     parts = []
     for child in request.parts:
         part = _part(request.table, whole, child, counts)
         if part:
             parts.append(part)
     parts.sort(key=lambda part: (-part.rows, part.child.table.location))
-    if not may_sum_to([part.rows for part in parts], whole.rows):
+    covers = _covers(whole, [part for part in parts if part.times])
+    for chosen in covers:
+        yield _union(request.table, chosen)
+    if not covers and (whole.counts == 1).all():
+        chosen = _overlapping(whole, parts)
+        if 1 < len(chosen) <= MOST_PARTS:
+            yield _union(request.table, chosen, distinct=True)
+
+
+def _covers(whole: Counted, parts: Sequence[_Part]) -> list[list[_Part]]:
+    places = np.repeat(np.arange(len(parts)), [part.times for part in parts])
+    if not may_sum_to([parts[place].rows for place in places.tolist()], whole.rows):
         return []
     classes = _classes(whole, parts)
     if classes is None:
         return []
     covers = []
-    for order in (np.arange(len(parts)), np.arange(len(parts))[::-1]):
+    for order in (places, places[::-1]):
         subset = _subset(classes[0][order], classes[1])
         if subset is not None:
             chosen = [parts[place] for place in order[subset]]
@@ -85,19 +107,24 @@ def _covers(request: UnionRequest, whole: Counted, counts: RowCounts) -> list[li
 
 
 def _part(table: Table, whole: Counted, child: ContainedTable, counts: RowCounts) -> _Part | None:
-    """The part; None unless it has rows, fewer than the table, and none more often than it."""
+    """The part; None unless it has rows, and none that the table lacks or all that it has.
+
+    `times` is how often it may stand in a union: 0 where it has a row more often than the table.
+    """
     if not _same_columns(table, child, counts.types):
         return None
     try:
         part = counts.counted(child.table, child.columns_renamed)
     except R2D2Error:
         return None
-    if not 0 < part.rows < whole.rows:
+    is_less = part.rows < whole.rows or len(part.counts) < len(whole.counts)
+    if not part.rows or not is_less:
         return None
     places, held, missing = whole.held(part)
-    if missing or (held > whole.counts[places]).any():
+    if missing:
         return None
-    return _Part(child, places, held, part.rows)
+    times = int((whole.counts[places] // held).min())
+    return _Part(child, places, held, part.rows, min(times, MOST_TIMES))
 
 
 def _same_columns(table: Table, child: ContainedTable, types: Types) -> bool:
@@ -137,6 +164,25 @@ def _subset(matrix: Int64s, need: Int64s) -> Int64s | None:
     return np.array(taken) if len(taken) <= MOST_PARTS else None
 
 
+def _overlapping(whole: Counted, parts: Sequence[_Part]) -> list[_Part]:
+    """Parts that have all rows together, none within the others; () where there are none.
+
+    The largest are taken first, as long as one has rows that those before lack.
+    """
+    taken, times = list[_Part](), np.zeros(len(whole.counts), np.int64)
+    for part in parts:
+        if not times[part.places].all():
+            times[part.places] += 1
+            taken.append(part)
+    if not times.all():
+        return []
+    for part in reversed(tuple(taken)):
+        if (times[part.places] > 1).all():
+            times[part.places] -= 1
+            taken.remove(part)
+    return taken
+
+
 def _is_whole(whole: Counted, parts: Sequence[_Part]) -> bool:
     left = whole.counts.copy()
     for part in parts:
@@ -144,9 +190,9 @@ def _is_whole(whole: Counted, parts: Sequence[_Part]) -> bool:
     return not left.any()
 
 
-def _union(table: Table, parts: Sequence[_Part]) -> Union:
+def _union(table: Table, parts: Sequence[_Part], distinct: bool = False) -> Union:
     ordered = sorted(parts, key=lambda part: part.child.table.location)
-    return Union(tuple(_project(table, part.child) for part in ordered))
+    return Union(tuple(_project(table, part.child) for part in ordered), distinct)
 
 
 def _project(table: Table, child: ContainedTable) -> Project:

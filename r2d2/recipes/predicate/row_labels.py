@@ -37,12 +37,12 @@ class RowLabels:
     @property
     def is_contained(self) -> bool:
         """Whether the parent has every row of the child as often as the child."""
-        return self.missing == 0 and bool((self.child <= self._copies).all())
+        return self.missing == 0 and bool((self.child <= self.copies).all())
 
     @property
     def is_whole(self) -> bool:
         """Whether the child has every row of the parent as often as the parent."""
-        return bool((self.child == self._copies).all())
+        return bool((self.child == self.copies).all())
 
     def within_parent(self) -> "RowLabels":
         """The labels of the child's rows that the parent has: a Patch starts from these."""
@@ -50,7 +50,7 @@ class RowLabels:
 
     def kinds(self) -> "RowKinds":
         """The rows by what a predicate does with them."""
-        whole: Bools = self.child == self._copies
+        whole: Bools = self.child == self.copies
         none: Bools = self.child == 0
         if self.is_key:
             return RowKinds(whole, none, np.empty(0, np.int64))
@@ -66,7 +66,7 @@ class RowLabels:
         return self.missing == 0 and bool((counts == self.child).all())
 
     @property
-    def _copies(self) -> Int64s | int:
+    def copies(self) -> Int64s | int:
         """How many rows of each group the parent has."""
         return 1 if self.is_key else self.parent
 

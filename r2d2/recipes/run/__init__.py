@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -150,8 +151,8 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
             yield from _projected(context, recipe, ())
         case Select(where=where):
             yield from _projected(context, recipe, where)
-        case Distinct():
-            yield from _first_of_each(_projected(context, recipe, ()), schema)
+        case Distinct(where=where):
+            yield from _first_of_each(_projected(context, recipe, where), schema)
         case Rows(residual=residual) if residual.kind is not ResidualKind.ROWS:
             listed = context.residual(residual)
             match residual.kind:
@@ -162,9 +163,9 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
                     yield from _at_positions(rows_in_order(context, recipe), listed)
                 case _:
                     yield from _with_keys(context, recipe, schema, listed)
-        case Union(parts):
-            for part in parts:
-                yield from _rows(context, part, schema)
+        case Union(parts, distinct):
+            every = chain.from_iterable(_rows(context, part, schema) for part in parts)
+            yield from _first_of_each(every, schema) if distinct else every
         case Patch(inner, plus, minus) if minus is None or minus.kind is ResidualKind.HASHES:
             made = _rows(context, inner, schema)
             removed = None if minus is None else Copies(context.residual(minus))

@@ -74,7 +74,7 @@ def leaves(columns: tuple[Output, ...]) -> st.SearchStrategy[Leaf]:
     keys = st.lists(paths, min_size=1, max_size=2, unique=True).map(tuple)
     return st.one_of(
         st.builds(Project, texts, own),
-        st.builds(Distinct, texts, own),
+        st.builds(Distinct, texts, own, st.lists(atoms, max_size=2).map(tuple)),
         st.builds(Select, texts, own, st.lists(atoms, min_size=1, max_size=3).map(tuple)),
         st.builds(Rows, texts, own, residuals(ResidualKind.KEYS), key=keys),
         st.builds(Rows, texts, own, residuals(ResidualKind.HASHES)),
@@ -84,7 +84,9 @@ def leaves(columns: tuple[Output, ...]) -> st.SearchStrategy[Leaf]:
 
 one_leaf = outputs(sources).flatmap(leaves)
 unions = outputs(sources).flatmap(
-    lambda columns: st.builds(Union, st.lists(leaves(columns), min_size=2, max_size=3).map(tuple))
+    lambda columns: st.builds(
+        Union, st.lists(leaves(columns), min_size=2, max_size=3).map(tuple), st.booleans()
+    )
 )
 added = residuals(ResidualKind.ROWS)
 taken = residuals(ResidualKind.ROWS, ResidualKind.HASHES)
