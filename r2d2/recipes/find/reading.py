@@ -1,18 +1,21 @@
-"""A table's rows, read whole or column by column as its format allows, and their hashes."""
+"""A table's rows, read whole or by column as its format allows; their hashes; the bytes read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from r2d2.formats import format_named
+from r2d2.arrays import Int64s
+from r2d2.formats import format_named, hive
+from r2d2.formats.delta.read import LiveFile
+from r2d2.formats.parquet.read import column_bytes
 from r2d2.formats.uniform import of_one_type
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import joined
 from r2d2.lake.inventory import read_split
-from r2d2.model import Column, Split, Table, Types
+from r2d2.model import Column, FileInfo, Format, Split, Table, Types
 from r2d2.storage.local import Storage
 
 EMPTY = pa.struct([])
@@ -120,3 +123,59 @@ def hashed(
     """The hashes of all rows over each column set, batch after batch."""
     parts = [row_hashes(batch, column_sets, types) for batch in batches]
     return [joined([part[number] for part in parts]) for number in range(len(column_sets))]
+
+
+class ReadMeter:
+    """The bytes of the parents' files that a run reads: of columns, where these lie apart.
+
+    They are the part of a table's bytes that its columns' bytes are of those of all, so that a
+    table that is read whole counts as large as it is.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._known: dict[FileInfo, Mapping[str, Int64s]] = {}
+        self._leaves: list[tuple[Table, list[int], list[int]]] = []
+
+    @property
+    def read_bytes(self) -> int:
+        """The bytes of all that was read."""
+        return sum(_part(table, read, whole) for table, read, whole in self._leaves)
+
+    def begin(self, parent: Table) -> None:
+        """Begins to count the splits of a parent, one that was read before too."""
+        self._leaves.append((parent, [], []))
+
+    def add(self, split: Split, names: frozenset[str]) -> None:
+        """Counts these columns of the split as read."""
+        _, read, whole = self._leaves[-1]
+        for sizes, size in zip((read, whole), self._sizes(split, names), strict=True):
+            sizes.append(size)
+
+    def bytes_of(self, parent: Table, names: Iterable[frozenset[str]]) -> int:
+        """The bytes of a parent of whose splits, in order, these columns are read."""
+        pairs = [self._sizes(*each) for each in zip(parent.splits, names, strict=True)]
+        return _part(parent, [read for read, _ in pairs], [whole for _, whole in pairs])
+
+    def _sizes(self, split: Split, names: frozenset[str]) -> tuple[int, int]:
+        """The bytes of these columns, and those of all; the same where they cannot be told."""
+        if split.format not in (Format.PARQUET, Format.DELTA):
+            return (split.size_bytes or 1,) * 2
+        if split.file not in self._known:
+            self._known[split.file] = column_bytes(self._storage, split.file)
+        groups = list(split.row_groups) or slice(None)
+        known, elsewhere = self._known[split.file], set[str]()
+        sizes = {name: int(by_group[groups].sum()) for name, by_group in known.items()}
+        whole, stored = sum(sizes.values()), {name: name for name in names}
+        match split.context:
+            case hive.Partition() as partition:
+                elsewhere = {*partition.told, *partition.absent}
+            case LiveFile(columns=columns, constants=constants):
+                elsewhere = set(constants)
+                stored = {field.name: field.physical_name for field in columns}
+        told = [sizes.get(stored[name]) for name in names if name not in elsewhere]
+        return whole if None in told else sum(size or 0 for size in told), whole
+
+
+def _part(table: Table, read: Iterable[int], whole: Iterable[int]) -> int:
+    return table.size_bytes * sum(read) // max(1, sum(whole))

@@ -12,9 +12,7 @@ import pyarrow.types as pt
 
 from r2d2.arrays import Bools, Int64s, array_of, numbers
 from r2d2.errors import R2D2Error
-from r2d2.formats import format_named, hive
-from r2d2.formats.delta.read import LiveFile
-from r2d2.formats.parquet.read import column_bytes
+from r2d2.formats import format_named
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
 from r2d2.formats.united import arrow_type
@@ -25,8 +23,9 @@ from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import joined, present_mask, sorted_unique
 from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
-from r2d2.model import FileInfo, Format, Split, Table, Types
+from r2d2.model import Split, Table, Types
 from r2d2.recipes.constants import Constant, RowNumber
+from r2d2.recipes.find.reading import ReadMeter
 from r2d2.recipes.grammar import (
     Atom,
     Cast,
@@ -61,62 +60,6 @@ Wanted = tuple[tuple[Output, ...], tuple[Atom, ...]]
 
 class RecipeRunError(R2D2Error):
     """A recipe cannot be run: a parent is gone or changed, or a residual is not what it was."""
-
-
-class ReadMeter:
-    """The bytes of the parents' files that a run reads: of columns, where these lie apart.
-
-    They are the part of a table's bytes that its columns' bytes are of those of all, so that a
-    table that is read whole counts as large as it is.
-    """
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._known: dict[FileInfo, Mapping[str, Int64s]] = {}
-        self._leaves: list[tuple[Table, list[int], list[int]]] = []
-
-    @property
-    def read_bytes(self) -> int:
-        """The bytes of all that was read."""
-        return sum(_part(table, read, whole) for table, read, whole in self._leaves)
-
-    def begin(self, parent: Table) -> None:
-        """Begins to count the splits of a parent, one that was read before too."""
-        self._leaves.append((parent, [], []))
-
-    def add(self, split: Split, names: frozenset[str]) -> None:
-        """Counts these columns of the split as read."""
-        _, read, whole = self._leaves[-1]
-        for sizes, size in zip((read, whole), self._sizes(split, names), strict=True):
-            sizes.append(size)
-
-    def bytes_of(self, parent: Table, names: Iterable[frozenset[str]]) -> int:
-        """The bytes of a parent of whose splits, in order, these columns are read."""
-        pairs = [self._sizes(*each) for each in zip(parent.splits, names, strict=True)]
-        return _part(parent, [read for read, _ in pairs], [whole for _, whole in pairs])
-
-    def _sizes(self, split: Split, names: frozenset[str]) -> tuple[int, int]:
-        """The bytes of these columns, and those of all; the same where they cannot be told."""
-        if split.format not in (Format.PARQUET, Format.DELTA):
-            return (split.size_bytes or 1,) * 2
-        if split.file not in self._known:
-            self._known[split.file] = column_bytes(self._storage, split.file)
-        groups = list(split.row_groups) or slice(None)
-        known, elsewhere = self._known[split.file], set[str]()
-        sizes = {name: int(by_group[groups].sum()) for name, by_group in known.items()}
-        whole, stored = sum(sizes.values()), {name: name for name in names}
-        match split.context:
-            case hive.Partition() as partition:
-                elsewhere = {*partition.told, *partition.absent}
-            case LiveFile(columns=columns, constants=constants):
-                elsewhere = set(constants)
-                stored = {field.name: field.physical_name for field in columns}
-        told = [sizes.get(stored[name]) for name in names if name not in elsewhere]
-        return whole if None in told else sum(size or 0 for size in told), whole
-
-
-def _part(table: Table, read: Iterable[int], whole: Iterable[int]) -> int:
-    return table.size_bytes * sum(read) // max(1, sum(whole))
 
 
 @dataclass(frozen=True, slots=True)

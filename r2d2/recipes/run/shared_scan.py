@@ -18,15 +18,9 @@ import pyarrow as pa
 
 from r2d2.formats.uniform import fitted
 from r2d2.model import Split, Table
+from r2d2.recipes.find.reading import ReadMeter
 from r2d2.recipes.grammar import Project, Select
-from r2d2.recipes.run import (
-    ReadMeter,
-    RecipeContext,
-    names_of,
-    output_rows,
-    parent_of,
-    split_batches,
-)
+from r2d2.recipes.run import RecipeContext, names_of, output_rows, parent_of, split_batches
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import MEMORY_BYTES, Trial, ended, problems_told

@@ -26,9 +26,9 @@ from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import hash_order
 from r2d2.model import Table, Types
-from r2d2.recipes.find.reading import hashed
+from r2d2.recipes.find.reading import ReadMeter, hashed
 from r2d2.recipes.grammar import Recipe
-from r2d2.recipes.run import ReadMeter, RecipeContext, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder, with_residuals
 from r2d2.recipes.run.side_by_side import MOST_RANGES, SideBySide, no_room, range_numbers
 from r2d2.storage.local import Storage
