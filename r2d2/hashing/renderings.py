@@ -58,9 +58,9 @@ class FloatNotation:
 FLOATS = {
     "python": FloatNotation(-4, 16),
     "arrow": FloatNotation(-6, 15, "", "e{:+d}"),
-    "polars": FloatNotation(-6, 16, exponent="e{:+d}", nan="NaN"),
+    "polars": FloatNotation(-5, 16, exponent="e{:+d}", nan="NaN"),
     "polars32": FloatNotation(-6, 13, exponent="e{:+d}", nan="NaN"),
-    "numpy32": FloatNotation(-3, 6),
+    "numpy32": FloatNotation(-4, 6),
     "java": FloatNotation(-3, 7, ".0", "E{:d}", "NaN", "Infinity", ".0"),
     "short": FloatNotation(-4, 16, ""),
 }

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from r2d2.graph import Block, Graph
 from r2d2.hashing.renderings import FLOATS, Rendering
 from r2d2.lake.questions import Lake
-from r2d2.model import Format, Table
+from r2d2.model import Column, Format, Table
 from r2d2.stages.schema import fold, is_degenerate, with_supersets
 
 _TEXT = (Format.CSV, Format.JSON)
@@ -37,7 +37,7 @@ class Exports:
 
     def __call__(self, graph: Graph, lake: Lake) -> Graph:
         """The graph with blocks of these pairs besides."""
-        pairs = self._pairs(graph.tables)
+        graph, pairs = self._pairs(graph, lake)
         answer = lake.heads(list(dict.fromkeys(child for child, _, _ in pairs)))
         found: dict[tuple[tuple[str, ...], _Renderings], list[tuple[int, int]]] = defaultdict(list)
         known: dict[tuple[int, _Types], _Renderings | None] = {}
@@ -60,38 +60,52 @@ class Exports:
             for more, (names, renderings) in enumerate(sorted(found))
         )
         reasons = {"no rendering gives the column's text": without}
-        return replace(graph.after(answer), blocks=graph.blocks + blocks, reasons=reasons)
+        cost = graph.cost.plus(answer.cost)
+        found_graph = replace(graph.after(answer), blocks=graph.blocks + blocks, reasons=reasons)
+        return replace(found_graph, cost=cost)
 
-    def _pairs(self, tables: Sequence[Table]) -> list[tuple[int, int, _Types]]:
-        """Text tables with tables of their columns, of which one is no text at least."""
+    def _pairs(self, graph: Graph, lake: Lake) -> tuple[Graph, list[tuple[int, int, _Types]]]:
+        """Text tables with tables of their columns, of which one at least is no text or has NULLs.
+
+        Which columns of text have NULLs is asked of the lake.
+        """
+        tables = graph.tables
         members: dict[_Names, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for index, table in enumerate(tables):
             if table.eligible and not is_degenerate(table):
                 names = frozenset((fold(c.name, self.case_sensitive), "") for c in table.columns)
                 members[names][table.format not in _TEXT].append(index)
-        pairs = []
+        found = []
         for names, larger in with_supersets(list(members)):
             parents = [parent for other in larger for parent in members[other][1]]
             if members[names][0] and parents:
                 own = sorted(name for name, _ in names)
-                typed = [(parent, self._types(tables[parent], own)) for parent in parents]
-                pairs += [
-                    (child, parent, types)
+                columns = {parent: self._columns(tables[parent], own) for parent in parents}
+                found += [
+                    (child, parent, own, columns[parent])
                     for child in members[names][0]
-                    for parent, types in typed
-                    if any(type_ != "string" for _, type_, _ in types)
-                    and all(kind_of(type_) is not None for _, type_, _ in types)
+                    for parent in parents
+                    if all(kind_of(column.type) is not None for column in columns[parent])
                 ]
-        return pairs
+        asked: dict[int, dict[Column, None]] = defaultdict(dict)
+        for _, parent, _, columns_of_parent in found:
+            asked[parent] |= {c: None for c in columns_of_parent if c.type == "string"}
+        answer = lake.bounds({parent: tuple(texts) for parent, texts in asked.items() if texts})
+        pairs = []
+        for child, parent, own, columns_of_parent in found:
+            bounds = {**tables[parent].bounds, **answer.found.get(parent, {})}
+            known = {name: bound.has_nulls for name, bound in bounds.items()}
+            types = tuple(
+                (name, c.type, known.get(c.name) if c.type == "string" else None)
+                for name, c in zip(own, columns_of_parent, strict=True)
+            )
+            if any(type_ != "string" or has_nulls for _, type_, has_nulls in types):
+                pairs.append((child, parent, types))
+        return graph.after(answer), pairs
 
-    def _types(self, table: Table, names: Sequence[str]) -> _Types:
+    def _columns(self, table: Table, names: Sequence[str]) -> tuple[Column, ...]:
         columns = {fold(column.name, self.case_sensitive): column for column in table.columns}
-        found = []
-        for name in names:
-            column = columns[name]
-            bounds = table.bounds.get(column.name) if column.type == "string" else None
-            found.append((name, column.type, bounds.has_nulls if bounds else None))
-        return tuple(found)
+        return tuple(columns[name] for name in names)
 
     def _texts(self, table: Table, head: Sequence[pa.RecordBatch]) -> Mapping[str, pa.Array]:
         """The different texts of each column."""
@@ -119,7 +133,8 @@ def renderings_of(texts: Mapping[str, pa.Array], types: _Types, format_: str) ->
     for name, type_, has_nulls in types:
         null = None if texts[name].null_count else nulls.get(name)
         if null is None and not texts[name].null_count and has_nulls is not False:
-            null = default
+            told = next((text for text in _NULLS if text in values[name]), default)
+            null = told if has_nulls and default not in values[name] else default
         rendering = found_rendering([v for v in values[name] if v != null], type_, null)
         if rendering is None:
             return None
@@ -162,6 +177,7 @@ _SHAPES = {
     "time": re.compile(_CLOCK),
     "timestamp": re.compile(rf"(?P<day>{_DAY})(?:(?P<between>[ T]){_CLOCK}(?P<zone>{_ZONE})?)?"),
 }
+_NULLS = ("NULL", "null", "\\N", "NA", "None", "nan", "<NA>", "N/A")
 _WORDS = ("true/false", "True/False", "TRUE/FALSE", "1/0", "t/f", "T/F", "yes/no", "y/n", "Y/N")
 _KINDS = {"string": "string", "bool": "bool", "float32": "float", "float64": "float"} | {
     kind: kind for kind in ("date", "time", "timestamp")

@@ -130,7 +130,6 @@ NEAR_MISSES = {
     "a number and its text": (pa.array([1.0, 2.0]), ["1e0", "2"]),
     "beyond a double": (pa.array([2**53 + 1]), [f"{2**53}.0"]),
     "two texts of NULL": (pa.array([1, None]), ["1", "NA", "NULL"]),
-    "the text of NULL as a name": (pa.array(["NA", "b"]), ["NA", "b"]),
     "a decimal's digits cut": (pa.array([Decimal("1.25")]), ["1.3"]),
 }
 
@@ -139,7 +138,7 @@ NEAR_MISSES = {
 def test_a_near_miss_is_no_export(tmp_path: Path, case: str) -> None:
     column, texts = NEAR_MISSES[case]
     table = pa.table({"n": pa.array([None] * len(column), pa.int64()), "x": column})
-    rows = lines("n,x", *(f"{'NA' if case.startswith('the text') else ''},{t}" for t in texts))
+    rows = lines("n,x", *(f",{t}" for t in texts))
     assert exported(tmp_path, table, rows) == []
 
 
@@ -173,3 +172,34 @@ def test_a_usual_rendering_is_found(tmp_path: Path, case: str) -> None:
 def test_renamed_and_text_exports_are_not_asked_for_together() -> None:
     with pytest.raises(UsageError, match="one of them at a time"):
         r2d2.Settings(renamed=True, text_exports=True)
+
+
+@pytest.mark.parametrize("null", ["", "NA"])
+def test_a_missing_name_is_an_empty_field(tmp_path: Path, null: str) -> None:
+    names = pa.table({"name": pa.array(["a", None, "b"]), "other": ["x", "y", "z"]})
+    write = lines("name,other", "a,x", f"{null},y", "b,z")
+    (edge,) = exported(tmp_path, names, write)
+    assert edge.whole
+    assert dict(edge.renderings)["name"] == f"string:plain | null={null}"
+
+
+def test_an_empty_name_is_one_where_no_name_is_missing(tmp_path: Path) -> None:
+    table = pa.table({"name": ["a", "", "b"], "count": [1, 2, 3]})
+    (edge,) = exported(tmp_path, table, lines("name,count", "a,1", ",2", "b,3"))
+    assert edge.whole
+
+
+def test_where_names_are_missing_and_empty_the_empty_field_is_no_name(tmp_path: Path) -> None:
+    table = pa.table({"name": ["a", "", None], "count": [1, 2, 3]})
+    assert exported(tmp_path, table, lines("name,count", "a,1", ",2", ",3")) == []
+
+
+def test_the_text_of_a_missing_name_is_no_name(tmp_path: Path) -> None:
+    table = pa.table({"count": [1, 1, 2], "name": pa.array(["NA", "b", None])})
+    assert exported(tmp_path, table, lines("count,name", "1,NA", "1,b")) == []
+
+
+def test_a_pair_that_needs_no_rendering_has_one_edge_and_none(tmp_path: Path) -> None:
+    table = pa.table({"name": ["a", None, "b"]})
+    (edge,) = exported(tmp_path, table, lines("name", "a", "b"))
+    assert edge.renderings == ()
