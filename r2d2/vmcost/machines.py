@@ -89,7 +89,7 @@ def known_machines(
     What is stated wins over the log; where they differ, a problem says so.
     """
     logged, left_open = databricks_facts(app.properties)
-    problems = [*_contradictions(stated, logged, source), *left_open]
+    problems = [*_contradictions(stated, logged, source), *left_open, *_unknown_resources(app)]
     known = stated.over(logged)
     needed = {"provider": known.provider, "region": known.region, "vm": known.vm}
     missing = tuple(name for name, value in needed.items() if value is None)
@@ -160,6 +160,16 @@ def _left_open(tags: Mapping[str, str], spot: bool) -> tuple[str, ...]:
             "the log's spot policy falls back to on demand; which it was it does not tell"
         )
     return tuple(sentences)
+
+
+def _unknown_resources(app: Application) -> list[str]:
+    """A sentence for each resource profile whose executors ask for more than cores and memory."""
+    asked = {(each.profile, each.resources) for each in app.executors if each.resources}
+    return [
+        f"executors of resource profile {profile} ask for {', '.join(resources)}: no VM of the"
+        " price list is known to have it, in bill and advice"
+        for profile, resources in sorted(asked)
+    ]
 
 
 def _number(text: str | None) -> int | None:

@@ -65,7 +65,7 @@ class Executor:
 
     In local mode the only one is `driver`. `task_cpus` are the cores that one of its tasks takes.
     `memory_mib` is heap, overhead and off-heap together as its resource profile or the properties
-    ask for it, None where they do not say.
+    ask for it, None where they do not say. `resources` are what else is asked for: GPUs and such.
     """
 
     id: str
@@ -77,6 +77,7 @@ class Executor:
     profile: int = 0
     task_cpus: int = 1
     memory_mib: int | None = None
+    resources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ def row(sku: str, usd: str, vcpu: int | None = None, kind: str = "on_demand") ->
 
 PRICES = PriceList.of(
     [
-        row("xlarge", "0.192", 4),
+        replace(row("small", "0.024", 1), mem_mib=4096),
+        replace(row("large", "0.096", 2), mem_mib=8192),
+        replace(row("xlarge", "0.192", 4), mem_mib=16_384),
         row("F8s_v2", "0.424", 8),
         row("F8s", "0.498", 8),
         row("F8s_v2", "1.5", kind="dbu"),
@@ -281,3 +283,30 @@ def test_a_speculative_copy_that_won_is_busy_and_the_original_is_killed() -> Non
     (found,) = costed(app).costed
     parts = {part: amount.vm_s * 4 for part, amount in found.bill.parts.items()}
     assert [parts[part] for part in (Part.BUSY, Part.FAILED, Part.IDLE_IN_JOBS)] == [120, 60, 220]
+
+
+def two_profiles() -> Application:
+    """Four tasks of one CPU for 50 s, then one of two CPUs on an executor with a GPU."""
+    executors = [
+        Executor("1", "h1", 4, 0),
+        Executor("2", "h2", 2, 50_000, None, "", 1, 2, 4505, ("gpu",)),
+    ]
+    tasks = [task(0, 50_000) for _ in range(4)] + [task(50_000, 100_000, executor=1, stage=1)]
+    app = application(100_000, executors, tasks, [Job(0, (0, 1), 0, 100_000)])
+    stages = (SparkStage(0, 0, "a", 4, 0, 50_000), SparkStage(1, 0, "b", 1, 50_000, 100_000, (0,)))
+    return replace(app, stages=stages)
+
+
+def test_each_resource_profile_takes_its_own_cores_and_what_is_not_known_is_said() -> None:
+    sizes = RightSizeSettings(1000, vms=("large", "xlarge", "small"), counts=(1,))
+    (found,) = costed(two_profiles(), right_size=sizes).costed
+    told = advice(found, "right_size")
+    assert {each["vm"]: each["expected_s"] for each in told["candidates"]} == {
+        "xlarge": 100,
+        "large": 150,
+    }
+    assert told["left_out"] == {
+        "aws here small on_demand": "1 vCPUs are fewer than a task takes (2)"
+    }
+    assert any("resource profile 1 ask for gpu" in problem for problem in found.facts.problems)
+    assert "memory of some executors is not known" in advice(found, "packing")["told"]

@@ -7,6 +7,7 @@ from functools import cached_property
 from math import ceil
 
 from r2d2.errors import UsageError
+from r2d2.vmcost.advice.replay.slots import slot_cpus
 from r2d2.vmcost.advice.right_size.ernest import (
     FEWEST_RUNS,
     Ernest,
@@ -75,9 +76,8 @@ class AdviceCase:
 
     @property
     def slots_per_vm(self) -> int:
-        """The tasks that a worker runs at once."""
-        task_cpus = max((executor.task_cpus for executor in self.application.executors), default=1)
-        return max(1, (self.worker.machine.vcpu or 1) // task_cpus)
+        """The slots of a worker, see `replay.slots`."""
+        return max(1, (self.worker.machine.vcpu or 1) // slot_cpus(self.application))
 
     def rate(self, sku: str, kind: PriceKind = PriceKind.ON_DEMAND) -> Rate:
         """The rate by which a type in the cluster's region is, or would be, billed.

@@ -81,14 +81,17 @@ class Packing:
 def packing_advice(case: AdviceCase) -> Iterator[Data]:
     """Only where another shape than the largest of today's executors strands fewer cores."""
     machine, memory = case.worker.machine, mib_per_core(case.application)
+    executors = case.application.executors
+    asked = [(each.cores, each.memory_mib) for each in executors if each.memory_mib]
     if machine.vcpu is None or machine.mem_mib is None or memory is None:
         return
+    if len(asked) < len(executors):
+        raise UsageError("the memory of some executors is not known")
     settings = case.settings.packing
     numa = Numa(settings.numa_cores) if settings.numa_cores else None
     reserved = settings.reserved_cores, settings.reserved_mib
     rooms = rooms_of(machine.vcpu, machine.mem_mib, 1, *reserved)
-    shapes = [(each.cores, each.memory_mib or 0) for each in case.application.executors]
-    today = pack(rooms, Shape(*max(shapes)), numa)
+    today = pack(rooms, Shape(*max(asked)), numa)
     best = best_shapes(rooms, memory, numa=numa)[0]
     if best.stranded_cores < today.stranded_cores or (today.warning and not best.warning):
         free = [room.cores for room in rooms]

@@ -17,6 +17,8 @@ LEAST_OVERHEAD_MIB = 384
 OVERHEAD_FACTOR = 0.1
 OTHER_OVERHEAD_FACTOR = 0.4
 """Of Python and R on Kubernetes."""
+_CORES_AND_MEMORY = {"cores", "memory", "memoryOverhead", "offHeap", "pyspark.memory"}
+_RESOURCE = re.compile(r"spark\.executor\.resource\.(\w+)\.amount")
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
 _MIB = {"": 1.0, "k": 2**-10, "m": 1.0, "g": 2**10, "t": 2**20, "p": 2**30}
 
@@ -35,6 +37,14 @@ class ExecutorRequests:
             return ceil(known.task["cpus"].amount)
         cpus = self.properties.get("spark.task.cpus", "")
         return int(cpus) if cpus.isdecimal() and 0 < int(cpus) < 2**31 else 1
+
+    def resources(self, profile: int) -> tuple[str, ...]:
+        """The names of what an executor asks for besides cores and memory."""
+        known = self.profiles.get(profile)
+        if known is not None:
+            return tuple(sorted(known.executor.keys() - _CORES_AND_MEMORY))
+        names = map(_RESOURCE.fullmatch, self.properties)
+        return tuple(sorted(match[1] for match in names if match))
 
     def memory_mib(self, executor: str, profile: int) -> int | None:
         """Heap, overhead and off-heap together, None where nothing says it."""
@@ -108,6 +118,7 @@ def _executor(
         profile=profile,
         task_cpus=requests.task_cpus(profile),
         memory_mib=requests.memory_mib(come.id, profile),
+        resources=requests.resources(profile),
     )
 
 

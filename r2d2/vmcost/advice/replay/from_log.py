@@ -147,8 +147,13 @@ class FullTimes:
         return max(from_ms, min(until_ms, int(self.until_ms[position])))
 
 
-def full_times(tasks: Tasks, lives: Sequence[Life], started_ms: int) -> FullTimes:
-    """The times in which all slots that had come were busy, in ms since the epoch."""
+def full_times(
+    tasks: Tasks, taken: Milliseconds, lives: Sequence[Life], started_ms: int
+) -> FullTimes:
+    """The times in which all slots that had come were busy, in ms since the epoch.
+
+    `taken` are the slots that each task takes.
+    """
     opened = [(started_ms + life.from_ms, life.slots) for life in lives]
     closed = [
         (started_ms + life.until_ms, -life.slots) for life in lives if life.until_ms is not None
@@ -157,7 +162,7 @@ def full_times(tasks: Tasks, lives: Sequence[Life], started_ms: int) -> FullTime
     moments = np.array([moment for moment, _ in come_and_gone], np.int64)
     offered = np.array([slots for _, slots in come_and_gone], np.int64)
     times = np.concatenate([moments, tasks["finish_ms"], tasks["launch_ms"]])
-    changes = np.concatenate([offered, np.repeat(np.array([1, -1]), len(tasks))])
+    changes = np.concatenate([offered, taken, -taken])
     order = np.argsort(times, kind="stable")
     free = np.cumsum(changes[order])
     last_of_moment = np.append(np.diff(times[order]) > 0, True)

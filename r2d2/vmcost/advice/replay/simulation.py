@@ -248,19 +248,19 @@ class Simulation:
 
     def _launch_all(self, step: int) -> None:
         while self.queue.has(step):
-            executor = self.slots.take()
-            if executor is None:
+            taken = self.slots.take(self.workload.steps[step].task_slots)
+            if taken is None:
                 return
-            self._launch(step, self.queue.take(step), executor)
+            self._launch(step, self.queue.take(step), *taken)
 
-    def _launch(self, step: int, task: int, executor: int) -> None:
+    def _launch(self, step: int, task: int, executor: int, slots: int) -> None:
         launch = self.running.launch(executor, (step, task))
         tasks = self.workload.steps[step].tasks
         duration_ms = tasks[task].duration_ms
-        if self.slots.warm_up(executor):
+        if self.slots.warm_up(executor, slots):
             own_ms = tasks[task].cold_ms
             duration_ms += self.workload.cold_ms if own_ms is None else own_ms
-        self.clock.after(duration_ms, lambda: self._end_task(launch))
+        self.clock.after(duration_ms, lambda: self._end_task(launch, slots))
         repeat = task + 1
         if repeat < len(tasks) and tasks[repeat].previous == task:
             self.clock.after(tasks[repeat].offset_ms, lambda: self._repeat(step, repeat))
@@ -271,13 +271,16 @@ class Simulation:
             self._repeated.add((step, task))
             self.queue.put(step, task)
 
-    def _end_task(self, launch: int) -> None:
+    def _end_task(self, launch: int, slots: int) -> None:
         ended = self.running.end(launch)
         if ended is None:
             return
         executor, (step, task) = ended
         workload_step = self.workload.steps[step]
-        self.clock.after(workload_step.turnaround_ms, lambda: self.slots.give_back(executor))
+        self.clock.after(
+            workload_step.turnaround_ms,
+            lambda: self.slots.give_back(executor, slots),
+        )
         if workload_step.tasks[task].output:
             self.outputs.keep(step, task, executor)
         if workload_step.tasks[task].awaited and step in self._active:

@@ -1,9 +1,15 @@
-"""The slots to run tasks, as they come and go in a log, or a number that stands for all the run."""
+"""The slots to run tasks, as they come and go in a log, or a number that stands for all the run.
+
+A slot is as many cores as a task takes. Where tasks of several resource profiles take more and
+fewer, it is the most cores of which all take a multiple: some then take several slots.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
+import numpy.typing as npt
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.model import Application, Executor, Tasks
@@ -76,8 +82,21 @@ def peak_slots(lives: Sequence[Life]) -> int:
 
 
 def slots_of(executor: Executor) -> int:
-    """The tasks that an executor runs at once."""
+    """The tasks of its own profile that an executor runs at once."""
     return max(1, executor.cores // max(1, executor.task_cpus))
+
+
+def slot_cpus(app: Application) -> int:
+    """The cores of a slot."""
+    return gcd(*(executor.task_cpus for executor in app.executors)) or 1
+
+
+def task_slots(app: Application) -> npt.NDArray[np.int64]:
+    """For each task the slots that it takes."""
+    cpus = slot_cpus(app)
+    taken = [executor.task_cpus // cpus for executor in app.executors]
+    slots: npt.NDArray[np.int64] = np.array([*taken, 1], np.int64)[app.tasks["executor"]]
+    return slots
 
 
 def _life(executor: Executor, first_ms: int, last_ms: int, app: Application) -> Life | None:
@@ -89,7 +108,8 @@ def _life(executor: Executor, first_ms: int, last_ms: int, app: Application) -> 
     elif from_ms > app.ended_ms:
         return None
     ended_ms = None if until_ms is None else until_ms - app.started_ms
-    return Life(slots_of(executor), max(0, from_ms - app.started_ms), ended_ms)
+    slots = max(1, executor.cores // slot_cpus(app))
+    return Life(slots, max(0, from_ms - app.started_ms), ended_ms)
 
 
 def _most_at_once(tasks: Tasks) -> int:

@@ -47,10 +47,11 @@ class Slots:
 
     _free: dict[int, int] = field(default_factory=dict)
     _cold: dict[int, int] = field(default_factory=dict)
+    _all: dict[int, int] = field(default_factory=dict)
 
     def offer(self, executor: int, slots: int) -> None:
         """An executor comes."""
-        self._free[executor] = self._cold[executor] = slots
+        self._free[executor] = self._cold[executor] = self._all[executor] = slots
 
     def retire(self, executor: int) -> None:
         """An executor takes no more tasks, unless no other is left to take them."""
@@ -65,26 +66,30 @@ class Slots:
         """Whether a task could start now."""
         return any(free > 0 for free in self._free.values())
 
-    def take(self) -> int | None:
-        """A slot of the executor that has most free ones, of equal ones the first; else None."""
-        most, chosen = 0, None
+    def take(self, slots: int) -> tuple[int, int] | None:
+        """Slots of the executor that has most free ones, of equal ones the first; else None.
+
+        With them comes their number: where no executor has so many, the task takes all of one.
+        """
+        slots = min(slots, max((self._all[each] for each in self._free), default=1))
+        most, chosen = slots - 1, None
         for executor, free in self._free.items():
             if free > most:
                 most, chosen = free, executor
         if chosen is not None:
-            self._free[chosen] -= 1
-        return chosen
+            self._free[chosen] -= slots
+        return None if chosen is None else (chosen, slots)
 
-    def warm_up(self, executor: int) -> bool:
+    def warm_up(self, executor: int, slots: int) -> bool:
         """Whether a task that starts on the executor is among its first; counts it as started."""
         cold = self._cold[executor] > 0
-        self._cold[executor] -= cold
+        self._cold[executor] -= cold * slots
         return cold
 
-    def give_back(self, executor: int) -> None:
-        """A slot is free again, where its executor is still there."""
+    def give_back(self, executor: int, slots: int) -> None:
+        """Slots are free again, where their executor is still there."""
         if executor in self._free:
-            self._free[executor] += 1
+            self._free[executor] += slots
 
 
 Rank = tuple[int, int, int, int]

@@ -35,7 +35,7 @@ from r2d2.vmcost.advice.replay.from_log import (
     spans_of,
     turnaround_ms,
 )
-from r2d2.vmcost.advice.replay.slots import measured_lives, slots_of
+from r2d2.vmcost.advice.replay.slots import measured_lives, slots_of, task_slots
 from r2d2.vmcost.model import Application, Outcome
 
 
@@ -61,7 +61,7 @@ class WorkloadStep:
     """An attempt of a stage. `job` is the position of its job.
 
     `after` are the positions of the steps that it waits for, `reads` of those whose shuffle output
-    its tasks fetch.
+    its tasks fetch. `task_slots` are the slots that each of its tasks takes.
     """
 
     stage: int
@@ -70,6 +70,7 @@ class WorkloadStep:
     tasks: tuple[WorkloadTask, ...]
     after: tuple[int, ...] = ()
     reads: tuple[int, ...] = ()
+    task_slots: int = 1
     delay_ms: int = 0
     lead_ms: int = 0
     turnaround_ms: int = 0
@@ -111,7 +112,7 @@ def workload_of(app: Application) -> Workload:
     positions = by_stage(attempts)
     slots = [slots_of(executor) for executor in app.executors]
     cold = is_cold(app.tasks, slots)
-    longer_ms = cold_ms(app.tasks, cold)
+    longer_ms, taken = cold_ms(app.tasks, cold), task_slots(app)
     facts = _LogFacts(
         attempts,
         jobs,
@@ -119,7 +120,8 @@ def workload_of(app: Application) -> Workload:
         positions,
         reads_of(attempts, positions),
         slots,
-        full_times(app.tasks, measured_lives(app), app.started_ms),
+        full_times(app.tasks, taken, measured_lives(app), app.started_ms),
+        taken,
         cold,
         longer_ms,
     )
@@ -144,6 +146,7 @@ class _LogFacts:
     reads: Sequence[tuple[int, ...]]
     slots: Sequence[int]
     full: FullTimes
+    task_slots: npt.NDArray[np.int64]
     cold: npt.NDArray[np.bool_]
     cold_ms: Milliseconds
 
@@ -176,6 +179,7 @@ class _LogFacts:
             tasks=_tasks(attempt, awaited, self.cold, self.cold_ms),
             after=tuple(after),
             reads=self.reads[position],
+            task_slots=int(np.median(self.task_slots[attempt.rows])) if len(attempt.rows) else 1,
             delay_ms=max(0, attempt.start_ms - max([self.jobs[job].start_ms, *ends_ms])),
             lead_ms=_lead_ms(attempt, self.full),
             turnaround_ms=turnaround_ms(attempt.tasks, self.slots),

@@ -10,7 +10,7 @@ import numpy as np
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.replay import replay_workload
-from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slots_of
+from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives, slot_cpus
 from r2d2.vmcost.advice.replay.workload import Workload, workload_of
 from r2d2.vmcost.advice.right_size.ernest import Ernest, Prediction
 from r2d2.vmcost.model import Application, Price
@@ -31,15 +31,17 @@ class RunTime(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReplayTime:
-    """Seconds by replay: each `task_cpus` vCPUs of a machine are a slot, of the log's speed.
+    """Seconds by replay: each `slot_cpus` vCPUs of a machine are a slot, of the log's speed.
 
     `memory_mib_per_slot` is what a machine must have for each slot that it offers; a type with
-    less is unfit. Other executor shapes, faster cores and shared disks are not modelled.
+    less is unfit, as is one with fewer vCPUs than the widest task's `task_cpus`. Other executor
+    shapes, faster cores and shared disks are not modelled.
     """
 
     workload: Workload
     first_arrival_ms: int
     task_cpus: int = 1
+    slot_cpus: int = 1
     memory_mib_per_slot: float = 0.0
     _seconds_by_slots: dict[int, float] = field(default_factory=dict, compare=False, repr=False)
 
@@ -47,20 +49,21 @@ class ReplayTime:
     def of(app: Application) -> "ReplayTime":
         """From a log; the memory is what its executors had for each slot, where the log says."""
         memory = [
-            executor.memory_mib / slots_of(executor)
+            executor.memory_mib / max(1, executor.cores // slot_cpus(app))
             for executor in app.executors
             if executor.memory_mib
         ]
         task_cpus = max((executor.task_cpus for executor in app.executors), default=1)
         arrival_ms = first_arrival_ms(measured_lives(app))
-        return ReplayTime(workload_of(app), arrival_ms, task_cpus, max(memory, default=0.0))
+        most_mib = max(memory, default=0.0)
+        return ReplayTime(workload_of(app), arrival_ms, task_cpus, slot_cpus(app), most_mib)
 
     def unfit_reason(self, price: Price) -> str | None:
         """The reason why a type cannot run it: too few cores, too little memory; else None."""
         if price.vcpu is None:
             return "its vCPUs are not known"
-        slots = price.vcpu // self.task_cpus
-        if not slots:
+        slots = price.vcpu // self.slot_cpus
+        if price.vcpu < self.task_cpus:
             return f"{price.vcpu} vCPUs are fewer than a task takes ({self.task_cpus})"
         if not self.memory_mib_per_slot:
             return None
@@ -73,7 +76,7 @@ class ReplayTime:
 
     def expected(self, price: Price, count: int) -> Prediction:
         """Modelled seconds on the slots of `count` machines, all there from the same moment on."""
-        slots = count * ((price.vcpu or 0) // self.task_cpus)
+        slots = count * ((price.vcpu or 0) // self.slot_cpus)
         if slots not in self._seconds_by_slots:
             lives = [Life(slots, self.first_arrival_ms)]
             self._seconds_by_slots[slots] = replay_workload(self.workload, lives) / 1000
