@@ -176,7 +176,9 @@ class _Key:
 
 
 def _is_number(type_: pa.DataType) -> bool:
-    return bool(pt.is_integer(type_) or pt.is_date(type_) or pt.is_timestamp(type_))
+    # No engine of a view reads keys in nanoseconds from Parquet as it reads such a parent.
+    is_time = pt.is_timestamp(type_) and type_.unit != "ns"
+    return bool(pt.is_integer(type_) or pt.is_date(type_) or is_time)
 
 
 def _may_be_key(type_: pa.DataType) -> bool:
