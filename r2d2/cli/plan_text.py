@@ -80,6 +80,9 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             more = " more for each read" if is_view else ""
             yield f"  and takes {table['rebuild_p95_s']:.1f} s{more} at p95"
             yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
+            for parent, words in evidence.get("survives", {}).items():
+                told = ", ".join(f"{change} {word}" for change, word in words.items())
+                yield f"  stays right after a change of {printable(parent)}: {told}"
             if copy := table["copy_that_stays"]:
                 told = f"{printable(copy['table'])}, which stays: {printable(copy['because'])}"
                 yield f"  equal to {told}"

@@ -18,6 +18,7 @@ from deltalake import DeltaTable, write_deltalake
 from pyarrow import csv
 
 import r2d2
+from r2d2.cli.plan_text import table_lines
 from r2d2.plan import make_plan
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import LostTable, RebuiltTable, rebuild
@@ -334,3 +335,19 @@ def test_a_delta_table_that_was_made_anew_at_the_same_version_gives_nothing_wron
     (found,) = rebuild(planned.plan, planned.run, ["names" + planned.ending], place, str(lake))
     assert isinstance(found, LostTable)
     assert not (place / ("names" + planned.ending)).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("spots", "append never, delete never, rewrite never"),
+        ("picked", "append perhaps, delete perhaps, rewrite always"),
+        ("names", "append never, delete never, rewrite always"),
+    ],
+)
+def test_the_plan_tells_which_changes_a_recipe_survives(
+    planned: Planned, name: str, words: str
+) -> None:
+    parent = Parent(planned.kind, planned.lake).path.name
+    lines = list(table_lines(planned.plan, name + planned.ending))
+    assert f"  stays right after a change of {parent}: {words}" in lines

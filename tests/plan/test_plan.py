@@ -284,9 +284,8 @@ def test_what_recipes_keep_aside_is_told(run: Path) -> None:
     plan = make_plan(run, DEAR)
     kept = plan["totals"]["residual_bytes"]
     assert kept == sum(path.stat().st_size for path in (run / "residuals").iterdir()) > 0
-    assert next(line for line in plan_lines(plan) if "kept aside" in line).startswith(
-        f"{kept / 1e3:.1f} kB"
-    )
+    line = next(line for line in plan_lines(plan) if "kept aside" in line)
+    assert line.startswith(f"{human_bytes(kept)} are")
     plan["totals"]["residual_bytes"] = 0
     assert not any("kept aside" in line for line in plan_lines(plan))
 
