@@ -32,6 +32,7 @@ from r2d2.settings.plan import (
     Tenant,
     UsageDefaults,
 )
+from r2d2.text_tables import human_bytes
 
 # Storage is dear, so that tables of a few bytes are worth deleting.
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))
