@@ -19,7 +19,7 @@ from r2d2.plan.plan_form import Data
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 from r2d2.storage.output import json_text
-from tests.stages.test_exports import by_arrow, by_duckdb, by_pandas, by_polars, by_python, typed
+from tests.stages.test_text_exports import by_arrow, by_duckdb, by_pandas, by_polars, by_python, typed
 
 SETTINGS = PlanSettings(
     prices=Prices(storage_usd_per_gb_month=1e9), protect=(Protection("parent*", "the source"),)
