@@ -3,7 +3,7 @@
 Pairs are counted, not listed: a block holds them as a children × parents mask.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -140,10 +140,7 @@ class Graph:
     def closed(self) -> "Graph":
         """The graph with edges in order, the strongest of each pair, and those that hold both ways
         marked; tables with columns of their own are never equal."""
-        strongest: dict[tuple[str, str], Edge] = {}
-        for edge in sorted(self.edges, key=_weakness) if self.free else self.edges:
-            strongest.setdefault((edge.child, edge.parent), edge)
-        own = tuple(strongest.values()) if self.free else self.edges
+        own = strongest(self.edges) if self.free else self.edges
         whole = {(e.child, e.parent) for e in own if e.whole and not e.unmatched}
         equal = {(child, parent) for child, parent in whole if (parent, child) in whole}
         marked = (
@@ -171,9 +168,19 @@ class Graph:
         return tuple(sorted({tuple(sorted(group)) for group in members.values()}))
 
 
-def _weakness(edge: Edge) -> tuple[bool, float, int]:
-    """The order of a pair's edges: one that ignores columns says least."""
-    return edge.ignores, -edge.fraction, len(edge.unmatched)
+def strongest(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """The edge of each pair that says most; one that ignores columns says least.
+
+    Then it is the one of most rows, of most columns, and one that parses nothing.
+    """
+    best: dict[tuple[str, str], Edge] = {}
+    for edge in sorted(edges, key=_weakness):
+        best.setdefault((edge.child, edge.parent), edge)
+    return tuple(best.values())
+
+
+def _weakness(edge: Edge) -> tuple[bool, float, int, bool]:
+    return edge.ignores, -edge.fraction, len(edge.unmatched), bool(edge.renderings)
 
 
 def connected_components(count: int, left: Int64s, right: Int64s) -> Int64s:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from r2d2.formats.united import typed_nulls
-from r2d2.graph import Graph
+from r2d2.graph import Graph, strongest
 from r2d2.lake.questions import Lake
 from r2d2.model import Column, Edge, Evidence, Table, UnmatchedColumn, Verdict
 from r2d2.stages.schema import degenerate_edge, fold, projections, resolved
@@ -57,7 +57,7 @@ class Exact:
         return replace(
             graph,
             blocks=(),
-            edges=_one_a_pair(edges) if any(renderings.values()) else tuple(edges),
+            edges=strongest(edges) if parts or any(renderings.values()) else tuple(edges),
             degenerate=tuple(degenerate),
             reasons={"child rows are missing": refuted},
         )
@@ -93,16 +93,6 @@ def _edge(
         evidence=(Evidence("exact", Verdict.PROVED, reason),),
         unmatched=unmatched,
     )
-
-
-def _one_a_pair(edges: Sequence[Edge]) -> tuple[Edge, ...]:
-    """The edge of most rows for each pair; of two alike, the one that parses nothing."""
-    best: dict[tuple[str, str], Edge] = {}
-    for edge in edges:
-        pair = edge.child, edge.parent
-        if pair not in best or edge.fraction > best[pair].fraction:
-            best[pair] = edge
-    return tuple(best.values())
 
 
 def _rendered(edge: Edge, renderings: Mapping[str, str], case_sensitive: bool) -> Edge:

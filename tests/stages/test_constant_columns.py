@@ -321,3 +321,18 @@ def test_an_index_of_a_csv_needs_no_parent(name: str, tmp_path: Path) -> None:
     (tmp_path / "child.csv").write_text(f"{name},v,s\n" + "\n".join(lines) + "\n")
     edges = told(tmp_path)
     assert edges["child.csv", "base.csv"] == f"{name} (row number)"
+
+
+def test_an_edge_that_ignores_columns_hides_none_that_a_deletion_may_rest_on(
+    tmp_path: Path,
+) -> None:
+    lake_of(tmp_path, base=BASE.select(["id", "v"]), other=BASE)
+    (tmp_path / "few.csv").write_text("id,v\n" + "".join(f"{i},{i % 7}\n" for i in range(50)))
+    chosen = {"ignore_columns": ("v",), "text_exports": True, "min_fraction": 0.9}
+    edges = told(tmp_path, **chosen)
+    assert edges["few.csv", "base"] == edges["few.csv", "other"] == ""
+    near = FEW.set_column(1, "v", pa.array([9, *FEW["v"].to_pylist()[1:]]))
+    lake_of(tmp_path, near=near)
+    graph = find(tmp_path, constant_columns=True, **chosen)
+    (edge,) = [e for e in graph.edges if (e.child, e.parent) == ("near.parquet", "other.parquet")]
+    assert (edge.missing_rows, edge.unmatched) == (1, ())
