@@ -24,7 +24,7 @@ from r2d2.formats.united import typed_nulls
 from r2d2.model import Edge, Table
 from r2d2.recipes.constants import source_of
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
-from r2d2.recipes.find.from_union import may_give
+from r2d2.recipes.find.from_union import has_rows_enough
 from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
 
 SMALLEST_PARENTS = 2
@@ -71,7 +71,9 @@ def recipe_requests(
     contained = {edge.child for edge in whole if (edge.child, edge.parent) not in mutual}
     unions = union_requests(edges, tables, eligible)
     class_of = _first_of_equals(mutual)
-    may_go = contained | {edge.child for edge in near} | {union.table.location for union in unions}
+    may_go = contained | {edge.child for edge in near}
+    # A table of loads that overlap is rare: it is searched, and no other search depends on it.
+    may_go |= {union.table.location for union in unions if has_rows_enough(union, times=1)}
     children: dict[str, list[ContainedTable]] = defaultdict(list)
     copies = []
     for candidates in _edges_to_search(whole, contained, tables):
@@ -195,9 +197,9 @@ def union_requests(
         table, largest = tables[parent], parts[parent]
         largest.sort(key=lambda child: (-child.table.size_bytes, child.table.location))
         del largest[MOST_PARTS:]
-        enough = may_give([child.table.rows for child in largest], table.rows)
-        if len(largest) > 1 and enough and table.must_keep is None:
-            requests.append(UnionRequest(table, tuple(largest)))
+        union = UnionRequest(table, tuple(largest))
+        if len(largest) > 1 and has_rows_enough(union) and table.must_keep is None:
+            requests.append(union)
     return requests
 
 

@@ -68,9 +68,9 @@ A plan tries what looks cheapest first, so estimates that are too low would be t
 MOST_ADDED_SHARE = 0.2
 """The share of a child's rows that a Patch may add from a residual."""
 MOST_STRAYS, MOST_STRAY_SHARE = 16, 0.05
-"""Rows, and their share of a child's, above which those that it has too often were loaded twice."""
-MOST_LOADS = 4
-"""As many times a table may have been loaded."""
+"""Rows, and their share of a child's, above which rows that are there again were loaded twice."""
+MOST_LOADS, MOST_DIFFERENT_LOADS = 4, 2
+"""As often rows may have been loaded, and in so many different numbers; drawn rows have more."""
 MOST_REMOVED_RATIO = 0.25
 """To the child's distinct rows, how many a Patch may remove from the parent's.
 
@@ -252,11 +252,12 @@ def _loads(
         most = int(labels.child[0])
         is_even = most <= MOST_LOADS and bool((labels.child == most).all())
         return Union((Distinct(location, columns),) * most) if is_even else None
-    if (most := int(times.max())) > MOST_LOADS:
+    loads = np.unique(times[times > 0]).tolist()
+    if len(loads) > MOST_DIFFERENT_LOADS or loads[-1] > MOST_LOADS:
         return None
     parts: list[Leaf] = []
-    for load in range(1, most + 1):
-        if load == 1 or (times == load - 1).any():
+    for load in range(1, loads[-1] + 1):
+        if load == 1 or load - 1 in loads:
             rows = replace(labels, child=np.where(times >= load, copies, 0))
             found = _whole_or_selected(parent, number, columns, rows)
         if found is None:
@@ -286,8 +287,9 @@ def _recipe_of_contained(
     found = _whole_or_selected(parent, number, columns, labels)
     if found is not None:
         return found
-    if (labels.child <= 1).all() and (labels.child < labels.copies).any():
-        every = replace(labels, child=np.where(labels.child > 0, labels.copies, 0))
+    every = replace(labels, child=np.where(labels.child > 0, labels.copies, 0))
+    repeated = np.count_nonzero(every.child > 1)
+    if (labels.child <= 1).all() and repeated > MOST_STRAY_SHARE * np.count_nonzero(labels.child):
         selected = _whole_or_selected(parent, number, columns, every)
         if isinstance(selected, Select):
             return Distinct(location, columns, selected.where)

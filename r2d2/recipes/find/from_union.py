@@ -13,7 +13,7 @@ Where there is no such subset and no row occurs twice, the table may be its part
 union of parts that overlap. The largest are taken, as long as one has rows that those before lack.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +40,7 @@ def propose_from_parts(request: UnionRequest, counts: RowCounts) -> list[Proposa
 
     A part that cannot be read is left out. Nothing is read where the numbers of rows rule it out.
     """
-    known = [part.table.rows for part in request.parts]
-    if not may_give(known, request.table.rows):
+    if not has_rows_enough(request):
         return []
     try:
         whole = counts.counted(request.table, by_name(request.table.columns))
@@ -66,11 +65,12 @@ class _Part:
     times: int
 
 
-def may_give(rows: Collection[int | None], whole_rows: int | None) -> bool:
-    """Whether tables of so many rows may be one of so many; some may overlap or stand twice."""
-    if whole_rows is None or None in rows:
-        return True
-    return MOST_TIMES * sum(known for known in rows if known is not None) >= whole_rows
+def has_rows_enough(request: UnionRequest, times: int = MOST_TIMES) -> bool:
+    """Whether the parts, each so often, have as many rows as the table, as far as is known."""
+    rows = [part.table.rows for part in request.parts]
+    known = [number for number in rows if number is not None]
+    whole_rows = request.table.rows
+    return whole_rows is None or len(known) < len(rows) or times * sum(known) >= whole_rows
 
 
 def _unions(request: UnionRequest, whole: Counted, counts: RowCounts) -> Iterator[Union]:
