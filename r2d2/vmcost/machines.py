@@ -7,6 +7,7 @@ all machines of the price list that fit are listed, and none is picked.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import Enum
 from typing import Any
 
 from r2d2.errors import UsageError
@@ -95,9 +96,9 @@ def known_machines(
     missing = tuple(name for name, value in needed.items() if value is None)
     if missing:
         return KnownMachines(None, candidates(app, known, prices), missing, tuple(problems))
-    if known.driver_vm is None and not _local(app):
+    if known.driver_vm is None and not is_local(app):
         problems.append("no VM of the driver is named: nothing is paid for it")
-    if _local(app) and stated.driver_vm is None:
+    if is_local(app) and stated.driver_vm is None:
         known = replace(known, driver_vm=None)
     cluster = Cluster(
         known.provider or "",
@@ -109,6 +110,28 @@ def known_machines(
         _source(stated, logged, source),
     )
     return KnownMachines(cluster, (), (), tuple(problems))
+
+
+class Platform(str, Enum):
+    """A managed service that charges for itself besides the VMs."""
+
+    DATABRICKS = "Databricks"
+    EMR = "EMR"
+    DATAPROC = "Dataproc"
+    SYNAPSE = "Synapse"
+
+
+def platform_of(app: Application) -> Platform | None:
+    """The service that an application ran on, by the marks that each leaves in a log."""
+    names = [name.casefold() for name in app.properties]
+    if any(name.startswith("spark.databricks.") for name in names):
+        return Platform.DATABRICKS
+    if "amzn" in app.spark_version or any(name.startswith("spark.emr") for name in names):
+        return Platform.EMR
+    text = " ".join([*names, *(value.casefold() for value in app.properties.values())])
+    if "dataproc" in text:
+        return Platform.DATAPROC
+    return Platform.SYNAPSE if "synapse" in text else None
 
 
 def databricks_facts(properties: Mapping[str, str]) -> tuple[ClusterFacts, tuple[str, ...]]:
@@ -176,7 +199,8 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-def _local(app: Application) -> bool:
+def is_local(app: Application) -> bool:
+    """Whether driver and executor are one process."""
     return [executor.id for executor in app.executors] == ["driver"]
 
 

@@ -11,7 +11,7 @@ from r2d2.vmcost.advice.case import RepeatedRuns, runs_by_name
 from r2d2.vmcost.advice.energy import energy_data
 from r2d2.vmcost.advice.job_schedule.report import pipeline_data
 from r2d2.vmcost.advice.slow_hosts import degradation_data
-from r2d2.vmcost.bill import bill, vm_rate
+from r2d2.vmcost.bill import bill, not_included, vm_rate
 from r2d2.vmcost.events import EventLogs, LeftOutLog, fault_text, read_logs
 from r2d2.vmcost.machines import ClusterFacts, known_machines
 from r2d2.vmcost.model import Application, PriceKind
@@ -108,7 +108,10 @@ def _costed(application: Application, request: CostRequest) -> Costed:
     source = "flags" if request.flags != ClusterFacts() else "settings"
     machines = known_machines(application, stated, request.prices, source)
     its_bill = bill(application, machines.cluster, request.prices, settings.billing)
-    return Costed(application, machines, settings.billing, its_bill)
+    besides = not_included(
+        application, machines.cluster, request.prices, settings.billing, its_bill
+    )
+    return Costed(application, machines, settings.billing, its_bill, tuple(besides))
 
 
 def runs_of(costed: Sequence[Costed], request: CostRequest) -> list[ProfiledRun]:

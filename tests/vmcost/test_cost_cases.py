@@ -310,3 +310,42 @@ def test_each_resource_profile_takes_its_own_cores_and_what_is_not_known_is_said
     }
     assert any("resource profile 1 ask for gpu" in problem for problem in found.facts.problems)
     assert "memory of some executors is not known" in advice(found, "packing")["told"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "version", "told"),
+    [
+        ({"spark.emr.default.executor.cores": "3"}, "3.5.0", "EMR's fee, usually a quarter"),
+        ({}, "3.3.0-amzn-0", "here $0.0027"),
+        ({"spark.x": "/usr/local/share/google/dataproc/lib"}, "3.5.0", "here $0.0022"),
+        ({"spark.synapse.poolname": "p"}, "3.5.0", "Synapse's own rate"),
+        ({"spark.databricks.clusterUsageTags.x": "y"}, "3.5.0", "Databricks' fee, its DBUs"),
+    ],
+)
+def test_a_services_fee_that_is_not_in_the_bill_is_named_with_its_usual_size(
+    properties: dict[str, str], version: str, told: str
+) -> None:
+    app = replace(five_tasks(), properties=properties, spark_version=version)
+    (found,) = costed(app).costed
+    assert told in " ".join(found.not_included)
+    (paid,) = costed(
+        app, billing=Billing(uplift_usd_per_node_hour=Fraction("0.01"), dbu_usd=Fraction(1))
+    ).costed
+    assert "fee" not in " ".join(paid.not_included)
+
+
+def test_what_the_bill_leaves_out_is_said_and_advice_names_what_it_saves() -> None:
+    executor = Executor("1", "h1", 4, 5_000, 200_000)
+    app = replace(five_tasks(), executors=(executor,), ended_ms=203_000)
+    sizes = RightSizeSettings(1000, vms=("xlarge",), counts=(1,))
+    (found,) = costed(app, right_size=sizes).costed
+    told = " ".join(found.not_included)
+    assert "the driver's VM" in told
+    assert "5.0 s before the first executor and 3.0 s after the last one" in told
+    assert "disks" in told
+    said = advice(found, "right_size")
+    assert said["today_usd"] == float(found.bill.usd or 0)
+    assert said["saving_usd"] == pytest.approx(said["today_usd"] - said["usd"])
+    assert "today $0.0104" in said["told"]
+    (whole,) = costed(app, cluster=replace(XLARGE, count=1, driver_vm="xlarge")).costed
+    assert whole.not_included == ("disks, network and storage requests",)

@@ -6,6 +6,7 @@ the log. Slow hosts are looked for in all runs of one name together.
 """
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 
 from r2d2.errors import R2D2Error
@@ -41,7 +42,22 @@ def advice_of(
     if costed.facts.cluster is not None and costed.bill.usd is not None:
         case = AdviceCase(costed, costed.facts.cluster, runs, prices, settings)
         asked += [(kind, partial(advise, case)) for kind, advise in _wanted(settings)]
-    return tuple(each for kind, advise in asked for each in _said(kind, advise))
+    today_usd = costed.bill.usd
+    return tuple(
+        _beside_today(each, today_usd) for kind, advise in asked for each in _said(kind, advise)
+    )
+
+
+def _beside_today(advice: Data, today_usd: Fraction | None) -> Data:
+    """Advice with money, beside today's: what it would save."""
+    if advice.get("usd") is None or today_usd is None:
+        return advice
+    saving_usd = float(today_usd) - advice["usd"]
+    share = f" ({abs(saving_usd) / float(today_usd):.1%})" if today_usd else ""
+    way = "less" if saving_usd >= 0 else "more"
+    beside = f"today ${float(today_usd):.4f}, that is ${abs(saving_usd):.4f}{share} {way}"
+    told = f"{advice['told']}; {beside}"
+    return {**advice, "told": told, "today_usd": float(today_usd), "saving_usd": saving_usd}
 
 
 def _said(kind: str, advise: Callable[[], Iterator[Data]]) -> list[Data]:
@@ -92,6 +108,7 @@ def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator
         "told": f"{sizes.verdict}, {way}",
         "basis": "modelled",
         "odds": sizes.odds,
+        "usd": None if sizes.best is None else float(sizes.best.usd),
         "candidates": [_candidate_data(each) for each in sizes.candidates[:MOST_CANDIDATES]],
         "left_out": dict(sizes.left_out),
     }

@@ -138,8 +138,10 @@ def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
     yield {
         "kind": "spot",
         "told": (
-            f"{compared.verdict}; {pluralize(str(compared.trials), 'run')} simulated,"
-            f" seed {compared.seed}"
+            f"{compared.verdict}: ${float(compared.spot.mean_usd):.4f} beside"
+            f" ${float(compared.on_demand.mean_usd):.4f} on all cores of the VMs, today"
+            f" ${float(case.costed.bill.usd or 0):.4f};"
+            f" {pluralize(str(compared.trials), 'run')} simulated, seed {compared.seed}"
         ),
         "basis": "modelled",
         "ways": {"on_demand": _odds_data(compared.on_demand), "spot": _odds_data(compared.spot)},

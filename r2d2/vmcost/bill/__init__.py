@@ -35,6 +35,7 @@ and the driver's own VM into `driver` and `rounding`. While executors own c of v
 from r2d2.vmcost.bill.bill import (
     bill,
     micro_usd,
+    not_included,
     printed_total_usd,
     printed_usd,
     rate_of,
@@ -68,6 +69,7 @@ __all__ = [
     "bill",
     "micro_usd",
     "most_at_once",
+    "not_included",
     "printed_total_usd",
     "printed_usd",
     "rate_of",

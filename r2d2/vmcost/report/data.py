@@ -6,6 +6,7 @@
 | `duration_s`, `core_seconds`, `tasks`, `busy_fraction`, `task_time` | measured |
 | `vm_s` | VM-seconds by the parts of the money, measured; without a cluster one VM to each host |
 | `usd`, `money`, `billed`, `prices`, `why` | priced: the whole, its parts, how, as of when |
+| `not_included` | sentences on what is paid besides, with the size that it usually has |
 | `cluster`, `candidates` | the machines; if unknown, all that fit, never a pick |
 | `by_job`, `by_stage`, `by_executor` | shares of the money of `busy` and `failed`, and task time |
 | `timeline` | hosts over time: rented, busy |
@@ -64,6 +65,7 @@ class Costed:
     facts: KnownMachines
     billing: Billing
     bill: Bill
+    not_included: tuple[str, ...] = ()
     energy: Data | None = None
     advice: tuple[Data, ...] = ()
 
@@ -97,6 +99,7 @@ def _application(costed: Costed, today: date) -> Data:
         "usd": None if bill.usd is None else printed_total_usd(bill.usd),
         "why": bill.why or None,
         "money": _money(bill) if known else None,
+        "not_included": list(costed.not_included),
         "billed": {key: _number(value) for key, value in asdict(costed.billing).items()},
         "cluster": None if costed.facts.cluster is None else asdict(costed.facts.cluster),
         "candidates": _candidates(costed.facts),

@@ -113,6 +113,8 @@ def _head_lines(application: Data) -> Iterator[str]:
     else:
         priced_text = priced(application["prices"])
         yield f"  {money(application['usd'])} {priced_text}: {_machines(application)}"
+    if application["not_included"]:
+        yield f"  not included: {printable('; '.join(application['not_included']))}"
     energy = application["energy"]
     if energy:
         yield f"  {printable(energy['told'])} (modelled by {printable(energy['source'])})"

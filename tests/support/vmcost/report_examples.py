@@ -55,6 +55,7 @@ def an_application(
         "vm_s": {p: 1033.839 * w for p, w in zip(PARTS, WEIGHTS, strict=True)},
         "usd": usd,
         "why": None,
+        "not_included": [],
         "money": {part: usd * weight for part, weight in zip(PARTS, WEIGHTS, strict=True)},
         "billed": {
             "quantum_s": 1.0,

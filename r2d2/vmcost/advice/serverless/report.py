@@ -89,6 +89,7 @@ def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterato
             f" it was {advice.utilisation:.1%} (rates of {settings.source}, {settings.as_of})"
         ),
         "basis": "modelled",
+        "usd": float(cheapest.usd),
         "ways": {
             name: {"usd": float(plan.usd), "seconds": plan.elapsed_ms / 1000}
             for name, plan in ways.items()
