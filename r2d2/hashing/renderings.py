@@ -57,7 +57,7 @@ class FloatNotation:
 
 FLOATS = {
     "python": FloatNotation(-4, 16),
-    "arrow": FloatNotation(-6, 15, "", "e{:+d}"),
+    "arrow": FloatNotation(-6, 10, "", "e{:+d}"),
     "polars": FloatNotation(-5, 16, exponent="e{:+d}", nan="NaN"),
     "polars32": FloatNotation(-6, 13, exponent="e{:+d}", nan="NaN"),
     "numpy32": FloatNotation(-4, 6),

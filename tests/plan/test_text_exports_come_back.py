@@ -19,12 +19,11 @@ from r2d2.plan.plan_form import Data
 from r2d2.report.find import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 from r2d2.storage.output import json_text
-from tests.stages.test_text_exports import by_arrow, by_duckdb, by_pandas, by_polars, by_python, typed
+from tests.support.stages.export_oracle import WRITERS, by_arrow, by_duckdb, typed
 
 SETTINGS = PlanSettings(
     prices=Prices(storage_usd_per_gb_month=1e9), protect=(Protection("parent*", "the source"),)
 )
-WRITERS = {f.__name__: f for f in (by_arrow, by_duckdb, by_pandas, by_polars, by_python)}
 
 
 @pytest.fixture
@@ -38,10 +37,6 @@ def json_by_duckdb(table: pa.Table, path: Path) -> None:
     with duckdb.connect() as connection:
         connection.register("rows", table)
         connection.sql(f"COPY (SELECT * FROM rows) TO '{path}' (FORMAT json)")
-
-
-def json_by_pandas(table: pa.Table, path: Path) -> None:
-    table.to_pandas().to_json(path, orient="records", lines=True, date_format="iso")
 
 
 def planned(lake: Path, run: Path, engine: str, session: Any) -> Data:
