@@ -127,3 +127,28 @@ def test_each_kind_is_found_and_comes_back_and_no_near_miss_is(
         assert contents(tmp_path / "back" / name) == contents(tmp_path / "away" / name)
         back, was = (pq.read_schema(tmp_path / place / name) for place in ("back", "away"))
         assert back.equals(was)
+
+
+def test_casts_and_loads_under_other_names_are_found_and_views_too(tmp_path: Path) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    cases = {
+        "copy": (base(1), base(1)),
+        "month": (base(2), months(2, 5)),
+        "twice": (base(3), pa.concat_tables([base(3)] * 2)),
+        "cast": (base(4), narrow(base(4))),
+        "near": (base(5), changed(base(5))),
+    }
+    for name, (parent, child) in cases.items():
+        own = [f"{name}_{column}" for column in parent.column_names]
+        (lake / name).mkdir(parents=True)
+        pq.write_table(parent.rename_columns(own), lake / name / "parent.parquet")
+        child = child.rename_columns([f"other_{column}" for column in own])
+        pq.write_table(child, lake / name / "child.parquet")
+    settings = r2d2.Settings(types=Types.WIDENED, renamed=True)
+    write_find(run, r2d2.find(lake, settings), settings, str(lake))
+    plan = make_plan(run, SETTINGS)
+    found = {t["table"].split("/")[0]: t["recipe"]["kind"] for t in plan["tables"] if t["recipe"]}
+    assert found == {"copy": "project", "month": "select", "twice": "union", "cast": "project"}
+    write_files(run, {"plan.json": json_text(plan)})
+    views = dict(outcomes(run, "duckdb", in_duckdb, tmp_path))
+    assert views == {f"{name}/child.parquet": "equal" for name in found}

@@ -120,6 +120,18 @@ def test_a_row_with_a_number_that_the_childs_type_has_not_is_none_of_the_childs(
     assert problem(lake, recipe) is None
 
 
+@pytest.mark.parametrize("places", [SOME[1:], [*range(1, ROWS, 2)], [1, 2], [*range(1, 38)]])
+def test_rows_are_listed_though_the_first_of_the_parent_cannot_be_cast(
+    tmp_path: Path, places: list[int]
+) -> None:
+    to, of, values, other = NEAR_MISSES["the parent's is larger"]
+    parent = numbers([values[-1], *values[1:-1], 5], of)
+    lake = lake_of(tmp_path, parent, numbers([other, *values[1:-1], 5], to), places)
+    recipe = lake.from_parent("child", "parent").recipe
+    assert recipe is not None
+    assert problem(lake, recipe) is None
+
+
 def test_rows_without_an_equal_number_are_kept_aside_or_refuse_the_recipe(tmp_path: Path) -> None:
     to, of, values, other = NEAR_MISSES["the parent's is larger"]
     parent, child = numbers(values, of), numbers([*values[:-1], other], to)

@@ -1,5 +1,6 @@
 """Recipes as SQL: run by DuckDB, and read back for the dialects that no test can run."""
 
+import re
 from functools import cache
 
 import duckdb
@@ -11,6 +12,8 @@ from sqlglot import exp
 
 from r2d2.recipes.grammar import (
     Between,
+    Cast,
+    Distinct,
     Equals,
     Field,
     In,
@@ -23,6 +26,7 @@ from r2d2.recipes.grammar import (
     Rows,
     Select,
     Struct,
+    Union,
 )
 from r2d2.recipes.literals import Literal, UnrenderableRecipeError
 from r2d2.recipes.sql import query, view
@@ -198,3 +202,44 @@ def test_what_a_dialect_cannot_express_is_refused() -> None:
         with pytest.raises(UnrenderableRecipeError):
             query(recipe, NAMES, dialect)
     assert "${env:HOME}" in query(Project("p", named), NAMES, SqlDialect.TRINO)
+
+
+CASTS = {
+    ("int32", "int64"): ("INT", "INTEGER", "INT64", "INT"),
+    ("float32", "float64"): ("FLOAT", "REAL", "FLOAT64", "REAL"),
+    ("decimal(9,2)", "decimal(18,4)"): (*["DECIMAL(9, 2)"] * 2, "NUMERIC", "DECIMAL(9, 2)"),
+    ("uint8", "int64"): ("SMALLINT", "SMALLINT", "INT64", "UTINYINT"),
+    ("float64", "decimal(9,2)"): None,
+    ("decimal(9,2)", "float64"): None,
+    ("float16", "float64"): None,
+    ("list<int8>", "list<int64>"): None,
+}
+
+
+@pytest.mark.parametrize(("to", "of"), CASTS)
+def test_numbers_are_cast_where_no_engine_rounds(to: str, of: str) -> None:
+    recipe = Project("p", (Output("x", Cast(("n",), of, to)),))
+    dialects = SqlDialect.SPARK, SqlDialect.TRINO, SqlDialect.BIGQUERY, SqlDialect.DUCKDB
+    expected = CASTS[to, of]
+    for number, dialect in enumerate(dialects):
+        if expected is None:
+            with pytest.raises(UnrenderableRecipeError, match=f"cast {re.escape(of)} to"):
+                query(recipe, NAMES, dialect)
+        else:
+            assert f"AS {expected[number]}) AS" in query(recipe, NAMES, dialect)
+
+
+def test_loads_that_overlap_and_distinct_rows_of_a_predicate_are_sql() -> None:
+    tables = {"p": pa.table({"n": [1, 1, 2]}), "q": pa.table({"n": [2, 3]})}
+    whole = [Project(name, (Output("m", Field(("n",))),)) for name in tables]
+    ones = Distinct("p", whole[0].columns, (Equals(("n",), Literal("int64", "1")),))
+    with duckdb.connect() as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        for recipe, rows in (
+            (Union((whole[0], whole[1]), distinct=True), [1, 2, 3]),
+            (Union((whole[1], whole[1])), [2, 2, 3, 3]),
+            (ones, [1]),
+        ):
+            text = query(recipe, {name: (name,) for name in tables}, SqlDialect.DUCKDB)
+            assert sorted(row[0] for row in connection.sql(text).fetchall()) == rows
