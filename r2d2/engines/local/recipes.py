@@ -6,6 +6,7 @@ before (out of memory, say), another takes its place, and only the request at wh
 ends is left without recipes and with a reason.
 """
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TypeAlias
+
+import pyarrow as pa
 
 from r2d2.engines.pickling import dumps, loads
 from r2d2.errors import R2D2Error
@@ -59,6 +62,7 @@ class LocalRecipes:
 
     def propose(self, requests: Sequence[AnyRequest]) -> Iterator[Proposal]:
         """The proposals for all requests, in any order."""
+        _reuse_memory()
         work = [[requests[number] for number in batch] for batch in batches(requests)]
         settings = self.settings
         answers = search_in_processes(
@@ -74,6 +78,7 @@ class LocalRecipes:
 
         Those that read one parent share its scan, the others run one by one.
         """
+        _reuse_memory()
         memory_bytes, threads = self.settings.memory_bytes, self.settings.threads
         of_parent: dict[str, list[tuple[str, Project | Select]]] = defaultdict(list)
         for child, recipe in work:
@@ -90,6 +95,12 @@ class LocalRecipes:
                 trials = try_out_together(self.storage, tables, together, folder, *limits)
                 done |= {(c, r.parent): t for (c, r), t in zip(together, trials, strict=True)}
             yield done[child, recipe.parent]
+
+
+def _reuse_memory() -> None:
+    """Has Arrow take memory in this process as in the others, where nobody chose a way."""
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
+        pa.set_memory_pool(pa.system_memory_pool())
 
 
 class ThisProcess:

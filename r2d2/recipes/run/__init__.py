@@ -205,8 +205,13 @@ def output_rows(
 
     Where they are numbered, so many came before the `first`.
     """
-    mask = _mask(batch, where)
-    rows = batch if mask.all() else batch.filter(array_of(mask, pa.bool_()))
+    rows = batch
+    if where and not (mask := _mask(batch, where)).all():
+        if not mask.any():
+            return None
+        names = names_of([(columns, ())])
+        rows = batch.select([name for name in batch.schema.names if name in names])
+        rows = rows.filter(array_of(mask, pa.bool_()))
     made = _numbered(_output(rows, columns), columns, first)
     return made if made.num_rows else None
 

@@ -8,12 +8,14 @@ compares by hashes.
 import hashlib
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.types as pt
 
 from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
@@ -73,7 +75,7 @@ class Fingerprint:
         ends = np.bincount(numbers, minlength=len(self._files)).cumsum()
         try:
             for path, start, end in zip(self._files, [0, *ends[:-1]], ends, strict=True):
-                _append(path, ordered[start:end].tobytes())
+                _append(path, ordered[start:end])
         except OSError as error:
             raise no_room(error) from error
 
@@ -83,10 +85,10 @@ class Fingerprint:
         others: list[Path] = []
         for words in self._ranges():
             first, *columns = _in_order(words)
-            digest.update(first)
+            digest.update(first.data)
             if not self._files:
                 for column in columns:
-                    digest.update(column)
+                    digest.update(column.data)
                 break
             others = [self._files[0].with_name(f"words {n}") for n in range(len(columns))]
             for path, column in zip(others, columns, strict=True):
@@ -114,19 +116,25 @@ class Fingerprint:
         self._leave.close()
 
 
-def _append(path: Path, content: bytes) -> None:
+def _append(path: Path, words: Words) -> None:
     # Files stay closed meanwhile: of several tables there may be more than a process may open.
     with path.open("ab") as file:
-        file.write(content)
+        file.write(words.data)
 
 
-def _in_order(words: Words) -> list[bytes]:
-    """The bytes of each word of the rows, these in ascending order."""
+def _in_order(words: Words) -> list[Words]:
+    """Each word of the rows, these in ascending order."""
     columns = [np.ascontiguousarray(column) for column in words.T]
     in_order = hash_order(Lanes(columns[0], columns[1]))
+    first, second = in_order.hashes.first, in_order.hashes.second
     by_words = len(columns) > 2 and not in_order.all_differ
     order = np.lexsort(columns[::-1]) if by_words else in_order.order
-    return [column.take(order).tobytes() for column in columns]
+    return [first, second, *(column.take(order) for column in columns[2:])]
+
+
+def _is_dictionary_of(type_: pa.DataType, plain: pa.DataType) -> bool:
+    """Whether values of the type are the plain ones, or a dictionary of them."""
+    return bool(type_ == plain or (pt.is_dictionary(type_) and type_.value_type == plain))
 
 
 def range_numbers(words: npt.NDArray[np.uint64], ranges: int) -> npt.NDArray[np.uint16]:
@@ -156,14 +164,21 @@ class SideBySide:
         self.fingerprint = Fingerprint(self.schema, table.rows or 0, memory_bytes)
         self.is_same, self.size_bytes = True, 0
         self._storage, self._table = storage, table
-        self._rows = self.rows()
+        self._rows = self._read()
         self._left: pa.RecordBatch | None = None
 
     def rows(self) -> Generator[pa.RecordBatch]:
         """The table's rows, read anew, in the layout in which they are written back."""
+        for _, rows in self._read():
+            yield rows
+
+    def _read(self) -> Generator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        """The table's rows with dictionaries, whose values are hashed once, and without."""
         for batch in read_batches(self._storage, self._table, self._table.columns):
             if batch.num_rows:
-                yield fitted(batch, self.schema)
+                rows = fitted(batch, self.schema)
+                pairs = zip(batch.schema.types, self.schema.types, strict=True)
+                yield batch if all(starmap(_is_dictionary_of, pairs)) else rows, rows
 
     def add(self, made: pa.RecordBatch) -> None:
         """Compares the rows that follow with as many of the table's."""
@@ -180,11 +195,11 @@ class SideBySide:
             start += count
 
     def _next(self) -> pa.RecordBatch | None:
-        batch = next(self._rows, None)
-        if batch is not None:
-            self.size_bytes += batch.nbytes
-            self.fingerprint.add(batch)
-        return batch
+        read, rows = next(self._rows, (None, None))
+        if rows is not None:
+            self.size_bytes += rows.nbytes
+            self.fingerprint.add(read)
+        return rows
 
     def end(self) -> tuple[int, str]:
         """The number of the table's rows, and their fingerprint; all were made that will be."""
