@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
+SHORT_TEXT = 60
+"""Of a value that is shown, so many characters."""
 RANK_MIN, RANK_MAX = -(2**63), 2**63 - 1
 
 
@@ -185,7 +187,9 @@ class UnmatchedColumn:
     def __str__(self) -> str:
         if self.why is not Why.CONSTANT:
             return f"{self.column} ({self.why.value})"
-        value = "NULL" if self.text is None else repr(self.text)
+        text = self.text or ""
+        short = text if len(text) <= SHORT_TEXT else f"{text[:SHORT_TEXT]}…"
+        value = "NULL" if self.text is None else repr(short)
         return f"{self.column} = {value} ({self.why.value})"
 
 

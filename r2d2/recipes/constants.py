@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from r2d2.arrays import array_of, dtype_of, fixed_values
@@ -170,36 +171,29 @@ def _type_of_null(type_: pa.DataType) -> str:
 
 
 def constant_of(values: pa.Array) -> Constant | None:
-    """The one value that all of these are, of which there is one at least; None for several."""
-    nulls = values.null_count
-    if nulls not in (0, len(values)) and not _may_hide_nulls(values.type):
-        return None
-    values = plain_array(values)
-    one = values.slice(0, 1)
-    if not _all_are(values, one):
-        return None
+    """The one value that all of these are, of which there is one at least; None for several.
+
+    None, too, for what Arrow does not compare.
+    """
     try:
-        return Constant.of(one)
-    except RecipeError:
+        if pt.is_dictionary(values.type):  # a long word is not written out for each row
+            values = values.dictionary.take(values.indices.unique())
+        values = plain_array(values)
+        one = values.slice(0, 1)
+        return Constant.of(one) if _all_are(values, one) else None
+    except (RecipeError, pa.ArrowNotImplementedError, pa.ArrowInvalid):
         return None
-
-
-def _may_hide_nulls(type_: pa.DataType) -> bool:
-    return bool(pt.is_dictionary(type_) or pt.is_run_end_encoded(type_))
 
 
 def _all_are(values: pa.Array, one: pa.Array) -> bool:
     if values.null_count or pt.is_null(values.type):
         return bool(values.null_count == len(values))
-    if pt.is_nested(values.type):
-        return False
-    last = values.slice(len(values) - 1)
-    if not identical(one, last):
+    if pt.is_nested(values.type) or not identical(one, values.slice(len(values) - 1)):
         return False
     if pt.is_floating(values.type):
         bits = fixed_values(values, f"u{values.type.bit_width // 8}")
         return bool((bits == bits[0]).all())
-    return identical(values, pa.repeat(one[0], len(values)))
+    return bool(pc.all(pc.equal(values, one[0])).as_py())
 
 
 def single_values(

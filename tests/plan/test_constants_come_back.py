@@ -17,6 +17,7 @@ from deltalake import DeltaTable, write_deltalake
 from pyarrow import orc
 
 import r2d2
+from r2d2.model import UnmatchedColumn, Why
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
 from r2d2.plan.plan_form import Data
@@ -379,3 +380,33 @@ def test_constants_come_back_in_every_format(put: Any, tmp_path: Path) -> None:
     assert check_plan(plan, tmp_path / "run") == ()
     list(rebuild(plan, tmp_path / "run", [name], tmp_path / "back"))
     assert rows_of(tmp_path / "back" / name) == before[name]
+
+
+def test_one_word_of_a_dictionary_or_view_is_a_constant_and_a_long_one_is_shown_short() -> None:
+    words = pa.array(["unused", "long" * 100])
+    used = pa.DictionaryArray.from_arrays(pa.array([1, 1, 1], pa.int8()), words)
+    both = pa.DictionaryArray.from_arrays(pa.array([1, 0, 1], pa.int8()), words)
+    lacking = pa.DictionaryArray.from_arrays(pa.array([1, None, 1], pa.int8()), words)
+    assert constant_of(used) == Constant("string", "long" * 100)
+    assert constant_of(both) is constant_of(lacking) is None
+    assert constant_of(pa.array(["x", "x"], pa.string_view())) == Constant("string", "x")
+    shown = str(UnmatchedColumn("w", Why.CONSTANT, "string", "long" * 100))
+    assert shown == f"w = '{'long' * 15}…' (constant)"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([(1, 2, 3)] * 2, pa.month_day_nano_interval()),
+        pa.array([b"ab"] * 2, pa.binary(2)),
+        pa.array([1, 1], pa.duration("s")),
+        pa.array([1.0, 1.0], pa.float16()),
+        pa.array([{"a": 1}] * 2),
+        pa.array([[("k", 1)]] * 2, pa.map_(pa.string(), pa.int8())),
+        pa.array([[1]] * 2, pa.list_view(pa.int8())),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_a_type_that_is_not_compared_costs_no_table(values: pa.Array) -> None:
+    assert constant_of(values) is None
+    assert constant_of(pa.nulls(2, values.type)) == Constant("null", None)
