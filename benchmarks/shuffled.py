@@ -6,11 +6,12 @@ Python and the workers') and those of the JVM.
 """
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.compare import spread
 from benchmarks.table import aligned
-from benchmarks.warm import turns
+from benchmarks.warm import Turn, turns
 from r2d2 import Graph
 
 WARM_UP_TURNS = 2
@@ -22,7 +23,11 @@ def shuffled_table(lake: Path, runs: int, master: str = "local[2]") -> str:
     Raises:
         BenchmarkError: the engines' edges differ.
     """
-    counted = turns(lake, runs, WARM_UP_TURNS, master)
+    return shuffled_turns(turns(lake, runs, WARM_UP_TURNS, master))
+
+
+def shuffled_turns(counted: Sequence[Turn]) -> str:
+    """The same of turns that were taken."""
     local_s = [core_seconds(turn.local) for turn in counted]
     spark_s = [core_seconds(turn.spark) + turn.jvm_s for turn in counted]
     last = counted[-1]

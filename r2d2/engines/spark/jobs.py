@@ -6,12 +6,13 @@ they read, and `vmcost.profile` takes seconds per GB from these labels.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import count
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from r2d2.engines.spark.semijoin import (
     filter_tasks,
     sift_tasks,
 )
-from r2d2.engines.spark.session import spark_errors
+from r2d2.engines.spark.session import TaskKilledError, spark_errors
 from r2d2.engines.spark.tasks import (
     BOUND_DDL,
     COUNT_DDL,
@@ -44,6 +45,7 @@ from r2d2.engines.spark.tasks import (
     merge_sketch_rows,
     scan_tasks,
 )
+from r2d2.lake.inventory import described
 from r2d2.model import FileGroup, Table, Types
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -54,8 +56,14 @@ if TYPE_CHECKING:
 Routed = Sequence[tuple["DataFrame", pa.Table]]
 """Scans, each with the routes of its parts."""
 
+_One = TypeVar("_One")
+_Key = TypeVar("_Key", bound=Hashable)
+_Answer = TypeVar("_Answer")
+
 GROUPS_PER_TASK = 256
 MOST_PARTITIONS = 1 << 13
+COMPRESSED = "spark.sql.inMemoryColumnarStorage.compressed"
+KILLS = "Spark's workers died when they read this table alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +82,21 @@ class SparkJobs:
         self, storage: Storage, settings: Settings, groups: Sequence[FileGroup]
     ) -> list[Table]:
         """The groups' tables, inspected by the executors."""
+        inspect = partial(inspect_tasks, storage, settings)
+
+        def inspected(tasks: Sequence[Sequence[FileGroup]]) -> list[Table]:
+            with spark_errors():
+                answers = self.spread(map(dumps, tasks), inspect, INSPECT_DDL).toArrow()
+            blobs = answers.column("tables")
+            return [table for blob in blobs for table in loads(blob.as_buffer())]
+
         few = range(0, len(groups), GROUPS_PER_TASK)
-        payloads = (dumps(groups[start : start + GROUPS_PER_TASK]) for start in few)
-        with spark_errors():
-            inspect = partial(inspect_tasks, storage, settings)
-            answers = self.spread(payloads, inspect, INSPECT_DDL).toArrow()
-        return [table for blob in answers.column("tables") for table in loads(blob.as_buffer())]
+        tasks = [groups[start : start + GROUPS_PER_TASK] for start in few]
+        lost: dict[str, str] = {}
+        tables = outliving(tasks, attrgetter("location"), inspected, lost) or []
+        dead = [group for group in groups if group.location in lost]
+        told = [replace(group, problem=lost[group.location]) for group in dead]
+        return tables + described(storage, settings, told)
 
     def scan(
         self, storage: Storage, types: Types, size: int, tasks: Iterable[ScanTask]
@@ -88,6 +105,20 @@ class SparkJobs:
         with spark_errors():
             read = partial(scan_tasks, storage, types, size)
             return self.spread(map(dumps, tasks), read, SCAN_DDL)
+
+    def kept(self, scan: "DataFrame") -> "DataFrame":
+        """The scan, kept by Spark once it is made, as it is: hashes cannot be compressed."""
+        conf = self.session.conf
+        with spark_errors():
+            before = conf.get(COMPRESSED, None)
+            conf.set(COMPRESSED, "false")
+            try:
+                return scan.persist()
+            finally:
+                if before is None:
+                    conf.unset(COMPRESSED)
+                else:
+                    conf.set(COMPRESSED, before)
 
     def rows(self, scan: "DataFrame") -> pa.Table:
         """All rows of the scan."""
@@ -103,12 +134,20 @@ class SparkJobs:
         self, storage: Storage, types: Types, tasks: Iterable[Sequence[ScanPiece]]
     ) -> tuple[list[Hashed], float]:
         """The outcomes of pieces that ask for bounds alone, and the core-seconds that they took."""
-        with spark_errors():
-            bound = partial(bound_tasks, storage, types)
-            answers = self.spread(map(dumps, tasks), bound, BOUND_DDL).toArrow()
-        seconds = sum(answers.column("nanoseconds").to_pylist()) / 1e9
+        bound = partial(bound_tasks, storage, types)
+
+        def bounded(tasks: Sequence[Sequence[ScanPiece]]) -> pa.Table:
+            with spark_errors():
+                return self.spread(map(dumps, tasks), bound, BOUND_DDL).toArrow()
+
+        lost: dict[int, str] = {}
+        answers = outliving(list(tasks), attrgetter("table"), bounded, lost)
+        outcomes = [Hashed(table, problem=problem) for table, problem in lost.items()]
+        if answers is None:
+            return outcomes, 0.0
         blobs = answers.column("hashed")
-        return [hashed for blob in blobs for hashed in loads(blob.as_buffer())], seconds
+        outcomes += [hashed for blob in blobs for hashed in loads(blob.as_buffer())]
+        return outcomes, sum(answers.column("nanoseconds").to_pylist()) / 1e9
 
     def foreign_scan(
         self, rows: "DataFrame", task: ForeignTask, types: Types, size: int
@@ -120,7 +159,7 @@ class SparkJobs:
             hashed = rows.select(*quoted).mapInArrow(
                 partial(foreign_tasks, task, types, size), SCAN_DDL
             )
-            return hashed.persist()
+            return self.kept(hashed)
 
     def sketch_rows(
         self, scan: "DataFrame", size: int, sketches: bool, mergers: int
@@ -199,6 +238,36 @@ class SparkJobs:
         partitions = min(max(1, len(packed)), MOST_PARTITIONS)
         numbers = self.session.range(0, len(packed), 1, partitions)
         return numbers.mapInArrow(partial(_worked, work, packed), ddl)
+
+
+def outliving(
+    tasks: Sequence[Sequence[_One]],
+    key: Callable[[_One], _Key],
+    job: Callable[[Sequence[Sequence[_One]]], _Answer],
+    lost: dict[_Key, str],
+) -> _Answer | None:
+    """The job's answer to the tasks, without those of which workers died; None where none is left.
+
+    Where the workers of one task die of it, what has one key becomes a task of its own; what was
+    alone in it is left out, and `lost` tells why.
+    """
+    while tasks := [task for task in tasks if task]:
+        try:
+            return job(tasks)
+        except TaskKilledError as error:
+            if len(tasks) > MOST_PARTITIONS:
+                raise
+            by_key: dict[_Key, list[_One]] = {}
+            for one in tasks[error.task]:
+                by_key.setdefault(key(one), []).append(one)
+            if len(by_key) == 1:
+                (dead,) = by_key
+                lost[dead] = f"{KILLS}: {error}"
+                tasks = [[one for one in task if key(one) != dead] for task in tasks]
+            else:
+                before, after = tasks[: error.task], tasks[error.task + 1 :]
+                tasks = [*before, *by_key.values(), *after]
+    return None
 
 
 def _worked(

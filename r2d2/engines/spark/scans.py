@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 from r2d2.arrays import Int64s
 from r2d2.engines.scan import ScanPiece, pieces_of
 from r2d2.engines.spark.count import Count, HeldScan, PairCounts, counted_here
-from r2d2.engines.spark.jobs import MOST_PARTITIONS, Routed, SparkJobs, reads_labelled
+from r2d2.engines.spark.jobs import Routed, SparkJobs, outliving, reads_labelled
 from r2d2.engines.spark.partitioning import Routes, parts_of, tasks_of
 from r2d2.engines.spark.rows import NOTHING_SUMMED, RunSums, SketchCollector
 from r2d2.engines.spark.semijoin import FilterPlan, Filters, merged
@@ -36,7 +35,6 @@ EVERY_HASH = 1 << 62
 FEW_PARTITIONS = 4
 MANY_PARTITIONS = FEW_PARTITIONS + 1
 NO_SCAN = -1
-KILLS = "Spark's workers died when they read this table alone"
 
 _table = attrgetter("table")
 Pairs = Sequence[tuple[Projection, Projection]]
@@ -146,29 +144,23 @@ class Scans:
         Where the workers of one task die of it, its tables are read in tasks of their own; one that
         was alone in it is left out.
         """
-        while tasks := [task for task in tasks if task]:
+
+        def scanned(tasks: Sequence[Sequence[ScanPiece]]) -> int:
             work = [ScanTask.of(task, parts) for task in tasks]
             size = EVERY_HASH if is_held else self.sketch_size
             frame = self._jobs.scan(self._storage, self._types, size, work)
-            scan = self._keep(frame if is_held else frame.persist(), len(tasks))
+            scan = self._keep(frame if is_held else self._jobs.kept(frame), len(tasks))
             try:
                 if is_held:
                     self._hold(scan, frame)
                 self._made[scan] = self._collect_sketches(scan, collector, mergers)
-            except TaskKilledError as error:
+            except TaskKilledError:
                 self._drop(len(tasks))
-                if len(tasks) > MOST_PARTITIONS:
-                    raise
-                by_table = [list(some) for _, some in groupby(tasks[error.task], _table)]
-                if len(by_table) == 1:
-                    table = by_table[0][0].table
-                    collector.problems[table] = f"{KILLS}: {error}"
-                    by_table = []
-                    tasks = [[one for one in task if one.table != table] for task in tasks]
-                tasks = [*tasks[: error.task], *by_table, *tasks[error.task + 1 :]]
-            else:
-                return scan
-        return NO_SCAN
+                raise
+            return scan
+
+        scan = outliving(tasks, _table, scanned, collector.problems)
+        return NO_SCAN if scan is None else scan
 
     def _has_room(self, wanted: Wanted, tables: Sequence[Table]) -> bool:
         """Whether the driver can hold all hashes of what is wanted beside those that it holds."""

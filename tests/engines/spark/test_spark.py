@@ -14,18 +14,21 @@ import pytest
 import r2d2
 from r2d2.engines.local.lake import LocalLake
 from r2d2.engines.spark import count as spark_count
+from r2d2.engines.spark import lake as spark_lake
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark import scans as spark_scans
 from r2d2.engines.spark import semijoin
+from r2d2.engines.spark.jobs import COMPRESSED
 from r2d2.engines.spark.lake import READ_ANEW, SparkLake
 from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.engines.spark.recipes import SparkRecipes
 from r2d2.graph import Graph
 from r2d2.lake.questions import Lake, Wanted
-from r2d2.model import Work
+from r2d2.model import FileInfo, Work
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
 from r2d2.storage import storage_of
+from r2d2.storage.local import LocalStorage
 
 pytestmark = pytest.mark.spark
 
@@ -318,11 +321,18 @@ def test_a_table_that_changed_after_the_listing_fails_on_both_engines(
     assert problems[0] == problems[1]
 
 
+@pytest.mark.usefixtures("exchanged")
 def test_a_session_is_left_as_it_was(tmp_path: Path, spark: Any) -> None:
-    before = spark.getTags(), spark.conf.getAll
     three(tmp_path)
-    r2d2.find(tmp_path, engine="spark", session=spark)
-    assert (spark.getTags(), spark.conf.getAll) == before
+    for compressed in ("true", None):
+        if compressed is None:
+            spark.conf.unset(COMPRESSED)
+        else:
+            spark.conf.set(COMPRESSED, compressed)
+        before = spark.getTags(), spark.conf.getAll
+        r2d2.find(tmp_path, engine="spark", session=spark)
+        assert (spark.getTags(), spark.conf.getAll) == before
+    assert COMPRESSED not in spark.conf.getAll
 
 
 @pytest.mark.parametrize("count", [2, 7, 64])
@@ -341,6 +351,39 @@ def test_spark_starts_few_jobs_however_many_tables(tmp_path: Path, spark: Any) -
     graph = check(tmp_path, spark)
     assert len(graph.edges) == 1200
     assert 0 < len(set(tracker.getJobIdsForGroup()) - before) <= 30
+
+
+def test_a_table_whose_inspectors_or_readers_die_is_named_and_the_others_go_on(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(tmp_path)
+    driver = os.getpid()
+
+    class Deadly(LocalStorage):
+        def read(self, file: FileInfo, start: int = 0, length: int | None = None) -> bytes:
+            self.die(file)
+            return super().read(file, start, length)
+
+        def open(self, file: FileInfo) -> Any:
+            self.die(file)
+            return super().open(file)
+
+        def die(self, file: FileInfo) -> None:
+            if file.path == "b.parquet" and os.getpid() != driver:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    with SparkLake(Deadly(str(tmp_path)), Settings(), spark, Silence()) as lake:
+        tables = lake.inventory().tables
+        lake.watch({index: table.columns for index, table in enumerate(tables)})
+        answer = lake.watched()
+        assert sorted(answer.found) == [0, 2]
+        assert list(answer.failed) == [1]
+        assert "died" in answer.failed[1]
+    monkeypatch.setattr(spark_lake, "DRIVER_TABLES", 0)
+    with SparkLake(Deadly(str(tmp_path)), Settings(), spark, Silence()) as lake:
+        told = {table.location: table.problem for table in lake.inventory().tables}
+    assert (told["a.parquet"], told["c.parquet"]) == (None, None)
+    assert "died" in str(told["b.parquet"])
 
 
 def test_a_search_of_which_the_workers_die_costs_its_children_their_recipe_and_no_more(

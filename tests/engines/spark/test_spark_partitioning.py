@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from r2d2.engines.pickling import dumps, loads
 from r2d2.engines.scan import TASK_BYTES, ScanPiece, pieces_of
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark import semijoin
+from r2d2.engines.spark.jobs import outliving
 from r2d2.engines.spark.partitioning import partition_keys, parts_of, reducer_plan, tasks_of
 from r2d2.engines.spark.rows import blobs, buffers, unpacked
 from r2d2.engines.spark.semijoin import (
@@ -30,6 +33,7 @@ from r2d2.engines.spark.semijoin import (
     sift_tasks,
     sifted,
 )
+from r2d2.engines.spark.session import TaskKilledError
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import (
     count_missing,
@@ -113,6 +117,25 @@ def test_small_files_are_read_together(count: int, tasks: int) -> None:
 )
 def test_a_few_tasks_are_as_many_for_each_core(cores: int, tasks: int) -> None:
     assert len(tasks_of([piece(1)] * 1000, cores)) == tasks
+
+
+def test_of_tasks_of_which_workers_die_the_deadly_are_left_out_and_all_others_done() -> None:
+    deadly, asked, lost = {"b", "f"}, [], {}
+
+    def job(tasks: Sequence[Sequence[str]]) -> list[str]:
+        asked.append([list(task) for task in tasks])
+        for place, task in enumerate(tasks):
+            if deadly.intersection(task):
+                raise TaskKilledError("a worker died", place)
+        return sorted(one for task in tasks for one in task)
+
+    every = ["a1", "a2", "b", "c", "d", "f", "f"]
+    done = outliving([every[:4], [], every[4:6], every[6:]], itemgetter(0), job, lost)
+    assert done == ["a1", "a2", "c", "d"]
+    assert lost.keys() == deadly
+    assert asked[1] == [["a1", "a2"], ["b"], ["c"], ["d", "f"], ["f"]]
+    assert len(asked) == 5
+    assert outliving([["b"], ["b"]], itemgetter(0), job, {}) is None
 
 
 def test_hashes_are_cut_the_finer_the_more_rows_the_column_set_has() -> None:
