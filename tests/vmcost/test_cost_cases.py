@@ -349,3 +349,19 @@ def test_what_the_bill_leaves_out_is_said_and_advice_names_what_it_saves() -> No
     assert "today $0.0104" in said["told"]
     (whole,) = costed(app, cluster=replace(XLARGE, count=1, driver_vm="xlarge")).costed
     assert whole.not_included == ("disks, network and storage requests",)
+
+
+def test_the_logs_own_figures_are_told_as_they_are_though_they_overlap() -> None:
+    tasks = [
+        task(0, 10_000, gc_ms=9_000, run_ms=10_000, cpu_ns=8 * 10**9, spilled_memory_bytes=7),
+        task(0, 10_000, gc_ms=9_000, spilled_disk_bytes=3, input_bytes=5, peak_memory_bytes=11),
+    ]
+    executor = Executor("1", "h1", 4, 0, memory_mib=1024)
+    (found,) = costed(application(10_000, [executor], tasks)).costed
+    (data,) = report_data([found], date(2026, 9, 1))["applications"]
+    logged = data["logged"]
+    assert (logged["gc_s"], logged["run_s"], logged["cpu_s"]) == (18, 10, 8)
+    assert data["task_time"]["gc_s"] < logged["gc_s"]
+    assert (logged["spilled_memory_bytes"], logged["spilled_disk_bytes"]) == (7, 3)
+    assert (logged["input_bytes"], logged["peak_memory_bytes"]) == (5, 11)
+    assert logged["executor_memory_bytes"] == 2**30

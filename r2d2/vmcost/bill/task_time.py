@@ -157,7 +157,9 @@ def _take(wanted: Longs, left_us: Longs, unit_us: int = 1) -> tuple[Longs, Longs
 def _summed(split: Longs, positions: Longs, size: int) -> tuple[TaskTime, ...]:
     """Sums of the rows of each position; float64 is exact up to 285 years of µs."""
     there = positions >= 0
-    sums = [np.bincount(positions[there], column, size) for column in split[there].T]
+    at = positions if there.all() else positions[there]
+    columns = (column if at is positions else column[there] for column in split.T)
+    sums = [np.bincount(at, column, size) for column in columns]
     return tuple(
         TaskTime(*(float(value) / 1e6 for value in row)) for row in zip(*sums, strict=True)
     )

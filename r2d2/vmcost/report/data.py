@@ -4,6 +4,7 @@
 |---|---|
 | `application_id`, `attempt`, `name`, `spark_version`, `files`, … | the run |
 | `duration_s`, `core_seconds`, `tasks`, `busy_fraction`, `task_time` | measured |
+| `logged` | measured: the log's own figures, which overlap: times, spill, bytes, peak memory |
 | `vm_s` | VM-seconds by the parts of the money, measured; without a cluster one VM to each host |
 | `usd`, `money`, `billed`, `prices`, `why` | priced: the whole, its parts, how, as of when |
 | `not_included` | sentences on what is paid besides, with the size that it usually has |
@@ -19,7 +20,7 @@ stages of an application those that cost most have a row each, the others one to
 `money` sum to `usd`: both are rounded to a millionth of a dollar so that they do.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -95,6 +96,7 @@ def _application(costed: Costed, today: date) -> Data:
         "tasks": len(application.tasks),
         "busy_fraction": busy_fraction(application),
         "task_time": asdict(task_time(application)),
+        "logged": logged_sums(application),
         "vm_s": {part.value: float(amount.vm_s) for part, amount in bill.parts.items()},
         "usd": None if bill.usd is None else printed_total_usd(bill.usd),
         "why": bill.why or None,
@@ -112,6 +114,40 @@ def _application(costed: Costed, today: date) -> Data:
         "energy": costed.energy,
         "advice": list(costed.advice),
     }
+
+
+LOGGED: Mapping[str, tuple[str, float]] = {
+    "run_s": ("run_ms", 1e3),
+    "cpu_s": ("cpu_ns", 1e9),
+    "gc_s": ("gc_ms", 1e3),
+    "deserialize_s": ("deserialize_ms", 1e3),
+    "result_s": ("result_ms", 1e3),
+    "fetch_wait_s": ("fetch_wait_ms", 1e3),
+    "shuffle_write_s": ("shuffle_write_ns", 1e9),
+    "spilled_memory_bytes": ("spilled_memory_bytes", 1),
+    "spilled_disk_bytes": ("spilled_disk_bytes", 1),
+    "input_bytes": ("input_bytes", 1),
+    "output_bytes": ("output_bytes", 1),
+    "shuffle_read_bytes": ("shuffle_read_bytes", 1),
+    "shuffle_write_bytes": ("shuffle_write_bytes", 1),
+}
+"""The log's own figures, by the column of the tasks and its units to the figure's."""
+
+
+def logged_sums(application: Application) -> Data:
+    """The sums of the log's own figures over all tasks, and the greatest peak of memory of one.
+
+    They overlap, as Spark counts them: time of garbage collection lies within a task's run, and is
+    that of the whole JVM, so that tasks that ran at once have counted it twice.
+    """
+    sums: Data = {}
+    for name, (column, units) in LOGGED.items():
+        total = int(application.tasks[column].sum())
+        sums[name] = total if units == 1 else total / units
+    sums["peak_memory_bytes"] = int(application.tasks["peak_memory_bytes"].max(initial=0))
+    asked = [each.memory_mib for each in application.executors if each.memory_mib is not None]
+    sums["executor_memory_bytes"] = max(asked) << 20 if asked else None
+    return sums
 
 
 def _money(bill: Bill) -> dict[str, float]:

@@ -18,6 +18,10 @@ from r2d2.vmcost.report.figures import (
     started_text,
 )
 
+SIZES = (
+    "spilled_memory", "spilled_disk", "input", "output", "shuffle_read", "shuffle_write",
+    "peak_memory",
+)  # fmt: skip
 LISTED, IN_BRIEF, SHOWN, BAR, NAME = 50, 3, 5, 24, 60
 
 
@@ -60,6 +64,7 @@ def _application_lines(application: Data, *, brief: bool = False) -> Iterator[st
     yield from _waste_lines(application)
     if not brief:
         yield from _time_lines(application)
+        yield from _logged_lines(application["logged"])
         yield from _stage_lines(application)
     for advice in application["advice"]:
         kind, text = problem_words(advice["kind"]), advice["told"]
@@ -161,6 +166,20 @@ def _bar_lines(title: str, unit: str, bars: Sequence[Bar], amounts: Sequence[str
     ]
     if rows:
         yield from aligned([(f"  {title}", unit, "share", ""), *rows])
+
+
+def _logged_lines(logged: Data) -> Iterator[str]:
+    """The figures as the log has them."""
+    sizes = {name: human_bytes(logged[f"{name}_bytes"]) for name in SIZES}
+    asked = logged["executor_memory_bytes"]
+    memory = "unknown" if asked is None else human_bytes(asked)
+    yield (
+        f"  as the log has it: run {duration(logged['run_s'])}, CPU {duration(logged['cpu_s'])},"
+        f" garbage collection {duration(logged['gc_s'])}; spilled {sizes['spilled_memory']} of"
+        f" memory, {sizes['spilled_disk']} on disk; read {sizes['input']}, wrote"
+        f" {sizes['output']}; shuffle read {sizes['shuffle_read']}, wrote {sizes['shuffle_write']};"
+        f" peak memory of a task {sizes['peak_memory']}, asked for an executor {memory}"
+    )
 
 
 def _stage_lines(application: Data) -> Iterator[str]:

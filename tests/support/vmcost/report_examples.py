@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+from r2d2.vmcost.report.data import LOGGED
+
 PARTS = (
     "driver",
     "start_up",
@@ -24,6 +26,7 @@ TIMES = {
     "result_s": 0.0,
     "scheduling_s": 0.02,
 }
+MEMORY = {"peak_memory_bytes": 2**26, "executor_memory_bytes": 2**33}
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&\ud800"
 
 
@@ -56,6 +59,7 @@ def an_application(
         "usd": usd,
         "why": None,
         "not_included": [],
+        "logged": {**dict.fromkeys(LOGGED, 1500), "gc_s": 247.8, **MEMORY},
         "money": {part: usd * weight for part, weight in zip(PARTS, WEIGHTS, strict=True)},
         "billed": {
             "quantum_s": 1.0,
