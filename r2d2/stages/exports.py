@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +24,7 @@ from r2d2.model import Column, Format, Table
 from r2d2.stages.schema import fold, is_degenerate, with_supersets
 
 _TEXT = (Format.CSV, Format.JSON)
+_FEW = 64
 _Names = frozenset[tuple[str, str]]
 _Types = tuple[tuple[str, str, bool | None], ...]
 """Names of columns, their types in the parent, and whether these have NULLs (None: unknown)."""
@@ -41,13 +44,15 @@ class Exports:
         answer = lake.heads(list(dict.fromkeys(child for child, _, _ in pairs)))
         found: dict[tuple[tuple[str, ...], _Renderings], list[tuple[int, int]]] = defaultdict(list)
         known: dict[tuple[int, _Types], _Renderings | None] = {}
+        texts: dict[int, ColumnTexts] = {}
         without = 0
         for child, parent, types in pairs:
             if child not in answer.found:
                 continue
             if (child, types) not in known:
-                texts = self._texts(graph.tables[child], answer.found[child])
-                known[child, types] = renderings_of(texts, types, graph.tables[child].format)
+                if child not in texts:
+                    texts[child] = self._texts(graph.tables[child], answer.found[child])
+                known[child, types] = texts[child].renderings(types)
             renderings = known[child, types]
             if renderings is None:
                 without += 1
@@ -107,39 +112,63 @@ class Exports:
         columns = {fold(column.name, self.case_sensitive): column for column in table.columns}
         return tuple(columns[name] for name in names)
 
-    def _texts(self, table: Table, head: Sequence[pa.RecordBatch]) -> Mapping[str, pa.Array]:
-        """The different texts of each column."""
+    def _texts(self, table: Table, head: Sequence[pa.RecordBatch]) -> "ColumnTexts":
         rows = pa.Table.from_batches(head)
-        return {
-            fold(column.name, self.case_sensitive): pc.unique(rows.column(column.path[0]))
-            for column in table.columns
+        columns = {fold(c.name, self.case_sensitive): rows.column(c.path[0]) for c in table.columns}
+        return ColumnTexts(columns, table.format)
+
+
+class ColumnTexts:
+    """The different texts of a file's columns, and their renderings by type, each found once."""
+
+    def __init__(self, columns: Mapping[str, pa.ChunkedArray], format_: str) -> None:
+        self._columns = columns
+        self._format = format_
+        self._texts = cache(self._different)
+        self._null = cache(lambda name, type_: null_text(self._texts(name), type_))
+        self._rendering = cache(self._found)
+
+    def renderings(self, types: _Types) -> _Renderings | None:
+        """The rendering of each column, in order of name; None where a column has none.
+
+        In a CSV file NULL is one text in all columns: those without an example of it take it over.
+        """
+        columns = self._columns
+        has_null = {name: columns[name].null_count > 0 for name, _, _ in types}
+        nulls = {
+            name: self._null(name, type_)
+            for name, type_, _ in types
+            if type_ != "string" and not has_null[name]
         }
+        usual = Counter(null for null in nulls.values() if null is not None).most_common(1)
+        default = usual[0][0] if usual else "" if self._format == Format.CSV else None
+        found = []
+        for name, type_, has_nulls in types:
+            null = None if has_null[name] else nulls.get(name)
+            if null is None and not has_null[name] and has_nulls is not False:
+                null = self._null_of_text(name, default) if has_nulls else default
+            rendering = self._rendering(name, type_, null)
+            if rendering is None:
+                return None
+            found.append((name, rendering.written))
+        return tuple(found)
 
+    def _null_of_text(self, name: str, default: str | None) -> str | None:
+        """The text for NULL in a column of text that has NULLs: the usual one, if it is there."""
+        texts = set(self._texts(name))
+        usual = (text for text in (default, *_NULLS) if text in texts)
+        return next(usual, default)
 
-def renderings_of(texts: Mapping[str, pa.Array], types: _Types, format_: str) -> _Renderings | None:
-    """The rendering of each column, in order of name; None where a column has none.
+    def _different(self, name: str) -> list[str]:
+        texts: list[str] = pc.unique(self._columns[name]).drop_null().to_pylist()
+        return texts
 
-    In a CSV file NULL is one text in all columns, which those without an example of it take over.
-    """
-    values = {name: texts[name].drop_null().to_pylist() for name, _, _ in types}
-    nulls = {
-        name: null_text(values[name], type_)
-        for name, type_, _ in types
-        if type_ != "string" and not texts[name].null_count
-    }
-    usual = Counter(null for null in nulls.values() if null is not None).most_common(1)
-    default = usual[0][0] if usual else "" if format_ == Format.CSV else None
-    found = []
-    for name, type_, has_nulls in types:
-        null = None if texts[name].null_count else nulls.get(name)
-        if null is None and not texts[name].null_count and has_nulls is not False:
-            told = next((text for text in _NULLS if text in values[name]), default)
-            null = told if has_nulls and default not in values[name] else default
-        rendering = found_rendering([v for v in values[name] if v != null], type_, null)
-        if rendering is None:
+    def _found(self, name: str, type_: str, null: str | None) -> Rendering | None:
+        texts = [text for text in self._texts(name) if text != null]
+        # Of most pairs a few texts tell that they are of another type.
+        if found_rendering(texts[:_FEW], type_, null) is None:
             return None
-        found.append((name, rendering.written))
-    return tuple(found)
+        return found_rendering(texts, type_, null)
 
 
 def _block(
@@ -198,10 +227,11 @@ def null_text(texts: Sequence[str], type_: str) -> str | None:
     kind = kind_of(type_) or ""
     if kind == "bool":
         words = max((set(each.split("/")) for each in _WORDS), key=lambda w: len(w & set(texts)))
-        others = [text for text in texts if text not in words]
+        other = (text for text in texts if text not in words)
     else:
-        others = [text for text in texts if not _SHAPES[kind].fullmatch(text)]
-    return others[0] if len(others) == 1 else None
+        other = (text for text in texts if not _SHAPES[kind].fullmatch(text))
+    found = list(islice(other, 2))
+    return found[0] if len(found) == 1 else None
 
 
 def found_rendering(texts: Sequence[str], type_: str, null: str | None) -> Rendering | None:
