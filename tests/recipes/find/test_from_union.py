@@ -18,6 +18,13 @@ YEAR = pa.table(
 )
 
 
+@pytest.fixture(autouse=True, params=["not sampled", "sampled"])
+def is_sampled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large tables are sampled first, of which the answers are the same."""
+    if request.param == "sampled":
+        monkeypatch.setattr("r2d2.recipes.find.from_union.SAMPLED_BYTES", 0)
+
+
 def of_months(*months: int) -> pa.Table:
     return YEAR.filter(pa.array([month in months for month in YEAR["month"].to_pylist()]))
 
