@@ -18,6 +18,9 @@ ConstantColumns = Annotated[
     bool | None,
     Parameter(negative="", help="Find children whose columns of one value the parent lacks, too."),
 ]
+TextExports = Annotated[
+    bool | None, Parameter(negative="", help="CSV and JSON exports of typed tables, too.")
+]
 Finding = Literal["edges", "equal", "unreadable"]
 
 
@@ -34,10 +37,7 @@ def find(
     ] = None,
     renamed: Renamed = None,
     constant_columns: ConstantColumns = None,
-    text_exports: Annotated[
-        bool | None,
-        Parameter(negative="", help="Find CSV and JSON exports of typed tables, too."),
-    ] = None,
+    text_exports: TextExports = None,
     stages: Annotated[
         str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
     ] = None,
@@ -148,6 +148,7 @@ def explain(
     types: TypesFlag = None,
     renamed: Renamed = None,
     constant_columns: ConstantColumns = None,
+    text_exports: TextExports = None,
     show_samples: Annotated[
         int, Parameter(help="Show up to so many child rows that the parent lacks.")
     ] = 0,
@@ -171,6 +172,7 @@ def explain(
         types=Types(types) if types else None,
         renamed=renamed,
         constant_columns=constant_columns,
+        text_exports=text_exports,
     )
     explanation = explain_pair(lake, child, parent, settings, show_samples)
     if json:

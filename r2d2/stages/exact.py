@@ -98,7 +98,8 @@ def _edge(
 def _rendered(edge: Edge, renderings: Mapping[str, str], case_sensitive: bool) -> Edge:
     """The edge of an export: its columns' types differ, and its texts are the parent's values'."""
     own = ((name, renderings[fold(name, case_sensitive)]) for name, _ in edge.columns)
-    return replace(edge, equal_after_cast=False, renderings=tuple(own))
+    told = (replace(e, reason=f"{e.reason}, equal after parsing") for e in edge.evidence)
+    return replace(edge, equal_after_cast=False, evidence=tuple(told), renderings=tuple(own))
 
 
 class _Mappings:

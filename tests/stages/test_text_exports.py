@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import r2d2
 from r2d2.errors import UsageError
+from r2d2.explain import explain_pair
 from r2d2.hashing.renderings import Rendering
 from r2d2.model import Edge
 from tests.support.stages.export_oracle import (
@@ -196,3 +197,24 @@ def change_a_field(path: Path, source: random.Random) -> None:
     )
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([head, *rows])
+
+
+def test_explain_tells_the_renderings_of_an_export(tmp_path: Path) -> None:
+    exported(tmp_path, pa.table({"x": [1.5, 2.25]}), lines("x", "1.50", "2.25"))
+    settings = r2d2.Settings(text_exports=True)
+    told = explain_pair(str(tmp_path), "child.csv", "parent.parquet", settings, 0)
+    assert list(told.lines()) == [
+        "child.csv in parent.parquet: proved by exact",
+        "  schema: plausible: types differ: x (string against float64);"
+        " as an export's text it may be there",
+        "  exports: plausible: equal after parsing: x as float:fixed 2 | null=",
+        "  sketch: plausible: nothing speaks against it",
+        "  exact: proved: 2 of 2 distinct child rows found, equal after parsing",
+    ]
+
+
+def test_explain_shows_the_rows_of_an_export_that_are_missing(tmp_path: Path) -> None:
+    exported(tmp_path, pa.table({"x": [1, 2]}), lines("x", "1", "3"))
+    settings = r2d2.Settings(text_exports=True)
+    told = explain_pair(str(tmp_path), "child.csv", "parent.parquet", settings, 5)
+    assert told.samples == ("{'x': '3'}",)
