@@ -24,7 +24,8 @@ from typing import NamedTuple
 PLANNED = (0, 1)
 NEW = 2
 # Where a file is; from QUARANTINE on in the quarantine of a runner, by the number of its lease.
-GONE, LIVE, REMOVED, RESTORED, MISPLACED, QUARANTINE = range(6)
+# RESTORED is live under a new name, REMOVED_AGAIN was that.
+GONE, LIVE, REMOVED, RESTORED, REMOVED_AGAIN, MISPLACED, QUARANTINE = range(7)
 NONE, MARKED, TOMBSTONED, PURGING, PURGED = "none", "MARKED", "TOMBSTONED", "PURGING", "PURGED"
 Files = tuple[int, int, int]
 
@@ -69,6 +70,7 @@ class Runner(NamedTuple):
     lease: int = 0
     version: int = 0
     purge_began: bool = False
+    knows_new_names: bool = False
 
 
 class State(NamedTuple):
@@ -111,7 +113,7 @@ class Found(NamedTuple):
 
 def in_quarantine(place: int) -> bool:
     """Whether a file in that place can be moved back."""
-    return place == REMOVED or place >= QUARANTINE
+    return place in (REMOVED, REMOVED_AGAIN) or place >= QUARANTINE
 
 
 def is_live(place: int) -> bool:
@@ -208,14 +210,15 @@ class Protocol:
         if state.parent and state.wanted[0]:
             after = state._replace(parent=False, wanted=(False, False, state.wanted[NEW]))
             yield Step("the rows are erased, on purpose", after)
-        if REMOVED in state.files and (state.outlived or not state.protected):
-            gone = {n: GONE for n, place in enumerate(state.files) if place == REMOVED}
+        removed = [n for n, p in enumerate(state.files) if p in (REMOVED, REMOVED_AGAIN)]
+        if removed and (state.outlived or not state.protected):
+            gone = dict.fromkeys(removed, GONE)
             yield Step(
                 "somebody vacuums the child", state._replace(files=_placed(state.files, gone))
             )
         if state.journal == TOMBSTONED and not state.aged:
             yield Step("the retention passes", state._replace(aged=True))
-        elif REMOVED in state.files and not state.outlived and not self._is_applied(state):
+        elif removed and not state.outlived and not self._is_applied(state):
             yield Step("removed files may be vacuumed", state._replace(outlived=True))
         if state.holder >= 0:
             yield Step("the lease ends", state._replace(holder=-1))
@@ -298,7 +301,8 @@ class Protocol:
 
     def _may_move(self, place: int, runner: Runner) -> bool:
         """Whether the runner finds a file under the names that it knows."""
-        return place == REMOVED or QUARANTINE <= place <= self._label(runner)
+        removed = place in (REMOVED, REMOVED_AGAIN)
+        return removed or QUARANTINE <= place <= self._label(runner)
 
     def _journal(self, state: State, number: int, record: str, then: str) -> Iterator[Step]:
         """The record is written, unless others wrote one since; without `then` the verb ends."""
@@ -398,7 +402,8 @@ class Protocol:
             yield self._to("its commit conflicts", state, number, "unmark")
             return
         else:
-            live = {n: REMOVED for n in PLANNED if is_live(state.files[n])}
+            again = {LIVE: REMOVED, RESTORED: REMOVED_AGAIN}
+            live = {n: again[state.files[n]] for n in PLANNED if is_live(state.files[n])}
             after = state._replace(files=_placed(state.files, live), version=state.version + 1)
             after = after._replace(outlived=False, protected=self.has(Guard.LONG_RETENTION))
         next_ = runner._replace(step="apply_verify", version=after.version)
@@ -452,7 +457,9 @@ class Protocol:
         aged = state.aged or not self.has(Guard.RETENTION)
         sure = state.parent and state.hold and not any(map(is_live, state.files))
         if state.journal == TOMBSTONED and aged and (sure or not self.has(Guard.PURGE_CHECK)):
-            yield self._to("checks", state, number, "purge_mark")
+            new = any(place == REMOVED_AGAIN for place in state.files)
+            next_ = runner._replace(step="purge_mark", knows_new_names=new)
+            yield Step("checks", _with(state, number, next_))
         else:
             yield Step("refuses", self._ended(state, number))
 
@@ -474,8 +481,9 @@ class Protocol:
 
     def _has_name(self, place: int, runner: Runner) -> bool:
         """Whether the purge's name leads to the file: Delta's also where it is live again."""
-        is_delta = self.mover is Mover.DELTA
-        return self._may_move(place, runner) or (is_delta and place == LIVE)
+        if place in (RESTORED, REMOVED_AGAIN):
+            return runner.knows_new_names
+        return self._may_move(place, runner) or (self.mover is Mover.DELTA and place == LIVE)
 
     def _purge_done(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         yield from self._journal(state, number, PURGED, "")
