@@ -214,7 +214,8 @@ def host_health(
 ) -> tuple[HostHealth, ...]:
     """The hosts of the runs, slowest first."""
     limits = limits or Limits()
-    compared = _compared(runs, limits)
+    alone = all(len({executor.host for executor in run.executors}) < 2 for run in runs)
+    compared = {} if alone else _compared(runs, limits)
     hosts = sorted({executor.host for run in runs for executor in run.executors})
     health = (_host_health(host, compared.get(host, []), limits) for host in hosts)
     return tuple(sorted(health, key=lambda each: (-(each.ratio or 0.0), each.host)))

@@ -1,7 +1,7 @@
 """The bill of an application: its VMs, and their money by part, job, stage and executor."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
@@ -228,14 +228,21 @@ class ChargeSums:
         """The part of the busy charges in which tasks computed."""
         return self._charges.amount(int(computing_units(self._tasks, self._busy).sum()))
 
-    def shares(self, place: Positions, names: Sequence[tuple[str, str]]) -> tuple[Share, ...]:
-        """One share for each key and name, `place` being each task's position among them."""
-        tasks = np.bincount(place, minlength=len(names))
-        busy, failed = (_sums(place, len(names), units) for units in (self._busy, self._failed))
-        if len(names) > MOST_LISTED:
+    def shares(
+        self, place: Positions, size: int, name_of: Callable[[int], tuple[str, str]]
+    ) -> tuple[Share, ...]:
+        """A share for each of `size` positions, of which `place` has each task's.
+
+        `name_of` tells its key and name, and is asked for those that are listed.
+        """
+        tasks = np.bincount(place, minlength=size)
+        busy, failed = (_sums(place, size, units) for units in (self._busy, self._failed))
+        if size <= MOST_LISTED:
+            names = [name_of(at) for at in range(size)]
+        else:
             listed = _dearest(busy + failed)
-            count = len(names) - MOST_LISTED
-            names = [*(names[at] for at in listed), (OTHERS, f"{count:,} others")]
+            others = (OTHERS, f"{size - MOST_LISTED:,} others")
+            names = [*(name_of(at) for at in listed.tolist()), others]
             tasks, busy, failed = (
                 np.append(each[listed], each.sum() - each[listed].sum())
                 for each in (tasks, busy, failed)
@@ -273,18 +280,23 @@ def stage_and_job_shares(
     """
     attempts, place, jobs = jobs_of_attempts(app)
     titles = {(stage.id, stage.attempt): stage.name for stage in app.stages}
-    stages = [
-        (f"{stage}.{attempt}", titles.get((int(stage), int(attempt)), ""))
-        for stage, attempt in attempts
-    ]
+
+    def stage(at: int) -> tuple[str, str]:
+        number, attempt = attempts[at].tolist()
+        return f"{number}.{attempt}", titles.get((number, attempt), "")
+
     order = sorted(range(len(app.jobs)), key=lambda position: app.jobs[position].id)
-    names = [(str(app.jobs[position].id), app.jobs[position].name) for position in order]
+
+    def job(at: int) -> tuple[str, str]:
+        if at == len(order):
+            return "", "tasks of no job"
+        return str(app.jobs[order[at]].id), app.jobs[order[at]].name
+
     rank = np.full(len(app.jobs) + 1, len(order), np.intp)
     rank[order] = np.arange(len(order))
     of_job = rank[np.where(jobs == NO_JOB, len(app.jobs), jobs)]
-    if (of_job == len(order)).any():
-        names.append(("", "tasks of no job"))
-    return sums.shares(place, stages), sums.shares(of_job[place], names)
+    named = len(order) + bool((of_job == len(order)).any())
+    return sums.shares(place, len(attempts), stage), sums.shares(of_job[place], named, job)
 
 
 def executor_shares(app: Application, sums: ChargeSums) -> tuple[Share, ...]:
@@ -299,7 +311,7 @@ def executor_shares(app: Application, sums: ChargeSums) -> tuple[Share, ...]:
     place = rank[app.tasks["executor"]]
     if (app.tasks["executor"] < 0).any():
         names.append(("", "executors that were never added"))
-    return sums.shares(place, names)
+    return sums.shares(place, len(names), names.__getitem__)
 
 
 EMR_SHARE = Fraction(1, 4)

@@ -5,9 +5,9 @@ application, a task's also to its executor: what is beyond has no cores that any
 busy core-time of an executor is at most its core-time, unless more tasks ran at once than fit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -44,10 +44,21 @@ class TaskTime:
         return sum(float(getattr(self, each.name)) for each in fields(self))
 
 
-def total_of(times: Iterable[TaskTime]) -> TaskTime:
-    """The sums of each part."""
-    parts = [[getattr(time, each.name) for each in fields(TaskTime)] for time in times]
-    return TaskTime(*map(sum, zip(*parts, strict=True))) if parts else TaskTime(*[0.0] * 8)
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskTimeRows(Sequence[TaskTime]):
+    """Many of them, as rows of one array: a stream has hundreds of thousands of stages."""
+
+    parts_s: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.parts_s)
+
+    def __getitem__(self, at: Any) -> Any:
+        return TaskTime(*self.parts_s[at].tolist())
+
+    def total(self, positions: Sequence[int]) -> TaskTime:
+        """The sums of each part over some of them."""
+        return TaskTime(*self.parts_s[list(positions)].sum(axis=0).tolist())
 
 
 def duration_s(app: Application) -> float:
@@ -108,20 +119,20 @@ def busy_fraction(app: Application) -> float | None:
 
 def task_time(app: Application) -> TaskTime:
     """The time of all tasks by cause."""
-    return _summed(split_us(app), np.zeros(len(app.tasks), np.int64), 1)[0]
+    return _summed(split_us(app), np.zeros(len(app.tasks), np.int64), 1).total([0])
 
 
-def task_time_by_executor(app: Application) -> tuple[TaskTime, ...]:
+def task_time_by_executor(app: Application) -> TaskTimeRows:
     """The same for each executor."""
     return _summed(split_us(app), app.tasks["executor"].astype(np.int64), len(app.executors))
 
 
-def task_time_by_stage(app: Application) -> tuple[TaskTime, ...]:
+def task_time_by_stage(app: Application) -> TaskTimeRows:
     """The same for each attempt of a stage, as in `app.stages`."""
     return _summed(split_us(app), stage_positions(app), len(app.stages))
 
 
-def task_time_by_job(app: Application) -> tuple[TaskTime, ...]:
+def task_time_by_job(app: Application) -> TaskTimeRows:
     """The same for each job, and last for the tasks of no job."""
     jobs = job_positions(app)
     positions = np.where(jobs == NO_JOB, len(app.jobs), jobs)
@@ -154,15 +165,13 @@ def _take(wanted: Longs, left_us: Longs, unit_us: int = 1) -> tuple[Longs, Longs
     return taken, left_us - taken
 
 
-def _summed(split: Longs, positions: Longs, size: int) -> tuple[TaskTime, ...]:
+def _summed(split: Longs, positions: Longs, size: int) -> TaskTimeRows:
     """Sums of the rows of each position; float64 is exact up to 285 years of µs."""
     there = positions >= 0
     at = positions if there.all() else positions[there]
     columns = (column if at is positions else column[there] for column in split.T)
     sums = [np.bincount(at, column, size) for column in columns]
-    return tuple(
-        TaskTime(*(float(value) / 1e6 for value in row)) for row in zip(*sums, strict=True)
-    )
+    return TaskTimeRows(np.stack(sums, axis=1) / 1e6)
 
 
 def computing_units(tasks: Tasks, charged: Longs) -> Longs:

@@ -47,7 +47,6 @@ from r2d2.vmcost.bill.task_time import (
     task_time_by_executor,
     task_time_by_job,
     task_time_by_stage,
-    total_of,
 )
 from r2d2.vmcost.machines import KnownMachines
 from r2d2.vmcost.model import Application, Billing
@@ -191,19 +190,20 @@ def _prices(bill: Bill, today: date) -> Iterator[Data]:
 def by_job(application: Application, bill: Bill) -> Iterator[Data]:
     """A row for each job, its money and task time; then for tasks of none, and for all others."""
     shares = {share.key: share for share in bill.jobs}
-    *times, of_none = task_time_by_job(application)
-    others = []
-    for job, time in zip(application.jobs, times, strict=True):
-        if str(job.id) in shares:
-            yield _job(job.id, job.name, job.succeeded, shares[str(job.id)], time)
+    times, others = task_time_by_job(application), []
+    for place, job in enumerate(application.jobs):
+        share = shares.get(str(job.id))
+        if share is None:
+            others.append(place)
         else:
-            others.append(time)
+            yield _job(job.id, job.name, job.succeeded, share, times[place])
+    of_none = len(application.jobs)
     if "" in shares:
-        yield _job(None, shares[""].name, None, shares[""], of_none)
+        yield _job(None, shares[""].name, None, shares[""], times[of_none])
     else:
         others.append(of_none)
     if OTHERS in shares:
-        yield _job(None, shares[OTHERS].name, None, shares[OTHERS], total_of(others))
+        yield _job(None, shares[OTHERS].name, None, shares[OTHERS], times.total(others))
 
 
 def _job(job: int | None, name: str, succeeded: bool | None, share: Share, time: TaskTime) -> Data:
@@ -233,7 +233,7 @@ def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
     spilled = np.zeros(count, np.int64)
     np.add.at(spilled, positions[there], application.tasks["spilled_disk_bytes"][there])
     others = []
-    for place, (stage, time) in enumerate(zip(application.stages, times, strict=True)):
+    for place, stage in enumerate(application.stages):
         share = shares.get(f"{stage.id}.{stage.attempt}")
         if share is None and OTHERS in shares:
             others.append(place)
@@ -245,7 +245,7 @@ def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
             "problem": stage.problem,
             "tasks": int(tasks[place]),
             "usd": _usd(share),
-            **_times(time),
+            **_times(times[place]),
             "spilled_bytes": int(spilled[place]),
         }
     if OTHERS in shares:
@@ -256,7 +256,7 @@ def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
             "problem": "",
             "tasks": int(tasks[others].sum()),
             "usd": _usd(shares[OTHERS]),
-            **_times(total_of(times[place] for place in others)),
+            **_times(times.total(others)),
             "spilled_bytes": int(spilled[others].sum()),
         }
 

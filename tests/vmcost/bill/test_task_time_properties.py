@@ -130,7 +130,7 @@ def test_an_executor_of_the_far_future_has_no_core_seconds() -> None:
 def test_an_application_without_executors_is_not_busy() -> None:
     app = one((), executor=-1, launch_ms=2_000, finish_ms=3_000)
     assert (core_seconds(app), busy_fraction(app), task_time(app).total_s) == (0.0, None, 0.0)
-    assert task_time_by_executor(app) == ()
+    assert len(task_time_by_executor(app)) == 0
 
 
 def test_a_task_on_an_executor_never_added_is_busy_on_nobodys_cores() -> None:
