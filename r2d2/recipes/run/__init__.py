@@ -153,7 +153,7 @@ def parent_of(context: RecipeContext, leaf: Leaf) -> Table:
     if parent is None or not parent.eligible:
         reason = "it is gone" if parent is None else parent.problem
         raise RecipeRunError(f"{leaf.parent}: the recipe's parent cannot be read: {reason}")
-    where = leaf.where if isinstance(leaf, Select) else ()
+    where = leaf.where if isinstance(leaf, Select | Distinct) else ()
     for path in _paths(leaf.columns, where):
         if not any(column.path[: len(path)] == path for column in parent.columns):
             name = ".".join(path)

@@ -134,7 +134,7 @@ def distincts(salts: Salts) -> Iterator[Case]:
     parent, child = versions()
     yield case("distinct, one row twice", parent, plus(child, child.slice(5, 1)), "rows")
     parent, child = versions()
-    yield case("distinct, one row less", parent, child.slice(1), "rows")
+    yield case("distinct, one row less", parent, child.slice(1), "distinct")
     parent, child = versions()
     yield case("distinct, one value changed", parent, changed(child), None, "patch")
 
@@ -261,10 +261,10 @@ def unions(salts: Salts) -> Iterator[Case]:
     yield Case("union, one row less", lacking, year, None, None)
     year = base(next(salts))
     overlapping = months(year) | {"parent05": year.slice(50, 11)}
-    yield Case("union, months overlap", overlapping, year, None, None)
+    yield Case("union, months overlap", overlapping, year, "union", "union")
     year = base(next(salts))
     twice = months(year) | {"parent05": plus(year.slice(50, 10), year.slice(52, 1))}
-    yield Case("union, one row twice", twice, year, None, None)
+    yield Case("union, one row twice", twice, year, "union", "union")
     year = base(next(salts))
     strange = months(year) | {"parent05": changed(year.slice(50, 10))}
     yield Case("union, one value changed", strange, year, None, None)
