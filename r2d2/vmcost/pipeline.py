@@ -11,10 +11,10 @@ from r2d2.vmcost.advice.case import RepeatedRuns, runs_by_name
 from r2d2.vmcost.advice.energy import energy_data
 from r2d2.vmcost.advice.job_schedule.report import pipeline_data
 from r2d2.vmcost.advice.slow_hosts import degradation_data
-from r2d2.vmcost.bill import bill, not_included, vm_rate
+from r2d2.vmcost.bill import bill, not_included, worker_rate
 from r2d2.vmcost.events import EventLogs, LeftOutLog, fault_text, read_logs
 from r2d2.vmcost.machines import ClusterFacts, known_machines
-from r2d2.vmcost.model import Application, PriceKind
+from r2d2.vmcost.model import Application
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.profile import ProfiledRun
 from r2d2.vmcost.report.data import Costed, Data
@@ -129,7 +129,5 @@ def _run(costed: Costed, request: CostRequest) -> ProfiledRun:
     cluster, workers = costed.facts.cluster, [vm for vm in costed.bill.vms if not vm.driver]
     if cluster is None or costed.bill.usd is None:
         raise UsageError(f"{costed.application.id}: {costed.bill.why}")
-    kind = PriceKind.SPOT if cluster.spot else PriceKind.ON_DEMAND
-    place = (cluster.provider, cluster.region)
-    rate = vm_rate(place, cluster.vm, request.prices, costed.billing, kind)
+    rate = worker_rate(cluster, request.prices, costed.billing)
     return ProfiledRun(costed.application, rate, cluster.count or len({vm.host for vm in workers}))

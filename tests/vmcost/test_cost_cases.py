@@ -365,3 +365,9 @@ def test_the_logs_own_figures_are_told_as_they_are_though_they_overlap() -> None
     assert (logged["spilled_memory_bytes"], logged["spilled_disk_bytes"]) == (7, 3)
     assert (logged["input_bytes"], logged["peak_memory_bytes"]) == (5, 11)
     assert logged["executor_memory_bytes"] == 2**30
+
+
+def test_spot_without_a_price_is_at_most_the_price_on_demand_and_that_is_said() -> None:
+    (found,) = costed(five_tasks(), cluster=replace(XLARGE, spot=True)).costed
+    assert found.bill.usd == Fraction("0.192") * 200 / 3600
+    assert found.bill.problems == {"spot_priced_on_demand_at_most": 1}

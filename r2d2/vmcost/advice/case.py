@@ -21,7 +21,7 @@ from r2d2.vmcost.advice.slow_hosts import (
     degradation,
     host_health,
 )
-from r2d2.vmcost.bill import Rate, most_at_once, vm_rate
+from r2d2.vmcost.bill import Rate, most_at_once, vm_rate, worker_rate
 from r2d2.vmcost.model import Application, Cluster, PriceKind
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.report.data import Costed
@@ -49,7 +49,7 @@ class AdviceCase:
     @property
     def worker(self) -> Rate:
         """The rate by which a worker is billed."""
-        return self.rate(self.cluster.vm, self.kind)
+        return worker_rate(self.cluster, self.prices, self.costed.billing)
 
     @property
     def driver(self) -> Rate | None:

@@ -24,6 +24,7 @@ and the driver's own VM into `driver` and `rounding`. While executors own c of v
 | `no_executor_ran` | 1 where no executor lived within the application: no worker is paid for |
 | `pod_laid_on_vm` | Kubernetes' pods laid on the stated VMs, which the log does not name |
 | `pod_priced_by_share` | pods that pay for the share of a VM that they ask for |
+| `spot_priced_on_demand_at_most` | spot VMs without a spot price: the price on demand is a bound |
 | `task_outlasts_executor` | tasks that began before or ended after their executor |
 | `vm_cores_exceeded` | VMs whose executors owned more cores than the VM has |
 | `vm_cores_unknown` | VMs of a type whose vCPUs the price list does not tell |
@@ -38,8 +39,6 @@ from r2d2.vmcost.bill.bill import (
     not_included,
     printed_total_usd,
     printed_usd,
-    rate_of,
-    vm_rate,
 )
 from r2d2.vmcost.bill.model import (
     MOST_LISTED,
@@ -52,6 +51,9 @@ from r2d2.vmcost.bill.model import (
     Rate,
     Share,
     VmBill,
+    rate_of,
+    vm_rate,
+    worker_rate,
 )
 from r2d2.vmcost.bill.timeline import most_at_once
 
@@ -74,4 +76,5 @@ __all__ = [
     "printed_usd",
     "rate_of",
     "vm_rate",
+    "worker_rate",
 ]

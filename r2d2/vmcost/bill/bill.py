@@ -19,6 +19,8 @@ from r2d2.vmcost.bill.model import (
     Rate,
     Share,
     VmBill,
+    vm_rate,
+    worker_rate,
 )
 from r2d2.vmcost.bill.task_time import (
     NO_JOB,
@@ -40,7 +42,6 @@ from r2d2.vmcost.model import (
     Application,
     Billing,
     Cluster,
-    Price,
     PriceKind,
 )
 from r2d2.vmcost.prices import NoPriceError, PriceList
@@ -66,6 +67,9 @@ def bill(
     share = _pod_share(app, cluster, rates.worker, problems)
     rates = rates.of_share(share)
     fleet = worker_fleet(run, cluster, rates.worker, billing, problems)
+    if cluster and cluster.spot and rates.worker:
+        on_demand = rates.worker.machine.kind is PriceKind.ON_DEMAND
+        problems["spot_priced_on_demand_at_most"] += on_demand * len(fleet.vms)
     vms = fleet.vms
     if cluster is not None and cluster.driver_vm is not None:
         vms = (driver_bill(app, cluster.driver_vm, rates.driver, billing), *vms)
@@ -112,9 +116,8 @@ def _rates(cluster: Cluster | None, prices: PriceList, billing: Billing) -> _Rat
     if cluster is None:
         return _Rates(why=NO_CLUSTER)
     try:
-        kind = PriceKind.SPOT if cluster.spot else PriceKind.ON_DEMAND
         place = (cluster.provider, cluster.region)
-        worker = vm_rate(place, cluster.vm, prices, billing, kind)
+        worker = worker_rate(cluster, prices, billing)
         driver = (
             vm_rate(place, cluster.driver_vm, prices, billing)
             if cluster.driver_vm is not None
@@ -133,49 +136,6 @@ def _pod_share(
         return Fraction(1)
     problems["pod_priced_by_share"] += len(app.executors)
     return pod_share(app, rate.machine.vcpu, rate.machine.mem_mib)
-
-
-def vm_rate(
-    place: tuple[str, str],
-    sku: str,
-    prices: PriceList,
-    billing: Billing,
-    kind: PriceKind = PriceKind.ON_DEMAND,
-) -> Rate:
-    """The price of the SKU's hour at a provider and region, for bill and advice alike.
-
-    Fees are the uplift rows of the list, the DBUs where `billing` has their price, and the uplift
-    that `billing` itself adds to each VM.
-
-    Raises:
-        NoPriceError: the machine, or a DBU row that was asked for, is not in the list.
-    """
-    return rate_of(prices.price(*place, sku, kind), prices, billing)
-
-
-def rate_of(machine: Price, prices: PriceList, billing: Billing) -> Rate:
-    """The price of a machine's hour with its fees.
-
-    Raises:
-        NoPriceError: a DBU row that was asked for is not in the list.
-    """
-    place, sku = (machine.provider, machine.region), machine.sku
-    usd_per_hour = machine.usd_per_hour + billing.uplift_usd_per_node_hour
-    fees = []
-    uplift = prices.fee(*place, sku, PriceKind.UPLIFT)
-    if uplift is not None:
-        fees.append(uplift)
-        usd_per_hour += uplift.usd_per_hour
-    if billing.dbu_usd is not None:
-        dbu = prices.fee(*place, sku, PriceKind.DBU)
-        if dbu is None:
-            raise NoPriceError(
-                f"no dbu row of {sku!r} for {machine.provider}: give one with --prices, or no price"
-                " of a DBU"
-            )
-        fees.append(dbu)
-        usd_per_hour += dbu.usd_per_hour * billing.dbu_usd
-    return Rate(sku, machine, tuple(fees), usd_per_hour)
 
 
 def _sum(amounts: list[Amount], rates: _Rates) -> Amount:

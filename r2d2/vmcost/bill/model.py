@@ -10,7 +10,8 @@ from enum import Enum
 from fractions import Fraction
 
 from r2d2.vmcost.bill.timeline import Integers
-from r2d2.vmcost.model import SECONDS_PER_HOUR, Price
+from r2d2.vmcost.model import SECONDS_PER_HOUR, Billing, Cluster, Price, PriceKind
+from r2d2.vmcost.prices import NoPriceError, PriceList
 
 
 class Part(str, Enum):
@@ -159,3 +160,64 @@ class Charges:
     def amount(self, units: int) -> Amount:
         """The units as rented time and money."""
         return amount_of(Fraction(units, self.scale * MS_PER_SECOND), self.rate)
+
+
+def worker_rate(cluster: Cluster, prices: PriceList, billing: Billing) -> Rate:
+    """The price of a worker's hour; of spot without a row that on demand, an upper bound.
+
+    Raises:
+        NoPriceError: the list has neither.
+    """
+    place = (cluster.provider, cluster.region)
+    if cluster.spot:
+        try:
+            return vm_rate(place, cluster.vm, prices, billing, PriceKind.SPOT)
+        except NoPriceError as error:
+            try:
+                return vm_rate(place, cluster.vm, prices, billing)
+            except NoPriceError:
+                raise error from None
+    return vm_rate(place, cluster.vm, prices, billing)
+
+
+def vm_rate(
+    place: tuple[str, str],
+    sku: str,
+    prices: PriceList,
+    billing: Billing,
+    kind: PriceKind = PriceKind.ON_DEMAND,
+) -> Rate:
+    """The price of the SKU's hour at a provider and region, for bill and advice alike.
+
+    Fees are the uplift rows of the list, the DBUs where `billing` has their price, and the uplift
+    that `billing` itself adds to each VM.
+
+    Raises:
+        NoPriceError: the machine, or a DBU row that was asked for, is not in the list.
+    """
+    return rate_of(prices.price(*place, sku, kind), prices, billing)
+
+
+def rate_of(machine: Price, prices: PriceList, billing: Billing) -> Rate:
+    """The price of a machine's hour with its fees.
+
+    Raises:
+        NoPriceError: a DBU row that was asked for is not in the list.
+    """
+    place, sku = (machine.provider, machine.region), machine.sku
+    usd_per_hour = machine.usd_per_hour + billing.uplift_usd_per_node_hour
+    fees = []
+    uplift = prices.fee(*place, sku, PriceKind.UPLIFT)
+    if uplift is not None:
+        fees.append(uplift)
+        usd_per_hour += uplift.usd_per_hour
+    if billing.dbu_usd is not None:
+        dbu = prices.fee(*place, sku, PriceKind.DBU)
+        if dbu is None:
+            raise NoPriceError(
+                f"no dbu row of {sku!r} for {machine.provider}: give one with --prices, or no price"
+                " of a DBU"
+            )
+        fees.append(dbu)
+        usd_per_hour += dbu.usd_per_hour * billing.dbu_usd
+    return Rate(sku, machine, tuple(fees), usd_per_hour)

@@ -220,7 +220,6 @@ def test_without_facts_or_prices_the_time_is_parted_and_the_reason_said() -> Non
     for made, why in [
         (bill(app, None, prices(), EXACT), "--vm"),
         (bill(app, cluster(1, "drive"), prices(), EXACT), "'drive' in azure here (close are dr"),
-        (bill(app, cluster(spot=True), prices(), EXACT), "no spot price of 'worker'"),
     ]:
         assert made.usd is None
         assert why in made.why
