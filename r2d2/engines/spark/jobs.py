@@ -62,7 +62,6 @@ _Answer = TypeVar("_Answer")
 
 GROUPS_PER_TASK = 256
 MOST_PARTITIONS = 1 << 13
-COMPRESSED = "spark.sql.inMemoryColumnarStorage.compressed"
 KILLS = "Spark's workers died when they read this table alone"
 
 
@@ -107,18 +106,9 @@ class SparkJobs:
             return self.spread(map(dumps, tasks), read, SCAN_DDL)
 
     def kept(self, scan: "DataFrame") -> "DataFrame":
-        """The scan, kept by Spark once it is made, as it is: hashes cannot be compressed."""
-        conf = self.session.conf
+        """The scan, kept by Spark once it is made."""
         with spark_errors():
-            before = conf.get(COMPRESSED, None)
-            conf.set(COMPRESSED, "false")
-            try:
-                return scan.persist()
-            finally:
-                if before is None:
-                    conf.unset(COMPRESSED)
-                else:
-                    conf.set(COMPRESSED, before)
+            return scan.persist()
 
     def rows(self, scan: "DataFrame") -> pa.Table:
         """All rows of the scan."""

@@ -18,7 +18,6 @@ from r2d2.engines.spark import lake as spark_lake
 from r2d2.engines.spark import partitioning as spark_plan
 from r2d2.engines.spark import scans as spark_scans
 from r2d2.engines.spark import semijoin
-from r2d2.engines.spark.jobs import COMPRESSED
 from r2d2.engines.spark.lake import READ_ANEW, SparkLake
 from r2d2.engines.spark.partitioning import partition_keys
 from r2d2.engines.spark.recipes import SparkRecipes
@@ -323,16 +322,10 @@ def test_a_table_that_changed_after_the_listing_fails_on_both_engines(
 
 @pytest.mark.usefixtures("exchanged")
 def test_a_session_is_left_as_it_was(tmp_path: Path, spark: Any) -> None:
+    before = spark.getTags(), spark.conf.getAll
     three(tmp_path)
-    for compressed in ("true", None):
-        if compressed is None:
-            spark.conf.unset(COMPRESSED)
-        else:
-            spark.conf.set(COMPRESSED, compressed)
-        before = spark.getTags(), spark.conf.getAll
-        r2d2.find(tmp_path, engine="spark", session=spark)
-        assert (spark.getTags(), spark.conf.getAll) == before
-    assert COMPRESSED not in spark.conf.getAll
+    r2d2.find(tmp_path, engine="spark", session=spark)
+    assert (spark.getTags(), spark.conf.getAll) == before
 
 
 @pytest.mark.parametrize("count", [2, 7, 64])
