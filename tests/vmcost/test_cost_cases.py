@@ -5,13 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 
 from r2d2.vmcost import pipeline
+from r2d2.vmcost.advice.replay import replay
 from r2d2.vmcost.bill import MOST_LISTED, Part
 from r2d2.vmcost.bill.timeline import pod_share
 from r2d2.vmcost.events import EventLogs
@@ -371,3 +374,41 @@ def test_spot_without_a_price_is_at_most_the_price_on_demand_and_that_is_said() 
     (found,) = costed(five_tasks(), cluster=replace(XLARGE, spot=True)).costed
     assert found.bill.usd == Fraction("0.192") * 200 / 3600
     assert found.bill.problems == {"spot_priced_on_demand_at_most": 1}
+
+
+@pytest.mark.slow
+def test_the_cheapest_size_is_that_of_enumeration_with_fees_of_300_random_runs() -> None:
+    for seed in range(300):
+        chance = Random(seed)
+        tasks = [task(0, 1000 * chance.randint(1, 90)) for _ in range(chance.randint(1, 12))]
+        app = application(90_000, [Executor("1", "h1", 16, 0)], tasks, [Job(0, (0,), 0, 90_000)])
+        rows = [
+            replace(row(f"vm{cores}", str(Fraction(chance.randint(1, 99), 100)), cores), mem_mib=1)
+            for cores in (1, 2, 4)
+        ]
+        fees = {price.sku: Fraction(chance.randint(1, 20), 10) for price in rows}
+        dbus = [row(sku, str(dbu), kind="dbu") for sku, dbu in fees.items()]
+        billing = Billing(
+            quantum_s=Fraction(chance.choice([1, 60])),
+            start_up_s=Fraction(chance.randint(0, 50)),
+            uplift_usd_per_node_hour=Fraction(chance.randint(0, 9), 100),
+            dbu_usd=Fraction(chance.randint(0, 9), 10),
+        )
+        sizes = RightSizeSettings(
+            chance.randint(60, 400), vms=tuple(fees), counts=(1, 2, 3), relative_sd=0.0
+        )
+        asked = VmCostSettings(cluster=replace(XLARGE, vm="vm4"), billing=billing, right_size=sizes)
+        request = CostRequest(PriceList.of([*rows, *dbus], "random"), asked)
+        (found,) = cost_of(EventLogs((app,), (), ()), request).costed
+        expected = []
+        for price, count in product(rows, (1, 2, 3)):
+            took_s = replay(app, count * (price.vcpu or 0)).predicted_s
+            if took_s <= sizes.deadline_s:
+                rented_s = max(
+                    Fraction(60), Fraction(round(took_s * 1000), 1000) + billing.start_up_s
+                )
+                paid_s = -(-rented_s // billing.quantum_s) * billing.quantum_s
+                hour_usd = price.usd_per_hour + billing.uplift_usd_per_node_hour
+                hour_usd += fees[price.sku] * (billing.dbu_usd or 0)
+                expected.append(float(count * paid_s * hour_usd / 3600))
+        assert advice(found, "right_size")["usd"] == (min(expected) if expected else None), seed
