@@ -39,11 +39,11 @@ def json_by_duckdb(table: pa.Table, path: Path) -> None:
         connection.sql(f"COPY (SELECT * FROM rows) TO '{path}' (FORMAT json)")
 
 
-def planned(lake: Path, run: Path, engine: str, session: Any) -> Data:
+def planned(lake: Path, run: Path, engine: str, session: Any, **plan: Any) -> Data:
     settings = r2d2.Settings(text_exports=True)
     graph = r2d2.find(lake, settings, engine=engine, session=session)
     write_find(run, graph, settings, str(lake))
-    return make_plan(run, SETTINGS, engine=engine, session=session)
+    return make_plan(run, SETTINGS, engine=engine, session=session, **plan)
 
 
 def kinds(plan: Data) -> dict[str, str | None]:
@@ -128,3 +128,14 @@ def test_a_near_miss_of_an_export_stays(
     parent_of(lake, typed(), "parquet")
     write(typed(), lake / "child.csv")
     assert kinds(planned(lake, tmp_path / "run", engine, session)) == {"child.csv": None}
+
+
+def test_exports_of_a_parent_beyond_memory_come_back(tmp_path: Path) -> None:
+    lake, table = tmp_path / "lake", typed()
+    lake.mkdir()
+    parent_of(lake, table, "parquet")
+    by_arrow(table, lake / "whole.csv")
+    by_duckdb(table.filter(pc.equal(table["count"], 3)), lake / "selected.csv")
+    plan = planned(lake, tmp_path / "run", "local", None, memory_bytes=1 << 12)
+    assert kinds(plan) == {"whole.csv": "project", "selected.csv": "select"}
+    come_back(lake, tmp_path / "run", plan)

@@ -27,7 +27,7 @@ from r2d2.recipes.find.from_one_parent import (
     same_types,
 )
 from r2d2.recipes.find.reading import inside, read_batches, type_inside
-from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, no_recipe, outputs
+from r2d2.recipes.find.request import Columns, ContainedTable, Proposal, no_recipe
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Leaf, Output, Patch, Path, Project, Residual, Select
 from r2d2.recipes.predicate.encode import plain_type
@@ -178,13 +178,12 @@ def search_of(parent: StreamedParent, child: ContainedTable) -> Search:
         R2D2Error: it cannot be read, or there is no recipe whatever its rows are.
     """
     table = child.table
-    if child.renderings:
-        raise R2D2Error("its parent's rows exceed the memory, and their texts are not streamed")
     if not same_types(child, parent.table, parent.types):
         raise R2D2Error("its columns have other types")
     columns = child.columns_of(parent.table)
-    made = outputs(table.columns, parent.table.columns, child.names, child.constants)
-    summaries = parent.summaries(column.path for column in columns)
+    made = child.outputs_of(parent.table)
+    # A text export's values are texts, which bound none of the parent's.
+    summaries = parent.summaries(column.path for column in columns if not column.rendering)
     sources = [
         (summaries[theirs.path], own.path)
         for own, theirs in zip(child.columns, columns, strict=True)
