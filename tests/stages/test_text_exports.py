@@ -90,6 +90,7 @@ HITS = {
     "fixed digits that lose nothing": (pa.array([1.5, 2.25]), ["1.50", "2.25"]),
     "floats of java": (pa.array([1e10, 0.25]), ["1.0E10", "0.25"]),
     "integers beside NULL": (pa.array([1, None, 3]), ["1.0", "", "3.0"]),
+    "nothing but NULL": (pa.array([None, None], pa.int16()), ["", ""]),
     "NULL as NA": (pa.array([1, None]), ["1", "NA"]),
     "NULL as \\N": (pa.array([1.5, None]), ["1.5", "\\N"]),
     "truths as t and f": (pa.array([True, False, None]), ["t", "f", ""]),
