@@ -14,7 +14,7 @@ from r2d2.recipes.find import search_one
 from r2d2.recipes.find.request import Proposal, Request, UnionRequest
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.find.streamed import propose_streamed
-from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
+from r2d2.recipes.grammar import Distinct, NotIn, Patch, Project, Rows, Select
 from tests.recipes.find.test_propose_properties import Row, counted, row, table
 from tests.support.recipes.recipe_lake import RecipeLake
 
@@ -159,5 +159,8 @@ def test_what_is_found_in_passes_is_exact_and_as_simple(
             assert isinstance(in_memory.recipe, simple)
         theirs = counted(table(parent).select(names))
         has_partial_rows = any(n < theirs[row] for row, n in counted(child).items())
-        if memory_bytes == ROOM and not has_partial_rows:
+        # Only in memory is a list of what is left out looked for among floats beside NaN.
+        where = in_memory.recipe.where if isinstance(in_memory.recipe, Select) else ()
+        is_rare = any(isinstance(atom, NotIn) for atom in where)
+        if memory_bytes == ROOM and not has_partial_rows and not is_rare:
             assert isinstance(in_memory.recipe, simple) == isinstance(found.recipe, simple)
