@@ -133,7 +133,7 @@ def check_plan(plan: Data, run: Path | None = None) -> tuple[Broken, ...]:
         broken += _residuals(plan, run)
         paths = sorted(file.path for facts in known.facts.values() for file in facts.files)
         broken += needed_by_others(plan["tables"], needed_by_plans(run, known.facts, paths))
-    broken += _ignored(plan, graph)
+    broken += _ignored(plan, graph.ignored())
     try:
         broken += _rules(plan, settings, known, graph, of_run)
     except (R2D2Error, KeyError, OverflowError) as error:
@@ -185,11 +185,12 @@ def _recipes(plan: Data) -> Iterator[Broken]:
             yield "recipe-parents", f"{name} is rebuilt from {', '.join(read)}, not from {stated}"
 
 
-def _ignored(plan: Data, graph: GraphFile) -> Iterator[Broken]:
+def _ignored(plan: Data, ignored: Mapping[tuple[str, str], list[str]]) -> Iterator[Broken]:
     for table in plan["tables"]:
         if table["choice"] == "delete" and table["recipe"]["kind"] != "union":
-            for column in graph.ignored(table["table"], table["parents"]):
-                yield "ignored-column", f"{table['table']}: no parent has its ignored {column}"
+            for parent in table["parents"]:
+                for column in ignored.get((table["table"], parent), ()):
+                    yield "ignored-column", f"{table['table']}: no parent has its ignored {column}"
 
 
 def _residuals(plan: Data, run: Path) -> Iterator[Broken]:

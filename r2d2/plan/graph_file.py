@@ -57,11 +57,14 @@ class GraphFile:
     warnings: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
 
-    def ignored(self, child: str, parents: Collection[str]) -> Iterator[str]:
-        """The child's columns without which it is in one of these, as the owner ignores them."""
-        for edge in self.edges:
-            if edge.child == child and edge.parent in parents and edge.ignores:
-                yield from (column.column for column in edge.unmatched)
+    def ignored(self) -> dict[tuple[str, str], list[str]]:
+        """By child and parent, the child's columns without which it is in the parent, as the owner
+        ignores them."""
+        return {
+            (edge.child, edge.parent): [column.column for column in edge.unmatched]
+            for edge in self.edges
+            if edge.ignores
+        }
 
 
 def left_out(problem: str, unreadable: bool) -> str:

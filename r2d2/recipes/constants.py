@@ -144,7 +144,7 @@ class NumberedRows:
 
 
 Found = Constant | NumberedRows | None
-"""What the rows read say of a column; None where it is neither."""
+"""A column's one value, or its numbered rows; None for any other column."""
 
 
 def candidates(table: Table) -> tuple[Column, ...]:
