@@ -5,7 +5,7 @@ LOCK_VENV ?= .venv-lock
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: help setup test fast lint format types layers environments oldest-pair vmcost-oracle airflow
-.PHONY: bench ci lock hooks
+.PHONY: bench ci docs lock hooks
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -35,6 +35,9 @@ types:  ## mypy --strict
 
 layers:  ## import-linter: each layer knows only those below it
 	$(BIN)/lint-imports
+
+docs:  ## the docs as HTML in build/docs; a warning fails
+	$(BIN)/python -m tools.docs
 
 environments:  ## set up what the next three need, without running them
 	tests/oldest_pair --set-up
