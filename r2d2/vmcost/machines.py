@@ -7,12 +7,11 @@ all machines of the price list that fit are listed, and none is picked.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from enum import Enum
 from typing import Any
 
 from r2d2.errors import UsageError
 from r2d2.text_tables import pluralize
-from r2d2.vmcost.model import Application, Cluster, Executor, Price, PriceKind
+from r2d2.vmcost.model import Application, Cluster, Executor, Platform, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 
 FLAGS = "flags"
@@ -110,15 +109,6 @@ def known_machines(
         _source(stated, logged, source),
     )
     return KnownMachines(cluster, (), (), tuple(problems))
-
-
-class Platform(str, Enum):
-    """A managed service that charges for itself besides the VMs."""
-
-    DATABRICKS = "Databricks"
-    EMR = "EMR"
-    DATAPROC = "Dataproc"
-    SYNAPSE = "Synapse"
 
 
 def platform_of(app: Application) -> Platform | None:

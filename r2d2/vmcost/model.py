@@ -177,6 +177,21 @@ class Cluster:
     source: str
 
 
+class Platform(str, Enum):
+    """A managed service that charges for itself besides the VMs; `none` is a bill without it."""
+
+    DATABRICKS = "databricks"
+    EMR = "emr"
+    DATAPROC = "dataproc"
+    SYNAPSE = "synapse"
+    NONE = "none"
+
+    @property
+    def words(self) -> str:
+        """Its name in sentences."""
+        return "EMR" if self is Platform.EMR else self.value.capitalize()
+
+
 @dataclass(frozen=True, slots=True)
 class Billing:
     """The rules by which rented time is billed, and fees besides the machine's price.
@@ -184,8 +199,10 @@ class Billing:
     The default quantum is the log's own resolution; providers bill by 1 s, 60 s or 3600 s.
     `start_up_s` is the rented time before a VM's first executor beyond what the log shows,
     `idle_tail_s` that after its last one. `uplift_usd_per_node_hour` is added to each VM's price,
-    and so are its DBUs where `dbu_usd` says what one costs; None bills no DBUs. `keep_vms` says
-    whether a VM was kept while no executor was on it, or rented anew; None judges by the log.
+    and so are its DBUs where `dbu_usd` says what one costs. `keep_vms` says whether a VM was kept
+    while no executor was on it, or rented anew; None judges by the log. `service` is the managed
+    service whose listed fee is added where no fee is stated (see `bill.service_fees`); None is the
+    one that the log names. Each VM has disks of `disk_gb`, at a listed price if None is stated.
 
     Raises:
         UsageError: the quantum is not above 0, or another number below 0.
@@ -198,13 +215,16 @@ class Billing:
     uplift_usd_per_node_hour: Fraction = Fraction(0)
     dbu_usd: Fraction | None = None
     keep_vms: bool | None = None
+    service: Platform | None = None
+    disk_gb: Fraction = Fraction(0)
+    disk_usd_per_gb_month: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.quantum_s <= 0:
             raise UsageError(f"quantum_s = {self.quantum_s}: give a number above 0")
         for each in fields(self):
             number = getattr(self, each.name)
-            if number is not None and number < 0:
+            if isinstance(number, Fraction | int) and number < 0:
                 raise UsageError(f"{each.name} = {number}: give 0 or more")
 
     def billed_s(self, metered_s: Fraction) -> Fraction:

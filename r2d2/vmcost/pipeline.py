@@ -13,7 +13,7 @@ from r2d2.vmcost.advice.job_schedule.report import pipeline_data
 from r2d2.vmcost.advice.slow_hosts import degradation_data
 from r2d2.vmcost.bill import bill, not_included, worker_rate
 from r2d2.vmcost.events import EventLogs, LeftOutLog, fault_text, read_logs
-from r2d2.vmcost.machines import ClusterFacts, known_machines
+from r2d2.vmcost.machines import ClusterFacts, known_machines, platform_of
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.prices import PriceList
 from r2d2.vmcost.profile import ProfiledRun
@@ -107,11 +107,12 @@ def _costed(application: Application, request: CostRequest) -> Costed:
     stated = request.flags.over(settings.cluster)
     source = "flags" if request.flags != ClusterFacts() else "settings"
     machines = known_machines(application, stated, request.prices, source)
-    its_bill = bill(application, machines.cluster, request.prices, settings.billing)
-    besides = not_included(
-        application, machines.cluster, request.prices, settings.billing, its_bill
-    )
-    return Costed(application, machines, settings.billing, its_bill, tuple(besides))
+    billing = settings.billing
+    if billing.service is None:
+        billing = replace(billing, service=platform_of(application))
+    its_bill = bill(application, machines.cluster, request.prices, billing)
+    besides = not_included(application, machines.cluster, request.prices, billing, its_bill)
+    return Costed(application, machines, billing, its_bill, tuple(besides))
 
 
 def runs_of(costed: Sequence[Costed], request: CostRequest) -> list[ProfiledRun]:

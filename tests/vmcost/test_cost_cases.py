@@ -351,7 +351,9 @@ def test_what_the_bill_leaves_out_is_said_and_advice_names_what_it_saves() -> No
     assert said["saving_usd"] == pytest.approx(said["today_usd"] - said["usd"])
     assert "today $0.0104" in said["told"]
     (whole,) = costed(app, cluster=replace(XLARGE, count=1, driver_vm="xlarge")).costed
-    assert whole.not_included == ("disks, network and storage requests",)
+    (disks,) = whole.not_included
+    assert disks.startswith("disks, network and storage requests (100 GB of gp3 on each VM")
+    assert "are $0.0012: give disk_gb" in disks  # 200 GB · 0.08 / 730 h · 203 s / 3600
 
 
 def test_the_logs_own_figures_are_told_as_they_are_though_they_overlap() -> None:

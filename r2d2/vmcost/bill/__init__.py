@@ -36,7 +36,6 @@ and the driver's own VM into `driver` and `rounding`. While executors own c of v
 from r2d2.vmcost.bill.bill import (
     bill,
     micro_usd,
-    not_included,
     printed_total_usd,
     printed_usd,
 )
@@ -55,6 +54,7 @@ from r2d2.vmcost.bill.model import (
     vm_rate,
     worker_rate,
 )
+from r2d2.vmcost.bill.not_included import not_included
 from r2d2.vmcost.bill.timeline import most_at_once
 
 __all__ = [

@@ -1,7 +1,7 @@
 """The bill of an application: its VMs, and their money by part, job, stage and executor."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
@@ -22,12 +22,7 @@ from r2d2.vmcost.bill.model import (
     vm_rate,
     worker_rate,
 )
-from r2d2.vmcost.bill.task_time import (
-    NO_JOB,
-    computing_units,
-    executor_intervals_ms,
-    jobs_of_attempts,
-)
+from r2d2.vmcost.bill.task_time import NO_JOB, computing_units, jobs_of_attempts
 from r2d2.vmcost.bill.timeline import (
     BilledRun,
     Integers,
@@ -36,14 +31,7 @@ from r2d2.vmcost.bill.timeline import (
     on_kubernetes,
     pod_share,
 )
-from r2d2.vmcost.machines import Platform, is_local, platform_of
-from r2d2.vmcost.model import (
-    SECONDS_PER_HOUR,
-    Application,
-    Billing,
-    Cluster,
-    PriceKind,
-)
+from r2d2.vmcost.model import Application, Billing, Cluster, PriceKind
 from r2d2.vmcost.prices import NoPriceError, PriceList
 
 Name = TypeVar("Name", bound=Hashable)
@@ -64,6 +52,7 @@ def bill(
     problems: Counter[str] = Counter()
     count_jobs_without_ends(app, problems)
     run = BilledRun.of(app)
+    whole_rates = rates
     share = _pod_share(app, cluster, rates.worker, problems)
     rates = rates.of_share(share)
     fleet = worker_fleet(run, cluster, rates.worker, billing, problems)
@@ -87,6 +76,7 @@ def bill(
         vms=vms,
         rates=rates.used(vms),
         vm_share=share,
+        fees_usd=_fees_usd(vms, whole_rates),
         problems={name: count for name, count in sorted(problems.items()) if count},
     )
 
@@ -143,6 +133,15 @@ def _sum(amounts: list[Amount], rates: _Rates) -> Amount:
     if rates.why:
         return Amount(vm_s, None)
     return Amount(vm_s, sum((amount.usd or Fraction(0) for amount in amounts), Fraction(0)))
+
+
+def _fees_usd(vms: Sequence[VmBill], rates: _Rates) -> Fraction:
+    """The part of the VMs' money that is fees."""
+    fees_usd = Fraction(0)
+    for vm in vms:
+        rate = rates.driver if vm.driver else rates.worker
+        fees_usd += (vm.usd or Fraction(0)) * rate.fee_share if rate else 0
+    return fees_usd
 
 
 def micro_usd(parts: Mapping[Name, Fraction]) -> dict[Name, int]:
@@ -272,74 +271,3 @@ def executor_shares(app: Application, sums: ChargeSums) -> tuple[Share, ...]:
     if (app.tasks["executor"] < 0).any():
         names.append(("", "executors that were never added"))
     return sums.shares(place, len(names), names.__getitem__)
-
-
-EMR_SHARE = Fraction(1, 4)
-"""EMR's fee, as a share of the VMs' price on demand: about so much for most types."""
-DATAPROC_USD = Fraction(1, 100)
-"""Dataproc's fee for a vCPU's hour."""
-
-
-def not_included(
-    app: Application, cluster: Cluster | None, prices: PriceList, billing: Billing, made: Bill
-) -> Iterator[str]:
-    """What is paid besides the bill, as sentences, with the size that it usually has."""
-    if cluster is None or made.usd is None:
-        return
-    platform = platform_of(app)
-    if platform and not any(
-        price.kind is PriceKind.UPLIFT for rate in made.rates for price in rate.fees
-    ):
-        yield from _fee_left_out(platform, cluster, prices, billing, made)
-    if cluster.driver_vm is None and not is_local(app):
-        yield "the driver's VM: name it with --driver-vm"
-    if cluster.count is None and (lives := executor_intervals_ms(app)).size:
-        before_s, after_s = (
-            Fraction(int(each), 1000)
-            for each in (lives[:, 0].min() - app.started_ms, app.ended_ms - lives[:, 1].max())
-        )
-        if before_s or after_s:
-            yield (
-                f"{float(before_s):.1f} s before the first executor and {float(after_s):.1f} s"
-                " after the last one, if VMs stood then: give --count, or start_up_s, idle_tail_s"
-            )
-    yield "disks, network and storage requests"
-
-
-def _fee_left_out(
-    platform: Platform, cluster: Cluster, prices: PriceList, billing: Billing, made: Bill
-) -> Iterator[str]:
-    """The fee of the service, unless the settings have it."""
-    if platform is Platform.DATABRICKS:
-        dbu = prices.fee(cluster.provider, cluster.region, cluster.vm, PriceKind.DBU)
-        if billing.dbu_usd is None:
-            rate = (
-                f"{float(dbu.usd_per_hour):g} DBUs an hour of {cluster.vm}" if dbu else "its DBUs"
-            )
-            yield f"Databricks' fee, {rate}: give dbu_usd, usually $0.07 to $0.70"
-    elif billing.uplift_usd_per_node_hour:
-        return
-    elif platform is Platform.EMR:
-        usd = float(EMR_SHARE * _on_demand_usd(cluster, prices, made))
-        size = f"usually a quarter of the VMs' price on demand, here ${usd:.4f}"
-        yield f"EMR's fee, {size}: give an uplift"
-    elif platform is Platform.DATAPROC:
-        vcpus = {rate.sku: rate.machine.vcpu or 0 for rate in made.rates}
-        core_s = sum((vm.billed_s * vcpus.get(vm.sku or "", 0) for vm in made.vms), Fraction(0))
-        usd = float(core_s * made.vm_share * DATAPROC_USD / SECONDS_PER_HOUR)
-        yield f"Dataproc's fee, usually $0.010 a vCPU-hour, here ${usd:.4f}: give an uplift"
-    else:
-        yield "Synapse's own rate, by the vCore-hour in place of the VMs: give it with --prices"
-
-
-def _on_demand_usd(cluster: Cluster, prices: PriceList, made: Bill) -> Fraction:
-    """The price of the billed time on demand, without fees; 0 where the list does not have it."""
-    usd = Fraction(0)
-    for vm in made.vms:
-        try:
-            row = prices.price(cluster.provider, cluster.region, vm.sku or "")
-        except NoPriceError:
-            continue
-        share = Fraction(1) if vm.driver else made.vm_share
-        usd += vm.billed_s * share * row.usd_per_hour / SECONDS_PER_HOUR
-    return usd

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
+from r2d2.vmcost.bill.service_fees import fees_of
 from r2d2.vmcost.bill.timeline import Integers
 from r2d2.vmcost.model import SECONDS_PER_HOUR, Billing, Cluster, Price, PriceKind
 from r2d2.vmcost.prices import NoPriceError, PriceList
@@ -69,6 +70,11 @@ class Rate:
     machine: Price
     fees: tuple[Price, ...]
     usd_per_hour: Fraction
+
+    @property
+    def fee_share(self) -> Fraction:
+        """The share of the price that is fees."""
+        return 1 - self.machine.usd_per_hour / self.usd_per_hour
 
     def usd(self, seconds: Fraction) -> Fraction:
         """The price of rented time."""
@@ -131,6 +137,7 @@ class Bill:
     `stages` and `executors` each add up to its `busy` and `failed`, except that tasks on executors
     which were never added are paid for by nobody. `problems` counts what was damaged or assumed.
     `vm_share` is the share of a VM that each worker is, a pod's; its rate is that share's.
+    `fees_usd` is the part of the money that is fees of services and disks.
     """
 
     usd: Fraction | None
@@ -144,6 +151,7 @@ class Bill:
     rates: tuple[Rate, ...]
     problems: Mapping[str, int]
     vm_share: Fraction = Fraction(1)
+    fees_usd: Fraction = Fraction(0)
 
 
 MS_PER_SECOND = 1000
@@ -189,8 +197,8 @@ def vm_rate(
 ) -> Rate:
     """The price of the SKU's hour at a provider and region, for bill and advice alike.
 
-    Fees are the uplift rows of the list, the DBUs where `billing` has their price, and the uplift
-    that `billing` itself adds to each VM.
+    Fees are the uplift rows of the list, DBUs, a service's fee, disks (`service_fees`), and the
+    uplift that `billing` itself adds to each VM.
 
     Raises:
         NoPriceError: the machine, or a DBU row that was asked for, is not in the list.
@@ -204,20 +212,6 @@ def rate_of(machine: Price, prices: PriceList, billing: Billing) -> Rate:
     Raises:
         NoPriceError: a DBU row that was asked for is not in the list.
     """
-    place, sku = (machine.provider, machine.region), machine.sku
-    usd_per_hour = machine.usd_per_hour + billing.uplift_usd_per_node_hour
-    fees = []
-    uplift = prices.fee(*place, sku, PriceKind.UPLIFT)
-    if uplift is not None:
-        fees.append(uplift)
-        usd_per_hour += uplift.usd_per_hour
-    if billing.dbu_usd is not None:
-        dbu = prices.fee(*place, sku, PriceKind.DBU)
-        if dbu is None:
-            raise NoPriceError(
-                f"no dbu row of {sku!r} for {machine.provider}: give one with --prices, or no price"
-                " of a DBU"
-            )
-        fees.append(dbu)
-        usd_per_hour += dbu.usd_per_hour * billing.dbu_usd
-    return Rate(sku, machine, tuple(fees), usd_per_hour)
+    fees = tuple(fees_of(machine, prices, billing))
+    usd = sum((usd for _, usd in fees), machine.usd_per_hour + billing.uplift_usd_per_node_hour)
+    return Rate(machine.sku, machine, tuple(row for row, _ in fees), usd)

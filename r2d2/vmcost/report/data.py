@@ -6,6 +6,7 @@
 | `duration_s`, `core_seconds`, `tasks`, `busy_fraction`, `task_time` | measured |
 | `logged` | measured: the log's own figures, which overlap: times, spill, bytes, peak memory |
 | `vm_s` | VM-seconds by the parts of the money, measured; without a cluster one VM to each host |
+| `fees_usd` | priced: the part of `usd` that is fees of services and disks |
 | `usd`, `money`, `billed`, `prices`, `why` | priced: the whole, its parts, how, as of when |
 | `not_included` | sentences on what is paid besides, with the size that it usually has |
 | `cluster`, `candidates` | the machines; if unknown, all that fit, never a pick |
@@ -49,7 +50,7 @@ from r2d2.vmcost.bill.task_time import (
     task_time_by_stage,
 )
 from r2d2.vmcost.machines import KnownMachines
-from r2d2.vmcost.model import Application, Billing
+from r2d2.vmcost.model import Application, Billing, Platform
 from r2d2.vmcost.prices import age_days
 
 Data = dict[str, Any]
@@ -99,6 +100,7 @@ def _application(costed: Costed, today: date) -> Data:
         "vm_s": {part.value: float(amount.vm_s) for part, amount in bill.parts.items()},
         "usd": None if bill.usd is None else printed_total_usd(bill.usd),
         "why": bill.why or None,
+        "fees_usd": float(bill.fees_usd) if known else None,
         "money": _money(bill) if known else None,
         "not_included": list(costed.not_included),
         "billed": {key: _number(value) for key, value in asdict(costed.billing).items()},
@@ -155,7 +157,9 @@ def _money(bill: Bill) -> dict[str, float]:
     )
 
 
-def _number(value: Fraction | bool | None) -> float | bool | None:
+def _number(value: Fraction | bool | str | None) -> float | bool | str | None:
+    if isinstance(value, Platform):
+        return value.value
     return float(value) if isinstance(value, Fraction) else value
 
 

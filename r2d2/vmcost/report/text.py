@@ -117,12 +117,19 @@ def _head_lines(application: Data) -> Iterator[str]:
         yield from _candidate_lines(application["candidates"])
     else:
         priced_text = priced(application["prices"])
-        yield f"  {money(application['usd'])} {priced_text}: {_machines(application)}"
+        fees = _fees(application)
+        yield f"  {money(application['usd'])} {priced_text}: {_machines(application)}{fees}"
     if application["not_included"]:
         yield f"  not included: {printable('; '.join(application['not_included']))}"
     energy = application["energy"]
     if energy:
         yield f"  {printable(energy['told'])} (modelled by {printable(energy['source'])})"
+
+
+def _fees(application: Data) -> str:
+    """The part of the money that is fees; empty without any."""
+    usd, whole = application.get("fees_usd"), application["usd"]
+    return f"; {money(usd, whole)} of it fees" if usd else ""
 
 
 def _candidate_lines(candidates: Sequence[Data]) -> Iterator[str]:

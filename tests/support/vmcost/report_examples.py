@@ -58,6 +58,7 @@ def an_application(
         "vm_s": {p: 1033.839 * w for p, w in zip(PARTS, WEIGHTS, strict=True)},
         "usd": usd,
         "why": None,
+        "fees_usd": 0.0,
         "not_included": [],
         "logged": {**dict.fromkeys(LOGGED, 1500), "gc_s": 247.8, **MEMORY},
         "money": {part: usd * weight for part, weight in zip(PARTS, WEIGHTS, strict=True)},
@@ -69,6 +70,9 @@ def an_application(
             "uplift_usd_per_node_hour": 0.0,
             "dbu_usd": None,
             "keep_vms": None,
+            "service": None,
+            "disk_gb": 0.0,
+            "disk_usd_per_gb_month": None,
         },
         "cluster": {
             "provider": "azure",
@@ -143,6 +147,7 @@ def without_money(**changes: Any) -> dict[str, Any]:
     unknown = {
         "usd": None,
         "money": None,
+        "fees_usd": None,
         "why": "the log names no machine",
         "cluster": None,
         "prices": [],

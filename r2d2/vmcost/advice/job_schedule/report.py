@@ -66,7 +66,8 @@ def _machines(
     if provider is None or region is None:
         raise UsageError("[pipeline]: give provider and region in [cluster]")
     kind = PriceKind.SPOT if stated.spot else PriceKind.ON_DEMAND
-    return [vm_rate((provider, region), name, prices, settings.billing, kind) for name in vms]
+    billing = costed[0].billing if costed else settings.billing
+    return [vm_rate((provider, region), name, prices, billing, kind) for name in vms]
 
 
 def _job(job: JobSettings, costed: Sequence[Costed], rates: Sequence[Rate]) -> PipelineJob:
