@@ -61,13 +61,42 @@ def by_number(number: int | str, singular: str, plural: str) -> str:
     return singular if str(number) == "1" else plural
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message on an unknown name: the one that was likely meant; "" if none is near.
+
+    >>> did_you_mean("revnue", ["ops", "revenue"]), did_you_mean("x", ["revenue"])
+    ("; did you mean 'revenue'?", '')
+    """
+    near = nearest(name, known)
+    return "" if near is None else f"; did you mean {near!r}?"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is likely meant: by its last part, by its case, or by few letters."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    last = name.rstrip("/").rpartition("/")[2].lower()
+    same = [each for each in names if each.rpartition("/")[2].lower() == last]
+    begun = [each for each in names if each.rpartition("/")[2].lower().partition(".")[0] == last]
+    by_lower = {each.lower(): each for each in reversed(names)}
+    close = [by_lower[each] for each in get_close_matches(name.lower(), list(by_lower), n=1)]
+    return next(iter([*same, *begun, *close]), None)
+
+
 def human_bytes(size: float) -> str:
-    """The size in the largest decimal unit that keeps a digit before the point."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+    """The size in the largest decimal unit that keeps a digit before the point.
+
+    >>> human_bytes(999), human_bytes(999_950), human_bytes(5e15)
+    ('999 B', '1.0 MB', '5.0 PB')
+    """
+    if size < 999.5:
+        return f"{size:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
         size /= 1000
-    return f"{size:.1f} TB"
+        if size < 999.95:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} PB"
 
 
 def printable(text: str) -> str:
@@ -82,11 +111,11 @@ def printable(text: str) -> str:
 
 
 def usd(amount: float) -> str:
-    """Money with as many digits as it needs.
+    """Money with as many digits as it needs, and cents at least.
 
-    >>> usd(1234.5), usd(0.00012), usd(-2)
-    ('$1,234.50', '$0.00012', '-$2.00')
+    >>> usd(1234.5), usd(0.3), usd(0.00012), usd(-2)
+    ('$1,234.50', '$0.30', '$0.00012', '-$2.00')
     """
     if amount < 0:
         return f"-{usd(-amount)}"
-    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.2g}"
+    return f"${amount:,.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"

@@ -38,6 +38,8 @@ def _output(kind: Any, tokens: Sequence[Token]) -> Path:
 Output = Parameter(converter=_output)
 """Of a flag whose value is a place for output."""
 
+LOUDNESS = ("-q", "--quiet", "-v", "--verbose")
+
 COMMANDS = {
     "find": ("find", "Find which tables of LAKE are contained in which, each edge proved."),
     "tables": (
@@ -52,6 +54,7 @@ COMMANDS = {
         "plan",
         "Choose which tables to delete so that each can be rebuilt in time, at the least cost.",
     ),
+    "edges": ("lists", "List the containments of a run, the largest first, by table or folder."),
     "check": (
         "check",
         "Refuse PLAN if it breaks a rule, states a wrong figure, or the lake is another by now.",
@@ -77,12 +80,15 @@ def command_line(arguments: Sequence[str]) -> App:
         help="Find the tables of a data lake that are contained in others, and prove it.",
         help_format="plaintext",
         version=__version__,
+        version_flags=("--version", "-V"),
         config=(Env("R2D2_"), _name_unread),
         result_action="return_value",
         help_epilogue=(
             "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
             " 4 finished but some tables could not be read, 130 interrupted (Ctrl-C),"
             " 143 ended by SIGTERM.\n\n"
+            "Every command takes -q (--quiet: no text and no progress; files, --json, problems and"
+            " the exit code stay) and -v (--verbose: longer lists, the work of each stage).\n\n"
             "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
             " Every flag can be set in the environment, under its command's name:"
             " R2D2_FIND_TYPES=widened."
@@ -106,13 +112,26 @@ def _name_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
             sys.stderr.write(f"r2d2: {name} is not read; set R2D2_{command}_{flag}\n")
 
 
+def without_loudness(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments of a command, and those of `-q` and `-v` that every command takes.
+
+    >>> without_loudness(["find", "-v", "lake", "--", "-q"])
+    (['find', 'lake', '--', '-q'], ['-v'])
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    loudness = [word for word in arguments[:end] if word in LOUDNESS]
+    kept = [word for word in arguments[:end] if word not in LOUDNESS]
+    return [*kept, *arguments[end:]], loudness
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code (see `errors`)."""
     # Only here: the workers of an engine import this package, and have no terminal.
-    from r2d2.cli.terminal import interruptibly
+    from r2d2.cli.terminal import interruptibly, set_loudness
 
     try:
-        given = sys.argv[1:] if arguments is None else arguments
+        given, loudness = without_loudness(sys.argv[1:] if arguments is None else arguments)
+        set_loudness(loudness)
         result: Any = interruptibly(lambda: command_line(given)(given))
         return result if isinstance(result, int) else EXIT_OK
     except R2D2Error as error:

@@ -1,14 +1,16 @@
 """`r2d2 find`, `tables` and `explain`: a lake's containment graph, its tables, one pair of them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output, Renamed, TypesFlag
-from r2d2.cli.terminal import print_json, print_lines, print_problem
+from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
+from r2d2.text_tables import aligned
 
 if TYPE_CHECKING:
     from r2d2.graph import Graph
@@ -108,9 +110,7 @@ def find(
         data = graph_data(graph, settings, storage_of(lake).url)
         print_json(data | {"funnel": funnel_data(graph)})
     else:
-        print_lines(find_lines(graph))
-        if out is not None:
-            print_lines([f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"])
+        print_lines(find_lines(graph, list(_next_steps(lake, out, graph)), verbose=is_verbose()))
     counts = findings(graph, fail_on)
     if counts:
         listed = ", ".join(f"{kind} ({count:,})" for kind, count in counts.items())
@@ -181,6 +181,20 @@ def explain(
         print_lines(explanation.lines())
     is_judged = explanation.evidence[-1].verdict is not Verdict.NOT_JUDGED
     return EXIT_OK if is_judged else EXIT_SOME_UNREADABLE
+
+
+def _next_steps(lake: str, out: Path | None, graph: "Graph") -> Iterator[str]:
+    """The lines on what was written, and on the commands that go on from there."""
+    if out is None:
+        if graph.edges:
+            yield f"next: r2d2 find {quote(lake)} --out run   keeps this, for a plan"
+        return
+    yield f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"
+    if graph.edges:
+        steps = [(f"r2d2 plan --run {quote(str(out))}", "what to delete, and what that saves")]
+        steps.append((f"r2d2 edges {quote(str(out))}", "every containment, by table or folder"))
+        for begin, line in zip(("next: ", "      "), aligned(steps), strict=True):
+            yield begin + line
 
 
 def findings(graph: "Graph", kinds: Collection[Finding]) -> Mapping[Finding, int]:

@@ -1,29 +1,47 @@
 """The result of `r2d2 find` and `r2d2 tables` in lines of text."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from r2d2.graph import Graph
 from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.lake.owners import NO_CATALOGUE
-from r2d2.model import Table
+from r2d2.model import Edge, Table
 from r2d2.settings.find import DOUBT, LEFT_OUT
 from r2d2.stages.metadata import NOT_BELIEVED
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 
 SHOWN = 10
+FIRST, FIRST_IF_VERBOSE = 3, 20
+"""Of the largest of each kind, so many are shown."""
+NAMED_EQUAL = 3
+NO_TABLE = "no table: the lake has no file that is named as data of a format that r2d2 reads"
+NONE_ELIGIBLE = "no table can be looked at: each is left out, with its reason below"
 
 
-def find_lines(graph: Graph) -> Iterator[str]:
-    """The run's result: what was looked at, the funnel, the edges, and what went wrong."""
+def find_lines(
+    graph: Graph, next_steps: Sequence[str] = (), *, verbose: bool = False
+) -> Iterator[str]:
+    """The run's result: the largest containments, equal tables, folders; then what was looked at.
+
+    The funnel is there if it is `verbose`.
+    """
+    yield from _headlines(graph)
+    yield from _largest_lines(graph, FIRST_IF_VERBOSE if verbose else FIRST)
+    yield ""
     yield from inventory_lines(graph.tables, graph.skipped)
     yield from owner_lines(graph.owners)
     yield from _wrong_footers(graph.tables)
-    yield ""
-    yield from funnel_lines(graph)
-    yield ""
-    yield from _edge_lines(graph)
+    if verbose:
+        yield ""
+        yield from funnel_lines(graph)
+    elif any(row.bytes_read for row in graph.funnel):
+        read = human_bytes(sum(row.bytes_read for row in graph.funnel))
+        rows = sum(row.rows_read for row in graph.funnel)
+        seconds = sum(row.seconds for row in graph.funnel)
+        yield f"read {read}, {pluralize(rows, 'row')}; -v shows the stages; seconds: {seconds:.2f}"
+    yield from next_steps
 
 
 def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iterator[str]:
@@ -31,7 +49,11 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
     kinds = Counter(table.format for table in tables if table.eligible)
     size = sum(table.size_bytes for table in tables if table.eligible)
     named = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-    yield f"{pluralize(kinds.total(), 'table')} ({named or 'none'}), {human_bytes(size)}"
+    yield (
+        f"{pluralize(kinds.total(), 'table')} ({named}), {human_bytes(size)}"
+        if kinds
+        else _none(tables)
+    )
     for reason, count in sorted(skipped.items()):
         yield f"  skipped {count:,}: {reason}"
     out = [table for table in tables if not table.eligible]
@@ -41,6 +63,10 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
     if len(out) > SHOWN:
         more = pluralize(len(out) - SHOWN, "more table")
         yield f"  … and {more} left out (--out has all in tables.csv)"
+
+
+def _none(tables: Sequence[Table]) -> str:
+    return NONE_ELIGIBLE if tables else NO_TABLE
 
 
 def _wrong_footers(tables: Sequence[Table]) -> Iterator[str]:
@@ -98,36 +124,127 @@ def funnel_lines(graph: Graph) -> Iterator[str]:
         )
 
 
-def _edge_lines(graph: Graph) -> Iterator[str]:
+def _headlines(graph: Graph) -> Iterator[str]:
+    """How much of the lake is contained in other tables, and how many edges of which kind."""
     contained = [edge for edge in graph.edges if edge.whole and not edge.unmatched]
     near = sum(not edge.whole for edge in graph.edges)
     children = {edge.child for edge in contained}
-    sizes = {table.location: table.size_bytes for table in graph.tables}
+    sizes = {table.location: table.size_bytes for table in graph.tables if table.eligible}
+    if not sizes:
+        return
+    size, all_of_it = sum(sizes[child] for child in children), sum(sizes.values())
     yield (
-        f"{pluralize(len(contained), 'containment')} proved: {pluralize(len(children), 'table')}"
-        f" ({human_bytes(sum(sizes[child] for child in children))})"
-        f" {by_number(len(children), 'is', 'are')} contained in others"
+        f"{len(children):,} of {pluralize(len(sizes), 'table')}"
+        f" {by_number(len(children), 'is', 'are')} contained in others:"
+        f" {human_bytes(size)} of {human_bytes(all_of_it)};"
+        f" {pluralize(len(contained), 'containment')} proved"
     )
     yield from _part_lines(graph)
     if near:
         yield f"{pluralize(near, 'near-containment')} (see fraction and missing_rows in edges.csv)"
-    classes = graph.classes()
-    if classes:
-        groups, largest = pluralize(len(classes), "group"), max(map(len, classes))
-        yield f"{groups} of equal tables, the largest of {largest}"
     if graph.degenerate:
         edges = pluralize(len(graph.degenerate), "degenerate edge")
         yield f"{edges} (tables without rows or columns) apart"
     if graph.open_pairs():
         yield f"{pluralize(graph.open_pairs(), 'pair')} undecided: no exact stage was asked for"
-    for edge in graph.edges[:SHOWN]:
-        sign = "=" if edge.equal else "⊆" if edge.whole else f"{edge.fraction:.4f} in"
-        cast = "  (after cast)" if edge.equal_after_cast else ""
-        cast = "  (equal after parsing)" if edge.renderings else cast
-        part = f", without {', '.join(map(str, edge.unmatched))}" if edge.unmatched else ""
-        yield f"  {printable(edge.child)} {sign} {printable(edge.parent)}{cast}{printable(part)}"
-    if len(graph.edges) > SHOWN:
-        yield f"  … and {len(graph.edges) - SHOWN:,} more"
+
+
+def _largest_lines(graph: Graph, most: int) -> Iterator[str]:
+    """The largest contained tables, groups of equal ones, and top folders by what is contained."""
+    sizes = {table.location: table.size_bytes for table in graph.tables}
+    classes = graph.classes()
+    first_of = {name: group[0] for group in classes for name in group}
+    copies = {group[0]: group for group in classes}
+    yield from _contained_lines(graph.edges, sizes, first_of, copies, most)
+    yield from _equal_lines(classes, sizes, most)
+    yield from _folder_lines(graph, sizes, most)
+
+
+def _contained_lines(
+    edges: Sequence[Edge],
+    sizes: Mapping[str, int],
+    first_of: Mapping[str, str],
+    copies: Mapping[str, Sequence[str]],
+    most: int,
+) -> Iterator[str]:
+    """A row for each table that is in a greater one, the largest first; equal tables are one."""
+    parents: dict[str, dict[str, Edge]] = defaultdict(dict)
+    for edge in edges:
+        child, parent = (first_of.get(name, name) for name in (edge.child, edge.parent))
+        if child != parent:
+            parents[child].setdefault(parent, edge)
+    size_of = {child: sum(sizes[name] for name in copies.get(child, (child,))) for child in parents}
+    ordered = sorted(parents, key=lambda child: (-size_of[child], child))
+    rows = []
+    for child in ordered[:most]:
+        found = parents[child].values()
+        edge = min(found, key=lambda e: (-e.fraction, bool(e.unmatched), -sizes[e.parent]))
+        equal = len(copies.get(child, (child,))) - 1
+        more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+        named = f"{printable(child)} and {equal:,} equal" if equal else printable(child)
+        rows.append((named, human_bytes(size_of[child]), parent_told(edge) + more))
+    if rows:
+        yield ""
+        yield from aligned([("contained", "size", "in"), *rows])
+    if len(ordered) > most:
+        yield f"… and {len(ordered) - most:,} more"
+
+
+def parent_told(edge: Edge) -> str:
+    """The parent, with the fraction where it is not whole and what the edge does not compare."""
+    fraction = "" if edge.whole else f"{edge.fraction:.4f} in "
+    cast = " (after cast)" if edge.equal_after_cast else ""
+    cast = " (equal after parsing)" if edge.renderings else cast
+    part = f", without {', '.join(map(str, edge.unmatched))}" if edge.unmatched else ""
+    return f"{fraction}{printable(edge.parent)}{cast}{printable(part)}"
+
+
+def _equal_lines(
+    classes: Sequence[Sequence[str]], sizes: Mapping[str, int], most: int
+) -> Iterator[str]:
+    """The groups of equal tables, those first whose copies beyond one take the most bytes."""
+    if not classes:
+        return
+    spare = {group[0]: _beyond_one([sizes[name] for name in group]) for group in classes}
+    ordered = sorted(classes, key=lambda group: (-spare[group[0]], group[0]))
+    groups, beyond = pluralize(len(classes), "group"), human_bytes(sum(spare.values()))
+    yield ""
+    yield f"{groups} of equal tables, {beyond} beyond one copy of each"
+    for group in ordered[:most]:
+        shown = group if len(group) <= NAMED_EQUAL else group[: NAMED_EQUAL - 1]
+        more = f" and {len(group) - len(shown):,} more" if len(group) > len(shown) else ""
+        yield f"  {human_bytes(spare[group[0]])}: {' = '.join(map(printable, shown))}{more}"
+    if len(ordered) > most:
+        yield f"  … and {len(ordered) - most:,} more"
+
+
+def _beyond_one(sizes: Sequence[int]) -> int:
+    """The bytes of all copies but the largest."""
+    return sum(sizes) - max(sizes)
+
+
+def _folder_lines(graph: Graph, sizes: Mapping[str, int], most: int) -> Iterator[str]:
+    """The top folders, those first of which the most bytes are contained in other tables."""
+    contained = {edge.child for edge in graph.edges if edge.whole and not edge.unmatched}
+    folders: dict[str, list[str]] = defaultdict(list)
+    for table in graph.tables:
+        if table.eligible:
+            top, slash, _ = table.location.partition("/")
+            folders[top if slash else "."].append(table.location)
+    if len(folders) < 2 or not contained:
+        return
+    told = []
+    for folder, names in folders.items():
+        inside = [name for name in names if name in contained]
+        size = sum(sizes[name] for name in inside)
+        total = human_bytes(sum(sizes[name] for name in names))
+        cells = f"{len(inside):,} of {len(names):,}", f"{human_bytes(size)} of {total}"
+        told.append((-size, folder, (printable(folder), *cells)))
+    yield ""
+    rows = [cells for _, _, cells in sorted(told)[:most]]
+    yield from aligned([("folder", "contained", "size"), *rows])
+    if len(told) > most:
+        yield f"… and {pluralize(len(told) - most, 'more folder')}"
 
 
 def _part_lines(graph: Graph) -> Iterator[str]:

@@ -7,20 +7,25 @@ from os.path import lexists
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from r2d2.cli import Json, Output
-from r2d2.cli.terminal import print_json, print_lines, print_problem
+from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.extras import require
-from r2d2.text_tables import pluralize
+from r2d2.text_tables import did_you_mean, pluralize
 
 if TYPE_CHECKING:
     from r2d2.plan.usage import Usage
     from r2d2.settings.plan import PlanSettings
 
 
-def plan(
+plan = App(name="plan")
+plan.command("r2d2.cli.lists:show")
+
+
+@plan.default
+def make(
     *,
     run: Annotated[Path | None, Parameter(help="Folder that `r2d2 find --out` wrote.")] = None,
     out: Annotated[
@@ -142,10 +147,11 @@ def plan(
     elif explain is not None:
         lines = list(table_lines(made, explain))
         if not lines:
-            raise UsageError(f"the plan has no table {explain!r}")
+            near = did_you_mean(explain, [table["table"] for table in made["tables"]])
+            raise UsageError(f"the plan has no table {explain!r}{near}")
         print_lines(lines)
     else:
-        print_lines(plan_lines(made))
+        print_lines(plan_lines(made, str(out or run), verbose=is_verbose()))
     for sentence in _rules_unknown(config, run, made):
         print_problem(sentence)
     saved_usd = made["totals"]["saving_usd_per_month"]

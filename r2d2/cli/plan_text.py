@@ -3,9 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from math import ceil
 from operator import attrgetter
+from shlex import quote
 from typing import Any
 
 from r2d2.cli.find_text import owner_lines
@@ -14,12 +15,16 @@ from r2d2.plan.plan_form import Data
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable, usd
 
 SHOWN = 20
+FOLDERS = 10
 NAMED = 3
 LONGEST_VALUE = 60
 
 
-def plan_lines(plan: Data) -> Iterator[str]:
-    """The plan's result, the largest savings first."""
+def plan_lines(plan: Data, place: str = "run", *, verbose: bool = False) -> Iterator[str]:
+    """The plan's result, the largest savings first; then the commands that go on from there.
+
+    `place` is the plan's file or the folder of its run.
+    """
     totals, solver = plan["totals"], plan["solver"]
     deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
     yield (
@@ -39,7 +44,8 @@ def plan_lines(plan: Data) -> Iterator[str]:
     )
     if deleted:
         yield ""
-        yield from _deletions(deleted)
+        yield from _deletions(deleted, SHOWN * (5 if verbose else 1))
+        yield from _folder_lines(plan["tables"])
     yield ""
     yield from _kept_lines(plan)
     yield from _copies_lines(deleted)
@@ -48,6 +54,19 @@ def plan_lines(plan: Data) -> Iterator[str]:
     yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
+    yield ""
+    steps = [
+        (f"r2d2 plan show {quote(place)}", "all decisions; --sort bytes, --choice keep, --csv")
+    ]
+    if deleted:
+        first = max(deleted, key=lambda table: (table["saving_usd_per_month"], table["table"]))
+        check = f"r2d2 check {quote(place if place.endswith('.json') else f'{place}/plan.json')}"
+        steps.append((check, "whether it still holds, before anything is deleted"))
+        why = f"r2d2 plan --run {quote(place)} --explain {quote(printable(first['table']))}"
+        if not place.endswith(".json"):
+            steps.insert(1, (why, "why, and how it comes back"))
+    for begin, line in zip(chain(("next: ",), repeat("      ")), aligned(steps), strict=False):
+        yield begin + line
 
 
 def _passes_line(passes: Mapping[str, int]) -> Iterator[str]:
@@ -120,11 +139,23 @@ def _over_time(plan: Data) -> Iterator[str]:
     if unknown := totals["deleted_reads_assumed"]:
         most = max(usage["most_reads_per_month"], usage["reads_per_month"])
         yield (
-            f"how often {unknown:,} of these {totals['deleted']:,} are read is not known:"
+            f"how often {_of_these(unknown, totals['deleted'])} read is not known:"
             f" counted as {usage['reads_per_month']:g} a month; at {most:g} the plan saves"
             f" {usd(totals['saving_at_least_usd_per_month'])}, at none"
             f" {usd(totals['saving_at_most_usd_per_month'])}"
         )
+
+
+def _of_these(count: int, total: int) -> str:
+    """So many of the tables, with the verb.
+
+    >>> _of_these(1, 1), _of_these(3, 3), _of_these(2, 3)
+    ('it is', 'these 3 are', '2 of these 3 are')
+    """
+    if total == 1:
+        return "it is"
+    told = f"these {total:,}" if count == total else f"{count:,} of these {total:,}"
+    return f"{told} {'are' if count > 1 or count == total else 'is'}"
 
 
 def _usage_line(usage: Data) -> str:
@@ -140,7 +171,7 @@ def _usage_line(usage: Data) -> str:
     return line
 
 
-def _deletions(deleted: list[Data]) -> Iterator[str]:
+def _deletions(deleted: list[Data], most: int) -> Iterator[str]:
     ordered = sorted(deleted, key=lambda t: (-t["saving_usd_per_month"], t["table"]))
     rows = [
         (
@@ -151,11 +182,34 @@ def _deletions(deleted: list[Data]) -> Iterator[str]:
             table["recipe"]["kind"] + (" view" if table["way"] == "view" else ""),
             _few(table["parents"]),
         )
-        for table in ordered[:SHOWN]
+        for table in ordered[:most]
     ]
     yield from aligned([("delete", "frees", "saves a month", "rebuild", "by", "from"), *rows])
-    if len(ordered) > SHOWN:
-        yield f"… and {len(ordered) - SHOWN:,} more (see the plan file)"
+    if len(ordered) > most:
+        yield f"… and {len(ordered) - most:,} more"
+
+
+def _folder_lines(tables: Sequence[Data]) -> Iterator[str]:
+    """What goes in each top folder, the largest saving first; nothing where there is only one."""
+    folders: dict[str, list[Data]] = defaultdict(list)
+    for table in tables:
+        top, slash, _ = table["table"].partition("/")
+        folders[top if slash else "."].append(table)
+    if len(folders) < 2:
+        return
+    told = []
+    for folder, entries in folders.items():
+        gone = [table for table in entries if table["choice"] == "delete"]
+        saving = sum(table["saving_usd_per_month"] for table in gone)
+        freed = human_bytes(sum(table["frees_bytes"] for table in gone))
+        if gone:
+            count = f"{len(gone):,} of {len(entries):,}"
+            told.append((-saving, folder, (printable(folder), count, freed, usd(saving))))
+    yield ""
+    rows = [cells for _, _, cells in sorted(told)[:FOLDERS]]
+    yield from aligned([("folder", "deleted", "frees", "saves a month"), *rows])
+    if len(told) > FOLDERS:
+        yield f"… and {pluralize(len(told) - FOLDERS, 'more folder')}"
 
 
 def _kept_lines(plan: Data) -> Iterator[str]:
@@ -170,7 +224,7 @@ def _kept_lines(plan: Data) -> Iterator[str]:
         yield f"kept {len(names):,}: {printable(reason)}{named}"
     if len(ordered) > SHOWN:
         count = sum(len(names) for _, names in ordered[SHOWN:])
-        yield f"kept {count:,}: for {len(ordered) - SHOWN:,} more reasons (see the plan file)"
+        yield f"kept {count:,}: for {len(ordered) - SHOWN:,} more reasons (see `plan show`)"
 
 
 def _sizes_line(plan: Data) -> Iterator[str]:
@@ -203,8 +257,8 @@ def _few(names: Sequence[str]) -> str:
     """The names, or the first of them and how many more there are."""
     shown = list(map(printable, names))
     if len(shown) > NAMED:
-        shown = [", ".join(shown[: NAMED - 1]), f"{len(shown) - NAMED + 1:,} more"]
-    return " and ".join(shown)
+        shown = [*shown[: NAMED - 1], f"{len(shown) - NAMED + 1:,} more"]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def _kind(reason: str) -> str:

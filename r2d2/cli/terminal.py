@@ -5,15 +5,15 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from r2d2.errors import R2D2Error
-from r2d2.progress import Progress
+from r2d2.errors import R2D2Error, UsageError
+from r2d2.progress import Progress, Silence
 from r2d2.text_tables import human_bytes, printable
 
 if TYPE_CHECKING:
@@ -21,13 +21,35 @@ if TYPE_CHECKING:
 
 
 LOG_EVERY_S = 10.0
+QUIET, VERBOSE = {"-q", "--quiet"}, {"-v", "--verbose"}
 log = logging.getLogger("r2d2")
+
+
+def set_loudness(flags: Collection[str]) -> None:
+    """Has the command say less (`-q`), or more (`-v`), by the level of r2d2's log."""
+    quiet, verbose = (not names.isdisjoint(flags) for names in (QUIET, VERBOSE))
+    if quiet and verbose:
+        raise UsageError("-q and -v: give one of them")
+    log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def is_quiet() -> bool:
+    """Whether no text and no progress is wanted: files, JSON, problems and the exit code are."""
+    return log.level == logging.WARNING
+
+
+def is_verbose() -> bool:
+    """Whether longer lists and the work of the stages are wanted."""
+    return log.level == logging.DEBUG
 
 
 @contextmanager
 def watching() -> Iterator[Progress]:
     """Progress on stderr."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    if is_quiet():
+        yield Silence()
+        return
     if not sys.stderr.isatty():
         yield LogProgress()
         return
@@ -160,7 +182,8 @@ def interruptibly(work: Callable[[], Result]) -> Result:
 
 def print_lines(lines: Iterable[str]) -> None:
     """Prints lines of text to stdout, whatever names they hold: none steers the terminal."""
-    print_text("".join(printable(line) + "\n" for line in lines))
+    if not is_quiet():
+        print_text("".join(printable(line) + "\n" for line in lines))
 
 
 def print_problem(sentence: str) -> None:

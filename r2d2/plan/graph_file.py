@@ -43,7 +43,8 @@ class GraphFile:
 
     `owners` tells which owners of files `find` looked at, `found_with` the settings as the file has
     them, `sha256` which file it is, `warnings` which rules of these settings fitted nothing,
-    `left_out` why tables have no edges, also those that were damaged as their rows showed.
+    `left_out` why tables have no edges, also those that were damaged as their rows showed. `sizes`
+    are the tables' bytes.
     """
 
     lake: str
@@ -56,6 +57,8 @@ class GraphFile:
     sha256: str = ""
     warnings: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     def ignored(self) -> dict[tuple[str, str], list[str]]:
         """By child and parent, the child's columns without which it is in the parent, as the owner
@@ -199,6 +202,8 @@ class _TableData(msgspec.Struct):
     snapshot: str
     problem: str | None = None
     unreadable: bool = False
+    size_bytes: int = 0
+    format: str = ""
 
 
 class _EdgeData(msgspec.Struct):
@@ -241,6 +246,8 @@ def _graph(data: _GraphData, digest: str) -> GraphFile:
         digest,
         data.warnings,
         {t.location: left_out(t.problem, t.unreadable) for t in data.tables if t.problem},
+        {table.location: table.size_bytes for table in data.tables},
+        {table.location: table.format for table in data.tables},
     )
 
 

@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from r2d2.cli.find_text import SHOWN, find_lines, funnel_lines, inventory_lines, table_lines
+from r2d2.cli.find_text import (
+    FIRST,
+    NO_TABLE,
+    NONE_ELIGIBLE,
+    SHOWN,
+    find_lines,
+    funnel_lines,
+    inventory_lines,
+    table_lines,
+)
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Column, Edge, Format, FunnelRow, Table
@@ -25,36 +34,87 @@ def graph(*edges: Edge) -> Graph:
 
 def test_one_containment_is_told_in_the_singular() -> None:
     lines = list(find_lines(graph(edge("some", "all"))))
-    assert "1 containment proved: 1 table (1.0 kB) is contained in others" in lines
-    assert lines[-1] == "  some ⊆ all"
+    told = "1 of 3 tables is contained in others: 1.0 kB of 3.0 kB; 1 containment proved"
+    assert lines[0] == told
+    assert "some       1.0 kB  all" in lines
 
 
 def test_a_child_of_two_parents_counts_once() -> None:
     lines = list(find_lines(graph(edge("some", "all"), edge("some", "more"))))
-    assert "2 containments proved: 1 table (1.0 kB) is contained in others" in lines
+    told = "1 of 4 tables is contained in others: 1.0 kB of 4.0 kB; 2 containments proved"
+    assert lines[0] == told
+    assert "some       1.0 kB  all and 1 more" in lines
 
 
-def test_equal_tables_are_a_group_and_near_ones_have_their_fraction() -> None:
+def test_equal_tables_are_told_once_and_near_ones_have_their_fraction() -> None:
     lines = list(find_lines(graph(edge("a", "b"), edge("b", "a"), edge("c", "a", missing=1))))
-    assert "1 group of equal tables, the largest of 2" in lines
+    assert "1 group of equal tables, 1.0 kB beyond one copy of each" in lines
     assert "1 near-containment (see fraction and missing_rows in edges.csv)" in lines
-    assert lines[-3:] == ["  a = b", "  b = a", "  c 0.9000 in a"]
+    assert [line for line in lines if " = " in line] == ["  1.0 kB: a = b"]
+    assert "c          1.0 kB  0.9000 in a" in lines
+
+
+def test_equal_tables_that_are_in_a_greater_one_are_one_row_with_the_bytes_of_all() -> None:
+    both_ways = edge("a", "b"), edge("b", "a")
+    lines = list(find_lines(graph(*both_ways, edge("a", "all"), edge("b", "all"))))
+    assert "a and 1 equal  2.0 kB  all" in lines
+
+
+def test_the_largest_contained_table_comes_first_and_its_largest_parent_is_named() -> None:
+    sizes = {"a": 10, "b": 500, "p": 1000, "q": 3000}
+    edges = edge("a", "p"), edge("b", "p"), edge("b", "q")
+    lake = Graph(tuple(table(n, size) for n, size in sizes.items()), edges=edges).closed()
+    heads, first, second = list(find_lines(lake))[2:5]
+    assert heads.split() == ["contained", "size", "in"]
+    assert (first.split(), second.split()) == (
+        ["b", "500", "B", "q", "and", "1", "more"],
+        ["a", "10", "B", "p"],
+    )
+
+
+def test_folders_are_told_by_the_bytes_that_are_contained_the_most_first() -> None:
+    sizes = {"a/x": 10, "b/y": 500, "b/z": 1000, "all": 3000}
+    edges = edge("a/x", "all"), edge("b/y", "all")
+    lake = Graph(tuple(table(n, size) for n, size in sizes.items()), edges=edges).closed()
+    lines = list(find_lines(lake))
+    start = next(place for place, line in enumerate(lines) if line.startswith("folder"))
+    assert [" ".join(line.split()) for line in lines[start + 1 : start + 4]] == [
+        "b 1 of 2 500 B of 1.5 kB",
+        "a 1 of 1 10 B of 10 B",
+        ". 0 of 1 0 B of 3.0 kB",
+    ]
 
 
 def test_a_cast_is_told_beside_its_edge() -> None:
     cast = replace(edge("some", "all"), equal_after_cast=True)
-    assert list(find_lines(graph(cast)))[-1] == "  some ⊆ all  (after cast)"
+    assert "some       1.0 kB  all (after cast)" in list(find_lines(graph(cast)))
 
 
-def test_of_many_edges_the_first_are_shown() -> None:
-    edges = [edge(f"part{number:02}", "all") for number in range(SHOWN + 3)]
+def test_of_many_contained_tables_the_first_are_shown_and_more_if_verbose() -> None:
+    edges = [edge(f"part{number:02}", "all") for number in range(FIRST + 3)]
     lines = list(find_lines(graph(*edges)))
-    assert lines[-1] == "  … and 3 more"
-    assert sum("⊆" in line for line in lines) == SHOWN
+    assert "… and 3 more" in lines
+    assert sum(line.startswith("part") for line in lines) == FIRST
+    verbose = list(find_lines(graph(*edges), verbose=True))
+    assert sum(line.startswith("part") for line in verbose) == FIRST + 3
+
+
+def test_the_work_of_the_stages_is_there_if_verbose() -> None:
+    row = FunnelRow("exact", 1, 0, 1, 0, {}, 0.25, 3_000_000, 4500)
+    lake = replace(graph(edge("some", "all")), funnel=(row,))
+    assert "read 3.0 MB, 4,500 rows; -v shows the stages; seconds: 0.25" in list(find_lines(lake))
+    assert any(line.startswith("stage") for line in find_lines(lake, verbose=True))
 
 
 def test_an_empty_lake_is_told_too() -> None:
-    assert list(inventory_lines((), {})) == ["0 tables (none), 0 B"]
+    assert list(inventory_lines((), {})) == [NO_TABLE]
+    assert list(find_lines(Graph(())))[-2] == NO_TABLE
+
+
+def test_a_lake_of_which_nothing_can_be_read_is_not_said_to_be_empty() -> None:
+    broken = replace(table("broken"), problem="damaged", unreadable=True)
+    first, second = inventory_lines([broken], {})
+    assert (first, second) == (NONE_ELIGIBLE, "  unreadable: broken: damaged")
 
 
 def test_tables_left_out_are_told_with_their_reasons_and_not_counted() -> None:

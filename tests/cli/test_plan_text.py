@@ -63,7 +63,7 @@ def test_a_reason_that_keeps_few_tables_names_them() -> None:
 def test_a_lake_of_which_much_cannot_be_read_has_a_plan_that_can() -> None:
     lines = list(kept_lines([kept(f"t{n}", f"it cannot be judged: {n}") for n in range(60)]))
     assert len(lines) == 21
-    assert lines[-1] == "kept 40: for 40 more reasons (see the plan file)"
+    assert lines[-1] == "kept 40: for 40 more reasons (see `plan show`)"
 
 
 def test_of_many_parents_the_first_are_named() -> None:
@@ -71,3 +71,18 @@ def test_of_many_parents_the_first_are_named() -> None:
     lines = list(plan_lines(plan([deleted("year", twelve), deleted("half", two)])))
     assert any(line.endswith("union  2025-01, 2025-02 and 10 more") for line in lines)
     assert any(line.endswith("union  2025-01 and 2025-02") for line in lines)
+
+
+def test_the_folders_of_a_plan_are_told_and_what_to_do_next() -> None:
+    entries = [deleted("a/x", ["b/all"]), kept("b/all", "a/x is rebuilt from it")]
+    lines = list(plan_lines(plan(entries), "my run"))
+    assert "a       1 of 1   1 B    $1.00" in lines
+    last = " ".join(lines[-1].split())
+    assert last.startswith("r2d2 check 'my run/plan.json' whether it still holds")
+
+
+def test_three_copies_that_stay_are_told_with_one_and() -> None:
+    entries = [deleted(name, ["p"]) for name in "abc"]
+    for entry, copy in zip(entries, "xyz", strict=True):
+        entry["copy_that_stays"] = {"table": copy, "because": "it costs less"}
+    assert "of equal copies x, y and z stay: it costs less" in list(plan_lines(plan(entries)))
