@@ -1,16 +1,58 @@
-"""Finds the tables of a data lake that are contained in others, and proves it."""
+"""Finds the tables of a data lake that are contained in others, and proves it.
 
+The calls are `tables`, `find`, `open_run`, `plan` and `vmcost`; `docs/python.md` shows them.
+"""
+
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from r2d2.errors import R2D2Error
+    from r2d2.api import find, open_run, plan, tables, vmcost
+    from r2d2.api.costs import VmCosts
+    from r2d2.api.results import LakeTables, Plan, Run
+    from r2d2.errors import (
+        IneligibleTableError,
+        LakeError,
+        MisfitError,
+        MissingDependencyError,
+        NoSuchLakeError,
+        NotWritableError,
+        R2D2Error,
+        TableError,
+        UnreadableTableError,
+        UsageError,
+    )
     from r2d2.graph import Graph
     from r2d2.model import Column, Edge, Evidence, Format, Table, Types, Verdict
-    from r2d2.pipeline import find, tables
     from r2d2.settings.find import Settings
+    from r2d2.settings.plan import PlanSettings
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "api": ("find", "open_run", "plan", "tables", "vmcost"),
+    "api.costs": ("VmCosts",),
+    "api.results": ("LakeTables", "Plan", "Run"),
+    "errors": (
+        "IneligibleTableError",
+        "LakeError",
+        "MisfitError",
+        "MissingDependencyError",
+        "NoSuchLakeError",
+        "NotWritableError",
+        "R2D2Error",
+        "TableError",
+        "UnreadableTableError",
+        "UsageError",
+    ),
+    "graph": ("Graph",),
+    "model": ("Column", "Edge", "Evidence", "Format", "Table", "Types", "Verdict"),
+    "settings.find": ("Settings",),
+    "settings.plan": ("PlanSettings",),
+}
+_PACKAGES_AND_CALLS = ("plan", "vmcost")
 
 __all__ = [
     "Column",
@@ -18,26 +60,62 @@ __all__ = [
     "Evidence",
     "Format",
     "Graph",
+    "IneligibleTableError",
+    "LakeError",
+    "LakeTables",
+    "MisfitError",
+    "MissingDependencyError",
+    "NoSuchLakeError",
+    "NotWritableError",
+    "Plan",
+    "PlanSettings",
     "R2D2Error",
+    "Run",
     "Settings",
     "Table",
+    "TableError",
     "Types",
+    "UnreadableTableError",
+    "UsageError",
     "Verdict",
+    "VmCosts",
     "find",
+    "open_run",
+    "plan",
     "tables",
+    "vmcost",
 ]
-
-_HOMES = {
-    "find": "pipeline",
-    "tables": "pipeline",
-    "Settings": "settings.find",
-    "R2D2Error": "errors",
-    "Graph": "graph",
-}
 
 
 def __getattr__(name: str) -> Any:
     """The public names are imported when first used (PEP 562), so that a command starts at once."""
-    if name not in __all__:
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"r2d2.{_HOMES.get(name, 'model')}"), name)
+    if name in _PACKAGES_AND_CALLS:
+        return import_module(f"{__name__}.{name}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _CallablePackage(ModuleType):
+    """`r2d2.plan` or `r2d2.vmcost`: a package that holds the work, and the call that starts it."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(f"{__name__}.api"), name)(*arguments, **keywords)
+
+
+class _Root(ModuleType):
+    """This package: it makes those packages callable when the import system gives them to it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _PACKAGES_AND_CALLS and type(value) is ModuleType:
+            value.__class__ = _CallablePackage
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Root

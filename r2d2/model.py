@@ -125,14 +125,14 @@ class Table:
 
     location: str
     format: str
-    columns: tuple[Column, ...] = ()
+    columns: tuple[Column, ...] = field(default=(), repr=False)
     rows: int | None = None
     size_bytes: int = 0
-    files: tuple[FileInfo, ...] = ()
+    files: tuple[FileInfo, ...] = field(default=(), repr=False)
     snapshot: str = ""
-    splits: tuple[Split, ...] = ()
-    bounds: Mapping[str, Bounds] = field(default_factory=dict)
-    details: Mapping[str, str] = field(default_factory=dict)
+    splits: tuple[Split, ...] = field(default=(), repr=False)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict, repr=False)
+    details: Mapping[str, str] = field(default_factory=dict, repr=False)
     problem: str | None = None
     unreadable: bool = False
     must_keep: str | None = None
@@ -214,8 +214,8 @@ class Edge:
     stage: str
     equal_after_cast: bool = False
     distinct_rows: int | None = None
-    columns: tuple[tuple[str, str], ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    columns: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    evidence: tuple[Evidence, ...] = field(default=(), repr=False)
     unmatched: tuple[UnmatchedColumn, ...] = ()
     renderings: tuple[tuple[str, str], ...] = ()
 

@@ -1,8 +1,7 @@
 """`r2d2 vmcost`: the cost of a cluster's VMs, from Spark event logs on disk or in a bucket."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -17,14 +16,11 @@ from r2d2.errors import (
     EXIT_FOUND,
     EXIT_OK,
     EXIT_SOME_UNREADABLE,
-    LakeError,
     UsageError,
 )
 from r2d2.extras import require
 
 if TYPE_CHECKING:
-    from r2d2.model import FileInfo
-    from r2d2.storage.local import Storage
     from r2d2.vmcost.events import EventLogs
     from r2d2.vmcost.pipeline import CostedLogs, CostRequest
 
@@ -54,7 +50,6 @@ class MachineFlags:
 
 
 NO_FLAGS = MachineFlags()
-PIECE_BYTES = 8 << 20
 IDLE = ("start_up", "idle_in_jobs", "idle_between_jobs", "stranded")
 Logs = Annotated[
     str, Parameter(help="Event logs: files, rolling folders, folders of many, s3://… and its like.")
@@ -186,6 +181,7 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
 
 def _costed(logs: Sequence[str], flags: MachineFlags) -> "CostedLogs":
     from r2d2.cli.terminal import watching
+    from r2d2.vmcost.events import fetched
     from r2d2.vmcost.pipeline import cost
 
     if not logs:
@@ -295,68 +291,3 @@ def _usd(application: Mapping[str, Any]) -> float:
         reason = f"{application['application_id']}: {application['why']}"
         raise UsageError(f"--max-usd cannot be judged: {reason}")
     return float(usd)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalLogs:
-    """Paths of logs on this machine; `origin` puts the places' names for copies in a text."""
-
-    paths: tuple[Path, ...]
-    origin: Callable[[str], str]
-
-
-@contextmanager
-def fetched(places: Sequence[str]) -> Iterator[LocalLogs]:
-    """The places as paths: what is on this machine as it is, objects below a URL as copies.
-
-    Raises:
-        LakeError: a store cannot be listed, or has nothing there.
-        UnreadableTableError: an object cannot be read.
-    """
-    from r2d2.storage.scratch import scratch_folder
-
-    with scratch_folder() as scratch:
-        names: dict[str, str] = {}
-        paths = []
-        for number, place in enumerate(places):
-            path = Path(place)
-            if "://" in place:
-                path = _copied(place, scratch / str(number))
-                names[str(path)] = place.rstrip("/")
-            paths.append(path)
-        yield LocalLogs(tuple(paths), lambda text: _renamed(text, names))
-
-
-def _renamed(text: str, names: dict[str, str]) -> str:
-    for path, name in names.items():
-        text = text.replace(path, name)
-    return text
-
-
-def _copied(url: str, folder: Path) -> Path:
-    """The folder, with all objects below the URL; or in it the one that the URL names."""
-    from r2d2.storage import storage_of
-
-    try:
-        storage = storage_of(url)
-        files = storage.list().files
-    except LakeError:
-        parent, _, name = url.rstrip("/").rpartition("/")
-        if parent.endswith(("/", ":")):
-            raise
-        storage = storage_of(parent)
-        files = tuple(file for file in storage.list().files if file.path == name)
-        if not files:
-            raise
-        _copy(storage, files[0], folder / name)
-        return folder / name
-    for file in files:
-        _copy(storage, file, folder / file.path)
-    return folder
-
-
-def _copy(storage: "Storage", file: "FileInfo", path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as copy:
-        for start in range(0, file.size_bytes, PIECE_BYTES):
-            copy.write(storage.read(file, start, PIECE_BYTES))

@@ -32,7 +32,7 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     size_bytes: Count
     frees_bytes: Count
     files_sha256: str
-    usage: "_UsageForm"
+    usage: "PlannedUsage"
     way: Literal["rebuild", "view"] | msgspec.UnsetType = msgspec.UNSET
     rebuild_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
     evidence: "_EvidenceForm | msgspec.UnsetType" = msgspec.UNSET
@@ -44,7 +44,9 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
     saving_at_most_usd_per_month: float | msgspec.UnsetType = msgspec.UNSET
 
 
-class _UsageForm(msgspec.Struct, forbid_unknown_fields=True):
+class PlannedUsage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The reads of a table a month, as stated or assumed, and who reads it."""
+
     assumed: bool
     unread: bool
     reads_per_month: float
@@ -68,7 +70,9 @@ class _EvidenceForm(msgspec.Struct, forbid_unknown_fields=True):
     survives: dict[str, dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
 
 
-class _TotalsForm(msgspec.Struct, forbid_unknown_fields=True):
+class PlanTotals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sums over the tables of a plan: bytes, money, reads, and the work of finding recipes."""
+
     tables: Count
     deleted: Count
     freed_bytes: Count
@@ -116,7 +120,7 @@ class _PlanForm(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     lake: str
     tables: list[_Choice]
-    totals: _TotalsForm
+    totals: PlanTotals
     solver: _SolverForm
     settings: dict[str, Any]
     snapshots: dict[str, str]

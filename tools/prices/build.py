@@ -31,7 +31,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
-import r2d2.vmcost.prices
+from r2d2.vmcost import prices
 from r2d2.vmcost.model import Price
 from r2d2.vmcost.prices import COLUMNS, PriceList
 from tools.prices import aws, azure, gcp
@@ -39,7 +39,7 @@ from tools.prices.azure import dbu_rows
 from tools.prices.packages import Packages
 from tools.prices.rule import Family, Quote, judged
 
-OUT = Path(r2d2.vmcost.prices.__file__).with_name("prices.csv")
+OUT = Path(prices.__file__).with_name("prices.csv")
 
 
 def main() -> None:

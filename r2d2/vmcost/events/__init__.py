@@ -6,7 +6,7 @@ its application's problems (`problems` lists them) or, where no application come
 """
 
 from r2d2.vmcost.events.problems import EventLogError, LeftOutLog, LogProblem, fault_text
-from r2d2.vmcost.events.read import EventLogs, read_applications, read_logs
+from r2d2.vmcost.events.read import EventLogs, fetched, read_applications, read_logs
 
 __all__ = [
     "EventLogError",
@@ -14,6 +14,7 @@ __all__ = [
     "LeftOutLog",
     "LogProblem",
     "fault_text",
+    "fetched",
     "read_applications",
     "read_logs",
 ]

@@ -6,15 +6,23 @@ A log is one file, the parts of a rolling log, or Databricks' hourly files:
   `.compact` part stands for all with its number and below.
 - Databricks: `eventlog-2021-06-15--15-00.gz`, one an hour, and `eventlog`, the current one.
 - In any folder: every other file is a log, and every folder is looked into.
+
+Logs in an object store are copied first.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from r2d2.errors import LakeError
+from r2d2.model import FileInfo
 from r2d2.progress import Progress, Silence
+from r2d2.storage import storage_of
+from r2d2.storage.local import Storage
+from r2d2.storage.scratch import scratch_folder
 from r2d2.vmcost.events.application import application
 from r2d2.vmcost.events.codecs import chunks, lines
 from r2d2.vmcost.events.collect import CollectedEvents
@@ -27,6 +35,7 @@ from r2d2.vmcost.events.problems import (
 )
 from r2d2.vmcost.model import Application
 
+PIECE_BYTES = 8 << 20
 _PART = re.compile(r"events_(\d+)_(.+?)(\.(?:zstd|zst|lz4|snappy|lzf|gz))?(\.compact)?")
 _HOURLY = re.compile(r"eventlog(-\d{4}-\d\d-\d\d--\d\d-\d\d)?(\.\w+)?")
 _IGNORED = re.compile(r"[._].*|appstatus_.*|.*\.crc")
@@ -227,3 +236,64 @@ def _same_as(kept: Application) -> str:
 def _repeated(app: Application, times: int) -> Application:
     problems = {**app.problems, LogProblem.APPLICATION_READ_TWICE.value: times}
     return replace(app, problems=dict(sorted(problems.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalLogs:
+    """Paths of logs on this machine; `origin` puts the places' names for copies in a text."""
+
+    paths: tuple[Path, ...]
+    origin: Callable[[str], str]
+
+
+@contextmanager
+def fetched(places: Sequence[str]) -> Iterator[LocalLogs]:
+    """The places as paths: what is on this machine as it is, objects below a URL as copies.
+
+    Raises:
+        LakeError: a store cannot be listed, or has nothing there.
+        UnreadableTableError: an object cannot be read.
+    """
+    with scratch_folder() as scratch:
+        names: dict[str, str] = {}
+        paths = []
+        for number, place in enumerate(places):
+            path = Path(place)
+            if "://" in place:
+                path = _copied(place, scratch / str(number))
+                names[str(path)] = place.rstrip("/")
+            paths.append(path)
+        yield LocalLogs(tuple(paths), lambda text: _renamed(text, names))
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text
+
+
+def _copied(url: str, folder: Path) -> Path:
+    """The folder, with all objects below the URL; or in it the one that the URL names."""
+    try:
+        storage = storage_of(url)
+        files = storage.list().files
+    except LakeError:
+        parent, _, name = url.rstrip("/").rpartition("/")
+        if parent.endswith(("/", ":")):
+            raise
+        storage = storage_of(parent)
+        files = tuple(file for file in storage.list().files if file.path == name)
+        if not files:
+            raise
+        _copy(storage, files[0], folder / name)
+        return folder / name
+    for file in files:
+        _copy(storage, file, folder / file.path)
+    return folder
+
+
+def _copy(storage: Storage, file: FileInfo, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as copy:
+        for start in range(0, file.size_bytes, PIECE_BYTES):
+            copy.write(storage.read(file, start, PIECE_BYTES))
