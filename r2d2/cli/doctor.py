@@ -24,6 +24,7 @@ JAVA_VERSIONS = (17, 21)
 # The names that the metadata declare, for r2d2 that runs from an archive and has none.
 CORE = ("pyarrow", "numpy", "xxhash", "fastavro", "cyclopts", "rich", "msgspec")
 DEVELOPERS = "test"
+DEVELOPERS_EXTRAS = ("docs", DEVELOPERS)
 COLLECTIONS = ("all", DEVELOPERS)  # these extras repeat what others have
 PURPOSES = {
     "obstore": "object stores: s3, gs, abfss",
@@ -123,7 +124,7 @@ def packages(requirements: Iterable[Requirement]) -> Iterator[Finding]:
     """A finding for each package, the developers' in one."""
     tools = []
     for requirement in requirements:
-        if requirement.extra == DEVELOPERS:
+        if requirement.extra in DEVELOPERS_EXTRAS:
             tools.append(requirement)
         else:
             yield _package(requirement)

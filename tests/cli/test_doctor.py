@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.cli import doctor
-from r2d2.cli.doctor import CORE, DEVELOPERS, Requirement, check_up, packages
+from r2d2.cli.doctor import CORE, DEVELOPERS, DEVELOPERS_EXTRAS, Requirement, check_up, packages
 from r2d2.engines.spark.session import coordinates
 from r2d2.extras import PACKAGES, install
 
@@ -26,7 +26,7 @@ def test_the_names_known_without_metadata_are_those_of_pyproject() -> None:
     assert [Requirement.parse(line).name for line in core] == list(CORE)
     for name, known in PACKAGES.items():
         assert tuple(Requirement.parse(line).name for line in extras[name]) == known
-    assert set(extras) == {*PACKAGES, "all", DEVELOPERS}
+    assert set(extras) == {*PACKAGES, "all", *DEVELOPERS_EXTRAS}
 
 
 def test_every_dependency_of_pyproject_is_looked_at() -> None:
