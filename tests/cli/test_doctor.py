@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from r2d2.cli import doctor
-from r2d2.cli.doctor import CORE, DEVELOPERS, DEVELOPERS_EXTRAS, Requirement, check_up, packages
+from r2d2.cli.doctor import CORE, DEVELOPERS_EXTRAS, Requirement, check_up, packages
 from r2d2.engines.spark.session import coordinates
 from r2d2.extras import PACKAGES, install
 
