@@ -13,6 +13,7 @@ DISTRIBUTION = "r2d2-lake"
 PACKAGES = {
     "plan": ("pulp", "highspy", "sqlglot"),
     "renamed": ("datasketch", "scipy"),
+    "page": ("jinja2",),
     "vmcost": ("jinja2", "scipy", "zstandard"),
     "cloud": ("obstore",),
     "delta": ("deltalake",),

@@ -59,6 +59,10 @@ COMMANDS = {
         "check",
         "Refuse PLAN if it breaks a rule, states a wrong figure, or the lake is another by now.",
     ),
+    "report": (
+        "report",
+        "Write a run, with its plan where there is one, as one HTML page that asks for nothing.",
+    ),
     "recipe": ("recipe", "Show or run the recipe of a deleted table."),
     "init": ("plan", "Write a commented TOML file of all settings a plan has, at their defaults."),
     "vmcost": (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output, Renamed, TypesFlag
+from r2d2.cli.report import Report, prepare_page, write_page, write_run
 from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
 from r2d2.text_tables import aligned
@@ -59,6 +60,7 @@ def find(
         ),
     ] = (),
     config: Config = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
     """Find which tables of LAKE are contained in which, each edge proved.
@@ -90,6 +92,7 @@ def find(
 
     if out is not None:
         prepare(out, FIND_FILES)
+    prepare_page(report)
     settings = load_settings(
         config,
         types=Types(types) if types else None,
@@ -106,6 +109,13 @@ def find(
         print_problem(sentence)
     if out is not None:
         write_find(out, graph, settings, storage_of(lake).url)
+    if report is not None and out is not None:
+        write_run(report, out)
+    elif report is not None:
+        from r2d2.page.run_files import run_of_data
+
+        data = graph_data(graph, settings, storage_of(lake).url)
+        write_page(report, run_of_data(data, funnel_data(graph)))
     if json:
         data = graph_data(graph, settings, storage_of(lake).url)
         print_json(data | {"funnel": funnel_data(graph)})

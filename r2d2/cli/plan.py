@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from r2d2.cli import Json, Output
+from r2d2.cli.report import Report, prepare_page, write_run
 from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.extras import require
@@ -77,6 +78,7 @@ def make(
     fail_on: Annotated[
         str | None, Parameter(help="savings=USD: exit with 3 where a month saves as much.")
     ] = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
     """Choose which tables to delete so that each can be rebuilt in time, at the least cost.
@@ -116,6 +118,7 @@ def make(
         prepare_file(out, is_plan, "plan of r2d2's")
         if varied and out.resolve() == (run / PLAN_NAME).resolve():
             raise UsageError(f"{out}: is the plan whose recipes were run; give another name")
+    prepare_page(report)
     files = PlanInputs(config, usage, profile, prices)
     asked_only = (
         files == PlanInputs() and not varied and (out, master, threads, memory_bytes) == (None,) * 4
@@ -142,6 +145,8 @@ def make(
             print_problem(note)
     if out is not None and out.resolve() != (run / PLAN_NAME).resolve():
         write_files(out.parent, {out.name: json_text(made)}, files={out.name: is_plan})
+    if report is not None:
+        write_run(report, run, made)
     if json:
         print_json(made)
     elif explain is not None:

@@ -1,14 +1,11 @@
 """The report as one HTML page that asks for nothing: no script, no request, all text escaped."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
-from r2d2.text_tables import human_bytes, printable
+from r2d2.page.base import environment, render
 from r2d2.vmcost.report import figures
 from r2d2.vmcost.report.bars import Bar, money_bars, sentence, time_bars, vm_bars
 from r2d2.vmcost.report.figures import Data
@@ -40,12 +37,11 @@ def page(report: Data) -> str:
     applications: Sequence[Data] = report["applications"]
     cells = PAGE_CELLS // max(len(applications), 1)
     cells = min(max(cells, LEAST_CELLS), MOST_CELLS)
-    environment = _environment()
-    style = environment.get_template("page.css").render().strip()
     known = [a["usd"] for a in applications if a["usd"] is not None]
-    return environment.get_template("page.html.jinja").render(
-        style=Markup(style),
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    return render(
+        _environment(),
+        "page.html.jinja",
+        style="page.css",
         report=report,
         sections=[_section(number, a, cells) for number, a in enumerate(applications, start=1)],
         total_usd=sum(known) if known else None,
@@ -68,21 +64,12 @@ def _section(number: int, application: Data, cells: int) -> Section:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("r2d2.vmcost.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
+    made = environment("r2d2.vmcost.report")
+    made.filters.update(
         money=figures.money,
         duration=figures.duration,
         percent=figures.share,
         number=figures.count,
-        human_bytes=human_bytes,
         candidate=figures.candidate_text,
         cluster=figures.cluster_text,
         started=figures.started_text,
@@ -91,15 +78,10 @@ def _environment() -> Environment:
         sentence=sentence,
         top=top,
     )
-    environment.globals.update(shades=SHADES, shown=SHOWN)
-    return environment
+    made.globals.update(shades=SHADES, shown=SHOWN)
+    return made
 
 
 def top(rows: Sequence[Data], most: int = SHOWN) -> list[Data]:
     """The rows with the most money, then the most task time."""
     return sorted(rows, key=lambda row: (-(row["usd"] or 0), -row["task_s"]))[:most]
-
-
-def _shown(value: object) -> object:
-    """Text with its control characters escaped, unless it is the page's own."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

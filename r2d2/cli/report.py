@@ -1,0 +1,80 @@
+"""`r2d2 report`: a run as one HTML page."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from r2d2.cli import Output
+from r2d2.cli.terminal import print_lines
+from r2d2.errors import EXIT_OK
+from r2d2.extras import require
+
+if TYPE_CHECKING:
+    from r2d2.page.run_files import RunFiles
+
+PAGE_NAME = "report.html"
+Report = Annotated[
+    Path | None, Output, Parameter(help="File for the result as an HTML page, to look at.")
+]
+
+
+def report(
+    run: Annotated[Path, Parameter(help="Folder that `r2d2 find --out` wrote.")],
+    /,
+    *,
+    out: Annotated[
+        Path | None, Output, Parameter(help="File for the page; default: RUN/report.html.")
+    ] = None,
+    show_values: Annotated[
+        bool, Parameter(negative="", help="Show values of the data: predicates and constants.")
+    ] = False,
+) -> int:
+    """Write a run, with its plan where there is one, as one HTML page that asks for nothing.
+
+    Reads RUN only, not the lake. Earlier runs in RUN/earlier stand beside this one.
+
+    For example: r2d2 report run --out page.html
+    """
+    path = out or run / PAGE_NAME
+    prepare_page(path)
+    write_run(path, run, show_values=show_values)
+    print_lines([f"written to {path}"])
+    return EXIT_OK
+
+
+def prepare_page(path: Path | None) -> None:
+    """Passes where a page can be written to this file, if to any.
+
+    Raises:
+        UsageError: something else than a page of r2d2's is there.
+        MissingDependencyError: what renders it is not installed.
+    """
+    if path is None:
+        return
+    require("page", "an HTML page")
+    from r2d2.page.html import is_page
+    from r2d2.storage.output import prepare_file
+
+    prepare_file(path, is_page, "page of r2d2's")
+
+
+def write_run(
+    path: Path, run: Path, plan: Mapping[str, Any] | None = None, *, show_values: bool = False
+) -> None:
+    """Writes the page of a run's folder; `plan` takes the place of its own."""
+    from r2d2.page.run_files import earlier, run_files
+
+    write_page(path, run_files(run, plan), earlier(run), show_values=show_values)
+
+
+def write_page(
+    path: Path, run: "RunFiles", earlier: "tuple[RunFiles, ...]" = (), *, show_values: bool = False
+) -> None:
+    """Writes the page of a run that is in memory."""
+    from r2d2.page.html import is_page, page
+    from r2d2.storage.output import write_files
+
+    text = page(run, earlier, show_values=show_values)
+    write_files(path.parent, {path.name: text}, files={path.name: is_page}, marked=False)

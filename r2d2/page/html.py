@@ -1,0 +1,150 @@
+"""The page of a run, from its files."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from markupsafe import Markup
+
+from r2d2.page.base import environment, render
+from r2d2.page.families import Families, families_of
+from r2d2.page.packed import kept_kind, packed
+from r2d2.page.run_files import PageGraph, RunFiles
+from r2d2.page.waste import Total, Waste, top_folder, totals, waste_of
+from r2d2.text_tables import pluralize
+
+Data = Mapping[str, Any]
+SHOWN, MOST_LEFT_OUT, MOST_REASONS = 15, 100, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A way to add tables up: by folder, tenant or reader; `prefix` begins a link to its tables."""
+
+    name: str
+    key: str
+    totals: Sequence[Total]
+
+    @property
+    def most(self) -> int:
+        """The bytes of the longest bar."""
+        return max((total.spare_bytes for total in self.totals), default=0) or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a run that stand at the top of its page, and beside those of earlier ones."""
+
+    tables: int
+    size_bytes: int
+    contained: int
+    contained_bytes: int
+    spare: int
+    spare_bytes: int
+    groups: int
+    families: int
+    unreadable: int
+    left_out: int
+
+
+def page(run: RunFiles, earlier: Iterable[RunFiles] = (), *, show_values: bool = False) -> str:
+    """The page of a run, beside `earlier` ones; values of the data are in it only if asked for."""
+    plan = run.plan
+    graph, families, waste = _looked_at(run)
+    entries: dict[str, Data] = {e["table"]: e for e in plan["tables"]} if plan else {}
+    return render(
+        environment(),
+        "run.html.jinja",
+        style="run.css",
+        script="run.js",
+        run=run,
+        graph=graph,
+        plan=plan,
+        summary=summary_of(graph, families, waste),
+        kinds=list(_kinds(graph, waste, entries)),
+        left_out=[table for table in graph.tables if table.problem],
+        most_left_out=MOST_LEFT_OUT,
+        shown=SHOWN,
+        kept=_kept(graph, entries)[:MOST_REASONS],
+        payback=_payback(plan) if plan else "",
+        beside=[(other, summary_of(*_looked_at(other))) for other in earlier],
+        show_values=show_values,
+        data=Markup(packed(graph, families, waste, plan, run=run.name, show_values=show_values)),
+    )
+
+
+def _looked_at(run: RunFiles) -> tuple[PageGraph, Families, Waste]:
+    families = families_of(run.graph)
+    number = {table.location: n for n, table in enumerate(run.graph.tables)}
+    planned = run.plan["tables"] if run.plan else ()
+    deleted = {
+        number[e["table"]] for e in planned if e["choice"] == "delete" and e["table"] in number
+    }
+    return run.graph, families, waste_of(run.graph, families, deleted)
+
+
+def summary_of(graph: PageGraph, families: Families, waste: Waste) -> Summary:
+    """The figures at the top of a page."""
+    eligible = [table for table in graph.tables if not table.problem]
+
+    def size(numbers: Iterable[int]) -> int:
+        return sum(graph.tables[n].size_bytes for n in numbers)
+
+    return Summary(
+        len(eligible),
+        sum(table.size_bytes for table in eligible),
+        len(waste.contained),
+        size(waste.contained),
+        len(waste.spare),
+        size(waste.spare),
+        len(families.groups),
+        max(families.family, default=0),
+        sum(table.unreadable for table in graph.tables),
+        len(graph.tables) - len(eligible),
+    )
+
+
+def _kinds(graph: PageGraph, waste: Waste, entries: Mapping[str, Data]) -> Iterable[Breakdown]:
+    """Totals by folder; by tenant and reader where a plan knows of any."""
+    folders = [(top_folder(table.location),) for table in graph.tables]
+    yield Breakdown("folder", "folder", totals(graph, waste, folders, entries))
+    known = [entries.get(table.location) for table in graph.tables]
+    tenants = [(entry["tenant"],) if entry and entry["tenant"] else () for entry in known]
+    if any(tenants):
+        yield Breakdown("team", "team", totals(graph, waste, tenants, entries))
+    readers = [tuple(entry["usage"]["consumer_names"]) if entry else () for entry in known]
+    if any(readers):
+        yield Breakdown("reader", "reader", totals(graph, waste, readers, entries))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The tables that a plan keeps for one reason."""
+
+    reason: str
+    tables: int
+    size_bytes: int
+
+
+def _kept(graph: PageGraph, entries: Mapping[str, Data]) -> list[Kept]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for entry in entries.values():
+        if entry["choice"] == "keep":
+            found[kept_kind(entry["reason"])].append(entry["size_bytes"])
+    made = [Kept(reason, len(sizes), sum(sizes)) for reason, sizes in found.items()]
+    return sorted(made, key=lambda kept: (-kept.size_bytes, kept.reason))
+
+
+def _payback(plan: Data) -> str:
+    months = plan["totals"]["payback_months"]
+    if months is None:
+        return ""
+    days = ceil(months * 365 / 12)
+    return "a day" if days <= 1 else pluralize(days, "day")
+
+
+def is_page(content: bytes) -> bool:
+    """Recognises a page, also of another version of r2d2."""
+    return b"<title>What the lake holds twice</title>" in content

@@ -1,0 +1,137 @@
+"""Recipes in words, from their JSON data (`recipes/json.py`).
+
+Predicates and constants hold values of the data: these are told only where they are asked for.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from r2d2.text_tables import human_bytes, pluralize
+
+Data = Mapping[str, Any]
+HIDDEN = "a value"
+_LISTS = {"in": "in", "not_in": "not in"}
+_PLURALS = {"in": "among", "not_in": "not among"}
+
+
+def recipe_words(recipe: Data, *, show_values: bool = False) -> str:
+    """The recipe as a sentence without a full stop.
+
+    >>> one = {"type": "string", "text": "IT"}
+    >>> select = {"kind": "select", "parent": "a", "columns": [{"name": "id", "from": ["id"]}],
+    ...           "where": [{"kind": "equals", "path": ["country"], "value": one}]}
+    >>> recipe_words(select)
+    'rows of a where country = a value, in 1 column'
+    >>> recipe_words(select, show_values=True)
+    "rows of a where country = 'IT', in 1 column"
+    """
+    match recipe["kind"]:
+        case "union":
+            parts = [recipe_words(part, show_values=show_values) for part in recipe["parts"]]
+            once = ", each row once" if recipe.get("distinct") else ""
+            return f"{' together with '.join(parts)}{once}"
+        case "patch":
+            inner = recipe_words(recipe["recipe"], show_values=show_values)
+            return ", ".join((inner, *_patches(recipe)))
+    parent, where = recipe["parent"], _where(recipe.get("where", ()), show_values)
+    columns = ", ".join(
+        (
+            f"in {pluralize(len(recipe['columns']), 'column')}",
+            *_sources(recipe["columns"], show_values),
+        )
+    )
+    match recipe["kind"]:
+        case "project":
+            return f"all rows of {parent}, {columns}"
+        case "distinct":
+            return f"each row of {parent} once{where}, {columns}"
+        case "rows":
+            listed = recipe["residual"]
+            told = f"{pluralize(listed['rows'], 'row')} of {parent} that a file kept aside lists"
+            return f"{told} ({listed['kept']}, {human_bytes(listed['size_bytes'])}), {columns}"
+    return f"rows of {parent}{where}, {columns}"
+
+
+def _patches(recipe: Data) -> Iterator[str]:
+    for key, told in (("plus", "added"), ("minus", "taken away")):
+        if file := recipe.get(key):
+            rows = pluralize(file["rows"], "row")
+            yield f"{rows} {told} from a file kept aside ({human_bytes(file['size_bytes'])})"
+
+
+def _where(atoms: Sequence[Data], show_values: bool) -> str:
+    return f" where {_conjunction(atoms, show_values)}" if atoms else ""
+
+
+def _conjunction(atoms: Sequence[Data], show_values: bool) -> str:
+    return " and ".join(_atom(atom, show_values) for atom in atoms)
+
+
+def _atom(atom: Data, show_values: bool) -> str:
+    kind = atom["kind"]
+    if kind == "any_of":
+        parts = (_conjunction(part, show_values) for part in atom["conjunctions"])
+        return f"({' or '.join(parts)})"
+    column = _part(atom)
+    match kind:
+        case "equals":
+            return f"{column} = {_value(atom['value'], show_values)}"
+        case "at_least":
+            return f"{column} ≥ {_value(atom['low'], show_values)}"
+        case "in" | "not_in":
+            if not show_values:
+                return f"{column} {_PLURALS[kind]} {pluralize(len(atom['texts']), 'value')}"
+            return f"{column} {_LISTS[kind]} ({', '.join(map(repr, atom['texts']))})"
+        case "between":
+            ends = (_value(atom[end], show_values) for end in ("low", "high"))
+            return (
+                f"{column} between {' and '.join(ends)}" if show_values else f"{column} in a range"
+            )
+        case "is_null":
+            return f"{column} is NULL"
+        case "not_null":
+            return f"{column} is not NULL"
+        case "compare":
+            return f"{column} {atom['comparison']} {'.'.join(atom['other'])}"
+    return f"{column} {kind}"
+
+
+def _part(atom: Data) -> str:
+    column, part = ".".join(atom["path"]), atom.get("of")
+    if part is None:
+        return column
+    if isinstance(part, Mapping):
+        return f"{column} % {part['remainder']}"
+    return f"{part} of {column}"
+
+
+def _value(literal: Data, show_values: bool) -> str:
+    return repr(literal["text"]) if show_values else HIDDEN
+
+
+def _sources(columns: Sequence[Data], show_values: bool) -> Iterator[str]:
+    """The columns that are not taken over as they are, counted by kind; constants by name."""
+    kinds: Counter[str] = Counter()
+    constants = []
+    for column in columns:
+        source = column["from"]
+        if isinstance(source, Mapping):
+            kind = next(
+                k for k in ("cast", "constant", "row_number", "text_of", "parts") if k in source
+            )
+            kinds[kind] += 1
+            if kind == "constant":
+                text = source["constant"]["text"]
+                shown = "NULL" if text is None else repr(text)
+                constants.append(f"{column['name']} = {shown}" if show_values else column["name"])
+    if kinds["cast"]:
+        yield f"{kinds['cast']:,} cast to another type of number"
+    if constants:
+        yield f"of one value: {', '.join(constants)}"
+    if kinds["row_number"]:
+        yield f"{pluralize(kinds['row_number'], 'row number')} counted anew"
+    if kinds["text_of"]:
+        yield f"{kinds['text_of']:,} written as text"
+    if kinds["parts"]:
+        yield f"{pluralize(kinds['parts'], 'struct')} put together anew"
