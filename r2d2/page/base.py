@@ -1,4 +1,4 @@
-"""What the pages of `find`, `plan` and `vmcost` share: one look, and nothing that leaves the page.
+"""The look that the pages of `find`, `plan` and `vmcost` share; nothing in it leaves the page.
 
 A Content-Security-Policy allows a page its own style and script, by hash, and nothing else. Every
 value is escaped, and control characters in it are shown as escapes.

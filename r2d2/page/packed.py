@@ -1,4 +1,4 @@
-"""What the page's script draws from, packed: columns in place of objects, each text once.
+"""The data that a page's script draws from: columns in place of objects, each text once.
 
 Tables go by their number in order of location. Of each name only what differs from the one before
 is there; numbers and texts of all tables are lists; `texts` holds each sentence once and all else

@@ -1,14 +1,14 @@
 """The bytes that a lake holds more than once, by table and by folder, tenant or reader."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from r2d2.page.families import Families
 from r2d2.page.run_files import PageGraph
 
-TOP = "(top)"
+TOP = "."
 """In place of a folder's name: tables that lie in none."""
 
 
@@ -32,6 +32,7 @@ class Total:
     tables: int
     size_bytes: int
     contained: int
+    contained_bytes: int
     spare: int
     spare_bytes: int
     deleted: int
@@ -65,11 +66,12 @@ def totals(
 ) -> list[Total]:
     """The totals under each of the names that a table has, the largest waste first.
 
+    Tables that are left out do not count.
     `plan` has the plan's entry of each table by its location.
     """
     tables: dict[str, list[int]] = defaultdict(list)
     for number, of_table in enumerate(names):
-        for name in of_table:
+        for name in of_table if graph.tables[number].problem is None else ():
             tables[name].append(number)
     made = [_total(name, graph, waste, numbers, plan) for name, numbers in tables.items()]
     return sorted(made, key=lambda t: (-t.spare_bytes, -t.size_bytes, t.name))
@@ -89,6 +91,7 @@ def _total(
         len(numbers),
         sum(graph.tables[n].size_bytes for n in numbers),
         sum(n in waste.contained for n in numbers),
+        sum(graph.tables[n].size_bytes for n in numbers if n in waste.contained),
         sum(n in waste.spare for n in numbers),
         sum(graph.tables[n].size_bytes for n in numbers if n in waste.spare),
         len(deleted),
@@ -101,22 +104,7 @@ def top_folder(location: str) -> str:
     """The first folder of a location.
 
     >>> top_folder("sales/2026/orders"), top_folder("orders.csv")
-    ('sales', '(top)')
+    ('sales', '.')
     """
     folder, slash, _ = location.partition("/")
     return folder if slash else TOP
-
-
-def spare_by_family(graph: PageGraph, families: Families, waste: Waste) -> dict[int, int]:
-    """The spare bytes of each family."""
-    sizes: dict[int, int] = defaultdict(int)
-    for number, family in enumerate(families.family):
-        if family:
-            sizes[family] += graph.tables[number].size_bytes if number in waste.spare else 0
-    return dict(sizes)
-
-
-def readers(plan: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The named readers of each table of a plan."""
-    for table in plan["tables"]:
-        yield tuple(table["usage"]["consumer_names"])

@@ -11,11 +11,12 @@ function fixed(value, digits) {
   return told;
 }
 function humanBytes(size) {
-  for (const unit of ['B', 'kB', 'MB', 'GB']) {
-    if (size < 1000) return `${fixed(size, unit === 'B' ? 0 : 1)} ${unit}`;
+  if (size < 999.5) return `${fixed(size, 0)} B`;
+  for (const unit of ['kB', 'MB', 'GB', 'TB']) {
     size /= 1000;
+    if (size < 999.95) return `${fixed(size, 1)} ${unit}`;
   }
-  return `${fixed(size, 1)} TB`;
+  return `${fixed(size / 1000, 1)} PB`;
 }
 
 (async () => {
@@ -95,7 +96,7 @@ for (const [n, how] of deletion) {
 }
 const spareBytes = n => T.flags[n] & SPARE ? T.bytes[n] : 0;
 const saves = n => deletion.has(n) ? dollars(deletion.get(n)[SAVES]) : 0;
-const folder = n => names[n].includes('/') ? names[n].split('/', 1)[0] : '(top)';
+const folder = n => names[n].includes('/') ? names[n].split('/', 1)[0] : '.';
 const sum = (tables, of) => tables.reduce((total, n) => total + of(n), 0);
 
 // A list with heads that sort and rows that come in steps.
@@ -206,10 +207,12 @@ list(byId('family-list'), byId('more-families'), [
   { head: 'family of', class: 'name', sort: tables => names[largest(tables)], falls: false, cell: tables => tableLink(largest(tables)), tie: inOrder },
   ...ofMany,
 ], ofMany[1], [...families.values()]).draw();
+const beyond = group => sum(group, n => T.bytes[n]) - Math.max(...group.map(n => T.bytes[n]));
+const beyondOne = { head: 'beyond one copy', class: 'n', sort: beyond, cell: group => humanBytes(beyond(group)) };
 list(byId('group-list'), byId('more-groups'), [
   { head: 'equal to each other', class: 'name', sort: tables => names[tables[0]], falls: false, cell: links, tie: inOrder },
-  ...ofMany,
-], ofMany[1], D.groups.slice()).draw();
+  ofMany[0], beyondOne, ...ofMany.slice(2),
+], beyondOne, D.groups.slice()).draw();
 
 // One table.
 function shellWord(word) {
