@@ -14,6 +14,7 @@ from r2d2.hashing.renderings import as_texts
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, present_mask, sorted_unique
 from r2d2.lake.inventory import Inventory, described, grouped, read_split
+from r2d2.lake.selection import selected
 from r2d2.model import Column, Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
@@ -22,7 +23,7 @@ from r2d2.stages.metadata import Metadata
 from r2d2.stages.schema import fold, matched_columns
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
-from r2d2.text_tables import printable
+from r2d2.text_tables import did_you_mean, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,15 @@ def _tables(storage: Storage, settings: Settings, *locations: str) -> tuple[Tabl
         if location not in groups:
             if (owner := found.owners.owner_of(location)) and location in files:
                 raise UsageError(f"{location} is no table of its own: it belongs to {owner}")
+            near = did_you_mean(location, groups) or ";"
             raise UsageError(
-                f"{storage.url} has no table {location!r}; `r2d2 tables` lists what it has"
+                f"{storage.url} has no table {location!r}{near} `r2d2 tables` lists what it has"
             )
     pair = [groups[location] for location in locations]
+    asked = replace(settings, sample_tables=0)  # whoever names two tables wants these
+    left_out = {table.location: table for table in selected(pair, asked).left_out}
     child, parent = described(storage, settings, pair, files)
-    return child, parent
+    return left_out.get(child.location, child), left_out.get(parent.location, parent)
 
 
 def _decided(

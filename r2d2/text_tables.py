@@ -1,6 +1,6 @@
 """Names, sizes, money and tables in lines of text and in CSV, the same in every report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """The first characters of a text that a spreadsheet runs as a formula, or skips before one."""
@@ -82,6 +82,17 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     by_lower = {each.lower(): each for each in reversed(names)}
     close = [by_lower[each] for each in get_close_matches(name.lower(), list(by_lower), n=1)]
     return next(iter([*same, *begun, *close]), None)
+
+
+def with_folders(locations: Collection[str]) -> list[str]:
+    """The locations of tables, and all folders above them."""
+    folders = {
+        "/".join(parts[:count])
+        for location in locations
+        for parts in [location.split("/")]
+        for count in range(1, len(parts))
+    }
+    return sorted({*locations, *folders})
 
 
 def human_bytes(size: float) -> str:

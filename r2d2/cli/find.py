@@ -24,6 +24,17 @@ ConstantColumns = Annotated[
 TextExports = Annotated[
     bool | None, Parameter(negative="", help="CSV and JSON exports of typed tables, too.")
 ]
+Include = Annotated[
+    tuple[str, ...] | None,
+    Parameter(negative="", help="Look only at these: a location, folder or pattern; may repeat."),
+]
+Exclude = Annotated[
+    tuple[str, ...] | None,
+    Parameter(negative="", help="Do not look at these: neither child nor parent; may repeat."),
+]
+Sample = Annotated[
+    int | None, Parameter(help="A first look at so many tables, those of like names together.")
+]
 Finding = Literal["edges", "equal", "unreadable"]
 
 
@@ -41,6 +52,9 @@ def find(
     renamed: Renamed = None,
     constant_columns: ConstantColumns = None,
     text_exports: TextExports = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    sample: Sample = None,
     stages: Annotated[
         str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
     ] = None,
@@ -74,6 +88,8 @@ def find(
     r2d2 find /lake --engine spark --master spark://host:7077 --out run
 
     r2d2 find /lake --fail-on equal --fail-on unreadable
+
+    r2d2 find /lake --exclude tmp --exclude '*_test.parquet' --sample 1000
     """
     from r2d2.cli.find_text import find_lines
     from r2d2.cli.terminal import watching
@@ -100,6 +116,9 @@ def find(
         renamed=renamed,
         constant_columns=constant_columns,
         text_exports=text_exports,
+        include=include,
+        exclude=exclude,
+        sample_tables=sample,
         stages=tuple(stages.split(",")) if stages else None,
         threads=threads,
     )
@@ -128,7 +147,16 @@ def find(
     return exit_code(graph.tables, counts)
 
 
-def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
+def tables(
+    lake: str,
+    /,
+    *,
+    include: Include = None,
+    exclude: Exclude = None,
+    sample: Sample = None,
+    config: Config = None,
+    json: Json = False,
+) -> int:
     """List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.
 
     Says why a folder's files are one table. Reads metadata only. Example: r2d2 tables sample_lake
@@ -138,7 +166,7 @@ def tables(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     from r2d2.report.find import inventory_data, unused_rules
     from r2d2.settings.find import load_settings
 
-    settings = load_settings(config)
+    settings = load_settings(config, include=include, exclude=exclude, sample_tables=sample)
     inventory = list_tables(lake, settings)
     for sentence in unused_rules(settings, inventory.tables):
         print_problem(sentence)

@@ -7,6 +7,7 @@ from typing import Any
 from r2d2.graph import Graph
 from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.lake.owners import NO_CATALOGUE
+from r2d2.lake.selection import NOT_SAMPLED, is_left_out_as_asked
 from r2d2.model import Edge, Table
 from r2d2.settings.find import DOUBT, LEFT_OUT
 from r2d2.stages.metadata import NOT_BELIEVED
@@ -25,8 +26,12 @@ def find_lines(
 ) -> Iterator[str]:
     """The run's result: the largest containments, equal tables, folders; then what was looked at.
 
-    The funnel is there if it is `verbose`.
+    The funnel is there if it is `verbose`. That only a sample was looked at is told first.
     """
+    sampled_out = sum((table.problem or "").startswith(NOT_SAMPLED) for table in graph.tables)
+    if sampled_out:
+        part = f"{len(graph.tables) - sampled_out:,} of {pluralize(len(graph.tables), 'table')}"
+        yield f"a look at a part of the lake, {part}; without --sample, all are looked at"
     yield from _headlines(graph)
     yield from _largest_lines(graph, FIRST_IF_VERBOSE if verbose else FIRST)
     yield ""
@@ -56,7 +61,10 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
     )
     for reason, count in sorted(skipped.items()):
         yield f"  skipped {count:,}: {reason}"
-    out = [table for table in tables if not table.eligible]
+    asked = Counter(table.problem for table in tables if is_left_out_as_asked(table))
+    for problem, count in sorted(asked.items(), key=str):
+        yield f"  left out {count:,}: {printable(problem or '')}"
+    out = [table for table in tables if not (table.eligible or is_left_out_as_asked(table))]
     for table in out[:SHOWN]:
         kind = "unreadable" if table.unreadable else "not eligible"
         yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"

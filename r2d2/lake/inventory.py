@@ -31,6 +31,7 @@ from r2d2.formats.schema import check_names
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
+from r2d2.lake.selection import selected
 from r2d2.lake.wholeness import whole_but_for_unnamed
 from r2d2.model import Bounds, Column, FileGroup, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings, TableRule
@@ -96,9 +97,8 @@ def take_inventory(
         LakeError: the lake itself cannot be listed.
     """
     listing = storage.list()
-    return inventory_of(
-        storage, settings, listing, grouped(storage, listing, settings.tables), known
-    )
+    grouping = grouped(storage, listing, settings.tables)
+    return inventory_of(storage, settings, listing, grouping, known)
 
 
 def inventory_of(
@@ -110,15 +110,15 @@ def inventory_of(
 ) -> Inventory:
     """The tables of the grouping of a lake's listing."""
     files = {file.path: file for file in listing.files}
+    selection = selected(grouping.groups, settings)
     same = {
         group.location: table
-        for group in grouping.groups
+        for group in selection.groups
         if (table := unchanged(group, known or {}))
     }
-    new = [group for group in grouping.groups if group.location not in same]
-    opened = described(storage, settings, new, files)
-    tables = [*same.values(), *opened, *unlisted(grouping)]
-    tables = with_uncertain_kept(tables, grouping.groups)
+    new = [group for group in selection.groups if group.location not in same]
+    tables = [*same.values(), *described(storage, settings, new, files), *selection.left_out]
+    tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
     tables.sort(key=lambda table: table.location)
     return Inventory(tuple(tables), grouping.skipped, grouping.owners.data(), listing)
 

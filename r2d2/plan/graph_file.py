@@ -275,7 +275,8 @@ def find_settings(data: Any) -> Settings:
     values = {key: value for key, value in data.items() if key in known}
     rules = tuple(TextRule(rule["tables"], rule["overrides"]) for rule in data["text"])
     changed = {"types": Types(data["types"]), "stages": tuple(data["stages"]), "text": rules}
-    changed["ignore_columns"] = tuple(data.get("ignore_columns", ()))
+    for name in ("ignore_columns", "include", "exclude"):
+        changed[name] = tuple(data.get(name, ()))
     changed["tables"] = tuple(TableRule(**rule) for rule in data.get("tables", ()))
     return Settings(**(values | changed))
 

@@ -12,6 +12,7 @@ from typing import Any
 from r2d2.graph import Graph
 from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
+from r2d2.lake.selection import is_left_out_as_asked
 from r2d2.model import Edge, Format, Table
 from r2d2.settings.find import UNUSED, Settings
 from r2d2.storage.output import (
@@ -24,7 +25,7 @@ from r2d2.storage.output import (
     text_with,
     write_files,
 )
-from r2d2.text_tables import csv_text, printable
+from r2d2.text_tables import csv_text, did_you_mean, pluralize, printable, with_folders
 
 EDGE_COLUMNS = (
     "child",
@@ -169,7 +170,8 @@ def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:
 
 
 def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
-    """A sentence for each `[[table]]` and `[[text]]` that matches nothing, or fits no text."""
+    """A sentence on a sample, and for each rule that matches nothing, or fits no text."""
+    yield from _told_of_selection(settings, tables)
     for rule in settings.unused_table_rules(table.location for table in tables):
         yield f"{rule.written} matches no table of the lake"
     if not settings.text:
@@ -181,6 +183,20 @@ def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
     for table in text:
         if UNUSED in table.details:
             yield f"[[text]]: {table.location}: {table.details[UNUSED]}"
+
+
+def _told_of_selection(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
+    """A sentence on a sample, and for each `include` and `exclude` that names no table."""
+    if settings.include or settings.exclude:
+        locations = [table.location for table in tables]
+        for name, pattern in settings.unused_patterns(locations):
+            near = did_you_mean(pattern, with_folders(locations))
+            yield f"{name} {pattern!r} matches no table of the lake{near}"
+    if settings.sample_tables:
+        looked_at = sum(not is_left_out_as_asked(table) for table in tables)
+        if looked_at < len(tables):
+            told = f"a look at a part: {looked_at:,} of {pluralize(len(tables), 'table')}"
+            yield f"{told}; what the others contain, and what contains them, is not known"
 
 
 def settings_data(settings: Settings) -> dict[str, Any]:

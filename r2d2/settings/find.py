@@ -4,7 +4,7 @@ then flags."""
 import codecs
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,9 @@ class Settings:
     sample_rows: int = 10
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     memory_bytes: int = 1 << 30
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    sample_tables: int = 0
     text: tuple[TextRule, ...] = field(default=(), metadata=NO_KEY)
     tables: tuple[TableRule, ...] = field(default=(), metadata=NO_KEY)
 
@@ -117,6 +120,15 @@ class Settings:
         for name in ("sketch_size", "sample_rows", "threads", "memory_bytes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} = {getattr(self, name)}: give at least 1")
+        if self.sample_tables < 0:
+            raise UsageError(f"sample_tables = {self.sample_tables}: give at least 1, or 0 for all")
+
+    def unused_patterns(self, locations: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The name and pattern of each `include` and `exclude` that names no table."""
+        for name in ("include", "exclude"):
+            for pattern in getattr(self, name):
+                if not any(is_among(location, pattern) for location in locations):
+                    yield name, pattern
 
     def unused_table_rules(self, locations: Iterable[str]) -> list[TableRule]:
         """The rules that match none of the tables' locations: misspelt, or of another lake."""

@@ -10,7 +10,16 @@ from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
 from r2d2.settings import is_among
-from r2d2.text_tables import aligned, csv_text, did_you_mean, human_bytes, pluralize, printable, usd
+from r2d2.text_tables import (
+    aligned,
+    csv_text,
+    did_you_mean,
+    human_bytes,
+    pluralize,
+    printable,
+    usd,
+    with_folders,
+)
 
 if TYPE_CHECKING:
     from r2d2.model import Edge
@@ -257,17 +266,6 @@ def check_patterns(flag: str, patterns: Sequence[str], locations: Collection[str
         if not any(is_among(location, pattern) for location in locations):
             near = did_you_mean(pattern, with_folders(locations))
             raise UsageError(f"{flag} {pattern!r} names no table{near}")
-
-
-def with_folders(locations: Collection[str]) -> list[str]:
-    """The locations of tables, and all folders above them."""
-    folders = {
-        "/".join(parts[:count])
-        for location in locations
-        for parts in [location.split("/")]
-        for count in range(1, len(parts))
-    }
-    return sorted({*locations, *folders})
 
 
 def _one_form(csv: bool, json: bool) -> None:

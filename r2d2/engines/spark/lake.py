@@ -45,6 +45,7 @@ from r2d2.lake.questions import (
     Watched,
     heads_of,
 )
+from r2d2.lake.selection import is_left_out_as_asked, selected
 from r2d2.model import Bounds, Column, Cost, Format, Table
 from r2d2.progress import Progress
 from r2d2.settings.find import Settings
@@ -132,9 +133,11 @@ class SparkLake:
         if len(found.groups) <= DRIVER_TABLES:
             inventory = inventory_of(self._storage, self._settings, listing, found)
         else:
-            tables = self._jobs.described(self._storage, self._settings, found.groups)
+            selection = selected(found.groups, self._settings)
+            tables = self._jobs.described(self._storage, self._settings, selection.groups)
             self._is_bounded = True
-            tables = with_uncertain_kept([*tables, *unlisted(found)], found.groups)
+            tables = [*tables, *selection.left_out, *unlisted(found)]
+            tables = with_uncertain_kept(tables, found.groups)
             tables.sort(key=lambda table: table.location)
             inventory = Inventory(tuple(tables), found.skipped, found.owners.data())
         self._tables = self._with_foreign(inventory.tables)
@@ -302,7 +305,7 @@ class ForeignTable:
 
 def source_of(table: Table) -> str | None:
     """The Spark source that may read the table; None where r2d2 reads it, or nobody should."""
-    if table.problem is None:
+    if table.problem is None or is_left_out_as_asked(table):
         return None
     if table.format == Format.DELTA and _UNKNOWN_FEATURE.search(table.problem):
         return "delta"
