@@ -13,7 +13,8 @@ from r2d2.graph import Block, Graph
 from r2d2.hashing.renderings import as_texts
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import merge, present_mask, sorted_unique
-from r2d2.lake.inventory import Inventory, described, grouped, read_split
+from r2d2.lake.groups import grouped
+from r2d2.lake.inventory import Inventory, described, read_split
 from r2d2.lake.selection import selected
 from r2d2.model import Column, Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of

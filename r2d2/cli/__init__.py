@@ -69,6 +69,38 @@ COMMANDS = {
         "vmcost",
         "Divide the costs of the applications in LOGS by part, job, stage and executor.",
     ),
+    "approve": (
+        "deletion",
+        "Record that PLAN, exactly as it is, may be applied: who said so, when, and its SHA-256.",
+    ),
+    "apply": (
+        "deletion",
+        "Move the tables that PLAN deletes into quarantine, each compared with its rebuild first.",
+    ),
+    "status": (
+        "deletion",
+        "List every deletion in LAKE: id, table, state, since when, what it holds, what it saved.",
+    ),
+    "undo": (
+        "deletion",
+        "Put deleted tables back, as they were: `r2d2 undo ID… LAKE` or `r2d2 undo --all LAKE`.",
+    ),
+    "rebuild": (
+        "deletion",
+        "Rebuild deleted tables from their parents, and compare: `r2d2 rebuild ID… LAKE --to FOLDER`.",
+    ),
+    "purge": (
+        "deletion",
+        "Delete for good the files of tables in LAKE whose retention is over, each by its name.",
+    ),
+    "fsck": (
+        "deletion",
+        "Compare the journal of deletions in LAKE with its files; settle with --yes.",
+    ),
+    "audit": (
+        "deletion",
+        "Verify the journal of LAKE: that no record was changed, dropped or exchanged; and print it.",
+    ),
     "doctor": (
         "doctor",
         "Check what works here: Java, Spark, jars, file systems; and what to install.",

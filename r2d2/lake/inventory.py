@@ -20,32 +20,29 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from r2d2.errors import IneligibleTableError, NotWritableError, TableError, UnreadableTableError
-from r2d2.formats import FORMATS, format_named, hive
+from r2d2.errors import IneligibleTableError, NotWritableError, UnreadableTableError
+from r2d2.formats import format_named, hive
 from r2d2.formats.errors import table_problem, translated
 from r2d2.formats.layout import Layout, is_key_folder
 from r2d2.formats.parquet import small_files
 from r2d2.formats.parquet.read import rows_for_bounds
 from r2d2.formats.parquet.small_files import Asked
 from r2d2.formats.schema import check_names
+from r2d2.lake.deletions import without_home
 from r2d2.lake.exports import with_uncertain_kept
-from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
-from r2d2.lake.owners import find_owners
+from r2d2.lake.grouping import Grouping
+from r2d2.lake.groups import REMOTE_THREADS, grouped
 from r2d2.lake.selection import selected
-from r2d2.lake.wholeness import whole_but_for_unnamed
 from r2d2.model import Bounds, Column, FileGroup, FileInfo, Format, Split, Table
-from r2d2.settings.find import Settings, TableRule
+from r2d2.settings.find import Settings
 from r2d2.storage.local import Listing, Storage, snapshot_of
 
 ONE_TABLE = "one table by"
 """The detail of a table that says why several files, or a folder, are one table."""
-# A remote read mostly waits.
-REMOTE_THREADS = 64
 FOOTERS_A_TASK = 64
 # A disk far away waits, too: such a part of the time is more than other processes take.
 MOSTLY_WAITING, DISK_THREADS = 4, 16
 NAMED_INSIDE = 5
-MAGIC_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +56,6 @@ class Inventory:
     skipped: Mapping[str, int]
     owners: Mapping[str, Any] = field(default_factory=dict)
     listing: Listing = field(default=Listing(()), compare=False, repr=False)
-
-
-def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
-    """The listing's files in groups that make tables, none of which another table owns."""
-    told = _formats_by_content(storage, unnamed_parts(listing))
-    found = group_files(listing, rules, find_owners(storage, listing), told)
-    formats = _formats_by_content(storage, {file.path: file for file, _ in found.unnamed})
-    return replace(found, groups=whole_but_for_unnamed(found.groups, found.unnamed, formats))
-
-
-def _formats_by_content(storage: Storage, parts: Mapping[str, FileInfo]) -> dict[str, str]:
-    """The formats of files by what they begin with; those that cannot be told are left out."""
-    magic = [(known.magic, known.name) for known in FORMATS if known.magic]
-
-    def told(file: FileInfo) -> str | None:
-        try:
-            head = storage.read(file, 0, MAGIC_BYTES)
-        except TableError:
-            return None
-        return next((name for start, name in magic if head.startswith(start)), None)
-
-    with ThreadPoolExecutor(REMOTE_THREADS if "://" in storage.url else 1) as pool:
-        found = zip(parts, pool.map(told, parts.values()), strict=True)
-        return {root: kind for root, kind in found if kind is not None}
 
 
 def take_inventory(
@@ -120,7 +93,7 @@ def inventory_of(
     tables = [*same.values(), *described(storage, settings, new, files), *selection.left_out]
     tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
     tables.sort(key=lambda table: table.location)
-    return Inventory(tuple(tables), grouping.skipped, grouping.owners.data(), listing)
+    return Inventory(tuple(tables), grouping.skipped, grouping.owners.data(), without_home(listing))
 
 
 def unlisted(grouping: Grouping) -> list[Table]:

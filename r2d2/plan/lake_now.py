@@ -22,10 +22,15 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class ChangesSince:
-    """What stands against the plan by now, and changes that it does not rest on."""
+    """What stands against the plan by now, and changes that it does not rest on.
+
+    `by_table` are all changes by the table that changed, `now` is the lake's inventory.
+    """
 
     broken: tuple[Broken, ...]
     notes: tuple[str, ...]
+    by_table: Mapping[str, tuple[Broken, ...]]
+    now: Inventory
 
 
 def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
@@ -47,16 +52,18 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
     files_before = cache(lambda: _files_of_run(plan, run))
     broken: list[Broken] = []
     notes: list[str] = []
+    by_table: dict[str, tuple[Broken, ...]] = {}
     for entry in plan["tables"]:
         name = entry["table"]
         changes = list(_changes(plan, entry, tables.get(name), paths, files_before))
+        by_table[name] = tuple(changes)
         if name in rested_on:
             broken += changes
         else:
             notes += [sentence for _, sentence in changes]
     if run is not None:
         broken += needed_by_others(deleted, needed_by_plans(run, tables, paths))
-    return ChangesSince(tuple(broken), (*notes, *_others(plan, now)))
+    return ChangesSince(tuple(broken), (*notes, *_others(plan, now)), by_table, now)
 
 
 def _files_of_run(plan: Data, run: Path | None) -> dict[str, Sequence[FileInfo]]:
@@ -93,9 +100,10 @@ def _changes(
         before = plan["snapshots"].get(name)
         if before != now.snapshot:
             yield "lake-changed", f"{name} is at {now.snapshot}, the plan saw {before}"
-    if now.must_keep is not None and entry["must_keep"] is None:
+    goes = entry["choice"] == "delete"
+    if goes and now.must_keep is not None and entry["must_keep"] is None:
         yield "lake-must-keep", f"{name} must stay by now: {now.must_keep}"
-    if entry["choice"] == "delete":
+    if goes:
         known = {*entry["inside"], *(path for path, *_ in entry["files"])}
         new = [path for path in files_inside(name, now.files, paths) if path not in known]
         yield from _named(name, "lake-foreign", new, "came, in its folder and not of it,")

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import pyarrow as pa
 
-from r2d2.errors import NotWritableError, R2D2Error, UsageError
+from r2d2.errors import R2D2Error, UsageError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.layout import Layout
 from r2d2.formats.uniform import fitted, plain_schema
@@ -92,7 +92,7 @@ def rebuild(
     parents_now = ParentsNow.of(plan, storage, now)
     for name in wanted:
         try:
-            yield _rebuilt(parents_now, ResidualFolder(run), entries[name], place)
+            yield rebuild_table(parents_now, ResidualFolder(run), entries[name], place)
         except R2D2Error as error:
             yield LostTable(name, str(error))
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
@@ -110,9 +110,14 @@ def not_deleted(run: Path, name: str) -> UsageError:
     return UsageError(told)
 
 
-def _rebuilt(
+def rebuild_table(
     parents_now: "ParentsNow", kept: ResidualFolder, entry: Data, place: Path
 ) -> RebuiltTable:
+    """The table of a plan's entry, written below the place; one that stands there is compared.
+
+    Raises:
+        R2D2Error: it does not come back, or something else is in its place.
+    """
     name, fingerprint = entry["table"], entry["evidence"]["fingerprint"]
     layout, start = layout_from(entry["layout"]), perf_counter()
     rows = entry["evidence"]["rows"]
@@ -124,23 +129,38 @@ def _rebuilt(
                 files = tuple(dict.fromkeys(split.file.path for split in stands.splits))
                 seconds = perf_counter() - start
                 return RebuiltTable(name, files, rows, stands.size_bytes, seconds, stood=True)
-    problems = []
+    with made_again(parents_now, kept, entry) as (made, told):
+        written = write_table(layout, made, place, name)
+        took = written.size_bytes, perf_counter() - start
+        return RebuiltTable(name, written.files, rows, *took, told)
+
+
+@contextmanager
+def made_again(
+    parents_now: "ParentsNow", kept: ResidualFolder, entry: Data
+) -> Iterator[tuple[Iterable[pa.RecordBatch], tuple[str, ...]]]:
+    """The table's rows from its parents, and sentences on those that changed.
+
+    Raises:
+        R2D2Error: the parents do not give the rows of its fingerprint.
+    """
+    fingerprint, rows = entry["evidence"]["fingerprint"], entry["evidence"]["rows"]
+    layout, problems = layout_from(entry["layout"]), []
     for tables, told in parents_now.readings(entry["parents"]):
         context = RecipeContext(parents_now.storage, tables, kept)
-        try:
-            coming = rebuilt(context, from_data(entry["recipe"]), layout.rows_schema)
-            with _held(coming, layout, rows) as (made, made_fingerprint):
-                if made_fingerprint == fingerprint:
-                    written = write_table(layout, made, place, name)
-                    took = written.size_bytes, perf_counter() - start
-                    return RebuiltTable(name, written.files, rows, *took, told)
-            problem = "what came out is not the table that the plan saw"
-        except NotWritableError:
-            raise
-        except R2D2Error as error:
-            problem = str(error)
-        except Exception as error:  # noqa: BLE001 - another reading of the parents may do
-            problem = table_problem(error)
+        with ExitStack() as stack:
+            try:
+                coming = rebuilt(context, from_data(entry["recipe"]), layout.rows_schema)
+                made, digest = stack.enter_context(_held(coming, layout, rows))
+            except R2D2Error as error:
+                problem = str(error)
+            except Exception as error:  # noqa: BLE001 - another reading of the parents may do
+                problem = table_problem(error)
+            else:
+                if digest == fingerprint:
+                    yield made, told
+                    return
+                problem = "what came out is not the table that the plan saw"
         problems.append("; ".join((problem, *told)))
     raise R2D2Error("; ".join(problems))
 

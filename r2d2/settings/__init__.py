@@ -111,5 +111,9 @@ min_saving_usd_per_month = 1.0            # nothing is deleted for less,
 min_plan_saving_usd_per_month = 10.0      # and nothing at all if the whole plan saves less
 solver = "highs"                          # or "cbc"
 time_limit_s = 120.0                      # for the solver; then the best plan found is taken
+
+[deletion]
+retention_days = 30.0                     # so long a deleted table can be undone; then it may be
+                                          # purged
 """
 """The file that `r2d2 init` writes: every key, its default and its meaning."""

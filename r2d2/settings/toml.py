@@ -24,7 +24,7 @@ SECTIONS: Mapping[str, str] = {
     **{name: f"[[{name}]]" for name in ("text", "table", "limit", "protect", "tenant", "prefer")},
     **{name: f"[[{name}]]" for name in ("view", "sql_name")},
     **{name: f"[{name}]" for name in ("cluster", "billing", "packing", "right_size")},
-    **{name: f"[{name}]" for name in ("spot", "serverless", "pipeline")},
+    **{name: f"[{name}]" for name in ("spot", "serverless", "pipeline", "deletion")},
     "job": "[[job]]",
 }
 """Every section that r2d2 knows, as it is written: `[name]`, or `[[name]]` where several may be."""

@@ -230,11 +230,11 @@ def new_files(
         R2D2Error: it cannot be written.
     """
     prepare(out, files)
-    _mode(0)
+    mode_of(0)
     place = out.resolve()
     try:
         made = _missing(place)
-        place.parent.mkdir(parents=True, exist_ok=True, mode=_mode(0o777))
+        place.parent.mkdir(parents=True, exist_ok=True, mode=mode_of(0o777))
         scratch = ScratchFolder(place if place.is_dir() else place.parent)
         try:
             fresh = scratch.path / NEW
@@ -257,7 +257,7 @@ def _bring(
     """Brings the scratch folder's files to disk, and into the folder."""
     fresh = scratch.path / NEW
     for path in fresh.rglob("*"):
-        path.chmod(_mode(0o777 if path.is_dir() else 0o666))
+        path.chmod(mode_of(0o777 if path.is_dir() else 0o666))
     if out.is_dir():
         with held(out):
             moved = check(fresh) if check else {}
@@ -275,7 +275,7 @@ def _bring(
         _mark(out, fresh)
     to_disk(fresh)
     with uninterrupted():
-        fresh.chmod(_mode(0o777))
+        fresh.chmod(mode_of(0o777))
         os.rename(fresh, out)
         scratch.cleanup()
         sync(out.parent)
@@ -294,7 +294,7 @@ def _mark(out: Path, fresh: Path) -> None:
         }
     )
     (fresh / MARKER).write_text(text, encoding="utf-8")
-    (fresh / MARKER).chmod(_mode(0o666))
+    (fresh / MARKER).chmod(mode_of(0o666))
 
 
 def _marker(out: Path) -> Marker:
@@ -308,7 +308,7 @@ def _missing(out: Path) -> list[Path]:
     return [folder for folder in out.parents if not folder.exists()]
 
 
-def _mode(most: int) -> int:
+def mode_of(most: int) -> int:
     """The permissions of a new file or folder.
 
     Raises:

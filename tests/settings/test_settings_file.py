@@ -10,6 +10,7 @@ import pytest
 from r2d2.errors import UsageError
 from r2d2.plan.program import Solver
 from r2d2.settings import INIT_TOML
+from r2d2.settings.deletion import DELETION_SECTIONS
 from r2d2.settings.find import FIND_SECTIONS, Settings, load_settings
 from r2d2.settings.plan import PLAN_SECTIONS, SOLVERS, PlanSettings, load_plan_settings
 from r2d2.settings.toml import NUMBER, SECTIONS, expected, line_of
@@ -54,7 +55,7 @@ def test_plans_and_find_share_one_file(tmp_path: Path) -> None:
 
 
 def test_each_known_section_is_read_by_one_command() -> None:
-    read = [*FIND_SECTIONS, *PLAN_SECTIONS, *VMCOST_SECTIONS, "sql_name"]
+    read = [*FIND_SECTIONS, *PLAN_SECTIONS, *DELETION_SECTIONS, *VMCOST_SECTIONS, "sql_name"]
     assert sorted(read) == sorted(SECTIONS)
 
 

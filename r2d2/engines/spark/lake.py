@@ -33,7 +33,8 @@ from r2d2.errors import IneligibleTableError, LakeError, R2D2Error
 from r2d2.formats.parquet import small_files
 from r2d2.formats.schema import check_names, flatten
 from r2d2.lake.exports import with_uncertain_kept
-from r2d2.lake.inventory import Inventory, grouped, inventory_of, unlisted
+from r2d2.lake.groups import grouped
+from r2d2.lake.inventory import Inventory, inventory_of, unlisted
 from r2d2.lake.questions import (
     Constants,
     Heads,

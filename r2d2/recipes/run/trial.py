@@ -80,15 +80,34 @@ def try_out(
         closing(SideBySide(storage, child, memory_bytes // 2)) as own,
     ):
         made = with_residuals(context, recipe, own.rows, own.schema, folder)
-        seconds, meter = list[float](), ReadMeter(storage)
-        metered = replace(context, meter=meter)
-        for batch in timed(rebuilt(metered, made, own.schema), seconds):
-            own.add(batch)
-            if not own.is_same:
-                break
-        spent = sum(seconds), meter.read_bytes
-        told.append(ended(context, child, made, own, spent, memory_bytes))
+        told.append(_compared(context, child, made, own, memory_bytes))
     return told[0]
+
+
+def try_again(
+    context: RecipeContext, child: Table, recipe: Recipe, memory_bytes: int = MEMORY_BYTES
+) -> Trial:
+    """The trial of a recipe whose residuals are written, on a table wherever it lies by now."""
+    told = list[Trial]()
+    with (
+        problems_told(recipe, told),
+        closing(SideBySide(context.storage, child, memory_bytes // 2)) as own,
+    ):
+        told.append(_compared(context, child, recipe, own, memory_bytes))
+    return told[0]
+
+
+def _compared(
+    context: RecipeContext, child: Table, recipe: Recipe, own: SideBySide, memory_bytes: int
+) -> Trial:
+    seconds, meter = list[float](), ReadMeter(context.storage)
+    metered = replace(context, meter=meter)
+    for batch in timed(rebuilt(metered, recipe, own.schema), seconds):
+        own.add(batch)
+        if not own.is_same:
+            break
+    spent = sum(seconds), meter.read_bytes
+    return ended(context, child, recipe, own, spent, memory_bytes)
 
 
 @contextmanager

@@ -1,0 +1,345 @@
+"""`r2d2 approve`, `apply`, `status`, `undo`, `rebuild`, `purge`, `fsck`, `audit`: safe deletion."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from r2d2.cli import Config, Json, Output
+from r2d2.cli.terminal import print_json, print_lines, print_problem
+from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
+from r2d2.text_tables import human_bytes, pluralize, printable
+
+if TYPE_CHECKING:
+    from r2d2.deletion.journal import Journal
+
+Yes = Annotated[bool, Parameter(negative="", help="Do it; without, only tell what would be done.")]
+Run = Annotated[Path | None, Parameter(help="Folder of the plan's run, if PLAN is not in it.")]
+
+
+def approve(
+    plan: Path,
+    /,
+    *,
+    run: Run = None,
+    max_tables: Annotated[int | None, Parameter(help="Refuse a plan that deletes more.")] = None,
+    max_bytes: Annotated[int | None, Parameter(help="Refuse a plan that deletes more.")] = None,
+    max_share: Annotated[
+        float | None, Parameter(help="Refuse a plan that deletes more of the lake (0 to 1).")
+    ] = None,
+    days: Annotated[float, Parameter(help="How long the approval lasts.")] = 7.0,
+) -> int:
+    """Record that PLAN, exactly as it is, may be applied: who said so, when, and its SHA-256.
+
+    Exit codes: 0 recorded, 1 the plan does not hold or exceeds a limit, 2 it is no plan.
+
+    For example: r2d2 approve run/plan.json --max-tables 20
+    """
+    from r2d2.deletion.verbs.approve import ApprovalLimits
+    from r2d2.deletion.verbs.approve import approve as record_approval
+    from r2d2.plan.plan_file import load_plan
+
+    made = load_plan(plan)
+    limits = ApprovalLimits(max_tables, max_bytes, max_share)
+    approved = record_approval(_journal(made["lake"]), made, run or plan.parent, limits, days)
+    count = pluralize(approved.data["tables"], "table")
+    size = human_bytes(approved.data["freed_bytes"])
+    print_lines(
+        [
+            f"{approved.by} approved the plan {made['sha256'][:12]}: {count}, {size},"
+            f" until {approved.data['until'][:16]}Z",
+            f"Next: r2d2 apply {plan}",
+        ]
+    )
+    return EXIT_OK
+
+
+def apply(
+    plan: Path,
+    /,
+    *,
+    run: Run = None,
+    yes: Yes = False,
+    dry_run: Annotated[
+        bool, Parameter(negative="", help="Only tell what would be done: so it is without --yes.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Move the tables that PLAN deletes into quarantine, each compared with its rebuild first.
+
+    Nothing is destroyed: `r2d2 undo` puts them back until `r2d2 purge`. The plan must be approved.
+
+    Exit codes: 0 all were moved, 1 stopped by an error, 3 some were refused, each with its reason.
+
+    For example: r2d2 apply run/plan.json --yes
+    """
+    from r2d2.deletion.verbs.apply import Applied, Refused, would_apply
+    from r2d2.deletion.verbs.apply import apply as run_apply
+    from r2d2.plan.plan_file import load_plan
+
+    made = load_plan(plan)
+    journal, folder = _journal(made["lake"]), run or plan.parent
+    is_dry = dry_run or not yes
+    steps = would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder)
+    told, refused, moved = list[dict[str, Any]](), 0, 0
+    for step in steps:
+        match step:
+            case Applied(table, deletion, size_bytes, seconds, again):
+                moved += 1
+                what = "is deleted already" if again else "would move" if is_dry else "moved"
+                about = human_bytes(size_bytes)
+                if not is_dry and not again:
+                    about += f", its rebuild compared in {seconds:.2f} s"
+                line = f"{table}: {what}, {about}" + (f", deletion {deletion}" if deletion else "")
+            case Refused(table, reason):
+                refused += 1
+                line = f"{table}: refused: {reason}"
+            case discrepancy:
+                line = _discrepancy_line(discrepancy)
+        if json:
+            told.append(_data(step))
+        else:
+            print_lines([line])
+    if json:
+        print_json(told)
+    elif is_dry:
+        count = pluralize(moved, "table")
+        print_lines([f"Nothing was done: {count} would be moved, {refused} refused. Give --yes."])
+    return EXIT_FOUND if refused else EXIT_OK
+
+
+def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
+    """List every deletion in LAKE: id, table, state, since when, what it holds, what it saved.
+
+    For example: r2d2 status sample_lake
+    """
+    from r2d2.deletion.verbs.status import status_of
+    from r2d2.text_tables import aligned
+
+    found = status_of(_journal(lake), _retention_days(config))
+    if json:
+        print_json(found)
+        return EXIT_OK
+    if not found:
+        print_lines(["Nothing is deleted."])
+        return EXIT_OK
+    rows = [
+        [
+            each["id"][:12],
+            each["table"],
+            each["state"],
+            each["since"][:16],
+            (each["purge_after"] or "")[:16],
+            human_bytes(each["size_bytes"]),
+            ", ".join(each["holds"]),
+            f"${each['saved_usd']:.2f}",
+        ]
+        for each in found
+    ]
+    head = ["id", "table", "state", "since", "purge after", "size", "holds", "saved"]
+    print_lines(aligned([head, *rows]))
+    return EXIT_OK
+
+
+def undo(
+    *names: Annotated[str, Parameter(help="Ids or tables, and the lake at last.")],
+    all: Annotated[  # noqa: A002 - the flag's name
+        bool, Parameter(negative="", help="All that can be undone.")
+    ] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Put deleted tables back, as they were: `r2d2 undo ID… LAKE` or `r2d2 undo --all LAKE`.
+
+    Exit codes: 0 all are back, 1 stopped by an error, 3 some are not, each with its reason.
+
+    For example: r2d2 undo exports/planes_boeing.csv sample_lake --yes
+    """
+    from r2d2.deletion.verbs import undo as verb
+
+    *wanted, lake = _with_lake(names)
+    journal = _journal(lake)
+    ids = verb.names_of(journal, wanted, all)
+    if not yes:
+        tables = [journal.deletion(each).table for each in ids]
+        print_lines([f"{table}: would be put back" for table in tables])
+        print_lines(["Nothing was done. Give --yes."])
+        return EXIT_OK
+    return _tell(verb.undo(journal, ids), json)
+
+
+def rebuild(
+    *names: Annotated[str, Parameter(help="Ids or tables, and the lake at last.")],
+    to: Annotated[
+        Path | None, Output, Parameter(help="Folder to write below, not the table's old place.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Rebuild deleted tables from their parents, and compare: `r2d2 rebuild ID… LAKE --to FOLDER`.
+
+    Without --to, a table that was purged comes back at its old place.
+
+    Exit codes: 0 all came back, 1 some did not.
+
+    For example: r2d2 rebuild exports/planes_boeing.csv sample_lake --to restored
+    """
+    from r2d2.deletion.verbs.rebuild import Back
+    from r2d2.deletion.verbs.rebuild import rebuild as run_rebuild
+
+    *wanted, lake = _with_lake(names)
+    journal = _journal(lake)
+    told, lost = list[dict[str, Any]](), 0
+    for back in run_rebuild(journal, wanted, to):
+        if isinstance(back, Back):
+            made = back.rebuilt
+            rows, size = pluralize(made.rows, "row"), human_bytes(made.size_bytes)
+            line = f"{made.table}: {rows}, {size}, {made.seconds:.2f} s of {back.promised_s:.0f} s"
+            line = "; ".join((f"{line} promised", *made.parents_told))
+        else:
+            lost += 1
+            line = f"{back.table}: {back.problem}"
+        if json:
+            told.append(_data(back))
+        elif isinstance(back, Back):
+            print_lines([line])
+        else:
+            print_problem(line)
+    if json:
+        print_json(told)
+    return EXIT_FAILED if lost else EXIT_OK
+
+
+def purge(lake: str, /, *, config: Config = None, yes: Yes = False, json: Json = False) -> int:
+    """Delete for good the files of tables in LAKE whose retention is over, each by its name.
+
+    `[deletion] retention_days` of --config says how long that is; 30 by default. A table stays
+    whose parents do not give it back today, or where somebody wrote at its old place.
+
+    Exit codes: 0 done, 1 stopped by an error, 3 some had to stay though their retention is over.
+
+    For example: r2d2 purge sample_lake
+    """
+    from r2d2.deletion.verbs import purge as verb
+
+    journal, days = _journal(lake), _retention_days(config)
+    if yes:
+        return _tell(verb.purge(journal, days), json)
+    code = _tell(verb.would_purge(journal, days), json, "would be purged")
+    if not json:
+        print_lines(["Nothing was done. Give --yes."])
+    return code
+
+
+def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
+    """Compare the journal of deletions in LAKE with its files; settle with --yes.
+
+    Exit codes: 0 all fits, 1 stopped by an error, 3 something does not fit, or needs a person.
+
+    For example: r2d2 fsck sample_lake
+    """
+    from r2d2.deletion.verbs import fsck as verb
+
+    journal = _journal(lake)
+    if yes:
+        with journal.lease("fsck"):
+            verb.settle(journal)
+    found = list(verb.discrepancies(journal))
+    if json:
+        print_json([_data(each) for each in found])
+    else:
+        lines = map(_discrepancy_line, found)
+        print_lines(lines if found else ["The journal and the files agree."])
+    return EXIT_FOUND if found else EXIT_OK
+
+
+def audit(lake: str, /, *, json: Json = False) -> int:
+    """Verify the journal of LAKE: that no record was changed, dropped or exchanged; and print it.
+
+    Exit codes: 0 it is whole, 1 it is not.
+
+    For example: r2d2 audit sample_lake
+    """
+    import msgspec
+
+    from r2d2.deletion.journal import Journal, records_of
+    from r2d2.deletion.place import place_of
+
+    place = place_of(lake)
+    Journal(place)
+    records = [record for record, _ in records_of(place)]
+    if json:
+        print_json([msgspec.to_builtins(record) for record in records])
+        return EXIT_OK
+    for record in records:
+        about = record.data.get("verb") or record.data.get("plan_sha256", "")[:12]
+        table = record.data.get("entry", {}).get("table", "")
+        parts = (f"{record.number:>6}", f"{record.at:%Y-%m-%d %H:%M:%S}Z", record.by)
+        print_lines([" ".join((*parts, record.event.value, record.deletion, table, about)).strip()])
+    print_lines([f"{pluralize(len(records), 'record')}, unbroken"])
+    return EXIT_OK
+
+
+def _journal(lake: str) -> "Journal":
+    from r2d2.deletion.journal import Journal
+    from r2d2.deletion.place import place_of
+
+    return Journal(place_of(lake))
+
+
+def _retention_days(config: Path | None) -> float:
+    from r2d2.settings.deletion import load_deletion_settings
+
+    return load_deletion_settings(config).retention_days
+
+
+def _with_lake(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise UsageError("name the deletions, and the lake at last")
+    return names
+
+
+def _tell(steps: Iterable[Any], json: bool, done: str = "") -> int:
+    """Prints each step; the exit code is for those that were refused."""
+    from r2d2.deletion.verbs.fsck import Discrepancy
+    from r2d2.deletion.verbs.purge import NotPurged, Purged
+    from r2d2.deletion.verbs.undo import NotUndone, Undone
+
+    told, refused = list[dict[str, Any]](), 0
+    for step in steps:
+        match step:
+            case Undone(table):
+                line = f"{table}: is back"
+            case Purged(table, _, size_bytes):
+                line = f"{table}: {done or 'purged'}, {human_bytes(size_bytes)}"
+            case NotPurged(table, _, reason, is_over):
+                refused += is_over
+                line = f"{table}: stays: {reason}"
+            case NotUndone(table, _, reason):
+                refused += 1
+                line = f"{table}: stays deleted: {reason}"
+            case Discrepancy():
+                line = _discrepancy_line(step)
+            case _:
+                line = printable(str(step))
+        if json:
+            told.append(_data(step))
+        else:
+            print_lines([line])
+            sys.stdout.flush()
+    if json:
+        print_json(told)
+    return EXIT_FOUND if refused else EXIT_OK
+
+
+def _discrepancy_line(discrepancy: Any) -> str:
+    word = "ALARM" if discrepancy.is_alarm else "fsck"
+    table = f"{discrepancy.table}: " if discrepancy.table else ""
+    return f"{word}: {table}{discrepancy.told}; {discrepancy.remedy}"
+
+
+def _data(step: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"step": type(step).__name__, **asdict(step)}

@@ -1,0 +1,15 @@
+"""Deletion: a plan's tables leave the lake, and nothing is lost (docs/decisions/0012).
+
+Nothing else in r2d2 writes into a lake. `verbs` has a module for each command; they share:
+
+- `place` writes files into a lake, each durably and none over another;
+- `journal` appends records, for the one runner that has the lease;
+- `record` is what is kept of a deleted table, enough to rebuild it;
+- `parents` are those of deleted tables as they are now, and what recipes give of them;
+- `movers` take a table out of readers' sight and put it back, a class for each way;
+- `tombstone` is the note beside the old place.
+
+The words: a table is *marked* when its deletion begins, *tombstoned* when it is in quarantine and a
+rebuild was compared with it, *purged* when its files are gone. Its *parents* are held until then
+and after, as long as it may have to be rebuilt.
+"""

@@ -1,0 +1,188 @@
+"""The journal's records as they are written: numbered, chained, by the one runner with the lease.
+
+A record is refused where others wrote one since this runner last read or wrote. So a runner that
+paused, and whose lease was taken over, writes no more. A lease is a record, too; it ends when its
+runner says so, or was silent for `LEASE`, or is known to be dead.
+"""
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from getpass import getuser
+from pathlib import Path
+from typing import Any
+
+from r2d2.deletion.place import LakePlace
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import (
+    HEAD,
+    HOME,
+    JOURNAL,
+    Data,
+    Deletion,
+    Event,
+    JournalRecord,
+    journal_state,
+    read_records,
+    record_path,
+)
+from r2d2.storage.output import json_text
+
+LEASE = timedelta(hours=1)
+"""A runner that wrote no record for so long is taken to have stopped."""
+
+
+class LeaseError(R2D2Error):
+    """Another runner works on the lake's deletions, or took this one's place."""
+
+
+class Journal:
+    """A lake's journal: its state, and the one way to write it.
+
+    Raises:
+        JournalError: it cannot be read, or is not as it was written.
+    """
+
+    def __init__(self, place: LakePlace) -> None:
+        self.place = place
+        self.state = journal_state(place.storage, place.listing(HOME))
+        self.epoch = 0
+
+    def deletion(self, name: str) -> Deletion:
+        """The deletion of this id, or of the table at this location that is not live.
+
+        Raises:
+            R2D2Error: there is none.
+        """
+        if name in self.state.deletions:
+            return self.state.deletions[name]
+        if (by_table := self.of_table(name)) is not None:
+            return by_table
+        raise R2D2Error(f"{name!r}: no deletion of this id or table; `r2d2 status` lists all")
+
+    def of_table(self, location: str) -> Deletion | None:
+        """The deletion by which the table is not live, None where it is."""
+        return next(
+            (d for d in self.state.deletions.values() if d.table == location and d.holds), None
+        )
+
+    def append(self, event: Event, deletion: str = "", data: Data | None = None) -> JournalRecord:
+        """Writes the next record.
+
+        Raises:
+            LeaseError: others wrote one since.
+        """
+        before = self.state
+        number = before.next_number
+        record = JournalRecord(
+            number=number,
+            previous=before.last_sha256,
+            at=self.now(),
+            by=_who(),
+            epoch=self.epoch or number,
+            event=event,
+            deletion=deletion,
+            data=data or {},
+        )
+        content = record.encoded()
+        digest = hashlib.sha256(content).hexdigest()
+        state = before.after(record, digest)
+        try:
+            self.place.put_new(record_path(number), content)
+        except FileExistsError as error:
+            told = f"another runner wrote record {number} of the journal meanwhile"
+            raise LeaseError(f"{told}: this one stops") from error
+        self.state = state
+        self.place.replace(HEAD, json_text({"number": number, "sha256": digest}).encode())
+        return record
+
+    def now(self) -> datetime:
+        """The journal's clock: this machine's, and never before the last record."""
+        now, last = datetime.now(UTC), self.state.last
+        return now if last is None else max(now, last.at)
+
+    @contextmanager
+    def lease(self, verb: str) -> Iterator[None]:
+        """While it lasts, no other runner writes.
+
+        What an error left half done, the next verb settles.
+
+        Raises:
+            LeaseError: another runner has it.
+        """
+        holder = self.state.lease
+        if holder is not None and not _is_over(holder):
+            told = f"{holder.by} runs `{holder.data.get('verb')}` since {holder.at:%Y-%m-%d %H:%M}"
+            raise LeaseError(f"{told}Z: wait for its end; a runner silent for an hour is passed by")
+        self.epoch = 0
+        self.epoch = self.append(Event.LEASED, data={"verb": verb, **_process()}).number
+        try:
+            yield
+        except Exception:
+            with suppress(Exception):
+                self._release()
+            raise
+        with suppress(LeaseError):
+            self._release()
+
+    def renew(self) -> int:
+        """Takes the lease anew, for names that nobody knows yet; returns its epoch."""
+        lease = self.state.lease
+        self.epoch = 0
+        data = {} if lease is None else lease.data
+        self.epoch = self.append(Event.LEASED, data=data).number
+        return self.epoch
+
+    def _release(self) -> None:
+        self.append(Event.RELEASED)
+        self.epoch = 0
+
+
+def records_of(place: LakePlace) -> Iterator[tuple[JournalRecord, str]]:
+    """All records of the journal in order, each with the SHA-256 of its bytes.
+
+    Raises:
+        JournalError: one is missing, or is not as it was written.
+    """
+    return read_records(place.storage, place.listing(JOURNAL).files)
+
+
+def _who() -> str:
+    try:
+        return f"{getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        return f"{os.getuid()}@{socket.gethostname()}"
+
+
+def _process() -> dict[str, Any]:
+    """This process, so that others on its machine can tell whether it lives."""
+    return {"host": _machine(), "pid": os.getpid(), "started": _started(os.getpid())}
+
+
+def _machine() -> str:
+    """The machine since its last start, and its processes' numbering, which a container has of its
+    own; "" where they cannot be told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """When a process of this machine started, by its own clock; "" where there is none."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return told.rsplit(")", 1)[1].split()[19]
+
+
+def _is_over(lease: JournalRecord) -> bool:
+    told = lease.data
+    if told.get("host") and told["host"] == _machine():
+        return bool(_started(int(told["pid"])) != told["started"])
+    return datetime.now(UTC) - lease.at > LEASE

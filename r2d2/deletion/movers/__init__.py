@@ -1,0 +1,28 @@
+"""Movers, one for each kind of table and storage: a module or package with a class that is one."""
+
+from r2d2.deletion.movers.mover import Mover
+from r2d2.deletion.movers.rename import RenameMover
+from r2d2.deletion.place import LakePlace, LocalPlace
+from r2d2.errors import R2D2Error
+
+
+def mover_of(name: str, place: LakePlace) -> Mover:
+    """The mover of this name.
+
+    Raises:
+        R2D2Error: this version of r2d2 has none, or it does not fit the storage.
+    """
+    if name == RenameMover.name and isinstance(place, LocalPlace):
+        return RenameMover(place)
+    raise R2D2Error(f"tables moved by {name!r} are of another version of r2d2, or another storage")
+
+
+def mover_for(format_: str, place: LakePlace) -> Mover:
+    """The mover for tables of the format in this storage.
+
+    Raises:
+        R2D2Error: there is none.
+    """
+    if isinstance(place, LocalPlace):
+        return RenameMover(place)
+    raise R2D2Error("tables of this storage are not deleted: it has no way to move them")

@@ -1,0 +1,248 @@
+"""Tables in a folder of this machine: renamed into quarantine on the same file system, and back.
+
+A table that has a folder of its own goes in one rename; else each of its files does. A rename never
+replaces anything. Quarantine has a folder for each runner: one that takes over renames it, so that
+an older runner, which may only sleep, finds nothing under the names it knows.
+"""
+
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from r2d2.deletion.movers.mover import QUARANTINE, Moved, MoveError, PersonNeededError, Whereabouts
+from r2d2.deletion.place import LocalPlace
+from r2d2.lake.deletions import Data, Deletion
+from r2d2.model import FileInfo, Format, Table
+from r2d2.storage.local import version_of
+from r2d2.storage.scratch import sync
+
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+
+
+class RenameMover:
+    """Moves tables of a local lake by rename."""
+
+    name = "rename"
+
+    def __init__(self, place: LocalPlace) -> None:
+        self.place = place
+
+    def reason_against(self, entry: Data, table: Table) -> str | None:
+        """Why this table cannot be renamed, None where it can."""
+        if entry["table"] == ".":
+            return "it is the lake's own folder"
+        if table.format == Format.DELTA:
+            return "a Delta table is deleted by a commit to its log, not by a rename"
+        device = os.stat(self.place.root).st_dev
+        for unit in _units(entry):
+            found = self.place.path(unit)
+            if found.lstat().st_dev != device:
+                return f"{unit} is on another file system than the lake's folder"
+            if found.is_dir() and any(os.path.ismount(d) for d, _, _ in os.walk(found)):
+                return f"{unit}: another file system is mounted in it"
+        return None
+
+    def prepare(self, deletion: Deletion) -> None:
+        """Makes the folders in quarantine that the table's files are renamed into."""
+        home = _home(deletion)
+        for unit in _units(deletion.record["entry"]):
+            self.place.make_folder(str(PurePosixPath(home, unit).parent))
+
+    def located(self, deletion: Deletion) -> Deletion:
+        """The deletion with the epoch of its newest folder in quarantine."""
+        epochs = self._epochs(deletion)
+        return replace(deletion, epoch=max(epochs)) if epochs else deletion
+
+    def _epochs(self, deletion: Deletion) -> list[int]:
+        with suppress(FileNotFoundError):
+            names = os.listdir(self.place.path(f"{QUARANTINE}/{deletion.id}"))
+            return [int(name) for name in names if name.isdecimal()]
+        return []
+
+    def look(self, deletion: Deletion) -> Whereabouts:
+        """Where the files are; a file that was replaced by another is among the others."""
+        home, paths = _home(deletion), _paths(deletion)
+        live = frozenset(path for path in paths if self.place.file(path) is not None)
+        moved = frozenset(p for p in paths if self.place.file(f"{home}/{p}") is not None)
+        others = tuple(self._others(deletion, paths))
+        table = deletion.table
+        if not live and not others and self.place.exists(table):
+            others = (table,)
+        return Whereabouts(live, moved, paths - live - moved, others)
+
+    def _others(self, deletion: Deletion, paths: frozenset[str]) -> Iterator[str]:
+        location = str(deletion.record["entry"]["table"])
+        if _is_folder(deletion.record["entry"]) and self.place.exists(location):
+            listing = self.place.listing(location)
+            found = [*(f.path for f in listing.files), *listing.links]
+            yield from (path for path in found if path not in paths)
+            yield from (path for path, _ in listing.left_out if path not in paths)
+
+    def take_over(self, deletion: Deletion, epoch: int) -> Deletion:
+        """The deletion in a folder of the new runner's."""
+        old, new = self.located(deletion), replace(deletion, epoch=epoch)
+        if old.epoch != epoch and self.place.exists(_home(old)):
+            rename_new(self.place.path(_home(old)), self.place.path(_home(new)))
+        return new
+
+    def changed(self, table: Table) -> str | None:
+        """The first of the table's files that is not as it was listed."""
+        return next((f.path for f in table.files if self.place.file(f.path) != f), None)
+
+    def move(self, deletion: Deletion) -> None:
+        """Renames the table's folder, or each of its files."""
+        home = _home(deletion)
+        for unit in _units(deletion.record["entry"]):
+            try:
+                rename_new(self.place.path(unit), self.place.path(f"{home}/{unit}"))
+            except FileNotFoundError as error:
+                raise MoveError(f"{unit} vanished while it was to be moved") from error
+
+    def back(self, deletion: Deletion) -> None:
+        """Renames the folder, or each file that was moved, back to where nothing is."""
+        home = _home(deletion)
+        for unit in _moved_units(deletion):
+            source, target = self.place.path(f"{home}/{unit}"), self.place.path(unit)
+            if not os.path.lexists(source):
+                continue
+            self.place.make_folder(str(PurePosixPath(unit).parent))
+            try:
+                rename_new(source, target)
+            except FileExistsError as error:
+                told = f"{unit}: something else is at the old place of {deletion.id}"
+                raise PersonNeededError(
+                    f"{told}: move it away, or keep the table deleted"
+                ) from error
+
+    def moved_table(self, deletion: Deletion, table: Table) -> Table:
+        """The table with its files in quarantine."""
+        home = _home(deletion)
+
+        def moved(file: FileInfo) -> FileInfo:
+            found = self.place.file(f"{home}/{file.path}")
+            if found is None or found.size_bytes != file.size_bytes:
+                raise MoveError(f"{file.path} is not what was moved")
+            return found
+
+        files = tuple(map(moved, table.files))
+        splits = tuple(replace(split, file=moved(split.file)) for split in table.splits)
+        return replace(table, files=files, splits=splits)
+
+    def digests(self, deletion: Deletion) -> Moved:
+        """Bytes and SHA-256 of each file in quarantine, all of them."""
+        home = _home(deletion)
+        files = self.place.listing(home).files
+        return {
+            file.path.removeprefix(f"{home}/"): self._digest(self.place.path(file.path))
+            for file in files
+        }
+
+    def live_digests(self, deletion: Deletion) -> Moved:
+        """Bytes and SHA-256 of each file of the deletion at its old place."""
+        found = {}
+        for path in sorted(_paths(deletion)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found[path] = self._digest(self.place.path(path))
+        return found
+
+    def _digest(self, path: Path) -> tuple[int, str]:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(handle, "rb") as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise PersonNeededError(f"{path}: no regular file")
+            digest = hashlib.file_digest(file, "sha256")
+            after = os.fstat(file.fileno())
+            if version_of(before) != version_of(after):
+                raise MoveError(f"{path} is written to while it is read")
+        return before.st_size, digest.hexdigest()
+
+    def delete(self, deletion: Deletion, path: str) -> None:
+        """Deletes one file of quarantine by its name."""
+        self.place.remove(f"{_home(deletion)}/{path}")
+
+    def rebuild_place(self, deletion: Deletion) -> str:
+        """The runner's folder in quarantine."""
+        home = _home(deletion)
+        self.place.make_folder(home)
+        return str(self.place.path(home))
+
+    def clear(self, deletion: Deletion) -> None:
+        """Deletes by name the files of the deletion that are in folders of older runners."""
+        paths = {path for path, *_ in deletion.record["entry"]["files"]} | {*deletion.moved}
+        for epoch in self._epochs(deletion):
+            if epoch < deletion.epoch:
+                for path in paths:
+                    self.place.remove(f"{QUARANTINE}/{deletion.id}/{epoch}/{path}")
+        self.place.remove_empty(f"{QUARANTINE}/{deletion.id}")
+
+
+def _home(deletion: Deletion) -> str:
+    return f"{QUARANTINE}/{deletion.id}/{deletion.epoch}"
+
+
+def _is_folder(entry: Data) -> bool:
+    location = str(entry["table"])
+    return all(path.startswith(f"{location}/") for path, *_ in entry["files"])
+
+
+def _units(entry: Data) -> list[str]:
+    """What is renamed: the table's own folder, or each of its files."""
+    if _is_folder(entry):
+        return [str(entry["table"])]
+    return [path for path, *_ in entry["files"]]
+
+
+def _moved_units(deletion: Deletion) -> list[str]:
+    """What is renamed back; a copy that was rebuilt in quarantine may have other files."""
+    entry = deletion.record["entry"]
+    return _units(entry) if _is_folder(entry) or not deletion.moved else sorted(deletion.moved)
+
+
+def _paths(deletion: Deletion) -> frozenset[str]:
+    """The files of the deletion: those in quarantine, or those that are to go there."""
+    if deletion.moved:
+        return frozenset(deletion.moved)
+    entry = deletion.record["entry"]
+    inside = entry["inside"] if _is_folder(entry) else ()
+    return frozenset([*(path for path, *_ in entry["files"]), *inside])
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Renames to a name that nothing has, durably.
+
+    Raises:
+        FileExistsError: something has it.
+        OSError: as for the system's reason.
+    """
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    number = errno.ENOSYS
+    if call is not None:
+        names = os.fsencode(source), os.fsencode(target)
+        if not call(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
+            number = 0
+        else:
+            number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL):
+        _rename_without_flags(source, target)
+    elif number:
+        raise OSError(number, os.strerror(number), str(source))
+    sync(target.parent)
+    sync(source.parent)
+
+
+def _rename_without_flags(source: Path, target: Path) -> None:
+    """A file gets a second name before it loses the first; a folder never replaces a full one."""
+    if stat.S_ISDIR(source.lstat().st_mode):
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        os.rename(source, target)
+        return
+    os.link(source, target, follow_symlinks=False)
+    os.unlink(source)

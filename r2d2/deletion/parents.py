@@ -1,0 +1,63 @@
+"""The parents of deleted tables as they are now, and what their recipes give today."""
+
+from pathlib import Path
+
+from r2d2.deletion import record
+from r2d2.deletion.place import LakePlace, LocalPlace
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import Data, Deletion
+from r2d2.lake.inventory import Inventory, take_inventory
+from r2d2.plan.check import settings_of_find
+from r2d2.plan.rebuild import ParentsNow, RebuiltTable, made_again, rebuild_table
+from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.storage.output import json_text
+
+
+class LakeNow:
+    """A lake in which parents are looked for; it is listed once for each way of grouping."""
+
+    def __init__(self, place: LakePlace) -> None:
+        self.place = place
+        self._inventories: dict[str, Inventory] = {}
+
+    def inventory(self, found_with: Data) -> Inventory:
+        """The lake's inventory under the settings of a plan's `find`."""
+        key = json_text(found_with)
+        if key not in self._inventories:
+            settings = settings_of_find({"find": found_with})
+            self._inventories[key] = take_inventory(self.place.storage, settings)
+        return self._inventories[key]
+
+    def parents(self, deletion: Deletion) -> ParentsNow:
+        """The lake in which a deleted table's parents are."""
+        plan = record.plan_of(self.place.storage.url, deletion)
+        return ParentsNow.of(plan, self.place.storage, self.inventory(plan["find"]))
+
+    def residuals(self, deletion: Deletion) -> ResidualFolder:
+        """The residuals that were kept of the table's recipe.
+
+        Raises:
+            R2D2Error: the lake is not on this machine.
+        """
+        if not isinstance(self.place, LocalPlace):
+            raise R2D2Error("residuals in this storage cannot be read yet")
+        return ResidualFolder(self.place.path(record.folder_of(deletion.id)))
+
+    def check(self, deletion: Deletion) -> tuple[str, ...]:
+        """Passes where the parents give the table's rows; sentences on those that changed.
+
+        Raises:
+            R2D2Error: they do not.
+        """
+        entry = deletion.record["entry"]
+        with made_again(self.parents(deletion), self.residuals(deletion), entry) as (_, told):
+            return told
+
+    def rebuild(self, deletion: Deletion, to: Path) -> RebuiltTable:
+        """The deleted table, written below a folder from its parents.
+
+        Raises:
+            R2D2Error: it does not come back.
+        """
+        entry = deletion.record["entry"]
+        return rebuild_table(self.parents(deletion), self.residuals(deletion), entry, to)

@@ -1,0 +1,87 @@
+"""The record of a deleted table: beside r2d2 and its parents, all that rebuilding it takes.
+
+It is journalled with MARKED, and lies beside the recipe's residual files in `_r2d2/records/ID`.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from r2d2.deletion.place import LakePlace
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import HOME, Data, Deletion
+from r2d2.model import Table
+from r2d2.plan.plan_file import files_digest
+from r2d2.recipes.grammar import residuals
+from r2d2.recipes.json import from_data
+from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.storage.output import json_text
+
+RECORDS = f"{HOME}/records"
+RECORD_NAME = "deletion.json"
+
+
+def record_of(plan: Data, entry: Data, parents: Mapping[str, Table], approval: int) -> Data:
+    """The record of a table that a plan deletes, with the parents as they are now."""
+    return {
+        "entry": entry,
+        "parents": {
+            parent: {
+                "snapshot": table.snapshot,
+                "size_bytes": table.size_bytes,
+                "files_sha256": files_digest(table.files),
+            }
+            for parent, table in parents.items()
+        },
+        "find": plan["find"],
+        "plan_sha256": plan["sha256"],
+        "approval": approval,
+    }
+
+
+def folder_of(deletion: str) -> str:
+    """The folder of a deletion's record in the lake."""
+    return f"{RECORDS}/{deletion}"
+
+
+def keep(place: LakePlace, deletion: Deletion, run: Path) -> None:
+    """Writes the record and the recipe's residuals, which lie in the run's folder, into the lake.
+
+    Raises:
+        R2D2Error: a residual is gone or changed.
+    """
+    folder = folder_of(deletion.id)
+    kept = ResidualFolder(run)
+    for residual in residuals(from_data(deletion.record["entry"]["recipe"])):
+        place.put_new(f"{folder}/{residual.location}", kept.content(residual))
+    text = json_text({"id": deletion.id, **deletion.record})
+    place.put_new(f"{folder}/{RECORD_NAME}", text.encode())
+
+
+def remove(place: LakePlace, deletion: str) -> None:
+    """Deletes the record of a deletion that is undone, and its residuals."""
+    for file in place.listing(folder_of(deletion)).files:
+        place.remove(file.path)
+
+
+def plan_of(lake: str, deletion: Deletion) -> Data:
+    """The record in the form of a plan that deletes this table alone."""
+    return as_plan(lake, deletion.record)
+
+
+def as_plan(lake: str, record: Data) -> Data:
+    """A record in the form of a plan that deletes its table alone."""
+    try:
+        return {
+            "lake": lake,
+            "find": record["find"],
+            "tables": [record["entry"], *_parents(record)],
+            "snapshots": {name: told["snapshot"] for name, told in record["parents"].items()},
+        }
+    except (KeyError, TypeError) as error:
+        raise R2D2Error(f"not the record of a deletion: {error!r} is missing") from error
+
+
+def _parents(record: Data) -> Iterator[dict[str, Any]]:
+    for name, told in record["parents"].items():
+        yield {"table": name, "choice": "keep", **told}

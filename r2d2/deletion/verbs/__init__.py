@@ -1,0 +1,1 @@
+"""The verbs of deletion, a module each; `fsck` begins each that writes."""

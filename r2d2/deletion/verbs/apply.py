@@ -1,0 +1,209 @@
+"""apply: the tables of an approved plan are moved into quarantine, each compared with its rebuild.
+
+Of each table, in this order: the lake is held against the plan; the record and the mark are
+journalled, and its parents are held from then on; it is moved; both places are listed again; its
+recipe is run, and every value compared with what was moved; it is tombstoned. A table that is not
+as planned is refused, or put back, and the others go on. An error of the storage ends the run: the
+next verb settles what is left.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from r2d2.deletion import record
+from r2d2.deletion.journal import Journal
+from r2d2.deletion.movers import mover_for
+from r2d2.deletion.movers.mover import Moved, MoveError, Whereabouts
+from r2d2.deletion.tombstone import write_tombstone
+from r2d2.deletion.verbs.approve import approval_of
+from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import HOME, Data, Deletion, Event, State
+from r2d2.model import Table
+from r2d2.plan.check import check_plan
+from r2d2.plan.graph_file import run_of
+from r2d2.plan.lake_now import ChangesSince, compare_lake
+from r2d2.recipes.json import from_data
+from r2d2.recipes.run import RecipeContext
+from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.recipes.run.trial import try_again
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A table that is in quarantine now; `again`: it was there already."""
+
+    table: str
+    deletion: str
+    size_bytes: int
+    seconds: float
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A table that stays live, and why."""
+
+    table: str
+    reason: str
+
+
+def would_apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | Refused]:
+    """What `apply` would do now; nothing is written.
+
+    Raises:
+        R2D2Error: the plan does not hold, or the lake cannot be listed.
+    """
+    run = _checked(plan, run)
+    since = compare_lake(plan, run)
+    for entry in _deleted(plan):
+        yield _known(journal, plan, entry) or _refusal(journal, plan, entry, since) or _as(entry)
+
+
+def apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | Refused | Discrepancy]:
+    """Moves the plan's tables, one after the other; what fsck found comes first.
+
+    Raises:
+        NotApprovedError: nobody approved this plan.
+        LeaseError: another runner works on the lake's deletions, or took this one's place.
+        R2D2Error, OSError: the plan does not hold, or a step failed: the run ends.
+    """
+    run = _checked(plan, run)
+    approval = approval_of(journal, plan)
+    with journal.lease("apply"):
+        yield from settle(journal)
+        since = compare_lake(plan, run)
+        for entry in _deleted(plan):
+            done = _known(journal, plan, entry) or _refusal(journal, plan, entry, since)
+            yield done or _applied(journal, plan, entry, since, run, approval.number)
+
+
+def _checked(plan: Data, run: Path) -> Path:
+    if broken := check_plan(plan, run):
+        told = f"{broken[0][0]}: {broken[0][1]}"
+        raise R2D2Error(f"the plan does not hold: {told}; `r2d2 check` tells all")
+    return run_of(plan, run)
+
+
+def _deleted(plan: Data) -> list[Data]:
+    return [entry for entry in plan["tables"] if entry["choice"] == "delete"]
+
+
+def _as(entry: Data) -> Applied:
+    return Applied(entry["table"], "", entry["size_bytes"], entry["rebuild_p95_s"])
+
+
+def _known(journal: Journal, plan: Data, entry: Data) -> Applied | None:
+    """The deletion of this very plan that is done already."""
+    deletion = journal.of_table(entry["table"])
+    if deletion is None or deletion.record["plan_sha256"] != plan["sha256"]:
+        return None
+    if deletion.state in (State.TOMBSTONED, State.PURGED):
+        return replace(_as(entry), deletion=deletion.id, again=True)
+    return None
+
+
+def _refusal(journal: Journal, plan: Data, entry: Data, since: ChangesSince) -> Refused | None:
+    """Why the table must stay as things are now, None where it may go."""
+    name = entry["table"]
+    if (deletion := journal.of_table(name)) is not None:
+        return Refused(name, f"it is {deletion.state.value} already, by {deletion.id}")
+    held = journal.state.held()
+    if name in held:
+        return Refused(name, f"{held[name][0].table}, which is deleted, is rebuilt from it")
+    for table in (name, *entry["parents"]):
+        if journal.of_table(table) is not None:
+            return Refused(name, f"its parent {table} is deleted")
+        if changes := since.by_table.get(table):
+            return Refused(name, changes[0][1])
+    tables = {table.location: table for table in since.now.tables}
+    others = {
+        file.path: table.location
+        for table in since.now.tables
+        if table.location != name
+        for file in table.files
+    }
+    for path in (*entry["inside"], *(path for path, *_ in entry["files"])):
+        if path in others:
+            return Refused(name, f"{path} is of the table {others[path]}, too")
+        if path.startswith(f"{HOME}/"):
+            return Refused(name, f"{path} is r2d2's own")
+    for path in since.now.listing.links:
+        if path.startswith(f"{name}/"):
+            return Refused(name, f"{path} is a link")
+    reason = mover_for(entry["layout"]["format"], journal.place).reason_against(entry, tables[name])
+    return None if reason is None else Refused(name, reason)
+
+
+def _applied(
+    journal: Journal, plan: Data, entry: Data, since: ChangesSince, run: Path, approval: int
+) -> Applied | Refused:
+    tables = {table.location: table for table in since.now.tables}
+    child = tables[entry["table"]]
+    parents = {parent: tables[parent] for parent in entry["parents"]}
+    mover = mover_for(entry["layout"]["format"], journal.place)
+    data = record.record_of(plan, entry, parents, approval) | {"mover": mover.name}
+    deletion = Deletion(uuid4().hex, State.MARKED, journal.now(), journal.epoch, data)
+    record.keep(journal.place, deletion, run)
+    mover.prepare(deletion)
+    journal.append(Event.MARKED, deletion.id, data)
+    try:
+        if changed := mover.changed(child):
+            raise MoveError(f"{changed} changed since the lake was listed")
+        mover.move(deletion)
+        _check_moved(mover.look(deletion))
+        moved = mover.digests(deletion)
+        _check_known(entry, moved)
+        seconds = _compared(journal, run, entry, mover.moved_table(deletion, child), parents)
+        _check_moved(mover.look(deletion))
+    except MoveError as error:
+        put_back(journal, mover, deletion)
+        return Refused(deletion.table, f"{error}; it was put back")
+    journal.append(Event.TOMBSTONED, deletion.id, {"moved": {p: list(m) for p, m in moved.items()}})
+    write_tombstone(journal.place, journal.state.deletions[deletion.id])
+    return Applied(deletion.table, deletion.id, entry["size_bytes"], seconds)
+
+
+def _check_moved(where: Whereabouts) -> None:
+    """Passes where all files are in quarantine, and nothing is at the old place.
+
+    Raises:
+        MoveError: somebody wrote there, or took something away.
+    """
+    if where.gone:
+        raise MoveError(f"{sorted(where.gone)[0]} vanished while it was moved")
+    if wrote := (*sorted(where.live), *where.others):
+        raise MoveError(f"somebody wrote {wrote[0]} while the table was moved")
+
+
+def _check_known(entry: Data, moved: Moved) -> None:
+    """Passes where what was moved is what the plan lists.
+
+    Raises:
+        MoveError: there is another file, or one has another size.
+    """
+    sizes = {path: size for path, size, _ in entry["files"]}
+    for path, (size, _) in moved.items():
+        if path not in sizes and path not in entry["inside"]:
+            raise MoveError(f"somebody wrote {path} while the table was moved")
+        if sizes.get(path, size) != size:
+            raise MoveError(f"somebody wrote to {path} while the table was moved")
+
+
+def _compared(
+    journal: Journal, run: Path, entry: Data, child: Table, parents: Mapping[str, Table]
+) -> float:
+    """The seconds in which the recipe gives every value of the table that was moved.
+
+    Raises:
+        MoveError: it does not, or not the rows of the plan's fingerprint.
+    """
+    context = RecipeContext(journal.place.storage, parents, ResidualFolder(run))
+    trial = try_again(context, child, from_data(entry["recipe"]))
+    if trial.problem is not None:
+        raise MoveError(f"its recipe does not give what was moved: {trial.problem}")
+    if trial.fingerprint != entry["evidence"]["fingerprint"]:
+        raise MoveError("what was moved is not the table that the plan saw")
+    return trial.seconds

@@ -1,0 +1,168 @@
+"""fsck: the journal held against the storage, both ways; what a crash left is settled.
+
+| journal | files | settled by |
+|---|---|---|
+| marked | all live | the mark is taken back |
+| marked | in quarantine, in part or whole | they are put back, and the mark is taken back |
+| tombstoned | in quarantine | nothing: so it should be |
+| tombstoned | gone, in part or whole | a rebuild into quarantine from the parents, and an alarm |
+| purging | all in quarantine | it is tombstoned again |
+| purging | gone, in part or whole | a rebuild into quarantine, and it is tombstoned again |
+| purged | gone | nothing |
+| any | others at the old place, or files that no record tells of | a person is asked |
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from r2d2.deletion import record
+from r2d2.deletion.journal import Journal
+from r2d2.deletion.movers import mover_of
+from r2d2.deletion.movers.mover import QUARANTINE, Mover, PersonNeededError, Whereabouts
+from r2d2.deletion.parents import LakeNow
+from r2d2.deletion.tombstone import remove_tombstone
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import Deletion, Event, State
+from r2d2.text_tables import pluralize
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """What does not fit: of which deletion, and what settles it.
+
+    `needs_person`: r2d2 touches nothing of it. `is_alarm`: files went that nobody told to go.
+    """
+
+    deletion: str
+    table: str
+    told: str
+    remedy: str
+    needs_person: bool = False
+    is_alarm: bool = False
+
+
+def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
+    """All that does not fit between the journal and the storage; nothing is changed."""
+    for deletion in journal.state.deletions.values():
+        if deletion.state not in (State.LIVE, State.REBUILT):
+            yield from _discrepancy(deletion, look(journal, deletion))
+    known = journal.state.deletions
+    for file in journal.place.listing(QUARANTINE).files:
+        name = file.path.split("/")[2]
+        state = known[name].state if name in known else None
+        if state in (None, State.LIVE, State.PURGED, State.REBUILT):
+            told = f"{file.path}: no deletion has files there"
+            yield Discrepancy(name, "", told, "look at it, and move it away", needs_person=True)
+
+
+def look(journal: Journal, deletion: Deletion) -> Whereabouts:
+    """Where the deletion's files are now."""
+    mover = mover_of(deletion.record["mover"], journal.place)
+    return mover.look(mover.located(deletion))
+
+
+def _discrepancy(deletion: Deletion, where: Whereabouts) -> Iterator[Discrepancy]:
+    name, table = deletion.id, deletion.table
+    lost = pluralize(len(where.gone), "file")
+    others = where.others or where.live
+    if others and deletion.state in (State.TOMBSTONED, State.PURGING):
+        path = (*where.others, *sorted(where.live))[0]
+        told = f"somebody wrote {path} where the table was"
+        yield Discrepancy(name, table, told, "move it away, or keep it", needs_person=True)
+    match deletion.state:
+        case State.MARKED if where.moved and (where.others or where.live & where.moved):
+            told = "its deletion stopped half-way, and somebody wrote where the table was"
+            yield Discrepancy(name, table, told, "move those files away", needs_person=True)
+        case State.MARKED:
+            yield Discrepancy(name, table, "its deletion stopped half-way", "it is put back")
+        case State.TOMBSTONED if where.gone:
+            told = f"{lost} of it went from quarantine, and r2d2 did not delete them"
+            yield Discrepancy(name, table, told, "it is rebuilt into quarantine", is_alarm=True)
+        case State.PURGING:
+            remedy = "it is rebuilt into quarantine" if where.gone else "it stays deleted"
+            yield Discrepancy(name, table, "its purge stopped half-way", remedy)
+        case State.PURGED if where.moved:
+            told = f"{pluralize(len(where.moved), 'file')} of it is in quarantine, though purged"
+            yield Discrepancy(name, table, told, "look at it", needs_person=True)
+
+
+def settle(journal: Journal) -> list[Discrepancy]:
+    """Settles what can be settled, under the journal's lease; returns what was found.
+
+    What needs a person stays as it is: the verbs refuse those tables.
+
+    Raises:
+        R2D2Error, OSError: a step failed; nothing more was done.
+    """
+    found = list(discrepancies(journal))
+    asked = {discrepancy.deletion for discrepancy in found if discrepancy.needs_person}
+    for discrepancy in found:
+        deletion = journal.state.deletions.get(discrepancy.deletion)
+        if deletion is not None and deletion.id not in asked:
+            _settled(journal, deletion)
+    _clear(journal)
+    return found
+
+
+def _clear(journal: Journal) -> None:
+    """Removes records of deletions that never came to be, and empty folders in quarantine."""
+    deletions = journal.state.deletions
+    for file in journal.place.listing(record.RECORDS).files:
+        name = file.path.split("/")[2]
+        if name not in deletions or deletions[name].state is State.LIVE:
+            journal.place.remove(file.path)
+    journal.place.remove_empty(QUARANTINE)
+
+
+def _settled(journal: Journal, deletion: Deletion) -> None:
+    mover = mover_of(deletion.record["mover"], journal.place)
+    deletion = mover.take_over(deletion, journal.epoch)
+    where = mover.look(deletion)
+    if deletion.state is State.MARKED:
+        if where.gone:
+            told = f"{deletion.table}: {pluralize(len(where.gone), 'file')} of it is nowhere"
+            raise PersonNeededError(f"{told}, though nothing was to be deleted yet")
+        put_back(journal, mover, deletion)
+        return
+    if where.gone:
+        rebuild_moved(journal, mover, deletion)
+    elif deletion.state is State.PURGING:
+        journal.append(Event.TOMBSTONED, deletion.id)
+
+
+def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
+    """Puts a marked table back, compares it, and takes the mark back.
+
+    Raises:
+        PersonNeededError: something is at its old place, or it is not as it was moved.
+    """
+    mover.back(deletion)
+    where = mover.look(deletion)
+    if where.gone or where.moved:
+        raise PersonNeededError(f"{deletion.table}: it could not be put back whole")
+    back = mover.live_digests(deletion) if deletion.moved else {}
+    if wrong := [path for path in back if list(back[path]) != list(deletion.moved[path])]:
+        told = f"{wrong[0]} is not what it was when it was moved: its SHA-256 is another"
+        raise PersonNeededError(f"{told}; `r2d2 rebuild {deletion.id}` gives the table anew")
+    journal.append(Event.RESTORED, deletion.id)
+    remove_tombstone(journal.place, deletion.table)
+    record.remove(journal.place, deletion.id)
+    mover.clear(deletion)
+
+
+def rebuild_moved(journal: Journal, mover: Mover, deletion: Deletion) -> None:
+    """Rebuilds a deleted table into quarantine, from its parents, and journals its new files.
+
+    Raises:
+        PersonNeededError: its parents do not give it back.
+    """
+    fresh = replace(deletion, epoch=journal.renew())
+    try:
+        LakeNow(journal.place).rebuild(fresh, Path(mover.rebuild_place(fresh)))
+    except R2D2Error as error:
+        told = f"{deletion.table}: files of it went from quarantine, and it cannot be rebuilt"
+        raise PersonNeededError(f"{told}: {error}") from error
+    moved = {path: list(each) for path, each in mover.digests(fresh).items()}
+    journal.append(Event.TOMBSTONED, deletion.id, {"moved": moved})
+    mover.clear(replace(journal.state.deletions[deletion.id], epoch=fresh.epoch))

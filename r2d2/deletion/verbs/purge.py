@@ -1,0 +1,116 @@
+"""purge: files of deleted tables whose retention is over are deleted for good, each by its name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from r2d2.deletion.journal import Journal
+from r2d2.deletion.movers import mover_of
+from r2d2.deletion.parents import LakeNow
+from r2d2.deletion.tombstone import write_tombstone
+from r2d2.deletion.verbs.fsck import Discrepancy, look, settle
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import Deletion, Event, State
+
+EARLY = "its retention lasts until"
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A table whose files are gone, or would be."""
+
+    table: str
+    deletion: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotPurged:
+    """A table whose files stay in quarantine, and why; `is_over`: its retention is over."""
+
+    table: str
+    deletion: str
+    reason: str
+    is_over: bool = True
+
+
+def would_purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurged]:
+    """What `purge` would delete now; nothing is written."""
+    now = LakeNow(journal.place)
+    for deletion in _tombstoned(journal):
+        reason = _reason_against(journal, deletion, retention_days, journal.now(), now)
+        yield _purged(deletion) if reason is None else _not(deletion, reason)
+
+
+def purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurged | Discrepancy]:
+    """Deletes what may go; what fsck found comes first.
+
+    Raises:
+        LeaseError: another runner works on the lake's deletions, or took this one's place.
+        R2D2Error, OSError: a step failed: the run ends.
+    """
+    with journal.lease("purge"):
+        yield from settle(journal)
+        # A clock that jumps must not end a retention: the storage's has to agree.
+        clock = min(journal.now(), journal.place.clock())
+        now = LakeNow(journal.place)
+        for deletion in _tombstoned(journal):
+            reason = _reason_against(journal, deletion, retention_days, clock, now)
+            if reason is None:
+                yield _done(journal, deletion)
+            else:
+                yield _not(deletion, reason)
+
+
+def _tombstoned(journal: Journal) -> list[Deletion]:
+    return [d for d in journal.state.deletions.values() if d.state is State.TOMBSTONED]
+
+
+def _purged(deletion: Deletion) -> Purged:
+    size_bytes = sum(int(size) for size, _ in deletion.moved.values())
+    return Purged(deletion.table, deletion.id, size_bytes)
+
+
+def _not(deletion: Deletion, reason: str) -> NotPurged:
+    return NotPurged(deletion.table, deletion.id, reason, not reason.startswith(EARLY))
+
+
+def ends_at(deletion: Deletion, retention_days: float) -> datetime:
+    """When the deletion's retention is over."""
+    return (deletion.tombstoned_at or deletion.since) + timedelta(days=retention_days)
+
+
+def _reason_against(
+    journal: Journal, deletion: Deletion, retention_days: float, clock: datetime, now: LakeNow
+) -> str | None:
+    """Why the files must stay as things are now, None where they may go."""
+    ends = ends_at(deletion, retention_days)
+    if clock < ends:
+        return f"{EARLY} {ends:%Y-%m-%d %H:%M}Z"
+    where = look(journal, deletion)
+    if where.gone:
+        return f"{sorted(where.gone)[0]} is not in quarantine: run fsck"
+    if others := (*sorted(where.live), *where.others):
+        return f"somebody wrote {others[0]} where the table was"
+    if deletion.table in journal.state.held():
+        return "another deleted table is rebuilt from it"
+    try:
+        now.check(deletion)
+    except R2D2Error as error:
+        return f"its parents do not give it back any more: {error}"
+    return None
+
+
+def _done(journal: Journal, deletion: Deletion) -> Purged:
+    mover = mover_of(deletion.record["mover"], journal.place)
+    deletion = mover.take_over(deletion, journal.epoch)
+    journal.append(Event.PURGING, deletion.id)
+    for path in sorted(deletion.moved):
+        mover.delete(deletion, path)
+    left = mover.look(deletion).moved
+    if left:
+        raise R2D2Error(f"{sorted(left)[0]} was deleted from quarantine, and is there still")
+    mover.clear(deletion)
+    journal.append(Event.PURGED, deletion.id)
+    write_tombstone(journal.place, journal.state.deletions[deletion.id])
+    return _purged(deletion)

@@ -1,0 +1,79 @@
+"""undo: deleted tables that were not purged are put back, and compared by SHA-256."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from r2d2.deletion.journal import Journal
+from r2d2.deletion.movers import mover_of
+from r2d2.deletion.movers.mover import PersonNeededError
+from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import Deletion, Event, State
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A table that is live again."""
+
+    table: str
+    deletion: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotUndone:
+    """A table that stays deleted, and why."""
+
+    table: str
+    deletion: str
+    reason: str
+
+
+def undoable(journal: Journal) -> list[Deletion]:
+    """The deletions that can be undone: their files are in quarantine."""
+    return [d for d in journal.state.deletions.values() if d.state is State.TOMBSTONED]
+
+
+def undo(journal: Journal, names: Sequence[str]) -> Iterator[Undone | NotUndone | Discrepancy]:
+    """Puts back the tables of these deletions, by id or location; what fsck found comes first.
+
+    Raises:
+        LeaseError: another runner works on the lake's deletions, or took this one's place.
+        R2D2Error, OSError: there is no such deletion, or a step failed: the run ends.
+    """
+    with journal.lease("undo"):
+        yield from settle(journal)
+        for deletion in [journal.deletion(name) for name in names]:
+            yield _undone(journal, deletion)
+
+
+def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
+    name, table = deletion.id, deletion.table
+    if deletion.state is not State.TOMBSTONED:
+        remedy = f"; `r2d2 rebuild {name}` gives it" if deletion.state is State.PURGED else ""
+        return NotUndone(table, name, f"it is {deletion.state.value}{remedy}")
+    mover = mover_of(deletion.record["mover"], journal.place)
+    where = mover.look(mover.located(deletion))
+    if where.gone:
+        return NotUndone(table, name, f"{sorted(where.gone)[0]} is not in quarantine: run fsck")
+    if others := (*sorted(where.live), *where.others):
+        return NotUndone(table, name, f"somebody wrote {others[0]} where the table was")
+    deletion = mover.take_over(deletion, journal.epoch)
+    journal.append(Event.RESTORING, name)
+    try:
+        put_back(journal, mover, deletion)
+    except PersonNeededError as error:
+        return NotUndone(table, name, str(error))
+    return Undone(table, name)
+
+
+def names_of(journal: Journal, names: Sequence[str], every: bool) -> list[str]:
+    """The ids to undo.
+
+    Raises:
+        R2D2Error: none was named, or one is no deletion.
+    """
+    if every:
+        return [deletion.id for deletion in undoable(journal)]
+    if not names:
+        raise R2D2Error("name the deletions to undo, by id or table, or give --all")
+    return [journal.deletion(name).id for name in names]

@@ -1,0 +1,290 @@
+"""The deletions that a lake's journal tells of: their states, and the parents that they hold.
+
+The journal is numbered files in `_r2d2/journal/` of the lake, each with the SHA-256 of the one
+before. Everybody may read it; only `r2d2.deletion` writes it (docs/decisions/0012).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from r2d2.errors import R2D2Error, TableError
+from r2d2.model import FileInfo
+from r2d2.storage.local import Listing, Storage
+
+HOME = "_r2d2"
+"""The folder in a lake for what r2d2 keeps there; its name hides it from tables."""
+JOURNAL = f"{HOME}/journal"
+HEAD = f"{HOME}/head.json"
+"""The number and SHA-256 of a late record: a journal that ends before it was cut."""
+Data = dict[str, Any]
+
+
+class State(StrEnum):
+    """The state of a deletion; LIVE: it was taken back, or never came to be."""
+
+    LIVE = "live"
+    MARKED = "marked"
+    TOMBSTONED = "tombstoned"
+    PURGING = "purging"
+    PURGED = "purged"
+    REBUILT = "rebuilt"
+
+
+class Event(StrEnum):
+    """What a record says."""
+
+    LEASED = "leased"
+    RELEASED = "released"
+    APPROVED = "approved"
+    MARKED = "marked"
+    TOMBSTONED = "tombstoned"
+    RESTORING = "restoring"
+    RESTORED = "restored"
+    PURGING = "purging"
+    PURGED = "purged"
+    REBUILT = "rebuilt"
+
+
+AFTER = {
+    Event.MARKED: State.MARKED,
+    Event.TOMBSTONED: State.TOMBSTONED,
+    Event.RESTORING: State.MARKED,
+    Event.RESTORED: State.LIVE,
+    Event.PURGING: State.PURGING,
+    Event.PURGED: State.PURGED,
+    Event.REBUILT: State.REBUILT,
+}
+"""The state of a deletion after each event."""
+MAY_FOLLOW = {
+    Event.TOMBSTONED: {State.MARKED, State.PURGING, State.TOMBSTONED},
+    Event.RESTORING: {State.TOMBSTONED},
+    Event.RESTORED: {State.MARKED},
+    Event.PURGING: {State.TOMBSTONED},
+    Event.PURGED: {State.PURGING},
+    Event.REBUILT: {State.PURGED},
+}
+"""The states that a deletion may be in when an event happens to it; it begins with MARKED."""
+
+
+class JournalError(R2D2Error):
+    """The journal cannot be read, or is not as it was written."""
+
+
+class JournalRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One record: `at` in UTC, `epoch` the number of its runner's lease, `data` what it tells."""
+
+    number: int
+    previous: str
+    at: datetime
+    by: str
+    epoch: int
+    event: Event
+    deletion: str = ""
+    data: Data = {}
+
+    def encoded(self) -> bytes:
+        """The record as its file has it."""
+        data = msgspec.to_builtins(self)
+        return (json.dumps(data, sort_keys=True, ensure_ascii=True, indent=1) + "\n").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One deletion: its state since when, and what its records told.
+
+    `record` is of MARKED: all that is needed to rebuild the table. `epoch` is of the runner that
+    last worked on it. `moved` are the files as they are in quarantine, by path: their bytes and
+    SHA-256. `purge_began`: its files may be gone in part. `tombstoned_at` begins the retention.
+    """
+
+    id: str
+    state: State
+    since: datetime
+    epoch: int
+    record: Data
+    moved: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    purge_began: bool = False
+    tombstoned_at: datetime | None = None
+
+    @property
+    def table(self) -> str:
+        """The table's location in the lake."""
+        return str(self.record["entry"]["table"])
+
+    @property
+    def parents(self) -> list[str]:
+        """The tables that its recipe reads."""
+        return list(self.record["entry"]["parents"])
+
+    @property
+    def holds(self) -> bool:
+        """Whether its parents are needed to rebuild it."""
+        return self.state not in (State.LIVE, State.REBUILT)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """What all records say together: `last` is the newest, None of an empty journal.
+
+    `lease` is the record of the runner at work, None where there is none. `approvals` are the
+    records of approved plans by the plan's SHA-256.
+    """
+
+    last: JournalRecord | None = None
+    last_sha256: str = ""
+    lease: JournalRecord | None = None
+    deletions: Mapping[str, Deletion] = field(default_factory=dict)
+    approvals: Mapping[str, JournalRecord] = field(default_factory=dict)
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next record has."""
+        return 1 if self.last is None else self.last.number + 1
+
+    def held(self) -> dict[str, list[Deletion]]:
+        """The deletions that need each parent, by its location."""
+        found: dict[str, list[Deletion]] = {}
+        for deletion in self.deletions.values():
+            for parent in deletion.parents if deletion.holds else ():
+                found.setdefault(parent, []).append(deletion)
+        return found
+
+    def after(self, record: JournalRecord, sha256: str) -> "JournalState":
+        """The state with one record more.
+
+        Raises:
+            JournalError: a deletion cannot come to what the record says.
+        """
+        state = replace(self, last=record, last_sha256=sha256)
+        match record.event:
+            case Event.LEASED:
+                return replace(state, lease=record)
+            case Event.RELEASED:
+                return replace(state, lease=None)
+            case Event.APPROVED:
+                approvals = {**self.approvals, str(record.data["plan_sha256"]): record}
+                return replace(state, approvals=approvals)
+        before = self.deletions.get(record.deletion)
+        lease = self.lease if self.lease is None else record_of_lease(self.lease, record)
+        deletions = {**self.deletions, record.deletion: _deletion(before, record)}
+        return replace(state, deletions=deletions, lease=lease)
+
+
+def record_of_lease(lease: JournalRecord, record: JournalRecord) -> JournalRecord:
+    """The lease, which a record of its runner renews."""
+    return msgspec.structs.replace(lease, at=record.at) if lease.number == record.epoch else lease
+
+
+def _deletion(before: Deletion | None, record: JournalRecord) -> Deletion:
+    told = f"record {record.number} of the journal: {record.deletion} is {record.event.value}"
+    if record.event is Event.MARKED:
+        if before is not None:
+            raise JournalError(f"{told} twice")
+        return Deletion(record.deletion, State.MARKED, record.at, record.epoch, record.data)
+    if before is None:
+        raise JournalError(f"{told}, and was never marked")
+    if before.state not in MAY_FOLLOW[record.event]:
+        raise JournalError(f"{told}, and was {before.state.value}")
+    after = replace(before, state=AFTER[record.event], since=record.at, epoch=record.epoch)
+    match record.event:
+        case Event.TOMBSTONED:
+            first = before.tombstoned_at or record.at
+            again = before.state is State.MARKED
+            moved = record.data.get("moved") or before.moved
+            return replace(after, moved=moved, tombstoned_at=record.at if again else first)
+        case Event.PURGING:
+            return replace(after, purge_began=True)
+    return after
+
+
+def read_records(
+    storage: Storage, files: Iterable[FileInfo]
+) -> Iterator[tuple[JournalRecord, str]]:
+    """The journal's records in order, each with the SHA-256 of its bytes.
+
+    Raises:
+        JournalError: one is missing, unreadable, no record, or not the one that was written.
+    """
+    previous = ""
+    for number, file in enumerate(sorted(files, key=lambda file: file.path), 1):
+        if file.path != record_path(number):
+            raise JournalError(f"{file.path}: {record_path(number)} is missing before it")
+        try:
+            content = storage.read(file)
+            record = msgspec.json.decode(content, type=JournalRecord)
+        except TableError as error:
+            raise JournalError(f"the journal cannot be read: {error}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise JournalError(f"{file.path}: no record of the journal: {error}") from error
+        if (record.number, record.previous) != (number, previous) or record.encoded() != content:
+            raise JournalError(f"{file.path}: not as it was written after record {number - 1}")
+        previous = hashlib.sha256(content).hexdigest()
+        yield record, previous
+
+
+def record_path(number: int) -> str:
+    """The place of a record in the lake."""
+    return f"{JOURNAL}/{number:010d}.json"
+
+
+def journal_state(storage: Storage, listing: Listing) -> JournalState:
+    """The state of the journal that is among the listed files; empty where nothing was deleted.
+
+    Raises:
+        JournalError: the journal cannot be read, or is not as it was written.
+    """
+    for path, reason in listing.left_out:
+        if path == HOME or path.startswith(f"{HOME}/"):
+            raise JournalError(f"{path}: {reason}; it tells which tables were deleted")
+    state = JournalState()
+    head = next((file for file in listing.files if file.path == HEAD), None)
+    number, sha256 = (0, "") if head is None else _head(storage, head)
+    files = [f for f in listing.files if f.path.startswith(f"{JOURNAL}/") and "/." not in f.path]
+    for record, digest in read_records(storage, files):
+        state = state.after(record, digest)
+        if record.number == number and digest != sha256:
+            raise JournalError(f"{record_path(number)}: not the record of {HEAD}")
+    if number >= state.next_number:
+        raise JournalError(f"the journal ends before its record {number}: it was cut")
+    return state
+
+
+def _head(storage: Storage, head: FileInfo) -> tuple[int, str]:
+    try:
+        told = json.loads(storage.read(head))
+        return int(told["number"]), str(told["sha256"])
+    except (TableError, ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{HEAD}: cannot be read, or is not as it was written") from error
+
+
+def without_home(listing: Listing) -> Listing:
+    """The listing without r2d2's own files: quarantine is no part of the lake."""
+
+    def is_own(path: str) -> bool:
+        return path.startswith(f"{HOME}/") or path == HOME
+
+    if not any(is_own(file.path) for file in listing.files):
+        return listing
+    files = tuple(file for file in listing.files if not is_own(file.path))
+    left_out = tuple(each for each in listing.left_out if not is_own(each[0]))
+    return replace(listing, files=files, left_out=left_out)
+
+
+def held_parents(storage: Storage, listing: Listing) -> dict[str, str]:
+    """The tables that deleted ones are rebuilt from, each with the reason why it must stay.
+
+    Raises:
+        JournalError: the journal cannot be read, or is not as it was written.
+    """
+    held = journal_state(storage, listing).held()
+    return {
+        parent: f"{deletions[0].table}, which is deleted, is rebuilt from it"
+        for parent, deletions in held.items()
+    }

@@ -1,0 +1,33 @@
+"""`[deletion]`: how long deleted tables can be undone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from r2d2.errors import UsageError
+from r2d2.settings.toml import Kinds, read_toml
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionSettings:
+    """`[deletion]`: a deleted table can be undone for so many days, and is not purged before."""
+
+    retention_days: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not self.retention_days >= 0:
+            raise UsageError("retention_days = must be 0 or more")
+
+
+DELETION_SECTIONS: Kinds = {"deletion": DeletionSettings}
+
+
+def load_deletion_settings(path: Path | None) -> DeletionSettings:
+    """The settings of a TOML file over the defaults.
+
+    Raises:
+        UsageError: the file is missing or no TOML, or a key, type or value is wrong.
+    """
+    if path is None:
+        return DeletionSettings()
+    found = read_toml(path, DELETION_SECTIONS).values()
+    return found.get("deletion", DeletionSettings())  # type: ignore[no-any-return]

@@ -1,0 +1,159 @@
+"""A plan's tables leave the lake, come back by undo, are purged and are rebuilt."""
+
+from pathlib import Path
+
+import pytest
+
+from r2d2.deletion.verbs.apply import Applied, Refused, apply, would_apply
+from r2d2.deletion.verbs.approve import ApprovalLimits, NotApprovedError, approve
+from r2d2.deletion.verbs.fsck import discrepancies
+from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
+from r2d2.deletion.verbs.rebuild import Back, rebuild
+from r2d2.deletion.verbs.undo import Undone, undo, undoable
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import State
+from r2d2.plan.plan_form import Data
+from r2d2.storage import storage_of
+from tests.support.deletion.small_lake import (
+    approved,
+    deleted_tables,
+    files_of_lake,
+    journal_of,
+    planned,
+    write_lake,
+)
+
+Deleting = tuple[Path, Path, Data]
+
+
+@pytest.fixture
+def deleting(tmp_path: Path) -> Deleting:
+    """A lake, a run's folder, and an approved plan that deletes three tables."""
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    plan = approved(lake, run)
+    assert deleted_tables(plan) == ["half.parquet", "oslo.parquet", "rome"]
+    return lake, run, plan
+
+
+def applied(deleting: Deleting) -> list[object]:
+    lake, run, plan = deleting
+    return list(apply(journal_of(lake), plan, run))
+
+
+def test_what_was_applied_is_not_in_the_lake_and_undo_gives_every_byte_back(
+    deleting: Deleting,
+) -> None:
+    lake, _, _ = deleting
+    before = files_of_lake(lake)
+    steps = applied(deleting)
+    assert all(isinstance(step, Applied) for step in steps)
+    assert set(files_of_lake(lake)) == {"whole.parquet"}
+    journal = journal_of(lake)
+    assert list(discrepancies(journal)) == []
+    back = list(undo(journal, [deletion.id for deletion in undoable(journal)]))
+    assert [type(step) for step in back] == [Undone] * 3
+    assert files_of_lake(lake) == before
+    assert not list((lake / "_r2d2" / "quarantine").glob("*"))
+
+
+def test_a_plan_that_nobody_approved_moves_nothing(tmp_path: Path) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    plan, before = planned(lake, run), files_of_lake(lake)
+    with pytest.raises(NotApprovedError, match="r2d2 approve"):
+        list(apply(journal_of(lake), plan, run))
+    assert files_of_lake(lake) == before
+
+
+def test_a_plan_beyond_a_limit_is_not_approved(tmp_path: Path) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    plan = planned(lake, run)
+    fewer, smaller = ApprovalLimits(tables=2), ApprovalLimits(size_bytes=10)
+    for limits in (fewer, smaller, ApprovalLimits(share=0.01)):
+        with pytest.raises(R2D2Error, match="the plan deletes"):
+            approve(journal_of(lake), plan, run, limits)
+
+
+def test_a_dry_run_writes_nothing(deleting: Deleting) -> None:
+    lake, run, plan = deleting
+    before = sorted(lake.rglob("*"))
+    assert len(list(would_apply(journal_of(lake), plan, run))) == 3
+    assert sorted(lake.rglob("*")) == before
+
+
+def test_a_plan_applied_again_does_nothing(deleting: Deleting) -> None:
+    lake, _, _ = deleting
+    applied(deleting)
+    before = sorted(p for p in lake.rglob("*") if "journal" not in p.parts)
+    again = applied(deleting)
+    assert all(isinstance(step, Applied) and step.again for step in again)
+    assert sorted(p for p in lake.rglob("*") if "journal" not in p.parts) == before
+
+
+def test_a_table_that_changed_since_the_plan_is_refused_and_the_others_go(
+    deleting: Deleting,
+) -> None:
+    lake, _, _ = deleting
+    path = lake / "oslo.parquet"
+    path.write_bytes(path.read_bytes())
+    refused = [step for step in applied(deleting) if isinstance(step, Refused)]
+    assert [(step.table, "changed" in step.reason) for step in refused] == [("oslo.parquet", True)]
+    assert set(files_of_lake(lake)) == {"whole.parquet", "oslo.parquet"}
+
+
+def test_purge_waits_for_the_retention_and_rebuild_gives_the_tables_back(
+    deleting: Deleting, tmp_path: Path
+) -> None:
+    lake, _, plan = deleting
+    applied(deleting)
+    early = list(purge(journal_of(lake), 30.0))
+    assert [type(step) for step in early] == [NotPurged] * 3
+    done = list(purge(journal_of(lake), 0.0))
+    assert [type(step) for step in done] == [Purged] * 3
+    assert not [path for path in (lake / "_r2d2" / "quarantine").rglob("*") if path.is_file()]
+    journal = journal_of(lake)
+    assert list(discrepancies(journal)) == []
+    elsewhere = list(rebuild(journal, deleted_tables(plan), tmp_path / "back"))
+    assert all(isinstance(back, Back) for back in elsewhere)
+    in_place = list(rebuild(journal_of(lake), deleted_tables(plan), None))
+    assert all(isinstance(back, Back) for back in in_place)
+    states = {deletion.state for deletion in journal_of(lake).state.deletions.values()}
+    assert states == {State.REBUILT}
+    assert journal_of(lake).state.held() == {}
+
+
+def test_a_purge_stays_away_where_the_parent_does_not_give_the_table_back(
+    deleting: Deleting,
+) -> None:
+    lake, _, _ = deleting
+    applied(deleting)
+    (lake / "whole.parquet").unlink()
+    stays = list(purge(journal_of(lake), 0.0))
+    assert [type(step) for step in stays] == [NotPurged] * 3
+    assert all("parent" in step.reason for step in stays if isinstance(step, NotPurged))
+
+
+def test_a_table_that_deleted_ones_are_rebuilt_from_is_never_planned(
+    deleting: Deleting, tmp_path: Path
+) -> None:
+    lake, _, _ = deleting
+    applied(deleting)
+    copy = lake / "copy_of_whole.parquet"
+    copy.write_bytes((lake / "whole.parquet").read_bytes())
+    second = planned(lake, tmp_path / "second")
+    whole = next(entry for entry in second["tables"] if entry["table"] == "whole.parquet")
+    assert "which is deleted, is rebuilt from it" in whole["must_keep"]
+    assert deleted_tables(second) == ["copy_of_whole.parquet"]
+
+
+def test_quarantine_is_no_part_of_the_lake(deleting: Deleting) -> None:
+    from r2d2.lake.inventory import take_inventory
+    from r2d2.settings.find import Settings
+
+    lake, _, _ = deleting
+    applied(deleting)
+    inventory = take_inventory(storage_of(str(lake)), Settings())
+    assert [table.location for table in inventory.tables] == ["whole.parquet"]
+    assert not [file for file in inventory.listing.files if file.path.startswith("_r2d2/")]
