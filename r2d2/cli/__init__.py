@@ -87,7 +87,7 @@ COMMANDS = {
     ),
     "rebuild": (
         "deletion",
-        "Rebuild deleted tables from their parents, and compare: `r2d2 rebuild ID… LAKE --to FOLDER`.",
+        "Rebuild deleted tables from their parents: `r2d2 rebuild ID… LAKE --to FOLDER`.",
     ),
     "purge": (
         "deletion",
@@ -99,7 +99,7 @@ COMMANDS = {
     ),
     "audit": (
         "deletion",
-        "Verify the journal of LAKE: that no record was changed, dropped or exchanged; and print it.",
+        "Verify that no record of the journal of LAKE was changed or dropped, and print it.",
     ),
     "doctor": (
         "doctor",

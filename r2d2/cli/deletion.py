@@ -177,7 +177,7 @@ def rebuild(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Rebuild deleted tables from their parents, and compare: `r2d2 rebuild ID… LAKE --to FOLDER`.
+    """Rebuild deleted tables from their parents: `r2d2 rebuild ID… LAKE --to FOLDER`.
 
     Without --to, a table that was purged comes back at its old place.
 
@@ -255,7 +255,7 @@ def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
 
 
 def audit(lake: str, /, *, json: Json = False) -> int:
-    """Verify the journal of LAKE: that no record was changed, dropped or exchanged; and print it.
+    """Verify that no record of the journal of LAKE was changed or dropped, and print it.
 
     Exit codes: 0 it is whole, 1 it is not.
 
