@@ -12,7 +12,7 @@ these columns from flattened ones.
     Recipe ::= Leaf | Union(Leaf, Leaf, …) | Patch(Leaf | Union, plus?, minus?)
     Leaf   ::= Project | Distinct | Select | Rows            each over one parent
     Atom   ::= Equals | In | NotIn | Between | AtLeast       of a column, or of a Part of it
-             | IsNull | NotNull | Compare | AnyOf            a Select's where is a conjunction
+             | IsNull | NotNull | IsNan | Compare | AnyOf    a Select's where is a conjunction
 
 Atoms mean what Spark, DuckDB, polars and Arrow agree on: NULL satisfies none but `IS NULL`; NaN
 satisfies no `=`, `IN` or `BETWEEN` (its bounds are finite and included), but `NOT IN`; -0.0 is 0.0;
@@ -163,6 +163,13 @@ class NotNull:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class IsNan:
+    """The column, of floats, is NaN."""
+
+    path: Path
+
+
 class Comparison(str, Enum):
     """How one column compares with another."""
 
@@ -190,7 +197,7 @@ class AnyOf:
     conjunctions: tuple[tuple["Atom", ...], ...]
 
 
-OnColumn: TypeAlias = Equals | In | NotIn | Between | AtLeast | IsNull | NotNull
+OnColumn: TypeAlias = Equals | In | NotIn | Between | AtLeast | IsNull | NotNull | IsNan
 Atom: TypeAlias = OnColumn | Compare | AnyOf
 
 

@@ -29,6 +29,7 @@ from r2d2.recipes.grammar import (
     Equals,
     Field,
     In,
+    IsNan,
     IsNull,
     Leaf,
     NotIn,
@@ -106,6 +107,13 @@ def _residual_data(residual: Residual) -> Data:
     return data if residual.sha256 is None else data | {"sha256": residual.sha256}
 
 
+_WITHOUT_VALUES: dict[str, type[IsNull | NotNull | IsNan]] = {
+    "is_null": IsNull,
+    "not_null": NotNull,
+    "is_nan": IsNan,
+}
+
+
 def atom_data(atom: Atom) -> Data:
     """The atom as JSON data."""
     match atom:
@@ -120,8 +128,8 @@ def atom_data(atom: Atom) -> Data:
             data = {"kind": "between", "path": list(path), **ends}
         case AtLeast(path, low):
             return {"kind": "at_least", "path": list(path), "low": _literal_data(low)}
-        case IsNull(path) | NotNull(path):
-            kind = "is_null" if isinstance(atom, IsNull) else "not_null"
+        case IsNull(path) | NotNull(path) | IsNan(path):
+            kind = next(kind for kind, of in _WITHOUT_VALUES.items() if isinstance(atom, of))
             return {"kind": kind, "path": list(path)}
         case Compare(path, comparison, other):
             data = {"kind": "compare", "path": list(path)}
@@ -313,9 +321,9 @@ def atom(value: JsonValue) -> Atom:
         case "at_least":
             value.members(("kind", "path", "low"))
             return AtLeast(column, _literal(value.member("low")))
-        case "is_null" | "not_null":
+        case "is_null" | "not_null" | "is_nan":
             value.members(("kind", "path"))
-            return IsNull(column) if kind.value == "is_null" else NotNull(column)
+            return _WITHOUT_VALUES[kind.value](column)
         case "compare":
             value.members(("kind", "path", "comparison", "other"))
             comparison = value.member("comparison").choice(tuple(Comparison))

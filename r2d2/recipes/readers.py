@@ -44,7 +44,6 @@ from r2d2.formats.uniform import plain_type
 from r2d2.formats.united import arrow_type
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.recipes.literals import Literal, RecipeError, UnrenderableRecipeError
-from r2d2.recipes.sql import value
 from r2d2.recipes.sql_names import (
     SPARKS,
     FileSource,
@@ -55,6 +54,7 @@ from r2d2.recipes.sql_names import (
     unglobbed,
     unread_part,
 )
+from r2d2.recipes.sql_values import value
 from r2d2.storage.local import Storage
 
 MOST_FILES = 1000
@@ -78,7 +78,8 @@ def sources_of(
         location: _Reader(storage, dialect, table).source() for location, table in tables.items()
     }
     for location, path in files.items():
-        found[location] = FileSource(_parquet(str(path), dialect))
+        has_floats = _has_floats(pq.ParquetFile(path))
+        found[location] = FileSource(_parquet(str(path), dialect, has_floats))
     return found
 
 
@@ -129,6 +130,8 @@ class _Reader:
         try:
             return self._files(self._parquet_file)
         except _OnlyDeltaError:
+            if any(column.type.startswith("float") for column in self.table.columns):
+                raise self.refused("duckdb's delta_scan passes over NaN") from None
             return FileSource(_call("delta_scan", [exp.Literal.string(path)]))
 
     def _files(self, read: "_ReadFile") -> FileSource:
@@ -224,7 +227,8 @@ class _Reader:
         for item in schema:
             if unread := unread_part(item.type, self.dialect):
                 raise self.refused(f"{self.dialect.value} does not read {item.name!r}, {unread}")
-        return FileSource(_parquet(self._path(file), self.dialect), units_of(schema, self.dialect))
+        source = _parquet(self._path(file), self.dialect, _has_floats(opened))
+        return FileSource(source, units_of(schema, self.dialect))
 
     def _orc_file(self, file: FileInfo, context: object) -> FileSource:
         times = [column.name for column in self.table.columns if "timestamp" in column.type]
@@ -256,12 +260,18 @@ def _layoutless(type_: pa.DataType) -> str:
     return str(plain_type(type_)).replace("large_", "")
 
 
-def _parquet(path: str, dialect: SqlDialect) -> exp.Table:
+def _parquet(path: str, dialect: SqlDialect, has_floats: bool) -> exp.Table:
     if dialect in SPARKS:
         return spark_files("parquet", path, dialect)
-    return _call(
-        "read_parquet",
-        [exp.Literal.string(unglobbed(path)), _option("hive_partitioning", exp.false())],
+    options = [_option("hive_partitioning", exp.false())]
+    if has_floats:  # else a footer's bounds, in which NaN is none, decide of NaN, too
+        options.append(_option("can_have_nan", exp.true()))
+    return _call("read_parquet", [exp.Literal.string(unglobbed(path)), *options])
+
+
+def _has_floats(file: pq.ParquetFile) -> bool:
+    return not {"FLOAT", "DOUBLE"}.isdisjoint(
+        file.schema.column(leaf).physical_type for leaf in range(len(file.schema))
     )
 
 

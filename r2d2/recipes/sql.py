@@ -34,6 +34,7 @@ from r2d2.recipes.grammar import (
     Equals,
     Field,
     In,
+    IsNan,
     IsNull,
     Leaf,
     NotIn,
@@ -65,10 +66,10 @@ from r2d2.recipes.sql_names import (
     SqlDialect,
     may_be_one,
 )
+from r2d2.recipes.sql_values import value
 
 PARENT_ALIAS, KEYS_ALIAS, BASE_ALIAS, MINUS_ALIAS = "p", "k", "b", "m"
 NAMES_FIELDS = (SqlDialect.SPARK, SqlDialect.DATABRICKS, SqlDialect.BIGQUERY, SqlDialect.DUCKDB)
-_Type = exp.DataType.Type
 
 
 def query(
@@ -233,26 +234,26 @@ class _Queries:
             case Compare(path, comparison, other):
                 pair = {"this": self._field(path), "expression": self._field(other)}
                 return _COMPARISONS[comparison](**pair)
-            case IsNull(path):
-                return exp.Is(this=self._field(path), expression=exp.Null())
-            case NotNull(path):
-                return exp.Is(this=self._field(path), expression=exp.Null()).not_()
-            case AtLeast(path, low):
+            case IsNull(path) | NotNull(path):
+                is_null = exp.Is(this=self._field(path), expression=exp.Null())
+                return is_null if isinstance(atom, IsNull) else is_null.not_()
+            case IsNan(path) | AtLeast(path):
                 if self.names.dialect is SqlDialect.SNOWFLAKE:
                     raise UnrenderableRecipeError("snowflake has no function that finds NaN")
-                end = value(low, self.names.dialect)
-                above = exp.GTE(this=self._field(path), expression=end)
-                return exp.paren(exp.or_(above, exp.IsNan(this=self._field(path))))
+                is_nan = exp.IsNan(this=self._field(path))
+                if isinstance(atom, IsNan):
+                    return is_nan
+                end = value(atom.low, self.names.dialect)
+                return exp.paren(exp.or_(exp.GTE(this=self._field(path), expression=end), is_nan))
         field = _part(self._field(atom.path), atom.part, self.names.dialect)
         match atom:
             case Equals(_, equal):
                 return exp.EQ(this=field, expression=value(equal, self.names.dialect))
-            case NotIn(_, (unequal,)):
-                return exp.NEQ(this=field, expression=value(unequal, self.names.dialect))
-            case In(_, values) | NotIn(_, values):
+            case NotIn(_, values):
+                return _not_in(field, values, self.names.dialect)
+            case In(_, values):
                 listed = [value(one, self.names.dialect) for one in values]
-                in_list = exp.In(this=field, expressions=listed)
-                return in_list if isinstance(atom, In) else in_list.not_()
+                return exp.In(this=field, expressions=listed)
             case Between(_, low, high):
                 ends = (value(end, self.names.dialect) for end in (low, high))
                 return exp.Between(this=field, low=next(ends), high=next(ends))
@@ -266,6 +267,17 @@ class _Queries:
             path[1:],
             column,
         )
+
+
+def _not_in(field: exp.Expr, values: Sequence[Literal], dialect: SqlDialect) -> exp.Expr:
+    listed = [value(one, dialect) for one in values]
+    is_other: exp.Expr = exp.In(this=field, expressions=listed).not_()
+    if len(listed) == 1:
+        is_other = exp.NEQ(this=field, expression=listed[0])
+    if dialect not in SPARKS or values[0].type not in ("float", "double"):
+        return is_other
+    # Alone it is asked of footers, too, in whose bounds NaN is none.
+    return exp.paren(exp.or_(is_other, exp.IsNan(this=field)))
 
 
 def _constant(source: Constant, dialect: SqlDialect) -> exp.Expr:
@@ -313,87 +325,3 @@ def _unused(name: str, names: Sequence[str]) -> str:
     while name.lower() in {other.lower() for other in names}:
         name += "_"
     return name
-
-
-def value(literal: Literal, dialect: SqlDialect) -> exp.Expr:
-    """The value as a constant of its type.
-
-    Raises:
-        UnrenderableRecipeError: the dialect has no way to write it.
-    """
-    kind = literal.type.partition("[")[0].partition("(")[0]
-    match kind:
-        case "string":
-            return _string(literal.text, dialect)
-        case "bool":
-            return exp.Boolean(this=literal.text == "true")
-        case "binary":
-            return exp.HexString(this=literal.scalar().as_py().hex())
-        case "float" | "double":
-            return _cast(literal.text, exp.DataType.build(kind))
-        case "decimal128":
-            return _decimal(literal, dialect)
-        case "date32":
-            return _cast(literal.text, exp.DataType.build("date"))
-        case "timestamp":
-            return _timestamp(literal, dialect)
-        case _:
-            return _integer(literal.text)
-
-
-def _string(text: str, dialect: SqlDialect) -> exp.Expr:
-    if "\0" in text:
-        raise UnrenderableRecipeError(f"text {text!r} holds NUL")
-    parts = text.split("${") if dialect in SPARKS else [text]
-    first, *rest = [exp.Literal.string(part) for part in _apart(parts)]
-    return exp.Concat(expressions=[first, *rest]) if rest else first
-
-
-def _apart(parts: list[str]) -> list[str]:
-    """`a${b` as `a$` and `{b`, which no substitution sees."""
-    opened = ["{" + part for part in parts[1:]]
-    whole = [parts[0], *opened]
-    return [part + "$" for part in whole[:-1]] + whole[-1:]
-
-
-def _integer(text: str) -> exp.Expr:
-    number = int(text)
-    if abs(number) < 2**63:
-        digits = exp.Literal.number(str(abs(number)))
-        return exp.Neg(this=digits) if number < 0 else digits
-    return _cast(text, exp.DataType.build("bigint" if number < 0 else "decimal(20, 0)"))
-
-
-def _decimal(literal: Literal, dialect: SqlDialect) -> exp.Expr:
-    type_ = literal.scalar().type
-    if dialect is not SqlDialect.BIGQUERY:
-        return _cast(literal.text, exp.DataType.build(f"decimal({type_.precision}, {type_.scale})"))
-    wide = type_.scale > 9 or type_.precision - type_.scale > 29
-    return _cast(literal.text, exp.DataType.build("bignumeric" if wide else "numeric"))
-
-
-def _timestamp(literal: Literal, dialect: SqlDialect) -> exp.Expr:
-    text, zone = literal.text.replace("T", " ").removesuffix("Z"), literal.text.endswith("Z")
-    fine = len(text.partition(".")[2]) > 6
-    if fine and not text.endswith("000"):
-        raise UnrenderableRecipeError(f"{literal.text} is finer than a microsecond")
-    if fine and dialect is SqlDialect.DUCKDB:
-        return _nanoseconds(text, zone)
-    text = text[:-3] if fine else text
-    if zone:
-        text += " UTC" if dialect is SqlDialect.TRINO else "+00:00"
-    kind = _Type.TIMESTAMPTZ if zone else _Type.TIMESTAMPNTZ
-    # A bare timestamp of Trino's has milliseconds.
-    digits = [exp.DataTypeParam(this=exp.Literal.number(6))] if dialect is SqlDialect.TRINO else []
-    return _cast(text, exp.DataType(this=kind, expressions=digits))
-
-
-def _nanoseconds(text: str, zone: bool) -> exp.Expr:
-    """DuckDB mixes units in no BETWEEN; of instants with nanoseconds only its version 2 knows."""
-    if zone:
-        raise UnrenderableRecipeError("duckdb's instants with nanoseconds differ by version")
-    return _cast(text, exp.DataType.build("timestamp_ns", dialect="duckdb"))
-
-
-def _cast(text: str, type_: exp.DataType) -> exp.Expr:
-    return exp.Cast(this=exp.Literal.string(text), to=type_)

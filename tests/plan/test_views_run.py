@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 import r2d2
 from r2d2.cli import main
@@ -149,6 +150,37 @@ def test_a_union_of_months_reads_each_month(tmp_path: Path) -> None:
     assert "orders.2024-01.parent" in text
     assert "orders.2024-02.parent" in text
     assert dict(outcomes(run, "duckdb", in_duckdb, tmp_path)) == {"s/all.parquet": "equal"}
+
+
+def write_nan(lake: Path) -> set[str]:
+    """A parent with NaN, of which no footer tells; its children, as filters made them."""
+    lake.mkdir()
+    random = np.random.default_rng(1)
+    x = np.sort(random.normal(0, 10, 3000))
+    x[:200] = x[0]
+    x[random.random(3000) < 0.1] = np.nan
+    parent = pa.table({"id": np.arange(3000), "x": x})
+    pq.write_table(parent, lake / "parent.parquet", row_group_size=100)
+    write_deltalake(lake / "delta_parent", parent.append_column("d", parent["id"]))
+    children = {
+        "nan": np.isnan(x),
+        "number": ~np.isnan(x),
+        "least": np.isnan(x) | (x > 20),
+        "below": x <= 3,
+        "unequal": x != np.nanmin(x),
+    }
+    for name, chosen in children.items():
+        rows = parent.filter(pa.array(chosen))
+        pq.write_table(rows, lake / f"{name}.parquet")
+        pq.write_table(rows.append_column("d", rows["id"]), lake / f"{name}_of_delta.parquet")
+    return {f"{name}{of}.parquet" for name in children for of in ("", "_of_delta")}
+
+
+def test_nan_is_selected_where_no_footer_tells_of_it(tmp_path: Path) -> None:
+    children = write_nan(tmp_path / "lake")
+    run = planned(tmp_path / "lake", tmp_path / "run")
+    found = dict(outcomes(run, "duckdb", in_duckdb, tmp_path))
+    assert found == dict.fromkeys(children, "equal")
 
 
 @pytest.fixture

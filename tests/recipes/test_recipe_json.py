@@ -36,6 +36,7 @@ def select() -> Data:
         {"kind": "between", "path": ["s"], "low": text, "high": text},
         {"kind": "not_in", "path": ["n"], "type": "int8", "texts": ["3"]},
         {"kind": "at_least", "path": ["f"], "low": {"type": "double", "text": "0.5"}},
+        {"kind": "is_nan", "path": ["f"]},
         {"kind": "compare", "path": ["a"], "comparison": "<=", "other": ["geo", "lat"]},
         {"kind": "any_of", "conjunctions": [[PART], [REST, {"kind": "is_null", "path": ["n"]}]]},
     ]

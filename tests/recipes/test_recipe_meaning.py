@@ -23,6 +23,7 @@ from r2d2.recipes.grammar import (
     Equals,
     Field,
     In,
+    IsNan,
     IsNull,
     NotIn,
     NotNull,
@@ -73,7 +74,8 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     def in_duckdb(recipe: Recipe, **tables: pa.Table) -> pa.Table:
         with duckdb.connect() as connection:
             for name, path in written(tables).items():
-                connection.read_parquet(path).create_view(name)
+                read = f"read_parquet('{path}', can_have_nan = true)"
+                connection.execute(f"CREATE VIEW {name} AS FROM {read}")
             return connection.sql(query(recipe, NAMES, SqlDialect.DUCKDB)).to_arrow_table()
 
     def in_spark(recipe: Recipe, **tables: pa.Table) -> pa.Table:
@@ -131,6 +133,14 @@ def test_rows_without_a_value_are_in_no_list_and_out_of_none(run: Run) -> None:
     assert chosen(run, parent, NotIn(("n",), integers(1, 2))) == [3]
     assert chosen(run, parent, NotIn(("x",), (Literal("double", "0.5"),))) == [0, 1]
     assert chosen(run, parent, AtLeast(("x",), Literal("double", "0.75"))) == [0, 1]
+    assert chosen(run, parent, IsNan(("x",))) == [1]
+    # A footer tells of 0.5 alone.
+    half = pa.table({"x": [0.5, float("nan"), 0.5, None]})
+    for others in (
+        (Literal("double", "0.5"),),
+        tuple(Literal("double", t) for t in ("0.5", "0.75")),
+    ):
+        assert chosen(run, half, NotIn(("x",), others)) == [1]
 
 
 @pytest.mark.parametrize("values", [DAYS, WALL])

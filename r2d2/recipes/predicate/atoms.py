@@ -28,6 +28,7 @@ from r2d2.recipes.grammar import (
     Comparison,
     Equals,
     In,
+    IsNan,
     IsNull,
     NotIn,
     NotNull,
@@ -52,10 +53,11 @@ class Form(IntEnum):
     EQUALS = 0
     IS_NULL = 1
     NOT_NULL = 2
-    BETWEEN = 3
-    AT_LEAST = 4
-    IN = 5
-    NOT_IN = 6
+    IS_NAN = 3
+    BETWEEN = 4
+    AT_LEAST = 5
+    IN = 6
+    NOT_IN = 7
 
 
 COMPARISONS = {
@@ -86,6 +88,8 @@ class CandidateAtom:
                 return np.equal(codes, NULL)
             case Form.NOT_NULL:
                 return np.not_equal(codes, NULL)
+            case Form.IS_NAN:
+                return np.equal(codes, len(self.column.values))
             case Form.BETWEEN:
                 return np.greater_equal(codes, self.ranks[0]) & np.less_equal(codes, self.ranks[1])
             case Form.AT_LEAST:
@@ -115,6 +119,8 @@ class CandidateAtom:
                 return IsNull(path)
             case Form.NOT_NULL:
                 return NotNull(path)
+            case Form.IS_NAN:
+                return IsNan(path)
             case Form.BETWEEN:
                 return Between(path, literals[0], literals[1], of)
             case Form.AT_LEAST:
@@ -187,7 +193,9 @@ def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[C
         yield CandidateAtom(column, Form.NOT_NULL)
     if high < len(column.values):
         yield from _tightest_over_values(column, codes, low, high, child_rows)
-    elif low < high:
+    elif low == high:
+        yield CandidateAtom(column, Form.IS_NAN)
+    else:
         below = np.flatnonzero(column.nameable[: low + 1])
         if len(below):
             yield CandidateAtom(column, Form.AT_LEAST, (int(below[-1]),))
@@ -262,7 +270,8 @@ def satisfied(atoms: Iterable[Atom], read: Callable[[Path], pa.Array], rows: int
 def holds(atom: OnColumn, column: pa.Array) -> Bools:
     """The mask of the rows of the atom's column for which it holds, by Arrow and without codes.
 
-    NULL satisfies IS NULL alone; NaN satisfies IS NOT NULL, NOT IN and AtLeast; -0.0 is 0.0.
+    NULL satisfies IS NULL alone; NaN satisfies IS NOT NULL, NOT IN, AtLeast
+    and IsNan; -0.0 is 0.0.
     """
     if pt.is_null(column.type):
         return np.full(len(column), isinstance(atom, IsNull))
@@ -280,6 +289,8 @@ def _truth(atom: OnColumn, column: pa.Array) -> pa.Array:
             return pc.is_null(column)
         case NotNull():
             return pc.is_valid(column)
+        case IsNan():
+            return pc.is_nan(column)
         case AtLeast(low=low):
             above = pc.greater_equal(column, _scalar(low, column.type))
             return pc.or_(above, pc.is_nan(column))

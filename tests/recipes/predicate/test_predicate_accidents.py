@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from r2d2.recipes.grammar import AtLeast, Atom, Between, Equals, In, IsNull, NotNull
+from r2d2.recipes.grammar import AtLeast, Atom, Between, Equals, In, IsNan, IsNull, NotNull
 from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate import Predicate, find_predicate, satisfying
 from r2d2.recipes.predicate.columns import EncodedTable
@@ -144,7 +144,7 @@ def test_nan_is_in_no_range_and_in_no_list_but_above_every_number(type_: pa.Data
     parent = pa.table({"x": pa.array([1.0, 2.0, NAN, 3.0, None], type_)})
     assert find(parent, [0, 1, 2]) is None
     assert atoms_of(find(parent, [1, 2, 3])) == (AtLeast(("x",), Literal(str(type_), "2.0")),)
-    assert find(parent, [2]) is None
+    assert atoms_of(find(parent, [2])) == (IsNan(("x",)),)
     assert atoms_of(find(parent, [0, 1])) is not None
     assert atoms_of(find(parent, [0, 1, 3])) is not None
     assert atoms_of(find(parent, [0, 1, 2, 3])) == (NotNull(("x",)),)

@@ -11,6 +11,7 @@ from r2d2.recipes.grammar import (
     Equals,
     Field,
     In,
+    IsNan,
     IsNull,
     Leaf,
     NotNull,
@@ -60,6 +61,7 @@ atoms: st.SearchStrategy[Atom] = st.one_of(
     st.builds(lambda path, ends: Between(path, *in_order(*ends)), paths, pairs),
     st.builds(IsNull, paths),
     st.builds(NotNull, paths),
+    st.builds(IsNan, paths),
 )
 
 
