@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, ArgumentCollection, Parameter, Token
 from cyclopts.config import Env
@@ -17,6 +17,9 @@ from cyclopts.config import Env
 from r2d2 import __version__
 from r2d2.errors import EXIT_OK, R2D2Error
 from r2d2.text_tables import printable
+
+if TYPE_CHECKING:
+    from cyclopts.completion import CompletionContext
 
 Config = Annotated[Path | None, Parameter(help="TOML file of settings; flags go over it.")]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
@@ -37,6 +40,16 @@ def _output(kind: Any, tokens: Sequence[Token]) -> Path:
 
 Output = Parameter(converter=_output)
 """Of a flag whose value is a place for output."""
+
+
+def _tables_of_run(context: "CompletionContext") -> Any:
+    from r2d2.cli.completion import tables_of_run
+
+    return tables_of_run(context)
+
+
+TableOfRun = Parameter(completer=_tables_of_run)
+"""Of an argument that is a table of the run which another argument names."""
 
 LOUDNESS = ("-q", "--quiet", "-v", "--verbose")
 
@@ -100,6 +113,10 @@ COMMANDS = {
     "audit": (
         "deletion",
         "Verify that no record of the journal of LAKE was changed or dropped, and print it.",
+    ),
+    "completion": (
+        "completion",
+        "Print a script by which TAB completes commands, flags and the tables of a run.",
     ),
     "doctor": (
         "doctor",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from r2d2.cli import Json, Output
+from r2d2.cli import Json, Output, TableOfRun
 from r2d2.cli.report import Report, prepare_page, write_run
 from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
@@ -52,6 +52,7 @@ def make(
     ] = None,
     protect: Annotated[
         tuple[str, ...],
+        TableOfRun,
         Parameter(negative="", help="What-if: a location, folder or pattern of tables that stay."),
     ] = (),
     prices: Annotated[
@@ -62,7 +63,9 @@ def make(
         Parameter(help="Instead: OLD NEW, show what differs between two plan files."),
     ] = None,
     explain: Annotated[
-        str | None, Parameter(help="Explain the decision for one table; alone: of RUN/plan.json.")
+        str | None,
+        TableOfRun,
+        Parameter(help="Explain the decision for one table; alone: of RUN/plan.json."),
     ] = None,
     engine: Annotated[
         Literal["local", "spark"], Parameter(help="Engine that reads and runs.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.cli import Output
+from r2d2.cli import Output, TableOfRun
 from r2d2.cli.terminal import json_for_terminal, print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_OK, UsageError
 from r2d2.extras import require
@@ -21,7 +21,7 @@ recipe = App(name="recipe", help="Show or run the recipe of a deleted table.")
 
 @recipe.command
 def show(
-    table: str,
+    table: Annotated[str, TableOfRun],
     /,
     *,
     run: Annotated[
@@ -67,7 +67,7 @@ def show(
 
 @recipe.command(name="run")
 def run_recipe(
-    *tables: str,
+    *tables: Annotated[str, TableOfRun],
     run: Run,
     plan: PlanFile = None,
     to: Annotated[Path, Output, Parameter(help="Folder to write below; nothing is overwritten.")],

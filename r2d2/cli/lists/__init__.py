@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from r2d2.cli import Json
+from r2d2.cli import Json, TableOfRun
 from r2d2.cli.terminal import print_json, print_lines, print_text
 from r2d2.errors import EXIT_OK, UsageError
 from r2d2.settings import is_among
@@ -36,13 +36,18 @@ def edges(
     *,
     table: Annotated[
         tuple[str, ...],
+        TableOfRun,
         Parameter(negative="", help=f"Edges with one of these as child or parent: {PATTERN}."),
     ] = (),
     child: Annotated[
-        tuple[str, ...], Parameter(negative="", help="Edges with one of these as child.")
+        tuple[str, ...],
+        TableOfRun,
+        Parameter(negative="", help="Edges with one of these as child."),
     ] = (),
     parent: Annotated[
-        tuple[str, ...], Parameter(negative="", help="Edges with one of these as parent.")
+        tuple[str, ...],
+        TableOfRun,
+        Parameter(negative="", help="Edges with one of these as parent."),
     ] = (),
     kind: Annotated[
         tuple[Kind, ...],
@@ -158,7 +163,7 @@ def show(
     /,
     *,
     table: Annotated[
-        tuple[str, ...], Parameter(negative="", help=f"Only these tables: {PATTERN}.")
+        tuple[str, ...], TableOfRun, Parameter(negative="", help=f"Only these tables: {PATTERN}.")
     ] = (),
     choice: Annotated[
         Literal["delete", "keep", "all"], Parameter(help="Tables that the plan deletes or keeps.")
