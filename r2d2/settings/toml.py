@@ -23,7 +23,7 @@ SECTIONS: Mapping[str, str] = {
     **{name: f"[{name}]" for name in ("find", "prices", "rates", "usage", "latency", "plan")},
     **{name: f"[[{name}]]" for name in ("text", "table", "limit", "protect", "tenant", "prefer")},
     **{name: f"[[{name}]]" for name in ("view", "sql_name")},
-    **{name: f"[{name}]" for name in ("cluster", "billing", "packing", "right_size")},
+    **{name: f"[{name}]" for name in ("cluster", "billing", "packing", "right_size", "report")},
     **{name: f"[{name}]" for name in ("spot", "serverless", "pipeline", "deletion")},
     "job": "[[job]]",
 }

@@ -65,7 +65,9 @@ class Executor:
 
     In local mode the only one is `driver`. `task_cpus` are the cores that one of its tasks takes.
     `memory_mib` is heap, overhead and off-heap together as its resource profile or the properties
-    ask for it, None where they do not say. `resources` are what else is asked for: GPUs and such.
+    ask for it, None where they do not say. `peak_memory_bytes` is the most that its JVM was seen to
+    have, heap and off-heap; None where the log tells none. `resources` are what else is asked for:
+    GPUs and such.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Executor:
     task_cpus: int = 1
     memory_mib: int | None = None
     resources: tuple[str, ...] = ()
+    peak_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ class Application:
     properties: Mapping[str, str]
     files: tuple[str, ...]
     problems: Mapping[str, int] = field(default_factory=dict)
+    user: str = field(default="", repr=False)  # a person's name stays out of messages
 
 
 class PriceKind(str, Enum):

@@ -69,7 +69,8 @@ def cost_of(logs: EventLogs, request: CostRequest) -> CostedLogs:
     prices, settings = request.prices, request.settings
     runs = runs_by_name(logs.applications)
     costed, faults = _all_costed(logs.applications, runs, request)
-    besides = {
+    besides: Data = {
+        "report": settings.report,
         "pipeline": settings.pipeline
         and pipeline_data(costed, settings.pipeline, prices, settings),
         "degradation": _degradation(runs),

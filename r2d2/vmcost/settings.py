@@ -89,12 +89,34 @@ class JobSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """`[report]`: how often an application runs, and the Spark properties that money is shared by.
+
+    Raises:
+        UsageError: there are no runs.
+    """
+
+    runs_per_month: float = 30.0
+    tags: tuple[str, ...] = (
+        "spark.yarn.queue",
+        "spark.yarn.tags",
+        "spark.kubernetes.namespace",
+        "spark.databricks.clusterUsageTags.clusterName",
+    )
+
+    def __post_init__(self) -> None:
+        if not self.runs_per_month > 0:
+            raise UsageError(f"runs_per_month = {self.runs_per_month:g}: give a number above 0")
+
+
+@dataclass(frozen=True, slots=True)
 class VmCostSettings:
     """All sections; None for advice that is not wanted."""
 
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     billing: Billing = field(default_factory=Billing)
     packing: PackingSettings = field(default_factory=PackingSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
     right_size: RightSizeSettings | None = None
     spot: SpotSettings | None = None
     serverless: ServerlessSettings | None = None
@@ -106,6 +128,7 @@ VMCOST_SECTIONS: Kinds = {
     "cluster": ClusterFacts,
     "billing": Billing,
     "packing": PackingSettings,
+    "report": ReportSettings,
     "right_size": RightSizeSettings,
     "spot": SpotSettings,
     "serverless": ServerlessSettings,

@@ -14,6 +14,7 @@ from fractions import Fraction
 from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.case import AdviceCase
+from r2d2.vmcost.bill import Part
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.report.data import Data
 
@@ -99,10 +100,23 @@ def packing_advice(case: AdviceCase) -> Iterator[Data]:
             "kind": "packing",
             "told": f"on {machine.sku}: {best.verdict}; today: {today.verdict}",
             "basis": "modelled",
+            "usd": float(_usd(case, best, today)),
             "cores": best.shape.cores,
             "fragment_rate": float(fragment_rate(free, best.shape.cores)),
             "fragment_rate_today": float(fragment_rate(free, today.shape.cores)),
         }
+
+
+def _usd(case: AdviceCase, best: Packing, today: Packing) -> Fraction:
+    """Today's money with as many core-hours on fewer VM-hours, since each VM has more of them.
+
+    Start-up, the driver, and what the minimum adds stay as they are.
+    """
+    bill = case.costed.bill
+    fixed = (Part.DRIVER, Part.START_UP, Part.ROUNDING)
+    fixed_usd = sum((bill.parts[part].usd or Fraction(0) for part in fixed), Fraction(0))
+    cores = [each.executors * each.shape.cores for each in (best, today)]
+    return fixed_usd + ((bill.usd or Fraction(0)) - fixed_usd) * Fraction(cores[1], cores[0] or 1)
 
 
 def fragment_rate(free_cores: Iterable[int], cores: int) -> Fraction:

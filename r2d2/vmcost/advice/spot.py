@@ -139,11 +139,11 @@ def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
         "kind": "spot",
         "told": (
             f"{compared.verdict}: ${float(compared.spot.mean_usd):.4f} beside"
-            f" ${float(compared.on_demand.mean_usd):.4f} on all cores of the VMs, today"
-            f" ${float(case.costed.bill.usd or 0):.4f};"
+            f" ${float(compared.on_demand.mean_usd):.4f} on all cores of the VMs;"
             f" {pluralize(str(compared.trials), 'run')} simulated, seed {compared.seed}"
         ),
         "basis": "modelled",
+        "usd": float(compared.spot.mean_usd),
         "ways": {"on_demand": _odds_data(compared.on_demand), "spot": _odds_data(compared.spot)},
         "interruptions": compared.interruptions,
         "tasks_again": compared.tasks_again,

@@ -1,6 +1,7 @@
 """The application of a log's events, and its end where the log has none."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,8 @@ def application(facts: CollectedEvents, files: Sequence[Path], stem: str) -> App
     problems[LogProblem.APPLICATION_WITHOUT_ID] += not start.id
     requests = ExecutorRequests(facts.profiles, facts.properties)
     stood = executors(facts.added, facts.removed, requests, problems)
+    peaks = facts.tasks.peaks_bytes
+    stood = tuple(replace(each, peak_memory_bytes=peaks.get(each.id)) for each in stood)
     ended_ms, ended_told, tasks = _ended(facts, start.started_ms, stood)
     problems[LogProblem.EXECUTOR_ADDED_LATE] += sum(each.added_ms > ended_ms for each in stood)
     placed = _placed(tasks, facts, stood)
@@ -63,6 +66,7 @@ def application(facts: CollectedEvents, files: Sequence[Path], stem: str) -> App
         properties=dict(sorted(facts.properties.items())),
         files=tuple(str(file) for file in files),
         problems=counted(problems),
+        user=start.user or "",
     )
 
 

@@ -36,6 +36,7 @@ class ApplicationStart(Struct):
     name: str | None = field(name="App Name", default=None)
     id: str | None = field(name="App ID", default=None)
     attempt: str | None = field(name="App Attempt ID", default=None)
+    user: str | None = field(name="User", default=None)
 
 
 class ApplicationEnd(Struct):
@@ -218,6 +219,13 @@ class TaskMetrics(Struct):
     output: OutputMetrics | None = field(name="Output Metrics", default=None)
 
 
+class ExecutorMetrics(Struct):
+    """The most memory that an executor's JVM had while a task ran, since Spark 3.0; 0 if unseen."""
+
+    heap_bytes: Whole = field(name="JVMHeapMemory", default=0)
+    off_heap_bytes: Whole = field(name="JVMOffHeapMemory", default=0)
+
+
 class TaskEnd(Struct):
     """`SparkListenerTaskEnd`."""
 
@@ -226,3 +234,4 @@ class TaskEnd(Struct):
     stage_attempt: Small = field(name="Stage Attempt ID", default=0)
     reason: TaskEndReason | None = field(name="Task End Reason", default=None)
     metrics: TaskMetrics | None = field(name="Task Metrics", default=None)
+    executor: ExecutorMetrics | None = field(name="Task Executor Metrics", default=None)

@@ -34,6 +34,8 @@ class TaskRows:
 
     def __init__(self) -> None:
         self.executors: dict[str, int] = {}  # the number that stands for each id in the rows
+        self.peaks_bytes: dict[str, int] = {}
+        """The most memory that was seen of each executor, heap and off-heap together."""
         self._open: list[tuple[int, ...]] = []
         self._opened: list[tuple[int, bool]] = []
         self._tasks = np.empty(0, TASK)
@@ -82,6 +84,9 @@ class TaskRows:
                 write.bytes,
             )
         )
+        seen = event.executor
+        if seen is not None and (peak := seen.heap_bytes + seen.off_heap_bytes) > 0:
+            self.peaks_bytes[task.executor] = max(peak, self.peaks_bytes.get(task.executor, 0))
         resubmitted = event.reason is not None and event.reason.reason == _RESUBMITTED
         self._opened.append((task.id, resubmitted))
         if len(self._open) >= _BLOCK_ROWS:

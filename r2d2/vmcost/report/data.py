@@ -3,6 +3,9 @@
 | key of an application | meaning |
 |---|---|
 | `application_id`, `attempt`, `name`, `spark_version`, `files`, … | the run |
+| `user`, `tags` | who ran it, and the properties by which money is shared |
+| `usd_per_month` | priced: `usd` at the runs a month of the settings |
+| `what_to_do` | what would cost less, the largest saving first |
 | `duration_s`, `core_seconds`, `tasks`, `busy_fraction`, `task_time` | measured |
 | `logged` | measured: the log's own figures, which overlap: times, spill, bytes, peak memory |
 | `vm_s` | VM-seconds by the parts of the money, measured; without a cluster one VM to each host |
@@ -15,7 +18,9 @@
 | `energy`, `advice` | modelled |
 | `problems` | what was damaged, skipped or guessed, counted |
 
-Besides, `pipeline` has the schedule of the jobs in the settings, or null, and `degradation` the
+Besides, `what_to_do` has the largest savings of all, `usd_per_month` the money of all names at
+`runs_per_month`, `chargeback` the money by user, name and tag, `trend` each name's last run beside
+those before, `pipeline` the schedule of the jobs in the settings, or null, and `degradation` the
 hosts and the slowest stages of applications that ran several times. Of more than 10,000 jobs or
 stages of an application those that cost most have a row each, the others one together. The parts in
 `money` sum to `usd`: both are rounded to a millionth of a dollar so that they do.
@@ -38,6 +43,7 @@ from r2d2.vmcost.bill import (
     printed_total_usd,
     printed_usd,
 )
+from r2d2.vmcost.bill.skew import Spreads, spreads
 from r2d2.vmcost.bill.task_time import (
     TaskTime,
     busy_fraction,
@@ -52,6 +58,9 @@ from r2d2.vmcost.bill.task_time import (
 from r2d2.vmcost.machines import KnownMachines
 from r2d2.vmcost.model import Application, Billing, Platform
 from r2d2.vmcost.prices import age_days
+from r2d2.vmcost.report.owners import chargeback, trends, usd_per_month
+from r2d2.vmcost.report.what_to_do import actions, largest
+from r2d2.vmcost.settings import ReportSettings
 
 Data = dict[str, Any]
 VERSION = 1
@@ -73,20 +82,38 @@ class Costed:
 
 def report_data(costed: Sequence[Costed], today: date, besides: Data | None = None) -> Data:
     """The report; prices are as old as they are on that day. `besides` are its other keys."""
+    settings: ReportSettings = (besides or {}).get("report", ReportSettings())
+    others = {key: value for key, value in (besides or {}).items() if key != "report"}
+    applications = [_application(each, today, settings) for each in costed]
     return {
         "version": VERSION,
-        "applications": [_application(each, today) for each in costed],
-    } | (besides or {})
+        "applications": applications,
+        "runs_per_month": settings.runs_per_month,
+        "what_to_do": largest(applications, settings.runs_per_month)[:MOST_CANDIDATES],
+        "usd_per_month": usd_per_month(applications, settings.runs_per_month),
+        "chargeback": chargeback(applications, settings.runs_per_month),
+        "trend": trends(applications),
+    } | others
 
 
-def _application(costed: Costed, today: date) -> Data:
+def _application(costed: Costed, today: date, settings: ReportSettings) -> Data:
     """One application, with the keys of the table above."""
+    made = _costed(costed, today)
+    properties, usd = costed.application.properties, made["usd"]
+    made["tags"] = {name: properties[name] for name in settings.tags if properties.get(name)}
+    made["usd_per_month"] = None if usd is None else usd * settings.runs_per_month
+    made["what_to_do"] = actions(made, settings.runs_per_month)
+    return made
+
+
+def _costed(costed: Costed, today: date) -> Data:
     application, bill = costed.application, costed.bill
     known = bill.usd is not None
     return {
         "application_id": application.id,
         "attempt": application.attempt,
         "name": application.name,
+        "user": application.user,
         "spark_version": application.spark_version,
         "files": list(application.files),
         "started": datetime.fromtimestamp(application.started_ms / 1000, UTC).isoformat(),
@@ -148,6 +175,8 @@ def logged_sums(application: Application) -> Data:
     sums["peak_memory_bytes"] = int(application.tasks["peak_memory_bytes"].max(initial=0))
     asked = [each.memory_mib for each in application.executors if each.memory_mib is not None]
     sums["executor_memory_bytes"] = max(asked) << 20 if asked else None
+    used = [each.peak_memory_bytes for each in application.executors if each.peak_memory_bytes]
+    sums["used_memory_bytes"] = max(used, default=None)
     return sums
 
 
@@ -226,13 +255,19 @@ def _times(time: TaskTime) -> Data:
     return {"task_s": time.total_s, **asdict(time)}
 
 
+SPREAD = (
+    "task_median_s", "task_p95_s", "task_max_s",
+    "read_median_bytes", "read_p95_bytes", "read_max_bytes",
+)  # fmt: skip
+
+
 def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
     """A row for each attempt of a stage, and where there are very many a last one for others."""
     shares = {share.key: share for share in bill.stages}
     times = task_time_by_stage(application)
     positions = stage_positions(application)
     there = positions >= 0
-    count = len(application.stages)
+    count, spread = len(application.stages), spreads(application)
     tasks = np.bincount(positions[there], minlength=count)
     spilled = np.zeros(count, np.int64)
     np.add.at(spilled, positions[there], application.tasks["spilled_disk_bytes"][there])
@@ -251,6 +286,7 @@ def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
             "usd": _usd(share),
             **_times(times[place]),
             "spilled_bytes": int(spilled[place]),
+            **_spread(spread, place),
         }
     if OTHERS in shares:
         yield {
@@ -262,7 +298,17 @@ def by_stage(application: Application, bill: Bill) -> Iterator[Data]:
             "usd": _usd(shares[OTHERS]),
             **_times(times.total(others)),
             "spilled_bytes": int(spilled[others].sum()),
+            **dict.fromkeys(_spread(spread, 0)),
         }
+
+
+def _spread(spread: Spreads, stage: int) -> Data:
+    """Median, p95 and maximum of a stage's tasks, their time and the bytes that they read."""
+    if not spread.tasks[stage]:
+        return {**dict.fromkeys(SPREAD), "skew": None, "straggling_s": 0.0}
+    figures = (*spread.seconds[stage].tolist(), *spread.size_bytes[stage].tolist())
+    skew, straggling_s = spread.skew(stage), spread.straggling_s(stage)
+    return {**dict(zip(SPREAD, figures, strict=True)), "skew": skew, "straggling_s": straggling_s}
 
 
 def by_executor(application: Application, bill: Bill) -> Iterator[Data]:
@@ -270,6 +316,7 @@ def by_executor(application: Application, bill: Bill) -> Iterator[Data]:
     shares = {share.key: share for share in bill.executors}
     times = task_time_by_executor(application)
     for executor, time in zip(application.executors, times, strict=True):
+        asked = executor.memory_mib
         end_ms = application.ended_ms if executor.removed_ms is None else executor.removed_ms
         yield {
             "executor": executor.id,
@@ -279,6 +326,8 @@ def by_executor(application: Application, bill: Bill) -> Iterator[Data]:
             "end_s": _since(application, end_ms),
             "usd": _usd(shares.get(executor.id)),
             **_times(time),
+            "asked_memory_bytes": None if asked is None else asked << 20,
+            "used_memory_bytes": executor.peak_memory_bytes,
             "removed_reason": executor.removed_reason,
         }
 

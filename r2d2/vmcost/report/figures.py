@@ -1,6 +1,7 @@
 """The report's figures as text: money, spans of time, shares, and the basis of each.
 
-And the report as CSV files, a row an application, part of money, job, stage or executor. There
+And the report as CSV files, a row an application, part of money, job, stage, executor, action,
+group of a chargeback, or trend. There
 times are seconds, sizes bytes, money USD; unknown is empty. `busy_fraction` is task time over core
 time. Text that a spreadsheet would take for a formula gets an apostrophe before it, and control
 characters are written as escapes, so that each row is a line.
@@ -139,23 +140,34 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "applications.csv": (
         *APPLICATION, "name", "spark_version", "started", "ended_told", "duration_s",
         "core_seconds", "tasks", "busy_fraction", "usd", "why", "provider", "region", "vm", "count",
-        "driver_vm", "spot", "oldest_price", "energy_kwh",
+        "driver_vm", "spot", "oldest_price", "energy_kwh", "user", "usd_per_month", "fees_usd",
+    ),
+    "what_to_do.csv": (
+        *APPLICATION, "name", "kind", "saving_usd", "saving_usd_per_month", "basis", "told",
+    ),
+    "chargeback.csv": (
+        "by", "key", "runs", "usd", "usd_per_month", "share", "core_seconds", "unpriced",
+    ),
+    "trend.csv": (
+        "name", "count", "last_usd", "usual_usd", "usd_change", "last_s", "usual_s",
+        "duration_change",
     ),
     "money.csv": (*APPLICATION, "part", "usd"),
     "jobs.csv": (*APPLICATION, "job", "name", "usd", "task_s"),
     "stages.csv": (
         *APPLICATION, "stage", "stage_attempt", "name", "usd", "task_s", "tasks", "cpu_s", "gc_s",
-        "fetch_wait_s", "deserialize_s", "spilled_bytes",
+        "fetch_wait_s", "deserialize_s", "spilled_bytes", "task_median_s", "task_p95_s",
+        "task_max_s", "skew", "read_median_bytes", "read_p95_bytes", "read_max_bytes",
     ),
     "executors.csv": (
         *APPLICATION, "executor", "host", "cores", "start_s", "end_s", "usd", "task_s",
-        "removed_reason",
+        "removed_reason", "asked_memory_bytes", "used_memory_bytes",
     ),
 }  # fmt: skip
 REPORT_FILES: Recognisers = {
     "report.json": json_with("version", "applications"),
     "report.html": lambda content: b"<title>What the cluster cost</title>" in content,
-    **{name: text_with(",".join(columns) + "\n") for name, columns in COLUMNS.items()},
+    **{name: text_with(",".join(columns[:3]) + ",") for name, columns in COLUMNS.items()},
 }
 """The files of a report, and how each is known as r2d2's."""
 
@@ -165,6 +177,9 @@ def csv_texts(report: Data) -> dict[str, str]:
     applications = report["applications"]
     rows = {
         "applications.csv": map(_application, applications),
+        "what_to_do.csv": (action for a in applications for action in a["what_to_do"]),
+        "chargeback.csv": report.get("chargeback", ()),
+        "trend.csv": report.get("trend", ()),
         "money.csv": (row for a in applications for row in _money(a)),
         "jobs.csv": _listed(applications, "by_job"),
         "stages.csv": _listed(applications, "by_stage"),

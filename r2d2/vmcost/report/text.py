@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
 from r2d2.vmcost.report.bars import Bar, money_bars, time_bars, vm_bars
 from r2d2.vmcost.report.figures import (
+    UNKNOWN,
     Data,
     basis_text,
     candidate_text,
@@ -17,6 +18,7 @@ from r2d2.vmcost.report.figures import (
     share,
     started_text,
 )
+from r2d2.vmcost.report.owners import month_rows, trend_text
 
 SIZES = (
     "spilled_memory", "spilled_disk", "input", "output", "shuffle_read", "shuffle_write",
@@ -33,6 +35,9 @@ def report_lines(report: Data) -> Iterator[str]:
         return
     if len(applications) > 1:
         yield from _table(applications)
+        for action in report.get("what_to_do", ())[:SHOWN]:
+            runs = f" over {action['runs']:,} runs" if action["runs"] > 1 else " a run"
+            yield f"  to do, {_short(action['name'])}: {_action(action, None, runs)}"
     dearest = sorted(applications, key=_weight, reverse=True)[:IN_BRIEF]
     shown = [a for a in applications if any(a is other for other in dearest)]
     for number, application in enumerate(shown):
@@ -42,12 +47,33 @@ def report_lines(report: Data) -> Iterator[str]:
     if len(applications) > len(shown):
         yield ""
         yield f"… and {len(applications) - len(shown):,} more (see report.html and the CSV files)"
+    yield from _owner_lines(report)
     pipeline = report.get("pipeline")
     if pipeline:
         yield ""
         yield f"pipeline: {pipeline['told']} ({pipeline['basis']})"
         rows = [_pipeline_row(job) for job in pipeline["jobs"]]
         yield from aligned([("  job", "on", "from", "to"), *rows])
+
+
+def _owner_lines(report: Data) -> Iterator[str]:
+    """The money by user and name, where there are several; and what changed over runs."""
+    groups = [row for row in month_rows(report.get("chargeback", ())) if row["runs"]]
+    if len(report["applications"]) > 1 and groups:
+        rows = [
+            (
+                f"  {printable(row['by'])}",
+                _short(row["key"]),
+                f"{row['runs']:,}",
+                money(row["usd"]),
+                share(row["share"]),
+            )
+            for row in groups[:LISTED]
+        ]
+        yield ""
+        yield from aligned([("  charged to", "", "runs", "usd", "share"), *rows])
+    for trend in report.get("trend", ())[:SHOWN]:
+        yield f"  over runs of {_short(trend['name'])}: {trend_text(trend)}"
 
 
 def _pipeline_row(job: Data) -> tuple[str, str, str, str]:
@@ -61,12 +87,15 @@ def _application_lines(application: Data, *, brief: bool = False) -> Iterator[st
     In brief without its task time and stages.
     """
     yield from _head_lines(application)
+    yield from _to_do_lines(application, 1 if brief else IN_BRIEF)
     yield from _waste_lines(application)
     if not brief:
         yield from _time_lines(application)
         yield from _logged_lines(application["logged"])
         yield from _stage_lines(application)
     for advice in application["advice"]:
+        if not brief and (advice.get("saving_usd") or 0) > 0:
+            continue  # it is among what to do
         kind, text = problem_words(advice["kind"]), advice["told"]
         basis = basis_text(advice["basis"], application["prices"])
         yield f"  {printable(kind)}: {printable(text)} ({printable(basis)})"
@@ -119,6 +148,10 @@ def _head_lines(application: Data) -> Iterator[str]:
         priced_text = priced(application["prices"])
         fees = _fees(application)
         yield f"  {money(application['usd'])} {priced_text}: {_machines(application)}{fees}"
+        month = application.get("usd_per_month")
+        if month is not None:
+            runs = month / application["usd"] if application["usd"] else 0
+            yield f"  {money(month)} a month at {runs:,.0f} runs (runs_per_month in [report])"
     if application["not_included"]:
         yield f"  not included: {printable('; '.join(application['not_included']))}"
     energy = application["energy"]
@@ -130,6 +163,20 @@ def _fees(application: Data) -> str:
     """The part of the money that is fees; empty without any."""
     usd, whole = application.get("fees_usd"), application["usd"]
     return f"; {money(usd, whole)} of it fees" if usd else ""
+
+
+def _to_do_lines(application: Data, most: int) -> Iterator[str]:
+    """What would cost less, the largest saving first."""
+    whole = application["usd"]
+    for action in application.get("what_to_do", ())[:most]:
+        yield f"  to do: {_action(action, whole, ' a run')}"
+
+
+def _action(action: Data, whole_usd: float | None, times: str) -> str:
+    saving = money(action["saving_usd"], whole_usd)
+    bound = "at most " * (action["basis"] == "at most")
+    told = printable(f"{problem_words(action['kind'])}: {action['told']}")
+    return f"save {bound}{saving}{times}, {money(action['saving_usd_per_month'])} a month: {told}"
 
 
 def _candidate_lines(candidates: Sequence[Data]) -> Iterator[str]:
@@ -180,12 +227,14 @@ def _logged_lines(logged: Data) -> Iterator[str]:
     sizes = {name: human_bytes(logged[f"{name}_bytes"]) for name in SIZES}
     asked = logged["executor_memory_bytes"]
     memory = "unknown" if asked is None else human_bytes(asked)
+    seen = logged.get("used_memory_bytes")
+    used = f", seen in its JVM {human_bytes(seen)}" if seen else ""
     yield (
         f"  as the log has it: run {duration(logged['run_s'])}, CPU {duration(logged['cpu_s'])},"
         f" garbage collection {duration(logged['gc_s'])}; spilled {sizes['spilled_memory']} of"
         f" memory, {sizes['spilled_disk']} on disk; read {sizes['input']}, wrote"
         f" {sizes['output']}; shuffle read {sizes['shuffle_read']}, wrote {sizes['shuffle_write']};"
-        f" peak memory of a task {sizes['peak_memory']}, asked for an executor {memory}"
+        f" peak memory of a task {sizes['peak_memory']}, asked for an executor {memory}{used}"
     )
 
 
@@ -199,15 +248,25 @@ def _stage_lines(application: Data) -> Iterator[str]:
             duration(stage["task_s"]),
             f"{stage['tasks']:,}",
             human_bytes(stage["spilled_bytes"]),
+            _spread(stage),
             _short(stage["name"]),
         )
         for stage in stages[:SHOWN]
     ]
     if rows:
-        heads = ("  stage", "priced", "task time", "tasks", "spilled", "name")
+        spread = "median / p95 / max task"
+        heads = ("  stage", "priced", "task time", "tasks", "spilled", spread, "name")
         yield from aligned([heads, *rows])
         if len(stages) > SHOWN:
             yield f"  … and {pluralize(len(stages) - SHOWN, 'more stage')} (see stages.csv)"
+
+
+def _spread(stage: Data) -> str:
+    """The median, p95 and longest time of its tasks."""
+    if stage.get("task_median_s") is None:
+        return UNKNOWN
+    keys = ("task_median_s", "task_p95_s", "task_max_s")
+    return " / ".join(duration(stage[key]) for key in keys)
 
 
 def _weight(row: Data) -> tuple[float, float]:

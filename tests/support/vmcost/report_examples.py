@@ -26,7 +26,11 @@ TIMES = {
     "result_s": 0.0,
     "scheduling_s": 0.02,
 }
-MEMORY = {"peak_memory_bytes": 2**26, "executor_memory_bytes": 2**33}
+MEMORY = {
+    "peak_memory_bytes": 2**26,
+    "executor_memory_bytes": 2**33,
+    "used_memory_bytes": 3 << 30,
+}
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&\ud800"
 
 
@@ -59,6 +63,21 @@ def an_application(
         "usd": usd,
         "why": None,
         "fees_usd": 0.0,
+        "user": "ann",
+        "tags": {"spark.yarn.queue": "etl"},
+        "usd_per_month": 30 * usd,
+        "what_to_do": [
+            {
+                "application_id": f"application_1700000000000_{seed:04}",
+                "attempt": "1",
+                "name": f"daily load {seed}",
+                "kind": "idle_between_jobs",
+                "told": "let executors go while no job runs",
+                "saving_usd": usd / 4,
+                "basis": "at most",
+                "saving_usd_per_month": 30 * usd / 4,
+            }
+        ],
         "not_included": [],
         "logged": {**dict.fromkeys(LOGGED, 1500), "gc_s": 247.8, **MEMORY},
         "money": {part: usd * weight for part, weight in zip(PARTS, WEIGHTS, strict=True)},
@@ -107,6 +126,8 @@ def an_application(
                 "usd": usd * 0.43 / hosts,
                 "task_s": task_s / hosts,
                 **_times(task_s / hosts),
+                "asked_memory_bytes": 8 << 30,
+                "used_memory_bytes": 3 << 30,
                 "removed_reason": "",
             }
             for n in range(hosts)
@@ -148,6 +169,8 @@ def without_money(**changes: Any) -> dict[str, Any]:
         "usd": None,
         "money": None,
         "fees_usd": None,
+        "usd_per_month": None,
+        "what_to_do": [],
         "why": "the log names no machine",
         "cluster": None,
         "prices": [],
@@ -183,6 +206,14 @@ def _stage(number: int, usd: float, task_s: float) -> dict[str, Any]:
         "tasks": 350,
         **_times(task_s),
         "spilled_bytes": 1_500_000 * number,
+        "task_median_s": task_s / 400,
+        "task_p95_s": task_s / 300,
+        "task_max_s": task_s / 100,
+        "read_median_bytes": 1e6,
+        "read_p95_bytes": 1e7,
+        "read_max_bytes": 1e8,
+        "skew": 4.0,
+        "straggling_s": task_s / 100 - task_s / 400,
     }
 
 

@@ -35,6 +35,7 @@ def test_a_thousand_logs_are_read_as_what_they_were_made_from() -> None:
         log = random_log(seed)
         found = read(list(log.lines))
         check_same(found, log.truth)
+        assert found.user == "nobody"
         unusual = found.problems.keys() - {"executor_not_removed", "application_without_end"}
         assert not unusual, seed
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2d2.vmcost.report import figures
+from r2d2.vmcost.report.owners import chargeback
 from tests.support.vmcost.report_examples import HOSTILE, PARTS, a_report, an_application
 
 
@@ -14,7 +15,9 @@ def rows_of(texts: Mapping[str, str], name: str) -> list[dict[str, str]]:
 
 
 def test_each_application_part_job_stage_and_executor_has_a_row() -> None:
-    texts = figures.csv_texts(a_report(2))
+    report = a_report(2)
+    report |= {"chargeback": chargeback(report["applications"], 30)}  # a user, two names, a queue
+    texts = figures.csv_texts(report)
     counts = {name: len(rows_of(texts, name)) for name in texts}
     assert counts == {
         "applications.csv": 2,
@@ -22,6 +25,9 @@ def test_each_application_part_job_stage_and_executor_has_a_row() -> None:
         "jobs.csv": 8,
         "stages.csv": 16,
         "executors.csv": 6,
+        "what_to_do.csv": 2,
+        "chargeback.csv": 4,
+        "trend.csv": 0,
     }
 
 
