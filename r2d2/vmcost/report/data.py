@@ -43,12 +43,13 @@ from r2d2.vmcost.bill import (
     printed_total_usd,
     printed_usd,
 )
-from r2d2.vmcost.bill.skew import Spreads, spreads
 from r2d2.vmcost.bill.task_time import (
+    Spreads,
     TaskTime,
     busy_fraction,
     core_seconds,
     duration_s,
+    spreads,
     stage_positions,
     task_time,
     task_time_by_executor,

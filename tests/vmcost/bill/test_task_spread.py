@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.vmcost.bill.skew import spreads
+from r2d2.vmcost.bill.task_time import spreads
 from r2d2.vmcost.model import Executor, Job, Outcome
 from tests.support.vmcost.bill_apps import application, task
 
