@@ -59,8 +59,7 @@ from r2d2.vmcost.bill.task_time import (
 from r2d2.vmcost.machines import KnownMachines
 from r2d2.vmcost.model import Application, Billing, Platform
 from r2d2.vmcost.prices import age_days
-from r2d2.vmcost.report.owners import chargeback, trends, usd_per_month
-from r2d2.vmcost.report.what_to_do import actions, largest
+from r2d2.vmcost.report.owners import actions, chargeback, largest, trends, usd_per_month
 from r2d2.vmcost.settings import ReportSettings
 
 Data = dict[str, Any]

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from r2d2.vmcost.report.owners import chargeback, month_rows, trend_text, trends, usd_per_month
-from r2d2.vmcost.report.what_to_do import actions, largest
+from r2d2.vmcost.report.owners import (
+    actions,
+    chargeback,
+    largest,
+    month_rows,
+    trend_text,
+    trends,
+    usd_per_month,
+)
 from tests.support.vmcost.report_examples import an_application, without_money
 
 
