@@ -4,10 +4,10 @@ An executor's time is [added, removed or end] and a task's [launch, finish], bot
 application, a task's also to its executor: what is beyond has no cores that anyone pays for. So the
 busy core-time of an executor is at most its core-time, unless more tasks ran at once than fit.
 
-The spread of a stage's tasks is the median, p95 and maximum of their time and of the bytes that they
-read, from storage and from shuffle blocks; tasks that failed or were killed are left out. The p95 is
-the least value that 95 of 100 tasks do not exceed. What a stage would take less if its slowest task
-took the median's time is `straggling_s`: nobody gains more by spreading its data evenly.
+The spread of a stage's tasks is the median, p95 and maximum of their time and of the bytes that
+they read, from storage and from shuffle blocks; tasks that failed or were killed are left out. The
+p95 is the least value that 95 of 100 tasks do not exceed. What a stage would take less if its
+slowest task took the median's time is `straggling_s`: even data gains no more.
 """
 
 from collections.abc import Callable, Sequence
