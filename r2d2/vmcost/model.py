@@ -239,3 +239,24 @@ class Billing:
         """
         quanta = -(-max(metered_s, self.minimum_s) // self.quantum_s)
         return quanta * self.quantum_s
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """`[report]`: how often an application runs, and the Spark properties that money is shared by.
+
+    Raises:
+        UsageError: there are no runs.
+    """
+
+    runs_per_month: float = 30.0
+    tags: tuple[str, ...] = (
+        "spark.yarn.queue",
+        "spark.yarn.tags",
+        "spark.kubernetes.namespace",
+        "spark.databricks.clusterUsageTags.clusterName",
+    )
+
+    def __post_init__(self) -> None:
+        if not self.runs_per_month > 0:
+            raise UsageError(f"runs_per_month = {self.runs_per_month:g}: give a number above 0")

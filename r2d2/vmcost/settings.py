@@ -12,7 +12,7 @@ from pathlib import Path
 from r2d2.errors import UsageError
 from r2d2.settings.toml import Kinds, read_toml
 from r2d2.vmcost.machines import ClusterFacts
-from r2d2.vmcost.model import Billing
+from r2d2.vmcost.model import Billing, ReportSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +86,6 @@ class JobSettings:
     name: str
     application: str
     after: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReportSettings:
-    """`[report]`: how often an application runs, and the Spark properties that money is shared by.
-
-    Raises:
-        UsageError: there are no runs.
-    """
-
-    runs_per_month: float = 30.0
-    tags: tuple[str, ...] = (
-        "spark.yarn.queue",
-        "spark.yarn.tags",
-        "spark.kubernetes.namespace",
-        "spark.databricks.clusterUsageTags.clusterName",
-    )
-
-    def __post_init__(self) -> None:
-        if not self.runs_per_month > 0:
-            raise UsageError(f"runs_per_month = {self.runs_per_month:g}: give a number above 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,10 +57,9 @@ from r2d2.vmcost.bill.task_time import (
     task_time_by_stage,
 )
 from r2d2.vmcost.machines import KnownMachines
-from r2d2.vmcost.model import Application, Billing, Platform
+from r2d2.vmcost.model import Application, Billing, Platform, ReportSettings
 from r2d2.vmcost.prices import age_days
 from r2d2.vmcost.report.owners import actions, chargeback, largest, trends, usd_per_month
-from r2d2.vmcost.settings import ReportSettings
 
 Data = dict[str, Any]
 VERSION = 1
