@@ -117,6 +117,7 @@ class Journal:
         if holder is not None and not _is_over(holder):
             told = f"{holder.by} runs `{holder.data.get('verb')}` since {holder.at:%Y-%m-%d %H:%M}"
             raise LeaseError(f"{told}Z: wait for its end; a runner silent for an hour is passed by")
+        self.place.test(verb)
         self.epoch = 0
         self.epoch = self.append(Event.LEASED, data={"verb": verb, **_process()}).number
         try:

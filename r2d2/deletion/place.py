@@ -1,7 +1,8 @@
 """Files that r2d2 writes into a lake: each durable, none over another, none out of the lake."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -14,6 +15,8 @@ from r2d2.storage import storage_of
 from r2d2.storage.local import Listing, LocalStorage, Storage, version_of
 from r2d2.storage.output import mode_of
 from r2d2.storage.scratch import sync
+
+SELF_TEST = f"{HOME}/selftest"
 
 
 class PlaceError(R2D2Error):
@@ -45,6 +48,19 @@ class LakePlace(Protocol):
 
     def remove_empty(self, path: str) -> None:
         """Removes a folder of r2d2's own, and those in it, as far as they are empty."""
+
+    def file(self, path: str) -> FileInfo | None:
+        """The file as it is now; None where there is none."""
+
+    def building(self) -> AbstractContextManager[Path]:
+        """A folder on this machine: files written in it become the lake's, none over another."""
+
+    def test(self, verb: str) -> None:
+        """Passes where the storage refuses what it must; files for that are removed again.
+
+        Raises:
+            PlaceError: it does not, so that this verb could lose rows.
+        """
 
     def clock(self) -> datetime:
         """The storage's own time, as it gave it to the newest file of the journal."""
@@ -170,6 +186,24 @@ class LocalPlace:
             status = os.lstat(self.path(path))
             return FileInfo(path, status.st_size, version_of(status))
         return None
+
+    @contextmanager
+    def building(self) -> Iterator[Path]:
+        """The lake itself."""
+        yield self.root
+
+    def test(self, verb: str) -> None:
+        """Passes where a file is never written over another."""
+        path = f"{SELF_TEST}/{uuid4().hex}"
+        self.put_new(path, b"1")
+        try:
+            self.put_new(path, b"2")
+        except FileExistsError:
+            return
+        finally:
+            self.remove(path)
+            self.remove_empty(SELF_TEST)
+        raise PlaceError(f"`{verb}` is refused: this file system lets a link replace a file")
 
     def exists(self, path: str) -> bool:
         """Whether anything is there, a broken link too."""

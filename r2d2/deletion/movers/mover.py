@@ -4,7 +4,9 @@ It does what it is told, one step at a time: when to move, and whether, is the v
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from r2d2.errors import R2D2Error
@@ -13,7 +15,7 @@ from r2d2.model import Table
 
 QUARANTINE = f"{HOME}/quarantine"
 Moved = Mapping[str, Sequence[Any]]
-"""Of each moved file, by its path in the lake: its bytes and its SHA-256."""
+"""Of each moved file, by its path in the lake: its bytes, its SHA-256, and what names it."""
 
 
 class MoveError(R2D2Error):
@@ -45,6 +47,13 @@ class Mover(Protocol):
 
     def reason_against(self, entry: Data, table: Table) -> str | None:
         """Why this table cannot be moved so, None where it can."""
+
+    def noted(self, entry: Data, table: Table) -> Data:
+        """What the mark must tell of the live table; it becomes `move` in the record.
+
+        Raises:
+            MoveError: the table is not as it was listed.
+        """
 
     def prepare(self, deletion: Deletion) -> None:
         """Makes what the move needs; the journal does not know of the deletion yet."""
@@ -87,8 +96,8 @@ class Mover(Protocol):
     def delete(self, deletion: Deletion, path: str) -> None:
         """Deletes one moved file, by its name in quarantine."""
 
-    def rebuild_place(self, deletion: Deletion) -> str:
-        """The folder on this machine in which a rebuilt copy is written as `moved` files."""
+    def rebuilding(self, deletion: Deletion) -> AbstractContextManager[Path]:
+        """A folder on this machine: what is written in it becomes the deletion's moved files."""
 
     def clear(self, deletion: Deletion) -> None:
         """Removes what older runners left of the deletion, by its names, and empty folders."""

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -47,6 +47,10 @@ class RenameMover:
             if found.is_dir() and any(os.path.ismount(d) for d, _, _ in os.walk(found)):
                 return f"{unit}: another file system is mounted in it"
         return None
+
+    def noted(self, entry: Data, table: Table) -> Data:
+        """Nothing: names say all."""
+        return {}
 
     def prepare(self, deletion: Deletion) -> None:
         """Makes the folders in quarantine that the table's files are renamed into."""
@@ -167,11 +171,12 @@ class RenameMover:
         """Deletes one file of quarantine by its name."""
         self.place.remove(f"{_home(deletion)}/{path}")
 
-    def rebuild_place(self, deletion: Deletion) -> str:
+    @contextmanager
+    def rebuilding(self, deletion: Deletion) -> Iterator[Path]:
         """The runner's folder in quarantine."""
         home = _home(deletion)
         self.place.make_folder(home)
-        return str(self.place.path(home))
+        yield self.place.path(home)
 
     def clear(self, deletion: Deletion) -> None:
         """Deletes by name the files of the deletion that are in folders of older runners."""

@@ -144,7 +144,11 @@ def _applied(
     child = tables[entry["table"]]
     parents = {parent: tables[parent] for parent in entry["parents"]}
     mover = mover_for(entry["layout"]["format"], journal.place)
-    data = record.record_of(plan, entry, parents, approval) | {"mover": mover.name}
+    try:
+        move = {"mover": mover.name, "move": mover.noted(entry, child)}
+    except MoveError as error:
+        return Refused(entry["table"], str(error))
+    data = record.record_of(plan, entry, parents, approval) | move
     deletion = Deletion(uuid4().hex, State.MARKED, journal.now(), journal.epoch, data)
     record.keep(journal.place, deletion, run)
     mover.prepare(deletion)
@@ -185,7 +189,7 @@ def _check_known(entry: Data, moved: Moved) -> None:
         MoveError: there is another file, or one has another size.
     """
     sizes = {path: size for path, size, _ in entry["files"]}
-    for path, (size, _) in moved.items():
+    for path, (size, *_) in moved.items():
         if path not in sizes and path not in entry["inside"]:
             raise MoveError(f"somebody wrote {path} while the table was moved")
         if sizes.get(path, size) != size:

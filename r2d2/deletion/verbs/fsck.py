@@ -14,7 +14,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from r2d2.deletion import record
 from r2d2.deletion.journal import Journal
@@ -142,7 +141,7 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     if where.gone or where.moved:
         raise PersonNeededError(f"{deletion.table}: it could not be put back whole")
     back = mover.live_digests(deletion) if deletion.moved else {}
-    if wrong := [path for path in back if list(back[path]) != list(deletion.moved[path])]:
+    if wrong := [p for p in back if list(back[p][:2]) != list(deletion.moved[p][:2])]:
         told = f"{wrong[0]} is not what it was when it was moved: its SHA-256 is another"
         raise PersonNeededError(f"{told}; `r2d2 rebuild {deletion.id}` gives the table anew")
     journal.append(Event.RESTORED, deletion.id)
@@ -159,7 +158,8 @@ def rebuild_moved(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     """
     fresh = replace(deletion, epoch=journal.renew())
     try:
-        LakeNow(journal.place).rebuild(fresh, Path(mover.rebuild_place(fresh)))
+        with mover.rebuilding(fresh) as folder:
+            LakeNow(journal.place).rebuild(fresh, folder)
     except R2D2Error as error:
         told = f"{deletion.table}: files of it went from quarantine, and it cannot be rebuilt"
         raise PersonNeededError(f"{told}: {error}") from error

@@ -67,7 +67,7 @@ def _tombstoned(journal: Journal) -> list[Deletion]:
 
 
 def _purged(deletion: Deletion) -> Purged:
-    size_bytes = sum(int(size) for size, _ in deletion.moved.values())
+    size_bytes = sum(int(size) for size, *_ in deletion.moved.values())
     return Purged(deletion.table, deletion.id, size_bytes)
 
 

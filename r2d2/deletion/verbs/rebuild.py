@@ -41,7 +41,8 @@ def rebuild(journal: Journal, names: Sequence[str], to: Path | None) -> Iterator
                 told = f"it is {deletion.state.value}: `r2d2 undo` puts it back, or give --to"
                 yield LostTable(deletion.table, told)
                 continue
-            back = _back(now, deletion, Path(journal.place.storage.url))
+            with journal.place.building() as lake:
+                back = _back(now, deletion, lake)
             if isinstance(back, Back):
                 journal.append(Event.REBUILT, deletion.id)
                 remove_tombstone(journal.place, deletion.table)
