@@ -205,7 +205,7 @@ class Billing:
     `idle_tail_s` that after its last one. `uplift_usd_per_node_hour` is added to each VM's price,
     and so are its DBUs where `dbu_usd` says what one costs. `keep_vms` says whether a VM was kept
     while no executor was on it, or rented anew; None judges by the log. `service` is the managed
-    service whose listed fee is added where no fee is stated (see `bill.service_fees`); None is the
+    service whose listed fee is added where no fee is stated (see `bill.model`); None is the
     one that the log names. Each VM has disks of `disk_gb`, at a listed price if None is stated.
 
     Raises:

@@ -3,8 +3,16 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from r2d2.vmcost.bill.model import Bill, Rate, vm_rate
-from r2d2.vmcost.bill.service_fees import DATAPROC, DBU, EMR_SHARE, HOURS_PER_MONTH, disk_of
+from r2d2.vmcost.bill.model import (
+    DATAPROC,
+    DBU,
+    EMR_SHARE,
+    HOURS_PER_MONTH,
+    Bill,
+    Rate,
+    disk_of,
+    vm_rate,
+)
 from r2d2.vmcost.bill.task_time import executor_intervals_ms
 from r2d2.vmcost.machines import is_local
 from r2d2.vmcost.model import (
