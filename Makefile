@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 LOCK_VENV ?= .venv-lock
+PACKAGE_VENV ?= .venv-package
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: help setup test fast lint format types layers environments oldest-pair vmcost-oracle airflow
-.PHONY: bench ci docs lock hooks
+.PHONY: bench ci docs lock hooks package
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -64,6 +65,17 @@ lock:  ## make requirements.lock anew from pyproject.toml
 	$(LOCK_VENV)/bin/pip install -q 'uv==0.13.9'
 	$(LOCK_VENV)/bin/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements.lock
+
+package:  ## wheel, sdist and SBOM (CycloneDX) in dist/, their metadata checked
+	test -x $(PACKAGE_VENV)/bin/twine || $(PYTHON) -m venv $(PACKAGE_VENV)
+	$(PACKAGE_VENV)/bin/pip install -q build==1.6.1 twine==7.0.0 cyclonedx-bom==7.5.0 uv==0.13.9
+	rm -rf dist
+	$(PACKAGE_VENV)/bin/python -m build -q .
+	$(PACKAGE_VENV)/bin/twine check --strict dist/*
+	$(PACKAGE_VENV)/bin/uv pip compile -q pyproject.toml --extra all --universal --python-version 3.11 \
+	  -c requirements.lock --generate-hashes --no-emit-index-url --no-header | \
+	  $(PACKAGE_VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type library \
+	  --output-reproducible -o dist/r2d2_lake.cdx.json -
 
 hooks:  ## run ruff and mypy before each commit
 	$(PYTHON) -m venv $(VENV)-hooks

@@ -23,9 +23,17 @@ def test_the_docs_are_built_without_a_warning(tmp_path: Path) -> None:
     assert [name for name in r2d2.__all__ if f'id="r2d2.{name}"' not in python] == []
 
 
-def test_every_command_has_its_help_in_the_reference(tmp_path: Path) -> None:
-    collect(tmp_path)
-    text = (tmp_path / "reference" / "commands.md").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all pages as Sphinx is to see them."""
+    folder = tmp_path_factory.mktemp("collected")
+    collect(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_every_command_has_its_help_in_the_reference(collected: Path) -> None:
+    text = (collected / "reference" / "commands.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## r2d2 (.+)$", text, re.M)
     assert set(COMMANDS) < set(headings)
     assert {"recipe run", "recipe show", "vmcost diff", "vmcost profile"} < set(headings)
@@ -33,9 +41,9 @@ def test_every_command_has_its_help_in_the_reference(tmp_path: Path) -> None:
     assert "--min-fraction FLOAT" in help_of(["find"])
 
 
-def test_every_section_of_the_first_page_is_in_the_table_of_contents(tmp_path: Path) -> None:
-    collect(tmp_path)
-    index = (tmp_path / "index.md").read_text(encoding="utf-8")
+@pytest.mark.slow
+def test_every_section_of_the_first_page_is_in_the_table_of_contents(collected: Path) -> None:
+    index = (collected / "index.md").read_text(encoding="utf-8")
     captions = re.findall(r"^:caption: (.+)$", index, re.M)
     assert captions == re.findall(r"^## (.+)$", index, re.M)
 

@@ -1,8 +1,8 @@
 """The commands of the docs run, page by page, and print what the page shows.
 
 Each `sh` block of a page is run by bash, in the page's order and in one folder with a copy of
-`sample_lake`. What follows `<!-- prints -->` is what the block of commands before it prints; a
-line of `…` stands for any lines. Only what `<!-- not run here: REASON -->` precedes is left out: it
+`sample_lake`. What follows `<!-- prints -->` is what the block of commands before it prints; a line
+of `…` stands for any lines. Only what `<!-- not run here: REASON -->` precedes is left out: it
 needs a cluster or an account, or another test runs it, which the reason says.
 """
 

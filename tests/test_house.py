@@ -18,7 +18,16 @@ MOST_MODULES, MOST_IN_A_FOLDER, MOST_LINES = 290, 12, 400
 RIDDLES = {"Which", "What", "Where", "How", "When", "Who", "Why"}
 
 BESIDE_THE_PACKAGES = {
-    "tests": {"dag", "docs", "docs_commands", "house", "hypothesis_profile", "lock", "readme"},
+    "tests": {
+        "dag",
+        "docs",
+        "docs_commands",
+        "house",
+        "hypothesis_profile",
+        "lock",
+        "packaging",
+        "readme",
+    },
     "tests/benchmarks": None,
     "tests/golden": None,
     "tests/lakes": None,
