@@ -2,10 +2,10 @@
 
     python -m tools.image TARGET --base ROOT --work DIR [ARGUMENT…]
 
-ROOT is a folder with a Debian of the image's release that has python3 and venv, as debootstrap makes
-it; it stays as it is. Each stage gets a copy of its base below DIR; the target's entry point is then
-called there with the arguments, as the image's user. Below `/lake` it finds the sample lake. What
-says how packages are fetched (apt's sources, pip's settings) is this machine's own. Needs root.
+ROOT is a folder with a Debian of the image's release that has python3 and venv, as debootstrap
+makes it; it stays as it is. Each stage gets a copy of its base below DIR; the target's entry point
+is then called there with the arguments, as the image's user; it finds the sample lake as `/lake`.
+How packages are fetched (apt's sources, pip's settings) is this machine's own. Needs root.
 """
 
 import argparse
