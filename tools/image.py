@@ -24,6 +24,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FETCHING = ("PIP_CERT", "PIP_INDEX_URL", "SSL_CERT_FILE", "http_proxy", "https_proxy")
 FETCHING_FILES = (
     "etc/apt/sources.list.d",
+    "etc/hosts",
     "etc/pip.conf",
     "etc/resolv.conf",
     "etc/ssl/certs/ca-certificates.crt",
