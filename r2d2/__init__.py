@@ -1,6 +1,6 @@
 """Finds the tables of a data lake that are contained in others, and proves it.
 
-The calls are `tables`, `find`, `open_run`, `plan` and `vmcost`; `docs/python.md` shows them.
+The calls are `tables`, `find`, `open_run`, `plan`, `vmcost` and `schema`.
 """
 
 import sys
@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from r2d2.api import find, open_run, plan, tables, vmcost
+    from r2d2.api import find, open_run, plan, schema, tables, vmcost
     from r2d2.api.costs import VmCosts
     from r2d2.api.results import LakeTables, Plan, Run
     from r2d2.errors import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("find", "open_run", "plan", "tables", "vmcost"),
+    "api": ("find", "open_run", "plan", "schema", "tables", "vmcost"),
     "api.costs": ("VmCosts",),
     "api.results": ("LakeTables", "Plan", "Run"),
     "errors": (
@@ -82,6 +82,7 @@ __all__ = [
     "find",
     "open_run",
     "plan",
+    "schema",
     "tables",
     "vmcost",
 ]

@@ -120,6 +120,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def written_json_has_its_schema() -> Iterator[None]:
+    """All JSON that r2d2 writes in this process is of its schema."""
+    if importlib.util.find_spec("jsonschema") is None:  # in the environment of the oldest pair
+        yield
+        return
+    from tests.support.schemas import watching_what_is_written
+
+    with watching_what_is_written():
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with the lakes of known truth; skips where there is none."""

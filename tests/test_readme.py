@@ -6,6 +6,7 @@ links and paths lead somewhere.
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -165,13 +166,14 @@ def test_settings_that_a_page_shows_are_read(page: str, block: str, tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "block"), blocks("python"))
-def test_python_that_a_page_shows_runs(page: str, block: str) -> None:
+def test_python_that_a_page_shows_runs(page: str, block: str, tmp_path: Path) -> None:
     compile(block, page, "exec")
     if "import r2d2\n" in block:
+        shutil.copytree(REPOSITORY / "sample_lake", tmp_path / "sample_lake")
         ran = subprocess.run(
-            [sys.executable, "-c", dedent(block)], cwd=REPOSITORY, capture_output=True, check=True
+            [sys.executable, "-c", dedent(block)], cwd=tmp_path, capture_output=True, check=True
         )
-        assert len(ran.stdout.splitlines()) > 60
+        assert len(ran.stdout.splitlines()) > 60 or "print" not in block
 
 
 def links() -> list[tuple[Path, str]]:

@@ -150,7 +150,9 @@ def public_names() -> str:
     text = ""
     for kind, title in (("function", "Functions"), ("class", "Classes"), ("exception", "Errors")):
         options = "" if kind == "function" else "   :members:\n"
-        lines = [f".. auto{kind}:: r2d2.{name}\n{options}" for name in kinds[kind]]
+        # `r2d2.plan` and `r2d2.vmcost` are packages, too.
+        home = "r2d2.api" if kind == "function" else "r2d2"
+        lines = [f".. auto{kind}:: {home}.{name}\n{options}" for name in kinds[kind]]
         text += f"## {title}\n\n```{{eval-rst}}\n" + "\n".join(lines) + "```\n\n"
     return text
 

@@ -1,4 +1,4 @@
-"""The calls of a library user: `tables`, `find`, `open_run`, `plan`, `vmcost`.
+"""The calls of a library user: `tables`, `find`, `open_run`, `plan`, `vmcost`, `schema`.
 
 They take paths as text too, and return results that a notebook shows. What goes wrong is an
 `R2D2Error` (see `r2d2.errors`). What a call needs is imported when it runs.
@@ -41,6 +41,9 @@ class FindChanges(TypedDict, total=False):
     stages: tuple[str, ...]
     sketch_size: int
     sample_rows: int
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    sample_tables: int
     threads: int
     memory_bytes: int
     text: "tuple[TextRule, ...]"
@@ -225,6 +228,22 @@ def vmcost(
         costed = cost(copies.paths, request, progress).renamed(copies.origin)
     data = report_data(costed.costed, date.today(), costed.besides)
     return VmCosts.of(data, (*costed.logs.refused, *costed.logs.repeated))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a file or an output of r2d2, such as `graph` or `plan`.
+
+    Raises:
+        UsageError: there is none by this name; the message lists all.
+    """
+    import json
+    from importlib.resources import files
+
+    folder = files("r2d2").joinpath("schemas")
+    found = {each.name.removesuffix(".json"): each for each in folder.iterdir()}
+    if name not in found:
+        raise UsageError(f"no schema {name!r}: there are {', '.join(sorted(found))}")
+    return dict(json.loads(found[name].read_text(encoding="utf-8")))
 
 
 def _find_settings(settings: "Settings | Place | None") -> "Settings":

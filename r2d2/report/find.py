@@ -52,6 +52,8 @@ TABLE_COLUMNS = (
     "must_keep",
 )
 GRAPH_NAME = "graph.json"
+GRAPH_VERSION = 1
+"""The version of the form of `graph.json` and `funnel.json`: see docs/outputs.md."""
 FIND_FILES: Recognisers = {
     # The last columns came later.
     "edges.csv": text_with(",".join(EDGE_COLUMNS[:-1])),
@@ -155,6 +157,7 @@ def _table_row(table: Table, columns: dict[int, str]) -> list[object]:
 def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:
     """The graph as plain data: the same lake and settings give the same."""
     return {
+        "version": GRAPH_VERSION,
         "hash_version": HASH_VERSION,
         "lake": lake,
         "settings": settings_data(settings),
