@@ -33,7 +33,8 @@ def report(
 ) -> int:
     """Write a run, with its plan where there is one, as one HTML page that asks for nothing.
 
-    Reads RUN only, not the lake. Earlier runs in RUN/earlier stand beside this one.
+    Reads no data; of a lake in a local folder the permissions of files are looked up. Earlier runs
+    in RUN/earlier stand beside this one.
 
     For example: r2d2 report run --out page.html
     """
@@ -73,8 +74,10 @@ def write_page(
     path: Path, run: "RunFiles", earlier: "tuple[RunFiles, ...]" = (), *, show_values: bool = False
 ) -> None:
     """Writes the page of a run that is in memory."""
+    from r2d2.page.access import access_of
     from r2d2.page.html import is_page, page
     from r2d2.storage.output import write_files
 
-    text = page(run, earlier, show_values=show_values)
+    access = access_of(run.graph.lake, [table.location for table in run.graph.tables])
+    text = page(run, earlier, access, show_values=show_values)
     write_files(path.parent, {path.name: text}, files={path.name: is_page}, marked=False)

@@ -29,7 +29,7 @@ def environment(package: str = "r2d2.page") -> Environment:
     made.filters.update(
         human_bytes=human_bytes,
         pluralize=pluralize,
-        usd=usd,
+        usd=money,
         whole="{:,}".format,
         fragment=lambda text: quote(printable(text), safe=""),
     )
@@ -47,6 +47,15 @@ def render(made: Environment, name: str, *, style: str, script: str = "", **valu
         script_hash=_hash(code) if code else "",
         **values,
     )
+
+
+def money(amount_usd: float) -> str:
+    """Money as r2d2's text has it, but for what is next to nothing.
+
+    >>> money(12.5), money(0.031), money(9.7e-05)
+    ('$12.50', '$0.031', 'less than $0.001')
+    """
+    return "less than $0.001" if 0 < amount_usd < 0.001 else usd(amount_usd)
 
 
 def _hash(text: str) -> str:

@@ -1,22 +1,26 @@
 """The page of a run, from its files."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from markupsafe import Markup
 
+from r2d2.page.access import Access, different
 from r2d2.page.base import environment, render
 from r2d2.page.families import Families, families_of
 from r2d2.page.packed import kept_kind, packed
 from r2d2.page.run_files import PageGraph, RunFiles
-from r2d2.page.waste import Total, Waste, top_folder, totals, waste_of
+from r2d2.page.waste import Total, Waste, folder_of, totals, waste_of
 from r2d2.text_tables import pluralize
 
 Data = Mapping[str, Any]
-SHOWN, MOST_LEFT_OUT, MOST_REASONS = 15, 100, 40
+SHOWN, MOST_LEFT_OUT, MOST_REASONS, MOST_GROUPS = 15, 100, 40, 50
+FEW_FOLDERS = 3
+"""With so few top folders the ones in them are told, too: they are mere formats or zones."""
+NOT_KNOWN: Mapping[str, Access] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,20 @@ class Summary:
     left_out: int
 
 
-def page(run: RunFiles, earlier: Iterable[RunFiles] = (), *, show_values: bool = False) -> str:
-    """The page of a run, beside `earlier` ones; values of the data are in it only if asked for."""
+def page(
+    run: RunFiles,
+    earlier: Sequence[RunFiles] = (),
+    access: Mapping[str, Access] = NOT_KNOWN,
+    *,
+    show_values: bool = False,
+) -> str:
+    """The page of a run, beside `earlier` ones; values of the data are in it only if asked for.
+
+    `access` tells who may read tables, as far as that is known.
+    """
     plan = run.plan
     graph, families, waste = _looked_at(run)
+    unlike = different(graph.equal, access)
     entries: dict[str, Data] = {e["table"]: e for e in plan["tables"]} if plan else {}
     return render(
         environment(),
@@ -63,15 +77,20 @@ def page(run: RunFiles, earlier: Iterable[RunFiles] = (), *, show_values: bool =
         graph=graph,
         plan=plan,
         summary=summary_of(graph, families, waste),
-        kinds=list(_kinds(graph, waste, entries)),
+        kinds=list(_breakdowns(graph, waste, entries, access)),
         left_out=[table for table in graph.tables if table.problem],
         most_left_out=MOST_LEFT_OUT,
         shown=SHOWN,
         kept=_kept(graph, entries)[:MOST_REASONS],
         payback=_payback(plan) if plan else "",
         beside=[(other, summary_of(*_looked_at(other))) for other in earlier],
+        unlike=unlike[:MOST_GROUPS],
+        more_unlike=max(len(unlike) - MOST_GROUPS, 0),
+        access=access,
         show_values=show_values,
-        data=Markup(packed(graph, families, waste, plan, run=run.name, show_values=show_values)),
+        data=Markup(
+            packed(graph, families, waste, plan, access, run=run.name, show_values=show_values)
+        ),
     )
 
 
@@ -106,17 +125,39 @@ def summary_of(graph: PageGraph, families: Families, waste: Waste) -> Summary:
     )
 
 
-def _kinds(graph: PageGraph, waste: Waste, entries: Mapping[str, Data]) -> Iterable[Breakdown]:
-    """Totals by folder; by tenant and reader where a plan knows of any."""
-    folders = [(top_folder(table.location),) for table in graph.tables]
-    yield Breakdown("folder", "folder", totals(graph, waste, folders, entries))
-    known = [entries.get(table.location) for table in graph.tables]
-    tenants = [(entry["tenant"],) if entry and entry["tenant"] else () for entry in known]
-    if any(tenants):
-        yield Breakdown("team", "team", totals(graph, waste, tenants, entries))
-    readers = [tuple(entry["usage"]["consumer_names"]) if entry else () for entry in known]
-    if any(readers):
-        yield Breakdown("reader", "reader", totals(graph, waste, readers, entries))
+def _breakdowns(
+    graph: PageGraph,
+    waste: Waste,
+    entries: Mapping[str, Data],
+    access: Mapping[str, Access],
+) -> Iterator[Breakdown]:
+    """Totals by folder; by team and reader where a plan knows of any, by owner where files do."""
+    places = [table.location for table in graph.tables]
+    known = [entries.get(place) for place in places]
+    folders = {(folder_of(place),) for place in places}
+    named: dict[str, list[tuple[str, ...]]] = {
+        "top folder": [(folder_of(place),) for place in places],
+        "folder in a top folder": [(folder_of(place, 2),) for place in places],
+        "team": [(e["tenant"],) if e and e["tenant"] else () for e in known],
+        "reader": [tuple(e["usage"]["consumer_names"]) if e else () for e in known],
+        "owner of files": [(access[p].owner,) if p in access else () for p in places],
+    }
+    if len(folders) > FEW_FOLDERS or set(named["folder in a top folder"]) <= folders:
+        del named["folder in a top folder"]
+    for name, of_tables in named.items():
+        least = 2 if name == "owner of files" else 1
+        if len(set().union(*of_tables)) >= least:
+            yield Breakdown(name, KEYS[name], totals(graph, waste, of_tables, entries))
+
+
+KEYS = {
+    "top folder": "folder",
+    "folder in a top folder": "folder",
+    "team": "team",
+    "reader": "reader",
+    "owner of files": "owner",
+}
+"""The beginning of the link to a total's tables."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from r2d2.page.access import Access
+from r2d2.page.base import money
 from r2d2.page.families import DrawnEdge, Families
 from r2d2.page.recipe_words import recipe_words
 from r2d2.page.run_files import PageEdge, PageGraph
 from r2d2.page.waste import Waste
-from r2d2.text_tables import pluralize, printable, usd
+from r2d2.text_tables import pluralize, printable
 
 MOST_NAMED = 5
 CONTAINED, SPARE, LEFT_OUT, UNREADABLE, DEGENERATE = 1, 2, 4, 8, 16
@@ -37,6 +39,7 @@ def packed(
     families: Families,
     waste: Waste,
     plan: Mapping[str, Any] | None,
+    access: Mapping[str, Access],
     *,
     run: str = "",
     show_values: bool = False,
@@ -45,7 +48,7 @@ def packed(
     texts = Texts()
     data = {
         "names": front_coded([printable(table.location) for table in graph.tables]),
-        "tables": _tables(graph, families, waste, texts),
+        "tables": _tables(graph, families, waste, texts) | _access(graph, access, texts),
         "groups": families.groups,
         "edges": _edges(families.edges, texts, show_values),
         "equal": _edges(families.equal, texts, show_values),
@@ -104,6 +107,14 @@ def _tables(graph: PageGraph, families: Families, waste: Waste, texts: Texts) ->
     }
 
 
+def _access(graph: PageGraph, access: Mapping[str, Access], texts: Texts) -> dict[str, Any]:
+    known = [access.get(table.location) for table in graph.tables]
+    return {
+        "owner": [texts.number(each.owner if each else "") for each in known],
+        "readers": [texts.number("; ".join(each.readers) if each else "") for each in known],
+    }
+
+
 def _edges(edges: Iterable[DrawnEdge], texts: Texts, show_values: bool) -> dict[str, Any]:
     """Children as differences, as they come in order; `kind` is 1 where rows or columns lack."""
     edges = sorted(edges, key=lambda e: (e.child, e.parent))
@@ -155,7 +166,7 @@ def _plan(
     return {
         "reason": [texts.number(entry["reason"]) for entry in known],
         "kind": [texts.number(kept_kind(entry["reason"])) for entry in known],
-        "keep": [usd(entry["keep_usd_per_month"]) for entry in known],
+        "keep": [money(entry["keep_usd_per_month"]) for entry in known],
         "frees": [entry["frees_bytes"] for entry in known],
         "limit": [entry["latency_limit_s"] for entry in known],
         "tenant": [texts.number(entry["tenant"]) for entry in known],
@@ -209,11 +220,11 @@ def _deleted(
     )
     return [
         int(entry["way"] == "view"),
-        usd(entry["saving_usd_per_month"]),
-        usd(entry["saving_at_least_usd_per_month"]),
-        usd(entry["saving_at_most_usd_per_month"]),
-        usd(12 * entry["saving_usd_per_month"]),
-        usd(entry["rebuild_usd_per_month"]),
+        money(entry["saving_usd_per_month"]),
+        money(entry["saving_at_least_usd_per_month"]),
+        money(entry["saving_at_most_usd_per_month"]),
+        money(12 * entry["saving_usd_per_month"]),
+        money(entry["rebuild_usd_per_month"]),
         round(entry["rebuild_p95_s"], 1),
         [number[parent] for parent in entry["parents"] if parent in number],
         texts.number(entry["recipe"]["kind"]),

@@ -100,11 +100,10 @@ def _total(
     )
 
 
-def top_folder(location: str) -> str:
-    """The first folder of a location.
+def folder_of(location: str, depth: int = 1) -> str:
+    """The first folders of a location, as many as that; "." where it lies in none.
 
-    >>> top_folder("sales/2026/orders"), top_folder("orders.csv")
-    ('sales', '.')
+    >>> folder_of("sales/2026/orders"), folder_of("sales/2026/orders", 2), folder_of("orders.csv")
+    ('sales', 'sales/2026', '.')
     """
-    folder, slash, _ = location.partition("/")
-    return folder if slash else TOP
+    return "/".join(location.split("/")[:-1][:depth]) or TOP

@@ -2,6 +2,8 @@
 
 import random
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +11,58 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from r2d2.page.html import page as html_of
 from r2d2.page.run_files import RunFiles
-from r2d2.text_tables import human_bytes
+from r2d2.text_tables import human_bytes, printable
 from tests.support.page.generated_runs import a_run
 
 pytestmark = pytest.mark.browser
 
+AXE = "axe-core@4.14.1"
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(2)>",
+    "\"'><svg onload=alert(3)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "</script><script>alert(4)</script>",
+    "</style><style>body{display:none}",
+    "javascript:alert(5)",
+    "\u202egpj.exe",
+    "\x1b[31mred\x07",
+    "a\nb\tc\r",
+    "\u2028line",
+    "=cmd|' /C calc'!A0",
+    "&lt;b&gt;&#x3c;",
+    "%3Cscript%3E%00",
+    "#table=other",
+    "\udcff\udc80",
+    "__proto__",
+    "constructor",
+    "e\u0301\u0301\u0301" * 20,
+    "x" * 2000,
+    "𝒳🏴‍☠️",
+    "שלום/مرحبا",
+    "$(rm -rf ~) `id` 'quoted'",
+    "..\\..\\con",
+    " ",
+]
+# WCAG 2.2's contrast ratio of an element's text and the nearest background behind it.
+CONTRAST = """e => {
+  const parts = text => text.match(/[\\d.]+/g).map(Number);
+  let behind = e;
+  while (parts(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
+  const light = text => parts(text).slice(0, 3)
+    .map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0.05);
+  const both = [getComputedStyle(e).color, getComputedStyle(behind).backgroundColor].map(light);
+  return Math.max(...both) / Math.min(...both);
+}"""
+VIOLATED = """() => new Promise(done => {
+  document.addEventListener('securitypolicyviolation', e => done(e.effectiveDirective));
+  try { MAKE } catch { /* what was refused is told by the event */ }
+})"""
 FIRST_PAINT = """() => performance.getEntriesByName('first-contentful-paint')[0].startTime"""
 
 
@@ -61,6 +106,11 @@ def draw(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Drawn]]:
         page.close()
 
 
+def named(run: RunFiles, at: int = 0) -> str:
+    """The fragment of a child's table."""
+    return f"#table={quote(printable(run.graph.edges[at].child), safe='')}"
+
+
 @pytest.mark.parametrize(("tables", "edges"), [(43, 69), (500, 2_000), (5_000, 50_000)])
 def test_a_page_of_any_size_is_small_soon_there_and_asks_for_nothing(
     draw: Callable[..., Drawn], tables: int, edges: int
@@ -74,18 +124,161 @@ def test_a_page_of_any_size_is_small_soon_there_and_asks_for_nothing(
     assert f"{tables:,} tables" in drawn.page.locator("#count").inner_text()
 
 
+def test_a_page_of_ten_thousand_tables_is_small_too() -> None:
+    assert len(html_of(a_run(10_000, 50_000)).encode()) <= 1_500_000
+
+
 def test_a_link_shows_its_table_and_the_lines_of_its_family(draw: Callable[..., Drawn]) -> None:
     run = a_run()
-    edge = run.graph.edges[0]
-    page = draw(run, f"#table={quote(edge.child, safe='')}").page
-    assert page.locator("#table-head").inner_text() == edge.child
+    page = draw(run, named(run)).page
+    assert page.locator("#table-head").inner_text() == run.graph.edges[0].child
     assert page.locator(".graph .chosen").count() == 1
     assert page.locator(".graph .edge").count() > 0
+    assert page.evaluate("document.activeElement.id") == "table-head"
+
+
+def test_a_link_to_a_table_that_is_not_there_says_so(draw: Callable[..., Drawn]) -> None:
+    drawn = draw(a_run(), "#table=no/such%20table")
+    assert "No such table" in drawn.page.locator("#table").inner_text()
+    assert "no/such table" in drawn.page.locator("#table").inner_text()
+    assert draw(a_run(), "#table=%E0%A4%A").said == []
 
 
 def test_bytes_are_told_as_in_the_text(draw: Callable[..., Drawn]) -> None:
     random_ = random.Random(3)
     sizes = [0, 1, 999, 1000, 1250, 1750, 1350, 999_949, 999_950, 2**40, 10**15]
-    sizes += [random_.randrange(10 ** random_.randrange(1, 14)) for _ in range(2000)]
+    sizes += [random_.randrange(10 ** random_.randrange(1, 17)) for _ in range(3000)]
     page = draw(a_run()).page
     assert page.evaluate("sizes => sizes.map(humanBytes)", sizes) == list(map(human_bytes, sizes))
+
+
+def test_two_hundred_hostile_names_are_shown_as_text(draw: Callable[..., Drawn]) -> None:
+    names = [f"lake{n}/{HOSTILE[n % len(HOSTILE)]}{n}" for n in range(200)]
+    run = a_run(edges=400, names=names)
+    drawn = draw(run)
+    page = drawn.page
+    while page.locator("#more").is_visible():
+        page.locator("#more").click()
+    shown = page.locator("#list tbody th").all_inner_texts()
+    assert sorted(shown) == sorted(" ".join(printable(name).split()) for name in names)
+    for at in range(0, len(run.graph.edges), 40):
+        page.evaluate("hash => { location.hash = hash; }", named(run, at))
+        head = printable(run.graph.edges[at].child)
+        expect(page.locator("#table-head")).to_have_text(head)
+    assert page.evaluate("document.scripts.length") == 2
+    assert page.evaluate("document.images.length") == 0
+    assert drawn.said == []
+    assert len(drawn.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "refused"),
+    [
+        ("const i = new Image(); i.src = 'http://127.0.0.1:9/leak';", "img-src"),
+        ("fetch('http://127.0.0.1:9/leak').catch(() => {});", "connect-src"),
+        ("document.body.innerHTML = '<p>';", "require-trusted-types-for"),
+        ("document.body.setAttribute('style', 'color: red');", "style-src-attr"),
+        (
+            "const s = document.createElement('iframe'); s.src = 'http://127.0.0.1:9/';"
+            "document.body.append(s);",
+            "frame-src",
+        ),
+    ],
+)
+def test_what_markup_that_got_in_would_do_is_refused(
+    draw: Callable[..., Drawn], make: str, refused: str
+) -> None:
+    drawn = draw(a_run())
+    assert drawn.page.evaluate(VIOLATED.replace("MAKE", make)) == refused
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_of_a_run_is_readable_in_light_and_dark(
+    draw: Callable[..., Drawn], scheme: str
+) -> None:
+    run = a_run()
+    page = draw(run, named(run), color_scheme=scheme).page
+    parts = ("h1", "h2", "th", "td", "a", ".soft", ".basis", "li", "dt", "dd", "code", ".delete")
+    for part in (*parts, "summary", "select", "th button", "#query"):
+        assert page.locator(part).first.evaluate(CONTRAST) >= 4.5, part
+
+
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_the_page_of_a_run_never_scrolls_sideways(draw: Callable[..., Drawn], width: int) -> None:
+    run = a_run(edges=40, names=[f"{'y' * 150}/{n}/{'x' * 150}" for n in range(40)])
+    page = draw(run, named(run), viewport={"width": width, "height": 800}).page
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_list_is_searched_sorted_and_narrowed_by_keyboard(draw: Callable[..., Drawn]) -> None:
+    run = a_run(500, 2_000)
+    page = draw(run).page
+    page.locator("#query").focus()
+    page.keyboard.type("orders")
+    orders = [table for table in run.graph.tables if "orders" in table.location]
+    assert page.locator("#count").inner_text().startswith(f"{len(orders)} tables")
+    page.get_by_role("button", name="size", exact=True).focus()
+    page.keyboard.press("Enter")
+    largest = max(orders, key=lambda table: table.size_bytes)
+    assert page.locator("#list tbody th").first.inner_text() == largest.location
+    assert page.locator("#list [aria-sort]").get_attribute("aria-sort") == "descending"
+    page.locator("#list tbody a").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#table-head")).to_be_focused()
+    assert page.locator("#table-head").inner_text() == largest.location
+
+
+def test_a_folder_and_a_reason_lead_to_their_tables(draw: Callable[..., Drawn]) -> None:
+    run = a_run(500, 2_000)
+    page = draw(run).page
+    folder = page.locator("#waste tbody a").first
+    name = folder.inner_text()
+    folder.click()
+    inside = sum(table.location.startswith(f"{name}/") for table in run.graph.tables)
+    expect(page.locator("#clear")).to_contain_text("folder")
+    assert page.locator("#count").inner_text().startswith(f"{inside} tables")
+    page.locator("#plan tbody a").first.click()
+    expect(page.locator("#clear")).to_contain_text("reason")
+    assert run.plan
+    kept = sum(entry["choice"] == "keep" for entry in run.plan["tables"])
+    assert page.locator("#count").inner_text().startswith(f"{kept} tables")
+
+
+def test_the_page_of_a_run_has_its_tables_and_figures_on_paper(draw: Callable[..., Drawn]) -> None:
+    run = a_run()
+    page = draw(run, named(run)).page
+    page.emulate_media(media="print")
+    assert not page.locator("#search").is_visible()
+    assert page.get_by_role("region", name="Why each line holds").locator("table").is_visible()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """axe-core's script, fetched by npm; skips where npm cannot."""
+    folder = tmp_path_factory.mktemp("axe")
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm on the PATH: axe-core cannot be fetched")
+    command = [npm, "pack", AXE, "--prefer-offline", "--pack-destination", str(folder)]
+    done = subprocess.run(command, capture_output=True, cwd=folder, timeout=120, check=False)
+    if done.returncode:
+        pytest.skip("npm cannot fetch axe-core")
+    with tarfile.open(next(folder.glob("*.tgz"))) as archive:
+        script = archive.extractfile("package/axe.min.js")
+        assert script
+        return script.read().decode()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}}]
+)
+def test_axe_finds_nothing_serious(
+    draw: Callable[..., Drawn], axe: str, options: dict[str, Any]
+) -> None:
+    run = a_run()
+    page = draw(run, named(run), **options).page
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document).then(done => done.violations)")
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []

@@ -25,7 +25,7 @@ const packed = Uint8Array.from(atob(byId('data').textContent), c => c.charCodeAt
 const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'));
 const D = JSON.parse(await new Response(inflated).text());
 const T = D.tables, P = D.plan, text = n => D.texts[n];
-const STEP = 50, MOST_LINKS = 30, MOST_DRAWN = 60;
+const STEP = 25, MOST_LINKS = 30, MOST_DRAWN = 60;
 const CONTAINED = 1, SPARE = 2, LEFT_OUT = 4, UNREADABLE = 8, DEGENERATE = 16;
 
 // Names: each has so many characters of the one before, and the rest.
@@ -38,7 +38,7 @@ const everyTable = names.map((_, n) => n);
 
 const whole = number => number.toString().replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 const plural = (number, noun, many = `${noun}s`) => `${whole(number)} ${number === 1 ? noun : many}`;
-const dollars = told => Number(told.replace(/[$,]/g, ''));
+const dollars = told => Number(told.replace(/[^\d.-]/g, ''));
 const general = number => String(Number(number.toPrecision(6)));
 const collator = new Intl.Collator('en', { numeric: true });
 
@@ -96,7 +96,7 @@ for (const [n, how] of deletion) {
 }
 const spareBytes = n => T.flags[n] & SPARE ? T.bytes[n] : 0;
 const saves = n => deletion.has(n) ? dollars(deletion.get(n)[SAVES]) : 0;
-const folder = n => names[n].includes('/') ? names[n].split('/', 1)[0] : '.';
+const inFolder = (n, folder) => folder === '.' ? !names[n].includes('/') : names[n].startsWith(`${folder}/`);
 const sum = (tables, of) => tables.reduce((total, n) => total + of(n), 0);
 
 // A list with heads that sort and rows that come in steps.
@@ -137,16 +137,22 @@ function list(table, more, columns, start, rows) {
 
 // All tables.
 const orBlank = number => number < 0 ? '–' : whole(number);
-const tie = (a, b) => a - b;
+const tie = (a, b) => spareBytes(b) - spareBytes(a) || a - b;
 const decision = n => T.flags[n] & LEFT_OUT ? (T.flags[n] & UNREADABLE ? 'not read' : 'refused')
   : deletion.has(n) ? (deletion.get(n)[VIEW] ? 'delete, view' : 'delete') : P ? 'keep' : '';
 const why = n => P ? text(P.reason[n]) : text(T.problem[n]) || text(T.must_keep[n]);
+function inside(n) {
+  const nearest = (up.get(node[n]) ?? []).map(edge => edge.parent).concat(groupOf.get(n) ?? []).find(other => other !== n);
+  if (nearest === undefined) return '–';
+  return [tableLink(nearest), T.parents[n] > 1 ? ` and ${whole(T.parents[n] - 1)} more` : ''];
+}
 const COLUMN = {
   table: { head: 'table', class: 'name', sort: n => names[n], falls: false, cell: tableLink, tie },
   bytes: { head: 'size', class: 'n', sort: n => T.bytes[n], cell: n => humanBytes(T.bytes[n]) },
   spare: { head: 'held more than once', class: 'n', sort: spareBytes, cell: n => T.flags[n] & SPARE ? humanBytes(T.bytes[n]) : '–' },
   rows: { head: 'rows', class: 'n wide', sort: n => T.rows[n], cell: n => orBlank(T.rows[n]) },
-  parents: { head: 'contained in', class: 'n wide', sort: n => T.parents[n], cell: n => whole(T.parents[n]) },
+  parents: { head: 'in others', class: 'n wide', sort: n => T.parents[n], cell: n => whole(T.parents[n]) },
+  inside: { head: 'contained in', class: 'name', sort: n => T.parents[n], cell: inside },
   children: { head: 'contains', class: 'n wide', sort: n => T.children[n], cell: n => whole(T.children[n]) },
   saves: { head: 'saves a month', class: 'n', sort: saves, cell: n => deletion.has(n) ? deletion.get(n)[SAVES] : '–' },
   decision: { head: 'decision', sort: decision, falls: false, cell: n => el('span', { class: deletion.has(n) ? 'delete' : '' }, decision(n)) },
@@ -154,9 +160,9 @@ const COLUMN = {
   reads: { head: 'reads a month', class: 'n wide', sort: n => P.reads[n], cell: n => general(P.reads[n]) + (P.usage[n] & 1 ? ' (assumed)' : '') },
 };
 const columns = P
-  ? [COLUMN.table, COLUMN.bytes, COLUMN.saves, COLUMN.decision, COLUMN.why, COLUMN.reads, COLUMN.parents]
-  : [COLUMN.table, COLUMN.spare, COLUMN.bytes, COLUMN.rows, COLUMN.parents, COLUMN.children, COLUMN.why];
-const all = list(byId('list'), byId('more'), columns, P ? COLUMN.saves : COLUMN.spare, everyTable.slice());
+  ? [COLUMN.table, COLUMN.bytes, COLUMN.parents, COLUMN.saves, COLUMN.decision, COLUMN.why, COLUMN.reads]
+  : [COLUMN.table, COLUMN.spare, COLUMN.bytes, COLUMN.rows, COLUMN.inside, COLUMN.children, COLUMN.why];
+const all = list(byId('list'), byId('more'), columns, deletion.size ? COLUMN.saves : COLUMN.spare, everyTable.slice());
 const WHICH = {
   all: () => true,
   contained: n => T.flags[n] & CONTAINED,
@@ -167,7 +173,8 @@ const WHICH = {
   'left-out': n => T.flags[n] & LEFT_OUT,
 };
 const KEYS = {
-  folder: (n, value) => folder(n) === value,
+  folder: inFolder,
+  owner: (n, value) => text(T.owner[n]) === value,
   team: (n, value) => P && text(P.tenant[n]) === value,
   reader: (n, value) => P && text(P.consumer_names[n]).split('; ').includes(value),
   reason: (n, value) => P && !deletion.has(n) && text(P.kind[n]) === value,
@@ -238,8 +245,8 @@ function* decisionFacts(n) {
   yield ['Costs', `keeping it ${P.keep[n]} a month, ${how[VIEW] ? 'reading it through a view' : 'rebuilding it'} ${how[REBUILD]} a month; frees ${humanBytes(P.frees[n])}`];
   yield ['If you need it', how[VIEW]
     ? `its view reads the parents; a read takes up to ${how[SECONDS]} s more, 95 times of 100`
-    : [`it is back in up to ${how[SECONDS]} s, 95 times of 100; its readers may wait ${general(P.limit[n])} s. `, el('code', {}, `r2d2 recipe run ${name} --run ${run} --to restored`)]];
-  yield ['If it must stay', el('code', {}, `r2d2 plan --run ${run} --protect ${name}`)];
+    : [`it is back in up to ${how[SECONDS]} s, 95 times of 100; its readers may wait ${whole(Math.round(P.limit[n]))} s. `, el('code', {}, `r2d2 recipe run ${name} --run ${run} --to restored`)]];
+  yield ['If it must stay', ['protect it, and see what that costs: ', el('code', {}, `r2d2 plan --run ${run} --protect ${name}`)]];
   yield ['Comes back as', `${text(how[KIND])}: ${text(how[RECIPE])}`];
   yield ['From', links(how[PARENTS])];
   yield ['Tried', how[ROWS] < 0 ? 'not yet: what-if reads no data' : `${plural(how[ROWS], 'row')}, equal value by value, in ${how[TOOK].toFixed(2)} s`];
@@ -252,6 +259,7 @@ function* facts(n) {
   if (T.problem[n]) yield [T.flags[n] & UNREADABLE ? 'Could not be read' : 'Refused', text(T.problem[n])];
   if (P) yield* decisionFacts(n);
   if (T.must_keep[n] && !(P && text(P.reason[n]) === text(T.must_keep[n]))) yield ['Must stay', text(T.must_keep[n])];
+  if (T.readers[n]) yield ['May be read by', `${text(T.readers[n])}; its owner is ${text(T.owner[n])}`];
   const group = groupOf.get(n);
   if (group) yield ['Equal to', links(group.filter(other => other !== n))];
   for (const [head, ends, end, count] of [['Contained in', up, 'parent', T.parents[n]], ['Contains', down, 'child', T.children[n]]]) {
@@ -272,16 +280,16 @@ function showTable(n) {
 }
 
 // A family as a graph, parents on the left.
+function within(n) {
+  return [...new Set(families.get(T.family[n]).map(table => node[table]))];
+}
+function reached(n, ends, end) {
+  const found = new Set([node[n]]);
+  for (const at of found) for (const edge of ends.get(at) ?? []) found.add(node[edge[end]]);
+  return found;
+}
 function around(n) {
-  const members = [...new Set(families.get(T.family[n]).map(table => node[table]))];
-  if (members.length <= MOST_DRAWN) return [members, members.length];
-  const near = new Set([node[n]]);
-  for (const at of near) {
-    for (const edge of [...(up.get(at) ?? []), ...(down.get(at) ?? [])]) {
-      if (near.size < MOST_DRAWN) near.add(node[edge.child]).add(node[edge.parent]);
-    }
-  }
-  return [[...near], members.length];
+  return [...new Set([...reached(n, up, 'parent'), ...reached(n, down, 'child')])];
 }
 function layersOf(nodes, drawn) {
   const layer = new Map(nodes.map(n => [n, 0]));
@@ -317,7 +325,7 @@ function placed(layers, drawn, gap) {
     }
   }
   const top = Math.min(...y.values());
-  for (const [n, at] of y) y.set(n, at - top);
+  for (const [n, at] of y) y.set(n, Math.round(at - top));
   return y;
 }
 function short(name, most) {
@@ -327,7 +335,14 @@ function short(name, most) {
   return `${letters.slice(0, head).join('')}…${letters.slice(head + 1 - most).join('')}`;
 }
 function family(chosenTable) {
-  const [nodes, members] = around(chosenTable), there = new Set(nodes);
+  const members = within(chosenTable), near = around(chosenTable);
+  const place = el('div', {}), button = el('button', { type: 'button' }, `Draw all ${whole(members.length)} of the family`);
+  button.addEventListener('click', () => { place.replaceChildren(...drawing(chosenTable, members, members.length)); button.remove(); });
+  place.append(...drawing(chosenTable, near, members.length));
+  return [el('h3', {}, 'Its family'), place, near.length < members.length ? el('p', {}, button) : ''];
+}
+function drawing(chosenTable, wanted, members) {
+  const nodes = wanted.slice(0, MOST_DRAWN), there = new Set(nodes);
   const drawn = edges.filter(edge => there.has(node[edge.child]) && there.has(node[edge.parent]));
   const layers = layersOf(nodes, drawn), gap = 52, wide = 240, step = 310, high = 42;
   const y = placed(layers, drawn, gap), x = new Map();
@@ -337,7 +352,8 @@ function family(chosenTable) {
     const [from, to] = [node[edge.parent], node[edge.child]];
     const [x1, y1, x2, y2] = [x.get(from) + wide, y.get(from) + high / 2 + 2, x.get(to), y.get(to) + high / 2 + 2];
     const bend = (x1 + x2) / 2;
-    return svg('path', { class: edge.part ? 'edge part' : 'edge', d: `M${x1} ${y1}C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}` },
+    const classes = ['edge', edge.part ? 'part' : '', from === node[chosenTable] || to === node[chosenTable] ? 'own' : ''].join(' ');
+    return svg('path', { class: classes, d: `M${x1} ${y1}C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}` },
       svg('title', {}, `${names[edge.child]} in ${names[edge.parent]}: ${edge.why}`));
   });
   const boxes = nodes.map(n => {
@@ -348,28 +364,34 @@ function family(chosenTable) {
     if (group.length > 1) small.push(`+${group.length - 1} equal`);
     if (gone) small.push(group.length > 1 ? `${gone} deleted` : 'delete');
     const classes = [gone === group.length ? 'gone' : '', shown === chosenTable ? 'chosen' : ''].join(' ');
-    return svg('a', { href: fragment(shown), class: classes, 'aria-label': `${names[shown]}, ${small.slice(1).join(', ')}` },
-      svg('title', {}, group.map(table => names[table]).join('\n')),
-      svg('rect', { class: 'box', x: x.get(n), y: y.get(n) + 2, width: wide, height: high, rx: 6 }),
+    return svg('a', { href: fragment(shown), class: classes, },
+      svg('rect', { class: 'box', x: x.get(n), y: y.get(n) + 2, width: wide, height: high, rx: 6 },
+        svg('title', {}, group.map(table => names[table]).join('\n'))),
       svg('text', { x: x.get(n) + 10, y: y.get(n) + 19 }, short(names[shown].slice(at), 32)),
       svg('text', { class: 'small', x: x.get(n) + 10, y: y.get(n) + 35 }, small.filter(Boolean).join(' · ')));
   });
-  const within = equalities.filter(edge => there.has(node[edge.child]));
-  const reasons = [...drawn, ...within];
+  const same = equalities.filter(edge => there.has(node[edge.child]));
+  const reasons = [...drawn, ...same];
+  boxes.forEach((box, at) => {
+    const mark = on => lines.forEach((line, which) => line.classList.toggle('near',
+      on && [node[drawn[which].child], node[drawn[which].parent]].includes(nodes[at])));
+    for (const event of ['pointerenter', 'focus']) box.addEventListener(event, () => mark(true));
+    for (const event of ['pointerleave', 'blur']) box.addEventListener(event, () => mark(false));
+  });
   return [
-    el('h3', {}, 'Its family'),
     el('p', { class: 'soft' },
-      `${plural(members, 'group or table', 'groups or tables')}; lines lead from a table to those that it contains, on its right. `
-      + 'What follows from other lines is left out'
-      + (members > nodes.length ? `, and so is what is further away: the nearest ${nodes.length} are drawn. ` : '. ')
-      + (drawn.some(edge => edge.part) ? 'Dashed lines: not all rows or columns. ' : '')),
-    el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Family as a graph' },
+      'Lines lead from a table to those that it contains, on its right; what follows from other lines is left out. '
+      + (wanted.length < members ? `Drawn is what this table contains or is contained in, ${whole(wanted.length)} of the family's ${plural(members, 'table')} and groups of equal ones. ` : '')
+      + (nodes.length < wanted.length ? `Only the first ${nodes.length} are drawn. ` : '')
+      + (drawn.some(edge => edge.part) ? 'Dashed lines: not all rows or columns. ' : '')
+      + (D.not_drawn ? `${plural(D.not_drawn, 'more edge')} of the lake, not of all rows or columns, cannot be drawn. ` : '')),
+    el('div', { class: 'scroll drawn', tabindex: '0', role: 'region', 'aria-label': 'Family as a graph' },
       svg('svg', { class: 'graph', width, height, viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': `Family of ${names[chosenTable]}` }, lines, boxes)),
     el('details', {},
       el('summary', {}, `Why each line holds (${whole(reasons.length)})`),
       el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Why each line holds' },
         el('table', {},
-          el('thead', {}, el('tr', {}, ['table', '', 'other table', 'why'].map(head => el('th', { scope: 'col' }, head)))),
+          el('thead', {}, el('tr', {}, ['table', 'is', 'other table', 'why'].map(head => el('th', { scope: 'col' }, head)))),
           el('tbody', {}, reasons.map(edge => el('tr', {},
             el('th', { scope: 'row', class: 'name' }, tableLink(edge.child)),
             el('td', {}, node[edge.child] === node[edge.parent] ? 'equal to' : edge.part ? 'partly in' : 'in'),
@@ -392,6 +414,9 @@ function follow() {
       byId('table').hidden = false;
     }
     byId('table').scrollIntoView();
+    // A tall drawing begins at the table that was asked for.
+    const [frame, box] = ['#about .drawn', '#about .chosen .box'].map(at => document.querySelector(at));
+    if (box) frame.scrollTo(box.x.baseVal.value - 300, box.y.baseVal.value - 200);
     byId('table-head').focus({ preventScroll: true });
   } else if (key === 'which' && told in WHICH) {
     chosen = null;

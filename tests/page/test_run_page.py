@@ -1,0 +1,172 @@
+"""The page of a run: what it says, what it keeps to itself, and where it is written."""
+
+import base64
+import json
+import os
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r2d2.cli import main
+from r2d2.errors import EXIT_OK, EXIT_USAGE
+from r2d2.page.access import access_of, different
+from r2d2.page.families import families_of
+from r2d2.page.html import is_page, page
+from r2d2.page.recipe_words import recipe_words
+from r2d2.page.run_files import PageEdge, PageGraph, PageTable, RunFiles
+from r2d2.page.waste import totals, waste_of
+from tests.support.page.generated_runs import a_run
+
+LAKE = Path(__file__).parents[2] / "sample_lake"
+VALUE = {"type": "string", "text": "s3cret"}
+OUTPUTS = [{"name": "id", "from": ["id"]}]
+ATOMS: list[dict[str, Any]] = [
+    {"kind": "equals", "path": ["c"], "value": VALUE},
+    {"kind": "in", "path": ["c"], "type": "string", "texts": ["s3cret", "t"]},
+    {"kind": "not_in", "path": ["c"], "type": "string", "texts": ["s3cret"]},
+    {"kind": "between", "path": ["c"], "low": VALUE, "high": VALUE, "of": "month"},
+    {"kind": "at_least", "path": ["c"], "low": VALUE},
+    {"kind": "any_of", "conjunctions": [[{"kind": "equals", "path": ["c"], "value": VALUE}], []]},
+]
+
+
+def packed_data(html: str) -> dict[str, Any]:
+    """What the page's script draws from."""
+    found = re.search(r'<script type="text/plain" id="data">([^<]*)</script>', html)
+    assert found
+    data: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(found[1])))
+    return data
+
+
+def graph_of(sizes: dict[str, int], pairs: list[tuple[str, str]], *equal: list[str]) -> PageGraph:
+    """A graph of tables with these sizes, and edges from child to parent."""
+    tables = [PageTable(name, "parquet", [], 1, size, 1, "s") for name, size in sizes.items()]
+    edges = [PageEdge(a, b, 1.0, 0, (b, a) in pairs, "exact", {}, []) for a, b in pairs]
+    return PageGraph(1, "lake", {}, tables, edges, list(equal))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of `find` and `plan` over the sample lake."""
+    folder = tmp_path_factory.mktemp("page") / "run"
+    assert main(["find", str(LAKE), "--out", str(folder)]) == EXIT_OK
+    config = str(LAKE / "plan.toml")
+    usage = str(LAKE / "_reads.csv")
+    plan = ["plan", "--run", str(folder), "--config", config, "--usage", usage]
+    assert main(plan) == EXIT_OK
+    return folder
+
+
+@pytest.mark.parametrize("atom", ATOMS, ids=lambda atom: str(atom["kind"]))
+def test_a_predicate_tells_values_only_if_it_is_asked_to(atom: dict[str, Any]) -> None:
+    recipe = {"kind": "select", "parent": "p", "columns": OUTPUTS, "where": [atom]}
+    assert "s3cret" not in recipe_words(recipe)
+    assert "s3cret" in recipe_words(recipe, show_values=True)
+
+
+def test_a_constant_and_what_is_kept_aside_are_told_without_values() -> None:
+    constant = [{"name": "load", "from": {"constant": {"type": "string", "text": "s3cret"}}}]
+    kept = {"kept": "rows", "location": "residuals/x", "rows": 3, "size_bytes": 1200}
+    inner = {"kind": "project", "parent": "p", "columns": OUTPUTS + constant}
+    patch = {"kind": "patch", "recipe": inner, "plus": kept}
+    told = "all rows of p, in 2 columns, of one value: load, 3 rows added from a file kept aside"
+    assert recipe_words(patch).startswith(told)
+    assert "load = 's3cret'" in recipe_words(patch, show_values=True)
+
+
+def test_the_page_has_no_value_of_a_predicate_unless_asked() -> None:
+    run = a_run()
+    told = json.dumps(packed_data(page(run)))
+    assert "secret" not in told
+    assert "country = a value" in told
+    assert "secret" in json.dumps(packed_data(page(run, show_values=True)))
+
+
+def test_of_equal_tables_that_nothing_contains_one_is_no_waste() -> None:
+    pairs = [("a", "b"), ("b", "a"), ("c", "a"), ("c", "b")]
+    graph = graph_of({"a": 10, "b": 30, "c": 1}, pairs, ["a", "b"])
+    families = families_of(graph)
+    assert waste_of(graph, families).contained == {0, 1, 2}
+    assert waste_of(graph, families).spare == {0, 2}
+    assert waste_of(graph, families, deleted=[1]).spare == {1, 2}
+
+
+def test_totals_are_of_each_folder_the_largest_waste_first() -> None:
+    graph = graph_of({"x/a": 10, "y/b": 90, "y/c": 7}, [("x/a", "y/b")])
+    waste = waste_of(graph, families_of(graph))
+    told = totals(graph, waste, [("x",), ("y",), ("y",)], {})
+    assert [(t.name, t.tables, t.spare_bytes, t.size_bytes) for t in told] == [
+        ("x", 1, 10, 10),
+        ("y", 2, 0, 97),
+    ]
+
+
+def test_a_run_of_the_sample_lake_is_told_as_in_the_terminal(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(run)]) == EXIT_OK
+    assert capsys.readouterr().out == f"written to {run / 'report.html'}\n"
+    html = (run / "report.html").read_text("utf-8")
+    tiles = re.findall(r'<span class="name">([^<]*)</span><b>([^<]*)', html)
+    assert dict(tiles) | {"contained in others": "31"} == dict(tiles)
+    plan = json.loads((run / "plan.json").read_text("utf-8"))
+    deleted = [entry["table"] for entry in plan["tables"] if entry["choice"] == "delete"]
+    data = packed_data(html)
+    assert len(data["plan"]["deleted"]) == len(deleted) == 18
+    assert main(["report", str(run)]) == EXIT_OK, "a page takes the place of a page"
+
+
+def test_find_and_plan_write_the_page_at_once(run: Path, tmp_path: Path) -> None:
+    assert main(["find", str(LAKE), "--report", str(tmp_path / "find.html")]) == EXIT_OK
+    what_if = ["plan", "--run", str(run), "--protect", "revenue/*"]
+    assert main([*what_if, "--report", str(tmp_path / "plan.html")]) == EXIT_OK
+    found, planned = (
+        packed_data((tmp_path / f"{name}.html").read_text("utf-8")) for name in ("find", "plan")
+    )
+    assert found["plan"] is None
+    assert found["edges"] == planned["edges"]
+    assert 0 < len(planned["plan"]["deleted"]) < 18
+
+
+def test_a_file_that_is_no_page_is_left_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.html").write_text("<title>mine</title>")
+    assert main(["report", str(run), "--out", str(tmp_path / "notes.html")]) == EXIT_USAGE
+    assert "is no page of r2d2's" in capsys.readouterr().err
+    assert main(["report", str(tmp_path)]) == EXIT_USAGE
+    assert "graph.json" in capsys.readouterr().err
+
+
+def test_an_earlier_plan_stands_beside_this_one(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert main(["find", str(LAKE), "--out", str(folder)]) == EXIT_OK
+    for config in ([], ["--config", str(LAKE / "plan.toml")]):
+        assert main(["plan", "--run", str(folder), *config]) == EXIT_OK
+    assert main(["report", str(folder)]) == EXIT_OK
+    html = (folder / "report.html").read_text("utf-8")
+    beside = html[html.index('id="earlier"') :]
+    assert "this one" in beside
+    assert str(next((folder / "earlier").iterdir())) in beside
+
+
+def test_the_same_run_gives_the_same_page() -> None:
+    assert page(a_run()) == page(a_run())
+    assert is_page(page(a_run()).encode())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_equal_tables_that_not_the_same_people_may_read_are_told(tmp_path: Path) -> None:
+    for name, mode in (("a", 0o644), ("b", 0o640), ("c", 0o644)):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    access = access_of(str(tmp_path), ["a", "b", "c", "gone"])
+    assert different([["a", "b"], ["a", "c"], ["a", "gone"]], access) == [["a", "b"]]
+    assert access["a"].readers == ("everyone",)
+    assert access_of("s3://bucket/lake", ["a"]) == {}
+    run = RunFiles("", graph_of({"a": 1, "b": 1}, [("a", "b"), ("b", "a")], ["a", "b"]))
+    assert "Equal, but not read by the same people" in page(run, (), access)
+    assert "Equal, but not read by the same people" not in page(run)
