@@ -74,8 +74,8 @@ def write_page(
     path: Path, run: "RunFiles", earlier: "tuple[RunFiles, ...]" = (), *, show_values: bool = False
 ) -> None:
     """Writes the page of a run that is in memory."""
-    from r2d2.page.access import access_of
     from r2d2.page.html import is_page, page
+    from r2d2.page.run_files import access_of
     from r2d2.storage.output import write_files
 
     access = access_of(run.graph.lake, [table.location for table in run.graph.tables])

@@ -1,4 +1,4 @@
-"""Families of related tables, and the edges that a drawing of one needs.
+"""Families of related tables, the edges that a drawing of one needs, and the bytes held twice.
 
 Equal tables are one node. Of the edges between nodes those are left out that follow from others
 that are there: the transitive reduction of a graph without cycles (Aho, Garey, Ullman 1972).
@@ -6,15 +6,18 @@ Near-containment, and edges that hold without some column, do not follow from ea
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 import numpy as np
 
 from r2d2.graph import connected_components
 from r2d2.page.run_files import PageEdge, PageGraph
 
+TOP = "."
+"""In place of a folder's name: tables that lie in none."""
 MOST_OTHER = 20_000
 """Of edges that do not follow from each other, so many are drawn."""
 
@@ -130,3 +133,100 @@ def _reduced(
                 yield node, parent
             seen |= reached[parent] | 1 << place[parent]
         reached[node] = seen
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """Tables by number: those contained in others, and those of them that one copy less needs.
+
+    Of equal tables that no other one contains, one is not `spare`: the one that the plan keeps, or
+    else the largest.
+    """
+
+    contained: frozenset[int]
+    spare: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the tables of a folder, a tenant or a reader come to."""
+
+    name: str
+    tables: int
+    size_bytes: int
+    contained: int
+    contained_bytes: int
+    spare: int
+    spare_bytes: int
+    deleted: int
+    freed_bytes: int
+    saving_usd_per_month: float
+
+
+def waste_of(graph: PageGraph, families: Families, deleted: Collection[int] = ()) -> Waste:
+    """The waste in a graph, where a plan deletes these tables."""
+    number = {table.location: n for n, table in enumerate(graph.tables)}
+    plain = [edge for edge in graph.edges if edge.plain]
+    contained = {number[edge.child] for edge in plain}
+    outside = {
+        families.node[number[edge.child]]
+        for edge in plain
+        if families.node[number[edge.child]] != families.node[number[edge.parent]]
+    }
+    stays = {
+        max(group, key=lambda n: (n not in deleted, graph.tables[n].size_bytes, -n))
+        for group in families.groups
+        if group[0] not in outside
+    }
+    return Waste(frozenset(contained), frozenset(contained - stays))
+
+
+def totals(
+    graph: PageGraph,
+    waste: Waste,
+    names: Sequence[Iterable[str]],
+    plan: Mapping[str, Mapping[str, Any]],
+) -> list[Total]:
+    """The totals under each of the names that a table has, the largest waste first.
+
+    Tables that are left out do not count.
+    `plan` has the plan's entry of each table by its location.
+    """
+    tables: dict[str, list[int]] = defaultdict(list)
+    for number, of_table in enumerate(names):
+        for name in of_table if graph.tables[number].problem is None else ():
+            tables[name].append(number)
+    made = [_total(name, graph, waste, numbers, plan) for name, numbers in tables.items()]
+    return sorted(made, key=lambda t: (-t.spare_bytes, -t.size_bytes, t.name))
+
+
+def _total(
+    name: str,
+    graph: PageGraph,
+    waste: Waste,
+    numbers: Sequence[int],
+    plan: Mapping[str, Mapping[str, Any]],
+) -> Total:
+    entries = (plan.get(graph.tables[n].location, {}) for n in numbers)
+    deleted = [entry for entry in entries if entry.get("choice") == "delete"]
+    return Total(
+        name,
+        len(numbers),
+        sum(graph.tables[n].size_bytes for n in numbers),
+        sum(n in waste.contained for n in numbers),
+        sum(graph.tables[n].size_bytes for n in numbers if n in waste.contained),
+        sum(n in waste.spare for n in numbers),
+        sum(graph.tables[n].size_bytes for n in numbers if n in waste.spare),
+        len(deleted),
+        sum(entry["frees_bytes"] for entry in deleted),
+        sum(entry["saving_usd_per_month"] for entry in deleted),
+    )
+
+
+def folder_of(location: str, depth: int = 1) -> str:
+    """The first folders of a location, as many as that; "." where it lies in none.
+
+    >>> folder_of("sales/2026/orders"), folder_of("sales/2026/orders", 2), folder_of("orders.csv")
+    ('sales', 'sales/2026', '.')
+    """
+    return "/".join(location.split("/")[:-1][:depth]) or TOP

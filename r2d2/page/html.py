@@ -8,12 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from r2d2.page.access import Access, different
 from r2d2.page.base import environment, render
-from r2d2.page.families import Families, families_of
+from r2d2.page.families import Families, Total, Waste, families_of, folder_of, totals, waste_of
 from r2d2.page.packed import kept_kind, packed
-from r2d2.page.run_files import PageGraph, RunFiles
-from r2d2.page.waste import Total, Waste, folder_of, totals, waste_of
+from r2d2.page.run_files import Access, PageGraph, RunFiles, different
 from r2d2.text_tables import pluralize
 
 Data = Mapping[str, Any]

@@ -11,12 +11,10 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from r2d2.page.access import Access
 from r2d2.page.base import money
-from r2d2.page.families import DrawnEdge, Families
+from r2d2.page.families import DrawnEdge, Families, Waste
 from r2d2.page.recipe_words import recipe_words
-from r2d2.page.run_files import PageEdge, PageGraph
-from r2d2.page.waste import Waste
+from r2d2.page.run_files import Access, PageEdge, PageGraph
 from r2d2.text_tables import pluralize, printable
 
 MOST_NAMED = 5

@@ -12,12 +12,10 @@ import pytest
 
 from r2d2.cli import main
 from r2d2.errors import EXIT_OK, EXIT_USAGE
-from r2d2.page.access import access_of, different
-from r2d2.page.families import families_of
+from r2d2.page.families import families_of, totals, waste_of
 from r2d2.page.html import is_page, page
 from r2d2.page.recipe_words import recipe_words
-from r2d2.page.run_files import PageEdge, PageGraph, PageTable, RunFiles
-from r2d2.page.waste import totals, waste_of
+from r2d2.page.run_files import PageEdge, PageGraph, PageTable, RunFiles, access_of, different
 from tests.support.page.generated_runs import a_run
 
 LAKE = Path(__file__).parents[2] / "sample_lake"
