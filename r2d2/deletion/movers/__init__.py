@@ -1,9 +1,11 @@
 """Movers, one for each kind of table and storage: a module or package with a class that is one."""
 
+from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.mover import Mover
 from r2d2.deletion.movers.rename import RenameMover
 from r2d2.deletion.place import LakePlace, LocalPlace
 from r2d2.errors import R2D2Error
+from r2d2.model import Format
 
 
 def mover_of(name: str, place: LakePlace) -> Mover:
@@ -12,6 +14,8 @@ def mover_of(name: str, place: LakePlace) -> Mover:
     Raises:
         R2D2Error: this version of r2d2 has none, or it does not fit the storage.
     """
+    if name == DeltaMover.name and isinstance(place, LocalPlace):
+        return DeltaMover(place)
     if name == RenameMover.name and isinstance(place, LocalPlace):
         return RenameMover(place)
     raise R2D2Error(f"tables moved by {name!r} are of another version of r2d2, or another storage")
@@ -24,5 +28,5 @@ def mover_for(format_: str, place: LakePlace) -> Mover:
         R2D2Error: there is none.
     """
     if isinstance(place, LocalPlace):
-        return RenameMover(place)
+        return DeltaMover(place) if format_ == Format.DELTA else RenameMover(place)
     raise R2D2Error("tables of this storage are not deleted: it has no way to move them")

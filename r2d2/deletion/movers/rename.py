@@ -143,7 +143,7 @@ class RenameMover:
         home = _home(deletion)
         files = self.place.listing(home).files
         return {
-            file.path.removeprefix(f"{home}/"): self._digest(self.place.path(file.path))
+            file.path.removeprefix(f"{home}/"): digest_of(self.place.path(file.path))
             for file in files
         }
 
@@ -152,20 +152,8 @@ class RenameMover:
         found = {}
         for path in sorted(_paths(deletion)):
             with suppress(FileNotFoundError, NotADirectoryError):
-                found[path] = self._digest(self.place.path(path))
+                found[path] = digest_of(self.place.path(path))
         return found
-
-    def _digest(self, path: Path) -> tuple[int, str]:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(handle, "rb") as file:
-            before = os.fstat(file.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                raise PersonNeededError(f"{path}: no regular file")
-            digest = hashlib.file_digest(file, "sha256")
-            after = os.fstat(file.fileno())
-            if version_of(before) != version_of(after):
-                raise MoveError(f"{path} is written to while it is read")
-        return before.st_size, digest.hexdigest()
 
     def delete(self, deletion: Deletion, path: str) -> None:
         """Deletes one file of quarantine by its name."""
@@ -217,6 +205,25 @@ def _paths(deletion: Deletion) -> frozenset[str]:
     entry = deletion.record["entry"]
     inside = entry["inside"] if _is_folder(entry) else ()
     return frozenset([*(path for path, *_ in entry["files"]), *inside])
+
+
+def digest_of(path: Path) -> tuple[int, str]:
+    """Bytes and SHA-256 of a regular file that nobody writes to.
+
+    Raises:
+        PersonNeededError: it is another thing.
+        MoveError: it is written to.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(handle, "rb") as file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise PersonNeededError(f"{path}: no regular file")
+        digest = hashlib.file_digest(file, "sha256")
+        after = os.fstat(file.fileno())
+        if version_of(before) != version_of(after):
+            raise MoveError(f"{path} is written to while it is read")
+    return before.st_size, digest.hexdigest()
 
 
 def rename_new(source: Path, target: Path) -> None:

@@ -25,7 +25,7 @@ from r2d2.text_tables import pluralize
 _MAGIC = 1681511377
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _B85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
-_TO_B85 = str.maketrans(_Z85, _B85)
+_TO_B85, _FROM_B85 = str.maketrans(_Z85, _B85), str.maketrans(_B85, _Z85)
 _UUID_LENGTH = 20
 _COOKIE = 12346
 _COOKIE_WITH_RUNS = 12347
@@ -62,17 +62,31 @@ def locate(vector: DeletionVector, places: Places) -> Deletions:
         case "p":
             return Deletions(vector, places.find(vector.content))
         case "u":
-            return Deletions(vector, places.find(_relative_path(vector.content)))
+            return Deletions(vector, places.find(path_of_vector(vector.content)))
     raise UnreadableTableError(f"deletion vector of unknown storage {vector.storage!r}")
 
 
-def _relative_path(content: str) -> str:
+def path_of_vector(content: str) -> str:
+    """The path, relative to its table, of the file that a descriptor of storage 'u' means.
+
+    Raises:
+        UnreadableTableError: it names none.
+    """
     prefix, encoded = content[:-_UUID_LENGTH], content[-_UUID_LENGTH:]
     try:
         name = f"deletion_vector_{uuid.UUID(bytes=_decoded(encoded))}.bin"
     except ValueError as error:
         raise UnreadableTableError(f"deletion vector {content!r} names no file") from error
     return f"{prefix}/{name}" if prefix else name
+
+
+def content_of_vector(prefix: str, name: uuid.UUID) -> str:
+    """The descriptor of storage 'u' that means a file of this name, below a folder or ("") none.
+
+    >>> path_of_vector(content_of_vector("ab", uuid.UUID(int=7)))
+    'ab/deletion_vector_00000000-0000-0000-0000-000000000007.bin'
+    """
+    return prefix + base64.b85encode(name.bytes).decode().translate(_FROM_B85)
 
 
 def deleted_rows(storage: Storage, deletions: Deletions) -> npt.NDArray[np.int64]:

@@ -1,0 +1,389 @@
+"""Delta tables: a commit removes their files, which stay where they are until they are purged.
+
+The commit is at exactly the version after the one that was read, so that whoever commits meanwhile
+makes it fail. The version's own entries are kept beside the deletion's record, since the log may
+forget them: an undo is a commit that adds the same files with the same properties. Once a purge
+began it gives them new names, for a runner that only slept may still delete by the old ones. A
+table that was rebuilt is in quarantine as a table of its own, and its files are added as new ones.
+"""
+
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from r2d2.deletion.movers.delta_commits import (
+    DELETED,
+    RESTORED,
+    application,
+    days_kept,
+    deleted_metadata,
+    deletion_commit,
+    encoded,
+    fencing_commit,
+    reason_against_version,
+    restoring_commit,
+)
+from r2d2.deletion.movers.mover import QUARANTINE, Moved, MoveError, PersonNeededError, Whereabouts
+from r2d2.deletion.movers.rename import RenameMover, digest_of
+from r2d2.deletion.place import LocalPlace
+from r2d2.deletion.record import folder_of
+from r2d2.errors import UnreadableTableError
+from r2d2.formats.delta.actions import Entry, LoggedVersion, key_of, logged_version, path_of
+from r2d2.formats.delta.deletion_vectors import content_of_vector, path_of_vector
+from r2d2.formats.delta.log import log_at, newest_log
+from r2d2.lake.deletions import Data, Deletion, State
+from r2d2.model import FileInfo, Table
+from r2d2.settings.deletion import DeletionSettings
+
+_LOG = "_delta_log"
+_KEPT = "delta.json"
+
+
+class DeltaMover:
+    """Deletes Delta tables of a local lake by commits to their logs."""
+
+    name = "delta"
+
+    def __init__(self, place: LocalPlace, retention_days: float | None = None) -> None:
+        self.place = place
+        days = DeletionSettings().retention_days if retention_days is None else retention_days
+        self._days = days_kept(days)
+        self._quarantine = RenameMover(place)
+        self._newest: tuple[object, LoggedVersion | None] = ((), None)
+
+    def reason_against(self, entry: Data, table: Table) -> str | None:
+        """Why r2d2 does not commit to this table's log, None where it does."""
+        if entry["table"] == ".":
+            return "it is the lake's own folder"
+        version = self._version(entry["table"], table.snapshot)
+        listed = self.place.listing(f"{entry['table']}/{_LOG}").files
+        return reason_against_version(version, [file.path for file in listed])
+
+    def noted(self, entry: Data, table: Table) -> Data:
+        """The version to be removed, the SHA-256 of its entries, and the days that files stay."""
+        kept = _kept_bytes(self._version(entry["table"], table.snapshot))
+        digest = hashlib.sha256(kept).hexdigest()
+        return {"snapshot": table.snapshot, "entries_sha256": digest, "days": self._days}
+
+    def prepare(self, deletion: Deletion) -> None:
+        """Keeps the version's entries beside the deletion's record."""
+        version = self._version(deletion.table, deletion.record["move"]["snapshot"])
+        self.place.put_new(f"{folder_of(deletion.id)}/{_KEPT}", _kept_bytes(version))
+
+    def located(self, deletion: Deletion) -> Deletion:
+        """The deletion with the epoch of its rebuilt table in quarantine, where there is one."""
+        return self._quarantine.located(deletion)
+
+    def look(self, deletion: Deletion) -> Whereabouts:
+        """Where the files are, by the newest version of the log and by what is in the folder.
+
+        Before our commit removed them, and after one restored them, they are their owner's.
+        """
+        paths = self._paths(deletion)
+        try:
+            now = self._now(deletion.table)
+            if not self._is_deleted(deletion, now):
+                return Whereabouts(paths, frozenset(), frozenset(), ())
+        except (UnreadableTableError, PersonNeededError):
+            now, others = None, [f"{deletion.table}/{_LOG}"]
+        else:
+            others = [] if now is None else list(self._others(deletion, now))
+        live = paths & frozenset(_files_of(deletion.table, now) if now else ())
+        sources = self._sources(deletion)
+        there = {path for path in paths - live if self.place.file(sources[path]) is not None}
+        gone = paths - live - there
+        return Whereabouts(live, frozenset(there), gone, tuple(others))
+
+    def take_over(self, deletion: Deletion, epoch: int) -> Deletion:
+        """The deletion under a new runner; a commit makes that of an older one fail."""
+        new = self._quarantine.take_over(deletion, epoch)
+        while new.state is State.MARKED:
+            now = self._now(new.table)
+            if now is None or self._is_deleted(new, now):
+                break
+            with suppress(FileExistsError):
+                self._commit(new.table, now.version, fencing_commit(now, new.id, datetime.now(UTC)))
+                break
+        return new
+
+    def changed(self, table: Table) -> str | None:
+        """The log where it has another version, or the first file that is not as it was listed."""
+        now = self._now(table.location)
+        if now is None or f"delta:{now.version}" != table.snapshot:
+            return f"{table.location}/{_LOG}"
+        for file in table.files:
+            found = self.place.file(file.path)
+            version = file.version.partition("#")[0]
+            if found is None or (found.size_bytes, found.version) != (file.size_bytes, version):
+                return file.path
+        return None
+
+    def move(self, deletion: Deletion) -> None:
+        """Commits the removal of all files, and reads it back."""
+        before, days = self._kept(deletion), deletion.record["move"]["days"]
+        table, now = deletion.table, self._now(deletion.table)
+        if now is None or _kept_bytes(now) != _kept_bytes(before):
+            raise MoveError(f"somebody committed to {table} since the lake was listed")
+        commit = deletion_commit(now, deletion.id, days, datetime.now(UTC))
+        try:
+            self._commit(table, now.version, commit)
+        except FileExistsError as error:
+            told = f"somebody else committed version {now.version + 1} of {table}"
+            raise MoveError(told) from error
+        after = self._now(table)
+        metadata = deleted_metadata(before.metadata, deletion.id, days)
+        if after is None or after.metadata != metadata:
+            raise MoveError(f"somebody changed {table} while it was deleted")
+
+    def back(self, deletion: Deletion) -> None:
+        """Commits all files and properties as they were, where our removal is the last word."""
+        table, now = deletion.table, self._now(deletion.table)
+        if not self._is_deleted(deletion, now):
+            return
+        if now is not None and (others := list(self._others(deletion, now))):
+            told = f"{others[0]}: somebody wrote where the table was"
+            raise PersonNeededError(f"{told}: move it away, or keep the table deleted")
+        before = self._kept(deletion)
+        adds = [self._placed(deletion, *each) for each in self._adds(deletion, before)]
+        commit = restoring_commit(now, before, adds, deletion.id, datetime.now(UTC))
+        try:
+            self._commit(table, -1 if now is None else now.version, commit)
+        except FileExistsError as error:
+            told = f"somebody else committed to {table} while it was put back"
+            raise PersonNeededError(f"{told}: run `r2d2 fsck`") from error
+
+    def moved_table(self, deletion: Deletion, table: Table) -> Table:
+        """The table: its files are where they were."""
+        for file in table.files:
+            found = self.place.file(file.path)
+            if found is None or found.version != file.version.partition("#")[0]:
+                raise MoveError(f"{file.path} is not what was moved")
+        return table
+
+    def digests(self, deletion: Deletion) -> Moved:
+        """Bytes and SHA-256 of each removed file, or of the rebuilt table's."""
+        if self.place.exists(_home(deletion)):
+            return self._quarantine.digests(deletion)
+        return {path: digest_of(self.place.path(path)) for path in sorted(self._paths(deletion))}
+
+    def live_digests(self, deletion: Deletion) -> Moved:
+        """Bytes and SHA-256 of each file that is live again, whatever its name is now."""
+        found, names = {}, self._names_now(deletion)
+        for path in sorted(self._paths(deletion)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found[path] = digest_of(self.place.path(names.get(path, path)))
+        return found
+
+    def delete(self, deletion: Deletion, path: str) -> None:
+        """Deletes one file by its name, unless the newest version has it."""
+        if path not in self._paths(deletion):
+            self.place.remove(f"{_home(deletion)}/{path}")
+            return
+        now = self._now(deletion.table)
+        if now is not None and path in _files_of(deletion.table, now):
+            raise PersonNeededError(f"{path} is live again: nothing more was deleted")
+        self.place.remove(self._sources(deletion)[path])
+
+    def rebuilding(self, deletion: Deletion) -> AbstractContextManager[Path]:
+        """The runner's folder in quarantine."""
+        return self._quarantine.rebuilding(deletion)
+
+    def clear(self, deletion: Deletion) -> None:
+        """Removes what is in quarantine of rebuilt tables that are not needed any more."""
+        now = self._now(deletion.table)
+        if now is not None and now.transactions.get(application(deletion.id)) == RESTORED:
+            deletion = replace(deletion, epoch=deletion.epoch + 1)
+        self._quarantine.clear(deletion)
+
+    # The log.
+
+    def _now(self, table: str) -> LoggedVersion | None:
+        """The newest version; None where there is no log."""
+        files = self.place.listing(f"{table}/{_LOG}").files
+        if not files:
+            return None
+        if self._newest[0] != files:
+            log = newest_log(_by_name(table, files))
+            self._newest = (files, logged_version(self.place.storage, log))
+        return self._newest[1]
+
+    def _version(self, table: str, snapshot: str) -> LoggedVersion:
+        files = _by_name(table, self.place.listing(f"{table}/{_LOG}").files)
+        version = int(snapshot.removeprefix("delta:"))
+        return logged_version(self.place.storage, log_at(files, version))
+
+    def _kept(self, deletion: Deletion) -> LoggedVersion:
+        path = f"{folder_of(deletion.id)}/{_KEPT}"
+        file = self.place.file(path)
+        content = b"" if file is None else self.place.storage.read(file)
+        if hashlib.sha256(content).hexdigest() != deletion.record["move"]["entries_sha256"]:
+            raise PersonNeededError(f"{path} is gone, or not as it was written")
+        told = json.loads(content)
+        return LoggedVersion(
+            **{**told, "adds": tuple(told["adds"]), "domains": tuple(told["domains"])}
+        )
+
+    def _commit(self, table: str, version: int, entries: list[Data]) -> None:
+        """Writes the version after the given one, and reads it back.
+
+        Raises:
+            FileExistsError: somebody else did.
+        """
+        path, content = f"{table}/{_LOG}/{version + 1:020d}.json", encoded(entries)
+        self.place.put_new(path, content)
+        file = self.place.file(path)
+        if file is None or self.place.storage.read(file) != content:
+            # Some writers rename their commit over one that came after they had looked.
+            raise FileExistsError(path)
+
+    # What is where.
+
+    def _is_deleted(self, deletion: Deletion, now: LoggedVersion | None) -> bool:
+        """Whether the table's files are removed, by our commit, as far as the log tells."""
+        before = self._kept(deletion)
+        same = now is not None and now.metadata.get("id") == before.metadata.get("id")
+        step = now.transactions.get(application(deletion.id)) if now is not None and same else None
+        if deletion.state is not State.MARKED or deletion.moved:
+            return step != RESTORED
+        days = deletion.record["move"]["days"]
+        gone = deleted_metadata(before.metadata, deletion.id, days)
+        return step == DELETED or (step is None and now is not None and now.metadata == gone)
+
+    def _others(self, deletion: Deletion, now: LoggedVersion) -> Iterator[str]:
+        """Files that the newest version has beside the table's, and the log if it is another's."""
+        before, table = self._kept(deletion), deletion.table
+        known = {key_of(add) for add in before.adds}
+        yield from (f"{table}/{path_of(add)}" for add in now.adds if key_of(add) not in known)
+        days = deletion.record["move"]["days"]
+        metadata = deleted_metadata(before.metadata, deletion.id, days)
+        if (now.metadata, now.protocol) not in (
+            (metadata, before.protocol),
+            (before.metadata, before.protocol),
+        ):
+            yield f"{table}/{_LOG}/{now.version:020d}.json"
+
+    def _paths(self, deletion: Deletion) -> frozenset[str]:
+        """The files of rows: those of the version that was removed, or of the rebuilt table."""
+        if not deletion.moved:
+            return frozenset(_files_of(deletion.table, self._kept(deletion)))
+        log = f"{deletion.table}/{_LOG}/"
+        return frozenset(path for path in deletion.moved if not path.startswith(log))
+
+    def _sources(self, deletion: Deletion) -> Mapping[str, str]:
+        """The place of each file of rows, by its path."""
+        before = f"{_home(deletion)}/" if _is_rebuilt(deletion) else ""
+        return {path: f"{before}{path}" for path in self._paths(deletion)}
+
+    def _adds(
+        self, deletion: Deletion, before: LoggedVersion
+    ) -> Iterator[tuple[Entry, "_NewName | None"]]:
+        """The entries to be added, each with its new name where it must have one."""
+        if _is_rebuilt(deletion):
+            home = f"{_home(deletion)}/{deletion.table}"
+            if before.configuration.get("delta.columnMapping.mode", "none") != "none":
+                told = f"{deletion.table}: its columns have other names in files"
+                raise PersonNeededError(f"{told}: `r2d2 rebuild {deletion.id} LAKE --to FOLDER`")
+            made = self._now(home)
+            before = made if made is not None else before
+        renamed = _is_rebuilt(deletion) or deletion.purge_began
+        for number, add in enumerate(before.adds):
+            yield add, _NewName(deletion.id, deletion.epoch, number) if renamed else None
+
+    def _placed(self, deletion: Deletion, add: Entry, name: "_NewName | None") -> Entry:
+        """The entry, its files under their new names."""
+        if name is None:
+            return add
+        table, sources = deletion.table, self._sources(deletion)
+        renamed = name.of(add)
+        for old, new in zip(_files(table, add), _files(table, renamed), strict=True):
+            self._link(sources[old], new)
+        return renamed
+
+    def _link(self, source: str, target: str) -> None:
+        self.place.make_folder(str(PurePosixPath(target).parent))
+        with suppress(FileExistsError):  # its name is of this runner alone
+            os.link(self.place.path(source), self.place.path(target), follow_symlinks=False)
+
+    def _names_now(self, deletion: Deletion) -> Mapping[str, str]:
+        """The new names of restored files, by their old paths."""
+        now, names = self._now(deletion.table), dict[str, str]()
+        if now is None or not (_is_rebuilt(deletion) or deletion.purge_began):
+            return names
+        table, there = deletion.table, _files_of(deletion.table, now)
+        epochs = {int(e) for path in there for e in re.findall(rf"r2d2-{deletion.id}-(\d+)-", path)}
+        for number, (add, _) in enumerate(self._adds(deletion, self._kept(deletion))):
+            for epoch in epochs:
+                renamed = _NewName(deletion.id, epoch, number).of(add)
+                pairs = zip(_files(table, add), _files(table, renamed), strict=True)
+                names |= {old: new for old, new in pairs if new in there}
+        return names
+
+
+@dataclass(frozen=True, slots=True)
+class _NewName:
+    """The name of a restored file: of the deletion, the runner, and its number in the version."""
+
+    deletion: str
+    epoch: int
+    number: int
+
+    def of(self, add: Entry) -> Entry:
+        """The entry under this name, its deletion vector's file too."""
+        folder, _, old = str(add["path"]).rpartition("/")
+        ending = old[old.index(".") :] if "." in old else ""
+        path = f"r2d2-{self.deletion}-{self.epoch}-{self.number:06d}{ending}"
+        renamed = {**add, "path": f"{folder}/{path}" if folder else path}
+        vector = add.get("deletionVector")
+        if vector and vector["storageType"] == "u":
+            prefix = vector["pathOrInlineDv"][:-20]
+            name = uuid.uuid5(uuid.UUID(self.deletion), f"{self.epoch} {self.number}")
+            content = content_of_vector(prefix, name)
+            renamed["deletionVector"] = {**vector, "pathOrInlineDv": content}
+        return renamed
+
+
+def _files(table: str, add: Entry) -> list[str]:
+    """The files of an entry, by their paths in the lake: its data, and its deletion vector."""
+    found = [f"{table}/{path_of(add)}"]
+    vector = add.get("deletionVector")
+    if vector and vector["storageType"] == "u":
+        found.append(f"{table}/{path_of_vector(vector['pathOrInlineDv'])}")
+    return found
+
+
+def _files_of(table: str, version: LoggedVersion) -> set[str]:
+    return {path for add in version.adds for path in _files(table, add)}
+
+
+def _by_name(table: str, files: tuple[FileInfo, ...]) -> dict[str, FileInfo]:
+    return {file.path.removeprefix(f"{table}/{_LOG}/"): file for file in files}
+
+
+def _kept_bytes(version: LoggedVersion) -> bytes:
+    """A version's entries as they are kept, and compared."""
+    told = {
+        "version": version.version,
+        "protocol": version.protocol,
+        "metadata": version.metadata,
+        "adds": version.adds,
+        "domains": version.domains,
+        "transactions": dict(version.transactions),
+    }
+    return (json.dumps(told, sort_keys=True, indent=1) + "\n").encode()
+
+
+def _home(deletion: Deletion) -> str:
+    return f"{QUARANTINE}/{deletion.id}/{deletion.epoch}"
+
+
+def _is_rebuilt(deletion: Deletion) -> bool:
+    """Whether the table that is kept is one that was rebuilt into quarantine."""
+    log = f"{deletion.table}/{_LOG}/"
+    return any(path.startswith(log) for path in deletion.moved)
