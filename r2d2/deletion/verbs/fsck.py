@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from r2d2.deletion import record
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
-from r2d2.deletion.movers.mover import QUARANTINE, Mover, PersonNeededError, Whereabouts
+from r2d2.deletion.movers.mover import QUARANTINE, Moved, Mover, PersonNeededError, Whereabouts
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.tombstone import remove_tombstone
 from r2d2.errors import R2D2Error
@@ -148,6 +148,12 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     remove_tombstone(journal.place, deletion.table)
     record.remove(journal.place, deletion.id)
     mover.clear(deletion)
+
+
+def first_changed(deletion: Deletion, found: Moved) -> str | None:
+    """The first file that is not what was moved, None where all that were moved are."""
+    moved = deletion.moved.items()
+    return next((p for p, told in moved if list(found.get(p, ())) != list(told)), None)
 
 
 def rebuild_moved(journal: Journal, mover: Mover, deletion: Deletion) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import PersonNeededError
-from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
+from r2d2.deletion.verbs.fsck import Discrepancy, first_changed, put_back, settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 
@@ -58,6 +58,9 @@ def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
     if others := (*sorted(where.live), *where.others):
         return NotUndone(table, name, f"somebody wrote {others[0]} where the table was")
     deletion = mover.take_over(deletion, journal.epoch)
+    if changed := first_changed(deletion, mover.digests(deletion)):
+        told = f"{changed} is not what was moved: its SHA-256 is another"
+        return NotUndone(table, name, f"{told}; `r2d2 rebuild {name}` gives the table anew")
     journal.append(Event.RESTORING, name)
     try:
         put_back(journal, mover, deletion)

@@ -3,8 +3,8 @@
     python -m tests.support.deletion.faults
 
 A server: each line of its input is a JSON object with `lake`, `run`, `verb`, and the `step` at
-which `fault` happens ("kill" or the name of an error; none by default); each line of its output
-tells how the fork ended. It imports all, and starts no thread, so that a fork is quick and whole.
+which `fault` happens ("kill", "pause" or the name of an error; none by default); each line of its
+output tells how the fork ended. It imports all, and starts no thread: a fork is quick and whole.
 
 A step is a call that changes files: `before` it begins, or after it (odd numbers).
 """
@@ -12,6 +12,7 @@ A step is a call that changes files: `before` it begins, or after it (odd number
 import errno
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from typing import Any
 import pyarrow.dataset
 import pyarrow.parquet
 
-from r2d2.deletion import place
+from r2d2.deletion import journal, place
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import rename
 from r2d2.deletion.verbs import apply, fsck, purge, rebuild, undo
@@ -33,8 +34,7 @@ from tests.support.deletion.small_lake import approved
 
 IMPORTED = (pyarrow.dataset, pyarrow.parquet, plan_rebuild, trial, read, write)
 CALLS = ("link", "rename", "replace", "unlink", "mkdir", "rmdir", "fsync", "write")
-KILL = "kill"
-KILLED, FAILED = 9, 3
+KILL, PAUSE = "kill", "pause"
 
 
 class Steps:
@@ -66,7 +66,10 @@ class Steps:
         if number != self.step:
             return
         if self.fault == KILL:
-            os.kill(os.getpid(), KILLED)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == PAUSE:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return
         if name == "write" and self.fault == "ENOSPC":
             call(args[0], bytes(args[1])[: len(args[1]) // 2])
         self.log.append(("fault", name))
@@ -75,20 +78,20 @@ class Steps:
 
 def run_verb(lake: Path, run: Path, verb: str) -> list[str]:
     """Runs the verb, and tells its steps."""
-    journal = Journal(place.LocalPlace(lake))
+    found = Journal(place.LocalPlace(lake))
     match verb:
         case "apply":
-            steps: Any = apply.apply(journal, load_plan(run / "plan.json"), run)
+            steps: Any = apply.apply(found, load_plan(run / "plan.json"), run)
         case "undo":
-            steps = undo.undo(journal, [d.id for d in undo.undoable(journal)])
+            steps = undo.undo(found, [d.id for d in undo.undoable(found)])
         case "purge":
-            steps = purge.purge(journal, 0.0)
+            steps = purge.purge(found, 0.0)
         case "rebuild":
-            gone = [d.id for d in journal.state.deletions.values() if d.state == "purged"]
-            steps = rebuild.rebuild(journal, gone, None)
+            gone = [d.id for d in found.state.deletions.values() if d.state == "purged"]
+            steps = rebuild.rebuild(found, gone, None)
         case "fsck":
-            with journal.lease("fsck"):
-                fsck.settle(journal)
+            with found.lease("fsck"):
+                fsck.settle(found)
             steps = list(fsck.discrepancies(Journal(place.LocalPlace(lake))))
     return [f"{type(step).__name__} {step}" for step in steps]
 
@@ -102,6 +105,10 @@ def in_fork(request: dict[str, Any]) -> dict[str, Any]:
         steps = Steps(request.get("step"), request.get("fault", KILL))
         told: dict[str, Any] = {}
         try:
+            if "pid_file" in request:
+                Path(request["pid_file"]).write_text(str(os.getpid()), encoding="ascii")
+            if request.get("takes_over"):
+                journal._is_over = lambda lease: True
             if request["verb"] == "apply" and request.get("planned", True):
                 approved(Path(request["lake"]), Path(request["run"]))
             steps.install()
