@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from tempfile import gettempdir
 from time import monotonic
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 
 LOG_EVERY_S = 10.0
+EARLIEST, LATEST = 0.05, 1 / 3
+"""The part that must be done before a time left is told: so much, where work comes in small steps,
+and more where it comes in large ones; from the second on at any rate."""
+STEPS, STEP_S, LEAST_S = 20, 0.1, 2.0
 QUIET, VERBOSE = {"-q", "--quiet"}, {"-v", "--verbose"}
 log = logging.getLogger("r2d2")
 
@@ -54,14 +59,13 @@ def watching() -> Iterator[Progress]:
         yield LogProgress()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         yield BarProgress(bars)
@@ -75,20 +79,45 @@ class _Meter:
 
     def restart(self, what: str, total_bytes: int) -> None:
         self.what, self.total_bytes = what, total_bytes
-        self.size_bytes = self.rows = 0
-        self.start = monotonic()
+        self.size_bytes = self.rows = self.step_bytes = self.largest_bytes = 0
+        self.start = self.last = monotonic()
 
     def add(self, size_bytes: int, rows: int) -> None:
+        # What comes at once was one step.
+        together = monotonic() - self.last < STEP_S
+        self.last = monotonic()
+        self.step_bytes = size_bytes + (self.step_bytes if together else 0)
+        self.largest_bytes = max(self.largest_bytes, self.step_bytes)
         self.size_bytes += size_bytes
         self.rows += rows
 
-    def speed(self) -> str:
+    def told(self) -> str:
+        """The speed, and the time left where enough is done to tell it."""
         seconds = max(monotonic() - self.start, 1e-3)
-        return f"{human_bytes(self.size_bytes / seconds)}/s, {self.rows / seconds:,.0f} rows/s"
+        speed = f"{human_bytes(self.size_bytes / seconds)}/s, {self.rows / seconds:,.0f} rows/s"
+        left = time_left(seconds, self.size_bytes, self.total_bytes, self.largest_bytes)
+        return f"{speed}, {left}" if left else speed
 
-    def left_s(self) -> float:
-        seconds = monotonic() - self.start
-        return seconds * (self.total_bytes / max(self.size_bytes, 1) - 1)
+
+def time_left(seconds: float, done: int, total: int, step: int) -> str:
+    """About how long it still takes, by the part that is done; "" where that says too little.
+
+    `step` is the largest that was done at once: one like it may be under way, of which nothing is
+    known. So at most twice the time that is over is told, or of small steps 19 times.
+
+    >>> time_left(30, 10, 100, 1), time_left(30, 40, 100, 20)
+    ('', 'about 50 s left')
+    >>> time_left(3000, 1000, 10_000, 5)
+    'about 8 h left'
+    """
+    told_from = min(LATEST, max(EARLIEST, STEPS * step / max(total, 1)))
+    if not told_from * total <= done < total or seconds < LEAST_S or not done:
+        return ""
+    left_s = seconds * (total / done - 1)
+    for unit, unit_s in (("h", 3600), ("min", 60)):
+        if left_s >= 1.5 * unit_s:
+            return f"about {left_s / unit_s:.0f} {unit} left"
+    return f"about {max(1, ceil(left_s / 10)) * 10} s left"
 
 
 class LogProgress:
@@ -109,14 +138,8 @@ class LogProgress:
         if monotonic() - self._said >= LOG_EVERY_S:
             self._said = monotonic()
             meter = self._meter
-            log.info(
-                "%s: %s of %s, %s, %.0f s left",
-                meter.what,
-                human_bytes(meter.size_bytes),
-                human_bytes(meter.total_bytes),
-                meter.speed(),
-                meter.left_s(),
-            )
+            part, whole = human_bytes(meter.size_bytes), human_bytes(meter.total_bytes)
+            log.info("%s: %s of %s, %s", meter.what, part, whole, meter.told())
 
     def end(self) -> None:
         """Says nothing: the result follows."""
@@ -138,7 +161,7 @@ class BarProgress:
     def advance(self, size_bytes: int, rows: int) -> None:
         """Moves the bar."""
         self._meter.add(size_bytes, rows)
-        self._bars.update(self._task, advance=size_bytes, speed=self._meter.speed())
+        self._bars.update(self._task, advance=size_bytes, speed=self._meter.told())
 
     def end(self) -> None:
         """Fills the bar."""

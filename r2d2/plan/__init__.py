@@ -8,6 +8,7 @@ one is rebuilt from stays in every later plan.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
@@ -38,7 +39,7 @@ from r2d2.plan.plan_form import Data
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
 from r2d2.progress import Progress, Silence
-from r2d2.recipes.grammar import Recipe
+from r2d2.recipes.grammar import Recipe, parents
 from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings import is_among
@@ -179,9 +180,13 @@ def _run_all(
     progress: Progress,
     work: Sequence[tuple[str, Recipe]],
 ) -> Iterator[Trial]:
-    progress.begin("running recipes", sum(tables[child].size_bytes for child, _ in work))
-    for (child, _), trial in zip(work, recipes.try_out(tables, work, folder), strict=True):
-        progress.advance(tables[child].size_bytes, trial.rows)
+    read = [parents(recipe) for _, recipe in work]
+    scans = Counter(read)  # recipes of the same parents share one
+    shares = [sum(tables[name].size_bytes for name in names) // scans[names] for names in read]
+    sizes = [tables[c].size_bytes + share for (c, _), share in zip(work, shares, strict=True)]
+    progress.begin("running recipes", sum(sizes))
+    for size, trial in zip(sizes, recipes.try_out(tables, work, folder), strict=True):
+        progress.advance(size, trial.rows)
         yield trial
     progress.end()
 

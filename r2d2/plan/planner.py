@@ -95,12 +95,15 @@ def learn(
     requests: list[AnyRequest] = [*worth.requests, *worth.unions]
     recipes = [_copy(edge, tables) for edge in worth.copies]
     start = perf_counter()
-    progress.begin("finding recipes", sum(map(_size_bytes, requests)))
+    left_bytes = _bytes_by_search(requests)
+    progress.begin("finding recipes", sum(left_bytes.values()))
     passes: dict[str, int] = {}
     for proposal in engine.propose(requests):
         if proposal.passes:
             passes |= dict.fromkeys(proposal.parents, proposal.passes)
-        progress.advance(tables[proposal.child].size_bytes, proposal.rows)
+        key = proposal.child, proposal.parents[0] if proposal.parents else ""
+        done_bytes = left_bytes.pop(key if key in left_bytes else (proposal.child, ""), 0)
+        progress.advance(done_bytes, proposal.rows)
         if proposal.recipe is None:
             refused[proposal.reason] += 1
         else:
@@ -124,11 +127,21 @@ def _order(recipe: TableRecipe) -> tuple[str, int, tuple[str, ...]]:
     return recipe.child, len(read), read
 
 
-def _size_bytes(request: AnyRequest) -> int:
-    """The bytes of the tables for which recipes are searched."""
-    if isinstance(request, Request):
-        return sum(child.table.size_bytes for child in request.children)
-    return request.table.size_bytes
+def _bytes_by_search(requests: Sequence[AnyRequest]) -> dict[tuple[str, str], int]:
+    """The bytes that a search is counted as, by child and parent ("" for a union).
+
+    Children that are searched in one parent share it: a small one waits for the whole of it, too.
+    """
+    read: dict[tuple[str, str], int] = {}
+    for request in requests:
+        if isinstance(request, Request):
+            share = request.parent.size_bytes // max(1, len(request.children))
+            for child in request.children:
+                key = child.table.location, request.parent.location
+                read[key] = child.table.size_bytes + share
+        else:
+            read[request.table.location, ""] = request.table.size_bytes
+    return read
 
 
 def choose(
