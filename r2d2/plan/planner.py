@@ -95,14 +95,13 @@ def learn(
     requests: list[AnyRequest] = [*worth.requests, *worth.unions]
     recipes = [_copy(edge, tables) for edge in worth.copies]
     start = perf_counter()
-    left_bytes = _bytes_by_search(requests)
+    left_bytes = _bytes_by_search(worth.requests)
     progress.begin("finding recipes", sum(left_bytes.values()))
     passes: dict[str, int] = {}
     for proposal in engine.propose(requests):
         if proposal.passes:
             passes |= dict.fromkeys(proposal.parents, proposal.passes)
-        key = proposal.child, proposal.parents[0] if proposal.parents else ""
-        done_bytes = left_bytes.pop(key if key in left_bytes else (proposal.child, ""), 0)
+        done_bytes = left_bytes.pop((proposal.child, *proposal.parents), 0)
         progress.advance(done_bytes, proposal.rows)
         if proposal.recipe is None:
             refused[proposal.reason] += 1
@@ -127,21 +126,18 @@ def _order(recipe: TableRecipe) -> tuple[str, int, tuple[str, ...]]:
     return recipe.child, len(read), read
 
 
-def _bytes_by_search(requests: Sequence[AnyRequest]) -> dict[tuple[str, str], int]:
-    """The bytes that a search is counted as, by child and parent ("" for a union).
+def _bytes_by_search(requests: Sequence[Request]) -> dict[tuple[str, ...], int]:
+    """The bytes that a search is counted as, by child and parent.
 
     Children that are searched in one parent share it: a small one waits for the whole of it, too.
+    Unions are not counted: where a table is none, nothing tells that the search is over.
     """
-    read: dict[tuple[str, str], int] = {}
-    for request in requests:
-        if isinstance(request, Request):
-            share = request.parent.size_bytes // max(1, len(request.children))
-            for child in request.children:
-                key = child.table.location, request.parent.location
-                read[key] = child.table.size_bytes + share
-        else:
-            read[request.table.location, ""] = request.table.size_bytes
-    return read
+    return {
+        (child.table.location, request.parent.location): child.table.size_bytes
+        + request.parent.size_bytes // len(request.children)
+        for request in requests
+        for child in request.children
+    }
 
 
 def choose(
