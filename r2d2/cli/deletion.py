@@ -61,6 +61,7 @@ def apply(
     /,
     *,
     run: Run = None,
+    config: Config = None,
     yes: Yes = False,
     dry_run: Annotated[
         bool, Parameter(negative="", help="Only tell what would be done: so it is without --yes.")
@@ -82,7 +83,10 @@ def apply(
     made = load_plan(plan)
     journal, folder = _journal(made["lake"]), run or plan.parent
     is_dry = dry_run or not yes
-    steps = would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder)
+    days = _retention_days(config)
+    steps = (
+        would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder, days)
+    )
     told, refused, moved = list[dict[str, Any]](), 0, 0
     for step in steps:
         match step:

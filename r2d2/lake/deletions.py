@@ -63,7 +63,7 @@ AFTER = {
 }
 """The state of a deletion after each event."""
 MAY_FOLLOW = {
-    Event.TOMBSTONED: {State.MARKED, State.PURGING, State.TOMBSTONED},
+    Event.TOMBSTONED: {State.MARKED, State.PURGING, State.TOMBSTONED, State.PURGED},
     Event.RESTORING: {State.TOMBSTONED},
     Event.RESTORED: {State.MARKED},
     Event.PURGING: {State.TOMBSTONED},

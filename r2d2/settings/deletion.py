@@ -6,12 +6,14 @@ from pathlib import Path
 from r2d2.errors import UsageError
 from r2d2.settings.toml import Kinds, read_toml
 
+RETENTION_DAYS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class DeletionSettings:
     """`[deletion]`: a deleted table can be undone for so many days, and is not purged before."""
 
-    retention_days: float = 30.0
+    retention_days: float = RETENTION_DAYS
 
     def __post_init__(self) -> None:
         if not self.retention_days >= 0:

@@ -6,6 +6,7 @@ from r2d2.deletion.movers.rename import RenameMover
 from r2d2.deletion.place import LakePlace, LocalPlace
 from r2d2.errors import R2D2Error
 from r2d2.model import Format
+from r2d2.settings.deletion import RETENTION_DAYS
 
 
 def mover_of(name: str, place: LakePlace) -> Mover:
@@ -21,12 +22,12 @@ def mover_of(name: str, place: LakePlace) -> Mover:
     raise R2D2Error(f"tables moved by {name!r} are of another version of r2d2, or another storage")
 
 
-def mover_for(format_: str, place: LakePlace) -> Mover:
-    """The mover for tables of the format in this storage.
+def mover_for(format_: str, place: LakePlace, retention_days: float = RETENTION_DAYS) -> Mover:
+    """The mover for tables of the format in this storage, which can be undone for so many days.
 
     Raises:
         R2D2Error: there is none.
     """
     if isinstance(place, LocalPlace):
-        return DeltaMover(place) if format_ == Format.DELTA else RenameMover(place)
+        return DeltaMover(place, retention_days) if format_ == Format.DELTA else RenameMover(place)
     raise R2D2Error("tables of this storage are not deleted: it has no way to move them")

@@ -11,22 +11,24 @@ import hashlib
 import json
 import os
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from r2d2.deletion.movers.delta_commits import (
     DELETED,
     RESTORED,
+    NewName,
     application,
     days_kept,
     deleted_metadata,
     deletion_commit,
     encoded,
     fencing_commit,
+    files_of,
+    files_of_add,
+    only_appends,
     reason_against_version,
     restoring_commit,
 )
@@ -36,11 +38,10 @@ from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.record import folder_of
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.actions import Entry, LoggedVersion, key_of, logged_version, path_of
-from r2d2.formats.delta.deletion_vectors import content_of_vector, path_of_vector
 from r2d2.formats.delta.log import log_at, newest_log
 from r2d2.lake.deletions import Data, Deletion, State
 from r2d2.model import FileInfo, Table
-from r2d2.settings.deletion import DeletionSettings
+from r2d2.settings.deletion import RETENTION_DAYS
 
 _LOG = "_delta_log"
 _KEPT = "delta.json"
@@ -50,11 +51,11 @@ class DeltaMover:
     """Deletes Delta tables of a local lake by commits to their logs."""
 
     name = "delta"
+    keeps_place = True
 
-    def __init__(self, place: LocalPlace, retention_days: float | None = None) -> None:
+    def __init__(self, place: LocalPlace, retention_days: float = RETENTION_DAYS) -> None:
         self.place = place
-        days = DeletionSettings().retention_days if retention_days is None else retention_days
-        self._days = days_kept(days)
+        self._days = days_kept(retention_days)
         self._quarantine = RenameMover(place)
         self._newest: tuple[object, LoggedVersion | None] = ((), None)
 
@@ -62,13 +63,19 @@ class DeltaMover:
         """Why r2d2 does not commit to this table's log, None where it does."""
         if entry["table"] == ".":
             return "it is the lake's own folder"
-        version = self._version(entry["table"], table.snapshot)
+        try:
+            version = self._version(entry["table"], table.snapshot)
+        except UnreadableTableError as error:
+            return str(error)
         listed = self.place.listing(f"{entry['table']}/{_LOG}").files
         return reason_against_version(version, [file.path for file in listed])
 
     def noted(self, entry: Data, table: Table) -> Data:
         """The version to be removed, the SHA-256 of its entries, and the days that files stay."""
-        kept = _kept_bytes(self._version(entry["table"], table.snapshot))
+        try:
+            kept = _kept_bytes(self._version(entry["table"], table.snapshot))
+        except UnreadableTableError as error:
+            raise MoveError(str(error)) from error
         digest = hashlib.sha256(kept).hexdigest()
         return {"snapshot": table.snapshot, "entries_sha256": digest, "days": self._days}
 
@@ -95,11 +102,12 @@ class DeltaMover:
             now, others = None, [f"{deletion.table}/{_LOG}"]
         else:
             others = [] if now is None else list(self._others(deletion, now))
-        live = paths & frozenset(_files_of(deletion.table, now) if now else ())
+        live = paths & frozenset(files_of(deletion.table, now) if now else ())
         sources = self._sources(deletion)
         there = {path for path in paths - live if self.place.file(sources[path]) is not None}
         gone = paths - live - there
-        return Whereabouts(live, frozenset(there), gone, tuple(others))
+        may_join = now is not None and not live and self._only_appended(deletion, now)
+        return Whereabouts(live, frozenset(there), gone, tuple(others), may_join)
 
     def take_over(self, deletion: Deletion, epoch: int) -> Deletion:
         """The deletion under a new runner; a commit makes that of an older one fail."""
@@ -147,7 +155,8 @@ class DeltaMover:
         table, now = deletion.table, self._now(deletion.table)
         if not self._is_deleted(deletion, now):
             return
-        if now is not None and (others := list(self._others(deletion, now))):
+        others = [] if now is None else list(self._others(deletion, now))
+        if now is not None and others and not self._only_appended(deletion, now):
             told = f"{others[0]}: somebody wrote where the table was"
             raise PersonNeededError(f"{told}: move it away, or keep the table deleted")
         before = self._kept(deletion)
@@ -187,7 +196,7 @@ class DeltaMover:
             self.place.remove(f"{_home(deletion)}/{path}")
             return
         now = self._now(deletion.table)
-        if now is not None and path in _files_of(deletion.table, now):
+        if now is not None and path in files_of(deletion.table, now):
             raise PersonNeededError(f"{path} is live again: nothing more was deleted")
         self.place.remove(self._sources(deletion)[path])
 
@@ -196,11 +205,20 @@ class DeltaMover:
         return self._quarantine.rebuilding(deletion)
 
     def clear(self, deletion: Deletion) -> None:
-        """Removes what is in quarantine of rebuilt tables that are not needed any more."""
+        """Removes tables in quarantine that were rebuilt there and are not needed any more.
+
+        Nothing else is ever there: the table's own files stay in its folder.
+        """
+        home = f"{QUARANTINE}/{deletion.id}"
+        if not self.place.exists(home):
+            return
         now = self._now(deletion.table)
-        if now is not None and now.transactions.get(application(deletion.id)) == RESTORED:
-            deletion = replace(deletion, epoch=deletion.epoch + 1)
-        self._quarantine.clear(deletion)
+        restored = now is not None and now.transactions.get(application(deletion.id)) == RESTORED
+        for file in self.place.listing(home).files:
+            epoch = file.path.removeprefix(f"{home}/").partition("/")[0]
+            if restored or not epoch.isdecimal() or int(epoch) < deletion.epoch:
+                self.place.remove(file.path)
+        self.place.remove_empty(home)
 
     # The log.
 
@@ -269,10 +287,22 @@ class DeltaMover:
         ):
             yield f"{table}/{_LOG}/{now.version:020d}.json"
 
+    def _only_appended(self, deletion: Deletion, now: LoggedVersion) -> bool:
+        """Whether all commits since ours do no more than append rows, which may stay."""
+        before, table = self._kept(deletion), deletion.table
+        metadata = deleted_metadata(before.metadata, deletion.id, deletion.record["move"]["days"])
+        if (now.metadata, now.protocol) != (metadata, before.protocol):
+            return False
+        for version in range(before.version + 2, now.version + 1):
+            file = self.place.file(f"{table}/{_LOG}/{version:020d}.json")
+            if file is None or not only_appends(self.place.storage.read(file)):
+                return False
+        return True
+
     def _paths(self, deletion: Deletion) -> frozenset[str]:
         """The files of rows: those of the version that was removed, or of the rebuilt table."""
         if not deletion.moved:
-            return frozenset(_files_of(deletion.table, self._kept(deletion)))
+            return frozenset(files_of(deletion.table, self._kept(deletion)))
         log = f"{deletion.table}/{_LOG}/"
         return frozenset(path for path in deletion.moved if not path.startswith(log))
 
@@ -283,7 +313,7 @@ class DeltaMover:
 
     def _adds(
         self, deletion: Deletion, before: LoggedVersion
-    ) -> Iterator[tuple[Entry, "_NewName | None"]]:
+    ) -> Iterator[tuple[Entry, "NewName | None"]]:
         """The entries to be added, each with its new name where it must have one."""
         if _is_rebuilt(deletion):
             home = f"{_home(deletion)}/{deletion.table}"
@@ -294,15 +324,15 @@ class DeltaMover:
             before = made if made is not None else before
         renamed = _is_rebuilt(deletion) or deletion.purge_began
         for number, add in enumerate(before.adds):
-            yield add, _NewName(deletion.id, deletion.epoch, number) if renamed else None
+            yield add, NewName(deletion.id, deletion.epoch, number) if renamed else None
 
-    def _placed(self, deletion: Deletion, add: Entry, name: "_NewName | None") -> Entry:
+    def _placed(self, deletion: Deletion, add: Entry, name: "NewName | None") -> Entry:
         """The entry, its files under their new names."""
         if name is None:
             return add
         table, sources = deletion.table, self._sources(deletion)
         renamed = name.of(add)
-        for old, new in zip(_files(table, add), _files(table, renamed), strict=True):
+        for old, new in zip(files_of_add(table, add), files_of_add(table, renamed), strict=True):
             self._link(sources[old], new)
         return renamed
 
@@ -316,50 +346,14 @@ class DeltaMover:
         now, names = self._now(deletion.table), dict[str, str]()
         if now is None or not (_is_rebuilt(deletion) or deletion.purge_began):
             return names
-        table, there = deletion.table, _files_of(deletion.table, now)
+        table, there = deletion.table, files_of(deletion.table, now)
         epochs = {int(e) for path in there for e in re.findall(rf"r2d2-{deletion.id}-(\d+)-", path)}
         for number, (add, _) in enumerate(self._adds(deletion, self._kept(deletion))):
             for epoch in epochs:
-                renamed = _NewName(deletion.id, epoch, number).of(add)
-                pairs = zip(_files(table, add), _files(table, renamed), strict=True)
+                renamed = NewName(deletion.id, epoch, number).of(add)
+                pairs = zip(files_of_add(table, add), files_of_add(table, renamed), strict=True)
                 names |= {old: new for old, new in pairs if new in there}
         return names
-
-
-@dataclass(frozen=True, slots=True)
-class _NewName:
-    """The name of a restored file: of the deletion, the runner, and its number in the version."""
-
-    deletion: str
-    epoch: int
-    number: int
-
-    def of(self, add: Entry) -> Entry:
-        """The entry under this name, its deletion vector's file too."""
-        folder, _, old = str(add["path"]).rpartition("/")
-        ending = old[old.index(".") :] if "." in old else ""
-        path = f"r2d2-{self.deletion}-{self.epoch}-{self.number:06d}{ending}"
-        renamed = {**add, "path": f"{folder}/{path}" if folder else path}
-        vector = add.get("deletionVector")
-        if vector and vector["storageType"] == "u":
-            prefix = vector["pathOrInlineDv"][:-20]
-            name = uuid.uuid5(uuid.UUID(self.deletion), f"{self.epoch} {self.number}")
-            content = content_of_vector(prefix, name)
-            renamed["deletionVector"] = {**vector, "pathOrInlineDv": content}
-        return renamed
-
-
-def _files(table: str, add: Entry) -> list[str]:
-    """The files of an entry, by their paths in the lake: its data, and its deletion vector."""
-    found = [f"{table}/{path_of(add)}"]
-    vector = add.get("deletionVector")
-    if vector and vector["storageType"] == "u":
-        found.append(f"{table}/{path_of_vector(vector['pathOrInlineDv'])}")
-    return found
-
-
-def _files_of(table: str, version: LoggedVersion) -> set[str]:
-    return {path for add in version.adds for path in _files(table, add)}
 
 
 def _by_name(table: str, files: tuple[FileInfo, ...]) -> dict[str, FileInfo]:

@@ -6,14 +6,15 @@ as long as the log lives, what was done last for a deletion: nobody needs the hi
 
 import json
 import re
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
 from typing import Any
-from uuid import uuid4
 
 from r2d2.formats.delta.actions import Entry, LoggedVersion, path_of
+from r2d2.formats.delta.deletion_vectors import content_of_vector, path_of_vector
 from r2d2.lake.deletions import Data
 
 RETENTION = "delta.deletedFileRetentionDuration"
@@ -158,10 +159,61 @@ def fencing_commit(now: LoggedVersion, deletion: str, at: datetime) -> list[Data
     return [_info(now, "MANUAL UPDATE", {}, deletion, told, at)]
 
 
+def only_appends(commit: bytes) -> bool:
+    """Whether a commit adds rows, or nothing, whatever else the table holds."""
+    entries = [json.loads(line) for line in commit.splitlines() if line.strip()]
+    kinds = {kind for entry in entries for kind in entry}
+    if not kinds & {"add", "remove", "metaData", "protocol", "domainMetadata"}:
+        return True
+    info: Data = next((entry["commitInfo"] for entry in entries if "commitInfo" in entry), {})
+    mode = str((info.get("operationParameters") or {}).get("mode", "")).strip('"').lower()
+    blind = info.get("isBlindAppend") is True or (
+        "isBlindAppend" not in info and info.get("operation") == "WRITE" and mode == "append"
+    )
+    return blind and kinds <= {"add", "commitInfo", "txn", "domainMetadata"}
+
+
 def encoded(entries: Sequence[Data]) -> bytes:
     """A commit as its file has it."""
     lines = (json.dumps(entry, separators=(",", ":")) for entry in entries)
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class NewName:
+    """The name of a restored file: of the deletion, the runner, and its number in the version."""
+
+    deletion: str
+    epoch: int
+    number: int
+
+    def of(self, add: Entry) -> Entry:
+        """The entry under this name, its deletion vector's file too."""
+        folder, _, old = str(add["path"]).rpartition("/")
+        ending = old[old.index(".") :] if "." in old else ""
+        path = f"r2d2-{self.deletion}-{self.epoch}-{self.number:06d}{ending}"
+        renamed = {**add, "path": f"{folder}/{path}" if folder else path}
+        vector = add.get("deletionVector")
+        if vector and vector["storageType"] == "u":
+            prefix = vector["pathOrInlineDv"][:-20]
+            name = uuid.uuid5(uuid.UUID(self.deletion), f"{self.epoch} {self.number}")
+            content = content_of_vector(prefix, name)
+            renamed["deletionVector"] = {**vector, "pathOrInlineDv": content}
+        return renamed
+
+
+def files_of_add(table: str, add: Entry) -> list[str]:
+    """The files of an entry, by their paths in the lake: its data, and its deletion vector."""
+    found = [f"{table}/{path_of(add)}"]
+    vector = add.get("deletionVector")
+    if vector and vector["storageType"] == "u":
+        found.append(f"{table}/{path_of_vector(vector['pathOrInlineDv'])}")
+    return found
+
+
+def files_of(table: str, version: LoggedVersion) -> set[str]:
+    """The files of a version's rows, by their paths in the lake."""
+    return {path for add in version.adds for path in files_of_add(table, add)}
 
 
 def _info(
@@ -183,7 +235,7 @@ def _info(
         "isolationLevel": "Serializable",
         "isBlindAppend": False,
         "engineInfo": "r2d2",
-        "txnId": str(uuid4()),
+        "txnId": str(uuid.uuid4()),
         "userMetadata": json.dumps({"r2d2": {"deletion": deletion, "told": told}}),
     }
     if now.version >= 0:

@@ -31,19 +31,22 @@ class Whereabouts:
     """Where the files of a deletion are, by their paths in the lake.
 
     `live` are at their old places, `moved` in quarantine, `gone` in neither. `others` lie at the
-    old place and are not of the table that was deleted.
+    old place and are not of the table that was deleted; `may_join`: it can come back beside them.
     """
 
     live: frozenset[str]
     moved: frozenset[str]
     gone: frozenset[str]
     others: tuple[str, ...]
+    may_join: bool = False
 
 
 class Mover(Protocol):
     """A way to move tables. A deletion's `epoch` names the runner whose names for files hold."""
 
     name: str
+    keeps_place: bool
+    """Whether something of a deleted table stays at its place, and must come back into it."""
 
     def reason_against(self, entry: Data, table: Table) -> str | None:
         """Why this table cannot be moved so, None where it can."""

@@ -29,6 +29,7 @@ class RenameMover:
     """Moves tables of a local lake by rename."""
 
     name = "rename"
+    keeps_place = False
 
     def __init__(self, place: LocalPlace) -> None:
         self.place = place

@@ -15,7 +15,7 @@ from uuid import uuid4
 from r2d2.deletion import record
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_for
-from r2d2.deletion.movers.mover import Moved, MoveError, Whereabouts
+from r2d2.deletion.movers.mover import Moved, MoveError, Mover, Whereabouts
 from r2d2.deletion.tombstone import write_tombstone
 from r2d2.deletion.verbs.approve import approval_of
 from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
@@ -29,6 +29,7 @@ from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import try_again
+from r2d2.settings.deletion import RETENTION_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,12 @@ def would_apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | R
         yield _known(journal, plan, entry) or _refusal(journal, plan, entry, since) or _as(entry)
 
 
-def apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | Refused | Discrepancy]:
+def apply(
+    journal: Journal, plan: Data, run: Path, retention_days: float = RETENTION_DAYS
+) -> Iterator[Applied | Refused | Discrepancy]:
     """Moves the plan's tables, one after the other; what fsck found comes first.
+
+    For so many days nobody else's clean-up may take what was moved.
 
     Raises:
         NotApprovedError: nobody approved this plan.
@@ -77,7 +82,8 @@ def apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | Refused
         since = compare_lake(plan, run)
         for entry in _deleted(plan):
             done = _known(journal, plan, entry) or _refusal(journal, plan, entry, since)
-            yield done or _applied(journal, plan, entry, since, run, approval.number)
+            mover = mover_for(entry["layout"]["format"], journal.place, retention_days)
+            yield done or _applied(journal, mover, plan, entry, since, run, approval.number)
 
 
 def _checked(plan: Data, run: Path) -> Path:
@@ -138,12 +144,17 @@ def _refusal(journal: Journal, plan: Data, entry: Data, since: ChangesSince) -> 
 
 
 def _applied(
-    journal: Journal, plan: Data, entry: Data, since: ChangesSince, run: Path, approval: int
+    journal: Journal,
+    mover: Mover,
+    plan: Data,
+    entry: Data,
+    since: ChangesSince,
+    run: Path,
+    approval: int,
 ) -> Applied | Refused:
     tables = {table.location: table for table in since.now.tables}
     child = tables[entry["table"]]
     parents = {parent: tables[parent] for parent in entry["parents"]}
-    mover = mover_for(entry["layout"]["format"], journal.place)
     try:
         move = {"mover": mover.name, "move": mover.noted(entry, child)}
     except MoveError as error:

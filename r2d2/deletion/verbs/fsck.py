@@ -68,9 +68,12 @@ def _discrepancy(deletion: Deletion, where: Whereabouts) -> Iterator[Discrepancy
     if others and deletion.state in (State.TOMBSTONED, State.PURGING):
         path = (*where.others, *sorted(where.live))[0]
         told = f"somebody wrote {path} where the table was"
-        yield Discrepancy(name, table, told, "move it away, or keep it", needs_person=True)
+        remedy = "`r2d2 undo` puts the table beside it" if where.may_join else "move it away"
+        yield Discrepancy(name, table, told, f"{remedy}, or keep it", needs_person=True)
     match deletion.state:
-        case State.MARKED if where.moved and (where.others or where.live & where.moved):
+        case State.MARKED if (
+            where.moved and not where.may_join and (where.others or where.live & where.moved)
+        ):
             told = "its deletion stopped half-way, and somebody wrote where the table was"
             yield Discrepancy(name, table, told, "move those files away", needs_person=True)
         case State.MARKED:
@@ -111,6 +114,10 @@ def _clear(journal: Journal) -> None:
         name = file.path.split("/")[2]
         if name not in deletions or deletions[name].state is State.LIVE:
             journal.place.remove(file.path)
+    for deletion in deletions.values():
+        mover = mover_of(deletion.record["mover"], journal.place)
+        if mover.keeps_place and deletion.state in (State.LIVE, State.PURGED):
+            mover.clear(replace(deletion, epoch=journal.epoch))
     journal.place.remove_empty(QUARANTINE)
 
 
@@ -119,6 +126,9 @@ def _settled(journal: Journal, deletion: Deletion) -> None:
     deletion = mover.take_over(deletion, journal.epoch)
     where = mover.look(deletion)
     if deletion.state is State.MARKED:
+        if where.gone and deletion.moved and not where.live:
+            rebuild_moved(journal, mover, deletion)
+            return
         if where.gone:
             told = f"{deletion.table}: {pluralize(len(where.gone), 'file')} of it is nowhere"
             raise PersonNeededError(f"{told}, though nothing was to be deleted yet")

@@ -55,7 +55,7 @@ def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
     where = mover.look(mover.located(deletion))
     if where.gone:
         return NotUndone(table, name, f"{sorted(where.gone)[0]} is not in quarantine: run fsck")
-    if others := (*sorted(where.live), *where.others):
+    if (others := (*sorted(where.live), *where.others)) and not where.may_join:
         return NotUndone(table, name, f"somebody wrote {others[0]} where the table was")
     deletion = mover.take_over(deletion, journal.epoch)
     if changed := first_changed(deletion, mover.digests(deletion)):

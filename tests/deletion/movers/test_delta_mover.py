@@ -1,15 +1,19 @@
 """Delta tables are deleted by a commit, come back by one, and are purged by name."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.verbs.apply import Applied
-from r2d2.deletion.verbs.fsck import discrepancies
+from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
-from r2d2.deletion.verbs.undo import Undone, undo
+from r2d2.deletion.verbs.rebuild import Back, rebuild
+from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
 from tests.support.deletion.delta_lake import (
     CHILD,
     applied_delta,
@@ -87,3 +91,112 @@ def test_purge_deletes_the_files_by_name_and_leaves_the_log(lake: Path) -> None:
     assert len(list((lake / CHILD / "_delta_log").glob("*.json"))) == 3
     assert rows_by_delta_rs(lake / CHILD) == []
     assert list(discrepancies(journal_of(lake))) == []
+
+
+def test_a_purge_that_stopped_half_way_is_rebuilt_and_undone_under_new_names(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = data_files(lake / CHILD)
+    stopped(lake, monkeypatch, after=1)
+    assert len(data_files(lake / CHILD)) == 1
+    assert [type(step) for step in undo(journal_of(lake), [CHILD])] == [Discrepancy, Undone]
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    live = {path for path in live_files(lake / CHILD) if "/r2d2-" in path}
+    assert len(live) == 2
+    assert not live & old
+    assert not list((lake / "_r2d2" / "quarantine").glob("*"))
+    assert list(discrepancies(journal_of(lake))) == []
+
+
+def test_a_purge_that_only_slept_deletes_nothing_of_a_table_that_is_back(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = sorted(data_files(lake / CHILD))
+    stopped(lake, monkeypatch, after=0)
+    assert [type(step) for step in undo(journal_of(lake), [CHILD])] == [Discrepancy, Undone]
+    assert not set(live_files(lake / CHILD)) & set(old)
+    for path in old:
+        (lake / CHILD / path).unlink()
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+
+
+def test_files_that_somebody_vacuumed_are_rebuilt_with_an_alarm_and_come_back(lake: Path) -> None:
+    from deltalake import DeltaTable
+
+    table = DeltaTable(str(lake / CHILD))
+    assert table.vacuum(dry_run=False) == []
+    gone = table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    assert len(gone) == 2
+    steps = list(undo(journal_of(lake), [CHILD]))
+    assert [type(step) for step in steps] == [Discrepancy, Undone]
+    assert steps[0].is_alarm
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    assert [entry["operation"] for entry in DeltaTable(str(lake / CHILD)).history()][0] == "RESTORE"
+
+
+def test_a_table_that_somebody_dropped_comes_back_with_its_properties(lake: Path) -> None:
+    shutil.rmtree(lake / CHILD)
+    steps = list(undo(journal_of(lake), [CHILD]))
+    assert [type(step) for step in steps] == [Discrepancy, Undone]
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    assert metadata_of(lake / CHILD)[1:] == ("sales", "what was sold", ["city"], {})
+
+
+def test_rows_that_somebody_appended_stop_a_purge_and_stay_beside_the_table(lake: Path) -> None:
+    late = append_late(lake)
+    steps = list(purge(journal_of(lake), 0.0))
+    assert [type(step) for step in steps] == [Discrepancy, NotPurged]
+    assert "somebody wrote" in steps[1].reason
+    assert [type(step) for step in undo(journal_of(lake), [CHILD])] == [Discrepancy, Undone]
+    assert rows_by_delta_rs(lake / CHILD) == sorted([*child_rows(), *late])
+
+
+def test_a_table_that_somebody_wrote_anew_is_not_mixed_with_the_deleted_one(lake: Path) -> None:
+    late = append_late(lake, mode="overwrite")
+    steps = list(undo(journal_of(lake), [CHILD]))
+    assert [type(step) for step in steps] == [Discrepancy, NotUndone]
+    assert rows_by_delta_rs(lake / CHILD) == late
+
+
+def test_a_purged_table_is_rebuilt_into_its_old_place_with_its_history(lake: Path) -> None:
+    from deltalake import DeltaTable
+
+    assert [type(step) for step in purge(journal_of(lake), 0.0)] == [Purged]
+    assert [type(step) for step in rebuild(journal_of(lake), [CHILD], None)] == [Back]
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    assert metadata_of(lake / CHILD)[1:] == ("sales", "what was sold", ["city"], {})
+    assert len(DeltaTable(str(lake / CHILD)).history()) == 4
+    assert journal_of(lake).state.held() == {}
+    assert list(discrepancies(journal_of(lake))) == []
+
+
+def stopped(lake: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Runs a purge that an error ends after so many files."""
+    deleted: list[str] = []
+    delete = DeltaMover.delete
+
+    def deleting(self: DeltaMover, deletion: Any, path: str) -> None:
+        if len(deleted) == after:
+            raise OSError("stopped")
+        deleted.append(path)
+        delete(self, deletion, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeltaMover, "delete", deleting)
+        with pytest.raises(OSError, match="stopped"):
+            list(purge(journal_of(lake), 0.0))
+
+
+def live_files(table: Path) -> list[str]:
+    from deltalake import DeltaTable
+
+    return [str(Path(path).relative_to(table)) for path in DeltaTable(str(table)).file_uris()]
+
+
+def append_late(lake: Path, mode: Any = "append") -> list[tuple[Any, ...]]:
+    """Writes two rows where the table was."""
+    from deltalake import write_deltalake
+
+    rows = pa.table({"id": [1001, 1002], "city": ["Rome", "Bern"], "amount": [0.25, 0.5]})
+    write_deltalake(str(lake / CHILD), rows, mode=mode)
+    return [(1001, "Rome", 0.25), (1002, "Bern", 0.5)]
