@@ -84,9 +84,7 @@ def apply(
     journal, folder = _journal(made["lake"]), run or plan.parent
     is_dry = dry_run or not yes
     days = _retention_days(config)
-    steps = (
-        would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder, days)
-    )
+    steps = would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder, days)
     told, refused, moved = list[dict[str, Any]](), 0, 0
     for step in steps:
         match step:
