@@ -77,7 +77,10 @@ COMMANDS = {
         "Write a run, with its plan where there is one, as one HTML page that asks for nothing.",
     ),
     "recipe": ("recipe", "Show or run the recipe of a deleted table."),
-    "init": ("plan", "Write a commented TOML file of all settings a plan has, at their defaults."),
+    "init": (
+        "plan",
+        "Write a commented TOML file of all settings of all commands, at their defaults.",
+    ),
     "vmcost": (
         "vmcost",
         "Divide the costs of the applications in LOGS by part, job, stage and executor.",

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from r2d2.cli import Json, Output, TableOfRun
 from r2d2.cli.report import Report, prepare_page, write_run
-from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
+from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem, print_text
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.extras import require
 from r2d2.text_tables import did_you_mean, pluralize
@@ -170,14 +170,26 @@ def make(
     return EXIT_SOME_UNREADABLE if unread else EXIT_OK
 
 
-def init(path: Annotated[Path, Output] = Path("r2d2.toml"), /) -> int:
-    """Write a commented TOML file of all settings a plan has, at their defaults.
+def init(
+    path: Annotated[Path, Output] = Path("r2d2.toml"),
+    /,
+    *,
+    print_: Annotated[
+        bool, Parameter(name="--print", negative="", help="Print it, and write no file.")
+    ] = False,
+) -> int:
+    """Write a commented TOML file of all settings of all commands, at their defaults.
+
+    Each command reads its own sections of it, under --config.
 
     For example: r2d2 init r2d2.toml
     """
     from r2d2.settings import INIT_TOML
     from r2d2.storage.output import write_files
 
+    if print_:
+        print_text(INIT_TOML)
+        return EXIT_OK
     if lexists(path):
         raise UsageError(f"{path}: it exists already and is left as it is")
     write_files(path.parent, {path.name: INIT_TOML}, marked=False)

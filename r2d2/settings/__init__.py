@@ -45,15 +45,39 @@ INIT_TOML = """\
 # Settings of r2d2. Every key is optional; these are the defaults. GB are 10⁹ bytes, _s are seconds.
 # Patterns match locations in the lake: * and ? as in a shell, * crosses /. The last match counts.
 
-# [find]                                  # what `r2d2 find` takes: types, min_fraction, …
-# types = "widened"
+[find]                                    # r2d2 find, tables and explain
+types = "strict"                          # or "widened": numbers match by exact value, of any type
+min_fraction = 1.0                        # from which on near-containment is listed
+case_sensitive = false                    # of columns' names
+renamed = false                           # also match columns that were renamed
+constant_columns = false                  # also children whose constant columns the parent lacks
+ignore_columns = []                       # patterns of columns that do not matter, as ["etl_*"]
+text_exports = false                      # CSV and JSON exports of typed tables, too
+stages = ["schema", "metadata", "sketch", "exact"]
+sketch_size = 1024                        # hashes of a table that are compared before all of them
+sample_rows = 10                          # of a child, where the stage "sample" is asked for
+# threads = 4                             # of the local engine; the cores of the machine by default
+memory_bytes = 1_073_741_824              # of row hashes in memory; more go to a scratch folder
+include = []                              # look only at these tables, folders or patterns
+exclude = []                              # never look at these: neither child nor parent
+sample_tables = 0                         # a first look at so many tables; 0 is all
 
 # [[table]]                               # where names do not tell, or tell it wrong:
 # folder = "exports/orders"               # all data files below it are one table
 # [[table]]
 # files = "exports/months/*.parquet"      # each of these is a table
 
-[prices]                                  # in US dollars; --prices FILE goes over them
+# [[text]]                                # what CSV and JSON tables are told instead of detected
+# tables = "exports/*.csv"
+# delimiter = ";"
+# quote = "'"                             # "" where there is none
+# escape = "~"
+# encoding = "cp1252"
+# header = true                           # whether the first line names the columns
+# skip_rows = 0                           # lines before the header, or the first row
+# null_marker = "NA"                      # the text that stands for NULL; none by default
+
+[prices]                                  # r2d2 plan; in US dollars; --prices FILE goes over them
 as_of = 2022-07-07                        # when they were looked up; needed where any is given
 source = "list prices for us-east-1, as others recorded them: S3 Standard 0.023 USD/GiB/month, \
 GET 0.0004 and PUT 0.005 USD/1,000 requests of 8 MiB, Athena 5 USD/TiB, m5.xlarge on demand"
@@ -112,8 +136,84 @@ min_plan_saving_usd_per_month = 10.0      # and nothing at all if the whole plan
 solver = "highs"                          # or "cbc"
 time_limit_s = 120.0                      # for the solver; then the best plan found is taken
 
-[deletion]
-retention_days = 30.0                     # so long a deleted table can be undone; then it may be
-                                          # purged
+[deletion]                                # r2d2 apply and purge
+retention_days = 30.0                     # so long a deleted table can be undone, and is not purged
+
+# [[sql_name]]                            # r2d2 recipe show --dialect: a table's name in SQL
+# table = "exports/planes.csv.gz"         # its location in the lake
+# name = ["main", "fleet", "planes"]      # catalogue, schema, table; the last one, two or all three
+
+# [cluster]                               # r2d2 vmcost: the machines, where the log names none
+# provider = "aws"                        # or "azure", "gcp"
+# region = "us-east-1"                    # as the provider writes it
+# vm = "m5.xlarge"                        # of the executors
+# count = 4                               # of their VMs, if they stood for the whole run
+# driver_vm = "m5.large"                  # of the driver
+# spot = false                            # whether the executors' VMs are spot
+
+[billing]                                 # how rented time is billed, and fees besides
+quantum_s = 0.001                         # time is billed in steps of so much
+minimum_s = 60.0                          # and for so much at least
+start_up_s = 0.0                          # rented before the first executor, beyond the log
+idle_tail_s = 0.0                         # rented after the last executor
+uplift_usd_per_node_hour = 0.0            # added to each VM's price: a service's fee, say
+# dbu_usd = 0.15                          # what a DBU costs; without it none are billed
+# keep_vms = true                         # kept between executors; the log tells it by default
+# service = "databricks"                  # whose fee is added; the log tells it by default
+disk_gb = 0.0                             # of each VM's disks
+# disk_usd_per_gb_month = 0.08            # as listed for the provider by default
+
+[packing]                                 # what of each VM is not for executors
+reserved_cores = 0                        # for the system
+reserved_mib = 0                          # of memory, for the system
+numa_cores = 0                            # of a NUMA node; 0 where none are to be told
+
+[report]                                  # how money is told
+runs_per_month = 30.0                     # of each application, for the money of a month
+tags = [                                  # properties of Spark by whose values money is charged
+  "spark.yarn.queue",
+  "spark.yarn.tags",
+  "spark.kubernetes.namespace",
+  "spark.databricks.clusterUsageTags.clusterName",
+]
+
+# [right_size]                            # the cheapest machines that still meet a deadline
+# deadline_s = 300.0                      # of the application
+# probability = 0.95                      # of meeting it
+# vms = ["m5.xlarge", "m5.2xlarge"]       # types to try; the cluster's own by default
+# counts = [1, 2, 3, 4, 6, 8, 12, 16]     # of VMs, to try
+# relative_sd = 0.1                       # of run times, where one run is all there is
+
+# [spot]                                  # spot VMs against those on demand
+# interruptions_per_vm_hour = 0.05        # yours: no list has it
+# usd_per_hour = 0.11                     # of a spot VM, where the price list has none
+# replacement_s = 120.0                   # until another VM stands
+# deadline_s = 600.0                      # of the application, if it has one
+# trials = 1000                           # runs that are simulated
+# seed = 0                                # of their random numbers
+
+# [serverless]                            # each stage on the cluster or on serverless workers
+# source = "the provider's price page"    # of the price
+# as_of = 2026-09-01                      # the day it was looked up
+# max_workers = 50                        # at once
+# worker_cores = 1                        # of a worker
+# worker_gb = 4.0                         # of a worker's memory
+# minimum_s = 0.0                         # that a worker is billed for
+# usd_per_gb_second = 0.0000167           # with usd_per_core_second, or usd_per_cu_hour alone
+# usd_per_core_second = 0.0               # beside the price of memory
+# usd_per_cu_hour = 0.0                   # of a compute unit (CU) of the service
+# core_speed = 1.0                        # of a worker's core, beside one of the cluster's
+# deadline_s = 600.0                      # of the application, if it has one
+
+# [pipeline]                              # which VMs to rent for jobs that wait for each other
+# deadline_s = 3600.0                     # of all jobs
+# vms = ["m5.xlarge", "m5.2xlarge"]       # types that may be rented
+# late_usd = 1.0                          # for being late at all
+# late_usd_per_hour = 2.0                 # and for each hour
+
+# [[job]]                                 # a job of the pipeline
+# name = "load"                           # in the schedule
+# application = "nightly load"            # name or id of the application in the logs
+# after = []                              # names of jobs that must be done before
 """
-"""The file that `r2d2 init` writes: every key, its default and its meaning."""
+"""The file that `r2d2 init` writes: every section and key, its default and its meaning."""

@@ -237,3 +237,14 @@ def test_help_shows_an_example_of_each_command(
     main([*command, "--help"])
     told = " ".join(capsys.readouterr().out.split())
     assert told.count(f"r2d2 {' '.join(command)}") >= 2, "the usage line, and an example"
+
+
+def test_init_prints_what_it_would_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--print"]) == EXIT_OK
+    printed = capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert main(["init"]) == EXIT_OK
+    assert (tmp_path / "r2d2.toml").read_text(encoding="utf-8") == printed

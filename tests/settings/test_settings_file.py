@@ -1,5 +1,7 @@
 """r2d2.toml for plans: defaults, patterns, and nonsense named with its line and the known keys."""
 
+import re
+import tomllib
 from dataclasses import fields
 from datetime import date
 from fractions import Fraction
@@ -9,12 +11,13 @@ import pytest
 
 from r2d2.errors import UsageError
 from r2d2.plan.program import Solver
+from r2d2.recipes.sql_names import SqlName, load_names
 from r2d2.settings import INIT_TOML
-from r2d2.settings.deletion import DELETION_SECTIONS
+from r2d2.settings.deletion import DELETION_SECTIONS, DeletionSettings, load_deletion_settings
 from r2d2.settings.find import FIND_SECTIONS, Settings, load_settings
 from r2d2.settings.plan import PLAN_SECTIONS, SOLVERS, PlanSettings, load_plan_settings
-from r2d2.settings.toml import NUMBER, SECTIONS, expected, line_of
-from r2d2.vmcost.settings import VMCOST_SECTIONS, load_vmcost_settings
+from r2d2.settings.toml import NO_KEY, NUMBER, SECTIONS, expected, line_of
+from r2d2.vmcost.settings import VMCOST_SECTIONS, VmCostSettings, load_vmcost_settings
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -23,25 +26,65 @@ def toml(folder: Path, text: str) -> Path:
     return path
 
 
+KINDS = {**FIND_SECTIONS, **PLAN_SECTIONS, **DELETION_SECTIONS, **VMCOST_SECTIONS}
+KINDS["sql_name"] = SqlName
+MACHINE = {"find": {"threads"}}
+"""Keys whose default is the machine's own, by their section."""
+EXAMPLE = re.compile(r"# (?=\[|[a-z_]+ = )")
+
+
+def with_examples(text: str) -> str:
+    """The file with its commented sections and keys in force."""
+    return "".join(EXAMPLE.sub("", line, count=1) for line in text.splitlines(keepends=True))
+
+
 def test_the_file_that_init_writes_says_the_defaults(tmp_path: Path) -> None:
     path = toml(tmp_path, INIT_TOML)
     assert load_plan_settings(path) == PlanSettings() == load_plan_settings(None)
     assert load_settings(path) == Settings()
+    assert load_vmcost_settings(path) == VmCostSettings()
+    assert load_deletion_settings(path) == DeletionSettings()
 
 
-def test_the_file_that_init_writes_shows_every_key() -> None:
-    keys = [field for kind in PLAN_SECTIONS.values() for field in kind.__slots__]
-    assert [key for key in keys if f"{key} = " not in INIT_TOML] == []
+def test_a_setting_with_a_default_is_in_force_and_not_a_comment() -> None:
+    data = tomllib.loads(INIT_TOML)
+    for name, section in data.items():
+        with_default = {
+            field.name
+            for field in fields(KINDS[name])
+            if field.metadata != NO_KEY and field.default is not None
+        }
+        assert with_default - MACHINE.get(name, set()) == set(section), name
 
 
-def test_its_commented_examples_load_too(tmp_path: Path) -> None:
-    lines = INIT_TOML.splitlines(keepends=True)[3:]
-    settings = load_plan_settings(
-        toml(tmp_path, "".join(line.removeprefix("# ") for line in lines))
-    )
+def test_the_file_that_init_writes_has_every_key_of_every_section() -> None:
+    data = tomllib.loads(with_examples(INIT_TOML))
+    assert data.keys() == SECTIONS.keys()
+    for name, kind in KINDS.items():
+        sections = data[name] if isinstance(data[name], list) else [data[name]]
+        keys = {field.name for field in fields(kind) if field.metadata != NO_KEY}
+        assert {key for section in sections for key in section} == keys, name
+
+
+def test_nearly_every_key_of_the_file_that_init_writes_is_explained() -> None:
+    keys = [line for line in INIT_TOML.splitlines() if re.match(r"(# )?[a-z_]+ = ", line)]
+    bare = [line for line in keys if " # " not in line]
+    assert len(bare) < 0.2 * len(keys), bare
+
+
+def test_the_examples_of_the_file_that_init_writes_load_too(tmp_path: Path) -> None:
+    text = with_examples(INIT_TOML)
+    settings = load_plan_settings(toml(tmp_path, text))
     assert settings.protection("finance/ledger") == "kept for the auditors"
     assert settings.tenant_of("customers/acme/orders") == "acme"
     assert settings.limit_s("dashboards/sales") == 60.0
+    assert load_settings(tmp_path / "r2d2.toml").text[0].overrides["encoding"] == "cp1252"
+    assert load_names(tmp_path / "r2d2.toml")
+    # Serverless work is priced in one of two ways.
+    one_price = text.replace("usd_per_cu_hour = 0.0 ", "# ")
+    vmcost = load_vmcost_settings(toml(tmp_path, one_price))
+    assert vmcost.serverless is not None
+    assert vmcost.job[0].name == "load"
 
 
 def test_plans_and_find_share_one_file(tmp_path: Path) -> None:
