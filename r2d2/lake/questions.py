@@ -1,6 +1,6 @@
 """The few bulk questions that stages ask of a lake, whichever engine answers."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from r2d2.lake.inventory import Inventory, read_split
 from r2d2.model import Bounds, Column, Cost, Table, UnmatchedColumn
 from r2d2.storage.local import Storage
 
-HEAD_ROWS = 1 << 18
+HEAD_ROWS, HEAD_BYTES = 1 << 18, 1 << 26
 Projection = tuple[int, int]
 """A table (its index) seen through a set of columns (its number within the question)."""
 
@@ -66,28 +66,29 @@ def heads_of(storage: Storage, tables: Sequence[Table], asked: Sequence[int]) ->
     """The first rows of each of the tables that are asked for, all of them where these are few."""
     found: dict[int, Sequence[pa.RecordBatch]] = {}
     failed: dict[int, str] = {}
-    rows = size = 0
+    cost = Cost()
     for index in asked:
-        batches: list[pa.RecordBatch] = []
-        count = 0
         try:
-            for split in tables[index].splits:
-                names = frozenset(column.path[0] for column in tables[index].columns)
-                for batch in read_split(storage, split, names):
-                    batches.append(batch)
-                    count += batch.num_rows
-                    if count >= HEAD_ROWS:
-                        break
-                size += split.size_bytes
-                if count >= HEAD_ROWS:
-                    break
+            batches = list(_first_batches(storage, tables[index]))
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
             failed[index] = table_problem(error)
             continue
-        rows += count
+        count = sum(batch.num_rows for batch in batches)
+        cost = cost.plus(Cost(sum(batch.nbytes for batch in batches), count))
         if count:
             found[index] = batches
-    return Heads(found, failed, {}, Cost(size, rows))
+    return Heads(found, failed, {}, cost)
+
+
+def _first_batches(storage: Storage, table: Table) -> Iterator[pa.RecordBatch]:
+    names = frozenset(column.path[0] for column in table.columns)
+    rows, size = HEAD_ROWS, 0
+    for split in table.splits:
+        for batch in read_split(storage, split, names):
+            yield batch.slice(0, rows)
+            rows, size = rows - batch.num_rows, size + batch.nbytes
+            if rows <= 0 or size >= HEAD_BYTES:
+                return
 
 
 @dataclass(frozen=True, slots=True)

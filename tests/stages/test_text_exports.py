@@ -16,7 +16,10 @@ import r2d2
 from r2d2.errors import UsageError
 from r2d2.explain import explain_pair
 from r2d2.hashing.renderings import Rendering
+from r2d2.lake import questions
+from r2d2.lake.inventory import take_inventory
 from r2d2.model import Edge
+from r2d2.storage import storage_of
 from tests.support.stages.export_oracle import (
     WRITERS,
     Write,
@@ -219,3 +222,12 @@ def test_explain_shows_the_rows_of_an_export_that_are_missing(tmp_path: Path) ->
     settings = r2d2.Settings(text_exports=True)
     told = explain_pair(str(tmp_path), "child.csv", "parent.parquet", settings, 5)
     assert told.samples == ("{'x': '3'}",)
+
+
+def test_of_large_rows_fewer_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "HEAD_BYTES", 1 << 20)
+    (tmp_path / "large.csv").write_text("x\n" + "".join(f"{n:01000}\n" for n in range(20_000)))
+    storage = storage_of(str(tmp_path))
+    (table,) = take_inventory(storage, r2d2.Settings()).tables
+    (batches,) = questions.heads_of(storage, [table], [0]).found.values()
+    assert 1 << 20 <= sum(batch.nbytes for batch in batches) < 8 << 20
