@@ -44,6 +44,7 @@ from r2d2.formats.uniform import plain_type
 from r2d2.formats.united import arrow_type
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.recipes.literals import Literal, RecipeError, UnrenderableRecipeError
+from r2d2.recipes.sql import value
 from r2d2.recipes.sql_names import (
     SPARKS,
     FileSource,
@@ -54,7 +55,6 @@ from r2d2.recipes.sql_names import (
     unglobbed,
     unread_part,
 )
-from r2d2.recipes.sql_values import value
 from r2d2.storage.local import Storage
 
 MOST_FILES = 1000

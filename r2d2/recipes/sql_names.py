@@ -321,3 +321,22 @@ class QuotedNames:
             raise UnrenderableRecipeError(f"a table's name has one to three parts, not {name!r}")
         parts = zip(("this", "db", "catalog"), map(self.quoted, reversed(name)), strict=False)
         return exp.Table(**dict(parts))
+
+
+def text_value(text: str, dialect: SqlDialect) -> exp.Expr:
+    """The text as a constant.
+
+    Raises:
+        UnrenderableRecipeError: it holds NUL.
+    """
+    if "\0" in text:
+        raise UnrenderableRecipeError(f"text {text!r} holds NUL")
+    parts = text.split("${") if dialect in SPARKS else [text]
+    first, *rest = [exp.Literal.string(part) for part in _apart(parts)]
+    return exp.Concat(expressions=[first, *rest]) if rest else first
+
+
+def _apart(parts: list[str]) -> list[str]:
+    """`a${b` as `a$` and `{b`, which no substitution sees."""
+    whole = [parts[0], *("{" + part for part in parts[1:])]
+    return [part + "$" for part in whole[:-1]] + whole[-1:]
