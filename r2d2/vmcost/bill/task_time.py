@@ -24,6 +24,9 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 NO_JOB = -1
 ATTEMPT_BITS = 32
 NS_PER_MS = 1_000_000
+ALL = slice(None)
+BLOCK_TASKS = 1 << 18
+"""So many tasks are looked at together: a column of all of a long stream's takes much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +92,18 @@ def core_seconds(app: Application) -> float:
     return float(np.dot(cores, stood[:, 1] - stood[:, 0])) / 1000
 
 
-def task_intervals_ms(app: Application) -> Longs:
-    """A row for each task: from when to when it ran, within its executor's time.
+def task_intervals_ms(app: Application, rows: slice = ALL) -> Longs:
+    """A row for each task of these: from when to when it ran, within its executor's time.
 
     Of a task whose executor was never added both are the application's start.
     """
+    tasks = app.tasks[rows]
     if not app.executors:
-        return np.full((len(app.tasks), 2), app.started_ms, np.int64)
-    executor = app.tasks["executor"]
+        return np.full((len(tasks), 2), app.started_ms, np.int64)
+    executor = tasks["executor"]
     stood = executor_intervals_ms(app)[executor]
     stood[executor < 0] = app.started_ms
-    ran = np.column_stack((app.tasks["launch_ms"], app.tasks["finish_ms"]))
+    ran = np.column_stack((tasks["launch_ms"], tasks["finish_ms"]))
     return _ordered(np.clip(ran, stood[:, :1], stood[:, 1:]))
 
 
@@ -125,33 +129,33 @@ def busy_fraction(app: Application) -> float | None:
 
 def task_time(app: Application) -> TaskTime:
     """The time of all tasks by cause."""
-    return _summed(split_us(app), np.zeros(len(app.tasks), np.int64), 1).total([0])
+    return _summed(app, np.zeros(len(app.tasks), np.int64), 1).total([0])
 
 
 def task_time_by_executor(app: Application) -> TaskTimeRows:
     """The same for each executor."""
-    return _summed(split_us(app), app.tasks["executor"].astype(np.int64), len(app.executors))
+    return _summed(app, app.tasks["executor"].astype(np.int64), len(app.executors))
 
 
 def task_time_by_stage(app: Application) -> TaskTimeRows:
     """The same for each attempt of a stage, as in `app.stages`."""
-    return _summed(split_us(app), stage_positions(app), len(app.stages))
+    return _summed(app, stage_positions(app), len(app.stages))
 
 
 def task_time_by_job(app: Application) -> TaskTimeRows:
     """The same for each job, and last for the tasks of no job."""
     jobs = job_positions(app)
     positions = np.where(jobs == NO_JOB, len(app.jobs), jobs)
-    return _summed(split_us(app), positions, len(app.jobs) + 1)
+    return _summed(app, positions, len(app.jobs) + 1)
 
 
-def split_us(app: Application) -> Longs:
-    """A row for each task, a column for each field of TaskTime, in µs; rows sum to the task's time.
+def split_us(app: Application, rows: slice = ALL) -> Longs:
+    """A row for each task of these, a column for each field of TaskTime, in µs; rows sum to the task's time.
 
     Metrics overlap by a little, and clocks differ: each takes what those before it left.
     """
-    tasks = app.tasks
-    ran = task_intervals_ms(app)
+    tasks = app.tasks[rows]
+    ran = task_intervals_ms(app, rows)
     whole = (ran[:, 1] - ran[:, 0]) * 1000
     deserialize, left = _take(tasks["deserialize_ms"], whole, 1000)
     run, left = _take(tasks["run_ms"], left, 1000)
@@ -171,13 +175,15 @@ def _take(wanted: Longs, left_us: Longs, unit_us: int = 1) -> tuple[Longs, Longs
     return taken, left_us - taken
 
 
-def _summed(split: Longs, positions: Longs, size: int) -> TaskTimeRows:
-    """Sums of the rows of each position; float64 is exact up to 285 years of µs."""
-    there = positions >= 0
-    at = positions if there.all() else positions[there]
-    columns = (column if at is positions else column[there] for column in split.T)
-    sums = [np.bincount(at, column, size) for column in columns]
-    return TaskTimeRows(np.stack(sums, axis=1) / 1e6)
+def _summed(app: Application, positions: Longs, size: int) -> TaskTimeRows:
+    """Sums of the tasks' time by position, −1 for none; a block of tasks at a time."""
+    sums = np.zeros((size, len(fields(TaskTime))), np.int64)
+    for start in range(0, len(app.tasks), BLOCK_TASKS):
+        rows = slice(start, start + BLOCK_TASKS)
+        at, split = positions[rows], split_us(app, rows)
+        there = at >= 0
+        np.add.at(sums, at[there], split[there])
+    return TaskTimeRows(sums / 1e6)
 
 
 def computing_units(tasks: Tasks, charged: Longs) -> Longs:
@@ -202,10 +208,12 @@ def stage_positions(app: Application) -> Longs:
 
 def _looked_up(tasks: Tasks, position: Callable[[int, int], int]) -> Longs:
     """The position of each task, looked up once for each attempt of a stage."""
-    stages = np.column_stack((tasks["stage"], tasks["stage_attempt"]))
-    pairs, inverse = np.unique(stages, axis=0, return_inverse=True)
-    positions = [position(int(stage), int(attempt)) for stage, attempt in pairs]
-    return np.array(positions, np.int64)[inverse.ravel()] if positions else np.empty(0, np.int64)
+    low = tasks["stage_attempt"].astype(np.uint32)  # the attempt's bits, whatever its sign
+    ids = tasks["stage"].astype(np.int64) << ATTEMPT_BITS | low
+    distinct, inverse = np.unique(ids, return_inverse=True)
+    stages, attempts = distinct >> ATTEMPT_BITS, distinct.astype(np.uint32).view(np.int32)
+    positions = [position(*pair) for pair in zip(stages.tolist(), attempts.tolist(), strict=True)]
+    return np.array(positions, np.int64)[inverse] if positions else np.empty(0, np.int64)
 
 
 def job_positions(app: Application) -> Longs:
