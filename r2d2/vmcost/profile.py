@@ -210,8 +210,15 @@ def _clusters(runs: Sequence[ProfiledRun], lead_s: float) -> Iterator[Data]:
             "vm_count": count,
             "vm_usd_per_hour": float(rates[sku, count].usd_per_hour),
             "start_up_p95_s": ordered[ceil(0.95 * len(ordered)) - 1],
+            "start_up_s": _distribution(ordered),
             "starts": len(ordered),
         }
+
+
+def _distribution(ordered: Sequence[float]) -> Data:
+    """Quantiles of the starts, the least value that so many of 100 do not exceed, and moments."""
+    quantiles = {f"p{p}": ordered[ceil(p / 100 * len(ordered)) - 1] for p in (5, 25, 50, 75, 95)}
+    return {**quantiles, "mean": float(np.mean(ordered)), "sd": float(np.std(ordered))}
 
 
 def _day(at_ms: int) -> str:

@@ -40,10 +40,13 @@ class SpotSettings:
 
 @dataclass(frozen=True, slots=True)
 class PackingSettings:
-    """`[packing]`: what of each VM is not for executors; 0 NUMA cores are none named."""
+    """`[packing]`: what of each VM is not for executors; 0 NUMA cores are none named.
 
-    reserved_cores: int = 0
-    reserved_mib: int = 0
+    Without a number the system keeps a core, and a tenth of the memory or 1 GiB, the greater.
+    """
+
+    reserved_cores: int | None = None
+    reserved_mib: int | None = None
     numa_cores: int = 0
 
 

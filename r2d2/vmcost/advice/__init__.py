@@ -105,13 +105,22 @@ def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator
     sizes = right_size(machines, settings.counts, run_time, spread, goal, billing, case.driver)
     yield {
         "kind": "right_size",
-        "told": f"{sizes.verdict}, {way}",
+        "told": f"{sizes.verdict}, {way}{_of_memory(case)}",
         "basis": "modelled",
         "odds": sizes.odds,
         "usd": None if sizes.best is None else float(sizes.best.usd),
         "candidates": [_candidate_data(each) for each in sizes.candidates[:MOST_CANDIDATES]],
         "left_out": dict(sizes.left_out),
     }
+
+
+def _of_memory(case: AdviceCase) -> str:
+    """A warning where executors do not tell their memory: no type was left out for too little."""
+    unknown = sum(executor.memory_mib is None for executor in case.application.executors)
+    if not unknown:
+        return ""
+    executors = pluralize(str(unknown), "executor")
+    return f"; the memory of {executors} is not known: check that each type has enough"
 
 
 def _ernest_data(model: Ernest) -> Data:

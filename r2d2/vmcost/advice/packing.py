@@ -15,8 +15,13 @@ from r2d2.errors import UsageError
 from r2d2.text_tables import by_number, pluralize
 from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.bill import Part
+from r2d2.vmcost.machines import host_need
 from r2d2.vmcost.model import Application
 from r2d2.vmcost.report.data import Data
+from r2d2.vmcost.settings import PackingSettings
+
+RESERVED_CORES, RESERVED_MIB, RESERVED_PART = 1, 1024, 10
+"""What the system keeps of a VM where nobody says it: see `reserve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def packing_advice(case: AdviceCase) -> Iterator[Data]:
         raise UsageError("the memory of some executors is not known")
     settings = case.settings.packing
     numa = Numa(settings.numa_cores) if settings.numa_cores else None
-    reserved = settings.reserved_cores, settings.reserved_mib
+    reserved = reserve(case.application, machine.vcpu, machine.mem_mib, settings)
     rooms = rooms_of(machine.vcpu, machine.mem_mib, 1, *reserved)
     today = pack(rooms, Shape(*max(asked)), numa)
     best = best_shapes(rooms, memory, numa=numa)[0]
@@ -98,13 +103,35 @@ def packing_advice(case: AdviceCase) -> Iterator[Data]:
         free = [room.cores for room in rooms]
         yield {
             "kind": "packing",
-            "told": f"on {machine.sku}: {best.verdict}; today: {today.verdict}",
+            "told": (
+                f"on {machine.sku}, of which the system keeps"
+                f" {pluralize(str(reserved[0]), 'core')} and {reserved[1]} MiB:"
+                f" {best.verdict}; today: {today.verdict}"
+            ),
             "basis": "modelled",
             "usd": float(_usd(case, best, today)),
             "cores": best.shape.cores,
             "fragment_rate": float(fragment_rate(free, best.shape.cores)),
             "fragment_rate_today": float(fragment_rate(free, today.shape.cores)),
         }
+
+
+def reserve(
+    application: Application, vcpu: int, mem_mib: int, settings: PackingSettings
+) -> tuple[int, int]:
+    """The cores and MiB of a VM that are not for executors: as stated, else for the system.
+
+    That is a core, and a tenth of the memory or 1 GiB, the greater; but no more than today's
+    executors leave, which shows that the system needs less.
+    """
+    need = host_need(application)
+    cores = min(RESERVED_CORES, max(0, vcpu - need.cores))
+    memory_mib = max(RESERVED_MIB, mem_mib // RESERVED_PART)
+    memory_mib = min(memory_mib, max(0, mem_mib - (need.mem_mib or 0)))
+    return (
+        cores if settings.reserved_cores is None else settings.reserved_cores,
+        memory_mib if settings.reserved_mib is None else settings.reserved_mib,
+    )
 
 
 def _usd(case: AdviceCase, best: Packing, today: Packing) -> Fraction:

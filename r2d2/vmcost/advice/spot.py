@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import pluralize
+from r2d2.text_tables import human_bytes, pluralize
 from r2d2.vmcost.advice.case import AdviceCase
 from r2d2.vmcost.advice.replay import replay_workload
 from r2d2.vmcost.advice.replay.simulation import Simulation
@@ -53,14 +53,15 @@ class SpotReport:
     """Both ways to rent the same machines, over `trials` simulated runs.
 
     `interruptions` and `tasks_again` are means over the runs on spot; `tasks_again` are
-    launches of tasks that had run, or were running, on a VM that was taken away. The same seed
-    gives the same report.
+    launches of tasks that had run, or were running, on a VM that was taken away, and `bytes_again`
+    the shuffle output that these write once more. The same seed gives the same report.
     """
 
     on_demand: TimeAndCost
     spot: TimeAndCost
     interruptions: float
     tasks_again: float
+    bytes_again: float
     trials: int
     seed: int
 
@@ -108,6 +109,7 @@ class SpotRun:
     rentals: tuple[tuple[int, int], ...]
     interruptions: int = 0
     launches_again: int = 0
+    bytes_again: int = 0
 
 
 def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
@@ -140,6 +142,8 @@ def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
         "told": (
             f"{compared.verdict}: ${float(compared.spot.mean_usd):.4f} beside"
             f" ${float(compared.on_demand.mean_usd):.4f} on all cores of the VMs;"
+            f" {compared.interruptions:.2g} VMs lost a run, {compared.tasks_again:.3g} tasks and"
+            f" {human_bytes(compared.bytes_again)} of shuffle output made again;"
             f" {pluralize(str(compared.trials), 'run')} simulated, seed {compared.seed}"
         ),
         "basis": "modelled",
@@ -147,6 +151,7 @@ def spot_advice(case: AdviceCase, settings: SpotSettings) -> Iterator[Data]:
         "ways": {"on_demand": _odds_data(compared.on_demand), "spot": _odds_data(compared.spot)},
         "interruptions": compared.interruptions,
         "tasks_again": compared.tasks_again,
+        "bytes_again": compared.bytes_again,
     }
 
 
@@ -216,6 +221,7 @@ def compare_spot_of(
         _odds(runs, offer.spot, offer, billing, deadline_s),
         sum(run.interruptions for run in runs) / trials,
         sum(run.launches_again for run in runs) / trials,
+        sum(run.bytes_again for run in runs) / trials,
         trials,
         seed,
     )
@@ -306,7 +312,10 @@ def _simulated_run(
         fleet.rent(vm, arrival_ms)
     ended_ms = fleet.run.to_the_end(LONGEST * max(calm.ended_ms, MS_PER_HOUR))
     rentals = [*fleet.rentals, *((rented_ms, ended_ms) for _, rented_ms in fleet.rented.values())]
-    return SpotRun(ended_ms, tuple(sorted(rentals)), len(fleet.rentals), fleet.run.running.again)
+    again = fleet.run.running.repeated
+    size_bytes = sum(workload.steps[step].tasks[task].written_bytes for step, task in again)
+    rented = tuple(sorted(rentals))
+    return SpotRun(ended_ms, rented, len(fleet.rentals), len(again), size_bytes)
 
 
 def _draws(offer: SpotOffer, seed: Sequence[int]) -> list[np.random.Generator]:

@@ -150,9 +150,10 @@ def task_time_by_job(app: Application) -> TaskTimeRows:
 
 
 def split_us(app: Application, rows: slice = ALL) -> Longs:
-    """A row for each task of these, a column for each field of TaskTime, in µs; rows sum to the task's time.
+    """A row for each task of these, a column for each field of TaskTime, in µs.
 
-    Metrics overlap by a little, and clocks differ: each takes what those before it left.
+    Rows sum to the task's time. Metrics overlap by a little, and clocks differ: each takes what
+    those before it left.
     """
     tasks = app.tasks[rows]
     ran = task_intervals_ms(app, rows)

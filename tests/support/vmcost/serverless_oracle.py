@@ -36,7 +36,7 @@ def _cost(
     clock, rented_since, workers_left, workers_since = 0, None, 0, 0
     bills: list[tuple[int, Fraction]] = []
     usd = Fraction(0)
-    for (on_workers, let_go), step in zip(moves, steps, strict=True):
+    for number, ((on_workers, let_go), step) in enumerate(zip(moves, steps, strict=True)):
         if let_go and rented_since is not None:
             bills.append((clock + cluster.idle_tail_ms - rented_since, cluster.usd_per_hour))
             rented_since = None
@@ -53,7 +53,7 @@ def _cost(
         else:
             if rented_since is None:
                 rented_since = clock
-                clock += cluster.start_up_ms
+                clock += cluster.start_up_ms + (cluster.again_ms if number else 0)
             clock += step.vm_ms
     if rented_since is not None:
         bills.append((clock + cluster.idle_tail_ms - rented_since, cluster.usd_per_hour))

@@ -26,18 +26,24 @@ Task = tuple[int, int]
 class Running:
     """The tasks under way, by the number of their launch, each with its executor."""
 
-    again: int = 0
+    repeated: list[Task] = field(default_factory=list)
     _launches: int = 0
     _on: dict[int, tuple[int, Task]] = field(default_factory=dict)
     _begun: set[Task] = field(default_factory=set)
 
     def launch(self, executor: int, task: Task) -> int:
         """A task starts; the number of its launch."""
-        self.again += task in self._begun
+        if task in self._begun:
+            self.repeated.append(task)
         self._begun.add(task)
         self._launches += 1
         self._on[self._launches] = (executor, task)
         return self._launches
+
+    @property
+    def again(self) -> int:
+        """The launches of tasks that had begun before."""
+        return len(self.repeated)
 
     def end(self, launch: int) -> tuple[int, Task] | None:
         """The executor and the task of a launch that ends; None where it was lost before."""

@@ -45,7 +45,8 @@ class WorkloadTask:
 
     `previous` is the position of the attempt before it, None for a first one; it may begin
     `offset_ms` after that one's launch. `output` tells that it succeeded. `cold_ms` is how much
-    longer it took as the first task on its slot, None where it was not the first.
+    longer it took as the first task on its slot, None where it was not the first. `written_bytes`
+    is its shuffle output.
     """
 
     duration_ms: int
@@ -54,6 +55,7 @@ class WorkloadTask:
     previous: int | None = None
     offset_ms: int = 0
     cold_ms: int | None = None
+    written_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,7 @@ def _tasks(
             previous=place - 1 if repeats[place] else None,
             offset_ms=int(offset_ms[place]) if repeats[place] else 0,
             cold_ms=int(cold_ms[row]) if cold[row] else None,
+            written_bytes=int(tasks["shuffle_write_bytes"][place]),
         )
         for place, row in enumerate(attempt.rows)
     )

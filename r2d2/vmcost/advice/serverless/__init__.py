@@ -7,7 +7,8 @@ before it in which only the driver works, takes v_i on the cluster, or s_i with 
     l_i ∈ {0, 1}                    whether a rented cluster is let go when step i - 1 ends
     minimise  Σ_r rent(r, p) + rent(T, p_driver) + Σ_{i: serverless} work_i(c_i)
     subject to
-      a step on the cluster finds it rented, or rents it and waits for its start-up;
+      a step on the cluster finds it rented, or rents it and waits for its start-up, which
+        after the first step is also what the log shows before its first executor;
       a rental r lasts from there to where the cluster is let go, or to the end of the last step
       c_i = w_i - warm workers                        that must start cold, never below 0
       warm = w_j of the last serverless step j < i    where it ended no longer ago than keep-alive

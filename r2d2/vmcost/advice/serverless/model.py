@@ -38,13 +38,15 @@ class RentedCluster:
     """The machines that may be rented: the price of all workers together, and the driver's.
 
     The driver stands for the whole run, wherever the steps are. `billing.start_up_s` is waited
-    for whenever the cluster is rented.
+    for whenever the cluster is rented; later than before the first step `again_ms` besides, which
+    the log shows before its first executor: there the first step's gap has it.
     """
 
     usd_per_hour: Fraction
     slots: int
     driver_usd_per_hour: Fraction = Fraction(0)
     billing: Billing = field(default_factory=Billing)
+    again_ms: int = 0
 
     @property
     def start_up_ms(self) -> int:

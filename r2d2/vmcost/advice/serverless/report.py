@@ -19,6 +19,7 @@ import numpy as np
 
 from r2d2.text_tables import pluralize
 from r2d2.vmcost.advice.case import AdviceCase
+from r2d2.vmcost.advice.replay.slots import first_arrival_ms, measured_lives
 from r2d2.vmcost.advice.serverless import choose
 from r2d2.vmcost.advice.serverless.model import (
     Backend,
@@ -62,6 +63,7 @@ def serverless_advice(case: AdviceCase, settings: ServerlessSettings) -> Iterato
         slots=case.count * case.slots_per_vm,
         driver_usd_per_hour=Fraction(0) if case.driver is None else case.driver.usd_per_hour,
         billing=case.costed.billing,
+        again_ms=first_arrival_ms(measured_lives(case.application)),
     )
     offer = Serverless(
         worker=ServerlessWorker(

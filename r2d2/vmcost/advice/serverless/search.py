@@ -81,6 +81,8 @@ def let_go(label: Label, terms: Terms) -> Label:
 
 def _on_cluster(label: Label, step: RunStep, terms: Terms) -> Label:
     start_up_ms = terms.cluster.start_up_ms if label.rented_ms is None else 0
+    if label.rented_ms is None and label.placed:
+        start_up_ms += terms.cluster.again_ms
     held_ms = start_up_ms if label.rented_ms is None else label.rented_ms + step.gap_ms
     passed_ms = step.gap_ms + start_up_ms + step.vm_ms
     idle_ms = label.idle_ms + passed_ms
