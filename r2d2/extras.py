@@ -16,6 +16,7 @@ PACKAGES = {
     "page": ("jinja2",),
     "vmcost": ("jinja2", "scipy", "zstandard"),
     "cloud": ("obstore",),
+    "buckets": ("obstore", "boto3"),
     "delta": ("deltalake",),
     "spark": ("pyspark", "delta-spark", "pandas"),
 }

@@ -81,7 +81,7 @@ def apply(
     from r2d2.plan.plan_file import load_plan
 
     made = load_plan(plan)
-    journal, folder = _journal(made["lake"]), run or plan.parent
+    journal, folder = _journal(made["lake"], config), run or plan.parent
     is_dry = dry_run or not yes
     days = _retention_days(config)
     steps = would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder, days)
@@ -266,7 +266,7 @@ def audit(lake: str, /, *, json: Json = False) -> int:
     import msgspec
 
     from r2d2.deletion.journal import Journal, records_of
-    from r2d2.deletion.place import place_of
+    from r2d2.deletion.place_objects import place_of
 
     place = place_of(lake)
     Journal(place)
@@ -283,11 +283,12 @@ def audit(lake: str, /, *, json: Json = False) -> int:
     return EXIT_OK
 
 
-def _journal(lake: str) -> "Journal":
+def _journal(lake: str, config: Path | None = None) -> "Journal":
     from r2d2.deletion.journal import Journal
-    from r2d2.deletion.place import place_of
+    from r2d2.deletion.place_objects import place_of
+    from r2d2.settings.deletion import load_deletion_settings
 
-    return Journal(place_of(lake))
+    return Journal(place_of(lake, load_deletion_settings(config)))
 
 
 def _retention_days(config: Path | None) -> float:

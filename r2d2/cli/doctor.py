@@ -28,6 +28,7 @@ DEVELOPERS_EXTRAS = ("docs", DEVELOPERS)
 COLLECTIONS = ("all", DEVELOPERS)  # these extras repeat what others have
 PURPOSES = {
     "obstore": "object stores: s3, gs, abfss",
+    "boto3": "deletions in buckets",
     "fastavro": "Avro",
     "pyspark": "--engine spark",
     "delta-spark": "Delta through Spark",

@@ -1,16 +1,43 @@
 """The parents of deleted tables as they are now, and what their recipes give today."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from r2d2.deletion import record
-from r2d2.deletion.place import LakePlace, LocalPlace
-from r2d2.errors import R2D2Error
+from r2d2.deletion.place import LakePlace
 from r2d2.lake.deletions import Data, Deletion
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.plan.check import settings_of_find
 from r2d2.plan.rebuild import ParentsNow, RebuiltTable, made_again, rebuild_table
-from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.recipes.grammar import Residual
+from r2d2.recipes.run import RecipeRunError
 from r2d2.storage.output import json_text
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResiduals:
+    """The residuals beside the record of a deletion, in the lake."""
+
+    place: LakePlace
+    folder: str
+
+    def __call__(self, residual: Residual) -> pa.Table:
+        """The file's rows.
+
+        Raises:
+            RecipeRunError: it is gone, or its bytes are not the plan's.
+        """
+        path = f"{self.folder}/{residual.location}"
+        file = self.place.file(path)
+        content = b"" if file is None else self.place.storage.read(file)
+        if hashlib.sha256(content).hexdigest() != residual.sha256:
+            told = "is gone" if file is None else "is not the residual that the plan was made with"
+            raise RecipeRunError(f"{path} {told}")
+        return pq.read_table(pa.BufferReader(content))
 
 
 class LakeNow:
@@ -33,15 +60,9 @@ class LakeNow:
         plan = record.plan_of(self.place.storage.url, deletion)
         return ParentsNow.of(plan, self.place.storage, self.inventory(plan["find"]))
 
-    def residuals(self, deletion: Deletion) -> ResidualFolder:
-        """The residuals that were kept of the table's recipe.
-
-        Raises:
-            R2D2Error: the lake is not on this machine.
-        """
-        if not isinstance(self.place, LocalPlace):
-            raise R2D2Error("residuals in this storage cannot be read yet")
-        return ResidualFolder(self.place.path(record.folder_of(deletion.id)))
+    def residuals(self, deletion: Deletion) -> "KeptResiduals":
+        """The residuals that were kept of the table's recipe."""
+        return KeptResiduals(self.place, record.folder_of(deletion.id))
 
     def check(self, deletion: Deletion) -> tuple[str, ...]:
         """Passes where the parents give the table's rows; sentences on those that changed.

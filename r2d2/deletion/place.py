@@ -11,7 +11,6 @@ from uuid import uuid4
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import HEAD, HOME
 from r2d2.model import FileInfo
-from r2d2.storage import storage_of
 from r2d2.storage.local import Listing, LocalStorage, Storage, version_of
 from r2d2.storage.output import mode_of
 from r2d2.storage.scratch import sync
@@ -64,19 +63,6 @@ class LakePlace(Protocol):
 
     def clock(self) -> datetime:
         """The storage's own time, as it gave it to the newest file of the journal."""
-
-
-def place_of(lake: str) -> "LocalPlace":
-    """The lake, to be written.
-
-    Raises:
-        NoSuchLakeError: there is no such folder.
-        R2D2Error: its storage cannot be written by r2d2.
-    """
-    storage = storage_of(lake)
-    if not isinstance(storage, LocalStorage):
-        raise R2D2Error(f"{lake}: r2d2 deletes in folders only; in buckets it reports")
-    return LocalPlace(Path(storage.url))
 
 
 class LocalPlace:
@@ -202,7 +188,6 @@ class LocalPlace:
             return
         finally:
             self.remove(path)
-            self.remove_empty(SELF_TEST)
         raise PlaceError(f"`{verb}` is refused: this file system lets a link replace a file")
 
     def exists(self, path: str) -> bool:

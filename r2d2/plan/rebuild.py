@@ -1,7 +1,7 @@
 """A deleted table rebuilt by its plan, or shown as a SQL view; the table itself may be gone."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from r2d2.plan.graph_file import (
 from r2d2.plan.plan_file import files_digest, load_plan
 from r2d2.plan.plan_form import Data
 from r2d2.recipes.find.reading import read_batches
-from r2d2.recipes.grammar import ResidualKind, parents, residuals
+from r2d2.recipes.grammar import Residual, ResidualKind, parents, residuals
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
@@ -39,6 +39,10 @@ from r2d2.storage.scratch import scratch_folder
 
 HELD_BYTES = 256 << 20
 """Of a table's rows, and as much of their hashes; more wait in scratch files."""
+
+
+ResidualRows = Callable[[Residual], pa.Table]
+"""Gives the rows of a residual file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def not_deleted(run: Path, name: str) -> UsageError:
 
 
 def rebuild_table(
-    parents_now: "ParentsNow", kept: ResidualFolder, entry: Data, place: Path
+    parents_now: "ParentsNow", kept: ResidualRows, entry: Data, place: Path
 ) -> RebuiltTable:
     """The table of a plan's entry, written below the place; one that stands there is compared.
 
@@ -137,7 +141,7 @@ def rebuild_table(
 
 @contextmanager
 def made_again(
-    parents_now: "ParentsNow", kept: ResidualFolder, entry: Data
+    parents_now: "ParentsNow", kept: ResidualRows, entry: Data
 ) -> Iterator[tuple[Iterable[pa.RecordBatch], tuple[str, ...]]]:
     """The table's rows from its parents, and sentences on those that changed.
 

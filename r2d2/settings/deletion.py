@@ -1,4 +1,4 @@
-"""`[deletion]`: how long deleted tables can be undone."""
+"""`[deletion]`: how long deleted tables can be undone, and how they are moved in buckets."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,14 @@ RETENTION_DAYS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class DeletionSettings:
-    """`[deletion]`: a deleted table can be undone for so many days, and is not purged before."""
+    """`[deletion]`: a deleted table can be undone for so many days, and is not purged before.
+
+    `copy_in_buckets`: in a bucket without versions a table is copied into quarantine, compared, and
+    then deleted; else r2d2 only reports there.
+    """
 
     retention_days: float = RETENTION_DAYS
+    copy_in_buckets: bool = False
 
     def __post_init__(self) -> None:
         if not self.retention_days >= 0:

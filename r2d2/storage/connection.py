@@ -23,6 +23,7 @@ from r2d2.storage.url import ObjectUrl
 # obstore lets go of the GIL, so threads do; at 30 ms a request, 64 of them read 2,000 footers a s.
 CONCURRENT_READS = 64
 _WRITTEN = "written "
+_NAMED = "version "
 _LONGEST = 86_400
 _MOST_CONNECTIONS = 16
 _USED_BY: list[int] = []
@@ -93,12 +94,14 @@ class Connection:
         import obstore
 
         options: Any = {"range": (begin, end)}
-        if not file.version.startswith(_WRITTEN):
+        if file.version.startswith(_NAMED):
+            options["version"] = file.version.removeprefix(_NAMED)
+        elif not file.version.startswith(_WRITTEN):
             options["if_match"] = file.version
         with self._asking(file.path):
             answer = obstore.get(self.store, self.address.key(file.path), options=options)
             content = bytes(answer.bytes())
-        if "if_match" not in options and written(answer.meta) != file.version:
+        if len(options) == 1 and written(answer.meta) != file.version:
             raise UnreadableTableError(f"{file.path}: changed since it was listed")
         answered = answer.meta["e_tag"]
         if "if_match" in options and answered and _bare(answered) != _bare(file.version):
@@ -153,6 +156,11 @@ def _bare(etag: str) -> str:
 def version_of(meta: Mapping[str, Any]) -> str:
     """The version of an object: its ETag, else when and how large it was written."""
     return str(meta["e_tag"] or written(meta))
+
+
+def version_named(id_: str) -> str:
+    """The version of an object that a bucket keeps under this id, whatever is there now."""
+    return _NAMED + id_
 
 
 def written(meta: Mapping[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.mover import Mover
+from r2d2.deletion.movers.objects import VersionsMover
 from r2d2.deletion.movers.rename import RenameMover
 from r2d2.deletion.place import LakePlace, LocalPlace
+from r2d2.deletion.place_objects import BucketPlace
 from r2d2.errors import R2D2Error
 from r2d2.model import Format
 from r2d2.settings.deletion import RETENTION_DAYS
@@ -19,6 +21,8 @@ def mover_of(name: str, place: LakePlace) -> Mover:
         return DeltaMover(place)
     if name == RenameMover.name and isinstance(place, LocalPlace):
         return RenameMover(place)
+    if name == VersionsMover.name and isinstance(place, BucketPlace):
+        return VersionsMover(place)
     raise R2D2Error(f"tables moved by {name!r} are of another version of r2d2, or another storage")
 
 
@@ -30,4 +34,6 @@ def mover_for(format_: str, place: LakePlace, retention_days: float = RETENTION_
     """
     if isinstance(place, LocalPlace):
         return DeltaMover(place, retention_days) if format_ == Format.DELTA else RenameMover(place)
+    if isinstance(place, BucketPlace):
+        return VersionsMover(place)
     raise R2D2Error("tables of this storage are not deleted: it has no way to move them")
