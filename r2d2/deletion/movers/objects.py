@@ -35,6 +35,7 @@ class VersionsMover:
     """Moves tables of a bucket with versions by delete markers."""
 
     name = "versions"
+    keeps_place = False
 
     def __init__(self, place: BucketPlace) -> None:
         self.place = place
