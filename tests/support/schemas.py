@@ -14,6 +14,7 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
 from r2d2.cli import terminal
+from r2d2.deletion.place import LocalPlace
 from r2d2.storage import output
 from r2d2.storage.switch import NEW
 
@@ -32,6 +33,10 @@ KEYS: Mapping[str, frozenset[str]] = {
     "tables": frozenset({"skipped", "owners", "tables"}),
     "explain": frozenset({"child", "parent", "verdict"}),
     "vmcost_diff": frozenset({"only_old", "only_new"}),
+    "journal": frozenset({"number", "previous"}),
+    "head": frozenset({"number", "sha256"}),
+    "deletion": frozenset({"entry", "parents"}),
+    "tombstone": frozenset({"deleted_by"}),
     "recipe": frozenset({"kind"}),
 }
 """Keys by which an object is told, by the name of its schema; the first that fits counts."""
@@ -43,6 +48,9 @@ ITEM_KEYS: Mapping[str, frozenset[str]] = {
     "plan_show": frozenset({"table", "choice"}),
     "edges": frozenset({"child", "parent"}),
     "doctor": frozenset({"works"}),
+    "deletion_steps": frozenset({"step"}),
+    "status": frozenset({"id", "state"}),
+    "audit": frozenset({"number", "previous"}),
 }
 """The same of a list, by its first item."""
 
@@ -98,17 +106,24 @@ def _sampled(data: Any) -> Any:
 
 @contextmanager
 def watching_what_is_written() -> Iterator[None]:
-    """Checks every JSON file that a command brings to its place, and all JSON on stdout.
+    """Checks every JSON file that a command brings to its place or a lake, and all on stdout.
 
     Tests of the writing itself, in `tests/storage`, write what they like.
     """
     bring: Callable[..., None] = output._bring
     for_terminal = terminal.json_for_terminal
+    into_lake = LocalPlace._written
 
     def checked_bring(out: Path, scratch: Any, *rest: Any) -> None:
         for path in (scratch.path / NEW).glob("*.json") if _is_watched() else ():
             check(json.loads(path.read_bytes()), path.name)
         bring(out, scratch, *rest)
+
+    def checked_into_lake(place: LocalPlace, target: Path, content: bytes) -> Path:
+        own = target.name in ("head.json", "deletion.json") or target.parent.name == "journal"
+        if own or target.name.endswith(".deleted-by-r2d2.json"):
+            check(json.loads(content), target.name)
+        return into_lake(place, target, content)
 
     def checked_text(text: str) -> str:
         if _is_watched():
@@ -117,6 +132,7 @@ def watching_what_is_written() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(output, "_bring", checked_bring)
+        patch.setattr(LocalPlace, "_written", checked_into_lake)
         patch.setattr(terminal, "json_for_terminal", checked_text)
         yield
 
