@@ -121,6 +121,10 @@ COMMANDS = {
         "completion",
         "Print a script by which TAB completes commands, flags and the tables of a run.",
     ),
+    "demo": (
+        "demo",
+        "Walk through all of r2d2 on a copy of the sample lake in FOLDER: nothing else is touched.",
+    ),
     "doctor": (
         "doctor",
         "Check what works here: Java, Spark, jars, file systems; and what to install.",

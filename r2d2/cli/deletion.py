@@ -1,6 +1,5 @@
 """`r2d2 approve`, `apply`, `status`, `undo`, `rebuild`, `purge`, `fsck`, `audit`: safe deletion."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +8,16 @@ from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output
 from r2d2.cli.terminal import print_json, print_lines, print_problem
-from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, UsageError
+from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, R2D2Error, UsageError
 from r2d2.text_tables import human_bytes, pluralize, printable
 
 if TYPE_CHECKING:
     from r2d2.deletion.journal import Journal
 
 Yes = Annotated[bool, Parameter(negative="", help="Do it; without, only tell what would be done.")]
+Out = Annotated[
+    Path | None, Output, Parameter(help="File for what was done, or would be, as JSON.")
+]
 Run = Annotated[Path | None, Parameter(help="Folder of the plan's run, if PLAN is not in it.")]
 
 
@@ -30,6 +32,12 @@ def approve(
         float | None, Parameter(help="Refuse a plan that deletes more of the lake (0 to 1).")
     ] = None,
     days: Annotated[float, Parameter(help="How long the approval lasts.")] = 7.0,
+    sha256: Annotated[
+        str | None, Parameter(help="Refuse a plan of another SHA-256 than the one that was shown.")
+    ] = None,
+    approved_by: Annotated[
+        str | None, Parameter(help="Who said so, where it is not who runs this.")
+    ] = None,
 ) -> int:
     """Record that PLAN, exactly as it is, may be applied: who said so, when, and its SHA-256.
 
@@ -42,14 +50,17 @@ def approve(
     from r2d2.plan.plan_file import load_plan
 
     made = load_plan(plan)
+    if sha256 is not None and made["sha256"] != sha256:
+        raise R2D2Error(f"{plan}: its SHA-256 is {made['sha256']}, not that of the plan shown")
     limits = ApprovalLimits(max_tables, max_bytes, max_share)
-    approved = record_approval(_journal(made["lake"]), made, run or plan.parent, limits, days)
+    journal, folder = _journal(made["lake"]), run or plan.parent
+    approved = record_approval(journal, made, folder, limits, days, approved_by)
     count = pluralize(approved.data["tables"], "table")
     size = human_bytes(approved.data["freed_bytes"])
     print_lines(
         [
-            f"{approved.by} approved the plan {made['sha256'][:12]}: {count}, {size},"
-            f" until {approved.data['until'][:16]}Z",
+            f"{approved.data['approved_by']} approved the plan {made['sha256'][:12]}:"
+            f" {count}, {size}, until {approved.data['until'][:16]}Z",
             f"Next: r2d2 apply {plan}",
         ]
     )
@@ -66,6 +77,7 @@ def apply(
     dry_run: Annotated[
         bool, Parameter(negative="", help="Only tell what would be done: so it is without --yes.")
     ] = False,
+    out: Out = None,
     json: Json = False,
 ) -> int:
     """Move the tables that PLAN deletes into quarantine, each compared with its rebuild first.
@@ -100,10 +112,10 @@ def apply(
                 line = f"{table}: refused: {reason}"
             case discrepancy:
                 line = _discrepancy_line(discrepancy)
-        if json:
-            told.append(_data(step))
-        else:
+        told.append(_data(step))
+        if not json:
             print_lines([line])
+    _write(out, told)
     if json:
         print_json(told)
     elif is_dry:
@@ -213,7 +225,9 @@ def rebuild(
     return EXIT_FAILED if lost else EXIT_OK
 
 
-def purge(lake: str, /, *, config: Config = None, yes: Yes = False, json: Json = False) -> int:
+def purge(
+    lake: str, /, *, config: Config = None, yes: Yes = False, out: Out = None, json: Json = False
+) -> int:
     """Delete for good the files of tables in LAKE whose retention is over, each by its name.
 
     `[deletion] retention_days` of --config says how long that is; 30 by default. A table stays
@@ -227,8 +241,8 @@ def purge(lake: str, /, *, config: Config = None, yes: Yes = False, json: Json =
 
     journal, days = _journal(lake), _retention_days(config)
     if yes:
-        return _tell(verb.purge(journal, days), json)
-    code = _tell(verb.would_purge(journal, days), json, "would be purged")
+        return _tell(verb.purge(journal, days), json, out)
+    code = _tell(verb.would_purge(journal, days), json, out, "would be purged")
     if not json:
         print_lines(["Nothing was done. Give --yes."])
     return code
@@ -303,7 +317,7 @@ def _with_lake(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _tell(steps: Iterable[Any], json: bool, done: str = "") -> int:
+def _tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str = "") -> int:
     """Prints each step; the exit code is for those that were refused."""
     from r2d2.deletion.verbs.fsck import Discrepancy
     from r2d2.deletion.verbs.purge import NotPurged, Purged
@@ -326,14 +340,21 @@ def _tell(steps: Iterable[Any], json: bool, done: str = "") -> int:
                 line = _discrepancy_line(step)
             case _:
                 line = printable(str(step))
-        if json:
-            told.append(_data(step))
-        else:
+        told.append(_data(step))
+        if not json:
             print_lines([line])
-            sys.stdout.flush()
+    _write(out, told)
     if json:
         print_json(told)
     return EXIT_FOUND if refused else EXIT_OK
+
+
+def _write(out: Path | None, told: list[dict[str, Any]]) -> None:
+    if out is not None:
+        from r2d2.storage.output import json_text, json_with, prepare_file, write_files
+
+        prepare_file(out, json_with("steps"), "file of what was done")
+        write_files(out.parent, {out.name: json_text({"steps": told})}, marked=False)
 
 
 def _discrepancy_line(discrepancy: Any) -> str:

@@ -81,7 +81,7 @@ class Journal:
             number=number,
             previous=before.last_sha256,
             at=self.now(),
-            by=_who(),
+            by=who(),
             epoch=self.epoch or number,
             event=event,
             deletion=deletion,
@@ -151,7 +151,8 @@ def records_of(place: LakePlace) -> Iterator[tuple[JournalRecord, str]]:
     return read_records(place.storage, place.listing(JOURNAL).files)
 
 
-def _who() -> str:
+def who() -> str:
+    """The user and the machine of this process."""
     try:
         return f"{getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):

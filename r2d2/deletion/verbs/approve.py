@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from r2d2.deletion.journal import Journal
+from r2d2.deletion.journal import Journal, who
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.deletions import Event, JournalRecord
 from r2d2.plan.check import Broken, check_plan
@@ -40,7 +40,12 @@ class ApprovalLimits:
 
 
 def approve(
-    journal: Journal, plan: Data, run: Path | None, limits: ApprovalLimits, days: float = VALID_DAYS
+    journal: Journal,
+    plan: Data,
+    run: Path | None,
+    limits: ApprovalLimits,
+    days: float = VALID_DAYS,
+    approved_by: str | None = None,
 ) -> JournalRecord:
     """Journals that the plan, by its SHA-256, may be applied.
 
@@ -57,6 +62,7 @@ def approve(
         raise UsageError("an approval is for more than no days")
     told = {
         "plan_sha256": plan["sha256"],
+        "approved_by": approved_by or who(),
         "tables": plan["totals"]["deleted"],
         "freed_bytes": plan["totals"]["freed_bytes"],
         "until": (datetime.now(UTC) + timedelta(days=days)).isoformat(),
@@ -76,5 +82,7 @@ def approval_of(journal: Journal, plan: Data) -> JournalRecord:
         raise NotApprovedError("nobody approved this plan as it is: `r2d2 approve` does")
     until = datetime.fromisoformat(found.data["until"])
     if datetime.now(UTC) > until:
-        raise NotApprovedError(f"the approval by {found.by} ended {until:%Y-%m-%d %H:%M}Z")
+        raise NotApprovedError(
+            f"the approval by {found.data['approved_by']} ended {until:%Y-%m-%d %H:%M}Z"
+        )
     return found

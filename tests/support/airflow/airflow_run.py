@@ -20,7 +20,7 @@ from airflow.api_fastapi.app import create_app
 from starlette.testclient import TestClient
 
 DATE = "2026-01-01"
-ALL = ["find", "plan", "proposal", "approve", "check", "summary"]
+ALL = ["find", "plan", "proposal", "approve", "check", "apply", "summary"]
 WAITING = "Waiting for Human-in-the-loop input"
 LONGEST_S = 600
 RUNS = "/api/v2/dags/r2d2/dagRuns"
@@ -36,7 +36,7 @@ def own_home(migrated: Path, home: Path) -> dict[str, str]:
 class Run:
     """The run of this process's home."""
 
-    def __init__(self, conf: dict[str, str], *more: str) -> None:
+    def __init__(self, conf: dict[str, Any], *more: str) -> None:
         self.folder = Path(os.environ["R2D2_DAG_OUT"]) / f"{DATE.replace('-', '')}T000000"
         self.log = Path(os.environ["AIRFLOW_HOME"]) / "run.log"
         self.began = time.monotonic()

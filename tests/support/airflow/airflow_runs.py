@@ -26,7 +26,7 @@ DAMAGED = "cut_off.parquet"
 def approved() -> None:
     conf = {"lake": str(SAMPLE_LAKE), "config": PLAN_SETTINGS}
     run = Run(conf, "--mark-success-pattern", "approve")
-    run.ends(["success"] * 6)
+    run.ends(["success"] * 7)
     plan = json.loads((run.folder / "plan.json").read_text())
     told = json.loads((run.folder / "summary.json").read_text())
     deleted = {each["table"] for each in plan["tables"] if each["choice"] == "delete"}
@@ -44,7 +44,7 @@ def approved_by_a_person_who_sees_what_could_not_be_read() -> None:
     run = Run({"config": PLAN_SETTINGS, "usage": str(usage)})
     shown = run.answer("Approve")
     print(shown)
-    run.ends(["success"] * 6)
+    run.ends(["success"] * 7)
     told = json.loads((run.folder / "summary.json").read_text())
     assert told["approved_by"], told
     (unreadable,) = told["unreadable"]
@@ -56,12 +56,44 @@ def approved_by_a_person_who_sees_what_could_not_be_read() -> None:
     assert "research/gentoo.avro" in kept, "the usage file was not read"
 
 
+def approved_and_deleted() -> None:
+    lake = SMALL_LAKE.with_name("deleting")
+    shutil.copytree(SMALL_LAKE, lake)
+    before = _files(lake)
+    run = Run({"lake": str(lake), "config": PLAN_SETTINGS, "delete": True})
+    run.answer("Approve")
+    run.ends(["success"] * 7)
+    told = json.loads((run.folder / "summary.json").read_text())
+    deleted = {each["table"] for each in told["deleted"]}
+    assert deleted == {each["table"] for each in told["would_delete"]}
+    assert told["refused"] == []
+    assert _files(lake).keys() == before.keys() - deleted
+    assert Path(told["page"]).is_file()
+    _r2d2("undo", "--all", str(lake), "--yes")
+    assert _files(lake) == before
+    _r2d2("fsck", str(lake))
+
+
+def _files(lake: Path) -> dict[str, bytes]:
+    """The lake's files but for r2d2's own."""
+    return {
+        path.relative_to(lake).as_posix(): path.read_bytes()
+        for path in lake.rglob("*")
+        if path.is_file() and "_r2d2" not in path.parts and "deleted-by-r2d2" not in path.name
+    }
+
+
+def _r2d2(*arguments: str) -> None:
+    r2d2 = Path(os.environ["R2D2_DAG_ENVIRONMENT"], "bin", "r2d2")
+    subprocess.run([r2d2, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
 def changed_between_question_and_answer() -> None:
     lake = SMALL_LAKE.with_name("changing")
     shutil.copytree(SMALL_LAKE, lake)
     run = Run({"lake": str(lake), "config": PLAN_SETTINGS})
     run.answer("Approve", lambda: (lake / "research" / SMALL[0]).write_bytes(b"another file"))
-    log = run.ends([*["success"] * 4, "failed", "upstream_failed"])
+    log = run.ends([*["success"] * 4, "failed", *["upstream_failed"] * 2])
     assert f"research/{SMALL[0]}" in log[log.index("r2d2 check") :]
     assert not (run.folder / "summary.json").exists()
 
@@ -69,18 +101,19 @@ def changed_between_question_and_answer() -> None:
 def rejected() -> None:
     run = Run({"config": PLAN_SETTINGS})
     run.answer("Reject")
-    run.ends([*["success"] * 4, "skipped", "skipped"])
+    run.ends([*["success"] * 4, *["skipped"] * 3])
     assert not (run.folder / "summary.json").exists()
+    assert not (SMALL_LAKE / "_r2d2").exists()
 
 
 def nothing_to_delete() -> None:
-    log = Run({}).ends([*["success"] * 3, *["skipped"] * 3])
+    log = Run({}).ends([*["success"] * 3, *["skipped"] * 4])
     assert f"could not be read, and stays: 'research/{DAMAGED}'" in log
 
 
 def failing() -> None:
     run = Run({"lake": "/no/such/lake"})
-    log = run.ends(["failed", *["upstream_failed"] * 5])
+    log = run.ends(["failed", *["upstream_failed"] * 6])
     tries = run.tasks()["find"]["try_number"]
     assert tries == 3, tries
     assert run.process.returncode != 0
@@ -95,6 +128,7 @@ RUNS = {
         failing,
         approved,
         approved_by_a_person_who_sees_what_could_not_be_read,
+        approved_and_deleted,
         rejected,
         changed_between_question_and_answer,
         nothing_to_delete,
