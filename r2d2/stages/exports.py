@@ -9,8 +9,9 @@ most other types, before all are looked at.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +25,11 @@ from r2d2.stages.schema import fold, is_degenerate, with_supersets
 FEW = 256
 _TEXT = (Format.CSV, Format.JSON)
 _Names = frozenset[tuple[str, str]]
-_Candidates = tuple[Sequence[int], Mapping[Types, Sequence[int]]]
-"""Text tables of the same columns, and the typed tables that have these columns, by their types."""
+_Parents = dict[tuple[Types, bool], list[int]]
+"""Typed tables that have a text table's columns, by these and their types.
+
+And whether the text table has columns besides, which need no parent.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,68 +43,86 @@ class Exports:
         """The graph with blocks of these pairs besides."""
         graph, candidates = self._candidates(graph, lake)
         heads = _Heads(lake)
-        found: dict[Renderings, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        found: dict[tuple[Renderings, bool], dict[int, list[int]]]
+        found = defaultdict(lambda: defaultdict(list))
         without = 0
-        for children, parents in candidates:
-            for child in children:
-                renderings = self._renderings(heads, graph.tables[child], child, list(parents))
-                for types, some in parents.items():
-                    if types in renderings:
-                        found[renderings[types]][child] += some
-                    elif child not in heads.failed:
-                        without += len(some)
+        for child, groups in candidates.items():
+            asked = list(dict.fromkeys(types for group in groups for types, _ in group))
+            renderings = self._renderings(heads, graph.tables[child], child, asked)
+            for (types, is_part), parents in chain.from_iterable(g.items() for g in groups):
+                if types in renderings:
+                    found[renderings[types], is_part][child] += parents
+                elif child not in heads.failed:
+                    without += len(parents)
         number = 1 + max((block.number for block in graph.blocks), default=-1)
         blocks = tuple(
-            _block(number + more, renderings, found[renderings])
-            for more, renderings in enumerate(sorted(found))
+            _block(number + more, *key, found[key]) for more, key in enumerate(sorted(found))
         )
         reasons = {"no rendering gives the column's text": without}
         after = graph.after(Heads({}, heads.failed, {}, graph.cost.plus(heads.cost)))
         return replace(after, blocks=graph.blocks + blocks, reasons=reasons)
 
-    def _candidates(self, graph: Graph, lake: Lake) -> tuple[Graph, list[_Candidates]]:
-        """Text tables with tables of their columns, of which one at least is no text or has NULLs.
+    def _candidates(self, graph: Graph, lake: Lake) -> tuple[Graph, dict[int, list[_Parents]]]:
+        """Each text table's parents, of whose columns one at least is no text or has NULLs.
 
         Which columns of text have NULLs is asked of the lake.
         """
         tables = graph.tables
-        members: dict[_Names, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-        for index, table in enumerate(tables):
-            if table.eligible and not is_degenerate(table):
-                names = frozenset((fold(c.name, self.case_sensitive), "") for c in table.columns)
-                members[names][table.format not in _TEXT].append(index)
-        found: list[tuple[list[int], list[str], dict[int, tuple[Column, ...]]]] = []
-        for names, larger in with_supersets(list(members)):
-            if members[names][0]:
-                own = sorted(name for name, _ in names)
-                parents = (parent for other in larger for parent in members[other][1])
-                columns = {parent: self._columns(tables[parent], own) for parent in parents}
-                rendered = {
-                    parent: some
-                    for parent, some in columns.items()
-                    if all(kind_of(column.type) is not None for column in some)
-                }
-                found.append((members[names][0], own, rendered))
+        groups = list(self._groups(graph))
         asked: dict[int, dict[Column, None]] = defaultdict(dict)
-        for _, _, rendered in found:
-            for parent, some in rendered.items():
-                asked[parent] |= {c: None for c in some if c.type == "string"}
+        for _, names, parents, _ in groups:
+            for parent in parents:
+                columns = self._columns(tables[parent], names)
+                asked[parent] |= {c: None for c in columns if c.type == "string"}
         answer = lake.bounds({parent: tuple(texts) for parent, texts in asked.items() if texts})
-        candidates: list[_Candidates] = []
-        for children, own, rendered in found:
-            by_types: dict[Types, list[int]] = defaultdict(list)
-            for parent, some in rendered.items():
+        candidates: dict[int, list[_Parents]] = defaultdict(list)
+        for children, names, parents, is_part in groups:
+            by_types: _Parents = defaultdict(list)
+            for parent in parents:
                 bounds = {**tables[parent].bounds, **answer.found.get(parent, {})}
                 known = {name: bound.has_nulls for name, bound in bounds.items()}
                 types = tuple(
                     (name, c.type, known.get(c.name) if c.type == "string" else None)
-                    for name, c in zip(own, some, strict=True)
+                    for name, c in zip(names, self._columns(tables[parent], names), strict=True)
                 )
                 if any(type_ != "string" or has_nulls for _, type_, has_nulls in types):
-                    by_types[types].append(parent)
-            if by_types:
-                candidates.append((children, by_types))
+                    by_types[types, is_part].append(parent)
+            for child in children if by_types else ():
+                candidates[child].append(by_types)
         return graph.after(answer), candidates
+
+    def _groups(self, graph: Graph) -> Iterator[tuple[list[int], list[str], list[int], bool]]:
+        """Text tables of the same columns, those of them that typed tables have, and these.
+
+        With columns that need no parent, the parents are those that lack some of these; that is
+        told last.
+        """
+        typed: dict[_Names, list[int]] = defaultdict(list)
+        texts: dict[tuple[_Names, frozenset[str]], list[int]] = defaultdict(list)
+        for index, table in enumerate(graph.tables):
+            if table.eligible and not is_degenerate(table):
+                names = frozenset((fold(c.name, self.case_sensitive), "") for c in table.columns)
+                if table.format not in _TEXT:
+                    typed[names].append(index)
+                    continue
+                for free in {frozenset[str](), frozenset(graph.free.get(index, ()))}:
+                    texts[names, free].append(index)
+        needed = {key: frozenset(c for c in key[0] if c[0] not in key[1]) for key in texts}
+        larger = dict(with_supersets(list({*typed, *needed.values()})))
+        for (names, free), children in texts.items():
+            by_part: dict[_Names, list[int]] = defaultdict(list)
+            for other in filter(typed.__contains__, larger[needed[names, free]]):
+                part = names & other
+                if part and (part < names or not free):
+                    by_part[part] += typed[other]
+            for part, parents in by_part.items():
+                own = sorted(name for name, _ in part)
+                rendered = [
+                    parent
+                    for parent in parents
+                    if all(map(_is_rendered, self._columns(graph.tables[parent], own)))
+                ]
+                yield children, own, rendered, part < names
 
     def _columns(self, table: Table, names: Sequence[str]) -> tuple[Column, ...]:
         columns = {fold(column.name, self.case_sensitive): column for column in table.columns}
@@ -137,12 +159,18 @@ class _Heads:
         return pa.Table.from_batches(answer.found[table]) if table in answer.found else None
 
 
-def _block(number: int, renderings: Renderings, pairs: Mapping[int, Sequence[int]]) -> Block:
+def _is_rendered(column: Column) -> bool:
+    return kind_of(column.type) is not None
+
+
+def _block(
+    number: int, renderings: Renderings, is_part: bool, pairs: Mapping[int, Sequence[int]]
+) -> Block:
     children = np.array(sorted(pairs), np.int32)
     parents = np.unique(np.concatenate([np.array(some, np.int32) for some in pairs.values()]))
     mask = np.zeros((len(children), len(parents)), np.bool_)
     for row, child in enumerate(children.tolist()):
         mask[row, np.searchsorted(parents, pairs[child])] = True
     names = tuple(name for name, _ in renderings)
-    packed = np.packbits(mask, axis=1)
-    return Block(number, names, children, parents, packed, renderings=renderings)
+    block = Block(number, names, children, parents, np.packbits(mask, axis=1))
+    return replace(block, is_part=is_part, renderings=renderings)

@@ -39,8 +39,10 @@ def json_by_duckdb(table: pa.Table, path: Path) -> None:
         connection.sql(f"COPY (SELECT * FROM rows) TO '{path}' (FORMAT json)")
 
 
-def planned(lake: Path, run: Path, engine: str, session: Any, **plan: Any) -> Data:
-    settings = r2d2.Settings(text_exports=True)
+def planned(
+    lake: Path, run: Path, engine: str, session: Any, constants: bool = False, **plan: Any
+) -> Data:
+    settings = r2d2.Settings(text_exports=True, constant_columns=constants)
     graph = r2d2.find(lake, settings, engine=engine, session=session)
     write_find(run, graph, settings, str(lake))
     return make_plan(run, SETTINGS, engine=engine, session=session, **plan)
@@ -128,6 +130,41 @@ def test_a_near_miss_of_an_export_stays(
     parent_of(lake, typed(), "parquet")
     write(typed(), lake / "child.csv")
     assert kinds(planned(lake, tmp_path / "run", engine, session)) == {"child.csv": None}
+
+
+def test_exports_with_an_index_and_load_columns_come_back(
+    tmp_path: Path, engine: str, session: Any
+) -> None:
+    lake, table = tmp_path / "lake", typed()
+    lake.mkdir()
+    parent_of(lake, table, "parquet")
+    frame = table.to_pandas()
+    frame.to_csv(lake / "numbered.csv")
+    three = frame[frame["count"] == 3]
+    three.reset_index(drop=True).to_csv(lake / "selected.csv")
+    load = table.filter(pc.equal(table["count"], 4))
+    load = load.append_column("loaded_at", pa.repeat("2024-05-01", load.num_rows))
+    by_duckdb(load.append_column("batch", pa.repeat(7, load.num_rows)), lake / "loaded.csv")
+    plan = planned(lake, tmp_path / "run", engine, session, constants=True)
+    assert kinds(plan) == {
+        "numbered.csv": "project",
+        "selected.csv": "select",
+        "loaded.csv": "select",
+    }
+    assert check_plan(plan) == ()
+    come_back(lake, tmp_path / "run", plan)
+
+
+def test_an_index_in_another_order_than_the_parents_rows_stays(
+    tmp_path: Path, engine: str, session: Any
+) -> None:
+    lake, table = tmp_path / "lake", typed()
+    lake.mkdir()
+    parent_of(lake, table, "parquet")
+    frame = table.to_pandas().sort_values("price").reset_index(drop=True)
+    frame.to_csv(lake / "child.csv")
+    plan = planned(lake, tmp_path / "run", engine, session, constants=True)
+    assert kinds(plan) == {"child.csv": None}
 
 
 def test_exports_of_a_parent_beyond_memory_come_back(tmp_path: Path) -> None:

@@ -92,11 +92,12 @@ class ContainedTable:
         if not self.renderings:
             return outputs(self.table.columns, other.columns, self.names, self.constants)
         paths = {column.name: column.path for column in other.columns}
-        return tuple(
-            Output(column.path[0], Rendered(paths[self.names[column.name]], rendering))
-            for column in self.table.columns
-            for rendering in [self.renderings[column.name]]
-        )
+        rendered = {
+            name: Rendered(paths[self.names[name]], rendering)
+            for name, rendering in self.renderings.items()
+        }
+        sources = {**rendered, **self.constants}
+        return tuple(Output(c.path[0], sources[c.name]) for c in self.table.columns)
 
 
 @dataclass(frozen=True, slots=True)
