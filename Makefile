@@ -6,7 +6,7 @@ PACKAGE_VENV ?= .venv-package
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: help setup test fast lint format types layers environments oldest-pair vmcost-oracle airflow
-.PHONY: bench ci docs lock hooks package
+.PHONY: bench ci docs lock hooks package pictures
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -65,6 +65,9 @@ lock:  ## make requirements.lock anew from pyproject.toml
 	$(LOCK_VENV)/bin/pip install -q 'uv==0.13.9'
 	$(LOCK_VENV)/bin/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements.lock
+
+pictures:  ## the tutorial's pictures of the page, taken anew
+	$(BIN)/python -m tools.pictures
 
 package:  ## wheel, sdist and SBOM (CycloneDX) in dist/, their metadata checked
 	test -x $(PACKAGE_VENV)/bin/twine || $(PYTHON) -m venv $(PACKAGE_VENV)
