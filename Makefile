@@ -73,7 +73,7 @@ package:  ## wheel, sdist and SBOM (CycloneDX) in dist/, their metadata checked
 	test -x $(PACKAGE_VENV)/bin/twine || $(PYTHON) -m venv $(PACKAGE_VENV)
 	$(PACKAGE_VENV)/bin/pip install -q build==1.6.1 twine==7.0.0 cyclonedx-bom==7.5.0 uv==0.13.9
 	rm -rf dist
-	$(PACKAGE_VENV)/bin/python -m build -q .
+	$(PACKAGE_VENV)/bin/pyproject-build -q .
 	$(PACKAGE_VENV)/bin/twine check --strict dist/*
 	$(PACKAGE_VENV)/bin/uv pip compile -q pyproject.toml --extra all --universal --python-version 3.11 \
 	  -c requirements.lock --generate-hashes --no-emit-index-url --no-header | \
