@@ -122,7 +122,7 @@ COMMANDS = {
         "Print a script by which TAB completes commands, flags and the tables of a run.",
     ),
     "demo": (
-        "demo",
+        "deletion.demo",
         "Walk through all of r2d2 on a copy of the sample lake in FOLDER: nothing else is touched.",
     ),
     "doctor": (
