@@ -180,19 +180,23 @@ def init(
 ) -> int:
     """Write a commented TOML file of all settings of all commands, at their defaults.
 
-    Each command reads its own sections of it, under --config.
+    Each command reads its own sections of it, under --config. `r2d2 init vmcost` writes those of
+    r2d2 vmcost alone, into vmcost.toml.
 
     For example: r2d2 init r2d2.toml
     """
-    from r2d2.settings import INIT_TOML
+    from r2d2.settings import INIT_TOML, VMCOST_TOML
     from r2d2.storage.output import write_files
 
+    text = INIT_TOML
+    if path == Path("vmcost"):
+        path, text = Path("vmcost.toml"), VMCOST_TOML
     if print_:
-        print_text(INIT_TOML)
+        print_text(text)
         return EXIT_OK
     if lexists(path):
         raise UsageError(f"{path}: it exists already and is left as it is")
-    write_files(path.parent, {path.name: INIT_TOML}, marked=False)
+    write_files(path.parent, {path.name: text}, marked=False)
     print_lines([f"written to {path}"])
     return EXIT_OK
 

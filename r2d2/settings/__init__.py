@@ -164,8 +164,8 @@ disk_gb = 0.0                             # of each VM's disks
 # disk_usd_per_gb_month = 0.08            # as listed for the provider by default
 
 [packing]                                 # what of each VM is not for executors
-reserved_cores = 0                        # for the system
-reserved_mib = 0                          # of memory, for the system
+# reserved_cores = 1                      # for the system; a core by default,
+# reserved_mib = 2048                     # and a tenth of the memory, or 1 GiB if that is more
 numa_cores = 0                            # of a NUMA node; 0 where none are to be told
 
 [report]                                  # how money is told
@@ -217,3 +217,6 @@ tags = [                                  # properties of Spark by whose values 
 # after = []                              # names of jobs that must be done before
 """
 """The file that `r2d2 init` writes: every section and key, its default and its meaning."""
+
+VMCOST_TOML = INIT_TOML[INIT_TOML.index("# [cluster]") :]
+"""Its sections on costs, which `r2d2 init vmcost` writes."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from r2d2.cli import main
 from r2d2.errors import UsageError
 from r2d2.plan.program import Solver
 from r2d2.recipes.sql_names import SqlName, load_names
@@ -218,3 +219,17 @@ def test_every_number_of_the_settings_has_a_unit_in_words() -> None:
     assert {key for key, kind in numbers if expected(key, kind) == NUMBER} == RATIOS
     assert expected("start_up_p95_s", float).endswith("seconds")
     assert expected("memory_bytes", int) == "a whole number, 0 or more: bytes"
+
+
+def test_init_vmcost_writes_the_sections_on_costs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "vmcost"]) == 0
+    written = Path("vmcost.toml").read_text(encoding="utf-8")
+    assert "[billing]" in written
+    assert "[find]" not in written
+    assert load_vmcost_settings(Path("vmcost.toml")) == load_vmcost_settings(None)
+    examples = tomllib.loads(with_examples(written))
+    assert examples.keys() == VMCOST_SECTIONS.keys()
+    assert main(["init", "vmcost"]) == 2

@@ -28,10 +28,8 @@ from r2d2.vmcost.bill.task_charges import (
 )
 from r2d2.vmcost.bill.timeline import (
     BilledRun,
-    Steps,
+    Integers,
     WorkerVm,
-    covering_weight,
-    cut_points,
     on_kubernetes,
     union,
     worker_vms,
@@ -169,11 +167,20 @@ def _host_time(run: BilledRun, vm: WorkerVm, vm_capacity: Capacity, vcpu: int | 
 def _busy_cores(run: BilledRun, vm: WorkerVm, *, failed: bool) -> tuple[float, ...]:
     """Of all tasks, or of those alone that failed."""
     edges = np.linspace(*run.bounds, PICTURE_PARTS + 1).astype(np.int64)
-    core_ms = np.zeros(PICTURE_PARTS, np.int64)
+    until = np.zeros(PICTURE_PARTS + 1, np.int64)
     for number in vm.executors:
         tasks = run.tasks_of(number)
         weights = tasks.weights * run.failed[tasks.rows] if failed else tasks.weights
-        times = cut_points(run.bounds, tasks.starts, tasks.ends)
-        running = covering_weight(times, tasks.starts, tasks.ends, weights)
-        core_ms += Steps.of(times, running).between(edges[:-1], edges[1:])
-    return tuple((core_ms / np.maximum(np.diff(edges), 1)).tolist())
+        if weights.any():
+            until += _since(edges, tasks.starts, weights) - _since(edges, tasks.ends, weights)
+    return tuple((np.diff(until) / np.maximum(np.diff(edges), 1)).tolist())
+
+
+def _since(edges: Integers, events: Integers, weights: Integers) -> Integers:
+    """For each edge the time since every event before it, times its weight, in all."""
+    order = np.argsort(events, kind="stable")
+    weight = np.concatenate([[0], np.cumsum(weights[order])])
+    after = np.concatenate([[0], np.cumsum(weights[order] * (events[order] - edges[0]))])
+    at = np.searchsorted(events, edges, side="right", sorter=order)
+    since: Integers = (edges - edges[0]) * weight[at] - after[at]
+    return since

@@ -87,6 +87,8 @@ class Rate:
     @property
     def fee_share(self) -> Fraction:
         """The share of the price that is fees."""
+        if not self.usd_per_hour:
+            return Fraction(0)
         return 1 - self.machine.usd_per_hour / self.usd_per_hour
 
     def usd(self, seconds: Fraction) -> Fraction:

@@ -103,18 +103,22 @@ def charge_tasks(
         times = cut_points(
             run.executor_lives[number], vm_capacity.times, _edges(run), tasks.starts, tasks.ends
         )
+        # A long stream's tasks are all of one executor: each array more is 20 MB.
         running = covering_weight(times, tasks.starts, tasks.ends, tasks.weights)
+        widths = np.diff(times)
         crowded = running > executor.cores
-        beyond_ms = np.where(crowded, running - executor.cores, 0) * np.diff(times)
+        beyond_ms = (running[crowded] - executor.cores) * widths[crowded]
         problems["core_ms_beyond_cores"] += int(beyond_ms.sum())
-        core = scale // vm_capacity.on(times)[1]
-        rates = np.where(crowded, core * executor.cores // np.maximum(running, 1), core)
+        rates = scale // vm_capacity.on(times)[1]
+        rates[crowded] = rates[crowded] * executor.cores // running[crowded]
         charged[tasks.rows] = tasks.weights * Steps.of(times, rates).between(
             tasks.starts, tasks.ends
         )
-        taken, inside = rates * running * np.diff(times), covered(times, run.jobs)
-        in_jobs += int(taken[inside].sum())
-        between_jobs += int(taken[~inside].sum())
+        running *= rates
+        running *= widths
+        inside = covered(times, run.jobs)
+        in_jobs += int(running.sum(where=inside))
+        between_jobs += int(running.sum(where=~inside))
     return TaskUnits(in_jobs, between_jobs)
 
 
