@@ -97,7 +97,8 @@ class DeltaMover:
         try:
             now = self._now(deletion.table)
             if not self._is_deleted(deletion, now):
-                return Whereabouts(paths, frozenset(), frozenset(), ())
+                lost = frozenset() if now is None else self._lost(deletion, now)
+                return Whereabouts(paths - lost, frozenset(), lost, ())
         except (UnreadableTableError, PersonNeededError):
             now, others = None, [f"{deletion.table}/{_LOG}"]
         else:
@@ -159,7 +160,9 @@ class DeltaMover:
         if now is not None and others and not self._only_appended(deletion, now):
             told = f"{others[0]}: somebody wrote where the table was"
             raise PersonNeededError(f"{told}: move it away, or keep the table deleted")
-        before = self._kept(deletion)
+        sources, before = self._sources(deletion), self._kept(deletion)
+        if lost := [path for path in sources if self.place.file(sources[path]) is None]:
+            raise PersonNeededError(f"{min(lost)} is gone: `r2d2 fsck` rebuilds the table")
         adds = [self._placed(deletion, *each) for each in self._adds(deletion, before)]
         commit = restoring_commit(now, before, adds, deletion.id, datetime.now(UTC))
         try:
@@ -180,7 +183,10 @@ class DeltaMover:
         """Bytes and SHA-256 of each removed file, or of the rebuilt table's."""
         if self.place.exists(_home(deletion)):
             return self._quarantine.digests(deletion)
-        return {path: digest_of(self.place.path(path)) for path in sorted(self._paths(deletion))}
+        try:
+            return {p: digest_of(self.place.path(p)) for p in sorted(self._paths(deletion))}
+        except FileNotFoundError as error:
+            raise MoveError(f"{error.filename} vanished while the table was deleted") from error
 
     def live_digests(self, deletion: Deletion) -> Moved:
         """Bytes and SHA-256 of each file that is live again, whatever its name is now."""
@@ -305,6 +311,12 @@ class DeltaMover:
             return frozenset(files_of(deletion.table, self._kept(deletion)))
         log = f"{deletion.table}/{_LOG}/"
         return frozenset(path for path in deletion.moved if not path.startswith(log))
+
+    def _lost(self, deletion: Deletion, now: LoggedVersion) -> frozenset[str]:
+        """The files that are live by the log, and gone."""
+        there, names = files_of(deletion.table, now), self._names_now(deletion)
+        live = {path: names.get(path, path) for path in self._paths(deletion)}
+        return frozenset(p for p, n in live.items() if n in there and self.place.file(n) is None)
 
     def _sources(self, deletion: Deletion) -> Mapping[str, str]:
         """The place of each file of rows, by its path."""

@@ -126,7 +126,7 @@ def _settled(journal: Journal, deletion: Deletion) -> None:
     deletion = mover.take_over(deletion, journal.epoch)
     where = mover.look(deletion)
     if deletion.state is State.MARKED:
-        if where.gone and deletion.moved and not where.live:
+        if where.gone and not where.live and (deletion.moved or mover.keeps_place):
             rebuild_moved(journal, mover, deletion)
             return
         if where.gone:
