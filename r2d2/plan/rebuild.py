@@ -1,7 +1,7 @@
 """A deleted table rebuilt by its plan, or shown as a SQL view; the table itself may be gone."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,6 @@ import pyarrow as pa
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.layout import Layout
-from r2d2.formats.uniform import fitted, plain_schema
 from r2d2.lake.inventory import Inventory, layout_from, layout_of
 from r2d2.model import FileInfo, Format, Table
 from r2d2.plan.graph_file import (
@@ -26,20 +25,16 @@ from r2d2.plan.graph_file import (
 from r2d2.plan.plan_file import files_digest, load_plan
 from r2d2.plan.plan_form import Data
 from r2d2.recipes.find.reading import read_batches
-from r2d2.recipes.grammar import Residual, ResidualKind, parents, residuals
+from r2d2.recipes.grammar import Project, Residual, ResidualKind, Select, parents, residuals
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeContext, rebuilt
+from r2d2.recipes.run.held_rows import HELD_BYTES, HeldRows
 from r2d2.recipes.run.residuals import ResidualFolder
-from r2d2.recipes.run.side_by_side import Fingerprint
+from r2d2.recipes.run.shared_scan import rebuilt_together
 from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage, Storage
 from r2d2.storage.output import prepare, settle
-from r2d2.storage.scratch import scratch_folder
-
-HELD_BYTES = 256 << 20
-"""Of a table's rows, and as much of their hashes; more wait in scratch files."""
-
 
 ResidualRows = Callable[[Residual], pa.Table]
 """Gives the rows of a residual file."""
@@ -134,9 +129,55 @@ def rebuild_table(
                 seconds = perf_counter() - start
                 return RebuiltTable(name, files, rows, stands.size_bytes, seconds, stood=True)
     with made_again(parents_now, kept, entry) as (made, told):
-        written = write_table(layout, made, place, name)
-        took = written.size_bytes, perf_counter() - start
-        return RebuiltTable(name, written.files, rows, *took, told)
+        return _written(entry, made, place, start, told)
+
+
+def _written(
+    entry: Data,
+    made: Iterable[pa.RecordBatch],
+    place: Path,
+    start: float,
+    told: tuple[str, ...],
+) -> RebuiltTable:
+    name, rows = entry["table"], entry["evidence"]["rows"]
+    written = write_table(layout_from(entry["layout"]), made, place, name)
+    return RebuiltTable(name, written.files, rows, written.size_bytes, perf_counter() - start, told)
+
+
+def rebuild_family(
+    parents_now: "ParentsNow", entries: Sequence[Data], place: Path, threads: int = 2
+) -> Iterator[RebuiltTable]:
+    """The tables that come of one reading of their parent; the others need one of their own.
+
+    All are columns, or selected rows, of one parent, and nothing is at their places. They share the
+    time of the reading.
+    """
+    start = perf_counter()
+    (parent,) = {name for entry in entries for name in entry["parents"]}
+    tables, told = next(iter(parents_now.readings([parent])))
+    context = RecipeContext(parents_now.storage, tables, no_residual)
+    layouts = [layout_from(entry["layout"]) for entry in entries]
+    recipes = [from_data(entry["recipe"]) for entry in entries]
+    leaves = [recipe for recipe in recipes if isinstance(recipe, Project | Select)]
+    work = [(leaf, layout.rows_schema) for leaf, layout in zip(leaves, layouts, strict=True)]
+    memory_bytes = HELD_BYTES // len(entries)
+    with ExitStack() as stack:
+        held = [
+            stack.enter_context(closing(HeldRows(layout, entry["evidence"]["rows"], memory_bytes)))
+            for layout, entry in zip(layouts, entries, strict=True)
+        ]
+        for number, rows in rebuilt_together(context, work, threads):
+            held[number].add(rows)
+        part_s = (perf_counter() - start) / len(entries)
+        for entry, each in zip(entries, held, strict=True):
+            made, digest = each.end()
+            if digest == entry["evidence"]["fingerprint"]:
+                yield _written(entry, made, place, perf_counter() - part_s, told)
+
+
+def no_residual(residual: Residual) -> pa.Table:
+    """Refuses to read a residual: the recipes at hand have none."""
+    raise R2D2Error(f"{residual.location}: the recipe needs no residual")
 
 
 @contextmanager
@@ -255,31 +296,11 @@ class ParentsNow:
 def _held(
     batches: Iterator[pa.RecordBatch], layout: Layout, rows: int
 ) -> Iterator[tuple[Iterable[pa.RecordBatch], str]]:
-    """The rows, about so many, and their fingerprint; many wait in scratch files."""
-    schema = plain_schema(layout.rows_schema)
-    held: list[pa.RecordBatch] = []
-    size_bytes = 0
-    with ExitStack() as stack:
-        fingerprint = stack.enter_context(closing(Fingerprint(schema, rows, HELD_BYTES)))
+    """The rows, about so many, and their fingerprint."""
+    with closing(HeldRows(layout, rows)) as held:
         for batch in batches:
-            fingerprint.add(fitted(batch, schema))
-            held.append(batch)
-            size_bytes += batch.nbytes
-            if size_bytes > HELD_BYTES:
-                break
-        else:
-            yield held, fingerprint.digest() if held else ""
-            return
-        path = str(stack.enter_context(scratch_folder()) / "rows")
-        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, schema) as in_order:
-            while held:
-                in_order.write_batch(fitted(held.pop(0), schema))
-            for batch in batches:
-                row_batch = fitted(batch, schema)
-                fingerprint.add(row_batch)
-                in_order.write_batch(row_batch)
-        with pa.OSFile(path) as file:
-            yield pa.ipc.open_stream(file), fingerprint.digest()
+            held.add(batch)
+        yield held.end()
 
 
 def _layout_data(place: Path, table: Table) -> Data:

@@ -38,7 +38,7 @@ def lake(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     Rows are held in memory, or wait in scratch files.
     """
     if request.param == "scratch":
-        monkeypatch.setattr("r2d2.plan.rebuild.HELD_BYTES", 1 << 10)
+        monkeypatch.setattr("r2d2.recipes.run.held_rows.HELD_BYTES", 1 << 10)
     lake, run, kept = tmp_path / "lake", tmp_path / "run", tmp_path / "kept"
     lake.mkdir()
     kept.mkdir()

@@ -1,4 +1,4 @@
-"""The trials of recipes that read one parent: one scan of it serves them all.
+"""Recipes that read one parent, tried out or run together: one scan of it serves them all.
 
 The parent's splits are read ahead by threads, and its rows go batch by batch to every recipe, each
 of which compares them with its own table meanwhile. So no more than a few batches are held.
@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from r2d2.formats.uniform import fitted
+from r2d2.formats.uniform import fitted, plain_schema
 from r2d2.model import Split, Table
 from r2d2.recipes.find.reading import ReadMeter
 from r2d2.recipes.grammar import Project, Select
@@ -149,6 +149,37 @@ def _scan(context: RecipeContext, runs: Sequence[_Run], threads: int) -> None:
             if not run.told:
                 with run.problems_told():
                     raise error
+
+
+def rebuilt_together(
+    context: RecipeContext, work: Sequence[tuple[Project | Select, pa.Schema]], threads: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows of each recipe under its schema, with its number; all read one parent, once.
+
+    Raises:
+        RecipeRunError, TableError: the parent cannot be read.
+        MisfitError: its values do not fit a schema.
+    """
+    leaves = [leaf for leaf, _ in work]
+    wanted = [(leaf.columns, leaf.where if isinstance(leaf, Select) else ()) for leaf in leaves]
+    splits = parent_of(context, leaves[0]).splits
+    for leaf in leaves[1:]:
+        parent_of(context, leaf)
+    schemas = [plain_schema(schema) for _, schema in work]
+    made = [0] * len(work)
+
+    def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
+        return split_batches(context.storage, split, wanted)
+
+    with closing(read_ahead(splits, rows_of, threads)) as batches:
+        for batch, _, _ in batches:
+            for number, (columns, where) in enumerate(wanted):
+                # Where columns are left out, none of the rows is selected.
+                if names_of([(columns, where)]).issubset(batch.schema.names):
+                    rows = output_rows(batch, columns, where, made[number])
+                    if rows is not None:
+                        made[number] += rows.num_rows
+                        yield number, fitted(rows, schemas[number])
 
 
 def clock_of(storage: Storage) -> Clock:
