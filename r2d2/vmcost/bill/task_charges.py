@@ -7,15 +7,18 @@ that the parts are exact and their sums do not depend on an order.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import lcm
 
 import numpy as np
 
+from r2d2.vmcost.bill.task_time import BLOCK_TASKS
 from r2d2.vmcost.bill.timeline import (
     BilledRun,
     Integers,
+    Interval,
     Steps,
     WorkerVm,
     covered,
@@ -100,26 +103,32 @@ def charge_tasks(
     in_jobs = between_jobs = 0
     for number in vm.executors:
         tasks, executor = run.tasks_of(number), run.app.executors[number]
-        times = cut_points(
-            run.executor_lives[number], vm_capacity.times, _edges(run), tasks.starts, tasks.ends
-        )
-        # A long stream's tasks are all of one executor: each array more is 20 MB.
-        running = covering_weight(times, tasks.starts, tasks.ends, tasks.weights)
-        widths = np.diff(times)
-        crowded = running > executor.cores
-        beyond_ms = (running[crowded] - executor.cores) * widths[crowded]
-        problems["core_ms_beyond_cores"] += int(beyond_ms.sum())
-        rates = scale // vm_capacity.on(times)[1]
-        rates[crowded] = rates[crowded] * executor.cores // running[crowded]
-        charged[tasks.rows] = tasks.weights * Steps.of(times, rates).between(
-            tasks.starts, tasks.ends
-        )
-        running *= rates
-        running *= widths
-        inside = covered(times, run.jobs)
-        in_jobs += int(running.sum(where=inside))
-        between_jobs += int(running.sum(where=~inside))
+        for window in _windows(run.executor_lives[number], tasks.starts):
+            here = (tasks.starts < window[1]) & (tasks.ends > window[0])
+            rows, weights = tasks.rows[here], tasks.weights[here]
+            starts, ends = (np.clip(at[here], *window) for at in (tasks.starts, tasks.ends))
+            times = cut_points(window, vm_capacity.times, _edges(run), starts, ends)
+            running = covering_weight(times, starts, ends, weights)
+            crowded, widths = running > executor.cores, np.diff(times)
+            beyond_ms = (running[crowded] - executor.cores) * widths[crowded]
+            problems["core_ms_beyond_cores"] += int(beyond_ms.sum())
+            rates = scale // vm_capacity.on(times)[1]
+            rates[crowded] = rates[crowded] * executor.cores // running[crowded]
+            charged[rows] += weights * Steps.of(times, rates).between(starts, ends)
+            taken, inside = rates * running * widths, covered(times, run.jobs)
+            in_jobs += int(taken[inside].sum())
+            between_jobs += int(taken[~inside].sum())
     return TaskUnits(in_jobs, between_jobs)
+
+
+def _windows(life: Interval, starts: Integers) -> Iterator[Interval]:
+    """The executor's life in pieces in which a block of tasks begins each.
+
+    All of a long stream's tasks are one executor's: to look at them at once takes much memory.
+    """
+    cuts = np.sort(starts)[BLOCK_TASKS::BLOCK_TASKS] if len(starts) > BLOCK_TASKS else starts[:0]
+    edges = [life[0], *(cut for cut in np.unique(cuts).tolist() if life[0] < cut < life[1])]
+    yield from pairwise([*edges, life[1]])
 
 
 def rest_of(

@@ -2,11 +2,22 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from random import Random
 
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.bill import Bill, Part, Share, bill, printed_total_usd, printed_usd
+from r2d2.vmcost.bill import (
+    Bill,
+    Part,
+    Share,
+    bill,
+    fleet,
+    printed_total_usd,
+    printed_usd,
+    task_charges,
+    task_time,
+)
 from r2d2.vmcost.bill.task_time import task_time_by_job
 from r2d2.vmcost.model import Billing, Executor, Job
 from r2d2.vmcost.report.data import by_job
@@ -285,3 +296,19 @@ def test_printed_parts_add_up_to_the_printed_whole() -> None:
 def test_billing_that_makes_no_sense_is_refused(billing: dict[str, Fraction], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Billing(**billing)
+
+
+def test_tasks_that_are_looked_at_in_blocks_are_charged_as_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chance = Random(5)
+    starts = [chance.randint(0, 90_000) for _ in range(200)]
+    tasks = [task(at, at + chance.randint(0, 9_000), index=n) for n, at in enumerate(starts)]
+    app = application(100_000, [Executor("1", "h", 4, 0)], tasks, [Job(0, (0,), 10_000, 60_000)])
+    whole = bill(app, None, prices())
+    for module in (task_charges, fleet, task_time):
+        monkeypatch.setattr(module, "BLOCK_TASKS", 7)
+    assert bill(app, None, prices()) == whole
+    ran = task_time.task_intervals_ms(app)
+    length_s = float((ran[:, 1] - ran[:, 0]).sum()) / 1000
+    assert task_time.task_time(app).total_s == pytest.approx(length_s)
