@@ -195,7 +195,8 @@ class Bucket:
             # botocore and urllib3 have many kinds of a connection that breaks.
             raise StoreError(f"{path}: the store stopped: {type(error).__name__}") from None
         if size_bytes != answer["ContentLength"] or answer["ETag"] != etag:
-            raise StoreError(f"{path}: the store gave another object than was asked for")
+            # A store that does not know If-Match gives what is there now.
+            raise OtherObjectError(f"{path}: the store gave another object than was asked for")
         return size_bytes, digest.hexdigest()
 
     # Writing
@@ -248,10 +249,18 @@ class Bucket:
     # The bucket itself
 
     @cached_property
+    def _versioning(self) -> str:
+        return str(self._ask("get_bucket_versioning", self.address.bucket).get("Status") or "")
+
+    @property
     def has_versions(self) -> bool:
         """Whether a delete leaves a marker over what was there."""
-        told = self._ask("get_bucket_versioning", self.address.bucket)
-        return bool(told.get("Status") == "Enabled")
+        return self._versioning == "Enabled"
+
+    @property
+    def kept_versions(self) -> bool:
+        """Whether it had versions, and does not any more: a delete destroys some objects."""
+        return self._versioning == "Suspended"
 
     def lifecycle(self) -> list[Mapping[str, Any]]:
         """The rules by which the store itself deletes."""

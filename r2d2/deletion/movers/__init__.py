@@ -2,7 +2,7 @@
 
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.mover import Mover
-from r2d2.deletion.movers.objects import VersionsMover
+from r2d2.deletion.movers.objects import CopiesMover, VersionsMover
 from r2d2.deletion.movers.rename import RenameMover
 from r2d2.deletion.place import LakePlace, LocalPlace
 from r2d2.deletion.place_objects import BucketPlace
@@ -21,8 +21,10 @@ def mover_of(name: str, place: LakePlace) -> Mover:
         return DeltaMover(place)
     if name == RenameMover.name and isinstance(place, LocalPlace):
         return RenameMover(place)
-    if name == VersionsMover.name and isinstance(place, BucketPlace):
-        return VersionsMover(place)
+    if isinstance(place, BucketPlace):
+        for mover in (VersionsMover, CopiesMover):
+            if name == mover.name:
+                return mover(place)
     raise R2D2Error(f"tables moved by {name!r} are of another version of r2d2, or another storage")
 
 
@@ -35,5 +37,6 @@ def mover_for(format_: str, place: LakePlace, retention_days: float = RETENTION_
     if isinstance(place, LocalPlace):
         return DeltaMover(place, retention_days) if format_ == Format.DELTA else RenameMover(place)
     if isinstance(place, BucketPlace):
-        return VersionsMover(place)
+        copies = place.settings.copy_in_buckets and not place.bucket.has_versions
+        return CopiesMover(place) if copies else VersionsMover(place)
     raise R2D2Error("tables of this storage are not deleted: it has no way to move them")

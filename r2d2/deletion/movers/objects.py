@@ -1,9 +1,14 @@
-"""Tables in an S3 bucket that keeps versions: a delete hides their objects under markers.
+"""Tables in an S3 bucket: hidden under markers where it keeps versions, else copied if asked for.
 
-Nothing is copied, and names stay. Undo removes the markers, each by its id; a purge deletes the
-versions that were journalled, each by its id. Two things are copies: what was rebuilt into
-quarantine, and what comes back after a purge began. A purge that paused may still delete the
-journalled version, so a table comes back under a new one.
+A delete in a bucket with versions hides an object under a marker: nothing is copied, and names
+stay. Undo removes the markers, each by its id; a purge deletes the versions that were journalled,
+each by its id. Two things are copies: what was rebuilt into quarantine, and what comes back after a
+purge began. A purge that paused may still delete the journalled version, so a table comes back
+under a new one.
+
+Without versions each object is copied into quarantine, read again and compared, and then deleted if
+it is still the one that was copied. A runner that paused before that delete may do it an hour late,
+when another took the mark back: the copies of a runner that was passed by stay, for a person.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +16,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from r2d2.deletion.bucket import DELETION, ObjectVersion, OtherObjectError, Versions
+from r2d2.deletion.bucket import DELETION, MOST_BYTES, ObjectVersion, OtherObjectError, Versions
 from r2d2.deletion.movers.lifecycle import lifecycle_reason
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, MoveError, PersonNeededError, Whereabouts
 from r2d2.deletion.place_objects import BucketPlace
@@ -90,10 +95,12 @@ class VersionsMover:
         live, moved, gone, others = set(), set(), set(), list[str]()
         for path, each in kept.items():
             current = there.get(path, Versions()).current
-            if current is not None and self._is_of(deletion, path, each, current):
+            if current is not None and self._is_of(deletion, path, current):
                 live.add(path)
                 continue
             others += [path] if current is not None else []
+            if current is not None and not deletion.moved and path != each.path:
+                continue
             if not there.get(each.path, Versions()).has(each.id):
                 gone.add(path)
             elif self._is_moved(each, there[each.path], current):
@@ -109,11 +116,10 @@ class VersionsMover:
             ]
         return Whereabouts(frozenset(live), frozenset(moved), frozenset(gone), tuple(others))
 
-    def _is_of(
-        self, deletion: Deletion, path: str, kept: KeptObject, current: ObjectVersion
-    ) -> bool:
+    def _is_of(self, deletion: Deletion, path: str, current: ObjectVersion) -> bool:
         """Whether the object that readers see is the deletion's, in place or brought back."""
-        if (current.id, current.etag, path) == (kept.id, kept.etag, kept.path):
+        noted = KeptObject(*deletion.record["move"]["objects"].get(path, (path, "", "", 0)))
+        if (current.id, current.etag) == (noted.id, noted.etag):
             return True
         told = self.bucket.head(path)
         return told is not None and told.get("Metadata", {}).get(DELETION) == deletion.id
@@ -148,7 +154,7 @@ class VersionsMover:
             versions = there.get(path, Versions())
             current = versions.current
             if current is not None:
-                if deletion.moved and not self._is_of(deletion, path, each, current):
+                if deletion.moved and not self._is_of(deletion, path, current):
                     told = f"{path}: something else is at the old place of {deletion.id}"
                     raise PersonNeededError(f"{told}: move it away, or keep the table deleted")
             elif self._comes_back_by_name(deletion, path, each, versions):
@@ -186,7 +192,8 @@ class VersionsMover:
             each = kept[file.path]
             if each.size_bytes != file.size_bytes:
                 raise MoveError(f"{file.path} is not what was moved")
-            return FileInfo(each.path, each.size_bytes, version_named(each.id))
+            version = version_named(each.id) if self.bucket.has_versions else each.etag
+            return FileInfo(each.path, each.size_bytes, version)
 
         files = tuple(map(moved, table.files))
         splits = tuple(replace(split, file=moved(split.file)) for split in table.splits)
@@ -218,6 +225,10 @@ class VersionsMover:
     def delete(self, deletion: Deletion, path: str) -> None:
         """Deletes the journalled version of one object for good."""
         each = self.kept(deletion)[path]
+        if not self.bucket.has_versions:
+            with suppress(FileNotFoundError):
+                self.bucket.delete(each.path, each.etag)
+            return
         told = self.bucket.head(each.path, each.id)
         if told is not None and told["ETag"] != each.etag:
             raise PersonNeededError(f"{each.path}: its version {each.id} is another object by now")
@@ -229,6 +240,8 @@ class VersionsMover:
 
     def _rebuilt(self, deletion: Deletion) -> dict[str, KeptObject]:
         """The objects in the runner's folder in quarantine."""
+        if not deletion.moved:
+            return {}
         home = f"{_home(deletion)}/"
         found = {}
         for path, versions in self.bucket.versions(home).items():
@@ -237,15 +250,24 @@ class VersionsMover:
         return found
 
     def clear(self, deletion: Deletion) -> None:
-        """Deletes by name what older runners rebuilt into quarantine."""
+        """Deletes by name what is in quarantine of older runners.
+
+        A table that was never tombstoned may still be deleted by an older runner: its copies stay.
+        """
         entry = deletion.record["entry"]
         paths = self.kept(deletion).keys() | {path for path, *_ in entry["files"]}
         for found, versions in self.bucket.versions(f"{QUARANTINE}/{deletion.id}/").items():
             epoch, _, path = found.split("/", 3)[3].partition("/")
-            if epoch.isdecimal() and int(epoch) < deletion.epoch and path in paths:
+            if not epoch.isdecimal() or path not in paths:
+                continue
+            is_older, is_own = int(epoch) < deletion.epoch, int(epoch) == deletion.epoch
+            if is_older if deletion.moved else is_own:
                 self._clear(found, versions)
 
     def _clear(self, path: str, versions: Versions) -> None:
+        if not self.bucket.has_versions:
+            self.place.remove(path)
+            return
         for each in versions.data:
             self.bucket.delete_version(path, each.id)
         if versions.marker:
@@ -269,6 +291,60 @@ class VersionsMover:
         for prefix in _prefixes(entry, (kept or {}).values()):
             found |= self.bucket.versions(prefix)
         return found
+
+
+class CopiesMover(VersionsMover):
+    """Moves tables of a bucket without versions: copied, compared, deleted under a condition."""
+
+    name = "copies"
+
+    def reason_against(self, entry: Data, table: Table) -> str | None:
+        """Why this table cannot be moved so, None where it can."""
+        if large := next((f for f in table.files if f.size_bytes > MOST_BYTES), None):
+            return f"{large.path} has more than 5 GiB: one request does not write it"
+        if self.bucket.kept_versions:
+            return "the bucket's versioning is suspended: turn it on, or end it"
+        return self.reason_against_any(entry, table)
+
+    def kept(self, deletion: Deletion) -> dict[str, KeptObject]:
+        """The copies; before the tombstone those that are there already, by the newest runner."""
+        if deletion.moved:
+            return super().kept(deletion)
+        kept = super().kept(deletion)
+        folder, newest = f"{QUARANTINE}/{deletion.id}/", dict[str, int]()
+        for found, versions in self.bucket.versions(folder).items():
+            epoch, _, path = found.removeprefix(folder).partition("/")
+            now = versions.current
+            if now is None or path not in kept or newest.get(path, 0) > int(epoch):
+                continue
+            newest[path] = int(epoch)
+            kept[path] = KeptObject(found, now.id, now.etag, now.size_bytes)
+        return kept
+
+    def move(self, deletion: Deletion) -> None:
+        """Copies all objects, compares each copy, and then deletes each if it is the one copied."""
+        noted = super().kept(deletion)
+        for path, each in noted.items():
+            with scratch_folder() as folder:
+                copy = folder / "object"
+                try:
+                    with copy.open("wb") as file:
+                        told = self.bucket.read(path, file, each.etag)
+                except (FileNotFoundError, OtherObjectError) as error:
+                    raise MoveError(f"{path} changed while it was to be moved") from error
+                target = f"{_home(deletion)}/{path}"
+                self.place.upload(copy, target, deletion.id)
+            there = self.place.file(target)
+            if there is None or self._digest(target, there.version) != told:
+                raise MoveError(f"{path}: its copy in quarantine is not what was copied")
+        for path, each in noted.items():
+            try:
+                self.bucket.delete(path, each.etag)
+            except FileNotFoundError:
+                continue
+            except OtherObjectError as error:
+                if self.bucket.head(path) is not None:
+                    raise MoveError(f"{path} changed while it was to be moved") from error
 
 
 def _prefixes(entry: Data, kept: Iterable[KeptObject]) -> Iterator[str]:
