@@ -231,7 +231,8 @@ def _next_steps(lake: str, out: Path | None, graph: "Graph") -> Iterator[str]:
     if graph.edges:
         steps = [(f"r2d2 plan --run {quote(str(out))}", "what to delete, and what that saves")]
         steps.append((f"r2d2 edges {quote(str(out))}", "every containment, by table or folder"))
-        for begin, line in zip(("next: ", "      "), aligned(steps), strict=True):
+        steps.append((f"r2d2 report {quote(str(out))}", "all of it as a page to look at"))
+        for begin, line in zip(("next: ", "      ", "      "), aligned(steps), strict=True):
             yield begin + line
 
 

@@ -65,6 +65,7 @@ def plan_lines(plan: Data, place: str = "run", *, verbose: bool = False) -> Iter
         why = f"r2d2 plan --run {quote(place)} --explain {quote(printable(first['table']))}"
         if not place.endswith(".json"):
             steps.insert(1, (why, "why, and how it comes back"))
+            steps.append((f"r2d2 report {quote(place)}", "all of it as a page to look at"))
     for begin, line in zip(chain(("next: ",), repeat("      ")), aligned(steps), strict=False):
         yield begin + line
 

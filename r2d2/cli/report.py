@@ -1,6 +1,6 @@
 """`r2d2 report`: a run as one HTML page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +27,10 @@ def report(
     out: Annotated[
         Path | None, Output, Parameter(help="File for the page; default: RUN/report.html.")
     ] = None,
+    beside: Annotated[
+        tuple[Path, ...],
+        Parameter(negative="", help="Folder of another run to set beside; may be repeated."),
+    ] = (),
     show_values: Annotated[
         bool, Parameter(negative="", help="Show values of the data: predicates and constants.")
     ] = False,
@@ -36,11 +40,15 @@ def report(
     Reads no data; of a lake in a local folder the permissions of files are looked up. Earlier runs
     in RUN/earlier stand beside this one.
 
-    For example: r2d2 report run --out page.html
+    For example:
+
+    r2d2 report run --out page.html
+
+    r2d2 report run --beside last-week/run --show-values
     """
     path = out or run / PAGE_NAME
     prepare_page(path)
-    write_run(path, run, show_values=show_values)
+    write_run(path, run, beside=beside, show_values=show_values)
     print_lines([f"written to {path}"])
     return EXIT_OK
 
@@ -62,12 +70,18 @@ def prepare_page(path: Path | None) -> None:
 
 
 def write_run(
-    path: Path, run: Path, plan: Mapping[str, Any] | None = None, *, show_values: bool = False
+    path: Path,
+    run: Path,
+    plan: Mapping[str, Any] | None = None,
+    *,
+    beside: Sequence[Path] = (),
+    show_values: bool = False,
 ) -> None:
-    """Writes the page of a run's folder; `plan` takes the place of its own."""
+    """Writes the page of a run's folder, other runs beside; `plan` takes the place of its own."""
     from r2d2.page.run_files import earlier, run_files
 
-    write_page(path, run_files(run, plan), earlier(run), show_values=show_values)
+    others = (*map(run_files, beside), *earlier(run))
+    write_page(path, run_files(run, plan), others, show_values=show_values)
 
 
 def write_page(

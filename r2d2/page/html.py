@@ -12,10 +12,11 @@ from r2d2.page.base import environment, render
 from r2d2.page.families import Families, Total, Waste, families_of, folder_of, totals, waste_of
 from r2d2.page.packed import kept_kind, packed
 from r2d2.page.run_files import Access, PageGraph, RunFiles, different
-from r2d2.text_tables import pluralize
+from r2d2.text_tables import by_number, pluralize
 
 Data = Mapping[str, Any]
 SHOWN, MOST_LEFT_OUT, MOST_REASONS, MOST_GROUPS = 15, 100, 40, 50
+FEW_NAMES = 5
 FEW_FOLDERS = 3
 """With so few top folders the ones in them are told, too: they are mere formats or zones."""
 NOT_KNOWN: Mapping[str, Access] = {}
@@ -66,6 +67,7 @@ def page(
     graph, families, waste = _looked_at(run)
     unlike = different(graph.equal, access)
     entries: dict[str, Data] = {e["table"]: e for e in plan["tables"]} if plan else {}
+    deleted = [entry for entry in entries.values() if entry["choice"] == "delete"]
     return render(
         environment(),
         "run.html.jinja",
@@ -81,6 +83,9 @@ def page(
         shown=SHOWN,
         kept=_kept(graph, entries)[:MOST_REASONS],
         payback=_payback(plan) if plan else "",
+        rebuild_usd=sum(entry["rebuild_usd_per_month"] for entry in deleted),
+        longest_s=max((entry["rebuild_p95_s"] for entry in deleted), default=0),
+        changes=list(_changes(earlier[0], run)) if earlier else [],
         beside=[(other, summary_of(*_looked_at(other))) for other in earlier],
         unlike=unlike[:MOST_GROUPS],
         more_unlike=max(len(unlike) - MOST_GROUPS, 0),
@@ -174,6 +179,34 @@ def _kept(graph: PageGraph, entries: Mapping[str, Data]) -> list[Kept]:
             found[kept_kind(entry["reason"])].append(entry["size_bytes"])
     made = [Kept(reason, len(sizes), sum(sizes)) for reason, sizes in found.items()]
     return sorted(made, key=lambda kept: (-kept.size_bytes, kept.reason))
+
+
+def _changes(old: RunFiles, new: RunFiles) -> Iterator[str]:
+    """Sentences on what is another in the newer run, the lake first, then the plan."""
+    before, after = ({t.location: t.snapshot for t in r.graph.tables} for r in (old, new))
+    both = before.keys() & after.keys()
+    changed = sum(before[name] != after[name] for name in both)
+    came, gone = len(after.keys() - both), len(before.keys() - both)
+    yield (
+        f"Since {old.name}: {pluralize(came, 'table')} came, {gone:,} went, {changed:,}"
+        f" {by_number(changed, 'has', 'have')} other files."
+    )
+    if old.plan and new.plan:
+        chosen = [
+            {entry["table"] for entry in run.plan["tables"] if entry["choice"] == "delete"}
+            for run in (old, new)
+            if run.plan
+        ]
+        more, less = sorted(chosen[1] - chosen[0]), sorted(chosen[0] - chosen[1])
+        yield from (
+            f"{told}: {', '.join(names[:FEW_NAMES])}"
+            + (f" and {len(names) - FEW_NAMES:,} more." if len(names) > FEW_NAMES else ".")
+            for told, names in (
+                ("To be deleted now and not then", more),
+                ("To be deleted then and not now", less),
+            )
+            if names
+        )
 
 
 def _payback(plan: Data) -> str:

@@ -77,8 +77,9 @@ def test_the_folders_of_a_plan_are_told_and_what_to_do_next() -> None:
     entries = [deleted("a/x", ["b/all"]), kept("b/all", "a/x is rebuilt from it")]
     lines = list(plan_lines(plan(entries), "my run"))
     assert "a       1 of 1   1 B    $1.00" in lines
-    last = " ".join(lines[-1].split())
-    assert last.startswith("r2d2 check 'my run/plan.json' whether it still holds")
+    check, report = (" ".join(line.split()) for line in lines[-2:])
+    assert check.startswith("r2d2 check 'my run/plan.json' whether it still holds")
+    assert report.startswith("r2d2 report 'my run' all of it")
 
 
 def test_three_copies_that_stay_are_told_with_one_and() -> None:

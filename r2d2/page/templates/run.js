@@ -51,11 +51,13 @@ function fill(element, attributes, children) {
 const el = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 const svg = (tag, attributes, ...children) =>
   fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
-const bdi = name => el('bdi', {}, name);
+// A long name breaks after its slashes and underscores first.
+const bdi = name => el('bdi', {}, name.split(/(?<=[/_])/).map((part, at) => [at ? el('wbr', {}) : '', part]));
 const tableLink = n => el('a', { href: fragment(n) }, bdi(names[n]));
+const markedLink = n => [tableLink(n), deletion.has(n) ? el('span', { class: 'delete' }, ' delete') : ''];
 const fragment = n => `#table=${encodeURIComponent(names[n])}`;
-function links(tables) {
-  const shown = tables.slice(0, MOST_LINKS).map((n, at) => [at ? ', ' : '', tableLink(n)]);
+function links(tables, link = tableLink) {
+  const shown = tables.slice(0, MOST_LINKS).map((n, at) => [at ? ', ' : '', link(n)]);
   return [shown, tables.length > MOST_LINKS ? ` and ${whole(tables.length - MOST_LINKS)} more` : ''];
 }
 
@@ -160,7 +162,7 @@ const COLUMN = {
   reads: { head: 'reads a month', class: 'n wide', sort: n => P.reads[n], cell: n => general(P.reads[n]) + (P.usage[n] & 1 ? ' (assumed)' : '') },
 };
 const columns = P
-  ? [COLUMN.table, COLUMN.bytes, COLUMN.parents, COLUMN.saves, COLUMN.decision, COLUMN.why, COLUMN.reads]
+  ? [COLUMN.table, COLUMN.decision, COLUMN.saves, COLUMN.bytes, COLUMN.why, COLUMN.reads, COLUMN.parents]
   : [COLUMN.table, COLUMN.spare, COLUMN.bytes, COLUMN.rows, COLUMN.inside, COLUMN.children, COLUMN.why];
 const all = list(byId('list'), byId('more'), columns, deletion.size ? COLUMN.saves : COLUMN.spare, everyTable.slice());
 const WHICH = {
@@ -217,7 +219,7 @@ list(byId('family-list'), byId('more-families'), [
 const beyond = group => sum(group, n => T.bytes[n]) - Math.max(...group.map(n => T.bytes[n]));
 const beyondOne = { head: 'beyond one copy', class: 'n', sort: beyond, cell: group => humanBytes(beyond(group)) };
 list(byId('group-list'), byId('more-groups'), [
-  { head: 'equal to each other', class: 'name', sort: tables => names[tables[0]], falls: false, cell: links, tie: inOrder },
+  { head: 'equal to each other', class: 'name', sort: tables => names[tables[0]], falls: false, cell: group => links(group, markedLink), tie: inOrder },
   ofMany[0], beyondOne, ...ofMany.slice(2),
 ], beyondOne, D.groups.slice()).draw();
 

@@ -64,7 +64,9 @@ def _pairs(
     """Pairs within blocks of neighbours; the one with more rows is the parent."""
     pairs: set[tuple[int, int]] = set()
     block = max(8, 3 * edges // len(rows))
-    while len(pairs) < edges:
+    for _ in range(50 * edges):
+        if len(pairs) == edges:
+            break
         start = random_.randrange(0, len(rows), block)
         near = [n for n in range(start, min(start + block, len(rows))) if n not in bad]
         if len(near) > 1:
