@@ -3,12 +3,17 @@
 The calls are `tables`, `find`, `open_run`, `plan`, `vmcost` and `schema`.
 """
 
+from __future__ import annotations
+
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
+# Not from `typing`: its import would take the time in which Ctrl-C still has a traceback.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from r2d2.api import find, open_run, plan, schema, tables, vmcost
     from r2d2.api.costs import VmCosts
     from r2d2.api.results import LakeTables, Plan, Run

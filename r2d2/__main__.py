@@ -1,15 +1,16 @@
 """The command `r2d2`, also as `python -m r2d2`: what must be set before anything is imported."""
 
+# Built in: `signal` would be read from disk, and `enum` with it, while Ctrl-C has a traceback.
+import _signal  # type: ignore[import-not-found]
 import gc
 import os
-import signal
 import sys
 
 
 def run() -> None:
     """Runs the command line; ends at once on Ctrl-C or SIGTERM, even while a thread still reads."""
     # Until it is handled, Ctrl-C needs no traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     from r2d2.storage.scratch import end_on_signals
 
     end_on_signals()

@@ -72,16 +72,29 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is likely meant: by its last part, by its case, or by few letters."""
+    """The known name that is likely meant: by its last part, by its case, or by few letters.
+
+    >>> nearest("order", ["gold/orders.parquet", "other.csv"])
+    'gold/orders.parquet'
+    """
     from difflib import get_close_matches
 
     names = list(known)
-    last = name.rstrip("/").rpartition("/")[2].lower()
-    same = [each for each in names if each.rpartition("/")[2].lower() == last]
-    begun = [each for each in names if each.rpartition("/")[2].lower().partition(".")[0] == last]
-    by_lower = {each.lower(): each for each in reversed(names)}
-    close = [by_lower[each] for each in get_close_matches(name.lower(), list(by_lower), n=1)]
-    return next(iter([*same, *begun, *close]), None)
+    last = _last_part(name)
+    same = [each for each in names if _last_part(each) == last]
+    same += [each for each in names if _last_part(each).partition(".")[0] == last]
+    if same:
+        return same[0]
+    whole = {each.lower(): each for each in reversed(names)}
+    ends = {_last_part(each).partition(".")[0]: each for each in reversed(names)}
+    for wanted, place in ((name.lower(), whole), (last.partition(".")[0], ends)):
+        if close := get_close_matches(wanted, list(place), n=1):
+            return place[close[0]]
+    return None
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2].lower()
 
 
 def with_folders(locations: Collection[str]) -> list[str]:

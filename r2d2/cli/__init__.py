@@ -151,7 +151,9 @@ def command_line(arguments: Sequence[str]) -> App:
             " the exit code stay) and -v (--verbose: longer lists, the work of each stage).\n\n"
             "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
             " Every flag can be set in the environment, under its command's name:"
-            " R2D2_FIND_TYPES=widened."
+            " R2D2_FIND_TYPES=widened; `r2d2 find --help` names each. Of no command are R2D2_UMASK"
+            " (who may read what is written) and R2D2_STORE_… (how long to wait for an object"
+            " store); docs/running.md explains them."
         ),
     )
     for command, (module, summary) in COMMANDS.items():

@@ -113,9 +113,9 @@ def run_recipe(
 def _entry(plan: Path, run: Path, table: str) -> dict[str, Any]:
     from r2d2.plan.plan_file import load_plan
 
-    for entry in load_plan(plan)["tables"]:
-        if entry["table"] == table and entry["choice"] == "delete":
-            return dict(entry)
+    entries = {e["table"]: e for e in load_plan(plan)["tables"] if e["choice"] == "delete"}
+    if table in entries:
+        return dict(entries[table])
     from r2d2.plan.rebuild import not_deleted
 
-    raise not_deleted(run, table)
+    raise not_deleted(run, table, entries)

@@ -1,7 +1,7 @@
 """A deleted table rebuilt by its plan, or shown as a SQL view; the table itself may be gone."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage, Storage
 from r2d2.storage.output import prepare, settle
+from r2d2.text_tables import did_you_mean
 
 ResidualRows = Callable[[Residual], pa.Table]
 """Gives the rows of a residual file."""
@@ -85,7 +86,7 @@ def rebuild(
     wanted = list(names)
     for name in wanted:
         if name not in entries:
-            raise not_deleted(run, name)
+            raise not_deleted(run, name, entries)
     storage = storage_of(lake or plan["lake"])
     now = inventory_now(run, load_graph(run).settings, storage)
     parents_now = ParentsNow.of(plan, storage, now)
@@ -98,15 +99,18 @@ def rebuild(
             yield LostTable(name, table_problem(error))
 
 
-def not_deleted(run: Path, name: str) -> UsageError:
-    """The error for a table that the plan does not delete; it names an earlier plan that does."""
+def not_deleted(run: Path, name: str, deleted: Collection[str]) -> UsageError:
+    """The error for a table that is not among those that the plan deletes.
+
+    It names an earlier plan that deletes it, or the nearest of these tables.
+    """
     told = f"the plan deletes no table {name!r}"
     for folder in earlier_runs(run):
         with suppress(UsageError):
             for entry in load_plan(folder / PLAN_NAME)["tables"]:
                 if (entry["table"], entry["choice"]) == (name, "delete"):
                     return UsageError(f"{told}; an earlier one does: give --run {folder}")
-    return UsageError(told)
+    return UsageError(f"{told}{did_you_mean(name, deleted)}")
 
 
 def rebuild_table(

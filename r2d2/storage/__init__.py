@@ -1,9 +1,11 @@
 """Storage of a lake's bytes: a folder here, or an object store."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r2d2.errors import NoSuchLakeError
+from r2d2.text_tables import did_you_mean
 
 if TYPE_CHECKING:
     from r2d2.storage.local import Storage
@@ -18,9 +20,22 @@ def storage_of(lake: str) -> "Storage":
     if not separator or scheme == "file":
         root = Path(lake.removeprefix("file://") if separator else lake)
         if not root.is_dir():
-            what = "is a file, not a folder" if root.is_file() else "no such folder"
-            raise NoSuchLakeError(f"{lake}: {what}; give the folder that holds the tables")
+            raise NoSuchLakeError(f"{lake}: {_no_folder(root)}")
         return LocalStorage(str(root.resolve()))
     from r2d2.storage.objects import ObjectStorage
 
     return ObjectStorage(lake)
+
+
+def _no_folder(root: Path) -> str:
+    """Why the path is no lake, and what was likely meant."""
+    from shlex import quote
+
+    remedy = "give the folder that holds the tables"
+    if root.is_file():
+        one = f"{quote(str(root.parent))} --include {quote(root.name)}"
+        return f"is a file, not a folder; {remedy} ({one}, to look at this one alone)"
+    beside: list[str] = []
+    with suppress(OSError):
+        beside = [str(each) for each in root.parent.iterdir() if each.is_dir()]
+    return f"no such folder; {remedy}{did_you_mean(str(root), beside)}"

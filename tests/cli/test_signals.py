@@ -152,6 +152,32 @@ def test_every_command_ends_by_a_signal_with_its_exit_code(
     assert set(left) <= {MARKER}
 
 
+IMPORTED = (
+    *("r2d2.storage.scratch", "r2d2.cli", "cyclopts", "attrs", "r2d2.cli.terminal"),
+    *("r2d2.cli.find", "r2d2.pipeline", "pyarrow", "numpy", "r2d2.engines.local.lake"),
+)
+INTERRUPTS_ITSELF = """
+import os, signal, sys
+imported = sys.argv.pop(1)
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == imported:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from r2d2.__main__ import run
+run()
+"""
+
+
+@pytest.mark.parametrize("imported", IMPORTED)
+def test_ctrl_c_while_a_module_is_imported_has_no_traceback(imported: str, tmp_path: Path) -> None:
+    write_lake(tmp_path / "lake", 10)
+    words = [sys.executable, "-c", INTERRUPTS_ITSELF, imported, "find", str(tmp_path / "lake")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode in CODES[signal.SIGINT], done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("place", ["out", "scratch"])
 def test_a_full_disk_leaves_the_run_as_it_was_and_exits_with_1(place: str, tmp_path: Path) -> None:
     old_lake, new_lake, scratch = tmp_path / "old", tmp_path / "new", tmp_path / "scratch"
