@@ -122,8 +122,9 @@ def html_table(caption: str, records: Records[object]) -> str:
     )
     more = len(records) - SHOWN
     rest = f"<p>… and {more:,} more</p>" if more > 0 else ""
+    # Jupyter would set what stands between two dollar signs as a formula.
     return (
-        f"<div><p>{escape(printable(caption))}</p>"
+        f'<div class="tex2jax_ignore mathjax_ignore"><p>{escape(printable(caption))}</p>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}</div>"
     )
 

@@ -50,6 +50,11 @@ def test_a_name_that_is_markup_is_shown_as_it_is() -> None:
     assert name in Page(Edges([edge(name)])._repr_html_()).texts
 
 
+def test_dollar_signs_are_no_formula_in_a_notebook() -> None:
+    html = Edges([edge("$a$")])._repr_html_()
+    assert html.startswith('<div class="tex2jax_ignore mathjax_ignore">')
+
+
 def test_a_notebook_shows_twenty_rows_and_counts_the_rest() -> None:
     html = Edges([edge()] * 1_234)._repr_html_()
     assert html.count("<tr>") == 21
