@@ -277,6 +277,18 @@ def without_home(listing: Listing) -> Listing:
     return replace(listing, files=files, left_out=left_out)
 
 
+def emptied_in_place(storage: Storage, listing: Listing) -> frozenset[str]:
+    """The deleted tables of which a log without rows stays at their place.
+
+    Raises:
+        JournalError: the journal cannot be read, or is not as it was written.
+    """
+    if not any(file.path.startswith(f"{JOURNAL}/") for file in listing.files):
+        return frozenset()
+    deletions = journal_state(storage, listing).deletions.values()
+    return frozenset(d.table for d in deletions if d.holds and d.record.get("mover") == "delta")
+
+
 def held_parents(storage: Storage, listing: Listing) -> dict[str, str]:
     """The tables that deleted ones are rebuilt from, each with the reason why it must stay.
 

@@ -8,12 +8,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from r2d2.deletion import journal as journals
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.verbs.apply import Applied
-from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
+from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
+from r2d2.errors import R2D2Error
+from r2d2.lake.inventory import take_inventory
+from r2d2.settings.find import Settings
+from r2d2.storage import storage_of
 from tests.support.deletion.delta_lake import (
     CHILD,
     applied_delta,
@@ -63,6 +68,16 @@ def test_a_deleted_table_reads_as_no_rows_and_its_files_stay_for_the_retention(l
     assert kept == "interval 37 days"
     assert f"r2d2 undo {deletion} LAKE" in metadata["description"]
     assert list(discrepancies(journal)) == []
+
+
+def test_a_deleted_table_is_no_table_of_the_lake_until_somebody_writes_to_it(lake: Path) -> None:
+    def tables() -> list[str]:
+        found = take_inventory(storage_of(str(lake)), Settings())
+        return [table.location for table in found.tables]
+
+    assert tables() == ["whole.parquet"]
+    append_late(lake)
+    assert tables() == [CHILD, "whole.parquet"]
 
 
 def test_undo_gives_rows_properties_and_history_back(tmp_path: Path) -> None:
@@ -118,6 +133,34 @@ def test_a_purge_that_only_slept_deletes_nothing_of_a_table_that_is_back(
     for path in old:
         (lake / CHILD / path).unlink()
     assert rows_by_delta_rs(lake / CHILD) == child_rows()
+
+
+def test_a_runner_that_slept_since_it_marked_the_table_cannot_delete_it_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deltalake import DeltaTable
+
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_delta_lake(lake)
+    move, slept = DeltaMover.move, list[Any]()
+
+    def sleeping(self: DeltaMover, deletion: Any) -> None:
+        seen = self._now(CHILD)
+        monkeypatch.setattr(journals, "_is_over", lambda lease: True)
+        with (other := journal_of(lake)).lease("fsck"):
+            slept.extend(settle(other))
+        monkeypatch.setattr(DeltaMover, "_now", lambda self, table: seen)
+        move(self, deletion)
+
+    monkeypatch.setattr(DeltaMover, "move", sleeping)
+    with pytest.raises(R2D2Error, match="another runner wrote record"):
+        applied_delta(lake, run)
+    monkeypatch.undo()
+    assert len(slept) == 1
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    operations = [entry["operation"] for entry in DeltaTable(str(lake / CHILD)).history()]
+    assert operations == ["MANUAL UPDATE", "WRITE", "WRITE"]
+    assert list(discrepancies(journal_of(lake))) == []
 
 
 def test_files_that_somebody_vacuumed_are_rebuilt_with_an_alarm_and_come_back(lake: Path) -> None:
