@@ -145,11 +145,12 @@ def test_a_runner_that_slept_since_it_marked_the_table_cannot_delete_it_any_more
     move, slept = DeltaMover.move, list[Any]()
 
     def sleeping(self: DeltaMover, deletion: Any) -> None:
-        seen = self._now(CHILD)
+        seen, kept = self._now(CHILD), self._kept(deletion)
         monkeypatch.setattr(journals, "_is_over", lambda lease: True)
         with (other := journal_of(lake)).lease("fsck"):
             slept.extend(settle(other))
         monkeypatch.setattr(DeltaMover, "_now", lambda self, table: seen)
+        monkeypatch.setattr(DeltaMover, "_kept", lambda self, deletion: kept)
         move(self, deletion)
 
     monkeypatch.setattr(DeltaMover, "move", sleeping)
