@@ -1,0 +1,51 @@
+"""Only the verbs of deletion write into a lake, and only when they are told to."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from r2d2.deletion.verbs.apply import apply
+from tests.support.deletion.small_lake import approved, journal_of, write_lake
+
+pytestmark = pytest.mark.slow
+Stats = dict[str, tuple[int, int, int]]
+
+
+def stats(lake: Path) -> Stats:
+    """What any write to a file or folder of the lake would change."""
+    return {
+        str(path): (about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
+        for path in [lake, *sorted(lake.rglob("*"))]
+        if (about := path.lstat())
+    }
+
+
+def test_all_other_commands_and_dry_runs_leave_the_lake_as_it_is(tmp_path: Path) -> None:
+    lake, run, again = tmp_path / "lake", tmp_path / "run", tmp_path / "again"
+    write_lake(lake)
+    plan = approved(lake, run)
+    list(apply(journal_of(lake), plan, run))
+    settings = tmp_path / "now.toml"
+    settings.write_text("[deletion]\nretention_days = 0\n")
+    before = stats(lake)
+    for command in (
+        ["find", lake, "--out", again],
+        ["tables", lake],
+        ["explain", "whole.parquet", "whole.parquet", lake],
+        ["plan", "--run", again],
+        ["report", again],
+        ["check", again / "plan.json"],
+        ["status", lake],
+        ["fsck", lake],
+        ["audit", lake],
+        ["apply", run / "plan.json"],
+        ["undo", "--all", lake],
+        ["purge", lake, "--config", settings],
+        ["rebuild", "rome", lake, "--to", tmp_path / "back"],
+    ):
+        words = [sys.executable, "-m", "r2d2", *map(str, command)]
+        ended = subprocess.run(words, capture_output=True, text=True)
+        assert ended.returncode in (0, 2, 3), (command, ended.stderr)
+        assert stats(lake) == before, command
