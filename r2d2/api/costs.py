@@ -21,6 +21,7 @@ class ApplicationCost(msgspec.Struct, frozen=True):
     application_id: str
     attempt: str | None
     name: str
+    user: str
     spark_version: str
     files: tuple[str, ...]
     started: str
@@ -30,6 +31,7 @@ class ApplicationCost(msgspec.Struct, frozen=True):
     tasks: int
     busy_fraction: float | None
     usd: float | None
+    usd_per_month: float | None
     why: str | None
     money: dict[str, float] | None
     not_included: tuple[str, ...]
@@ -65,6 +67,7 @@ class Applications(Records[ApplicationCost]):
         "tasks": ("int64", lambda row: row.tasks),
         "busy_fraction": ("double", lambda row: row.busy_fraction),
         "usd": ("double", lambda row: row.usd),
+        "usd_per_month": ("double", lambda row: row.usd_per_month),
         "why": ("string", lambda row: row.why),
     }
 
@@ -101,10 +104,10 @@ class VmCosts:
 
     @property
     def usd(self) -> float | None:
-        """The money of all applications; None where that of one is not known."""
+        """The money of all applications; None where that of one is not known, or there is none."""
         amounts = [application.usd for application in self.applications]
         known = [amount for amount in amounts if amount is not None]
-        return math.fsum(known) if len(known) == len(amounts) else None
+        return math.fsum(known) if len(known) == len(amounts) > 0 else None
 
     @property
     def jobs(self) -> BillRows:

@@ -174,3 +174,26 @@ def test_a_run_without_its_funnel_is_refused(lake: Path, tmp_path: Path) -> None
 def test_no_log_costs_nothing_to_refuse() -> None:
     with pytest.raises(r2d2.UsageError, match="give one or more event logs"):
         r2d2.vmcost()
+
+
+@pytest.mark.shared
+def test_costs_are_those_of_the_report(shared: Path) -> None:
+    log = shared / "event-logs/emr-join-agg.zstd"
+    costs = r2d2.vmcost(log, vm="m5.xlarge", provider="aws", region="us-east-1")
+    (application,) = costs.applications
+    assert application.money is not None
+    assert costs.usd == application.usd == pytest.approx(sum(application.money.values()))
+    assert repr(costs) == "<1 application: $0.0032>"
+    assert [row.id for row in costs.jobs] == ["0", "1", "2", "3", "4"]
+    assert costs.stages[0].id == "0.0"
+    assert len(costs.executors) == len(costs.data["applications"][0]["by_executor"]) == 10
+    assert costs.left_out == ()
+
+
+def test_logs_without_an_application_are_named(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("no event\n")
+    costs = r2d2.vmcost(tmp_path / "log")
+    ((path, reason),) = costs.left_out
+    assert path == str(tmp_path / "log")
+    assert "application" in reason
+    assert repr(costs) == "<0 applications: cost not known>"
