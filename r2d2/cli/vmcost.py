@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from r2d2.cli import Output
-from r2d2.cli.terminal import print_json, print_lines, print_problem
+from r2d2.cli.terminal import print_json, print_lines, print_problem, print_text
 from r2d2.errors import (
     EXIT_FAILED,
     EXIT_FOUND,
@@ -19,6 +19,7 @@ from r2d2.errors import (
     UsageError,
 )
 from r2d2.extras import require
+from r2d2.text_tables import aligned
 
 if TYPE_CHECKING:
     from r2d2.vmcost.events import EventLogs
@@ -177,6 +178,70 @@ def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative=""
     else:
         print_lines(difference_lines(found))
     return EXIT_OK
+
+
+@vmcost.command
+def prices(
+    *words: Annotated[
+        str, Parameter(help="Of each row: parts of its provider, region, SKU, kind or source.")
+    ],
+    of: Annotated[
+        Path | None, Parameter(name="--prices", help="CSV of prices in place of r2d2's own list.")
+    ] = None,
+    coverage: Annotated[
+        bool, Parameter(negative="", help="By family: sizes and regions that have a price.")
+    ] = False,
+    csv: Annotated[bool, Parameter(negative="", help="The rows as a file for --prices.")] = False,
+) -> int:
+    """List the prices whose rows have all WORDS, with their source, date and age.
+
+    For example:
+
+    r2d2 vmcost prices aws us-east-1 m5.
+
+    r2d2 vmcost prices --coverage gcp
+    """
+    from r2d2.vmcost.prices import age_days, load_prices, matching, prices_csv
+    from r2d2.vmcost.prices import coverage as coverage_of
+
+    rows = matching(load_prices(of), words)
+    if csv:
+        print_text(prices_csv(rows))
+        return EXIT_OK if rows else EXIT_FAILED
+    heads = ("provider", "region", "SKU", "vCPU", "GiB", "USD", "kind", "as of", "days", "source")
+    lines: list[tuple[str, ...]] = [heads]
+    lines += [
+        (
+            row.provider,
+            row.region,
+            row.sku,
+            str(row.vcpu or ""),
+            f"{row.mem_mib / 1024:g}" if row.mem_mib else "",
+            f"{float(row.usd_per_hour):g}",
+            row.kind.value,
+            row.as_of.isoformat(),
+            f"{age_days(row, date.today()):,}",
+            f"{row.source} {row.source_version}",
+        )
+        for row in rows
+    ]
+    if coverage:
+        lines = [("provider", "family", "kind", "sizes", "regions", "priced", "share", "oldest")]
+        lines += [
+            (
+                each.provider,
+                each.family,
+                each.kind.value,
+                str(each.sizes),
+                str(each.regions),
+                str(each.priced),
+                f"{each.share:.0%}",
+                each.as_of.isoformat(),
+            )
+            for each in coverage_of(rows)
+        ]
+    print_lines(aligned(lines))
+    return EXIT_OK if rows else EXIT_FAILED
 
 
 def _costed(logs: Sequence[str], flags: MachineFlags) -> "CostedLogs":

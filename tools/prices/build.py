@@ -19,6 +19,10 @@ table has many cells that are too dear, so that there nothing may lie below the 
 type's price is put together from vCPUs and GiB, so that this holds by construction; there the line
 is the ratio of both prices that at least half of the series' regions share.
 
+A type that a region lacks, and that another region has, is filled in where all of its family's
+types that the region has, three or more, share a price per vCPU within 0.5 %: at that price, and
+marked so in its source. Such a row is dated as the oldest of those that it rests on.
+
 `as_of` is the day that a source gives for its prices, or where it gives none that of its release.
 Libcloud gives one day for all its tables, though its Azure table knows no type of version 5.
 """
@@ -26,19 +30,24 @@ Libcloud gives one day for all its tables, though its Azure table knows no type 
 import argparse
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from statistics import median
 
 from r2d2.vmcost import prices
-from r2d2.vmcost.model import Price
-from r2d2.vmcost.prices import COLUMNS, PriceList
+from r2d2.vmcost.model import Price, PriceKind
+from r2d2.vmcost.prices import COLUMNS, PriceList, family_of
 from tools.prices import aws, azure, gcp
 from tools.prices.azure import dbu_rows
 from tools.prices.packages import Packages
 from tools.prices.rule import Family, Quote, judged
 
+LINE_WITHIN, LINE_FROM = Fraction(5, 1000), 3
+ON_LINE = " (filled on its family's line)"
 OUT = Path(prices.__file__).with_name("prices.csv")
 
 
@@ -65,7 +74,48 @@ def build(packages: Packages) -> tuple[list[Price], Counter[str]]:
     counts["gcp: left out, to keep the list short (regions)"] = left_out
     fees = list(dbu_rows(packages))
     counts["azure: carried, DBUs an hour"] = len(fees)
-    return [*in_region.rows, *carried, *fees], counts
+    priced = [*in_region.rows, *carried]
+    on_lines = list(filled(priced))
+    counts.update(f"{row.provider}: filled, on its family's line" for row in on_lines)
+    return [*priced, *on_lines, *fees], counts
+
+
+def filled(rows: Sequence[Price]) -> Iterator[Price]:
+    """Rows for the types that a region lacks, on the line of their family there."""
+    sizes: dict[tuple[str, str], dict[str, Price]] = defaultdict(dict)
+    there: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
+    for row in rows:
+        if row.kind is PriceKind.ON_DEMAND and row.vcpu and (family := _family(row)):
+            sizes[row.provider, family].setdefault(row.sku, row)
+            there[row.provider, row.region, family].append(row)
+    for (provider, region, family), of_family in sorted(there.items()):
+        line = median(row.usd_per_hour / (row.vcpu or 1) for row in of_family)
+        on_line = all(
+            abs(row.usd_per_hour / (row.vcpu or 1) - line) <= line * LINE_WITHIN
+            for row in of_family
+        )
+        if len(of_family) < LINE_FROM or not on_line:
+            continue
+        have = {row.sku for row in of_family}
+        oldest = min(of_family, key=lambda row: row.as_of)
+        for sku, other in sorted(sizes[provider, family].items()):
+            if sku not in have:
+                yield replace(
+                    other,
+                    region=region,
+                    usd_per_hour=Fraction(round(line * (other.vcpu or 1) * 10**6), 10**6),
+                    source=f"{oldest.source}{ON_LINE}",
+                    source_version=oldest.source_version,
+                    as_of=oldest.as_of,
+                )
+
+
+def _family(row: Price) -> str:
+    """The family whose types cost the same for a vCPU; empty for those that stand alone."""
+    if row.provider == "azure":
+        return azure.family(row.sku)
+    found = family_of(row)
+    return "" if found == row.sku else found
 
 
 def csv_text(rows: Iterable[Price]) -> str:

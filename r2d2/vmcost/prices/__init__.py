@@ -14,6 +14,8 @@ that is the DBUs an hour; an uplift row is added to its SKU's hours. Both may st
 
 import csv
 import io
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,10 +27,21 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import pluralize
+from r2d2.text_tables import csv_text, pluralize
 from r2d2.vmcost.model import Price, PriceKind
 
-__all__ = ["NoPriceError", "PriceList", "age_days", "load_prices", "parse_prices"]
+__all__ = [
+    "Coverage",
+    "NoPriceError",
+    "PriceList",
+    "age_days",
+    "coverage",
+    "family_of",
+    "load_prices",
+    "matching",
+    "parse_prices",
+    "prices_csv",
+]
 
 
 COLUMNS = (
@@ -84,6 +97,90 @@ class PriceList:
         """All machines of a region, in the list's order."""
         wanted = (provider.casefold(), region.casefold(), kind)
         return tuple(row for row in self.rows if _place(row) == wanted)
+
+
+_FAMILY = {
+    "aws": re.compile(r"([^.]+)\..+"),
+    "azure": re.compile(r"(Standard_[A-Z]+)\d+(.*)"),
+    "gcp": re.compile(r"([a-z]\d\w?(?:-[a-z]+)?)-\d+.*"),
+}
+"""The part of a SKU's name that all sizes of its family share, by provider."""
+
+
+def family_of(price: Price) -> str:
+    """The family of a machine: its name without the size.
+
+    >>> [row.sku for row in load_prices().rows if family_of(row) == "r5dn"][:1]
+    ['r5dn.12xlarge']
+    """
+    pattern = _FAMILY.get(price.provider)
+    match = pattern.fullmatch(price.sku) if pattern else None
+    return "".join(match.groups()) if match else price.sku
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A family's sizes and regions in a list, and how many of their pairs have a price."""
+
+    provider: str
+    family: str
+    kind: PriceKind
+    sizes: int
+    regions: int
+    priced: int
+    as_of: date
+
+    @property
+    def share(self) -> float:
+        """The share of sizes × regions that has a price."""
+        return self.priced / (self.sizes * self.regions)
+
+
+def coverage(prices: Iterable[Price]) -> tuple[Coverage, ...]:
+    """Of each family of machines, those of one provider and kind beside each other."""
+    families: dict[tuple[str, PriceKind, str], list[Price]] = defaultdict(list)
+    regions: dict[tuple[str, PriceKind], set[str]] = defaultdict(set)
+    for row in prices:
+        if row.kind in MACHINES:
+            families[row.provider, row.kind, family_of(row)].append(row)
+            regions[row.provider, row.kind].add(row.region)
+    return tuple(
+        Coverage(
+            provider,
+            family,
+            kind,
+            len({row.sku for row in rows}),
+            len(regions[provider, kind]),
+            len(rows),
+            min(row.as_of for row in rows),
+        )
+        for (provider, kind, family), rows in sorted(families.items(), key=lambda each: each[0])
+    )
+
+
+def matching(prices: PriceList, words: Iterable[str]) -> tuple[Price, ...]:
+    """The rows of which every word is in the provider, region, SKU, kind or source."""
+    asked = [word.casefold() for word in words]
+
+    def has_all(row: Price) -> bool:
+        text = " ".join((row.provider, row.region, row.sku, row.kind.value, row.source)).casefold()
+        return all(word in text for word in asked)
+
+    return tuple(row for row in prices.rows if has_all(row))
+
+
+def prices_csv(rows: Iterable[Price]) -> str:
+    """The rows as a file for --prices."""
+    cells = ([_cell(row, column) for column in COLUMNS] for row in rows)
+    return csv_text(COLUMNS, cells)
+
+
+def _cell(row: Price, column: str) -> object:
+    value = getattr(row, column)
+    if isinstance(value, Fraction):
+        usd = Decimal(value.numerator) / Decimal(value.denominator)
+        return f"{usd.normalize():f}"
+    return value.value if isinstance(value, PriceKind) else value
 
 
 def age_days(price: Price, today: date) -> int:

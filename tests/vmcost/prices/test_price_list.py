@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2d2.cli import main
 from r2d2.errors import UsageError
 from r2d2.vmcost.model import PriceKind
-from r2d2.vmcost.prices import NoPriceError, age_days, load_prices, parse_prices
+from r2d2.vmcost.prices import (
+    NoPriceError,
+    age_days,
+    coverage,
+    family_of,
+    load_prices,
+    matching,
+    parse_prices,
+    prices_csv,
+)
 
 HEADER = "provider,region,sku,vcpu,mem_mib,usd_per_hour,kind,source,source_version,as_of\n"
 ROW = "azure,westus,Standard_E8s_v3,8,65536,0.56,on_demand,list,1,2026-09-01\n"
@@ -155,3 +165,54 @@ def test_columns_come_in_any_order_and_empty_lines_are_passed_over() -> None:
     names, cells = HEADER.strip().split(","), ROW.strip().split(",")
     text = f"{','.join(reversed(names))}\n\n{','.join(reversed(cells))}\n,,,\n"
     assert parse_prices(text, "list").rows == parse_prices(HEADER + ROW, "list").rows
+
+
+FAMILIES = (
+    "c4", "c5", "c5a", "c5d", "c6a", "c6g", "c6i", "i3", "m4", "m5", "m5a", "m5d", "m6a", "m6g",
+    "m6i", "m7g", "m7i", "r4", "r5", "r5a", "r5d", "r6a", "r6g", "r6i",
+)  # fmt: skip
+"""Families of AWS on which EMR and Databricks run Spark, as the documents of both list them."""
+
+
+def test_every_size_of_sparks_usual_families_has_a_price_in_every_region() -> None:
+    covered = {each.family: each for each in coverage(OWN.rows) if each.provider == "aws"}
+    wanted = [covered[family] for family in FAMILIES]
+    assert sum(each.priced for each in wanted) >= 0.9 * sum(
+        each.sizes * each.regions for each in wanted
+    )
+
+
+def test_a_filled_row_is_marked_and_lies_on_its_familys_line() -> None:
+    filled = [row for row in OWN.rows if "filled on its family's line" in row.source]
+    assert len(filled) > 500
+    for row in filled:
+        others = [
+            other.usd_per_hour / (other.vcpu or 1)
+            for other in OWN.machines(row.provider, row.region)
+            if row.provider == "aws"
+            and family_of(other) == family_of(row)
+            and "filled" not in other.source
+        ]
+        per_vcpu = row.usd_per_hour / (row.vcpu or 1)
+        for other in others:
+            assert float(other) == pytest.approx(float(per_vcpu), rel=0.011)
+
+
+def test_prices_are_searched_by_parts_of_their_row_and_written_for_use() -> None:
+    found = matching(OWN, ["AWS", "us-east-1", "m5.", "on_demand"])
+    assert {"m5.xlarge", "m5.2xlarge"} <= {row.sku for row in found}
+    assert all(row.sku.startswith("m5.") for row in found)
+    assert matching(OWN, ["no such"]) == ()
+    assert parse_prices(prices_csv(found), "again").rows == found
+
+
+def test_prices_are_listed_with_their_source_date_and_age(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["vmcost", "prices", "aws", "us-east-1", "m5.xlarge"]) == 0
+    heads, row = capsys.readouterr().out.splitlines()
+    assert heads.split()[:4] == ["provider", "region", "SKU", "vCPU"]
+    assert row.split()[:6] == ["aws", "us-east-1", "m5.xlarge", "4", "16", "0.192"]
+    assert main(["vmcost", "prices", "--coverage", "aws", "on_demand"]) == 0
+    assert "m5d" in capsys.readouterr().out
+    assert main(["vmcost", "prices", "nothing-like-it"]) == 1
