@@ -94,6 +94,9 @@ def _reason_against(
         return f"somebody wrote {others[0]} where the table was"
     if deletion.table in journal.state.held():
         return "another deleted table is rebuilt from it"
+    for table in now.inventory(deletion.record["find"]).tables:
+        if shared := [file.path for file in table.files if file.path in deletion.moved]:
+            return f"{table.location} reads {shared[0]}: it is a clone, so rewrite or drop it first"
     try:
         now.check(deletion)
     except R2D2Error as error:

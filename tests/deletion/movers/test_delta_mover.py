@@ -10,7 +10,7 @@ import pytest
 
 from r2d2.deletion import journal as journals
 from r2d2.deletion.movers.delta import DeltaMover
-from r2d2.deletion.verbs.apply import Applied
+from r2d2.deletion.verbs.apply import Applied, Refused, apply
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
@@ -23,6 +23,7 @@ from tests.support.deletion.delta_lake import (
     CHILD,
     applied_delta,
     child_rows,
+    planned_delta,
     rows_by_delta_rs,
     write_delta_lake,
 )
@@ -212,6 +213,34 @@ def test_a_purged_table_is_rebuilt_into_its_old_place_with_its_history(lake: Pat
     assert len(DeltaTable(str(lake / CHILD)).history()) == 4
     assert journal_of(lake).state.held() == {}
     assert list(discrepancies(journal_of(lake))) == []
+
+
+def test_files_that_a_clone_reads_are_neither_deleted_nor_purged(tmp_path: Path) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_delta_lake(lake)
+    plan = planned_delta(lake, run)
+    clone(lake, "late")
+    steps: list[Any] = list(apply(journal_of(lake), plan, run))
+    assert [type(step) for step in steps] == [Refused]
+    assert "late" in steps[0].reason
+    shutil.rmtree(lake / "late")
+    assert [type(step) for step in apply(journal_of(lake), plan, run)] == [Applied]
+    clone(lake, "late")
+    steps = list(purge(journal_of(lake), 0.0))
+    assert [type(step) for step in steps] == [NotPurged]
+    assert "late reads sales/city=" in steps[0].reason
+    assert len(data_files(lake / CHILD)) == 2
+
+
+def clone(lake: Path, name: str) -> None:
+    """A shallow clone of the child's version 1."""
+    entries = [entry for version in (0, 1) for entry in commit(lake / CHILD, version)]
+    for add in (entry["add"] for entry in entries if "add" in entry):
+        add["path"] = (lake / CHILD / add["path"]).as_uri()
+    log = lake / name / "_delta_log"
+    log.mkdir(parents=True)
+    lines = [json.dumps(entry) for entry in entries if "commitInfo" not in entry]
+    (log / f"{0:020d}.json").write_text("\n".join(lines))
 
 
 def stopped(lake: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
