@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def commands() -> Iterator[tuple[str, ...]]:
     """Every command and command of a command."""
-    root = command_line([])
+    root = command_line([*COMMANDS])  # else the shared commands would lose their long help
     for name in COMMANDS:
         yield (name,)
         child = root[name]
@@ -45,7 +45,7 @@ def test_the_help_of_a_command_names_the_variable_of_each_flag(
     assert main([*command, "--help"]) == EXIT_OK
     told = capsys.readouterr().out
     panel = re.sub(r"[\s│]+", " ", told.partition("─ Parameters ─")[2].partition("╰")[0])
-    flags = set(re.findall(r"(?<=\s)--([a-z][a-z-]*)(?= )", panel))
+    flags = set(re.findall(r"(?<=\s)--([a-z][a-z0-9-]*)(?= )", panel))
     positive = {flag for flag in flags if not flag.startswith(("no-", "empty-"))}
     prefix = "_".join(("R2D2", *command, "")).upper().replace("-", "_")
     named = set(re.findall(r"env var: ([A-Z0-9_]+)", panel))
