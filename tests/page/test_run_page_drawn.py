@@ -152,6 +152,14 @@ def test_bytes_are_told_as_in_the_text(draw: Callable[..., Drawn]) -> None:
     assert page.evaluate("sizes => sizes.map(humanBytes)", sizes) == list(map(human_bytes, sizes))
 
 
+def test_a_lake_without_edges_or_without_tables_has_its_page(draw: Callable[..., Drawn]) -> None:
+    for tables in (10, 0):
+        drawn = draw(a_run(tables, 0, unreadable=0))
+        assert drawn.page.locator("#family-list").inner_text().endswith("None.")
+        assert drawn.page.locator("#count").inner_text().startswith(f"{tables} tables, ")
+        assert drawn.said == []
+
+
 def test_two_hundred_hostile_names_are_shown_as_text(draw: Callable[..., Drawn]) -> None:
     names = [f"lake{n}/{HOSTILE[n % len(HOSTILE)]}{n}" for n in range(200)]
     run = a_run(edges=400, names=names)

@@ -131,6 +131,7 @@ function list(table, more, columns, start, rows) {
     table.tBodies[0].replaceChildren(...state.rows.slice(0, state.shown).map(row =>
       el('tr', {}, columns.map((column, at) =>
         el(at ? 'td' : 'th', { class: column.class ?? '', ...(at ? {} : { scope: 'row' }) }, column.cell(row))))));
+    if (!state.rows.length) table.tBodies[0].append(el('tr', {}, el('td', { class: 'soft', colspan: columns.length }, 'None.')));
     more.hidden = state.rows.length <= state.shown;
     more.textContent = `Show more of ${whole(state.rows.length)}`;
   }
@@ -438,4 +439,6 @@ addEventListener('hashchange', follow);
 filter();
 follow();
 document.documentElement.dataset.ready = 'yes';
-})();
+})().catch(error => {
+  document.getElementById('count').textContent = `This browser cannot draw the list: ${error.message}`;
+});

@@ -63,7 +63,7 @@ def _pairs(
 ) -> set[tuple[int, int]]:
     """Pairs within blocks of neighbours; the one with more rows is the parent."""
     pairs: set[tuple[int, int]] = set()
-    block = max(8, 3 * edges // len(rows))
+    block = max(8, 3 * edges // max(len(rows), 1))
     for _ in range(50 * edges):
         if len(pairs) == edges:
             break
