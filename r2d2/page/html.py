@@ -192,6 +192,10 @@ def _changes(old: RunFiles, new: RunFiles) -> Iterator[str]:
         f" {by_number(changed, 'has', 'have')} other files."
     )
     if old.plan and new.plan:
+        settings = old.plan["settings"], new.plan["settings"]
+        unlike = [key for key in settings[1] if settings[0].get(key) != settings[1][key]]
+        if unlike:
+            yield f"The plan's settings are others: {', '.join(unlike)}."
         chosen = [
             {entry["table"] for entry in run.plan["tables"] if entry["choice"] == "delete"}
             for run in (old, new)

@@ -148,7 +148,23 @@ def test_an_earlier_plan_stands_beside_this_one(tmp_path: Path) -> None:
     html = (folder / "report.html").read_text("utf-8")
     beside = html[html.index('id="earlier"') :]
     assert "this one" in beside
+    assert "The plan&#39;s settings are others: plan, prices, protect." in beside
+    assert re.search(r"0 tables came, 0 went, 0 have other files", beside)
     assert str(next((folder / "earlier").iterdir())) in beside
+
+
+def test_teams_readers_and_folders_in_few_top_folders_have_totals_of_their_own() -> None:
+    names = [f"{top}/{team}/{n}" for top in ("csv", "parquet") for team in "abc" for n in range(9)]
+    run = a_run(edges=60, names=names)
+    assert run.plan
+    for entry in run.plan["tables"]:
+        entry["tenant"] = "billing" if "/a/" in entry["table"] else None
+    html = page(run)
+    heads = re.findall(r"<h3>By ([^<]*)</h3>", html)
+    assert heads == ["top folder", "folder in a top folder", "team", "reader"]
+    for link in ("folder=csv", "folder=csv%2Fa", "team=billing", "reader=dashboard"):
+        assert f'href="#{link}' in html
+    assert "By folder in a top folder" not in page(a_run(500, 900))
 
 
 def test_the_same_run_gives_the_same_page() -> None:

@@ -253,6 +253,22 @@ def test_a_folder_and_a_reason_lead_to_their_tables(draw: Callable[..., Drawn]) 
     assert page.locator("#count").inner_text().startswith(f"{kept} tables")
 
 
+def test_all_that_a_table_contains_is_listed(draw: Callable[..., Drawn]) -> None:
+    run = a_run(43, 200)
+    number = {table.location: n for n, table in enumerate(run.graph.tables)}
+    children: dict[str, set[str]] = {}
+    for edge in run.graph.edges:
+        children.setdefault(edge.parent, set()).add(edge.child)
+    name = max(children, key=lambda each: (len(children[each]), number[each]))
+    inside, todo = {name}, [name]
+    while todo:
+        more = children.get(todo.pop(), set()) - inside
+        inside |= more
+        todo += more
+    page = draw(run, f"#inside={quote(name, safe='')}").page
+    assert page.locator("#count").inner_text().startswith(f"{len(inside)} tables")
+
+
 def test_the_page_of_a_run_has_its_tables_and_figures_on_paper(draw: Callable[..., Drawn]) -> None:
     run = a_run()
     page = draw(run, named(run)).page

@@ -180,9 +180,13 @@ const KEYS = {
   owner: (n, value) => text(T.owner[n]) === value,
   team: (n, value) => P && text(P.tenant[n]) === value,
   reader: (n, value) => P && text(P.consumer_names[n]).split('; ').includes(value),
+  // All that a table contains; its drawn edges lead to them.
+  inside: (n, value) => (value === inner.of ? inner : (inner = contents(value))).nodes.has(node[n]),
   reason: (n, value) => P && !deletion.has(n) && text(P.kind[n]) === value,
 };
 let chosen = null;
+let inner = { of: null, nodes: new Set() };
+const contents = name => ({ of: name, nodes: reached(numbers.get(name), down, 'child') });
 function filter() {
   const query = byId('query').value.trim().toLowerCase(), which = WHICH[byId('which').value];
   const found = everyTable.filter(n => which(n)
@@ -267,7 +271,8 @@ function* facts(n) {
   if (group) yield ['Equal to', links(group.filter(other => other !== n))];
   for (const [head, ends, end, count] of [['Contained in', up, 'parent', T.parents[n]], ['Contains', down, 'child', T.children[n]]]) {
     const direct = [...new Set((ends.get(node[n]) ?? []).map(edge => edge[end]))];
-    if (direct.length) yield [head, [links(direct), `; ${plural(count, 'table')} in all, equal ones too`]];
+    const list = end === 'child' && count > direct.length ? ['; ', el('a', { href: `#inside=${encodeURIComponent(names[n])}` }, 'list all')] : '';
+    if (direct.length) yield [head, [links(direct), `; ${plural(count, 'table')} in all, equal ones too`, list]];
   }
   if (T.flags[n] & DEGENERATE) yield ['Degenerate', 'it has no rows or no columns'];
   yield ['Is', `${text(T.format[n])}, ${humanBytes(T.bytes[n])}, ${T.rows[n] < 0 ? 'rows not counted' : plural(T.rows[n], 'row')}, ${plural(T.columns[n], 'column')}, ${plural(T.files[n], 'file')}`];
@@ -427,7 +432,7 @@ function follow() {
     byId('which').value = told;
     filter();
     byId('tables').scrollIntoView();
-  } else if (Object.hasOwn(KEYS, key)) {
+  } else if (Object.hasOwn(KEYS, key) && (key !== 'inside' || numbers.has(told))) {
     chosen = [key, told];
     byId('query').value = '';
     byId('which').value = 'all';
