@@ -32,9 +32,10 @@ def find_lines(
     if sampled_out:
         part = f"{len(graph.tables) - sampled_out:,} of {pluralize(len(graph.tables), 'table')}"
         yield f"a look at a part of the lake, {part}; without --sample, all are looked at"
-    yield from _headlines(graph)
-    yield from _largest_lines(graph, FIRST_IF_VERBOSE if verbose else FIRST)
-    yield ""
+    if any(table.eligible for table in graph.tables):
+        yield from _headlines(graph)
+        yield from _largest_lines(graph, FIRST_IF_VERBOSE if verbose else FIRST)
+        yield ""
     yield from inventory_lines(graph.tables, graph.skipped)
     yield from owner_lines(graph.owners)
     yield from _wrong_footers(graph.tables)
@@ -138,8 +139,6 @@ def _headlines(graph: Graph) -> Iterator[str]:
     near = sum(not edge.whole for edge in graph.edges)
     children = {edge.child for edge in contained}
     sizes = {table.location: table.size_bytes for table in graph.tables if table.eligible}
-    if not sizes:
-        return
     size, all_of_it = sum(sizes[child] for child in children), sum(sizes.values())
     yield (
         f"{len(children):,} of {pluralize(len(sizes), 'table')}"
