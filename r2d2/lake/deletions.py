@@ -6,17 +6,19 @@ before. Everybody may read it; only `r2d2.deletion` writes it (docs/decisions/00
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from r2d2.errors import R2D2Error, TableError
 from r2d2.model import FileInfo
-from r2d2.storage.local import Listing, Storage
+from r2d2.storage.local import Listing, LocalStorage, Storage
 
 HOME = "_r2d2"
 """The folder in a lake for what r2d2 keeps there; its name hides it from tables."""
@@ -205,17 +207,18 @@ def _deletion(before: Deletion | None, record: JournalRecord) -> Deletion:
 
 
 def read_records(
-    storage: Storage, files: Iterable[FileInfo]
+    storage: Storage, files: Iterable[FileInfo], within: str = ""
 ) -> Iterator[tuple[JournalRecord, str]]:
-    """The journal's records in order, each with the SHA-256 of its bytes.
+    """The records of the journal in that folder in order, each with the SHA-256 of its bytes.
 
     Raises:
         JournalError: one is missing, unreadable, no record, or not the one that was written.
     """
     previous = ""
     for number, file in enumerate(sorted(files, key=lambda file: file.path), 1):
-        if file.path != record_path(number):
-            raise JournalError(f"{file.path}: {record_path(number)} is missing before it")
+        wanted = f"{within}{record_path(number)}"
+        if file.path != wanted:
+            raise JournalError(f"{file.path}: {wanted} is missing before it")
         try:
             content = storage.read(file)
             record = msgspec.json.decode(content, type=JournalRecord)
@@ -234,25 +237,28 @@ def record_path(number: int) -> str:
     return f"{JOURNAL}/{number:010d}.json"
 
 
-def journal_state(storage: Storage, listing: Listing) -> JournalState:
+def journal_state(storage: Storage, listing: Listing, within: str = "") -> JournalState:
     """The state of the journal that is among the listed files; empty where nothing was deleted.
+
+    It is that of the lake itself, or of one `within` it, a folder with a slash at its end.
 
     Raises:
         JournalError: the journal cannot be read, or is not as it was written.
     """
+    home, journal = f"{within}{HOME}", f"{within}{JOURNAL}/"
     for path, reason in listing.left_out:
-        if path == HOME or path.startswith(f"{HOME}/"):
+        if path == home or path.startswith(f"{home}/"):
             raise JournalError(f"{path}: {reason}; it tells which tables were deleted")
     state = JournalState()
-    head = next((file for file in listing.files if file.path == HEAD), None)
+    head = next((file for file in listing.files if file.path == f"{within}{HEAD}"), None)
     number, sha256 = (0, "") if head is None else _head(storage, head)
-    files = [f for f in listing.files if f.path.startswith(f"{JOURNAL}/") and "/." not in f.path]
-    for record, digest in read_records(storage, files):
+    files = [f for f in listing.files if f.path.startswith(journal) and "/." not in f.path]
+    for record, digest in read_records(storage, files, within):
         state = state.after(record, digest)
         if record.number == number and digest != sha256:
-            raise JournalError(f"{record_path(number)}: not the record of {HEAD}")
+            raise JournalError(f"{within}{record_path(number)}: not the record of {HEAD}")
     if number >= state.next_number:
-        raise JournalError(f"the journal ends before its record {number}: it was cut")
+        raise JournalError(f"the journal in {home} ends before its record {number}: it was cut")
     return state
 
 
@@ -265,12 +271,12 @@ def _head(storage: Storage, head: FileInfo) -> tuple[int, str]:
 
 
 def without_home(listing: Listing) -> Listing:
-    """The listing without r2d2's own files: quarantine is no part of the lake."""
+    """The listing without r2d2's own files, of lakes within it too: quarantine is no table's."""
 
     def is_own(path: str) -> bool:
-        return path.startswith(f"{HOME}/") or path == HOME
+        return HOME in path.split("/")
 
-    if not any(is_own(file.path) for file in listing.files):
+    if not any(f"{HOME}/" in file.path for file in listing.files):
         return listing
     files = tuple(file for file in listing.files if not is_own(file.path))
     left_out = tuple(each for each in listing.left_out if not is_own(each[0]))
@@ -281,22 +287,51 @@ def emptied_in_place(storage: Storage, listing: Listing) -> frozenset[str]:
     """The deleted tables of which a log without rows stays at their place.
 
     Raises:
-        JournalError: the journal cannot be read, or is not as it was written.
+        JournalError: a journal cannot be read, or is not as it was written.
     """
-    if not any(file.path.startswith(f"{JOURNAL}/") for file in listing.files):
-        return frozenset()
-    deletions = journal_state(storage, listing).deletions.values()
-    return frozenset(d.table for d in deletions if d.holds and d.record.get("mover") == "delta")
+    return frozenset(
+        f"{within}{deletion.table}"
+        for within, state in _journals(storage, listing)
+        for deletion in state.deletions.values()
+        if deletion.holds and deletion.record.get("mover") == "delta"
+    )
 
 
 def held_parents(storage: Storage, listing: Listing) -> dict[str, str]:
     """The tables that deleted ones are rebuilt from, each with the reason why it must stay.
 
+    Journals of lakes within this one count, and of the lakes that it is within.
+
     Raises:
-        JournalError: the journal cannot be read, or is not as it was written.
+        JournalError: a journal cannot be read, or is not as it was written.
     """
-    held = journal_state(storage, listing).held()
-    return {
-        parent: f"{deletions[0].table}, which is deleted, is rebuilt from it"
-        for parent, deletions in held.items()
-    }
+    found = dict[str, str]()
+    for within, state in _journals(storage, listing):
+        found |= {posixpath.normpath(f"{within}{p}"): told for p, told in _reasons(state)}
+    for above, state in _journals_above(storage):
+        places = ((posixpath.join(above, parent), told) for parent, told in _reasons(state))
+        found |= {posixpath.relpath(place, storage.url): told for place, told in places}
+    return found
+
+
+def _reasons(state: JournalState) -> Iterator[tuple[str, str]]:
+    for parent, deletions in state.held().items():
+        yield parent, f"{deletions[0].table}, which is deleted, is rebuilt from it"
+
+
+def _journals(storage: Storage, listing: Listing) -> Iterator[tuple[str, JournalState]]:
+    """The journals of the lake and of those within it, with the folder that each is in."""
+    marks = (file.path.partition(f"{JOURNAL}/") for file in listing.files)
+    folders = {before for before, mark, _ in marks if mark and (not before or before[-1] == "/")}
+    unlisted = (path.partition(HOME)[0] for path, _ in listing.left_out if HOME in path.split("/"))
+    for within in sorted({*folders, *unlisted}):
+        yield within, journal_state(storage, listing, within)
+
+
+def _journals_above(storage: Storage) -> Iterator[tuple[str, JournalState]]:
+    """The journals of the folders that a local lake is within, each with its folder."""
+    for above in () if "://" in storage.url else Path(storage.url).parents:
+        if (above / JOURNAL).is_dir():
+            found = LocalStorage(str(above / HOME)).list()
+            files = (FileInfo(f"{HOME}/{f.path}", f.size_bytes, f.version) for f in found.files)
+            yield str(above), journal_state(LocalStorage(str(above)), Listing(tuple(files)))

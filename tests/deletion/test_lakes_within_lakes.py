@@ -1,0 +1,52 @@
+"""A lake within another: each holds the parents of what the other deleted."""
+
+from pathlib import Path
+
+from r2d2.deletion.verbs.apply import apply
+from r2d2.deletion.verbs.undo import Undone, undo, undoable
+from r2d2.lake.inventory import take_inventory
+from r2d2.settings.find import Settings
+from r2d2.storage import storage_of
+from tests.support.deletion.small_lake import approved, files_of_lake, journal_of, write_lake
+
+
+def kept(lake: Path) -> dict[str, str | None]:
+    """The tables of the lake, each with why it must stay."""
+    tables = take_inventory(storage_of(str(lake)), Settings()).tables
+    return {table.location: table.must_keep for table in tables}
+
+
+def applied(lake: Path, run: Path) -> None:
+    """All tables of a plan for the lake are deleted."""
+    plan = approved(lake, run)
+    list(apply(journal_of(lake), plan, run))
+
+
+def test_the_outer_lake_holds_what_the_inner_one_needs(tmp_path: Path) -> None:
+    inner = tmp_path / "lake" / "team"
+    write_lake(inner)
+    applied(inner, tmp_path / "run")
+    told = kept(tmp_path / "lake")
+    assert told.keys() == {"team/whole.parquet"}
+    assert "is rebuilt from it" in str(told["team/whole.parquet"])
+
+
+def test_the_inner_lake_holds_what_the_outer_one_needs(tmp_path: Path) -> None:
+    outer = tmp_path / "lake"
+    write_lake(outer / "team")
+    applied(outer, tmp_path / "run")
+    told = kept(outer / "team")
+    assert told.keys() == {"whole.parquet"}
+    assert "is rebuilt from it" in str(told["whole.parquet"])
+
+
+def test_a_lake_that_was_moved_with_its_journal_can_be_undone(tmp_path: Path) -> None:
+    lake, other = tmp_path / "lake", tmp_path / "other"
+    write_lake(lake)
+    before = files_of_lake(lake)
+    applied(lake, tmp_path / "run")
+    lake.rename(other)
+    journal = journal_of(other)
+    steps = list(undo(journal, [deletion.id for deletion in undoable(journal)]))
+    assert [type(step) for step in steps] == [Undone] * 3
+    assert files_of_lake(other) == before
