@@ -272,7 +272,11 @@ class QuotedNames:
         return table
 
     def restored(self, source: exp.Expr, output: Output, parent: str) -> exp.Expr:
-        """The source in the child's unit, where the parent's instants have another one."""
+        """The source in the child's unit, where the parent's instants have another one.
+
+        Raises:
+            UnrenderableRecipeError: not every version of the dialect has the unit.
+        """
         there, path = self.tables.get(parent), output.source
         if not isinstance(there, FileSource) or output.name not in self.units:
             return source
@@ -280,6 +284,8 @@ class QuotedNames:
         wanted = self.units[output.name]
         if unit in (None, wanted):
             return source
+        if wanted == "TIMESTAMPTZ_NS":
+            raise UnrenderableRecipeError("duckdb's instants with nanoseconds differ by version")
         return exp.Cast(this=source, to=exp.DataType.build(wanted, dialect=self.dialect.value))
 
     def typed(self, one: exp.Expr, name: str) -> exp.Expr:

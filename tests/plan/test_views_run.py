@@ -183,6 +183,22 @@ def test_nan_is_selected_where_no_footer_tells_of_it(tmp_path: Path) -> None:
     assert found == dict.fromkeys(children, "equal")
 
 
+def test_instants_of_another_unit_are_cast_or_refused(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    fine = pa.table({"n": range(40), "at": pa.array(range(40), pa.timestamp("ns", "UTC"))})
+    rough = fine.set_column(1, "at", pa.array(range(40), pa.timestamp("us", "UTC")))
+    whole = rough.set_column(1, "at", rough["at"].cast(pa.timestamp("ns", "UTC")))
+    pq.write_table(rough.append_column("of", pa.repeat("rough", 40)), lake / "rough_parent.parquet")
+    pq.write_table(fine.append_column("q", pa.repeat("fine", 40)), lake / "fine_parent.parquet")
+    pq.write_table(whole.slice(0, 20), lake / "made_fine.parquet")
+    pq.write_table(fine.slice(5, 20), lake / "fine.parquet")
+    run = planned(lake, tmp_path / "run")
+    found = dict(outcomes(run, "duckdb", in_duckdb, tmp_path))
+    assert found.pop("made_fine.parquet").startswith("-- ")
+    assert found == {"fine.parquet": "equal"}
+
+
 @pytest.fixture
 def small_run(tmp_path: Path) -> Path:
     """A run whose plan deletes `child.csv`."""
