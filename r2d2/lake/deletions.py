@@ -78,6 +78,10 @@ MAY_FOLLOW = {
 class JournalError(R2D2Error):
     """The journal cannot be read, or is not as it was written."""
 
+    def __init__(self, problem: str) -> None:
+        remedy = "who may, puts it back as it was written: it tells what must not be deleted"
+        super().__init__(f"{problem}; {remedy}")
+
 
 class JournalRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One record: `at` in UTC, `epoch` the number of its runner's lease, `data` what it tells."""
