@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from r2d2.cli import main
+from r2d2.errors import EXIT_FOUND, EXIT_OK
 from tests.support.servers import moto_server
 from tests.test_readme import REPOSITORY, timeless
 
@@ -35,7 +37,7 @@ def pages() -> list[Path]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the sample lake, and one beside it with the programs that pages call."""
+    """A folder with the sample lake and r2d2's tests, and one with the programs that pages call."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, call in (("r2d2", "-m r2d2 "), ("python", "")):
@@ -43,6 +45,7 @@ def place(tmp_path: Path) -> Path:
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {call}"$@"\n')
         program.chmod(0o755)
     shutil.copytree(REPOSITORY / "sample_lake", tmp_path / "here" / "sample_lake")
+    (tmp_path / "here" / "tests").symlink_to(REPOSITORY / "tests")
     return tmp_path / "here"
 
 
@@ -117,3 +120,31 @@ def test_only_what_cannot_run_here_is_left_out() -> None:
         if step["reason"]
     ]
     assert [each for each in left_out if len(each[1].split()) < 3] == []
+
+
+PLACES = {
+    "LAKE": "sample_lake",
+    "DIR": "run",
+    "CHILD": "exports/airlines.jsonl",
+    "PARENT": "exports/airlines.csv",
+    "TABLE": "exports/planes_boeing.csv",
+    "PLACE": "restored",
+    "LOG…": "tests/vmcost/logs/find-cluster-2.zstd",
+}
+"""What stands for the words in capitals of the README's list of commands."""
+CODES = {"find LAKE --fail-on equal": EXIT_FOUND}
+
+
+def test_the_commands_that_the_readme_lists_run(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `r2d2 ([^`]+)` \|", text, re.M)
+    assert len(listed) > 10
+    # With list prices nothing of a small lake would go, and no table would have to come back.
+    settings = {"plan --run run": ["--config", "sample_lake/plan.toml"]}
+    for command in listed:
+        words = [PLACES.get(word, word) for word in command.split()]
+        code = main([*words, *settings.get(command, [])])
+        assert code == CODES.get(command, EXIT_OK), command
