@@ -45,9 +45,10 @@ class MachineFlags:
     config: Annotated[
         Path | None, Parameter(help="vmcost.toml: machines, billing, what to advise on.")
     ] = None
-    prices: Annotated[Path | None, Parameter(help="CSV of prices in place of r2d2's own list.")] = (
-        None
-    )
+    prices: Annotated[
+        Path | None,
+        Parameter(help="CSV of prices, or AWS's or Azure's own export, in place of r2d2's list."),
+    ] = None
 
 
 NO_FLAGS = MachineFlags()

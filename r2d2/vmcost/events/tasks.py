@@ -40,14 +40,11 @@ class TaskRows:
         self._opened: list[tuple[int, bool]] = []
         self._tasks = np.empty(0, TASK)
         self._names = np.empty(0, _NAME)
-        self._started: list[npt.NDArray[np.int64]] = []
-        self._starting: list[tuple[int, int]] = []
+        self._starting: dict[int, int] = {}
 
     def start(self, event: TaskStart) -> None:
-        """A task that starts is not a task yet, but may be missed in the end."""
-        self._starting.append((event.task.id, event.task.launch_ms))
-        if len(self._starting) >= _BLOCK_ROWS:
-            self._close()
+        """A task that starts is not a task yet, but is missed until it ends."""
+        self._starting.setdefault(event.task.id, event.task.launch_ms)
 
     def end(self, event: TaskEnd) -> None:
         """Another task.
@@ -87,6 +84,7 @@ class TaskRows:
         seen = event.executor
         if seen is not None and (peak := seen.heap_bytes + seen.off_heap_bytes) > 0:
             self.peaks_bytes[task.executor] = max(peak, self.peaks_bytes.get(task.executor, 0))
+        self._starting.pop(task.id, None)
         resubmitted = event.reason is not None and event.reason.reason == _RESUBMITTED
         self._opened.append((task.id, resubmitted))
         if len(self._open) >= _BLOCK_ROWS:
@@ -105,18 +103,16 @@ class TaskRows:
             self._names.resize(size, refcheck=False)
             self._tasks[before:] = self._open
             self._names[before:] = self._opened
-        if self._starting:
-            self._started.append(np.array(self._starting, np.int64))
-        self._open, self._opened, self._starting = [], [], []
+        self._open, self._opened = [], []
 
     def tasks(self, problems: LogProblemCounts) -> tuple[Tasks, npt.NDArray[np.int64]]:
         """Each task once, in order, its executor by number; and launches of those without end."""
         self._close()
-        started = np.concatenate(self._started) if self._started else np.empty((0, 2), np.int64)
-        rows, names, self._started = self._tasks, self._names, []
+        rows, names = self._tasks, self._names
         self._tasks, self._names = np.empty(0, TASK), np.empty(0, _NAME)
         rows, names = _once(rows, names, problems)
-        started = started[np.unique(started[:, 0], return_index=True)[1]]
+        # A line may come before the one it follows: what ended already is not missed.
+        started = np.array(list(self._starting.items()), np.int64).reshape(-1, 2)
         lost_ms = started[~np.isin(started[:, 0], names["task"]), 1]
         problems[LogProblem.TASK_WITHOUT_END] += len(lost_ms)
         _mend(rows, problems)

@@ -5,6 +5,8 @@ A list is the one that comes with r2d2, or a file in its place:
     provider,region,sku,vcpu,mem_mib,usd_per_hour,kind,source,source_version,as_of
     azure,westus,Standard_E8s_v3,8,65536,0.56,on_demand,apache-libcloud,3.9.1,2025-03-02
 
+AWS's offer file of EC2 (CSV) and an answer of Azure's retail prices (JSON) are read, too.
+
 `kind` is on_demand, spot, dbu or uplift. A dbu row is what a node's hour costs at one dollar a DBU,
 that is the DBUs an hour; an uplift row is added to its SKU's hours. Both may stand for all regions
 (`*`), and leave `vcpu` and `mem_mib` empty. A price of 0 is a missing one, and refused.
@@ -14,6 +16,7 @@ that is the DBUs an hour; an uplift row is added to its SKU's hours. Both may st
 
 import csv
 import io
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -241,7 +244,65 @@ def load_prices(path: Path | None = None) -> PriceList:
         raise UsageError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8: {error}") from error
+    if text.startswith(('"FormatVersion"', "FormatVersion")):
+        return PriceList.of(_unique(_of_aws(text, str(path))), str(path))
+    if text.lstrip().startswith(("{", "[")):
+        return PriceList.of(_unique(_of_azure(text, str(path))), str(path))
     return parse_prices(text, str(path))
+
+
+def _unique(rows: Iterable[Price]) -> Iterator[Price]:
+    """The rows, of several of one key the first."""
+    yield from {_key(row): row for row in reversed(list(rows))}.values()
+
+
+def _of_aws(text: str, name: str) -> Iterator[Price]:
+    """The rows of AWS's offer file of EC2: Linux, shared tenancy, on demand."""
+    lines = csv.reader(io.StringIO(text, newline=""))
+    head = {row[0]: row[1] for _, row in zip(range(5), lines, strict=False) if len(row) > 1}
+    columns = next(lines, [])
+    wanted = {
+        "TermType": "OnDemand", "Unit": "Hrs", "Currency": "USD", "Operating System": "Linux",
+        "Tenancy": "Shared", "Pre Installed S/W": "NA", "CapacityStatus": "Used",
+    }  # fmt: skip
+    needed = {*wanted, "Region Code", "Instance Type", "vCPU", "Memory", "PricePerUnit"}
+    if missing := sorted(needed - set(columns)):
+        raise UsageError(f"{name}: an offer file of AWS without its column {missing[0]!r}")
+    for cells in lines:
+        row = dict(zip(columns, cells, strict=False))
+        usd = row.get("PricePerUnit", "")
+        if all(row.get(key) == value for key, value in wanted.items()) and Decimal(usd or 0) > 0:
+            mem_mib = int(Decimal(row["Memory"].split()[0].replace(",", "")) * 1024)
+            place = ("aws", row["Region Code"], row["Instance Type"], int(row["vCPU"]), mem_mib)
+            day = date.fromisoformat(head.get("Publication Date", "")[:10])
+            source = ("AWS's offer file", head.get("Version", ""), day)
+            yield Price(*place, Fraction(usd), PriceKind.ON_DEMAND, *source)
+
+
+def _of_azure(text: str, name: str) -> Iterator[Price]:
+    """The rows of an answer of Azure's retail prices: Linux VMs, on demand and spot, by the hour.
+
+    It has no sizes: vCPUs and memory are those of r2d2's own list.
+    """
+    try:
+        found = json.loads(text, parse_float=Decimal)
+        items = found["Items"] if isinstance(found, dict) else found
+        sizes = {row.sku.casefold(): row for row in load_prices().rows if row.vcpu}
+        for item in items:
+            hourly = item["unitOfMeasure"] == "1 Hour" and item["type"] == "Consumption"
+            usual = "Windows" not in item["productName"] and "Low Priority" not in item["skuName"]
+            if not (hourly and usual and item["armSkuName"] and item["retailPrice"] > 0):
+                continue
+            size = sizes.get(item["armSkuName"].casefold())
+            kind = PriceKind.SPOT if "Spot" in item["skuName"] else PriceKind.ON_DEMAND
+            yield Price(
+                "azure", item["armRegionName"], item["armSkuName"],
+                size.vcpu if size else None, size.mem_mib if size else None,
+                Fraction(item["retailPrice"]), kind,
+                "Azure's retail prices", "", date.fromisoformat(item["effectiveStartDate"][:10]),
+            )  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{name}: not Azure's retail prices: {error!r}") from error
 
 
 def parse_prices(text: str, name: str) -> PriceList:

@@ -1,5 +1,6 @@
 """Price lists: what is read, found, refused, and said of what is missing."""
 
+import json
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -216,3 +217,60 @@ def test_prices_are_listed_with_their_source_date_and_age(
     assert main(["vmcost", "prices", "--coverage", "aws", "on_demand"]) == 0
     assert "m5d" in capsys.readouterr().out
     assert main(["vmcost", "prices", "nothing-like-it"]) == 1
+
+
+def test_the_offer_file_of_aws_is_read_as_it_is(tmp_path: Path) -> None:
+    columns = (
+        '"SKU","TermType","PricePerUnit","Unit","Currency","Region Code","Instance Type","vCPU",'
+        '"Memory","Operating System","Tenancy","Pre Installed S/W","CapacityStatus"'
+    )
+    rows = [
+        '"A","OnDemand","0.1920000000","Hrs","USD","us-east-1","m5.xlarge","4","16 GiB","Linux",'
+        '"Shared","NA","Used"',
+        '"B","OnDemand","0.3760000000","Hrs","USD","us-east-1","m5.xlarge","4","16 GiB","Windows",'
+        '"Shared","NA","Used"',
+        '"C","Reserved","0.1","Hrs","USD","us-east-1","m5.large","2","8 GiB","Linux","Shared","NA",'
+        '"Used"',
+    ]
+    head = [
+        '"FormatVersion","v1.0"',
+        '"Disclaimer","none"',
+        '"Publication Date","2026-10-02T18:02:12Z"',
+        '"Version","20261002180212"',
+        '"OfferCode","AmazonEC2"',
+    ]
+    path = tmp_path / "index.csv"
+    path.write_text("\n".join([*head, columns, *rows]) + "\n")
+    (row,) = load_prices(path).rows
+    assert (row.sku, row.vcpu, row.mem_mib) == ("m5.xlarge", 4, 16_384)
+    assert (row.usd_per_hour, row.as_of) == (Fraction("0.192"), date(2026, 10, 2))
+    path.write_text("\n".join([*head, '"SKU","TermType"']) + "\n")
+    with pytest.raises(UsageError, match="an offer file of AWS without its column"):
+        load_prices(path)
+
+
+def test_an_answer_of_azures_retail_prices_is_read_as_it_is(tmp_path: Path) -> None:
+    item = {
+        "armSkuName": "Standard_E8s_v3",
+        "armRegionName": "westus",
+        "retailPrice": 0.56,
+        "unitOfMeasure": "1 Hour",
+        "type": "Consumption",
+        "productName": "Virtual Machines ESv3 Series",
+        "skuName": "E8s v3",
+        "effectiveStartDate": "2026-09-01T00:00:00Z",
+    }
+    others = [
+        item | {"productName": "Virtual Machines ESv3 Series Windows", "retailPrice": 0.9},
+        item | {"skuName": "E8s v3 Low Priority", "retailPrice": 0.1},
+        item | {"type": "Reservation", "retailPrice": 3000},
+        item | {"skuName": "E8s v3 Spot", "retailPrice": 0.11},
+    ]
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"Items": [item, *others]}))
+    on_demand, spot = load_prices(path).rows
+    assert (on_demand.usd_per_hour, on_demand.vcpu) == (Fraction("0.56"), 8)
+    assert (spot.kind, spot.usd_per_hour) == (PriceKind.SPOT, Fraction("0.11"))
+    path.write_text('{"no": "items"}')
+    with pytest.raises(UsageError, match="not Azure's retail prices"):
+        load_prices(path)
