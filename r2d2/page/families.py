@@ -38,7 +38,7 @@ class Families:
     `groups` are equal tables, `node[table]` is the first table of its group. `edges` lead from
     group to group, `equal` from the first table of a group to each other one. `family[table]`
     numbers the families from 1, 0 is of a table without edges. `parents` and `children` count the
-    tables at the other end of all edges, `not_drawn` tells how many were too many.
+    tables at the other end of edges of all rows and columns, `not_drawn` tells how many were too many.
     """
 
     groups: Sequence[Sequence[int]]
@@ -66,8 +66,8 @@ def families_of(graph: PageGraph) -> Families:
     for edge in graph.edges:
         child, parent = number[edge.child], number[edge.parent]
         drawn, pair = DrawnEdge(child, parent, edge), (node[child], node[parent])
-        parents[child] += 1
-        children[parent] += 1
+        parents[child] += edge.plain
+        children[parent] += edge.plain
         if pair[0] == pair[1]:
             if child not in equal or parent == node[child]:
                 equal[child] = drawn

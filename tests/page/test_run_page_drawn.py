@@ -137,6 +137,21 @@ def test_a_link_shows_its_table_and_the_lines_of_its_family(draw: Callable[..., 
     assert page.evaluate("document.activeElement.id") == "table-head"
 
 
+def test_what_is_contained_in_part_is_told_apart_and_drawn_dashed(
+    draw: Callable[..., Drawn],
+) -> None:
+    run = a_run(20, 12)
+    edge = run.graph.edges[0]
+    edge.missing_rows, edge.fraction = 3, 0.995
+    page = draw(run, named(run)).page
+    assert page.locator("dt", has_text="Contained in, in part").count() == 1
+    assert page.locator(".graph .edge.part").count() == 1
+    page.locator("#about summary").click()
+    told = page.get_by_role("region", name="Why each line holds").inner_text()
+    assert "partly in" in told
+    assert "3 rows lacking, 0.9950 contained" in told
+
+
 def test_a_link_to_a_table_that_is_not_there_says_so(draw: Callable[..., Drawn]) -> None:
     drawn = draw(a_run(), "#table=no/such%20table")
     assert "No such table" in drawn.page.locator("#table").inner_text()

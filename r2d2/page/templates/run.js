@@ -159,7 +159,7 @@ const COLUMN = {
   children: { head: 'contains', class: 'n wide', sort: n => T.children[n], cell: n => whole(T.children[n]) },
   saves: { head: 'saves a month', class: 'n', sort: saves, cell: n => deletion.has(n) ? deletion.get(n)[SAVES] : '–' },
   decision: { head: 'decision', sort: decision, falls: false, cell: n => el('span', { class: deletion.has(n) ? 'delete' : '' }, decision(n)) },
-  why: { head: 'why', class: 'why', sort: why, falls: false, cell: why },
+  why: { head: 'why', class: 'why', sort: why, falls: false, cell: n => el('span', { class: 'clamp' }, why(n)) },
   reads: { head: 'reads a month', class: 'n wide', sort: n => P.reads[n], cell: n => general(P.reads[n]) + (P.usage[n] & 1 ? ' (assumed)' : '') },
 };
 const columns = P
@@ -205,8 +205,8 @@ byId('clear').addEventListener('click', () => { chosen = null; filter(); byId('q
 byId('search').addEventListener('submit', event => event.preventDefault());
 
 // Families and groups.
-// A family goes by its largest table that no other one contains.
-const rank = n => [up.has(node[n]) ? 0 : 1, T.bytes[n]];
+// A family goes by the table that contains most others.
+const rank = n => [T.children[n], T.bytes[n]];
 const largest = tables => tables.reduce((best, n) => {
   const [one, other] = [rank(n), rank(best)];
   return one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]) ? n : best;
@@ -270,9 +270,10 @@ function* facts(n) {
   const group = groupOf.get(n);
   if (group) yield ['Equal to', links(group.filter(other => other !== n))];
   for (const [head, ends, end, count] of [['Contained in', up, 'parent', T.parents[n]], ['Contains', down, 'child', T.children[n]]]) {
-    const direct = [...new Set((ends.get(node[n]) ?? []).map(edge => edge[end]))];
+    const [direct, partly] = [0, 1].map(part => [...new Set((ends.get(node[n]) ?? []).filter(edge => edge.part === part).map(edge => edge[end]))]);
     const list = end === 'child' && count > direct.length ? ['; ', el('a', { href: `#inside=${encodeURIComponent(names[n])}` }, 'list all')] : '';
     if (direct.length) yield [head, [links(direct), `; ${plural(count, 'table')} in all, equal ones too`, list]];
+    if (partly.length) yield [`${head}, in part`, links(partly)];
   }
   if (T.flags[n] & DEGENERATE) yield ['Degenerate', 'it has no rows or no columns'];
   yield ['Is', `${text(T.format[n])}, ${humanBytes(T.bytes[n])}, ${T.rows[n] < 0 ? 'rows not counted' : plural(T.rows[n], 'row')}, ${plural(T.columns[n], 'column')}, ${plural(T.files[n], 'file')}`];
@@ -293,11 +294,12 @@ function within(n) {
 }
 function reached(n, ends, end) {
   const found = new Set([node[n]]);
-  for (const at of found) for (const edge of ends.get(at) ?? []) found.add(node[edge[end]]);
+  for (const at of found) for (const edge of ends.get(at) ?? []) if (!edge.part) found.add(node[edge[end]]);
   return found;
 }
 function around(n) {
-  return [...new Set([...reached(n, up, 'parent'), ...reached(n, down, 'child')])];
+  const direct = [...(up.get(node[n]) ?? []), ...(down.get(node[n]) ?? [])].flatMap(edge => [node[edge.child], node[edge.parent]]);
+  return [...new Set([...reached(n, up, 'parent'), ...reached(n, down, 'child'), ...direct])];
 }
 function layersOf(nodes, drawn) {
   const layer = new Map(nodes.map(n => [n, 0]));
@@ -351,7 +353,14 @@ function family(chosenTable) {
 }
 function drawing(chosenTable, wanted, members) {
   const nodes = wanted.slice(0, MOST_DRAWN), there = new Set(nodes);
-  const drawn = edges.filter(edge => there.has(node[edge.child]) && there.has(node[edge.parent]));
+  // Of what is not all rows or columns, only the table's own lines, one for each other table.
+  const met = new Set(), own = edge => [node[edge.child], node[edge.parent]].filter(at => at !== node[chosenTable]);
+  const drawn = edges.filter(edge => {
+    if (!there.has(node[edge.child]) || !there.has(node[edge.parent])) return false;
+    if (!edge.part) return true;
+    const others = own(edge);
+    return others.length === 1 && !met.has(others[0]) && met.add(others[0]);
+  });
   const layers = layersOf(nodes, drawn), gap = 52, wide = 240, step = 310, high = 42;
   const y = placed(layers, drawn, gap), x = new Map();
   layers.forEach((layer, at) => layer.forEach(n => x.set(n, at * step + 2)));
@@ -391,7 +400,7 @@ function drawing(chosenTable, wanted, members) {
       'Lines lead from a table to those that it contains, on its right; what follows from other lines is left out. '
       + (wanted.length < members ? `Drawn is what this table contains or is contained in, ${whole(wanted.length)} of the family's ${plural(members, 'table')} and groups of equal ones. ` : '')
       + (nodes.length < wanted.length ? `Only the first ${nodes.length} are drawn. ` : '')
-      + (drawn.some(edge => edge.part) ? 'Dashed lines: not all rows or columns. ' : '')
+      + (drawn.some(edge => edge.part) ? 'Dashed lines, of this table only: not all rows or columns. ' : '')
       + (D.not_drawn ? `${plural(D.not_drawn, 'more edge')} of the lake, not of all rows or columns, cannot be drawn. ` : '')),
     el('div', { class: 'scroll drawn', tabindex: '0', role: 'region', 'aria-label': 'Family as a graph' },
       svg('svg', { class: 'graph', width, height, viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': `Family of ${names[chosenTable]}` }, lines, boxes)),
