@@ -38,7 +38,8 @@ class Families:
     `groups` are equal tables, `node[table]` is the first table of its group. `edges` lead from
     group to group, `equal` from the first table of a group to each other one. `family[table]`
     numbers the families from 1, 0 is of a table without edges. `parents` and `children` count the
-    tables at the other end of edges of all rows and columns, `not_drawn` tells how many were too many.
+    tables at the other end of edges of all rows and columns, `not_drawn` tells how many edges were
+    too many.
     """
 
     groups: Sequence[Sequence[int]]
