@@ -4,6 +4,7 @@ r2d2 reads JSON as text, so that 1 and "1" are one value. To write what was ther
 known to hold text only, or text that cannot be mistaken for what else it holds.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -25,7 +26,8 @@ from r2d2.storage.local import Storage
 ARRAY_BYTES = 1 << 30
 _TEXT, _LIKE_JSON, _JSON, _NULL = "text", "text like JSON", "JSON", "null"
 _SPACE = b" \t\r\n"
-Kinds = dict[tuple[str, ...], set[str]]
+Kinds = dict[tuple[str, ...], Counter[str]]
+"""How often a value of each kind lies at a path."""
 ROWS_AT_ONCE = 1 << 13
 _JSON_NULL = "null"
 
@@ -40,10 +42,12 @@ def layout(storage: Storage, table: Table) -> Layout:
     if not isinstance(inner, JsonContext):
         raise TypeError(f"{table.location}: not a table of JSON lines")
     names = [column.path[0] for column in table.columns]
-    kinds: Kinds = {}
+    kinds: Kinds = defaultdict(Counter)
+    rows = 0
     for file in table.files:
         for value in _objects(storage, file, inner.encoding):
             _look(value, (), kinds)
+            rows += 1
     flat = {".".join(map(quoted, path)): path for path in kinds}
     file = table.files[0]
     first = next(pieces(storage, file, PIECE_BYTES), b"")
@@ -59,11 +63,20 @@ def layout(storage: Storage, table: Table) -> Layout:
             "is_detected": inner.encoding == (marked_encoding(first) or UTF_8),
             "columns": [_column(table, name, flat[name], kinds[flat[name]]) for name in names],
         },
-        not_restored=("spaces between its tokens, the order of keys within its arrays",),
+        not_restored=(
+            "spaces between its tokens, the order of keys within its arrays",
+            *_missing(kinds, rows),
+        ),
     )
 
 
-def _column(table: Table, name: str, path: tuple[str, ...], kinds: set[str]) -> dict[str, Any]:
+def _missing(kinds: Kinds, rows: int) -> Iterator[str]:
+    """That keys are missing in some objects: such a key may come back with a null."""
+    if any(found.total() < rows for found in kinds.values()):
+        yield "which keys are missing where others have null"
+
+
+def _column(table: Table, name: str, path: tuple[str, ...], kinds: Counter[str]) -> dict[str, Any]:
     if _JSON in kinds and _LIKE_JSON in kinds:
         raise NotWritableError(
             f"{table.location}: {name} holds numbers, truths or arrays, and text like them:"
@@ -105,7 +118,7 @@ def _look(pairs: Pairs, above: tuple[str, ...], kinds: Kinds) -> None:
         if type(value) is tuple and value:
             _look(value, path, kinds)
         else:
-            kinds.setdefault(path, set()).add(_kind(value))
+            kinds[path][_kind(value)] += 1
 
 
 def _kind(value: Any) -> str:

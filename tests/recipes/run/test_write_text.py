@@ -172,3 +172,10 @@ def test_a_key_that_is_text_here_and_an_object_there_comes_back(tmp_path: Path) 
     lake, copy = lake_of(tmp_path, "t.jsonl", content)
     come_back(lake, copy, "t.jsonl")
     assert (copy / "t.jsonl").read_bytes() == b'{"a":"y"}\n{"a":{"b":1}}\n{"a":"x"}\n'
+
+
+@pytest.mark.parametrize("second", ['{"b":2}', '{"a":null,"b":2}'])
+def test_missing_keys_of_json_are_told(tmp_path: Path, second: str) -> None:
+    lake, _ = lake_of(tmp_path, "t.jsonl", f'{{"a":"x","b":1}}\n{second}\n'.encode())
+    told = layout_of(LocalStorage(str(lake)), tables(lake)["t.jsonl"])["not_restored"]
+    assert ("which keys are missing where others have null" in told) == (second == '{"b":2}')
