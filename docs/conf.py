@@ -21,6 +21,7 @@ html_show_sourcelink = False
 default_role = "literal"  # docstrings put code between single backticks
 highlight_language = "none"
 myst_heading_anchors = 4
+add_module_names = False  # functions live in r2d2.api, and are called by the package's name
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_class_signature = "separated"
