@@ -179,7 +179,10 @@ class LocalPlace:
         yield self.root
 
     def test(self, verb: str) -> None:
-        """Passes where a file is never written over another."""
+        """Passes where a file is never written over another, and somebody may write at all."""
+        if is_read_only(self.root):
+            told = "its permissions let nobody write there, which holds for root as well"
+            raise PlaceError(f"`{verb}` is refused in {self.root}: {told}")
         path = f"{SELF_TEST}/{uuid4().hex}"
         self.put_new(path, b"1")
         try:
@@ -193,3 +196,11 @@ class LocalPlace:
     def exists(self, path: str) -> bool:
         """Whether anything is there, a broken link too."""
         return os.path.lexists(self.path(path))
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether the folder's permissions let nobody write in it, not that root could all the same.
+
+    Whoever took all rights to write away did not want tables to leave.
+    """
+    return not folder.stat().st_mode & 0o222

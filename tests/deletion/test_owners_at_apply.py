@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
+from r2d2.errors import R2D2Error
 from tests.support.deletion.small_lake import approved, files_of_lake, journal_of, write_lake
 from tests.support.lake.owned import IcebergTable, put
 
@@ -75,3 +76,32 @@ def test_files_that_came_into_a_tables_folder_keep_it(tmp_path: Path) -> None:
     steps = list(apply(journal_of(lake), plan, run))
     assert [step.table for step in steps if isinstance(step, Refused)] == ["rome"]
     assert (lake / "rome" / "readme.txt").read_text() == "somebody's notes"
+
+
+def test_a_lake_that_is_read_only_by_its_permissions_is_left_alone_also_by_root(
+    tmp_path: Path,
+) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    plan = approved(lake, run)
+    before = files_of_lake(lake)
+    lake.chmod(0o555)
+    try:
+        with pytest.raises(R2D2Error, match="let nobody write"):
+            list(apply(journal_of(lake), plan, run))
+    finally:
+        lake.chmod(0o755)
+    assert files_of_lake(lake) == before
+
+
+def test_a_table_whose_folder_is_read_only_stays(tmp_path: Path) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake / "team")
+    plan = approved(lake, run)
+    (lake / "team").chmod(0o555)
+    try:
+        steps = list(apply(journal_of(lake), plan, run))
+    finally:
+        (lake / "team").chmod(0o755)
+    assert [type(step) for step in steps] == [Refused] * 3
+    assert all("by its permissions" in step.reason for step in steps if isinstance(step, Refused))

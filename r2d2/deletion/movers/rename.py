@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, MoveError, PersonNeededError, Whereabouts
-from r2d2.deletion.place import LocalPlace
+from r2d2.deletion.place import LocalPlace, is_read_only
 from r2d2.lake.deletions import Data, Deletion
 from r2d2.model import FileInfo, Format, Table
 from r2d2.storage.local import version_of
@@ -43,6 +43,8 @@ class RenameMover:
         device = os.stat(self.place.root).st_dev
         for unit in _units(entry):
             found = self.place.path(unit)
+            if is_read_only(found.parent):
+                return f"nobody may write in the folder of {unit}, by its permissions"
             if found.lstat().st_dev != device:
                 return f"{unit} is on another file system than the lake's folder"
             if found.is_dir() and any(os.path.ismount(d) for d, _, _ in os.walk(found)):
