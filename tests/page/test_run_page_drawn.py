@@ -61,6 +61,7 @@ CONTRAST = """e => {
 }"""
 VIOLATED = """() => new Promise(done => {
   document.addEventListener('securitypolicyviolation', e => done(e.effectiveDirective));
+  setTimeout(() => done('nothing'), 5000);
   try { MAKE } catch { /* what was refused is told by the event */ }
 })"""
 FIRST_PAINT = """() => performance.getEntriesByName('first-contentful-paint')[0].startTime"""
