@@ -209,7 +209,7 @@ def nulls(salts: Salts) -> Iterator[Case]:
 
 
 def nans(salts: Salts) -> Iterator[Case]:
-    """NaN lies in no range and equals nothing, but is one value among distinct rows."""
+    """NaN lies in no range, is a condition of its own, and one value among distinct rows."""
 
     def table() -> pa.Table:
         whole = base(next(salts))
@@ -226,10 +226,10 @@ def nans(salts: Salts) -> Iterator[Case]:
     whole = table()
     is_cheap = is_low(whole)
     either = where(whole, "price", lambda price: is_cheap(price) or price != price)
-    yield case("between or NaN", whole, either, "rows", formats=COLUMNAR)
+    yield case("between or NaN", whole, either, "select", formats=COLUMNAR)
     whole = table()
     alone = where(whole, "price", lambda price: price != price)
-    yield case("NaN alone", whole, alone, "rows", formats=COLUMNAR)
+    yield case("NaN alone", whole, alone, "select", formats=COLUMNAR)
     whole = table()
     twice = plus(whole, whole.slice(0, 50))
     yield case("distinct rows with NaN", twice, whole, "distinct", formats=COLUMNAR)
