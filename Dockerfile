@@ -11,7 +11,7 @@ COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY r2d2 r2d2
 RUN /opt/uv/bin/pip wheel --no-cache-dir -q --no-deps --wheel-dir /wheels .
 # What each image has is a part of the lock: the same versions, and hashes that pip compares.
-RUN for extras in plan,vmcost,cloud,renamed,delta plan,vmcost,cloud,renamed,delta,spark; do \
+RUN for extras in plan,page,vmcost,buckets,renamed,delta plan,page,vmcost,buckets,renamed,delta,spark; do \
       /opt/uv/bin/uv pip compile -q pyproject.toml -c requirements.lock --generate-hashes --no-header \
         $(printf -- '--extra %s ' $(echo $extras | tr , ' ')) -o /wheels/${extras##*,}.lock; \
     done

@@ -40,6 +40,12 @@ def test_the_wheels_metadata_say_who_what_and_under_which_licence(tmp_path: Path
     assert set(said.get_all("Provides-Extra", [])) == set(PROJECT["optional-dependencies"])
 
 
+def test_every_extra_for_users_has_its_size_in_the_docs() -> None:
+    page = (REPOSITORY / "docs" / "install.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| .+ \| \d+ MB", page, re.M)
+    assert {*told, "all", "docs", "test"} == set(PROJECT["optional-dependencies"])
+
+
 @pytest.mark.slow
 def test_r2d2_runs_from_the_wheel_alone(tmp_path: Path) -> None:
     wheel, place = built_wheel(tmp_path), tmp_path / "place"
