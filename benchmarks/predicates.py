@@ -42,7 +42,10 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
     "NOT IN": {"c": ("c NOT IN (3, 9)",), "cust": ("cust NOT IN (5, 17, 44)",)},
     "LIKE prefix": {"code": ("code LIKE 'K%'", "code LIKE 'B%'")},
     "NaN and -0.0": {
-        "f": tuple("f > 0.5;f < 0.5;f >= 0;f < 0;f = 0;f <= 0;NOT isnan(f);isnan(f)".split(";"))
+        "f": (
+            *("f > 0.5", "f < 0.5", "f >= 0", "f < 0", "f = 0", "f <= 0"),
+            *("isnan(f)", "NOT isnan(f)"),
+        )
     },
     "struct NULL": {"st": ("st IS NULL", "st IS NOT NULL")},
     "list NULL": {"li": ("li IS NULL", "li IS NOT NULL")},
