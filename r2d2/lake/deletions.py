@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from r2d2.errors import R2D2Error, TableError
+from r2d2.errors import R2D2Error, TableError, UnreadableTableError
 from r2d2.model import FileInfo
 from r2d2.storage.local import Listing, LocalStorage, Storage
 
@@ -25,6 +25,8 @@ HOME = "_r2d2"
 JOURNAL = f"{HOME}/journal"
 HEAD = f"{HOME}/head.json"
 """The number and SHA-256 of a late record: a journal that ends before it was cut."""
+SINCE = "since it was listed"
+"""Of the reason why a file is not read that a runner wrote meanwhile."""
 Data = dict[str, Any]
 
 
@@ -224,7 +226,7 @@ def read_records(
         if file.path != wanted:
             raise JournalError(f"{file.path}: {wanted} is missing before it")
         try:
-            content = storage.read(file)
+            content = _record_content(storage, file)
             record = msgspec.json.decode(content, type=JournalRecord)
         except TableError as error:
             raise JournalError(f"the journal cannot be read: {error}") from error
@@ -250,8 +252,10 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
         JournalError: the journal cannot be read, or is not as it was written.
     """
     home, journal = f"{within}{HOME}", f"{within}{JOURNAL}/"
+    # A runner may be at work: its scratch files come and go, records stay.
+    needed = (home, journal.rstrip("/"), f"{within}{HEAD}")
     for path, reason in listing.left_out:
-        if path == home or path.startswith(f"{home}/"):
+        if path in needed or (path.startswith(journal) and "/." not in path):
             raise JournalError(f"{path}: {reason}; it tells which tables were deleted")
     state = JournalState()
     head = next((file for file in listing.files if file.path == f"{within}{HEAD}"), None)
@@ -266,10 +270,26 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
     return state
 
 
+def _record_content(storage: Storage, file: FileInfo) -> bytes:
+    """The record's bytes; it is itself, though its entry changes as its writer ends with it."""
+    try:
+        return storage.read(file)
+    except UnreadableTableError:
+        place = Path(storage.absolute(file.path))
+        if "://" in storage.url or not place.is_file():
+            raise
+        return place.read_bytes()
+
+
 def _head(storage: Storage, head: FileInfo) -> tuple[int, str]:
+    """The number and the SHA-256 that it names; 0 where a runner writes it just now."""
     try:
         told = json.loads(storage.read(head))
         return int(told["number"]), str(told["sha256"])
+    except UnreadableTableError as error:
+        if SINCE in str(error):
+            return 0, ""
+        raise JournalError(str(error)) from error
     except (TableError, ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{HEAD}: cannot be read, or is not as it was written") from error
 

@@ -1,5 +1,7 @@
 """A lake within another: each holds the parents of what the other deleted."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from r2d2.deletion.verbs.apply import apply
@@ -50,3 +52,32 @@ def test_a_lake_that_was_moved_with_its_journal_can_be_undone(tmp_path: Path) ->
     steps = list(undo(journal, [deletion.id for deletion in undoable(journal)]))
     assert [type(step) for step in steps] == [Undone] * 3
     assert files_of_lake(other) == before
+
+
+def test_who_looks_at_a_lake_while_tables_are_deleted_and_come_back_is_not_stopped(
+    tmp_path: Path,
+) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    approved(lake, run)
+    cycle = """
+import sys
+from pathlib import Path
+from r2d2.deletion.verbs.apply import apply
+from r2d2.deletion.verbs.undo import undo, undoable
+from r2d2.plan.plan_file import load_plan
+from tests.support.deletion.small_lake import journal_of
+
+lake, run = map(Path, sys.argv[1:])
+for _ in range(4):
+    list(apply(journal_of(lake), load_plan(run / "plan.json"), run))
+    journal = journal_of(lake)
+    list(undo(journal, [deletion.id for deletion in undoable(journal)]))
+"""
+    runner = subprocess.Popen([sys.executable, "-c", cycle, str(lake), str(run)])
+    looks = 0
+    while runner.poll() is None:
+        assert "whole.parquet" in kept(lake)
+        looks += 1
+    assert runner.returncode == 0
+    assert looks > 1
