@@ -102,7 +102,7 @@ COMMANDS = {
         "Put deleted tables back, as they were: `r2d2 undo ID… LAKE` or `r2d2 undo --all LAKE`.",
     ),
     "rebuild": (
-        "deletion",
+        "deletion.rebuild",
         "Rebuild deleted tables from their parents: `r2d2 rebuild ID… LAKE --to FOLDER`.",
     ),
     "purge": (

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.cli import main
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
 from r2d2.errors import R2D2Error
 from tests.support.deletion.small_lake import approved, files_of_lake, journal_of, write_lake
@@ -105,3 +106,17 @@ def test_a_table_whose_folder_is_read_only_stays(tmp_path: Path) -> None:
         (lake / "team").chmod(0o755)
     assert [type(step) for step in steps] == [Refused] * 3
     assert all("by its permissions" in step.reason for step in steps if isinstance(step, Refused))
+
+
+def test_that_no_catalogue_was_asked_must_be_accepted_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    approved(lake, run)
+    before, plan = files_of_lake(lake), str(run / "plan.json")
+    assert main(["apply", plan, "--yes"]) == 1
+    assert "--no-catalogue" in capsys.readouterr().err
+    assert files_of_lake(lake) == before
+    assert main(["apply", plan, "--yes", "--no-catalogue"]) == 0
+    assert files_of_lake(lake) != before

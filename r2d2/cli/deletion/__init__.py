@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output
-from r2d2.cli.terminal import print_json, print_lines, print_problem
-from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, R2D2Error, UsageError
+from r2d2.cli.terminal import print_json, print_lines
+from r2d2.errors import EXIT_FOUND, EXIT_OK, R2D2Error, UsageError
 from r2d2.text_tables import human_bytes, pluralize, printable
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Yes = Annotated[bool, Parameter(negative="", help="Do it; without, only tell what would be done.")]
 Out = Annotated[
     Path | None, Output, Parameter(help="File for what was done, or would be, as JSON.")
+]
+NoCatalogue = Annotated[
+    bool, Parameter(negative="", help="No catalogue has a table with these files: you looked.")
 ]
 Run = Annotated[Path | None, Parameter(help="Folder of the plan's run, if PLAN is not in it.")]
 
@@ -38,6 +41,7 @@ def approve(
     approved_by: Annotated[
         str | None, Parameter(help="Who said so, where it is not who runs this.")
     ] = None,
+    no_catalogue: NoCatalogue = False,
 ) -> int:
     """Record that PLAN, exactly as it is, may be applied: who said so, when, and its SHA-256.
 
@@ -53,15 +57,15 @@ def approve(
     if sha256 is not None and made["sha256"] != sha256:
         raise R2D2Error(f"{plan}: its SHA-256 is {made['sha256']}, not that of the plan shown")
     limits = ApprovalLimits(max_tables, max_bytes, max_share)
-    journal, folder = _journal(made["lake"]), run or plan.parent
-    approved = record_approval(journal, made, folder, limits, days, approved_by)
+    journal, folder = journal_of(made["lake"]), run or plan.parent
+    approved = record_approval(journal, made, folder, limits, days, approved_by, no_catalogue)
     count = pluralize(approved.data["tables"], "table")
     size = human_bytes(approved.data["freed_bytes"])
     print_lines(
         [
             f"{approved.data['approved_by']} approved the plan {made['sha256'][:12]}:"
             f" {count}, {size}, until {approved.data['until'][:16]}Z",
-            f"Next: r2d2 apply {plan}",
+            f"Next: r2d2 apply {plan}" + ("" if no_catalogue else " --no-catalogue"),
         ]
     )
     return EXIT_OK
@@ -77,27 +81,33 @@ def apply(
     dry_run: Annotated[
         bool, Parameter(negative="", help="Only tell what would be done: so it is without --yes.")
     ] = False,
+    no_catalogue: NoCatalogue = False,
     out: Out = None,
     json: Json = False,
 ) -> int:
     """Move the tables that PLAN deletes into quarantine, each compared with its rebuild first.
 
     Nothing is destroyed: `r2d2 undo` puts them back until `r2d2 purge`. The plan must be approved.
+    Owners in the lake are asked again; a catalogue is not, which `--no-catalogue` accepts.
 
     Exit codes: 0 all were moved, 1 stopped by an error, 3 some were refused, each with its reason.
 
-    For example: r2d2 apply run/plan.json --yes
+    For example: r2d2 apply run/plan.json --yes --no-catalogue
     """
     from r2d2.deletion.verbs.apply import Applied, Refused, would_apply
     from r2d2.deletion.verbs.apply import apply as run_apply
+    from r2d2.deletion.verbs.approve import approval_of
     from r2d2.plan.plan_file import load_plan
 
     made = load_plan(plan)
-    journal, folder = _journal(made["lake"], config), run or plan.parent
+    journal, folder = journal_of(made["lake"], config), run or plan.parent
     is_dry = dry_run or not yes
+    if not is_dry and not no_catalogue and not approval_of(journal, made).data["no_catalogue"]:
+        told = "no catalogue is asked whether a table of its own has these files"
+        raise R2D2Error(f"{told}: --no-catalogue says that you know of none")
     days = _retention_days(config)
     steps = would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder, days)
-    told, refused, moved = list[dict[str, Any]](), 0, 0
+    steps_told, refused, moved = list[dict[str, Any]](), 0, 0
     for step in steps:
         match step:
             case Applied(table, deletion, size_bytes, seconds, again):
@@ -112,12 +122,12 @@ def apply(
                 line = f"{table}: refused: {reason}"
             case discrepancy:
                 line = _discrepancy_line(discrepancy)
-        told.append(_data(step))
+        steps_told.append(as_data(step))
         if not json:
             print_lines([line])
-    _write(out, told)
+    _write(out, steps_told)
     if json:
-        print_json(told)
+        print_json(steps_told)
     elif is_dry:
         count = pluralize(moved, "table")
         print_lines([f"Nothing was done: {count} would be moved, {refused} refused. Give --yes."])
@@ -132,7 +142,7 @@ def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     from r2d2.deletion.verbs.status import status_of
     from r2d2.text_tables import aligned
 
-    found = status_of(_journal(lake), _retention_days(config))
+    found = status_of(journal_of(lake), _retention_days(config))
     if json:
         print_json(found)
         return EXIT_OK
@@ -173,8 +183,8 @@ def undo(
     """
     from r2d2.deletion.verbs import undo as verb
 
-    *wanted, lake = _with_lake(names)
-    journal = _journal(lake)
+    *wanted, lake = with_lake(names)
+    journal = journal_of(lake)
     ids = verb.names_of(journal, wanted, all)
     if not yes:
         tables = [journal.deletion(each).table for each in ids]
@@ -182,65 +192,6 @@ def undo(
         print_lines(["Nothing was done. Give --yes."])
         return EXIT_OK
     return _tell(verb.undo(journal, ids), json)
-
-
-def rebuild(
-    *names: Annotated[str, Parameter(help="Ids or tables, and the lake at last.")],
-    to: Annotated[
-        Path | None, Output, Parameter(help="Folder to write below, not the table's old place.")
-    ] = None,
-    all_of: Annotated[Path | None, Parameter(help="All tables that this plan deleted.")] = None,
-    under: Annotated[str | None, Parameter(help="All deleted tables in this folder.")] = None,
-    deadline: Annotated[
-        str | None, Parameter(help="Say first which come back in so long: 90s, 30m or 2h.")
-    ] = None,
-    json: Json = False,
-) -> int:
-    """Rebuild deleted tables from their parents: `r2d2 rebuild ID… LAKE --to FOLDER`.
-
-    Tables that are parts of one parent share its reading. Without --to, a table that was purged
-    comes back at its old place.
-
-    Exit codes: 0 all came back, 1 some did not.
-
-    For example: r2d2 rebuild exports/planes_boeing.csv sample_lake --to restored
-    """
-    from r2d2.deletion.verbs import rebuild as verb
-    from r2d2.deletion.verbs.rebuild import Back
-
-    *wanted, lake = _with_lake(names)
-    journal = _journal(lake)
-    plan_sha256 = None
-    if all_of is not None:
-        from r2d2.plan.plan_file import load_plan
-
-        plan_sha256 = load_plan(all_of)["sha256"]
-    ids = verb.chosen(journal, wanted, under, plan_sha256)
-    if deadline is not None:
-        limit_s = _seconds(deadline)
-        deletions = [journal.deletion(each) for each in ids]
-        for each in verb.forecast(deletions, limit_s):
-            if not each.in_time:
-                print_problem(f"{each.table}: back after {each.after_s:.0f} s by its promise: late")
-    told, lost = list[dict[str, Any]](), 0
-    for back in verb.rebuild(journal, ids, to):
-        if isinstance(back, Back):
-            made = back.rebuilt
-            rows, size = pluralize(made.rows, "row"), human_bytes(made.size_bytes)
-            line = f"{made.table}: {rows}, {size}, {made.seconds:.2f} s of {back.promised_s:.0f} s"
-            line = "; ".join((f"{line} promised", *made.parents_told))
-        else:
-            lost += 1
-            line = f"{back.table}: {back.problem}"
-        if json:
-            told.append(_data(back))
-        elif isinstance(back, Back):
-            print_lines([line])
-        else:
-            print_problem(line)
-    if json:
-        print_json(told)
-    return EXIT_FAILED if lost else EXIT_OK
 
 
 def purge(
@@ -257,7 +208,7 @@ def purge(
     """
     from r2d2.deletion.verbs import purge as verb
 
-    journal, days = _journal(lake), _retention_days(config)
+    journal, days = journal_of(lake), _retention_days(config)
     if yes:
         return _tell(verb.purge(journal, days), json, out)
     code = _tell(verb.would_purge(journal, days), json, out, "would be purged")
@@ -275,13 +226,13 @@ def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
     """
     from r2d2.deletion.verbs import fsck as verb
 
-    journal = _journal(lake)
+    journal = journal_of(lake)
     if yes:
         with journal.lease("fsck"):
             verb.settle(journal)
     found = list(verb.discrepancies(journal))
     if json:
-        print_json([_data(each) for each in found])
+        print_json([as_data(each) for each in found])
     else:
         lines = map(_discrepancy_line, found)
         print_lines(lines if found else ["The journal and the files agree."])
@@ -315,7 +266,7 @@ def audit(lake: str, /, *, json: Json = False) -> int:
     return EXIT_OK
 
 
-def _journal(lake: str, config: Path | None = None) -> "Journal":
+def journal_of(lake: str, config: Path | None = None) -> "Journal":
     from r2d2.deletion.journal import Journal
     from r2d2.deletion.place_objects import place_of
     from r2d2.settings.deletion import load_deletion_settings
@@ -329,20 +280,7 @@ def _retention_days(config: Path | None) -> float:
     return load_deletion_settings(config).retention_days
 
 
-def _seconds(text: str) -> float:
-    """The seconds of a time such as 90s, 30m or 2h.
-
-    Raises:
-        UsageError: it is none.
-    """
-    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    try:
-        return float(text[:-1] if unit else text) * (unit or 1)
-    except ValueError as error:
-        raise UsageError(f"--deadline {text}: give a time such as 90s, 30m or 2h") from error
-
-
-def _with_lake(names: tuple[str, ...]) -> tuple[str, ...]:
+def with_lake(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise UsageError("name the deletions, and the lake at last")
     return names
@@ -371,7 +309,7 @@ def _tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str =
                 line = _discrepancy_line(step)
             case _:
                 line = printable(str(step))
-        told.append(_data(step))
+        told.append(as_data(step))
         if not json:
             print_lines([line])
     _write(out, told)
@@ -394,7 +332,7 @@ def _discrepancy_line(discrepancy: Any) -> str:
     return f"{word}: {table}{discrepancy.told}; {discrepancy.remedy}"
 
 
-def _data(step: Any) -> dict[str, Any]:
+def as_data(step: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {"step": type(step).__name__, **asdict(step)}

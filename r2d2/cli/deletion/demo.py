@@ -41,7 +41,8 @@ def demo(
     _run("A page for those who decide.", "report", run)
     plan = run / "plan.json"
     _run("Somebody says yes.", "approve", plan)
-    _run("The tables leave the lake; each was compared with its rebuild.", "apply", plan, "--yes")
+    apply = ("apply", plan, "--yes", "--no-catalogue")
+    _run("The tables leave the lake; each was compared with its rebuild.", *apply)
     deleted = [
         e["table"] for e in json.loads(plan.read_text())["tables"] if e["choice"] == "delete"
     ]

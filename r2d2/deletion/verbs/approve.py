@@ -46,8 +46,11 @@ def approve(
     limits: ApprovalLimits,
     days: float = VALID_DAYS,
     approved_by: str | None = None,
+    no_catalogue: bool = False,
 ) -> JournalRecord:
     """Journals that the plan, by its SHA-256, may be applied.
+
+    `no_catalogue`: whoever approves knows that no catalogue has a table of these files.
 
     Raises:
         R2D2Error: the plan breaks a rule or a limit.
@@ -65,6 +68,7 @@ def approve(
         "approved_by": approved_by or who(),
         "tables": plan["totals"]["deleted"],
         "freed_bytes": plan["totals"]["freed_bytes"],
+        "no_catalogue": no_catalogue,
         "until": (datetime.now(UTC) + timedelta(days=days)).isoformat(),
     }
     with journal.lease("approve"):
