@@ -167,10 +167,12 @@ class Bucket:
             prefix = self.address.key(below)
             page = self._ask("list_object_versions", below, Prefix=prefix, **more)
             for found in page.get("Versions", ()):
-                version = ObjectVersion(
-                    found["VersionId"], found["ETag"], found["Size"], found["IsLatest"]
-                )
-                data.setdefault(found["Key"][start:], []).append(version)
+                path, etag = found["Key"][start:], found["ETag"]
+                if not etag.strip('"') and found["IsLatest"]:
+                    # SeaweedFS tells no ETag of an empty object in a list.
+                    etag = (self.head(path) or found)["ETag"]
+                version = ObjectVersion(found["VersionId"], etag, found["Size"], found["IsLatest"])
+                data.setdefault(path, []).append(version)
             for found in page.get("DeleteMarkers", ()):
                 if found["IsLatest"]:
                     markers[found["Key"][start:]] = found["VersionId"]
