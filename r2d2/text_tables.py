@@ -134,6 +134,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def without_name(reason: str, name: str) -> str:
+    """The reason without the table's own name, which stands beside it.
+
+    >>> without_name("it cannot be judged: a.csv: a line is torn", "a.csv")
+    'it cannot be judged: a line is torn'
+    """
+    if reason.startswith(f"{name}: "):
+        return reason[len(name) + 2 :]
+    return reason.replace(f": {name}: ", ": ", 1)
+
+
 def usd(amount: float) -> str:
     """Money with as many digits as it needs, and cents at least.
 

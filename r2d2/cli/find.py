@@ -99,6 +99,7 @@ def find(
         FIND_FILES,
         funnel_data,
         graph_data,
+        sample_told,
         unused_rules,
         write_find,
     )
@@ -124,8 +125,10 @@ def find(
     )
     with watching() as progress:
         graph = find_graph(lake, settings, engine=engine, master=master, progress=progress)
+    told_in_text = () if json else tuple(sample_told(settings, graph.tables))
     for sentence in unused_rules(settings, graph.tables):
-        print_problem(sentence)
+        if sentence not in told_in_text:
+            print_problem(sentence)
     if out is not None:
         write_find(out, graph, settings, storage_of(lake).url)
     if report is not None and out is not None:
@@ -139,7 +142,22 @@ def find(
         data = graph_data(graph, settings, storage_of(lake).url)
         print_json(data | {"funnel": funnel_data(graph)})
     else:
-        print_lines(find_lines(graph, list(_next_steps(lake, out, graph)), verbose=is_verbose()))
+        again = _as_words(
+            {
+                "--types": types,
+                "--min-fraction": min_fraction,
+                "--renamed": renamed,
+                "--constant-columns": constant_columns,
+                "--text-exports": text_exports,
+                "--include": include,
+                "--exclude": exclude,
+                "--sample": sample,
+                "--stages": stages,
+                "--config": config,
+            }
+        )
+        steps = list(_next_steps(" ".join([quote(lake), *again]), out, graph))
+        print_lines(find_lines(graph, steps, verbose=is_verbose()))
     counts = findings(graph, fail_on)
     if counts:
         listed = ", ".join(f"{kind} ({count:,})" for kind, count in counts.items())
@@ -221,11 +239,24 @@ def explain(
     return EXIT_OK if is_judged else EXIT_SOME_UNREADABLE
 
 
-def _next_steps(lake: str, out: Path | None, graph: "Graph") -> Iterator[str]:
-    """The lines on what was written, and on the commands that go on from there."""
+def _as_words(flags: Mapping[str, object]) -> Iterator[str]:
+    """The flags that were given, as words of a command."""
+    for flag, value in flags.items():
+        if value is True:
+            yield flag
+        elif value is not None and value is not False:
+            for each in value if isinstance(value, tuple) else (value,):
+                yield f"{flag} {quote(str(each))}"
+
+
+def _next_steps(found: str, out: Path | None, graph: "Graph") -> Iterator[str]:
+    """The lines on what was written, and on the commands that go on from there.
+
+    `found` are the words of this run's command: its lake and flags.
+    """
     if out is None:
         if graph.edges:
-            yield f"next: r2d2 find {quote(lake)} --out run   keeps this, for a plan"
+            yield f"next: r2d2 find {found} --out run   keeps this, for a plan"
         return
     yield f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"
     if graph.edges:

@@ -11,7 +11,7 @@ from r2d2.lake.selection import NOT_SAMPLED, is_left_out_as_asked
 from r2d2.model import Edge, Table
 from r2d2.settings.find import DOUBT, LEFT_OUT
 from r2d2.stages.metadata import NOT_BELIEVED
-from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
+from r2d2.text_tables import aligned, human_bytes, pluralize, printable, without_name
 
 SHOWN = 10
 FIRST, FIRST_IF_VERBOSE = 3, 20
@@ -28,9 +28,9 @@ def find_lines(
 
     The funnel is there if it is `verbose`. That only a sample was looked at is told first.
     """
-    sampled_out = sum((table.problem or "").startswith(NOT_SAMPLED) for table in graph.tables)
-    if sampled_out:
-        part = f"{len(graph.tables) - sampled_out:,} of {pluralize(len(graph.tables), 'table')}"
+    if any((table.problem or "").startswith(NOT_SAMPLED) for table in graph.tables):
+        looked_at = sum(not is_left_out_as_asked(table) for table in graph.tables)
+        part = f"{looked_at:,} of {pluralize(len(graph.tables), 'table')}"
         yield f"a look at a part of the lake, {part}; without --sample, all are looked at"
     if any(table.eligible for table in graph.tables):
         yield from _headlines(graph)
@@ -68,7 +68,8 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
     out = [table for table in tables if not (table.eligible or is_left_out_as_asked(table))]
     for table in out[:SHOWN]:
         kind = "unreadable" if table.unreadable else "not eligible"
-        yield f"  {kind}: {printable(table.location)}: {printable(table.problem or '')}"
+        why = without_name(table.problem or "", table.location)
+        yield f"  {kind}: {printable(table.location)}: {printable(why)}"
     if len(out) > SHOWN:
         more = pluralize(len(out) - SHOWN, "more table")
         yield f"  … and {more} left out (--out has all in tables.csv)"
@@ -142,7 +143,7 @@ def _headlines(graph: Graph) -> Iterator[str]:
     size, all_of_it = sum(sizes[child] for child in children), sum(sizes.values())
     yield (
         f"{len(children):,} of {pluralize(len(sizes), 'table')}"
-        f" {by_number(len(children), 'is', 'are')} contained in others:"
+        f" {'is' if 1 in (len(children), len(sizes)) else 'are'} contained in others:"
         f" {human_bytes(size)} of {human_bytes(all_of_it)};"
         f" {pluralize(len(contained), 'containment')} proved"
     )
@@ -259,10 +260,10 @@ def _part_lines(graph: Graph) -> Iterator[str]:
     parts = [edge for edge in graph.edges if edge.whole and edge.unmatched]
     ignoring = sum(edge.ignores for edge in parts)
     if constant := len(parts) - ignoring:
-        yield f"{pluralize(constant, 'containment')} more without columns of one value"
+        yield f"{pluralize(constant, 'more containment')} without columns of one value"
     if ignoring:
-        told = pluralize(ignoring, "containment")
-        yield f"{told} more without ignored columns: nothing is deleted for these"
+        told = pluralize(ignoring, "more containment")
+        yield f"{told} without ignored columns: nothing is deleted for these"
 
 
 def table_lines(inventory: Inventory) -> Iterator[str]:
@@ -291,7 +292,7 @@ def _note(table: Table) -> str:
     kept = f"never planned for deletion: {table.must_keep}" if table.must_keep else None
     together, lines = table.details.get(ONE_TABLE), table.details.get(LEFT_OUT)
     told = (
-        table.problem,
+        without_name(table.problem or "", table.location),
         kept,
         f"one table by {together}" if together else None,
         f"left out: {lines}" if lines else None,

@@ -12,7 +12,15 @@ from typing import Any
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
 from r2d2.plan.plan_form import Data
-from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable, usd
+from r2d2.text_tables import (
+    aligned,
+    by_number,
+    human_bytes,
+    pluralize,
+    printable,
+    usd,
+    without_name,
+)
 
 SHOWN = 20
 FOLDERS = 10
@@ -218,7 +226,7 @@ def _kept_lines(plan: Data) -> Iterator[str]:
     kept: dict[str, list[str]] = defaultdict(list)
     for table in plan["tables"]:
         if table["choice"] == "keep":
-            kept[_kind(table["reason"])].append(table["table"])
+            kept[_kind(without_name(table["reason"], table["table"]))].append(table["table"])
     ordered = sorted(kept.items(), key=lambda item: -len(item[1]))
     for reason, names in ordered[:SHOWN]:
         named = f" ({', '.join(map(printable, names))})" if len(names) <= NAMED else ""

@@ -174,7 +174,8 @@ def graph_data(graph: Graph, settings: Settings, lake: str) -> dict[str, Any]:
 
 def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
     """A sentence on a sample, and for each rule that matches nothing, or fits no text."""
-    yield from _told_of_selection(settings, tables)
+    yield from _unused_patterns(settings, tables)
+    yield from sample_told(settings, tables)
     for rule in settings.unused_table_rules(table.location for table in tables):
         yield f"{rule.written} matches no table of the lake"
     if not settings.text:
@@ -188,13 +189,17 @@ def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
             yield f"[[text]]: {table.location}: {table.details[UNUSED]}"
 
 
-def _told_of_selection(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
-    """A sentence on a sample, and for each `include` and `exclude` that names no table."""
+def _unused_patterns(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
+    """A sentence for each `include` and `exclude` that names no table."""
     if settings.include or settings.exclude:
         locations = [table.location for table in tables]
         for name, pattern in settings.unused_patterns(locations):
             near = did_you_mean(pattern, with_folders(locations))
             yield f"{name} {pattern!r} matches no table of the lake{near}"
+
+
+def sample_told(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
+    """A sentence on a sample that is not the whole lake."""
     if settings.sample_tables:
         looked_at = sum(not is_left_out_as_asked(table) for table in tables)
         if looked_at < len(tables):

@@ -14,7 +14,7 @@ from r2d2.cli.find_text import (
 )
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory
-from r2d2.model import Column, Edge, Format, FunnelRow, Table
+from r2d2.model import Column, Edge, Format, FunnelRow, Table, UnmatchedColumn, Why
 
 COLUMN = Column("id", "int64", ("id",))
 
@@ -127,6 +127,21 @@ def test_tables_left_out_are_told_with_their_reasons_and_not_counted() -> None:
         "  unreadable: broken: damaged",
         "  not eligible: nested: two columns of one name",
     ]
+
+
+def test_the_name_of_an_unreadable_table_stands_once() -> None:
+    broken = replace(table("a/b"), problem="a/b: no Parquet footer", unreadable=True)
+    assert "  unreadable: a/b: no Parquet footer" in list(inventory_lines([broken], {}))
+    assert "a/b: no Parquet footer" not in next(
+        line for line in table_lines(Inventory((broken,), {})) if line.startswith("a/b")
+    )
+
+
+def test_of_one_table_and_of_one_more_containment_the_singular_is_told() -> None:
+    (first, *_) = find_lines(Graph((table("only"),)))
+    assert first.startswith("0 of 1 table is contained in others")
+    less = replace(edge("some", "all"), unmatched=(UnmatchedColumn("x", Why.CONSTANT),))
+    assert "1 more containment without columns of one value" in list(find_lines(graph(less)))
 
 
 def test_of_many_tables_left_out_the_first_are_told() -> None:

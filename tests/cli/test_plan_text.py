@@ -66,6 +66,12 @@ def test_a_lake_of_which_much_cannot_be_read_has_a_plan_that_can() -> None:
     assert lines[-1] == "kept 40: for 40 more reasons (see `plan show`)"
 
 
+def test_tables_that_cannot_be_judged_for_one_reason_are_one_line() -> None:
+    names = [f"d1/{n}.parquet" for n in range(12)]
+    told = [kept(name, f"it cannot be judged: {name}: no Parquet footer") for name in names]
+    assert list(kept_lines(told)) == ["kept 12: it cannot be judged: no Parquet footer"]
+
+
 def test_of_many_parents_the_first_are_named() -> None:
     two, twelve = [f"2025-{n:02}" for n in (1, 2)], [f"2025-{n:02}" for n in range(1, 13)]
     lines = list(plan_lines(plan([deleted("year", twelve), deleted("half", two)])))

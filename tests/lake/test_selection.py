@@ -189,7 +189,12 @@ def test_a_sample_is_told_as_a_look_at_a_part_and_again_in_the_plan(
     assert main(["find", str(lake), "--sample", "4", "--out", str(run)]) == EXIT_OK
     told = capsys.readouterr()
     assert told.out.startswith("a look at a part of the lake, 4 of 6 tables; without --sample, all")
-    assert "a look at a part: 4 of 6 tables" in told.err
+    assert "a look at a part" not in told.err
+    again = f"next: r2d2 find {lake} --sample 4 --out"
+    assert main(["find", str(lake), "--sample", "4"]) == EXIT_OK
+    assert again in capsys.readouterr().out
+    assert main(["find", str(lake), "--sample", "4", "--json"]) == EXIT_OK
+    assert "a look at a part: 4 of 6 tables" in capsys.readouterr().err
     assert main(["plan", "--run", str(run)]) == EXIT_OK
     assert "warning: a look at a part: 4 of 6 tables" in capsys.readouterr().out
 
