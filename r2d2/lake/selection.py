@@ -22,7 +22,12 @@ EXCLUDED, NOT_INCLUDED, NOT_SAMPLED = "excluded by ", "not included", "not in th
 
 def is_left_out_as_asked(table: Table) -> bool:
     """Whether the user asked that the table is not looked at."""
-    return (table.problem or "").startswith((EXCLUDED, NOT_INCLUDED, NOT_SAMPLED))
+    return is_as_asked(table.problem)
+
+
+def is_as_asked(problem: str | None) -> bool:
+    """Whether this reason to leave a table out is the user's own."""
+    return (problem or "").startswith((EXCLUDED, NOT_INCLUDED, NOT_SAMPLED))
 
 
 @dataclass(frozen=True, slots=True)

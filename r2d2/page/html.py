@@ -1,6 +1,6 @@
 """The page of a run, from its files."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -8,9 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from r2d2.lake.selection import is_as_asked
 from r2d2.page.base import environment, render
-from r2d2.page.families import Families, Total, Waste, families_of, folder_of, totals, waste_of
-from r2d2.page.packed import kept_kind, packed
+from r2d2.page.families import TOP, Families, Total, Waste, families_of, folder_of, totals, waste_of
+from r2d2.page.packed import kept_kind, own_problem, packed
 from r2d2.page.run_files import Access, PageGraph, RunFiles, different
 from r2d2.text_tables import by_number, pluralize
 
@@ -50,6 +51,12 @@ class Summary:
     families: int
     unreadable: int
     left_out: int
+    as_asked: int
+
+    @property
+    def refused(self) -> int:
+        """The tables that can be read but not compared."""
+        return self.left_out - self.unreadable - self.as_asked
 
 
 def page(
@@ -78,7 +85,10 @@ def page(
         plan=plan,
         summary=summary_of(graph, families, waste),
         kinds=list(_breakdowns(graph, waste, entries, access)),
-        left_out=[table for table in graph.tables if table.problem],
+        left_out=[t for t in graph.tables if t.problem and not is_as_asked(t.problem)],
+        as_asked=Counter(t.problem for t in graph.tables if is_as_asked(t.problem)),
+        own_problem=own_problem,
+        top=TOP,
         most_left_out=MOST_LEFT_OUT,
         shown=SHOWN,
         kept=_kept(graph, entries)[:MOST_REASONS],
@@ -125,6 +135,7 @@ def summary_of(graph: PageGraph, families: Families, waste: Waste) -> Summary:
         max(families.family, default=0),
         sum(table.unreadable for table in graph.tables),
         len(graph.tables) - len(eligible),
+        sum(is_as_asked(table.problem) for table in graph.tables),
     )
 
 
@@ -176,7 +187,7 @@ def _kept(graph: PageGraph, entries: Mapping[str, Data]) -> list[Kept]:
     found: dict[str, list[int]] = defaultdict(list)
     for entry in entries.values():
         if entry["choice"] == "keep":
-            found[kept_kind(entry["reason"])].append(entry["size_bytes"])
+            found[kept_kind(entry)].append(entry["size_bytes"])
     made = [Kept(reason, len(sizes), sum(sizes)) for reason, sizes in found.items()]
     return sorted(made, key=lambda kept: (-kept.size_bytes, kept.reason))
 

@@ -11,14 +11,15 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from r2d2.lake.selection import is_as_asked
 from r2d2.page.base import money
 from r2d2.page.families import DrawnEdge, Families, Waste
 from r2d2.page.recipe_words import recipe_words
-from r2d2.page.run_files import Access, PageEdge, PageGraph
-from r2d2.text_tables import pluralize, printable
+from r2d2.page.run_files import Access, PageEdge, PageGraph, PageTable
+from r2d2.text_tables import pluralize, printable, without_name
 
 MOST_NAMED = 5
-CONTAINED, SPARE, LEFT_OUT, UNREADABLE, DEGENERATE = 1, 2, 4, 8, 16
+CONTAINED, SPARE, LEFT_OUT, UNREADABLE, DEGENERATE, AS_ASKED = 1, 2, 4, 8, 16, 32
 
 
 class Texts:
@@ -85,7 +86,7 @@ def _tables(graph: PageGraph, families: Families, waste: Waste, texts: Texts) ->
         "rows": [-1 if table.rows is None else table.rows for table in graph.tables],
         "files": [table.files for table in graph.tables],
         "columns": [len(table.columns) for table in graph.tables],
-        "problem": [texts.number(table.problem) for table in graph.tables],
+        "problem": [texts.number(own_problem(table)) for table in graph.tables],
         "must_keep": [texts.number(table.must_keep) for table in graph.tables],
         "details": [
             texts.number("; ".join(f"{key}: {value}" for key, value in sorted(t.details.items())))
@@ -96,6 +97,7 @@ def _tables(graph: PageGraph, families: Families, waste: Waste, texts: Texts) ->
             | SPARE * (number in waste.spare)
             | LEFT_OUT * (table.problem is not None)
             | UNREADABLE * table.unreadable
+            | AS_ASKED * is_as_asked(table.problem)
             | DEGENERATE * (table.location in degenerate)
             for number, table in enumerate(graph.tables)
         ],
@@ -103,6 +105,11 @@ def _tables(graph: PageGraph, families: Families, waste: Waste, texts: Texts) ->
         "parents": families.parents,
         "children": families.children,
     }
+
+
+def own_problem(table: PageTable) -> str:
+    """Why a table is left out, without its name."""
+    return without_name(table.problem or "", table.location)
 
 
 def _access(graph: PageGraph, access: Mapping[str, Access], texts: Texts) -> dict[str, Any]:
@@ -162,8 +169,8 @@ def _plan(
     known = [entry or NOT_PLANNED for entry in ordered]
     deleted = {n: entry for n, entry in enumerate(known) if entry["choice"] == "delete"}
     return {
-        "reason": [texts.number(entry["reason"]) for entry in known],
-        "kind": [texts.number(kept_kind(entry["reason"])) for entry in known],
+        "reason": [texts.number(own_reason(entry)) for entry in known],
+        "kind": [texts.number(kept_kind(entry)) for entry in known],
         "keep": [money(entry["keep_usd_per_month"]) for entry in known],
         "frees": [entry["frees_bytes"] for entry in known],
         "limit": [entry["latency_limit_s"] for entry in known],
@@ -198,13 +205,19 @@ NOT_PLANNED: Mapping[str, Any] = {
 }
 
 
-def kept_kind(reason: str) -> str:
-    """Reasons that differ in numbers only, as one."""
+def kept_kind(entry: Mapping[str, Any]) -> str:
+    """The reason of a plan's table; those that differ in numbers or names only are one."""
+    reason = own_reason(entry)
     if reason.endswith("rebuilt from it"):
         return "deleted tables are rebuilt from it"
     if reason.startswith("rebuilding takes"):
         return "rebuilding takes longer than its readers may wait"
     return reason
+
+
+def own_reason(entry: Mapping[str, Any]) -> str:
+    """The reason of a plan's table, without its name."""
+    return without_name(entry["reason"], entry.get("table", ""))
 
 
 def _deleted(

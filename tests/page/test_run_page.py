@@ -5,6 +5,7 @@ import json
 import os
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from r2d2.cli import main
 from r2d2.errors import EXIT_OK, EXIT_USAGE
 from r2d2.page.families import families_of, totals, waste_of
 from r2d2.page.html import is_page, page
+from r2d2.page.packed import AS_ASKED
 from r2d2.page.recipe_words import recipe_words
 from r2d2.page.run_files import PageEdge, PageGraph, PageTable, RunFiles, access_of, different
 from tests.support.page.generated_runs import a_run
@@ -115,6 +117,34 @@ def test_a_run_of_the_sample_lake_is_told_as_in_the_terminal(
     data = packed_data(html)
     assert len(data["plan"]["deleted"]) == len(deleted) == 18
     assert main(["report", str(run)]) == EXIT_OK, "a page takes the place of a page"
+
+
+def test_a_page_of_a_sample_says_so_and_counts_what_was_left_out_by_reason(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "part.html"
+    find = ["find", str(LAKE), "--sample", "5", "--exclude", "ops", "--report", str(place)]
+    assert main(find) == EXIT_OK
+    html = place.read_text("utf-8")
+    (note,) = re.findall(r'<p class="note">(A look at .*?)</p>', html)
+    assert note.startswith("A look at 5 of ")
+    assert re.search(r"\d+ excluded by &#39;ops&#39;, \d+ not in the sample of 5 tables\.", note)
+    assert '<b>0</b><span class="basis">0 more refused</span>' in html
+    assert "<td>refused</td>" not in html
+    assert re.search(r"<li>\d+ tables: not in the sample of 5 tables</li>", html)
+    flags = packed_data(html)["tables"]["flags"]
+    assert sum(not flag & AS_ASKED for flag in flags) == 5
+
+
+def test_broken_files_of_one_reason_are_one_line_and_named_once() -> None:
+    made = a_run()
+    assert made.plan
+    broken = [table for table in made.graph.tables if table.unreadable]
+    reason = {table.location: f"it cannot be judged: {table.problem}" for table in broken}
+    entries = [e | {"reason": reason.get(e["table"], e["reason"])} for e in made.plan["tables"]]
+    html = page(replace(made, plan=made.plan | {"tables": entries}))
+    assert html.count(">it cannot be judged: a page is damaged</a>") == 1
+    assert html.count('<td class="name">a page is damaged</td>') == len(broken) == 3
 
 
 def test_find_and_plan_write_the_page_at_once(run: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from r2d2.page.html import page as html_of
-from r2d2.page.run_files import RunFiles
+from r2d2.page.run_files import PageEdge, PageGraph, PageTable, RunFiles
 from r2d2.text_tables import human_bytes, printable
 from tests.support.page.generated_runs import a_run
 
@@ -282,7 +282,55 @@ def test_all_that_a_table_contains_is_listed(draw: Callable[..., Drawn]) -> None
         inside |= more
         todo += more
     page = draw(run, f"#inside={quote(name, safe='')}").page
-    assert page.locator("#count").inner_text().startswith(f"{len(inside)} tables")
+    assert page.locator("#count").inner_text().startswith(f"{len(inside) - 1} tables")
+
+
+def equal_copies() -> RunFiles:
+    """A run of a table in a folder of a long name, its copy, a part of both, and one at the top."""
+    names = ["revenues_of_all/backup/flights", "revenues_of_all/flights", "x/part", "z.csv"]
+    tables = [PageTable(name, "parquet", [], 9, 429_300, 1, "s") for name in names]
+    one, two, part, top = names
+    pairs = [(one, two), (two, one), (part, one), (part, two), (top, one), (top, two)]
+    edges = [
+        PageEdge(a, b, 1.0, 0, (b, a) in pairs, "exact", {}, [("exact", "proved", "all rows")])
+        for a, b in pairs
+    ]
+    return RunFiles("run", PageGraph(1, "/lake", {}, tables, edges, [[one, two]]))
+
+
+def test_the_list_of_what_a_table_contains_has_as_many_as_its_facts_say(
+    draw: Callable[..., Drawn],
+) -> None:
+    run = equal_copies()
+    parent = f"={quote(run.graph.tables[0].location, safe='')}"
+    page = draw(run, f"#table{parent}").page
+    expect(page.locator("#about dl")).to_contain_text("3 tables in all, equal ones too; list all")
+    page.get_by_role("link", name="list all").click()
+    expect(page.locator("#count")).to_contain_text("3 tables")
+
+
+def test_labels_of_the_graph_stay_in_their_boxes(draw: Callable[..., Drawn]) -> None:
+    run = equal_copies()
+    known = a_run(8, 4)
+    assert known.plan
+    told = known.plan["tables"]
+    one, other = (next(e for e in told if e["choice"] == choice) for choice in ("delete", "keep"))
+    places = [table.location for table in run.graph.tables]
+    entries = [{**one, "table": place, "parents": [places[-1]]} for place in places[:2]]
+    entries += [{**other, "table": place} for place in places[2:]]
+    plan = {**known.plan, "tables": entries}
+    page = draw(replace(run, plan=plan), f"#table={quote(places[0], safe='')}").page
+    labels = page.locator("#about svg.graph .small")
+    assert "429.3 kB · +1 equal · 2 deleted" in labels.all_text_contents()
+    widths = labels.evaluate_all("all => all.map(one => one.getComputedTextLength())")
+    assert max(widths) <= 220
+
+
+def test_tables_that_lie_in_no_folder_are_of_the_lake_itself(draw: Callable[..., Drawn]) -> None:
+    page = draw(equal_copies()).page
+    page.get_by_role("link", name="(the lake itself)").first.click()
+    expect(page.locator("#clear")).to_contain_text("folder: (the lake itself)")
+    expect(page.locator("#count")).to_contain_text("1 table,")
 
 
 def test_the_page_of_a_run_has_its_tables_and_figures_on_paper(draw: Callable[..., Drawn]) -> None:

@@ -26,7 +26,7 @@ const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream
 const D = JSON.parse(await new Response(inflated).text());
 const T = D.tables, P = D.plan, text = n => D.texts[n];
 const STEP = 25, MOST_LINKS = 30, MOST_DRAWN = 60;
-const CONTAINED = 1, SPARE = 2, LEFT_OUT = 4, UNREADABLE = 8, DEGENERATE = 16;
+const CONTAINED = 1, SPARE = 2, LEFT_OUT = 4, UNREADABLE = 8, DEGENERATE = 16, AS_ASKED = 32;
 
 // Names: each has so many characters of the one before, and the rest.
 const names = [];
@@ -141,7 +141,8 @@ function list(table, more, columns, start, rows) {
 // All tables.
 const orBlank = number => number < 0 ? '–' : whole(number);
 const tie = (a, b) => spareBytes(b) - spareBytes(a) || a - b;
-const decision = n => T.flags[n] & LEFT_OUT ? (T.flags[n] & UNREADABLE ? 'not read' : 'refused')
+const outcome = n => T.flags[n] & UNREADABLE ? 'not read' : T.flags[n] & AS_ASKED ? 'left out' : 'refused';
+const decision = n => T.flags[n] & LEFT_OUT ? outcome(n)
   : deletion.has(n) ? (deletion.get(n)[VIEW] ? 'delete, view' : 'delete') : P ? 'keep' : '';
 const why = n => P ? text(P.reason[n]) : text(T.problem[n]) || text(T.must_keep[n]);
 function inside(n) {
@@ -181,7 +182,7 @@ const KEYS = {
   team: (n, value) => P && text(P.tenant[n]) === value,
   reader: (n, value) => P && text(P.consumer_names[n]).split('; ').includes(value),
   // All that a table contains; its drawn edges lead to them.
-  inside: (n, value) => (value === inner.of ? inner : (inner = contents(value))).nodes.has(node[n]),
+  inside: (n, value) => names[n] !== value && (value === inner.of ? inner : (inner = contents(value))).nodes.has(node[n]),
   reason: (n, value) => P && !deletion.has(n) && text(P.kind[n]) === value,
 };
 let chosen = null;
@@ -196,7 +197,7 @@ function filter() {
   byId('count').textContent = `${plural(found.length, 'table')}, ${humanBytes(sum(found, n => T.bytes[n]))}`
     + (spare ? `, of which ${humanBytes(spare)} are held more than once` : '');
   byId('clear').hidden = !chosen;
-  if (chosen) byId('clear').textContent = `${chosen[0]}: ${chosen[1]} ×`;
+  if (chosen) byId('clear').textContent = `${chosen[0]}: ${chosen[0] === 'folder' && chosen[1] === '.' ? '(the lake itself)' : chosen[1]} ×`;
   all.show(found);
 }
 byId('query').addEventListener('input', filter);
@@ -263,7 +264,7 @@ function* decisionFacts(n) {
   if (how[COPY] >= 0) yield ['Equal copy that stays', [tableLink(how[COPY]), `: ${text(how[BECAUSE])}`]];
 }
 function* facts(n) {
-  if (T.problem[n]) yield [T.flags[n] & UNREADABLE ? 'Could not be read' : 'Refused', text(T.problem[n])];
+  if (T.problem[n]) yield [{ 'not read': 'Could not be read', 'left out': 'Left out', refused: 'Refused' }[outcome(n)], text(T.problem[n])];
   if (P) yield* decisionFacts(n);
   if (T.must_keep[n] && !(P && text(P.reason[n]) === text(T.must_keep[n]))) yield ['Must stay', text(T.must_keep[n])];
   if (T.readers[n]) yield ['May be read by', `${text(T.readers[n])}; its owner is ${text(T.owner[n])}`];
@@ -377,9 +378,12 @@ function drawing(chosenTable, wanted, members) {
     const group = groupOf.get(n) ?? [n], shown = group.includes(chosenTable) ? chosenTable : n;
     const gone = group.filter(table => deletion.has(table)).length;
     const at = names[shown].lastIndexOf('/') + 1;
-    const small = [short(names[shown].slice(0, at), 14), humanBytes(T.bytes[shown])];
+    const small = [humanBytes(T.bytes[shown])];
     if (group.length > 1) small.push(`+${group.length - 1} equal`);
     if (gone) small.push(group.length > 1 ? `${gone} deleted` : 'delete');
+    // The folder takes what room the figures leave.
+    const room = Math.min(14, 30 - small.join(' · ').length);
+    if (room > 4) small.unshift(short(names[shown].slice(0, at), room));
     const classes = [gone === group.length ? 'gone' : '', shown === chosenTable ? 'chosen' : ''].join(' ');
     return svg('a', { href: fragment(shown), class: classes, },
       svg('rect', { class: 'box', x: x.get(n), y: y.get(n) + 2, width: wide, height: high, rx: 6 },
