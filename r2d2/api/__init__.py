@@ -95,13 +95,17 @@ def find(
     from r2d2.pipeline import find as find_graph
     from r2d2.report.find import FIND_FILES, unused_rules, write_find
     from r2d2.storage import storage_of
-    from r2d2.storage.output import output_path, prepare
+    from r2d2.storage.output import check_apart, output_path, prepare
 
     folder = None if out is None else output_path(os.fspath(out))
     if folder is not None:
+        check_apart(folder, os.fspath(lake))
         prepare(folder, FIND_FILES)
-    chosen = replace(_find_settings(settings), **changes)
+    _check_engine(engine)
+    chosen = replace(_find_settings(settings), **_checked(changes))
     if types is not None:
+        if types not in list(Types):
+            raise UsageError(f"types = {types!r}: give one of {', '.join(Types)}")
         chosen = replace(chosen, types=Types(types))
     graph = find_graph(
         *(os.fspath(lake), chosen),
@@ -126,6 +130,31 @@ def find(
         folder=folder,
         undecided=graph.open_pairs(),
     )
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in ("local", "spark"):
+        raise UsageError(f"engine = {engine!r}: give 'local' or 'spark'")
+
+
+def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of `find`, each a field of `Settings` with a value of its type.
+
+    Raises:
+        UsageError: one is not.
+    """
+    from r2d2.settings.find import Settings
+
+    standard, known = Settings(), FindChanges.__annotations__
+    for name, value in changes.items():
+        if name not in known:
+            raise UsageError(f"find has no setting {name!r}: it has {', '.join(sorted(known))}")
+        wanted: type | tuple[type, ...] = type(getattr(standard, name))
+        wanted = (int, float) if wanted is float else (list, tuple) if wanted is tuple else wanted
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            told = "several values, as a tuple" if wanted == (list, tuple) else "another type"
+            raise UsageError(f"{name} = {value!r}: expected {told}")
+    return {n: tuple(v) if isinstance(v, list) else v for n, v in changes.items()}
 
 
 def open_run(folder: Place) -> "Run":
@@ -168,6 +197,7 @@ def plan(
     from r2d2.api.results import Plan
     from r2d2.plan import make_plan
 
+    _check_engine(engine)
     folder = _folder_of(run)
     before = None
     if settings is None or usage is None:
@@ -202,7 +232,7 @@ def vmcost(
     of the log. `prices` is a CSV in place of r2d2's own list.
 
     Raises:
-        UsageError: no log is given, or a setting is wrong.
+        UsageError: no log is given or none can be read, or a setting is wrong.
         LakeError: a store with logs cannot be listed.
         MissingDependencyError: the extra `vmcost` is not installed.
     """
@@ -226,6 +256,9 @@ def vmcost(
     with fetched([os.fspath(log) for log in logs]) as copies:
         request = CostRequest(listed, settings, stated)
         costed = cost(copies.paths, request, progress).renamed(copies.origin)
+    if not costed.costed and costed.logs.refused:
+        path, reason = costed.logs.refused[0]
+        raise UsageError(f"no log could be read: {path}: {reason}")
     data = report_data(costed.costed, date.today(), costed.besides)
     return VmCosts.of(data, (*costed.logs.refused, *costed.logs.repeated))
 

@@ -15,7 +15,7 @@ from cyclopts import App, ArgumentCollection, Parameter, Token
 from cyclopts.config import Env
 
 from r2d2 import __version__
-from r2d2.errors import EXIT_OK, R2D2Error
+from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
 from r2d2.text_tables import printable
 
 if TYPE_CHECKING:
@@ -202,3 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        told = f"{where}{error.strerror or error}; nothing more was done"
+        sys.stderr.write(f"r2d2: {printable(told)}\n")
+        return EXIT_FAILED

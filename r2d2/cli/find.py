@@ -105,9 +105,10 @@ def find(
     )
     from r2d2.settings.find import load_settings
     from r2d2.storage import storage_of
-    from r2d2.storage.output import prepare
+    from r2d2.storage.output import check_apart, prepare
 
     if out is not None:
+        check_apart(out, lake)
         prepare(out, FIND_FILES)
     prepare_page(report)
     settings = load_settings(

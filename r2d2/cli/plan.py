@@ -60,7 +60,7 @@ def make(
     ] = None,
     diff: Annotated[
         tuple[Path, Path] | None,
-        Parameter(help="Instead: OLD NEW, show what differs between two plan files."),
+        Parameter(negative="", help="Instead: OLD NEW, show what differs between two plan files."),
     ] = None,
     explain: Annotated[
         str | None,

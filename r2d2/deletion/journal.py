@@ -31,6 +31,8 @@ from r2d2.lake.deletions import (
 )
 from r2d2.storage.output import json_text
 
+LEAST_OF_AN_ID = 6
+"""So many characters of an id name it, where no other begins so."""
 LEASE = timedelta(hours=1)
 """A runner that wrote no record for so long is taken to have stopped."""
 
@@ -61,6 +63,9 @@ class Journal:
             return self.state.deletions[name]
         if (by_table := self.of_table(name)) is not None:
             return by_table
+        begin = [d for each, d in self.state.deletions.items() if each.startswith(name)]
+        if len(name) >= LEAST_OF_AN_ID and len(begin) == 1:
+            return begin[0]
         raise R2D2Error(f"{name!r}: no deletion of this id or table; `r2d2 status` lists all")
 
     def of_table(self, location: str) -> Deletion | None:
@@ -187,4 +192,5 @@ def _is_over(lease: JournalRecord) -> bool:
     told = lease.data
     if told.get("host") and told["host"] == _machine():
         return bool(_started(int(told["pid"])) != told["started"])
-    return datetime.now(UTC) - lease.at > LEASE
+    # Of a machine whose clock is ahead, too.
+    return abs(datetime.now(UTC) - lease.at) > LEASE

@@ -5,9 +5,11 @@ readers, and a missing one is an error in all.
 """
 
 import hashlib
+import json
 from pathlib import PurePosixPath
 
 from r2d2.deletion.place import LakePlace
+from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion
 from r2d2.storage.output import json_text
 
@@ -26,7 +28,10 @@ def tombstone_path(location: str) -> str:
 
 
 def write_tombstone(place: LakePlace, deletion: Deletion) -> None:
-    """Writes the note; an older one is replaced."""
+    """Writes the note; an older one is replaced, but nothing that somebody else put there."""
+    path = tombstone_path(deletion.table)
+    if not _is_free_or_ours(place, path):
+        return
     entry = deletion.record["entry"]
     told = {
         "deleted_by": "r2d2",
@@ -40,9 +45,23 @@ def write_tombstone(place: LakePlace, deletion: Deletion) -> None:
         "undo": f"r2d2 undo {deletion.id} LAKE --yes",
         "rebuild": f"r2d2 rebuild {deletion.id} LAKE --to FOLDER",
     }
-    place.replace(tombstone_path(deletion.table), json_text(told).encode())
+    place.replace(path, json_text(told).encode())
 
 
 def remove_tombstone(place: LakePlace, location: str) -> None:
-    """Deletes the note."""
-    place.remove(tombstone_path(location))
+    """Deletes the note, if it is one."""
+    path = tombstone_path(location)
+    if _is_free_or_ours(place, path):
+        place.remove(path)
+
+
+def _is_free_or_ours(place: LakePlace, path: str) -> bool:
+    """Whether nothing is there by that name, or a note of r2d2's."""
+    try:
+        file = place.file(path)
+        if file is None:
+            return True
+        told = json.loads(place.storage.read(file))
+    except (OSError, ValueError, R2D2Error):
+        return False
+    return isinstance(told, dict) and told.get("deleted_by") == "r2d2"

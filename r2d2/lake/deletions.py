@@ -7,12 +7,13 @@ before. Everybody may read it; only `r2d2.deletion` writes it (docs/decisions/00
 import hashlib
 import json
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,6 +26,7 @@ HOME = "_r2d2"
 JOURNAL = f"{HOME}/journal"
 HEAD = f"{HOME}/head.json"
 """The number and SHA-256 of a late record: a journal that ends before it was cut."""
+_RECORD = re.compile(r"\d{10}\.json")
 SINCE = "since it was listed"
 """Of the reason why a file is not read that a runner wrote meanwhile."""
 Data = dict[str, Any]
@@ -260,7 +262,7 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
     state = JournalState()
     head = next((file for file in listing.files if file.path == f"{within}{HEAD}"), None)
     number, sha256 = (0, "") if head is None else _head(storage, head)
-    files = [f for f in listing.files if f.path.startswith(journal) and "/." not in f.path]
+    files = [f for f in listing.files if _RECORD.fullmatch(f.path.removeprefix(journal))]
     for record, digest in read_records(storage, files, within):
         state = state.after(record, digest)
         if record.number == number and digest != sha256:
@@ -321,15 +323,22 @@ def emptied_in_place(storage: Storage, listing: Listing) -> frozenset[str]:
     )
 
 
-def held_parents(storage: Storage, listing: Listing) -> dict[str, str]:
-    """The tables that deleted ones are rebuilt from, each with the reason why it must stay.
+class HeldParent(NamedTuple):
+    """Why a table must stay, and its bytes, by which it is known under another name."""
+
+    reason: str
+    size_bytes: int
+
+
+def held_parents(storage: Storage, listing: Listing) -> dict[str, HeldParent]:
+    """The tables that deleted ones are rebuilt from, by location, each with why it must stay.
 
     Journals of lakes within this one count, and of the lakes that it is within.
 
     Raises:
         JournalError: a journal cannot be read, or is not as it was written.
     """
-    found = dict[str, str]()
+    found = dict[str, HeldParent]()
     for within, state in _journals(storage, listing):
         found |= {posixpath.normpath(f"{within}{p}"): told for p, told in _reasons(state)}
     for above, state in _journals_above(storage):
@@ -338,9 +347,11 @@ def held_parents(storage: Storage, listing: Listing) -> dict[str, str]:
     return found
 
 
-def _reasons(state: JournalState) -> Iterator[tuple[str, str]]:
+def _reasons(state: JournalState) -> Iterator[tuple[str, HeldParent]]:
     for parent, deletions in state.held().items():
-        yield parent, f"{deletions[0].table}, which is deleted, is rebuilt from it"
+        size_bytes = int(deletions[-1].record["parents"][parent]["size_bytes"])
+        told = f"{deletions[0].table}, which is deleted, is rebuilt from it"
+        yield parent, HeldParent(told, size_bytes)
 
 
 def _journals(storage: Storage, listing: Listing) -> Iterator[tuple[str, JournalState]]:

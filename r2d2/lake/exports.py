@@ -25,6 +25,12 @@ _MARKER_STARTS = ("_committed_", "_started_")
 _UNFINISHED_STARTS = ("_temporary", ".spark-staging", ".hive-staging")
 
 
+def is_marker(name: str) -> bool:
+    """Whether a file of that name only tells of a table's files: a job's mark, or a checksum."""
+    is_checksum = name.startswith(".") and name.endswith(".crc")
+    return name in _MARKERS or name.startswith(_MARKER_STARTS) or is_checksum
+
+
 @dataclass(frozen=True, slots=True)
 class FolderMarks:
     """The names of markers in a folder, and of what a job leaves there until it is done."""

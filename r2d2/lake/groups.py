@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from r2d2.errors import TableError
 from r2d2.formats import FORMATS
-from r2d2.lake.deletions import held_parents, without_home
+from r2d2.lake.deletions import HeldParent, held_parents, without_home
 from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
 from r2d2.lake.wholeness import whole_but_for_unnamed
@@ -36,13 +36,22 @@ def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> G
     return replace(found, groups=_with_held(groups, held))
 
 
-def _with_held(groups: Sequence[FileGroup], held: Mapping[str, str]) -> tuple[FileGroup, ...]:
+def _with_held(
+    groups: Sequence[FileGroup], held: Mapping[str, HeldParent]
+) -> tuple[FileGroup, ...]:
+    """The groups, those held that deleted tables are rebuilt from, under another name, too."""
     if not held:
         return tuple(groups)
-    return tuple(
-        replace(group, must_keep=group.must_keep or held.get(group.location or "."))
-        for group in groups
-    )
+    there = {group.location or "." for group in groups}
+    renamed = {h.size_bytes: h.reason for parent, h in held.items() if parent not in there}
+    kept = []
+    for group in groups:
+        parent = held.get(group.location or ".")
+        reason = parent.reason if parent is not None else None
+        if reason is None and renamed:
+            reason = renamed.get(sum(file.size_bytes for file in group.files))
+        kept.append(replace(group, must_keep=group.must_keep or reason))
+    return tuple(kept)
 
 
 def _formats_by_content(storage: Storage, parts: Mapping[str, FileInfo]) -> dict[str, str]:

@@ -9,6 +9,9 @@ from r2d2.settings.toml import Kinds, read_toml
 RETENTION_DAYS = 30.0
 
 
+MOST_DAYS = 36_500
+
+
 @dataclass(frozen=True, slots=True)
 class DeletionSettings:
     """`[deletion]`: a deleted table can be undone for so many days, and is not purged before.
@@ -21,8 +24,8 @@ class DeletionSettings:
     copy_in_buckets: bool = False
 
     def __post_init__(self) -> None:
-        if not self.retention_days >= 0:
-            raise UsageError("retention_days = must be 0 or more")
+        if not 0 <= self.retention_days <= MOST_DAYS:
+            raise UsageError(f"retention_days = must be 0 to {MOST_DAYS}")
 
 
 DELETION_SECTIONS: Kinds = {"deletion": DeletionSettings}

@@ -66,6 +66,23 @@ def output_path(text: str) -> Path:
     return Path(text)
 
 
+def check_apart(out: Path, lake: str) -> None:
+    """Passes where the folder neither is the lake nor holds it.
+
+    A switch of the folder's files gives each file in it another name for a moment, which changes
+    its times: the lake's tables would be other ones than `find` saw.
+
+    Raises:
+        UsageError: it is, or does.
+    """
+    place, root = out.resolve(), Path(lake.removeprefix("file://")).resolve()
+    if "://" not in lake.removeprefix("file://") and root.is_dir() and root.is_relative_to(place):
+        what = "is the lake" if root == place else "holds the lake"
+        raise UsageError(
+            f"{out}: {what}; give the output a folder of its own, such as {out / 'run'}"
+        )
+
+
 def prepare(out: Path, files: Recognisers = NOT_OURS) -> None:
     """Makes ready for output to the folder: what a killed run left in it is finished or removed.
 

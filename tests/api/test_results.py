@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -192,8 +193,36 @@ def test_costs_are_those_of_the_report(shared: Path) -> None:
 
 def test_logs_without_an_application_are_named(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("no event\n")
-    costs = r2d2.vmcost(tmp_path / "log")
-    ((path, reason),) = costs.left_out
-    assert path == str(tmp_path / "log")
-    assert "application" in reason
-    assert repr(costs) == "<0 applications: cost not known>"
+    with pytest.raises(r2d2.UsageError, match="log: .*application"):
+        r2d2.vmcost(tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"engine": "foo"}, "engine"),
+        ({"include": "exports"}, "include"),
+        ({"types": "x"}, "types"),
+        ({"bogus": 1}, "bogus"),
+        ({"min_fraction": "a"}, "min_fraction"),
+        ({"exclude": 3}, "exclude"),
+        ({"renamed": 1}, "renamed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_argument_of_find_is_a_usage_error_that_names_it(
+    lake: Path, wrong: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(r2d2.UsageError, match=told):
+        r2d2.find(lake, **wrong)
+
+
+def test_output_in_the_lakes_own_place_or_above_it_is_refused(lake: Path) -> None:
+    for place in (lake, lake.parent):
+        with pytest.raises(r2d2.UsageError, match="a folder of its own"):
+            r2d2.find(lake, out=place)
+
+
+def test_logs_that_are_not_there_are_an_error() -> None:
+    with pytest.raises(r2d2.UsageError, match="no log could be read"):
+        r2d2.vmcost("/no/such/logs")

@@ -134,10 +134,12 @@ def test_what_a_plan_shows_is_what_its_file_says(
     plan = json.loads((run / "plan.json").read_text())
     deleted = {t["table"]: t["frees_bytes"] for t in plan["tables"] if t["choice"] == "delete"}
     assert deleted
-    found = rows(capsys, "plan", "show", run)
+    found = rows(capsys, "plan", "show", run, "--choice", "delete")
     assert {row["table"]: row["frees_bytes"] for row in found} == deleted
+    every = rows(capsys, "plan", "show", run)
+    assert {row["table"] for row in every} == {table["table"] for table in plan["tables"]}
     last = told(capsys, "plan", "show", run).splitlines()[-1]
-    assert last.startswith(f"{len(deleted)} table")
+    assert last.startswith(f"of {len(every)} tables, {len(deleted)} tables to delete")
     as_csv = told(capsys, "plan", "show", run, "--choice", "keep", "--csv")
     kept = list(csv.DictReader(io.StringIO(as_csv)))
     assert len(kept) == len(plan["tables"]) - len(deleted)

@@ -167,7 +167,7 @@ def show(
     ] = (),
     choice: Annotated[
         Literal["delete", "keep", "all"], Parameter(help="Tables that the plan deletes or keeps.")
-    ] = "delete",
+    ] = "all",
     sort: Annotated[
         Literal["saving", "bytes", "reads", "name"],
         Parameter(help="Order: the largest saving, the most bytes, the most reads first."),
@@ -236,10 +236,14 @@ def _decision_lines(rows: Sequence[dict[str, Any]], choice: str) -> Iterator[str
         heads = ("table", "choice", "size", "saves a month", "reads a month", "rebuild", "why")
         yield from aligned([heads, *map(_decision_cells, rows)])
         yield ""
-    size, saved = (sum(row[key] for row in rows) for key in ("frees_bytes", "saving_usd_per_month"))
-    doing = {"delete": " to delete", "keep": " to keep", "all": ""}[choice]
+    summed = [row for row in rows if choice == "keep" or row["choice"] == "delete"]
+    size, saved = (
+        sum(row[key] for row in summed) for key in ("frees_bytes", "saving_usd_per_month")
+    )
+    of = f"of {pluralize(len(rows), 'table')}, " if choice == "all" else ""
+    doing = "to keep" if choice == "keep" else "to delete"
     saves = "" if choice == "keep" else f", {usd(saved)} saved a month"
-    yield f"{pluralize(len(rows), 'table')}{doing}: {human_bytes(size)}{saves}"
+    yield f"{of}{pluralize(len(summed), 'table')} {doing}: {human_bytes(size)}{saves}"
 
 
 def _decision_cells(row: dict[str, Any]) -> tuple[str, ...]:

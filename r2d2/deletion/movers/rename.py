@@ -9,6 +9,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, MoveError, PersonNeededError, Whereabouts
 from r2d2.deletion.place import LocalPlace, is_read_only
-from r2d2.lake.deletions import Data, Deletion
+from r2d2.lake.deletions import HOME, Data, Deletion
 from r2d2.model import FileInfo, Format, Table
 from r2d2.storage.local import version_of
 from r2d2.storage.scratch import sync
@@ -40,15 +41,19 @@ class RenameMover:
             return "it is the lake's own folder"
         if table.format == Format.DELTA:
             return "a Delta table is deleted by a commit to its log, not by a rename"
-        device = os.stat(self.place.root).st_dev
+        device, mounts = os.stat(self.place.root).st_dev, _mount_points()
+        if any(_is_at_or_below(mount, self.place.root / HOME) for mount in mounts):
+            return f"{HOME} is on a file system of its own: a rename does not lead there"
         for unit in _units(entry):
             found = self.place.path(unit)
             if is_read_only(found.parent):
                 return f"nobody may write in the folder of {unit}, by its permissions"
             if found.lstat().st_dev != device:
                 return f"{unit} is on another file system than the lake's folder"
-            if found.is_dir() and any(os.path.ismount(d) for d, _, _ in os.walk(found)):
-                return f"{unit}: another file system is mounted in it"
+            if mount := next((m for m in mounts if _is_at_or_below(m, found)), None):
+                return f"{mount} is mounted in {unit}"
+            if any(HOME in names for _, names, _ in os.walk(found)):
+                return f"{unit} has a folder {HOME}: it is a lake of its own"
         return None
 
     def noted(self, entry: Data, table: Table) -> Data:
@@ -64,7 +69,12 @@ class RenameMover:
     def located(self, deletion: Deletion) -> Deletion:
         """The deletion with the epoch of its newest folder in quarantine."""
         epochs = self._epochs(deletion)
-        return replace(deletion, epoch=max(epochs)) if epochs else deletion
+        full = [epoch for epoch in epochs if self._has_files(deletion, epoch)]
+        return replace(deletion, epoch=max(full or epochs)) if epochs else deletion
+
+    def _has_files(self, deletion: Deletion, epoch: int) -> bool:
+        folder = self.place.path(f"{QUARANTINE}/{deletion.id}/{epoch}")
+        return any(names for _, _, names in os.walk(folder))
 
     def _epochs(self, deletion: Deletion) -> list[int]:
         with suppress(FileNotFoundError):
@@ -85,6 +95,10 @@ class RenameMover:
 
     def _others(self, deletion: Deletion, paths: frozenset[str]) -> Iterator[str]:
         location = str(deletion.record["entry"]["table"])
+        for above in PurePosixPath(location).parents[:-1]:
+            if self.place.file(str(above)) is not None and not self.place.path(str(above)).is_dir():
+                yield str(above)
+                return
         if _is_folder(deletion.record["entry"]) and self.place.exists(location):
             listing = self.place.listing(location)
             found = [*(f.path for f in listing.files), *listing.links]
@@ -177,6 +191,20 @@ class RenameMover:
                 for path in paths:
                     self.place.remove(f"{QUARANTINE}/{deletion.id}/{epoch}/{path}")
         self.place.remove_empty(f"{QUARANTINE}/{deletion.id}")
+
+
+def _mount_points() -> list[Path]:
+    """Where file systems are mounted, bound folders too; none where the system does not tell."""
+    try:
+        told = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return []
+    names = (line.split(" ")[4] for line in told.splitlines())
+    return [Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), n)) for n in names]
+
+
+def _is_at_or_below(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents
 
 
 def _home(deletion: Deletion) -> str:

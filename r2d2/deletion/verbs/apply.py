@@ -21,6 +21,7 @@ from r2d2.deletion.verbs.approve import approval_of
 from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import HOME, Data, Deletion, Event, State
+from r2d2.lake.exports import is_marker
 from r2d2.model import Table
 from r2d2.plan.check import check_plan
 from r2d2.plan.graph_file import run_of
@@ -115,7 +116,8 @@ def _refusal(journal: Journal, plan: Data, entry: Data, since: ChangesSince) -> 
     """Why the table must stay as things are now, None where it may go."""
     name = entry["table"]
     if (deletion := journal.of_table(name)) is not None:
-        return Refused(name, f"it is {deletion.state.value} already, by {deletion.id}")
+        told = f"it is {deletion.state.value} already, by {deletion.id}"
+        return Refused(name, f"{told}; `r2d2 undo` or `rebuild` brings that one back")
     held = journal.state.held()
     if name in held:
         return Refused(name, f"{held[name][0].table}, which is deleted, is rebuilt from it")
@@ -139,7 +141,12 @@ def _refusal(journal: Journal, plan: Data, entry: Data, since: ChangesSince) -> 
     for path in since.now.listing.links:
         if path.startswith(f"{name}/"):
             return Refused(name, f"{path} is a link")
-    reason = mover_for(entry["layout"]["format"], journal.place).reason_against(entry, tables[name])
+    mover = mover_for(entry["layout"]["format"], journal.place)
+    for path in () if mover.keeps_place else entry["inside"]:
+        if not is_marker(path.rpartition("/")[2]):
+            told = "lies in its folder and is not of it: it would go along"
+            return Refused(name, f"{path} {told}; move it away, and run `r2d2 find` again")
+    reason = mover.reason_against(entry, tables[name])
     return None if reason is None else Refused(name, reason)
 
 

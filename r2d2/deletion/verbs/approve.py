@@ -11,7 +11,7 @@ from r2d2.lake.deletions import Event, JournalRecord
 from r2d2.plan.check import Broken, check_plan
 from r2d2.plan.plan_form import Data
 
-VALID_DAYS = 7
+VALID_DAYS, MOST_DAYS = 7, 36_500
 
 
 class NotApprovedError(R2D2Error):
@@ -61,8 +61,8 @@ def approve(
         raise R2D2Error(f"the plan does not hold: {wrong[0][1]}; `r2d2 check` tells all")
     if broken := list(limits.broken(plan)):
         raise R2D2Error("; ".join(broken))
-    if days <= 0:
-        raise UsageError("an approval is for more than no days")
+    if not 0 < days <= MOST_DAYS:
+        raise UsageError(f"an approval is for more than 0 and at most {MOST_DAYS} days")
     told = {
         "plan_sha256": plan["sha256"],
         "approved_by": approved_by or who(),

@@ -12,6 +12,7 @@
 | any | others at the old place, or files that no record tells of | a person is asked |
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -20,9 +21,12 @@ from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, Mover, PersonNeededError, Whereabouts
 from r2d2.deletion.parents import LakeNow
+from r2d2.deletion.place import PlaceError
 from r2d2.deletion.tombstone import remove_tombstone
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
+from r2d2.recipes.grammar import residuals
+from r2d2.recipes.json import from_data
 from r2d2.text_tables import pluralize
 
 
@@ -45,7 +49,13 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
     """All that does not fit between the journal and the storage; nothing is changed."""
     for deletion in journal.state.deletions.values():
         if deletion.state not in (State.LIVE, State.REBUILT):
-            yield from _discrepancy(deletion, look(journal, deletion))
+            try:
+                yield from _discrepancy(deletion, look(journal, deletion))
+            except R2D2Error as error:
+                remedy = "put that right first"
+                told = f"its files cannot be looked at: {error}"
+                yield Discrepancy(deletion.id, deletion.table, told, remedy, needs_person=True)
+            yield from _needed(journal, deletion)
     known = journal.state.deletions
     for file in journal.place.listing(QUARANTINE).files:
         name = file.path.split("/")[2]
@@ -53,6 +63,47 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
         if state in (None, State.LIVE, State.PURGED, State.REBUILT):
             told = f"{file.path}: no deletion has files there"
             yield Discrepancy(name, "", told, "look at it, and move it away", needs_person=True)
+    for name in unknown_records(journal):
+        told = (
+            f"{record.folder_of(name)}: the journal knows no such deletion, and its table is gone"
+        )
+        remedy = "was the journal replaced by an older one? keep the folder: it rebuilds the table"
+        yield Discrepancy(name, "", told, remedy, needs_person=True)
+
+
+def _needed(journal: Journal, deletion: Deletion) -> Iterator[Discrepancy]:
+    """What a rebuild needs and is not there any more."""
+    place, name, table = journal.place, deletion.id, deletion.table
+    if deletion.state is not State.LIVE and deletion.holds:
+        for parent in deletion.parents:
+            if place.file(parent) is None and not place.listing(parent).files:
+                told, remedy = f"its parent {parent} is gone", "bring that back under its name"
+                yield Discrepancy(name, table, told, remedy, is_alarm=True)
+        for residual in residuals(from_data(deletion.record["entry"]["recipe"])):
+            path = f"{record.folder_of(name)}/{residual.location}"
+            if place.file(path) is None:
+                told, remedy = f"{path} is gone: its recipe needs it", "bring it back from a backup"
+                yield Discrepancy(name, table, told, remedy, is_alarm=True)
+
+
+def unknown_records(journal: Journal) -> list[str]:
+    """The ids of records that the journal does not know, of tables that are not at their place.
+
+    A runner that stopped before it marked a table leaves a record of one that is live.
+    """
+    found = list[str]()
+    for file in journal.place.listing(record.RECORDS).files:
+        name, _, rest = file.path.removeprefix(f"{record.RECORDS}/").partition("/")
+        if rest == record.RECORD_NAME and name not in journal.state.deletions:
+            try:
+                told = json.loads(journal.place.storage.read(file))
+                paths = [path for path, *_ in told["entry"]["files"]]
+                is_live = all(journal.place.file(path) is not None for path in paths)
+            except (R2D2Error, ValueError, KeyError, TypeError):
+                is_live = False
+            if not is_live:
+                found.append(name)
+    return found
 
 
 def look(journal: Journal, deletion: Deletion) -> Whereabouts:
@@ -99,20 +150,25 @@ def settle(journal: Journal) -> list[Discrepancy]:
     """
     found = list(discrepancies(journal))
     asked = {discrepancy.deletion for discrepancy in found if discrepancy.needs_person}
-    for discrepancy in found:
+    for discrepancy in list(found):
         deletion = journal.state.deletions.get(discrepancy.deletion)
         if deletion is not None and deletion.id not in asked:
-            _settled(journal, deletion)
+            try:
+                _settled(journal, deletion)
+            except (PersonNeededError, PlaceError) as error:
+                told, remedy = str(error), "the other tables go on"
+                found.append(Discrepancy(deletion.id, deletion.table, told, remedy, True))
     _clear(journal)
     return found
 
 
 def _clear(journal: Journal) -> None:
     """Removes records of deletions that never came to be, and empty folders in quarantine."""
-    deletions = journal.state.deletions
+    deletions, kept = journal.state.deletions, set(unknown_records(journal))
     for file in journal.place.listing(record.RECORDS).files:
         name = file.path.split("/")[2]
-        if name not in deletions or deletions[name].state is State.LIVE:
+        is_live = name in deletions and deletions[name].state is State.LIVE
+        if is_live or (name not in deletions and name not in kept):
             journal.place.remove(file.path)
     for deletion in deletions.values():
         mover = mover_of(deletion.record["mover"], journal.place)

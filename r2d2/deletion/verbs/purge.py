@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.parents import LakeNow
+from r2d2.deletion.place import PlaceError
 from r2d2.deletion.tombstone import write_tombstone
 from r2d2.deletion.verbs.fsck import Discrepancy, look, settle
 from r2d2.errors import R2D2Error
@@ -87,7 +88,10 @@ def _reason_against(
     ends = ends_at(deletion, retention_days)
     if clock < ends:
         return f"{EARLY} {ends:%Y-%m-%d %H:%M}Z"
-    where = look(journal, deletion)
+    try:
+        where = look(journal, deletion)
+    except PlaceError as error:
+        return str(error)
     if where.gone:
         return f"{sorted(where.gone)[0]} is not in quarantine: run fsck"
     if others := (*sorted(where.live), *where.others):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import PersonNeededError
+from r2d2.deletion.place import PlaceError
 from r2d2.deletion.verbs.fsck import Discrepancy, first_changed, put_back, settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
@@ -43,7 +44,10 @@ def undo(journal: Journal, names: Sequence[str]) -> Iterator[Undone | NotUndone 
     with journal.lease("undo"):
         yield from settle(journal)
         for deletion in [journal.deletion(name) for name in names]:
-            yield _undone(journal, deletion)
+            try:
+                yield _undone(journal, deletion)
+            except PlaceError as error:
+                yield NotUndone(deletion.table, deletion.id, str(error))
 
 
 def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
