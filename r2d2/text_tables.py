@@ -145,6 +145,18 @@ def without_name(reason: str, name: str) -> str:
     return reason.replace(f": {name}: ", ": ", 1)
 
 
+def without_file(reason: str, name: str) -> str:
+    """The reason without the table's own name, or that of a file of its folder.
+
+    >>> without_file("it cannot be judged: a/part-0.csv: a line is torn", "a")
+    'it cannot be judged: a line is torn'
+    """
+    begin, found, rest = reason.partition(f"{name}/")
+    if found and (not begin or begin.endswith(": ")) and ": " in rest:
+        return begin + rest.partition(": ")[2]
+    return without_name(reason, name)
+
+
 def usd(amount: float) -> str:
     """Money with as many digits as it needs, and cents at least.
 

@@ -19,7 +19,7 @@ from r2d2.text_tables import (
     pluralize,
     printable,
     usd,
-    without_name,
+    without_file,
 )
 
 SHOWN = 20
@@ -226,7 +226,7 @@ def _kept_lines(plan: Data) -> Iterator[str]:
     kept: dict[str, list[str]] = defaultdict(list)
     for table in plan["tables"]:
         if table["choice"] == "keep":
-            kept[_kind(without_name(table["reason"], table["table"]))].append(table["table"])
+            kept[_kind(without_file(table["reason"], table["table"]))].append(table["table"])
     ordered = sorted(kept.items(), key=lambda item: -len(item[1]))
     for reason, names in ordered[:SHOWN]:
         named = f" ({', '.join(map(printable, names))})" if len(names) <= NAMED else ""

@@ -16,7 +16,7 @@ from r2d2.page.base import money
 from r2d2.page.families import DrawnEdge, Families, Waste
 from r2d2.page.recipe_words import recipe_words
 from r2d2.page.run_files import Access, PageEdge, PageGraph, PageTable
-from r2d2.text_tables import pluralize, printable, without_name
+from r2d2.text_tables import pluralize, printable, without_file, without_name
 
 MOST_NAMED = 5
 CONTAINED, SPARE, LEFT_OUT, UNREADABLE, DEGENERATE, AS_ASKED = 1, 2, 4, 8, 16, 32
@@ -207,7 +207,7 @@ NOT_PLANNED: Mapping[str, Any] = {
 
 def kept_kind(entry: Mapping[str, Any]) -> str:
     """The reason of a plan's table; those that differ in numbers or names only are one."""
-    reason = own_reason(entry)
+    reason = without_file(entry["reason"], entry.get("table", ""))
     if reason.endswith("rebuilt from it"):
         return "deleted tables are rebuilt from it"
     if reason.startswith("rebuilding takes"):

@@ -68,7 +68,8 @@ def test_a_lake_of_which_much_cannot_be_read_has_a_plan_that_can() -> None:
 
 def test_tables_that_cannot_be_judged_for_one_reason_are_one_line() -> None:
     names = [f"d1/{n}.parquet" for n in range(12)]
-    told = [kept(name, f"it cannot be judged: {name}: no Parquet footer") for name in names]
+    told = [kept(name, f"it cannot be judged: {name}: no Parquet footer") for name in names[1:]]
+    told.append(kept("d2", "it cannot be judged: d2/part-0.parquet: no Parquet footer"))
     assert list(kept_lines(told)) == ["kept 12: it cannot be judged: no Parquet footer"]
 
 
