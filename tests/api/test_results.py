@@ -193,7 +193,7 @@ def test_costs_are_those_of_the_report(shared: Path) -> None:
 
 def test_logs_without_an_application_are_named(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("no event\n")
-    with pytest.raises(r2d2.UsageError, match="log: .*application"):
+    with pytest.raises(r2d2.UsageError, match=r"log: .*application"):
         r2d2.vmcost(tmp_path / "log")
 
 
