@@ -60,6 +60,10 @@ def _back_into_place(
     journal: Journal, mover: Mover, now: LakeNow, deletion: Deletion
 ) -> Back | LostTable:
     """The table in quarantine first, where it is deleted and not purged, and back from there."""
+    where = mover.look(mover.located(deletion))
+    if where.others and not where.may_join:
+        told = f"somebody wrote {where.others[0]} where the table was"
+        return LostTable(deletion.table, f"{told}: move it away, or give --to")
     fresh = replace(deletion, epoch=journal.renew())
     with mover.rebuilding(fresh) as folder:
         back = _back(now, fresh, folder)

@@ -17,6 +17,7 @@ from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
 from r2d2.errors import R2D2Error
 from r2d2.lake.inventory import take_inventory
+from r2d2.plan.rebuild import LostTable
 from r2d2.settings.find import Settings
 from r2d2.storage import storage_of
 from tests.support.deletion.delta_lake import (
@@ -273,3 +274,16 @@ def append_late(lake: Path, mode: Any = "append") -> list[tuple[Any, ...]]:
     rows = pa.table({"id": [1001, 1002], "city": ["Rome", "Bern"], "amount": [0.25, 0.5]})
     write_deltalake(str(lake / CHILD), rows, mode=mode)
     return [(1001, "Rome", 0.25), (1002, "Bern", 0.5)]
+
+
+def test_a_purged_table_that_its_owner_made_anew_is_not_touched_by_a_rebuild(lake: Path) -> None:
+    assert [type(step) for step in purge(journal_of(lake), 0.0)][-1] is Purged
+    shutil.rmtree(lake / CHILD)
+    deltalake = pytest.importorskip("deltalake")
+    deltalake.write_deltalake(str(lake / CHILD), pa.table({"mine": [1, 2]}))
+    (lost,) = list(rebuild(journal_of(lake), [CHILD], None))
+    assert isinstance(lost, LostTable)
+    assert "move it away" in lost.problem
+    states = {deletion.state.value for deletion in journal_of(lake).state.deletions.values()}
+    assert states == {"purged"}
+    assert deltalake.DeltaTable(str(lake / CHILD)).to_pyarrow_table()["mine"].to_pylist() == [1, 2]
