@@ -1,5 +1,6 @@
 """Files that r2d2 writes into a lake: each durable, none over another, none out of the lake."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -159,8 +160,11 @@ class LocalPlace:
         if not path.startswith(f"{HOME}/"):
             raise PlaceError(f"{path}: r2d2 removes no folder but its own")
         for folder, _, _ in os.walk(self.path(path), topdown=False):
-            with suppress(OSError):
+            try:
                 os.rmdir(folder)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                    raise
 
     def clock(self) -> datetime:
         """The file system's time: the last change of the head."""

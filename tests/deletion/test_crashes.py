@@ -9,7 +9,7 @@ import pytest
 from tests.support.deletion.crashes import Forks, Prepared
 
 pytestmark = pytest.mark.slow
-EVERY = int(os.environ.get("R2D2_CRASH_EVERY", "19"))
+EVERY = int(os.environ.get("R2D2_CRASH_EVERY", "29"))
 """Of the steps of a verb every so many is one at which it is killed; 1 is all of them."""
 ERRORS = ("EIO", "ENOSPC", "EACCES")
 

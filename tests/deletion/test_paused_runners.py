@@ -11,7 +11,7 @@ import pytest
 from tests.support.deletion.crashes import Forks, Prepared
 
 pytestmark = pytest.mark.slow
-EVERY = int(os.environ.get("R2D2_PAUSE_EVERY", "67"))
+EVERY = int(os.environ.get("R2D2_PAUSE_EVERY", "97"))
 """Of the steps of a verb every so many is one at which it sleeps; 1 is all of them."""
 DEADLINE_S = 60.0
 

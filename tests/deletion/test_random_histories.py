@@ -35,7 +35,7 @@ from r2d2.storage import local as local_module
 from tests.support.deletion.small_lake import approved, journal_of, write_lake
 
 pytestmark = pytest.mark.slow
-HISTORIES = int(os.environ.get("R2D2_HISTORIES", "30"))
+HISTORIES = int(os.environ.get("R2D2_HISTORIES", "20"))
 STEPS = 40
 CHILDREN = ("oslo.parquet", "half.parquet", "rome")
 PARENT = "whole.parquet"

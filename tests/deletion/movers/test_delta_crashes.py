@@ -18,7 +18,7 @@ from tests.support.deletion.delta_lake import (
 from tests.support.deletion.small_lake import journal_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-EVERY = int(os.environ.get("R2D2_CRASH_EVERY", "15"))
+EVERY = int(os.environ.get("R2D2_CRASH_EVERY", "31"))
 """Of the steps of a verb every so many is one at which it is killed; 1 is all of them."""
 BEFORE = {"apply": (), "undo": ("apply",), "purge": ("apply",), "rebuild": ("apply", "purge")}
 

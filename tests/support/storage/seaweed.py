@@ -14,12 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.servers import SECRET, START_S, S3Server
 
 WEED = shutil.which("weed")
-needs_seaweed = pytest.mark.skipif(WEED is None, reason="no `weed` of SeaweedFS on the PATH")
 GRPC = 10_000
 """A service of SeaweedFS listens there, too, above its own port."""
 
