@@ -57,10 +57,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_find_refuses_a_folder_with_somebody_elses_file_by_its_name(
     lake: Path, name: str, refused: Refused
 ) -> None:
-    (lake / name).write_text('src,dst,w\n{"1": 2}\n')
+    out = lake / "out"
+    out.mkdir()
+    (out / name).write_text('src,dst,w\n{"1": 2}\n')
     before = contents(lake)
-    told = refused("find", lake, "--out", lake)
-    assert f"{lake / name}: is there, and r2d2 did not write it; move it away" in told
+    told = refused("find", lake, "--out", out)
+    assert f"{out / name}: is there, and r2d2 did not write it; move it away" in told
     assert contents(lake) == before
 
 

@@ -89,7 +89,8 @@ def _needed(journal: Journal, deletion: Deletion) -> Iterator[Discrepancy]:
 def unknown_records(journal: Journal) -> list[str]:
     """The ids of records that the journal does not know, of tables that are not at their place.
 
-    A runner that stopped before it marked a table leaves a record of one that is live.
+    A runner that stopped before it marked a table leaves a record of one that is live, or that
+    another runner deleted meanwhile.
     """
     found = list[str]()
     for file in journal.place.listing(record.RECORDS).files:
@@ -99,6 +100,7 @@ def unknown_records(journal: Journal) -> list[str]:
                 told = json.loads(journal.place.storage.read(file))
                 paths = [path for path, *_ in told["entry"]["files"]]
                 is_live = all(journal.place.file(path) is not None for path in paths)
+                is_live = is_live or journal.of_table(told["entry"]["table"]) is not None
             except (R2D2Error, ValueError, KeyError, TypeError):
                 is_live = False
             if not is_live:
