@@ -225,7 +225,13 @@ def test_an_encoded_column_has_the_ranks_and_knows_whether_it_has_nulls(
         assert any(row is not None and row % 1000 for row in map(comparable, column))
         return
     known, codes = by_brute_force(column)
-    assert ([comparable(value) for value in own.values], own.codes.tolist()) == (known, codes)
+    values, own_codes = [comparable(value) for value in own.values], own.codes.tolist()
+    if pt.is_floating(own.values.type) and any(map(module.has_negative_zero, column.chunks)):
+        # Beside -0.0 there are two values that no row has, to bound a range in its place.
+        used = sorted(set(own_codes) & set(range(len(values))))
+        places = {code: place for place, code in enumerate(used)} | {len(values): len(used)}
+        values, own_codes = [values[code] for code in used], [places.get(c, c) for c in own_codes]
+    assert (values, own_codes) == (known, codes)
     assert own.has_nulls == (-1 in codes)
     assert own.plain().type == own.values.type
     assert str([*map(comparable, own.plain())]) == str([*map(comparable, column)])
