@@ -60,8 +60,10 @@ def would_apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | R
     """
     run = _checked(plan, run)
     since = compare_lake(plan, run)
+    owners = _tables_of_files(since)
     for entry in _deleted(plan):
-        yield _known(journal, plan, entry) or _refusal(journal, plan, entry, since) or _as(entry)
+        refused = _refusal(journal, entry, since, owners)
+        yield _known(journal, plan, entry) or refused or _as(entry)
 
 
 def apply(
@@ -81,8 +83,9 @@ def apply(
     with journal.lease("apply"):
         yield from settle(journal)
         since = compare_lake(plan, run)
+        owners = _tables_of_files(since)
         for entry in _deleted(plan):
-            done = _known(journal, plan, entry) or _refusal(journal, plan, entry, since)
+            done = _known(journal, plan, entry) or _refusal(journal, entry, since, owners)
             mover = mover_for(entry["layout"]["format"], journal.place, retention_days)
             yield done or _applied(journal, mover, plan, entry, since, run, approval.number)
 
@@ -112,7 +115,18 @@ def _known(journal: Journal, plan: Data, entry: Data) -> Applied | None:
     return None
 
 
-def _refusal(journal: Journal, plan: Data, entry: Data, since: ChangesSince) -> Refused | None:
+def _tables_of_files(since: ChangesSince) -> dict[str, set[str]]:
+    """The tables that have each file of the lake, as it is now."""
+    found: dict[str, set[str]] = {}
+    for table in since.now.tables:
+        for file in table.files:
+            found.setdefault(file.path, set()).add(table.location)
+    return found
+
+
+def _refusal(
+    journal: Journal, entry: Data, since: ChangesSince, owners: Mapping[str, set[str]]
+) -> Refused | None:
     """Why the table must stay as things are now, None where it may go."""
     name = entry["table"]
     if (deletion := journal.of_table(name)) is not None:
@@ -127,15 +141,9 @@ def _refusal(journal: Journal, plan: Data, entry: Data, since: ChangesSince) -> 
         if changes := since.by_table.get(table):
             return Refused(name, changes[0][1])
     tables = {table.location: table for table in since.now.tables}
-    others = {
-        file.path: table.location
-        for table in since.now.tables
-        if table.location != name
-        for file in table.files
-    }
     for path in (*entry["inside"], *(path for path, *_ in entry["files"])):
-        if path in others:
-            return Refused(name, f"{path} is of the table {others[path]}, too")
+        if others := owners.get(path, set()) - {name}:
+            return Refused(name, f"{path} is of the table {min(others)}, too")
         if path.startswith(f"{HOME}/"):
             return Refused(name, f"{path} is r2d2's own")
     for path in since.now.listing.links:

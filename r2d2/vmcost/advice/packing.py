@@ -21,7 +21,7 @@ from r2d2.vmcost.report.data import Data
 from r2d2.vmcost.settings import PackingSettings
 
 RESERVED_CORES, RESERVED_MIB, RESERVED_PART = 1, 1024, 10
-"""What the system keeps of a VM where nobody says it: see `reserve`."""
+"""The system's share of a VM where nobody states it: see `reserve`."""
 
 
 @dataclass(frozen=True, slots=True)

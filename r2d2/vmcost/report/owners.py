@@ -32,7 +32,7 @@ REMEDIES: Mapping[str, str] = {
     "rounding": "run longer on fewer VMs: it ended before the billing minimum or quantum did",
     "driver": "a smaller VM for the driver, or one that several applications share",
 }
-"""What makes each part of the money smaller."""
+"""The remedy that makes each part of the money smaller."""
 
 
 def actions(application: Data, runs_per_month: float) -> list[dict[str, Any]]:
