@@ -208,8 +208,8 @@ def test_ten_times_the_stages_take_about_ten_times_as_long() -> None:
 
     cpu_s(200)
     few_s = min(cpu_s(1_000) for _ in range(3))
-    # A square would be a hundred times; a busy machine has caches of its own mind.
-    assert min(cpu_s(10_000) for _ in range(2)) <= 20 * few_s
+    # The better of two: a busy machine has been seen to take 16 times as long once.
+    assert min(cpu_s(10_000) for _ in range(2)) <= 15 * few_s
 
 
 def test_beyond_ten_thousand_jobs_and_stages_the_cheapest_are_one_row() -> None:
