@@ -70,9 +70,7 @@ class Journal:
 
     def of_table(self, location: str) -> Deletion | None:
         """The deletion by which the table is not live, None where it is."""
-        return next(
-            (d for d in self.state.deletions.values() if d.table == location and d.holds), None
-        )
+        return self.state.of_table(location)
 
     def append(self, event: Event, deletion: str = "", data: Data | None = None) -> JournalRecord:
         """Writes the next record.
@@ -80,11 +78,10 @@ class Journal:
         Raises:
             LeaseError: others wrote one since.
         """
-        before = self.state
-        number = before.next_number
+        number = self.state.next_number
         record = JournalRecord(
             number=number,
-            previous=before.last_sha256,
+            previous=self.state.last_sha256,
             at=self.now(),
             by=who(),
             epoch=self.epoch or number,
@@ -94,13 +91,13 @@ class Journal:
         )
         content = record.encoded()
         digest = hashlib.sha256(content).hexdigest()
-        state = before.after(record, digest)
+        self.state.check(record)
         try:
             self.place.put_new(record_path(number), content)
         except FileExistsError as error:
             told = f"another runner wrote record {number} of the journal meanwhile"
             raise LeaseError(f"{told}: this one stops") from error
-        self.state = state
+        self.state.add(record, digest)
         self.place.replace(HEAD, json_text({"number": number, "sha256": digest}).encode())
         return record
 

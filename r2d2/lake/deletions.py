@@ -139,57 +139,76 @@ class Deletion:
         return self.state not in (State.LIVE, State.REBUILT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JournalState:
-    """What all records say together: `last` is the newest, None of an empty journal.
+    """What all records say together; each that is added changes it.
 
-    `lease` is the record of the runner at work, None where there is none. `approvals` are the
-    records of approved plans by the plan's SHA-256.
+    `last` is the newest record, None of an empty journal. `lease` is the record of the runner at
+    work, None where there is none. `approvals` are the records of approved plans by the plan's
+    SHA-256. `of_tables` and `of_parents` are the deletions that hold, by table and by parent.
     """
 
     last: JournalRecord | None = None
     last_sha256: str = ""
     lease: JournalRecord | None = None
-    deletions: Mapping[str, Deletion] = field(default_factory=dict)
-    approvals: Mapping[str, JournalRecord] = field(default_factory=dict)
+    deletions: dict[str, Deletion] = field(default_factory=dict)
+    approvals: dict[str, JournalRecord] = field(default_factory=dict)
+    of_tables: dict[str, dict[str, Deletion]] = field(default_factory=dict)
+    of_parents: dict[str, dict[str, Deletion]] = field(default_factory=dict)
 
     @property
     def next_number(self) -> int:
         """The number that the next record has."""
         return 1 if self.last is None else self.last.number + 1
 
+    def of_table(self, location: str) -> Deletion | None:
+        """The deletion by which the table is not live, None where it is."""
+        return next(iter(self.of_tables.get(location, {}).values()), None)
+
+    def that_needs(self, parent: str) -> Deletion | None:
+        """A deletion that is rebuilt from the table, None where there is none."""
+        return next(iter(self.of_parents.get(parent, {}).values()), None)
+
     def held(self) -> dict[str, list[Deletion]]:
         """The deletions that need each parent, by its location."""
-        found: dict[str, list[Deletion]] = {}
-        for deletion in self.deletions.values():
-            for parent in deletion.parents if deletion.holds else ():
-                found.setdefault(parent, []).append(deletion)
-        return found
+        return {parent: [*found.values()] for parent, found in self.of_parents.items() if found}
 
-    def after(self, record: JournalRecord, sha256: str) -> "JournalState":
-        """The state with one record more.
+    def check(self, record: JournalRecord) -> None:
+        """Passes where the record may be the next.
 
         Raises:
             JournalError: a deletion cannot come to what the record says.
         """
-        state = replace(self, last=record, last_sha256=sha256)
+        if record.event in AFTER:
+            _deletion(self.deletions.get(record.deletion), record)
+
+    def add(self, record: JournalRecord, sha256: str) -> None:
+        """Adds a record, of which this is the SHA-256.
+
+        Raises:
+            JournalError: a deletion cannot come to what the record says; nothing was added.
+        """
         match record.event:
             case Event.LEASED:
-                return replace(state, lease=record)
+                self.lease = record
             case Event.RELEASED:
-                return replace(state, lease=None)
+                self.lease = None
             case Event.APPROVED:
-                approvals = {**self.approvals, str(record.data["plan_sha256"]): record}
-                return replace(state, approvals=approvals)
-        before = self.deletions.get(record.deletion)
-        lease = self.lease if self.lease is None else record_of_lease(self.lease, record)
-        deletions = {**self.deletions, record.deletion: _deletion(before, record)}
-        return replace(state, deletions=deletions, lease=lease)
+                self.approvals[str(record.data["plan_sha256"])] = record
+            case _:
+                self._put(_deletion(self.deletions.get(record.deletion), record))
+                if self.lease is not None and self.lease.number == record.epoch:
+                    self.lease = msgspec.structs.replace(self.lease, at=record.at)
+        self.last, self.last_sha256 = record, sha256
 
-
-def record_of_lease(lease: JournalRecord, record: JournalRecord) -> JournalRecord:
-    """The lease, which a record of its runner renews."""
-    return msgspec.structs.replace(lease, at=record.at) if lease.number == record.epoch else lease
+    def _put(self, deletion: Deletion) -> None:
+        self.deletions[deletion.id] = deletion
+        by_parent = ((self.of_parents, parent) for parent in deletion.parents)
+        for index, place in ((self.of_tables, deletion.table), *by_parent):
+            if deletion.holds:
+                index.setdefault(place, {})[deletion.id] = deletion
+            else:
+                index.get(place, {}).pop(deletion.id, None)
 
 
 def _deletion(before: Deletion | None, record: JournalRecord) -> Deletion:
@@ -219,11 +238,14 @@ def read_records(
 ) -> Iterator[tuple[JournalRecord, str]]:
     """The records of the journal in that folder in order, each with the SHA-256 of its bytes.
 
+    The one after it vouches for a record's bytes; the last must have the form of all.
+
     Raises:
         JournalError: one is missing, unreadable, no record, or not the one that was written.
     """
-    previous = ""
-    for number, file in enumerate(sorted(files, key=lambda file: file.path), 1):
+    previous, before = "", list[tuple[JournalRecord, str]]()
+    in_order = sorted(files, key=lambda file: file.path)
+    for number, file in enumerate(in_order, 1):
         wanted = f"{within}{record_path(number)}"
         if file.path != wanted:
             raise JournalError(f"{file.path}: {wanted} is missing before it")
@@ -234,10 +256,13 @@ def read_records(
             raise JournalError(f"the journal cannot be read: {error}") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise JournalError(f"{file.path}: no record of the journal: {error}") from error
-        if (record.number, record.previous) != (number, previous) or record.encoded() != content:
+        has_form = number < len(in_order) or record.encoded() == content
+        if (record.number, record.previous) != (number, previous) or not has_form:
             raise JournalError(f"{file.path}: not as it was written after record {number - 1}")
+        yield from before
         previous = hashlib.sha256(content).hexdigest()
-        yield record, previous
+        before = [(record, previous)]
+    yield from before
 
 
 def record_path(number: int) -> str:
@@ -264,7 +289,10 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
     number, sha256 = (0, "") if head is None else _head(storage, head)
     files = [f for f in listing.files if _RECORD.fullmatch(f.path.removeprefix(journal))]
     for record, digest in read_records(storage, files, within):
-        state = state.after(record, digest)
+        try:
+            state.add(record, digest)
+        except (KeyError, TypeError, ValueError) as error:
+            raise JournalError(f"{within}{record_path(record.number)}: no {error} in it") from error
         if record.number == number and digest != sha256:
             raise JournalError(f"{within}{record_path(number)}: not the record of {HEAD}")
     if number >= state.next_number:
@@ -309,20 +337,6 @@ def without_home(listing: Listing) -> Listing:
     return replace(listing, files=files, left_out=left_out)
 
 
-def emptied_in_place(storage: Storage, listing: Listing) -> frozenset[str]:
-    """The deleted tables of which a log without rows stays at their place.
-
-    Raises:
-        JournalError: a journal cannot be read, or is not as it was written.
-    """
-    return frozenset(
-        f"{within}{deletion.table}"
-        for within, state in _journals(storage, listing)
-        for deletion in state.deletions.values()
-        if deletion.holds and deletion.record.get("mover") == "delta"
-    )
-
-
 class HeldParent(NamedTuple):
     """Why a table must stay, and its bytes, by which it is known under another name."""
 
@@ -330,21 +344,32 @@ class HeldParent(NamedTuple):
     size_bytes: int
 
 
-def held_parents(storage: Storage, listing: Listing) -> dict[str, HeldParent]:
-    """The tables that deleted ones are rebuilt from, by location, each with why it must stay.
+class EarlierDeletions(NamedTuple):
+    """What earlier deletions mean for a lake's tables.
 
-    Journals of lakes within this one count, and of the lakes that it is within.
+    `held` are the tables that deleted ones are rebuilt from, by location, each with why it must
+    stay. Of the tables that are `emptied`, a log without rows stays at their place.
+    """
+
+    held: dict[str, HeldParent]
+    emptied: frozenset[str]
+
+
+def earlier_deletions(storage: Storage, listing: Listing) -> EarlierDeletions:
+    """What journals say of this lake's tables: its own, those within it, and those it is within.
 
     Raises:
         JournalError: a journal cannot be read, or is not as it was written.
     """
-    found = dict[str, HeldParent]()
+    held, emptied = dict[str, HeldParent](), set[str]()
     for within, state in _journals(storage, listing):
-        found |= {posixpath.normpath(f"{within}{p}"): told for p, told in _reasons(state)}
+        held |= {posixpath.normpath(f"{within}{p}"): told for p, told in _reasons(state)}
+        deletions = (deletion for deletion in state.deletions.values() if deletion.holds)
+        emptied |= {f"{within}{d.table}" for d in deletions if d.record.get("mover") == "delta"}
     for above, state in _journals_above(storage):
         places = ((posixpath.join(above, parent), told) for parent, told in _reasons(state))
-        found |= {posixpath.relpath(place, storage.url): told for place, told in places}
-    return found
+        held |= {posixpath.relpath(place, storage.url): told for place, told in places}
+    return EarlierDeletions(held, frozenset(emptied))
 
 
 def _reasons(state: JournalState) -> Iterator[tuple[str, HeldParent]]:

@@ -37,6 +37,7 @@ class Grouping:
     `left_out` are the (path, reason) of what was not listed and is below no table. `owners` are
     those whose metadata was asked. `unnamed` are files whose
     names promise no format, with the location of the table of several files that they lie beside.
+    `emptied` are deleted tables of which a log without rows stays at their place.
     """
 
     groups: tuple[FileGroup, ...]
@@ -44,6 +45,7 @@ class Grouping:
     left_out: tuple[tuple[str, str], ...] = ()
     owners: Owners = field(default_factory=Owners)
     unnamed: tuple[tuple[FileInfo, str], ...] = ()
+    emptied: frozenset[str] = frozenset()
 
 
 KEYS = "key=value folders"

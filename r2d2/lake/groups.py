@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from r2d2.errors import TableError
 from r2d2.formats import FORMATS
-from r2d2.lake.deletions import HeldParent, held_parents, without_home
+from r2d2.lake.deletions import HeldParent, earlier_deletions, without_home
 from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
 from r2d2.lake.wholeness import whole_but_for_unnamed
@@ -27,13 +27,14 @@ def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> G
     Raises:
         JournalError: what was deleted cannot be known.
     """
-    held = held_parents(storage, listing)
+    earlier = earlier_deletions(storage, listing)
     listing = without_home(listing)
     told = _formats_by_content(storage, unnamed_parts(listing))
     found = group_files(listing, rules, find_owners(storage, listing), told)
     formats = _formats_by_content(storage, {file.path: file for file, _ in found.unnamed})
     groups = whole_but_for_unnamed(found.groups, found.unnamed, formats)
-    return replace(found, groups=_with_held(groups, held))
+    kept = _with_held(groups, earlier.held)
+    return replace(found, groups=kept, emptied=earlier.emptied)
 
 
 def _with_held(

@@ -28,7 +28,7 @@ from r2d2.formats.parquet import small_files
 from r2d2.formats.parquet.read import rows_for_bounds
 from r2d2.formats.parquet.small_files import Asked
 from r2d2.formats.schema import check_names
-from r2d2.lake.deletions import emptied_in_place, without_home
+from r2d2.lake.deletions import without_home
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.grouping import Grouping
 from r2d2.lake.groups import REMOTE_THREADS, grouped
@@ -91,8 +91,7 @@ def inventory_of(
     }
     new = [group for group in selection.groups if group.location not in same]
     tables = [*same.values(), *described(storage, settings, new, files), *selection.left_out]
-    emptied = emptied_in_place(storage, listing)
-    tables = [table for table in tables if table.files or table.location not in emptied]
+    tables = [table for table in tables if table.files or table.location not in grouping.emptied]
     tables = with_uncertain_kept([*tables, *unlisted(grouping)], grouping.groups)
     tables.sort(key=lambda table: table.location)
     return Inventory(tuple(tables), grouping.skipped, grouping.owners.data(), without_home(listing))

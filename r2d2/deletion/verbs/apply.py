@@ -61,8 +61,9 @@ def would_apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | R
     run = _checked(plan, run)
     since = compare_lake(plan, run)
     owners = _tables_of_files(since)
+    tables = {table.location: table for table in since.now.tables}
     for entry in _deleted(plan):
-        refused = _refusal(journal, entry, since, owners)
+        refused = _refusal(journal, entry, since, owners, tables)
         yield _known(journal, plan, entry) or refused or _as(entry)
 
 
@@ -84,10 +85,11 @@ def apply(
         yield from settle(journal)
         since = compare_lake(plan, run)
         owners = _tables_of_files(since)
+        tables = {table.location: table for table in since.now.tables}
         for entry in _deleted(plan):
-            done = _known(journal, plan, entry) or _refusal(journal, entry, since, owners)
+            done = _known(journal, plan, entry) or _refusal(journal, entry, since, owners, tables)
             mover = mover_for(entry["layout"]["format"], journal.place, retention_days)
-            yield done or _applied(journal, mover, plan, entry, since, run, approval.number)
+            yield done or _applied(journal, mover, plan, entry, tables, run, approval.number)
 
 
 def _checked(plan: Data, run: Path) -> Path:
@@ -125,22 +127,24 @@ def _tables_of_files(since: ChangesSince) -> dict[str, set[str]]:
 
 
 def _refusal(
-    journal: Journal, entry: Data, since: ChangesSince, owners: Mapping[str, set[str]]
+    journal: Journal,
+    entry: Data,
+    since: ChangesSince,
+    owners: Mapping[str, set[str]],
+    tables: Mapping[str, Table],
 ) -> Refused | None:
     """Why the table must stay as things are now, None where it may go."""
     name = entry["table"]
     if (deletion := journal.of_table(name)) is not None:
         told = f"it is {deletion.state.value} already, by {deletion.id}"
         return Refused(name, f"{told}; `r2d2 undo` or `rebuild` brings that one back")
-    held = journal.state.held()
-    if name in held:
-        return Refused(name, f"{held[name][0].table}, which is deleted, is rebuilt from it")
+    if (child := journal.state.that_needs(name)) is not None:
+        return Refused(name, f"{child.table}, which is deleted, is rebuilt from it")
     for table in (name, *entry["parents"]):
         if journal.of_table(table) is not None:
             return Refused(name, f"its parent {table} is deleted")
         if changes := since.by_table.get(table):
             return Refused(name, changes[0][1])
-    tables = {table.location: table for table in since.now.tables}
     for path in (*entry["inside"], *(path for path, *_ in entry["files"])):
         if others := owners.get(path, set()) - {name}:
             return Refused(name, f"{path} is of the table {min(others)}, too")
@@ -163,11 +167,10 @@ def _applied(
     mover: Mover,
     plan: Data,
     entry: Data,
-    since: ChangesSince,
+    tables: Mapping[str, Table],
     run: Path,
     approval: int,
 ) -> Applied | Refused:
-    tables = {table.location: table for table in since.now.tables}
     child = tables[entry["table"]]
     parents = {parent: tables[parent] for parent in entry["parents"]}
     try:

@@ -13,15 +13,16 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from r2d2.deletion import record
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, Mover, PersonNeededError, Whereabouts
 from r2d2.deletion.parents import LakeNow
-from r2d2.deletion.place import PlaceError
+from r2d2.deletion.place import LakePlace, PlaceError
 from r2d2.deletion.tombstone import remove_tombstone
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
@@ -47,6 +48,12 @@ class Discrepancy:
 
 def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
     """All that does not fit between the journal and the storage; nothing is changed."""
+    place = journal.place
+
+    @cache
+    def is_there(parent: str) -> bool:
+        return place.file(parent) is not None or bool(place.listing(parent).files)
+
     for deletion in journal.state.deletions.values():
         if deletion.state not in (State.LIVE, State.REBUILT):
             try:
@@ -55,9 +62,9 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
                 remedy = "put that right first"
                 told = f"its files cannot be looked at: {error}"
                 yield Discrepancy(deletion.id, deletion.table, told, remedy, needs_person=True)
-            yield from _needed(journal, deletion)
+            yield from _needed(place, deletion, is_there)
     known = journal.state.deletions
-    for file in journal.place.listing(QUARANTINE).files:
+    for file in place.listing(QUARANTINE).files:
         name = file.path.split("/")[2]
         state = known[name].state if name in known else None
         if state in (None, State.LIVE, State.PURGED, State.REBUILT):
@@ -71,12 +78,14 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
         yield Discrepancy(name, "", told, remedy, needs_person=True)
 
 
-def _needed(journal: Journal, deletion: Deletion) -> Iterator[Discrepancy]:
+def _needed(
+    place: LakePlace, deletion: Deletion, is_there: Callable[[str], bool]
+) -> Iterator[Discrepancy]:
     """What a rebuild needs and is not there any more."""
-    place, name, table = journal.place, deletion.id, deletion.table
+    name, table = deletion.id, deletion.table
     if deletion.state is not State.LIVE and deletion.holds:
         for parent in deletion.parents:
-            if place.file(parent) is None and not place.listing(parent).files:
+            if not is_there(parent):
                 told, remedy = f"its parent {parent} is gone", "bring that back under its name"
                 yield Discrepancy(name, table, told, remedy, is_alarm=True)
         for residual in residuals(from_data(deletion.record["entry"]["recipe"])):

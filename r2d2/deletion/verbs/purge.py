@@ -96,7 +96,7 @@ def _reason_against(
         return f"{sorted(where.gone)[0]} is not in quarantine: run fsck"
     if others := (*sorted(where.live), *where.others):
         return f"somebody wrote {others[0]} where the table was"
-    if deletion.table in journal.state.held():
+    if journal.state.that_needs(deletion.table) is not None:
         return "another deleted table is rebuilt from it"
     for table in now.inventory(deletion.record["find"]).tables:
         if shared := [file.path for file in table.files if file.path in deletion.moved]:
