@@ -101,6 +101,10 @@ COMMANDS = {
         "deletion",
         "Put deleted tables back, as they were: `r2d2 undo ID… LAKE` or `r2d2 undo --all LAKE`.",
     ),
+    "release": (
+        "deletion",
+        "Give deletions up, so that parents need not stay for them: `r2d2 release ID… LAKE`.",
+    ),
     "rebuild": (
         "deletion.rebuild",
         "Rebuild deleted tables from their parents: `r2d2 rebuild ID… LAKE --to FOLDER`.",

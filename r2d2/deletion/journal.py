@@ -25,6 +25,7 @@ from r2d2.lake.deletions import (
     Deletion,
     Event,
     JournalRecord,
+    State,
     journal_state,
     read_records,
     record_path,
@@ -56,6 +57,8 @@ class Journal:
     def deletion(self, name: str) -> Deletion:
         """The deletion of this id, or of the table at this location that is not live.
 
+        Where there is none of the table, it is the last one that was given up.
+
         Raises:
             R2D2Error: there is none.
         """
@@ -63,6 +66,9 @@ class Journal:
             return self.state.deletions[name]
         if (by_table := self.of_table(name)) is not None:
             return by_table
+        every = self.state.deletions.values()
+        if given_up := [d for d in every if (d.table, d.state) == (name, State.GIVEN_UP)]:
+            return given_up[-1]
         begin = [d for each, d in self.state.deletions.items() if each.startswith(name)]
         if len(name) >= LEAST_OF_AN_ID and len(begin) == 1:
             return begin[0]

@@ -33,7 +33,10 @@ Data = dict[str, Any]
 
 
 class State(StrEnum):
-    """The state of a deletion; LIVE: it was taken back, or never came to be."""
+    """The state of a deletion; LIVE: it was taken back, or never came to be.
+
+    GIVEN_UP: its owner needs it no more; what of it is in quarantine yet, a purge may take.
+    """
 
     LIVE = "live"
     MARKED = "marked"
@@ -41,6 +44,7 @@ class State(StrEnum):
     PURGING = "purging"
     PURGED = "purged"
     REBUILT = "rebuilt"
+    GIVEN_UP = "given up"
 
 
 class Event(StrEnum):
@@ -56,6 +60,7 @@ class Event(StrEnum):
     PURGING = "purging"
     PURGED = "purged"
     REBUILT = "rebuilt"
+    GIVEN_UP = "given up"
 
 
 AFTER = {
@@ -66,15 +71,17 @@ AFTER = {
     Event.PURGING: State.PURGING,
     Event.PURGED: State.PURGED,
     Event.REBUILT: State.REBUILT,
+    Event.GIVEN_UP: State.GIVEN_UP,
 }
 """The state of a deletion after each event."""
 MAY_FOLLOW = {
     Event.TOMBSTONED: {State.MARKED, State.PURGING, State.TOMBSTONED, State.PURGED},
-    Event.RESTORING: {State.TOMBSTONED},
+    Event.RESTORING: {State.TOMBSTONED, State.GIVEN_UP},
     Event.RESTORED: {State.MARKED},
-    Event.PURGING: {State.TOMBSTONED},
-    Event.PURGED: {State.PURGING},
+    Event.PURGING: {State.TOMBSTONED, State.GIVEN_UP},
+    Event.PURGED: {State.PURGING, State.GIVEN_UP},
     Event.REBUILT: {State.PURGED},
+    Event.GIVEN_UP: {State.TOMBSTONED, State.PURGED},
 }
 """The states that a deletion may be in when an event happens to it; it begins with MARKED."""
 
@@ -111,7 +118,8 @@ class Deletion:
 
     `record` is of MARKED: all that is needed to rebuild the table. `epoch` is of the runner that
     last worked on it. `moved` are the files as they are in quarantine, by path: their bytes and
-    SHA-256. `purge_began`: its files may be gone in part. `tombstoned_at` begins the retention.
+    SHA-256. `purge_began`: its files may be gone in part. `tombstoned_at` begins the retention; of
+    a deletion that is given up, that was then.
     """
 
     id: str
@@ -136,7 +144,12 @@ class Deletion:
     @property
     def holds(self) -> bool:
         """Whether its parents are needed to rebuild it."""
-        return self.state not in (State.LIVE, State.REBUILT)
+        return self.state not in (State.LIVE, State.REBUILT, State.GIVEN_UP)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its files are in quarantine, and a purge may take them after the retention."""
+        return self.state is State.TOMBSTONED or (self.state is State.GIVEN_UP and bool(self.moved))
 
 
 @dataclass(slots=True)
@@ -228,8 +241,14 @@ def _deletion(before: Deletion | None, record: JournalRecord) -> Deletion:
             again = before.state is State.MARKED
             moved = record.data.get("moved") or before.moved
             return replace(after, moved=moved, tombstoned_at=record.at if again else first)
+        case Event.GIVEN_UP:
+            return replace(after, moved=record.data["moved"], tombstoned_at=record.at)
         case Event.PURGING:
-            return replace(after, purge_began=True)
+            # What was given up stays so: what is left of it, the next purge takes.
+            state = before.state if before.state is State.GIVEN_UP else after.state
+            return replace(after, state=state, purge_began=True)
+        case Event.PURGED if before.state is State.GIVEN_UP:
+            return replace(after, state=before.state, moved={})
     return after
 
 
@@ -364,7 +383,8 @@ def earlier_deletions(storage: Storage, listing: Listing) -> EarlierDeletions:
     held, emptied = dict[str, HeldParent](), set[str]()
     for within, state in _journals(storage, listing):
         held |= {posixpath.normpath(f"{within}{p}"): told for p, told in _reasons(state)}
-        deletions = (deletion for deletion in state.deletions.values() if deletion.holds)
+        states = (State.LIVE, State.REBUILT)
+        deletions = (each for each in state.deletions.values() if each.state not in states)
         emptied |= {f"{within}{d.table}" for d in deletions if d.record.get("mover") == "delta"}
     for above, state in _journals_above(storage):
         places = ((posixpath.join(above, parent), told) for parent, told in _reasons(state))

@@ -27,9 +27,10 @@ from r2d2.deletion.verbs.apply import apply
 from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import purge
 from r2d2.deletion.verbs.rebuild import rebuild
+from r2d2.deletion.verbs.release import release
 from r2d2.deletion.verbs.undo import undo
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import State
+from r2d2.lake.deletions import Deletion, State
 from r2d2.plan.plan_file import load_plan
 from r2d2.storage import local as local_module
 from tests.support.deletion.small_lake import approved, journal_of, write_lake
@@ -83,6 +84,7 @@ class Histories(RuleBasedStateMachine):
         self.wanted = {table: ids_at(self.lake / table) for table in (*CHILDREN, PARENT)}
         self.next_id = FIRST_NEW
         self.is_cleaned = False
+        self.told_needless = set[str]()
 
     # The verbs; each may be cut short by a crash.
 
@@ -128,6 +130,15 @@ class Histories(RuleBasedStateMachine):
     @rule(crash_at=crashes, table=st.sampled_from(CHILDREN))
     def rebuild(self, crash_at: int | None, table: str) -> None:
         self.verb(lambda journal: rebuild(journal, [table], None), crash_at)
+
+    @rule(crash_at=crashes, table=st.sampled_from(CHILDREN))
+    def release(self, crash_at: int | None, table: str) -> None:
+        self.verb(lambda journal: release(journal, [table]), crash_at)
+
+    @rule(crash_at=crashes)
+    def undo_what_was_given_up(self, crash_at: int | None) -> None:
+        ids = [deletion.id for deletion in self.given_up() if deletion.moved]
+        self.verb(lambda journal: undo(journal, ids), crash_at)
 
     @rule(crash_at=crashes)
     def fsck(self, crash_at: int | None) -> None:
@@ -216,10 +227,24 @@ class Histories(RuleBasedStateMachine):
 
     def may_lose_quarantine(self) -> bool:
         """Where the parent gives the table back, its files may vanish."""
-        return self.wanted[PARENT] >= set(range(300))
+        return self.wanted[PARENT] >= set(range(300)) and not self.given_up()
+
+    def given_up(self) -> list[Deletion]:
+        deletions = journal_of(self.lake).state.deletions.values()
+        return [deletion for deletion in deletions if deletion.state is State.GIVEN_UP]
+
+    def forget_what_was_given_up(self) -> None:
+        """What was given up is needed until its retention, which begins then, is over."""
+        for deletion in self.given_up():
+            is_over = deletion.purge_began or not deletion.moved
+            if is_over and deletion.id not in self.told_needless:
+                self.told_needless.add(deletion.id)
+                table = deletion.table
+                self.wanted[table] -= CHILD_IDS[table] - ids_at(self.lake / table)
 
     @invariant()
     def no_row_is_lost(self) -> None:
+        self.forget_what_was_given_up()
         journal = journal_of(self.lake)
         parent = ids_at(self.lake / PARENT)
         assert parent == self.wanted[PARENT]
@@ -228,7 +253,7 @@ class Histories(RuleBasedStateMachine):
             for path in (self.lake / "_r2d2" / "quarantine").glob(f"*/*/{table}"):
                 found |= ids_at(path)
             for deletion in journal.state.deletions.values():
-                if deletion.table == table and deletion.state is not State.LIVE:
+                if deletion.table == table and deletion.holds:
                     found |= parent & CHILD_IDS[table]
             assert self.wanted[table] <= found, table
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.support.oracle.deletion_protocol import FIRST, Found, Guard, Mover, Protocol
+from tests.support.oracle.deletion_protocol import FIRST, NEW, Found, Guard, Mover, Protocol, State
 
 VERBS = int(os.environ.get("R2D2_MODEL_VERBS", "2"))
 RENAME, DELTA = Mover.RENAME, Mover.DELTA
@@ -17,6 +17,7 @@ BROKEN_WITHOUT = [
     (RENAME, Guard.RETENTION),
     (RENAME, Guard.EMPTY_PLACE),
     (RENAME, Guard.FSCK),
+    (RENAME, Guard.REPLACED),
     (DELTA, Guard.NUMBERS),
     (DELTA, Guard.REREAD),
     (DELTA, Guard.HOLD),
@@ -31,6 +32,7 @@ BROKEN_WITHOUT = [
     (DELTA, Guard.COMPARE_BACK),
     (DELTA, Guard.NEW_NAMES),
     (DELTA, Guard.FSCK),
+    (DELTA, Guard.REPLACED),
 ]
 
 
@@ -39,13 +41,22 @@ LATER = [(RENAME, guard) for guard in (Guard.OWN_HOLD, Guard.BY_NAME, Guard.OWN_
 
 
 def explored(mover: Mover, *without: Guard, verbs: int = VERBS) -> Found:
-    """What two runners find from a table that is there, or from one that was deleted."""
-    protocol = Protocol(mover, frozenset(without))
-    found = protocol.explore(verbs)
-    if found.broken:
-        return found
-    deleted = Protocol(mover).alone("apply", FIRST)
-    return protocol.explore(verbs, deleted)
+    """What two runners find from a table that is there, that was deleted, or was given up."""
+    whole, protocol, states = Protocol(mover), Protocol(mover, frozenset(without)), 0
+    deleted = whole.alone("apply", FIRST)
+    given_up = whole.alone("release", written(whole, deleted))
+    for start in (FIRST, deleted, given_up):
+        found = protocol.explore(verbs, start)
+        states += found.states
+        if found.broken:
+            return found
+    return found._replace(states=states)
+
+
+def written(protocol: Protocol, state: State) -> State:
+    """The state after somebody wrote to the child's place."""
+    steps = protocol.steps(state, 0)
+    return next(step.after for step in steps if step.name.startswith("somebody writes"))
 
 
 @pytest.mark.slow
@@ -86,3 +97,14 @@ def test_undisturbed_a_table_is_deleted_and_comes_back(mover: Mover) -> None:
     assert protocol.alone("purge", deleted._replace(aged=True)).journal == "PURGED"
     back = protocol.alone("undo", deleted)
     assert (back.journal, back.files, back.hold) == ("none", FIRST.files, 0)
+
+
+@pytest.mark.parametrize("mover", Mover)
+def test_undisturbed_a_purged_table_is_given_up_and_a_live_owners_table_stays(mover: Mover) -> None:
+    protocol = Protocol(mover)
+    deleted = protocol.alone("apply", FIRST)
+    assert protocol.alone("release", deleted).journal == "TOMBSTONED"
+    purged = protocol.alone("purge", deleted._replace(aged=True))
+    for state in (purged, written(protocol, deleted)):
+        after = protocol.alone("release", state)
+        assert (after.journal, after.hold, after.files[NEW]) == ("GIVEN UP", 0, state.files[NEW])

@@ -1,4 +1,4 @@
-"""`r2d2 approve`, `apply`, `status`, `undo`, `rebuild`, `purge`, `fsck`, `audit`: safe deletion."""
+"""`r2d2 approve`, `apply`, `status`, `undo`, `release`, `purge`, `fsck`, `audit`: safe deletion."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +21,7 @@ Out = Annotated[
 NoCatalogue = Annotated[
     bool, Parameter(negative="", help="No catalogue has a table with these files: you looked.")
 ]
+NOT_DONE = "Nothing was done. Give --yes."
 Run = Annotated[Path | None, Parameter(help="Folder of the plan's run, if PLAN is not in it.")]
 
 
@@ -128,6 +129,8 @@ def apply(
     _write(out, steps_told)
     if json:
         print_json(steps_told)
+    elif not steps_told:
+        print_lines(["There is nothing to apply: the plan deletes no table."])
     elif is_dry:
         count = pluralize(moved, "table")
         print_lines([f"Nothing was done: {count} would be moved, {refused} refused. Give --yes."])
@@ -186,12 +189,43 @@ def undo(
     *wanted, lake = with_lake(names)
     journal = journal_of(lake)
     ids = verb.names_of(journal, wanted, all)
-    if not yes:
+    if not yes and ids:
         tables = [journal.deletion(each).table for each in ids]
         print_lines([f"{table}: would be put back" for table in tables])
-        print_lines(["Nothing was done. Give --yes."])
+        print_lines([NOT_DONE])
         return EXIT_OK
-    return _tell(verb.undo(journal, ids), json)
+    if not ids and not json:
+        print_lines(["There is nothing to undo: no deleted table has its files in quarantine."])
+    return _tell(verb.undo(journal, ids) if ids else (), json)
+
+
+def release(
+    *names: Annotated[str, Parameter(help="Ids or tables, and the lake at last.")],
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Give deletions up, so that parents need not stay for them: `r2d2 release ID… LAKE`.
+
+    A purged table is one that nobody needs again. One in quarantine is given up only where its
+    owner has another table at its place: what was moved stays until the retention, which begins
+    anew, is over; `r2d2 undo ID` gives it back until then.
+
+    Exit codes: 0 all are given up, 1 stopped by an error, 3 some are not, each with its reason.
+
+    For example: r2d2 release exports/planes_boeing.csv sample_lake
+    """
+    from r2d2.deletion.verbs import release as verb
+
+    *wanted, lake = with_lake(names)
+    if not wanted:
+        raise UsageError("name the deletions to give up, by id or table, and the lake at last")
+    journal = journal_of(lake)
+    if yes:
+        return _tell(verb.release(journal, wanted), json)
+    code = _tell(verb.would_release(journal, wanted), json, done="would be given up")
+    if not json:
+        print_lines([NOT_DONE])
+    return code
 
 
 def purge(
@@ -209,11 +243,13 @@ def purge(
     from r2d2.deletion.verbs import purge as verb
 
     journal, days = journal_of(lake), _retention_days(config)
-    if yes:
-        return _tell(verb.purge(journal, days), json, out)
-    code = _tell(verb.would_purge(journal, days), json, out, "would be purged")
-    if not json:
-        print_lines(["Nothing was done. Give --yes."])
+    is_empty = not verb.purgeable(journal)
+    steps = verb.purge(journal, days) if yes else verb.would_purge(journal, days)
+    code = _tell(steps, json, out, "" if yes else "would be purged")
+    if not json and is_empty:
+        print_lines(["There is nothing to purge: no deleted table has files in quarantine."])
+    elif not json and not yes:
+        print_lines([NOT_DONE])
     return code
 
 
@@ -290,6 +326,7 @@ def _tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str =
     """Prints each step; the exit code is for those that were refused."""
     from r2d2.deletion.verbs.fsck import Discrepancy
     from r2d2.deletion.verbs.purge import NotPurged, Purged
+    from r2d2.deletion.verbs.release import GivenUp, NotGivenUp
     from r2d2.deletion.verbs.undo import NotUndone, Undone
 
     told, refused = list[dict[str, Any]](), 0
@@ -305,6 +342,14 @@ def _tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str =
             case NotUndone(table, _, reason):
                 refused += 1
                 line = f"{table}: stays deleted: {reason}"
+            case GivenUp(table, deletion, parents, kept_bytes):
+                line = f"{table}: {done or 'given up'}; {', '.join(parents)} may change"
+                if kept_bytes:
+                    stays = f"{human_bytes(kept_bytes)} of it stay until a purge takes them"
+                    line += f"; {stays}, and `r2d2 undo {deletion}` gives them back"
+            case NotGivenUp(table, _, reason):
+                refused += 1
+                line = f"{table}: not given up: {reason}"
             case Discrepancy():
                 line = _discrepancy_line(step)
             case _:

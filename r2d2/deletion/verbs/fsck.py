@@ -9,6 +9,7 @@
 | purging | all in quarantine | it is tombstoned again |
 | purging | gone, in part or whole | a rebuild into quarantine, and it is tombstoned again |
 | purged | gone | nothing |
+| given up | any | nothing: nobody needs it any more |
 | any | others at the old place, or files that no record tells of | a person is asked |
 """
 
@@ -55,7 +56,7 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
         return place.file(parent) is not None or bool(place.listing(parent).files)
 
     for deletion in journal.state.deletions.values():
-        if deletion.state not in (State.LIVE, State.REBUILT):
+        if deletion.holds:
             try:
                 yield from _discrepancy(deletion, look(journal, deletion))
             except R2D2Error as error:
@@ -67,7 +68,7 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
     for file in place.listing(QUARANTINE).files:
         name = file.path.split("/")[2]
         state = known[name].state if name in known else None
-        if state in (None, State.LIVE, State.PURGED, State.REBUILT):
+        if state not in (State.MARKED, State.PURGING) and not (state and known[name].is_kept):
             told = f"{file.path}: no deletion has files there"
             yield Discrepancy(name, "", told, "look at it, and move it away", needs_person=True)
     for name in unknown_records(journal):
@@ -131,7 +132,8 @@ def _discrepancy(deletion: Deletion, where: Whereabouts) -> Iterator[Discrepancy
         path = (*where.others, *sorted(where.live))[0]
         told = f"somebody wrote {path} where the table was"
         remedy = "`r2d2 undo` puts the table beside it" if where.may_join else "move it away"
-        yield Discrepancy(name, table, told, f"{remedy}, or keep it", needs_person=True)
+        remedy += f", or keep it by `r2d2 release {name} LAKE`"
+        yield Discrepancy(name, table, told, remedy, needs_person=True)
     match deletion.state:
         case State.MARKED if (
             where.moved and not where.may_join and (where.others or where.live & where.moved)

@@ -38,7 +38,7 @@ class NotPurged:
 def would_purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurged]:
     """What `purge` would delete now; nothing is written."""
     now = LakeNow(journal.place)
-    for deletion in _tombstoned(journal):
+    for deletion in purgeable(journal):
         reason = _reason_against(journal, deletion, retention_days, journal.now(), now)
         yield _purged(deletion) if reason is None else _not(deletion, reason)
 
@@ -55,7 +55,7 @@ def purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurge
         # A clock that jumps must not end a retention: the storage's has to agree.
         clock = min(journal.now(), journal.place.clock())
         now = LakeNow(journal.place)
-        for deletion in _tombstoned(journal):
+        for deletion in purgeable(journal):
             reason = _reason_against(journal, deletion, retention_days, clock, now)
             if reason is None:
                 yield _done(journal, deletion)
@@ -63,8 +63,9 @@ def purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurge
                 yield _not(deletion, reason)
 
 
-def _tombstoned(journal: Journal) -> list[Deletion]:
-    return [d for d in journal.state.deletions.values() if d.state is State.TOMBSTONED]
+def purgeable(journal: Journal) -> list[Deletion]:
+    """The deletions that have files in quarantine."""
+    return [d for d in journal.state.deletions.values() if d.is_kept]
 
 
 def _purged(deletion: Deletion) -> Purged:
@@ -88,6 +89,8 @@ def _reason_against(
     ends = ends_at(deletion, retention_days)
     if clock < ends:
         return f"{EARLY} {ends:%Y-%m-%d %H:%M}Z"
+    if deletion.state is State.GIVEN_UP:
+        return None
     try:
         where = look(journal, deletion)
     except PlaceError as error:
@@ -112,12 +115,14 @@ def _done(journal: Journal, deletion: Deletion) -> Purged:
     mover = mover_of(deletion.record["mover"], journal.place)
     deletion = mover.take_over(deletion, journal.epoch)
     journal.append(Event.PURGING, deletion.id)
-    for path in sorted(deletion.moved):
+    where = mover.look(deletion)
+    for path in sorted(set(deletion.moved) - (where.live - where.moved)):
         mover.delete(deletion, path)
     left = mover.look(deletion).moved
     if left:
         raise R2D2Error(f"{sorted(left)[0]} was deleted from quarantine, and is there still")
     mover.clear(deletion)
     journal.append(Event.PURGED, deletion.id)
-    write_tombstone(journal.place, journal.state.deletions[deletion.id])
+    if deletion.state is not State.GIVEN_UP:
+        write_tombstone(journal.place, journal.state.deletions[deletion.id])
     return _purged(deletion)

@@ -24,7 +24,7 @@ def _status(deletion: Deletion, retention_days: float, now: datetime) -> dict[st
     entry = deletion.record["entry"]
     began = deletion.tombstoned_at or deletion.since
     months = (now - began).total_seconds() / 86400 / DAYS_A_MONTH
-    is_kept = deletion.state in (State.TOMBSTONED, State.PURGING)
+    is_kept = deletion.is_kept or deletion.state is State.PURGING
     ends = ends_at(deletion, retention_days) if is_kept else None
     return {
         "id": deletion.id,

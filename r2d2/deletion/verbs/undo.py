@@ -52,13 +52,19 @@ def undo(journal: Journal, names: Sequence[str]) -> Iterator[Undone | NotUndone 
 
 def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
     name, table = deletion.id, deletion.table
-    if deletion.state is not State.TOMBSTONED:
-        remedy = f"; `r2d2 rebuild {name}` gives it" if deletion.state is State.PURGED else ""
+    if not deletion.is_kept:
+        is_gone = deletion.state in (State.PURGED, State.GIVEN_UP)
+        remedy = f"; `r2d2 rebuild {name} LAKE --to FOLDER` gives it" if is_gone else ""
         return NotUndone(table, name, f"it is {deletion.state.value}{remedy}")
+    if (later := journal.of_table(table)) not in (None, deletion):
+        return NotUndone(table, name, f"another deletion has its place since: {later.id}")
     mover = mover_of(deletion.record["mover"], journal.place)
     where = mover.look(mover.located(deletion))
     if where.gone:
-        return NotUndone(table, name, f"{sorted(where.gone)[0]} is not in quarantine: run fsck")
+        remedy = (
+            "run fsck" if deletion.holds else f"`r2d2 rebuild {name} LAKE --to FOLDER` may help"
+        )
+        return NotUndone(table, name, f"{min(where.gone)} is not in quarantine: {remedy}")
     if (others := (*sorted(where.live), *where.others)) and not where.may_join:
         return NotUndone(table, name, f"somebody wrote {others[0]} where the table was")
     deletion = mover.take_over(deletion, journal.epoch)

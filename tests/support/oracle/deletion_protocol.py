@@ -10,7 +10,9 @@ commit at an exact version, a numbered journal record, which is refused where th
 The protocol is that of docs/decisions/0012. Every verb begins with fsck. `apply`: hold the parent,
 read, journal MARKED, move, compare with a rebuild, journal TOMBSTONED. `undo`: journal MARKED, move
 back, compare, journal none, release. `purge`: check, journal PURGING, delete by name, journal
-PURGED.
+PURGED. `release`: where the files are purged, or their owner has others in their place, journal
+GIVEN UP, release. Then the owner needs no purged rows, and moved ones until the retention is over
+once more; Delta's removed files are left to the owner's VACUUM.
 
 Assumed: a store keeps what it acknowledged, and refuses deletes of a held parent; Delta's removed
 files stay longer than the retention and the longest apply together.
@@ -27,6 +29,7 @@ NEW = 2
 # RESTORED is live under a new name, REMOVED_AGAIN was that.
 GONE, LIVE, REMOVED, RESTORED, REMOVED_AGAIN, MISPLACED, QUARANTINE = range(7)
 NONE, MARKED, TOMBSTONED, PURGING, PURGED = "none", "MARKED", "TOMBSTONED", "PURGING", "PURGED"
+GIVEN_UP = "GIVEN UP"
 Files = tuple[int, int, int]
 
 
@@ -59,6 +62,7 @@ class Guard(Enum):
     COMPARE_BACK = "undo compares before it releases the parent"
     NEW_NAMES = "once a purge began, Delta's files are restored under new names"
     FSCK = "each verb begins with fsck"
+    REPLACED = "what is in quarantine is given up only where its owner has other files in its place"
 
 
 class Runner(NamedTuple):
@@ -87,6 +91,7 @@ class State(NamedTuple):
     protected: bool = False
     outlived: bool = False
     purge_began: bool = False
+    replaced: bool = False
     holder: int = -1
     leases: int = 0
     wanted: tuple[bool, bool, bool] = (True, True, False)
@@ -130,7 +135,7 @@ def broken(state: State) -> str:
     ]
     if any(number == NEW or not (state.parent and state.recipe) for number in missing):
         return f"the rows of file {'abn'[missing[-1]]} are lost"
-    if missing and state.journal in (TOMBSTONED, PURGING, PURGED) and not state.aged:
+    if missing and state.journal in (TOMBSTONED, PURGING, PURGED, GIVEN_UP) and not state.aged:
         return "quarantine does not outlive the retention"
     return ""
 
@@ -174,7 +179,7 @@ class Protocol:
                 for name, after in does(state, number, runner):
                     yield Step(f"{who} {name}", after)
             elif state.leases < verbs and (state.holder < 0 or not self.has(Guard.LEASE)):
-                for verb in ("apply", "undo", "purge"):
+                for verb in ("apply", "undo", "purge", "release"):
                     yield Step(f"{who} begins {verb}", self._begun(state, number, verb))
 
     def _unsettled(self, state: State) -> str:
@@ -188,7 +193,7 @@ class Protocol:
         state = self.alone("undo", state._replace(holder=-1), "_check")
         runner = state.runners[0]
         gone = [n for n in PLANNED if not is_live(state.files[n]) and state.wanted[n]]
-        told = state.journal in (TOMBSTONED, PURGED)
+        told = state.journal in (TOMBSTONED, PURGED, GIVEN_UP)
         person = not runner.verb and (is_live(state.files[NEW]) or not state.parent)
         return "fsck does not settle what was left" if gone and not told and not person else ""
 
@@ -216,8 +221,11 @@ class Protocol:
             yield Step(
                 "somebody vacuums the child", state._replace(files=_placed(state.files, gone))
             )
-        if state.journal == TOMBSTONED and not state.aged:
-            yield Step("the retention passes", state._replace(aged=True))
+        if state.journal in (TOMBSTONED, GIVEN_UP) and not state.aged:
+            after = state._replace(aged=True)
+            if state.journal == GIVEN_UP and state.replaced:
+                after = _needless(after)
+            yield Step("the retention passes", after)
         elif removed and not state.outlived and not self._is_applied(state):
             yield Step("removed files may be vacuumed", state._replace(outlived=True))
         if state.holder >= 0:
@@ -243,7 +251,7 @@ class Protocol:
         lost = any(state.files[n] == GONE and state.wanted[n] for n in PLANNED)
         if older:
             step = "fsck_take"
-        elif lost and state.journal != PURGED:
+        elif lost and state.journal not in (PURGED, GIVEN_UP):
             step = "fsck_rebuild" if state.recipe and state.parent else ""
         elif moved and state.journal in (NONE, MARKED):
             step = "back_then_fsck"
@@ -315,6 +323,8 @@ class Protocol:
             after = after._replace(recipe=True)
         elif record == TOMBSTONED:
             after = after._replace(recipe=True, aged=state.aged and state.journal == PURGING)
+        elif record == GIVEN_UP:
+            after = self._given_up(state, after)
         elif record == NONE:
             after = after._replace(recipe=False, purge_began=False)
         if then:
@@ -322,6 +332,18 @@ class Protocol:
             yield Step(f"journals {record}", _with(after, number, next_))
         else:
             yield Step(f"journals {record}", self._ended(after, number))
+
+    def _given_up(self, before: State, after: State) -> State:
+        """What the owner still needs; a purge of what was given up says so again, before and after.
+
+        Rows that were purged, or are in the owner's own folder, are the owner's business from now.
+        """
+        if before.journal == GIVEN_UP:
+            return after._replace(purge_began=True)
+        replaced = is_live(before.files[NEW])
+        after = after._replace(replaced=replaced, aged=False, recipe=False)
+        is_left = before.journal == PURGED or (replaced and self.mover is Mover.DELTA)
+        return _needless(after) if is_left else after
 
     def _back(self, state: State, number: int, then: str) -> Iterator[Step]:
         """The moved files are live again, where nothing else is in their place."""
@@ -429,7 +451,8 @@ class Protocol:
 
     def _undo_check(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         complete = all(self._may_move(state.files[n], runner) for n in PLANNED)
-        if state.journal == TOMBSTONED and complete:
+        kept = state.journal == GIVEN_UP and self.mover is Mover.RENAME
+        if (state.journal == TOMBSTONED or kept) and complete:
             next_ = runner._replace(step="undo_mark", version=state.version)
             yield Step("looks", _with(state, number, next_._replace(purge_began=state.purge_began)))
         else:
@@ -455,6 +478,9 @@ class Protocol:
 
     def _purge_check(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         aged = state.aged or not self.has(Guard.RETENTION)
+        if state.journal == GIVEN_UP and aged and self.mover is Mover.RENAME:
+            yield self._to("checks", state, number, "purge_given_up")
+            return
         sure = state.parent and state.hold and not any(map(is_live, state.files))
         if state.journal == TOMBSTONED and aged and (sure or not self.has(Guard.PURGE_CHECK)):
             new = any(place == REMOVED_AGAIN for place in state.files)
@@ -468,6 +494,9 @@ class Protocol:
             yield from self._journal(state, number, PURGING, "purge_delete")
         else:
             yield self._to("goes on", state, number, "purge_delete")
+
+    def _purge_given_up(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
+        yield from self._journal(state, number, GIVEN_UP, "purge_delete")
 
     def _purge_delete(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         """Files are deleted one by one, by their names."""
@@ -486,7 +515,26 @@ class Protocol:
         return self._may_move(place, runner) or (self.mover is Mover.DELTA and place == LIVE)
 
     def _purge_done(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
-        yield from self._journal(state, number, PURGED, "")
+        done = GIVEN_UP if state.journal == GIVEN_UP else PURGED
+        yield from self._journal(state, number, done, "")
+
+    # release
+
+    def _release_check(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
+        replaced = is_live(state.files[NEW]) or not self.has(Guard.REPLACED)
+        if state.journal == PURGED or (state.journal == TOMBSTONED and replaced):
+            yield self._to("looks", state, number, "release_give_up")
+        else:
+            yield Step("refuses", self._ended(state, number))
+
+    def _release_give_up(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
+        yield from self._journal(state, number, GIVEN_UP, "release")
+
+
+def _needless(state: State) -> State:
+    """The state in which nobody needs the child's planned rows, but those that are live."""
+    a, b = (state.wanted[number] and is_live(state.files[number]) for number in PLANNED)
+    return state._replace(wanted=(a, b, state.wanted[NEW]))
 
 
 def _placed(files: Files, moves: dict[int, int]) -> Files:

@@ -1,0 +1,117 @@
+"""release: deletions are given up: nothing is rebuilt any more, so parents need not be held.
+
+A purged table is one that nobody needs again. One in quarantine is given up only where its owner
+has another table at its place and wants that one: what was moved stays until the retention, which
+begins anew, is over and a purge takes it by its names. Until then `undo` of its id gives it back,
+once its place is free.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from r2d2.deletion.journal import Journal
+from r2d2.deletion.movers import mover_of
+from r2d2.deletion.movers.mover import QUARANTINE, Moved
+from r2d2.deletion.parents import LakeNow
+from r2d2.deletion.tombstone import remove_tombstone
+from r2d2.deletion.verbs.fsck import Discrepancy, look, settle
+from r2d2.errors import R2D2Error
+from r2d2.lake.deletions import Deletion, Event, State
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A deletion that is given up, or would be: its parents are free, so many bytes stay."""
+
+    table: str
+    deletion: str
+    parents: list[str]
+    kept_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotGivenUp:
+    """A deletion that goes on, and why."""
+
+    table: str
+    deletion: str
+    reason: str
+
+
+def would_release(journal: Journal, names: Sequence[str]) -> Iterator[GivenUp | NotGivenUp]:
+    """What `release` would do now; nothing is written."""
+    now = LakeNow(journal.place)
+    for deletion in [journal.deletion(name) for name in names]:
+        reason = _reason_against(journal, deletion, now)
+        yield (
+            NotGivenUp(deletion.table, deletion.id, reason)
+            if reason
+            else _given_up(deletion, _kept(journal, deletion))
+        )
+
+
+def release(journal: Journal, names: Sequence[str]) -> Iterator[GivenUp | NotGivenUp | Discrepancy]:
+    """Gives these deletions up, by id or location; what fsck found comes first.
+
+    Raises:
+        LeaseError: another runner works on the lake's deletions, or took this one's place.
+        R2D2Error, OSError: there is no such deletion, or a step failed: the run ends.
+    """
+    with journal.lease("release"):
+        yield from settle(journal)
+        now = LakeNow(journal.place)
+        for deletion in [journal.deletion(name) for name in names]:
+            if reason := _reason_against(journal, deletion, now):
+                yield NotGivenUp(deletion.table, deletion.id, reason)
+                continue
+            kept = _kept(journal, deletion)
+            moved = {path: list(told) for path, told in kept.items()}
+            journal.append(Event.GIVEN_UP, deletion.id, {"moved": moved})
+            remove_tombstone(journal.place, deletion.table)
+            yield _given_up(deletion, kept)
+
+
+def _given_up(deletion: Deletion, kept: Moved) -> GivenUp:
+    kept_bytes = sum(int(size) for size, *_ in kept.values())
+    return GivenUp(deletion.table, deletion.id, deletion.parents, kept_bytes)
+
+
+def _reason_against(journal: Journal, deletion: Deletion, now: LakeNow) -> str | None:
+    """Why the deletion cannot be given up as things are now, None where it can."""
+    match deletion.state:
+        case State.PURGED:
+            return None
+        case State.TOMBSTONED:
+            try:
+                return _reason_against_place(journal, deletion, now)
+            except R2D2Error as error:
+                return f"its place cannot be looked at: {error}"
+        case State.MARKED | State.PURGING:
+            return f"it is {deletion.state.value}: `r2d2 fsck` settles that first"
+    return f"it is {deletion.state.value}: nothing is held for it"
+
+
+def _reason_against_place(journal: Journal, deletion: Deletion, now: LakeNow) -> str | None:
+    where = look(journal, deletion)
+    wrote = {*where.live, *where.others}
+    for table in now.inventory(deletion.record["find"]).tables if wrote else ():
+        if table.problem is None and any(file.path in wrote for file in table.files):
+            return None
+    told = f"{min(wrote)} is there, and is no table that can be read" if wrote else "nothing is"
+    remedy = "`r2d2 undo` puts it back, or let a purge take it and release it then"
+    return f"its owner has no table in its place, where {told}: {remedy}"
+
+
+def _kept(journal: Journal, deletion: Deletion) -> Moved:
+    """The files in quarantine that a purge may take later: none that readers see.
+
+    Of a Delta table they are in its own folder, and belong to its owner's log and VACUUM.
+    """
+    if deletion.state is State.PURGED:
+        return {}
+    mover = mover_of(deletion.record["mover"], journal.place)
+    if mover.keeps_place and not journal.place.listing(f"{QUARANTINE}/{deletion.id}").files:
+        return {}
+    where = look(journal, deletion)
+    away = where.gone | (where.live - where.moved)
+    return {path: told for path, told in deletion.moved.items() if path not in away}
