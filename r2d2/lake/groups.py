@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from r2d2.errors import TableError
 from r2d2.formats import FORMATS
-from r2d2.lake.deletions import HeldParent, earlier_deletions, without_home
+from r2d2.lake.deletions import without_home
+from r2d2.lake.earlier import HeldParent, earlier_deletions
 from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
 from r2d2.lake.wholeness import whole_but_for_unnamed
