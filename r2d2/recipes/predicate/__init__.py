@@ -68,8 +68,10 @@ from r2d2.recipes.predicate.set_cover import (
 )
 
 FORBIDDEN_SAMPLE_ROWS = 250
-LEAST_HALF, MOST_UNEVEN = 16, 20
-"""Rows of the smaller half of a child by two conjunctions, and how many times it it may be."""
+LEAST_HALF, LEAST_OF_VALUES, MOST_UNEVEN = 16, 3, 40
+"""Rows of a half of a child by two conjunctions: one told by ranges, one told by single values
+alone, which fit few rows by accident; and how many times the smaller half the child may be."""
+OF_ONE_VALUE = (Form.EQUALS, Form.IS_NULL, Form.NOT_NULL, Form.IS_NAN)
 MOST_OF_EITHER = 2
 MOST_NAMED, ROWS_PER_NAMED = 12, 5
 MOST_SPLIT_BY = 12
@@ -110,7 +112,7 @@ def find_predicate(
         if chosen is None and len(required):
             sample = sample_of(parent, required, forbidden)
             chosen = find_rarer(parent, required, forbidden, sample)
-            if chosen is None and len(required) >= 2 * LEAST_HALF:
+            if chosen is None and len(required) >= LEAST_HALF:
                 return _either(parent, labels, required, forbidden, sample)
     elif parent.has_others(shared):
         chosen = find_within_groups(parent, PartialGroups.of(labels, kinds), shared)
@@ -253,17 +255,34 @@ def _halves(
     columns: Sequence[EncodedColumn], halves: tuple[Int64s, Int64s], left: Int64s
 ) -> list[tuple[CandidateAtom, ...]]:
     """A simple conjunction for each half; none where one has none."""
-    if min(map(len, halves)) < LEAST_HALF:
+    if min(map(len, halves)) < LEAST_OF_VALUES:
         return []
-    found = [covered((), all_tightest(columns, half, len(half)), left) for half in halves]
-    simple = [c for c in found if c and len(c) <= MOST_OF_EITHER]
-    return simple if len(simple) == len(found) else []
+    found = []
+    for half in sorted(halves, key=len):
+        conjunction = covered((), _atoms_of_half(columns, half), left)
+        if not conjunction or len(conjunction) > MOST_OF_EITHER:
+            return []
+        found.append(conjunction)
+    return found
+
+
+def _atoms_of_half(columns: Sequence[EncodedColumn], half: Int64s) -> list[CandidateAtom]:
+    """The tightest atoms for its rows; where these are few, those of one value."""
+    atoms = all_tightest(columns, half, len(half))
+    return atoms if len(half) >= LEAST_HALF else [a for a in atoms if a.form in OF_ONE_VALUE]
 
 
 def _is_short(atoms: Sequence[CandidateAtom], child_rows: int) -> bool:
     """Whether they name so few values that the rows do not fit them by accident."""
-    named = sum(len(atom.shorter().ranks) for atom in atoms)
-    return named <= min(MOST_NAMED, child_rows // ROWS_PER_NAMED)
+    return sum(map(_named, atoms)) <= min(MOST_NAMED, child_rows // ROWS_PER_NAMED)
+
+
+def _named(atom: CandidateAtom) -> int:
+    """How many values it names: of an IN, those that it leaves out where these are fewer."""
+    named = len(atom.shorter().ranks)
+    if atom.form is not Form.IN:
+        return named
+    return max(1, min(named, len(atom.column.values) - len(atom.ranks)))
 
 
 def _sufficient_alone(

@@ -120,6 +120,8 @@ def test_either_of_two_conjunctions_is_found_beside_what_holds_for_both() -> Non
         "((a = 1 AND c < 10) OR (a = 2 AND q > 500))",
         "(day < '1970-06-01' OR q > 900) AND b IS NOT NULL",
         "(g IS NULL OR c = 3) AND isodow(ts) <= 4",
+        "(g IS NULL OR c = 3) AND day >= '1971-01-01' AND code < 'F'",  # 6 of 82 rows by c = 3
+        "s <> 'IT' AND c < 20 AND (day < '1970-06-01' OR q > 900)",
     ):
         assert planted.outcome(Filter((), sql)) == "found"
 
