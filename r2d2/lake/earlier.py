@@ -1,4 +1,4 @@
-"""Deletions as they concern a lake's tables: which must stay, and which are empty in their place."""
+"""Deletions as they concern tables of a lake: which must stay, which are empty in their place."""
 
 import posixpath
 from collections.abc import Iterator

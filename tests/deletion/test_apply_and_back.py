@@ -1,9 +1,12 @@
 """A plan's tables leave the lake, come back by undo, are purged and are rebuilt."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
+from r2d2.cli import main
 from r2d2.deletion.verbs.apply import Applied, Refused, apply, would_apply
 from r2d2.deletion.verbs.approve import ApprovalLimits, NotApprovedError, approve
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
@@ -158,3 +161,59 @@ def test_quarantine_is_no_part_of_the_lake(deleting: Deleting) -> None:
     inventory = take_inventory(storage_of(str(lake)), Settings())
     assert [table.location for table in inventory.tables] == ["whole.parquet"]
     assert not [file for file in inventory.listing.files if file.path.startswith("_r2d2/")]
+
+
+def test_a_purge_of_tables_by_name_leaves_the_others(deleting: Deleting, tmp_path: Path) -> None:
+    lake, _, _ = deleting
+    applied(deleting)
+    at_once, out = tmp_path / "at_once.toml", tmp_path / "purged.json"
+    at_once.write_text("[deletion]\nretention_days = 0\n")
+    told = ["--config", str(at_once), "--out", str(out)]
+    assert main(["purge", "oslo.parquet", str(lake), *told]) == 0
+    assert main(["purge", "oslo.parquet", str(lake), *told, "--yes"]) == 0
+    (step,) = json.loads(out.read_text())["steps"]
+    assert (step["step"], step["table"]) == ("Purged", "oslo.parquet")
+    assert {deletion.table for deletion in undoable(journal_of(lake))} == {"half.parquet", "rome"}
+    assert main(["purge", "no_such_table", str(lake), *told, "--yes"]) == 1
+    assert len(undoable(journal_of(lake))) == 2
+
+
+def test_the_file_of_an_apply_says_what_was_done_before_an_error(
+    deleting: Deleting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, run, _ = deleting
+    out, link, seen = tmp_path / "applied.json", os.link, list[str]()
+
+    def failing(source: Path, target: Path, **options: bool) -> None:
+        seen.extend(["x"] * (b'"tombstoned"' in source.read_bytes()))
+        if len(seen) == 1:
+            assert "was stopped" in json.loads(out.read_text())["problem"]
+        if len(seen) == 2:
+            seen.append("once")
+            raise OSError(5, "Input/output error")
+        link(source, target, **options)
+
+    monkeypatch.setattr(os, "link", failing)
+    command = ["apply", str(run / "plan.json"), "--yes", "--no-catalogue", "--out", str(out)]
+    assert main(command) == 1
+    told = json.loads(out.read_text())
+    assert [step["table"] for step in told["steps"]] == ["half.parquet"]
+    assert "Input/output error" in told["problem"]
+    monkeypatch.undo()
+    assert main(command) == 3
+    told = json.loads(out.read_text())
+    assert told["problem"] is None
+    assert [step["step"] for step in told["steps"]].count("Applied") == 2
+    assert set(files_of_lake(lake)) == {"whole.parquet", "oslo.parquet"}
+
+
+def test_a_file_of_somebody_elses_is_met_before_anything_is_deleted(
+    deleting: Deleting, tmp_path: Path
+) -> None:
+    lake, run, _ = deleting
+    before, out = files_of_lake(lake), tmp_path / "mine.txt"
+    out.write_text("mine")
+    command = ["apply", str(run / "plan.json"), "--yes", "--no-catalogue", "--out", str(out)]
+    assert main(command) == 2
+    assert files_of_lake(lake) == before
+    assert out.read_text() == "mine"

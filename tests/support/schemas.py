@@ -37,7 +37,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "head": frozenset({"number", "sha256"}),
     "deletion": frozenset({"entry", "parents"}),
     "tombstone": frozenset({"deleted_by"}),
-    "deletion_out": frozenset({"steps"}),
+    "deletion_out": frozenset({"steps", "problem"}),
     "recipe": frozenset({"kind"}),
 }
 """Keys by which an object is told, by the name of its schema; the first that fits counts."""

@@ -1,15 +1,15 @@
 """`r2d2 approve`, `apply`, `status`, `undo`, `release`, `purge`, `fsck`, `audit`: safe deletion."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output
+from r2d2.cli.deletion.steps import as_data, discrepancy_line, tell, told_in
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import EXIT_FOUND, EXIT_OK, R2D2Error, UsageError
-from r2d2.text_tables import human_bytes, pluralize, printable
+from r2d2.text_tables import human_bytes, pluralize
 
 if TYPE_CHECKING:
     from r2d2.deletion.journal import Journal
@@ -108,25 +108,26 @@ def apply(
         raise R2D2Error(f"{told}: --no-catalogue says that you know of none")
     days = _retention_days(config)
     steps = would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder, days)
-    steps_told, refused, moved = list[dict[str, Any]](), 0, 0
-    for step in steps:
-        match step:
-            case Applied(table, deletion, size_bytes, seconds, again):
-                moved += 1
-                what = "is deleted already" if again else "would move" if is_dry else "moved"
-                about = human_bytes(size_bytes)
-                if not is_dry and not again:
-                    about += f", its rebuild compared in {seconds:.2f} s"
-                line = f"{table}: {what}, {about}" + (f", deletion {deletion}" if deletion else "")
-            case Refused(table, reason):
-                refused += 1
-                line = f"{table}: refused: {reason}"
-            case discrepancy:
-                line = _discrepancy_line(discrepancy)
-        steps_told.append(as_data(step))
-        if not json:
-            print_lines([line])
-    _write(out, steps_told)
+    refused, moved = 0, 0
+    with told_in(out) as steps_told:
+        for step in steps:
+            match step:
+                case Applied(table, deletion, size_bytes, seconds, again):
+                    moved += 1
+                    what = "is deleted already" if again else "would move" if is_dry else "moved"
+                    about = human_bytes(size_bytes)
+                    if not is_dry and not again:
+                        about += f", its rebuild compared in {seconds:.2f} s"
+                    about += f", deletion {deletion}" if deletion else ""
+                    line = f"{table}: {what}, {about}"
+                case Refused(table, reason):
+                    refused += 1
+                    line = f"{table}: refused: {reason}"
+                case discrepancy:
+                    line = discrepancy_line(discrepancy)
+            steps_told.append(as_data(step))
+            if not json:
+                print_lines([line])
     if json:
         print_json(steps_told)
     elif not steps_told:
@@ -196,7 +197,7 @@ def undo(
         return EXIT_OK
     if not ids and not json:
         print_lines(["There is nothing to undo: no deleted table has its files in quarantine."])
-    return _tell(verb.undo(journal, ids) if ids else (), json)
+    return tell(verb.undo(journal, ids) if ids else (), json)
 
 
 def release(
@@ -221,18 +222,23 @@ def release(
         raise UsageError("name the deletions to give up, by id or table, and the lake at last")
     journal = journal_of(lake)
     if yes:
-        return _tell(verb.release(journal, wanted), json)
-    code = _tell(verb.would_release(journal, wanted), json, done="would be given up")
+        return tell(verb.release(journal, wanted), json)
+    code = tell(verb.would_release(journal, wanted), json, done="would be given up")
     if not json:
         print_lines([NOT_DONE])
     return code
 
 
 def purge(
-    lake: str, /, *, config: Config = None, yes: Yes = False, out: Out = None, json: Json = False
+    *names: Annotated[str, Parameter(help="Ids or tables, none for all, and the lake at last.")],
+    config: Config = None,
+    yes: Yes = False,
+    out: Out = None,
+    json: Json = False,
 ) -> int:
-    """Delete for good the files of tables in LAKE whose retention is over, each by its name.
+    """Delete for good the files of tables whose retention is over: `r2d2 purge LAKE`.
 
+    Each file is deleted by its name. `r2d2 purge ID… LAKE` purges none but the tables named.
     `[deletion] retention_days` of --config says how long that is; 30 by default. A table stays
     whose parents do not give it back today, or where somebody wrote at its old place.
 
@@ -242,10 +248,12 @@ def purge(
     """
     from r2d2.deletion.verbs import purge as verb
 
+    *wanted, lake = with_lake(names)
     journal, days = journal_of(lake), _retention_days(config)
-    is_empty = not verb.purgeable(journal)
-    steps = verb.purge(journal, days) if yes else verb.would_purge(journal, days)
-    code = _tell(steps, json, out, "" if yes else "would be purged")
+    only = {journal.deletion(name).id for name in wanted} or None
+    is_empty = not verb.purgeable(journal, only)
+    steps = verb.purge(journal, days, only) if yes else verb.would_purge(journal, days, only)
+    code = tell(steps, json, out, "" if yes else "would be purged")
     if not json and is_empty:
         print_lines(["There is nothing to purge: no deleted table has files in quarantine."])
     elif not json and not yes:
@@ -270,7 +278,7 @@ def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
     if json:
         print_json([as_data(each) for each in found])
     else:
-        lines = map(_discrepancy_line, found)
+        lines = map(discrepancy_line, found)
         print_lines(lines if found else ["The journal and the files agree."])
     return EXIT_FOUND if found else EXIT_OK
 
@@ -320,64 +328,3 @@ def with_lake(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise UsageError("name the deletions, and the lake at last")
     return names
-
-
-def _tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str = "") -> int:
-    """Prints each step; the exit code is for those that were refused."""
-    from r2d2.deletion.verbs.fsck import Discrepancy
-    from r2d2.deletion.verbs.purge import NotPurged, Purged
-    from r2d2.deletion.verbs.release import GivenUp, NotGivenUp
-    from r2d2.deletion.verbs.undo import NotUndone, Undone
-
-    told, refused = list[dict[str, Any]](), 0
-    for step in steps:
-        match step:
-            case Undone(table):
-                line = f"{table}: is back"
-            case Purged(table, _, size_bytes):
-                line = f"{table}: {done or 'purged'}, {human_bytes(size_bytes)}"
-            case NotPurged(table, _, reason, is_over):
-                refused += is_over
-                line = f"{table}: stays: {reason}"
-            case NotUndone(table, _, reason):
-                refused += 1
-                line = f"{table}: stays deleted: {reason}"
-            case GivenUp(table, deletion, parents, kept_bytes):
-                line = f"{table}: {done or 'given up'}; {', '.join(parents)} may change"
-                if kept_bytes:
-                    stays = f"{human_bytes(kept_bytes)} of it stay until a purge takes them"
-                    line += f"; {stays}, and `r2d2 undo {deletion}` gives them back"
-            case NotGivenUp(table, _, reason):
-                refused += 1
-                line = f"{table}: not given up: {reason}"
-            case Discrepancy():
-                line = _discrepancy_line(step)
-            case _:
-                line = printable(str(step))
-        told.append(as_data(step))
-        if not json:
-            print_lines([line])
-    _write(out, told)
-    if json:
-        print_json(told)
-    return EXIT_FOUND if refused else EXIT_OK
-
-
-def _write(out: Path | None, told: list[dict[str, Any]]) -> None:
-    if out is not None:
-        from r2d2.storage.output import json_text, json_with, prepare_file, write_files
-
-        prepare_file(out, json_with("steps"), "file of what was done")
-        write_files(out.parent, {out.name: json_text({"steps": told})}, marked=False)
-
-
-def _discrepancy_line(discrepancy: Any) -> str:
-    word = "ALARM" if discrepancy.is_alarm else "fsck"
-    table = f"{discrepancy.table}: " if discrepancy.table else ""
-    return f"{word}: {table}{discrepancy.told}; {discrepancy.remedy}"
-
-
-def as_data(step: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {"step": type(step).__name__, **asdict(step)}

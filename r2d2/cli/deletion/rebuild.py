@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from r2d2.cli import Json, Output
-from r2d2.cli.deletion import as_data, journal_of, with_lake
+from r2d2.cli.deletion import journal_of, with_lake
+from r2d2.cli.deletion.steps import as_data
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FAILED, EXIT_OK, UsageError
 from r2d2.text_tables import human_bytes, pluralize

@@ -1,6 +1,6 @@
 """purge: files of deleted tables whose retention is over are deleted for good, each by its name."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,16 +35,20 @@ class NotPurged:
     is_over: bool = True
 
 
-def would_purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurged]:
+def would_purge(
+    journal: Journal, retention_days: float, only: Collection[str] | None = None
+) -> Iterator[Purged | NotPurged]:
     """What `purge` would delete now; nothing is written."""
     now = LakeNow(journal.place)
-    for deletion in purgeable(journal):
+    for deletion in purgeable(journal, only):
         reason = _reason_against(journal, deletion, retention_days, journal.now(), now)
         yield _purged(deletion) if reason is None else _not(deletion, reason)
 
 
-def purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurged | Discrepancy]:
-    """Deletes what may go; what fsck found comes first.
+def purge(
+    journal: Journal, retention_days: float, only: Collection[str] | None = None
+) -> Iterator[Purged | NotPurged | Discrepancy]:
+    """Deletes what may go, of these deletions or of all; what fsck found comes first.
 
     Raises:
         LeaseError: another runner works on the lake's deletions, or took this one's place.
@@ -55,7 +59,7 @@ def purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurge
         # A clock that jumps must not end a retention: the storage's has to agree.
         clock = min(journal.now(), journal.place.clock())
         now = LakeNow(journal.place)
-        for deletion in purgeable(journal):
+        for deletion in purgeable(journal, only):
             reason = _reason_against(journal, deletion, retention_days, clock, now)
             if reason is None:
                 yield _done(journal, deletion)
@@ -63,9 +67,10 @@ def purge(journal: Journal, retention_days: float) -> Iterator[Purged | NotPurge
                 yield _not(deletion, reason)
 
 
-def purgeable(journal: Journal) -> list[Deletion]:
-    """The deletions that have files in quarantine."""
-    return [d for d in journal.state.deletions.values() if d.is_kept]
+def purgeable(journal: Journal, only: Collection[str] | None = None) -> list[Deletion]:
+    """The deletions that have files in quarantine, of those that are named or of all."""
+    there = [d for d in journal.state.deletions.values() if d.is_kept]
+    return there if only is None else [d for d in there if d.id in only]
 
 
 def _purged(deletion: Deletion) -> Purged:

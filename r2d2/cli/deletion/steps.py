@@ -1,0 +1,91 @@
+"""The steps of a verb of deletion, as they are printed and as the file of --out has them."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from r2d2.cli.terminal import print_json, print_lines
+from r2d2.errors import EXIT_FOUND, EXIT_OK
+from r2d2.text_tables import human_bytes, printable
+
+STOPPED = "it was stopped before it could tell what it did: `r2d2 status` and `r2d2 fsck` tell"
+"""What a file of --out says until its command ends."""
+
+
+def tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str = "") -> int:
+    """Prints each step; the exit code is for those that were refused."""
+    from r2d2.deletion.verbs.fsck import Discrepancy
+    from r2d2.deletion.verbs.purge import NotPurged, Purged
+    from r2d2.deletion.verbs.release import GivenUp, NotGivenUp
+    from r2d2.deletion.verbs.undo import NotUndone, Undone
+
+    refused = 0
+    with told_in(out) as told:
+        for step in steps:
+            match step:
+                case Undone(table):
+                    line = f"{table}: is back"
+                case Purged(table, _, size_bytes):
+                    line = f"{table}: {done or 'purged'}, {human_bytes(size_bytes)}"
+                case NotPurged(table, _, reason, is_over):
+                    refused += is_over
+                    line = f"{table}: stays: {reason}"
+                case NotUndone(table, _, reason):
+                    refused += 1
+                    line = f"{table}: stays deleted: {reason}"
+                case GivenUp(table, deletion, parents, kept_bytes):
+                    line = f"{table}: {done or 'given up'}; {', '.join(parents)} may change"
+                    if kept_bytes:
+                        stays = f"{human_bytes(kept_bytes)} of it stay until a purge takes them"
+                        line += f"; {stays}, and `r2d2 undo {deletion}` gives them back"
+                case NotGivenUp(table, _, reason):
+                    refused += 1
+                    line = f"{table}: not given up: {reason}"
+                case Discrepancy():
+                    line = discrepancy_line(step)
+                case _:
+                    line = printable(str(step))
+            told.append(as_data(step))
+            if not json:
+                print_lines([line])
+    if json:
+        print_json(told)
+    return EXIT_FOUND if refused else EXIT_OK
+
+
+@contextmanager
+def told_in(out: Path | None) -> Iterator[list[dict[str, Any]]]:
+    """The steps as they are told; the file has them at the end, and the error that ended them.
+
+    It is there from the beginning on, so that who was killed leaves a file that says so.
+    """
+    told = list[dict[str, Any]]()
+    _write(out, told, STOPPED)
+    try:
+        yield told
+    except Exception as error:
+        _write(out, told, str(error) or type(error).__name__)
+        raise
+    _write(out, told, None)
+
+
+def _write(out: Path | None, told: list[dict[str, Any]], problem: str | None) -> None:
+    if out is not None:
+        from r2d2.storage.output import json_text, json_with, prepare_file, write_files
+
+        is_ours, text = json_with("steps"), json_text({"steps": told, "problem": problem})
+        prepare_file(out, is_ours, "file of what was done")
+        write_files(out.parent, {out.name: text}, files={out.name: is_ours}, marked=False)
+
+
+def discrepancy_line(discrepancy: Any) -> str:
+    word = "ALARM" if discrepancy.is_alarm else "fsck"
+    table = f"{discrepancy.table}: " if discrepancy.table else ""
+    return f"{word}: {table}{discrepancy.told}; {discrepancy.remedy}"
+
+
+def as_data(step: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"step": type(step).__name__, **asdict(step)}
