@@ -118,7 +118,8 @@ class Deletion:
     `record` is of MARKED: all that is needed to rebuild the table. `epoch` is of the runner that
     last worked on it. `moved` are the files as they are in quarantine, by path: their bytes and
     SHA-256. `purge_began`: its files may be gone in part. `tombstoned_at` begins the retention; of
-    a deletion that is given up, that was then.
+    a deletion that is given up, that was then. `undone_in` is the number of the record by which a
+    tombstoned table came back, `back` its files then, by path: their bytes and versions.
     """
 
     id: str
@@ -129,6 +130,8 @@ class Deletion:
     moved: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     purge_began: bool = False
     tombstoned_at: datetime | None = None
+    undone_in: int = 0
+    back: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @property
     def table(self) -> str:
@@ -240,6 +243,8 @@ def _deletion(before: Deletion | None, record: JournalRecord) -> Deletion:
             again = before.state is State.MARKED
             moved = record.data.get("moved") or before.moved
             return replace(after, moved=moved, tombstoned_at=record.at if again else first)
+        case Event.RESTORED if before.moved:
+            return replace(after, undone_in=record.number, back=record.data.get("files", {}))
         case Event.GIVEN_UP:
             return replace(after, moved=record.data["moved"], tombstoned_at=record.at)
         case Event.PURGING:

@@ -217,3 +217,28 @@ def test_a_file_of_somebody_elses_is_met_before_anything_is_deleted(
     assert main(command) == 2
     assert files_of_lake(lake) == before
     assert out.read_text() == "mine"
+
+
+def test_what_was_undone_goes_again_by_the_same_plan_once_that_is_approved_again(
+    deleting: Deleting,
+) -> None:
+    lake, run, plan = deleting
+    applied(deleting)
+    list(undo(journal_of(lake), ["oslo.parquet", "rome"]))
+    refused = [step for step in applied(deleting) if isinstance(step, Refused)]
+    assert [step.table for step in refused] == ["oslo.parquet", "rome"]
+    assert all("approve` again" in step.reason for step in refused)
+    approve(journal_of(lake), plan, run, ApprovalLimits())
+    assert all(isinstance(step, Applied) for step in applied(deleting))
+    assert set(files_of_lake(lake)) == {"whole.parquet"}
+
+
+def test_what_somebody_wrote_to_since_it_was_undone_is_planned_anew(deleting: Deleting) -> None:
+    lake, run, plan = deleting
+    applied(deleting)
+    list(undo(journal_of(lake), ["oslo.parquet"]))
+    path = lake / "oslo.parquet"
+    path.write_bytes(path.read_bytes())
+    approve(journal_of(lake), plan, run, ApprovalLimits())
+    (refused,) = [step for step in applied(deleting) if isinstance(step, Refused)]
+    assert "oslo.parquet changed since the plan was made" in refused.reason

@@ -17,6 +17,7 @@ import pytest
 
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.verbs.apply import apply
+from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.deletion.verbs.fsck import discrepancies, settle
 from r2d2.deletion.verbs.purge import purge
 from r2d2.deletion.verbs.rebuild import rebuild
@@ -140,6 +141,7 @@ class Cycles:
 
         self.insist("undo", verb, self.all_are(State.LIVE))
         assert self.lake.objects() == self.written
+        approve(self.lake.journal(COPIES), self.plan, self.run, ApprovalLimits())
 
     def purge(self) -> None:
         """All are gone."""

@@ -24,6 +24,7 @@ from r2d2.deletion import journal as journal_module
 from r2d2.deletion import place as place_module
 from r2d2.deletion.movers import rename as rename_module
 from r2d2.deletion.verbs.apply import apply
+from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import purge
 from r2d2.deletion.verbs.rebuild import rebuild
@@ -117,7 +118,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule(crash_at=crashes)
     def apply(self, crash_at: int | None) -> None:
-        self.verb(lambda journal: apply(journal, self.plan, self.run), crash_at)
+        def approved_again(journal: Any) -> Iterable[object]:
+            if any(deletion.undone_in for deletion in journal.state.deletions.values()):
+                approve(journal, self.plan, self.run, ApprovalLimits())
+            return apply(journal, self.plan, self.run)
+
+        self.verb(approved_again, crash_at)
 
     @rule(crash_at=crashes, table=st.sampled_from(CHILDREN))
     def undo(self, crash_at: int | None, table: str) -> None:

@@ -59,12 +59,8 @@ def would_apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | R
         R2D2Error: the plan does not hold, or the lake cannot be listed.
     """
     run = _checked(plan, run)
-    since = compare_lake(plan, run)
-    owners = _tables_of_files(since)
-    tables = {table.location: table for table in since.now.tables}
-    for entry in _deleted(plan):
-        refused = _refusal(journal, entry, since, owners, tables)
-        yield _known(journal, plan, entry) or refused or _as(entry)
+    for entry, refused in _judged(journal, plan, run)[1]:
+        yield refused or _as(entry)
 
 
 def apply(
@@ -83,13 +79,28 @@ def apply(
     approval = approval_of(journal, plan)
     with journal.lease("apply"):
         yield from settle(journal)
-        since = compare_lake(plan, run)
-        owners = _tables_of_files(since)
-        tables = {table.location: table for table in since.now.tables}
-        for entry in _deleted(plan):
-            done = _known(journal, plan, entry) or _refusal(journal, entry, since, owners, tables)
+        tables, judged = _judged(journal, plan, run)
+        for entry, done in judged:
             mover = mover_for(entry["layout"]["format"], journal.place, retention_days)
             yield done or _applied(journal, mover, plan, entry, tables, run, approval.number)
+
+
+def _judged(
+    journal: Journal, plan: Data, run: Path
+) -> tuple[Mapping[str, Table], Iterator[tuple[Data, Applied | Refused | None]]]:
+    """The lake's tables, and each that is to go with why it does not, None where it may."""
+    since = compare_lake(plan, run)
+    tables = {table.location: table for table in since.now.tables}
+    owners, undone = _tables_of_files(since), _undone(journal, plan)
+    since = _but_undone(plan, since, undone, tables)
+    unwanted = _unwanted(journal, plan, undone)
+
+    def judged() -> Iterator[tuple[Data, Applied | Refused | None]]:
+        for entry in _deleted(plan):
+            known = _known(journal, plan, entry) or unwanted.get(entry["table"])
+            yield entry, known or _refusal(journal, entry, since, owners, tables)
+
+    return tables, judged()
 
 
 def _checked(plan: Data, run: Path) -> Path:
@@ -160,6 +171,50 @@ def _refusal(
             return Refused(name, f"{path} {told}; move it away, and run `r2d2 find` again")
     reason = mover.reason_against(entry, tables[name])
     return None if reason is None else Refused(name, reason)
+
+
+def _undone(journal: Journal, plan: Data) -> dict[str, Deletion]:
+    """The deletions by this plan that were taken back, the last one of each table."""
+    found = [
+        deletion
+        for deletion in journal.state.deletions.values()
+        if deletion.undone_in and deletion.record["plan_sha256"] == plan["sha256"]
+    ]
+    return {each.table: each for each in sorted(found, key=lambda each: each.undone_in)}
+
+
+def _unwanted(journal: Journal, plan: Data, undone: Mapping[str, Deletion]) -> dict[str, Refused]:
+    """The tables that somebody put back since the plan was approved."""
+    approval = journal.state.approvals.get(plan["sha256"])
+    told = "it was put back since the plan was approved"
+    return {
+        table: Refused(table, f"{told}: `r2d2 approve` again, if it is to go after all")
+        for table, deletion in undone.items()
+        if approval is not None and approval.number < deletion.undone_in
+    }
+
+
+def _but_undone(
+    plan: Data, since: ChangesSince, undone: Mapping[str, Deletion], tables: Mapping[str, Table]
+) -> ChangesSince:
+    """The changes without those that are no more than an undo, which compared the content."""
+    same = {
+        entry["table"]
+        for entry in _deleted(plan)
+        if entry["table"] in undone
+        and all(rule == "lake-changed" for rule, _ in since.by_table[entry["table"]])
+        and _is_as_undone(undone[entry["table"]], entry, tables.get(entry["table"]))
+    }
+    by_table = {table: found for table, found in since.by_table.items() if table not in same}
+    return replace(since, by_table=by_table)
+
+
+def _is_as_undone(undone: Deletion, entry: Data, now: Table | None) -> bool:
+    files = {} if now is None else {f.path: [f.size_bytes, f.version] for f in now.files}
+    planned = {path: size for path, size, _ in entry["files"]}
+    return planned == {path: size for path, (size, _) in files.items()} and all(
+        told == list(undone.back.get(path, ())) for path, told in files.items()
+    )
 
 
 def _applied(

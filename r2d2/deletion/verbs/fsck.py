@@ -17,6 +17,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from r2d2.deletion import record
 from r2d2.deletion.journal import Journal
@@ -219,14 +220,22 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     where = mover.look(deletion)
     if where.gone or where.moved:
         raise PersonNeededError(f"{deletion.table}: it could not be put back whole")
+    files = _versions(journal, deletion)
     back = mover.live_digests(deletion) if deletion.moved else {}
     if wrong := [p for p in back if list(back[p][:2]) != list(deletion.moved[p][:2])]:
         told = f"{wrong[0]} is not what it was when it was moved: its SHA-256 is another"
         raise PersonNeededError(f"{told}; `r2d2 rebuild {deletion.id}` gives the table anew")
-    journal.append(Event.RESTORED, deletion.id)
+    is_known = not mover.keeps_place and files == _versions(journal, deletion)
+    journal.append(Event.RESTORED, deletion.id, {"files": files} if files and is_known else {})
     remove_tombstone(journal.place, deletion.table)
     record.remove(journal.place, deletion.id)
     mover.clear(deletion)
+
+
+def _versions(journal: Journal, deletion: Deletion) -> dict[str, list[Any]]:
+    """Bytes and version of each file of the deletion that is at its old place."""
+    found = {path: journal.place.file(path) for path in deletion.moved}
+    return {p: [file.size_bytes, file.version] for p, file in found.items() if file is not None}
 
 
 def first_changed(deletion: Deletion, found: Moved) -> str | None:
