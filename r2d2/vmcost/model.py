@@ -4,7 +4,7 @@ Times are milliseconds since the epoch as the log has them, money is USD. What a
 is None, never a guess; what was damaged, skipped or assumed is counted in `problems`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import Enum, IntEnum
@@ -129,8 +129,8 @@ class Application:
     ended_ms: int
     ended_told: bool
     executors: tuple[Executor, ...]
-    stages: tuple[SparkStage, ...]
-    jobs: tuple[Job, ...]
+    stages: Sequence[SparkStage]
+    jobs: Sequence[Job]
     tasks: Tasks
     properties: Mapping[str, str]
     files: tuple[str, ...]

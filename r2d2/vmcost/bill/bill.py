@@ -22,7 +22,13 @@ from r2d2.vmcost.bill.model import (
     vm_rate,
     worker_rate,
 )
-from r2d2.vmcost.bill.task_time import NO_JOB, computing_units, jobs_of_attempts
+from r2d2.vmcost.bill.task_time import (
+    NO_JOB,
+    blocks,
+    computing_units,
+    jobs_of_attempts,
+    positions_of_attempts,
+)
 from r2d2.vmcost.bill.timeline import (
     BilledRun,
     Integers,
@@ -185,7 +191,11 @@ class ChargeSums:
 
     def computing(self) -> Amount:
         """The part of the busy charges in which tasks computed."""
-        return self._charges.amount(int(computing_units(self._tasks, self._busy).sum()))
+        computed = (
+            int(computing_units(self._tasks[rows], self._busy[rows]).sum())
+            for rows in blocks(len(self._tasks))
+        )
+        return self._charges.amount(sum(computed))
 
     def shares(
         self, place: Positions, size: int, name_of: Callable[[int], tuple[str, str]]
@@ -238,13 +248,13 @@ def stage_and_job_shares(
     All jobs of the application are named; tasks of none stand last under the empty key.
     """
     attempts, place, jobs = jobs_of_attempts(app)
-    titles = {(stage.id, stage.attempt): stage.name for stage in app.stages}
+    of_stage = positions_of_attempts(app, attempts)
 
     def stage(at: int) -> tuple[str, str]:
         number, attempt = attempts[at].tolist()
-        return f"{number}.{attempt}", titles.get((number, attempt), "")
+        return f"{number}.{attempt}", app.stages[of_stage[at]].name if of_stage[at] >= 0 else ""
 
-    order = sorted(range(len(app.jobs)), key=lambda position: app.jobs[position].id)
+    order = np.argsort(np.array([job.id for job in app.jobs], np.int64), kind="stable").tolist()
 
     def job(at: int) -> tuple[str, str]:
         if at == len(order):

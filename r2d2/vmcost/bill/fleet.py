@@ -26,7 +26,7 @@ from r2d2.vmcost.bill.task_charges import (
     rest_of,
     unit_scale,
 )
-from r2d2.vmcost.bill.task_time import BLOCK_TASKS
+from r2d2.vmcost.bill.task_time import blocks
 from r2d2.vmcost.bill.timeline import (
     BilledRun,
     Integers,
@@ -172,8 +172,7 @@ def _busy_cores(run: BilledRun, vm: WorkerVm, *, failed: bool) -> tuple[float, .
     for number in vm.executors:
         tasks = run.tasks_of(number)
         weights = tasks.weights * run.failed[tasks.rows] if failed else tasks.weights
-        for start in range(0, len(weights) if weights.any() else 0, BLOCK_TASKS):
-            block = slice(start, start + BLOCK_TASKS)
+        for block in blocks(len(weights) if weights.any() else 0):
             until += _since(edges, tasks.starts[block], weights[block])
             until -= _since(edges, tasks.ends[block], weights[block])
     return tuple((np.diff(until) / np.maximum(np.diff(edges), 1)).tolist())

@@ -14,7 +14,6 @@ from math import lcm
 
 import numpy as np
 
-from r2d2.vmcost.bill.task_time import BLOCK_TASKS
 from r2d2.vmcost.bill.timeline import (
     BilledRun,
     Integers,
@@ -28,6 +27,8 @@ from r2d2.vmcost.bill.timeline import (
 
 UNIT_BITS = 62
 LARGEST_LCM = 1 << 20
+WINDOW_TASKS = 1 << 17
+"""So many of an executor's tasks are charged together: all of a long stream's take much memory."""
 SHARINGS = (720_720, 27_720, 2_520, 60, 1)
 """The parts into which a core is divided for tasks that overlap more than cores allow: the first
 that fits. Up to 16, 12, 10, 6 tasks share exactly; what more of them lose by rounding is idle."""
@@ -122,11 +123,8 @@ def charge_tasks(
 
 
 def _windows(life: Interval, starts: Integers) -> Iterator[Interval]:
-    """The executor's life in pieces in which a block of tasks begins each.
-
-    All of a long stream's tasks are one executor's: to look at them at once takes much memory.
-    """
-    cuts = np.sort(starts)[BLOCK_TASKS::BLOCK_TASKS] if len(starts) > BLOCK_TASKS else starts[:0]
+    """The executor's life in pieces in each of which so many tasks begin."""
+    cuts = np.sort(starts)[WINDOW_TASKS::WINDOW_TASKS] if len(starts) > WINDOW_TASKS else starts[:0]
     edges = [life[0], *(cut for cut in np.unique(cuts).tolist() if life[0] < cut < life[1])]
     yield from pairwise([*edges, life[1]])
 

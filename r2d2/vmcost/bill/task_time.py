@@ -10,7 +10,7 @@ p95 is the least value that 95 of 100 tasks do not exceed. What a stage would ta
 slowest task took the median's time is `straggling_s`: even data gains no more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -22,11 +22,17 @@ from r2d2.vmcost.model import Application, Outcome, Tasks
 Longs: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 NO_JOB = -1
-ATTEMPT_BITS = 32
+ATTEMPT_BITS, ATTEMPT_MASK = 32, (1 << 32) - 1
+UNKNOWN_MS = np.iinfo(np.int64).min
 NS_PER_MS = 1_000_000
 ALL = slice(None)
-BLOCK_TASKS = 1 << 18
+BLOCK_TASKS = 1 << 16
 """So many tasks are looked at together: a column of all of a long stream's takes much memory."""
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """All of so many tasks, a block at a time."""
+    return (slice(start, start + BLOCK_TASKS) for start in range(0, size, BLOCK_TASKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +119,19 @@ def _ordered(intervals: Longs) -> Longs:
     return intervals
 
 
-def busy_core_ms(app: Application) -> Longs:
-    """For each task its milliseconds × the cores that a task of its executor takes."""
-    ran = task_intervals_ms(app)
+def busy_core_ms(app: Application, rows: slice = ALL) -> Longs:
+    """For each task of these its milliseconds × the cores that a task of its executor takes."""
+    ran = task_intervals_ms(app, rows)
     cpus = np.array([*(each.task_cpus for each in app.executors), 1], np.int64)
-    busy: Longs = (ran[:, 1] - ran[:, 0]) * cpus[app.tasks["executor"]]
+    busy: Longs = (ran[:, 1] - ran[:, 0]) * cpus[app.tasks["executor"][rows]]
     return busy
 
 
 def busy_fraction(app: Application) -> float | None:
     """Busy core-time / core-time; None where there were no cores."""
     core_s = core_seconds(app)
-    return float(busy_core_ms(app).sum()) / 1000 / core_s if core_s else None
+    busy_ms = sum(int(busy_core_ms(app, rows).sum()) for rows in blocks(len(app.tasks)))
+    return busy_ms / 1000 / core_s if core_s else None
 
 
 def task_time(app: Application) -> TaskTime:
@@ -179,8 +186,7 @@ def _take(wanted: Longs, left_us: Longs, unit_us: int = 1) -> tuple[Longs, Longs
 def _summed(app: Application, positions: Longs, size: int) -> TaskTimeRows:
     """Sums of the tasks' time by position, −1 for none; a block of tasks at a time."""
     sums = np.zeros((size, len(fields(TaskTime))), np.int64)
-    for start in range(0, len(app.tasks), BLOCK_TASKS):
-        rows = slice(start, start + BLOCK_TASKS)
+    for rows in blocks(len(app.tasks)):
         at, split = positions[rows], split_us(app, rows)
         there = at >= 0
         np.add.at(sums, at[there], split[there])
@@ -203,18 +209,49 @@ def computing_units(tasks: Tasks, charged: Longs) -> Longs:
 
 def stage_positions(app: Application) -> Longs:
     """For each task the position of its stage's attempt in `app.stages`, −1 for none."""
-    known = {(each.id, each.attempt): place for place, each in enumerate(app.stages)}
-    return _looked_up(app.tasks, lambda stage, attempt: known.get((stage, attempt), -1))
+    names, order = _attempts_in_order(app)
+    return _of_tasks(app.tasks, names, order)
 
 
-def _looked_up(tasks: Tasks, position: Callable[[int, int], int]) -> Longs:
-    """The position of each task, looked up once for each attempt of a stage."""
-    low = tasks["stage_attempt"].astype(np.uint32)  # the attempt's bits, whatever its sign
-    ids = tasks["stage"].astype(np.int64) << ATTEMPT_BITS | low
-    distinct, inverse = np.unique(ids, return_inverse=True)
-    stages, attempts = distinct >> ATTEMPT_BITS, distinct.astype(np.uint32).view(np.int32)
-    positions = [position(*pair) for pair in zip(stages.tolist(), attempts.tolist(), strict=True)]
-    return np.array(positions, np.int64)[inverse] if positions else np.empty(0, np.int64)
+def positions_of_attempts(app: Application, attempts: Longs) -> Longs:
+    """The position in `app.stages` of each attempt, rows of both its numbers; −1 for none."""
+    return _found(*_attempts_in_order(app), _packed(attempts[:, 0], attempts[:, 1]))
+
+
+def _attempts_in_order(app: Application) -> tuple[Longs, Longs]:
+    """Of the attempts in `app.stages` their names in order, and their positions."""
+    names = np.fromiter((_packed(each.id, each.attempt) for each in app.stages), np.int64)
+    order = np.argsort(names, kind="stable")
+    return names[order], order
+
+
+def _packed(stage: Any, attempt: Any) -> Any:
+    """An attempt's name: both its numbers in one, of which the bits of the second are the lower."""
+    return stage << ATTEMPT_BITS | attempt & ATTEMPT_MASK
+
+
+def _found(names: Longs, values: Longs, wanted: Longs) -> Longs:
+    """The value of each wanted name among names in order, −1 where it is none of them."""
+    if not len(names):
+        return np.full(len(wanted), -1, np.int64)
+    at = np.maximum(np.searchsorted(names, wanted, side="right") - 1, 0)
+    return np.where(names[at] == wanted, values[at], -1)
+
+
+def _of_tasks(tasks: Tasks, names: Longs, values: Longs) -> Longs:
+    """The value of each task's attempt."""
+    found = np.empty(len(tasks), np.int64)
+    for rows in blocks(len(tasks)):
+        found[rows] = _found(names, values, _names(tasks[rows]))
+    return found
+
+
+def _names(tasks: Tasks) -> Longs:
+    names = np.empty(len(tasks), np.int64)
+    for rows in blocks(len(tasks)):
+        numbers = (tasks[name][rows].astype(np.int64) for name in ("stage", "stage_attempt"))
+        names[rows] = _packed(*numbers)
+    return names
 
 
 def job_positions(app: Application) -> Longs:
@@ -223,58 +260,82 @@ def job_positions(app: Application) -> Longs:
     return jobs[places]
 
 
-def jobs_of_attempts(app: Application) -> tuple[Longs, npt.NDArray[np.intp], Longs]:
+def jobs_of_attempts(app: Application) -> tuple[Longs, Longs, Longs]:
     """The distinct stage attempts of the tasks, each task's place among them, and their jobs.
 
     A job is its position in the application, NO_JOB where none names the stage. Of several jobs
     that share a stage, the first that ran when the attempt's first task was launched had it done:
     all of its time and money are that job's.
     """
-    ids = app.tasks["stage"].astype(np.int64) << ATTEMPT_BITS | app.tasks["stage_attempt"]
-    distinct, places = np.unique(ids, return_inverse=True)
-    attempts = np.stack([distinct >> ATTEMPT_BITS, distinct & ((1 << ATTEMPT_BITS) - 1)], axis=1)
+    distinct = np.unique(_names(app.tasks))
+    places = _of_tasks(app.tasks, distinct, np.arange(len(distinct)))
+    lower = distinct.astype(np.uint32).view(np.int32)
+    attempts = np.stack([distinct >> ATTEMPT_BITS, lower.astype(np.int64)], axis=1)
     first_ms = np.full(len(attempts), np.iinfo(np.int64).max)
     np.minimum.at(first_ms, places, app.tasks["launch_ms"])
-    sharers: dict[int, list[int]] = {}
-    for position in sorted(range(len(app.jobs)), key=lambda position: app.jobs[position].id):
-        for stage in app.jobs[position].stages:
-            sharers.setdefault(stage, []).append(position)
+    stages, jobs = _sharers(app)
+    firsts, ends = (np.searchsorted(stages, attempts[:, 0], side) for side in ("left", "right"))
     ran = job_intervals_ms(app)
-    jobs = [
-        _job_at(ran, sharers.get(int(stage), []), int(moment))
-        for (stage, _), moment in zip(attempts, first_ms, strict=True)
+    chosen = [
+        _job_at(ran, jobs[first:end].tolist(), moment_ms)
+        for first, end, moment_ms in zip(
+            *(each.tolist() for each in (firsts, ends, first_ms)), strict=True
+        )
     ]
-    return attempts, places, np.array(jobs, np.int64)
+    return attempts, places, np.array(chosen, np.int64)
 
 
-def _job_at(ran: Sequence[tuple[int, int]], sharers: list[int], moment_ms: int) -> int:
+def _sharers(app: Application) -> tuple[Longs, Longs]:
+    """The stages that jobs name, in order, and the position of each one's job, by the jobs' ids."""
+    jobs = [(job.id, len(job.stages)) for job in app.jobs]
+    ids, sizes = np.array(jobs, np.int64).reshape(-1, 2).T
+    stages = np.fromiter((stage for job in app.jobs for stage in job.stages), np.int64)
+    position = np.repeat(np.arange(len(ids)), sizes)
+    order = np.lexsort((ids[position], stages))
+    return stages[order], position[order]
+
+
+def _job_at(ran: Longs, sharers: list[int], moment_ms: int) -> int:
     """The first of the jobs that ran at the moment, or else the first of them."""
+    if len(sharers) == 1:
+        return sharers[0]
     for position in sharers:
-        start, end = ran[position]
+        start, end = ran[position].tolist()
         if start <= moment_ms < end:
             return position
     return sharers[0] if sharers else NO_JOB
 
 
-def job_intervals_ms(app: Application) -> list[tuple[int, int]]:
-    """From when to when each job ran.
+def job_intervals_ms(app: Application) -> Longs:
+    """A row for each job: from when to when it ran.
 
     A job that was not seen to end ran until the application's end. One that was not seen to start
     began with the first of its stages, or, where the log names none, when it ended.
     """
+    ran = np.array(
+        [
+            (UNKNOWN_MS if job.started_ms is None else job.started_ms,
+             app.ended_ms if job.ended_ms is None else job.ended_ms)
+            for job in app.jobs
+        ],
+        np.int64,
+    ).reshape(-1, 2)  # fmt: skip
+    unknown = np.flatnonzero(ran[:, 0] == UNKNOWN_MS).tolist()
+    submitted_ms = _submitted_ms(app) if unknown else {}
+    for at in unknown:
+        begun = (submitted_ms[stage] for stage in app.jobs[at].stages if stage in submitted_ms)
+        ran[at, 0] = min(begun, default=int(ran[at, 1]))
+    return ran
+
+
+def _submitted_ms(app: Application) -> dict[int, int]:
+    """The moment at which the first attempt of each stage was submitted."""
     submitted_ms: dict[int, int] = {}
     for stage in app.stages:
         if stage.submitted_ms is not None:
             known_ms = submitted_ms.setdefault(stage.id, stage.submitted_ms)
             submitted_ms[stage.id] = min(known_ms, stage.submitted_ms)
-    intervals = []
-    for job in app.jobs:
-        end, start = app.ended_ms if job.ended_ms is None else job.ended_ms, job.started_ms
-        if start is None:
-            begun = (submitted_ms[stage] for stage in job.stages if stage in submitted_ms)
-            start = min(begun, default=end)
-        intervals.append((start, end))
-    return intervals
+    return submitted_ms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -298,13 +359,16 @@ class Spreads:
 
 def spreads(app: Application) -> Spreads:
     """The spread of the tasks that succeeded, of all stages at once."""
-    positions = stage_positions(app)
-    used = (positions >= 0) & (app.tasks["outcome"] == Outcome.SUCCEEDED)
-    at, count = positions[used], len(app.stages)
+    at = stage_positions(app)
+    used = np.flatnonzero((at >= 0) & (app.tasks["outcome"] == Outcome.SUCCEEDED))
+    at, count = at[used], len(app.stages)
     tasks = np.bincount(at, minlength=count).astype(np.int64)
-    took_ms = (app.tasks["finish_ms"] - app.tasks["launch_ms"])[used]
-    read = (app.tasks["input_bytes"] + app.tasks["shuffle_read_bytes"])[used]
-    return Spreads(tasks, _ranks(at, tasks, took_ms) / 1000, _ranks(at, tasks, read))
+    column = {name: app.tasks[name] for name in app.tasks.dtype.names or ()}
+    took_ms = column["finish_ms"][used] - column["launch_ms"][used]
+    seconds = _ranks(at, tasks, took_ms) / 1000
+    del took_ms  # of a long stream each column is a tenth of all memory
+    read = column["input_bytes"][used] + column["shuffle_read_bytes"][used]
+    return Spreads(tasks, seconds, _ranks(at, tasks, read))
 
 
 def _ranks(at: Longs, tasks: Longs, values: Longs) -> Floats:

@@ -55,7 +55,7 @@ class BilledRun:
 
     app: Application
     executor_lives: tuple[Interval, ...]
-    jobs: tuple[Interval, ...]
+    jobs: Integers
     failed: Flags
     task_rows: Mapping[int, Positions]
 
@@ -77,7 +77,8 @@ class BilledRun:
         life, tasks = self.executor_lives[executor], self.app.tasks
         starts = np.clip(tasks["launch_ms"][rows], *life)
         ends = np.maximum(starts, np.clip(tasks["finish_ms"][rows], *life))
-        weights = np.full(len(rows), self.app.executors[executor].task_cpus, np.int64)
+        cpus = np.int64(self.app.executors[executor].task_cpus)
+        weights = np.broadcast_to(cpus, len(rows))  # without a number for each task
         return TaskTimes(rows, starts, ends, weights)
 
 
@@ -89,10 +90,15 @@ def _task_rows(app: Application) -> dict[int, Positions]:
     return {int(number): rows for number, rows in zip(numbers, parts, strict=False)}
 
 
-def _job_intervals(app: Application) -> tuple[Interval, ...]:
-    """The moments of the application at which at least one job ran."""
-    bounds = (app.started_ms, app.ended_ms)
-    return union(clipped(ran, bounds) for ran in job_intervals_ms(app))
+def _job_intervals(app: Application) -> Integers:
+    """The moments of the application at which at least one job ran, as disjoint rows in order."""
+    ran = np.clip(job_intervals_ms(app), app.started_ms, max(app.started_ms, app.ended_ms))
+    ran = ran[ran[:, 0] < ran[:, 1]]
+    ran = ran[np.argsort(ran[:, 0], kind="stable")]
+    latest = np.maximum.accumulate(ran[:, 1])
+    first = np.flatnonzero(np.append(True, ran[1:, 0] > latest[:-1])[: len(ran)])
+    last = np.append(first[1:], len(ran))[: len(first)] - 1
+    return np.column_stack((ran[first, 0], latest[last]))
 
 
 def count_jobs_without_ends(app: Application, problems: Counter[str]) -> None:
@@ -156,9 +162,9 @@ def _weight_until(moments: Integers, events: Integers, weights: Integers) -> Int
     return sums[np.searchsorted(events[order], moments, side="right")]
 
 
-def covered(times: Integers, intervals: tuple[Interval, ...]) -> npt.NDArray[np.bool_]:
+def covered(times: Integers, intervals: Sequence[Interval] | Integers) -> npt.NDArray[np.bool_]:
     """For each stretch between neighbouring times, whether the disjoint intervals cover it."""
-    if not intervals:
+    if not len(intervals):
         return np.zeros(max(0, len(times) - 1), np.bool_)
     edges = np.asarray(intervals, np.int64)
     starts, ends = edges[:, 0], edges[:, 1]

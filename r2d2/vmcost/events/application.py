@@ -77,7 +77,7 @@ def _ended(
     problems = facts.problems
     tasks, lost_ms = facts.tasks.tasks(problems)
     work = (
-        np.array(facts.jobs.moments(), np.int64),
+        facts.jobs.moments(),
         tasks["launch_ms"],
         tasks["finish_ms"],
         lost_ms,
@@ -123,8 +123,9 @@ def _last_moment(
     so is an executor that comes or goes over a day beyond all work.
     """
     moments = np.concatenate([[started_ms], *work])
-    believed = _without_outliers(moments[moments >= started_ms])
-    last = int(believed[-1])
+    moments = moments[moments >= started_ms]
+    moments.sort()
+    last = int(_without_outliers(moments)[-1])
     near = [moment for moment in executors if moment - last <= FAR_MS]
     disbelieved = int((moments > last).sum()) + len(executors) - len(near)
     problems[LogProblem.MOMENT_DISBELIEVED] += disbelieved
@@ -132,8 +133,7 @@ def _last_moment(
 
 
 def _without_outliers(moments: Moments) -> Moments:
-    """The moments in order without small groups at their end, far beyond what comes before."""
-    moments = np.sort(moments)
+    """Moments in order without small groups at their end, far beyond what comes before."""
     while size := _stray(moments):
         moments = moments[:-size]
     return moments

@@ -30,6 +30,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
@@ -334,8 +335,10 @@ def by_executor(application: Application, bill: Bill) -> Iterator[Data]:
 def timeline(application: Application, bill: Bill) -> Data:
     """The hosts in equal stretches of the run, and when its jobs ran."""
     hosts = [vm.time for vm in bill.vms]
-    longest = sorted(application.jobs, key=lambda job: (job.started_ms or 0) - (job.ended_ms or 0))
-    drawn = {job.id for job in longest[:MOST_LISTED]}
+    longest = nsmallest(
+        MOST_LISTED, application.jobs, key=lambda job: (job.started_ms or 0) - (job.ended_ms or 0)
+    )
+    drawn = {job.id for job in longest}
     bins = max((len(host.busy_cores) for host in hosts), default=1)
     return {
         "bin_s": duration_s(application) / bins,
