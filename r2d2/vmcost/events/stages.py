@@ -24,7 +24,7 @@ UNKNOWN = -1
 _RESULTS = {None: UNKNOWN, False: 0, True: 1}
 
 
-class Rows(Sequence[Row]):
+class RowSequence(Sequence[Row]):
     """Rows that are made when they are asked for, in the order of their numbers."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class IntLists:
         return tuple(self._numbers[first : first + self._counts[at]])
 
 
-class StageRows(Rows[SparkStage]):
+class StageRows(RowSequence[SparkStage]):
     """Every attempt of a stage, by its numbers; of one that never ran `submitted_ms` is None."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class StageRows(Rows[SparkStage]):
         )
 
 
-class JobRows(Rows[Job]):
+class JobRows(RowSequence[Job]):
     """Every job, by its number."""
 
     def __init__(self) -> None:
