@@ -1,9 +1,13 @@
 """Names, sizes, money and tables in lines of text and in CSV, the same in every report."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """The first characters of a text that a spreadsheet runs as a formula, or skips before one."""
+_URL = r"\b(?:s3a?|gs|abfss?|wasbs?|https?|hdfs|ftp):/{1,2}"
+_USER_OF_URL = re.compile(rf"({_URL})([^\s/@'\"]*:[^\s/@'\"]*|(?<!bfs://)(?<!bfss://)[^\s/@'\"]+)@")
+_QUERY_OF_URL = re.compile(rf"({_URL}[^\s?'\"]*\?)[^\s'\"]+")
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -132,6 +136,15 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def without_secrets(text: str) -> str:
+    """The text, in which URLs have neither a user with a password nor a query.
+
+    >>> without_secrets("no lake s3://key:word@bucket/x, or https://host/x?sig=word")
+    'no lake s3://…@bucket/x, or https://host/x?…'
+    """
+    return _QUERY_OF_URL.sub(r"\1…", _USER_OF_URL.sub(r"\1…@", text))
 
 
 def without_name(reason: str, name: str) -> str:

@@ -16,7 +16,7 @@ from cyclopts.config import Env
 
 from r2d2 import __version__
 from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
-from r2d2.text_tables import printable
+from r2d2.text_tables import printable, without_secrets
 
 if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext
@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
         result: Any = interruptibly(lambda: command_line(given)(given))
         return result if isinstance(result, int) else EXIT_OK
     except R2D2Error as error:
-        sys.stderr.write(f"r2d2: {printable(str(error))}\n")
+        sys.stderr.write(f"r2d2: {printable(without_secrets(str(error)))}\n")
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -209,5 +209,5 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         told = f"{where}{error.strerror or error}; nothing more was done"
-        sys.stderr.write(f"r2d2: {printable(told)}\n")
+        sys.stderr.write(f"r2d2: {printable(without_secrets(told))}\n")
         return EXIT_FAILED

@@ -27,6 +27,7 @@ from r2d2.plan.rebuild import (
 from r2d2.recipes.grammar import Project, Residual, Select
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run import RecipeRunError
+from r2d2.storage.local import read_whole
 from r2d2.storage.output import json_text
 
 
@@ -45,7 +46,7 @@ class KeptResiduals:
         """
         path = f"{self.folder}/{residual.location}"
         file = self.place.file(path)
-        content = b"" if file is None else self.place.storage.read(file)
+        content = b"" if file is None else read_whole(self.place.storage, file)
         if hashlib.sha256(content).hexdigest() != residual.sha256:
             told = "is gone" if file is None else "is not the residual that the plan was made with"
             raise RecipeRunError(f"{path} {told}")

@@ -54,8 +54,20 @@ def keep(place: LakePlace, deletion: Deletion, run: Path) -> None:
     kept = ResidualFolder(run)
     for residual in residuals(from_data(deletion.record["entry"]["recipe"])):
         place.put_new(f"{folder}/{residual.location}", kept.content(residual))
-    text = json_text({"id": deletion.id, **deletion.record})
-    place.put_new(f"{folder}/{RECORD_NAME}", text.encode())
+    place.put_new(f"{folder}/{RECORD_NAME}", _content(deletion))
+
+
+def _content(deletion: Deletion) -> bytes:
+    return json_text({"id": deletion.id, **deletion.record}).encode()
+
+
+def is_other(place: LakePlace, deletion: Deletion) -> bool:
+    """Whether the record in the lake is gone, or not what the journal has; of buckets, its size."""
+    file = place.file(f"{folder_of(deletion.id)}/{RECORD_NAME}")
+    right = _content(deletion)
+    if file is None or file.size_bytes != len(right):
+        return True
+    return "://" not in place.storage.url and place.storage.read(file) != right
 
 
 def remove(place: LakePlace, deletion: str) -> None:

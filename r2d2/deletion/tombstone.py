@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from r2d2.deletion.place import LakePlace
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion
+from r2d2.storage.local import read_whole
 from r2d2.storage.output import json_text
 
 _SUFFIX = ".deleted-by-r2d2.json"
@@ -61,7 +62,7 @@ def _is_free_or_ours(place: LakePlace, path: str) -> bool:
         file = place.file(path)
         if file is None:
             return True
-        told = json.loads(place.storage.read(file))
+        told = json.loads(read_whole(place.storage, file))
     except (OSError, ValueError, R2D2Error):
         return False
     return isinstance(told, dict) and told.get("deleted_by") == "r2d2"

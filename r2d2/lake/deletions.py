@@ -18,7 +18,7 @@ import msgspec
 
 from r2d2.errors import R2D2Error, TableError, UnreadableTableError
 from r2d2.model import FileInfo
-from r2d2.storage.local import Listing, Storage
+from r2d2.storage.local import OWN_FILE_BYTES, Listing, Storage, read_whole
 
 HOME = "_r2d2"
 """The folder in a lake for what r2d2 keeps there; its name hides it from tables."""
@@ -326,10 +326,10 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
 def _record_content(storage: Storage, file: FileInfo) -> bytes:
     """The record's bytes; it is itself, though its entry changes as its writer ends with it."""
     try:
-        return storage.read(file)
+        return read_whole(storage, file)
     except UnreadableTableError:
         place = Path(storage.absolute(file.path))
-        if "://" in storage.url or not place.is_file():
+        if "://" in storage.url or not place.is_file() or file.size_bytes > OWN_FILE_BYTES:
             raise
         return place.read_bytes()
 
@@ -337,8 +337,10 @@ def _record_content(storage: Storage, file: FileInfo) -> bytes:
 def _head(storage: Storage, head: FileInfo) -> tuple[int, str]:
     """The number and the SHA-256 that it names; 0 where a runner writes it just now."""
     try:
-        told = json.loads(storage.read(head))
-        return int(told["number"]), str(told["sha256"])
+        told = json.loads(read_whole(storage, head))
+        if int(told["number"]) > 0:
+            return int(told["number"]), str(told["sha256"])
+        raise ValueError(told["number"])
     except UnreadableTableError as error:
         if SINCE in str(error):
             return 0, ""

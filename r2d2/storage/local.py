@@ -19,6 +19,8 @@ __all__ = ["NOT_LISTED", "Listing", "LocalStorage", "Storage", "is_hidden"]
 
 
 SMALL_FILE_BYTES = 1 << 20
+OWN_FILE_BYTES = 1 << 30
+"""No record or note of r2d2's own is larger."""
 NOT_LISTED = "folder cannot be listed"
 
 
@@ -101,6 +103,18 @@ class LocalStorage:
     def absolute(self, path: str) -> str:
         """The path on this machine."""
         return os.path.join(self.url, path)
+
+
+def read_whole(storage: Storage, file: FileInfo, most_bytes: int = OWN_FILE_BYTES) -> bytes:
+    """All bytes of a file that is small by its kind, and may say that it is huge.
+
+    Raises:
+        UnreadableTableError: it has more bytes than its kind may have, or cannot be read.
+    """
+    if file.size_bytes > most_bytes:
+        told = f"{file.size_bytes} bytes are more than such a file has: it is not read"
+        raise UnreadableTableError(f"{file.path}: {told}")
+    return storage.read(file)
 
 
 def version_of(status: os.stat_result) -> str:

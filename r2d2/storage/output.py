@@ -251,7 +251,7 @@ def new_files(
     place = out.resolve()
     try:
         made = _missing(place)
-        place.parent.mkdir(parents=True, exist_ok=True, mode=mode_of(0o777))
+        make_folders(place.parent)
         scratch = ScratchFolder(place if place.is_dir() else place.parent)
         try:
             fresh = scratch.path / NEW
@@ -323,6 +323,12 @@ def _marker(out: Path) -> Marker:
 def _missing(out: Path) -> list[Path]:
     """The folders above `out` that are not there yet, the deepest first."""
     return [folder for folder in out.parents if not folder.exists()]
+
+
+def make_folders(folder: Path) -> None:
+    """Makes a folder and those above it that are not there, each for whom R2D2_UMASK lets."""
+    for each in (*reversed(_missing(folder)), folder):
+        each.mkdir(exist_ok=True, mode=mode_of(0o777))
 
 
 def mode_of(most: int) -> int:

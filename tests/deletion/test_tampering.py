@@ -1,20 +1,38 @@
-"""A journal, a record or a file in quarantine that anybody changed is told, and never believed."""
+"""A journal, a record or a file in quarantine that anybody changed is told, and never believed.
 
+R2D2_FLIPS=2000 flips so many bits, of each kind of file alike; what came of them is printed by -s.
+"""
+
+import os
 import random
 import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from r2d2.deletion.verbs.apply import apply
-from r2d2.deletion.verbs.purge import NotPurged, purge
+from r2d2.deletion.verbs.apply import Applied, Refused, apply, would_apply
+from r2d2.deletion.verbs.fsck import discrepancies
+from r2d2.deletion.verbs.purge import NotPurged, purge, would_purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
-from r2d2.deletion.verbs.undo import NotUndone, undo
+from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
+from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import JournalError
+from r2d2.lake.inventory import take_inventory
+from r2d2.plan.plan_file import load_plan
 from r2d2.plan.rebuild import LostTable
+from r2d2.recipes.find.reading import read_batches
+from r2d2.settings.find import Settings
+from r2d2.storage import storage_of
+from tests.support.deletion.delta_lake import CHILD, applied_delta, child_rows, write_delta_lake
 from tests.support.deletion.small_lake import approved, journal_of, write_lake
 
-FLIPS = 150
+KINDS = 9
+FLIPS = -(-int(os.environ.get("R2D2_FLIPS", "180")) // KINDS)
+"""Of each kind of file."""
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +58,171 @@ def flip(path: Path, chance: random.Random) -> None:
     path.write_bytes(content)
 
 
+def flips(files: Sequence[Path], count: int = FLIPS) -> Iterator[Path]:
+    """Each time one of the files with another bit, and in the end all as they were."""
+    chance = random.Random(f"{len(files)} {files[0].name}")
+    for _ in range(count):
+        path = chance.choice(files)
+        content = path.read_bytes()
+        flip(path, chance)
+        yield path
+        path.write_bytes(content)
+
+
+def told_of(kind: str, outcomes: Counter[str]) -> None:
+    """Prints what came of the flips, none of which was let through unseen."""
+    print(f"\n{kind}: {dict(outcomes)}")
+    assert outcomes.total() == FLIPS
+
+
+def refuses(act: Callable[[], object]) -> bool:
+    """Whether it is refused with an error of r2d2's."""
+    try:
+        act()
+    except R2D2Error:
+        return True
+    return False
+
+
 def records(lake: Path) -> list[Path]:
     return sorted((lake / "_r2d2" / "journal").glob("*.json"))
 
 
 def test_a_journal_with_any_bit_flipped_is_refused(lake: Path) -> None:
-    chance = random.Random(15)
-    for _ in range(FLIPS):
-        path = chance.choice(records(lake))
-        content = path.read_bytes()
-        flip(path, chance)
+    assert any("approved" in path.read_text() for path in records(lake))
+    for _ in flips(records(lake)):
         with pytest.raises(JournalError):
             journal_of(lake)
-        path.write_bytes(content)
     journal_of(lake)
+    told_of("journal and approval", Counter(refused=FLIPS))
+
+
+def test_a_head_with_any_bit_flipped_is_refused(lake: Path) -> None:
+    for _ in flips([lake / "_r2d2" / "head.json"]):
+        with pytest.raises(JournalError):
+            journal_of(lake)
+    told_of("head", Counter(refused=FLIPS))
+
+
+def check_flips_of_a_plan(path: Path, count: int) -> Counter[str]:
+    """Passes where each flip is refused, or the plan is the same to the last figure."""
+    plan, outcomes = load_plan(path), Counter[str]()
+    for _ in flips([path], count):
+        if refuses(lambda: load_plan(path)):
+            outcomes["refused"] += 1
+        else:
+            assert load_plan(path) == plan
+            outcomes["the same plan"] += 1
+    return outcomes
+
+
+def test_a_plan_with_any_bit_flipped_is_refused(applied: Path) -> None:
+    told_of("plan", check_flips_of_a_plan(applied / "run" / "plan.json", FLIPS))
+
+
+def test_a_runs_files_with_any_bit_flipped_let_no_other_plan_be_applied(tmp_path: Path) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    plan = approved(lake, run)
+    journal, outcomes = journal_of(lake), Counter[str]()
+    right = list(would_apply(journal, plan, run))
+    files = [run / "graph.json", run / "recipes.json", *(run / "residuals").iterdir()]
+    for path in flips(files):
+        try:
+            now = list(would_apply(journal, plan, run))
+        except R2D2Error:
+            outcomes["refused"] += 1
+            continue
+        assert now == right or any(isinstance(step, Refused) for step in now), path
+        outcomes["the same deletions" if now == right else "a table refused"] += 1
+    told_of("run's evidence, settings and residuals", outcomes)
+
+
+def test_a_provenance_record_with_any_bit_flipped_is_told_by_fsck(lake: Path) -> None:
+    for path in flips(sorted((lake / "_r2d2" / "records").glob("*/deletion.json"))):
+        found = list(discrepancies(journal_of(lake)))
+        assert [each.deletion for each in found if each.is_alarm] == [path.parent.name]
+    told_of("provenance record", Counter(alarm=FLIPS))
+
+
+def test_a_residual_with_any_bit_flipped_purges_and_rebuilds_nothing(
+    lake: Path, tmp_path: Path
+) -> None:
+    (residual,) = (lake / "_r2d2" / "records").glob("*/residuals/*")
+    journal = journal_of(lake)
+    for _ in flips([residual]):
+        steps = {step.table: step for step in would_purge(journal, 0.0)}
+        assert isinstance(steps["half.parquet"], NotPurged)
+        (lost,) = rebuild(journal, ["half.parquet"], tmp_path / "back")
+        assert isinstance(lost, LostTable)
+    told_of("residual", Counter({"purge and rebuild refuse": FLIPS}))
+
+
+def test_a_file_in_quarantine_with_any_bit_flipped_is_not_put_back(lake: Path) -> None:
+    for path in flips(sorted((lake / "_r2d2" / "quarantine").rglob("*.parquet"))):
+        again = shutil.copytree(lake, lake.with_name("again"))
+        name = path.relative_to(lake / "_r2d2" / "quarantine").parts[0]
+        (step,) = undo(journal_of(again), [name])
+        assert isinstance(step, NotUndone)
+        assert "SHA-256" in step.reason
+        shutil.rmtree(again)
+    told_of("quarantined data", Counter({"undo refuses": FLIPS}))
+
+
+def test_a_parent_with_any_bit_flipped_gives_the_same_rows_or_none(
+    lake: Path, tmp_path: Path
+) -> None:
+    names, outcomes = ["oslo.parquet", "rome", "half.parquet"], Counter[str]()
+    journal = journal_of(lake)
+    list(rebuild(journal, names, tmp_path / "right"))
+    right = {name: rows_of(tmp_path / "right" / name) for name in names}
+    for number, _ in enumerate(flips([lake / "whole.parquet"])):
+        for back in rebuild(journal, names, tmp_path / str(number)):
+            if isinstance(back, Back):
+                name = back.rebuilt.table
+                assert rows_of(tmp_path / str(number) / name) == right[name]
+        outcomes["none" if isinstance(back, LostTable) else "the same rows"] += 1
+        shutil.rmtree(tmp_path / str(number), ignore_errors=True)
+    told_of("parent's data", outcomes)
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    rows = pq.read_table(path, partitioning=None).to_pylist()
+    return sorted(rows, key=lambda row: row["id"])
+
+
+def test_a_delta_table_with_any_bit_flipped_comes_back_with_its_rows_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    """Of its log and of its data, which both stay where they are."""
+    lake, outcomes = tmp_path / "lake", Counter[str]()
+    write_delta_lake(lake)
+    (step,) = applied_delta(lake, tmp_path / "run")
+    assert isinstance(step, Applied)
+    files = [*(lake / CHILD / "_delta_log").glob("*.json"), *(lake / CHILD).rglob("*.parquet")]
+    for path in flips(sorted(files)):
+        again = shutil.copytree(lake, tmp_path / "again")
+        kind = "log" if path.suffix == ".json" else "data"
+        steps = list(undo(journal_of(again), [CHILD]))
+        if any(isinstance(step, Undone) for step in steps):
+            assert kind == "log"
+            assert rows_by_r2d2(again) == child_rows()
+            outcomes["log: the same rows"] += 1
+        else:
+            outcomes[f"{kind}: undo refuses"] += 1
+        shutil.rmtree(again)
+    told_of("Delta log and data", outcomes)
+
+
+def rows_by_r2d2(lake: Path) -> list[tuple[object, ...]] | None:
+    """The rows of the Delta table as r2d2 reads them; None where it refuses to."""
+    storage = storage_of(str(lake))
+    (table,) = [t for t in take_inventory(storage, Settings()).tables if t.location == CHILD]
+    if not table.eligible:
+        return None
+    batches = read_batches(storage, table, table.columns)
+    rows = pa.Table.from_batches(batches).select(["id", "city", "amount"])
+    return sorted(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
 @pytest.mark.parametrize("which", [0, 3, -1])

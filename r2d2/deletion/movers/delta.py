@@ -303,7 +303,8 @@ class DeltaMover:
             file = self.place.file(f"{table}/{_LOG}/{version:020d}.json")
             if file is None or not only_appends(self.place.storage.read(file)):
                 return False
-        return True
+        # A file that is named and not there makes the table unreadable: its log was changed.
+        return all(self.place.file(path) is not None for path in files_of(table, now))
 
     def _paths(self, deletion: Deletion) -> frozenset[str]:
         """The files of rows: those of the version that was removed, or of the rebuilt table."""

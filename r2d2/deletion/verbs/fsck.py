@@ -30,6 +30,7 @@ from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 from r2d2.recipes.grammar import residuals
 from r2d2.recipes.json import from_data
+from r2d2.storage.local import read_whole
 from r2d2.text_tables import pluralize
 
 
@@ -90,6 +91,10 @@ def _needed(
             if not is_there(parent):
                 told, remedy = f"its parent {parent} is gone", "bring that back under its name"
                 yield Discrepancy(name, table, told, remedy, is_alarm=True)
+        path = f"{record.folder_of(name)}/{record.RECORD_NAME}"
+        if record.is_other(place, deletion):
+            told, remedy = f"{path} is not as it was written", "the journal has what it told"
+            yield Discrepancy(name, table, told, remedy, is_alarm=True)
         for residual in residuals(from_data(deletion.record["entry"]["recipe"])):
             path = f"{record.folder_of(name)}/{residual.location}"
             if place.file(path) is None:
@@ -103,14 +108,14 @@ def unknown_records(journal: Journal) -> list[str]:
     A runner that stopped before it marked a table leaves a record of one that is live, or that
     another runner deleted meanwhile.
     """
-    found = list[str]()
-    for file in journal.place.listing(record.RECORDS).files:
+    place, found = journal.place, list[str]()
+    for file in place.listing(record.RECORDS).files:
         name, _, rest = file.path.removeprefix(f"{record.RECORDS}/").partition("/")
         if rest == record.RECORD_NAME and name not in journal.state.deletions:
             try:
-                told = json.loads(journal.place.storage.read(file))
+                told = json.loads(read_whole(place.storage, file))
                 paths = [path for path, *_ in told["entry"]["files"]]
-                is_live = all(journal.place.file(path) is not None for path in paths)
+                is_live = all(place.file(path) is not None for path in paths)
                 is_live = is_live or journal.of_table(told["entry"]["table"]) is not None
             except (R2D2Error, ValueError, KeyError, TypeError):
                 is_live = False

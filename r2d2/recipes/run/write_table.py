@@ -23,6 +23,7 @@ from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
 from r2d2.storage.local import LocalStorage, is_hidden
+from r2d2.storage.output import make_folders, mode_of
 from r2d2.storage.scratch import scratch_folder, sync, uninterrupted
 
 
@@ -50,7 +51,7 @@ def write_table(
     """
     target = _free_place(layout, place, location)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        make_folders(place)
         with scratch_folder(place) as scratch:
             lake = scratch / "lake"
             lake.mkdir()
@@ -183,7 +184,9 @@ def _move_in(staged: Path, target: Path) -> list[Path]:
     files = [path for path in staged.rglob("*") if path.is_file()] if staged.is_dir() else [staged]
     for path in files:
         sync(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    for path in (staged, *staged.rglob("*")):
+        path.chmod(mode_of(0o777 if path.is_dir() else 0o666))
+    make_folders(target.parent)
     if not staged.is_dir():
         _link(staged, target)
         moved = [target]

@@ -28,6 +28,9 @@ def write_long_journal(lake: Path, deletions: int) -> None:
         name, table = UUID(int=place + 1).hex, f"t/{place:05}.parquet"
         data = copy.deepcopy(made.record)
         data["entry"]["table"] = data["entry"]["files"][0][0] = table
+        kept = lake / "_r2d2" / "records" / name / "deletion.json"
+        kept.parent.mkdir()
+        kept.write_text(json_text({"id": name, **data}))
         epoch = number + 1
         told = {"moved": {table: list(made.moved["oslo.parquet"])}}
         steps = [(Event.LEASED, "", {"verb": "apply"}), (Event.MARKED, name, data)]
