@@ -111,8 +111,24 @@ class _CallablePackage(ModuleType):
     """`r2d2.plan` or `r2d2.vmcost`: a package that holds the work, and the call that starts it."""
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        name = self.__name__.rpartition(".")[2]
-        return getattr(import_module(f"{__name__}.api"), name)(*arguments, **keywords)
+        return self._call(*arguments, **keywords)
+
+    @property
+    def _call(self) -> Any:
+        return getattr(import_module(f"{__name__}.api"), self.__name__.rpartition(".")[2])
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """What `help` shows: the call; what is in the package is not for users."""
+        from inspect import signature
+
+        first, _, rest = self._call.__doc__.partition("\n")
+        return f"{first}\n\n    {self.__name__}{signature(self._call)}\n{rest}"
+
+    @property
+    def __all__(self) -> list[str]:
+        """No name: the package's own are not for users."""
+        return []
 
 
 class _Root(ModuleType):

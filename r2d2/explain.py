@@ -24,7 +24,7 @@ from r2d2.stages.metadata import Metadata
 from r2d2.stages.schema import fold, matched_columns
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
-from r2d2.text_tables import did_you_mean, printable
+from r2d2.text_tables import did_you_mean, printable, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,7 @@ class Explanation:
         """The explanation as lines of text."""
         last = self.evidence[-1]
         yield (
-            f"{printable(self.child)} in {printable(self.parent)}:"
-            f" {last.verdict.value} by {last.stage}"
+            f"{visible(self.child)} in {visible(self.parent)}: {last.verdict.value} by {last.stage}"
         )
         for evidence in self.evidence:
             yield f"  {evidence.stage}: {evidence.verdict.value}: {printable(evidence.reason)}"

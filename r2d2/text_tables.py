@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from shlex import quote
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """The first characters of a text that a spreadsheet runs as a formula, or skips before one."""
@@ -54,6 +55,19 @@ def pluralize(number: int | str, noun: str, many: str = "") -> str:
     """
     shown = number if isinstance(number, str) else f"{number:,}"
     return f"{shown} {by_number(shown, noun, many or noun + 's')}"
+
+
+def counted(compared: int, others: int) -> str:
+    """A lake's tables as every output counts them: those compared, and how many more there are.
+
+    >>> counted(43, 0), counted(1, 2000)
+    ('43 tables', '1 table (2,000 more left out)')
+    """
+    return pluralize(compared, "table") + (f" ({others:,} more left out)" if others else "")
+
+
+TOP_FOLDER = "(the lake's top folder)"
+"""In place of a folder's name: that of tables that lie in none."""
 
 
 def by_number(number: int | str, singular: str, plural: str) -> str:
@@ -127,6 +141,31 @@ def human_bytes(size: float) -> str:
     return f"{size / 1000:.1f} PB"
 
 
+def duration(seconds: float | None) -> str:
+    """A span of time in its two largest units; below a minute in seconds or milliseconds.
+
+    >>> duration(0.0123), duration(344.6), duration(7260), duration(200000)
+    ('12.3 ms', '5 min 45 s', '2 h 1 min', '2 d 7 h')
+    """
+    if seconds is None:
+        return "–"
+    if seconds and abs(seconds) < 0.1:
+        return f"{seconds * 1000:.3g} ms"
+    if abs(seconds) < 59.95:
+        return f"{seconds:.3g} s"
+    whole = round(abs(seconds))
+    sign = "-" if seconds < 0 else ""
+    for large, name, small, lesser in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= large:
+            rest = whole % large // small
+            return f"{sign}{whole // large} {name}" + (f" {rest} {lesser}" if rest else "")
+    return f"{sign}{whole} s"
+
+
 def printable(text: str) -> str:
     """The text on one line: characters that steer a terminal or its direction are escaped.
 
@@ -135,7 +174,50 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def visible(name: str) -> str:
+    """The name of a table, file or folder so that no other one looks like it.
+
+    A character that cannot be seen is an escape, a backslash is two. A blank at an end of a part of
+    the path, or after another blank, is an escape, too.
+
+    >>> print(visible("gold/a b.csv"), visible("a  b /c"), visible("\\u200fa\\udcff"))
+    gold/a b.csv a \\x20b\\x20/c \\u200fa\\xff
+    >>> visible("a\\\\b") == "a" + 2 * "\\\\" + "b"
+    True
+    """
+    return _UNSEEN_BLANK.sub(r"\\x20", printable(name.replace("\\", r"\\")))
+
+
+_UNSEEN_BLANK = re.compile("(?:^|(?<=[/ ])) | (?=$|/)")
+
+
+def shell_word(name: str) -> str:
+    """The name as a word of a command: quoted where a shell needs it, with escapes as `$'…'`.
+
+    >>> shell_word("a/b.csv"), shell_word("my lake")
+    ('a/b.csv', "'my lake'")
+    >>> print(shell_word("it's  a\\x1b"))
+    $'it\\'s \\x20a\\x1b'
+    """
+    seen = visible(name)
+    return quote(name) if seen == name else "$'" + seen.replace("'", r"\'") + "'"
+
+
+def _escape(character: str) -> str:
+    """The character as an escape of Python and of a shell's `$'…'`; a byte that is no text as that.
+
+    >>> print(_escape("\\n"), _escape("\\xa0"), _escape("\\udcff"))
+    \\n \\u00a0 \\xff
+    """
+    code = ord(character)
+    if code < 0x80:
+        return character.encode("unicode_escape").decode()
+    if 0xDC80 <= code <= 0xDCFF:
+        return rf"\x{code - 0xDC00:02x}"
+    return rf"\u{code:04x}" if code < 0x10000 else rf"\U{code:08x}"
 
 
 def without_secrets(text: str) -> str:
@@ -171,11 +253,13 @@ def without_file(reason: str, name: str) -> str:
 
 
 def usd(amount: float) -> str:
-    """Money with as many digits as it needs, and cents at least.
+    """Money with as many digits as it needs, and cents at least; next to nothing is told as that.
 
-    >>> usd(1234.5), usd(0.3), usd(0.00012), usd(-2)
-    ('$1,234.50', '$0.30', '$0.00012', '-$2.00')
+    >>> usd(1234.5), usd(0.3), usd(0.031), usd(-2), usd(9.7e-05)
+    ('$1,234.50', '$0.30', '$0.031', '-$2.00', 'less than $0.001')
     """
     if amount < 0:
         return f"-{usd(-amount)}"
+    if 0 < amount < 0.001:
+        return "less than $0.001"
     return f"${amount:,.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"

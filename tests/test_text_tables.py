@@ -1,6 +1,8 @@
 """Numbers and their nouns, in the helper and in what users read."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.text_tables import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize, printable, shell_word, visible
 from r2d2.vmcost.report.text import report_lines
 from r2d2.vmcost.report.timeline import grouped
 from tests.support.vmcost.report_examples import a_report
@@ -42,6 +44,29 @@ def test_the_pattern_of_a_wrong_plural_finds_one(text: str) -> None:
     assert not WRONG.search(text.replace("1 ", "21 "))
 
 
+LOOKALIKES = (
+    *("a b", "a  b", " a b", "a b ", "a b\t", "a\tb", r"a\tb", r"a\\tb", "a\nb", "a\x1bb"),
+    *(r"a\x1bb", "a\x9bb", r"a\x9bb", "a\udc9bb", "a\u200fb", "a\u202eb", r"a\u202eb", "ab"),
+    *("a\xa0b", "a\u3000b", "a\u200bb", "a/ b", "a /b", "a/b", "a\U000e0041b", r"a\x20b"),
+)
+
+
+def test_names_that_look_alike_are_shown_so_that_they_do_not() -> None:
+    shown = [visible(name) for name in LOOKALIKES]
+    assert len({" ".join(name.split()) for name in shown}) == len(LOOKALIKES)
+    assert all(name.isprintable() for name in shown)
+    assert [printable(name) for name in shown] == shown
+
+
+@pytest.mark.slow
+def test_a_shell_reads_the_names_back_that_are_shown() -> None:
+    names = [*LOOKALIKES, "it's  one", "$HOME  `id`", "plain.csv"]
+    words = " ".join(map(shell_word, names))
+    command = ["bash", "-c", rf"printf '%s\0' {words}"]
+    done = subprocess.run(command, env={"LC_ALL": "C.UTF-8"}, capture_output=True, check=True)
+    assert os.fsdecode(done.stdout).split("\0")[:-1] == names
+
+
 def test_one_of_each_is_told_in_the_singular(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,7 +80,7 @@ def test_one_of_each_is_told_in_the_singular(
     assert main(plan) == main([*plan, "--explain", "some.parquet"]) == 0
     told = capsys.readouterr().out
     assert re.search(r"^1 of 2 tables is contained in others: .*; 1 containment pro", told, re.M)
-    assert ": 1 recipe, prices of" in told
+    assert " of 1 recipe, at prices of" in told
     assert "it is read 1 time a month" in told
     assert not WRONG.search(told)
 

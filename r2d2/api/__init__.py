@@ -5,12 +5,23 @@ They take paths as text too, and return results that a notebook shows. What goes
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from r2d2.api.arguments import (
+    FindChanges,
+    Place,
+    check_engine,
+    checked,
+    find_settings,
+    folder_of,
+    plan_before,
+    plan_settings,
+    usages,
+)
 from r2d2.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,46 +32,36 @@ if TYPE_CHECKING:
     from r2d2.model import Types
     from r2d2.plan.usage import Usage
     from r2d2.progress import Progress
-    from r2d2.settings.find import Settings, TableRule, TextRule
+    from r2d2.settings.find import Settings
     from r2d2.settings.plan import PlanSettings
     from r2d2.vmcost.settings import VmCostSettings
 
-Place = str | os.PathLike[str]
-"""A path, or of a lake and of logs a URL."""
-
-
-class FindChanges(TypedDict, total=False):
-    """The fields of `Settings` as keywords of `find`, but for `types`."""
-
-    min_fraction: float
-    case_sensitive: bool
-    renamed: bool
-    constant_columns: bool
-    ignore_columns: tuple[str, ...]
-    text_exports: bool
-    stages: tuple[str, ...]
-    sketch_size: int
-    sample_rows: int
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    sample_tables: int
-    threads: int
-    memory_bytes: int
-    text: "tuple[TextRule, ...]"
-    tables: "tuple[TableRule, ...]"
-
 
 def tables(lake: Place, settings: "Settings | Place | None" = None) -> "LakeTables":
-    """The lake's tables, from metadata alone; `settings` may be a TOML file.
+    """The lake's tables, from metadata alone: no row is read.
+
+    Args:
+        lake: a folder, or the URL of one in an object store, such as `s3://bucket/prefix`.
+        settings: `r2d2.Settings`, or a TOML file that has them.
+
+    Returns:
+        `tables`, each with its format, columns, rows, bytes, and the problem of one that cannot be
+        compared; `skipped`, the number of other files by reason. `to_arrow()`, `to_polars()` and
+        `to_pandas()` give its tables as a frame.
 
     Raises:
         LakeError: the lake cannot be listed.
         UsageError: a setting is wrong.
+
+    Example:
+        >>> import r2d2
+        >>> r2d2.tables("sample_lake").tables[0].location  # doctest: +SKIP
+        'archive/united_2013-01_ms.parquet'
     """
     from r2d2.api.results import LakeTables, Tables
     from r2d2.pipeline import tables as list_tables
 
-    found = list_tables(os.fspath(lake), _find_settings(settings))
+    found = list_tables(os.fspath(lake), find_settings(settings))
     return LakeTables(
         Tables(found.tables), found.skipped, found.owners, found.listing, os.fspath(lake)
     )
@@ -78,17 +79,40 @@ def find(
     progress: "Progress | None" = None,
     **changes: Unpack[FindChanges],
 ) -> "Run":
-    """The containment graph of a lake; `changes` are fields of `Settings`, over a TOML file's.
+    """The containment graph of a lake: which tables' rows all are in others, each edge proved.
 
-    `out` is a folder for its files, which a plan needs.
+    Args:
+        lake: a folder, or the URL of one in an object store, such as `s3://bucket/prefix`.
+        settings: `r2d2.Settings`, or a TOML file that has them; other arguments go over it.
+        out: a folder for the run's files, which `r2d2.plan` needs; None writes none.
+        types: which types match: "strict", the same, or "widened", all numbers by exact value.
+        engine: what reads and hashes: "local", or "spark".
+        session: of the engine "spark": the session to use.
+        master: of the engine "spark": its master, or `sc://host:port`; None is the session's own.
+        progress: is told how far the work is; None tells nobody.
+        changes: fields of `r2d2.Settings`: `min_fraction` (from which part of a child's rows on,
+            above 0 and to 1, near-containment is listed), `case_sensitive` (of columns' names),
+            `renamed` (also match renamed columns), `constant_columns` (also children whose columns
+            of one value the parent lacks), `ignore_columns` (patterns), `text_exports` (CSV and
+            JSON exports of typed tables, too), `stages`, `sketch_size` (hashes of a table),
+            `sample_rows` (of a child), `include` and `exclude` (locations, folders, patterns),
+            `sample_tables` (so many; 0 is all), `threads`, `memory_bytes` (of row hashes), `text`
+            and `tables` (rules).
 
-    >>> find("sample_lake", min_fraction=0.9).edges  # doctest: +SKIP
-    <77 edges>
+    Returns:
+        The run: `tables`, `edges`, `equal` (groups of equal tables), `degenerate` (edges of tables
+        without rows or columns), `funnel` (the work of each stage; times in seconds), `skipped`,
+        `warnings`, `folder`. As a frame, by `to_arrow()` and the like, it is its edges.
 
     Raises:
         LakeError: the lake cannot be listed.
         UsageError: a setting is wrong, or the folder has files of somebody else's.
         MissingDependencyError: what was asked for needs a package that is not installed.
+
+    Example:
+        >>> import r2d2
+        >>> r2d2.find("sample_lake", min_fraction=0.9).edges  # doctest: +SKIP
+        <77 edges>
     """
     from r2d2.api.results import Edges, Funnel, Run, Tables
     from r2d2.model import Types
@@ -101,8 +125,8 @@ def find(
     if folder is not None:
         check_apart(folder, os.fspath(lake))
         prepare(folder, FIND_FILES)
-    _check_engine(engine)
-    chosen = replace(_find_settings(settings), **_checked(changes))
+    check_engine(engine)
+    chosen = replace(find_settings(settings), **checked(changes))
     if types is not None:
         if types not in list(Types):
             raise UsageError(f"types = {types!r}: give one of {', '.join(Types)}")
@@ -132,33 +156,10 @@ def find(
     )
 
 
-def _check_engine(engine: str) -> None:
-    if engine not in ("local", "spark"):
-        raise UsageError(f"engine = {engine!r}: give 'local' or 'spark'")
-
-
-def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords of `find`, each a field of `Settings` with a value of its type.
-
-    Raises:
-        UsageError: one is not.
-    """
-    from r2d2.settings.find import Settings
-
-    standard, known = Settings(), FindChanges.__annotations__
-    for name, value in changes.items():
-        if name not in known:
-            raise UsageError(f"find has no setting {name!r}: it has {', '.join(sorted(known))}")
-        wanted: type | tuple[type, ...] = type(getattr(standard, name))
-        wanted = (int, float) if wanted is float else (list, tuple) if wanted is tuple else wanted
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            told = "several values, as a tuple" if wanted == (list, tuple) else "another type"
-            raise UsageError(f"{name} = {value!r}: expected {told}")
-    return {n: tuple(v) if isinstance(v, list) else v for n, v in changes.items()}
-
-
 def open_run(folder: Place) -> "Run":
     """The run whose files `find` wrote into the folder; the lake is not looked at.
+
+    Example: `r2d2.open_run("run").edges`, or `r2d2.open_run("run").plan`.
 
     Raises:
         UsageError: there is none, or another version of r2d2 wrote it.
@@ -181,15 +182,35 @@ def plan(
     memory_bytes: int | None = None,
     progress: "Progress | None" = None,
 ) -> "Plan":
-    """The plan for a run with a folder, where it is written; each recipe in it was run.
+    """The plan of what to delete from a run's lake, written into the run's folder; deletes nothing.
 
-    `settings` may be a TOML file, `usage` a CSV of who reads what, `profile` a `profile.json`.
-    Settings and usage that are None are those of the plan in the folder, where there is one.
+    Args:
+        run: a run that `r2d2.find` wrote with `out=`, or its folder.
+        settings: `r2d2.PlanSettings` or a TOML file: prices in USD, limits in seconds. None takes
+            those of the plan in the folder, else the defaults.
+        usage: rows of who reads what, or a CSV file; reads are a month. None is as with settings.
+        profile: a `profile.json` of measured rates (seconds a GB), in place of assumed ones.
+        engine: what reads and runs recipes: "local", or "spark".
+        session: of the engine "spark": the session to use.
+        master: of the engine "spark": its master, or `sc://host:port`; None is the session's own.
+        threads: processes of the local engine that look for recipes; None is one a core.
+        memory_bytes: their memory for rows, together; None is 1 GiB.
+        progress: is told how far the work is; None tells nobody.
+
+    Returns:
+        The plan: `deleted`, `kept` and `tables` with the reason for each, `totals` (bytes, and USD
+        a month), `warnings`, and `data`, all of `plan.json`. As a frame it is its tables.
 
     Raises:
         UsageError: the run has no folder, or a setting or a line of usage is wrong.
         LakeError: the lake cannot be listed.
         MissingDependencyError: the extra `plan` is not installed.
+
+    Example:
+        >>> import r2d2
+        >>> run = r2d2.find("sample_lake", out="run")  # doctest: +SKIP
+        >>> len(r2d2.plan(run, "sample_lake/plan.toml").deleted)  # doctest: +SKIP
+        18
     """
     from r2d2.extras import require
 
@@ -197,13 +218,13 @@ def plan(
     from r2d2.api.results import Plan
     from r2d2.plan import make_plan
 
-    _check_engine(engine)
-    folder = _folder_of(run)
+    check_engine(engine)
+    folder = folder_of(run)
     before = None
     if settings is None or usage is None:
-        before = _plan_before(folder)
+        before = plan_before(folder)
     made = make_plan(
-        *(folder, _plan_settings(settings, before, profile), _usages(usage, before)),
+        *(folder, plan_settings(settings, before, profile), usages(usage, before)),
         engine=engine,
         session=session,
         master=master,
@@ -226,15 +247,36 @@ def vmcost(
     prices: Place | None = None,
     progress: "Progress | None" = None,
 ) -> "VmCosts":
-    """The costs of the VMs of the applications in Spark's event logs: files, folders or URLs.
+    """The costs of the VMs of the applications in Spark's event logs.
 
-    The machines are those of the arguments, else of the settings (which may be a TOML file), else
-    of the log. `prices` is a CSV in place of r2d2's own list.
+    The machines are those of the arguments, else of the settings, else of the log.
+
+    Args:
+        logs: files, folders or URLs of event logs.
+        vm: the type of the executors' VMs, such as "m5.xlarge".
+        driver_vm: the type of the driver's VM.
+        count: the number of executors' VMs, if they stood for the whole run.
+        provider: "aws", "azure" or "gcp".
+        region: the provider's name of it, such as "us-east-1".
+        spot: whether the executors' VMs are spot.
+        settings: a TOML file, as `r2d2 init vmcost` writes one.
+        prices: a CSV of prices in USD an hour, in place of r2d2's own list.
+        progress: is told how far the work is; None tells nobody.
+
+    Returns:
+        The costs: `applications`, `jobs`, `stages` and `executors`, each with `usd` and seconds;
+        `usd` of all; `left_out`, the logs that no application was read from; `data`, all of
+        `report.json`. As a frame it is its applications.
 
     Raises:
         UsageError: no log is given or none can be read, or a setting is wrong.
         LakeError: a store with logs cannot be listed.
         MissingDependencyError: the extra `vmcost` is not installed.
+
+    Example:
+        >>> import r2d2
+        >>> r2d2.vmcost("logs", vm="m5.xlarge", count=4).usd  # doctest: +SKIP
+        0.1339
     """
     from r2d2.extras import require
 
@@ -277,53 +319,3 @@ def schema(name: str) -> dict[str, Any]:
     if name not in found:
         raise UsageError(f"no schema {name!r}: there are {', '.join(sorted(found))}")
     return dict(json.loads(found[name].read_text(encoding="utf-8")))
-
-
-def _find_settings(settings: "Settings | Place | None") -> "Settings":
-    from r2d2.settings.find import Settings, load_settings
-
-    if isinstance(settings, Settings):
-        return settings
-    return load_settings(None if settings is None else Path(settings))
-
-
-def _plan_before(folder: Path) -> Mapping[str, Any] | None:
-    from r2d2.plan.graph_file import PLAN_NAME
-    from r2d2.plan.plan_file import load_plan
-
-    return load_plan(folder / PLAN_NAME) if (folder / PLAN_NAME).is_file() else None
-
-
-def _plan_settings(
-    settings: "PlanSettings | Place | None",
-    before: Mapping[str, Any] | None,
-    profile: Place | None,
-) -> "PlanSettings":
-    from r2d2.settings.plan import PlanSettings, load_plan_settings, plan_settings_of
-    from r2d2.settings.profile import load_profile, with_profile
-
-    if settings is None and before is not None:
-        settings = plan_settings_of(before["settings"])
-    if not isinstance(settings, PlanSettings):
-        settings = load_plan_settings(None if settings is None else Path(settings))
-    return settings if profile is None else with_profile(settings, load_profile(Path(profile)))
-
-
-def _usages(
-    usage: "Sequence[Usage] | Place | None", before: Mapping[str, Any] | None
-) -> "Sequence[Usage]":
-    from r2d2.plan.usage import load_usage, usages_of_plan
-
-    if usage is None:
-        return () if before is None else usages_of_plan(before)
-    return load_usage(Path(usage)) if isinstance(usage, str | os.PathLike) else usage
-
-
-def _folder_of(run: "Run | Place") -> Path:
-    from r2d2.graph import Graph
-
-    if not isinstance(run, Graph):
-        return Path(run)
-    if run.folder is None:
-        raise UsageError("the run has no folder: give `find` one, as in find(lake, out='run')")
-    return run.folder

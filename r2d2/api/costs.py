@@ -1,15 +1,19 @@
 """Result of `vmcost` as a user of the library has it: applications and the rows of their bills."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
-from r2d2.api.records import Columns, Records, html_table
-from r2d2.text_tables import pluralize, usd
+from r2d2.api.records import Columns, Frames, Records, html_table
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.events import LeftOutLog
+from r2d2.vmcost.report.figures import money
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Data = Mapping[str, Any]
 
@@ -85,22 +89,33 @@ class BillRows(Records[BillRow]):
     }
 
 
+class LeftOutLogs(Records[LeftOutLog]):
+    """Logs that no application was read from, each with the reason."""
+
+    noun = "log"
+    columns: ClassVar[Columns] = {
+        "path": ("string", lambda log: str(log[0])),
+        "reason": ("string", lambda log: log[1]),
+    }
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class VmCosts:
+class VmCosts(Frames):
     """The costs of a cluster's VMs; `data` is all of it, as `report.json` has it.
 
-    `left_out` are logs without an application, each with the reason.
+    `left_out` are logs without an application, each with the reason. As a frame it is its
+    `applications`.
     """
 
     applications: Applications
     data: Data
-    left_out: tuple[LeftOutLog, ...] = ()
+    left_out: LeftOutLogs = field(default_factory=LeftOutLogs)
 
     @classmethod
-    def of(cls, data: Data, left_out: tuple[LeftOutLog, ...] = ()) -> Self:
+    def of(cls, data: Data, left_out: Iterable[LeftOutLog] = ()) -> Self:
         """The costs of a report's data."""
         told = msgspec.convert(data["applications"], list[ApplicationCost])
-        return cls(Applications(told), data, left_out)
+        return cls(Applications(told), data, LeftOutLogs(left_out))
 
     @property
     def usd(self) -> float | None:
@@ -137,10 +152,14 @@ class VmCosts:
                     row["task_s"],
                 )
 
+    def to_arrow(self) -> "pa.Table":
+        """The applications as an Arrow table."""
+        return self.applications.to_arrow()
+
     def __repr__(self) -> str:
         known = self.usd
-        money = "cost not known" if known is None else usd(known)
-        return f"<{pluralize(len(self.applications), 'application')}: {money}>"
+        told = "cost not known" if known is None else money(known)
+        return f"<{pluralize(len(self.applications), 'application')}: {told}>"
 
     def _repr_html_(self) -> str:
         return html_table(repr(self)[1:-1], self.applications)

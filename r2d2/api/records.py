@@ -6,13 +6,13 @@ their values. Text is escaped wherever it is shown, whatever names the lake has.
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, SupportsIndex, TypeVar, overload
 
 from r2d2.errors import MissingDependencyError
-from r2d2.text_tables import aligned, pluralize, printable
+from r2d2.text_tables import aligned, pluralize, printable, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,57 +28,18 @@ Columns = Mapping[str, tuple[ArrowType, Callable[[Any], object]]]
 """The columns of rows by name, each with its type and how a row gives its value."""
 
 
-class Records(tuple[Row, ...]):
-    """Rows of one kind, in order; a slice of them is of the same kind.
+NAMES = frozenset({"location", "table", "tables", "child", "parent", "parents"})
+"""The columns with names of tables, which are shown so that no two look alike."""
 
-    `repr` says how many they are, `str` shows the first ten, a notebook the first twenty.
-    """
 
-    noun: ClassVar[str] = "row"
-    columns: ClassVar[Columns] = {}
+class Frames:
+    """Something with rows, as an Arrow table and as data frames of other libraries."""
 
-    @overload
-    def __getitem__(self, key: SupportsIndex, /) -> Row: ...
-
-    @overload
-    def __getitem__(self, key: slice, /) -> Self: ...
-
-    def __getitem__(self, key: SupportsIndex | slice, /) -> Row | Self:
-        if isinstance(key, slice):
-            return type(self)(super().__getitem__(key))
-        return super().__getitem__(key)
-
-    def __repr__(self) -> str:
-        return f"<{pluralize(len(self), self.noun)}>"
-
-    def __str__(self) -> str:
-        rows = ([_short(cell, MOST_IN_TEXT) for cell in row] for row in self._cells(SHOWN_IN_TEXT))
-        more = len(self) - SHOWN_IN_TEXT
-        lines = [
-            *aligned([list(self.columns), *rows]),
-            *([f"… and {more:,} more"] if more > 0 else []),
-        ]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return html_table(pluralize(len(self), self.noun), self)
-
-    def _cells(self, most: int) -> Iterable[Sequence[object]]:
-        return ([value(row) for _, value in self.columns.values()] for row in tuple(self)[:most])
+    __slots__ = ()
 
     def to_arrow(self) -> "pa.Table":
-        """The rows as an Arrow table; a column has its type even where there is no row."""
-        import pyarrow as pa
-
-        types = {"strings": pa.list_(pa.string())}
-        return pa.table(
-            {
-                name: pa.array(
-                    [value(row) for row in self], types.get(kind) or pa.type_for_alias(kind)
-                )
-                for name, (kind, value) in self.columns.items()
-            }
-        )
+        """The rows as an Arrow table."""
+        raise NotImplementedError
 
     def to_polars(self) -> "pl.DataFrame":
         """The rows as a Polars data frame.
@@ -106,6 +67,64 @@ class Records(tuple[Row, ...]):
         return self.to_arrow().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
 
 
+class Records(tuple[Row, ...], Frames):
+    """Rows of one kind, in order; a slice of them is of the same kind.
+
+    `repr` says how many they are, `str` shows the first ten, a notebook the first twenty.
+    """
+
+    noun: ClassVar[str] = "row"
+    columns: ClassVar[Columns] = {}
+
+    @overload
+    def __getitem__(self, key: SupportsIndex, /) -> Row: ...
+
+    @overload
+    def __getitem__(self, key: slice, /) -> Self: ...
+
+    def __getitem__(self, key: SupportsIndex | slice, /) -> Row | Self:
+        if isinstance(key, slice):
+            return type(self)(super().__getitem__(key))
+        return super().__getitem__(key)
+
+    def __repr__(self) -> str:
+        return f"<{pluralize(len(self), self.noun)}>"
+
+    def __str__(self) -> str:
+        rows = self._cells(SHOWN_IN_TEXT, MOST_IN_TEXT)
+        more = len(self) - SHOWN_IN_TEXT
+        lines = [
+            *aligned([list(self.columns), *rows]),
+            *([f"… and {more:,} more"] if more > 0 else []),
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return html_table(pluralize(len(self), self.noun), self)
+
+    def _cells(self, most: int, characters: int) -> Iterable[list[str]]:
+        """The first rows as text, each cell cut at so many characters."""
+        for row in tuple(self)[:most]:
+            yield [
+                _short(value(row), characters, visible if name in NAMES else printable)
+                for name, (_, value) in self.columns.items()
+            ]
+
+    def to_arrow(self) -> "pa.Table":
+        """The rows as an Arrow table; a column has its type even where there is no row."""
+        import pyarrow as pa
+
+        types = {"strings": pa.list_(pa.string())}
+        return pa.table(
+            {
+                name: pa.array(
+                    [value(row) for row in self], types.get(kind) or pa.type_for_alias(kind)
+                )
+                for name, (kind, value) in self.columns.items()
+            }
+        )
+
+
 def html_table(caption: str, records: Records[object]) -> str:
     """The first rows as an HTML table below its caption, every text escaped."""
     numbers = [kind in ("int64", "double") for kind, _ in records.columns.values()]
@@ -113,12 +132,11 @@ def html_table(caption: str, records: Records[object]) -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="text-align: {"right" if number else "left"}">'
-            f"{escape(_short(cell, MOST_CHARACTERS))}</td>"
+            f'<td style="text-align: {"right" if number else "left"}">{escape(cell)}</td>'
             for cell, number in zip(row, numbers, strict=True)
         )
         + "</tr>"
-        for row in records._cells(SHOWN)
+        for row in records._cells(SHOWN, MOST_CHARACTERS)
     )
     more = len(records) - SHOWN
     rest = f"<p>… and {more:,} more</p>" if more > 0 else ""
@@ -129,7 +147,7 @@ def html_table(caption: str, records: Records[object]) -> str:
     )
 
 
-def _short(value: object, most: int) -> str:
+def _short(value: object, most: int, shown: Callable[[str], str]) -> str:
     """The value as text on one line; unknown is empty, and what is long is cut."""
     match value:
         case None:
@@ -141,10 +159,9 @@ def _short(value: object, most: int) -> str:
         case float():
             text = f"{value:.6g}"
         case list() | tuple():
-            text = "; ".join(map(str, value))
+            text = "; ".join(shown(str(each)) for each in value)
         case _:
-            text = str(value)
-    text = printable(text)
+            text = shown(str(value))
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -3,21 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from r2d2.api.records import Columns, Records, html_table
+from r2d2.api.records import Columns, Frames, Records, html_table
 from r2d2.errors import UsageError
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Column, Edge, Evidence, FunnelRow, Table, Verdict
-from r2d2.plan.graph_file import GRAPH_NAME, PLAN_NAME, load_graph
+from r2d2.plan.graph_file import GRAPH_NAME, PLAN_NAME, is_compared, load_graph
 from r2d2.plan.plan_file import load_plan
 from r2d2.plan.plan_form import PlannedUsage, PlanTotals
 from r2d2.settings.find import Settings
 from r2d2.stages.schema import degenerate_edge
-from r2d2.text_tables import human_bytes, pluralize, printable, usd
+from r2d2.text_tables import counted, human_bytes, pluralize, usd, visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FUNNEL_NAME = "funnel.json"
 
@@ -54,6 +57,16 @@ class Edges(Records[Edge]):
         "stage": ("string", lambda edge: edge.stage),
         "unmatched": ("strings", lambda edge: [str(column) for column in edge.unmatched]),
         "equal_after_cast": ("bool", lambda edge: edge.equal_after_cast),
+    }
+
+
+class EqualTables(Records[tuple[str, ...]]):
+    """EqualTables of equal tables, each the tables' locations."""
+
+    noun = "group"
+    columns: ClassVar[Columns] = {
+        "tables": ("strings", list),
+        "count": ("int64", len),
     }
 
 
@@ -123,22 +136,30 @@ class PlannedTables(Records[PlannedTable]):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LakeTables(Inventory):
-    """The tables of a lake from metadata alone, and how many files were left out by reason."""
+class LakeTables(Frames, Inventory):
+    """The tables of a lake from metadata alone, and how many files were left out by reason.
+
+    As a frame it is its `tables`.
+    """
 
     tables: Tables
     lake: str = ""
 
     def __repr__(self) -> str:
-        return f"<{printable(self.lake)}: {pluralize(len(self.tables), 'table')}>"
+        listed = sum(table.eligible for table in self.tables)
+        return f"<{visible(self.lake)}: {counted(listed, len(self.tables) - listed)}>"
+
+    def to_arrow(self) -> "pa.Table":
+        """The tables as an Arrow table."""
+        return self.tables.to_arrow()
 
     def _repr_html_(self) -> str:
         return html_table(repr(self)[1:-1], self.tables)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Run(Graph):
-    """The graph that `find` made, with the lake's URL and the settings.
+class Run(Frames, Graph):
+    """The graph that `find` made, with the lake's URL and the settings; as a frame its `edges`.
 
     `folder` is where its files are, None where it was not written. `warnings` are rules of the
     settings that matched nothing. Of a run that was opened, tables have no `files`, `splits` and
@@ -156,9 +177,13 @@ class Run(Graph):
     undecided: int = 0
 
     @property
-    def equal(self) -> tuple[tuple[str, ...], ...]:
-        """Groups of equal tables, each in order of location."""
-        return self.classes()
+    def equal(self) -> EqualTables:
+        """EqualTables of equal tables, each in order of location."""
+        return EqualTables(self.classes())
+
+    def to_arrow(self) -> "pa.Table":
+        """The edges as an Arrow table."""
+        return self.edges.to_arrow()
 
     @property
     def plan(self) -> "Plan | None":
@@ -176,12 +201,13 @@ class Run(Graph):
         return self.undecided
 
     def __repr__(self) -> str:
+        compared = sum(table.eligible for table in self.tables)
         parts = (
-            pluralize(len(self.tables), "table"),
+            counted(compared, len(self.tables) - compared),
             pluralize(len(self.edges), "edge"),
             pluralize(len(self.equal), "group") + " of equal tables",
         )
-        return f"<{printable(self.lake)}: {', '.join(parts)}>"
+        return f"<{visible(self.lake)}: {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
         sizes = {table.location: table.size_bytes for table in self.tables}
@@ -192,8 +218,11 @@ class Run(Graph):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Plan:
-    """A plan of what to delete; `data` is all of it, as `plan.json` has it."""
+class Plan(Frames):
+    """A plan of what to delete; `data` is all of it, as `plan.json` has it.
+
+    As a frame it is its `tables`.
+    """
 
     lake: str
     tables: PlannedTables
@@ -221,11 +250,17 @@ class Plan:
         """The tables that stay, in order of location."""
         return PlannedTables(entry for entry in self.tables if entry.choice == "keep")
 
+    def to_arrow(self) -> "pa.Table":
+        """The tables and what becomes of them, as an Arrow table."""
+        return self.tables.to_arrow()
+
     def __repr__(self) -> str:
-        deleted = f"{len(self.deleted):,} of {pluralize(len(self.tables), 'table')} deleted"
+        compared = sum(is_compared(entry.must_keep) for entry in self.tables)
+        tables = counted(compared, len(self.tables) - compared)
+        deleted = f"{len(self.deleted):,} of {tables} deleted"
         saved = usd(self.totals.saving_usd_per_month)
         freed = human_bytes(self.totals.freed_bytes)
-        return f"<plan for {printable(self.lake)}: {deleted}, {freed} freed, {saved} a month saved>"
+        return f"<plan for {visible(self.lake)}: {deleted}, {freed} freed, {saved} a month saved>"
 
     def _repr_html_(self) -> str:
         most = sorted(self.deleted, key=lambda entry: -entry.saving_usd_per_month)

@@ -7,7 +7,7 @@ runs. So `--help` answers at once.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -51,6 +51,9 @@ def _tables_of_run(context: "CompletionContext") -> Any:
 TableOfRun = Parameter(completer=_tables_of_run)
 """Of an argument that is a table of the run which another argument names."""
 
+STORE = ("CONNECT_S", "FAILURES", "LISTING_S", "REQUEST_S", "RETRIES", "RETRY_S", "SILENCE_S")
+ENVIRONMENT = ("R2D2_UMASK", *(f"R2D2_STORE_{name}" for name in STORE))
+"""The variables of no command."""
 LOUDNESS = ("-q", "--quiet", "-v", "--verbose")
 
 COMMANDS = {
@@ -145,7 +148,7 @@ def command_line(arguments: Sequence[str]) -> App:
         help_format="plaintext",
         version=__version__,
         version_flags=("--version", "-V"),
-        config=(Env("R2D2_"), _name_unread),
+        config=(Env("R2D2_"), _tell_unread),
         result_action="return_value",
         help_epilogue=(
             "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
@@ -167,15 +170,51 @@ def command_line(arguments: Sequence[str]) -> App:
     return app
 
 
-def _name_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Names on stderr each variable that lacks the command's name, and so is not read."""
-    command = "_".join(commands).upper()
+def _tell_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Tells on stderr of each variable that was meant for this command, by its name, and not read.
+
+    Variables of other commands, and names that are like none of r2d2's, are somebody else's.
+    """
+    long = {name for each in arguments for name in each.names if name.startswith("--")}
+    prefix = _variable(*commands) + "_"
+    known = {prefix + _variable(name).removeprefix("R2D2_"): _variable(name) for name in long}
+    others = [_variable(*commands, name) + "_" for name in app if not name.startswith("-")]
+    others += [_variable(name) + "_" for name in COMMANDS if name not in commands]
     for name in sorted(os.environ):
-        flag = name.removeprefix("R2D2_")
-        if flag != name and any(
-            flag == each.name.strip("-").upper().replace("-", "_") for each in arguments
-        ):
-            sys.stderr.write(f"r2d2: {name} is not read; set R2D2_{command}_{flag}\n")
+        if name.startswith("R2D2_") and name not in (*known, *ENVIRONMENT):
+            near = next((full for full, short in known.items() if short == name), None)
+            if near is None and not name.startswith(tuple(others)):
+                near = _nearest_variable(name, prefix, known)
+            if near or (name.startswith(prefix) and not name.startswith(tuple(others))):
+                meant = near or f"those that `r2d2 {' '.join(commands)} --help` names"
+                sys.stderr.write(f"r2d2: {printable(name)} is not read; did you mean {meant}?\n")
+
+
+def _nearest_variable(name: str, prefix: str, known: Iterable[str]) -> str | None:
+    """The variable that was likely meant; of another prefix only where few letters are wrong."""
+    from difflib import get_close_matches
+
+    if name.startswith(prefix):
+        flags = [each.removeprefix(prefix) for each in known]
+        near = get_close_matches(name.removeprefix(prefix), flags, 1)
+        return prefix + near[0] if near else None
+    return next(iter(get_close_matches(name, [*known, *ENVIRONMENT], 1, cutoff=0.85)), None)
+
+
+def _variable(*words: str) -> str:
+    """The variable of a command or a flag.
+
+    >>> _variable("find"), _variable("--fail-on")
+    ('R2D2_FIND', 'R2D2_FAIL_ON')
+    """
+    return "_".join(("R2D2", *(word.strip("-").replace("-", "_").upper() for word in words)))
+
+
+def _unset_blank_variables() -> None:
+    """Takes R2D2_… variables with nothing but blanks in them for not set, as CI and Airflow do."""
+    for name, value in list(os.environ.items()):
+        if name.startswith("R2D2_") and not value.strip():
+            del os.environ[name]
 
 
 def without_loudness(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -196,6 +235,7 @@ def main(arguments: list[str] | None = None) -> int:
     from r2d2.cli.terminal import interruptibly, set_loudness
 
     try:
+        _unset_blank_variables()
         given, loudness = without_loudness(sys.argv[1:] if arguments is None else arguments)
         set_loudness(loudness)
         result: Any = interruptibly(lambda: command_line(given)(given))

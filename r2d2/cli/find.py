@@ -2,16 +2,15 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output, Renamed, TypesFlag
-from r2d2.cli.report import Report, prepare_page, write_page, write_run
+from r2d2.cli.report import Report, page_written, prepare_page, write_page, write_run
 from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
-from r2d2.text_tables import aligned
+from r2d2.text_tables import aligned, shell_word, visible
 
 if TYPE_CHECKING:
     from r2d2.graph import Graph
@@ -157,7 +156,7 @@ def find(
                 "--config": config,
             }
         )
-        steps = list(_next_steps(" ".join([quote(lake), *again]), out, graph))
+        steps = list(_next_steps(" ".join([shell_word(lake), *again]), out, report, graph))
         print_lines(find_lines(graph, steps, verbose=is_verbose()))
     counts = findings(graph, fail_on)
     if counts:
@@ -247,24 +246,31 @@ def _as_words(flags: Mapping[str, object]) -> Iterator[str]:
             yield flag
         elif value is not None and value is not False:
             for each in value if isinstance(value, tuple) else (value,):
-                yield f"{flag} {quote(str(each))}"
+                yield f"{flag} {shell_word(str(each))}"
 
 
-def _next_steps(found: str, out: Path | None, graph: "Graph") -> Iterator[str]:
+def _next_steps(found: str, out: Path | None, report: Path | None, graph: "Graph") -> Iterator[str]:
     """The lines on what was written, and on the commands that go on from there.
 
     `found` are the words of this run's command: its lake and flags.
     """
+    if out is not None:
+        yield f"written to {visible(str(out))}: edges.csv, degenerate.csv, tables.csv, *.json"
+    if report is not None:
+        yield page_written(report)
     if out is None:
         if graph.edges:
-            yield f"next: r2d2 find {found} --out run   keeps this, for a plan"
+            yield f"next: r2d2 find {found} --out run   writes the files that a plan needs"
         return
-    yield f"written to {out}: edges.csv, degenerate.csv, tables.csv, *.json"
     if graph.edges:
-        steps = [(f"r2d2 plan --run {quote(str(out))}", "what to delete, and what that saves")]
-        steps.append((f"r2d2 edges {quote(str(out))}", "every containment, by table or folder"))
-        steps.append((f"r2d2 report {quote(str(out))}", "all of it as a page to look at"))
-        for begin, line in zip(("next: ", "      ", "      "), aligned(steps), strict=True):
+        steps = [(f"r2d2 plan --run {shell_word(str(out))}", "what to delete, and what that saves")]
+        steps.append(
+            (f"r2d2 edges {shell_word(str(out))}", "every containment, by table or folder")
+        )
+        if report is None:
+            page = f"r2d2 report {shell_word(str(out))}"
+            steps.append((page, "all of it as a page to look at"))
+        for begin, line in zip(("next: ", "      ", "      "), aligned(steps), strict=False):
             yield begin + line
 
 

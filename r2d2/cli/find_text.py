@@ -11,7 +11,16 @@ from r2d2.lake.selection import NOT_SAMPLED, is_left_out_as_asked
 from r2d2.model import Edge, Table
 from r2d2.settings.find import DOUBT, LEFT_OUT
 from r2d2.stages.metadata import NOT_BELIEVED
-from r2d2.text_tables import aligned, human_bytes, pluralize, printable, without_name
+from r2d2.text_tables import (
+    TOP_FOLDER,
+    aligned,
+    counted,
+    human_bytes,
+    pluralize,
+    printable,
+    visible,
+    without_name,
+)
 
 SHOWN = 10
 FIRST, FIRST_IF_VERBOSE = 3, 20
@@ -69,7 +78,7 @@ def inventory_lines(tables: Sequence[Table], skipped: Mapping[str, int]) -> Iter
     for table in out[:SHOWN]:
         kind = "unreadable" if table.unreadable else "not eligible"
         why = without_name(table.problem or "", table.location)
-        yield f"  {kind}: {printable(table.location)}: {printable(why)}"
+        yield f"  {kind}: {visible(table.location)}: {printable(why)}"
     if len(out) > SHOWN:
         more = pluralize(len(out) - SHOWN, "more table")
         yield f"  … and {more} left out (--out has all in tables.csv)"
@@ -84,7 +93,7 @@ def _wrong_footers(tables: Sequence[Table]) -> Iterator[str]:
     wrong = [table for table in tables if NOT_BELIEVED in table.details]
     for table in wrong[:SHOWN]:
         columns = printable(table.details[NOT_BELIEVED])
-        yield f"  wrong statistics, not believed: {printable(table.location)}: {columns}"
+        yield f"  wrong statistics, not believed: {visible(table.location)}: {columns}"
     if len(wrong) > SHOWN:
         yield f"  … and {pluralize(len(wrong) - SHOWN, 'more table')} (see tables.csv)"
 
@@ -142,7 +151,7 @@ def _headlines(graph: Graph) -> Iterator[str]:
     sizes = {table.location: table.size_bytes for table in graph.tables if table.eligible}
     size, all_of_it = sum(sizes[child] for child in children), sum(sizes.values())
     yield (
-        f"{len(children):,} of {pluralize(len(sizes), 'table')}"
+        f"{len(children):,} of {counted(len(sizes), len(graph.tables) - len(sizes))}"
         f" {'is' if 1 in (len(children), len(sizes)) else 'are'} contained in others:"
         f" {human_bytes(size)} of {human_bytes(all_of_it)};"
         f" {pluralize(len(contained), 'containment')} proved"
@@ -151,8 +160,12 @@ def _headlines(graph: Graph) -> Iterator[str]:
     if near:
         yield f"{pluralize(near, 'near-containment')} (see fraction and missing_rows in edges.csv)"
     if graph.degenerate:
-        edges = pluralize(len(graph.degenerate), "degenerate edge")
-        yield f"{edges} (tables without rows or columns) apart"
+        blank = len({edge.child for edge in graph.degenerate})
+        edges = pluralize(len(graph.degenerate), "containment")
+        yield (
+            f"{pluralize(blank, 'table')} without rows or columns: contained in any that has its"
+            f" columns; these {edges} do not count"
+        )
     if graph.open_pairs():
         yield f"{pluralize(graph.open_pairs(), 'pair')} undecided: no exact stage was asked for"
 
@@ -189,7 +202,7 @@ def _contained_lines(
         edge = min(found, key=lambda e: (-e.fraction, bool(e.unmatched), -sizes[e.parent]))
         equal = len(copies.get(child, (child,))) - 1
         more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
-        named = f"{printable(child)} and {equal:,} equal" if equal else printable(child)
+        named = f"{visible(child)} and {equal:,} equal" if equal else visible(child)
         rows.append((named, human_bytes(size_of[child]), parent_told(edge) + more))
     if rows:
         yield ""
@@ -204,7 +217,7 @@ def parent_told(edge: Edge) -> str:
     cast = " (after cast)" if edge.equal_after_cast else ""
     cast = " (equal after parsing)" if edge.renderings else cast
     part = f", without {', '.join(map(str, edge.unmatched))}" if edge.unmatched else ""
-    return f"{fraction}{printable(edge.parent)}{cast}{printable(part)}"
+    return f"{fraction}{visible(edge.parent)}{cast}{printable(part)}"
 
 
 def _equal_lines(
@@ -221,7 +234,7 @@ def _equal_lines(
     for group in ordered[:most]:
         shown = group if len(group) <= NAMED_EQUAL else group[: NAMED_EQUAL - 1]
         more = f" and {len(group) - len(shown):,} more" if len(group) > len(shown) else ""
-        yield f"  {human_bytes(spare[group[0]])}: {' = '.join(map(printable, shown))}{more}"
+        yield f"  {human_bytes(spare[group[0]])}: {' = '.join(map(visible, shown))}{more}"
     if len(ordered) > most:
         yield f"  … and {len(ordered) - most:,} more"
 
@@ -238,7 +251,7 @@ def _folder_lines(graph: Graph, sizes: Mapping[str, int], most: int) -> Iterator
     for table in graph.tables:
         if table.eligible:
             top, slash, _ = table.location.partition("/")
-            folders[top if slash else "."].append(table.location)
+            folders[top if slash else TOP_FOLDER].append(table.location)
     if len(folders) < 2 or not contained:
         return
     told = []
@@ -247,7 +260,7 @@ def _folder_lines(graph: Graph, sizes: Mapping[str, int], most: int) -> Iterator
         size = sum(sizes[name] for name in inside)
         total = human_bytes(sum(sizes[name] for name in names))
         cells = f"{len(inside):,} of {len(names):,}", f"{human_bytes(size)} of {total}"
-        told.append((-size, folder, (printable(folder), *cells)))
+        told.append((-size, folder, (visible(folder), *cells)))
     yield ""
     rows = [cells for _, _, cells in sorted(told)[:most]]
     yield from aligned([("folder", "contained", "size"), *rows])
@@ -271,7 +284,7 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
     heads = ("table", "format", "rows", "size", "files", "columns", "note")
     rows = [
         (
-            printable(table.location),
+            visible(table.location),
             table.format,
             "?" if table.rows is None else f"{table.rows:,}",
             human_bytes(table.size_bytes),

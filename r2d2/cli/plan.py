@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from r2d2.cli import Json, Output, TableOfRun
-from r2d2.cli.report import Report, prepare_page, write_run
+from r2d2.cli.report import Report, page_written, prepare_page, write_run
 from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem, print_text
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.extras import require
-from r2d2.text_tables import did_you_mean, pluralize
+from r2d2.text_tables import did_you_mean, pluralize, visible
 
 if TYPE_CHECKING:
     from r2d2.plan.usage import Usage
@@ -111,6 +111,14 @@ def make(
     from r2d2.text_tables import usd
 
     if diff is not None:
+        given = {
+            **{"--run": run, "--out": out, "--config": config, "--usage": usage},
+            **{"--profile": profile, "--what-if": what_if, "--max-latency": max_latency},
+            **{"--protect": protect, "--prices": prices, "--explain": explain},
+            **{"--threads": threads, "--memory-bytes": memory_bytes, "--master": master},
+            **{"--fail-on": fail_on, "--report": report},
+        }
+        _alone("--diff compares two plan files and does nothing else", given)
         return _print_diff(*diff, json=json)
     require("plan", "r2d2 plan")
     if run is None:
@@ -157,9 +165,11 @@ def make(
         if not lines:
             near = did_you_mean(explain, [table["table"] for table in made["tables"]])
             raise UsageError(f"the plan has no table {explain!r}{near}")
-        print_lines(lines)
+        print_lines([*lines, *([page_written(report)] if report else ())])
     else:
-        print_lines(plan_lines(made, str(out or run), verbose=is_verbose()))
+        place = str(out or ("" if varied else run))
+        written = list(_written(run, out, report, varied=varied))
+        print_lines(plan_lines(made, place, written, verbose=is_verbose()))
     for sentence in _rules_unknown(config, run, made):
         print_problem(sentence)
     saved_usd = made["totals"]["saving_usd_per_month"]
@@ -299,6 +309,32 @@ def _rules_unknown(config: Path | None, run: Path, made: Mapping[str, Any]) -> I
         remedy = f"run `r2d2 find {made['lake']} --config {config} --out {run}` again"
         for written in unknown:
             yield f"{config}: {written}: `find` ran without this rule; {remedy}"
+
+
+def _written(run: Path, out: Path | None, report: Path | None, *, varied: bool) -> Iterator[str]:
+    """The lines that say where the plan and its page are."""
+    from r2d2.plan.graph_file import PLAN_NAME
+
+    places = [] if varied else [run / PLAN_NAME]
+    if out is not None and out.resolve() != (run / PLAN_NAME).resolve():
+        places.append(out)
+    if places:
+        yield f"written to {' and '.join(visible(str(place)) for place in places)}"
+    else:
+        yield "what-if: no plan was written; --out FILE writes it"
+    if report is not None:
+        yield page_written(report)
+
+
+def _alone(told: str, given: Mapping[str, object]) -> None:
+    """Passes where none of these flags is given.
+
+    Raises:
+        UsageError: one is; it would have no effect.
+    """
+    without = [flag for flag, value in given.items() if value not in (None, False, ())]
+    if without:
+        raise UsageError(f"{told}: leave out {', '.join(without)}")
 
 
 def _least_savings(fail_on: str | None) -> float | None:

@@ -6,19 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby, repeat
 from math import ceil
 from operator import attrgetter
-from shlex import quote
 from typing import Any
 
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
+from r2d2.plan.plan_file import cheapest, headline
 from r2d2.plan.plan_form import Data
 from r2d2.text_tables import (
+    TOP_FOLDER,
     aligned,
     by_number,
+    duration,
     human_bytes,
     pluralize,
     printable,
+    shell_word,
     usd,
+    visible,
     without_file,
 )
 
@@ -28,27 +32,24 @@ NAMED = 3
 LONGEST_VALUE = 60
 
 
-def plan_lines(plan: Data, place: str = "run", *, verbose: bool = False) -> Iterator[str]:
+def plan_lines(
+    plan: Data, place: str = "run", written: Sequence[str] = (), *, verbose: bool = False
+) -> Iterator[str]:
     """The plan's result, the largest savings first; then the commands that go on from there.
 
-    `place` is the plan's file or the folder of its run.
+    `place` is the plan's file or the folder of its run, "" of a plan that is in no file; `written`
+    are the lines that say where files are.
     """
     totals, solver = plan["totals"], plan["solver"]
     deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
-    yield (
-        f"{totals['deleted']:,} of {pluralize(totals['tables'], 'table')} can be deleted:"
-        f" {human_bytes(totals['freed_bytes'])} of {human_bytes(totals['bytes'])},"
-        f" {usd(totals['saving_usd_per_month'])} of"
-        f" {usd(totals['keep_all_usd_per_month'])} a month saved"
-    )
+    yield f"{headline(plan)} saved"
     yield from _over_time(plan)
     if totals["residual_bytes"]:
         yield f"{human_bytes(totals['residual_bytes'])} are kept aside for recipes, and paid for"
-    gap = "" if solver["status"] == "optimal" else f", at most {solver['gap']:.2%} from it"
     yield (
-        f"{solver['status']} by {solver['name']} ({solver['version']}){gap}:"
-        f" {pluralize(solver['options'], 'recipe')}{_views(solver['views'])},"
-        f" prices of {plan['settings']['prices']['as_of']}"
+        f"{cheapest(solver)} of {pluralize(solver['options'], 'recipe')}{_views(solver['views'])},"
+        f" at prices of {plan['settings']['prices']['as_of']};"
+        f" solved by {solver['name']} ({solver['version']})"
     )
     if deleted:
         yield ""
@@ -62,18 +63,23 @@ def plan_lines(plan: Data, place: str = "run", *, verbose: bool = False) -> Iter
     yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
+    yield from written
+    if not place:
+        return
     yield ""
     steps = [
-        (f"r2d2 plan show {quote(place)}", "all decisions; --sort bytes, --choice keep, --csv")
+        (f"r2d2 plan show {shell_word(place)}", "all decisions; --sort bytes, --choice keep, --csv")
     ]
     if deleted:
         first = max(deleted, key=lambda table: (table["saving_usd_per_month"], table["table"]))
-        check = f"r2d2 check {quote(place if place.endswith('.json') else f'{place}/plan.json')}"
+        check = (
+            f"r2d2 check {shell_word(place if place.endswith('.json') else f'{place}/plan.json')}"
+        )
         steps.append((check, "whether it still holds, before anything is deleted"))
-        why = f"r2d2 plan --run {quote(place)} --explain {quote(printable(first['table']))}"
+        why = f"r2d2 plan --run {shell_word(place)} --explain {shell_word(first['table'])}"
         if not place.endswith(".json"):
             steps.insert(1, (why, "why, and how it comes back"))
-            steps.append((f"r2d2 report {quote(place)}", "all of it as a page to look at"))
+            steps.append((f"r2d2 report {shell_word(place)}", "all of it as a page to look at"))
     for begin, line in zip(chain(("next: ",), repeat("      ")), aligned(steps), strict=False):
         yield begin + line
 
@@ -82,7 +88,7 @@ def _passes_line(passes: Mapping[str, int]) -> Iterator[str]:
     """The parents that were read in passes, the most first; nothing where all fit the memory."""
     if passes:
         most = sorted(passes.items(), key=lambda item: (-item[1], item[0]))
-        named = [f"{printable(parent)} {count}" for parent, count in most[:NAMED]]
+        named = [f"{visible(parent)} {count}" for parent, count in most[:NAMED]]
         more = f" and {len(most) - NAMED:,} more" if len(most) > NAMED else ""
         yield f"passes over parents whose rows exceed the memory: {', '.join(named)}{more}"
 
@@ -92,13 +98,13 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
     for table in plan["tables"]:
         if table["table"] != name:
             continue
-        yield f"{printable(name)}: {table['choice']}: {printable(table['reason'])}"
+        yield f"{visible(name)}: {table['choice']}: {printable(table['reason'])}"
         yield f"  keeping it costs {usd(table['keep_usd_per_month'])} a month"
         yield _usage_line(table["usage"])
         limit_s = table["latency_limit_s"]
         if limit_s is not None:
             unread = ", as nobody read it for long" if table["usage"]["unread"] else ""
-            yield f"  its readers may wait {limit_s:g} s{unread}"
+            yield f"  its readers may wait {duration(limit_s)}{unread}"
         if table["choice"] == "delete":
             evidence = table["evidence"]
             is_view = table["way"] == "view"
@@ -106,25 +112,26 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  {doing} costs {usd(table['rebuild_usd_per_month'])} a month"
             yield from _bounds_line(table)
             more = " more for each read" if is_view else ""
-            yield f"  and takes {table['rebuild_p95_s']:.1f} s{more} at p95"
-            yield f"  recipe: {table['recipe']['kind']} from {', '.join(table['parents'])}"
+            yield f"  and takes {duration(table['rebuild_p95_s'])}{more} at p95"
+            parents = ", ".join(map(visible, table["parents"]))
+            yield f"  recipe: {table['recipe']['kind']} from {parents}"
             for parent, words in evidence.get("survives", {}).items():
                 told = ", ".join(f"{change} {word}" for change, word in words.items())
-                yield f"  stays right after a change of {printable(parent)}: {told}"
+                yield f"  stays right after a change of {visible(parent)}: {told}"
             if copy := table["copy_that_stays"]:
-                told = f"{printable(copy['table'])}, which stays: {printable(copy['because'])}"
+                told = f"{visible(copy['table'])}, which stays: {printable(copy['because'])}"
                 yield f"  equal to {told}"
             if evidence["run"]:
                 yield (
                     f"  run: {pluralize(evidence['rows'], 'row')}, equal value by value,"
-                    f" in {evidence['seconds']:.2f} s"
+                    f" in {duration(evidence['seconds'])}"
                 )
             else:
                 yield "  not run yet: what-if reads no data"
         else:
             rebuilt = [t["table"] for t in plan["tables"] if name in t["parents"]]
             for child in rebuilt[:SHOWN]:
-                yield f"  {printable(child)} is rebuilt from it"
+                yield f"  {visible(child)} is rebuilt from it"
 
 
 def _views(count: int) -> str:
@@ -149,8 +156,9 @@ def _over_time(plan: Data) -> Iterator[str]:
         most = max(usage["most_reads_per_month"], usage["reads_per_month"])
         yield (
             f"how often {_of_these(unknown, totals['deleted'])} read is not known:"
-            f" counted as {usage['reads_per_month']:g} a month; at {most:g} the plan saves"
-            f" {usd(totals['saving_at_least_usd_per_month'])}, at none"
+            f" {pluralize(format(usage['reads_per_month'], 'g'), 'read')} a month is assumed;"
+            f" with {most:g} the plan saves"
+            f" {usd(totals['saving_at_least_usd_per_month'])} a month, with none"
             f" {usd(totals['saving_at_most_usd_per_month'])}"
         )
 
@@ -184,10 +192,10 @@ def _deletions(deleted: list[Data], most: int) -> Iterator[str]:
     ordered = sorted(deleted, key=lambda t: (-t["saving_usd_per_month"], t["table"]))
     rows = [
         (
-            printable(table["table"]),
+            visible(table["table"]),
             human_bytes(table["frees_bytes"]),
             usd(table["saving_usd_per_month"]),
-            f"{table['rebuild_p95_s']:.0f} s",
+            duration(table["rebuild_p95_s"]),
             table["recipe"]["kind"] + (" view" if table["way"] == "view" else ""),
             _few(table["parents"]),
         )
@@ -203,7 +211,7 @@ def _folder_lines(tables: Sequence[Data]) -> Iterator[str]:
     folders: dict[str, list[Data]] = defaultdict(list)
     for table in tables:
         top, slash, _ = table["table"].partition("/")
-        folders[top if slash else "."].append(table)
+        folders[top if slash else TOP_FOLDER].append(table)
     if len(folders) < 2:
         return
     told = []
@@ -213,7 +221,7 @@ def _folder_lines(tables: Sequence[Data]) -> Iterator[str]:
         freed = human_bytes(sum(table["frees_bytes"] for table in gone))
         if gone:
             count = f"{len(gone):,} of {len(entries):,}"
-            told.append((-saving, folder, (printable(folder), count, freed, usd(saving))))
+            told.append((-saving, folder, (visible(folder), count, freed, usd(saving))))
     yield ""
     rows = [cells for _, _, cells in sorted(told)[:FOLDERS]]
     yield from aligned([("folder", "deleted", "frees", "saves a month"), *rows])
@@ -229,7 +237,7 @@ def _kept_lines(plan: Data) -> Iterator[str]:
             kept[_kind(without_file(table["reason"], table["table"]))].append(table["table"])
     ordered = sorted(kept.items(), key=lambda item: -len(item[1]))
     for reason, names in ordered[:SHOWN]:
-        named = f" ({', '.join(map(printable, names))})" if len(names) <= NAMED else ""
+        named = f" ({', '.join(map(visible, names))})" if len(names) <= NAMED else ""
         yield f"kept {len(names):,}: {printable(reason)}{named}"
     if len(ordered) > SHOWN:
         count = sum(len(names) for _, names in ordered[SHOWN:])
@@ -264,7 +272,7 @@ def _copies_lines(deleted: Sequence[Data]) -> Iterator[str]:
 
 def _few(names: Sequence[str]) -> str:
     """The names, or the first of them and how many more there are."""
-    shown = list(map(printable, names))
+    shown = list(map(visible, names))
     if len(shown) > NAMED:
         shown = [*shown[: NAMED - 1], f"{len(shown) - NAMED + 1:,} more"]
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
@@ -288,7 +296,7 @@ def diff_lines(changes: Sequence[Difference]) -> Iterator[str]:
         differences = list(group)
         yield f"{kind.value}: {pluralize(len(differences), 'difference')}"
         for difference in differences[:SHOWN]:
-            subject = " ".join(filter(None, (printable(difference.table), difference.key)))
+            subject = " ".join(filter(None, (visible(difference.table), difference.key)))
             yield f"  {subject}: {_short(difference.old)} → {_short(difference.new)}"
         if len(differences) > SHOWN:
             yield f"  … and {len(differences) - SHOWN:,} more"

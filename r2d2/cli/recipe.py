@@ -11,7 +11,7 @@ from r2d2.cli import Output, TableOfRun
 from r2d2.cli.terminal import json_for_terminal, print_lines, print_text
 from r2d2.errors import EXIT_FAILED, EXIT_OK, UsageError
 from r2d2.extras import require
-from r2d2.text_tables import human_bytes, pluralize, printable
+from r2d2.text_tables import human_bytes, pluralize, printable, visible
 
 Run = Annotated[Path, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")]
 PlanFile = Annotated[Path | None, Parameter(help="The plan file, if not RUN/plan.json.")]
@@ -59,7 +59,7 @@ def show(
     try:
         text = view_of(load_plan(path), folder, entry, dialect, load_names(config))
     except UnrenderableRecipeError as error:
-        print_text(f"-- {printable(table)}: {printable(str(error))}\n")
+        print_text(f"-- {visible(table)}: {printable(str(error))}\n")
         raise
     print_text(text + ";\n")
     return EXIT_OK
@@ -94,7 +94,7 @@ def run_recipe(
     names = tables or [t["table"] for t in made["tables"] if t["choice"] == "delete"]
     lost = 0
     for back in rebuild(made, run, names, to, lake):
-        name = printable(back.table)
+        name = visible(back.table)
         if isinstance(back, LostTable):
             lost += 1
             sys.stderr.write(f"r2d2: {name}: {printable(back.problem)}\n")

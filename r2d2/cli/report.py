@@ -10,6 +10,7 @@ from r2d2.cli import Output
 from r2d2.cli.terminal import print_lines
 from r2d2.errors import EXIT_OK
 from r2d2.extras import require
+from r2d2.text_tables import visible
 
 if TYPE_CHECKING:
     from r2d2.page.run_files import RunFiles
@@ -49,8 +50,13 @@ def report(
     path = out or run / PAGE_NAME
     prepare_page(path)
     write_run(path, run, beside=beside, show_values=show_values)
-    print_lines([f"written to {path}"])
+    print_lines([page_written(path)])
     return EXIT_OK
+
+
+def page_written(path: Path) -> str:
+    """The line that says where a page is."""
+    return f"page written to {visible(str(path))}: open it in a browser"
 
 
 def prepare_page(path: Path | None) -> None:

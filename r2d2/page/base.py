@@ -12,7 +12,16 @@ from urllib.parse import quote
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from r2d2.text_tables import human_bytes, pluralize, printable, usd
+from r2d2.text_tables import (
+    counted,
+    duration,
+    human_bytes,
+    pluralize,
+    printable,
+    shell_word,
+    usd,
+    visible,
+)
 
 
 def environment(package: str = "r2d2.page") -> Environment:
@@ -29,8 +38,12 @@ def environment(package: str = "r2d2.page") -> Environment:
     made.filters.update(
         human_bytes=human_bytes,
         pluralize=pluralize,
-        usd=money,
+        usd=usd,
+        duration=duration,
         whole="{:,}".format,
+        visible=visible,
+        shell_word=shell_word,
+        counted=counted,
         fragment=lambda text: quote(printable(text), safe=""),
     )
     return made
@@ -47,15 +60,6 @@ def render(made: Environment, name: str, *, style: str, script: str = "", **valu
         script_hash=_hash(code) if code else "",
         **values,
     )
-
-
-def money(amount_usd: float) -> str:
-    """Money as r2d2's text has it, but for what is next to nothing.
-
-    >>> money(12.5), money(0.031), money(9.7e-05)
-    ('$12.50', '$0.031', 'less than $0.001')
-    """
-    return "less than $0.001" if 0 < amount_usd < 0.001 else usd(amount_usd)
 
 
 def _hash(text: str) -> str:

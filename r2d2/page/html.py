@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from operator import attrgetter
 from typing import Any
 
 from markupsafe import Markup
@@ -13,7 +14,9 @@ from r2d2.page.base import environment, render
 from r2d2.page.families import TOP, Families, Total, Waste, families_of, folder_of, totals, waste_of
 from r2d2.page.packed import kept_kind, own_problem, packed
 from r2d2.page.run_files import Access, PageGraph, RunFiles, different
-from r2d2.text_tables import by_number, pluralize
+from r2d2.plan.graph_file import PLAN_NAME
+from r2d2.plan.plan_file import cheapest, headline
+from r2d2.text_tables import TOP_FOLDER, by_number, pluralize, visible
 
 Data = Mapping[str, Any]
 SHOWN, MOST_LEFT_OUT, MOST_REASONS, MOST_GROUPS = 15, 100, 40, 50
@@ -75,6 +78,8 @@ def page(
     unlike = different(graph.equal, access)
     entries: dict[str, Data] = {e["table"]: e for e in plan["tables"]} if plan else {}
     deleted = [entry for entry in entries.values() if entry["choice"] == "delete"]
+    kinds = list(_breakdowns(graph, waste, entries, access))
+    folders = kinds[0].totals if kinds else ()
     return render(
         environment(),
         "run.html.jinja",
@@ -84,11 +89,17 @@ def page(
         graph=graph,
         plan=plan,
         summary=summary_of(graph, families, waste),
-        kinds=list(_breakdowns(graph, waste, entries, access)),
+        kinds=kinds,
         left_out=[t for t in graph.tables if t.problem and not is_as_asked(t.problem)],
         as_asked=Counter(t.problem for t in graph.tables if is_as_asked(t.problem)),
         own_problem=own_problem,
         top=TOP,
+        top_folder=TOP_FOLDER,
+        worst=max(folders, key=attrgetter("spare_bytes"), default=None),
+        plan_file=f"{run.name or 'RUN'}/{PLAN_NAME}",
+        headline=headline(plan) if plan else "",
+        cheapest=cheapest(plan["solver"]) if plan else "",
+        degenerate=Counter(child for child, _ in graph.degenerate),
         most_left_out=MOST_LEFT_OUT,
         shown=SHOWN,
         kept=_kept(graph, entries)[:MOST_REASONS],
@@ -147,11 +158,12 @@ def _breakdowns(
 ) -> Iterator[Breakdown]:
     """Totals by folder; by team and reader where a plan knows of any, by owner where files do."""
     places = [table.location for table in graph.tables]
+    shown = [visible(place) for place in places]
     known = [entries.get(place) for place in places]
-    folders = {(folder_of(place),) for place in places}
+    folders = {(folder_of(place),) for place in shown}
     named: dict[str, list[tuple[str, ...]]] = {
-        "top folder": [(folder_of(place),) for place in places],
-        "folder in a top folder": [(folder_of(place, 2),) for place in places],
+        "top folder": [(folder_of(place),) for place in shown],
+        "folder in a top folder": [(folder_of(place, 2),) for place in shown],
         "team": [(e["tenant"],) if e and e["tenant"] else () for e in known],
         "reader": [tuple(e["usage"]["consumer_names"]) if e else () for e in known],
         "owner of files": [(access[p].owner,) if p in access else () for p in places],
@@ -214,7 +226,7 @@ def _changes(old: RunFiles, new: RunFiles) -> Iterator[str]:
         ]
         more, less = sorted(chosen[1] - chosen[0]), sorted(chosen[0] - chosen[1])
         yield from (
-            f"{told}: {', '.join(names[:FEW_NAMES])}"
+            f"{told}: {', '.join(map(visible, names[:FEW_NAMES]))}"
             + (f" and {len(names) - FEW_NAMES:,} more." if len(names) > FEW_NAMES else ".")
             for told, names in (
                 ("To be deleted now and not then", more),

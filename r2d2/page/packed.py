@@ -12,11 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from r2d2.lake.selection import is_as_asked
-from r2d2.page.base import money
 from r2d2.page.families import DrawnEdge, Families, Waste
 from r2d2.page.recipe_words import recipe_words
 from r2d2.page.run_files import Access, PageEdge, PageGraph, PageTable
-from r2d2.text_tables import pluralize, printable, without_file, without_name
+from r2d2.text_tables import (
+    duration,
+    pluralize,
+    printable,
+    usd,
+    visible,
+    without_file,
+    without_name,
+)
 
 MOST_NAMED = 5
 CONTAINED, SPARE, LEFT_OUT, UNREADABLE, DEGENERATE, AS_ASKED = 1, 2, 4, 8, 16, 32
@@ -46,14 +53,14 @@ def packed(
     """The data as base64 of deflated JSON."""
     texts = Texts()
     data = {
-        "names": front_coded([printable(table.location) for table in graph.tables]),
+        "names": front_coded([visible(table.location) for table in graph.tables]),
         "tables": _tables(graph, families, waste, texts) | _access(graph, access, texts),
         "groups": families.groups,
         "edges": _edges(families.edges, texts, show_values),
         "equal": _edges(families.equal, texts, show_values),
         "not_drawn": families.not_drawn,
         "plan": None if plan is None else _plan(graph, plan, texts, show_values),
-        "run": printable(run),
+        "run": visible(run),
         "texts": list(texts.numbers),
     }
     content = json.dumps(data, separators=(",", ":")).encode()
@@ -171,9 +178,9 @@ def _plan(
     return {
         "reason": [texts.number(own_reason(entry)) for entry in known],
         "kind": [texts.number(kept_kind(entry)) for entry in known],
-        "keep": [money(entry["keep_usd_per_month"]) for entry in known],
+        "keep": [usd(entry["keep_usd_per_month"]) for entry in known],
         "frees": [entry["frees_bytes"] for entry in known],
-        "limit": [entry["latency_limit_s"] for entry in known],
+        "limit": [texts.number(duration(entry["latency_limit_s"])) for entry in known],
         "tenant": [texts.number(entry["tenant"]) for entry in known],
         "reads": [entry["usage"]["reads_per_month"] for entry in known],
         "usage": [int(entry["usage"]["assumed"]) + 2 * entry["usage"]["unread"] for entry in known],
@@ -231,19 +238,19 @@ def _deleted(
     )
     return [
         int(entry["way"] == "view"),
-        money(entry["saving_usd_per_month"]),
-        money(entry["saving_at_least_usd_per_month"]),
-        money(entry["saving_at_most_usd_per_month"]),
-        money(12 * entry["saving_usd_per_month"]),
-        money(entry["rebuild_usd_per_month"]),
-        round(entry["rebuild_p95_s"], 1),
+        usd(entry["saving_usd_per_month"]),
+        usd(entry["saving_at_least_usd_per_month"]),
+        usd(entry["saving_at_most_usd_per_month"]),
+        usd(12 * entry["saving_usd_per_month"]),
+        usd(entry["rebuild_usd_per_month"]),
+        duration(entry["rebuild_p95_s"]),
         [number[parent] for parent in entry["parents"] if parent in number],
         texts.number(entry["recipe"]["kind"]),
         texts.number(recipe_words(entry["recipe"], show_values=show_values)),
         texts.number(survives),
         texts.number("; ".join(entry["layout"].get("not_restored", ()))),
         evidence.get("rows", -1) if evidence["run"] else -1,
-        round(evidence.get("seconds", 0.0), 2),
+        duration(evidence.get("seconds", 0.0)),
         evidence.get("residual_bytes", 0),
         -1 if copy is None else number.get(copy["table"], -1),
         texts.number(copy["because"] if copy else ""),

@@ -75,6 +75,11 @@ def left_out(problem: str, unreadable: bool) -> str:
     return (NOT_JUDGED if unreadable else NOT_ELIGIBLE) + problem
 
 
+def is_compared(must_keep: str | None) -> bool:
+    """Whether `find` compared the table with others, by the reason that keeps it."""
+    return not (must_keep or "").startswith((NOT_JUDGED, NOT_ELIGIBLE, CAME))
+
+
 def load_graph(run: Path) -> GraphFile:
     """The graph of a folder that `r2d2 find --out` wrote.
 

@@ -12,7 +12,7 @@ from typing import Any
 from r2d2.errors import UsageError
 from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe, pays_from_bytes
-from r2d2.plan.graph_file import GraphFile
+from r2d2.plan.graph_file import GraphFile, is_compared
 from r2d2.plan.plan_form import Data, check_form
 from r2d2.plan.planner import PLAN_TOO_LITTLE, TOO_LITTLE, Reasons, SolvedPlan
 from r2d2.recipes.grammar import ParentChange, parents, survives
@@ -20,7 +20,7 @@ from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text, json_with, settle
-from r2d2.text_tables import pluralize
+from r2d2.text_tables import counted, human_bytes, pluralize, usd
 
 VERSION = 3
 is_plan = json_with("solver", "totals", "tables")
@@ -185,6 +185,31 @@ def _trial_digest(trial: Trial) -> str:
     parts = (to_data(trial.recipe), dict(trial.layout), trial.rows, trial.fingerprint)
     measured = (trial.seconds, trial.read_bytes)
     return hashlib.sha256(json_text([*parts, *measured]).encode()).hexdigest()[:32]
+
+
+def cheapest(solver: Mapping[str, Any]) -> str:
+    """How good the choice is.
+
+    >>> cheapest({"status": "optimal"}), cheapest({"status": "feasible", "gap": 0.0123})
+    ('the cheapest choice', 'a choice (a better one saves 1.23% of its cost at most)')
+    """
+    if solver["status"] == "optimal":
+        return "the cheapest choice"
+    return f"a choice (a better one saves {solver['gap']:.2%} of its cost at most)"
+
+
+def headline(plan: Mapping[str, Any]) -> str:
+    """The tables that can be deleted, their bytes and what they save, each of how much."""
+    totals = plan["totals"]
+    compared = [table for table in plan["tables"] if is_compared(table["must_keep"])]
+    tables = counted(len(compared), len(plan["tables"]) - len(compared))
+    size = human_bytes(sum(table["size_bytes"] for table in compared))
+    keep = usd(sum(table["keep_usd_per_month"] for table in compared))
+    return (
+        f"{totals['deleted']:,} of {tables} can be deleted:"
+        f" {human_bytes(totals['freed_bytes'])} of {size},"
+        f" {usd(totals['saving_usd_per_month'])} of {keep} a month"
+    )
 
 
 def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:

@@ -22,7 +22,7 @@ from r2d2.recipes.find.request import AnyRequest, Proposal, Request, outputs
 from r2d2.recipes.grammar import Project, Recipe, parents
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
-from r2d2.text_tables import usd
+from r2d2.text_tables import duration, usd
 
 TOO_LITTLE = "deleting it would save less than "
 PLAN_TOO_LITTLE = "the whole plan would save less than "
@@ -215,8 +215,8 @@ class Reasons:
             chosen = problem.options[choice.option]
             names = " and ".join(problem.tables[parent].name for parent in chosen.parents)
             if chosen.view_of is not None:
-                return f"it can be a view of {names}: a read takes {chosen.seconds:.3g} s more"
-            return f"it can be rebuilt from {names} in {chosen.seconds:.0f} s"
+                return f"it can be a view of {names}: a read takes {duration(chosen.seconds)} more"
+            return f"it can be rebuilt from {names} in {duration(chosen.seconds)}"
         if stored.must_keep is not None:
             return stored.must_keep
         if served := self.served[number]:
@@ -232,7 +232,8 @@ class Reasons:
         if len(slow) == len(sound):
             least_s = min(option.seconds for option in slow)
             return (
-                f"rebuilding takes {least_s:.0f} s at least, its readers may wait {limit_s:.0f} s"
+                f"rebuilding takes {duration(least_s)} at least,"
+                f" its readers may wait {duration(limit_s)}"
             )
         in_time = min(option.usd_per_month for option in sound if option not in slow)
         return self._too_little(stored.keep_usd_per_month - in_time)
@@ -260,5 +261,7 @@ class Reasons:
         stays = next((twin for twin in twins if twin in rests), twins[0])
         names = problem.tables[stays].name, problem.tables[number].name
         dearer = self.exchanges.dearer_usd(stays, number) > 0
-        why = "the plan costs less so" if dearer else self.planned.costing.why_preferred(*names)
+        why = (
+            "that makes the plan cheapest" if dearer else self.planned.costing.why_preferred(*names)
+        )
         return {"table": names[0], "because": why}

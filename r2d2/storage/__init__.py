@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r2d2.errors import NoSuchLakeError
-from r2d2.text_tables import did_you_mean
+from r2d2.text_tables import did_you_mean, shell_word
 
 if TYPE_CHECKING:
     from r2d2.storage.local import Storage
@@ -29,11 +29,9 @@ def storage_of(lake: str) -> "Storage":
 
 def _no_folder(root: Path) -> str:
     """Why the path is no lake, and what was likely meant."""
-    from shlex import quote
-
     remedy = "give the folder that holds the tables"
     if root.is_file():
-        one = f"{quote(str(root.parent))} --include {quote(root.name)}"
+        one = f"{shell_word(str(root.parent))} --include {shell_word(root.name)}"
         return f"is a file, not a folder; {remedy} ({one}, to look at this one alone)"
     beside: list[str] = []
     with suppress(OSError):

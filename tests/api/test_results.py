@@ -1,5 +1,8 @@
 """The calls of the library return what the command line writes, and say it shortly."""
 
+import inspect
+import pydoc
+import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -12,9 +15,11 @@ import pytest
 
 import r2d2
 from r2d2 import api
+from r2d2.api.costs import VmCosts
 from r2d2.model import Types
 from r2d2.plan.plan_file import load_plan
 from r2d2.settings.find import Settings
+from r2d2.vmcost.events import LeftOutLog
 
 REPOSITORY = Path(__file__).parents[2]
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\u202e.parquet"
@@ -45,7 +50,7 @@ def test_tables_are_listed_with_their_problems(lake: Path) -> None:
         ("damaged.parquet", False),
         ("part.parquet", True),
     ]
-    assert repr(found) == f"<{lake}: 4 tables>"
+    assert repr(found) == f"<{lake}: 3 tables (1 more left out)>"
 
 
 def test_a_run_that_is_opened_is_the_run_that_was_written(lake: Path, tmp_path: Path) -> None:
@@ -77,7 +82,7 @@ def test_degenerate_edges_are_the_same_in_an_opened_run(lake: Path, tmp_path: Pa
 
 def test_a_run_says_its_size_in_a_line(lake: Path) -> None:
     run = r2d2.find(lake)
-    assert repr(run) == f"<{lake}: 4 tables, 4 edges, 1 group of equal tables>"
+    assert repr(run) == f"<{lake}: 3 tables (1 more left out), 4 edges, 1 group of equal tables>"
     assert repr(run.edges) == "<4 edges>"
     assert run.equal == (("all.parquet", "copy.parquet"),)
     assert len(repr(run.edges[0])) < 300
@@ -98,7 +103,7 @@ def test_a_plan_is_that_of_the_run_and_stays_with_it(lake: Path, tmp_path: Path)
     assert len(plan.kept) == 2
     assert plan.deleted[0].recipe is not None
     assert plan.kept[0].recipe is None
-    assert repr(plan).startswith(f"<plan for {lake}: 2 of 4 tables deleted, ")
+    assert repr(plan).startswith(f"<plan for {lake}: 2 of 3 tables (1 more left out) deleted, ")
     assert "part.parquet" in plan._repr_html_()
 
 
@@ -133,6 +138,47 @@ def test_packages_that_are_calls_too_are_both() -> None:
     assert callable(r2d2.vmcost)
     assert sys.modules["r2d2.plan"].make_plan is make_plan
     assert sys.modules["r2d2.vmcost.pipeline"].cost is cost
+
+
+def test_a_result_is_a_frame_of_its_main_rows(lake: Path, tmp_path: Path) -> None:
+    run = r2d2.find(lake, out=tmp_path / "run")
+    plan = r2d2.plan(run)
+    listed = r2d2.tables(lake)
+    for result, rows in ((listed, listed.tables), (run, run.edges), (plan, plan.tables)):
+        assert result.to_arrow() == rows.to_arrow()
+        assert result.to_polars().rows() == rows.to_polars().rows()
+        assert result.to_pandas().equals(rows.to_pandas())
+
+
+def test_every_public_collection_of_a_result_is_a_frame(lake: Path, tmp_path: Path) -> None:
+    run = r2d2.find(lake, out=tmp_path / "run")
+    plan = r2d2.plan(run)
+    costs = VmCosts.of({"applications": []}, [LeftOutLog("log", "it is torn")])
+    of_run = (run.tables, run.edges, run.degenerate, run.equal, run.funnel)
+    of_plan = (plan.tables, plan.deleted, plan.kept)
+    of_costs = (costs.applications, costs.jobs, costs.stages, costs.executors, costs.left_out)
+    for rows in (*of_run, *of_plan, *of_costs):
+        assert rows.to_arrow().num_rows == rows.to_polars().height == len(rows.to_pandas())
+    (group,) = run.equal.to_arrow().to_pylist()
+    assert group == {"tables": ["all.parquet", "copy.parquet"], "count": 2}
+    assert costs.left_out.to_arrow().to_pylist() == [{"path": "log", "reason": "it is torn"}]
+
+
+@pytest.mark.parametrize("name", ["tables", "find", "plan", "vmcost"])
+def test_help_on_a_call_tells_all_of_it(name: str) -> None:
+    told = pydoc.render_doc(getattr(r2d2, name), renderer=pydoc.plaintext)
+    sections = re.split(r"^ *(Args|Returns|Raises|Example):$", told, flags=re.M)
+    assert sections[1::2] == ["Args", "Returns", "Raises", "Example"]
+    arguments = set(re.findall(r"^ {8}(\w+): ", sections[2], re.M))
+    assert arguments == set(inspect.signature(getattr(api, name)).parameters)
+    assert f">>> r2d2.{name}(" in sections[8] or f"r2d2.{name}(" in sections[8]
+    assert "make_plan(" not in told
+
+
+def test_help_on_find_names_each_setting() -> None:
+    assert api.find.__doc__ is not None
+    named = set(re.findall(r"`(\w+)`", api.find.__doc__))
+    assert named >= api.FindChanges.__annotations__.keys()
 
 
 def test_every_error_is_a_public_class() -> None:
@@ -184,7 +230,7 @@ def test_costs_are_those_of_the_report(shared: Path) -> None:
     (application,) = costs.applications
     assert application.money is not None
     assert costs.usd == application.usd == pytest.approx(sum(application.money.values()))
-    assert repr(costs) == "<1 application: $0.0032>"
+    assert repr(costs) == "<1 application: $0.003200>"
     assert [row.id for row in costs.jobs] == ["0", "1", "2", "3", "4"]
     assert costs.stages[0].id == "0.0"
     assert len(costs.executors) == len(costs.data["applications"][0]["by_executor"]) == 10

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2 import __version__
-from r2d2.cli import COMMANDS, command_line, main
+from r2d2.cli import COMMANDS, ENVIRONMENT, command_line, main
 from r2d2.errors import EXIT_OK, EXIT_USAGE
+from r2d2.storage.connection import Patience
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,95 @@ def test_a_flag_of_a_command_of_a_command_is_set_in_the_environment(
     assert " to keep: " in capsys.readouterr().out
     assert main(["plan", "show", str(run), "--choice", "delete"]) == EXIT_OK
     assert " to delete: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("R2D2_EDGES_KINDS", "R2D2_EDGES_KIND"),
+        ("R2D2_EDGES_FROMAT", "R2D2_EDGES_FORMAT"),
+        ("R2D2_EDGSE_KIND", "R2D2_EDGES_KIND"),
+        ("R2D2_KIND", "R2D2_EDGES_KIND"),
+        ("R2D2_UMSAK", "R2D2_UMASK"),
+        ("R2D2_STORE_RETRYS", "R2D2_STORE_RETRY_S"),
+        ("R2D2_EDGES_XYZ", "those that `r2d2 edges --help` names"),
+    ],
+)
+def test_a_variable_that_no_setting_has_is_told_with_the_one_that_was_meant(
+    run: Path,
+    variable: str,
+    meant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, "7")
+    assert main(["edges", str(run), "-q"]) == EXIT_OK
+    told = capsys.readouterr().err
+    assert told == f"r2d2: {variable} is not read; did you mean {meant}?\n"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["R2D2_PLAN_SHOW_CHOICE", "R2D2_FIND_TYPE", "R2D2_SHARED", "R2D2_UMASK", "R2D2_STORE_RETRIES"],
+)
+def test_a_variable_of_another_command_or_of_somebody_else_is_not_told(
+    run: Path,
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, "077")
+    assert main(["edges", str(run), "-q"]) == EXIT_OK
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_variables_of_no_command_are_those_that_are_read() -> None:
+    limits = {f"R2D2_STORE_{limit.name.upper()}" for limit in fields(Patience)}
+    assert set(ENVIRONMENT) == {*limits, "R2D2_UMASK"}
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_variable_is_one_that_is_not_set(
+    run: Path, blank: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = str(run.parent / "lake")
+    assert main(["find", lake]) == EXIT_OK
+    told = capsys.readouterr().out.split("seconds:")[0]
+    for flag in ("INCLUDE", "TYPES", "SAMPLE", "REPORT", "MIN_FRACTION"):
+        monkeypatch.setenv(f"R2D2_FIND_{flag}", blank)
+    assert main(["find", lake]) == EXIT_OK
+    assert capsys.readouterr().out.split("seconds:")[0] == told
+
+
+def test_a_page_and_a_plan_that_were_written_are_told_with_their_places(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, plan = tmp_path / "page.html", tmp_path / "other.json"
+    told = f"page written to {page}: open it in a browser\n"
+    assert main(["find", str(run.parent / "lake"), "--report", str(page)]) == EXIT_OK
+    assert told in capsys.readouterr().out
+    varied = ["plan", "--run", str(run), "--max-latency", "1"]
+    assert main([*varied, "--report", str(page)]) == EXIT_OK
+    out = capsys.readouterr().out
+    assert told in out
+    assert "what-if: no plan was written; --out FILE writes it" in out
+    assert "next:" not in out
+    assert main([*varied, "--out", str(plan)]) == EXIT_OK
+    assert f"written to {plan}\n" in capsys.readouterr().out
+    explain = ["plan", "--run", str(run), "--explain", "other.parquet", "--report", str(page)]
+    assert main(explain) == EXIT_OK
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("other", ["--report x.html", "--run RUN", "--explain x", "--out x.json"])
+def test_a_difference_of_plans_refuses_flags_that_it_would_not_heed(
+    run: Path, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diff = ["plan", "--diff", str(run / "plan.json"), str(run / "plan.json")]
+    assert main([*diff, *other.replace("RUN", str(run)).split()]) == EXIT_USAGE
+    flag = other.split()[0]
+    assert capsys.readouterr().err.endswith(f"does nothing else: leave out {flag}\n")
+    assert main(diff) == EXIT_OK
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])

@@ -81,7 +81,7 @@ def test_folders_are_told_by_the_bytes_that_are_contained_the_most_first() -> No
     assert [" ".join(line.split()) for line in lines[start + 1 : start + 4]] == [
         "b 1 of 2 500 B of 1.5 kB",
         "a 1 of 1 10 B of 10 B",
-        ". 0 of 1 0 B of 3.0 kB",
+        "(the lake's top folder) 0 of 1 0 B of 3.0 kB",
     ]
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from r2d2.cli.plan_text import plan_lines
 
+FIGURES: dict[str, Any] = {"size_bytes": 1, "keep_usd_per_month": 1.0, "must_keep": None}
+
 
 def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
     totals: dict[str, Any] = {"deleted": 0, "tables": len(tables), "freed_bytes": 0, "bytes": 0}
@@ -25,7 +27,7 @@ def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def kept(name: str, reason: str) -> dict[str, Any]:
-    return {"table": name, "choice": "keep", "reason": reason, "parents": []}
+    return {"table": name, "choice": "keep", "reason": reason, "parents": []} | FIGURES
 
 
 def test_where_nothing_can_be_deleted_the_size_from_which_it_pays_is_told() -> None:
@@ -47,7 +49,7 @@ def deleted(name: str, parents: Sequence[str]) -> dict[str, Any]:
     figures = {"frees_bytes": 1, "saving_usd_per_month": 1.0, "rebuild_p95_s": 1.0}
     recipe = {"recipe": {"kind": "union"}, "reason": "", "parents": list(parents)}
     recipe |= {"copy_that_stays": None, "way": "rebuild"}
-    return {"table": name, "choice": "delete", **figures, **recipe}
+    return {"table": name, "choice": "delete", **FIGURES, **figures, **recipe}
 
 
 def kept_lines(tables: Sequence[dict[str, Any]]) -> Iterator[str]:

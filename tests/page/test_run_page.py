@@ -11,13 +11,23 @@ from typing import Any
 
 import pytest
 
+from r2d2.api import open_run
 from r2d2.cli import main
-from r2d2.errors import EXIT_OK, EXIT_USAGE
+from r2d2.errors import EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
 from r2d2.page.families import families_of, totals, waste_of
 from r2d2.page.html import is_page, page
 from r2d2.page.packed import AS_ASKED
 from r2d2.page.recipe_words import recipe_words
-from r2d2.page.run_files import PageEdge, PageGraph, PageTable, RunFiles, access_of, different
+from r2d2.page.run_files import (
+    PageEdge,
+    PageGraph,
+    PageTable,
+    RunFiles,
+    access_of,
+    different,
+    run_files,
+)
+from r2d2.text_tables import visible
 from tests.support.page.generated_runs import a_run
 
 LAKE = Path(__file__).parents[2] / "sample_lake"
@@ -94,6 +104,62 @@ def test_of_equal_tables_that_nothing_contains_one_is_no_waste() -> None:
     assert waste_of(graph, families, deleted=[1]).spare == {1, 2}
 
 
+def test_text_page_and_plan_count_the_tables_of_a_lake_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run, html = tmp_path / "lake", tmp_path / "run", tmp_path / "page.html"
+    lake.mkdir()
+    for name, rows in {"all": "1\n2\n", "copy": "1\n2\n", "some": "1\n"}.items():
+        (lake / f"{name}.csv").write_text(f"x\n{rows}")
+    (lake / "torn.parquet").write_bytes(b"PAR1")
+    assert main(["find", str(lake), "--out", str(run)]) == EXIT_SOME_UNREADABLE
+    plan = ["plan", "--run", str(run), "--report", str(html)]
+    assert main(plan) == EXIT_SOME_UNREADABLE
+    told = capsys.readouterr().out
+    counted = "of 3 tables (1 more left out)"
+    assert f"3 {counted} are contained in others" in told
+    assert f"0 {counted} can be deleted: 0 B of " in told
+    text = re.sub("<[^>]*>", "", html.read_text("utf-8"))
+    assert f"3 {counted} are contained in others" in text
+    assert f"0 {counted} can be deleted: 0 B of " in text
+    assert f"page written to {html}: open it in a browser\n" in told
+    assert counted.removeprefix("of ") in repr(open_run(run))
+
+
+def test_the_page_begins_with_what_is_contained_where_and_what_to_do(run: Path) -> None:
+    before = run_files(run)
+    lead = re.search(r'<div class="lead">(.*?)</div>', page(before), re.S)
+    assert lead
+    text = " ".join(re.sub("<[^>]*>", "", lead[1]).split())
+    assert "31 of 43 tables are contained in others: 3.4 MB of 5.9 MB." in text
+    assert "3.3 MB could go, most of it in revenue (1.7 MB)." in text
+    assert f"r2d2 check {run}/plan.json" in text
+    assert f"<code>r2d2 plan --run {run}</code>" in page(replace(before, plan=None))
+
+
+def test_a_table_without_rows_is_on_the_page_with_what_that_means(run: Path) -> None:
+    text = re.sub("<[^>]*>", "", page(run_files(run)))
+    assert "Tables without rows or columns" in text
+    assert "the 15 containments that follow from this count nowhere on this page" in text
+    assert "ops/diversions.parquet: contained in 15 tables" in text
+
+
+def test_an_empty_lake_has_a_page_that_says_so() -> None:
+    empty = RunFiles("run", PageGraph(1, "/lake", {}, [], []))
+    assert "No table could be compared: the lake has no file that is named as data" in page(empty)
+
+
+def test_names_that_look_alike_are_told_apart_on_the_page() -> None:
+    names = ["a b", "a  b", " a b", "a b ", "a\tb", r"a\tb", "a\u200fb", r"a\u200fb", "a\xa0b"]
+    graph = graph_of(dict.fromkeys([f"{name}/x" for name in names], 1), [(" a b/x", "a b/x")])
+    shared, rests = packed_data(page(RunFiles("run", graph)))["names"]
+    shown: list[str] = []
+    for length, rest in zip(shared, rests, strict=True):
+        shown.append((shown[-1][:length] if shown else "") + rest)
+    assert shown == [visible(f"{name}/x") for name in names]
+    assert len({" ".join(name.split()) for name in shown}) == len(names)
+
+
 def test_totals_are_of_each_folder_the_largest_waste_first() -> None:
     graph = graph_of({"x/a": 10, "y/b": 90, "y/c": 7}, [("x/a", "y/b")])
     waste = waste_of(graph, families_of(graph))
@@ -108,7 +174,8 @@ def test_a_run_of_the_sample_lake_is_told_as_in_the_terminal(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(run)]) == EXIT_OK
-    assert capsys.readouterr().out == f"written to {run / 'report.html'}\n"
+    told = f"page written to {run / 'report.html'}: open it in a browser\n"
+    assert capsys.readouterr().out == told
     html = (run / "report.html").read_text("utf-8")
     tiles = re.findall(r'<span class="name">([^<]*)</span><b>([^<]*)', html)
     assert dict(tiles) | {"contained in others": "31"} == dict(tiles)

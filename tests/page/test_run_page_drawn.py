@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from r2d2.page.html import page as html_of
 from r2d2.page.run_files import PageEdge, PageGraph, PageTable, RunFiles
-from r2d2.text_tables import human_bytes, printable
+from r2d2.text_tables import human_bytes, visible
 from tests.support.page.generated_runs import a_run
 
 pytestmark = pytest.mark.browser
@@ -111,7 +111,7 @@ def draw(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Drawn]]:
 
 def named(run: RunFiles, at: int = 0) -> str:
     """The fragment of a child's table."""
-    return f"#table={quote(printable(run.graph.edges[at].child), safe='')}"
+    return f"#table={quote(visible(run.graph.edges[at].child), safe='')}"
 
 
 @pytest.mark.parametrize(("tables", "edges"), [(43, 69), (500, 2_000), (5_000, 50_000)])
@@ -186,10 +186,10 @@ def test_two_hundred_hostile_names_are_shown_as_text(draw: Callable[..., Drawn])
     while page.locator("#more").is_visible():
         page.locator("#more").click()
     shown = page.locator("#list tbody th").all_inner_texts()
-    assert sorted(shown) == sorted(" ".join(printable(name).split()) for name in names)
+    assert sorted(shown) == sorted(visible(name) for name in names)
     for at in range(0, len(run.graph.edges), 40):
         page.evaluate("hash => { location.hash = hash; }", named(run, at))
-        head = printable(run.graph.edges[at].child)
+        head = visible(run.graph.edges[at].child)
         expect(page.locator("#table-head")).to_have_text(head)
     assert page.evaluate("document.scripts.length") == 2
     assert page.evaluate("document.images.length") == 0

@@ -160,7 +160,7 @@ def test_a_table_that_changed_since_find_is_left_alone(run: Path) -> None:
     ("settings", "reason"),
     [
         ({"protect": (Protection("oslo*", "the law"),)}, "protected: the law"),
-        ({"limit": (Limit("oslo*", 5.0),)}, "rebuilding takes 120 s at least"),
+        ({"limit": (Limit("oslo*", 5.0),)}, "rebuilding takes 2 min at least"),
         ({"usage": UsageDefaults(reads_per_month=1e12)}, "rebuilding it would cost more"),
         ({"tenant": (Tenant("oslo*", "north"),)}, "belongs to another tenant"),
     ],
@@ -217,7 +217,7 @@ def test_a_recipe_that_fails_when_run_is_struck_out_and_the_rest_solved_again(
     monkeypatch.setattr(LocalRecipes, "try_out", faulty)
     plan = make_plan(run, DEAR)
     told = "every recipe for it failed when it was run: values of price differ"
-    slow = "its readers may wait 3600 s"
+    slow = "its readers may wait 1 h"
     assert entry(plan, "oslo")["choice"] == "keep"
     assert (told if fault == "wrong" else slow) in entry(plan, "oslo")["reason"]
     assert chosen(plan)["columns"] == ("delete", "project")

@@ -82,4 +82,4 @@ def test_a_start_up_above_the_limit_keeps_the_table(run: Path) -> None:
     slow = planned(run, *with_profile(run, profile(start_up_p95_s=3601.0)))
     kept = {table["table"]: table["reason"] for table in slow["tables"]}
     assert slow["totals"]["deleted"] == 0
-    assert "its readers may wait 3600 s" in kept["three.parquet"]
+    assert "its readers may wait 1 h" in kept["three.parquet"]

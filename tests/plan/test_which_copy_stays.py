@@ -96,7 +96,7 @@ PLAIN = facts("a.parquet")
         (
             {"backup/gold/a": facts(size_bytes=10**9), "gold/b": facts(size_bytes=2 * 10**9)},
             "backup/gold/a",
-            "the plan costs less so",
+            "that makes the plan cheapest",
         ),
     ],
 )

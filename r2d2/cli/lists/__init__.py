@@ -14,10 +14,12 @@ from r2d2.text_tables import (
     aligned,
     csv_text,
     did_you_mean,
+    duration,
     human_bytes,
     pluralize,
     printable,
     usd,
+    visible,
     with_folders,
 )
 
@@ -145,12 +147,12 @@ def _edge_lines(edges: Sequence["Edge"], sizes: Any) -> Iterator[str]:
         size = human_bytes(sizes[edge.child])
         if not edge.equal:
             sign = "⊆" if edge.whole else "in part"
-            rows.append((size, printable(edge.child), sign, parent_told(edge)))
+            rows.append((size, visible(edge.child), sign, parent_told(edge)))
         elif group_of[edge.child] not in told:
             group = group_of[edge.child]
             told.add(group)
             others = [name for name in group if name != edge.child]
-            rows.append((size, printable(edge.child), "=", " = ".join(map(printable, others))))
+            rows.append((size, visible(edge.child), "=", " = ".join(map(visible, others))))
     if rows:
         yield from aligned([("size", "table", "", "of"), *rows])
         yield ""
@@ -250,12 +252,12 @@ def _decision_cells(row: dict[str, Any]) -> tuple[str, ...]:
     is_deleted = row["choice"] == "delete"
     reads = f"{row['reads_per_month']:g}{' (assumed)' if row['reads_are_assumed'] else ''}"
     return (
-        printable(row["table"]),
+        visible(row["table"]),
         row["choice"],
         human_bytes(row["frees_bytes"]),
         usd(row["saving_usd_per_month"]) if is_deleted else "",
         reads,
-        f"{row['rebuild_p95_s']:.0f} s" if is_deleted else "",
+        duration(row["rebuild_p95_s"]) if is_deleted else "",
         printable(row["reason"]),
     )
 

@@ -197,7 +197,7 @@ function filter() {
   byId('count').textContent = `${plural(found.length, 'table')}, ${humanBytes(sum(found, n => T.bytes[n]))}`
     + (spare ? `, of which ${humanBytes(spare)} are held more than once` : '');
   byId('clear').hidden = !chosen;
-  if (chosen) byId('clear').textContent = `${chosen[0]}: ${chosen[0] === 'folder' && chosen[1] === '.' ? '(the lake itself)' : chosen[1]} ×`;
+  if (chosen) byId('clear').textContent = `${chosen[0]}: ${chosen[0] === 'folder' && chosen[1] === '.' ? "(the lake's top folder)" : chosen[1]} ×`;
   all.show(found);
 }
 byId('query').addEventListener('input', filter);
@@ -231,6 +231,7 @@ list(byId('group-list'), byId('more-groups'), [
 
 // One table.
 function shellWord(word) {
+  if (word.includes('\\')) return `$'${word.replaceAll("'", "\\'")}'`;
   return /^[\w./=+:@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 function usage(n) {
@@ -252,12 +253,12 @@ function* decisionFacts(n) {
   yield ['Saves', `${how[SAVES]} a month, ${how[YEAR]} a year${range}`];
   yield ['Costs', `keeping it ${P.keep[n]} a month, ${how[VIEW] ? 'reading it through a view' : 'rebuilding it'} ${how[REBUILD]} a month; frees ${humanBytes(P.frees[n])}`];
   yield ['If you need it', how[VIEW]
-    ? `its view reads the parents; a read takes up to ${how[SECONDS]} s more, 95 times of 100`
-    : [`it is back in up to ${how[SECONDS]} s, 95 times of 100; its readers may wait ${whole(Math.round(P.limit[n]))} s. `, el('code', {}, `r2d2 recipe run ${name} --run ${run} --to restored`)]];
+    ? `its view reads the parents; a read takes up to ${how[SECONDS]} more, 95 times of 100`
+    : [`it is back in up to ${how[SECONDS]}, 95 times of 100; its readers may wait ${text(P.limit[n])}. `, el('code', {}, `r2d2 recipe run ${name} --run ${run} --to restored`)]];
   yield ['If it must stay', ['protect it, and see what that costs: ', el('code', {}, `r2d2 plan --run ${run} --protect ${name}`)]];
   yield ['Comes back as', `${text(how[KIND])}: ${text(how[RECIPE])}`];
   yield ['From', links(how[PARENTS])];
-  yield ['Tried', how[ROWS] < 0 ? 'not yet: what-if reads no data' : `${plural(how[ROWS], 'row')}, equal value by value, in ${how[TOOK].toFixed(2)} s`];
+  yield ['Tried', how[ROWS] < 0 ? 'not yet: what-if reads no data' : `${plural(how[ROWS], 'row')}, equal value by value, in ${how[TOOK]}`];
   if (how[SURVIVES]) yield ['Stays right after a change of', text(how[SURVIVES])];
   if (how[ASIDE]) yield ['Kept aside for it', humanBytes(how[ASIDE])];
   if (how[NOT_RESTORED]) yield ['Does not come back', text(how[NOT_RESTORED])];

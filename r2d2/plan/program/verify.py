@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from r2d2.plan.program.problem import Choice, Option, Problem
+from r2d2.text_tables import duration
 
 
 class Rule(str, Enum):
@@ -91,8 +92,8 @@ def _deletions(problem: Problem, chosen: Mapping[int, int | None]) -> Iterator[V
         if table.limit_s is not None and option.seconds > table.limit_s:
             yield Violation(
                 Rule.LATENCY,
-                f"{table.name} takes {option.seconds:g} s to rebuild; it may take"
-                f" {table.limit_s:g} s",
+                f"{table.name} takes {duration(option.seconds)} to rebuild; it may take"
+                f" {duration(table.limit_s)}",
             )
         saving_usd = table.keep_usd_per_month - option.usd_per_month
         if saving_usd < problem.min_saving_usd_per_month:

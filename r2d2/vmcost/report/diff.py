@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from r2d2.text_tables import aligned, printable
+from r2d2.text_tables import aligned, duration, printable
 from r2d2.vmcost.report.bars import PARTS
 from r2d2.vmcost.report.figures import (
     MEASURED,
@@ -18,7 +18,6 @@ from r2d2.vmcost.report.figures import (
     Data,
     cluster_text,
     count,
-    duration,
     money,
     priced,
     problem_words,

@@ -36,31 +36,6 @@ def money(amount_usd: float | None, whole_usd: float | None = None) -> str:
     return f"-${text}" if amount_usd < 0 and text.strip("0.,") else f"${text}"
 
 
-def duration(seconds: float | None) -> str:
-    """A span of time in its two largest units; below a minute in seconds or milliseconds.
-
-    >>> duration(0.0123), duration(344.6), duration(7260), duration(200000)
-    ('12.3 ms', '5 min 45 s', '2 h 1 min', '2 d 7 h')
-    """
-    if seconds is None:
-        return UNKNOWN
-    if seconds and abs(seconds) < 0.1:
-        return f"{seconds * 1000:.3g} ms"
-    if abs(seconds) < 59.95:
-        return f"{seconds:.3g} s"
-    whole = round(abs(seconds))
-    sign = "-" if seconds < 0 else ""
-    for large, name, small, lesser in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= large:
-            rest = whole % large // small
-            return f"{sign}{whole // large} {name}" + (f" {rest} {lesser}" if rest else "")
-    return f"{sign}{whole} s"
-
-
 def share(fraction: float | None) -> str:
     """A fraction as a percentage, with what is not nothing never shown as 0.
 

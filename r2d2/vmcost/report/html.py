@@ -8,7 +8,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from r2d2.page.base import environment, render
-from r2d2.text_tables import human_bytes
+from r2d2.text_tables import duration, human_bytes
 from r2d2.vmcost.report import figures
 from r2d2.vmcost.report.bars import Bar, money_bars, sentence, time_bars, vm_bars
 from r2d2.vmcost.report.figures import Data
@@ -118,7 +118,7 @@ def _environment() -> Environment:
     made = environment("r2d2.vmcost.report")
     made.filters.update(
         money=figures.money,
-        duration=figures.duration,
+        duration=duration,
         percent=figures.share,
         number=figures.count,
         candidate=figures.candidate_text,

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, median
 from typing import Any
 
-from r2d2.vmcost.report.figures import Data, duration, money, share
+from r2d2.text_tables import duration
+from r2d2.vmcost.report.figures import Data, money, share
 
 MOST_SHOWN_RUNS = 50
 """Of a name's runs the last ones are listed in its trend."""

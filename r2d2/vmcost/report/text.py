@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from r2d2.text_tables import aligned, by_number, human_bytes, pluralize, printable
+from r2d2.text_tables import aligned, by_number, duration, human_bytes, pluralize, printable
 from r2d2.vmcost.report.bars import Bar, money_bars, time_bars, vm_bars
 from r2d2.vmcost.report.figures import (
     UNKNOWN,
@@ -11,7 +11,6 @@ from r2d2.vmcost.report.figures import (
     candidate_text,
     cluster_text,
     count,
-    duration,
     money,
     priced,
     problem_words,

@@ -13,8 +13,8 @@ from itertools import groupby
 from math import ceil, floor
 from statistics import fmean
 
-from r2d2.text_tables import pluralize
-from r2d2.vmcost.report.figures import Data, count, duration, share
+from r2d2.text_tables import duration, pluralize
+from r2d2.vmcost.report.figures import Data, count, share
 
 WIDTH, RIGHT = 1000.0, 14.0
 NAME, LETTER = 22, 6.4

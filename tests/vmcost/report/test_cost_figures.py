@@ -1,6 +1,7 @@
 import pytest
 
-from r2d2.vmcost.report.figures import cluster_text, count, duration, money, priced, share
+from r2d2.text_tables import duration
+from r2d2.vmcost.report.figures import cluster_text, count, money, priced, share
 from tests.support.vmcost.report_examples import an_application
 
 
