@@ -157,10 +157,20 @@ def _over_time(plan: Data) -> Iterator[str]:
         yield (
             f"how often {_of_these(unknown, totals['deleted'])} read is not known:"
             f" {pluralize(format(usage['reads_per_month'], 'g'), 'read')} a month is assumed;"
-            f" with {most:g} the plan saves"
-            f" {usd(totals['saving_at_least_usd_per_month'])} a month, with none"
-            f" {usd(totals['saving_at_most_usd_per_month'])}"
+            f" with {most:g} the plan {_saves(totals['saving_at_least_usd_per_month'])},"
+            f" with none it {_saves(totals['saving_at_most_usd_per_month'])}"
         )
+
+
+def _saves(amount_usd: float) -> str:
+    """The verb and the amount.
+
+    >>> _saves(3.0), _saves(-1.02)
+    ('saves $3.00 a month', 'costs $1.02 a month more than it saves')
+    """
+    if amount_usd < 0:
+        return f"costs {usd(-amount_usd)} a month more than it saves"
+    return f"saves {usd(amount_usd)} a month"
 
 
 def _of_these(count: int, total: int) -> str:

@@ -45,6 +45,7 @@ from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.find import Settings
 from r2d2.settings.plan import PlanSettings, plan_settings_of
+from r2d2.text_tables import duration
 
 FREE_TEXT = (
     "settings.prices.as_of",
@@ -100,7 +101,7 @@ ON_THE_PLANS_WORD = (
 REASONS = re.compile(
     r"no recipe rebuilds it from another table"
     r"|every recipe for it failed when it was run: .+"
-    r"|rebuilding takes \d+ s at least, its readers may wait (\d+) s"
+    r"|rebuilding takes [\w. ]+ at least, its readers may wait ([\w. ]+)"
     r"|rebuilding it would cost more than keeping it"
     r"|(?:deleting it|the whole plan) would save less than \$[\d.,e-]+ a month",
     re.DOTALL,
@@ -373,8 +374,7 @@ def _solution(
 def _taken(plan: Data, again: Data, of_run: bool) -> frozenset[str]:
     """The places that are taken on the plan's word; and warnings of other lakes' tables."""
     taken: set[str] = set()
-    told = [text for text in plan["warnings"] if text.startswith("usage: ")][:1]
-    again["warnings"] += told
+    again["warnings"] += [text for text in plan["warnings"] if text.startswith("usage: ")][:1]
     if of_run:
         return frozenset(taken)
     taken |= {place for place in ON_THE_PLANS_WORD if place.startswith(("totals.", "solver."))}
@@ -385,7 +385,7 @@ def _taken(plan: Data, again: Data, of_run: bool) -> frozenset[str]:
             continue
         taken.add(f"{place}.files_sha256")
         like = REASONS.fullmatch(stated["reason"])
-        limit = like and (like[1] is None or like[1] == f"{derived['latency_limit_s']:.0f}")
+        limit = like and (like[1] is None or like[1] == duration(derived["latency_limit_s"]))
         if limit and REASONS.fullmatch(derived["reason"]):
             taken.add(f"{place}.reason")
     return frozenset(taken)

@@ -21,7 +21,8 @@ from typing import Any
 
 from r2d2.plan.plan_form import Data
 
-NUMBER = re.compile(r"\d+(\.\d+)?")
+NUMBER = re.compile(r"\d[\d.]*(?: (?:ms|s|min|h|d)\b(?: \d+ (?:s|min|h)\b)?)?")
+"""A number in a reason, or a span of time in one or two units."""
 
 
 class DifferenceKind(str, Enum):

@@ -247,7 +247,7 @@ def test_without_its_run_only_what_was_measured_is_taken_on_the_plans_word(
         wrong = plan["totals"] | {total: plan["totals"][total] + 1}
         assert refusal(plan | {"totals": wrong}, None), total
     assert "reason" in refusal(with_entry(plan, "empty.parquet", reason="it is old"), None)
-    limit = "rebuilding takes 30 s at least, its readers may wait 999 s"
+    limit = "rebuilding takes 30 s at least, its readers may wait 16 min 39 s"
     assert "reason" in refusal(with_entry(plan, "slow.parquet", reason=limit), None)
 
 

@@ -20,7 +20,7 @@ from r2d2.engines.local.recipes import LocalRecipes
 from r2d2.errors import UsageError
 from r2d2.plan import make_plan, what_if
 from r2d2.plan.check import check_plan
-from r2d2.plan.diff import Difference, DifferenceKind, differences
+from r2d2.plan.diff import Difference, DifferenceKind, _kind, differences
 from r2d2.plan.plan_file import digest, load_plan
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import (
@@ -379,3 +379,15 @@ def test_a_table_that_cannot_be_read_since_find_is_kept(run: Path) -> None:
     plan = make_plan(run, DEAR)
     assert entry(plan, "oslo")["choice"] == "keep"
     assert check_plan(plan) == check_plan(plan, run) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("2 min", "2 min 4 s"), ("59.9 s", "1 min"), ("120.5 ms", "3 h 20 min")]
+)
+def test_a_reason_that_differs_by_a_span_of_time_alone_was_measured_anew(
+    old: str, new: str
+) -> None:
+    reason = "it can be rebuilt from 7 minutes.csv in {}"
+    assert _kind("reason", reason.format(old), reason.format(new)) is DifferenceKind.MEASURED
+    other = reason.replace("minutes", "hours").format(new)
+    assert _kind("reason", reason.format(old), other) is DifferenceKind.DECISION
