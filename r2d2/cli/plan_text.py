@@ -93,6 +93,13 @@ def _passes_line(passes: Mapping[str, int]) -> Iterator[str]:
         yield f"passes over parents whose rows exceed the memory: {', '.join(named)}{more}"
 
 
+def _start_up(rates: Data) -> str:
+    """The part of a rebuild's time that is the machines' start, and who told it."""
+    source = rates["source"] if rates["source"].startswith("profile") else "assumed"
+    seconds = duration(rates["start_up_p95_s"])
+    return f", {seconds} of it for starting ({printable(source)})"
+
+
 def table_lines(plan: Data, name: str) -> Iterator[str]:
     """Everything that the plan says of one table; nothing where it has no such table."""
     for table in plan["tables"]:
@@ -112,7 +119,8 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  {doing} costs {usd(table['rebuild_usd_per_month'])} a month"
             yield from _bounds_line(table)
             more = " more for each read" if is_view else ""
-            yield f"  and takes {duration(table['rebuild_p95_s'])}{more} at p95"
+            start_up = "" if is_view else _start_up(plan["settings"]["rates"])
+            yield f"  and takes {duration(table['rebuild_p95_s'])}{more} at p95{start_up}"
             parents = ", ".join(map(visible, table["parents"]))
             yield f"  recipe: {table['recipe']['kind']} from {parents}"
             for parent, words in evidence.get("survives", {}).items():

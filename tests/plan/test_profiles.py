@@ -77,6 +77,18 @@ def test_a_profile_equal_to_the_constants_gives_the_same_plan_and_its_id_is_told
     assert measured["totals"]["deleted"] == 1
 
 
+def test_the_plan_tells_the_start_up_by_its_distribution(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = profile(39.0)
+    spread = {"p5": 9, "p25": 9, "p50": 9, "p75": 39, "p95": 39, "mean": 19, "sd": 14.1}
+    found["clusters"][0] |= {"start_up_s": spread, "starts": 3}
+    planned(run, *with_profile(run, found)[:2], "--explain", "three.parquet")
+    told = capsys.readouterr().out
+    source = "profile 4f2a of 2026-09-01, start-up 9 s at p50, 39 s at p95 of 3 starts"
+    assert f"  and takes 39 s at p95, 39 s of it for starting ({source})\n" in told
+
+
 def test_a_start_up_above_the_limit_keeps_the_table(run: Path) -> None:
     planned(run)
     slow = planned(run, *with_profile(run, profile(start_up_p95_s=3601.0)))

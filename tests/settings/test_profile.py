@@ -43,6 +43,25 @@ def test_a_profile_equal_to_the_constants_gives_equal_costs(tmp_path: Path) -> N
     assert profiled.prices.storage_usd_per_gb_month == defaults.prices.storage_usd_per_gb_month
 
 
+def test_a_rebuild_waits_for_the_p95_of_the_starts_not_for_their_mean(tmp_path: Path) -> None:
+    starts_s = [10, 20, 30, 40, 100]
+    found = copy.deepcopy(PROFILE)
+    spread = {"p50": 30, "p95": 100, "mean": sum(starts_s) / len(starts_s)}
+    found["clusters"][0] |= {"start_up_p95_s": 100, "start_up_s": spread, "starts": 5}
+    rates = with_profile(PlanSettings(), load_profile(written(tmp_path, found))).rates
+    assert rates.source == (
+        "profile 4f2a of 2026-09-01, start-up 30 s at p50, 100 s at p95 of 5 starts"
+    )
+    assert rebuild_p95_s(Rebuild(10**9, 5 * 10**8), rates) == 100 + 20 + 20
+
+
+def test_a_distribution_without_its_p95_is_refused(tmp_path: Path) -> None:
+    found = copy.deepcopy(PROFILE)
+    found["clusters"][0] |= {"start_up_s": {"p50": 3}, "starts": 5}
+    with pytest.raises(UsageError, match="missing or wrong: 'p95'"):
+        load_profile(written(tmp_path, found))
+
+
 def test_what_no_run_told_is_left_to_the_settings(tmp_path: Path) -> None:
     found = copy.deepcopy(PROFILE) | {"write": None}
     found["read"] = {"s_per_gb": {"p50": 1.0, "p95": 2.0}, "usd_per_gb": None}
