@@ -58,3 +58,7 @@ class NotWritableError(R2D2Error):
 
 class MisfitError(R2D2Error):
     """Rows have other columns than the table they are made for, or values that it cannot hold."""
+
+
+class RecipeRunError(R2D2Error):
+    """A recipe cannot be run: a parent is gone or changed, or a residual is not what it was."""

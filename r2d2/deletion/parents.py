@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from r2d2.deletion import record
 from r2d2.deletion.place import LakePlace
-from r2d2.errors import R2D2Error
+from r2d2.errors import R2D2Error, RecipeRunError
 from r2d2.formats.errors import table_problem
 from r2d2.lake.deletions import Data, Deletion
 from r2d2.lake.inventory import Inventory, take_inventory
@@ -26,7 +26,6 @@ from r2d2.plan.rebuild import (
 )
 from r2d2.recipes.grammar import Project, Residual, Select
 from r2d2.recipes.json import from_data
-from r2d2.recipes.run import RecipeRunError
 from r2d2.storage.local import read_whole
 from r2d2.storage.output import json_text
 

@@ -7,7 +7,15 @@ import pyarrow as pa
 
 from r2d2.arrays import Int64s, Positions, UInt64s
 from r2d2.hashing.finaliser import Lanes, finish_all
-from r2d2.hashing.runs import HashOrder, hash_order, merge, positions_in, present_mask, taken
+from r2d2.hashing.runs import (
+    HashFilter,
+    HashOrder,
+    hash_order,
+    merge,
+    positions_in,
+    present_mask,
+    taken,
+)
 
 _MASK = (1 << 64) - 1
 
@@ -106,7 +114,7 @@ class HashList:
     """
 
     def __init__(self, listed: Counted) -> None:
-        self._listed = listed
+        self._listed, self._filter = listed, HashFilter.of([Lanes(listed.first, listed.second)])
         same = listed.first[1:] == listed.first[:-1]
         self._needs_second = np.zeros(len(listed.first), np.bool_)
         self._needs_second[1:] |= same
@@ -117,6 +125,7 @@ class HashList:
         first = self._listed.first
         if not len(first):
             return
+        rows = taken(rows, self._filter.passing(rows))
         at = np.searchsorted(first, rows.first)
         alike = np.flatnonzero(first[np.minimum(at, len(first) - 1)] == rows.first)
         run = Lanes(first, self._listed.second)
@@ -154,9 +163,12 @@ class Copies:
         self._run = kept.hashes
         left = ones(count) if copies is None else copies
         self._left = left[kept.order].astype(np.int64)
+        self._filter = HashFilter.of([self._run])
 
     def pick(self, lanes: Lanes) -> Positions:
         """The rows that are still wanted, ascending; they are not wanted again."""
+        passing = self._filter.passing(lanes)
+        lanes = taken(lanes, passing)
         if len(self._alone):
             at = np.minimum(np.searchsorted(self._alone, lanes.first), len(self._alone) - 1)
             is_alone = self._alone[at] == lanes.first
@@ -169,7 +181,7 @@ class Copies:
         nth = np.arange(len(ordered)) - np.searchsorted(ordered, ordered, "left")
         wanted = nth < self._left[ordered]
         np.subtract.at(self._left, ordered[wanted], 1)
-        return np.sort(rows[order[wanted]])
+        return passing[np.sort(rows[order[wanted]])]
 
     def missing(self) -> int:
         """How many copies were not found."""

@@ -7,7 +7,7 @@ ends is left without recipes and with a reason.
 """
 
 import os
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ from r2d2.recipes.find.request import (
     no_recipes,
 )
 from r2d2.recipes.find.row_counts import MEMORY_BYTES, RowCounts
-from r2d2.recipes.grammar import Project, Recipe, Select
-from r2d2.recipes.run.shared_scan import try_out_together
+from r2d2.recipes.grammar import Recipe
+from r2d2.recipes.run.shared_scan import Shared, shared_scans, try_out_together
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.settings.find import Settings
 from r2d2.storage.local import Storage
@@ -80,21 +80,21 @@ class LocalRecipes:
         """
         _reuse_memory()
         memory_bytes, threads = self.settings.memory_bytes, self.settings.threads
-        of_parent: dict[str, list[tuple[str, Project | Select]]] = defaultdict(list)
+        scans = shared_scans(tables, work, memory_bytes)
+        scan_of: dict[tuple[str, Recipe], list[tuple[str, Shared]]] = {
+            each: scan for scan in scans.values() for each in scan
+        }
+        done: dict[tuple[str, Recipe], Trial] = {}
         for child, recipe in work:
-            if isinstance(recipe, Project | Select):
-                of_parent[recipe.parent].append((child, recipe))
-        done: dict[tuple[str, str], Trial] = {}
-        for child, recipe in work:
-            if not isinstance(recipe, Project | Select):
+            together = scan_of.get((child, recipe))
+            if together is None:
                 yield try_out(self.storage, tables, tables[child], recipe, folder, memory_bytes)
                 continue
-            together = of_parent.pop(recipe.parent, [])
-            if together:
+            if (child, recipe) not in done:
                 limits = memory_bytes, threads
                 trials = try_out_together(self.storage, tables, together, folder, *limits)
-                done |= {(c, r.parent): t for (c, r), t in zip(together, trials, strict=True)}
-            yield done[child, recipe.parent]
+                done |= dict(zip(together, trials, strict=True))
+            yield done[child, recipe]
 
 
 def _reuse_memory() -> None:

@@ -20,6 +20,7 @@ from itertools import islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from r2d2.arrays import Int64s
@@ -30,8 +31,15 @@ from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import positions_in, sorted_unique
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.from_one_parent import match
-from r2d2.recipes.find.reading import hashed, read_batches, type_inside
-from r2d2.recipes.find.request import ContainedTable, Proposal, UnionRequest, by_name, outputs
+from r2d2.recipes.find.reading import hashed, inside, read_batches, type_inside
+from r2d2.recipes.find.request import (
+    Columns,
+    ContainedTable,
+    Proposal,
+    UnionRequest,
+    by_name,
+    outputs,
+)
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Project, Union, parents
 from r2d2.recipes.predicate.set_cover import MOST_CELLS, exact_subset, may_sum_to
@@ -79,19 +87,34 @@ def _lacks_a_sampled_row(request: UnionRequest, counts: RowCounts) -> bool:
     own = [] if first is None else [c for c in table.columns if _is_quick(first, c)]
     if not own:
         return False
-    columns, names = by_name(own), {column.name for column in own}
     splits = table.splits[:: -(-len(table.splits) // SAMPLES)]
+    columns = by_name(own)
     each = (read_batches(storage, replace(table, splits=(split,)), columns) for split in splits)
     samples = [batch.slice(0, SAMPLE_ROWS) for batches in each for batch in islice(batches, 1)]
+    # One column is read first: of many values, the one that most rows differ in.
+    distinct = [sum(len(pc.unique(inside(s, c.path))) for s in samples) for c in columns]
+    telling = columns[int(np.argmax(distinct))]
+    return any(_lacks_one(samples, some, parts, counts) for some in ((telling,), columns))
+
+
+def _lacks_one(
+    samples: Sequence[pa.RecordBatch],
+    columns: Columns,
+    parts: Sequence[ContainedTable],
+    counts: RowCounts,
+) -> bool:
+    """Whether one of the sampled rows, of which only these columns are looked at, is in no part."""
     sampled = sorted_unique(*hashed(samples, [columns], counts.types))
-    found = np.zeros(len(sampled), np.bool_)
+    found, names = np.zeros(len(sampled), np.bool_), {column.name for column in columns}
     for part in parts:
         columns = tuple(column for column in part.columns_renamed if column.name in names)
         with suppress(R2D2Error):  # a part that cannot be read is left out
-            for batch in read_batches(storage, part.table, columns):
+            for batch in read_batches(counts.storage, part.table, columns):
                 places = positions_in(sampled, *row_hashes(batch, [columns], counts.types))
                 found[places[places >= 0]] = True
-    return not found.all()
+        if found.all():
+            return False
+    return True
 
 
 def _is_quick(rows: pa.RecordBatch, column: Column) -> bool:

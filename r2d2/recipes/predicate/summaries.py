@@ -71,7 +71,7 @@ class ColumnSummary:
             self.is_usable = False
             return
         self.has_nulls |= array.null_count > 0
-        known = array.drop_null()
+        known = array.drop_null() if array.null_count else array
         if not self._is_many:
             known = pc.unique(known)
         if pt.is_floating(self.type):

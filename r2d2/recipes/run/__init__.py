@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import Bools, Int64s, array_of, numbers
-from r2d2.errors import R2D2Error
+from r2d2.arrays import Bools, array_of, numbers
+from r2d2.errors import RecipeRunError
 from r2d2.formats import format_named
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
@@ -20,7 +20,6 @@ from r2d2.hashing.finaliser import column_key
 from r2d2.hashing.multiset import Copies, Seen
 from r2d2.hashing.renderings import Rendering
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import joined, present_mask, sorted_unique
 from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
 from r2d2.model import Split, Table, Types
@@ -48,18 +47,14 @@ from r2d2.recipes.grammar import (
     columns_of,
 )
 from r2d2.recipes.predicate.atoms import satisfied
+from r2d2.recipes.run.listed_rows import ByHashes, Picker, picker_of
 from r2d2.storage.local import Storage
-from r2d2.text_tables import by_number, pluralize
 
 MOST_DIGITS = 76
 """Of Arrow's largest decimals."""
 Batches = Iterator[pa.RecordBatch]
 Wanted = tuple[tuple[Output, ...], tuple[Atom, ...]]
 """Columns, and what the rows must satisfy."""
-
-
-class RecipeRunError(R2D2Error):
-    """A recipe cannot be run: a parent is gone or changed, or a residual is not what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +92,19 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
         case Distinct(where=where):
             yield from _first_of_each(_projected(context, recipe, where), schema)
         case Rows(residual=residual) if residual.kind is not ResidualKind.ROWS:
-            listed = context.residual(residual)
-            match residual.kind:
-                case ResidualKind.HASHES:
-                    every = _projected(context, recipe, ())
-                    yield from _by_hashes(every, schema, Copies(listed))
-                case ResidualKind.POSITIONS:
-                    yield from _at_positions(rows_in_order(context, recipe), listed)
-                case _:
-                    yield from _with_keys(context, recipe, schema, listed)
+            picker = picker_of(recipe, schema, context.residual(residual))
+            leaf = replace(recipe, columns=picker.columns)
+            at_positions = residual.kind is ResidualKind.POSITIONS
+            read = rows_in_order(context, leaf) if at_positions else _projected(context, leaf, ())
+            yield from _picked(read, picker)
         case Union(parts, distinct):
             every = chain.from_iterable(_rows(context, part, schema) for part in parts)
             yield from _first_of_each(every, schema) if distinct else every
         case Patch(inner, plus, minus) if minus is None or minus.kind is ResidualKind.HASHES:
             made = _rows(context, inner, schema)
             removed = None if minus is None else Copies(context.residual(minus))
-            yield from made if removed is None else _by_hashes(made, schema, removed, False)
+            others = None if removed is None else ByHashes((), schema, removed, are_kept=False)
+            yield from made if others is None else _picked(made, others)
             if plus is not None:
                 yield from context.residual(plus).to_batches()
         case _:
@@ -122,9 +114,13 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
 def rows_in_order(context: RecipeContext, leaf: Leaf) -> Batches:
     """All rows of the parent in the leaf's columns, its files in order of their paths."""
     parent = parent_of(context, leaf)
-    splits = sorted(parent.splits, key=lambda split: (split.file.path, split.row_groups))
-    tables = {leaf.parent: replace(parent, splits=tuple(splits))}
+    tables = {leaf.parent: replace(parent, splits=in_order(parent.splits))}
     yield from _projected(replace(context, tables=tables), leaf, ())
+
+
+def in_order(splits: Sequence[Split]) -> tuple[Split, ...]:
+    """A table's splits in the order in which its rows have positions."""
+    return tuple(sorted(splits, key=lambda split: (split.file.path, split.row_groups)))
 
 
 def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
@@ -320,51 +316,9 @@ def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
             yield batch.take(array_of(rows, pa.int64()))
 
 
-def _at_positions(batches: Batches, listed: pa.Table) -> Batches:
-    positions, start = positions_of(listed), 0
+def _picked(batches: Batches, picker: Picker) -> Batches:
     for batch in batches:
-        begin, end = np.searchsorted(positions, (start, start + batch.num_rows))
-        if begin < end:
-            yield batch.take(array_of(positions[begin:end] - start, pa.int64()))
-        start += batch.num_rows
-    if missing := len(positions) - int(np.searchsorted(positions, start)):
-        raise RecipeRunError(f"its parent has {start} rows: {missing} listed ones are not there")
-
-
-def positions_of(listed: pa.Table) -> Int64s:
-    """The positions that a residual lists, ascending."""
-    if "gap" in listed.column_names:
-        return np.cumsum(listed.column("gap").to_numpy(), dtype=np.int64)
-    return np.flatnonzero(listed.column("held").to_numpy())
-
-
-def _with_keys(context: RecipeContext, leaf: Rows, schema: pa.Schema, listed: pa.Table) -> Batches:
-    """All rows of the parent that have a listed key."""
-    names = [f"key {number} of {leaf.parent}" for number in range(len(leaf.key))]
-    keys = [Output(name, Field(path)) for name, path in zip(names, leaf.key, strict=True)]
-    widened = replace(leaf, columns=(*leaf.columns, *keys))
-    listed = listed.rename_columns(names)
-    whole, columns = pa.schema([*schema, *listed.schema]), flatten(listed.schema)
-    hashes = [row_hashes(batch, [columns], Types.STRICT)[0] for batch in listed.to_batches()]
-    run = sorted_unique(joined(hashes))
-    for batch in _projected(context, widened, ()):
-        (lanes,) = row_hashes(fitted(batch, whole), [columns], Types.STRICT)
-        held = present_mask(lanes, run)
-        if held.any():
-            yield batch.select(schema.names).filter(array_of(held, pa.bool_()))
-
-
-def _by_hashes(
-    batches: Batches, schema: pa.Schema, listed: Copies, are_kept: bool = True
-) -> Batches:
-    """The listed rows, or all others."""
-    for batch in batches:
-        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
-        kept = np.full(batch.num_rows, not are_kept)
-        kept[listed.pick(lanes)] = are_kept
-        if kept.any():
-            yield batch if kept.all() else batch.filter(array_of(kept, pa.bool_()))
-    if missing := listed.missing():
-        gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
-        told = "of the table" if are_kept else "to be removed"
-        raise RecipeRunError(f"{gone} {told} {are} no longer in its parent")
+        rows = picker.pick(batch)
+        if rows is not None:
+            yield rows
+    picker.check()

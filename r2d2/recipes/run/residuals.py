@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.arrays import Bools, Int64s, array_of
+from r2d2.errors import RecipeRunError
 from r2d2.formats.schema import flatten
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Counted, HashList
@@ -37,7 +38,7 @@ from r2d2.recipes.grammar import (
     Rows,
     Union,
 )
-from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.row_lists import (
     BY_HASH,
     Rereadable,

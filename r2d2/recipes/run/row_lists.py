@@ -8,7 +8,6 @@ while no other row has one; then positions, which need the parent as it is.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from r2d2.hashing.multiset import Copies, Counted, HashList, Seen
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import empty_run, joined, present_mask, sorted_unique, taken
 from r2d2.model import Column, Types
+from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Field, Residual, ResidualKind, Rows
 from r2d2.recipes.grammar import Path as GrammarPath
 from r2d2.recipes.run import RecipeContext, rows_in_order
@@ -73,35 +73,65 @@ def row_lists(
     `rows` are the table's: the listed ones, and perhaps some that the parent lacks. The parent is
     read once, and its first rows twice.
     """
-    parent_rows = partial(_fitted_rows, context, recipe, schema)
-    keys = _keys(recipe, parent_rows(), rows, schema, listed)
-    whole, hashes, copies = flatten(schema), HashList(listed), _copies(listed)
-    positions, start = [np.empty(0, np.int64)], 0
-    for batch in parent_rows():
-        by_columns = row_hashes(batch, [whole, *([key.column] for key in keys)], Types.STRICT)
-        picked = copies.pick(by_columns[0])
-        hashes.add(by_columns[0])
-        positions.append(picked + start)
-        start += batch.num_rows
-        keys = [
-            key
-            for key, lanes in zip(keys, by_columns[1:], strict=True)
-            if key.still_tells(batch, lanes, picked)
+    listing = Listing(context, recipe, rows, schema, listed)
+    for batch in _fitted_rows(context, recipe, schema):
+        listing.add(batch)
+    return listing.lists()
+
+
+class Listing:
+    """The making of a recipe's lists, while the parent's rows come in order."""
+
+    def __init__(
+        self,
+        context: RecipeContext,
+        recipe: Rows,
+        rows: Rereadable,
+        schema: pa.Schema,
+        listed: Counted,
+    ) -> None:
+        self._recipe, self._columns, self._listed = recipe, flatten(schema), listed
+        self._keys = _keys(recipe, _fitted_rows(context, recipe, schema), rows, schema, listed)
+        self._snapshot = context.tables[recipe.parent].snapshot
+        self._hashes, self._copies = HashList(listed), _copies(listed)
+        self._positions, self._start = [np.empty(0, np.int64)], 0
+
+    @classmethod
+    def of_all(
+        cls, context: RecipeContext, recipe: Rows, rows: Rereadable, schema: pa.Schema
+    ) -> "Listing":
+        """The making of lists of all rows of the table."""
+        (lanes,) = hashed(rows(), [flatten(schema)], Types.STRICT)
+        return cls(context, recipe, rows, schema, Counted.of(lanes))
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Takes the parent's next rows, made as the table's."""
+        sets = [self._columns, *([key.column] for key in self._keys)]
+        whole, *by_key = row_hashes(batch, sets, Types.STRICT)
+        picked = self._copies.pick(whole)
+        self._hashes.add(whole)
+        self._positions.append(picked + self._start)
+        self._start += batch.num_rows
+        pairs = zip(self._keys, by_key, strict=True)
+        self._keys = [key for key, lanes in pairs if key.still_tells(batch, lanes, picked)]
+
+    def lists(self) -> list[RowList]:
+        """The lists, after the last row."""
+        recipe, count = self._recipe, len(self._listed.first)
+        found = _list(recipe, ResidualKind.HASHES, count, self._hashes.table(), BY_HASH)
+        if self._copies.missing():
+            return [found]
+        by_key = [
+            _list(replace(recipe, key=(key.path,)), ResidualKind.KEYS, *key.table())
+            for key in self._keys
         ]
-    found = _list(recipe, ResidualKind.HASHES, len(listed.first), hashes.table(), BY_HASH)
-    if copies.missing():
-        return [found]
-    by_key = [
-        _list(replace(recipe, key=(key.path,)), ResidualKind.KEYS, *key.table()) for key in keys
-    ]
-    by_key.sort(key=lambda each: len(each.content))
-    snapshot = context.tables[recipe.parent].snapshot
-    at = replace(recipe, snapshot=snapshot), ResidualKind.POSITIONS
-    by_position = [
-        _list(*at, sum(map(len, positions)), table, options)
-        for table, options in _position_tables(np.concatenate(positions), start)
-    ]
-    return [found, *by_key, *by_position]
+        by_key.sort(key=lambda each: len(each.content))
+        at = replace(recipe, snapshot=self._snapshot), ResidualKind.POSITIONS
+        by_position = [
+            _list(*at, sum(map(len, self._positions)), table, options)
+            for table, options in _position_tables(np.concatenate(self._positions), self._start)
+        ]
+        return [found, *by_key, *by_position]
 
 
 def _list(

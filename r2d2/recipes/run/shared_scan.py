@@ -4,10 +4,10 @@ The parent's splits are read ahead by threads, and its rows go batch by batch to
 of which compares them with its own table meanwhile. So no more than a few batches are held.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
-from functools import partial
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event
@@ -19,9 +19,19 @@ import pyarrow as pa
 from r2d2.formats.uniform import fitted, plain_schema
 from r2d2.model import Split, Table
 from r2d2.recipes.find.reading import ReadMeter
-from r2d2.recipes.grammar import Project, Select
-from r2d2.recipes.run import RecipeContext, names_of, output_rows, parent_of, split_batches
+from r2d2.recipes.find.streamed import BYTES_PER_LISTED_ROW
+from r2d2.recipes.grammar import Project, Recipe, Rows, Select
+from r2d2.recipes.run import (
+    RecipeContext,
+    in_order,
+    names_of,
+    output_rows,
+    parent_of,
+    split_batches,
+)
+from r2d2.recipes.run.listed_rows import Picker, picker_of
 from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.recipes.run.row_lists import Listing, smallest
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import MEMORY_BYTES, Trial, ended, problems_told
 from r2d2.storage.local import Storage
@@ -30,19 +40,40 @@ BATCHES_AHEAD, LOOK_S = 4, 0.1
 Clock = Callable[[], float]
 Timed = tuple[pa.RecordBatch, float, int]
 """A batch, the seconds that it took to read, and the number of its split."""
+Shared: TypeAlias = Project | Select | Rows
 Waiting: TypeAlias = Timed | BaseException | None
 """None is the end."""
+
+
+def shared_scans(
+    tables: Mapping[str, Table], work: Iterable[tuple[str, Recipe]], memory_bytes: int
+) -> dict[str, list[tuple[str, Shared]]]:
+    """The recipes that share a scan, by their parent; lists of rows as far as memory holds them."""
+    scans: dict[str, list[tuple[str, Shared]]] = defaultdict(list)
+    left_bytes: dict[str, int] = defaultdict(lambda: memory_bytes // 2)
+    for child, recipe in work:
+        if isinstance(recipe, Rows):
+            parent, size = tables.get(recipe.parent), recipe.residual.rows * BYTES_PER_LISTED_ROW
+            is_in_order = parent is not None and in_order(parent.splits) == tuple(parent.splits)
+            if not is_in_order or size > left_bytes[recipe.parent]:
+                continue
+            left_bytes[recipe.parent] -= size
+        if isinstance(recipe, Shared):
+            scans[recipe.parent].append((child, recipe))
+    return scans
 
 
 def try_out_together(
     storage: Storage,
     tables: Mapping[str, Table],
-    work: Sequence[tuple[str, Project | Select]],
+    work: Sequence[tuple[str, Shared]],
     folder: Path,
     memory_bytes: int = MEMORY_BYTES,
     threads: int = 1,
 ) -> list[Trial]:
     """The trial of each child's recipe; all read the same parent.
+
+    Lists of rows are made before and written into the folder; the parent's splits are in order.
 
     A recipe's seconds are its part of the scan's, by the bytes of its columns, and those that its
     own rows took. On a local disk they are of the CPU, for which threads compete.
@@ -53,7 +84,13 @@ def try_out_together(
     with ExitStack() as stack:
         for run in runs:
             stack.callback(run.close)
-        _scan(context, runs, threads)
+        for run in runs:
+            run.begin_list()
+        listing = [run for run in runs if run.listing is not None]
+        _scan(context, listing, _Run.list_rows, threads)
+        for run in listing:
+            run.end_list(folder)
+        _scan(context, runs, _Run.add, threads)
         return [run.trial(memory_bytes) for run in runs]
 
 
@@ -61,11 +98,13 @@ class _Run:
     """One recipe's run within the scan that it shares with others."""
 
     def __init__(
-        self, context: RecipeContext, child: Table, recipe: Project | Select, memory_bytes: int
+        self, context: RecipeContext, child: Table, recipe: Shared, memory_bytes: int
     ) -> None:
-        self.context, self.child, self.recipe = context, child, recipe
+        self.context, self.child, self.recipe, self._asked = context, child, recipe, recipe
         self.where = recipe.where if isinstance(recipe, Select) else ()
-        self.names = names_of([(recipe.columns, self.where)])
+        self.columns = recipe.columns
+        self.listing: Listing | None = None
+        self.picker: Picker | None = None
         self.seconds, self.told = 0.0, list[Trial]()
         self.selected = set[int]()
         self.rows = 0
@@ -76,12 +115,44 @@ class _Run:
 
     def problems_told(self) -> AbstractContextManager[None]:
         """A context in which an error is this trial's problem."""
-        return problems_told(self.recipe, self.told)
+        return problems_told(self._asked, self.told)
 
     @property
     def is_open(self) -> bool:
         """Whether more of the parent's rows may matter."""
         return not self.told and self.own is not None and self.own.is_same
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The parent's columns that are read for it."""
+        return names_of([(self.columns, self.where)])
+
+    def begin_list(self) -> None:
+        """Begins to make the list of a recipe that has one."""
+        if isinstance(self.recipe, Rows) and self.own is not None:
+            with self.problems_told():
+                made = self.context, self.recipe, self.own.rows, self.own.schema
+                self.listing = Listing.of_all(*made)
+
+    def list_rows(self, batch: pa.RecordBatch, seconds: float, split: int) -> None:
+        """Takes the parent's next rows for its list; their `seconds` are not of the recipe's."""
+        if self.listing is None or self.own is None:
+            return
+        with self.problems_told():
+            rows = output_rows(batch, self.columns, ())
+            if rows is not None:
+                self.listing.add(fitted(rows, self.own.schema))
+
+    def end_list(self, folder: Path) -> None:
+        """Writes its list, after the parent's last row."""
+        if self.told or self.listing is None or self.own is None:
+            return
+        with self.problems_told():
+            self.recipe = recipe = smallest(self.listing.lists()).written(folder)
+            self.listing = None
+            listed = self.context.residual(recipe.residual)
+            self.picker = picker_of(recipe, self.own.schema, listed)
+            self.columns = self.picker.columns
 
     def add(self, batch: pa.RecordBatch, seconds: float, split: int) -> None:
         """Takes rows of a split of the parent, which were read in so many seconds.
@@ -93,7 +164,9 @@ class _Run:
         clock = self._clock
         with self.problems_told():
             start = clock()
-            rows = output_rows(batch, self.recipe.columns, self.where, self.rows)
+            rows = output_rows(batch, self.columns, self.where, self.rows)
+            if self.picker is not None and rows is not None:
+                rows = self.picker.pick(rows)
             made = None if rows is None else fitted(rows, self.own.schema)
             sizes = {name: batch.column(name).nbytes for name in batch.schema.names}
             part = sum(map(sizes.__getitem__, self.names)) / max(1, sum(sizes.values()))
@@ -107,6 +180,8 @@ class _Run:
         """The outcome, after the parent's last row."""
         if not self.told and self.own is not None:
             with self.problems_told():
+                if self.picker is not None and self.own.is_same:
+                    self.picker.check()
                 made = self.context, self.child, self.recipe, self.own
                 spent = self.seconds, self._read_bytes()
                 self.told.append(ended(*made, spent, memory_bytes))
@@ -126,24 +201,27 @@ class _Run:
             self.own.close()
 
 
-def _scan(context: RecipeContext, runs: Sequence[_Run], threads: int) -> None:
-    """Gives the rows of the parent to all runs; an error in reading it is everyone's problem."""
-    wanted, clock = [(run.recipe.columns, run.where) for run in runs], clock_of(context.storage)
+_Add: TypeAlias = Callable[[_Run, pa.RecordBatch, float, int], None]
+
+
+def _scan(context: RecipeContext, runs: Sequence[_Run], add: _Add, threads: int) -> None:
+    """Adds the rows of the parent to all runs; an error in reading it is everyone's problem."""
+    wanted, clock = [(run.columns, run.where) for run in runs], clock_of(context.storage)
 
     def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
         return split_batches(context.storage, split, wanted)
 
     try:
-        splits = parent_of(context, runs[0].recipe).splits
+        splits = parent_of(context, runs[0].recipe).splits if runs else ()
         with (
             ThreadPoolExecutor(threads) as pool,
             closing(read_ahead(splits, rows_of, threads, clock)) as batches,
         ):
-            for batch, seconds, split in batches:
+            for told in batches:
                 open_ = [run for run in runs if run.is_open]
                 if not open_:
                     return
-                list(pool.map(partial(_Run.add, batch=batch, seconds=seconds, split=split), open_))
+                list(pool.map(lambda run, told=told: add(run, *told), open_))
     except Exception as error:
         for run in runs:
             if not run.told:

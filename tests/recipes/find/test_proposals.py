@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from r2d2.errors import RecipeRunError
 from r2d2.recipes.grammar import Distinct, Patch, Project, Rows, Select
-from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import try_out
 from tests.support.recipes.recipe_lake import RecipeLake, counted

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from pyarrow import csv
 
-from r2d2.errors import R2D2Error
+from r2d2.errors import R2D2Error, RecipeRunError
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Seen
 from r2d2.recipes.grammar import (
@@ -32,7 +32,7 @@ from r2d2.recipes.grammar import (
     Union,
 )
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.storage.local import LocalStorage

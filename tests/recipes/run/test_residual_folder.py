@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.errors import RecipeRunError
 from r2d2.recipes.grammar import Residual, ResidualKind
-from r2d2.recipes.run import RecipeRunError
 from r2d2.recipes.run.residuals import ResidualFolder
 
 ROWS = pa.table({"x": [1, 2]})

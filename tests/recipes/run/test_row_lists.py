@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2d2.errors import RecipeRunError
 from r2d2.formats.schema import flatten
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Copies, Counted, HashList
 from r2d2.model import Types
 from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Field, Output, Patch, Project, Residual, ResidualKind, Rows
-from r2d2.recipes.run import RecipeContext, RecipeRunError, rebuilt
+from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.residuals import ResidualFolder, with_residuals
 from r2d2.recipes.run.row_lists import RowList, row_lists
 from r2d2.recipes.run.trial import try_out

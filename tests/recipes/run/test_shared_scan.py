@@ -1,10 +1,12 @@
 """Recipes that share one scan of their parent end as they do one by one."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -15,9 +17,18 @@ from hypothesis import strategies as st
 from r2d2.errors import UnreadableTableError
 from r2d2.model import FileInfo, Format, Split
 from r2d2.recipes import run as running
-from r2d2.recipes.grammar import Between, Field, Output, Project, Select
+from r2d2.recipes.grammar import (
+    Between,
+    Field,
+    Output,
+    Project,
+    Residual,
+    ResidualKind,
+    Rows,
+    Select,
+)
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.run.shared_scan import read_ahead, try_out_together
+from r2d2.recipes.run.shared_scan import Shared, read_ahead, shared_scans, try_out_together
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.storage.local import LocalStorage
@@ -30,6 +41,7 @@ ROWS = pa.table(
         "t": [f"text {i % 97}" for i in range(40_000)],
     }
 )
+LISTED = Residual(ResidualKind.HASHES, "", 0, 0)
 WORK = {"all": None, "first": (0, 0), "later": (2, 3), "other order": (1, 2), "wrong": (0, 1)}
 
 
@@ -39,6 +51,10 @@ def columns(*names: str) -> tuple[Output, ...]:
 
 def number(value: int) -> Literal:
     return Literal.of(pa.scalar(value, pa.int64()))
+
+
+def listed(*names: str) -> Rows:
+    return Rows("parent.parquet", columns(*names), LISTED)
 
 
 def recipe(days: tuple[int, int] | None) -> Project | Select:
@@ -69,7 +85,7 @@ def lake(tmp_path: Path) -> Path:
     return lake
 
 
-def together(lake: Path, work: Sequence[tuple[str, Project | Select]], memory: int) -> list[Trial]:
+def together(lake: Path, work: Sequence[tuple[str, Shared]], memory: int) -> list[Trial]:
     return try_out_together(LocalStorage(str(lake)), tables(lake), work, lake.parent, memory, 2)
 
 
@@ -87,6 +103,51 @@ def test_recipes_that_share_a_scan_end_as_they_do_one_by_one(
         assert told == (alone.problem, alone.rows, alone.fingerprint, alone.layout, alone.recipe)
         assert (trial.problem is not None) == (child == "wrong.parquet")
         assert trial.seconds > 0
+
+
+def put_drawn(lake: Path) -> dict[str, tuple[ResidualKind, Rows]]:
+    """Tables of drawn rows, each with the list that is smallest and a recipe that lists its rows.
+
+    One has a row that the parent lacks.
+    """
+    drawn = np.sort(np.random.default_rng(7).choice(len(ROWS), 9_000, replace=False))
+    apart = ROWS.take(drawn[::300]).select(["t", "n"])
+    every = ROWS.take(drawn).select(["t", "day"])
+    put(lake, "few.parquet", apart)
+    put(lake, "other.parquet", every.take(np.arange(9_000)[::-1].copy()))
+    put(lake, "many.parquet", every)
+    put(lake, "lost.parquet", pa.concat_tables([apart, pa.table({"t": ["no such"], "n": [5]})]))
+    return {
+        "few.parquet": (ResidualKind.HASHES, listed("t", "n")),
+        "other.parquet": (ResidualKind.POSITIONS, listed("t", "day")),
+        "many.parquet": (ResidualKind.POSITIONS, listed("t", "day")),
+        "lost.parquet": (ResidualKind.HASHES, listed("t", "n")),
+    }
+
+
+def test_lists_of_rows_share_their_parent_s_scan_and_end_as_they_do_one_by_one(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
+    kinds = put_drawn(lake)
+    found, storage = tables(lake), LocalStorage(str(lake))
+    rows: list[tuple[str, Shared]] = [(name, made) for name, (_, made) in kinds.items()]
+    work = [*rows, ("first.parquet", recipe((0, 0)))]
+    (scan,) = shared_scans(found, work, 1 << 30).values()
+    assert scan == work
+    for (child, made), trial in zip(work, together(lake, work, 1 << 30), strict=True):
+        alone = try_out(storage, found, found[child], made, lake.parent)
+        assert replace(trial, seconds=0) == replace(alone, seconds=0)
+        assert (trial.problem is not None) == (child == "lost.parquet")
+        if isinstance(trial.recipe, Rows) and not trial.problem:
+            assert trial.recipe.residual.kind is kinds[child][0]
+
+
+def test_a_list_beyond_the_memory_shares_no_scan(lake: Path) -> None:
+    many = replace(listed("t"), residual=replace(LISTED, rows=1_000))
+    work = [("all.parquet", recipe(None)), ("few.parquet", many), ("many.parquet", many)]
+    assert shared_scans(tables(lake), work, 3 << 16) == {"parent.parquet": work[:2]}
+    assert shared_scans(tables(lake), work[1:], 1 << 16) == {}
 
 
 def test_only_row_groups_with_a_selected_row_are_read_beyond_the_predicate_s_columns(
