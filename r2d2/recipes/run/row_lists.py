@@ -73,13 +73,13 @@ def row_lists(
     `rows` are the table's: the listed ones, and perhaps some that the parent lacks. The parent is
     read once, and its first rows twice.
     """
-    listing = Listing(context, recipe, rows, schema, listed)
+    listing = RowListing(context, recipe, rows, schema, listed)
     for batch in _fitted_rows(context, recipe, schema):
         listing.add(batch)
     return listing.lists()
 
 
-class Listing:
+class RowListing:
     """The making of a recipe's lists, while the parent's rows come in order."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Listing:
     @classmethod
     def of_all(
         cls, context: RecipeContext, recipe: Rows, rows: Rereadable, schema: pa.Schema
-    ) -> "Listing":
+    ) -> "RowListing":
         """The making of lists of all rows of the table."""
         (lanes,) = hashed(rows(), [flatten(schema)], Types.STRICT)
         return cls(context, recipe, rows, schema, Counted.of(lanes))

@@ -31,7 +31,7 @@ from r2d2.recipes.run import (
 )
 from r2d2.recipes.run.listed_rows import Picker, picker_of
 from r2d2.recipes.run.residuals import ResidualFolder
-from r2d2.recipes.run.row_lists import Listing, smallest
+from r2d2.recipes.run.row_lists import RowListing, smallest
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import MEMORY_BYTES, Trial, ended, problems_told
 from r2d2.storage.local import Storage
@@ -103,7 +103,7 @@ class _Run:
         self.context, self.child, self.recipe, self._asked = context, child, recipe, recipe
         self.where = recipe.where if isinstance(recipe, Select) else ()
         self.columns = recipe.columns
-        self.listing: Listing | None = None
+        self.listing: RowListing | None = None
         self.picker: Picker | None = None
         self.seconds, self.told = 0.0, list[Trial]()
         self.selected = set[int]()
@@ -132,7 +132,7 @@ class _Run:
         if isinstance(self.recipe, Rows) and self.own is not None:
             with self.problems_told():
                 made = self.context, self.recipe, self.own.rows, self.own.schema
-                self.listing = Listing.of_all(*made)
+                self.listing = RowListing.of_all(*made)
 
     def list_rows(self, batch: pa.RecordBatch, seconds: float, split: int) -> None:
         """Takes the parent's next rows for its list; their `seconds` are not of the recipe's."""
