@@ -224,6 +224,7 @@ def test_a_record_is_one_json_object_of_ascii_lines(tmp_path: Path, run: Path) -
 # Secrets.
 
 
+@pytest.mark.slow
 def test_a_secret_in_any_input_is_in_no_output_record_or_error(
     lake: Path, run: Path, tmp_path: Path, now: str
 ) -> None:
@@ -429,14 +430,12 @@ def test_audit_fails_where_a_record_was_tampered_with(
 # Least privilege.
 
 
+@pytest.mark.slow
 def test_finding_planning_and_looking_need_only_to_read(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a process that gives root's rights away, where it has them."""
-    folder = tmp_path_factory.mktemp("least")
-    for above in (folder, *folder.parents):
-        if above.stat().st_uid == os.getuid() and above != Path("/"):
-            above.chmod(above.stat().st_mode | 0o055)
+    folder = open_folder
     lake, run, own = folder / "lake", folder / "run", folder / "own"
     monkeypatch.setenv("R2D2_UMASK", "022")
     write_lake(lake)
@@ -489,7 +488,7 @@ def as_nobody(
     Others go first, who may read all that Python imports.
     """
     script = (
-        "import json, os, sys; from r2d2.cli import main\n"
+        "import encodings.ascii, json, os, sys; from r2d2.cli import main\n"
         "for words in json.loads(sys.argv[2]): main(words)\n"
         f"os.getuid() or os.setgroups([]) or os.setgid({NOBODY}) or os.setuid({NOBODY})\n"
         "os.environ.pop('R2D2_UMASK', None)\n"
