@@ -38,7 +38,7 @@ def tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str = 
                     line = f"{table}: {done or 'given up'}; {', '.join(parents)} may change"
                     if kept_bytes:
                         stays = f"{human_bytes(kept_bytes)} of it stay until a purge takes them"
-                        line += f"; {stays}, and `r2d2 undo {deletion}` gives them back"
+                        line += f"; {stays}, and `r2d2 undo {deletion} LAKE --yes` gives them back"
                 case NotGivenUp(table, _, reason):
                     refused += 1
                     line = f"{table}: not given up: {reason}"

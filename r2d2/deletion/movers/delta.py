@@ -24,26 +24,25 @@ from r2d2.deletion.movers.delta_commits import (
     days_kept,
     deleted_metadata,
     deletion_commit,
-    encoded,
     fencing_commit,
     files_of,
     files_of_add,
+    joined_metadata,
     only_appends,
     reason_against_version,
     restoring_commit,
 )
+from r2d2.deletion.movers.delta_log import LOG, DeltaLogs
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, MoveError, PersonNeededError, Whereabouts
 from r2d2.deletion.movers.rename import RenameMover, digest_of
 from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.record import folder_of
 from r2d2.errors import UnreadableTableError
-from r2d2.formats.delta.actions import Entry, LoggedVersion, key_of, logged_version, path_of
-from r2d2.formats.delta.log import log_at, newest_log
+from r2d2.formats.delta.actions import Entry, LoggedVersion, key_of, path_of
 from r2d2.lake.deletions import Data, Deletion, State
-from r2d2.model import FileInfo, Table
+from r2d2.model import Table
 from r2d2.settings.deletion import RETENTION_DAYS
 
-_LOG = "_delta_log"
 _KEPT = "delta.json"
 
 
@@ -57,23 +56,23 @@ class DeltaMover:
         self.place = place
         self._days = days_kept(retention_days)
         self._quarantine = RenameMover(place)
-        self._newest: tuple[object, LoggedVersion | None] = ((), None)
+        self._logs = DeltaLogs(place)
 
     def reason_against(self, entry: Data, table: Table) -> str | None:
         """Why r2d2 does not commit to this table's log, None where it does."""
         if entry["table"] == ".":
             return "it is the lake's own folder"
         try:
-            version = self._version(entry["table"], table.snapshot)
+            version = self._logs.version(entry["table"], table.snapshot)
         except UnreadableTableError as error:
             return str(error)
-        listed = self.place.listing(f"{entry['table']}/{_LOG}").files
+        listed = self.place.listing(f"{entry['table']}/{LOG}").files
         return reason_against_version(version, [file.path for file in listed])
 
     def noted(self, entry: Data, table: Table) -> Data:
         """The version to be removed, the SHA-256 of its entries, and the days that files stay."""
         try:
-            kept = _kept_bytes(self._version(entry["table"], table.snapshot))
+            kept = _kept_bytes(self._logs.version(entry["table"], table.snapshot))
         except UnreadableTableError as error:
             raise MoveError(str(error)) from error
         digest = hashlib.sha256(kept).hexdigest()
@@ -81,7 +80,7 @@ class DeltaMover:
 
     def prepare(self, deletion: Deletion) -> None:
         """Keeps the version's entries beside the deletion's record."""
-        version = self._version(deletion.table, deletion.record["move"]["snapshot"])
+        version = self._logs.version(deletion.table, deletion.record["move"]["snapshot"])
         self.place.put_new(f"{folder_of(deletion.id)}/{_KEPT}", _kept_bytes(version))
 
     def located(self, deletion: Deletion) -> Deletion:
@@ -95,38 +94,40 @@ class DeltaMover:
         """
         paths = self._paths(deletion)
         try:
-            now = self._now(deletion.table)
+            now = self._logs.newest(deletion.table)
             if not self._is_deleted(deletion, now):
                 lost = frozenset() if now is None else self._lost(deletion, now)
                 return Whereabouts(paths - lost, frozenset(), lost, ())
         except (UnreadableTableError, PersonNeededError):
-            now, others = None, [f"{deletion.table}/{_LOG}"]
+            now, others = None, [f"{deletion.table}/{LOG}"]
         else:
             others = [] if now is None else list(self._others(deletion, now))
         live = paths & frozenset(files_of(deletion.table, now) if now else ())
         sources = self._sources(deletion)
         there = {path for path in paths - live if self.place.file(sources[path]) is not None}
         gone = paths - live - there
-        may_join = now is not None and not live and self._only_appended(deletion, now)
+        may_join = now is not None and self._joined(deletion, now) is not None
         return Whereabouts(live, frozenset(there), gone, tuple(others), may_join)
 
     def take_over(self, deletion: Deletion, epoch: int) -> Deletion:
         """The deletion under a new runner; a commit makes that of an older one fail."""
         new = self._quarantine.take_over(deletion, epoch)
         while new.state is State.MARKED:
-            now = self._now(new.table)
+            now = self._logs.newest(new.table)
             if now is None or self._is_deleted(new, now):
                 break
             with suppress(FileExistsError):
-                self._commit(new.table, now.version, fencing_commit(now, new.id, datetime.now(UTC)))
+                self._logs.commit(
+                    new.table, now.version, fencing_commit(now, new.id, datetime.now(UTC))
+                )
                 break
         return new
 
     def changed(self, table: Table) -> str | None:
         """The log where it has another version, or the first file that is not as it was listed."""
-        now = self._now(table.location)
+        now = self._logs.newest(table.location)
         if now is None or f"delta:{now.version}" != table.snapshot:
-            return f"{table.location}/{_LOG}"
+            return f"{table.location}/{LOG}"
         for file in table.files:
             found = self.place.file(file.path)
             version = file.version.partition("#")[0]
@@ -137,39 +138,42 @@ class DeltaMover:
     def move(self, deletion: Deletion) -> None:
         """Commits the removal of all files, and reads it back."""
         before, days = self._kept(deletion), deletion.record["move"]["days"]
-        table, now = deletion.table, self._now(deletion.table)
+        table, now = deletion.table, self._logs.newest(deletion.table)
         if now is None or _kept_bytes(now) != _kept_bytes(before):
             raise MoveError(f"somebody committed to {table} since the lake was listed")
         commit = deletion_commit(now, deletion.id, days, datetime.now(UTC))
         try:
-            self._commit(table, now.version, commit)
+            self._logs.commit(table, now.version, commit)
         except FileExistsError as error:
             told = f"somebody else committed version {now.version + 1} of {table}"
             raise MoveError(told) from error
-        after = self._now(table)
+        after = self._logs.newest(table)
         metadata = deleted_metadata(before.metadata, deletion.id, days)
         if after is None or after.metadata != metadata:
             raise MoveError(f"somebody changed {table} while it was deleted")
 
     def back(self, deletion: Deletion) -> None:
         """Commits all files and properties as they were, where our removal is the last word."""
-        table, now = deletion.table, self._now(deletion.table)
+        table, now = deletion.table, self._logs.newest(deletion.table)
         if not self._is_deleted(deletion, now):
             return
-        others = [] if now is None else list(self._others(deletion, now))
-        if now is not None and others and not self._only_appended(deletion, now):
-            told = f"{others[0]}: somebody wrote where the table was"
-            raise PersonNeededError(f"{told}: move it away, or keep the table deleted")
         sources, before = self._sources(deletion), self._kept(deletion)
+        metadata = before.metadata if now is None else self._joined(deletion, now)
+        if now is not None and metadata is None:
+            others = list(self._others(deletion, now))
+            raise PersonNeededError(f"somebody wrote {others[0]} where the table was")
+        live = {key_of(add) for add in now.adds} if now else set()
+        back = [each for each in self._adds(deletion, before) if key_of(each[0]) not in live]
         if lost := [path for path in sources if self.place.file(sources[path]) is None]:
-            raise PersonNeededError(f"{min(lost)} is gone: `r2d2 fsck` rebuilds the table")
-        adds = [self._placed(deletion, *each) for each in self._adds(deletion, before)]
-        commit = restoring_commit(now, before, adds, deletion.id, datetime.now(UTC))
+            raise PersonNeededError(f"{min(lost)} is gone: `r2d2 fsck LAKE --yes` rebuilds it")
+        adds = [self._placed(deletion, *each) for each in back]
+        wanted = metadata or before.metadata
+        commit = restoring_commit(now, before, wanted, adds, deletion.id, datetime.now(UTC))
         try:
-            self._commit(table, -1 if now is None else now.version, commit)
+            self._logs.commit(table, -1 if now is None else now.version, commit)
         except FileExistsError as error:
             told = f"somebody else committed to {table} while it was put back"
-            raise PersonNeededError(f"{told}: run `r2d2 fsck`") from error
+            raise PersonNeededError(f"{told}: `r2d2 fsck LAKE --yes` looks again") from error
 
     def moved_table(self, deletion: Deletion, table: Table) -> Table:
         """The table: its files are where they were."""
@@ -201,7 +205,7 @@ class DeltaMover:
         if path not in self._paths(deletion):
             self.place.remove(f"{_home(deletion)}/{path}")
             return
-        now = self._now(deletion.table)
+        now = self._logs.newest(deletion.table)
         if now is not None and path in files_of(deletion.table, now):
             raise PersonNeededError(f"{path} is live again: nothing more was deleted")
         self.place.remove(self._sources(deletion)[path])
@@ -218,7 +222,7 @@ class DeltaMover:
         home = f"{QUARANTINE}/{deletion.id}"
         if not self.place.exists(home):
             return
-        now = self._now(deletion.table)
+        now = self._logs.newest(deletion.table)
         restored = now is not None and now.transactions.get(application(deletion.id)) == RESTORED
         for file in self.place.listing(home).files:
             epoch = file.path.removeprefix(f"{home}/").partition("/")[0]
@@ -227,21 +231,6 @@ class DeltaMover:
         self.place.remove_empty(home)
 
     # The log.
-
-    def _now(self, table: str) -> LoggedVersion | None:
-        """The newest version; None where there is no log."""
-        files = self.place.listing(f"{table}/{_LOG}").files
-        if not files:
-            return None
-        if self._newest[0] != files:
-            log = newest_log(_by_name(table, files))
-            self._newest = (files, logged_version(self.place.storage, log))
-        return self._newest[1]
-
-    def _version(self, table: str, snapshot: str) -> LoggedVersion:
-        files = _by_name(table, self.place.listing(f"{table}/{_LOG}").files)
-        version = int(snapshot.removeprefix("delta:"))
-        return logged_version(self.place.storage, log_at(files, version))
 
     def _kept(self, deletion: Deletion) -> LoggedVersion:
         path = f"{folder_of(deletion.id)}/{_KEPT}"
@@ -254,63 +243,75 @@ class DeltaMover:
             **{**told, "adds": tuple(told["adds"]), "domains": tuple(told["domains"])}
         )
 
-    def _commit(self, table: str, version: int, entries: list[Data]) -> None:
-        """Writes the version after the given one, and reads it back.
-
-        Raises:
-            FileExistsError: somebody else did.
-        """
-        path, content = f"{table}/{_LOG}/{version + 1:020d}.json", encoded(entries)
-        self.place.put_new(path, content)
-        file = self.place.file(path)
-        if file is None or self.place.storage.read(file) != content:
-            # Some writers rename their commit over one that came after they had looked.
-            raise FileExistsError(path)
-
     # What is where.
 
     def _is_deleted(self, deletion: Deletion, now: LoggedVersion | None) -> bool:
-        """Whether the table's files are removed, by our commit, as far as the log tells."""
+        """Whether the table's files are removed, by our commit or with its log.
+
+        Where the log is gone, or another table's, nobody can tell: then they are taken to be.
+        """
         before = self._kept(deletion)
-        same = now is not None and now.metadata.get("id") == before.metadata.get("id")
-        step = now.transactions.get(application(deletion.id)) if now is not None and same else None
+        if now is None or now.metadata.get("id") != before.metadata.get("id"):
+            return True
+        step = now.transactions.get(application(deletion.id))
         if deletion.state is not State.MARKED or deletion.moved:
             return step != RESTORED
         days = deletion.record["move"]["days"]
         gone = deleted_metadata(before.metadata, deletion.id, days)
-        return step == DELETED or (step is None and now is not None and now.metadata == gone)
+        return step == DELETED or (step is None and now.metadata == gone)
 
     def _others(self, deletion: Deletion, now: LoggedVersion) -> Iterator[str]:
-        """Files that the newest version has beside the table's, and the log if it is another's."""
-        before, table = self._kept(deletion), deletion.table
-        known = {key_of(add) for add in before.adds}
-        yield from (f"{table}/{path_of(add)}" for add in now.adds if key_of(add) not in known)
-        days = deletion.record["move"]["days"]
-        metadata = deleted_metadata(before.metadata, deletion.id, days)
-        if (now.metadata, now.protocol) not in (
-            (metadata, before.protocol),
-            (before.metadata, before.protocol),
-        ):
-            yield f"{table}/{_LOG}/{now.version:020d}.json"
+        """Files that the newest version has and that a deleted one has not; its log if it changed.
+
+        The table's own files are among them where its owner restored some of them.
+        """
+        table, known = deletion.table, self._known(deletion)
+        live = [add for add in now.adds if key_of(add) in known]
+        beside = [add for add in now.adds if key_of(add) not in known]
+        yield from (f"{table}/{path_of(add)}" for add in (*beside, *live))
+        if (now.metadata, now.protocol) not in self._expected(deletion):
+            yield f"{table}/{LOG}/{now.version:020d}.json"
+
+    def _known(self, deletion: Deletion) -> frozenset[tuple[str, str]]:
+        return frozenset(key_of(add) for add in self._kept(deletion).adds)
+
+    def _expected(self, deletion: Deletion) -> tuple[tuple[Entry, Entry], ...]:
+        """Metadata and protocol as our commit wrote them, and as they were before."""
+        before, days = self._kept(deletion), deletion.record["move"]["days"]
+        deleted = deleted_metadata(before.metadata, deletion.id, days)
+        return ((deleted, before.protocol), (before.metadata, before.protocol))
+
+    def _joined(self, deletion: Deletion, now: LoggedVersion) -> Entry | None:
+        """The metadata with which the table comes back beside what is there; None: it must not.
+
+        It may where its owner restored all of it, or none, and then only appended rows.
+        """
+        known, live = self._known(deletion), {key_of(add) for add in now.adds}
+        is_renamed = _is_rebuilt(deletion) or deletion.purge_began
+        is_restored = bool(known) and known <= live and not is_renamed
+        (deleted, protocol), (before, _) = self._expected(deletion)
+        if now.protocol != protocol or (known & live and not is_restored):
+            return None
+        if live - known and not is_restored and not self._only_appended(deletion, now):
+            return None
+        # A file that is named and not there makes the table unreadable: its log was changed.
+        if any(self.place.file(path) is None for path in files_of(deletion.table, now)):
+            return None
+        return before if now.metadata == before else joined_metadata(before, deleted, now.metadata)
 
     def _only_appended(self, deletion: Deletion, now: LoggedVersion) -> bool:
-        """Whether all commits since ours do no more than append rows, which may stay."""
-        before, table = self._kept(deletion), deletion.table
-        metadata = deleted_metadata(before.metadata, deletion.id, deletion.record["move"]["days"])
-        if (now.metadata, now.protocol) != (metadata, before.protocol):
-            return False
-        for version in range(before.version + 2, now.version + 1):
-            file = self.place.file(f"{table}/{_LOG}/{version:020d}.json")
+        """Whether all commits since ours do no more to rows than append some, which may stay."""
+        for version in range(self._kept(deletion).version + 2, now.version + 1):
+            file = self.place.file(f"{deletion.table}/{LOG}/{version:020d}.json")
             if file is None or not only_appends(self.place.storage.read(file)):
                 return False
-        # A file that is named and not there makes the table unreadable: its log was changed.
-        return all(self.place.file(path) is not None for path in files_of(table, now))
+        return True
 
     def _paths(self, deletion: Deletion) -> frozenset[str]:
         """The files of rows: those of the version that was removed, or of the rebuilt table."""
         if not deletion.moved:
             return frozenset(files_of(deletion.table, self._kept(deletion)))
-        log = f"{deletion.table}/{_LOG}/"
+        log = f"{deletion.table}/{LOG}/"
         return frozenset(path for path in deletion.moved if not path.startswith(log))
 
     def _lost(self, deletion: Deletion, now: LoggedVersion) -> frozenset[str]:
@@ -333,7 +334,7 @@ class DeltaMover:
             if before.configuration.get("delta.columnMapping.mode", "none") != "none":
                 told = f"{deletion.table}: its columns have other names in files"
                 raise PersonNeededError(f"{told}: `r2d2 rebuild {deletion.id} LAKE --to FOLDER`")
-            made = self._now(home)
+            made = self._logs.newest(home)
             before = made if made is not None else before
         renamed = _is_rebuilt(deletion) or deletion.purge_began
         for number, add in enumerate(before.adds):
@@ -356,7 +357,7 @@ class DeltaMover:
 
     def _names_now(self, deletion: Deletion) -> Mapping[str, str]:
         """The new names of restored files, by their old paths."""
-        now, names = self._now(deletion.table), dict[str, str]()
+        now, names = self._logs.newest(deletion.table), dict[str, str]()
         if now is None or not (_is_rebuilt(deletion) or deletion.purge_began):
             return names
         table, there = deletion.table, files_of(deletion.table, now)
@@ -367,10 +368,6 @@ class DeltaMover:
                 pairs = zip(files_of_add(table, add), files_of_add(table, renamed), strict=True)
                 names |= {old: new for old, new in pairs if new in there}
         return names
-
-
-def _by_name(table: str, files: tuple[FileInfo, ...]) -> dict[str, FileInfo]:
-    return {file.path.removeprefix(f"{table}/{_LOG}/"): file for file in files}
 
 
 def _kept_bytes(version: LoggedVersion) -> bytes:
@@ -392,5 +389,5 @@ def _home(deletion: Deletion) -> str:
 
 def _is_rebuilt(deletion: Deletion) -> bool:
     """Whether the table that is kept is one that was rebuilt into quarantine."""
-    log = f"{deletion.table}/{_LOG}/"
+    log = f"{deletion.table}/{LOG}/"
     return any(path.startswith(log) for path in deletion.moved)

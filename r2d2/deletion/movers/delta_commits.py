@@ -45,6 +45,24 @@ FEATURES = frozenset(
     }
 )
 """Those that ask nothing of a writer that only removes whole files and adds them again."""
+_HARMLESS = {
+    RETENTION,
+    "delta.appendOnly",
+    "delta.checkpointInterval",
+    "delta.columnMapping.maxColumnId",
+    "delta.dataSkippingNumIndexedCols",
+    "delta.dataSkippingStatsColumns",
+    "delta.enableExpiredLogCleanup",
+    "delta.isolationLevel",
+    "delta.logRetentionDuration",
+    "delta.randomizeFilePrefixes",
+    "delta.setTransactionRetentionDuration",
+    "delta.targetFileSize",
+}
+"""Properties that say how a table is written from now on, and nothing of the rows that it has."""
+_TUNING = ("delta.autoOptimize.", "delta.checkpoint.", "delta.tuneFileSizes")
+_FREE = ("configuration", "description", "name", "schemaString")
+"""Of a table's metadata, what is looked at more closely, or may change as its owner likes."""
 _MARGIN_DAYS = 7
 """Removed files must outlast the longest apply before the retention begins."""
 _UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -99,6 +117,50 @@ def deleted_metadata(metadata: Entry, deletion: str, days: int) -> Entry:
     return {**metadata, "description": told, "configuration": properties}
 
 
+def joined_metadata(before: Entry, deleted: Entry, now: Entry) -> Entry | None:
+    """The metadata under which rows may come back after their owner changed it; None: they may not.
+
+    What the owner changed since the deletion stays, what the deletion changed is taken back. New
+    columns must be ones that old files may lack, new properties must ask nothing of old rows.
+    """
+    if now == deleted:
+        return before
+    properties = [dict(each.get("configuration") or {}) for each in (before, deleted, now)]
+    names = {*properties[1], *properties[2]}
+    changed = [name for name in names if _differs(name, *properties[1:])]
+    was, told = ({n: v for n, v in each.items() if n not in _FREE} for each in (deleted, now))
+    schemas = (str(each.get("schemaString", "")) for each in (deleted, now))
+    if was != told or not _only_adds_columns(*schemas) or not all(map(_is_harmless, changed)):
+        return None
+    return {**_merged(before, deleted, now), "configuration": _merged(*properties)}
+
+
+def _differs(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(one.get(name) != other.get(name))
+
+
+def _merged(before: Entry, deleted: Entry, now: Entry) -> Entry:
+    """Of each name the value that is now, where it is not the deletion's."""
+    names = {**before, **now}
+    found = {n: (now if _differs(n, deleted, now) else before).get(n) for n in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _only_adds_columns(before: str, now: str) -> bool:
+    """Whether files of the one schema can be read as of the other: new columns may be null."""
+    if before == now:
+        return True
+    old, new = (json.loads(schema).get("fields", []) for schema in (before, now))
+    added = [column for column in new if column not in old]
+    known = {"comment", "delta.columnMapping.id", "delta.columnMapping.physicalName"}
+    plain = all(c.get("nullable") and {*(c.get("metadata") or {})} <= known for c in added)
+    return plain and [column for column in new if column in old] == old
+
+
+def _is_harmless(name: str) -> bool:
+    return not name.startswith("delta.") or name in _HARMLESS or name.startswith(_TUNING)
+
+
 def _seconds(interval: str) -> int:
     """The length of Delta's interval; 0 where it is not understood."""
     text = interval.lower().removeprefix("interval").strip()
@@ -123,17 +185,18 @@ def deletion_commit(now: LoggedVersion, deletion: str, days: int, at: datetime) 
 def restoring_commit(
     now: LoggedVersion | None,
     before: LoggedVersion,
+    metadata: Entry,
     adds: Iterable[Entry],
     deletion: str,
     at: datetime,
 ) -> list[Data]:
-    """The files and properties of the version `before`; where the log is gone, a new one's first.
+    """The files of the version `before`, and the metadata; of a log that is gone, a first version.
 
     `now` is the newest version, None of a table whose log is gone.
     """
     told = f"r2d2 took deletion {deletion} back"
     parameters = {"version": str(before.version)}
-    metadata, first = before.metadata, list[Data]()
+    first = list[Data]()
     if now is None:
         kept = {n: v for n, v in before.configuration.items() if not n.startswith(_CLOCK_SINCE)}
         metadata = {**metadata, "configuration": kept}
@@ -160,10 +223,16 @@ def fencing_commit(now: LoggedVersion, deletion: str, at: datetime) -> list[Data
 
 
 def only_appends(commit: bytes) -> bool:
-    """Whether a commit adds rows, or nothing, whatever else the table holds."""
+    """Whether a commit adds rows, or changes none, whatever else the table holds.
+
+    What it does to the table's metadata is another question.
+    """
     entries = [json.loads(line) for line in commit.splitlines() if line.strip()]
-    kinds = {kind for entry in entries for kind in entry}
-    if not kinds & {"add", "remove", "metaData", "protocol", "domainMetadata"}:
+    kinds = {kind for entry in entries for kind in entry} - {"metaData"}
+    files = [entry[kind] for entry in entries for kind in ("add", "remove") if kind in entry]
+    if not kinds & {"protocol", "domainMetadata"} and not any(
+        file.get("dataChange", True) for file in files
+    ):
         return True
     info: Data = next((entry["commitInfo"] for entry in entries if "commitInfo" in entry), {})
     mode = str((info.get("operationParameters") or {}).get("mode", "")).strip('"').lower()

@@ -15,7 +15,13 @@ from uuid import uuid4
 from r2d2.deletion import record
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_for
-from r2d2.deletion.movers.mover import Moved, MoveError, Mover, Whereabouts
+from r2d2.deletion.movers.mover import (
+    Moved,
+    MoveError,
+    Mover,
+    PersonNeededError,
+    Whereabouts,
+)
 from r2d2.deletion.tombstone import write_tombstone
 from r2d2.deletion.verbs.approve import approval_of
 from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
@@ -148,7 +154,10 @@ def _refusal(
     name = entry["table"]
     if (deletion := journal.of_table(name)) is not None:
         told = f"it is {deletion.state.value} already, by {deletion.id}"
-        return Refused(name, f"{told}; `r2d2 undo` or `rebuild` brings that one back")
+        is_gone = deletion.state is State.PURGED
+        back = "rebuild {} LAKE" if is_gone else "undo {} LAKE --yes"
+        told += f"; `r2d2 {back.format(deletion.id)}` brings that one back"
+        return Refused(name, f"{told}, `r2d2 release {deletion.id} LAKE --yes` gives it up")
     if (child := journal.state.that_needs(name)) is not None:
         return Refused(name, f"{child.table}, which is deleted, is rebuilt from it")
     for table in (name, *entry["parents"]):
@@ -247,7 +256,11 @@ def _applied(
         seconds = _compared(journal, run, entry, mover.moved_table(deletion, child), parents)
         _check_moved(mover.look(deletion))
     except MoveError as error:
-        put_back(journal, mover, deletion)
+        try:
+            put_back(journal, mover, deletion)
+        except PersonNeededError as reason:
+            told = f"{error}; it is not back yet: {reason}"
+            return Refused(deletion.table, f"{told}: `r2d2 fsck LAKE --yes` looks again")
         return Refused(deletion.table, f"{error}; it was put back")
     journal.append(Event.TOMBSTONED, deletion.id, {"moved": {p: list(m) for p, m in moved.items()}})
     write_tombstone(journal.place, journal.state.deletions[deletion.id])

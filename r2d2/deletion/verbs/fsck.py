@@ -4,6 +4,7 @@
 |---|---|---|
 | marked | all live | the mark is taken back |
 | marked | in quarantine, in part or whole | they are put back, and the mark is taken back |
+| marked | a Delta table's removed, and its owner wrote what cannot be beside | it is tombstoned |
 | tombstoned | in quarantine | nothing: so it should be |
 | tombstoned | gone, in part or whole | a rebuild into quarantine from the parents, and an alarm |
 | purging | all in quarantine | it is tombstoned again |
@@ -22,6 +23,7 @@ from typing import Any
 from r2d2.deletion import record
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
+from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, Mover, PersonNeededError, Whereabouts
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import LakePlace, PlaceError
@@ -60,12 +62,14 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
     for deletion in journal.state.deletions.values():
         if deletion.holds:
             try:
-                yield from _discrepancy(deletion, look(journal, deletion))
+                keeps_place = mover_of(deletion.record["mover"], journal.place).keeps_place
+                yield from _discrepancy(deletion, look(journal, deletion), keeps_place)
             except R2D2Error as error:
                 remedy = "put that right first"
                 told = f"its files cannot be looked at: {error}"
                 yield Discrepancy(deletion.id, deletion.table, told, remedy, needs_person=True)
-            yield from _needed(place, deletion, is_there)
+            else:
+                yield from _needed(place, deletion, is_there)
     known = journal.state.deletions
     for file in place.listing(QUARANTINE).files:
         name = file.path.split("/")[2]
@@ -130,20 +134,40 @@ def look(journal: Journal, deletion: Deletion) -> Whereabouts:
     return mover.look(mover.located(deletion))
 
 
-def _discrepancy(deletion: Deletion, where: Whereabouts) -> Iterator[Discrepancy]:
+def way_out(deletion: Deletion, where: Whereabouts) -> str:
+    """The commands for a deleted table, at whose place somebody may have written."""
+    name, is_gone = deletion.id, deletion.state in (State.PURGED, State.GIVEN_UP)
+    back = f"`r2d2 rebuild {name} LAKE`" if is_gone else f"`r2d2 undo {name} LAKE --yes`"
+    if not (where.others or where.live):
+        return f"{back} puts the table back"
+    if where.may_join:
+        return f"{back} puts the table back beside it"
+    if deletion.record["mover"] != DeltaMover.name:
+        return f"move it away, or `r2d2 release {name} LAKE --yes` keeps it"
+    elsewhere = f"`r2d2 rebuild {name} LAKE --to FOLDER` gives the table's rows elsewhere"
+    return f"{elsewhere}, `r2d2 release {name} LAKE --yes` keeps what is there now"
+
+
+def _is_blocked(where: Whereabouts) -> bool:
+    """Whether a marked table cannot be put back for what somebody wrote at its place."""
+    wrote = where.others or where.live & where.moved
+    return bool((where.moved or where.gone) and wrote and not where.may_join)
+
+
+def _discrepancy(
+    deletion: Deletion, where: Whereabouts, keeps_place: bool
+) -> Iterator[Discrepancy]:
     name, table = deletion.id, deletion.table
     lost = pluralize(len(where.gone), "file")
-    others = where.others or where.live
-    if others and deletion.state in (State.TOMBSTONED, State.PURGING):
+    if (where.others or where.live) and deletion.state in (State.TOMBSTONED, State.PURGING):
         path = (*where.others, *sorted(where.live))[0]
         told = f"somebody wrote {path} where the table was"
-        remedy = "`r2d2 undo` puts the table beside it" if where.may_join else "move it away"
-        remedy += f", or keep it by `r2d2 release {name} LAKE`"
-        yield Discrepancy(name, table, told, remedy, needs_person=True)
+        yield Discrepancy(name, table, told, way_out(deletion, where), needs_person=True)
     match deletion.state:
-        case State.MARKED if (
-            where.moved and not where.may_join and (where.others or where.live & where.moved)
-        ):
+        case State.MARKED if _is_blocked(where) and keeps_place:
+            told = f"its deletion stopped half-way, and somebody wrote {where.others[0]}"
+            yield Discrepancy(name, table, told, "the table stays deleted")
+        case State.MARKED if _is_blocked(where):
             told = "its deletion stopped half-way, and somebody wrote where the table was"
             yield Discrepancy(name, table, told, "move those files away", needs_person=True)
         case State.MARKED:
@@ -168,15 +192,14 @@ def settle(journal: Journal) -> list[Discrepancy]:
         R2D2Error, OSError: a step failed; nothing more was done.
     """
     found = list(discrepancies(journal))
-    asked = {discrepancy.deletion for discrepancy in found if discrepancy.needs_person}
-    for discrepancy in list(found):
-        deletion = journal.state.deletions.get(discrepancy.deletion)
-        if deletion is not None and deletion.id not in asked:
-            try:
-                _settled(journal, deletion)
-            except (PersonNeededError, PlaceError) as error:
-                told, remedy = str(error), "the other tables go on"
-                found.append(Discrepancy(deletion.id, deletion.table, told, remedy, True))
+    # What lies at a table's place is not touched: its files in quarantine are settled all the same.
+    settled = {each.deletion for each in found if not each.needs_person}
+    for deletion in [d for name, d in journal.state.deletions.items() if name in settled]:
+        try:
+            _settled(journal, deletion)
+        except (PersonNeededError, PlaceError) as error:
+            told, others = str(error), "the other tables go on"
+            found.append(Discrepancy(deletion.id, deletion.table, told, others, True))
     _clear(journal)
     return found
 
@@ -200,19 +223,41 @@ def _settled(journal: Journal, deletion: Deletion) -> None:
     mover = mover_of(deletion.record["mover"], journal.place)
     deletion = mover.take_over(deletion, journal.epoch)
     where = mover.look(deletion)
-    if deletion.state is State.MARKED:
-        if where.gone and not where.live and (deletion.moved or mover.keeps_place):
-            rebuild_moved(journal, mover, deletion)
-            return
-        if where.gone:
+    match deletion.state:
+        case State.MARKED if _is_blocked(where):
+            _stay_deleted(journal, mover, deletion, where)
+        case State.MARKED if where.gone and (
+            where.live or not (deletion.moved or mover.keeps_place)
+        ):
             told = f"{deletion.table}: {pluralize(len(where.gone), 'file')} of it is nowhere"
             raise PersonNeededError(f"{told}, though nothing was to be deleted yet")
-        put_back(journal, mover, deletion)
-        return
+        case State.MARKED if not where.gone:
+            put_back(journal, mover, deletion)
+        case State.MARKED | State.TOMBSTONED | State.PURGING if where.gone:
+            rebuild_moved(journal, mover, deletion)
+        case State.PURGING:
+            journal.append(Event.TOMBSTONED, deletion.id)
+
+
+def _stay_deleted(journal: Journal, mover: Mover, deletion: Deletion, where: Whereabouts) -> None:
+    """Ends the deletion of a table that cannot be put back, once its parents gave it back.
+
+    Raises:
+        PersonNeededError: they do not, or it is of a mover that must put it back.
+    """
+    if not mover.keeps_place:
+        wrote = (*where.others, *sorted(where.live))[0]
+        raise PersonNeededError(f"{deletion.table}: move {wrote} away")
     if where.gone:
         rebuild_moved(journal, mover, deletion)
-    elif deletion.state is State.PURGING:
-        journal.append(Event.TOMBSTONED, deletion.id)
+        return
+    try:
+        LakeNow(journal.place).check(deletion)
+    except R2D2Error as error:
+        told = f"{deletion.table}: somebody wrote {where.others[0]}, and it cannot be rebuilt"
+        raise PersonNeededError(f"{told}: {error}") from error
+    moved = deletion.moved or mover.digests(deletion)
+    journal.append(Event.TOMBSTONED, deletion.id, {"moved": {p: [*m] for p, m in moved.items()}})
 
 
 def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
@@ -221,7 +266,12 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     Raises:
         PersonNeededError: something is at its old place, or it is not as it was moved.
     """
-    mover.back(deletion)
+    try:
+        mover.back(deletion)
+    except PersonNeededError:
+        if mover.keeps_place and deletion.moved:
+            journal.append(Event.TOMBSTONED, deletion.id)
+        raise
     where = mover.look(deletion)
     if where.gone or where.moved:
         raise PersonNeededError(f"{deletion.table}: it could not be put back whole")
@@ -229,7 +279,8 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     back = mover.live_digests(deletion) if deletion.moved else {}
     if wrong := [p for p in back if list(back[p][:2]) != list(deletion.moved[p][:2])]:
         told = f"{wrong[0]} is not what it was when it was moved: its SHA-256 is another"
-        raise PersonNeededError(f"{told}; `r2d2 rebuild {deletion.id}` gives the table anew")
+        anew = f"`r2d2 rebuild {deletion.id} LAKE --to FOLDER` gives the table anew"
+        raise PersonNeededError(f"{told}; {anew}")
     is_known = not mover.keeps_place and files == _versions(journal, deletion)
     journal.append(Event.RESTORED, deletion.id, {"files": files} if files and is_known else {})
     remove_tombstone(journal.place, deletion.table)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
-from r2d2.deletion.movers.mover import Mover
+from r2d2.deletion.movers.mover import Mover, PersonNeededError
 from r2d2.deletion.parents import LakeNow, families
 from r2d2.deletion.tombstone import remove_tombstone
-from r2d2.deletion.verbs.fsck import put_back
+from r2d2.deletion.verbs.fsck import put_back, way_out
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 from r2d2.plan.rebuild import LostTable, RebuiltTable
@@ -41,8 +41,9 @@ def rebuild(journal: Journal, names: Sequence[str], to: Path | None) -> Iterator
     with journal.lease("rebuild"):
         for deletion in deletions:
             if deletion.state is not State.PURGED:
-                told = f"it is {deletion.state.value}: `r2d2 undo` puts it back, or give --to"
-                yield LostTable(deletion.table, told)
+                name = deletion.id
+                told = f"it is {deletion.state.value}: `r2d2 undo {name} LAKE --yes` puts it back"
+                yield LostTable(deletion.table, f"{told}, or give --to")
                 continue
             mover = mover_of(deletion.record["mover"], journal.place)
             if mover.keeps_place:
@@ -61,9 +62,9 @@ def _back_into_place(
 ) -> Back | LostTable:
     """The table in quarantine first, where it is deleted and not purged, and back from there."""
     where = mover.look(mover.located(deletion))
-    if where.others and not where.may_join:
-        told = f"somebody wrote {where.others[0]} where the table was"
-        return LostTable(deletion.table, f"{told}: move it away, or give --to")
+    if (wrote := (*where.others, *sorted(where.live))) and not where.may_join:
+        told = f"somebody wrote {wrote[0]} where the table was"
+        return LostTable(deletion.table, f"{told}: {way_out(deletion, where)}")
     fresh = replace(deletion, epoch=journal.renew())
     with mover.rebuilding(fresh) as folder:
         back = _back(now, fresh, folder)
@@ -72,7 +73,11 @@ def _back_into_place(
         journal.append(Event.TOMBSTONED, deletion.id, {"moved": moved})
         journal.append(Event.RESTORING, deletion.id)
         restored = journal.state.deletions[deletion.id]
-        put_back(journal, mover, replace(restored, epoch=fresh.epoch))
+        try:
+            put_back(journal, mover, replace(restored, epoch=fresh.epoch))
+        except PersonNeededError as error:
+            told = f"it stays deleted, its files in quarantine: {error}"
+            return LostTable(deletion.table, f"{told}; {way_out(deletion, where)}")
     return back
 
 

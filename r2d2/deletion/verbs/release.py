@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
+from r2d2.deletion.movers.delta_log import LOG
 from r2d2.deletion.movers.mover import QUARANTINE, Moved
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.tombstone import remove_tombstone
@@ -94,6 +95,8 @@ def _reason_against(journal: Journal, deletion: Deletion, now: LakeNow) -> str |
 def _reason_against_place(journal: Journal, deletion: Deletion, now: LakeNow) -> str | None:
     where = look(journal, deletion)
     wrote = {*where.live, *where.others}
+    if any(path.startswith(f"{deletion.table}/{LOG}/") for path in where.others):
+        return None  # a Delta table that its owner changed, though it has no rows
     for table in now.inventory(deletion.record["find"]).tables if wrote else ():
         if table.problem is None and any(file.path in wrote for file in table.files):
             return None

@@ -7,7 +7,7 @@ from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import PersonNeededError
 from r2d2.deletion.place import PlaceError
-from r2d2.deletion.verbs.fsck import Discrepancy, first_changed, put_back, settle
+from r2d2.deletion.verbs.fsck import Discrepancy, first_changed, look, put_back, settle, way_out
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 
@@ -53,24 +53,29 @@ def undo(journal: Journal, names: Sequence[str]) -> Iterator[Undone | NotUndone 
 def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
     name, table = deletion.id, deletion.table
     if not deletion.is_kept:
-        is_gone = deletion.state in (State.PURGED, State.GIVEN_UP)
-        remedy = f"; `r2d2 rebuild {name} LAKE --to FOLDER` gives it" if is_gone else ""
-        return NotUndone(table, name, f"it is {deletion.state.value}{remedy}")
+        told = f"it is {deletion.state.value}"
+        if deletion.state is State.PURGED:
+            told += f": {way_out(deletion, look(journal, deletion))}"
+        elif deletion.state is State.GIVEN_UP:
+            told += f"; `r2d2 rebuild {name} LAKE --to FOLDER` gives it"
+        return NotUndone(table, name, told)
     if (later := journal.of_table(table)) not in (None, deletion):
         return NotUndone(table, name, f"another deletion has its place since: {later.id}")
     mover = mover_of(deletion.record["mover"], journal.place)
-    where = mover.look(mover.located(deletion))
+    where = look(journal, deletion)
     if where.gone:
-        remedy = (
-            "run fsck" if deletion.holds else f"`r2d2 rebuild {name} LAKE --to FOLDER` may help"
-        )
-        return NotUndone(table, name, f"{min(where.gone)} is not in quarantine: {remedy}")
+        told = f"{min(where.gone)} is not in quarantine"
+        why = "and its parents do not give it back" if deletion.holds else "and it was given up"
+        anew = f"`r2d2 rebuild {name} LAKE --to FOLDER` may help"
+        return NotUndone(table, name, f"{told}, {why}: {anew}")
     if (others := (*sorted(where.live), *where.others)) and not where.may_join:
-        return NotUndone(table, name, f"somebody wrote {others[0]} where the table was")
+        told = f"somebody wrote {others[0]} where the table was"
+        return NotUndone(table, name, f"{told}: {way_out(deletion, where)}")
     deletion = mover.take_over(deletion, journal.epoch)
     if changed := first_changed(deletion, mover.digests(deletion)):
         told = f"{changed} is not what was moved: its SHA-256 is another"
-        return NotUndone(table, name, f"{told}; `r2d2 rebuild {name}` gives the table anew")
+        anew = f"`r2d2 rebuild {name} LAKE --to FOLDER` gives the table anew"
+        return NotUndone(table, name, f"{told}; {anew}")
     journal.append(Event.RESTORING, name)
     try:
         put_back(journal, mover, deletion)

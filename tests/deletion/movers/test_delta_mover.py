@@ -10,6 +10,7 @@ import pytest
 
 from r2d2.deletion import journal as journals
 from r2d2.deletion.movers.delta import DeltaMover
+from r2d2.deletion.movers.delta_log import DeltaLogs
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
@@ -147,11 +148,11 @@ def test_a_runner_that_slept_since_it_marked_the_table_cannot_delete_it_any_more
     move, slept = DeltaMover.move, list[Any]()
 
     def sleeping(self: DeltaMover, deletion: Any) -> None:
-        seen, kept = self._now(CHILD), self._kept(deletion)
+        seen, kept = self._logs.newest(CHILD), self._kept(deletion)
         monkeypatch.setattr(journals, "_is_over", lambda lease: True)
         with (other := journal_of(lake)).lease("fsck"):
             slept.extend(settle(other))
-        monkeypatch.setattr(DeltaMover, "_now", lambda self, table: seen)
+        monkeypatch.setattr(DeltaLogs, "newest", lambda self, table: seen)
         monkeypatch.setattr(DeltaMover, "_kept", lambda self, deletion: kept)
         move(self, deletion)
 
@@ -202,6 +203,49 @@ def test_a_table_that_somebody_wrote_anew_is_not_mixed_with_the_deleted_one(lake
     steps = list(undo(journal_of(lake), [CHILD]))
     assert [type(step) for step in steps] == [Discrepancy, NotUndone]
     assert rows_by_delta_rs(lake / CHILD) == late
+
+
+def test_a_rebuild_in_place_that_a_writer_came_before_leaves_the_table_deleted(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [type(step) for step in purge(journal_of(lake), 0.0)] == [Purged]
+    back = DeltaMover.back
+
+    def coming_late(self: DeltaMover, deletion: Any) -> None:
+        append_late(lake, mode="overwrite")
+        back(self, deletion)
+
+    monkeypatch.setattr(DeltaMover, "back", coming_late)
+    (lost,) = list(rebuild(journal_of(lake), [CHILD], None))
+    assert isinstance(lost, LostTable)
+    (deletion,) = journal_of(lake).state.deletions.values()
+    assert f"`r2d2 release {deletion.id} LAKE --yes` keeps what is there now" in lost.problem
+    assert deletion.state.value == "tombstoned"
+    assert len(rows_by_delta_rs(lake / CHILD)) == 2
+
+
+def test_what_its_owner_set_on_a_deleted_table_stays_when_it_comes_back(lake: Path) -> None:
+    from deltalake import DeltaTable
+    from deltalake.schema import Field, PrimitiveType
+
+    DeltaTable(str(lake / CHILD)).alter.set_table_properties({"delta.checkpointInterval": "7"})
+    DeltaTable(str(lake / CHILD)).alter.add_columns([Field("more", PrimitiveType("string"))])
+    assert isinstance(list(undo(journal_of(lake), [CHILD]))[-1], Undone)
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    assert [field.name for field in DeltaTable(str(lake / CHILD)).schema().fields][-1] == "more"
+    told = ("sales", "what was sold", ["city"], {"delta.checkpointInterval": "7"})
+    assert metadata_of(lake / CHILD)[1:] == told
+
+
+def test_a_table_that_its_owner_restored_is_back_without_its_files_added_twice(lake: Path) -> None:
+    from deltalake import DeltaTable
+
+    DeltaTable(str(lake / CHILD)).restore(1)
+    assert isinstance(list(undo(journal_of(lake), [CHILD]))[-1], Undone)
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    assert metadata_of(lake / CHILD)[1:] == ("sales", "what was sold", ["city"], {})
+    assert not [entry for entry in commit(lake / CHILD, 4) if "add" in entry]
+    assert list(discrepancies(journal_of(lake))) == []
 
 
 def test_a_purged_table_is_rebuilt_into_its_old_place_with_its_history(lake: Path) -> None:
@@ -282,8 +326,9 @@ def test_a_purged_table_that_its_owner_made_anew_is_not_touched_by_a_rebuild(lak
     deltalake = pytest.importorskip("deltalake")
     deltalake.write_deltalake(str(lake / CHILD), pa.table({"mine": [1, 2]}))
     (lost,) = list(rebuild(journal_of(lake), [CHILD], None))
+    (deletion,) = journal_of(lake).state.deletions
     assert isinstance(lost, LostTable)
-    assert "move it away" in lost.problem
+    assert f"`r2d2 release {deletion} LAKE --yes` keeps what is there" in lost.problem
     states = {deletion.state.value for deletion in journal_of(lake).state.deletions.values()}
     assert states == {"purged"}
     assert deltalake.DeltaTable(str(lake / CHILD)).to_pyarrow_table()["mine"].to_pylist() == [1, 2]

@@ -78,7 +78,13 @@ def test_removed_files_stay_for_the_longer_of_the_two_retentions(
         (b'{"commitInfo":{"operation":"VACUUM START"}}', True),
         (b'{"commitInfo":{"isBlindAppend":true}}\n{"add":{"path":"a"}}', True),
         (b'{"commitInfo":{"isBlindAppend":false}}\n{"add":{"path":"a"}}', False),
-        (b'{"commitInfo":{"isBlindAppend":true}}\n{"metaData":{}}', False),
+        (b'{"commitInfo":{"isBlindAppend":true}}\n{"metaData":{}}', True),
+        (
+            b'{"remove":{"path":"a","dataChange":false}}\n{"add":{"path":"b","dataChange":false}}',
+            True,
+        ),
+        (b'{"remove":{"path":"a","dataChange":false}}\n{"add":{"path":"b"}}', False),
+        (b'{"add":{"path":"b","dataChange":false}}\n{"protocol":{}}', False),
         (b'{"add":{"path":"a"}}', False),
         (
             b'{"commitInfo":{"operation":"WRITE","operationParameters":{"mode":"Append"}}}\n'
