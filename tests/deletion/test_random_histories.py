@@ -21,8 +21,6 @@ from hypothesis.stateful import (
 )
 
 from r2d2.deletion import journal as journal_module
-from r2d2.deletion import place as place_module
-from r2d2.deletion.movers import rename as rename_module
 from r2d2.deletion.verbs.apply import apply
 from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.deletion.verbs.fsck import settle
@@ -33,8 +31,7 @@ from r2d2.deletion.verbs.undo import undo
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, State
 from r2d2.plan.plan_file import load_plan
-from r2d2.storage import local as local_module
-from tests.support.deletion.small_lake import approved, journal_of, write_lake
+from tests.support.deletion.small_lake import approved, journal_of, times_alone, write_lake
 
 pytestmark = pytest.mark.slow
 HISTORIES = int(os.environ.get("R2D2_HISTORIES", "20"))
@@ -59,16 +56,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         approved(folder / "lake", folder / "run")
     shutil.copytree(folder / "lake", folder / "copy")
     return folder
-
-
-def times_alone(patch: pytest.MonkeyPatch) -> None:
-    """A copy of a file with its times is the same file: a history begins with a copied lake."""
-
-    def version_of(status: os.stat_result) -> str:
-        return str(status.st_mtime_ns)
-
-    for module in (local_module, place_module, rename_module):
-        patch.setattr(module, "version_of", version_of)
 
 
 class Histories(RuleBasedStateMachine):

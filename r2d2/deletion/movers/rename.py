@@ -88,10 +88,12 @@ class RenameMover:
         live = frozenset(path for path in paths if self.place.file(path) is not None)
         moved = frozenset(p for p in paths if self.place.file(f"{home}/{p}") is not None)
         others = tuple(self._others(deletion, paths))
-        table = deletion.table
+        table, gone = deletion.table, paths - live - moved
+        if not deletion.moved:  # a job's mark that its owner removed holds no rows
+            gone &= {path for path, *_ in deletion.record["entry"]["files"]}
         if not live and not others and self.place.exists(table):
             others = (table,)
-        return Whereabouts(live, moved, paths - live - moved, others)
+        return Whereabouts(live, moved, gone, others)
 
     def _others(self, deletion: Deletion, paths: frozenset[str]) -> Iterator[str]:
         location = str(deletion.record["entry"]["table"])

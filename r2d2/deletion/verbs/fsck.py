@@ -2,8 +2,9 @@
 
 | journal | files | settled by |
 |---|---|---|
-| marked | all live | the mark is taken back |
+| marked | live, as far as its owner left it | the mark is taken back |
 | marked | in quarantine, in part or whole | they are put back, and the mark is taken back |
+| marked | gone, all of them | a rebuild into quarantine: it is tombstoned |
 | marked | a Delta table's removed, and its owner wrote what cannot be beside | it is tombstoned |
 | tombstoned | in quarantine | nothing: so it should be |
 | tombstoned | gone, in part or whole | a rebuild into quarantine from the parents, and an alarm |
@@ -226,12 +227,10 @@ def _settled(journal: Journal, deletion: Deletion) -> None:
     match deletion.state:
         case State.MARKED if _is_blocked(where):
             _stay_deleted(journal, mover, deletion, where)
-        case State.MARKED if where.gone and (
-            where.live or not (deletion.moved or mover.keeps_place)
-        ):
+        case State.MARKED if where.gone and where.live and where.moved:
             told = f"{deletion.table}: {pluralize(len(where.gone), 'file')} of it is nowhere"
             raise PersonNeededError(f"{told}, though nothing was to be deleted yet")
-        case State.MARKED if not where.gone:
+        case State.MARKED if where.live or not where.gone:
             put_back(journal, mover, deletion)
         case State.MARKED | State.TOMBSTONED | State.PURGING if where.gone:
             rebuild_moved(journal, mover, deletion)
@@ -273,7 +272,8 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
             journal.append(Event.TOMBSTONED, deletion.id)
         raise
     where = mover.look(deletion)
-    if where.gone or where.moved:
+    # Of a table that never moved, what its owner deleted meanwhile is deleted.
+    if where.moved or (where.gone and (deletion.moved or not where.live)):
         raise PersonNeededError(f"{deletion.table}: it could not be put back whole")
     files = _versions(journal, deletion)
     back = mover.live_digests(deletion) if deletion.moved else {}

@@ -9,7 +9,7 @@ from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import Mover, PersonNeededError
 from r2d2.deletion.parents import LakeNow, families
 from r2d2.deletion.tombstone import remove_tombstone
-from r2d2.deletion.verbs.fsck import put_back, way_out
+from r2d2.deletion.verbs.fsck import look, put_back, way_out
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 from r2d2.plan.rebuild import LostTable, RebuiltTable
@@ -61,7 +61,7 @@ def _back_into_place(
     journal: Journal, mover: Mover, now: LakeNow, deletion: Deletion
 ) -> Back | LostTable:
     """The table in quarantine first, where it is deleted and not purged, and back from there."""
-    where = mover.look(mover.located(deletion))
+    where = look(journal, deletion)
     if (wrote := (*where.others, *sorted(where.live))) and not where.may_join:
         told = f"somebody wrote {wrote[0]} where the table was"
         return LostTable(deletion.table, f"{told}: {way_out(deletion, where)}")
@@ -76,8 +76,9 @@ def _back_into_place(
         try:
             put_back(journal, mover, replace(restored, epoch=fresh.epoch))
         except PersonNeededError as error:
+            stays = journal.state.deletions[deletion.id]
             told = f"it stays deleted, its files in quarantine: {error}"
-            return LostTable(deletion.table, f"{told}; {way_out(deletion, where)}")
+            return LostTable(deletion.table, f"{told}; {way_out(stays, look(journal, stays))}")
     return back
 
 

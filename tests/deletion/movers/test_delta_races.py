@@ -1,7 +1,9 @@
 """Whatever a writer does to a Delta table while it is deleted, undone or purged, no row is lost."""
 
+import random
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from tests.support.deletion.delta_lake import (
     rows_by_delta_rs,
     write_delta_lake,
 )
-from tests.support.deletion.small_lake import journal_of
+from tests.support.deletion.races import SEEDS, VERBS, Raced, second_runner
+from tests.support.deletion.small_lake import journal_of, times_alone
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -63,6 +66,10 @@ def vacuum(table: Path) -> None:
 
 def drop(table: Path) -> None:
     shutil.rmtree(table)
+
+
+def rename(table: Path) -> None:
+    table.rename(table.parents[1] / "elsewhere")
 
 
 def late_rows() -> pa.Table:
@@ -156,3 +163,49 @@ def check_nothing_is_lost(lake: Path, act: Callable[[Path], None], moment: str) 
         assert live == does([]), (moment, held[0].state)
     else:
         assert live in (does(whole), sorted([*whole, *does([])])), moment
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raced]:
+    """A lake on which a verb races."""
+    folder = tmp_path_factory.mktemp("races")
+    write_delta_lake(folder / "lake")
+    with pytest.MonkeyPatch.context() as patch:
+        times_alone(patch)
+        plan = planned_delta(folder / "lake", folder / "run")
+        yield Raced(folder, CHILD, folder / "lake", plan, visible)
+
+
+def visible(table: Path) -> set[Any]:
+    """The rows that readers see."""
+    return set(rows_by_delta_rs(table)) if (table / "_delta_log").exists() else set()
+
+
+@pytest.mark.parametrize("act", [*DOES, rename], ids=lambda act: act.__name__)
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_writer_at_any_step_loses_no_commit_and_is_told(
+    raced: Raced, verb: str, act: Callable[[Path], None]
+) -> None:
+    told = Counter[str]()
+    for seed in range(SEEDS):
+        chance = random.Random(f"{verb} {act.__name__} {seed}")
+        told[raced.race(verb, act, chance.randrange(raced.counts[verb])).name] += 1
+    print(f"{verb} × {act.__name__}: {dict(told)}")
+    assert told.total() == SEEDS
+
+
+@pytest.mark.parametrize("other", VERBS)
+@pytest.mark.parametrize("verb", VERBS)
+def test_of_two_runners_one_wins_and_the_other_says_why(
+    raced: Raced, verb: str, other: str
+) -> None:
+    told = Counter[str]()
+    for seed in range(SEEDS):
+        chance = random.Random(f"{verb} {other} {seed}")
+        act, second = second_runner(raced, other, takes_over=chance.random() < 0.5)
+        first = raced.race(verb, act, chance.randrange(raced.counts[verb]))
+        assert second.says_why() or not second.steps, (first, second)
+        assert verb != other or not (first.won and second.won), (first, second)
+        told[f"{first.name}/{second.name}"] += 1
+    print(f"{verb} × {other} by a second runner: {dict(told)}")
+    assert told.total() == SEEDS

@@ -1,5 +1,6 @@
 """A lake of few small tables with a plan that deletes some, for tests that delete them."""
 
+import os
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pytest
 
+from r2d2.deletion import place as place_module
 from r2d2.deletion.journal import Journal
+from r2d2.deletion.movers import rename as rename_module
 from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.pipeline import find
@@ -18,6 +22,7 @@ from r2d2.plan.plan_form import Data
 from r2d2.report.find import write_find
 from r2d2.settings.find import Settings
 from r2d2.settings.plan import Latency, PlanSettings, Prices
+from r2d2.storage import local as local_module
 
 ROWS = 300
 COSTLY = PlanSettings(
@@ -80,3 +85,13 @@ def files_of_lake(lake: Path) -> dict[str, bytes]:
 def deleted_tables(plan: dict[str, Any]) -> list[str]:
     """The tables that a plan deletes."""
     return [entry["table"] for entry in plan["tables"] if entry["choice"] == "delete"]
+
+
+def times_alone(patch: pytest.MonkeyPatch) -> None:
+    """A copy of a file with its times is the same file: a history begins with a copied lake."""
+
+    def version_of(status: os.stat_result) -> str:
+        return str(status.st_mtime_ns)
+
+    for module in (local_module, place_module, rename_module):
+        patch.setattr(module, "version_of", version_of)
