@@ -47,7 +47,7 @@ class MachineFlags:
     ] = None
     prices: Annotated[
         Path | None,
-        Parameter(help="CSV of prices, or AWS's or Azure's own export, in place of r2d2's list."),
+        Parameter(help="CSV of prices, or AWS's, Azure's or GCP's own export, in place of r2d2's."),
     ] = None
 
 
@@ -187,7 +187,7 @@ def prices(
         str, Parameter(help="Of each row: parts of its provider, region, SKU, kind or source.")
     ],
     of: Annotated[
-        Path | None, Parameter(name="--prices", help="CSV of prices in place of r2d2's own list.")
+        Path | None, Parameter(name="--prices", help="CSV of prices, or a provider's own export.")
     ] = None,
     coverage: Annotated[
         bool, Parameter(negative="", help="By family: sizes and regions that have a price.")
@@ -204,6 +204,7 @@ def prices(
     """
     from r2d2.vmcost.prices import age_days, load_prices, matching, prices_csv
     from r2d2.vmcost.prices import coverage as coverage_of
+    from r2d2.vmcost.prices.coverage import named_lines
 
     rows = matching(load_prices(of), words)
     if csv:
@@ -226,6 +227,7 @@ def prices(
         )
         for row in rows
     ]
+    covered = coverage_of(rows, words)
     if coverage:
         lines = [("provider", "family", "kind", "sizes", "regions", "priced", "share", "oldest")]
         lines += [
@@ -237,11 +239,11 @@ def prices(
                 str(each.regions),
                 str(each.priced),
                 f"{each.share:.0%}",
-                each.as_of.isoformat(),
+                each.as_of.isoformat() if each.as_of else "",
             )
-            for each in coverage_of(rows)
+            for each in covered
         ]
-    print_lines(aligned(lines))
+    print_lines([*aligned(lines), *(named_lines(covered) if coverage else ())])
     return EXIT_OK if rows else EXIT_FAILED
 
 

@@ -57,10 +57,8 @@ def _catalog(packages: Packages, specs: Mapping[str, Specs]) -> Iterator[Quote]:
     for name, row in rows.items():
         usd = row["TotalPricePerHour"] - row["DBUPricePerHour"]
         sku = f"Standard_{name}"
-        # It has no region of its own: it may confirm a price, but be on no line.
-        yield Quote(
-            "azure", CATALOG_REGION, sku, specs.get(sku), usd, PriceKind.ON_DEMAND, source, "", None
-        )
+        has = specs.get(sku) or Specs(row["vCPUs"], row["RAMinMB"])
+        yield _quote(CATALOG_REGION, sku, has, usd, source)
 
 
 def _databricks(packages: Packages) -> tuple[Mapping[str, Any], Source]:

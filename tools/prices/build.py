@@ -19,6 +19,10 @@ table has many cells that are too dear, so that there nothing may lie below the 
 type's price is put together from vCPUs and GiB, so that this holds by construction; there the line
 is the ratio of both prices that at least half of the series' regions share.
 
+The Databricks catalog names no region: all of its 112 types that libcloud prices in westus2 cost
+there what the catalog says, and in no other region. A spot price is a market's of a day, on no
+line: it is carried where a second source confirms the first one's price of the type on demand.
+
 A type that a region lacks, and that another region has, is filled in where all of its family's
 types that the region has, three or more, share a price per vCPU within 0.5 %: at that price, and
 marked so in its source. Such a row is dated as the oldest of those that it rests on.

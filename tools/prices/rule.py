@@ -1,7 +1,7 @@
 """The rule by which quotes become rows: two sources agree, or one is on its family's line."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,9 @@ from fractions import Fraction
 from r2d2.vmcost.model import Price, PriceKind
 
 FEWEST_ON_A_LINE = 3
+NO_LINE = "refused, no second source and on no line"
 Family = tuple[str, str, PriceKind, str, str]
+Key = tuple[str, str, str, PriceKind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +60,49 @@ class Quote:
     lowest: bool = False
 
     @property
-    def key(self) -> tuple[str, str, str, PriceKind]:
+    def key(self) -> Key:
         """The thing that is priced: the same for two quotes that can confirm each other."""
         return self.provider, self.region, self.sku, self.kind
 
 
 def judged(quotes: Iterable[Quote], line_of: Callable[[Quote], Family]) -> Verdict:
     """One row at most for each SKU, region and kind, from its newest quote that stands the test."""
-    of_key: dict[object, list[Quote]] = defaultdict(list)
+    of_key: dict[Key, list[Quote]] = defaultdict(list)
     families: dict[Family, list[Quote]] = defaultdict(list)
     for quote in quotes:
         of_key[quote.key].append(quote)
         families[line_of(quote)].append(quote)
     lines = {family: _line(of_family) for family, of_family in families.items()}
-    rows, counts = [], Counter[str]()
+    rows: list[Price] = []
+    counts = Counter[str]()
     for several in of_key.values():
         newest_first = sorted(several, key=lambda quote: quote.source.as_of, reverse=True)
         row, reason = _judge(newest_first, lambda quote: lines[line_of(quote)])
         counts[f"{several[0].provider}: {reason}"] += 1
         rows += [row] if row else []
-    return Verdict(tuple(rows), counts)
+    spot = list(_spot_beside(of_key, rows))
+    for row in spot:
+        counts[f"{row.provider}: {NO_LINE}"] -= 1
+        counts[f"{row.provider}: carried, spot where the price on demand is confirmed"] += 1
+    return Verdict((*rows, *spot), +counts)
+
+
+def _spot_beside(
+    of_key: Mapping[Key, Sequence[Quote]], carried: Iterable[Price]
+) -> Iterator[Price]:
+    """Rows of spot prices, each a market's of a day that no second source has.
+
+    They are carried where a second source confirms the first one's price of the type on demand.
+    """
+    right = {(row.provider, row.region, row.sku, row.kind): row for row in carried}
+    for key, (quote, *others) in of_key.items():
+        beside = right.get((*quote.key[:3], PriceKind.ON_DEMAND))
+        if key in right or others or quote.kind is not PriceKind.SPOT or not beside:
+            continue
+        sources = beside.source.split("+")
+        confirmed = len(sources) > 1 and quote.source.package in sources
+        if confirmed and quote.specs and 0 < quote.usd_per_hour < beside.usd_per_hour:
+            yield _row(quote)
 
 
 def _line(family: list[Quote]) -> Decimal | None:
@@ -111,7 +136,7 @@ def _judge(
         return _row(newest), "carried, on its family's line"
     if len(priced) > 1:
         return None, "refused, sources disagree"
-    return None, "refused, no second source and on no line"
+    return None, NO_LINE
 
 
 def _row(quote: Quote, other: Quote | None = None) -> Price:

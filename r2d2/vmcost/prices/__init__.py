@@ -5,7 +5,7 @@ A list is the one that comes with r2d2, or a file in its place:
     provider,region,sku,vcpu,mem_mib,usd_per_hour,kind,source,source_version,as_of
     azure,westus,Standard_E8s_v3,8,65536,0.56,on_demand,apache-libcloud,3.9.1,2025-03-02
 
-AWS's offer file of EC2 (CSV) and an answer of Azure's retail prices (JSON) are read, too.
+The providers' own exports are read, too: see `exports`.
 
 `kind` is on_demand, spot, dbu or uplift. A dbu row is what a node's hour costs at one dollar a DBU,
 that is the DBUs an hour; an uplift row is added to its SKU's hours. Both may stand for all regions
@@ -16,9 +16,6 @@ that is the DBUs an hour; an uplift row is added to its SKU's hours. Both may st
 
 import csv
 import io
-import json
-import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,6 +29,8 @@ from typing import Any, TypeAlias
 from r2d2.errors import UsageError
 from r2d2.text_tables import csv_text, pluralize
 from r2d2.vmcost.model import Price, PriceKind
+from r2d2.vmcost.prices.coverage import MACHINES, Coverage, coverage, family_of
+from r2d2.vmcost.prices.exports import exported
 
 __all__ = [
     "Coverage",
@@ -54,7 +53,6 @@ COLUMNS = (
 OPTIONAL = ("vcpu", "mem_mib")
 EVERYWHERE = "*"
 """The region of a fee that is the same in all regions."""
-MACHINES = (PriceKind.ON_DEMAND, PriceKind.SPOT)
 Key: TypeAlias = tuple[str, str, str, PriceKind]
 
 
@@ -100,65 +98,6 @@ class PriceList:
         """All machines of a region, in the list's order."""
         wanted = (provider.casefold(), region.casefold(), kind)
         return tuple(row for row in self.rows if _place(row) == wanted)
-
-
-_FAMILY = {
-    "aws": re.compile(r"([^.]+)\..+"),
-    "azure": re.compile(r"(Standard_[A-Z]+)\d+(.*)"),
-    "gcp": re.compile(r"([a-z]\d\w?(?:-[a-z]+)?)-\d+.*"),
-}
-"""The part of a SKU's name that all sizes of its family share, by provider."""
-
-
-def family_of(price: Price) -> str:
-    """The family of a machine: its name without the size.
-
-    >>> [row.sku for row in load_prices().rows if family_of(row) == "r5dn"][:1]
-    ['r5dn.12xlarge']
-    """
-    pattern = _FAMILY.get(price.provider)
-    match = pattern.fullmatch(price.sku) if pattern else None
-    return "".join(match.groups()) if match else price.sku
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """A family's sizes and regions in a list, and how many of their pairs have a price."""
-
-    provider: str
-    family: str
-    kind: PriceKind
-    sizes: int
-    regions: int
-    priced: int
-    as_of: date
-
-    @property
-    def share(self) -> float:
-        """The share of sizes × regions that has a price."""
-        return self.priced / (self.sizes * self.regions)
-
-
-def coverage(prices: Iterable[Price]) -> tuple[Coverage, ...]:
-    """Of each family of machines, those of one provider and kind beside each other."""
-    families: dict[tuple[str, PriceKind, str], list[Price]] = defaultdict(list)
-    regions: dict[tuple[str, PriceKind], set[str]] = defaultdict(set)
-    for row in prices:
-        if row.kind in MACHINES:
-            families[row.provider, row.kind, family_of(row)].append(row)
-            regions[row.provider, row.kind].add(row.region)
-    return tuple(
-        Coverage(
-            provider,
-            family,
-            kind,
-            len({row.sku for row in rows}),
-            len(regions[provider, kind]),
-            len(rows),
-            min(row.as_of for row in rows),
-        )
-        for (provider, kind, family), rows in sorted(families.items(), key=lambda each: each[0])
-    )
 
 
 def matching(prices: PriceList, words: Iterable[str]) -> tuple[Price, ...]:
@@ -244,65 +183,13 @@ def load_prices(path: Path | None = None) -> PriceList:
         raise UsageError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8: {error}") from error
-    if text.startswith(('"FormatVersion"', "FormatVersion")):
-        return PriceList.of(_unique(_of_aws(text, str(path))), str(path))
-    if text.lstrip().startswith(("{", "[")):
-        return PriceList.of(_unique(_of_azure(text, str(path))), str(path))
-    return parse_prices(text, str(path))
-
-
-def _unique(rows: Iterable[Price]) -> Iterator[Price]:
-    """The rows, of several of one key the first."""
-    yield from {_key(row): row for row in reversed(list(rows))}.values()
-
-
-def _of_aws(text: str, name: str) -> Iterator[Price]:
-    """The rows of AWS's offer file of EC2: Linux, shared tenancy, on demand."""
-    lines = csv.reader(io.StringIO(text, newline=""))
-    head = {row[0]: row[1] for _, row in zip(range(5), lines, strict=False) if len(row) > 1}
-    columns = next(lines, [])
-    wanted = {
-        "TermType": "OnDemand", "Unit": "Hrs", "Currency": "USD", "Operating System": "Linux",
-        "Tenancy": "Shared", "Pre Installed S/W": "NA", "CapacityStatus": "Used",
-    }  # fmt: skip
-    needed = {*wanted, "Region Code", "Instance Type", "vCPU", "Memory", "PricePerUnit"}
-    if missing := sorted(needed - set(columns)):
-        raise UsageError(f"{name}: an offer file of AWS without its column {missing[0]!r}")
-    for cells in lines:
-        row = dict(zip(columns, cells, strict=False))
-        usd = row.get("PricePerUnit", "")
-        if all(row.get(key) == value for key, value in wanted.items()) and Decimal(usd or 0) > 0:
-            mem_mib = int(Decimal(row["Memory"].split()[0].replace(",", "")) * 1024)
-            place = ("aws", row["Region Code"], row["Instance Type"], int(row["vCPU"]), mem_mib)
-            day = date.fromisoformat(head.get("Publication Date", "")[:10])
-            source = ("AWS's offer file", head.get("Version", ""), day)
-            yield Price(*place, Fraction(usd), PriceKind.ON_DEMAND, *source)
-
-
-def _of_azure(text: str, name: str) -> Iterator[Price]:
-    """The rows of an answer of Azure's retail prices: Linux VMs, on demand and spot, by the hour.
-
-    It has no sizes: vCPUs and memory are those of r2d2's own list.
-    """
-    try:
-        found = json.loads(text, parse_float=Decimal)
-        items = found["Items"] if isinstance(found, dict) else found
-        sizes = {row.sku.casefold(): row for row in load_prices().rows if row.vcpu}
-        for item in items:
-            hourly = item["unitOfMeasure"] == "1 Hour" and item["type"] == "Consumption"
-            usual = "Windows" not in item["productName"] and "Low Priority" not in item["skuName"]
-            if not (hourly and usual and item["armSkuName"] and item["retailPrice"] > 0):
-                continue
-            size = sizes.get(item["armSkuName"].casefold())
-            kind = PriceKind.SPOT if "Spot" in item["skuName"] else PriceKind.ON_DEMAND
-            yield Price(
-                "azure", item["armRegionName"], item["armSkuName"],
-                size.vcpu if size else None, size.mem_mib if size else None,
-                Fraction(item["retailPrice"]), kind,
-                "Azure's retail prices", "", date.fromisoformat(item["effectiveStartDate"][:10]),
-            )  # fmt: skip
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{name}: not Azure's retail prices: {error!r}") from error
+    rows = exported(text, str(path), lambda: load_prices().rows)
+    if rows is None:
+        return parse_prices(text, str(path))
+    first = {_key(row): row for row in reversed(list(rows))}
+    if not first:
+        raise UsageError(f"{path}: no price of a Linux VM by the hour in it")
+    return PriceList.of(first.values(), str(path))
 
 
 def parse_prices(text: str, name: str) -> PriceList:

@@ -22,6 +22,7 @@ from r2d2.vmcost.prices import (
     parse_prices,
     prices_csv,
 )
+from r2d2.vmcost.prices.coverage import SPARK_FAMILIES
 
 HEADER = "provider,region,sku,vcpu,mem_mib,usd_per_hour,kind,source,source_version,as_of\n"
 ROW = "azure,westus,Standard_E8s_v3,8,65536,0.56,on_demand,list,1,2026-09-01\n"
@@ -168,19 +169,39 @@ def test_columns_come_in_any_order_and_empty_lines_are_passed_over() -> None:
     assert parse_prices(text, "list").rows == parse_prices(HEADER + ROW, "list").rows
 
 
-FAMILIES = (
-    "c4", "c5", "c5a", "c5d", "c6a", "c6g", "c6i", "i3", "m4", "m5", "m5a", "m5d", "m6a", "m6g",
-    "m6i", "m7g", "m7i", "r4", "r5", "r5a", "r5d", "r6a", "r6g", "r6i",
-)  # fmt: skip
-"""Families of AWS on which EMR and Databricks run Spark, as the documents of both list them."""
+def test_the_families_that_spark_is_run_on_are_covered_as_far_as_the_sources_go() -> None:
+    covered = {(each.provider, each.family): each for each in coverage(OWN.rows)}
+    shares = {}
+    for provider, names in SPARK_FAMILIES.items():
+        there = [covered[provider, name] for name in names if covered[provider, name].priced]
+        shares[provider] = len(there) / len(names)
+        if provider == "aws":
+            pairs = sum(each.sizes * each.regions for each in there)
+            assert sum(each.priced for each in there) >= 0.98 * pairs
+    assert shares["aws"] == 1
+    assert shares["azure"] >= 0.9
+    assert shares["gcp"] >= 0.6
 
 
-def test_every_size_of_sparks_usual_families_has_a_price_in_every_region() -> None:
-    covered = {each.family: each for each in coverage(OWN.rows) if each.provider == "aws"}
-    wanted = [covered[family] for family in FAMILIES]
-    assert sum(each.priced for each in wanted) >= 0.9 * sum(
-        each.sizes * each.regions for each in wanted
+def test_families_without_a_price_are_told_with_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["vmcost", "prices", "--coverage", "gcp"]) == 0
+    *table, last = capsys.readouterr().out.splitlines()
+    (row,) = [line.split() for line in table if "n4-standard" in line]
+    assert row == ["gcp", "n4-standard", "on_demand", "0", "4", "0", "0%"]
+    assert last.startswith(
+        "gcp: of 15 families that Spark is run on 9 have prices, 8 of every size"
     )
+    assert "none of a2-highgpu, c2d-standard" in last
+    assert last.endswith("give the provider's own export as --prices")
+
+
+def test_spot_prices_of_aws_are_those_of_a_source_that_is_right_on_demand() -> None:
+    spot = OWN.price("aws", "us-east-1", "m5.xlarge", PriceKind.SPOT)
+    on_demand = OWN.price("aws", "us-east-1", "m5.xlarge")
+    assert spot.source in on_demand.source.split("+")
+    assert 0.1 < spot.usd_per_hour / on_demand.usd_per_hour < 0.9
 
 
 def test_a_filled_row_is_marked_and_lies_on_its_familys_line() -> None:
@@ -210,7 +231,7 @@ def test_prices_are_searched_by_parts_of_their_row_and_written_for_use() -> None
 def test_prices_are_listed_with_their_source_date_and_age(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["vmcost", "prices", "aws", "us-east-1", "m5.xlarge"]) == 0
+    assert main(["vmcost", "prices", "aws", "us-east-1", "m5.xlarge", "on_demand"]) == 0
     heads, row = capsys.readouterr().out.splitlines()
     assert heads.split()[:4] == ["provider", "region", "SKU", "vCPU"]
     assert row.split()[:6] == ["aws", "us-east-1", "m5.xlarge", "4", "16", "0.192"]

@@ -1,5 +1,6 @@
 """The rule by which prices become rows: two sources agree, or one is on its family's line."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -76,6 +77,19 @@ def test_where_a_source_is_often_too_dear_nothing_may_lie_below_the_line() -> No
     dear = [quote(f"a.{n}", f"{n * 0.11:.2f}", n, name="a", lowest=True) for n in (1, 2, 4)]
     assert len(verdict(*dear).rows) == 3
     assert verdict(*dear, quote("a.8", "0.8", 8, name="a", lowest=True)).rows == ()
+
+
+def test_a_spot_price_is_carried_where_its_price_on_demand_is_confirmed() -> None:
+    spot = replace(quote("a", "0.3", source=NEW), kind=PriceKind.SPOT)
+    confirmed = verdict(quote("a", "1"), quote("a", "1", source=NEW), spot)
+    assert [(row.kind, float(row.usd_per_hour)) for row in confirmed.rows] == [
+        (PriceKind.ON_DEMAND, 1.0),
+        (PriceKind.SPOT, 0.3),
+    ]
+    assert sum(confirmed.counts.values()) == 2
+    assert not verdict(quote("a", "1", source=NEW), spot).rows
+    dearer = replace(spot, usd_per_hour=Decimal("1.1"))
+    assert len(verdict(quote("a", "1"), quote("a", "1", source=NEW), dearer).rows) == 1
 
 
 def test_a_missing_price_or_unknown_cores_are_refused() -> None:
