@@ -5,6 +5,7 @@ and is imported when the command is called for; what the command needs beyond it
 runs. So `--help` answers at once.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -56,6 +57,14 @@ ENVIRONMENT = ("R2D2_UMASK", *(f"R2D2_STORE_{name}" for name in STORE))
 """The variables of no command."""
 LOUDNESS = ("-q", "--quiet", "-v", "--verbose")
 
+REMEDIES = {
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "free some space there, or raise the quota",
+    errno.EROFS: "mount its file system so that it can be written",
+    errno.EACCES: "let this user in, or take one who may",
+    errno.EPERM: "let this user in, or take one who may",
+}
+"""Of errors of the system that are not r2d2's to mend."""
 COMMANDS = {
     "find": ("find", "Find which tables of LAKE are contained in which, each edge proved."),
     "tables": (
@@ -249,5 +258,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         told = f"{where}{error.strerror or error}; nothing more was done"
+        if remedy := REMEDIES.get(error.errno or 0):
+            told += f": {remedy}, and run it again"
         sys.stderr.write(f"r2d2: {printable(without_secrets(told))}\n")
         return EXIT_FAILED

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from uuid import uuid4
 
-from r2d2.errors import R2D2Error
+from r2d2.errors import LakeError, R2D2Error
 from r2d2.lake.deletions import HEAD, HOME
 from r2d2.model import FileInfo
 from r2d2.storage.local import Listing, LocalStorage, Storage, version_of
@@ -95,7 +95,10 @@ class LocalPlace:
             return Listing(())
         if folder.is_symlink() or not folder.is_dir():
             return Listing((), left_out=((below, "no folder"),))
-        found = LocalStorage(str(folder)).list()
+        try:
+            found = LocalStorage(str(folder)).list()
+        except LakeError as error:
+            raise LakeError(f"{error}; let this user read it, or take one who may") from error
         files = (FileInfo(f"{below}/{f.path}", f.size_bytes, f.version) for f in found.files)
         left_out = tuple((f"{below}/{path}", reason) for path, reason in found.left_out)
         links = {f"{below}/{link}": target for link, target in found.links.items()}
@@ -122,6 +125,14 @@ class LocalPlace:
 
     def _written(self, target: Path, content: bytes) -> Path:
         waiting = target.with_name(f".{uuid4().hex}")
+        try:
+            self._write(waiting, content)
+        except OSError as error:
+            error.filename = str(target)
+            raise
+        return waiting
+
+    def _write(self, waiting: Path, content: bytes) -> None:
         handle = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode_of(0o666))
         try:
             view = memoryview(content)
@@ -134,7 +145,6 @@ class LocalPlace:
             raise
         finally:
             os.close(handle)
-        return waiting
 
     def make_folder(self, path: str) -> None:
         """Makes a folder and those above it, each durably."""
@@ -188,7 +198,11 @@ class LocalPlace:
             told = "its permissions let nobody write there, which holds for root as well"
             raise PlaceError(f"`{verb}` is refused in {self.root}: {told}")
         path = f"{SELF_TEST}/{uuid4().hex}"
-        self.put_new(path, b"1")
+        try:
+            self.put_new(path, b"1")
+        except OSError as error:
+            error.filename = str(self.root / HOME)
+            raise
         try:
             self.put_new(path, b"2")
         except FileExistsError:

@@ -88,8 +88,10 @@ MAY_FOLLOW = {
 class JournalError(R2D2Error):
     """The journal cannot be read, or is not as it was written."""
 
-    def __init__(self, problem: str) -> None:
-        remedy = "who may, puts it back as it was written: it tells what must not be deleted"
+    def __init__(
+        self, problem: str, remedy: str = "who may, puts it back as it was written"
+    ) -> None:
+        remedy += ": it tells what must not be deleted"
         super().__init__(f"{problem}; {remedy}")
 
 
@@ -306,7 +308,7 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
     needed = (home, journal.rstrip("/"), f"{within}{HEAD}")
     for path, reason in listing.left_out:
         if path in needed or (path.startswith(journal) and "/." not in path):
-            raise JournalError(f"{path}: {reason}; it tells which tables were deleted")
+            raise JournalError(f"{path}: {reason}", "let this user read it, or take one who may")
     state = JournalState()
     head = next((file for file in listing.files if file.path == f"{within}{HEAD}"), None)
     number, sha256 = (0, "") if head is None else _head(storage, head)
