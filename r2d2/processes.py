@@ -93,15 +93,22 @@ class ChildProcess:
                     pipe.close()
 
 
-def answer_requests(answer: Callable[[bytes], Iterable[Any]]) -> None:
+def _end() -> None:
+    os._exit(0)
+
+
+def answer_requests(
+    answer: Callable[[bytes], Iterable[Any]], end: Callable[[], None] = _end
+) -> None:
     """Answers requests from standard input on standard output, in buffers, until none comes.
 
-    What else is written to standard output goes to standard error.
+    What else is written to standard output goes to standard error. `end` ends this process, from
+    any thread, once nobody asks it any more.
     """
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests: SimpleQueue[bytes] = SimpleQueue()
-    Thread(target=_listen, args=(requests,), daemon=True).start()
+    Thread(target=_listen, args=(requests, end), daemon=True).start()
     with suppress(BrokenPipeError):
         while True:
             request = requests.get()
@@ -113,12 +120,12 @@ def answer_requests(answer: Callable[[bytes], Iterable[Any]]) -> None:
                 _send(answers, _ERROR, pickle.dumps(error))
 
 
-def _listen(requests: "SimpleQueue[bytes]") -> None:
+def _listen(requests: "SimpleQueue[bytes]", end: Callable[[], None]) -> None:
     """Ends the process, whatever it does, once there is nobody to ask it any more."""
     with suppress(EOFError):
         while True:
             requests.put(_received(sys.stdin.buffer)[1])
-    os._exit(0)
+    end()
 
 
 def _send(pipe: IO[bytes] | None, kind: bytes, content: Any) -> None:

@@ -1,7 +1,7 @@
 """The parents of deleted tables as they are now, and what their recipes give today."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +12,10 @@ import pyarrow.parquet as pq
 from r2d2.deletion import record
 from r2d2.deletion.place import LakePlace
 from r2d2.errors import R2D2Error, RecipeRunError
-from r2d2.formats.errors import table_problem
 from r2d2.lake.deletions import Data, Deletion
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.plan.check import settings_of_find
-from r2d2.plan.rebuild import (
-    LostTable,
-    ParentsNow,
-    RebuiltTable,
-    made_again,
-    rebuild_family,
-    rebuild_table,
-)
+from r2d2.plan.rebuild import ParentsNow, RebuiltTable, made_again, rebuild_table
 from r2d2.recipes.grammar import Project, Residual, Select
 from r2d2.recipes.json import from_data
 from r2d2.storage.local import read_whole
@@ -67,6 +59,12 @@ class LakeNow:
             self._inventories[key] = take_inventory(self.place.storage, settings)
         return self._inventories[key]
 
+    def look(self, deletions: Iterable[Deletion]) -> None:
+        """Lists the lake as these need it; where that fails, each of them tells it."""
+        for deletion in deletions:
+            with suppress(R2D2Error):
+                self.inventory(deletion.record["find"])
+
     def parents(self, deletion: Deletion) -> ParentsNow:
         """The lake in which a deleted table's parents are."""
         plan = record.plan_of(self.place.storage.url, deletion)
@@ -95,32 +93,12 @@ class LakeNow:
         entry = deletion.record["entry"]
         return rebuild_table(self.parents(deletion), self.residuals(deletion), entry, to)
 
-    def rebuild_all(
-        self, deletions: Sequence[Deletion], to: Path
-    ) -> Iterator[tuple[Deletion, RebuiltTable | LostTable]]:
-        """The deleted tables below a folder; those of one parent share its reading."""
-        for family in families(deletions):
-            back = dict[str, RebuiltTable]()
-            if len(family) > 1:
-                entries = [deletion.record["entry"] for deletion in family]
-                # What does not come back together is told when it is rebuilt alone.
-                with suppress(Exception):
-                    for table in rebuild_family(self.parents(family[0]), entries, to):
-                        back[table.table] = table
-            for deletion in family:
-                yield deletion, back.get(deletion.table) or self._alone(deletion, to)
-
-    def _alone(self, deletion: Deletion, to: Path) -> RebuiltTable | LostTable:
-        try:
-            return self.rebuild(deletion, to)
-        except R2D2Error as error:
-            return LostTable(deletion.table, str(error))
-        except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
-            return LostTable(deletion.table, table_problem(error))
-
 
 def families(deletions: Sequence[Deletion]) -> list[list[Deletion]]:
-    """The deletions in groups: those that are parts of one parent at one snapshot are together."""
+    """The deletions in groups: those that are parts of one parent at one snapshot are together.
+
+    No table is in a group twice.
+    """
     found: dict[tuple[str, ...], list[Deletion]] = {}
     for deletion in deletions:
         entry, record = deletion.record["entry"], deletion.record
@@ -129,5 +107,7 @@ def families(deletions: Sequence[Deletion]) -> list[list[Deletion]]:
             (parent,) = entry["parents"]
             told = record["parents"][parent]
             key = (parent, told["snapshot"], told["files_sha256"], json_text(record["find"]))
+        if any(other.table == deletion.table for other in found.get(key, ())):
+            key = (deletion.id,)
         found.setdefault(key, []).append(deletion)
     return list(found.values())

@@ -34,6 +34,7 @@ def record_of(plan: Data, entry: Data, parents: Mapping[str, Table], approval: i
             for parent, table in parents.items()
         },
         "find": plan["find"],
+        "rates": plan["settings"]["rates"],
         "plan_sha256": plan["sha256"],
         "approval": approval,
     }

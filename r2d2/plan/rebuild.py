@@ -114,9 +114,15 @@ def not_deleted(run: Path, name: str, deleted: Collection[str]) -> UsageError:
 
 
 def rebuild_table(
-    parents_now: "ParentsNow", kept: ResidualRows, entry: Data, place: Path
+    parents_now: "ParentsNow",
+    kept: ResidualRows,
+    entry: Data,
+    place: Path,
+    memory_bytes: int = HELD_BYTES,
 ) -> RebuiltTable:
     """The table of a plan's entry, written below the place; one that stands there is compared.
+
+    So many bytes of its rows are held, and as many of their hashes.
 
     Raises:
         R2D2Error: it does not come back, or something else is in its place.
@@ -127,12 +133,12 @@ def rebuild_table(
     stands = table_at(layout, place, name)
     if stands is not None and _layout_data(place, stands) == entry["layout"]:
         found = read_batches(LocalStorage(str(place)), stands, stands.columns)
-        with _held(found, layout, rows) as (_, found_fingerprint):
+        with _held(found, layout, rows, memory_bytes) as (_, found_fingerprint):
             if found_fingerprint == fingerprint:
                 files = tuple(dict.fromkeys(split.file.path for split in stands.splits))
                 seconds = perf_counter() - start
                 return RebuiltTable(name, files, rows, stands.size_bytes, seconds, stood=True)
-    with made_again(parents_now, kept, entry) as (made, told):
+    with made_again(parents_now, kept, entry, memory_bytes) as (made, told):
         return _written(entry, made, place, start, told)
 
 
@@ -149,13 +155,17 @@ def _written(
 
 
 def rebuild_family(
-    parents_now: "ParentsNow", entries: Sequence[Data], place: Path, threads: int = 2
+    parents_now: "ParentsNow",
+    work: Sequence[tuple[Data, Path]],
+    threads: int = 2,
+    memory_bytes: int = HELD_BYTES,
 ) -> Iterator[RebuiltTable]:
-    """The tables that come of one reading of their parent; the others need one of their own.
+    """The tables that come of one reading of their parent, each below its place.
 
-    All are columns, or selected rows, of one parent, and nothing is at their places. They share the
-    time of the reading.
+    The others need a reading of their own, or cannot be written. All are columns, or selected rows,
+    of one parent, and nothing is at their places. They share the time of the reading, and memory.
     """
+    entries = [entry for entry, _ in work]
     start = perf_counter()
     (parent,) = {name for entry in entries for name in entry["parents"]}
     tables, told = next(iter(parents_now.readings([parent])))
@@ -163,20 +173,22 @@ def rebuild_family(
     layouts = [layout_from(entry["layout"]) for entry in entries]
     recipes = [from_data(entry["recipe"]) for entry in entries]
     leaves = [recipe for recipe in recipes if isinstance(recipe, Project | Select)]
-    work = [(leaf, layout.rows_schema) for leaf, layout in zip(leaves, layouts, strict=True)]
-    memory_bytes = HELD_BYTES // len(entries)
+    schemas = [(leaf, layout.rows_schema) for leaf, layout in zip(leaves, layouts, strict=True)]
+    share_bytes = memory_bytes // len(work)
     with ExitStack() as stack:
         held = [
-            stack.enter_context(closing(HeldRows(layout, entry["evidence"]["rows"], memory_bytes)))
+            stack.enter_context(closing(HeldRows(layout, entry["evidence"]["rows"], share_bytes)))
             for layout, entry in zip(layouts, entries, strict=True)
         ]
-        for number, rows in rebuilt_together(context, work, threads):
+        for number, rows in rebuilt_together(context, schemas, threads):
             held[number].add(rows)
-        part_s = (perf_counter() - start) / len(entries)
-        for entry, each in zip(entries, held, strict=True):
+        part_s = (perf_counter() - start) / len(work)
+        for (entry, place), each in zip(work, held, strict=True):
+            start = perf_counter() - part_s
             made, digest = each.end()
             if digest == entry["evidence"]["fingerprint"]:
-                yield _written(entry, made, place, perf_counter() - part_s, told)
+                with suppress(Exception):
+                    yield _written(entry, made, place, start, told)
 
 
 def no_residual(residual: Residual) -> pa.Table:
@@ -186,7 +198,7 @@ def no_residual(residual: Residual) -> pa.Table:
 
 @contextmanager
 def made_again(
-    parents_now: "ParentsNow", kept: ResidualRows, entry: Data
+    parents_now: "ParentsNow", kept: ResidualRows, entry: Data, memory_bytes: int = HELD_BYTES
 ) -> Iterator[tuple[Iterable[pa.RecordBatch], tuple[str, ...]]]:
     """The table's rows from its parents, and sentences on those that changed.
 
@@ -200,7 +212,7 @@ def made_again(
         with ExitStack() as stack:
             try:
                 coming = rebuilt(context, from_data(entry["recipe"]), layout.rows_schema)
-                made, digest = stack.enter_context(_held(coming, layout, rows))
+                made, digest = stack.enter_context(_held(coming, layout, rows, memory_bytes))
             except R2D2Error as error:
                 problem = str(error)
             except Exception as error:  # noqa: BLE001 - another reading of the parents may do
@@ -270,6 +282,12 @@ class ParentsNow:
         then = f"{parent} is read at version {version}, as the plan saw it"
         return [(before, then), (found, told)]
 
+    def of_parents(self, parents: Collection[str]) -> "ParentsNow":
+        """As much of the lake as these parents need: of those that did not change, themselves."""
+        now = {parent: self.tables[parent] for parent in parents if parent in self.tables}
+        same = [p for p, table in now.items() if table.snapshot == self.snapshots[p]]
+        return replace(self, tables=now, files={}) if len(same) == len(parents) else self
+
     def _table(self, parent: str) -> Table:
         """The parent; where it is gone, the one of its size that came since."""
         if parent in self.tables:
@@ -298,10 +316,10 @@ class ParentsNow:
 
 @contextmanager
 def _held(
-    batches: Iterator[pa.RecordBatch], layout: Layout, rows: int
+    batches: Iterator[pa.RecordBatch], layout: Layout, rows: int, memory_bytes: int
 ) -> Iterator[tuple[Iterable[pa.RecordBatch], str]]:
     """The rows, about so many, and their fingerprint."""
-    with closing(HeldRows(layout, rows)) as held:
+    with closing(HeldRows(layout, rows, memory_bytes)) as held:
         for batch in batches:
             held.add(batch)
         yield held.end()

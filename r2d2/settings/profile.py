@@ -8,11 +8,14 @@
      "write": {"s_per_gb": {"p50": 17.0, "p95": 31.0}, "usd_per_gb": 0.0006},
      "clusters": [{"vm_type": "m5.xlarge", "vm_count": 4, "vm_usd_per_hour": 0.192,
                    "start_up_p95_s": 95.0,
-                   "start_up_s": {"p50": 41.0, "p95": 95.0}, "starts": 12}]}
+                   "start_up_s": {"p50": 41.0, "p95": 95.0}, "starts": 12,
+                   "read": null, "write": null}]}
 
-Seconds per GB are wall clock of a whole cluster. `usd_per_gb` is what the storage charges for the
+Seconds per GB are wall clock of a whole cluster: of all runs together, and of those of a cluster's
+type and number, under its own `read` and `write`. `usd_per_gb` is what the storage charges for the
 bytes, without the machines' time: that is priced by seconds × `vm_count` × `vm_usd_per_hour`.
-`read`, `write` and `usd_per_gb` may be null where no run told: then the plan's own figures hold.
+A cluster's may be null or absent: then those of all runs hold. These, and `usd_per_gb`, may be null
+where no run told: then the plan's own figures hold.
 The latency of a rebuild takes the start-up's p95, never a mean: of starts of 10, 20, 30, 40 and
 100 s that is 100 s, not 40. `start_up_s` and `starts` may be left out.
 Other keys are passed over. All numbers are finite and at least 0.
@@ -27,31 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.settings.plan import PlanSettings
-from r2d2.text_tables import pluralize
-
-
-@dataclass(frozen=True, slots=True)
-class ProfiledCluster:
-    """Machines of one type, their number, and how long 95 of 100 starts take at most.
-
-    `start_up_p50_s` is of half the starts, None where the profile has no distribution.
-    """
-
-    vm_type: str
-    vm_count: int
-    vm_usd_per_hour: float
-    start_up_p95_s: float
-    start_up_p50_s: float | None = None
-    starts: int = 0
-
-    @property
-    def start_up(self) -> str:
-        """The start-up in words; empty where nothing more than its p95 is known."""
-        if self.start_up_p50_s is None:
-            return ""
-        quantiles = f"{self.start_up_p50_s:g} s at p50, {self.start_up_p95_s:g} s at p95"
-        return f", start-up {quantiles} of {pluralize(str(self.starts), 'start')}"
+from r2d2.settings.plan import PlanSettings, Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +40,33 @@ class TransferRate:
     p50_s_per_gb: float
     p95_s_per_gb: float
     usd_per_gb: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfiledCluster:
+    """Machines of one type, their number, and how long 95 of 100 starts take at most.
+
+    `start_up_p50_s` is of half the starts, None where the profile has no distribution. `read` and
+    `write` were measured on such machines alone; None where they were on others only.
+    """
+
+    vm_type: str
+    vm_count: int
+    vm_usd_per_hour: float
+    start_up_p95_s: float
+    start_up_p50_s: float | None = None
+    starts: int = 0
+    read: TransferRate | None = None
+    write: TransferRate | None = None
+
+    @property
+    def start_up(self) -> str:
+        """The start-up in words; empty where nothing more than its p95 is known."""
+        if self.start_up_p50_s is None:
+            return ""
+        quantiles = f"{self.start_up_p50_s:g} s at p50, {self.start_up_p95_s:g} s at p95"
+        starts = "1 start" if self.starts == 1 else f"{self.starts} starts"
+        return f", start-up {quantiles} of {starts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,35 +98,30 @@ class Profile:
             )
         return matching[0]
 
+    def rates_on(self, cluster: ProfiledCluster, rates: Rates) -> Rates:
+        """The rates on such a cluster, in place of the given ones as far as runs told them."""
+        source = f"profile {self.id} of {self.as_of}{cluster.start_up}"
+        told: dict[str, Any] = {"source": source, "start_up_p95_s": cluster.start_up_p95_s}
+        ways = {"read": cluster.read or self.read, "write": cluster.write or self.write}
+        for way, rate in ways.items():
+            if rate is not None:
+                told[f"{way}_p50_s_per_gb"] = rate.p50_s_per_gb
+                told[f"{way}_p95_s_per_gb"] = rate.p95_s_per_gb
+        return replace(rates, **told)
+
 
 def with_profile(settings: PlanSettings, profile: Profile) -> PlanSettings:
     """The settings with the profile's rates and charges in place of their own."""
     cluster = profile.cluster(settings.rates.vm_type, settings.rates.vm_count)
-    settings = replace(
+    charged: dict[str, Any] = {"vm_usd_per_hour": cluster.vm_usd_per_hour * cluster.vm_count}
+    for way, rate in {"read": profile.read, "write": profile.write}.items():
+        if rate is not None and rate.usd_per_gb is not None:
+            charged[f"{way}_usd_per_gb"] = rate.usd_per_gb
+    return replace(
         settings,
-        prices=replace(settings.prices, vm_usd_per_hour=cluster.vm_usd_per_hour * cluster.vm_count),
-        rates=replace(
-            settings.rates,
-            source=f"profile {profile.id} of {profile.as_of}{cluster.start_up}",
-            start_up_p95_s=cluster.start_up_p95_s,
-        ),
+        prices=replace(settings.prices, **charged),
+        rates=profile.rates_on(cluster, settings.rates),
     )
-    settings = _with_transfer(settings, "read", profile.read)
-    return _with_transfer(settings, "write", profile.write)
-
-
-def _with_transfer(settings: PlanSettings, way: str, rate: TransferRate | None) -> PlanSettings:
-    if rate is None:
-        return settings
-    rates: dict[str, Any] = {
-        f"{way}_p50_s_per_gb": rate.p50_s_per_gb,
-        f"{way}_p95_s_per_gb": rate.p95_s_per_gb,
-    }
-    settings = replace(settings, rates=replace(settings.rates, **rates))
-    if rate.usd_per_gb is None:
-        return settings
-    prices: dict[str, Any] = {f"{way}_usd_per_gb": rate.usd_per_gb}
-    return replace(settings, prices=replace(settings.prices, **prices))
 
 
 def load_profile(path: Path) -> Profile:
@@ -162,6 +163,8 @@ def _cluster(data: Mapping[str, Any]) -> ProfiledCluster:
         _number(spread, "p95") if spread else _number(data, "start_up_p95_s"),
         _number(spread, "p50") if spread else None,
         int(_number(data, "starts")) if spread else 0,
+        _transfer(data.get("read")),
+        _transfer(data.get("write")),
     )
 
 

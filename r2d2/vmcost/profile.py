@@ -1,7 +1,8 @@
 """`profile.json`: the time of reading, writing and starting, for the plan's costs of rebuilding.
 
     read, write   wall clock of the whole cluster per GB (10⁹ bytes as stored), p50 and p95
-    clusters      VM type and count, price, and how long 95 of 100 starts take at most
+    clusters      VM type and count, price, how long 95 of 100 starts take at most, and the read
+                  and write of the runs on just these machines
 
 A read is what r2d2's own jobs label as one (`r2d2.read`, `r2d2.read_bytes`: its executors read the
 lake natively, so Spark counts no input), or any other job by the bytes that Spark counted. Its time
@@ -68,22 +69,18 @@ def profile(
     Args:
         charges: USD per GB that the storage takes, under `read` and `write`, where known.
     """
-    transfers_of = {
-        "read": [transfer for run in runs for transfer in reads(run.application)],
-        "write": [transfer for run in runs for transfer in writes(run.application)],
-    }
+    usd_per_gb = charges or {}
     data: Data = {
         "profile": 1,
         "as_of": _day(max(run.application.ended_ms for run in runs)),
         "runs": len(runs),
         "least_bytes": least_bytes,
-        "clusters": list(_clusters(runs, start_up_s)),
+        "clusters": list(_clusters(runs, start_up_s, least_bytes, usd_per_gb)),
         "prices_as_of": max(run.vm.machine.as_of for run in runs).isoformat(),
     }
-    for way, transfers in transfers_of.items():
-        used = [transfer for transfer in transfers if transfer.size_bytes >= least_bytes]
-        data[way] = _rate(used, (charges or {}).get(way))
-        data[f"{way}s_left_out"] = len(transfers) - len(used)
+    for way in _WAYS:
+        data[way], left_out = _rate(runs, way, least_bytes, usd_per_gb)
+        data[f"{way}s_left_out"] = left_out
     return data | {"id": hashlib.sha256(json_text(data).encode()).hexdigest()[:12]}
 
 
@@ -171,15 +168,26 @@ def _sums(
     return [int(value) for value in sums]
 
 
-def _rate(transfers: Sequence[TimedTransfer], usd_per_gb: float | None) -> Data | None:
-    if not transfers:
-        return None
-    return {
-        "s_per_gb": {"p50": _quantile(transfers, 0.5), "p95": _quantile(transfers, 0.95)},
-        "usd_per_gb": usd_per_gb,
-        "transfers": len(transfers),
-        "bytes": sum(transfer.size_bytes for transfer in transfers),
-    }
+_WAYS = {"read": reads, "write": writes}
+
+
+def _rate(
+    runs: Sequence[ProfiledRun], way: str, least_bytes: int, usd_per_gb: Mapping[str, float]
+) -> tuple[Data | None, int]:
+    """The rate of the runs' transfers, None without any, and the number of those too small."""
+    transfers = [transfer for run in runs for transfer in _WAYS[way](run.application)]
+    used = [transfer for transfer in transfers if transfer.size_bytes >= least_bytes]
+    rate = (
+        {
+            "s_per_gb": {"p50": _quantile(used, 0.5), "p95": _quantile(used, 0.95)},
+            "usd_per_gb": usd_per_gb.get(way),
+            "transfers": len(used),
+            "bytes": sum(transfer.size_bytes for transfer in used),
+        }
+        if used
+        else None
+    )
+    return rate, len(transfers) - len(used)
 
 
 def _quantile(transfers: Sequence[TimedTransfer], share: float) -> float:
@@ -194,25 +202,29 @@ def _quantile(transfers: Sequence[TimedTransfer], share: float) -> float:
     return rates[-1][0]
 
 
-def _clusters(runs: Sequence[ProfiledRun], lead_s: float) -> Iterator[Data]:
+def _clusters(
+    runs: Sequence[ProfiledRun],
+    lead_s: float,
+    least_bytes: int,
+    usd_per_gb: Mapping[str, float],
+) -> Iterator[Data]:
     """A row for each VM type and count of which a start was seen, in that order."""
-    starts: dict[tuple[str, int], list[float]] = defaultdict(list)
-    rates: dict[tuple[str, int], Rate] = {}
+    found: dict[tuple[str, int], list[ProfiledRun]] = defaultdict(list)
     for run in runs:
-        seconds = starting_s(run.application)
-        if seconds is not None:
-            starts[run.vm.sku, run.count].append(seconds + lead_s)
-            rates[run.vm.sku, run.count] = run.vm
-    for (sku, count), took in sorted(starts.items()):
-        ordered = sorted(took)
-        yield {
-            "vm_type": sku,
-            "vm_count": count,
-            "vm_usd_per_hour": float(rates[sku, count].usd_per_hour),
-            "start_up_p95_s": ordered[ceil(0.95 * len(ordered)) - 1],
-            "start_up_s": _distribution(ordered),
-            "starts": len(ordered),
-        }
+        found[run.vm.sku, run.count].append(run)
+    for (sku, count), own in sorted(found.items(), key=lambda item: item[0]):
+        starts = (starting_s(run.application) for run in own)
+        ordered = sorted(seconds + lead_s for seconds in starts if seconds is not None)
+        if ordered:
+            yield {
+                "vm_type": sku,
+                "vm_count": count,
+                "vm_usd_per_hour": float(own[-1].vm.usd_per_hour),
+                "start_up_p95_s": ordered[ceil(0.95 * len(ordered)) - 1],
+                "start_up_s": _distribution(ordered),
+                "starts": len(ordered),
+                **{way: _rate(own, way, least_bytes, usd_per_gb)[0] for way in _WAYS},
+            }
 
 
 def _distribution(ordered: Sequence[float]) -> Data:

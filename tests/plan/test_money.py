@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.plan.costs import Rebuild, maintenance_usd, rebuild_p95_s, rebuild_usd, storage_usd
+from r2d2.plan.costs import (
+    TABLE_P95_S,
+    Rebuild,
+    maintenance_usd,
+    rebuild_p95_s,
+    rebuild_usd,
+    storage_usd,
+)
 from r2d2.settings.plan import Prices, Rates
 
 GB = 10**9
@@ -41,19 +48,19 @@ def test_a_rebuild_pays_for_reading_writing_machines_and_what_it_keeps_aside() -
 
 
 def test_what_was_not_measured_takes_as_long_as_the_rates_say() -> None:
-    assert rebuild_p95_s(RUN, RATES) == pytest.approx(100 + 1000 + 300)
+    assert rebuild_p95_s(RUN, RATES) == pytest.approx(100 + 1000 + 300 + TABLE_P95_S)
 
 
-def test_what_was_measured_is_paid_for_and_spreads_like_the_rates() -> None:
+def test_what_was_measured_spreads_like_reading_and_is_written_by_the_rate() -> None:
     measured = replace(RUN, measured_s=40.0)
-    assert rebuild_p95_s(measured, RATES) == pytest.approx(100 + 2 * 40)
+    assert rebuild_p95_s(measured, RATES) == pytest.approx(100 + 2 * 40 + 300 + TABLE_P95_S)
     once = 50 * 0.001 + 5 * 0.01 + (100 + 40) * 0.001
     assert rebuild_usd(measured, 1.0, PRICES, RATES) == pytest.approx(once)
 
 
-def test_an_empty_table_takes_its_start_up_and_its_run() -> None:
-    assert rebuild_p95_s(Rebuild(0, 0), RATES) == 100.0
-    assert rebuild_p95_s(Rebuild(0, 0, measured_s=2.0), RATES) == 102.0
+def test_an_empty_table_takes_its_start_up_its_run_and_a_moment() -> None:
+    assert rebuild_p95_s(Rebuild(0, 0), RATES) == 100.0 + TABLE_P95_S
+    assert rebuild_p95_s(Rebuild(0, 0, measured_s=2.0), RATES) == 104.0 + TABLE_P95_S
 
 
 @given(st.integers(0, 10**15), st.integers(0, 10**15), st.floats(0, 1e4))

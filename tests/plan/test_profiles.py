@@ -86,7 +86,7 @@ def test_the_plan_tells_the_start_up_by_its_distribution(
     planned(run, *with_profile(run, found)[:2], "--explain", "three.parquet")
     told = capsys.readouterr().out
     source = "profile 4f2a of 2026-09-01, start-up 9 s at p50, 39 s at p95 of 3 starts"
-    assert f"  and takes 39 s at p95, 39 s of it for starting ({source})\n" in told
+    assert f"  and takes 39.2 s at p95, 39 s of it for starting ({source})\n" in told
 
 
 def test_a_start_up_above_the_limit_keeps_the_table(run: Path) -> None:

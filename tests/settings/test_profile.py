@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from r2d2.errors import UsageError
-from r2d2.plan.costs import Rebuild, rebuild_p95_s, rebuild_usd
+from r2d2.plan.costs import TABLE_P95_S, Rebuild, rebuild_p95_s, rebuild_usd
 from r2d2.settings.plan import PlanSettings
 from r2d2.settings.profile import load_profile, with_profile
 
@@ -52,7 +52,7 @@ def test_a_rebuild_waits_for_the_p95_of_the_starts_not_for_their_mean(tmp_path: 
     assert rates.source == (
         "profile 4f2a of 2026-09-01, start-up 30 s at p50, 100 s at p95 of 5 starts"
     )
-    assert rebuild_p95_s(Rebuild(10**9, 5 * 10**8), rates) == 100 + 20 + 20
+    assert rebuild_p95_s(Rebuild(10**9, 5 * 10**8), rates) == 100 + 20 + 20 + TABLE_P95_S
 
 
 def test_a_distribution_without_its_p95_is_refused(tmp_path: Path) -> None:

@@ -96,6 +96,15 @@ def test_starts_are_by_cluster_and_the_longest_of_few_is_their_p95() -> None:
     assert {c["vm_usd_per_hour"] for c in made["clusters"]} == {0.25}
 
 
+def test_each_cluster_has_the_rate_of_its_own_runs() -> None:
+    slow, fast = (application([reading(1, GB, 0, seconds)]) for seconds in (9, 3))
+    made = profile([ProfiledRun(slow, VM, 1), ProfiledRun(fast, VM, 4)])
+    rates = [(c["vm_count"], c["read"]["s_per_gb"]["p95"]) for c in made["clusters"]]
+    assert rates == [(1, 9.0), (4, 3.0)]
+    assert made["read"]["s_per_gb"]["p95"] == 9.0
+    assert {c["write"] for c in made["clusters"]} == {None}
+
+
 def test_an_executor_that_was_there_before_the_application_started_at_once() -> None:
     assert starting_s(application(added_ms=[-5])) == 0
     assert starting_s(application(added_ms=[])) is None

@@ -1,19 +1,26 @@
 """rebuild: deleted tables from their recipes, each held against its fingerprint and its promise."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
-from r2d2.deletion.journal import Journal
+from r2d2.deletion.forecast import ScheduledSet, scheduled
+from r2d2.deletion.journal import Journal, LeaseError
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import Mover, PersonNeededError
-from r2d2.deletion.parents import LakeNow, families
+from r2d2.deletion.parents import LakeNow
+from r2d2.deletion.rebuilders import FamilyJob, rebuild_side_by_side
 from r2d2.deletion.tombstone import remove_tombstone
 from r2d2.deletion.verbs.fsck import look, put_back, way_out
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import Deletion, Event, State
+from r2d2.lake.deletions import Deletion, Event, JournalError, State
 from r2d2.plan.rebuild import LostTable, RebuiltTable
 from r2d2.settings import is_among
+
+MEMORY_BYTES = 1 << 30
+"""For the rows of all tables that are rebuilt at one time, and their hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +32,36 @@ class Back:
     promised_s: float
 
 
-def rebuild(journal: Journal, names: Sequence[str], to: Path | None) -> Iterator[Back | LostTable]:
+@dataclass(frozen=True, slots=True)
+class RebuildLimits:
+    """At most so many processes, which share the memory; in which time tables should be back."""
+
+    processes: int = 1
+    memory_bytes: int = MEMORY_BYTES
+    deadline_s: float = inf
+
+
+def rebuild(
+    journal: Journal,
+    names: Sequence[str],
+    to: Path | None,
+    limits: RebuildLimits | None = None,
+    now: LakeNow | None = None,
+) -> Iterator[Back | LostTable]:
     """Each table below a folder, or (None) at its old place in the lake, if it was purged.
+
+    `now` is the lake where it was listed already.
 
     Raises:
         R2D2Error: there is no such deletion.
         LeaseError: another runner works on the lake's deletions.
     """
+    limits = limits or RebuildLimits()
     deletions = [journal.deletion(name) for name in names]
-    now = LakeNow(journal.place)
+    wanted = scheduled_set(deletions, to, limits)
+    work = _SetRebuild(journal, wanted, to, limits, now or LakeNow(journal.place))
     if to is not None:
-        for deletion, made in now.rebuild_all(deletions, to):
-            yield _told(deletion, made)
+        yield from work.outcomes()
         return
     with journal.lease("rebuild"):
         for deletion in deletions:
@@ -44,85 +69,130 @@ def rebuild(journal: Journal, names: Sequence[str], to: Path | None) -> Iterator
                 name = deletion.id
                 told = f"it is {deletion.state.value}: `r2d2 undo {name} LAKE --yes` puts it back"
                 yield LostTable(deletion.table, f"{told}, or give --to")
-                continue
-            mover = mover_of(deletion.record["mover"], journal.place)
-            if mover.keeps_place:
-                yield _back_into_place(journal, mover, now, deletion)
-                continue
-            with journal.place.building() as lake:
-                back = _back(now, deletion, lake)
-            if isinstance(back, Back):
-                journal.append(Event.REBUILT, deletion.id)
-                remove_tombstone(journal.place, deletion.table)
-            yield back
+        yield from work.outcomes()
 
 
-def _back_into_place(
-    journal: Journal, mover: Mover, now: LakeNow, deletion: Deletion
-) -> Back | LostTable:
-    """The table in quarantine first, where it is deleted and not purged, and back from there."""
-    where = look(journal, deletion)
-    if (wrote := (*where.others, *sorted(where.live))) and not where.may_join:
-        told = f"somebody wrote {wrote[0]} where the table was"
-        return LostTable(deletion.table, f"{told}: {way_out(deletion, where)}")
-    fresh = replace(deletion, epoch=journal.renew())
-    with mover.rebuilding(fresh) as folder:
-        back = _back(now, fresh, folder)
-    if isinstance(back, Back):
-        moved = {path: list(each) for path, each in mover.digests(fresh).items()}
+def scheduled_set(
+    deletions: Sequence[Deletion], to: Path | None, limits: RebuildLimits
+) -> ScheduledSet:
+    """Those of the tables that can be rebuilt there, with their schedule."""
+    fit = [each for each in deletions if to is not None or each.state is State.PURGED]
+    return scheduled(fit, limits.processes, limits.deadline_s)
+
+
+class _SetRebuild:
+    """The rebuild of a set: processes write its tables, and this one alone writes the journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        wanted: ScheduledSet,
+        to: Path | None,
+        limits: RebuildLimits,
+        now: LakeNow,
+    ) -> None:
+        self.journal, self.wanted, self.to, self._now = journal, wanted, to, now
+        processes = max(1, len(wanted.schedule.orders))
+        self._threads = max(1, limits.processes // processes)
+        # The hashes of rows take as much as the rows.
+        self._memory_bytes = limits.memory_bytes // (2 * processes)
+        self._lost = list[LostTable]()
+        self._begun: dict[int, tuple[list[Deletion], list[ExitStack]]] = {}
+
+    def outcomes(self) -> Iterator[Back | LostTable]:
+        """What comes of each table, as it comes."""
+        with ExitStack() as self._open:
+            orders = self.wanted.schedule.orders
+            for family, (number, made) in rebuild_side_by_side(orders, self._begin):
+                yield from self._taken_lost()
+                deletions, folders = self._begun[family]
+                yield self._ended(deletions[number], folders[number], made)
+            yield from self._taken_lost()
+
+    def _taken_lost(self) -> Iterator[LostTable]:
+        while self._lost:
+            yield self._lost.pop(0)
+
+    def _begin(self, family: int) -> FamilyJob | None:
+        """The family's job, with a folder for each table; what cannot begin is lost."""
+        deletions, folders, stacks = list[Deletion](), list[Path](), list[ExitStack]()
+        for deletion in self.wanted.families[family]:
+            with ExitStack() as stack:
+                try:
+                    found, folder = self._folder(deletion, stack)
+                except R2D2Error as error:
+                    self._lost.append(LostTable(deletion.table, str(error)))
+                    continue
+                deletions.append(found)
+                folders.append(folder)
+                # An error of the whole run reaches each folder, so that none is taken for whole.
+                stacks.append(self._open.enter_context(stack.pop_all()))
+        self._begun[family] = deletions, stacks
+        if not deletions:
+            return None
+        try:
+            parents = self._now.parents(deletions[0]).of_parents(deletions[0].parents)
+        except R2D2Error as error:
+            self._lost += [LostTable(each.table, str(error)) for each in deletions]
+            return None
+        limits = self._threads, self._memory_bytes
+        return FamilyJob(parents, tuple(deletions), tuple(folders), *limits)
+
+    def _folder(self, deletion: Deletion, stack: ExitStack) -> tuple[Deletion, Path]:
+        """The deletion under this runner, and the folder below which its table is written.
+
+        Raises:
+            R2D2Error: somebody wrote where the table was.
+        """
+        place = self.journal.place
+        if self.to is not None:
+            return deletion, stack.enter_context(nullcontext(self.to))
+        mover = self._mover(deletion)
+        if not mover.keeps_place:
+            return deletion, stack.enter_context(place.building())
+        where = look(self.journal, deletion)
+        if (wrote := (*where.others, *sorted(where.live))) and not where.may_join:
+            told = f"somebody wrote {wrote[0]} where the table was"
+            raise R2D2Error(f"{told}: {way_out(deletion, where)}")
+        fresh = replace(deletion, epoch=self.journal.epoch)
+        return fresh, stack.enter_context(mover.rebuilding(fresh))
+
+    def _mover(self, deletion: Deletion) -> Mover:
+        return mover_of(deletion.record["mover"], self.journal.place)
+
+    def _ended(
+        self, deletion: Deletion, folder: ExitStack, made: RebuiltTable | LostTable
+    ) -> Back | LostTable:
+        """The table as it is told, once its files are in the lake and the journal knows of them."""
+        if isinstance(made, LostTable):
+            return made
+        try:
+            folder.close()
+            if self.to is None:
+                self._journal(deletion)
+        except (LeaseError, JournalError):
+            raise
+        except R2D2Error as error:
+            return LostTable(deletion.table, str(error))
+        return Back(deletion.id, made, deletion.record["entry"]["rebuild_p95_s"])
+
+    def _journal(self, deletion: Deletion) -> None:
+        journal, mover = self.journal, self._mover(deletion)
+        if not mover.keeps_place:
+            journal.append(Event.REBUILT, deletion.id)
+            remove_tombstone(journal.place, deletion.table)
+            return
+        moved = {path: list(each) for path, each in mover.digests(deletion).items()}
         journal.append(Event.TOMBSTONED, deletion.id, {"moved": moved})
         journal.append(Event.RESTORING, deletion.id)
         restored = journal.state.deletions[deletion.id]
         try:
-            put_back(journal, mover, replace(restored, epoch=fresh.epoch))
+            put_back(journal, mover, replace(restored, epoch=deletion.epoch))
         except PersonNeededError as error:
             stays = journal.state.deletions[deletion.id]
             told = f"it stays deleted, its files in quarantine: {error}"
-            return LostTable(deletion.table, f"{told}; {way_out(stays, look(journal, stays))}")
-    return back
-
-
-def _back(now: LakeNow, deletion: Deletion, to: Path) -> Back | LostTable:
-    ((_, back),) = now.rebuild_all([deletion], to)
-    return _told(deletion, back)
-
-
-def _told(deletion: Deletion, back: RebuiltTable | LostTable) -> Back | LostTable:
-    if isinstance(back, LostTable):
-        return back
-    return Back(deletion.id, back, deletion.record["entry"]["rebuild_p95_s"])
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """When a table will be back, by the plans' promises, and whether that is in time."""
-
-    table: str
-    after_s: float
-    in_time: bool
-
-
-def forecast(deletions: Sequence[Deletion], deadline_s: float) -> list[Forecast]:
-    """The tables in the order in which they come back.
-
-    Those of one parent come together, after the longest promise among them; families that are ready
-    soonest for each of their tables come first, so that as many as can be are in time.
-    """
-    found, after_s = list[Forecast](), 0.0
-    for family in in_order(deletions):
-        after_s += _family_s(family)
-        for deletion in family:
-            found.append(Forecast(deletion.table, after_s, after_s <= deadline_s))
-    return found
-
-
-def in_order(deletions: Sequence[Deletion]) -> list[list[Deletion]]:
-    """The families, the one first that takes the least time for each of its tables."""
-    return sorted(families(deletions), key=lambda family: _family_s(family) / len(family))
-
-
-def _family_s(family: Sequence[Deletion]) -> float:
-    return float(max(deletion.record["entry"]["rebuild_p95_s"] for deletion in family))
+            way = way_out(stays, look(journal, stays))
+            raise R2D2Error(f"{told}; {way}") from error
 
 
 def chosen(
@@ -141,5 +211,4 @@ def chosen(
             ids.append(deletion.id)
     if not ids:
         raise R2D2Error("no deletion is named so; `r2d2 status` lists all")
-    deletions = [journal.state.deletions[each] for each in dict.fromkeys(ids)]
-    return [deletion.id for family in in_order(deletions) for deletion in family]
+    return list(dict.fromkeys(ids))
