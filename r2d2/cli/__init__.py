@@ -123,7 +123,7 @@ COMMANDS = {
     ),
     "purge": (
         "deletion",
-        "Delete for good the files of tables in LAKE whose retention is over, each by its name.",
+        "Delete for good the files of tables whose retention is over: `r2d2 purge LAKE`.",
     ),
     "fsck": (
         "deletion",
