@@ -60,8 +60,14 @@ class Event(StrEnum):
     PURGED = "purged"
     REBUILT = "rebuilt"
     GIVEN_UP = "given up"
+    HOLDING = "holding"
+    HELD = "held"
+    FREEING = "freeing"
+    FREED = "freed"
 
 
+OF_PARENTS = (Event.HOLDING, Event.HELD, Event.FREEING, Event.FREED)
+"""Those that tell of a parent's property, which forbids deletes; each step has one before it."""
 AFTER = {
     Event.MARKED: State.MARKED,
     Event.TOMBSTONED: State.TOMBSTONED,
@@ -163,6 +169,7 @@ class JournalState:
     `last` is the newest record, None of an empty journal. `lease` is the record of the runner at
     work, None where there is none. `approvals` are the records of approved plans by the plan's
     SHA-256. `of_tables` and `of_parents` are the deletions that hold, by table and by parent.
+    `properties` is the last step of each parent's property that r2d2 sets.
     """
 
     last: JournalRecord | None = None
@@ -172,6 +179,7 @@ class JournalState:
     approvals: dict[str, JournalRecord] = field(default_factory=dict)
     of_tables: dict[str, dict[str, Deletion]] = field(default_factory=dict)
     of_parents: dict[str, dict[str, Deletion]] = field(default_factory=dict)
+    properties: dict[str, Event] = field(default_factory=dict)
 
     @property
     def next_number(self) -> int:
@@ -213,7 +221,10 @@ class JournalState:
             case Event.APPROVED:
                 self.approvals[str(record.data["plan_sha256"])] = record
             case _:
-                self._put(_deletion(self.deletions.get(record.deletion), record))
+                if record.event in OF_PARENTS:
+                    self.properties[str(record.data["parent"])] = record.event
+                else:
+                    self._put(_deletion(self.deletions.get(record.deletion), record))
                 if self.lease is not None and self.lease.number == record.epoch:
                     self.lease = msgspec.structs.replace(self.lease, at=record.at)
         self.last, self.last_sha256 = record, sha256

@@ -139,6 +139,7 @@ time_limit_s = 120.0                      # for the solver; then the best plan f
 [deletion]                                # r2d2 apply and purge
 retention_days = 30.0                     # so long a deleted table can be undone, and is not purged
 copy_in_buckets = false                   # without versions: copy, compare, delete
+hold_delta_parents = false                # parents refuse deletes by delta.appendOnly
 
 # [[sql_name]]                            # r2d2 recipe show --dialect: a table's name in SQL
 # table = "exports/planes.csv.gz"         # its location in the lake

@@ -17,11 +17,13 @@ class DeletionSettings:
     """`[deletion]`: a deleted table can be undone for so many days, and is not purged before.
 
     `copy_in_buckets`: in a bucket without versions a table is copied into quarantine, compared, and
-    then deleted; else r2d2 only reports there.
+    then deleted; else r2d2 only reports there. `hold_delta_parents`: Delta tables that deleted ones
+    are rebuilt from refuse deletes, by `delta.appendOnly`, until nothing rests on them any more.
     """
 
     retention_days: float = RETENTION_DAYS
     copy_in_buckets: bool = False
+    hold_delta_parents: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.retention_days <= MOST_DAYS:

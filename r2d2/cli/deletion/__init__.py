@@ -99,6 +99,7 @@ def apply(
     from r2d2.deletion.verbs.apply import apply as run_apply
     from r2d2.deletion.verbs.approve import approval_of
     from r2d2.plan.plan_file import load_plan
+    from r2d2.settings.deletion import load_deletion_settings
 
     made = load_plan(plan)
     journal, folder = journal_of(made["lake"], config), run or plan.parent
@@ -106,8 +107,10 @@ def apply(
     if not is_dry and not no_catalogue and not approval_of(journal, made).data["no_catalogue"]:
         told = "no catalogue is asked whether a table of its own has these files"
         raise R2D2Error(f"{told}: --no-catalogue says that you know of none")
-    days = _retention_days(config)
-    steps = would_apply(journal, made, folder) if is_dry else run_apply(journal, made, folder, days)
+    settings = load_deletion_settings(config)
+    days, holds = settings.retention_days, settings.hold_delta_parents
+    done = () if is_dry else run_apply(journal, made, folder, days, holds)
+    steps = would_apply(journal, made, folder) if is_dry else done
     refused, moved = 0, 0
     with told_in(out) as steps_told:
         for step in steps:

@@ -18,8 +18,11 @@ from r2d2.formats.delta.deletion_vectors import content_of_vector, path_of_vecto
 from r2d2.lake.deletions import Data
 
 RETENTION = "delta.deletedFileRetentionDuration"
+APPEND_ONLY = "delta.appendOnly"
 DELETED, RESTORED = 1, 2
-"""The last step of a deletion, as its `txn` entry has it."""
+"""The last step of a deletion, as its `txn` entry has it; of a parent's property, set and unset."""
+HOLD = "r2d2-hold"
+"""The name under which the last step of a parent's property is in the log."""
 FEATURES = frozenset(
     {
         "allowColumnDefaults",
@@ -80,7 +83,7 @@ def reason_against_version(version: LoggedVersion, log: Iterable[str]) -> str | 
     if unknown := version.features - FEATURES:
         told = f"r2d2 does not write tables with the feature {', '.join(sorted(unknown))}"
         return f"{told}: drop the feature, or keep the table"
-    if properties.get("delta.appendOnly", "").lower() == "true":
+    if properties.get(APPEND_ONLY, "").lower() == "true":
         return "its property delta.appendOnly forbids deletes: its owner must unset it first"
     if properties.get("delta.universalFormat.enabledFormats"):
         return "other formats' readers use its files: unset delta.universalFormat.enabledFormats"
@@ -220,6 +223,27 @@ def fencing_commit(now: LoggedVersion, deletion: str, at: datetime) -> list[Data
     """Nothing but a version more: a commit of an older runner, which may only sleep, fails."""
     told = f"r2d2 took over deletion {deletion}, which had stopped half-way"
     return [_info(now, "MANUAL UPDATE", {}, deletion, told, at)]
+
+
+def appending_commit(now: LoggedVersion, step: int, at: datetime) -> list[Data]:
+    """The property that forbids deletes set, or taken back if it was r2d2 that set it."""
+    properties, is_ours = dict(now.configuration), now.transactions.get(HOLD) == DELETED
+    if step == DELETED:
+        operation, told = "SET TBLPROPERTIES", "deleted tables are rebuilt from this one"
+        properties[APPEND_ONLY] = "true"
+    else:
+        operation, told = (
+            "UNSET TBLPROPERTIES",
+            "no deleted table is rebuilt from this one any more",
+        )
+        if is_ours:
+            properties.pop(APPEND_ONLY, None)
+    parameters = {"properties": json.dumps({APPEND_ONLY: "true"})}
+    return [
+        _info(now, operation, parameters, "", told, at),
+        {"txn": {"appId": HOLD, "version": step, "lastUpdated": _millis(at)}},
+        {"metaData": {**now.metadata, "configuration": properties}},
+    ]
 
 
 def only_appends(commit: bytes) -> bool:

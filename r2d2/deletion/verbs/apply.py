@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from r2d2.deletion import record
+from r2d2.deletion import holds, record
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_for
 from r2d2.deletion.movers.mover import (
@@ -70,11 +70,16 @@ def would_apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | R
 
 
 def apply(
-    journal: Journal, plan: Data, run: Path, retention_days: float = RETENTION_DAYS
+    journal: Journal,
+    plan: Data,
+    run: Path,
+    retention_days: float = RETENTION_DAYS,
+    hold_parents: bool = False,
 ) -> Iterator[Applied | Refused | Discrepancy]:
     """Moves the plan's tables, one after the other; what fsck found comes first.
 
-    For so many days nobody else's clean-up may take what was moved.
+    For so many days nobody else's clean-up may take what was moved. `hold_parents`: Delta parents
+    refuse deletes from then on.
 
     Raises:
         NotApprovedError: nobody approved this plan.
@@ -88,7 +93,16 @@ def apply(
         tables, judged = _judged(journal, plan, run)
         for entry, done in judged:
             mover = mover_for(entry["layout"]["format"], journal.place, retention_days)
-            yield done or _applied(journal, mover, plan, entry, tables, run, approval.number)
+            done = done or _applied(journal, mover, plan, entry, tables, run, approval.number)
+            yield done
+            if hold_parents and isinstance(done, Applied):
+                yield from _holding(journal, journal.state.deletions[done.deletion])
+
+
+def _holding(journal: Journal, deletion: Deletion) -> Iterator[Discrepancy]:
+    for parent, reason in holds.hold_parents(journal, deletion):
+        told = f"it is not held by delta.appendOnly: {reason}"
+        yield Discrepancy(deletion.id, parent, told, "see to it that its rows stay")
 
 
 def _judged(

@@ -22,6 +22,7 @@ from functools import cache
 from typing import Any
 
 from r2d2.deletion import record
+from r2d2.deletion.holds import is_broken, settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.delta import DeltaMover
@@ -71,6 +72,10 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
                 yield Discrepancy(deletion.id, deletion.table, told, remedy, needs_person=True)
             else:
                 yield from _needed(place, deletion, is_there)
+    for parent in filter(lambda parent: is_broken(journal, parent), journal.state.properties):
+        told = "somebody unset its delta.appendOnly, by which r2d2 kept its rows"
+        remedy = "deleted tables are rebuilt from it: see to it that its rows stay"
+        yield Discrepancy("", parent, told, remedy, is_alarm=True)
     known = journal.state.deletions
     for file in place.listing(QUARANTINE).files:
         name = file.path.split("/")[2]
@@ -201,6 +206,7 @@ def settle(journal: Journal) -> list[Discrepancy]:
         except (PersonNeededError, PlaceError) as error:
             told, others = str(error), "the other tables go on"
             found.append(Discrepancy(deletion.id, deletion.table, told, others, True))
+    settle_parents(journal)
     _clear(journal)
     return found
 

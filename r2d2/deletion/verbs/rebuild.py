@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 
 from r2d2.deletion.forecast import ScheduledSet, scheduled
+from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal, LeaseError
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import Mover, PersonNeededError
@@ -70,6 +71,7 @@ def rebuild(
                 told = f"it is {deletion.state.value}: `r2d2 undo {name} LAKE --yes` puts it back"
                 yield LostTable(deletion.table, f"{told}, or give --to")
         yield from work.outcomes()
+        settle_parents(journal)
 
 
 def scheduled_set(

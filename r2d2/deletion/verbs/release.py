@@ -9,6 +9,7 @@ once its place is free.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.delta_log import LOG
@@ -70,6 +71,7 @@ def release(journal: Journal, names: Sequence[str]) -> Iterator[GivenUp | NotGiv
             journal.append(Event.GIVEN_UP, deletion.id, {"moved": moved})
             remove_tombstone(journal.place, deletion.table)
             yield _given_up(deletion, kept)
+        settle_parents(journal)
 
 
 def _given_up(deletion: Deletion, kept: Moved) -> GivenUp:

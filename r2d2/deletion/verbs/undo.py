@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import PersonNeededError
@@ -48,6 +49,7 @@ def undo(journal: Journal, names: Sequence[str]) -> Iterator[Undone | NotUndone 
                 yield _undone(journal, deletion)
             except PlaceError as error:
                 yield NotUndone(deletion.table, deletion.id, str(error))
+        settle_parents(journal)
 
 
 def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
