@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.deletion import forecast, rebuilders
-from r2d2.deletion.forecast import family_s, scheduled
+from r2d2.deletion import rebuilders, schedule
 from r2d2.deletion.journal import records_of, who
 from r2d2.deletion.parents import LakeNow, families
 from r2d2.deletion.rebuilders import FamilyJob
+from r2d2.deletion.schedule import family_s, scheduled
 from r2d2.deletion.verbs.apply import Applied, apply
 from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.deletion.verbs.purge import Purged, purge
@@ -140,7 +140,7 @@ def parted(deleted: Deleted, to: Path) -> tuple[list[list[Deletion]], Callable[[
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that are worth starting for any table."""
-    monkeypatch.setattr(forecast, "PROCESS_START_S", 0.0)
+    monkeypatch.setattr(schedule, "PROCESS_START_S", 0.0)
 
 
 def test_processes_bring_purged_tables_back_and_one_writes_the_journal(

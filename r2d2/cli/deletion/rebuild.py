@@ -18,7 +18,7 @@ from r2d2.errors import EXIT_FAILED, EXIT_OK, UsageError
 from r2d2.text_tables import by_number, human_bytes, pluralize, usd
 
 if TYPE_CHECKING:
-    from r2d2.deletion.forecast import Offer, ScheduledSet, SetBack
+    from r2d2.deletion.schedule import Offer, ScheduledSet, SetBack
     from r2d2.deletion.verbs.rebuild import Back
 
 NO_PROFILE = (
@@ -66,8 +66,8 @@ def rebuild(
 
     r2d2 rebuild sample_lake --under exports --to restored --deadline 30m --dry-run
     """
-    from r2d2.deletion import forecast
     from r2d2.deletion.parents import LakeNow
+    from r2d2.deletion.schedule import offer as offer_of
     from r2d2.deletion.verbs import rebuild as verb
     from r2d2.settings.profile import load_profile
 
@@ -85,7 +85,7 @@ def rebuild(
     left_s = limit_s - (perf_counter() - began)
     limits = verb.RebuildLimits(processes, memory_bytes, left_s)
     planned = verb.scheduled_set(deletions, to, limits)
-    offer = None if measured is None else forecast.offer(planned.families, measured, limit_s)
+    offer = None if measured is None else offer_of(planned.families, measured, limit_s)
     told: list[Any] = [*planned.forecasts, *([offer] if offer else [])]
     if not json:
         _tell_forecast(planned)
