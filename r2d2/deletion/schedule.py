@@ -33,11 +33,13 @@ from itertools import combinations
 from math import inf
 from typing import NamedTuple, TypeAlias
 
-from r2d2.deletion.parents import families
 from r2d2.lake.deletions import Deletion
 from r2d2.plan.costs import Rebuild, making_p95_s, writing_p95_s
+from r2d2.recipes.grammar import Project, Select
+from r2d2.recipes.json import from_data
 from r2d2.settings.plan import Rates
 from r2d2.settings.profile import Profile, ProfiledCluster
+from r2d2.storage.output import json_text
 
 Share: TypeAlias = tuple[int, ...]
 Shares: TypeAlias = tuple[Share, ...]
@@ -296,6 +298,25 @@ def scheduled(
         for deletion in found[number]
     ]
     return ScheduledSet(found, best, forecasts)
+
+
+def families(deletions: Sequence[Deletion]) -> list[list[Deletion]]:
+    """The deletions in groups: those that are parts of one parent at one snapshot are together.
+
+    No table is in a group twice.
+    """
+    found: dict[tuple[str, ...], list[Deletion]] = {}
+    for deletion in deletions:
+        entry, record = deletion.record["entry"], deletion.record
+        key: tuple[str, ...] = (deletion.id,)
+        if isinstance(from_data(entry["recipe"]), Project | Select):
+            (parent,) = entry["parents"]
+            told = record["parents"][parent]
+            key = (parent, told["snapshot"], told["files_sha256"], json_text(record["find"]))
+        if any(other.table == deletion.table for other in found.get(key, ())):
+            key = (deletion.id,)
+        found.setdefault(key, []).append(deletion)
+    return list(found.values())
 
 
 def family_s(family: Sequence[Deletion]) -> float:

@@ -15,11 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.deletion import rebuilders, schedule
+from r2d2.deletion import parents, schedule
 from r2d2.deletion.journal import records_of, who
-from r2d2.deletion.parents import LakeNow, families
-from r2d2.deletion.rebuilders import FamilyJob
-from r2d2.deletion.schedule import family_s, scheduled
+from r2d2.deletion.parents import FamilyJob, LakeNow
+from r2d2.deletion.schedule import families, family_s, scheduled
 from r2d2.deletion.verbs.apply import Applied, apply
 from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.deletion.verbs.purge import Purged, purge
@@ -178,24 +177,24 @@ def test_a_table_whose_place_is_taken_leaves_the_others_to_come_back(
 
 DIES = """
 import os
-from r2d2.deletion import rebuilders
-real = rebuilders.rebuild_table
+from r2d2.deletion import parents as module
+real = module.rebuild_table
 def rebuild_table(parents, kept, entry, *rest):
     return os._exit(7) if entry["table"] == "rome" else real(parents, kept, entry, *rest)
-rebuilders.rebuild_table = rebuild_table
-rebuilders.rebuild_family = lambda *given: os._exit(7)
-rebuilders.serve()
+module.rebuild_table = rebuild_table
+module.rebuild_family = lambda *given: os._exit(7)
+module.serve()
 """
 
 
 def test_a_process_that_ends_loses_only_the_table_at_which_it_ends(
     deleted: Deleted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuilders, "_PROGRAM", DIES)
+    monkeypatch.setattr(parents, "_PROGRAM", DIES)
     found, job = parted(deleted, tmp_path / "back")
     came = {
         found[family][number].table: made
-        for family, (number, made) in rebuilders.rebuild_side_by_side(((0,), (1,)), job)
+        for family, (number, made) in parents.rebuild_side_by_side(((0,), (1,)), job)
     }
     assert came.keys() == deleted[2].keys()
     lost = came.pop("rome")

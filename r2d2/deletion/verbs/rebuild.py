@@ -10,8 +10,7 @@ from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal, LeaseError
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import Mover, PersonNeededError
-from r2d2.deletion.parents import LakeNow
-from r2d2.deletion.rebuilders import FamilyJob, rebuild_side_by_side
+from r2d2.deletion.parents import FamilyJob, LakeNow, rebuild_side_by_side
 from r2d2.deletion.schedule import ScheduledSet, scheduled
 from r2d2.deletion.tombstone import remove_tombstone
 from r2d2.deletion.verbs.fsck import look, put_back, way_out
