@@ -85,7 +85,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("revnue", ["ops", "revenue"]), did_you_mean("x", ["revenue"])
     ("; did you mean 'revenue'?", '')
     """
-    near = nearest(name, known)
+    names = list(known)
+    shown = [each for each in names if each != name and visible(each) == name]
+    if shown:
+        return f"; in a shell it is {shell_word(shown[0])}"
+    near = nearest(name, names)
     return "" if near is None else f"; did you mean {near!r}?"
 
 

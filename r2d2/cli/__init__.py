@@ -22,11 +22,11 @@ from r2d2.text_tables import printable, without_secrets
 if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext
 
-Config = Annotated[Path | None, Parameter(help="TOML file of settings; flags go over it.")]
+Config = Annotated[Path | None, Parameter(help="TOML file of settings; a flag overrides it.")]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
 TypesFlag = Annotated[
     Literal["strict", "widened"] | None,
-    Parameter(help="Which types match: the same, or all numbers by exact value."),
+    Parameter(help="strict: only equal types match; widened: all numbers by exact value."),
 ]
 Renamed = Annotated[
     bool | None, Parameter(negative="", help="Also match columns that were renamed.")
@@ -82,11 +82,11 @@ COMMANDS = {
     "edges": ("lists", "List the containments of a run, the largest first, by table or folder."),
     "check": (
         "check",
-        "Refuse PLAN if it breaks a rule, states a wrong figure, or the lake is another by now.",
+        "Refuse PLAN if it breaks a rule, states a wrong figure, or the lake has changed since.",
     ),
     "report": (
         "report",
-        "Write a run, with its plan where there is one, as one HTML page that asks for nothing.",
+        "Write a run, with its plan where there is one, as one HTML page that loads nothing else.",
     ),
     "recipe": ("recipe", "Show or run the recipe of a deleted table."),
     "init": (
@@ -167,9 +167,9 @@ def command_line(arguments: Sequence[str]) -> App:
             " the exit code stay) and -v (--verbose: longer lists, the work of each stage).\n\n"
             "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
             " Every flag can be set in the environment, under its command's name:"
-            " R2D2_FIND_TYPES=widened; `r2d2 find --help` names each. Of no command are R2D2_UMASK"
-            " (who may read what is written) and R2D2_STORE_… (how long to wait for an object"
-            " store); docs/running.md explains them."
+            " R2D2_FIND_TYPES=widened; `r2d2 find --help` names each. Two more belong to no"
+            " command: R2D2_UMASK (who may read what is written) and R2D2_STORE_… (how long to"
+            " wait for an object store); docs/running.md explains them. A blank variable is not set."
         ),
     )
     for command, (module, summary) in COMMANDS.items():

@@ -20,13 +20,14 @@ def check(
     no_lake: Annotated[bool, Parameter(negative="", help="Do not look at the lake.")] = False,
     json: Json = False,
 ) -> int:
-    """Refuse PLAN if it breaks a rule, states a wrong figure, or the lake is another by now.
+    """Refuse PLAN if it breaks a rule, states a wrong figure, or the lake has changed since.
 
-    Every figure is derived again from the plan's settings and evidence, and the evidence is held
-    against graph.json and recipes.json of its run. The lake is listed; no rows are read.
+    Every figure is derived again from the plan's settings and evidence, and the
+    evidence is held against graph.json and recipes.json of its run. The lake is
+    listed; no rows are read.
 
-    Exit codes: 0 the plan holds, 1 it is refused and each reason is told, 2 it is no plan of this
-    version of r2d2, or its SHA-256 is another.
+    Exit codes: 0 the plan holds, 1 it is refused and each reason is told, 2 it is
+    no plan of this version of r2d2, or its SHA-256 is another.
 
     For example: r2d2 check run/plan.json
     """

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 ConstantColumns = Annotated[
     bool | None,
-    Parameter(negative="", help="Find children whose columns of one value the parent lacks, too."),
+    Parameter(
+        negative="",
+        help="Also find children that have columns of one value which the parent lacks.",
+    ),
 ]
 TextExports = Annotated[
-    bool | None, Parameter(negative="", help="CSV and JSON exports of typed tables, too.")
+    bool | None,
+    Parameter(
+        negative="", help="Also match CSV and JSON exports of typed tables, by their values."
+    ),
 ]
 Include = Annotated[
     tuple[str, ...] | None,
@@ -32,13 +38,14 @@ Exclude = Annotated[
     Parameter(negative="", help="Do not look at these: neither child nor parent; may repeat."),
 ]
 Sample = Annotated[
-    int | None, Parameter(help="A first look at so many tables, those of like names together.")
+    int | None,
+    Parameter(help="Look at so many tables only; those of like names are taken together."),
 ]
 Finding = Literal["edges", "equal", "unreadable"]
 
 
 def find(
-    lake: str,
+    lake: Annotated[str, Parameter(help="Folder or URL that holds the tables.")],
     /,
     *,
     out: Annotated[
@@ -55,7 +62,10 @@ def find(
     exclude: Exclude = None,
     sample: Sample = None,
     stages: Annotated[
-        str | None, Parameter(help="Stages to run: schema,metadata,sample,sketch,exact.")
+        str | None,
+        Parameter(
+            help="Stages to run, of schema,metadata,sample,sketch,exact; default: all but sample."
+        ),
     ] = None,
     engine: Annotated[
         Literal["local", "spark"], Parameter(help="Engine that reads and hashes.")
@@ -69,7 +79,7 @@ def find(
         Parameter(
             negative="",
             show_default=False,
-            help="Exit with 3 where there are any; may be repeated.",
+            help="Exit with 3 if any of these are found; may be repeated.",
         ),
     ] = (),
     config: Config = None,
@@ -123,6 +133,8 @@ def find(
         stages=tuple(stages.split(",")) if stages else None,
         threads=threads,
     )
+    if master and engine == "local":
+        print_problem("--master has no effect without --engine spark")
     with watching() as progress:
         graph = find_graph(lake, settings, engine=engine, master=master, progress=progress)
     told_in_text = () if json else tuple(sample_told(settings, graph.tables))
@@ -166,7 +178,7 @@ def find(
 
 
 def tables(
-    lake: str,
+    lake: Annotated[str, Parameter(help="Folder or URL that holds the tables.")],
     /,
     *,
     include: Include = None,
@@ -196,8 +208,8 @@ def tables(
 
 
 def explain(
-    child: str,
-    parent: str,
+    child: Annotated[str, Parameter(help="Location of the smaller table in the lake.")],
+    parent: Annotated[str, Parameter(help="Location of the larger one.")],
     /,
     *,
     lake: Annotated[str, Parameter(help="The lake that both tables are in.")] = ".",
@@ -277,8 +289,9 @@ def _next_steps(found: str, out: Path | None, report: Path | None, graph: "Graph
 def findings(graph: "Graph", kinds: Collection[Finding]) -> Mapping[Finding, int]:
     """The count of each kind of finding that --fail-on names, where there are any.
 
-    `edges` are those listed, near-containment too where that was looked for, and no degenerate
-    ones; `equal` those that hold both ways; `unreadable` tables that could not be read.
+    `edges` are those listed, near-containment too where that was looked for, and
+    no degenerate ones; `equal` those that hold both ways; `unreadable` tables that
+    could not be read.
     """
     counts: dict[Finding, int] = {
         "edges": len(graph.edges),

@@ -26,7 +26,10 @@ SHOWN = 10
 FIRST, FIRST_IF_VERBOSE = 3, 20
 """Of the largest of each kind, so many are shown."""
 NAMED_EQUAL = 3
-NO_TABLE = "no table: the lake has no file that is named as data of a format that r2d2 reads"
+NO_TABLE = (
+    "no table: the lake has no file that is named as data of a format that r2d2 reads"
+    " (Parquet, Delta, CSV, JSON lines, ORC, Avro)"
+)
 NONE_ELIGIBLE = "no table can be looked at: each is left out, with its reason below"
 
 
@@ -156,6 +159,9 @@ def _headlines(graph: Graph) -> Iterator[str]:
         f" {human_bytes(size)} of {human_bytes(all_of_it)};"
         f" {pluralize(len(contained), 'containment')} proved"
     )
+    if spare := spare_tables(graph):
+        could = human_bytes(sum(sizes[name] for name in spare))
+        yield f"with one copy of each row left, {could} could go ({pluralize(len(spare), 'table')})"
     yield from _part_lines(graph)
     if near:
         yield f"{pluralize(near, 'near-containment')} (see fraction and missing_rows in edges.csv)"
@@ -244,9 +250,29 @@ def _beyond_one(sizes: Sequence[int]) -> int:
     return sum(sizes) - max(sizes)
 
 
+def spare_tables(graph: Graph) -> frozenset[str]:
+    """The tables that could go while each of their rows stays in another one.
+
+    Of equal tables that no other one contains, the largest stays.
+    """
+    plain = [edge for edge in graph.edges if edge.whole and not edge.unmatched]
+    classes = graph.classes()
+    first_of = {name: group[0] for group in classes for name in group}
+    sizes = {table.location: table.size_bytes for table in graph.tables}
+    inside = {first_of.get(edge.child) for edge in plain if not _is_of_one(edge, first_of)}
+    stay = {max(group, key=sizes.__getitem__) for group in classes if group[0] not in inside}
+    return frozenset({edge.child for edge in plain} - stay)
+
+
+def _is_of_one(edge: Edge, first_of: Mapping[str, str]) -> bool:
+    """Whether child and parent are in one group of equal tables."""
+    return edge.child in first_of and first_of[edge.child] == first_of.get(edge.parent)
+
+
 def _folder_lines(graph: Graph, sizes: Mapping[str, int], most: int) -> Iterator[str]:
-    """The top folders, those first of which the most bytes are contained in other tables."""
+    """The top folders, those first of which the most bytes could go."""
     contained = {edge.child for edge in graph.edges if edge.whole and not edge.unmatched}
+    spare = spare_tables(graph)
     folders: dict[str, list[str]] = defaultdict(list)
     for table in graph.tables:
         if table.eligible:
@@ -257,13 +283,14 @@ def _folder_lines(graph: Graph, sizes: Mapping[str, int], most: int) -> Iterator
     told = []
     for folder, names in folders.items():
         inside = [name for name in names if name in contained]
-        size = sum(sizes[name] for name in inside)
-        total = human_bytes(sum(sizes[name] for name in names))
-        cells = f"{len(inside):,} of {len(names):,}", f"{human_bytes(size)} of {total}"
-        told.append((-size, folder, (visible(folder), *cells)))
+        could = sum(sizes[name] for name in names if name in spare)
+        size, total = sum(sizes[name] for name in inside), sum(sizes[name] for name in names)
+        of = f"{human_bytes(size)} of {human_bytes(total)}"
+        cells = human_bytes(could), f"{len(inside):,} of {len(names):,}", of
+        told.append((-could, -total, folder, (visible(folder), *cells)))
     yield ""
-    rows = [cells for _, _, cells in sorted(told)[:most]]
-    yield from aligned([("folder", "contained", "size"), *rows])
+    rows = [cells for *_, cells in sorted(told)[:most]]
+    yield from aligned([("folder", "could go", "contained", "size"), *rows])
     if len(told) > most:
         yield f"… and {pluralize(len(told) - most, 'more folder')}"
 

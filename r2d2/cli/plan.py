@@ -45,10 +45,14 @@ def make(
         Path | None, Parameter(help="profile.json of measured rates, in place of assumed ones.")
     ] = None,
     what_if: Annotated[
-        bool, Parameter(negative="", help="From what the last plan learnt: reads no data.")
+        bool,
+        Parameter(
+            negative="",
+            help="Plan with what the last plan found out: reads no data, writes no plan.",
+        ),
     ] = False,
     max_latency: Annotated[
-        float | None, Parameter(help="What-if: seconds that any reader may wait.")
+        float | None, Parameter(help="What-if: seconds that any reader may wait at most.")
     ] = None,
     protect: Annotated[
         tuple[str, ...],
@@ -60,12 +64,16 @@ def make(
     ] = None,
     diff: Annotated[
         tuple[Path, Path] | None,
-        Parameter(negative="", help="Instead: OLD NEW, show what differs between two plan files."),
+        Parameter(
+            negative="", help="Make no plan: show what differs between two plan files, OLD NEW."
+        ),
     ] = None,
     explain: Annotated[
         str | None,
         TableOfRun,
-        Parameter(help="Explain the decision for one table; alone: of RUN/plan.json."),
+        Parameter(
+            help="Explain the decision for one table; without other flags, that of RUN/plan.json."
+        ),
     ] = None,
     engine: Annotated[
         Literal["local", "spark"], Parameter(help="Engine that reads and runs.")
@@ -79,17 +87,21 @@ def make(
         Parameter(help="Their memory for rows; more is read in passes."),
     ] = None,
     fail_on: Annotated[
-        str | None, Parameter(help="savings=USD: exit with 3 where a month saves as much.")
+        str | None,
+        Parameter(help="savings=USD: exit with 3 if the plan saves as much a month, or more."),
     ] = None,
     report: Report = None,
     json: Json = False,
 ) -> int:
     """Choose which tables to delete so that each can be rebuilt in time, at the least cost.
 
-    Deletes nothing. Every recipe in the plan was run and its result compared value by value.
-    Settings and usage are those of RUN/plan.json, if there is one, unless --config or --usage is
-    given. A plan that is replaced is kept in RUN/earlier, with its recipes.
-    Exit codes: 3 as --fail-on says, 4 a table of the lake could not be read; the plan keeps it.
+    Deletes nothing. Every recipe in the plan was run and its result compared value
+    by value. Settings and usage are those of RUN/plan.json, if there is one,
+    unless --config or --usage is given. A plan that is replaced is kept in
+    RUN/earlier, with its recipes.
+
+    Exit codes: 3 as --fail-on says, 4 a table of the lake could not be read; the
+    plan keeps it.
 
     For example:
 
@@ -143,6 +155,8 @@ def make(
     else:
         before = _plan_to_replace(run)
         settings, usages = files.read(before)
+        if master and engine == "local":
+            print_problem("--master has no effect without --engine spark")
         with watching() as progress:
             made = make_plan(
                 *(run, settings, usages),
@@ -190,8 +204,8 @@ def init(
 ) -> int:
     """Write a commented TOML file of all settings of all commands, at their defaults.
 
-    Each command reads its own sections of it, under --config. `r2d2 init vmcost` writes those of
-    r2d2 vmcost alone, into vmcost.toml.
+    Each command reads its own sections of it, under --config. `r2d2 init vmcost`
+    writes those of r2d2 vmcost alone, into vmcost.toml.
 
     For example: r2d2 init r2d2.toml
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
-from r2d2.plan.plan_file import cheapest, headline
+from r2d2.plan.plan_file import cheapest, headline, kept_kind, survival_told
 from r2d2.plan.plan_form import Data
 from r2d2.text_tables import (
     TOP_FOLDER,
@@ -23,7 +23,6 @@ from r2d2.text_tables import (
     shell_word,
     usd,
     visible,
-    without_file,
 )
 
 SHOWN = 20
@@ -46,11 +45,12 @@ def plan_lines(
     yield from _over_time(plan)
     if totals["residual_bytes"]:
         yield f"{human_bytes(totals['residual_bytes'])} are kept aside for recipes, and paid for"
-    yield (
-        f"{cheapest(solver)} of {pluralize(solver['options'], 'recipe')}{_views(solver['views'])},"
-        f" at prices of {plan['settings']['prices']['as_of']};"
-        f" solved by {solver['name']} ({solver['version']})"
-    )
+    if solver["options"]:
+        yield (
+            f"{cheapest(solver)} of {pluralize(solver['options'], 'recipe')}"
+            f"{_views(solver['views'])}, at prices of {plan['settings']['prices']['as_of']};"
+            f" solved by {solver['name']} ({solver['version']})"
+        )
     if deleted:
         yield ""
         yield from _deletions(deleted, SHOWN * (5 if verbose else 1))
@@ -124,8 +124,8 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             parents = ", ".join(map(visible, table["parents"]))
             yield f"  recipe: {table['recipe']['kind']} from {parents}"
             for parent, words in evidence.get("survives", {}).items():
-                told = ", ".join(f"{change} {word}" for change, word in words.items())
-                yield f"  stays right after a change of {visible(parent)}: {told}"
+                told = survival_told(words)
+                yield f"  still right after a change of {visible(parent)}: {told}"
             if copy := table["copy_that_stays"]:
                 told = f"{visible(copy['table'])}, which stays: {printable(copy['because'])}"
                 yield f"  equal to {told}"
@@ -252,7 +252,7 @@ def _kept_lines(plan: Data) -> Iterator[str]:
     kept: dict[str, list[str]] = defaultdict(list)
     for table in plan["tables"]:
         if table["choice"] == "keep":
-            kept[_kind(without_file(table["reason"], table["table"]))].append(table["table"])
+            kept[kept_kind(table)].append(table["table"])
     ordered = sorted(kept.items(), key=lambda item: -len(item[1]))
     for reason, names in ordered[:SHOWN]:
         named = f" ({', '.join(map(visible, names))})" if len(names) <= NAMED else ""
@@ -265,7 +265,7 @@ def _kept_lines(plan: Data) -> Iterator[str]:
 def _sizes_line(plan: Data) -> Iterator[str]:
     """The size from which on a deletion pays, where none does or some save too little."""
     totals = plan["totals"]
-    if totals["deleted"] and not totals["below_min_saving"]:
+    if not plan["solver"]["options"] or (totals["deleted"] and not totals["below_min_saving"]):
         return
     reads = plan["settings"]["usage"]["reads_per_month"]
     sizes = [totals[f"{kind}_pays_from_bytes"] for kind in ("unread", "read")]
@@ -294,15 +294,6 @@ def _few(names: Sequence[str]) -> str:
     if len(shown) > NAMED:
         shown = [*shown[: NAMED - 1], f"{len(shown) - NAMED + 1:,} more"]
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
-
-
-def _kind(reason: str) -> str:
-    """Reasons that differ in numbers only, as one."""
-    if reason.endswith("rebuilt from it"):
-        return "deleted tables are rebuilt from it"
-    if reason.startswith("rebuilding takes"):
-        return "rebuilding takes longer than its readers may wait"
-    return reason
 
 
 def diff_lines(changes: Sequence[Difference]) -> Iterator[str]:

@@ -77,10 +77,11 @@ def run_recipe(
 ) -> int:
     """Rebuild TABLES from their parents alone, in their own format, and check their rows.
 
-    Without names, all that the plan deletes; those that --to holds already are compared. A parent
-    that changed does not matter as long as the rows that come out are those of the plan; a Delta
-    table is read at the plan's version where that is left. A table that does not come back is
-    named, and the others go on. The lake's own files are not touched.
+    Without names, all that the plan deletes; those that --to holds already are
+    compared. A parent that changed does not matter as long as the rows that come
+    out are those of the plan; a Delta table is read at the plan's version where
+    that is left. A table that does not come back is named, and the others go on.
+    The lake's own files are not touched.
 
     Exit codes: 0 all came back, 1 some did not.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAGE_NAME = "report.html"
 Report = Annotated[
-    Path | None, Output, Parameter(help="File for the result as an HTML page, to look at.")
+    Path | None, Output, Parameter(help="File to write the result to as an HTML page.")
 ]
 
 
@@ -30,16 +30,16 @@ def report(
     ] = None,
     beside: Annotated[
         tuple[Path, ...],
-        Parameter(negative="", help="Folder of another run to set beside; may be repeated."),
+        Parameter(negative="", help="Folder of another run to compare with; may be repeated."),
     ] = (),
     show_values: Annotated[
         bool, Parameter(negative="", help="Show values of the data: predicates and constants.")
     ] = False,
 ) -> int:
-    """Write a run, with its plan where there is one, as one HTML page that asks for nothing.
+    """Write a run, with its plan where there is one, as one HTML page that loads nothing else.
 
-    Reads no data; of a lake in a local folder the permissions of files are looked up. Earlier runs
-    in RUN/earlier stand beside this one.
+    Reads no data; of a lake in a local folder it looks up the permissions of
+    files. Earlier runs in RUN/earlier are compared with this one.
 
     For example:
 

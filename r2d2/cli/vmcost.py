@@ -75,8 +75,9 @@ def bill(
 ) -> int:
     """Divide the costs of the applications in LOGS by part, job, stage and executor.
 
-    Where neither flags nor file nor log name the machines, those that would fit are listed.
-    Exit codes: 1 no application in the logs, 3 over a limit, 4 some logs could not be read.
+    Where neither flags nor file nor log name the machines, those that would fit
+    are listed. Exit codes: 1 no application in the logs, 3 over a limit, 4 some
+    logs could not be read.
 
     For example:
 

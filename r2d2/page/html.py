@@ -12,10 +12,10 @@ from markupsafe import Markup
 from r2d2.lake.selection import is_as_asked
 from r2d2.page.base import environment, render
 from r2d2.page.families import TOP, Families, Total, Waste, families_of, folder_of, totals, waste_of
-from r2d2.page.packed import kept_kind, own_problem, packed
+from r2d2.page.packed import own_problem, packed
 from r2d2.page.run_files import Access, PageGraph, RunFiles, different
 from r2d2.plan.graph_file import PLAN_NAME
-from r2d2.plan.plan_file import cheapest, headline
+from r2d2.plan.plan_file import cheapest, headline, kept_kind
 from r2d2.text_tables import TOP_FOLDER, by_number, pluralize, visible
 
 Data = Mapping[str, Any]

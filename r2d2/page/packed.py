@@ -15,13 +15,13 @@ from r2d2.lake.selection import is_as_asked
 from r2d2.page.families import DrawnEdge, Families, Waste
 from r2d2.page.recipe_words import recipe_words
 from r2d2.page.run_files import Access, PageEdge, PageGraph, PageTable
+from r2d2.plan.plan_file import kept_kind, survival_told
 from r2d2.text_tables import (
     duration,
     pluralize,
     printable,
     usd,
     visible,
-    without_file,
     without_name,
 )
 
@@ -212,16 +212,6 @@ NOT_PLANNED: Mapping[str, Any] = {
 }
 
 
-def kept_kind(entry: Mapping[str, Any]) -> str:
-    """The reason of a plan's table; those that differ in numbers or names only are one."""
-    reason = without_file(entry["reason"], entry.get("table", ""))
-    if reason.endswith("rebuilt from it"):
-        return "deleted tables are rebuilt from it"
-    if reason.startswith("rebuilding takes"):
-        return "rebuilding takes longer than its readers may wait"
-    return reason
-
-
 def own_reason(entry: Mapping[str, Any]) -> str:
     """The reason of a plan's table, without its name."""
     return without_name(entry["reason"], entry.get("table", ""))
@@ -233,7 +223,7 @@ def _deleted(
     """What a deletion saves and how the table comes back; the script knows the order."""
     evidence, copy = entry["evidence"], entry["copy_that_stays"]
     survives = "; ".join(
-        f"{parent}: " + ", ".join(f"{change} {word}" for change, word in words.items())
+        f"{visible(parent)}: {survival_told(words)}"
         for parent, words in evidence.get("survives", {}).items()
     )
     return [

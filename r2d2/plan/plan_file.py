@@ -20,7 +20,7 @@ from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
 from r2d2.storage.output import json_text, json_with, settle
-from r2d2.text_tables import counted, human_bytes, pluralize, usd
+from r2d2.text_tables import counted, human_bytes, pluralize, usd, without_file
 
 VERSION = 3
 is_plan = json_with("solver", "totals", "tables")
@@ -198,6 +198,35 @@ def cheapest(solver: Mapping[str, Any]) -> str:
     return f"a choice (a better one saves {solver['gap']:.2%} of its cost at most)"
 
 
+PART = "it may be a part of "
+CHANGES = {
+    "append": "where rows are added",
+    "delete": "where rows are deleted",
+    "rewrite": "where its files are rewritten",
+}
+
+
+def survival_told(words: Mapping[str, str]) -> str:
+    """After which changes of a parent a recipe is still right.
+
+    >>> survival_told({"append": "perhaps", "rewrite": "always"})
+    'perhaps where rows are added, always where its files are rewritten'
+    """
+    return ", ".join(f"{word} {CHANGES.get(change, change)}" for change, word in words.items())
+
+
+def kept_kind(entry: Mapping[str, Any]) -> str:
+    """The reason of a plan's table; those that differ in numbers or names only are one."""
+    reason = without_file(entry["reason"], entry.get("table", ""))
+    if reason.endswith("rebuilt from it"):
+        return "deleted tables are rebuilt from it"
+    if reason.startswith("rebuilding takes"):
+        return "rebuilding takes longer than its readers may wait"
+    if reason.startswith(PART):
+        return reason.partition(":")[0]
+    return reason
+
+
 def headline(plan: Mapping[str, Any]) -> str:
     """The tables that can be deleted, their bytes and what they save, each of how much."""
     totals = plan["totals"]
@@ -205,6 +234,10 @@ def headline(plan: Mapping[str, Any]) -> str:
     tables = counted(len(compared), len(plan["tables"]) - len(compared))
     size = human_bytes(sum(table["size_bytes"] for table in compared))
     keep = usd(sum(table["keep_usd_per_month"] for table in compared))
+    if not compared:
+        others = len(plan["tables"])
+        told = f" ({pluralize(others, 'table')} left out)" if others else ""
+        return f"no table could be compared{told}: nothing can be deleted, nothing"
     return (
         f"{totals['deleted']:,} of {tables} can be deleted:"
         f" {human_bytes(totals['freed_bytes'])} of {size},"

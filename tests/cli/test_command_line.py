@@ -1,13 +1,16 @@
 """What all commands share: flags in the environment, -V, -q, -v; names that are nearly right."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cyclopts import App
 
 from r2d2 import __version__
 from r2d2.cli import COMMANDS, ENVIRONMENT, command_line, main
@@ -63,6 +66,27 @@ def test_a_flag_of_a_command_of_a_command_is_set_in_the_environment(
     assert " to keep: " in capsys.readouterr().out
     assert main(["plan", "show", str(run), "--choice", "delete"]) == EXIT_OK
     assert " to delete: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (module, _) in COMMANDS.items() if not module.startswith("deletion")]
+)
+def test_no_paragraph_of_help_is_wider_than_a_terminal(name: str) -> None:
+    """Of 80 columns, that is: a longer line would be broken once more, in its middle."""
+    command = getattr(import_module(f"r2d2.cli.{COMMANDS[name][0]}"), name)
+    calls = [command]
+    if isinstance(command, App):
+        inner = [command[each].default_command for each in command if not each.startswith("-")]
+        calls = [command.default_command, *inner]
+    for call in calls:
+        for paragraph in (inspect.getdoc(call) or "").split("\n\n"):
+            lines = paragraph.split("\n")
+            assert len(lines) == 1 or max(map(len, lines)) <= 80, paragraph
+
+
+def test_a_master_without_its_engine_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find", str(run.parent / "lake"), "--master", "local[1]", "-q"]) == EXIT_OK
+    assert capsys.readouterr().err == "r2d2: --master has no effect without --engine spark\n"
 
 
 @pytest.mark.parametrize(

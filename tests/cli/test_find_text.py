@@ -10,6 +10,7 @@ from r2d2.cli.find_text import (
     find_lines,
     funnel_lines,
     inventory_lines,
+    spare_tables,
     table_lines,
 )
 from r2d2.graph import Graph
@@ -79,10 +80,21 @@ def test_folders_are_told_by_the_bytes_that_are_contained_the_most_first() -> No
     lines = list(find_lines(lake))
     start = next(place for place, line in enumerate(lines) if line.startswith("folder"))
     assert [" ".join(line.split()) for line in lines[start + 1 : start + 4]] == [
-        "b 1 of 2 500 B of 1.5 kB",
-        "a 1 of 1 10 B of 10 B",
-        "(the lake's top folder) 0 of 1 0 B of 3.0 kB",
+        "b 500 B 1 of 2 500 B of 1.5 kB",
+        "a 10 B 1 of 1 10 B of 10 B",
+        "(the lake's top folder) 0 B 0 of 1 0 B of 3.0 kB",
     ]
+
+
+def test_what_could_go_leaves_one_of_equal_tables_unless_another_has_their_rows() -> None:
+    pairs = [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"), ("c", "e"), ("d", "e")]
+    sizes = {"a": 10, "b": 30, "c": 1, "d": 2, "e": 50}
+    tables = tuple(table(name, size) for name, size in sizes.items())
+    equal = {frozenset("ab"), frozenset("cd")}
+    edges = tuple(replace(edge(*pair), equal=frozenset(pair) in equal) for pair in pairs)
+    lake = Graph(tables, edges=edges).closed()
+    assert spare_tables(lake) == {"a", "c", "d"}
+    assert "with one copy of each row left, 13 B could go (3 tables)" in list(find_lines(lake))
 
 
 def test_a_cast_is_told_beside_its_edge() -> None:

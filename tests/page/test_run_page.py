@@ -132,7 +132,7 @@ def test_the_page_begins_with_what_is_contained_where_and_what_to_do(run: Path) 
     assert lead
     text = " ".join(re.sub("<[^>]*>", "", lead[1]).split())
     assert "31 of 43 tables are contained in others: 3.4 MB of 5.9 MB." in text
-    assert "3.3 MB could go, most of it in revenue (1.7 MB)." in text
+    assert "3.3 MB could go; the folder with the most of that is revenue (1.7 MB)." in text
     assert f"r2d2 check {run}/plan.json" in text
     assert f"<code>r2d2 plan --run {run}</code>" in page(replace(before, plan=None))
 

@@ -340,14 +340,17 @@ def test_a_delta_table_that_was_made_anew_at_the_same_version_gives_nothing_wron
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("spots", "append never, delete never, rewrite never"),
-        ("picked", "append perhaps, delete perhaps, rewrite always"),
-        ("names", "append never, delete never, rewrite always"),
+        ("spots", ("never", "never", "never")),
+        ("picked", ("perhaps", "perhaps", "always")),
+        ("names", ("never", "never", "always")),
     ],
 )
 def test_the_plan_tells_which_changes_a_recipe_survives(
-    planned: Planned, name: str, words: str
+    planned: Planned, name: str, words: tuple[str, str, str]
 ) -> None:
     parent = Parent(planned.kind, planned.lake).path.name
     lines = list(table_lines(planned.plan, name + planned.ending))
-    assert f"  stays right after a change of {parent}: {words}" in lines
+    added, deleted, rewritten = words
+    told = f"{added} where rows are added, {deleted} where rows are deleted"
+    told += f", {rewritten} where its files are rewritten"
+    assert f"  still right after a change of {parent}: {told}" in lines

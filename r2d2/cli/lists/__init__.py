@@ -33,7 +33,7 @@ PATTERN = "a location, a folder or a pattern; may be repeated"
 
 
 def edges(
-    run: Path,
+    run: Annotated[Path, Parameter(help="Folder that `r2d2 find --out` wrote.")],
     /,
     *,
     table: Annotated[
@@ -53,7 +53,10 @@ def edges(
     ] = (),
     kind: Annotated[
         tuple[Kind, ...],
-        Parameter(negative="", help="Equal tables, containment of others, near-containment."),
+        Parameter(
+            negative="",
+            help="Edges of this kind: equal tables, other containment, near-containment.",
+        ),
     ] = (),
     min_fraction: Annotated[float, Parameter(help="Edges from this fraction on.")] = 0.0,
     format_: Annotated[
@@ -61,15 +64,17 @@ def edges(
         Parameter(name="--format", help="Edges whose child or parent is parquet, csv, …"),
     ] = None,
     sort: Annotated[
-        Literal["bytes", "fraction", "name"], Parameter(help="Order: largest children first, …")
+        Literal["bytes", "fraction", "name"],
+        Parameter(help="Order: the largest children, or the largest fractions first, or by name."),
     ] = "bytes",
     csv: Csv = False,
     json: Json = False,
 ) -> int:
     """List the containments of a run, the largest first, by table or folder.
 
-    RUN is the folder that `r2d2 find --out` wrote. Text shows a group of equal tables once, on one
-    line; CSV and JSON have each edge, equal tables in both directions.
+    RUN is the folder that `r2d2 find --out` wrote. Text shows a group of equal
+    tables once, on one line; CSV and JSON have each edge, equal tables in both
+    directions.
 
     For example:
 
@@ -161,7 +166,7 @@ def _edge_lines(edges: Sequence["Edge"], sizes: Any) -> Iterator[str]:
 
 
 def show(
-    plan: Path,
+    plan: Annotated[Path, Parameter(help="Plan's file, or folder of a run with a plan.")],
     /,
     *,
     table: Annotated[
@@ -179,8 +184,8 @@ def show(
 ) -> int:
     """List what a plan decides, all of it, the largest savings first.
 
-    PLAN is a plan's file, or the folder of a run with a plan. Nothing is made anew: the figures are
-    the file's.
+    PLAN is a plan's file, or the folder of a run with a plan. Nothing is made
+    anew: the figures are the file's.
 
     For example:
 

@@ -155,7 +155,7 @@ const COLUMN = {
   bytes: { head: 'size', class: 'n', sort: n => T.bytes[n], cell: n => humanBytes(T.bytes[n]) },
   spare: { head: 'held more than once', class: 'n', sort: spareBytes, cell: n => T.flags[n] & SPARE ? humanBytes(T.bytes[n]) : '–' },
   rows: { head: 'rows', class: 'n wide', sort: n => T.rows[n], cell: n => orBlank(T.rows[n]) },
-  parents: { head: 'in others', class: 'n wide', sort: n => T.parents[n], cell: n => whole(T.parents[n]) },
+  parents: { head: 'in how many others', class: 'n wide', sort: n => T.parents[n], cell: n => whole(T.parents[n]) },
   inside: { head: 'contained in', class: 'name', sort: n => T.parents[n], cell: inside },
   children: { head: 'contains', class: 'n wide', sort: n => T.children[n], cell: n => whole(T.children[n]) },
   saves: { head: 'saves a month', class: 'n', sort: saves, cell: n => deletion.has(n) ? deletion.get(n)[SAVES] : '–' },
@@ -193,9 +193,10 @@ function filter() {
   const found = everyTable.filter(n => which(n)
     && (!chosen || KEYS[chosen[0]](n, chosen[1]))
     && (!query || names[n].toLowerCase().includes(query)));
-  const spare = sum(found, spareBytes);
+  const spare = sum(found, spareBytes), out = found.filter(n => T.flags[n] & LEFT_OUT).length;
   byId('count').textContent = `${plural(found.length, 'table')}, ${humanBytes(sum(found, n => T.bytes[n]))}`
-    + (spare ? `, of which ${humanBytes(spare)} are held more than once` : '');
+    + (spare ? `, of which ${humanBytes(spare)} are held more than once` : '')
+    + (out ? `; ${whole(out)} of them left out` : '');
   byId('clear').hidden = !chosen;
   if (chosen) byId('clear').textContent = `${chosen[0]}: ${chosen[0] === 'folder' && chosen[1] === '.' ? "(the lake's top folder)" : chosen[1]} ×`;
   all.show(found);
@@ -236,7 +237,7 @@ function shellWord(word) {
 }
 function usage(n) {
   const reads = `${general(P.reads[n])} ${P.reads[n] === 1 ? 'time' : 'times'} a month`;
-  const told = P.usage[n] & 1 ? `how often is not known: counted as ${reads}` : reads;
+  const told = P.usage[n] & 1 ? `how often is not known: ${reads} is assumed` : reads;
   const last = text(P.last_read[n]), who = text(P.consumer_names[n]);
   return [told, last && `, last on ${last}`, P.consumers[n] === null ? '' : `, by ${who || plural(P.consumers[n], 'reader')}`];
 }
@@ -259,7 +260,7 @@ function* decisionFacts(n) {
   yield ['Comes back as', `${text(how[KIND])}: ${text(how[RECIPE])}`];
   yield ['From', links(how[PARENTS])];
   yield ['Tried', how[ROWS] < 0 ? 'not yet: what-if reads no data' : `${plural(how[ROWS], 'row')}, equal value by value, in ${how[TOOK]}`];
-  if (how[SURVIVES]) yield ['Stays right after a change of', text(how[SURVIVES])];
+  if (how[SURVIVES]) yield ['Still right after a change of', text(how[SURVIVES])];
   if (how[ASIDE]) yield ['Kept aside for it', humanBytes(how[ASIDE])];
   if (how[NOT_RESTORED]) yield ['Does not come back', text(how[NOT_RESTORED])];
   if (how[COPY] >= 0) yield ['Equal copy that stays', [tableLink(how[COPY]), `: ${text(how[BECAUSE])}`]];
