@@ -169,7 +169,8 @@ def command_line(arguments: Sequence[str]) -> App:
             " Every flag can be set in the environment, under its command's name:"
             " R2D2_FIND_TYPES=widened; `r2d2 find --help` names each. Two more belong to no"
             " command: R2D2_UMASK (who may read what is written) and R2D2_STORE_… (how long to"
-            " wait for an object store); docs/running.md explains them. A blank variable is not set."
+            " wait for an object store); docs/running.md explains them. A blank variable is"
+            " not set."
         ),
     )
     for command, (module, summary) in COMMANDS.items():

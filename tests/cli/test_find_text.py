@@ -65,7 +65,7 @@ def test_the_largest_contained_table_comes_first_and_its_largest_parent_is_named
     sizes = {"a": 10, "b": 500, "p": 1000, "q": 3000}
     edges = edge("a", "p"), edge("b", "p"), edge("b", "q")
     lake = Graph(tuple(table(n, size) for n, size in sizes.items()), edges=edges).closed()
-    heads, first, second = list(find_lines(lake))[2:5]
+    heads, first, second = list(find_lines(lake))[3:6]
     assert heads.split() == ["contained", "size", "in"]
     assert (first.split(), second.split()) == (
         ["b", "500", "B", "q", "and", "1", "more"],
