@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from r2d2.lake.selection import is_as_asked
-from r2d2.page.base import environment, render
+from r2d2.page import environment, render
 from r2d2.page.families import TOP, Families, Total, Waste, families_of, folder_of, totals, waste_of
 from r2d2.page.packed import own_problem, packed
 from r2d2.page.run_files import Access, PageGraph, RunFiles, different

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from r2d2.page.base import environment, render
+from r2d2.page import environment, render
 from r2d2.text_tables import duration, human_bytes
 from r2d2.vmcost.report import figures
 from r2d2.vmcost.report.bars import Bar, money_bars, sentence, time_bars, vm_bars
