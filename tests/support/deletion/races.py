@@ -18,7 +18,7 @@ from r2d2.deletion import journal as journal_module
 from r2d2.deletion.movers import rename as rename_module
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.verbs.apply import Applied, apply
-from r2d2.deletion.verbs.fsck import discrepancies, settle
+from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
 from r2d2.deletion.verbs.purge import Purged, purge
 from r2d2.deletion.verbs.undo import Undone, undo
 from r2d2.errors import R2D2Error
@@ -53,6 +53,11 @@ class Outcome:
         """One word for it."""
         kinds = [type(step).__name__ for step in self.steps if type(step).__name__ != "Discrepancy"]
         return "error" if self.error else "+".join(kinds) or "nothing"
+
+    @property
+    def only_settled(self) -> bool:
+        """Whether it found no table to work on, beside what another had left half done."""
+        return all(isinstance(step, Discrepancy) for step in self.steps)
 
     def says_why(self) -> bool:
         """Whether a runner that did nothing tells the reason."""
