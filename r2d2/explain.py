@@ -1,7 +1,9 @@
 """Explains why one pair of tables is an edge or is not: the stages run on the two alone."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, time
 from typing import Any
 
 import numpy as np
@@ -189,11 +191,32 @@ def _missing_rows(
         for batch in read_split(storage, split, {column.path[0] for column in child_columns}):
             (hashes,) = row_hashes(batch, [child_columns], settings.types)
             for row in np.flatnonzero(~present_mask(hashes, held)).tolist():
-                seen.add(str(batch.slice(row, 1).to_pylist()[0]))
+                seen.add(_row_told(batch.slice(row, 1).to_pylist()[0]))
                 if len(seen) == samples:
                     yield from sorted(seen)
                     return
     yield from sorted(seen)
+
+
+def _row_told(row: Mapping[str, object]) -> str:
+    """A row's values by the columns' names.
+
+    >>> _row_told({"a": 1, "b": None, "c": "is", "d": date(2026, 3, 1)})
+    'a = 1, b = NULL, c = "is", d = 2026-03-01'
+    """
+    return ", ".join(f"{name} = {_value_told(value)}" for name, value in row.items())
+
+
+def _value_told(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case date() | time():  # and datetime, which is a date
+            return value.isoformat()
+        case _:
+            return str(value)
 
 
 def _evidence(stage: str, graph: Graph) -> Evidence:

@@ -105,7 +105,8 @@ def owner_lines(owners: Mapping[str, Any]) -> Iterator[str]:
     """The tables whose metadata was asked which files they own, and those that do not tell."""
     counts = owners.get("looked_at", {})
     asked = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()) if count)
-    yield f"owners of files: {asked or 'none found'}; {owners.get('catalogues', NO_CATALOGUE)}"
+    catalogues = owners.get("catalogues", NO_CATALOGUE)
+    yield f"tables that list their own files: {asked or 'none'}; {catalogues}"
     unresolved = owners.get("unresolved", ())
     for each in unresolved[:SHOWN]:
         told = f"{each['owner']}: {each['metadata']}: {each['reason']}"

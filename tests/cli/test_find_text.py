@@ -185,4 +185,4 @@ def test_the_inventory_tells_what_is_known_of_each_table() -> None:
     assert heads.split()[:3] == ["table", "format", "rows"]
     assert line.split() == ["t", "parquet", "?", "1.0", "kB", "0", "1"]
     assert total == "1 table (1 parquet), 1.0 kB"
-    assert owners == "owners of files: none found; no catalogue was asked"
+    assert owners == "tables that list their own files: none; no catalogue was asked"
