@@ -415,3 +415,29 @@ def test_the_cheapest_size_is_that_of_enumeration_with_fees_of_300_random_runs()
                 hour_usd += fees[price.sku] * (billing.dbu_usd or 0)
                 expected.append(float(count * paid_s * hour_usd / 3600))
         assert advice(found, "right_size")["usd"] == (min(expected) if expected else None), seed
+
+
+def churn() -> Application:
+    """Twenty executors of 10 s, each on its VM anew: 20 minutes are billed, 200 s were used."""
+    executors = [
+        Executor(str(n), f"h{n}", 4, n * 10_000, (n + 1) * 10_000, "spot interruption")
+        for n in range(20)
+    ]
+    tasks = [task(n * 10_000, (n + 1) * 10_000, executor=n, index=n) for n in range(20)]
+    return application(200_000, executors, tasks, [Job(0, (0,), 0, 200_000)])
+
+
+def test_a_model_that_is_far_from_todays_run_claims_no_more_than_its_share() -> None:
+    wanted = {
+        "right_size": RightSizeSettings(3600, counts=(1,)),
+        "spot": SpotSettings(0.0, Fraction("0.096"), trials=1),
+    }
+    (one,) = costed(churn(), **wanted).costed
+    assert one.bill.usd == 20 * 60 * Fraction("0.192") / 3600
+    spot, size = advice(one, "spot"), advice(one, "right_size")
+    assert spot["ways"]["on_demand"]["mean_usd"] < float(one.bill.usd) / 2
+    assert spot["saving_usd"] == pytest.approx(float(one.bill.usd) / 2)
+    assert "by that share today's run would be $0.0320" in spot["told"]
+    assert size["usd"] is None
+    assert "too far for more than a hint" in size["told"]
+    assert "saving_usd" not in size

@@ -27,6 +27,8 @@ from r2d2.vmcost.settings import RightSizeSettings, VmCostSettings
 
 MOST_CANDIDATES = 20
 """Of machines that are shown."""
+MOST_OFF = 0.2
+"""A model that is further off from the run that it was made of claims no saving by itself."""
 
 
 def advice_of(
@@ -52,11 +54,17 @@ def _beside_today(advice: Data, today_usd: Fraction | None) -> Data:
     """Advice with money, beside today's: what it would save."""
     if advice.get("usd") is None or today_usd is None:
         return advice
-    saving_usd = float(today_usd) - advice["usd"]
+    usd, own = advice["usd"], ""
+    modelled_usd = advice.get("ways", {}).get("on_demand", {}).get("mean_usd")
+    if modelled_usd and abs(float(today_usd) / modelled_usd - 1) > MOST_OFF:
+        # The model rents all cores of the VMs for the whole run: its share holds, not its money.
+        usd = float(today_usd) * usd / modelled_usd
+        own = f"by that share today's run would be ${usd:.4f}; "
+    saving_usd = float(today_usd) - usd
     share = f" ({abs(saving_usd) / float(today_usd):.1%})" if today_usd else ""
     way = "less" if saving_usd >= 0 else "more"
     beside = f"today ${float(today_usd):.4f}, that is ${abs(saving_usd):.4f}{share} {way}"
-    told = f"{advice['told']}; {beside}"
+    told = f"{advice['told']}; {own}{beside}"
     return {**advice, "told": told, "today_usd": float(today_usd), "saving_usd": saving_usd}
 
 
@@ -91,15 +99,18 @@ def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator
     runs, model, count = case.runs, case.runs.ernest, len(case.runs.applications)
     run_time: RunTime = ReplayTime.of(case.application)
     error = replay(case.application).relative_error
-    spread = Spread.given(settings.relative_sd)
+    spread, far = Spread.given(settings.relative_sd), abs(error) > MOST_OFF
     way = f"by replay of this log, {abs(error):.1%} off at its own size"
     if model is not None:
         yield _ernest_data(model)
         run_time = ErnestTime(model, runs.scale(case.application))
         spread = Spread.of(model.left_out_ratios)
-        way = f"by Ernest's model of {pluralize(str(count), 'run')}"
+        way, far = f"by Ernest's model of {pluralize(str(count), 'run')}", False
     elif count > 1:
-        spread, way = Spread.of(runs.ratios), f"by replay, checked on runs of this name ({count})"
+        spread = Spread.of(runs.ratios)
+        way = f"by replay, {abs(error):.1%} off here, checked on runs of this name ({count})"
+    if far:
+        way += ", too far for more than a hint"
     goal = Goal(settings.deadline_s, settings.probability)
     billing = case.costed.billing
     sizes = right_size(machines, settings.counts, run_time, spread, goal, billing, case.driver)
@@ -108,7 +119,7 @@ def right_size_advice(case: AdviceCase, settings: RightSizeSettings) -> Iterator
         "told": f"{sizes.verdict}, {way}{_of_memory(case)}",
         "basis": "modelled",
         "odds": sizes.odds,
-        "usd": None if sizes.best is None else float(sizes.best.usd),
+        "usd": None if sizes.best is None or far else float(sizes.best.usd),
         "candidates": [_candidate_data(each) for each in sizes.candidates[:MOST_CANDIDATES]],
         "left_out": dict(sizes.left_out),
     }

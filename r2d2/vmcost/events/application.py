@@ -30,7 +30,12 @@ def application(facts: CollectedEvents, files: Sequence[Path], stem: str) -> App
     """
     problems = facts.problems
     if not facts.lines:
-        raise EventLogError("empty: no line in it")
+        broken = problems[LogProblem.FILE_DAMAGED] + problems[LogProblem.FILE_TRUNCATED]
+        raise EventLogError(
+            "no line can be read: its compressed data is damaged or stops too early; copy it anew"
+            if broken
+            else "empty: no line in it"
+        )
     if not facts.starts:
         malformed = problems[LogProblem.LINE_MALFORMED]
         raise EventLogError(

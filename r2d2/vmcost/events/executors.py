@@ -116,7 +116,7 @@ def _executor(
         removed_ms=None if gone is None else gone.removed_ms,
         removed_reason="" if gone is None else gone.reason or "",
         profile=profile,
-        task_cpus=requests.task_cpus(profile),
+        task_cpus=min(requests.task_cpus(profile), max(1, come.info.cores)),
         memory_mib=requests.memory_mib(come.id, profile),
         resources=requests.resources(profile),
     )

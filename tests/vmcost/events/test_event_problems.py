@@ -163,6 +163,20 @@ def test_an_executor_is_sized_by_its_resource_profile(log: Path) -> None:
     assert core_seconds(app) == 18.0
 
 
+def test_a_task_takes_no_more_cores_than_its_executor_has(log: Path) -> None:
+    properties = {"spark.task.cpus": "1000000", "spark.master": "yarn"}
+    setting = line("EnvironmentUpdate", **{"Spark Properties": properties})
+    app = read(log, app_start(), setting, added("1", 0), task_end(0, 0, 5), app_end(10))
+    assert [each.task_cpus for each in app.executors] == [4]
+    assert busy_fraction(app) == 0.5
+
+
+def test_a_log_of_which_nothing_can_be_unpacked_is_not_called_empty(log: Path) -> None:
+    log.write_bytes(b"LZ4Block\x25" + b"\xff" * 40)
+    with pytest.raises(EventLogError, match="data is damaged or stops too early; copy it anew"):
+        read_applications([log])
+
+
 def test_lines_that_are_no_events_are_counted_and_passed_over(log: Path) -> None:
     app = read(
         log,
