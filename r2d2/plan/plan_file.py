@@ -66,10 +66,11 @@ def load_plan(path: Path) -> Data:
     """
     settle(path.parent)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()
         data = json.loads(text, object_pairs_hook=_unlike, parse_constant=_no_number)
         known = isinstance(data, dict) and data.get("version") == VERSION
-        whole = known and data.get("sha256") == digest(data)
+        # The same values may be written in other letters, as 1E-05.
+        whole = known and data.get("sha256") == digest(data) and text == json_text(data)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -77,7 +78,7 @@ def load_plan(path: Path) -> Data:
     if not known:
         raise UsageError(f"{path}: not a plan of this version of r2d2")
     if not whole:
-        raise UsageError(f"{path}: changed since it was written: its SHA-256 is another")
+        raise UsageError(f"{path}: changed since it was written: not a letter may be another")
     check_form(data, f"{path}: ")
     return dict(data)
 

@@ -32,6 +32,7 @@ from r2d2.settings.plan import (
     Tenant,
     UsageDefaults,
 )
+from r2d2.storage.output import json_text
 from r2d2.text_tables import human_bytes
 
 # Storage is dear, so that tables of a few bytes are worth deleting.
@@ -294,13 +295,16 @@ def test_what_recipes_keep_aside_is_told(run: Path) -> None:
 def test_a_plan_file_that_was_changed_is_refused(run: Path, tmp_path: Path) -> None:
     plan = make_plan(run, DEAR)
     path = tmp_path / "plan.json"
-    path.write_text(json.dumps(plan))
+    path.write_text(json_text(plan))
     assert load_plan(path) == plan
-    entry(plan, "oslo")["saving_usd_per_month"] += 1
     path.write_text(json.dumps(plan))
     with pytest.raises(UsageError, match="changed since it was written"):
         load_plan(path)
-    path.write_text(json.dumps(plan | {"sha256": digest(plan)}))
+    entry(plan, "oslo")["saving_usd_per_month"] += 1
+    path.write_text(json_text(plan))
+    with pytest.raises(UsageError, match="changed since it was written"):
+        load_plan(path)
+    path.write_text(json_text(plan | {"sha256": digest(plan)}))
     assert load_plan(path)
 
 
