@@ -1,7 +1,7 @@
 """`r2d2 approve`, `apply` and `fsck` for spark-submit: a plan that a person approved is applied.
 
-    apply_plan.py RUN/plan.json --approved-by NAME --sha256 SHA256 [--yes] [--out FILE]
-        [--refused-ok]
+    apply_plan.py RUN/plan.json --approved-by NAME --sha256 SHA256 [--yes] [--config r2d2.toml]
+        [--out FILE] [--refused-ok]
 
 Whoever approves knows that no catalogue has a table of these files: none is asked.
 Without `--yes` it only tells what would be moved. With it, the approval is recorded first, of the
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     """Runs the commands beside the session at hand and returns the job's exit code."""
     parser = ArgumentParser("apply_plan.py", allow_abbrev=False)
     parser.add_argument("plan")
-    for flag in ("--approved-by", "--sha256", "--out"):
+    for flag in ("--approved-by", "--sha256", "--config", "--out"):
         parser.add_argument(flag)
     for flag in ("--yes", "--refused-ok"):
         parser.add_argument(flag, action="store_true")
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _applied(given: Namespace) -> int:
-    wanted = ["--out", given.out] if given.out else []
+    wanted = [f"--{key}={value}" for key in ("config", "out") if (value := getattr(given, key))]
     if not given.yes:
         return cli.main(["apply", given.plan, *wanted])
     who = ["--approved-by", given.approved_by] if given.approved_by else []

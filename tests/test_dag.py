@@ -13,8 +13,9 @@ import pytest
 
 from jobs import find_containment, plan_deletions
 from jobs.find_containment import find_arguments
+from jobs.purge import purge_arguments
 from r2d2.cli import main
-from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
+from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
 
 SPARK = {
     "SPARK_LOCAL_IP": "127.0.0.1",
@@ -22,7 +23,7 @@ SPARK = {
     "PYSPARK_PYTHON": sys.executable,
 }
 JOBS = Path(__file__).parents[1] / "jobs"
-DAG = ast.parse((JOBS / "dags" / "r2d2_dag.py").read_text(encoding="utf-8"))
+DAGS = {path.stem: ast.parse(path.read_text("utf-8")) for path in (JOBS / "dags").glob("*.py")}
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -37,8 +38,10 @@ def imported(tree: ast.AST) -> set[str]:
     return names
 
 
-def test_the_dag_file_imports_airflow_and_the_standard_library_only() -> None:
-    assert imported(DAG) - sys.stdlib_module_names == {"airflow"}
+@pytest.mark.parametrize("dag", sorted(DAGS))
+def test_a_dag_file_imports_airflow_and_what_the_dags_share_only(dag: str) -> None:
+    shared = set() if dag == "r2d2_jobs" else {"r2d2_jobs"}
+    assert imported(DAGS[dag]) - sys.stdlib_module_names == {"airflow", *shared}
 
 
 @pytest.mark.parametrize(
@@ -46,12 +49,24 @@ def test_the_dag_file_imports_airflow_and_the_standard_library_only() -> None:
     ["find_containment.py", "plan_deletions.py", "check_plan.py", "apply_plan.py", "purge.py"],
 )
 def test_the_jobs_that_the_dag_submits_are_there(job: str) -> None:
-    assert job in {node.value for node in ast.walk(DAG) if isinstance(node, ast.Constant)}
+    nodes = [node for dag in DAGS.values() for node in ast.walk(dag)]
+    assert job in {node.value for node in nodes if isinstance(node, ast.Constant)}
     assert (JOBS / job).is_file()
 
 
 def test_the_job_keeps_its_own_flag_and_what_a_template_left_empty_from_find() -> None:
     assert find_arguments(["/lake", "", "--unreadable-ok", "--out=/o"]) == ["/lake", "--out=/o"]
+
+
+def test_the_purge_that_a_person_approved_is_of_the_tables_named_only() -> None:
+    told = ["/lake", "", "--refused-ok", "--only=a,b", "--yes", "--out=/o"]
+    assert purge_arguments(told) == (["a", "b", "/lake", "--out=/o", "--yes"], True)
+
+
+@pytest.mark.parametrize("only", ["--only=", "--only=a,", "--only=,"])
+def test_a_purge_of_no_deletion_is_none_of_all(only: str) -> None:
+    with pytest.raises(SystemExit, match=str(EXIT_USAGE)):
+        purge_arguments(["/lake", only, "--yes"])
 
 
 @pytest.mark.parametrize("job", [find_containment, plan_deletions])

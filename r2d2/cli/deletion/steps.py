@@ -9,7 +9,7 @@ from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import EXIT_FOUND, EXIT_OK
 from r2d2.text_tables import human_bytes, printable
 
-STOPPED = "it was stopped before it could tell what it did: `r2d2 status` and `r2d2 fsck` tell"
+STOPPED = "it was stopped before it could tell what it did"
 """What a file of --out says until its command ends."""
 
 

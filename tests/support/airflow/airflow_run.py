@@ -1,104 +1,187 @@
-"""One run of the DAG by `airflow dags test`, and the person who answers it through Airflow's API.
+"""A whole Airflow on SQLite, and runs of its DAGs, asked and answered through its API.
 
-Each run has a home and a database of its own: SQLite lets one process write at a time, and a run
-that finds its database locked fails. For the same reason the run's log is watched, not its tables,
-until there is something to ask or to answer.
+A scheduler, a processor of DAGs and an API server share one home and one database. Tasks write
+through the server; whoever finds the database locked waits.
 """
 
-import atexit
 import json
 import os
-import shutil
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from airflow.api_fastapi.app import create_app
-from starlette.testclient import TestClient
+import httpx
 
 DATE = "2026-01-01"
 ALL = ["find", "plan", "proposal", "approve", "check", "apply", "summary"]
-WAITING = "Waiting for Human-in-the-loop input"
-LONGEST_S = 600
-RUNS = "/api/v2/dags/r2d2/dagRuns"
+LONGEST_S = 1800
+SERVICES = {"scheduler": ["--skip-serve-logs"], "dag-processor": [], "api-server": []}
+ENDED = ("success", "failed")
 
 
-def own_home(migrated: Path, home: Path) -> dict[str, str]:
-    """The environment of a run whose home is that folder, with a copy of the migrated database."""
-    home.mkdir()
-    shutil.copy(migrated / "airflow.db", home / "airflow.db")
-    return os.environ | {"AIRFLOW_HOME": str(home), "R2D2_DAG_OUT": str(home / "runs")}
+class Airflow:
+    """The API of the Airflow that runs, asked for one thing at a time: SQLite has one writer."""
+
+    def __init__(self, url: str, scheduled: Path) -> None:
+        self.scheduled = scheduled
+        self.client, self.one = httpx.Client(base_url=url, timeout=300), Lock()
+        token = until(lambda: self._token(), "the API server answers")
+        self.client.headers["Authorization"] = f"Bearer {token}"
+
+    def _token(self) -> str | None:
+        try:
+            return str(self.client.get("/auth/token").raise_for_status().json()["access_token"])
+        except httpx.HTTPError:
+            return None
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        """What the API answers; its refusals, too."""
+        with self.one:
+            return self.client.request(method, f"/api/v2{path}", json=body or None).json()
+
+
+@contextmanager
+def airflow(home: Path) -> Iterator[Airflow]:
+    """An Airflow in a folder whose database is migrated; it ends with the context."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    env = os.environ | {
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+    }
+    started = []
+    try:
+        for service, flags in SERVICES.items():
+            with (home / f"{service}.log").open("w") as log:
+                command = ["airflow", service, *flags]
+                streams = {"stdout": log, "stderr": subprocess.STDOUT}
+                started.append(
+                    subprocess.Popen(command, env=env, start_new_session=True, **streams)
+                )
+        api = Airflow(url, home / "scheduler.log")
+        errors = api.call("GET", "/importErrors")["import_errors"]
+        assert not errors, errors
+        yield api
+    finally:
+        for process in started:
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in started:
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def until(told: Callable[[], Any], what: str) -> Any:
+    """What is told, once it is something."""
+    began = time.monotonic()
+    while not (found := told()):
+        assert time.monotonic() - began < LONGEST_S, f"not in {LONGEST_S} s: {what}"
+        time.sleep(2)
+    return found
 
 
 class Run:
-    """The run of this process's home."""
+    """A run of a DAG; by a person, but for the first of a DAG with a schedule."""
 
-    def __init__(self, conf: dict[str, Any], *more: str) -> None:
-        self.folder = Path(os.environ["R2D2_DAG_OUT"]) / f"{DATE.replace('-', '')}T000000"
-        self.log = Path(os.environ["AIRFLOW_HOME"]) / "run.log"
-        self.began = time.monotonic()
-        command = ["airflow", "dags", "test", "r2d2", DATE, "--conf", json.dumps(conf), *more]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"},
-                start_new_session=True,
-            )
-        atexit.register(self._stop)
-        self.api = _api()
+    def __init__(self, api: Airflow, dag: str, date: str | None = DATE, **conf: Any) -> None:
+        self.api, self.dag, self.began = api, f"/dags/{dag}", time.monotonic()
+        self.asked = 0
+        until(lambda: "dag_id" in api.call("GET", self.dag), f"{dag} is known")
+        api.call("PATCH", self.dag, is_paused=False)
+        if date is None:
+            run = until(lambda: api.call("GET", f"{self.dag}/dagRuns")["dag_runs"], "a run")[0]
+        else:
+            logical = f"{date}T00:00:00Z"
+            run = api.call("POST", f"{self.dag}/dagRuns", logical_date=logical, conf=conf)
+            assert "dag_run_id" in run, run
+        self.path = f"{self.dag}/dagRuns/{run['dag_run_id']}"
+        folder = (date or run["logical_date"])[:10].replace("-", "") + "T000000"
+        self.folder = Path(os.environ["R2D2_DAG_OUT"], dag, folder)
 
     def answer(self, choice: str, meanwhile: Callable[[], object] = lambda: None) -> str:
         """Answers as a person would, after `meanwhile`; returns what the person was shown."""
-        while WAITING not in self.told():
-            assert self.process.poll() is None, f"it ended without asking: {self.states()}"
-            assert time.monotonic() - self.began < LONGEST_S, f"it does not ask: {self.states()}"
-            time.sleep(0.5)
-        path = f"{self.path()}/taskInstances/approve/-1/hitlDetails"
-        asked = self.api.get(path).json()
+        asked = self.asks()
         meanwhile()
-        done = self.api.patch(path, json={"chosen_options": [choice], "params_input": {}})
-        assert done.status_code == 200, done.text
+        body = {"chosen_options": [choice], "params_input": {}}
+        done = self.api.call("PATCH", f"{self.path}/taskInstances/approve/-1/hitlDetails", **body)
+        assert done.get("chosen_options") == [choice], done
         return f"{asked['subject']}\n{asked['body']}"
 
-    def ends(self, expected: list[str | None]) -> str:
-        """The run's log once it ended, its tasks in the states that are expected, as `ALL` goes."""
-        self.process.wait(timeout=LONGEST_S)
-        found = self.tasks()
-        took = {task: round(found[task]["duration"] or 0, 1) for task in ALL}
-        print(f"{time.monotonic() - self.began:.0f} s; of each task: {took}")
-        assert self.states() == dict(zip(ALL, expected, strict=True)), self.states()
-        return self.told()
+    def asks(self) -> dict[str, Any]:
+        """What a person is asked, once that is so.
 
-    def told(self) -> str:
-        return self.log.read_text(errors="replace")
+        An answer that comes before the scheduler knows that the task has stopped fails it.
+        """
+        until(lambda: self._waits(), f"it asks: {self.states()}")
+        self.asked += 1
+        until(lambda: self._times_stopped() >= self.asked, "the scheduler knows that it asks")
+        asked: dict[str, Any] = self.api.call(
+            "GET", f"{self.path}/taskInstances/approve/-1/hitlDetails"
+        )
+        return asked
+
+    def _waits(self) -> bool:
+        states = self.states()
+        assert self._state() not in ENDED, f"it ended without asking: {states}"
+        return states["approve"] == "awaiting_input"
+
+    def _times_stopped(self) -> int:
+        told = f"task_id=approve, run_id={self.path.rpartition('/')[2]},"
+        lines = self.api.scheduled.read_text(errors="replace").splitlines()
+        finished = [line for line in lines if "TaskInstance Finished" in line and told in line]
+        return sum("state=awaiting_input" in line for line in finished)
+
+    def mark_as_done(self, task: str) -> None:
+        """Does what Airflow's *Mark as success* does."""
+        done = self.api.call("PATCH", f"{self.path}/taskInstances/{task}", new_state="success")
+        assert "task_instances" in done, done
+
+    def clear(self, task: str) -> None:
+        """Has the task, and those after it, run again."""
+        asked = {"dry_run": False, "only_failed": False, "include_downstream": True}
+        run = self.path.rpartition("/")[2]
+        done = self.api.call(
+            "POST", f"{self.dag}/clearTaskInstances", task_ids=[task], dag_run_id=run, **asked
+        )
+        assert "task_instances" in done, done
+        until(lambda: self._state() not in ENDED, f"{task} is cleared")
+
+    def ends(self, *expected: str) -> None:
+        """Passes once it ended with the states that are expected of its tasks, in order."""
+        until(lambda: self._state() in ENDED, f"it ends: {self.states()}")
+        found = self.states()
+        assert list(found.values()) == list(expected), found
+
+    def took(self) -> str:
+        found = {name: round(each["duration"] or 0) for name, each in self.tasks().items()}
+        return f"{time.monotonic() - self.began:.0f} s; the last try of each task: {found}"
+
+    def log(self, task: str, attempt: int = 1) -> str:
+        path = f"{self.path}/taskInstances/{task}/logs/{attempt}"
+        return json.dumps(self.api.call("GET", path)["content"], ensure_ascii=False)
 
     def states(self) -> dict[str, str | None]:
-        found = self.tasks()
-        return {task: found[task]["state"] for task in ALL}
+        return {name: each["state"] for name, each in self.tasks().items()}
 
     def tasks(self) -> dict[str, Any]:
-        instances = self.api.get(f"{self.path()}/taskInstances").json()["task_instances"]
-        return {each["task_id"]: each for each in instances}
+        """The run's tasks, as they follow each other."""
+        tasks = self.api.call("GET", f"{self.path}/taskInstances")["task_instances"]
+        order = [*ALL, "due", "to_purge"]
+        names = {each["task_id"]: each for each in tasks}
+        if "due" in names:
+            order = ["due", "to_purge", "approve", "purge"]
+        return {name: names[name] for name in order if name in names}
 
-    def _stop(self) -> None:
-        """Ends the run and its job, where a check failed before they were done."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-
-    def path(self) -> str:
-        runs = self.api.get(RUNS).json()["dag_runs"]
-        assert len(runs) == 1, f"it did not start: {self.told()[-5000:]}"
-        return f"{RUNS}/{runs[0]['dag_run_id']}"
-
-
-def _api() -> TestClient:
-    api = TestClient(create_app(apps="core"), base_url="http://localhost")
-    token = api.get("/auth/token")
-    if token.is_success:
-        api.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-    return api
+    def _state(self) -> str:
+        return str(self.api.call("GET", self.path)["state"])
