@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Asset, Param, TaskGroup, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from r2d2_jobs import (
@@ -23,6 +22,7 @@ from r2d2_jobs import (
     LAKE,
     OUT,
     PERSON,
+    Approval,
     cell,
     jobs_of,
     lake_params,
@@ -164,7 +164,7 @@ def r2d2_task_group(
             [f"--run={FOLDER}", f"--out={PLAN}", f"--report={PAGE}", *learnt],
         )
         proposed = task.short_circuit(proposal)(PLAN, LINK)
-        approve = ApprovalOperator(
+        approve = Approval(
             task_id="approve",
             subject="{% set tables = ti.xcom_pull(task_ids='proposal')['tables'] | length %}"
             f"Delete {{{{ tables }}}} table{{{{ '' if tables == 1 else 's' }}}} of {lake}?",
@@ -264,7 +264,7 @@ def summary(plan: str, proposed: dict[str, Any] | None, ti: Any = None) -> dict[
         raise AirflowFailException(
             f"{plan} is not the plan that was approved: run again from `proposal`"
         )
-    answer = ti.xcom_pull(task_ids="approve") or {}
+    answer = ti.xcom_pull(task_ids="approve", key="answer") or {}
     data = {
         "lake": made["lake"],
         "plan": plan,

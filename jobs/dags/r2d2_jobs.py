@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 
 LAKE = os.environ.get("R2D2_DAG_LAKE", "/lake")
@@ -16,10 +17,23 @@ CONFIG = "{{ '--config=' ~ params.config if params.config }}"
 # A run that an asset triggered has no logical date.
 FOLDER = "{{ params.out }}/{{ (dag_run.logical_date or dag_run.run_after) | ts_nodash }}"
 # Nobody answered where the time was over, or where the task was marked as done.
-ANSWER = "(ti.xcom_pull(task_ids='approve') or {})"
+ANSWER = "(ti.xcom_pull(task_ids='approve', key='answer') or {})"
 PERSON = f"{ANSWER}.get('responded_by_user')"
 APPROVED = f"({ANSWER}.get('chosen_options') == ['Approve'] and {PERSON})"
 SHOWN = 50
+
+
+class Approval(ApprovalOperator):  # type: ignore[misc]  # Airflow is in another environment
+    """A person's yes or no, and by *Reject* what nobody answers; XCom `answer` has what and whose.
+
+    Airflow's own operator returns nothing where the tasks after it are skipped.
+    """
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Goes on by the answer, or by the default once its time is over."""
+        answer = {key: event.get(key) for key in ("chosen_options", "responded_by_user")}
+        context["ti"].xcom_push(key="answer", value=answer)
+        return super().execute_complete(context=context, event=event)
 
 
 def jobs_of(

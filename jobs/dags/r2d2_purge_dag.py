@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, task
 from r2d2_jobs import (
     APPROVED,
@@ -18,6 +17,7 @@ from r2d2_jobs import (
     FOLDER,
     LAKE,
     OUT,
+    Approval,
     cell,
     jobs_of,
     lake_params,
@@ -78,7 +78,7 @@ def make_purge_dag(
         given = ["{{ params.lake }}", CONFIG, "--refused-ok"]
         due = job("due", "purge.py", [*given, f"--out={FOLDER}/due.json"])
         listed = task.short_circuit(to_purge)(f"{FOLDER}/due.json")
-        approve = ApprovalOperator(
+        approve = Approval(
             task_id="approve",
             subject="Destroy for good what was deleted from {{ params.lake }}?",
             body="{{ ti.xcom_pull(task_ids='to_purge')['told'] }}",

@@ -138,7 +138,7 @@ def instance(answer: dict[str, Any] | None, failed: str | None) -> Any:
 
     class Instance:
         dag_id, run_id = "r2d2", "run"
-        xcom_pull = staticmethod(lambda task_ids: answer)
+        xcom_pull = staticmethod(lambda task_ids, key: answer)
         get_task_states = staticmethod(
             lambda dag_id, task_ids, run_ids: {
                 "run": {name: "failed" if name == failed else "success" for name in task_ids}
@@ -172,7 +172,7 @@ def rendered(job: Any, answer: dict[str, Any] | None, delete: bool) -> list[str]
     pulled = {"approve": answer, "proposal": {"sha256": "0"}, "to_purge": {"ids": ["a", "b"]}}
 
     class Instance:
-        xcom_pull = staticmethod(lambda task_ids: pulled[task_ids])
+        xcom_pull = staticmethod(lambda task_ids, key=None: pulled[task_ids])
 
     class DagRun:
         logical_date = datetime(2026, 1, 1)
