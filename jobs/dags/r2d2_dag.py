@@ -396,4 +396,6 @@ def _params(
     }
 
 
-dag = make_dag(lake=LAKE, out=OUT, environment=ENVIRONMENT)
+# Airflow reads this file under a name of its own; who imports it makes other DAGs.
+if __name__ != "r2d2_dag":
+    dag = make_dag(lake=LAKE, out=OUT, environment=ENVIRONMENT)

@@ -106,4 +106,6 @@ def to_purge(due: str) -> dict[str, Any] | None:
     return {"ids": [step["deletion"] for step in now], "told": "\n".join(form)}
 
 
-purge_dag = make_purge_dag(lake=LAKE, out=OUT, environment=ENVIRONMENT)
+# Airflow reads this file under a name of its own; who imports it makes other DAGs.
+if __name__ != "r2d2_purge_dag":
+    purge_dag = make_purge_dag(lake=LAKE, out=OUT, environment=ENVIRONMENT)

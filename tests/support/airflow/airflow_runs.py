@@ -91,17 +91,19 @@ def purged(api: Airflow, lake: Path, before: dict[str, bytes], say: Say) -> None
     say(shown)
     run.ends(*("success",) * 4)
     say(run.took())
-    assert later["table"] not in shown
-    states = {each["table"]: each["state"] for each in status_of(lake) if each["state"] != "live"}
-    assert states.pop(later["table"]) == "tombstoned", "purged though nobody was shown it"
-    assert set(states.values()) == {"purged"}
-    assert set(quarantined(lake).values()) == {before[later["table"]]}
-    assert len(states) == len(set(moved.values()))
+    states = {each["table"]: each["state"] for each in status_of(lake)}
+    gone = {table for table in states if f"`{table}`" in shown}
+    assert states == {table: "purged" if table in gone else "tombstoned" for table in states}
+    assert later["table"] in states.keys() - gone, "purged though nobody was shown it"
+    assert gone, "nothing was purged"
+    left = [before[table] for table in states.keys() - gone]
+    assert sorted(quarantined(lake).values()) == sorted(left)
     r2d2("fsck", lake)
-    r2d2("rebuild", *states, lake)
+    r2d2("rebuild", *gone, lake)
     r2d2("undo", "--all", lake, "--yes")
     r2d2("fsck", lake)
     assert files_of(lake).keys() == before.keys()
+    assert {name for name, content in files_of(lake).items() if content != before[name]} <= gone
 
 
 def approved_by_command(lake: Path) -> Path:
@@ -244,6 +246,9 @@ def missed(api: Airflow, say: Say) -> None:
     assert dag["next_dagrun_run_after"] > run.api.call("GET", run.path)["start_date"], dag
     assert api.call("GET", f"{run.dag}/dagRuns")["total_entries"] == 1
     assert not (lake / "_r2d2").exists()
+    for name in ("r2d2", "r2d2_purge"):
+        file = api.call("GET", f"/dags/{name}")["fileloc"]
+        assert file.endswith(f"/{name}_dag.py"), f"{name} is of {file}"
 
 
 def failing(api: Airflow, say: Say) -> None:
