@@ -167,8 +167,9 @@ class Run:
         found = {name: round(each["duration"] or 0) for name, each in self.tasks().items()}
         return f"{time.monotonic() - self.began:.0f} s; the last try of each task: {found}"
 
-    def log(self, task: str, attempt: int = 1) -> str:
-        path = f"{self.path}/taskInstances/{task}/logs/{attempt}"
+    def log(self, task: str) -> str:
+        """What the task's last try said."""
+        path = f"{self.path}/taskInstances/{task}/logs/{self.tasks()[task]['try_number']}"
         return json.dumps(self.api.call("GET", path)["content"], ensure_ascii=False)
 
     def states(self) -> dict[str, str | None]:
