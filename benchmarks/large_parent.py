@@ -37,11 +37,12 @@ NAMES = (
 )
 KINDS = ("project", "distinct", "select", "rows", "union", "patch")
 SOME_COLUMNS: Sequence[tuple[str, ...]] = (
-    *(("day", "shop"), ("day", "country"), ("day", "quantity"), ("day", "product")),
-    *(("shop", "country"), ("shop", "quantity"), ("product", "country"), ("country", "quantity")),
-    *(("day",), ("shop",), ("product",), ("day", "shop", "country")),
+    *(("day", "shop"), ("day", "country"), ("day", "quantity"), ("product", "country")),
+    *(("shop", "country"), ("shop", "quantity"), ("country", "quantity"), ("quantity",)),
+    *(("day",), ("shop",), ("product",), ("country",)),
 )
 """Those of a projection; a child of distinct rows has the next one's."""
+MOST_WAITING_ROWS = 1 << 20
 Random = np.random.Generator
 
 
@@ -73,6 +74,7 @@ class Child:
     path: Path
     rows: Callable[[pa.Table, Random], pa.Table]
     end: Callable[[int, int, Random], pa.Table] | None = None
+    is_distinct: bool = False
     total: int = 0
     waiting: list[pa.Table] = field(default_factory=list)
     file: pq.ParquetWriter | None = None
@@ -84,14 +86,26 @@ class Child:
         if sum(map(len, self.waiting)) >= ROW_GROUP_ROWS:
             self.flush()
 
+    def add_new(self, rows: pa.Table) -> None:
+        """Take rows of which each is to be there once; all of them wait until the end."""
+        self.waiting.append(rows)
+        if sum(map(len, self.waiting[1:])) > MOST_WAITING_ROWS:
+            self.waiting = [distinct(pa.concat_tables(self.waiting))]
+
     def flush(self) -> None:
         """Write what waits as one row group."""
         rows = pa.concat_tables(self.waiting)
+        rows = distinct(rows) if self.is_distinct else rows
         self.waiting = []
         if self.file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.file = pq.ParquetWriter(self.path, rows.schema, compression="zstd")
         self.file.write_table(rows)
+
+
+def distinct(rows: pa.Table) -> pa.Table:
+    """The distinct rows."""
+    return rows.group_by(rows.column_names).aggregate([])
 
 
 def of_days(first: int, days: int, country: int | None = None) -> Callable[..., pa.Table]:
@@ -131,7 +145,8 @@ def children(lake: Path) -> Iterator[Child]:
         yield Child(lake / f"project/{name}.parquet", lambda c, _, names=columns: c.select(names))
         yield Child(
             lake / f"distinct/{name}.parquet",
-            lambda c, _, names=narrow: c.select(names).group_by(names).aggregate([]),
+            lambda c, _, names=narrow: distinct(c.select(names)),
+            is_distinct=True,
         )
         days = of_days(20 + 80 * number, 20 if country is None else 80, country)
         yield Child(lake / f"select/{name}.parquet", days)
@@ -150,9 +165,8 @@ def make(lake: Path, gigabytes: float) -> None:
         parent.add(chunk)
         for child in every:
             rows = child.rows(chunk, random)
-            if child.path.parent.name == "distinct":
-                rows = pa.concat_tables([*child.waiting, rows])
-                child.waiting = [rows.group_by(rows.column_names).aggregate([])]
+            if child.is_distinct:
+                child.add_new(rows)
             else:
                 child.add(rows)
     for number, name in enumerate(NAMES):

@@ -6,6 +6,7 @@ before (out of memory, say), another takes its place, and only the request at wh
 ends is left without recipes and with a reason.
 """
 
+import ctypes
 import os
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -43,7 +44,10 @@ _ALLOCATION = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "MALLOC_ARENA_MAX": "2",
 }
+M_ARENA_MAX, ARENAS = -8, 2
+"""Of glibc: else each new thread may have its own, and what was freed there is lost to others."""
 PATIENCE_S = 10
 RequestBatch: TypeAlias = Sequence[AnyRequest]
 Proposals: TypeAlias = list[Proposal]
@@ -101,6 +105,8 @@ def _reuse_memory() -> None:
     """Has Arrow take memory in this process as in the others, where nobody chose a way."""
     if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
         pa.set_memory_pool(pa.system_memory_pool())
+        with suppress(AttributeError):  # another C library has no such function
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 class ThisProcess:

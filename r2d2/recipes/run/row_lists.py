@@ -75,7 +75,7 @@ def row_lists(
     """
     listing = RowListing(context, recipe, rows, schema, listed)
     for batch in _fitted_rows(context, recipe, schema):
-        listing.add(batch)
+        listing.add(batch, *row_hashes(batch, [flatten(schema)], Types.STRICT))
     return listing.lists()
 
 
@@ -90,7 +90,7 @@ class RowListing:
         schema: pa.Schema,
         listed: Counted,
     ) -> None:
-        self._recipe, self._columns, self._listed = recipe, flatten(schema), listed
+        self._recipe, self._listed = recipe, listed
         self._keys = _keys(recipe, _fitted_rows(context, recipe, schema), rows, schema, listed)
         self._snapshot = context.tables[recipe.parent].snapshot
         self._hashes, self._copies = HashList(listed), _copies(listed)
@@ -104,10 +104,9 @@ class RowListing:
         (lanes,) = hashed(rows(), [flatten(schema)], Types.STRICT)
         return cls(context, recipe, rows, schema, Counted.of(lanes))
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Takes the parent's next rows, made as the table's."""
-        sets = [self._columns, *([key.column] for key in self._keys)]
-        whole, *by_key = row_hashes(batch, sets, Types.STRICT)
+    def add(self, batch: pa.RecordBatch, whole: Lanes) -> None:
+        """Takes the parent's next rows, made as the table's, and their hashes."""
+        by_key = row_hashes(batch, [[key.column] for key in self._keys], Types.STRICT)
         picked = self._copies.pick(whole)
         self._hashes.add(whole)
         self._positions.append(picked + self._start)

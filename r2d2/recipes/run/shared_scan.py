@@ -10,17 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from queue import Full, Queue
-from threading import Event
+from threading import Event, Lock
 from time import perf_counter, thread_time
 from typing import TypeAlias
 
 import pyarrow as pa
 
+from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_schema
-from r2d2.model import Split, Table
+from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.rows import row_hashes
+from r2d2.model import Split, Table, Types
 from r2d2.recipes.find.reading import ReadMeter
 from r2d2.recipes.find.streamed import BYTES_PER_LISTED_ROW
-from r2d2.recipes.grammar import Project, Recipe, Rows, Select
+from r2d2.recipes.grammar import Output, Project, Recipe, Rows, Select
 from r2d2.recipes.run import (
     RecipeContext,
     in_order,
@@ -86,9 +89,8 @@ def try_out_together(
             stack.callback(run.close)
         for run in runs:
             run.begin_list()
-        listing = [run for run in runs if run.listing is not None]
-        _scan(context, listing, _Run.list_rows, threads)
-        for run in listing:
+        _list_all(context, [run for run in runs if run.listing is not None], threads)
+        for run in runs:
             run.end_list(folder)
         _scan(context, runs, _Run.add, threads)
         return [run.trial(memory_bytes) for run in runs]
@@ -134,14 +136,11 @@ class _Run:
                 made = self.context, self.recipe, self.own.rows, self.own.schema
                 self.listing = RowListing.of_all(*made)
 
-    def list_rows(self, batch: pa.RecordBatch, seconds: float, split: int) -> None:
-        """Takes the parent's next rows for its list; their `seconds` are not of the recipe's."""
-        if self.listing is None or self.own is None:
-            return
+    def list_rows(self, batch: pa.RecordBatch, made: "_MadeRows") -> None:
+        """Takes the parent's next rows for its list."""
         with self.problems_told():
-            rows = output_rows(batch, self.columns, ())
-            if rows is not None:
-                self.listing.add(fitted(rows, self.own.schema))
+            if self.listing is not None and (rows := made.of(batch)) is not None:
+                self.listing.add(*rows)
 
     def end_list(self, folder: Path) -> None:
         """Writes its list, after the parent's last row."""
@@ -201,7 +200,43 @@ class _Run:
             self.own.close()
 
 
+class _MadeRows:
+    """The last batch's rows as a recipe makes them, with their hashes: once for all who ask."""
+
+    def __init__(self, columns: tuple[Output, ...], schema: pa.Schema) -> None:
+        self._columns, self._schema, self._lock = columns, schema, Lock()
+        self._batch: pa.RecordBatch | None = None
+        self._made: tuple[pa.RecordBatch, Lanes] | None = None
+
+    def of(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Lanes] | None:
+        """The rows that are made of the batch; None of none."""
+        with self._lock:
+            if batch is not self._batch:
+                self._batch, self._made = batch, None
+                rows = output_rows(batch, self._columns, ())
+                if rows is not None:
+                    made = fitted(rows, self._schema)
+                    (lanes,) = row_hashes(made, [flatten(self._schema)], Types.STRICT)
+                    self._made = made, lanes
+            return self._made
+
+
 _Add: TypeAlias = Callable[[_Run, pa.RecordBatch, float, int], None]
+
+
+def _list_all(context: RecipeContext, runs: Sequence[_Run], threads: int) -> None:
+    """Gives the rows of the parent to all lists; tables of the same columns share their hashes."""
+    made: dict[tuple[tuple[Output, ...], pa.Schema], _MadeRows] = {}
+    of_run: dict[_Run, _MadeRows] = {}
+    for run in runs:
+        if run.own is not None:
+            columns = run.columns, run.own.schema
+            of_run[run] = made.setdefault(columns, _MadeRows(*columns))
+
+    def add(run: _Run, batch: pa.RecordBatch, seconds: float, split: int) -> None:
+        run.list_rows(batch, of_run[run])
+
+    _scan(context, runs, add, threads)
 
 
 def _scan(context: RecipeContext, runs: Sequence[_Run], add: _Add, threads: int) -> None:
@@ -273,7 +308,7 @@ def read_ahead(
 ) -> Generator[Timed]:
     """The batches of all splits in order, each with the seconds that it took to read.
 
-    So many splits are read at once; a few batches of each wait.
+    So many splits are read at once, and one waits for its turn; a few batches of each are held.
     """
     left = Event()
     queues: list[Queue[Waiting]] = [Queue(BATCHES_AHEAD) for _ in splits]
@@ -300,13 +335,17 @@ def read_ahead(
 
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for number in range(len(splits)):
+            ahead = threads + 1
+            for number in range(min(ahead, len(splits))):
                 pool.submit(read, number)
-            for queue in queues:
+            for number, queue in enumerate(queues, ahead):
                 while (item := queue.get()) is not None:
                     if isinstance(item, BaseException):
                         raise item
                     yield item
+                # Not before: splits of few batches would all be held.
+                if number < len(splits):
+                    pool.submit(read, number)
         finally:
             left.set()
             pool.shutdown(cancel_futures=True)

@@ -1,6 +1,7 @@
 """Recipes that share one scan of their parent end as they do one by one."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -254,3 +255,16 @@ def test_rows_are_the_same_side_by_side_where_every_value_is_however_they_are_cu
 
 def own_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return pa.Table.from_pylist(rows, SCHEMA).to_pylist()
+
+
+def test_no_more_splits_are_read_than_are_about_to_be_asked_for() -> None:
+    splits, begun = [Split(Format.PARQUET, FileInfo(str(n), 1, "")) for n in range(9)], list[str]()
+
+    def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
+        begun.append(split.file.path)
+        yield pa.record_batch({"n": [1]})
+
+    with closing(read_ahead(splits, rows_of, threads=2)) as batches:
+        for number, _ in enumerate(batches, 1):
+            sleep(0.01)
+            assert len(begun) <= number + 2
