@@ -79,6 +79,7 @@ def page(
     entries: dict[str, Data] = {e["table"]: e for e in plan["tables"]} if plan else {}
     deleted = [entry for entry in entries.values() if entry["choice"] == "delete"]
     kinds = list(_breakdowns(graph, waste, entries, access))
+    same = [other for other in earlier if other.graph.lake == graph.lake]
     folders = kinds[0].totals if kinds else ()
     return render(
         environment(),
@@ -106,7 +107,7 @@ def page(
         payback=_payback(plan) if plan else "",
         rebuild_usd=sum(entry["rebuild_usd_per_month"] for entry in deleted),
         longest_s=max((entry["rebuild_p95_s"] for entry in deleted), default=0),
-        changes=list(_changes(earlier[0], run)) if earlier else [],
+        changes=[told for other in same[:1] for told in _changes(other, run)],
         beside=[(other, summary_of(*_looked_at(other))) for other in earlier],
         unlike=unlike[:MOST_GROUPS],
         more_unlike=max(len(unlike) - MOST_GROUPS, 0),
@@ -218,7 +219,7 @@ def _changes(old: RunFiles, new: RunFiles) -> Iterator[str]:
         settings = old.plan["settings"], new.plan["settings"]
         unlike = [key for key in settings[1] if settings[0].get(key) != settings[1][key]]
         if unlike:
-            yield f"The plan's settings are others: {', '.join(unlike)}."
+            yield f"The plan's settings differ: {', '.join(unlike)}."
         chosen = [
             {entry["table"] for entry in run.plan["tables"] if entry["choice"] == "delete"}
             for run in (old, new)

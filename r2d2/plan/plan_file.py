@@ -72,7 +72,8 @@ def load_plan(path: Path) -> Data:
         # The same values may be written in other letters, as 1E-05.
         whole = known and data.get("sha256") == digest(data) and text == json_text(data)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        remedy = "give a plan that `r2d2 plan` wrote, such as run/plan.json"
+        raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON: {error}") from error
     if not known:

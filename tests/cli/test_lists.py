@@ -111,6 +111,23 @@ def test_a_pattern_that_names_nothing_is_refused_with_the_name_that_was_meant(
         assert told in capsys.readouterr().err
 
 
+def test_flags_that_no_edge_fits_are_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edges", str(run), "--min-fraction", "2"]) == EXIT_OK
+    told = "no containment of this run fits the flags; near ones need `find --min-fraction`\n"
+    assert capsys.readouterr().out == told
+
+
+def test_a_plan_that_is_not_there_comes_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "show", str(tmp_path)]) == EXIT_USAGE
+    told = f"there is no such plan; make it by `r2d2 plan --run {tmp_path}`\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert main(["plan", "show", str(tmp_path / "none.json")]) == EXIT_USAGE
+    told = "there is no such plan; give a plan's file, or the folder of a run with a plan\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
 def test_csv_and_json_at_once_are_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["edges", str(run), "--csv", "--json"]) == EXIT_USAGE
     assert "give one of them" in capsys.readouterr().err

@@ -137,6 +137,15 @@ def test_the_page_begins_with_what_is_contained_where_and_what_to_do(run: Path) 
     assert f"<code>r2d2 plan --run {run}</code>" in page(replace(before, plan=None))
 
 
+def test_a_run_of_another_lake_is_beside_this_one_without_what_came_and_went() -> None:
+    run = RunFiles("run", graph_of({"a": 1, "b": 2}, [("a", "b")]))
+    other = replace(run, name="other", graph=PageGraph(1, "elsewhere", {}, [], []))
+    text = re.sub("<[^>]*>", " ", page(run, [other]))
+    assert "of another lake: elsewhere" in text
+    assert "Since other" not in text
+    assert "Since before: 0 tables came, 0 went" in page(run, [other, replace(run, name="before")])
+
+
 def test_a_table_without_rows_is_on_the_page_with_what_that_means(run: Path) -> None:
     text = re.sub("<[^>]*>", "", page(run_files(run)))
     assert "Tables without rows or columns" in text
@@ -245,7 +254,7 @@ def test_an_earlier_plan_stands_beside_this_one(tmp_path: Path) -> None:
     html = (folder / "report.html").read_text("utf-8")
     beside = html[html.index('id="earlier"') :]
     assert "this one" in beside
-    assert "The plan&#39;s settings are others: plan, prices, protect." in beside
+    assert "The plan&#39;s settings differ: plan, prices, protect." in beside
     assert re.search(r"0 tables came, 0 went, 0 have other files", beside)
     assert str(next((folder / "earlier").iterdir())) in beside
 

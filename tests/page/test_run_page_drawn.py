@@ -330,8 +330,8 @@ def test_labels_of_the_graph_stay_in_their_boxes(draw: Callable[..., Drawn]) -> 
 
 def test_tables_that_lie_in_no_folder_are_of_the_lake_itself(draw: Callable[..., Drawn]) -> None:
     page = draw(equal_copies()).page
-    page.get_by_role("link", name="(the lake itself)").first.click()
-    expect(page.locator("#clear")).to_contain_text("folder: (the lake itself)")
+    page.get_by_role("link", name="(the lake's top folder)").first.click()
+    expect(page.locator("#clear")).to_contain_text("folder: (the lake's top folder)")
     expect(page.locator("#count")).to_contain_text("1 table,")
 
 

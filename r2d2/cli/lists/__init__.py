@@ -18,6 +18,7 @@ from r2d2.text_tables import (
     human_bytes,
     pluralize,
     printable,
+    shell_word,
     usd,
     visible,
     with_folders,
@@ -158,9 +159,11 @@ def _edge_lines(edges: Sequence["Edge"], sizes: Any) -> Iterator[str]:
             told.add(group)
             others = [name for name in group if name != edge.child]
             rows.append((size, visible(edge.child), "=", " = ".join(map(visible, others))))
-    if rows:
-        yield from aligned([("size", "table", "", "of"), *rows])
-        yield ""
+    if not rows:
+        yield "no containment of this run fits the flags; near ones need `find --min-fraction`"
+        return
+    yield from aligned([("size", "table", "", "of"), *rows])
+    yield ""
     rest = sum(not edge.equal for edge in edges)
     yield f"{pluralize(len(groups), 'group')} of equal tables, {pluralize(rest, 'other edge')}"
 
@@ -198,6 +201,11 @@ def show(
 
     _one_form(csv, json)
     path = plan / PLAN_NAME if plan.is_dir() else plan
+    if not path.is_file():
+        remedy = f"make it by `r2d2 plan --run {shell_word(str(path.parent))}`"
+        if not plan.is_dir():
+            remedy = "give a plan's file, or the folder of a run with a plan"
+        raise UsageError(f"{path}: there is no such plan; {remedy}")
     entries = load_plan(path)["tables"]
     check_patterns("--table", table, [entry["table"] for entry in entries])
     found = [

@@ -18,6 +18,7 @@ from r2d2.formats.compression import decompressed
 from r2d2.formats.errors import table_problem, translated
 from r2d2.model import FileInfo
 from r2d2.storage.local import Storage
+from r2d2.text_tables import TOP_FOLDER
 
 READS_AT_ONCE = 64
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Owner:
     location: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.location or '(the lake itself)'}"
+        return f"{self.kind} {self.location or TOP_FOLDER}"
 
 
 @dataclass(frozen=True, slots=True)
