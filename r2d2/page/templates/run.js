@@ -155,7 +155,7 @@ const COLUMN = {
   bytes: { head: 'size', class: 'n', sort: n => T.bytes[n], cell: n => humanBytes(T.bytes[n]) },
   spare: { head: 'held more than once', class: 'n', sort: spareBytes, cell: n => T.flags[n] & SPARE ? humanBytes(T.bytes[n]) : '–' },
   rows: { head: 'rows', class: 'n wide', sort: n => T.rows[n], cell: n => orBlank(T.rows[n]) },
-  parents: { head: 'in how many others', class: 'n wide', sort: n => T.parents[n], cell: n => whole(T.parents[n]) },
+  parents: { head: 'in others', class: 'n wide', sort: n => T.parents[n], cell: n => whole(T.parents[n]) },
   inside: { head: 'contained in', class: 'name', sort: n => T.parents[n], cell: inside },
   children: { head: 'contains', class: 'n wide', sort: n => T.children[n], cell: n => whole(T.children[n]) },
   saves: { head: 'saves a month', class: 'n', sort: saves, cell: n => deletion.has(n) ? deletion.get(n)[SAVES] : '–' },
