@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from r2d2.deletion.verbs.apply import Applied, apply
+from r2d2.deletion.movers.delta_log import DeltaLogs
+from r2d2.deletion.verbs.apply import Applied, Refused, apply
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
@@ -14,6 +16,7 @@ from r2d2.deletion.verbs.undo import NotUndone, Undone, undo, undoable
 from r2d2.lake.deletions import Event
 from r2d2.settings.deletion import DeletionSettings
 from tests.support.deletion.bucket_lake import BucketLake
+from tests.support.deletion.delta_lake import rows_of_parent
 from tests.support.deletion.small_lake import deleted_tables
 from tests.support.servers import S3Server
 from tests.support.storage.buckets import bucket_on
@@ -166,3 +169,74 @@ def test_once_a_purge_began_a_table_comes_back_under_new_versions(
     for path in ("oslo.parquet", "half.parquet", "rome/part-00000-0.parquet"):
         lake.client.delete_object(Bucket=lake.name, Key=f"lake/{path}", VersionId=versions[path])
     assert lake.objects() == before
+
+
+def delta_lake(
+    moto: S3Server, monkeypatch: pytest.MonkeyPatch, folder: Path, versioned: bool, child: str
+) -> BucketLake:
+    """A bucket with the Delta table `whole`, and a slice of it: a Delta table, too, or a file."""
+    from deltalake import write_deltalake
+
+    bucket_on(moto, monkeypatch)
+    rows, made = rows_of_parent(), BucketLake(versioned)
+    folder.mkdir()
+    oslo = rows.filter(pc.equal(rows["city"], "Oslo"))
+    write_deltalake(str(folder / "whole"), rows)
+    if child.endswith(".parquet"):
+        pq.write_table(oslo, folder / child)
+    else:
+        write_deltalake(str(folder / child), oslo)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        made.put(path.relative_to(folder).as_posix(), path.read_bytes())
+    return made
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_a_delta_parent_in_a_bucket_refuses_deletes_until_nothing_rests_on_it(
+    moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, versioned: bool
+) -> None:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    made = delta_lake(moto, monkeypatch, tmp_path / "source", versioned, "oslo.parquet")
+    plan, run = made.approved(tmp_path / "run"), tmp_path / "run"
+    steps = list(apply(made.journal(COPIES), plan, run, hold_parents=True))
+    assert [type(step) for step in steps] == [Applied]
+    held = DeltaTable(f"{made.url}/whole")
+    assert held.metadata().configuration == {"delta.appendOnly": "true"}
+    with pytest.raises(DeltaError):
+        held.delete("id = 1")
+    assert [type(step) for step in undo(made.journal(COPIES), ["oslo.parquet"])] == [Undone]
+    assert DeltaTable(f"{made.url}/whole").metadata().configuration == {}
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_a_delta_table_in_a_bucket_is_refused_with_the_reason_and_what_to_do(
+    moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, versioned: bool
+) -> None:
+    made = delta_lake(moto, monkeypatch, tmp_path / "source", versioned, "oslo")
+    before, plan = made.objects(), made.approved(tmp_path / "run")
+    (refused,) = apply(made.journal(COPIES), plan, tmp_path / "run")
+    assert isinstance(refused, Refused)
+    assert "may replace our commit; let its owner delete the rows" in refused.reason
+    assert made.objects() == before
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_of_two_commits_of_one_version_to_a_log_in_a_bucket_one_is_refused(
+    moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, versioned: bool
+) -> None:
+    from deltalake import DeltaTable, write_deltalake
+
+    made = delta_lake(moto, monkeypatch, tmp_path / "source", versioned, "oslo")
+    logs, table = DeltaLogs(made.journal().place), f"{made.url}/oslo"
+    late = DeltaTable(table)
+    logs.commit("oslo", 0, [{"commitInfo": {"operation": "MANUAL UPDATE"}}])
+    write_deltalake(late, rows_of_parent().slice(0, 1), mode="append")
+    with pytest.raises(FileExistsError):
+        logs.commit("oslo", 1, [{"commitInfo": {"operation": "MANUAL UPDATE"}}])
+    operations = [each["operation"] for each in DeltaTable(table).history()]
+    assert operations == ["WRITE", "MANUAL UPDATE", "WRITE"]
+    now = logs.newest("oslo")
+    assert now is not None
+    assert (now.version, len(now.adds)) == (2, 2)

@@ -60,7 +60,11 @@ class VersionsMover:
         if entry["table"] == ".":
             return "it is the lake's own folder"
         if table.format == Format.DELTA:
-            return "a Delta table is deleted by a commit to its log, not by its files' deletes"
+            return (
+                "a Delta table in a bucket stays: its log does not tell whether all who write to it"
+                " commit under a condition, and who does not may replace our commit; let its owner"
+                " delete the rows and vacuum, or copy the lake into a folder"
+            )
         key, days = self.bucket.address.key, self.place.settings.retention_days
         places = [key(path) for path in _paths_of(entry)]
         return lifecycle_reason(self.bucket.lifecycle(), places, key(""), days)

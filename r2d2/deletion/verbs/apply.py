@@ -188,12 +188,13 @@ def _refusal(
         if path.startswith(f"{name}/"):
             return Refused(name, f"{path} is a link")
     mover = mover_for(entry["layout"]["format"], journal.place)
+    if (reason := mover.reason_against(entry, tables[name])) is not None:
+        return Refused(name, reason)
     for path in () if mover.keeps_place else entry["inside"]:
         if not is_marker(path.rpartition("/")[2]):
             told = "lies in its folder and is not of it: it would go along"
             return Refused(name, f"{path} {told}; move it away, and run `r2d2 find` again")
-    reason = mover.reason_against(entry, tables[name])
-    return None if reason is None else Refused(name, reason)
+    return None
 
 
 def _undone(journal: Journal, plan: Data) -> dict[str, Deletion]:

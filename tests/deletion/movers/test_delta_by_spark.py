@@ -1,5 +1,6 @@
 """Spark's own Delta reads and writes what r2d2 deleted and gave back, with each table feature."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
-from r2d2.deletion.verbs.fsck import discrepancies
+from r2d2.deletion.verbs.fsck import discrepancies, settle
 from r2d2.deletion.verbs.undo import Undone, undo
 from tests.support.deletion.delta_lake import (
     CHILD,
@@ -102,25 +103,49 @@ def test_spark_reads_no_rows_and_then_all_of_them_again(
         assert (kinds.count("delete"), kinds.count("insert")) == (180, 181)
 
 
+def dropped(spark: Any, lake: Path) -> None:
+    """What a DROP TABLE of a managed table does: the JVM deletes its folder."""
+    path = spark._jvm.org.apache.hadoop.fs.Path(str(lake / CHILD))
+    configuration = spark._jsc.hadoopConfiguration()
+    assert path.getFileSystem(configuration).delete(path, True)
+
+
+BEFORE_OURS: dict[str, tuple[Callable[[Any, Path, str], object], int]] = {
+    "append": (lambda spark, _, name: spark.sql(f"INSERT INTO {name} {NEW_ROW}"), 181),
+    "optimize": (lambda spark, _, name: spark.sql(f"OPTIMIZE {name}"), 180),
+    "overwrite": (lambda spark, _, name: spark.sql(f"INSERT OVERWRITE {name} {NEW_ROW}"), 1),
+    "drop": (lambda spark, lake, _: dropped(spark, lake), 180),
+}
+"""What Spark does between mark and commit, and the rows that are there once all is settled."""
+NEW_ROW = "VALUES (1000, 'Rome', 1.5)"
+
+
+@pytest.mark.parametrize("act", BEFORE_OURS)
 def test_what_spark_commits_before_ours_refuses_the_table(
-    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
-    lake = tmp_path / "lake"
+    lake, (commits, count) = tmp_path / "lake", BEFORE_OURS[act]
     table = write_by_spark(spark, lake, "", {})
     plan = planned_delta(lake, tmp_path / "run")
-    move = DeltaMover.move
+    move, acted = DeltaMover.move, list[str]()
 
-    def after_an_append(self: DeltaMover, deletion: Any) -> None:
-        spark.sql(f"INSERT INTO {table} VALUES (1000, 'Rome', 1.5)")
+    def after_a_commit(self: DeltaMover, deletion: Any) -> None:
+        if not acted:
+            acted.append(act)
+            commits(spark, lake, table)
         move(self, deletion)
 
-    monkeypatch.setattr(DeltaMover, "move", after_an_append)
+    monkeypatch.setattr(DeltaMover, "move", after_a_commit)
     steps = list(apply(journal_of(lake), plan, tmp_path / "run"))
     assert [type(step) for step in steps] == [Refused]
-    assert len(rows(spark, table)) == 181
-    again = list(apply(journal_of(lake), plan, tmp_path / "run"))
-    assert [type(step) for step in again] == [Refused]
-    assert len(rows(spark, table)) == 181
+    with (journal := journal_of(lake)).lease("fsck"):
+        settle(journal)
+    if act == "drop":  # nobody knows whether our commit was made: the rows are kept for an undo
+        assert [type(step) for step in undo(journal_of(lake), [CHILD])] == [Undone]
+    else:
+        again = list(apply(journal_of(lake), plan, tmp_path / "run"))
+        assert [type(step) for step in again] == [Refused]
+    assert spark.sql(f"SELECT count(*) FROM {table}").first()[0] == count
     assert list(discrepancies(journal_of(lake))) == []
 
 
