@@ -92,6 +92,23 @@ def test_the_pictures_shapes_have_a_size_and_lie_in_the_picture(
             assert box["x"] + box["width"] <= picture["x"] + picture["width"]
 
 
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_one_screen_says_cost_waste_and_what_to_do(
+    draw: Callable[..., Drawn], width: int, height: int
+) -> None:
+    made = an_application(name="load")
+    told = {"kind": "driver", "told": "a smaller VM", "saving_usd": 0.001, "basis": "at most"}
+    made["what_to_do"] = [{**told, "saving_usd_per_month": 0.03, "name": "load"}]
+    page = draw(made, viewport={"width": width, "height": height}).page
+    heading = page.get_by_role("heading", name="What to do").bounding_box()
+    assert heading is not None
+    assert heading["y"] + heading["height"] + 60 < height
+    names = page.locator(".tiles").first.locator(".name").all_inner_texts()
+    assert {"cost", "waste"} <= set(names)
+    lines = [box[1] for box in page.locator(".tiles").first.locator("b").evaluate_all(SIZES)]
+    assert max(lines) == pytest.approx(min(lines))  # no figure is broken in two
+
+
 def test_bars_laid_end_to_end_fill_their_width(draw: Callable[..., Drawn]) -> None:
     page = draw(an_application()).page
     for stack in page.locator(".stack").all():
