@@ -174,7 +174,7 @@ def r2d2_task_group(
         )
         check = job("check", "check_plan.py", [PLAN])
         # Tables that are refused stay live; the summary tells why.
-        told = [config, f"--out={APPLIED}", "--refused-ok"]
+        told = [config, f"--out={APPLIED}", "--refused-ok", "--no-catalogue"]
         yes = f"{{{{ '--yes' if ({delete}) and {APPROVED} }}}}"
         # After an error nothing more is deleted before somebody looked.
         apply = job("apply", "apply_plan.py", [PLAN, WHO, SHA256, yes, *told], retries=0)

@@ -34,6 +34,7 @@ from r2d2.storage.output import json_text
 
 LEAST_OF_AN_ID = 6
 """So many characters of an id name it, where no other begins so."""
+DAYS_A_MONTH = 30.4375
 LEASE = timedelta(hours=1)
 """A runner that wrote no record for so long is taken to have stopped."""
 
@@ -148,6 +149,41 @@ class Journal:
     def _release(self) -> None:
         self.append(Event.RELEASED)
         self.epoch = 0
+
+
+def status_of(journal: Journal, retention_days: float) -> list[dict[str, Any]]:
+    """The deletions in the order in which they began; those that were taken back are left out."""
+    now = journal.now()
+    return [
+        _status(deletion, retention_days, now)
+        for deletion in journal.state.deletions.values()
+        if deletion.state is not State.LIVE
+    ]
+
+
+def _status(deletion: Deletion, retention_days: float, now: datetime) -> dict[str, Any]:
+    entry = deletion.record["entry"]
+    began = deletion.tombstoned_at or deletion.since
+    months = (now - began).total_seconds() / 86400 / DAYS_A_MONTH
+    is_kept = deletion.is_kept or deletion.state is State.PURGING
+    ends = deletion.ends_at(retention_days) if is_kept else None
+    return {
+        "id": deletion.id,
+        "table": deletion.table,
+        "state": deletion.state.value,
+        "since": deletion.since.isoformat(),
+        "purge_after": None if ends is None else ends.isoformat(),
+        "size_bytes": entry["size_bytes"],
+        "rows": entry["evidence"]["rows"],
+        "recipe": entry["recipe"],
+        "parents": deletion.parents,
+        "holds": deletion.parents if deletion.holds else [],
+        "rebuild_p95_s": entry["rebuild_p95_s"],
+        "latency_limit_s": entry["latency_limit_s"],
+        "saving_usd_per_month": entry["saving_usd_per_month"],
+        "saved_usd": entry["saving_usd_per_month"] * months if deletion.holds else 0.0,
+        "plan_sha256": deletion.record["plan_sha256"],
+    }
 
 
 def records_of(place: LakePlace) -> Iterator[tuple[JournalRecord, str]]:

@@ -1,10 +1,16 @@
 """The record of a deleted table: beside r2d2 and its parents, all that rebuilding it takes.
 
 It is journalled with MARKED, and lies beside the recipe's residual files in `_r2d2/records/ID`.
+
+A tombstone is a note beside the old place, for whoever looks for the table. It is not at the very
+place: an empty folder, or a note in it, reads as a table without rows in some readers, and a
+missing one is an error in all.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from r2d2.deletion.place import LakePlace
@@ -15,14 +21,21 @@ from r2d2.plan.plan_file import files_digest
 from r2d2.recipes.grammar import residuals
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.storage.local import read_whole
 from r2d2.storage.output import json_text
 
 RECORDS = f"{HOME}/records"
 RECORD_NAME = "deletion.json"
+_SUFFIX = ".deleted-by-r2d2.json"
+_MOST_BYTES = 255
+"""Of a file's name."""
 
 
-def record_of(plan: Data, entry: Data, parents: Mapping[str, Table], approval: int) -> Data:
-    """The record of a table that a plan deletes, with the parents as they are now."""
+def record_of(plan: Data, entry: Data, parents: Mapping[str, Table], told: Data) -> Data:
+    """The record of a table that a plan deletes, with the parents as they are now.
+
+    `told` is its `approval` by number and, where one was asked, its entry in a `catalogue`.
+    """
     return {
         "entry": entry,
         "parents": {
@@ -36,7 +49,7 @@ def record_of(plan: Data, entry: Data, parents: Mapping[str, Table], approval: i
         "find": plan["find"],
         "rates": plan["settings"]["rates"],
         "plan_sha256": plan["sha256"],
-        "approval": approval,
+        **told,
     }
 
 
@@ -98,3 +111,52 @@ def as_plan(lake: str, record: Data) -> Data:
 def _parents(record: Data) -> Iterator[dict[str, Any]]:
     for name, told in record["parents"].items():
         yield {"table": name, "choice": "keep", **told}
+
+
+def tombstone_path(location: str) -> str:
+    """The place of the note; its name hides it from tables."""
+    place = PurePosixPath(location)
+    name = f"_{place.name}{_SUFFIX}"
+    if len(name.encode()) > _MOST_BYTES:
+        name = f"_{hashlib.sha256(place.name.encode()).hexdigest()[:16]}{_SUFFIX}"
+    return str(place.with_name(name))
+
+
+def write_tombstone(place: LakePlace, deletion: Deletion) -> None:
+    """Writes the note; an older one is replaced, but nothing that somebody else put there."""
+    path = tombstone_path(deletion.table)
+    if not _is_free_or_ours(place, path):
+        return
+    entry = deletion.record["entry"]
+    told = {
+        "deleted_by": "r2d2",
+        "table": deletion.table,
+        "deletion": deletion.id,
+        "state": deletion.state.value,
+        "since": deletion.since.isoformat(),
+        "parents": deletion.parents,
+        "rows": entry["evidence"]["rows"],
+        "rebuild_p95_s": entry["rebuild_p95_s"],
+        "undo": f"r2d2 undo {deletion.id} LAKE --yes",
+        "rebuild": f"r2d2 rebuild {deletion.id} LAKE --to FOLDER",
+    }
+    place.replace(path, json_text(told).encode())
+
+
+def remove_tombstone(place: LakePlace, location: str) -> None:
+    """Deletes the note, if it is one."""
+    path = tombstone_path(location)
+    if _is_free_or_ours(place, path):
+        place.remove(path)
+
+
+def _is_free_or_ours(place: LakePlace, path: str) -> bool:
+    """Whether nothing is there by that name, or a note of r2d2's."""
+    try:
+        file = place.file(path)
+        if file is None:
+            return True
+        told = json.loads(read_whole(place.storage, file))
+    except (OSError, ValueError, R2D2Error):
+        return False
+    return isinstance(told, dict) and told.get("deleted_by") == "r2d2"

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,10 @@ class Deletion:
     def holds(self) -> bool:
         """Whether its parents are needed to rebuild it."""
         return self.state not in (State.LIVE, State.REBUILT, State.GIVEN_UP)
+
+    def ends_at(self, retention_days: float) -> datetime:
+        """When its retention is over."""
+        return (self.tombstoned_at or self.since) + timedelta(days=retention_days)
 
     @property
     def is_kept(self) -> bool:

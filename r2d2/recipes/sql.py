@@ -65,6 +65,7 @@ from r2d2.recipes.sql_names import (
     Sources,
     SqlDialect,
     may_be_one,
+    properties_of,
     text_value,
 )
 
@@ -90,8 +91,9 @@ def view(
     tables: Sources,
     dialect: SqlDialect,
     units: Mapping[str, str] | None = None,
+    properties: Mapping[str, str] | None = None,
 ) -> str:
-    """`CREATE VIEW name AS` with the query.
+    """`CREATE VIEW name AS` with the query, and properties of the view in Spark.
 
     Raises:
         UnrenderableRecipeError: the dialect cannot express it, or the view would read itself.
@@ -105,8 +107,9 @@ def view(
                 " give both all of their parts"
             )
     names = QuotedNames(tables, dialect, units or {})
-    select = _Queries(names).recipe(recipe)
-    return _text(exp.Create(this=names.named(name), kind="VIEW", expression=select), dialect)
+    parts = {"this": names.named(name), "expression": _Queries(names).recipe(recipe)}
+    told = properties_of(properties or {}, dialect)
+    return _text(exp.Create(**parts, kind="VIEW", properties=told), dialect)
 
 
 def _text(tree: exp.Expr, dialect: SqlDialect) -> str:

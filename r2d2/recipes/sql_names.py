@@ -329,6 +329,13 @@ class QuotedNames:
         return exp.Table(**dict(parts))
 
 
+def properties_of(told: Mapping[str, str], dialect: SqlDialect) -> exp.Properties | None:
+    """The properties of a view, None where there are none."""
+    pairs = ((exp.Literal.string(key), text_value(text, dialect)) for key, text in told.items())
+    found = [exp.Property(this=key, value=text) for key, text in pairs]
+    return exp.Properties(expressions=found) if found else None
+
+
 def text_value(text: str, dialect: SqlDialect) -> exp.Expr:
     """The text as a constant.
 

@@ -115,8 +115,10 @@ def test_that_no_catalogue_was_asked_must_be_accepted_by_name(
     write_lake(lake)
     approved(lake, run)
     before, plan = files_of_lake(lake), str(run / "plan.json")
-    assert main(["apply", plan, "--yes"]) == 1
-    assert "--no-catalogue" in capsys.readouterr().err
+    assert main(["apply", plan, "--yes"]) == 2
+    told = capsys.readouterr().err
+    assert "--no-catalogue" in told
+    assert "--catalogue FILE" in told
     assert files_of_lake(lake) == before
     assert main(["apply", plan, "--yes", "--no-catalogue"]) == 0
     assert files_of_lake(lake) != before

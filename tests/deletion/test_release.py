@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.deletion.tombstone import tombstone_path
+from r2d2.deletion.journal import status_of
+from r2d2.deletion.record import tombstone_path
 from r2d2.deletion.verbs.apply import Applied, apply
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.release import GivenUp, NotGivenUp, release, would_release
-from r2d2.deletion.verbs.status import status_of
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
 from r2d2.lake.deletions import State
 from tests.support.deletion.small_lake import (

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.deletion.tombstone import tombstone_path
+from r2d2.deletion.record import tombstone_path
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
 from r2d2.deletion.verbs.fsck import discrepancies, settle
 from r2d2.deletion.verbs.purge import purge

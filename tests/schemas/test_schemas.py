@@ -80,7 +80,7 @@ def test_the_wheel_carries_all_schemas(tmp_path: Path) -> None:
 
 def test_a_schema_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(
-        r2d2.UsageError, match=r"no schema 'grap': there are audit, check, .*, graph, "
+        r2d2.UsageError, match=r"no schema 'grap': there are audit, catalogue, check, .*, graph, "
     ):
         r2d2.schema("grap")
 

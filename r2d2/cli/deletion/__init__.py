@@ -82,6 +82,10 @@ def apply(
     dry_run: Annotated[
         bool, Parameter(negative="", help="Only tell what would be done: so it is without --yes.")
     ] = False,
+    catalogue: Annotated[
+        Path | None, Parameter(help="A listing of the catalogue, by jobs/catalogue.py.")
+    ] = None,
+    catalogue_days: Annotated[float, Parameter(help="How old the listing may be.")] = 1.0,
     no_catalogue: NoCatalogue = False,
     out: Out = None,
     json: Json = False,
@@ -89,12 +93,15 @@ def apply(
     """Move the tables that PLAN deletes into quarantine, each compared with its rebuild first.
 
     Nothing is destroyed: `r2d2 undo` puts them back until `r2d2 purge`. The plan must be approved.
-    Owners in the lake are asked again; a catalogue is not, which `--no-catalogue` accepts.
+    Owners in the lake are asked again, and the catalogue in its listing; `--no-catalogue` accepts
+    that none is asked.
 
-    Exit codes: 0 all were moved, 1 stopped by an error, 3 some were refused, each with its reason.
+    Exit codes: 0 all were moved, 1 stopped by an error, 2 it is no plan, or nothing is said of a
+    catalogue, 3 some were refused, each with its reason.
 
     For example: r2d2 apply run/plan.json --yes --no-catalogue
     """
+    from r2d2.deletion.catalogue import load_catalogue, require_asked
     from r2d2.deletion.verbs.apply import Applied, Refused, would_apply
     from r2d2.deletion.verbs.apply import apply as run_apply
     from r2d2.deletion.verbs.approve import approval_of
@@ -103,14 +110,15 @@ def apply(
 
     made = load_plan(plan)
     journal, folder = journal_of(made["lake"], config), run or plan.parent
+    storage = journal.place.storage
     is_dry = dry_run or not yes
+    asked = None if catalogue is None else load_catalogue(catalogue, storage, catalogue_days)
     if not is_dry and not no_catalogue and not approval_of(journal, made).data["no_catalogue"]:
-        told = "no catalogue is asked whether a table of its own has these files"
-        raise R2D2Error(f"{told}: --no-catalogue says that you know of none")
+        require_asked(asked)
     settings = load_deletion_settings(config)
     days, holds = settings.retention_days, settings.hold_delta_parents
-    done = () if is_dry else run_apply(journal, made, folder, days, holds)
-    steps = would_apply(journal, made, folder) if is_dry else done
+    done = () if is_dry else run_apply(journal, made, folder, days, holds, asked)
+    steps = would_apply(journal, made, folder, asked) if is_dry else done
     refused, moved = 0, 0
     with told_in(out) as steps_told:
         for step in steps:
@@ -146,7 +154,7 @@ def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     For example: r2d2 status sample_lake
     """
-    from r2d2.deletion.verbs.status import status_of
+    from r2d2.deletion.journal import status_of
     from r2d2.text_tables import aligned
 
     found = status_of(journal_of(lake), _retention_days(config))

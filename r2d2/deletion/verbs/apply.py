@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from r2d2.deletion import holds, record
+from r2d2.deletion.catalogue import Catalogue
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_for
 from r2d2.deletion.movers.mover import (
@@ -22,7 +23,7 @@ from r2d2.deletion.movers.mover import (
     PersonNeededError,
     Whereabouts,
 )
-from r2d2.deletion.tombstone import write_tombstone
+from r2d2.deletion.record import write_tombstone
 from r2d2.deletion.verbs.approve import approval_of
 from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
 from r2d2.errors import R2D2Error
@@ -58,14 +59,16 @@ class Refused:
     reason: str
 
 
-def would_apply(journal: Journal, plan: Data, run: Path) -> Iterator[Applied | Refused]:
+def would_apply(
+    journal: Journal, plan: Data, run: Path, catalogue: Catalogue | None = None
+) -> Iterator[Applied | Refused]:
     """What `apply` would do now; nothing is written.
 
     Raises:
         R2D2Error: the plan does not hold, or the lake cannot be listed.
     """
     run = _checked(plan, run)
-    for entry, refused in _judged(journal, plan, run)[1]:
+    for entry, refused in _judged(journal, plan, run, catalogue)[1]:
         yield refused or _as(entry)
 
 
@@ -75,11 +78,12 @@ def apply(
     run: Path,
     retention_days: float = RETENTION_DAYS,
     hold_parents: bool = False,
+    catalogue: Catalogue | None = None,
 ) -> Iterator[Applied | Refused | Discrepancy]:
     """Moves the plan's tables, one after the other; what fsck found comes first.
 
     For so many days nobody else's clean-up may take what was moved. `hold_parents`: Delta parents
-    refuse deletes from then on.
+    refuse deletes from then on. The catalogue's own entry of a table is journalled with it.
 
     Raises:
         NotApprovedError: nobody approved this plan.
@@ -90,10 +94,12 @@ def apply(
     approval = approval_of(journal, plan)
     with journal.lease("apply"):
         yield from settle(journal)
-        tables, judged = _judged(journal, plan, run)
+        tables, judged = _judged(journal, plan, run, catalogue)
         for entry, done in judged:
             mover = mover_for(entry["layout"]["format"], journal.place, retention_days)
-            done = done or _applied(journal, mover, plan, entry, tables, run, approval.number)
+            noted = {} if catalogue is None else {"catalogue": catalogue.noted(entry)}
+            told = {"approval": approval.number, **noted}
+            done = done or _applied(journal, mover, plan, entry, tables, run, told)
             yield done
             if hold_parents and isinstance(done, Applied):
                 yield from _holding(journal, journal.state.deletions[done.deletion])
@@ -106,7 +112,7 @@ def _holding(journal: Journal, deletion: Deletion) -> Iterator[Discrepancy]:
 
 
 def _judged(
-    journal: Journal, plan: Data, run: Path
+    journal: Journal, plan: Data, run: Path, catalogue: Catalogue | None
 ) -> tuple[Mapping[str, Table], Iterator[tuple[Data, Applied | Refused | None]]]:
     """The lake's tables, and each that is to go with why it does not, None where it may."""
     since = compare_lake(plan, run)
@@ -118,7 +124,9 @@ def _judged(
     def judged() -> Iterator[tuple[Data, Applied | Refused | None]]:
         for entry in _deleted(plan):
             known = _known(journal, plan, entry) or unwanted.get(entry["table"])
-            yield entry, known or _refusal(journal, entry, since, owners, tables)
+            refused = known or _refusal(journal, entry, since, owners, tables)
+            told = None if refused or catalogue is None else catalogue.reason_against(entry)
+            yield entry, refused if told is None else Refused(entry["table"], told)
 
     return tables, judged()
 
@@ -248,7 +256,7 @@ def _applied(
     entry: Data,
     tables: Mapping[str, Table],
     run: Path,
-    approval: int,
+    told: Data,
 ) -> Applied | Refused:
     child = tables[entry["table"]]
     parents = {parent: tables[parent] for parent in entry["parents"]}
@@ -256,7 +264,7 @@ def _applied(
         move = {"mover": mover.name, "move": mover.noted(entry, child)}
     except MoveError as error:
         return Refused(entry["table"], str(error))
-    data = record.record_of(plan, entry, parents, approval) | move
+    data = record.record_of(plan, entry, parents, told) | move
     deletion = Deletion(uuid4().hex, State.MARKED, journal.now(), journal.epoch, data)
     record.keep(journal.place, deletion, run)
     mover.prepare(deletion)

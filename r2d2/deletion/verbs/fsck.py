@@ -29,7 +29,7 @@ from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, Mover, PersonNeededError, Whereabouts
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import LakePlace, PlaceError
-from r2d2.deletion.tombstone import remove_tombstone
+from r2d2.deletion.record import remove_tombstone
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 from r2d2.recipes.grammar import residuals

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import PlaceError
-from r2d2.deletion.tombstone import write_tombstone
+from r2d2.deletion.record import write_tombstone
 from r2d2.deletion.verbs.fsck import Discrepancy, look, settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
@@ -82,16 +82,11 @@ def _not(deletion: Deletion, reason: str) -> NotPurged:
     return NotPurged(deletion.table, deletion.id, reason, not reason.startswith(EARLY))
 
 
-def ends_at(deletion: Deletion, retention_days: float) -> datetime:
-    """When the deletion's retention is over."""
-    return (deletion.tombstoned_at or deletion.since) + timedelta(days=retention_days)
-
-
 def _reason_against(
     journal: Journal, deletion: Deletion, retention_days: float, clock: datetime, now: LakeNow
 ) -> str | None:
     """Why the files must stay as things are now, None where they may go."""
-    ends = ends_at(deletion, retention_days)
+    ends = deletion.ends_at(retention_days)
     if clock < ends:
         return f"{EARLY} {ends:%Y-%m-%d %H:%M}Z"
     if deletion.state is State.GIVEN_UP:

@@ -11,8 +11,8 @@ from r2d2.deletion.journal import Journal, LeaseError
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import Mover, PersonNeededError
 from r2d2.deletion.parents import FamilyJob, LakeNow, rebuild_side_by_side
+from r2d2.deletion.record import remove_tombstone
 from r2d2.deletion.schedule import ScheduledSet, scheduled
-from r2d2.deletion.tombstone import remove_tombstone
 from r2d2.deletion.verbs.fsck import look, put_back, way_out
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, JournalError, State

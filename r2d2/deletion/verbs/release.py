@@ -15,7 +15,7 @@ from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.delta_log import LOG
 from r2d2.deletion.movers.mover import QUARANTINE, Moved
 from r2d2.deletion.parents import LakeNow
-from r2d2.deletion.tombstone import remove_tombstone
+from r2d2.deletion.record import remove_tombstone
 from r2d2.deletion.verbs.fsck import Discrepancy, look, settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
