@@ -52,13 +52,14 @@ def main(arguments: list[str]) -> int:
     # Only now: the session has set a handler of its own.
     end_on_signals()
     try:
-        code = _applied(given, session)
+        code = applied(given, session)
     finally:
         session.stop()
     return EXIT_OK if code == EXIT_FOUND and given.refused_ok else code
 
 
-def _applied(given: Namespace, session: SparkSession) -> int:
+def applied(given: Namespace, session: SparkSession) -> int:
+    """Approves and applies as the arguments say, and returns the exit code."""
     asked = ["--no-catalogue"] if given.no_catalogue else []
     if given.catalogue or given.views:
         file = Path(given.plan).with_name(CATALOGUE)

@@ -1,6 +1,7 @@
 """A Spark catalogue: listed as it is, its entry of a deleted table a view, and back after undo."""
 
 import json
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from jobs import apply_plan
 from r2d2.deletion.catalogue import CatalogueEntry, load_catalogue
 from r2d2.deletion.session_catalogue import (
     SessionCatalogue,
@@ -17,7 +19,8 @@ from r2d2.deletion.session_catalogue import (
 )
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
 from r2d2.deletion.verbs.undo import undo
-from tests.support.deletion.small_lake import approved, journal_of, write_lake
+from r2d2.errors import EXIT_OK, EXIT_USAGE
+from tests.support.deletion.small_lake import approved, journal_of, planned, write_lake
 
 pytestmark = pytest.mark.spark
 DATABASE = "select"
@@ -107,6 +110,24 @@ def test_an_entry_that_somebody_changed_and_a_managed_one_get_no_view(
     entry = SessionCatalogue(spark).entry(("spark_catalog", DATABASE, "rome"))
     assert isinstance(entry, CatalogueEntry)
     assert entry.kind == "EXTERNAL"
+
+
+def test_the_job_leaves_a_view_and_must_be_told_of_catalogues(
+    spark: Any, database: str, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    external(spark, database, "rome", lake / "rome")
+    plan = tmp_path / "run" / "plan.json"
+    planned(lake, plan.parent)
+    nothing = {"approved_by": "ann", "sha256": None, "out": None, "refused_ok": False}
+    told = Namespace(**nothing, plan=str(plan), yes=True, catalogue=False, views=False)
+    told.no_catalogue = False
+    assert apply_plan.applied(told, spark) == EXIT_USAGE
+    assert (lake / "rome").exists()
+    told.views = True
+    assert apply_plan.applied(told, spark) == EXIT_OK
+    assert "rome: spark_catalog.select.rome: a view over its recipe" in capsys.readouterr().out
+    assert len(rows(spark, f"{database}.rome")) == 100
+    assert not (lake / "rome").exists()
 
 
 def applied(spark: Any, lake: Path, run: Path) -> list[Any]:

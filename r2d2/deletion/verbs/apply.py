@@ -256,7 +256,7 @@ def _applied(
     entry: Data,
     tables: Mapping[str, Table],
     run: Path,
-    told: Data,
+    noted: Data,
 ) -> Applied | Refused:
     child = tables[entry["table"]]
     parents = {parent: tables[parent] for parent in entry["parents"]}
@@ -264,7 +264,7 @@ def _applied(
         move = {"mover": mover.name, "move": mover.noted(entry, child)}
     except MoveError as error:
         return Refused(entry["table"], str(error))
-    data = record.record_of(plan, entry, parents, told) | move
+    data = record.record_of(plan, entry, parents, noted) | move
     deletion = Deletion(uuid4().hex, State.MARKED, journal.now(), journal.epoch, data)
     record.keep(journal.place, deletion, run)
     mover.prepare(deletion)
