@@ -118,7 +118,7 @@ def test_the_job_leaves_a_view_and_must_be_told_of_catalogues(
     external(spark, database, "rome", lake / "rome")
     plan = tmp_path / "run" / "plan.json"
     planned(lake, plan.parent)
-    nothing = {"approved_by": "ann", "sha256": None, "out": None, "refused_ok": False}
+    nothing = {"approved_by": "ann", "sha256": None, "out": None, "config": None}
     told = Namespace(**nothing, plan=str(plan), yes=True, catalogue=False, views=False)
     told.no_catalogue = False
     assert apply_plan.applied(told, spark) == EXIT_USAGE
