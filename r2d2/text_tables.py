@@ -41,10 +41,25 @@ def _cell(value: object) -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Rows as lines, cells padded to their column's width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+        cells = zip(row, widths, strict=True)
+        padded = (cell + " " * (width - width_of(cell)) for cell, width in cells)
+        yield "  ".join(padded).rstrip()
+
+
+def width_of(text: str) -> int:
+    """The columns of a terminal that the text takes.
+
+    >>> width_of("orders"), width_of("注文"), width_of("e\\u0301te\\u0301")
+    (6, 4, 3)
+    """
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    wide = sum(east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(combining(character) > 0 for character in text)
 
 
 def pluralize(number: int | str, noun: str, many: str = "") -> str:

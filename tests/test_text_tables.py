@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
-from r2d2.text_tables import by_number, pluralize, printable, shell_word, visible
+from r2d2.text_tables import aligned, by_number, pluralize, printable, shell_word, visible, width_of
 from r2d2.vmcost.report.text import report_lines
 from r2d2.vmcost.report.timeline import grouped
 from tests.support.vmcost.report_examples import a_report
@@ -42,6 +42,11 @@ def test_a_number_that_is_text_is_shown_as_it_is() -> None:
 def test_the_pattern_of_a_wrong_plural_finds_one(text: str) -> None:
     assert WRONG.search(text)
     assert not WRONG.search(text.replace("1 ", "21 "))
+
+
+def test_columns_are_aligned_where_names_are_wide_or_have_accents_apart() -> None:
+    lines = list(aligned([("注文.csv", "1"), ("cafe\u0301.csv", "2"), ("orders.csv", "3")]))
+    assert [width_of(line) for line in lines] == [width_of("orders.csv  3")] * 3
 
 
 LOOKALIKES = (
