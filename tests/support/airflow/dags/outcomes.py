@@ -7,7 +7,7 @@ from r2d2_dag import make_dag
 from r2d2_purge_dag import make_purge_dag
 
 JOBS, FAULT = os.environ["R2D2_TEST_JOBS"], os.environ["R2D2_TEST_FAULT"]
-SOON = timedelta(seconds=40)
+SOON = timedelta(seconds=60)
 NO_UI = {"spark.ui.enabled": "false"}
 
 
