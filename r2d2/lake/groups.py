@@ -49,13 +49,16 @@ def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> G
         JournalError: what was deleted cannot be known.
     """
     earlier = earlier_deletions(storage, listing)
-    listing = without_home(listing)
+    found = grouped_by_files(storage, without_home(listing), rules)
+    return replace(found, groups=_with_held(found.groups, earlier.held), emptied=earlier.emptied)
+
+
+def grouped_by_files(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
+    """The same where no journal is asked, as of files that were written just now."""
     told = _formats_by_content(storage, unnamed_parts(listing))
     found = group_files(listing, rules, find_owners(storage, listing), told)
     formats = _formats_by_content(storage, {file.path: file for file, _ in found.unnamed})
-    groups = whole_but_for_unnamed(found.groups, found.unnamed, formats)
-    kept = _with_held(groups, earlier.held)
-    return replace(found, groups=kept, emptied=earlier.emptied)
+    return replace(found, groups=whole_but_for_unnamed(found.groups, found.unnamed, formats))
 
 
 def _with_held(

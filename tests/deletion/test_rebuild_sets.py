@@ -25,11 +25,13 @@ from r2d2.deletion.verbs.purge import Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, RebuildLimits, chosen, rebuild
 from r2d2.deletion.verbs.undo import Undone, undo
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import Deletion, State
+from r2d2.lake import earlier
+from r2d2.lake.deletions import Deletion, JournalState, State
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import LostTable
 from r2d2.recipes import run as recipe_run
 from r2d2.settings.plan import PlanSettings
+from r2d2.storage.local import Listing, Storage
 from tests.support.deletion.many_tables import rows_of, write_many
 from tests.support.deletion.small_lake import (
     approved,
@@ -173,6 +175,23 @@ def test_a_table_whose_place_is_taken_leaves_the_others_to_come_back(
     assert (lake / "oslo.parquet").read_text() == "somebody's"
     for table in ("rome", "half.parquet"):
         assert ids(lake / table) == rows[table]
+
+
+def test_the_journal_is_read_for_the_set_and_not_for_each_table(
+    deleted: Deleted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, plan, _ = deleted
+    list(purge(journal_of(lake), 0))
+    journal, read = journal_of(lake), list[object]()
+    real = earlier.journal_state
+
+    def counted(storage: Storage, listing: Listing, within: str = "") -> JournalState:
+        read.append(within)
+        return real(storage, listing, within)
+
+    monkeypatch.setattr(earlier, "journal_state", counted)
+    told = list(rebuild(journal, chosen(journal, [], None, plan["sha256"]), None))
+    assert (len(told), len(read)) == (3, 1)
 
 
 DIES = """

@@ -18,7 +18,8 @@ from r2d2.formats.uniform import fitted
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import RowTally
 from r2d2.hashing.rows import row_hashes
-from r2d2.lake.inventory import take_inventory
+from r2d2.lake.groups import grouped_by_files
+from r2d2.lake.inventory import inventory_of, take_inventory
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import read_batches
 from r2d2.settings.find import Settings, TextRule
@@ -156,7 +157,10 @@ def _check_reread(layout: Layout, lake: Path, written: RowTally) -> None:
 
 
 def _the_table(layout: Layout, storage: LocalStorage) -> Table:
-    tables = take_inventory(storage, _settings(layout)).tables
+    settings, listing = _settings(layout), storage.list()
+    # No journal is asked: each record of the lake's would be read for each table that is written.
+    found = grouped_by_files(storage, listing, settings.tables)
+    tables = inventory_of(storage, settings, listing, found).tables
     if len(tables) != 1:
         raise NotWritableError(f"what was written is read as {len(tables)} tables")
     if tables[0].problem is not None:
