@@ -43,6 +43,7 @@ SOME_COLUMNS: Sequence[tuple[str, ...]] = (
 )
 """Those of a projection; a child of distinct rows has the next one's."""
 MOST_WAITING_ROWS = 1 << 20
+PARTS_STAY = '\n[[protect]]\ntables = "parts/*"\nreason = "their unions are to go"\n'
 Random = np.random.Generator
 
 
@@ -208,7 +209,9 @@ def turn(lake: BenchmarkLake, run: Path, limits: Sequence[str]) -> dict[str, Cos
     near = ("--min-fraction", "0.9")
     found = cost_of("find", run, str(lake.folder), "--out", str(run), *near, *limits[:2])
     told(lake, "find", found)
-    planned = cost_of("plan", run, "--run", str(run), "--config", str(PLAN_TOML), *limits)
+    config = run.with_name(f"{run.name}.toml")
+    config.write_text(PLAN_TOML.read_text() + PARTS_STAY)
+    planned = cost_of("plan", run, "--run", str(run), "--config", str(config), *limits)
     told(lake, "plan", planned)
     return {"find": found, "plan": planned}
 

@@ -13,13 +13,11 @@ import pyarrow.types as pt
 from r2d2.arrays import Bools, array_of, numbers
 from r2d2.errors import RecipeRunError
 from r2d2.formats import format_named
-from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_array, plain_schema, without_views
 from r2d2.formats.united import arrow_type
 from r2d2.hashing.finaliser import column_key
-from r2d2.hashing.multiset import Copies, Seen
+from r2d2.hashing.multiset import Copies
 from r2d2.hashing.renderings import Rendering
-from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.values import array_lanes
 from r2d2.lake.inventory import read_split
 from r2d2.model import Split, Table, Types
@@ -47,7 +45,7 @@ from r2d2.recipes.grammar import (
     columns_of,
 )
 from r2d2.recipes.predicate.atoms import satisfied
-from r2d2.recipes.run.listed_rows import ByHashes, Picker, picker_of
+from r2d2.recipes.run.listed_rows import ByHashes, FirstOfEach, Picker, picker_of
 from r2d2.storage.local import Storage
 
 MOST_DIGITS = 76
@@ -90,7 +88,8 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
         case Select(where=where):
             yield from _projected(context, recipe, where)
         case Distinct(where=where):
-            yield from _first_of_each(_projected(context, recipe, where), schema)
+            first = FirstOfEach(recipe.columns, schema)
+            yield from _picked(_projected(context, recipe, where), first)
         case Rows(residual=residual) if residual.kind is not ResidualKind.ROWS:
             picker = picker_of(recipe, schema, context.residual(residual))
             leaf = replace(recipe, columns=picker.columns)
@@ -99,7 +98,7 @@ def _rows(context: RecipeContext, recipe: Recipe, schema: pa.Schema) -> Batches:
             yield from _picked(read, picker)
         case Union(parts, distinct):
             every = chain.from_iterable(_rows(context, part, schema) for part in parts)
-            yield from _first_of_each(every, schema) if distinct else every
+            yield from _picked(every, FirstOfEach((), schema)) if distinct else every
         case Patch(inner, plus, minus) if minus is None or minus.kind is ResidualKind.HASHES:
             made = _rows(context, inner, schema)
             removed = None if minus is None else Copies(context.residual(minus))
@@ -305,15 +304,6 @@ def _at(batch: pa.RecordBatch, path: Path) -> pa.Array:
             break
         array = array.flatten()[array.type.get_field_index(name)]
     return array
-
-
-def _first_of_each(batches: Batches, schema: pa.Schema) -> Batches:
-    seen = Seen()
-    for batch in batches:
-        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
-        rows = seen.new(lanes)
-        if len(rows):
-            yield batch.take(array_of(rows, pa.int64()))
 
 
 def _picked(batches: Batches, picker: Picker) -> Batches:

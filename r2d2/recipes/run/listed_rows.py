@@ -1,4 +1,4 @@
-"""The choice of a parent's rows by a residual: by hashes, by keys, by positions."""
+"""The choice of a parent's rows by a residual: by hashes, keys or positions; or once each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from r2d2.errors import RecipeRunError
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.multiset import Copies
+from r2d2.hashing.multiset import Copies, Seen
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import joined, present_mask, sorted_unique
 from r2d2.model import Column, Types
@@ -124,3 +124,19 @@ class ByHashes:
             gone, are = pluralize(str(missing), "row"), by_number(missing, "is", "are")
             told = "of the table" if self.are_kept else "to be removed"
             raise RecipeRunError(f"{gone} {told} {are} no longer in its parent")
+
+
+class FirstOfEach:
+    """The first of all rows that are equal."""
+
+    def __init__(self, columns: tuple[Output, ...], schema: pa.Schema) -> None:
+        self.columns, self._schema, self._seen = columns, flatten(schema), Seen()
+
+    def pick(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
+        """Those rows of the batch that are met for the first time."""
+        (lanes,) = row_hashes(batch, [self._schema], Types.STRICT)
+        rows = self._seen.new(lanes)
+        return batch.take(array_of(rows, pa.int64())) if len(rows) else None
+
+    def check(self) -> None:
+        """No row is listed."""

@@ -23,7 +23,7 @@ from r2d2.hashing.rows import row_hashes
 from r2d2.model import Split, Table, Types
 from r2d2.recipes.find.reading import ReadMeter
 from r2d2.recipes.find.streamed import BYTES_PER_LISTED_ROW
-from r2d2.recipes.grammar import Output, Project, Recipe, Rows, Select
+from r2d2.recipes.grammar import Distinct, Output, Project, Recipe, Rows, Select
 from r2d2.recipes.run import (
     RecipeContext,
     in_order,
@@ -32,7 +32,7 @@ from r2d2.recipes.run import (
     parent_of,
     split_batches,
 )
-from r2d2.recipes.run.listed_rows import Picker, picker_of
+from r2d2.recipes.run.listed_rows import FirstOfEach, Picker, picker_of
 from r2d2.recipes.run.residuals import ResidualFolder
 from r2d2.recipes.run.row_lists import RowListing, smallest
 from r2d2.recipes.run.side_by_side import SideBySide
@@ -43,7 +43,7 @@ BATCHES_AHEAD, LOOK_S = 4, 0.1
 Clock = Callable[[], float]
 Timed = tuple[pa.RecordBatch, float, int]
 """A batch, the seconds that it took to read, and the number of its split."""
-Shared: TypeAlias = Project | Select | Rows
+Shared: TypeAlias = Project | Distinct | Select | Rows
 Waiting: TypeAlias = Timed | BaseException | None
 """None is the end."""
 
@@ -51,14 +51,19 @@ Waiting: TypeAlias = Timed | BaseException | None
 def shared_scans(
     tables: Mapping[str, Table], work: Iterable[tuple[str, Recipe]], memory_bytes: int
 ) -> dict[str, list[tuple[str, Shared]]]:
-    """The recipes that share a scan, by their parent; lists of rows as far as memory holds them."""
+    """The recipes that share a scan, by their parent.
+
+    Lists of rows and tables of distinct rows are among them as far as memory holds their hashes.
+    """
     scans: dict[str, list[tuple[str, Shared]]] = defaultdict(list)
     left_bytes: dict[str, int] = defaultdict(lambda: memory_bytes // 2)
     for child, recipe in work:
-        if isinstance(recipe, Rows):
-            parent, size = tables.get(recipe.parent), recipe.residual.rows * BYTES_PER_LISTED_ROW
+        if isinstance(recipe, Distinct | Rows):
+            is_list, parent = isinstance(recipe, Rows), tables.get(recipe.parent)
+            rows = recipe.residual.rows if isinstance(recipe, Rows) else tables[child].rows
+            size = memory_bytes if rows is None else rows * BYTES_PER_LISTED_ROW
             is_in_order = parent is not None and in_order(parent.splits) == tuple(parent.splits)
-            if not is_in_order or size > left_bytes[recipe.parent]:
+            if size > left_bytes[recipe.parent] or (is_list and not is_in_order):
                 continue
             left_bytes[recipe.parent] -= size
         if isinstance(recipe, Shared):
@@ -103,7 +108,7 @@ class _Run:
         self, context: RecipeContext, child: Table, recipe: Shared, memory_bytes: int
     ) -> None:
         self.context, self.child, self.recipe, self._asked = context, child, recipe, recipe
-        self.where = recipe.where if isinstance(recipe, Select) else ()
+        self.where = recipe.where if isinstance(recipe, Distinct | Select) else ()
         self.columns = recipe.columns
         self.listing: RowListing | None = None
         self.picker: Picker | None = None
@@ -114,6 +119,8 @@ class _Run:
         self.own: SideBySide | None = None
         with self.problems_told():
             self.own = SideBySide(context.storage, child, memory_bytes)
+            if isinstance(recipe, Distinct):
+                self.picker = FirstOfEach(recipe.columns, self.own.schema)
 
     def problems_told(self) -> AbstractContextManager[None]:
         """A context in which an error is this trial's problem."""
@@ -164,15 +171,15 @@ class _Run:
         with self.problems_told():
             start = clock()
             rows = output_rows(batch, self.columns, self.where, self.rows)
-            if self.picker is not None and rows is not None:
-                rows = self.picker.pick(rows)
+            if rows is not None:
+                self.selected.add(split)
+                rows = rows if self.picker is None else self.picker.pick(rows)
             made = None if rows is None else fitted(rows, self.own.schema)
             sizes = {name: batch.column(name).nbytes for name in batch.schema.names}
             part = sum(map(sizes.__getitem__, self.names)) / max(1, sum(sizes.values()))
             self.seconds += clock() - start + part * seconds
             if made is not None:
                 self.rows += made.num_rows
-                self.selected.add(split)
                 self.own.add(made)
 
     def trial(self, memory_bytes: int) -> Trial:

@@ -20,6 +20,7 @@ from r2d2.model import FileInfo, Format, Split
 from r2d2.recipes import run as running
 from r2d2.recipes.grammar import (
     Between,
+    Distinct,
     Field,
     Output,
     Project,
@@ -126,14 +127,23 @@ def put_drawn(lake: Path) -> dict[str, tuple[ResidualKind, Rows]]:
     }
 
 
-def test_lists_of_rows_share_their_parent_s_scan_and_end_as_they_do_one_by_one(
+def test_lists_of_rows_and_distinct_rows_share_their_parent_s_scan_and_end_as_they_do_one_by_one(
     lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
     kinds = put_drawn(lake)
-    found, storage = tables(lake), LocalStorage(str(lake))
+    storage = LocalStorage(str(lake))
     rows: list[tuple[str, Shared]] = [(name, made) for name, (_, made) in kinds.items()]
-    work = [*rows, ("first.parquet", recipe((0, 0)))]
+    texts = pa.table({"t": [f"text {number}" for number in range(97)]})
+    put(lake, "texts.parquet", texts)
+    put(lake, "texts_of_a_day.parquet", texts.sort_by("t"))
+    found, atom = tables(lake), Between(("day",), number(2), number(2))
+    work = [
+        *rows,
+        ("first.parquet", recipe((0, 0))),
+        ("texts.parquet", Distinct("parent.parquet", columns("t"))),
+        ("texts_of_a_day.parquet", Distinct("parent.parquet", columns("t"), (atom,))),
+    ]
     (scan,) = shared_scans(found, work, 1 << 30).values()
     assert scan == work
     for (child, made), trial in zip(work, together(lake, work, 1 << 30), strict=True):
