@@ -19,12 +19,16 @@ LOG = "log"
 TAGS = "spark.databricks.clusterUsageTags."
 
 
+MOST_VMS = 10_000
+"""Each VM has a bill of its own; no cluster of Spark's has had more."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """Facts of a cluster that a user or a log names; None for what is not named.
 
     Raises:
-        UsageError: there are fewer VMs than one, or a name is empty.
+        UsageError: there are fewer VMs than one, or too many, or a name is empty.
     """
 
     provider: str | None = None
@@ -35,8 +39,8 @@ class ClusterFacts:
     spot: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.count is not None and self.count < 1:
-            raise UsageError(f"count = {self.count}: give 1 or more")
+        if self.count is not None and not 1 <= self.count <= MOST_VMS:
+            raise UsageError(f"count = {self.count}: give 1 or more, up to {MOST_VMS:,}")
         for name, value in self.by_name().items():
             if value == "":
                 raise UsageError(f"{name} = '': give a name, or leave it out")

@@ -28,7 +28,11 @@ class RightSizeSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpotSettings:
-    """`[spot]`; the rate of interruptions is the user's, the price the list's if not given."""
+    """`[spot]`; the rate of interruptions is the user's, the price the list's if not given.
+
+    Raises:
+        UsageError: the price is 0.
+    """
 
     interruptions_per_vm_hour: float
     usd_per_hour: Fraction | None = None
@@ -36,6 +40,12 @@ class SpotSettings:
     deadline_s: float | None = None
     trials: int = 1000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.usd_per_hour == 0:
+            raise UsageError(
+                "usd_per_hour = 0: give a number above 0, or none for the list's price"
+            )
 
 
 @dataclass(frozen=True, slots=True)

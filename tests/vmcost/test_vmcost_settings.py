@@ -37,6 +37,11 @@ def test_a_file_states_machines_and_billing_exactly(tmp_path: Path) -> None:
         ("[machines]\n", r":1: unknown section 'machines'; known are \[cluster\], \[billing\]"),
         ("cluster = 1\n", r":1: cluster is a section: write \[cluster\]"),
         ("[billing]\n[cluster] # x\ncount = 0\n", ":3: count = 0: give 1 or more"),
+        ("cluster.count = 100_000_000\n", ":1: count = 100000000: give 1 or more, up to 10,000"),
+        (
+            "[spot]\ninterruptions_per_vm_hour = 1\nusd_per_hour = 0\n",
+            ":3: usd_per_hour = 0: give a number above 0",
+        ),
         ("cluster.count = true\n", ":1: count = True: expected a whole number"),
         ("[cluster]\nvm = ''\n", ":2: vm = '': give a name"),
         ("[cluster]\nspot = 'yes'\n", ":2: spot = 'yes': expected true or false"),
