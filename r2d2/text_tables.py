@@ -199,8 +199,8 @@ def printable(text: str) -> str:
 def visible(name: str) -> str:
     """The name of a table, file or folder so that no other one looks like it.
 
-    A character that cannot be seen is an escape, a backslash is doubled. A blank at an end of a part
-    of the path, or after another blank, is an escape, too.
+    A character that cannot be seen is an escape, a backslash is doubled. A blank at an end of a
+    part of the path, or after another blank, is an escape, too.
 
     >>> print(visible("gold/a b.csv"), visible("a  b /c"), visible("\\u200fa\\udcff"))
     gold/a b.csv a \\x20b\\x20/c \\u200fa\\xff
