@@ -45,15 +45,12 @@ class RenameMover:
         if any(_is_at_or_below(mount, self.place.root / HOME) for mount in mounts):
             return f"{HOME} is on a file system of its own: a rename does not lead there"
         for unit in _units(entry):
-            found = self.place.path(unit)
-            if is_read_only(found.parent):
-                return f"nobody may write in the folder of {unit}, by its permissions"
-            if found.lstat().st_dev != device:
-                return f"{unit} is on another file system than the lake's folder"
-            if mount := next((m for m in mounts if _is_at_or_below(m, found)), None):
-                return f"{mount} is mounted in {unit}"
-            if any(HOME in names for _, names, _ in os.walk(found)):
-                return f"{unit} has a folder {HOME}: it is a lake of its own"
+            try:
+                reason = _reason_against_unit(unit, self.place.path(unit), device, mounts)
+            except FileNotFoundError:
+                return f"{unit} vanished since the lake was listed"
+            if reason is not None:
+                return reason
         return None
 
     def noted(self, entry: Data, table: Table) -> Data:
@@ -193,6 +190,18 @@ class RenameMover:
                 for path in paths:
                     self.place.remove(f"{QUARANTINE}/{deletion.id}/{epoch}/{path}")
         self.place.remove_empty(f"{QUARANTINE}/{deletion.id}")
+
+
+def _reason_against_unit(unit: str, found: Path, device: int, mounts: list[Path]) -> str | None:
+    if is_read_only(found.parent):
+        return f"nobody may write in the folder of {unit}, by its permissions"
+    if found.lstat().st_dev != device:
+        return f"{unit} is on another file system than the lake's folder"
+    if mount := next((m for m in mounts if _is_at_or_below(m, found)), None):
+        return f"{mount} is mounted in {unit}"
+    if any(HOME in names for _, names, _ in os.walk(found)):
+        return f"{unit} has a folder {HOME}: it is a lake of its own"
+    return None
 
 
 def _mount_points() -> list[Path]:

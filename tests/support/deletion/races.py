@@ -42,11 +42,10 @@ class Outcome:
     error: str = ""
 
     @property
-    def won(self) -> bool:
-        """Whether it did what it was to do."""
-        return any(
-            isinstance(step, DONE) and not getattr(step, "again", False) for step in self.steps
-        )
+    def tables(self) -> set[str]:
+        """The tables with which it did what it was to do."""
+        done = (each for each in self.steps if isinstance(each, DONE))
+        return {each.table for each in done if not getattr(each, "again", False)}
 
     @property
     def name(self) -> str:
@@ -62,7 +61,9 @@ class Outcome:
     def says_why(self) -> bool:
         """Whether a runner that did nothing tells the reason."""
         reasons = [self.error, *(getattr(step, "reason", "") for step in self.steps)]
-        return self.won or any(reasons) or any(getattr(s, "again", False) for s in self.steps)
+        return (
+            bool(self.tables) or any(reasons) or any(getattr(s, "again", False) for s in self.steps)
+        )
 
 
 class Raced:
@@ -89,7 +90,7 @@ class Raced:
     def _counted(self, verb: str) -> int:
         self.begin(verb)
         with at_step(-1, lambda: None) as steps:
-            assert self.run(verb).won
+            assert self.run(verb).tables
         return len(steps)
 
     def run(self, verb: str) -> Outcome:
