@@ -25,7 +25,7 @@ from r2d2.deletion.verbs.purge import Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, RebuildLimits, chosen, rebuild
 from r2d2.deletion.verbs.undo import Undone, undo
 from r2d2.errors import R2D2Error
-from r2d2.lake import earlier
+from r2d2.lake import groups
 from r2d2.lake.deletions import Deletion, JournalState, State
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import LostTable
@@ -183,13 +183,13 @@ def test_the_journal_is_read_for_the_set_and_not_for_each_table(
     lake, plan, _ = deleted
     list(purge(journal_of(lake), 0))
     journal, read = journal_of(lake), list[object]()
-    real = earlier.journal_state
+    real = groups.journal_state
 
     def counted(storage: Storage, listing: Listing, within: str = "") -> JournalState:
         read.append(within)
         return real(storage, listing, within)
 
-    monkeypatch.setattr(earlier, "journal_state", counted)
+    monkeypatch.setattr(groups, "journal_state", counted)
     told = list(rebuild(journal, chosen(journal, [], None, plan["sha256"]), None))
     assert (len(told), len(read)) == (3, 1)
 
