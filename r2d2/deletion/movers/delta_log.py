@@ -49,6 +49,9 @@ class DeltaLogs:
         """
         path, content = f"{table}/{LOG}/{version + 1:020d}.json", encoded(entries)
         self.place.put_new(path, content)
+        if version >= 0 and len(self.place.listing(f"{table}/{LOG}").files) == 1:
+            self.place.remove(path)  # the table was dropped: one commit alone is no log
+            raise FileExistsError(path)
         file = self.place.file(path)
         if file is None or self.place.storage.read(file) != content:
             # Some writers rename their commit over one that came after they had looked.

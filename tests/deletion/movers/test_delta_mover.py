@@ -11,6 +11,7 @@ import pytest
 from r2d2.deletion import journal as journals
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.delta_log import DeltaLogs
+from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
@@ -332,3 +333,22 @@ def test_a_purged_table_that_its_owner_made_anew_is_not_touched_by_a_rebuild(lak
     states = {deletion.state.value for deletion in journal_of(lake).state.deletions.values()}
     assert states == {"purged"}
     assert deltalake.DeltaTable(str(lake / CHILD)).to_pyarrow_table()["mine"].to_pylist() == [1, 2]
+
+
+def test_a_commit_into_a_log_that_was_dropped_just_before_leaves_no_broken_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, put_new = tmp_path / "lake", LocalPlace.put_new
+    write_delta_lake(lake)
+
+    def dropping(self: LocalPlace, path: str, content: bytes) -> None:
+        if path.startswith(f"{CHILD}/"):
+            shutil.rmtree(lake / CHILD, ignore_errors=True)
+        put_new(self, path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalPlace, "put_new", dropping)
+        assert [type(step) for step in applied_delta(lake, tmp_path / "run")] == [Refused]
+    assert isinstance(list(undo(journal_of(lake), [*journal_of(lake).state.deletions]))[-1], Undone)
+    assert rows_by_delta_rs(lake / CHILD) == child_rows()
+    assert list(discrepancies(journal_of(lake))) == []
