@@ -53,6 +53,7 @@ def scored(
     return Score(late, sum(ends) if workers.rented else max(ends), sum(backs))
 
 
+@pytest.mark.slow
 @settings(max_examples=SCHEDULES)
 @given(FEW, WORKERS, DEADLINES)
 def test_few_families_have_the_best_of_all_schedules(
