@@ -86,7 +86,7 @@ MAY_FOLLOW = {
     Event.PURGING: {State.TOMBSTONED, State.GIVEN_UP},
     Event.PURGED: {State.PURGING, State.GIVEN_UP},
     Event.REBUILT: {State.PURGED},
-    Event.GIVEN_UP: {State.TOMBSTONED, State.PURGED},
+    Event.GIVEN_UP: {State.MARKED, State.TOMBSTONED, State.PURGED},
 }
 """The states that a deletion may be in when an event happens to it; it begins with MARKED."""
 

@@ -7,7 +7,16 @@ import os
 
 import pytest
 
-from tests.support.oracle.deletion_protocol import FIRST, NEW, Found, Guard, Mover, Protocol, State
+from tests.support.oracle.deletion_protocol import (
+    FIRST,
+    NEW,
+    QUARANTINE,
+    Found,
+    Guard,
+    Mover,
+    Protocol,
+    State,
+)
 
 VERBS = int(os.environ.get("R2D2_MODEL_VERBS", "2"))
 RENAME, DELTA = Mover.RENAME, Mover.DELTA
@@ -31,6 +40,10 @@ BROKEN_WITHOUT = [
     (DELTA, Guard.BY_NAME),
     (DELTA, Guard.COMPARE_BACK),
     (DELTA, Guard.NEW_NAMES),
+    (DELTA, Guard.EMPTY_PLACE),
+    (DELTA, Guard.STAY),
+    (DELTA, Guard.STAY_REBUILT),
+    (DELTA, Guard.REBUILD_MARKED),
     (DELTA, Guard.FSCK),
     (DELTA, Guard.REPLACED),
 ]
@@ -55,8 +68,12 @@ def explored(mover: Mover, *without: Guard, verbs: int = VERBS) -> Found:
 
 def written(protocol: Protocol, state: State) -> State:
     """The state after somebody wrote to the child's place."""
-    steps = protocol.steps(state, 0)
-    return next(step.after for step in steps if step.name.startswith("somebody writes"))
+    return after_step(protocol, state, "somebody writes to the child's place")
+
+
+def after_step(protocol: Protocol, state: State, name: str) -> State:
+    """The state after the step of that name."""
+    return next(step.after for step in protocol.steps(state, 0) if step.name == name)
 
 
 @pytest.mark.slow
@@ -108,3 +125,25 @@ def test_undisturbed_a_purged_table_is_given_up_and_a_live_owners_table_stays(mo
     for state in (purged, written(protocol, deleted)):
         after = protocol.alone("release", state)
         assert (after.journal, after.hold, after.files[NEW]) == ("GIVEN UP", 0, state.files[NEW])
+
+
+@pytest.mark.parametrize(
+    "act", ("somebody writes over the child", "somebody drops the child's folder")
+)
+def test_undisturbed_a_marked_table_of_which_nothing_comes_back_is_rebuilt(act: str) -> None:
+    protocol = Protocol(DELTA)
+    crashed = after_step(protocol, protocol.alone("apply", FIRST, "_verify"), "runner 0 crashes")
+    acted = after_step(protocol, crashed, act)
+    settled = protocol.alone("undo", acted, "_check")
+    assert settled.journal == "TOMBSTONED"
+    assert all(place >= QUARANTINE for place in settled.files[:NEW])
+
+
+def test_undisturbed_a_marked_table_without_parents_is_given_up_for_its_owners() -> None:
+    protocol = Protocol(DELTA)
+    crashed = after_step(protocol, protocol.alone("apply", FIRST, "_verify"), "runner 0 crashes")
+    erased = after_step(protocol, crashed, "the rows are erased, on purpose")
+    assert protocol.alone("release", erased).journal != "GIVEN UP"
+    acted = after_step(protocol, erased, "somebody writes over the child")
+    assert protocol.alone("undo", acted).journal == "MARKED"
+    assert protocol.alone("release", acted).journal == "GIVEN UP"

@@ -284,8 +284,8 @@ def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
     journal = journal_of(lake)
     if yes:
         with journal.lease("fsck"):
-            verb.settle(journal)
-    found = list(verb.discrepancies(journal))
+            settled = verb.settle(journal)
+    found = verb.left(journal, settled if yes else [])
     if json:
         print_json([as_data(each) for each in found])
     else:

@@ -160,8 +160,8 @@ class DeltaMover:
         sources, before = self._sources(deletion), self._kept(deletion)
         metadata = before.metadata if now is None else self._joined(deletion, now)
         if now is not None and metadata is None:
-            others = list(self._others(deletion, now))
-            raise PersonNeededError(f"somebody wrote {others[0]} where the table was")
+            told = f"somebody wrote {next(self._others(deletion, now))} where the table was"
+            raise PersonNeededError(told)
         live = {key_of(add) for add in now.adds} if now else set()
         back = [each for each in self._adds(deletion, before) if key_of(each[0]) not in live]
         if lost := [path for path in sources if self.place.file(sources[path]) is None]:

@@ -5,7 +5,7 @@
 | marked | live, as far as its owner left it | the mark is taken back |
 | marked | in quarantine, in part or whole | they are put back, and the mark is taken back |
 | marked | gone, all of them | a rebuild into quarantine: it is tombstoned |
-| marked | a Delta table's removed, and its owner wrote what cannot be beside | it is tombstoned |
+| marked | a Delta table's removed, and its owner wrote what cannot be beside | the same |
 | tombstoned | in quarantine | nothing: so it should be |
 | tombstoned | gone, in part or whole | a rebuild into quarantine from the parents, and an alarm |
 | purging | all in quarantine | it is tombstoned again |
@@ -16,7 +16,7 @@
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -154,7 +154,7 @@ def way_out(deletion: Deletion, where: Whereabouts) -> str:
     return f"{elsewhere}, `r2d2 release {name} LAKE --yes` keeps what is there now"
 
 
-def _is_blocked(where: Whereabouts) -> bool:
+def is_blocked(where: Whereabouts) -> bool:
     """Whether a marked table cannot be put back for what somebody wrote at its place."""
     wrote = where.others or where.live & where.moved
     return bool((where.moved or where.gone) and wrote and not where.may_join)
@@ -170,14 +170,16 @@ def _discrepancy(
         told = f"somebody wrote {path} where the table was"
         yield Discrepancy(name, table, told, way_out(deletion, where), needs_person=True)
     match deletion.state:
-        case State.MARKED if _is_blocked(where) and keeps_place:
+        case State.MARKED if is_blocked(where) and keeps_place:
             told = f"its deletion stopped half-way, and somebody wrote {where.others[0]}"
-            yield Discrepancy(name, table, told, "the table stays deleted")
-        case State.MARKED if _is_blocked(where):
+            yield Discrepancy(name, table, told, "it is rebuilt into quarantine, and stays deleted")
+        case State.MARKED if is_blocked(where):
             told = "its deletion stopped half-way, and somebody wrote where the table was"
             yield Discrepancy(name, table, told, "move those files away", needs_person=True)
         case State.MARKED:
-            yield Discrepancy(name, table, "its deletion stopped half-way", "it is put back")
+            is_lost = where.gone and not where.live
+            remedy = "it is rebuilt into quarantine" if is_lost else "it is put back"
+            yield Discrepancy(name, table, "its deletion stopped half-way", remedy)
         case State.TOMBSTONED if where.gone:
             told = f"{lost} of it went from quarantine, and r2d2 did not delete them"
             yield Discrepancy(name, table, told, "it is rebuilt into quarantine", is_alarm=True)
@@ -211,6 +213,16 @@ def settle(journal: Journal) -> list[Discrepancy]:
     return found
 
 
+def left(journal: Journal, settled: Sequence[Discrepancy]) -> list[Discrepancy]:
+    """What does not fit after `settle` returned these; of what it could not settle, why."""
+    found = list(discrepancies(journal))
+    still = {each.deletion for each in found}
+    why = [each for each in settled if each.needs_person and each.deletion in still]
+    refused = {each.deletion for each in why}
+    rest = (e for e in found if e.deletion not in refused or e.needs_person or e.is_alarm)
+    return list(dict.fromkeys([*why, *rest]))
+
+
 def _clear(journal: Journal) -> None:
     """Removes records of deletions that never came to be, and empty folders in quarantine."""
     deletions, kept = journal.state.deletions, set(unknown_records(journal))
@@ -231,7 +243,7 @@ def _settled(journal: Journal, deletion: Deletion) -> None:
     deletion = mover.take_over(deletion, journal.epoch)
     where = mover.look(deletion)
     match deletion.state:
-        case State.MARKED if _is_blocked(where):
+        case State.MARKED if is_blocked(where):
             _stay_deleted(journal, mover, deletion, where)
         case State.MARKED if where.gone and where.live and where.moved:
             told = f"{deletion.table}: {pluralize(len(where.gone), 'file')} of it is nowhere"
@@ -245,24 +257,22 @@ def _settled(journal: Journal, deletion: Deletion) -> None:
 
 
 def _stay_deleted(journal: Journal, mover: Mover, deletion: Deletion, where: Whereabouts) -> None:
-    """Ends the deletion of a table that cannot be put back, once its parents gave it back.
+    """Ends the deletion of a table that cannot be put back: it is rebuilt into quarantine.
+
+    What was removed at its place may be vacuumed before the retention that begins now is over.
 
     Raises:
-        PersonNeededError: they do not, or it is of a mover that must put it back.
+        PersonNeededError: its parents do not give it back, or its mover must put it back.
     """
+    wrote = (*where.others, *sorted(where.live))[0]
     if not mover.keeps_place:
-        wrote = (*where.others, *sorted(where.live))[0]
         raise PersonNeededError(f"{deletion.table}: move {wrote} away")
-    if where.gone:
-        rebuild_moved(journal, mover, deletion)
-        return
     try:
-        LakeNow(journal.place).check(deletion)
-    except R2D2Error as error:
-        told = f"{deletion.table}: somebody wrote {where.others[0]}, and it cannot be rebuilt"
-        raise PersonNeededError(f"{told}: {error}") from error
-    moved = deletion.moved or mover.digests(deletion)
-    journal.append(Event.TOMBSTONED, deletion.id, {"moved": {p: [*m] for p, m in moved.items()}})
+        rebuild_moved(journal, mover, deletion)
+    except PersonNeededError as error:
+        told = f"somebody wrote {wrote}, and {error}; bring the parents' rows back"
+        keeps = f"`r2d2 release {deletion.id} LAKE --yes` keeps what is there now"
+        raise PersonNeededError(f"{told}, or {keeps}") from error
 
 
 def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
@@ -274,7 +284,9 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     try:
         mover.back(deletion)
     except PersonNeededError:
-        if mover.keeps_place and deletion.moved:
+        # Removed files of a Delta table may be vacuumed before a retention that begins now ends.
+        is_safe = deletion.moved and journal.place.listing(f"{QUARANTINE}/{deletion.id}").files
+        if mover.keeps_place and is_safe:
             journal.append(Event.TOMBSTONED, deletion.id)
         raise
     where = mover.look(deletion)

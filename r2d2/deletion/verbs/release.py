@@ -1,7 +1,8 @@
 """release: deletions are given up: nothing is rebuilt any more, so parents need not be held.
 
 A purged table is one that nobody needs again. One in quarantine is given up only where its owner
-has another table at its place and wants that one: what was moved stays until the retention, which
+has another table at its place and wants that one (a marked Delta table, too, that can neither be
+put back beside it nor be rebuilt): what was moved stays until the retention, which
 begins anew, is over and a purge takes it by its names. Until then `undo` of its id gives it back,
 once its place is free.
 """
@@ -16,7 +17,7 @@ from r2d2.deletion.movers.delta_log import LOG
 from r2d2.deletion.movers.mover import QUARANTINE, Moved
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.record import remove_tombstone
-from r2d2.deletion.verbs.fsck import Discrepancy, look, settle
+from r2d2.deletion.verbs.fsck import Discrepancy, is_blocked, look, settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 
@@ -84,18 +85,21 @@ def _reason_against(journal: Journal, deletion: Deletion, now: LakeNow) -> str |
     match deletion.state:
         case State.PURGED:
             return None
-        case State.TOMBSTONED:
+        case State.MARKED | State.TOMBSTONED:
             try:
                 return _reason_against_place(journal, deletion, now)
             except R2D2Error as error:
                 return f"its place cannot be looked at: {error}"
-        case State.MARKED | State.PURGING:
+        case State.PURGING:
             return f"it is {deletion.state.value}: `r2d2 fsck` settles that first"
     return f"it is {deletion.state.value}: nothing is held for it"
 
 
 def _reason_against_place(journal: Journal, deletion: Deletion, now: LakeNow) -> str | None:
     where = look(journal, deletion)
+    keeps_place = mover_of(deletion.record["mover"], journal.place).keeps_place
+    if deletion.state is State.MARKED and not (keeps_place and is_blocked(where)):
+        return f"it is {deletion.state.value}: `r2d2 fsck` settles that first"
     wrote = {*where.live, *where.others}
     if any(path.startswith(f"{deletion.table}/{LOG}/") for path in where.others):
         return None  # a Delta table that its owner changed, though it has no rows

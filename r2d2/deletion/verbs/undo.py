@@ -82,7 +82,8 @@ def _undone(journal: Journal, deletion: Deletion) -> Undone | NotUndone:
     try:
         put_back(journal, mover, deletion)
     except PersonNeededError as error:
-        return NotUndone(table, name, str(error))
+        again = "" if "`r2d2 fsck" in str(error) else ": `r2d2 fsck LAKE --yes` looks again"
+        return NotUndone(table, name, f"{error}{again}")
     return Undone(table, name)
 
 

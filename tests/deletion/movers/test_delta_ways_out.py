@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
@@ -21,7 +22,9 @@ from r2d2.deletion.movers.delta_log import DeltaLogs
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.verbs.apply import apply
+from r2d2.deletion.verbs.fsck import look
 from r2d2.deletion.verbs.purge import purge
+from r2d2.deletion.verbs.release import NotGivenUp, would_release
 from r2d2.deletion.verbs.undo import undo
 from r2d2.formats.delta.actions import key_of
 from r2d2.lake.deletions import State
@@ -251,6 +254,51 @@ def test_the_commands_that_messages_name_lead_out_of_every_state(
         for first in both if BOTH_FIRST else both[number % 2 :][:1]:
             begun.begin("acted")
             check_the_way_out(begun, first, f"{state} × {act.__name__}", state == "marked", capsys)
+
+
+@pytest.mark.parametrize("state", ("removed", "restoring"))
+def test_a_table_that_its_owner_wrote_over_half_way_outlives_any_vacuum(
+    begun: Begun, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun.begin(state)
+    overwrite(begun.lake / CHILD)
+    main(["fsck", str(begun.lake), "--yes"])
+    vacuum(begun.lake / CHILD)
+    (deletion,) = journal_of(begun.lake).state.deletions.values()
+    where = look(journal_of(begun.lake), deletion)
+    assert (deletion.state, where.gone) == (State.TOMBSTONED, frozenset())
+    assert where.moved
+
+
+@pytest.mark.parametrize("act", (overwrite, recreate))
+@pytest.mark.parametrize("state", ("removed", "restoring"))
+def test_a_marked_table_that_nothing_gives_back_is_given_up_for_its_owners(
+    begun: Begun, state: str, act: Act, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun.begin(state)
+    act(begun.lake / CHILD)
+    rows = rows_at(begun.lake / CHILD)
+    pq.write_table(pq.read_table(begun.lake / "whole.parquet")[:9], begun.lake / "whole.parquet")
+    assert main(["fsck", str(begun.lake), "--yes"]) == 3
+    told = capsys.readouterr().out
+    (deletion,) = journal_of(begun.lake).state.deletions.values()
+    assert deletion.state is State.MARKED
+    assert f"`r2d2 release {deletion.id} LAKE --yes` keeps what is there now" in told
+    assert main(["release", deletion.id, str(begun.lake), "--yes"]) == 0
+    (deletion,) = journal_of(begun.lake).state.deletions.values()
+    assert (deletion.state, rows_at(begun.lake / CHILD)) == (State.GIVEN_UP, rows)
+    assert main(["fsck", str(begun.lake)]) == 0
+
+
+@pytest.mark.parametrize("act", (append, None))
+def test_a_marked_table_that_can_be_put_back_is_not_given_up(begun: Begun, act: Act | None) -> None:
+    begun.begin("removed")
+    if act is not None:
+        act(begun.lake / CHILD)
+    journal = journal_of(begun.lake)
+    (told,) = would_release(journal, [*journal.state.deletions])
+    assert isinstance(told, NotGivenUp)
+    assert told.reason == "it is marked: `r2d2 fsck` settles that first"
 
 
 def may_act(act: Act, table: Path) -> bool:

@@ -1,7 +1,7 @@
 """A model of deletion: one child, one parent, two runners that crash or pause, and other people.
 
 The child is two files, `a` and `b`, whose rows the parent has; somebody may write a third, `n`, at
-any time. `explore` visits every state that any order of steps can reach and returns the shortest
+any time: of a Delta table beside the two, or instead of what is there, or after a drop. `explore` visits every state that any order of steps can reach and returns the shortest
 story that breaks an invariant. Each guard of the protocol can be removed. A runner that pauses is
 one whose next step comes late; its lease may end meanwhile. A crash ends a runner between steps.
 What a step reads and what it then does are two steps, but for what a store does as one: a rename, a
@@ -13,6 +13,9 @@ back, compare, journal none, release. `purge`: check, journal PURGING, delete by
 PURGED. `release`: where the files are purged, or their owner has others in their place, journal
 GIVEN UP, release. Then the owner needs no purged rows, and moved ones until the retention is over
 once more; Delta's removed files are left to the owner's VACUUM.
+
+fsck puts a marked table back, a Delta table only where it may be beside what its owner wrote: else
+it is rebuilt into quarantine, and stays deleted. So does one whose files are gone.
 
 Assumed: a store keeps what it acknowledged, and refuses deletes of a held parent; Delta's removed
 files stay longer than the retention and the longest apply together.
@@ -26,8 +29,8 @@ from typing import NamedTuple
 PLANNED = (0, 1)
 NEW = 2
 # Where a file is; from QUARANTINE on in the quarantine of a runner, by the number of its lease.
-# RESTORED is live under a new name, REMOVED_AGAIN was that.
-GONE, LIVE, REMOVED, RESTORED, REMOVED_AGAIN, MISPLACED, QUARANTINE = range(7)
+# RESTORED is live under a new name, REMOVED_AGAIN was that; DROPPED went with the child's folder.
+GONE, LIVE, REMOVED, RESTORED, REMOVED_AGAIN, MISPLACED, DROPPED, QUARANTINE = range(8)
 NONE, MARKED, TOMBSTONED, PURGING, PURGED = "none", "MARKED", "TOMBSTONED", "PURGING", "PURGED"
 GIVEN_UP = "GIVEN UP"
 Files = tuple[int, int, int]
@@ -58,7 +61,10 @@ class Guard(Enum):
     PURGE_CHECK = "a purge looks at the parent, and for rows at the old place"
     BY_NAME = "a purge deletes the journalled files, not all that lies there"
     OWN_QUARANTINE = "who takes over renames quarantine, so that older names lead nowhere"
-    EMPTY_PLACE = "files are renamed back only to a place where nothing is"
+    EMPTY_PLACE = "files come back only to a place where nothing is that they must not be beside"
+    STAY = "a marked Delta table stays deleted where its owner wrote what it must not be beside"
+    STAY_REBUILT = "it is rebuilt into quarantine then: its removed files stay not long enough"
+    REBUILD_MARKED = "a marked table whose files are gone is rebuilt before its mark goes"
     COMPARE_BACK = "undo compares before it releases the parent"
     NEW_NAMES = "once a purge began, Delta's files are restored under new names"
     FSCK = "each verb begins with fsck"
@@ -78,7 +84,10 @@ class Runner(NamedTuple):
 
 
 class State(NamedTuple):
-    """All there is: the child's files, the parent, the journal, the lease, the runners."""
+    """All there is: the child's files, the parent, the journal, the lease, the runners.
+
+    `foreign`: what somebody writes, or wrote last, at a Delta child's place is another table.
+    """
 
     files: Files = (LIVE, LIVE, GONE)
     version: int = 0
@@ -92,6 +101,7 @@ class State(NamedTuple):
     outlived: bool = False
     purge_began: bool = False
     replaced: bool = False
+    foreign: bool = False
     holder: int = -1
     leases: int = 0
     wanted: tuple[bool, bool, bool] = (True, True, False)
@@ -131,10 +141,11 @@ def broken(state: State) -> str:
     missing = [
         number
         for number, place in enumerate(state.files)
-        if state.wanted[number] and place in (GONE, MISPLACED)
+        if state.wanted[number] and place in (GONE, MISPLACED, DROPPED)
     ]
     if any(number == NEW or not (state.parent and state.recipe) for number in missing):
         return f"the rows of file {'abn'[missing[-1]]} are lost"
+    missing = [number for number in missing if state.files[number] != DROPPED]
     if missing and state.journal in (TOMBSTONED, PURGING, PURGED, GIVEN_UP) and not state.aged:
         return "quarantine does not outlive the retention"
     return ""
@@ -186,7 +197,7 @@ class Protocol:
         """Why the next verb's fsck does not settle what no runner works on, "" where it does.
 
         Settled: the files are live, or their journal says that they are not. A person is asked
-        where somebody wrote in their place, or the parent does not give lost rows back.
+        where somebody wrote in a renamed folder's place, or the parent does not give rows back.
         """
         if any(runner.verb for runner in state.runners):
             return ""
@@ -194,7 +205,8 @@ class Protocol:
         runner = state.runners[0]
         gone = [n for n in PLANNED if not is_live(state.files[n]) and state.wanted[n]]
         told = state.journal in (TOMBSTONED, PURGED, GIVEN_UP)
-        person = not runner.verb and (is_live(state.files[NEW]) or not state.parent)
+        must_leave = self.mover is Mover.RENAME and is_live(state.files[NEW])
+        person = not runner.verb and (must_leave or not state.parent)
         return "fsck does not settle what was left" if gone and not told and not person else ""
 
     def alone(self, verb: str, state: State, until: str = "") -> State:
@@ -205,7 +217,7 @@ class Protocol:
         return state
 
     def _others(self, state: State) -> Iterator[Step]:
-        if not state.wanted[NEW]:
+        if not state.wanted[NEW] and not state.foreign:
             files = _placed(state.files, {NEW: LIVE})
             after = state._replace(files=files, version=state.version + 1)
             wanted = (*state.wanted[:2], True)
@@ -216,6 +228,8 @@ class Protocol:
             after = state._replace(parent=False, wanted=(False, False, state.wanted[NEW]))
             yield Step("the rows are erased, on purpose", after)
         removed = [n for n, p in enumerate(state.files) if p in (REMOVED, REMOVED_AGAIN)]
+        if self.mover is Mover.DELTA:
+            yield from self._owner(state, removed)
         if removed and (state.outlived or not state.protected):
             gone = dict.fromkeys(removed, GONE)
             yield Step(
@@ -230,6 +244,21 @@ class Protocol:
             yield Step("removed files may be vacuumed", state._replace(outlived=True))
         if state.holder >= 0:
             yield Step("the lease ends", state._replace(holder=-1))
+
+    def _owner(self, state: State, removed: list[int]) -> Iterator[Step]:
+        """Somebody writes over a marked Delta child that is removed, or drops its folder, once.
+
+        In other states a write over it does what one beside it does: undo and purge refuse.
+        """
+        removed = removed if state.journal == MARKED else []
+        after = state._replace(version=state.version + 1, foreign=True)
+        if (removed or state.foreign) and not state.wanted[NEW]:
+            wrote = after._replace(files=_placed(state.files, {NEW: LIVE}))
+            wanted = (*state.wanted[:2], True)
+            yield Step("somebody writes over the child", wrote._replace(wanted=wanted))
+        if removed and not state.wanted[NEW] and not state.foreign:
+            gone = _placed(state.files, dict.fromkeys(removed, DROPPED))
+            yield Step("somebody drops the child's folder", after._replace(files=gone))
 
     def _is_applied(self, state: State) -> bool:
         """Whether a runner is between its move and its tombstone: not so long, as is assumed."""
@@ -248,11 +277,13 @@ class Protocol:
         mine = self._label(runner)
         older = any(QUARANTINE <= place < mine for place in state.files)
         moved = any(self._may_move(place, runner) for place in state.files)
-        lost = any(state.files[n] == GONE and state.wanted[n] for n in PLANNED)
+        asked = "release_check" if runner.verb == "release" else ""
         if older:
             step = "fsck_take"
-        elif lost and state.journal not in (PURGED, GIVEN_UP):
-            step = "fsck_rebuild" if state.recipe and state.parent else ""
+        elif self._lost(state) and self._is_rebuilt(state):
+            step = "fsck_rebuild" if state.recipe and state.parent else asked
+        elif moved and self._is_blocked(state) and state.journal == MARKED and self.has(Guard.STAY):
+            step = "fsck_rebuild" if state.parent else asked
         elif moved and state.journal in (NONE, MARKED):
             step = "back_then_fsck"
         elif state.journal == MARKED:
@@ -274,13 +305,37 @@ class Protocol:
         a, b, n = (mine if QUARANTINE <= place < mine else place for place in state.files)
         yield Step("takes quarantine over", self._again(state._replace(files=(a, b, n)), number))
 
+    def _lost(self, state: State) -> list[int]:
+        """The planned files that are nowhere, though somebody needs them."""
+        return [n for n in PLANNED if state.files[n] in (GONE, DROPPED) and state.wanted[n]]
+
+    def _is_rebuilt(self, state: State) -> bool:
+        """Whether fsck rebuilds what is lost of the child in this state of its deletion."""
+        if state.journal == MARKED:
+            return self.has(Guard.REBUILD_MARKED)
+        return state.journal not in (PURGED, GIVEN_UP)
+
+    def _is_blocked(self, state: State) -> bool:
+        """Whether the child must not come back beside what is at its place."""
+        if self.mover is Mover.DELTA:
+            return state.foreign and is_live(state.files[NEW])
+        return any(map(is_live, state.files))
+
     def _fsck_rebuild(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
-        if not state.parent:
+        if state.parent:
+            yield self._to("rebuilds", state, number, "fsck_rebuilt")
+        else:
             yield Step("stops for a person", _with(state, number, Runner()))
-            return
-        lost = {n: self._label(runner) for n in PLANNED if state.files[n] == GONE}
-        after = state._replace(files=_placed(state.files, lost))
-        yield Step("rebuilds into quarantine", self._again(after, number))
+
+    def _fsck_rebuilt(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
+        """What was rebuilt counts from the record on that tells of it."""
+        if self._may_journal(state, runner):
+            began = state.purge_began or state.journal == PURGING
+            state = state._replace(purge_began=began)
+            if self._lost(state) or self.has(Guard.STAY_REBUILT):
+                rebuilt = {n: self._label(runner) for n in PLANNED if state.wanted[n]}
+                state = state._replace(files=_placed(state.files, rebuilt))
+        yield from self._journal(state, number, TOMBSTONED, "fsck")
 
     def _fsck_fence(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         if state.version != runner.version and self.has(Guard.VERSION):
@@ -315,7 +370,7 @@ class Protocol:
     def _journal(self, state: State, number: int, record: str, then: str) -> Iterator[Step]:
         """The record is written, unless others wrote one since; without `then` the verb ends."""
         runner = state.runners[number]
-        if runner.seen != state.number and self.has(Guard.NUMBERS):
+        if not self._may_journal(state, runner):
             yield Step(f"may not journal {record}", _with(state, number, Runner()))
             return
         after = state._replace(journal=record, number=state.number + 1)
@@ -333,6 +388,9 @@ class Protocol:
         else:
             yield Step(f"journals {record}", self._ended(after, number))
 
+    def _may_journal(self, state: State, runner: Runner) -> bool:
+        return runner.seen == state.number or not self.has(Guard.NUMBERS)
+
     def _given_up(self, before: State, after: State) -> State:
         """What the owner still needs; a purge of what was given up says so again, before and after.
 
@@ -342,29 +400,37 @@ class Protocol:
             return after._replace(purge_began=True)
         replaced = is_live(before.files[NEW])
         after = after._replace(replaced=replaced, aged=False, recipe=False)
-        is_left = before.journal == PURGED or (replaced and self.mover is Mover.DELTA)
+        is_left = before.journal == PURGED or (
+            (replaced or DROPPED in before.files) and not self._is_kept(before)
+        )
         return _needless(after) if is_left else after
+
+    def _is_kept(self, state: State) -> bool:
+        """Whether the planned files are in quarantine, and not in a Delta table's own folder."""
+        return self.mover is Mover.RENAME or any(state.files[n] >= QUARANTINE for n in PLANNED)
 
     def _back(self, state: State, number: int, then: str) -> Iterator[Step]:
         """The moved files are live again, where nothing else is in their place."""
         runner = state.runners[number]
         moved = [n for n, place in enumerate(state.files) if self._may_move(place, runner)]
         next_ = runner._replace(step=then)
-        if self.mover is Mover.DELTA:
+        blocked = self._is_blocked(state)
+        if blocked and self.has(Guard.EMPTY_PLACE):
+            yield Step("stops for a person", _with(state, number, Runner()))
+        elif blocked:
+            files = _placed(state.files, dict.fromkeys(moved, MISPLACED))
+            yield Step("puts files among others", _with(state._replace(files=files), number, next_))
+        elif self.mover is Mover.DELTA:
             if state.version != runner.version and self.has(Guard.VERSION):
                 yield Step("its commit conflicts", _with(state, number, Runner()))
                 return
             new_names = runner.purge_began and self.has(Guard.NEW_NAMES)
             back = {n: RESTORED if new_names or state.files[n] != REMOVED else LIVE for n in moved}
             after = state._replace(files=_placed(state.files, back), version=state.version + 1)
+            after = after._replace(foreign=False)
             yield Step("restores", _with(after, number, next_._replace(version=after.version)))
-        elif not any(map(is_live, state.files)):
-            files = _placed(state.files, dict.fromkeys(moved, LIVE))
-            yield Step("renames back", _with(state._replace(files=files), number, next_))
-        elif self.has(Guard.EMPTY_PLACE):
-            yield Step("stops for a person", _with(state, number, Runner()))
         else:
-            files = _placed(state.files, dict.fromkeys(moved, MISPLACED))
+            files = _placed(state.files, dict.fromkeys(moved, LIVE))
             yield Step("renames back", _with(state._replace(files=files), number, next_))
 
     def _back_then_fsck(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
@@ -439,7 +505,7 @@ class Protocol:
             yield self._to("compares: not equal", state, number, "apply_back")
 
     def _apply_back(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
-        if any(state.files[n] == GONE and state.wanted[n] for n in PLANNED):
+        if self._lost(state):
             yield Step("stops for fsck", _with(state, number, Runner()))
         else:
             yield from self._back(state, number, "unmark")
@@ -451,7 +517,8 @@ class Protocol:
 
     def _undo_check(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         complete = all(self._may_move(state.files[n], runner) for n in PLANNED)
-        kept = state.journal == GIVEN_UP and self.mover is Mover.RENAME
+        complete = complete and not self._is_blocked(state)
+        kept = state.journal == GIVEN_UP and self._is_kept(state)
         if (state.journal == TOMBSTONED or kept) and complete:
             next_ = runner._replace(step="undo_mark", version=state.version)
             yield Step("looks", _with(state, number, next_._replace(purge_began=state.purge_began)))
@@ -478,7 +545,7 @@ class Protocol:
 
     def _purge_check(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         aged = state.aged or not self.has(Guard.RETENTION)
-        if state.journal == GIVEN_UP and aged and self.mover is Mover.RENAME:
+        if state.journal == GIVEN_UP and aged and self._is_kept(state):
             yield self._to("checks", state, number, "purge_given_up")
             return
         sure = state.parent and state.hold and not any(map(is_live, state.files))
@@ -522,7 +589,10 @@ class Protocol:
 
     def _release_check(self, state: State, number: int, runner: Runner) -> Iterator[Step]:
         replaced = is_live(state.files[NEW]) or not self.has(Guard.REPLACED)
-        if state.journal == PURGED or (state.journal == TOMBSTONED and replaced):
+        may = state.journal == TOMBSTONED or (
+            state.journal == MARKED and self.mover is Mover.DELTA and self._is_blocked(state)
+        )
+        if state.journal == PURGED or (may and replaced):
             yield self._to("looks", state, number, "release_give_up")
         else:
             yield Step("refuses", self._ended(state, number))
