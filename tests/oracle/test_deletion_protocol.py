@@ -128,7 +128,7 @@ def test_undisturbed_a_purged_table_is_given_up_and_a_live_owners_table_stays(mo
 
 
 @pytest.mark.parametrize(
-    "act", ("somebody writes over the child", "somebody drops the child's folder")
+    "act", ["somebody writes over the child", "somebody drops the child's folder"]
 )
 def test_undisturbed_a_marked_table_of_which_nothing_comes_back_is_rebuilt(act: str) -> None:
     protocol = Protocol(DELTA)

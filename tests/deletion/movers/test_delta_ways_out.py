@@ -256,7 +256,7 @@ def test_the_commands_that_messages_name_lead_out_of_every_state(
             check_the_way_out(begun, first, f"{state} × {act.__name__}", state == "marked", capsys)
 
 
-@pytest.mark.parametrize("state", ("removed", "restoring"))
+@pytest.mark.parametrize("state", ["removed", "restoring"])
 def test_a_table_that_its_owner_wrote_over_half_way_outlives_any_vacuum(
     begun: Begun, state: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,8 +270,8 @@ def test_a_table_that_its_owner_wrote_over_half_way_outlives_any_vacuum(
     assert where.moved
 
 
-@pytest.mark.parametrize("act", (overwrite, recreate))
-@pytest.mark.parametrize("state", ("removed", "restoring"))
+@pytest.mark.parametrize("act", [overwrite, recreate])
+@pytest.mark.parametrize("state", ["removed", "restoring"])
 def test_a_marked_table_that_nothing_gives_back_is_given_up_for_its_owners(
     begun: Begun, state: str, act: Act, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -290,7 +290,7 @@ def test_a_marked_table_that_nothing_gives_back_is_given_up_for_its_owners(
     assert main(["fsck", str(begun.lake)]) == 0
 
 
-@pytest.mark.parametrize("act", (append, None))
+@pytest.mark.parametrize("act", [append, None])
 def test_a_marked_table_that_can_be_put_back_is_not_given_up(begun: Begun, act: Act | None) -> None:
     begun.begin("removed")
     if act is not None:

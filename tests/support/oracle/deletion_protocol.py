@@ -1,11 +1,12 @@
 """A model of deletion: one child, one parent, two runners that crash or pause, and other people.
 
 The child is two files, `a` and `b`, whose rows the parent has; somebody may write a third, `n`, at
-any time: of a Delta table beside the two, or instead of what is there, or after a drop. `explore` visits every state that any order of steps can reach and returns the shortest
-story that breaks an invariant. Each guard of the protocol can be removed. A runner that pauses is
-one whose next step comes late; its lease may end meanwhile. A crash ends a runner between steps.
-What a step reads and what it then does are two steps, but for what a store does as one: a rename, a
-commit at an exact version, a numbered journal record, which is refused where that number is there.
+any time: of a Delta table beside the two, or, where it is marked, over them or after a drop.
+`explore` visits every state that any order of steps can reach and returns the shortest story that
+breaks an invariant. Each guard of the protocol can be removed. A runner that pauses is one whose
+next step comes late; its lease may end meanwhile. A crash ends a runner between steps. What a step
+reads and what it then does are two steps, but for what a store does as one: a rename, a commit at
+an exact version, a numbered journal record, which is refused where that number is there.
 
 The protocol is that of docs/decisions/0012. Every verb begins with fsck. `apply`: hold the parent,
 read, journal MARKED, move, compare with a rebuild, journal TOMBSTONED. `undo`: journal MARKED, move
