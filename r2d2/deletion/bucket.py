@@ -65,9 +65,10 @@ class Versions:
         """The version that readers see, None where they see none."""
         return next((version for version in self.data if version.is_latest), None)
 
-    def has(self, id_: str) -> bool:
-        """Whether this version is there still."""
-        return any(version.id == id_ for version in self.data)
+    def has(self, id_: str, size_bytes: int | None = None) -> bool:
+        """Whether this version is there still, of this size if one is given."""
+        sizes = [version.size_bytes for version in self.data if version.id == id_]
+        return bool(sizes) if size_bytes is None else size_bytes in sizes
 
 
 class Bucket:

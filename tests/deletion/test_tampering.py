@@ -242,6 +242,32 @@ def test_a_file_that_changed_in_quarantine_is_not_put_back_but_its_table_is_rebu
     assert isinstance(back, Back)
 
 
+def test_a_file_that_was_cut_in_quarantine_is_an_alarm_and_rebuilt(lake: Path) -> None:
+    cut = next((lake / "_r2d2" / "quarantine").glob("*/*/oslo.parquet"))
+    rows = pq.read_table(cut)
+    cut.write_bytes(b"")
+    (told,) = discrepancies(journal_of(lake))
+    assert told.is_alarm
+    assert "oslo.parquet has another size in quarantine than was journalled" in told.told
+    assert "that file is deleted then" in told.remedy
+    alarm, back = undo(journal_of(lake), ["oslo.parquet"])
+    assert (alarm, type(back)) == (told, Undone)
+    assert pq.read_table(lake / "oslo.parquet").equals(rows)
+    assert not cut.exists()
+
+
+def test_a_file_that_was_cut_in_quarantine_stays_where_its_parent_does_not_give_it(
+    lake: Path,
+) -> None:
+    cut = next((lake / "_r2d2" / "quarantine").glob("*/*/oslo.parquet"))
+    cut.write_bytes(cut.read_bytes()[:-100])
+    pq.write_table(pq.read_table(lake / "whole.parquet").slice(5), lake / "whole.parquet")
+    *_, refused, step = undo(journal_of(lake), ["oslo.parquet"])
+    assert "gone or damaged, and it cannot be rebuilt" in str(refused)
+    assert isinstance(step, NotUndone)
+    assert len(list((lake / "_r2d2" / "quarantine").glob("*/*/oslo.parquet"))) == 1
+
+
 def test_a_list_of_rows_that_changed_rebuilds_nothing_and_purges_nothing(
     lake: Path, tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ from r2d2.deletion.movers.delta_commits import (
 )
 from r2d2.deletion.movers.delta_log import LOG, DeltaLogs
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, MoveError, PersonNeededError, Whereabouts
-from r2d2.deletion.movers.rename import RenameMover, digest_of
+from r2d2.deletion.movers.rename import RenameMover, damaged_of, digest_of
 from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.record import folder_of
 from r2d2.errors import UnreadableTableError
@@ -104,10 +104,12 @@ class DeltaMover:
             others = [] if now is None else list(self._others(deletion, now))
         live = paths & frozenset(files_of(deletion.table, now) if now else ())
         sources = self._sources(deletion)
-        there = {path for path in paths - live if self.place.file(sources[path]) is not None}
+        kept = {path: self.place.file(sources[path]) for path in paths - live}
+        damaged = damaged_of(deletion, kept)
+        there = {path for path, file in kept.items() if file is not None} - damaged
         gone = paths - live - there
         may_join = now is not None and self._joined(deletion, now) is not None
-        return Whereabouts(live, frozenset(there), gone, tuple(others), may_join)
+        return Whereabouts(live, frozenset(there), gone, tuple(others), may_join, damaged)
 
     def take_over(self, deletion: Deletion, epoch: int) -> Deletion:
         """The deletion under a new runner; a commit makes that of an older one fail."""

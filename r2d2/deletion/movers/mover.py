@@ -30,7 +30,8 @@ class PersonNeededError(R2D2Error):
 class Whereabouts:
     """Where the files of a deletion are, by their paths in the lake.
 
-    `live` are at their old places, `moved` in quarantine, `gone` in neither. `others` lie at the
+    `live` are at their old places, `moved` in quarantine, `gone` in neither; `damaged` are those of
+    the `gone` that are in quarantine, and not as long as the journal has them. `others` lie at the
     old place and are not of the table that was deleted; `may_join`: it can come back beside them.
     """
 
@@ -39,6 +40,7 @@ class Whereabouts:
     gone: frozenset[str]
     others: tuple[str, ...]
     may_join: bool = False
+    damaged: frozenset[str] = frozenset()
 
 
 class Mover(Protocol):

@@ -97,6 +97,7 @@ class VersionsMover:
         entry, kept = deletion.record["entry"], self.kept(deletion)
         there = self._versions(entry, kept)
         live, moved, gone, others = set(), set(), set(), list[str]()
+        damaged = set()
         for path, each in kept.items():
             current = there.get(path, Versions()).current
             if current is not None and self._is_of(deletion, path, current):
@@ -107,6 +108,8 @@ class VersionsMover:
                 continue
             if not there.get(each.path, Versions()).has(each.id):
                 gone.add(path)
+            elif deletion.moved and not there[each.path].has(each.id, each.size_bytes):
+                damaged.add(path)
             elif self._is_moved(each, there[each.path], current):
                 moved.add(path)
         if _is_folder(entry):
@@ -118,7 +121,8 @@ class VersionsMover:
                 and (path.startswith(inside) or path == entry["table"])
                 and path not in kept
             ]
-        return Whereabouts(frozenset(live), frozenset(moved), frozenset(gone), tuple(others))
+        lost, bad = frozenset(gone | damaged), frozenset(damaged)
+        return Whereabouts(frozenset(live), frozenset(moved), lost, tuple(others), damaged=bad)
 
     def _is_of(self, deletion: Deletion, path: str, current: ObjectVersion) -> bool:
         """Whether the object that readers see is the deletion's, in place or brought back."""

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -83,14 +83,16 @@ class RenameMover:
         """Where the files are; a file that was replaced by another is among the others."""
         home, paths = _home(deletion), _paths(deletion)
         live = frozenset(path for path in paths if self.place.file(path) is not None)
-        moved = frozenset(p for p in paths if self.place.file(f"{home}/{p}") is not None)
+        kept = {path: self.place.file(f"{home}/{path}") for path in paths}
+        damaged = damaged_of(deletion, kept)
+        moved = frozenset(p for p, file in kept.items() if file is not None) - damaged
         others = tuple(self._others(deletion, paths))
         table, gone = deletion.table, paths - live - moved
         if not deletion.moved:  # a job's mark that its owner removed holds no rows
             gone &= {path for path, *_ in deletion.record["entry"]["files"]}
         if not live and not others and self.place.exists(table):
             others = (table,)
-        return Whereabouts(live, moved, gone, others)
+        return Whereabouts(live, moved, gone, others, damaged=damaged & gone)
 
     def _others(self, deletion: Deletion, paths: frozenset[str]) -> Iterator[str]:
         location = str(deletion.record["entry"]["table"])
@@ -247,6 +249,13 @@ def _paths(deletion: Deletion) -> frozenset[str]:
     entry = deletion.record["entry"]
     inside = entry["inside"] if _is_folder(entry) else ()
     return frozenset([*(path for path, *_ in entry["files"]), *inside])
+
+
+def damaged_of(deletion: Deletion, found: Mapping[str, FileInfo | None]) -> frozenset[str]:
+    """The files in quarantine, by path, that are there with other sizes than were journalled."""
+    moved = deletion.moved
+    there = ((path, file) for path, file in found.items() if file is not None and path in moved)
+    return frozenset(path for path, file in there if file.size_bytes != moved[path][0])
 
 
 def digest_of(path: Path) -> tuple[int, str]:

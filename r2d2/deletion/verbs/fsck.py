@@ -8,6 +8,7 @@
 | marked | a Delta table's removed, and its owner wrote what cannot be beside | the same |
 | tombstoned | in quarantine | nothing: so it should be |
 | tombstoned | gone, in part or whole | a rebuild into quarantine from the parents, and an alarm |
+| tombstoned | in quarantine, one of another size | the same; then the damaged file is deleted |
 | purging | all in quarantine | it is tombstoned again |
 | purging | gone, in part or whole | a rebuild into quarantine, and it is tombstoned again |
 | purged | gone | nothing |
@@ -180,6 +181,14 @@ def _discrepancy(
             is_lost = where.gone and not where.live
             remedy = "it is rebuilt into quarantine" if is_lost else "it is put back"
             yield Discrepancy(name, table, "its deletion stopped half-way", remedy)
+        case State.TOMBSTONED if where.damaged:
+            told = f"{min(where.damaged)} has another size in quarantine than was journalled"
+            told = told if len(where.gone) == 1 else f"{told}, {lost} of it are damaged or gone"
+            then = (
+                "what is left in its folder stays" if keeps_place else "that file is deleted then"
+            )
+            remedy = f"it is rebuilt into quarantine from its parents; {then}"
+            yield Discrepancy(name, table, told, remedy, is_alarm=True)
         case State.TOMBSTONED if where.gone:
             told = f"{lost} of it went from quarantine, and r2d2 did not delete them"
             yield Discrepancy(name, table, told, "it is rebuilt into quarantine", is_alarm=True)
@@ -329,7 +338,9 @@ def rebuild_moved(journal: Journal, mover: Mover, deletion: Deletion) -> None:
         with mover.rebuilding(fresh) as folder:
             LakeNow(journal.place).rebuild(fresh, folder)
     except R2D2Error as error:
-        told = f"{deletion.table}: files of it went from quarantine, and it cannot be rebuilt"
+        told = (
+            f"{deletion.table}: files in quarantine are gone or damaged, and it cannot be rebuilt"
+        )
         raise PersonNeededError(f"{told}: {error}") from error
     moved = {path: list(each) for path, each in mover.digests(fresh).items()}
     journal.append(Event.TOMBSTONED, deletion.id, {"moved": moved})
