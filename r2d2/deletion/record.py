@@ -15,7 +15,7 @@ from typing import Any
 
 from r2d2.deletion.place import LakePlace
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import HOME, Data, Deletion
+from r2d2.lake.deletions import HOME, Data, Deletion, State
 from r2d2.model import Table
 from r2d2.plan.plan_file import files_digest
 from r2d2.recipes.grammar import residuals
@@ -127,7 +127,9 @@ def write_tombstone(place: LakePlace, deletion: Deletion) -> None:
     path = tombstone_path(deletion.table)
     if not _is_free_or_ours(place, path):
         return
-    entry = deletion.record["entry"]
+    entry, name = deletion.record["entry"], deletion.id
+    is_purged = deletion.state is State.PURGED
+    back = f"rebuild {name} LAKE" if is_purged else f"undo {name} LAKE --yes"
     told = {
         "deleted_by": "r2d2",
         "table": deletion.table,
@@ -137,7 +139,7 @@ def write_tombstone(place: LakePlace, deletion: Deletion) -> None:
         "parents": deletion.parents,
         "rows": entry["evidence"]["rows"],
         "rebuild_p95_s": entry["rebuild_p95_s"],
-        "undo": f"r2d2 undo {deletion.id} LAKE --yes",
+        "undo": f"r2d2 {back}",
         "rebuild": f"r2d2 rebuild {deletion.id} LAKE --to FOLDER",
     }
     place.replace(path, json_text(told).encode())

@@ -23,6 +23,7 @@ from r2d2.deletion.verbs.apply import Applied, apply
 from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.deletion.verbs.purge import Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, RebuildLimits, chosen, rebuild
+from r2d2.deletion.verbs.release import release
 from r2d2.deletion.verbs.undo import Undone, undo
 from r2d2.errors import R2D2Error
 from r2d2.lake import groups
@@ -98,6 +99,63 @@ def test_a_set_is_chosen_by_plan_by_folder_or_by_name(deleted: Deleted) -> None:
     assert tables(chosen(journal, ["half.parquet"], "rome", None)) == {"half.parquet", "rome"}
     with pytest.raises(R2D2Error, match="r2d2 status"):
         chosen(journal, [], "elsewhere", None)
+
+
+def test_a_set_of_nothing_is_refused_by_what_was_asked(
+    deleted: Deleted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, _, _ = deleted
+    with pytest.raises(R2D2Error, match=f"below nowhere or by the plan {'0' * 12} in {lake}"):
+        chosen(journal_of(lake), [], "nowhere", "0" * 64)
+    assert main(["rebuild", str(lake)]) == 2
+    assert "--under or --all-of" in capsys.readouterr().err
+
+
+def test_rows_are_never_written_into_the_lake_beside_the_journal(
+    deleted: Deleted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, _, _ = deleted
+    before = files_of_lake(lake)
+    (tmp_path / "rome").symlink_to(lake)
+    (tmp_path / "link").symlink_to(lake)
+    for to in (lake, lake / "new", tmp_path / "link", tmp_path):
+        for more in ([], ["--dry-run"]):
+            assert main(["rebuild", "rome", str(lake), "--to", str(to), *more]) == 2
+            assert "is in the lake" in capsys.readouterr().err
+        with pytest.raises(R2D2Error, match="without --to"):
+            list(rebuild(journal_of(lake), ["rome"], to))
+    assert files_of_lake(lake) == before
+
+
+def test_a_table_that_a_rebuild_left_there_is_told_as_such(
+    deleted: Deleted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, _, _ = deleted
+    for told in ("its plan promised", "was there already: read again and found equal"):
+        assert main(["rebuild", "rome", str(lake), "--to", str(tmp_path / "back")]) == 0
+        assert told in capsys.readouterr().out
+
+
+def test_a_rebuild_into_the_lake_names_commands_that_go_for_each_state(
+    deleted: Deleted, tmp_path: Path
+) -> None:
+    lake, _, _ = deleted
+
+    def told(name: str) -> str:
+        (lost,) = rebuild(journal_of(lake), [name], None)
+        assert isinstance(lost, LostTable)
+        return lost.problem
+
+    names = [journal_of(lake).deletion(t).id for t in ("rome", "oslo.parquet", "half.parquet")]
+    assert f"`r2d2 undo {names[0]} LAKE --yes` puts it back" in told(names[0])
+    assert [type(s) for s in undo(journal_of(lake), names[:1])] == [Undone]
+    list(purge(journal_of(lake), 0.0, names[1:]))
+    list(release(journal_of(lake), names[1:2]))
+    assert [type(back) for back in rebuild(journal_of(lake), names[2:], None)] == [Back]
+    assert "it is live: the table is back" in told(names[0])
+    assert "it is given up, and comes back into the lake no more" in told(names[1])
+    assert "it is rebuilt: the table is back" in told(names[2])
+    assert [type(b) for b in rebuild(journal_of(lake), names[1:], tmp_path / "to")] == [Back] * 2
 
 
 def test_what_a_deadline_leaves_too_late_is_said_first(deleted: Deleted) -> None:

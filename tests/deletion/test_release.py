@@ -1,5 +1,6 @@
 """Deletions that are given up: parents are free, and what was moved stays for the retention."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def write_anew(lake: Path) -> None:
 
 def test_a_purged_table_that_is_given_up_frees_its_parents(deleted: Path, tmp_path: Path) -> None:
     list(purge(journal_of(deleted), 0.0))
+    notes = [json.loads((deleted / tombstone_path(t)).read_text()) for t in TABLES]
+    assert all(n["undo"] == f"r2d2 rebuild {n['deletion']} LAKE" for n in notes)
     steps = list(release(journal_of(deleted), TABLES))
     assert [type(step) for step in steps] == [GivenUp] * 3
     journal = journal_of(deleted)
@@ -70,6 +73,12 @@ def test_a_table_in_quarantine_is_given_up_only_where_its_owner_has_another(dele
     (deleted / "oslo.parquet").write_bytes(b"no table")
     steps = done(release(journal_of(deleted), TABLES))
     assert all(isinstance(step, NotGivenUp) and "has no table" in step.reason for step in steps)
+    told = {step.table: step.reason for step in steps if isinstance(step, NotGivenUp)}
+    assert (
+        "oslo.parquet is there, and is no table that can be read; move it away"
+        in told["oslo.parquet"]
+    )
+    assert " puts the table back, or let a purge take it" in told["rome"]
     assert set(journal_of(deleted).state.held()) == {"whole.parquet"}
 
 

@@ -30,7 +30,7 @@ NO_PROFILE = (
 def rebuild(
     *names: Annotated[str, Parameter(help="Ids or tables, and the lake at last.")],
     to: Annotated[
-        Path | None, Output, Parameter(help="Folder to write below, not the table's old place.")
+        Path | None, Output, Parameter(help="Folder outside the lake to write below.")
     ] = None,
     all_of: Annotated[Path | None, Parameter(help="All tables that this plan deleted.")] = None,
     under: Annotated[str | None, Parameter(help="All deleted tables in this folder.")] = None,
@@ -58,7 +58,9 @@ def rebuild(
     the order that has most tables back by the deadline and all of them soonest. Without --to, a
     table that was purged comes back at its old place.
 
-    Exit codes: 0 all came back, 1 some did not.
+    Names, --all-of and --under together are all that any of them names.
+
+    Exit codes: 0 all came back, 1 some did not, 2 nothing is named, or --to is in the lake.
 
     For example:
 
@@ -78,6 +80,7 @@ def rebuild(
     processes = _at_least_one("--threads", threads, os.cpu_count() or 1)
     memory_bytes = _at_least_one("--memory-bytes", memory_bytes, verb.MEMORY_BYTES)
     journal = journal_of(lake)
+    verb.require_outside(journal, to)
     ids = verb.chosen(journal, wanted, under, _sha256(all_of))
     deletions, now = [journal.deletion(each) for each in ids], LakeNow(journal.place)
     now.look(deletions)
@@ -117,7 +120,7 @@ def _tell_forecast(planned: "ScheduledSet") -> None:
     tables = pluralize(len(planned.forecasts), "table")
     readings = pluralize(len(planned.families), "reading")
     processes = pluralize(len(planned.schedule.orders), "process", "processes")
-    when = f"back after {planned.after_s:.1f} s by the plans' promises"
+    when = f"back after {planned.after_s:.1f} s by the plans' promises, without their start-ups"
     print_lines([f"{tables} by {readings} of parents, in {processes}: {when}"])
 
 
@@ -146,7 +149,12 @@ def _tell_back(back: Any) -> None:
 def _back_told(back: "Back") -> Iterator[str]:
     made = back.rebuilt
     rows, size = pluralize(made.rows, "row"), human_bytes(made.size_bytes)
-    yield f"{made.table}: {rows}, {size}, {made.seconds:.2f} s of {back.promised_s:.0f} s promised"
+    told = f"{made.table}: {rows}, {size}"
+    if made.stood:
+        yield f"{told}, was there already: read again and found equal in {made.seconds:.2f} s"
+    else:
+        promised = f"its plan promised {back.promised_s:.0f} s with a start-up"
+        yield f"{told}, in {made.seconds:.2f} s; {promised}"
     yield from made.parents_told
 
 

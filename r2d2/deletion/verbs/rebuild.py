@@ -14,7 +14,7 @@ from r2d2.deletion.parents import FamilyJob, LakeNow, rebuild_side_by_side
 from r2d2.deletion.record import remove_tombstone
 from r2d2.deletion.schedule import ScheduledSet, scheduled
 from r2d2.deletion.verbs.fsck import look, put_back, way_out
-from r2d2.errors import R2D2Error
+from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.deletions import Deletion, Event, JournalError, State
 from r2d2.plan.rebuild import LostTable, RebuiltTable
 from r2d2.settings import is_among
@@ -53,10 +53,12 @@ def rebuild(
     `now` is the lake where it was listed already.
 
     Raises:
+        UsageError: the folder is in the lake.
         R2D2Error: there is no such deletion.
         LeaseError: another runner works on the lake's deletions.
     """
     limits = limits or RebuildLimits()
+    require_outside(journal, to)
     deletions = [journal.deletion(name) for name in names]
     wanted = scheduled_set(deletions, to, limits)
     work = _SetRebuild(journal, wanted, to, limits, now or LakeNow(journal.place))
@@ -66,11 +68,35 @@ def rebuild(
     with journal.lease("rebuild"):
         for deletion in deletions:
             if deletion.state is not State.PURGED:
-                name = deletion.id
-                told = f"it is {deletion.state.value}: `r2d2 undo {name} LAKE --yes` puts it back"
-                yield LostTable(deletion.table, f"{told}, or give --to")
+                yield LostTable(deletion.table, _not_into_the_lake(deletion))
         yield from work.outcomes()
         settle_parents(journal)
+
+
+def require_outside(journal: Journal, to: Path | None) -> None:
+    """Passes where no table that is written below the folder comes to lie in the lake.
+
+    Raises:
+        UsageError: one would, where the journal does not know of it.
+    """
+    root = Path(journal.place.storage.url)
+    if to is not None and root.is_dir():
+        tables = (deletion.table for deletion in journal.state.deletions.values())
+        for written in (to, *(to / table for table in tables)):
+            if written.resolve().is_relative_to(root):
+                told = f"--to {to}: {written} is in the lake {root}"
+                back = "without --to, a purged table comes back at its old place"
+                raise UsageError(f"{told}: give a folder that is not; {back}")
+
+
+def _not_into_the_lake(deletion: Deletion) -> str:
+    told = f"it is {deletion.state.value}"
+    if deletion.state in (State.LIVE, State.REBUILT):
+        return f"{told}: the table is back in its place already"
+    elsewhere = f"`r2d2 rebuild {deletion.id} LAKE --to FOLDER` gives its rows elsewhere"
+    if deletion.state is State.GIVEN_UP and not deletion.is_kept:
+        return f"{told}, and comes back into the lake no more: {elsewhere}"
+    return f"{told}: `r2d2 undo {deletion.id} LAKE --yes` puts it back, {elsewhere}"
 
 
 def scheduled_set(
@@ -211,5 +237,10 @@ def chosen(
         if deletion.holds and (within or of_plan):
             ids.append(deletion.id)
     if not ids:
-        raise R2D2Error("no deletion is named so; `r2d2 status` lists all")
+        asked = [f"below {under}"] if under is not None else []
+        asked += [f"by the plan {plan[:12]}"] if plan is not None else []
+        if not asked:
+            raise UsageError("name deletions by id or table, or give --under or --all-of")
+        told = f"no table is deleted {' or '.join(asked)} in {journal.place.storage.url}"
+        raise R2D2Error(f"{told}; `r2d2 status LAKE` lists all that are")
     return list(dict.fromkeys(ids))

@@ -17,7 +17,7 @@ from r2d2.deletion.movers.delta_log import LOG
 from r2d2.deletion.movers.mover import QUARANTINE, Moved
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.record import remove_tombstone
-from r2d2.deletion.verbs.fsck import Discrepancy, is_blocked, look, settle
+from r2d2.deletion.verbs.fsck import Discrepancy, is_blocked, look, settle, way_out
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 
@@ -106,9 +106,13 @@ def _reason_against_place(journal: Journal, deletion: Deletion, now: LakeNow) ->
     for table in now.inventory(deletion.record["find"]).tables if wrote else ():
         if table.problem is None and any(file.path in wrote for file in table.files):
             return None
-    told = f"{min(wrote)} is there, and is no table that can be read" if wrote else "nothing is"
-    remedy = "`r2d2 undo` puts it back, or let a purge take it and release it then"
-    return f"its owner has no table in its place, where {told}: {remedy}"
+    told, way = "its owner has no table in its place", way_out(deletion, where)
+    if not wrote:
+        return f"{told}: {way}, or let a purge take it and release it then"
+    told = f"{told}: {min(wrote)} is there, and is no table that can be read"
+    if where.may_join:
+        return f"{told}; {way}"
+    return f"{told}; move it away, and `r2d2 undo {deletion.id} LAKE --yes` puts the table back"
 
 
 def _kept(journal: Journal, deletion: Deletion) -> Moved:
