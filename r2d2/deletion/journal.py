@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.deletion.place import LakePlace
-from r2d2.errors import R2D2Error
+from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.deletions import (
     HEAD,
     HOME,
@@ -58,22 +58,24 @@ class Journal:
     def deletion(self, name: str) -> Deletion:
         """The deletion of this id, or of the table at this location that is not live.
 
-        Where there is none of the table, it is the last one that was given up.
+        Where there is none of the table, it is the last one that was given up or rebuilt, one
+        with files in quarantine before others.
 
         Raises:
-            R2D2Error: there is none.
+            UsageError: there is none.
         """
         if name in self.state.deletions:
             return self.state.deletions[name]
         if (by_table := self.of_table(name)) is not None:
             return by_table
-        every = self.state.deletions.values()
-        if given_up := [d for d in every if (d.table, d.state) == (name, State.GIVEN_UP)]:
-            return given_up[-1]
+        ended = (State.GIVEN_UP, State.REBUILT)
+        of_name = [d for d in self.state.deletions.values() if d.table == name]
+        if last := [d for d in of_name if d.state in ended]:
+            return max(last, key=lambda each: (each.is_kept, each.since))
         begin = [d for each, d in self.state.deletions.items() if each.startswith(name)]
         if len(name) >= LEAST_OF_AN_ID and len(begin) == 1:
             return begin[0]
-        raise R2D2Error(f"{name!r}: no deletion of this id or table; `r2d2 status` lists all")
+        raise UsageError(f"{name!r}: no deletion of this id or table; `r2d2 status` lists all")
 
     def of_table(self, location: str) -> Deletion | None:
         """The deletion by which the table is not live, None where it is."""

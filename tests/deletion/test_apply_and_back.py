@@ -12,7 +12,7 @@ from r2d2.deletion.verbs.approve import ApprovalLimits, NotApprovedError, approv
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
-from r2d2.deletion.verbs.undo import Undone, undo, undoable
+from r2d2.deletion.verbs.undo import NotUndone, Undone, undo, undoable, would_undo
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import State
 from r2d2.plan.plan_form import Data
@@ -174,7 +174,7 @@ def test_a_purge_of_tables_by_name_leaves_the_others(deleting: Deleting, tmp_pat
     (step,) = json.loads(out.read_text())["steps"]
     assert (step["step"], step["table"]) == ("Purged", "oslo.parquet")
     assert {deletion.table for deletion in undoable(journal_of(lake))} == {"half.parquet", "rome"}
-    assert main(["purge", "no_such_table", str(lake), *told, "--yes"]) == 1
+    assert main(["purge", "no_such_table", str(lake), *told, "--yes"]) == 2
     assert len(undoable(journal_of(lake))) == 2
 
 
@@ -242,3 +242,118 @@ def test_what_somebody_wrote_to_since_it_was_undone_is_planned_anew(deleting: De
     approve(journal_of(lake), plan, run, ApprovalLimits())
     (refused,) = [step for step in applied(deleting) if isinstance(step, Refused)]
     assert "oslo.parquet changed since the plan was made" in refused.reason
+
+
+def told_of(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
+    """The exit code of a command, and all that it printed."""
+    code = main([str(word) for word in words])
+    return code, "".join(capsys.readouterr())
+
+
+def test_a_dry_undo_refuses_what_an_undo_refuses(
+    deleting: Deleting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, _, _ = deleting
+    applied(deleting)
+    old = journal_of(lake).deletion("half.parquet").id
+    list(undo(journal_of(lake), [old]))
+    (lake / "oslo.parquet").write_bytes(b"somebody's")
+    moved = next((lake / "_r2d2" / "quarantine").rglob("rome/*.parquet"))
+    moved.write_bytes(b"?" * moved.stat().st_size)
+    for name, reason in (
+        (old, "it is live"),
+        ("oslo.parquet", "somebody wrote"),
+        ("rome", "SHA-256"),
+    ):
+        for yes in ([], ["--yes"]):
+            code, told = told_of(capsys, "undo", name, lake, *yes)
+            assert (code, reason in told) == (3, True), (name, yes, told)
+
+
+def test_a_dry_undo_of_lost_files_asks_the_parents(deleting: Deleting) -> None:
+    lake, _, _ = deleting
+    applied(deleting)
+    next((lake / "_r2d2" / "quarantine").rglob("oslo.parquet")).unlink()
+    assert [type(step) for step in would_undo(journal_of(lake), ["oslo.parquet"])] == [Undone]
+    (lake / "whole.parquet").unlink()
+    (stays,) = would_undo(journal_of(lake), ["oslo.parquet"])
+    assert isinstance(stays, NotUndone)
+    assert "cannot be rebuilt" in stays.reason
+
+
+def test_the_json_of_a_dry_run_says_that_it_would(
+    deleting: Deleting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run, _ = deleting
+    at_once = tmp_path / "at_once.toml"
+    at_once.write_text("[deletion]\nretention_days = 0\n")
+    for given in (
+        ["apply", str(run / "plan.json"), "--no-catalogue"],
+        ["undo", "rome", str(lake)],
+        ["purge", "rome", str(lake), "--config", str(at_once)],
+        ["release", "rome", str(lake)],
+    ):
+        for yes, would in (([], [True]), (["--yes"], [None])):
+            main([*given, *yes, "--json"])
+            steps = json.loads(capsys.readouterr().out)
+            assert [each.get("would") for each in steps[:1]] == would
+        if given[0] == "undo":
+            approve(journal_of(lake), deleting[2], run, ApprovalLimits())
+            applied(deleting)
+
+
+def test_a_dry_apply_says_that_the_plan_must_be_approved_and_counts_no_table_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    plan = planned(lake, run)
+    command = ["apply", run / "plan.json", "--no-catalogue"]
+    code, told = told_of(capsys, *command)
+    assert code == 0
+    assert "3 tables would be moved" in told
+    assert "nobody approved this plan" in told.splitlines()[-1]
+    approve(journal_of(lake), plan, run, ApprovalLimits())
+    assert told_of(capsys, *command, "--yes")[0] == 0
+    code, told = told_of(capsys, *command)
+    assert code == 0
+    assert "0 tables would be moved" in told
+    assert "nobody" not in told
+
+
+def test_a_wrong_name_or_order_is_wrong_usage_and_nothing_is_done(
+    deleting: Deleting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run, _ = deleting
+    applied(deleting)
+    before, file = files_of_lake(lake), lake / "whole.parquet"
+    for words, reason in (
+        *(([verb, "nobody", lake], "no deletion") for verb in ("undo", "purge", "release")),
+        (["rebuild", "nobody", lake], "no deletion"),
+        (["undo", lake], "--all"),
+        (["undo"], "the lake comes last"),
+        (["undo", lake, "rome"], "the lake comes last"),
+        (["undo", "--all", "rome", lake, "--yes"], "--all and rome"),
+        (["status", file], "is a file, not a folder"),
+        (["approve", run / "plan.json", "--max-share", "1.5"], "from 0 to 1"),
+        (["approve", run / "plan.json", "--approved-by", ""], "--approved-by is empty"),
+    ):
+        code, told = told_of(capsys, *words)
+        assert (code, reason in told, "--include" in told) == (2, True, False), (words, told)
+    assert files_of_lake(lake) == before
+
+
+def test_a_table_is_named_by_what_became_of_it(
+    deleting: Deleting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, _, _ = deleting
+    applied(deleting)
+    at_once = tmp_path / "at_once.toml"
+    at_once.write_text("[deletion]\nretention_days = 0\n")
+    purging = ["purge", "rome", lake, "--config", at_once]
+    assert told_of(capsys, *purging, "--yes")[0] == 0
+    code, told = told_of(capsys, *purging)
+    assert (code, told) == (0, "rome: nothing to purge: it is purged\n")
+    assert told_of(capsys, "rebuild", "rome", lake)[0] == 0
+    code, told = told_of(capsys, "undo", "rome", "rome", lake)
+    assert (code, told.count("it is rebuilt")) == (3, 1)

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output
 from r2d2.cli.deletion.steps import as_data, discrepancy_line, tell, told_in
-from r2d2.cli.terminal import print_json, print_lines
-from r2d2.errors import EXIT_FOUND, EXIT_OK, R2D2Error, UsageError
+from r2d2.cli.terminal import print_json, print_lines, print_problem
+from r2d2.errors import EXIT_FOUND, EXIT_OK, NoSuchLakeError, R2D2Error, UsageError
 from r2d2.text_tables import human_bytes, pluralize
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ NoCatalogue = Annotated[
     bool, Parameter(negative="", help="No catalogue has a table with these files: you looked.")
 ]
 NOT_DONE = "Nothing was done. Give --yes."
+LAKE_LAST = "the lake comes last, after the ids or tables"
 Run = Annotated[Path | None, Parameter(help="Folder of the plan's run, if PLAN is not in it.")]
 
 
@@ -46,7 +47,8 @@ def approve(
 ) -> int:
     """Record that PLAN, exactly as it is, may be applied: who said so, when, and its SHA-256.
 
-    Exit codes: 0 recorded, 1 the plan does not hold or exceeds a limit, 2 it is no plan.
+    Exit codes: 0 recorded, 1 the plan does not hold or exceeds a limit, 2 it is no plan, or a flag
+    is wrong.
 
     For example: r2d2 approve run/plan.json --max-tables 20
     """
@@ -54,6 +56,10 @@ def approve(
     from r2d2.deletion.verbs.approve import approve as record_approval
     from r2d2.plan.plan_file import load_plan
 
+    if approved_by is not None and not approved_by.strip():
+        raise UsageError("--approved-by is empty: name who said so, or leave it out")
+    if max_share is not None and not 0 <= max_share <= 1:
+        raise UsageError(f"--max-share {max_share:g}: give a share of the lake from 0 to 1")
     made = load_plan(plan)
     if sha256 is not None and made["sha256"] != sha256:
         raise R2D2Error(f"{plan}: its SHA-256 is {made['sha256']}, not that of the plan shown")
@@ -92,7 +98,8 @@ def apply(
 ) -> int:
     """Move the tables that PLAN deletes into quarantine, each compared with its rebuild first.
 
-    Nothing is destroyed: `r2d2 undo` puts them back until `r2d2 purge`. The plan must be approved.
+    Nothing is destroyed: `r2d2 undo` puts them back until `r2d2 purge`. The plan must be approved;
+    without --yes, it may be approved later, and its tables are told all the same.
     Owners in the lake are asked again, and the catalogue in its listing; `--no-catalogue` accepts
     that none is asked.
 
@@ -104,7 +111,7 @@ def apply(
     from r2d2.deletion.catalogue import load_catalogue, require_asked
     from r2d2.deletion.verbs.apply import Applied, Refused, would_apply
     from r2d2.deletion.verbs.apply import apply as run_apply
-    from r2d2.deletion.verbs.approve import approval_of
+    from r2d2.deletion.verbs.approve import NotApprovedError, approval_of
     from r2d2.plan.plan_file import load_plan
     from r2d2.settings.deletion import load_deletion_settings
 
@@ -113,8 +120,14 @@ def apply(
     storage = journal.place.storage
     is_dry = dry_run or not yes
     asked = None if catalogue is None else load_catalogue(catalogue, storage, catalogue_days)
-    if not is_dry and not no_catalogue and not approval_of(journal, made).data["no_catalogue"]:
-        require_asked(asked)
+    missing = list[str]()
+    try:
+        if not approval_of(journal, made).data["no_catalogue"] and not no_catalogue:
+            require_asked(asked)
+    except (NotApprovedError, UsageError) as error:
+        if not is_dry:
+            raise
+        missing = [f"Before that: {error}."]
     settings = load_deletion_settings(config)
     days, holds = settings.retention_days, settings.hold_delta_parents
     done = () if is_dry else run_apply(journal, made, folder, days, holds, asked)
@@ -124,7 +137,7 @@ def apply(
         for step in steps:
             match step:
                 case Applied(table, deletion, size_bytes, seconds, again):
-                    moved += 1
+                    moved += not again
                     what = "is deleted already" if again else "would move" if is_dry else "moved"
                     about = human_bytes(size_bytes)
                     if not is_dry and not again:
@@ -136,16 +149,19 @@ def apply(
                     line = f"{table}: refused: {reason}"
                 case discrepancy:
                     line = discrepancy_line(discrepancy)
-            steps_told.append(as_data(step))
+            steps_told.append(as_data(step, is_dry))
             if not json:
                 print_lines([line])
     if json:
         print_json(steps_told)
+        for told in missing:
+            print_problem(told)
     elif not steps_told:
         print_lines(["There is nothing to apply: the plan deletes no table."])
     elif is_dry:
         count = pluralize(moved, "table")
-        print_lines([f"Nothing was done: {count} would be moved, {refused} refused. Give --yes."])
+        ended = f"Nothing was done: {count} would be moved, {refused} refused. Give --yes."
+        print_lines([" ".join((ended, *missing))])
     return EXIT_FOUND if refused else EXIT_OK
 
 
@@ -192,23 +208,20 @@ def undo(
 ) -> int:
     """Put deleted tables back, as they were: `r2d2 undo ID… LAKE` or `r2d2 undo --all LAKE`.
 
-    Exit codes: 0 all are back, 1 stopped by an error, 3 some are not, each with its reason.
+    Exit codes: 0 all are back, or would be, 1 stopped by an error, 2 a name is wrong, 3 some are
+    not, each with its reason.
 
     For example: r2d2 undo exports/planes_boeing.csv sample_lake --yes
     """
     from r2d2.deletion.verbs import undo as verb
 
-    *wanted, lake = with_lake(names)
-    journal = journal_of(lake)
+    wanted, journal = with_lake(names)
     ids = verb.names_of(journal, wanted, all)
-    if not yes and ids:
-        tables = [journal.deletion(each).table for each in ids]
-        print_lines([f"{table}: would be put back" for table in tables])
-        print_lines([NOT_DONE])
-        return EXIT_OK
     if not ids and not json:
         print_lines(["There is nothing to undo: no deleted table has its files in quarantine."])
-    return tell(verb.undo(journal, ids) if ids else (), json)
+    if yes or not ids:
+        return tell(verb.undo(journal, ids) if ids else (), json)
+    return _not_done(tell(verb.would_undo(journal, ids), json, would=True), json)
 
 
 def release(
@@ -222,22 +235,20 @@ def release(
     owner has another table at its place: what was moved stays until the retention, which begins
     anew, is over; `r2d2 undo ID` gives it back until then.
 
-    Exit codes: 0 all are given up, 1 stopped by an error, 3 some are not, each with its reason.
+    Exit codes: 0 all are given up, or would be, 1 stopped by an error, 2 a name is wrong, 3 some
+    are not, each with its reason.
 
     For example: r2d2 release exports/planes_boeing.csv sample_lake
     """
     from r2d2.deletion.verbs import release as verb
 
-    *wanted, lake = with_lake(names)
+    wanted, journal = with_lake(names)
     if not wanted:
         raise UsageError("name the deletions to give up, by id or table, and the lake at last")
-    journal = journal_of(lake)
+    ids = list(dict.fromkeys(journal.deletion(name).id for name in wanted))
     if yes:
-        return tell(verb.release(journal, wanted), json)
-    code = tell(verb.would_release(journal, wanted), json, done="would be given up")
-    if not json:
-        print_lines([NOT_DONE])
-    return code
+        return tell(verb.release(journal, ids), json)
+    return _not_done(tell(verb.would_release(journal, ids), json, would=True), json)
 
 
 def purge(
@@ -253,29 +264,32 @@ def purge(
     `[deletion] retention_days` of --config says how long that is; 30 by default. A table stays
     whose parents do not give it back today, or where somebody wrote at its old place.
 
-    Exit codes: 0 done, 1 stopped by an error, 3 some had to stay though their retention is over.
+    Exit codes: 0 done, 1 stopped by an error, 2 a name is wrong, 3 some had to stay though their
+    retention is over.
 
     For example: r2d2 purge sample_lake
     """
     from r2d2.deletion.verbs import purge as verb
 
-    *wanted, lake = with_lake(names)
-    journal, days = journal_of(lake), _retention_days(config)
-    only = {journal.deletion(name).id for name in wanted} or None
+    wanted, journal = with_lake(names)
+    days = _retention_days(config)
+    named = [journal.deletion(name) for name in wanted]
+    only = {each.id for each in named} or None
     is_empty = not verb.purgeable(journal, only)
+    ended = [f"{d.table}: nothing to purge: it is {d.state.value}" for d in named if not d.is_kept]
     steps = verb.purge(journal, days, only) if yes else verb.would_purge(journal, days, only)
-    code = tell(steps, json, out, "" if yes else "would be purged")
-    if not json and is_empty:
-        print_lines(["There is nothing to purge: no deleted table has files in quarantine."])
-    elif not json and not yes:
-        print_lines([NOT_DONE])
-    return code
+    code = tell(steps, json, out, would=not yes)
+    none = [] if only else ["There is nothing to purge: no deleted table has files in quarantine."]
+    if not json:
+        print_lines([*dict.fromkeys(ended), *(none if is_empty else [])])
+    return code if yes or is_empty else _not_done(code, json)
 
 
 def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
     """Compare the journal of deletions in LAKE with its files; settle with --yes.
 
-    Exit codes: 0 all fits, 1 stopped by an error, 3 something does not fit, or needs a person.
+    Exit codes: 0 all fits, 1 stopped by an error, 2 there is no such lake, 3 something does not
+    fit, or needs a person.
 
     For example: r2d2 fsck sample_lake
     """
@@ -297,18 +311,15 @@ def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
 def audit(lake: str, /, *, json: Json = False) -> int:
     """Verify that no record of the journal of LAKE was changed or dropped, and print it.
 
-    Exit codes: 0 it is whole, 1 it is not.
+    Exit codes: 0 it is whole, 1 it is not, 2 there is no such lake.
 
     For example: r2d2 audit sample_lake
     """
     import msgspec
 
-    from r2d2.deletion.journal import Journal, records_of
-    from r2d2.deletion.place_objects import place_of
+    from r2d2.deletion.journal import records_of
 
-    place = place_of(lake)
-    Journal(place)
-    records = [record for record, _ in records_of(place)]
+    records = [record for record, _ in records_of(journal_of(lake).place)]
     if json:
         print_json([msgspec.to_builtins(record) for record in records])
         return EXIT_OK
@@ -326,6 +337,8 @@ def journal_of(lake: str, config: Path | None = None) -> "Journal":
     from r2d2.deletion.place_objects import place_of
     from r2d2.settings.deletion import load_deletion_settings
 
+    if Path(lake).is_file():
+        raise NoSuchLakeError(f"{lake}: is a file, not a folder; give the folder of the lake")
     return Journal(place_of(lake, load_deletion_settings(config)))
 
 
@@ -335,7 +348,25 @@ def _retention_days(config: Path | None) -> float:
     return load_deletion_settings(config).retention_days
 
 
-def with_lake(names: tuple[str, ...]) -> tuple[str, ...]:
+def with_lake(names: tuple[str, ...]) -> tuple[list[str], "Journal"]:
+    """The deletions that were named, and the journal of the lake, which was named last.
+
+    Raises:
+        UsageError: nothing was named, or the lake before its tables.
+        NoSuchLakeError: there is no such lake.
+    """
     if not names:
-        raise UsageError("name the deletions, and the lake at last")
-    return names
+        raise UsageError(f"name the deletions; {LAKE_LAST}")
+    *wanted, lake = names
+    try:
+        return wanted, journal_of(lake)
+    except NoSuchLakeError as error:
+        if any("://" in name or Path(name).is_dir() for name in wanted):
+            raise UsageError(f"{lake}: no lake; {LAKE_LAST}") from error
+        raise
+
+
+def _not_done(code: int, json: bool) -> int:
+    if not json:
+        print_lines([NOT_DONE])
+    return code

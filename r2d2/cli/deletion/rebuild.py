@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from r2d2.cli import Json, Output
-from r2d2.cli.deletion import journal_of, with_lake
+from r2d2.cli.deletion import with_lake
 from r2d2.cli.deletion.steps import as_data
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FAILED, EXIT_OK, UsageError
@@ -60,7 +60,7 @@ def rebuild(
 
     Names, --all-of and --under together are all that any of them names.
 
-    Exit codes: 0 all came back, 1 some did not, 2 nothing is named, or --to is in the lake.
+    Exit codes: 0 all came back, 1 some did not, 2 a name is wrong, or --to is in the lake.
 
     For example:
 
@@ -74,12 +74,11 @@ def rebuild(
     from r2d2.settings.profile import load_profile
 
     began = perf_counter()
-    *wanted, lake = with_lake(names)
+    wanted, journal = with_lake(names)
     limit_s = inf if deadline is None else _seconds(deadline)
     measured = None if profile is None else load_profile(profile)
     processes = _at_least_one("--threads", threads, os.cpu_count() or 1)
     memory_bytes = _at_least_one("--memory-bytes", memory_bytes, verb.MEMORY_BYTES)
-    journal = journal_of(lake)
     verb.require_outside(journal, to)
     ids = verb.chosen(journal, wanted, under, _sha256(all_of))
     deletions, now = [journal.deletion(each) for each in ids], LakeNow(journal.place)

@@ -13,29 +13,29 @@ STOPPED = "it was stopped before it could tell what it did"
 """What a file of --out says until its command ends."""
 
 
-def tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str = "") -> int:
-    """Prints each step; the exit code is for those that were refused."""
+def tell(steps: Iterable[Any], json: bool, out: Path | None = None, would: bool = False) -> int:
+    """Prints each step, done or as it would be; the exit code is for those that were refused."""
     from r2d2.deletion.verbs.fsck import Discrepancy
     from r2d2.deletion.verbs.purge import NotPurged, Purged
     from r2d2.deletion.verbs.release import GivenUp, NotGivenUp
     from r2d2.deletion.verbs.undo import NotUndone, Undone
 
-    refused = 0
+    refused, be = 0, "would be " if would else ""
     with told_in(out) as told:
         for step in steps:
             match step:
                 case Undone(table):
-                    line = f"{table}: is back"
+                    line = f"{table}: {'would be put back' if would else 'is back'}"
                 case Purged(table, _, size_bytes):
-                    line = f"{table}: {done or 'purged'}, {human_bytes(size_bytes)}"
+                    line = f"{table}: {be}purged, {human_bytes(size_bytes)}"
                 case NotPurged(table, _, reason, is_over):
                     refused += is_over
                     line = f"{table}: stays: {reason}"
                 case NotUndone(table, _, reason):
                     refused += 1
-                    line = f"{table}: stays deleted: {reason}"
+                    line = f"{table}: is not put back: {reason}"
                 case GivenUp(table, deletion, parents, kept_bytes):
-                    line = f"{table}: {done or 'given up'}; {', '.join(parents)} may change"
+                    line = f"{table}: {be}given up; {', '.join(parents)} may change"
                     if kept_bytes:
                         stays = f"{human_bytes(kept_bytes)} of it stay until a purge takes them"
                         line += f"; {stays}, and `r2d2 undo {deletion} LAKE --yes` gives them back"
@@ -46,7 +46,7 @@ def tell(steps: Iterable[Any], json: bool, out: Path | None = None, done: str = 
                     line = discrepancy_line(step)
                 case _:
                     line = printable(str(step))
-            told.append(as_data(step))
+            told.append(as_data(step, would))
             if not json:
                 print_lines([line])
     if json:
@@ -85,7 +85,8 @@ def discrepancy_line(discrepancy: Any) -> str:
     return f"{word}: {table}{discrepancy.told}; {discrepancy.remedy}"
 
 
-def as_data(step: Any) -> dict[str, Any]:
+def as_data(step: Any, would: bool = False) -> dict[str, Any]:
+    """The step as JSON has it; `would`: of a dry run, which did nothing."""
     from dataclasses import asdict
 
-    return {"step": type(step).__name__, **asdict(step)}
+    return {"step": type(step).__name__, **asdict(step), **({"would": True} if would else {})}
