@@ -108,6 +108,7 @@ def find(
         FIND_FILES,
         funnel_data,
         graph_data,
+        orphans_told,
         sample_told,
         unused_rules,
         write_find,
@@ -138,7 +139,7 @@ def find(
     with watching() as progress:
         graph = find_graph(lake, settings, engine=engine, master=master, progress=progress)
     told_in_text = () if json else tuple(sample_told(settings, graph.tables))
-    for sentence in unused_rules(settings, graph.tables):
+    for sentence in (*orphans_told(graph.skipped), *unused_rules(settings, graph.tables)):
         if sentence not in told_in_text:
             print_problem(sentence)
     if out is not None:
@@ -193,12 +194,12 @@ def tables(
     """
     from r2d2.cli.find_text import table_lines
     from r2d2.pipeline import tables as list_tables
-    from r2d2.report.find import inventory_data, unused_rules
+    from r2d2.report.find import inventory_data, orphans_told, unused_rules
     from r2d2.settings.find import load_settings
 
     settings = load_settings(config, include=include, exclude=exclude, sample_tables=sample)
     inventory = list_tables(lake, settings)
-    for sentence in unused_rules(settings, inventory.tables):
+    for sentence in (*orphans_told(inventory.skipped), *unused_rules(settings, inventory.tables)):
         print_problem(sentence)
     if json:
         print_json(inventory_data(inventory))

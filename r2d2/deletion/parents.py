@@ -6,10 +6,12 @@ only the one at which a process ends is lost. The processes write tables; who st
 """
 
 import hashlib
+import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -25,8 +27,10 @@ from r2d2.deletion.schedule import Shares
 from r2d2.engines.pickling import dumps, loads
 from r2d2.errors import R2D2Error, RecipeRunError
 from r2d2.formats.errors import table_problem
-from r2d2.lake.deletions import Data, Deletion
-from r2d2.lake.inventory import Inventory, take_inventory
+from r2d2.lake.deletions import Data, Deletion, without_home
+from r2d2.lake.groups import grouped_by_files
+from r2d2.lake.inventory import Inventory, described, take_inventory
+from r2d2.model import FileGroup, Format
 from r2d2.plan.check import settings_of_find
 from r2d2.plan.rebuild import (
     LostTable,
@@ -38,7 +42,7 @@ from r2d2.plan.rebuild import (
 )
 from r2d2.processes import ChildProcess, answer_requests
 from r2d2.recipes.grammar import Residual
-from r2d2.storage.local import read_whole
+from r2d2.storage.local import Listing, Storage, read_whole
 from r2d2.storage.output import json_text
 from r2d2.storage.scratch import end_on_signals, end_quietly
 
@@ -118,6 +122,27 @@ class LakeNow:
         """
         entry = deletion.record["entry"]
         return rebuild_table(self.parents(deletion), self.residuals(deletion), entry, to)
+
+
+def sizes_in(storage: Storage, listing: Listing) -> Callable[[str, str], int | None]:
+    """The sizes of tables in the listed lake, by what they are found with; None: no such table."""
+    files = {file.path: file for file in listing.files}
+
+    @cache
+    def groups(find: str) -> Mapping[str, FileGroup]:
+        rules = settings_of_find({"find": json.loads(find)}).tables
+        found = grouped_by_files(storage, without_home(listing), rules).groups
+        return {group.location or ".": group for group in found}
+
+    @cache
+    def size_of(find: str, location: str) -> int | None:
+        group = groups(find).get(location)
+        if group is None or group.format != Format.DELTA:
+            return None if group is None else sum(file.size_bytes for file in group.files)
+        settings = settings_of_find({"find": json.loads(find)})
+        return described(storage, settings, [group], files)[0].size_bytes
+
+    return size_of
 
 
 @dataclass(frozen=True, slots=True)

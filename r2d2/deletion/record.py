@@ -7,28 +7,23 @@ place: an empty folder, or a note in it, reads as a table without rows in some r
 missing one is an error in all.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from r2d2.deletion.place import LakePlace
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import HOME, Data, Deletion, State
+from r2d2.lake.deletions import HOME, Data, Deletion, State, tombstone_path
+from r2d2.lake.groups import is_note
 from r2d2.model import Table
 from r2d2.plan.plan_file import files_digest
 from r2d2.recipes.grammar import residuals
 from r2d2.recipes.json import from_data
 from r2d2.recipes.run.residuals import ResidualFolder
-from r2d2.storage.local import read_whole
 from r2d2.storage.output import json_text
 
 RECORDS = f"{HOME}/records"
 RECORD_NAME = "deletion.json"
-_SUFFIX = ".deleted-by-r2d2.json"
-_MOST_BYTES = 255
-"""Of a file's name."""
 
 
 def record_of(plan: Data, entry: Data, parents: Mapping[str, Table], told: Data) -> Data:
@@ -113,15 +108,6 @@ def _parents(record: Data) -> Iterator[dict[str, Any]]:
         yield {"table": name, "choice": "keep", **told}
 
 
-def tombstone_path(location: str) -> str:
-    """The place of the note; its name hides it from tables."""
-    place = PurePosixPath(location)
-    name = f"_{place.name}{_SUFFIX}"
-    if len(name.encode()) > _MOST_BYTES:
-        name = f"_{hashlib.sha256(place.name.encode()).hexdigest()[:16]}{_SUFFIX}"
-    return str(place.with_name(name))
-
-
 def write_tombstone(place: LakePlace, deletion: Deletion) -> None:
     """Writes the note; an older one is replaced, but nothing that somebody else put there."""
     path = tombstone_path(deletion.table)
@@ -158,7 +144,6 @@ def _is_free_or_ours(place: LakePlace, path: str) -> bool:
         file = place.file(path)
         if file is None:
             return True
-        told = json.loads(read_whole(place.storage, file))
-    except (OSError, ValueError, R2D2Error):
+    except (OSError, R2D2Error):
         return False
-    return isinstance(told, dict) and told.get("deleted_by") == "r2d2"
+    return is_note(place.storage, file)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -25,6 +25,9 @@ HOME = "_r2d2"
 JOURNAL = f"{HOME}/journal"
 HEAD = f"{HOME}/head.json"
 """The number and SHA-256 of a late record: a journal that ends before it was cut."""
+NOTE_SUFFIX = ".deleted-by-r2d2.json"
+_MOST_BYTES = 255
+"""Of a file's name."""
 _RECORD = re.compile(r"\d{10}\.json")
 SINCE = "since it was listed"
 """Of the reason why a file is not read that a runner wrote meanwhile."""
@@ -337,6 +340,9 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
             raise JournalError(f"{within}{record_path(number)}: not the record of {HEAD}")
     if number >= state.next_number:
         raise JournalError(f"the journal in {home} ends before its record {number}: it was cut")
+    kept = (f"{home}/records/", f"{home}/quarantine/")
+    if state.last is None and any(file.path.startswith(kept) for file in listing.files):
+        raise JournalError(f"the journal in {home} is gone, and deleted tables are kept there")
     return state
 
 
@@ -364,6 +370,15 @@ def _head(storage: Storage, head: FileInfo) -> tuple[int, str]:
         raise JournalError(str(error)) from error
     except (TableError, ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{HEAD}: cannot be read, or is not as it was written") from error
+
+
+def tombstone_path(location: str) -> str:
+    """The place of the note; its name hides it from tables."""
+    place = PurePosixPath(location)
+    name = f"_{place.name}{NOTE_SUFFIX}"
+    if len(name.encode()) > _MOST_BYTES:
+        name = f"_{hashlib.sha256(place.name.encode()).hexdigest()[:16]}{NOTE_SUFFIX}"
+    return str(place.with_name(name))
 
 
 def without_home(listing: Listing) -> Listing:

@@ -1,25 +1,36 @@
 """A lake's files in groups that make tables; owners are asked, and the journal of deletions."""
 
+import json
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from r2d2.errors import TableError
+from r2d2.errors import R2D2Error, TableError
 from r2d2.formats import FORMATS
-from r2d2.lake.deletions import HOME, JOURNAL, JournalState, State, journal_state, without_home
+from r2d2.lake.deletions import (
+    HOME,
+    NOTE_SUFFIX,
+    JournalState,
+    State,
+    journal_state,
+    tombstone_path,
+    without_home,
+)
 from r2d2.lake.grouping import Grouping, group_files, unnamed_parts
 from r2d2.lake.owners import find_owners
-from r2d2.lake.wholeness import whole_but_for_unnamed
+from r2d2.lake.wholeness import HIDDEN, whole_but_for_unnamed
 from r2d2.model import FileGroup, FileInfo
 from r2d2.settings.find import TableRule
-from r2d2.storage.local import Listing, LocalStorage, Storage
+from r2d2.storage.local import Listing, LocalStorage, Storage, read_whole
 
 # A remote read mostly waits.
 REMOTE_THREADS = 64
 MAGIC_BYTES = 4
+ORPHAN = f"note *{NOTE_SUFFIX} of a deletion, without its journal"
+"""Of the reason why a file is in no table: which tables its deletion needs is not known."""
 
 
 class HeldParent(NamedTuple):
@@ -33,11 +44,13 @@ class EarlierDeletions(NamedTuple):
     """What earlier deletions mean for a lake's tables.
 
     `held` are the tables that deleted ones are rebuilt from, by location, each with why it must
-    stay. Of the tables that are `emptied`, a log without rows stays at their place.
+    stay. Of the tables that are `emptied`, a log without rows stays at their place. `orphans` are
+    the notes of deletions that no journal tells of.
     """
 
     held: dict[str, HeldParent]
     emptied: frozenset[str]
+    orphans: tuple[str, ...]
 
 
 def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
@@ -50,7 +63,11 @@ def grouped(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> G
     """
     earlier = earlier_deletions(storage, listing)
     found = grouped_by_files(storage, without_home(listing), rules)
-    return replace(found, groups=_with_held(found.groups, earlier.held), emptied=earlier.emptied)
+    groups, skipped = _with_held(found.groups, earlier.held), dict(found.skipped)
+    if count := len(earlier.orphans):
+        hidden = skipped.pop(HIDDEN, 0) - count
+        skipped |= {ORPHAN: count, **({HIDDEN: hidden} if hidden > 0 else {})}
+    return replace(found, groups=groups, skipped=skipped, emptied=earlier.emptied)
 
 
 def grouped_by_files(storage: Storage, listing: Listing, rules: Sequence[TableRule]) -> Grouping:
@@ -101,16 +118,34 @@ def earlier_deletions(storage: Storage, listing: Listing) -> EarlierDeletions:
     Raises:
         JournalError: a journal cannot be read, or is not as it was written.
     """
-    held, emptied = dict[str, HeldParent](), set[str]()
+    held, emptied, noted = dict[str, HeldParent](), set[str](), set[str]()
     for within, state in _journals(storage, listing):
         held |= {posixpath.normpath(f"{within}{p}"): told for p, told in _reasons(state)}
         states = (State.LIVE, State.REBUILT)
         deletions = (each for each in state.deletions.values() if each.state not in states)
+        noted |= {f"{within}{tombstone_path(d.table)}" for d in state.deletions.values()}
         emptied |= {f"{within}{d.table}" for d in deletions if d.record.get("mover") == "delta"}
     for above, state in _journals_above(storage):
+        notes = (tombstone_path(d.table) for d in state.deletions.values())
+        noted |= {posixpath.relpath(posixpath.join(above, note), storage.url) for note in notes}
         places = ((posixpath.join(above, parent), told) for parent, told in _reasons(state))
         held |= {posixpath.relpath(place, storage.url): told for place, told in places}
-    return EarlierDeletions(held, frozenset(emptied))
+    return EarlierDeletions(held, frozenset(emptied), tuple(_orphans(storage, listing, noted)))
+
+
+def _orphans(storage: Storage, listing: Listing, noted: Set[str]) -> Iterator[str]:
+    for file in without_home(listing).files:
+        if file.path.endswith(NOTE_SUFFIX) and file.path not in noted and is_note(storage, file):
+            yield file.path
+
+
+def is_note(storage: Storage, file: FileInfo) -> bool:
+    """Whether the file is r2d2's note of a deletion, and nobody else's."""
+    try:
+        told = json.loads(read_whole(storage, file))
+    except (OSError, ValueError, R2D2Error):
+        return False
+    return isinstance(told, dict) and told.get("deleted_by") == "r2d2"
 
 
 def _reasons(state: JournalState) -> Iterator[tuple[str, HeldParent]]:
@@ -122,8 +157,8 @@ def _reasons(state: JournalState) -> Iterator[tuple[str, HeldParent]]:
 
 def _journals(storage: Storage, listing: Listing) -> Iterator[tuple[str, JournalState]]:
     """The journals of the lake and of those within it, with the folder that each is in."""
-    marks = (file.path.partition(f"{JOURNAL}/") for file in listing.files)
-    folders = {before for before, mark, _ in marks if mark and (not before or before[-1] == "/")}
+    marks = (f"/{file.path}".partition(f"/{HOME}/") for file in listing.files)
+    folders = {f"{before}/"[1:] for before, mark, _ in marks if mark}
     unlisted = (path.partition(HOME)[0] for path, _ in listing.left_out if HOME in path.split("/"))
     for within in sorted({*folders, *unlisted}):
         yield within, journal_state(storage, listing, within)
@@ -132,7 +167,7 @@ def _journals(storage: Storage, listing: Listing) -> Iterator[tuple[str, Journal
 def _journals_above(storage: Storage) -> Iterator[tuple[str, JournalState]]:
     """The journals of the folders that a local lake is within, each with its folder."""
     for above in () if "://" in storage.url else Path(storage.url).parents:
-        if (above / JOURNAL).is_dir():
+        if (above / HOME).is_dir():
             found = LocalStorage(str(above / HOME)).list()
             files = (FileInfo(f"{HOME}/{f.path}", f.size_bytes, f.version) for f in found.files)
             yield str(above), journal_state(LocalStorage(str(above)), Listing(tuple(files)))

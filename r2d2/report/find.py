@@ -11,6 +11,8 @@ from typing import Any
 
 from r2d2.graph import Graph
 from r2d2.hashing.finaliser import HASH_VERSION
+from r2d2.lake.deletions import HOME, NOTE_SUFFIX
+from r2d2.lake.groups import ORPHAN
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory, inventory_json
 from r2d2.lake.selection import is_left_out_as_asked
 from r2d2.model import Edge, Format, Table
@@ -187,6 +189,15 @@ def unused_rules(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:
     for table in text:
         if UNUSED in table.details:
             yield f"[[text]]: {table.location}: {table.details[UNUSED]}"
+
+
+def orphans_told(skipped: Mapping[str, int]) -> Iterator[str]:
+    """A sentence on the notes of deletions whose journal is not in the lake."""
+    if count := skipped.get(ORPHAN, 0):
+        told = (
+            f"{pluralize(count, 'note')} *{NOTE_SUFFIX} of deletions, and no journal of them here"
+        )
+        yield f"{told}: which tables they need is not known; bring {HOME} back before you delete"
 
 
 def _unused_patterns(settings: Settings, tables: Sequence[Table]) -> Iterator[str]:

@@ -10,13 +10,12 @@ import pytest
 
 from r2d2.cli import main
 from r2d2.deletion.journal import status_of
-from r2d2.deletion.record import tombstone_path
 from r2d2.deletion.verbs.apply import Applied, apply
 from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.release import GivenUp, NotGivenUp, release, would_release
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
-from r2d2.lake.deletions import State
+from r2d2.lake.deletions import State, tombstone_path
 from tests.support.deletion.small_lake import (
     approved,
     deleted_tables,

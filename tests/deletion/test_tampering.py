@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.cli import main
 from r2d2.deletion.verbs.apply import Applied, Refused, apply, would_apply
-from r2d2.deletion.verbs.fsck import discrepancies
+from r2d2.deletion.verbs.fsck import changed_parents, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, purge, would_purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
-from r2d2.errors import R2D2Error, UsageError
+from r2d2.errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, R2D2Error, UsageError
 from r2d2.lake.deletions import JournalError
 from r2d2.lake.inventory import take_inventory
 from r2d2.plan.plan_file import load_plan
@@ -277,3 +278,55 @@ def test_a_list_of_rows_that_changed_rebuilds_nothing_and_purges_nothing(
     assert isinstance(lost, LostTable)
     stays = [step for step in purge(journal_of(lake), 0.0) if isinstance(step, NotPurged)]
     assert [step.table for step in stays] == ["half.parquet"]
+
+
+def test_a_parent_that_was_cut_is_an_alarm_with_its_remedy(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = pq.read_table(lake / "whole.parquet")
+    (lake / "whole.parquet").touch()
+    assert (main(["fsck", str(lake)]), capsys.readouterr().out) == (
+        EXIT_OK,
+        "The journal and the files agree.\n",
+    )
+    pq.write_table(whole.slice(5), lake / "whole.parquet")
+    assert main(["fsck", str(lake)]) == EXIT_OK
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("ALARM: whole.parquet: it changed: ")
+    assert "(and 2 more) was deleted; is that table still in it? `r2d2 rebuild " in line
+    assert "`r2d2 undo ID LAKE --yes` while the files are in quarantine" in line
+
+
+def test_a_changed_parent_of_a_purged_table_is_an_alarm_without_undo(lake: Path) -> None:
+    list(purge(journal_of(lake), 0.0))
+    pq.write_table(pq.read_table(lake / "whole.parquet").slice(5), lake / "whole.parquet")
+    journal = journal_of(lake)
+    (told,) = changed_parents(journal, journal.place.storage.list())
+    assert told.is_alarm
+    assert told.remedy.endswith("shows it; if not, put its rows back")
+
+
+def test_a_lake_whose_journal_alone_is_gone_is_refused_by_all(applied: Path, lake: Path) -> None:
+    shutil.rmtree(lake / "_r2d2" / "journal")
+    for head in (True, False):
+        with pytest.raises(JournalError, match="cut" if head else "is gone"):
+            take_inventory(storage_of(str(lake)), Settings())
+        with pytest.raises(JournalError, match="cut" if head else "is gone"):
+            journal_of(lake)
+        (lake / "_r2d2" / "head.json").unlink(missing_ok=True)
+    assert main(["find", str(lake)]) == EXIT_FAILED
+
+
+def test_notes_of_deletions_without_a_journal_are_told(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lake / "_mine.deleted-by-r2d2.json").write_text("{}")
+    assert main(["find", str(lake)]) == EXIT_OK
+    assert "of deletions" not in capsys.readouterr().err
+    shutil.rmtree(lake / "_r2d2")
+    assert main(["find", str(lake)]) == EXIT_OK
+    assert "3 notes *.deleted-by-r2d2.json of deletions, and no jo" in capsys.readouterr().err
+    assert main(["status", str(lake)]) == EXIT_OK
+    assert "_rome.deleted-by-r2d2.json: a note of a deletion" in capsys.readouterr().err
+    assert main(["fsck", str(lake)]) == EXIT_FOUND
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -171,9 +171,14 @@ def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
     For example: r2d2 status sample_lake
     """
     from r2d2.deletion.journal import status_of
+    from r2d2.deletion.verbs.fsck import orphan_notes
     from r2d2.text_tables import aligned
 
-    found = status_of(journal_of(lake), _retention_days(config))
+    journal = journal_of(lake)
+    found = status_of(journal, _retention_days(config))
+    if journal.state.last is None:
+        for note in orphan_notes(journal, journal.place.storage.list()):
+            print_problem(f"{note.told}; {note.remedy}")
     if json:
         print_json(found)
         return EXIT_OK
@@ -288,6 +293,9 @@ def purge(
 def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
     """Compare the journal of deletions in LAKE with its files; settle with --yes.
 
+    A parent of another size than it had is an alarm, and by itself no reason for exit code 3: rows
+    may only have been appended to it.
+
     Exit codes: 0 all fits, 1 stopped by an error, 2 there is no such lake, 3 something does not
     fit, or needs a person.
 
@@ -299,12 +307,14 @@ def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
     if yes:
         with journal.lease("fsck"):
             settled = verb.settle(journal)
-    found = verb.left(journal, settled if yes else [])
+    listing = journal.place.storage.list()
+    found = [*verb.left(journal, settled if yes else []), *verb.orphan_notes(journal, listing)]
+    told = [*found, *verb.changed_parents(journal, listing)]
     if json:
-        print_json([as_data(each) for each in found])
+        print_json([as_data(each) for each in told])
     else:
-        lines = map(discrepancy_line, found)
-        print_lines(lines if found else ["The journal and the files agree."])
+        lines = map(discrepancy_line, told)
+        print_lines(lines if told else ["The journal and the files agree."])
     return EXIT_FOUND if found else EXIT_OK
 
 

@@ -62,7 +62,7 @@ def demo(
 
 
 def _tombstone(lake: Path, table: str) -> Path:
-    from r2d2.deletion.record import tombstone_path
+    from r2d2.lake.deletions import tombstone_path
 
     return lake / tombstone_path(table)
 

@@ -13,6 +13,7 @@
 | purging | gone, in part or whole | a rebuild into quarantine, and it is tombstoned again |
 | purged | gone | nothing |
 | given up | any | nothing: nobody needs it any more |
+| any that holds | any, a parent of another size | a person is asked whether it still gives it |
 | any | others at the old place, or files that no record tells of | a person is asked |
 """
 
@@ -28,14 +29,16 @@ from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.mover import QUARANTINE, Moved, Mover, PersonNeededError, Whereabouts
-from r2d2.deletion.parents import LakeNow
+from r2d2.deletion.parents import LakeNow, sizes_in
 from r2d2.deletion.place import LakePlace, PlaceError
 from r2d2.deletion.record import remove_tombstone
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import Deletion, Event, State
+from r2d2.lake.deletions import HOME, Deletion, Event, State
+from r2d2.lake.groups import earlier_deletions
 from r2d2.recipes.grammar import residuals
 from r2d2.recipes.json import from_data
-from r2d2.storage.local import read_whole
+from r2d2.storage.local import Listing, read_whole
+from r2d2.storage.output import json_text
 from r2d2.text_tables import pluralize
 
 
@@ -90,6 +93,44 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
         )
         remedy = "was the journal replaced by an older one? keep the folder: it rebuilds the table"
         yield Discrepancy(name, "", told, remedy, needs_person=True)
+
+
+def orphan_notes(journal: Journal, listing: Listing) -> Iterator[Discrepancy]:
+    """The notes in the listed lake of deletions that no journal tells of."""
+    for path in earlier_deletions(journal.place.storage, listing).orphans:
+        told = f"{path}: a note of a deletion that no journal here tells of"
+        remedy = f"bring {HOME} back beside it: what the deleted table needs is not known"
+        yield Discrepancy("", "", told, remedy, needs_person=True)
+
+
+def changed_parents(journal: Journal, listing: Listing) -> Iterator[Discrepancy]:
+    """The parents in the listed lake that are not as long as when tables were deleted.
+
+    Rows that were only appended do no harm, and whether they are, only a rebuild tells.
+    """
+    size_now = sizes_in(journal.place.storage, listing)
+    for parent, deletions in journal.state.held().items():
+        try:
+            now = {d.id: size_now(json_text(d.record["find"]), parent) for d in deletions}
+        except R2D2Error as error:
+            told, remedy = f"whether it changed cannot be told: {error}", "put that right first"
+            yield Discrepancy("", parent, told, remedy, needs_person=True)
+            continue
+        then = {d.id: int(d.record["parents"][parent]["size_bytes"]) for d in deletions}
+        if changed := [d for d in deletions if now[d.id] not in (None, then[d.id])]:
+            yield _changed(parent, changed, then[changed[0].id], now[changed[0].id])
+
+
+def _changed(parent: str, deletions: Sequence[Deletion], then: int, now: int | None) -> Discrepancy:
+    name, table = deletions[0].id, deletions[0].table
+    more = f" (and {len(deletions) - 1} more)" if deletions[1:] else ""
+    told = f"it changed: {now:,} bytes, and {then:,} when {table}{more} was deleted"
+    back = "put its rows back"
+    if any(each.state is State.TOMBSTONED for each in deletions):
+        back += ", or `r2d2 undo ID LAKE --yes` while the files are in quarantine"
+    asked = "is that table still in it?"
+    shows = f"`r2d2 rebuild {name} LAKE --to FOLDER` shows it"
+    return Discrepancy("", parent, told, f"{asked} {shows}; if not, {back}", is_alarm=True)
 
 
 def _needed(
