@@ -176,14 +176,15 @@ def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     journal = journal_of(lake)
     found = status_of(journal, _retention_days(config))
-    if journal.state.last is None:
-        for note in orphan_notes(journal, journal.place.storage.list()):
-            print_problem(f"{note.told}; {note.remedy}")
+    is_new = journal.state.last is None
+    notes = list(orphan_notes(journal, journal.place.storage.list())) if is_new else []
+    for note in notes:
+        print_problem(f"{note.told}; {note.remedy}")
     if json:
         print_json(found)
         return EXIT_OK
     if not found:
-        print_lines(["Nothing is deleted."])
+        print_lines(["No journal of deletions is here." if notes else "Nothing is deleted."])
         return EXIT_OK
     rows = [
         [
