@@ -37,7 +37,7 @@ def check(
     from r2d2.plan.plan_file import load_plan
 
     made = load_plan(plan)
-    notes = []
+    notes = [f"its SHA-256, for `r2d2 approve --sha256`, is {made['sha256']}"]
     if run is None and (plan.parent / "graph.json").is_file():
         run = plan.parent
     if run is not None:

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from r2d2.errors import R2D2Error
+from r2d2.errors import NoSuchLakeError, R2D2Error
+from r2d2.lake.deletions import journal_state
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.check import Broken, evidence_of, needed_by_others, settings_of_find
@@ -15,16 +16,19 @@ from r2d2.plan.graph_file import CAME, CHANGED, files_inside, inventory_now, nee
 from r2d2.plan.plan_file import files_digest
 from r2d2.plan.plan_form import Data
 from r2d2.storage import storage_of
-from r2d2.text_tables import pluralize
+from r2d2.storage.local import Storage
+from r2d2.text_tables import by_number, pluralize
 
 NAMED = 5
+PLAN_AGAIN = "run `r2d2 find` and `plan` again"
 
 
 @dataclass(frozen=True, slots=True)
 class ChangesSince:
     """What stands against the plan by now, and changes that it does not rest on.
 
-    `by_table` are all changes by the table that changed, `now` is the lake's inventory.
+    `by_table` are all changes by the table that changed, each with what to do; `now` is the lake's
+    inventory.
     """
 
     broken: tuple[Broken, ...]
@@ -34,14 +38,15 @@ class ChangesSince:
 
 
 def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
-    """The changes of the lake since the plan was made; the lake is listed once.
+    """The changes of the lake since the plan was made; the lake is listed once, and where something
+    changed again with its journal, which tells what this very plan deleted.
 
     A change refuses the plan where a table that goes, or one that it is rebuilt from, is touched.
 
     Raises:
         LakeError: the lake cannot be listed.
     """
-    storage, settings = storage_of(plan["lake"]), settings_of_find(plan)
+    storage, settings = _storage(plan), settings_of_find(plan)
     if run is None:
         now = take_inventory(storage, settings)
     else:
@@ -50,20 +55,46 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
     rested_on = {name for table in deleted for name in (table["table"], *table["parents"])}
     tables, paths = {table.location: table for table in now.tables}, _paths(now)
     files_before = cache(lambda: _files_of_run(plan, run))
+    deletions = cache(lambda: journal_state(storage, storage.list()))
     broken: list[Broken] = []
     notes: list[str] = []
+    applied: list[str] = []
     by_table: dict[str, tuple[Broken, ...]] = {}
     for entry in plan["tables"]:
         name = entry["table"]
         changes = list(_changes(plan, entry, tables.get(name), paths, files_before))
-        by_table[name] = tuple(changes)
-        if name in rested_on:
+        by_table[name] = tuple((rule, f"{sentence}: {PLAN_AGAIN}") for rule, sentence in changes)
+        earlier = deletions().of_table(name) if changes else None
+        if earlier is not None and earlier.record["plan_sha256"] == plan["sha256"]:
+            applied.append(name)
+        elif name in rested_on:
             broken += changes
         else:
             notes += [sentence for _, sentence in changes]
     if run is not None:
         broken += needed_by_others(deleted, needed_by_plans(run, tables, paths))
+    if broken:
+        notes.append(f"the lake is another than the plan saw: {PLAN_AGAIN}")
+    if applied:
+        count, be = pluralize(len(applied), "table"), by_number(len(applied), "is", "are")
+        told = f"{count}, such as {applied[0]}, {be} deleted by this very plan"
+        broken.append(("lake-missing", f"{told}: `r2d2 status` lists what is deleted"))
     return ChangesSince(tuple(broken), (*notes, *_others(plan, now)), by_table, now)
+
+
+def _storage(plan: Data) -> Storage:
+    """The plan's lake.
+
+    Raises:
+        NoSuchLakeError: it is not where it was.
+    """
+    try:
+        return storage_of(plan["lake"])
+    except NoSuchLakeError as error:
+        told = f"{plan['lake']}: the plan's lake is no folder any more"
+        raise NoSuchLakeError(
+            f"{told}; bring it back there, or {PLAN_AGAIN} where it is"
+        ) from error
 
 
 def _files_of_run(plan: Data, run: Path | None) -> dict[str, Sequence[FileInfo]]:
@@ -131,7 +162,8 @@ def _file_changes(
 
 def _named(name: str, rule: str, paths: Sequence[str], told: str) -> Iterator[Broken]:
     for path in paths[:NAMED]:
-        yield rule, f"{name}: the file {path} {told} since the plan was made"
+        what = name if path == name else f"{name}: the file {path}"
+        yield rule, f"{what} {told} since the plan was made"
     if len(paths) > NAMED:
         yield rule, f"{name}: and {pluralize(len(paths) - NAMED, 'more file')} of this kind"
 

@@ -27,7 +27,7 @@ class DeletionSettings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.retention_days <= MOST_DAYS:
-            raise UsageError(f"retention_days = must be 0 to {MOST_DAYS}")
+            raise UsageError(f"retention_days = {self.retention_days}: give 0 to {MOST_DAYS}")
 
 
 DELETION_SECTIONS: Kinds = {"deletion": DeletionSettings}

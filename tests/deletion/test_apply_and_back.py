@@ -241,7 +241,8 @@ def test_what_somebody_wrote_to_since_it_was_undone_is_planned_anew(deleting: De
     path.write_bytes(path.read_bytes())
     approve(journal_of(lake), plan, run, ApprovalLimits())
     (refused,) = [step for step in applied(deleting) if isinstance(step, Refused)]
-    assert "oslo.parquet changed since the plan was made" in refused.reason
+    told = "oslo.parquet changed since the plan was made: run `r2d2 find` and `plan` again"
+    assert refused.reason == told
 
 
 def told_of(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
@@ -357,3 +358,15 @@ def test_a_table_is_named_by_what_became_of_it(
     assert told_of(capsys, "rebuild", "rome", lake)[0] == 0
     code, told = told_of(capsys, "undo", "rome", "rome", lake)
     assert (code, told.count("it is rebuilt")) == (3, 1)
+
+
+
+def test_a_check_of_a_plan_that_was_applied_says_so_once(
+    deleting: Deleting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    applied(deleting)
+    assert main(["check", str(deleting[1] / "plan.json")]) == 1
+    told = capsys.readouterr().out
+    assert "lake-missing: 3 tables, such as half.parquet, are deleted by this very plan" in told
+    assert told.count("lake-missing") == 1
+    assert "again" not in told

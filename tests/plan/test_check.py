@@ -342,20 +342,29 @@ def test_the_command_tells_all_and_ends_as_documented(
     run: Path, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = run / "plan.json"
+    digest = json.loads(path.read_text())["sha256"]
+    holds = f"the plan holds\nnote: its SHA-256, for `r2d2 approve --sha256`, is {digest}\n"
     assert main(["check", str(path)]) == 0
-    assert capsys.readouterr().out == "the plan holds\n"
+    assert capsys.readouterr().out == holds
     shutil.copy(path, tmp_path / "plan.json")
     assert main(["check", str(tmp_path / "plan.json")]) == 0
     assert "taken on the plan's word" in capsys.readouterr().out
     assert main(["check", str(tmp_path / "plan.json"), "--run", str(run)]) == 0
-    assert capsys.readouterr().out == "the plan holds\n"
+    assert capsys.readouterr().out == holds
     (lake / "oslo.parquet").unlink()
     assert main(["check", str(path), "--no-lake"]) == 0
     assert main(["check", str(path)]) == 1
     assert "lake-missing: oslo.parquet is gone" in capsys.readouterr().out
     assert main(["check", str(path), "--json"]) == 1
-    (told,) = json.loads(capsys.readouterr().out)
+    told, *notes = json.loads(capsys.readouterr().out)
     assert (told["rule"], told["refuses"]) == ("lake-missing", True)
+    assert not any(note["refuses"] for note in notes)
+    assert digest in notes[0]["told"]
+    assert "`r2d2 find` and `plan` again" in notes[1]["told"]
+    lake.rename(tmp_path / "moved")
+    assert main(["check", str(path)]) == 2
+    assert "the plan's lake is no folder any more; bring it back" in capsys.readouterr().err
+    (tmp_path / "moved").rename(lake)
     surrogate = '{"version": 2, "lake": "\\ud800"}'
     for text in ('{"version": 1}', surrogate, "[" * 99999, '{"a": 1, "a": 2}', '{"a": NaN}', "[]"):
         (tmp_path / "plan.json").write_text(text)

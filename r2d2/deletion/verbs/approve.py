@@ -53,16 +53,17 @@ def approve(
     `no_catalogue`: whoever approves knows that no catalogue has a table of these files.
 
     Raises:
+        UsageError: the days are none or too many.
         R2D2Error: the plan breaks a rule or a limit.
         LeaseError: another runner works on the lake's deletions.
     """
+    if not 0 < days <= MOST_DAYS:
+        raise UsageError(f"--days {days:g}: give more than 0 and at most {MOST_DAYS}")
     wrong: list[Broken] = list(check_plan(plan, run))
     if wrong:
         raise R2D2Error(f"the plan does not hold: {wrong[0][1]}; `r2d2 check` tells all")
     if broken := list(limits.broken(plan)):
         raise R2D2Error("; ".join(broken))
-    if not 0 < days <= MOST_DAYS:
-        raise UsageError(f"an approval is for more than 0 and at most {MOST_DAYS} days")
     told = {
         "plan_sha256": plan["sha256"],
         "approved_by": approved_by or who(),
