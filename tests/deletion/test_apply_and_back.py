@@ -360,7 +360,6 @@ def test_a_table_is_named_by_what_became_of_it(
     assert (code, told.count("it is rebuilt")) == (3, 1)
 
 
-
 def test_a_check_of_a_plan_that_was_applied_says_so_once(
     deleting: Deleting, capsys: pytest.CaptureFixture[str]
 ) -> None:
