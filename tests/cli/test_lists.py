@@ -155,8 +155,9 @@ def test_what_a_plan_shows_is_what_its_file_says(
     assert {row["table"]: row["frees_bytes"] for row in found} == deleted
     every = rows(capsys, "plan", "show", run)
     assert {row["table"] for row in every} == {table["table"] for table in plan["tables"]}
-    last = told(capsys, "plan", "show", run).splitlines()[-1]
-    assert last.startswith(f"of {len(every)} tables, {len(deleted)} tables to delete")
+    *_, sums, digest = told(capsys, "plan", "show", run).splitlines()
+    assert sums.startswith(f"of {len(every)} tables, {len(deleted)} tables to delete")
+    assert digest == f"The plan's SHA-256: {plan['sha256']}"
     as_csv = told(capsys, "plan", "show", run, "--choice", "keep", "--csv")
     kept = list(csv.DictReader(io.StringIO(as_csv)))
     assert len(kept) == len(plan["tables"]) - len(deleted)

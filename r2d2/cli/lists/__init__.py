@@ -206,7 +206,8 @@ def show(
         if not plan.is_dir():
             remedy = "give a plan's file, or the folder of a run with a plan"
         raise UsageError(f"{path}: there is no such plan; {remedy}")
-    entries = load_plan(path)["tables"]
+    made = load_plan(path)
+    entries = made["tables"]
     check_patterns("--table", table, [entry["table"] for entry in entries])
     found = [
         _decision(entry)
@@ -218,7 +219,7 @@ def show(
     if json or csv:
         _print_rows(found, DECISION_COLUMNS, as_csv=csv)
     else:
-        print_lines(_decision_lines(found, choice))
+        print_lines([*_decision_lines(found, choice), f"The plan's SHA-256: {made['sha256']}"])
     return EXIT_OK
 
 
