@@ -9,7 +9,7 @@ import pytest
 
 from r2d2.deletion.movers.delta_log import DeltaLogs
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
-from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
+from r2d2.deletion.verbs.fsck import Discrepancy, changed_parents, discrepancies, settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo, undoable
@@ -97,6 +97,35 @@ def test_without_versions_tables_are_copied_compared_and_deleted_where_that_was_
     in_place = list(rebuild(lake.journal(), deleted_tables(plan), None))
     assert [type(step) for step in in_place] == [Back] * 3, in_place
     assert list(discrepancies(lake.journal())) == []
+
+
+def test_a_copy_in_a_bucket_that_was_cut_and_a_parent_that_was_are_alarms(
+    moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bucket_on(moto, monkeypatch)
+    lake, run = BucketLake(versioned=False), tmp_path / "run"
+    lake.write(tmp_path / "source")
+    before, plan = lake.objects(), lake.approved(run)
+    list(apply(lake.journal(COPIES), plan, run))
+    (copy,) = [path for path in lake.objects(own=True) if path.endswith("/oslo.parquet")]
+    lake.put(copy, b"cut")
+    journal = lake.journal(COPIES)
+    assert list(changed_parents(journal, journal.place.storage.list())) == []
+    (told,) = discrepancies(journal)
+    assert told.is_alarm
+    assert "oslo.parquet has another size in quarantine" in told.told
+    alarm, back = undo(journal, ["oslo.parquet"])
+    assert (alarm, type(back)) == (told, Undone)
+    assert rows_of(lake.objects()["oslo.parquet"]) == rows_of(before["oslo.parquet"])
+    assert not [path for path in lake.objects(own=True) if path.endswith("/oslo.parquet")]
+    lake.put("whole.parquet", before["oslo.parquet"])
+    journal = lake.journal(COPIES)
+    (changed,) = changed_parents(journal, journal.place.storage.list())
+    assert (changed.table, changed.is_alarm) == ("whole.parquet", True)
+
+
+def rows_of(content: bytes) -> pa.Table:
+    return pq.read_table(pa.BufferReader(content))
 
 
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])

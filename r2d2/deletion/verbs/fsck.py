@@ -353,7 +353,8 @@ def put_back(journal: Journal, mover: Mover, deletion: Deletion) -> None:
     journal.append(Event.RESTORED, deletion.id, {"files": files} if files and is_known else {})
     remove_tombstone(journal.place, deletion.table)
     record.remove(journal.place, deletion.id)
-    mover.clear(deletion)
+    # A copy that this very runner rebuilt is not needed any more, either.
+    mover.clear(replace(deletion, epoch=deletion.epoch + 1) if deletion.moved else deletion)
 
 
 def _versions(journal: Journal, deletion: Deletion) -> dict[str, list[Any]]:
