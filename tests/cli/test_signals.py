@@ -37,7 +37,11 @@ CODES = {
 }
 
 # Python says so, and exits with 1, where Ctrl-C comes before it runs any program.
-NOT_STARTED = ("Fatal Python error: init_", "Could not import runpy module")
+NOT_STARTED = (
+    "Fatal Python error: init_",
+    "Could not import runpy module",
+    "Exception ignored in: <function _get_module_lock",
+)
 
 
 def is_not_started(told: str) -> bool:

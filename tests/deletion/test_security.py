@@ -488,7 +488,7 @@ def as_nobody(
     Others go first, who may read all that Python imports.
     """
     script = (
-        "import encodings.ascii, json, os, sys; from r2d2.cli import main\n"
+        "import encodings.ascii, gzip, json, os, sys; from r2d2.cli import main\n"
         "for words in json.loads(sys.argv[2]): main(words)\n"
         f"os.getuid() or os.setgroups([]) or os.setgid({NOBODY}) or os.setuid({NOBODY})\n"
         "os.environ.pop('R2D2_UMASK', None)\n"

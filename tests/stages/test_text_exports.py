@@ -221,7 +221,7 @@ def test_explain_shows_the_rows_of_an_export_that_are_missing(tmp_path: Path) ->
     exported(tmp_path, pa.table({"x": [1, 2]}), lines("x", "1", "3"))
     settings = r2d2.Settings(text_exports=True)
     told = explain_pair(str(tmp_path), "child.csv", "parent.parquet", settings, 5)
-    assert told.samples == ("{'x': '3'}",)
+    assert told.samples == ('x = "3"',)
 
 
 def test_of_large_rows_fewer_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from r2d2.cli import Config, Json, Output
 from r2d2.cli.deletion.steps import as_data, discrepancy_line, tell, told_in
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, NoSuchLakeError, R2D2Error, UsageError
-from r2d2.text_tables import human_bytes, pluralize
+from r2d2.text_tables import human_bytes, pluralize, shell_word
 
 if TYPE_CHECKING:
     from r2d2.deletion.journal import Journal
@@ -62,7 +62,8 @@ def approve(
         raise UsageError(f"--max-share {max_share:g}: give a share of the lake from 0 to 1")
     made = load_plan(plan)
     if sha256 is not None and made["sha256"] != sha256:
-        raise R2D2Error(f"{plan}: its SHA-256 is {made['sha256']}, not that of the plan shown")
+        told = f"{plan}: its SHA-256 is {made['sha256']}, not that of the plan shown"
+        raise R2D2Error(f"{told}; `r2d2 plan show` tells it (the file's own is another)")
     limits = ApprovalLimits(max_tables, max_bytes, max_share)
     journal, folder = journal_of(made["lake"]), run or plan.parent
     approved = record_approval(journal, made, folder, limits, days, approved_by, no_catalogue)
@@ -72,7 +73,9 @@ def approve(
         [
             f"{approved.data['approved_by']} approved the plan {made['sha256'][:12]}:"
             f" {count}, {size}, until {approved.data['until'][:16]}Z",
-            f"Next: r2d2 apply {plan}" + ("" if no_catalogue else " --no-catalogue"),
+            f"Next: r2d2 apply {shell_word(str(plan))}"
+            + (f" --run {shell_word(str(run))}" if run else "")
+            + ("" if no_catalogue else " --no-catalogue"),
         ]
     )
     return EXIT_OK

@@ -191,7 +191,7 @@ def way_out(deletion: Deletion, where: Whereabouts) -> str:
     if where.may_join:
         return f"{back} puts the table back beside it"
     if deletion.record["mover"] != DeltaMover.name:
-        return f"move it away, or `r2d2 release {name} LAKE --yes` keeps it"
+        return f"move it away, or, if it is a table, `r2d2 release {name} LAKE --yes` keeps it"
     elsewhere = f"`r2d2 rebuild {name} LAKE --to FOLDER` gives the table's rows elsewhere"
     return f"{elsewhere}, `r2d2 release {name} LAKE --yes` keeps what is there now"
 
