@@ -10,7 +10,7 @@ from r2d2.errors import EXIT_FOUND, EXIT_OK
 from r2d2.text_tables import human_bytes, printable
 
 STOPPED = "it was stopped before it could tell what it did"
-"""What a file of --out says until its command ends."""
+"""The text of an --out file while its command has not ended."""
 
 
 def tell(steps: Iterable[Any], json: bool, out: Path | None = None, would: bool = False) -> int:

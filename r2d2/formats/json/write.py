@@ -27,7 +27,7 @@ ARRAY_BYTES = 1 << 30
 _TEXT, _LIKE_JSON, _JSON, _NULL = "text", "text like JSON", "JSON", "null"
 _SPACE = b" \t\r\n"
 Kinds = dict[tuple[str, ...], Counter[str]]
-"""How often a value of each kind lies at a path."""
+"""The number of values of each kind, by path."""
 ROWS_AT_ONCE = 1 << 13
 _JSON_NULL = "null"
 
