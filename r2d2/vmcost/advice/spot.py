@@ -2,10 +2,10 @@
 
 Each spot VM is taken away after an exponential time (a Poisson process; the rate is the user's, as
 no provider ships one) and another offers its slots `replacement_s` later. The work is the replayed
-log (`replay.simulation`): tasks that ran there begin again, and output that lay there and is still
-to be read is made again, with all it needs. The driver is on demand and is never taken away. Cached
-blocks, a shuffle service that outlives its VM, and warnings before the end are not modelled, and
-neither is the variation of run times without interruptions.
+log (`replay`): tasks that ran there begin again, and output that lay there and is still to be read
+is made again, with all it needs. The driver is on demand and is never taken away. Cached blocks, a
+shuffle service that outlives its VM, and warnings before the end are not modelled, and neither is
+the variation of run times without interruptions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,7 @@ import numpy as np
 from r2d2.errors import UsageError
 from r2d2.text_tables import human_bytes, pluralize
 from r2d2.vmcost.advice.case import AdviceCase
-from r2d2.vmcost.advice.replay import replay_workload
-from r2d2.vmcost.advice.replay.simulation import Simulation
+from r2d2.vmcost.advice.replay import Simulation, replay_workload
 from r2d2.vmcost.advice.replay.slots import Life, first_arrival_ms, measured_lives
 from r2d2.vmcost.advice.replay.state import Links, links_of
 from r2d2.vmcost.advice.replay.workload import Workload, workload_of

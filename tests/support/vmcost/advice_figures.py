@@ -17,7 +17,7 @@ from time import perf_counter
 
 from r2d2.vmcost.advice.energy import POWERS, energy_of
 from r2d2.vmcost.advice.job_schedule import best_schedule
-from r2d2.vmcost.advice.job_schedule.problem import Lateness
+from r2d2.vmcost.advice.job_schedule.model import Lateness
 from r2d2.vmcost.advice.packing import Numa, best_shapes, fragment_rate, mib_per_core, rooms_of
 from r2d2.vmcost.advice.serverless.model import Backend, ColdStarts, RentedCluster, Serverless
 from r2d2.vmcost.advice.serverless.prices import (

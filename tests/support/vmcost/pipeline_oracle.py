@@ -6,7 +6,7 @@ from itertools import permutations
 from math import ceil
 from random import Random
 
-from r2d2.vmcost.advice.job_schedule.problem import Lateness, Machine, PipelineJob
+from r2d2.vmcost.advice.job_schedule.model import Lateness, Machine, PipelineJob
 from r2d2.vmcost.model import Billing
 
 HOUR_MS = 3_600_000

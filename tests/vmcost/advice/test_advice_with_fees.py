@@ -13,7 +13,7 @@ import pytest
 
 from r2d2.errors import R2D2Error
 from r2d2.vmcost.advice.job_schedule import best_schedule
-from r2d2.vmcost.advice.job_schedule.problem import Lateness, Machine
+from r2d2.vmcost.advice.job_schedule.model import Lateness, Machine
 from r2d2.vmcost.advice.serverless import choose
 from r2d2.vmcost.advice.serverless.model import (
     ColdStarts,

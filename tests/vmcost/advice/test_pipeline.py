@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.job_schedule import best_schedule
-from r2d2.vmcost.advice.job_schedule.problem import Lateness, Machine, PipelineJob
+from r2d2.vmcost.advice.job_schedule.model import Lateness, Machine, PipelineJob
 from r2d2.vmcost.model import Billing
 from tests.support.vmcost.pipeline_oracle import least_usd, random_pipeline
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2d2.vmcost.advice.replay import replay_workload
-from r2d2.vmcost.advice.replay.simulation import Simulation, StuckError
+from r2d2.vmcost.advice.replay import Simulation, StuckError, replay_workload
 from r2d2.vmcost.advice.replay.slots import Life
 from r2d2.vmcost.advice.replay.workload import Workload, WorkloadJob, WorkloadTask
 from tests.support.vmcost.replay_plans import chains, one_job, step

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2d2.errors import UsageError
-from r2d2.vmcost.advice.replay import replay, replay_workload
-from r2d2.vmcost.advice.replay.simulation import StuckError
+from r2d2.vmcost.advice.replay import StuckError, replay, replay_workload
 from r2d2.vmcost.advice.replay.slots import Life
 from r2d2.vmcost.advice.replay.workload import Workload
 from r2d2.vmcost.advice.spot import SpotOffer, SpotReport, compare_spot, compare_spot_of

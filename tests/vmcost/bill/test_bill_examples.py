@@ -12,9 +12,9 @@ from r2d2.vmcost.bill import (
     Part,
     Share,
     bill,
+    fleet,
     printed_total_usd,
     printed_usd,
-    task_charges,
     task_time,
 )
 from r2d2.vmcost.bill.task_time import task_time_by_job
@@ -305,7 +305,7 @@ def test_tasks_that_are_looked_at_in_blocks_are_charged_as_all_at_once(
     tasks = [task(at, at + chance.randint(0, 9_000), index=n) for n, at in enumerate(starts)]
     app = application(100_000, [Executor("1", "h", 4, 0)], tasks, [Job(0, (0,), 10_000, 60_000)])
     whole = bill(app, None, prices())
-    monkeypatch.setattr(task_charges, "WINDOW_TASKS", 7)
+    monkeypatch.setattr(fleet, "WINDOW_TASKS", 7)
     monkeypatch.setattr(task_time, "BLOCK_TASKS", 7)
     assert bill(app, None, prices()) == whole
     ran = task_time.task_intervals_ms(app)

@@ -222,10 +222,9 @@ def test_hostile_names_are_kept_as_data(log: Path) -> None:
 
 
 def test_a_line_beyond_the_limit_is_passed_over(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from r2d2.vmcost.events import read as reading
     from r2d2.vmcost.events.codecs import lines
 
-    monkeypatch.setattr(reading, "lines", lambda chunks: lines(chunks, 1_000))
+    monkeypatch.setattr(r2d2.vmcost.events, "lines", lambda chunks: lines(chunks, 1_000))
     app = read(log, app_start(), app_start(name="x" * 2_000), app_end(3))
     assert app.problems == {"line_too_long": 1}
 

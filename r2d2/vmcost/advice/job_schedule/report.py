@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from r2d2.errors import UsageError
 from r2d2.vmcost.advice.job_schedule import best_schedule
-from r2d2.vmcost.advice.job_schedule.problem import Lateness, Machine, PipelineJob
+from r2d2.vmcost.advice.job_schedule.model import Lateness, Machine, PipelineJob
 from r2d2.vmcost.advice.right_size.run_time import ReplayTime
 from r2d2.vmcost.bill import Rate, vm_rate
 from r2d2.vmcost.model import Application, PriceKind
