@@ -16,8 +16,7 @@ from r2d2.errors import NotWritableError
 from r2d2.formats.compression import codec_of, pieces
 from r2d2.formats.csv.encoding import UTF_8, marked_encoding, utf_8
 from r2d2.formats.csv.write import TextFile
-from r2d2.formats.json.objects import DECODER, Pairs, canonical
-from r2d2.formats.json.read import PIECE_BYTES, JsonContext
+from r2d2.formats.json.read import DECODER, PIECE_BYTES, JsonContext, Pairs, canonical
 from r2d2.formats.layout import Layout
 from r2d2.formats.schema import quoted
 from r2d2.model import FileInfo, Table

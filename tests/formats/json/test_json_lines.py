@@ -147,7 +147,7 @@ def test_keys_without_end_are_taken_for_data(lake):
 
 
 def test_a_value_without_end_is_refused_in_bounded_memory(lake, monkeypatch):
-    monkeypatch.setattr("r2d2.formats.json.objects.RECORD_BYTES", 1 << 16)
+    monkeypatch.setattr("r2d2.formats.json.read.RECORD_BYTES", 1 << 16)
     with pytest.raises(UnreadableTableError, match="line 2: a value longer than"):
         lake.table("a.jsonl", b'{"a":1}\n{"a":"' + b"x" * (4 << 20))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from r2d2.formats.json.objects import rows
+from r2d2.formats.json.read import rows
 
 KEYS = st.text(st.sampled_from('ab.`é"\\'), max_size=3)
 SCALARS = (
