@@ -136,7 +136,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, Told]:
 def find_step(lake: str, run: Path) -> Told:
     """Times `find`; its graph is left in the run's folder."""
     from r2d2 import find
-    from r2d2.report.find import write_find
+    from r2d2.report import write_find
     from r2d2.settings.find import Settings
     from r2d2.storage import storage_of
 

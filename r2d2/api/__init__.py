@@ -117,7 +117,7 @@ def find(
     from r2d2.api.results import Edges, Funnel, Run, Tables
     from r2d2.model import Types
     from r2d2.pipeline import find as find_graph
-    from r2d2.report.find import FIND_FILES, orphans_told, unused_rules, write_find
+    from r2d2.report import FIND_FILES, orphans_told, unused_rules, write_find
     from r2d2.storage import storage_of
     from r2d2.storage.output import check_apart, output_path, prepare
 

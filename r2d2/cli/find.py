@@ -104,7 +104,7 @@ def find(
     from r2d2.cli.terminal import watching
     from r2d2.model import Types
     from r2d2.pipeline import find as find_graph
-    from r2d2.report.find import (
+    from r2d2.report import (
         FIND_FILES,
         funnel_data,
         graph_data,
@@ -194,7 +194,7 @@ def tables(
     """
     from r2d2.cli.find_text import table_lines
     from r2d2.pipeline import tables as list_tables
-    from r2d2.report.find import inventory_data, orphans_told, unused_rules
+    from r2d2.report import inventory_data, orphans_told, unused_rules
     from r2d2.settings.find import load_settings
 
     settings = load_settings(config, include=include, exclude=exclude, sample_tables=sample)

@@ -14,7 +14,7 @@ from r2d2.lake.inventory import take_inventory
 from r2d2.model import FileInfo
 from r2d2.plan import make_plan
 from r2d2.plan.rebuild import rebuild
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices
 from r2d2.storage.local import Listing, LocalStorage
 from tests.support.formats.toy import Toy, write_toy

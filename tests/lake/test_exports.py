@@ -19,7 +19,7 @@ from r2d2.lake.grouping import group_files
 from r2d2.lake.inventory import ONE_TABLE
 from r2d2.model import FileGroup, FileInfo
 from r2d2.plan.graph_file import load_graph
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.find import Settings, TableRule, load_settings
 from r2d2.storage.local import Listing
 from tests.support.lake.owned import avro

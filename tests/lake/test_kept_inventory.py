@@ -29,7 +29,7 @@ from r2d2.lake.inventory import (
 )
 from r2d2.model import FileGroup, Format, Table
 from r2d2.plan.graph_file import load_graph, tables_now
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.find import Settings
 from r2d2.storage import local, storage_of
 

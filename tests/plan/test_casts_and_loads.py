@@ -14,7 +14,7 @@ from r2d2.cli import main
 from r2d2.model import Types
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 from r2d2.storage.output import json_text, write_files
 from tests.support.plan.kinds_lake import contents

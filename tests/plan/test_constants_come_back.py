@@ -29,7 +29,7 @@ from r2d2.recipes.json import from_data, to_data
 from r2d2.recipes.literals import RecipeError, UnrenderableRecipeError
 from r2d2.recipes.sql import query
 from r2d2.recipes.sql_names import SqlDialect
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 
 DEAR = PlanSettings(

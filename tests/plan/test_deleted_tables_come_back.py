@@ -15,7 +15,7 @@ from r2d2.plan import make_plan
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import RebuiltTable, rebuild
 from r2d2.recipes.find.reading import read_batches
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices, load_plan_settings
 from r2d2.storage import storage_of
 from tests.support.formats.annotated import EPSG, put_annotated

@@ -9,7 +9,7 @@ import pyarrow as pa
 import r2d2
 from r2d2.plan import make_plan
 from r2d2.plan.rebuild import rebuild
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.find import Settings, TableRule
 from r2d2.settings.plan import PlanSettings, Prices
 from tests.support.recipes.differences import difference

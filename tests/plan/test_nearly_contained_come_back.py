@@ -13,7 +13,7 @@ from r2d2.plan.check import check_plan
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import rebuild
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices
 from tests.support.plan.kinds_lake import contents
 from tests.support.recipes.dev_lake_kinds import by_operation, check_kinds

@@ -22,7 +22,7 @@ from r2d2.cli.plan_text import table_lines
 from r2d2.plan import make_plan
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import LostTable, RebuiltTable, rebuild
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices
 
 DEAR = PlanSettings(prices=Prices(storage_usd_per_gb_month=1e9))

@@ -17,7 +17,7 @@ from r2d2.plan import make_plan, what_if
 from r2d2.plan.check import check_plan
 from r2d2.plan.costs import storage_usd
 from r2d2.plan.plan_form import Data
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection, UsageDefaults
 from r2d2.storage.output import json_text
 from tests.support.plan.kinds_cases import Case

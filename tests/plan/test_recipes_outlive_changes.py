@@ -15,7 +15,7 @@ import pytest
 import r2d2
 from r2d2.cli import main
 from r2d2.plan import make_plan
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices
 from tests.plan.test_deleted_tables_come_back import differences
 

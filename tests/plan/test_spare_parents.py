@@ -24,7 +24,7 @@ from r2d2.plan.graph_file import load_graph, tables_now
 from r2d2.plan.planner import KnownRecipes, choose, learn
 from r2d2.progress import Silence
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import Latency, PlanLimits, PlanSettings, Prices, Protection, Rates
 from r2d2.storage import storage_of
 

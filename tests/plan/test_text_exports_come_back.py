@@ -16,7 +16,7 @@ from r2d2.cli import main
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
 from r2d2.plan.plan_form import Data
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 from r2d2.storage.output import json_text
 from tests.support.stages.export_oracle import WRITERS, by_arrow, by_duckdb, typed

@@ -15,7 +15,7 @@ import r2d2
 from r2d2.cli import main
 from r2d2.plan import make_plan
 from r2d2.plan.plan_file import load_plan
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices, Protection
 from r2d2.storage.output import json_text, write_files
 from tests.conftest import REPOSITORY

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from r2d2.errors import R2D2Error
 from r2d2.graph import Graph
 from r2d2.model import Column, Edge, Evidence, Format, FunnelRow, Table, Types, Verdict
-from r2d2.report.find import (
+from r2d2.report import (
     edges_csv,
     funnel_data,
     graph_data,

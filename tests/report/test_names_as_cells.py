@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import r2d2
 from r2d2.cli import main
-from r2d2.report.find import edges_csv
+from r2d2.report import edges_csv
 from r2d2.text_tables import csv_text
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

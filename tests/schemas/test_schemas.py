@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 import r2d2
 from r2d2.cli import main
 from r2d2.plan.plan_file import VERSION as PLAN_VERSION
-from r2d2.report.find import GRAPH_VERSION
+from r2d2.report import GRAPH_VERSION
 from r2d2.vmcost.report.data import VERSION as REPORT_VERSION
 from tests.support.schemas import FOLDER, fault, schema_of, schemas
 

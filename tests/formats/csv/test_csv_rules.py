@@ -8,7 +8,7 @@ import r2d2
 from r2d2.errors import IneligibleTableError
 from r2d2.formats.schema import COLUMNS
 from r2d2.plan.graph_file import load_graph
-from r2d2.report.find import unused_rules, write_find
+from r2d2.report import unused_rules, write_find
 from r2d2.settings.find import Settings, TableRule, TextRule
 from tests.support.oracle.files import one, text, write
 

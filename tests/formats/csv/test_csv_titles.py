@@ -12,7 +12,7 @@ import r2d2
 from r2d2.cli.find_text import table_lines
 from r2d2.formats.csv.detect import detect
 from r2d2.formats.csv.records import CsvDialect
-from r2d2.report.find import inventory_data
+from r2d2.report import inventory_data
 from r2d2.settings.find import DOUBT, LEFT_OUT, Settings, TextRule
 from tests.support.oracle.files import all_equal, edges, text
 

@@ -97,7 +97,7 @@ def test_a_folder_like_paimons_is_one_table(lake: Path) -> None:
 
 
 def test_what_r2d2_wrote_itself_is_no_table(lake: Path) -> None:
-    from r2d2.report.find import write_find
+    from r2d2.report import write_find
     from r2d2.settings.find import Settings
 
     before = r2d2.find(lake).owners

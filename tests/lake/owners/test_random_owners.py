@@ -19,7 +19,7 @@ from r2d2.model import FileInfo
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
 from r2d2.progress import Silence
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.find import Settings
 from r2d2.settings.plan import PlanSettings, Prices
 from r2d2.storage import storage_of

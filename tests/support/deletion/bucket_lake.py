@@ -14,7 +14,7 @@ from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.pipeline import find
 from r2d2.plan import make_plan
 from r2d2.plan.plan_form import Data
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.deletion import DeletionSettings
 from r2d2.settings.find import Settings
 from tests.support.deletion.small_lake import COSTLY, write_lake

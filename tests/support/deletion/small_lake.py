@@ -19,7 +19,7 @@ from r2d2.deletion.verbs.approve import ApprovalLimits, approve
 from r2d2.pipeline import find
 from r2d2.plan import make_plan
 from r2d2.plan.plan_form import Data
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.settings.find import Settings
 from r2d2.settings.plan import Latency, PlanSettings, Prices
 from r2d2.storage import local as local_module

@@ -11,7 +11,7 @@ from r2d2.model import Table, Types
 from r2d2.plan.graph_file import load_graph
 from r2d2.plan.planner import KnownRecipes, learn
 from r2d2.progress import Silence
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.storage import storage_of
 from tests.support.oracle.random_lakes import make_lake
 

@@ -23,7 +23,7 @@ from r2d2.plan.planner import KnownRecipes, learn
 from r2d2.progress import Silence
 from r2d2.recipes.find.request import ContainedTable, Request
 from r2d2.recipes.grammar import Recipe
-from r2d2.report.find import write_find
+from r2d2.report import write_find
 from r2d2.storage import storage_of
 from tests.conftest import SHARED
 
