@@ -1,8 +1,6 @@
 """Whatever a writer does to a Delta table while it is deleted, undone or purged, no row is lost."""
 
-import random
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,13 @@ from tests.support.deletion.delta_lake import (
     rows_by_delta_rs,
     write_delta_lake,
 )
-from tests.support.deletion.races import SEEDS, VERBS, Raced, second_runner
+from tests.support.deletion.races import (
+    SEEDS,
+    VERBS,
+    Raced,
+    races_of_two_runners,
+    races_with_a_writer,
+)
 from tests.support.deletion.small_lake import journal_of, times_alone
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -186,12 +190,7 @@ def visible(table: Path) -> set[Any]:
 def test_a_writer_at_any_step_loses_no_commit_and_is_told(
     raced: Raced, verb: str, act: Callable[[Path], None]
 ) -> None:
-    told = Counter[str]()
-    for seed in range(SEEDS):
-        chance = random.Random(f"{verb} {act.__name__} {seed}")
-        told[raced.race(verb, act, chance.randrange(raced.counts[verb])).name] += 1
-    print(f"{verb} × {act.__name__}: {dict(told)}")
-    assert told.total() == SEEDS
+    assert races_with_a_writer(raced, verb, act).total() == SEEDS
 
 
 @pytest.mark.parametrize("other", VERBS)
@@ -199,13 +198,4 @@ def test_a_writer_at_any_step_loses_no_commit_and_is_told(
 def test_of_two_runners_one_wins_and_the_other_says_why(
     raced: Raced, verb: str, other: str
 ) -> None:
-    told = Counter[str]()
-    for seed in range(SEEDS):
-        chance = random.Random(f"{verb} {other} {seed}")
-        act, second = second_runner(raced, other, takes_over=chance.random() < 0.5)
-        first = raced.race(verb, act, chance.randrange(raced.counts[verb]))
-        assert second.says_why() or second.only_settled, (first, second)
-        assert verb != other or not (first.tables & second.tables), (first, second)
-        told[f"{first.name}/{second.name}"] += 1
-    print(f"{verb} × {other} by a second runner: {dict(told)}")
-    assert told.total() == SEEDS
+    assert races_of_two_runners(raced, verb, other).total() == SEEDS

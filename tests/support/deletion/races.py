@@ -5,7 +5,9 @@ that it does; then the verb goes on. What came of both is told.
 """
 
 import os
+import random
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -190,3 +192,27 @@ def second_runner(
             told.steps, told.error = other.steps, other.error
 
     return act, told
+
+
+def races_with_a_writer(raced: Raced, verb: str, act: Callable[[Path], None]) -> Counter[str]:
+    """What came of the verb, by seed at another step at which the writer acts; no row is lost."""
+    told = Counter[str]()
+    for seed in range(SEEDS):
+        chance = random.Random(f"{verb} {act.__name__} {seed}")
+        told[raced.race(verb, act, chance.randrange(raced.counts[verb])).name] += 1
+    print(f"{verb} × {act.__name__}: {dict(told)}")
+    return told
+
+
+def races_of_two_runners(raced: Raced, verb: str, other: str) -> Counter[str]:
+    """What came of both verbs: one runner wins, and the other says why it did nothing."""
+    told = Counter[str]()
+    for seed in range(SEEDS):
+        chance = random.Random(f"{verb} {other} {seed}")
+        act, second = second_runner(raced, other, takes_over=chance.random() < 0.5)
+        first = raced.race(verb, act, chance.randrange(raced.counts[verb]))
+        assert second.says_why() or second.only_settled, (first, second)
+        assert verb != other or not (first.tables & second.tables), (first, second)
+        told[f"{first.name}/{second.name}"] += 1
+    print(f"{verb} × {other} by a second runner: {dict(told)}")
+    return told
