@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from r2d2.cli import main
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies
 from r2d2.deletion.verbs.apply import Applied, Refused, apply, would_apply
 from r2d2.deletion.verbs.approve import ApprovalLimits, NotApprovedError, approve
-from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo, undoable, would_undo

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.verbs.apply import apply
 from r2d2.deletion.verbs.approve import ApprovalLimits, approve
-from r2d2.deletion.verbs.fsck import discrepancies, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import purge
 from r2d2.deletion.verbs.rebuild import rebuild
 from r2d2.deletion.verbs.undo import undo, undoable

@@ -7,9 +7,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.deletion.discrepancies import Discrepancy, changed_parents, discrepancies
 from r2d2.deletion.movers.delta_log import DeltaLogs
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
-from r2d2.deletion.verbs.fsck import Discrepancy, changed_parents, discrepancies, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo, undoable

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.place import LocalPlace
-from r2d2.deletion.verbs.fsck import discrepancies
 from r2d2.lake.deletions import Event, JournalError, record_path
 from r2d2.lake.inventory import take_inventory
 from r2d2.settings.find import Settings

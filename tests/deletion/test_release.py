@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies
 from r2d2.deletion.journal import status_of
 from r2d2.deletion.verbs.apply import Applied, apply
-from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.release import GivenUp, NotGivenUp, release, would_release
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
+from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.place import LocalPlace, PlaceError
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
-from r2d2.deletion.verbs.fsck import discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import undo

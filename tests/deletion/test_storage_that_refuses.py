@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from r2d2.cli import main
+from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.verbs.apply import apply
-from r2d2.deletion.verbs.fsck import discrepancies
 from r2d2.deletion.verbs.undo import undo, undoable
 from tests.deletion.test_security import NOBODY, as_nobody
 from tests.support.deletion.small_lake import approved, files_of_lake, journal_of, write_lake

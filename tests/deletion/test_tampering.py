@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
+from r2d2.deletion.discrepancies import changed_parents, discrepancies
 from r2d2.deletion.verbs.apply import Applied, Refused, apply, would_apply
-from r2d2.deletion.verbs.fsck import changed_parents, discrepancies
 from r2d2.deletion.verbs.purge import NotPurged, purge, would_purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo

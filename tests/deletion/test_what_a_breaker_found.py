@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
+from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
-from r2d2.deletion.verbs.fsck import discrepancies, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import purge
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
 from r2d2.lake.deletions import tombstone_path

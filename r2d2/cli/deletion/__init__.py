@@ -173,8 +173,8 @@ def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
     For example: r2d2 status sample_lake
     """
+    from r2d2.deletion.discrepancies import orphan_notes
     from r2d2.deletion.journal import status_of
-    from r2d2.deletion.verbs.fsck import orphan_notes
     from r2d2.text_tables import aligned
 
     journal = journal_of(lake)
@@ -305,15 +305,16 @@ def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
 
     For example: r2d2 fsck sample_lake
     """
-    from r2d2.deletion.verbs import fsck as verb
+    from r2d2.deletion.discrepancies import changed_parents, orphan_notes
+    from r2d2.deletion.verbs.fsck import left, settle
 
     journal = journal_of(lake)
     if yes:
         with journal.lease("fsck"):
-            settled = verb.settle(journal)
+            settled = settle(journal)
     listing = journal.place.storage.list()
-    found = [*verb.left(journal, settled if yes else []), *verb.orphan_notes(journal, listing)]
-    told = [*found, *verb.changed_parents(journal, listing)]
+    found = [*left(journal, settled if yes else []), *orphan_notes(journal, listing)]
+    told = [*found, *changed_parents(journal, listing)]
     if json:
         print_json([as_data(each) for each in told])
     else:

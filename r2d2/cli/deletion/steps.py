@@ -15,7 +15,7 @@ STOPPED = "it was stopped before it could tell what it did"
 
 def tell(steps: Iterable[Any], json: bool, out: Path | None = None, would: bool = False) -> int:
     """Prints each step, done or as it would be; the exit code is for those that were refused."""
-    from r2d2.deletion.verbs.fsck import Discrepancy
+    from r2d2.deletion.discrepancies import Discrepancy
     from r2d2.deletion.verbs.purge import NotPurged, Purged
     from r2d2.deletion.verbs.release import GivenUp, NotGivenUp
     from r2d2.deletion.verbs.undo import NotUndone, Undone

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from r2d2.deletion import holds, record
 from r2d2.deletion.catalogue import Catalogue
+from r2d2.deletion.discrepancies import Discrepancy
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_for
 from r2d2.deletion.movers.mover import (
@@ -25,7 +26,7 @@ from r2d2.deletion.movers.mover import (
 )
 from r2d2.deletion.record import write_tombstone
 from r2d2.deletion.verbs.approve import approval_of
-from r2d2.deletion.verbs.fsck import Discrepancy, put_back, settle
+from r2d2.deletion.verbs.fsck import put_back, settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import HOME, Data, Deletion, Event, State
 from r2d2.lake.exports import is_marker

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from r2d2.deletion.discrepancies import Discrepancy, look
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import PlaceError
 from r2d2.deletion.record import write_tombstone
-from r2d2.deletion.verbs.fsck import Discrepancy, look, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
+from r2d2.deletion.discrepancies import look, way_out
 from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal, LeaseError
 from r2d2.deletion.movers import mover_of
@@ -13,7 +14,7 @@ from r2d2.deletion.movers.mover import Mover, PersonNeededError
 from r2d2.deletion.parents import FamilyJob, LakeNow, rebuild_side_by_side
 from r2d2.deletion.record import remove_tombstone
 from r2d2.deletion.schedule import ScheduledSet, scheduled
-from r2d2.deletion.verbs.fsck import look, put_back, way_out
+from r2d2.deletion.verbs.fsck import put_back
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.deletions import Deletion, Event, JournalError, State
 from r2d2.plan.rebuild import LostTable, RebuiltTable

@@ -10,6 +10,7 @@ once its place is free.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from r2d2.deletion.discrepancies import Discrepancy, is_blocked, look, way_out
 from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
@@ -17,7 +18,7 @@ from r2d2.deletion.movers.delta_log import LOG
 from r2d2.deletion.movers.mover import QUARANTINE, Moved
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.record import remove_tombstone
-from r2d2.deletion.verbs.fsck import Discrepancy, is_blocked, look, settle, way_out
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, Event, State
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from r2d2.deletion.discrepancies import Discrepancy, look, way_out
 from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.mover import Mover, PersonNeededError, Whereabouts
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import PlaceError
-from r2d2.deletion.verbs.fsck import Discrepancy, first_changed, look, put_back, settle, way_out
+from r2d2.deletion.verbs.fsck import first_changed, put_back, settle
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.deletions import Deletion, Event, State
 

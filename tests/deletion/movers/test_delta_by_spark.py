@@ -8,9 +8,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
-from r2d2.deletion.verbs.fsck import discrepancies, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.undo import Undone, undo
 from tests.support.deletion.delta_lake import (
     CHILD,

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 
 from r2d2.deletion import journal as journals
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.delta_log import DeltaLogs
 from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
-from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import NotPurged, Purged, purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo

@@ -8,10 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.verbs.apply import apply
-from r2d2.deletion.verbs.fsck import discrepancies, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import purge
 from r2d2.deletion.verbs.undo import undo
 from r2d2.errors import R2D2Error

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2d2.cli import main
+from r2d2.deletion.discrepancies import look
 from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.delta_log import DeltaLogs
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import LocalPlace
 from r2d2.deletion.verbs.apply import apply
-from r2d2.deletion.verbs.fsck import look
 from r2d2.deletion.verbs.purge import purge
 from r2d2.deletion.verbs.release import NotGivenUp, would_release
 from r2d2.deletion.verbs.undo import undo

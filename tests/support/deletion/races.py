@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from r2d2.deletion import journal as journal_module
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies
 from r2d2.deletion.movers import rename as rename_module
 from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.verbs.apply import Applied, apply
-from r2d2.deletion.verbs.fsck import Discrepancy, discrepancies, settle
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import Purged, purge
 from r2d2.deletion.verbs.undo import Undone, undo
 from r2d2.errors import R2D2Error
