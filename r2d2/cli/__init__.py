@@ -106,7 +106,7 @@ COMMANDS = {
         "Move the tables that PLAN deletes into quarantine, each compared with its rebuild first.",
     ),
     "status": (
-        "deletion",
+        "deletion.state",
         "List every deletion in LAKE: id, table, state, since when, what it holds, what it saved.",
     ),
     "undo": (
@@ -126,11 +126,11 @@ COMMANDS = {
         "Delete for good the files of tables whose retention is over: `r2d2 purge LAKE`.",
     ),
     "fsck": (
-        "deletion",
+        "deletion.state",
         "Compare the journal of deletions in LAKE with its files; settle with --yes.",
     ),
     "audit": (
-        "deletion",
+        "deletion.state",
         "Verify that no record of the journal of LAKE was changed or dropped, and print it.",
     ),
     "completion": (

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from r2d2.deletion import record
@@ -14,12 +14,14 @@ from r2d2.deletion.movers.mover import QUARANTINE, Whereabouts
 from r2d2.deletion.parents import sizes_in
 from r2d2.deletion.place import LakePlace
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import HOME, Deletion, State
+from r2d2.lake.deletions import HOME, JOURNAL, Deletion, State, record_files
 from r2d2.lake.groups import earlier_deletions
+from r2d2.model import FileInfo
 from r2d2.recipes.grammar import residuals
 from r2d2.recipes.json import from_data
 from r2d2.storage.local import Listing, read_whole
 from r2d2.storage.output import json_text
+from r2d2.storage.scratch import PREFIX
 from r2d2.text_tables import pluralize
 
 
@@ -38,8 +40,11 @@ class Discrepancy:
     is_alarm: bool = False
 
 
-def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
-    """All that does not fit between the journal and the storage; nothing is changed."""
+def discrepancies(journal: Journal, reads_data: bool = False) -> Iterator[Discrepancy]:
+    """All that does not fit between the journal and the storage; nothing is changed.
+
+    Files in quarantine are compared by their size; `reads_data`: by their SHA-256, too.
+    """
     place = journal.place
 
     @cache
@@ -50,7 +55,8 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
         if deletion.holds:
             try:
                 keeps_place = mover_of(deletion.record["mover"], journal.place).keeps_place
-                yield from _discrepancy(deletion, look(journal, deletion), keeps_place)
+                where = look(journal, deletion, reads_data)
+                yield from _discrepancy(deletion, where, keeps_place)
             except R2D2Error as error:
                 remedy = "put that right first"
                 told = f"its files cannot be looked at: {error}"
@@ -68,6 +74,12 @@ def discrepancies(journal: Journal) -> Iterator[Discrepancy]:
         if state not in (State.MARKED, State.PURGING) and not (state and known[name].is_kept):
             told = f"{file.path}: no deletion has files there"
             yield Discrepancy(name, "", told, "look at it, and move it away", needs_person=True)
+    there = place.listing(JOURNAL).files
+    records = record_files(there)
+    for file in there:
+        if file not in records and not is_waiting(file):
+            told, remedy = f"{file.path}: no record of the journal", "move it away"
+            yield Discrepancy("", "", told, remedy, needs_person=True)
     for name in unknown_records(journal):
         told = (
             f"{record.folder_of(name)}: the journal knows no such deletion, and its table is gone"
@@ -135,6 +147,11 @@ def _needed(
                 yield Discrepancy(name, table, told, remedy, is_alarm=True)
 
 
+def is_waiting(file: FileInfo) -> bool:
+    """Whether a runner, which may have been killed, wrote the file to give it its name then."""
+    return file.path.rpartition("/")[2].startswith(PREFIX)
+
+
 def unknown_records(journal: Journal) -> list[str]:
     """The ids of records that the journal does not know, of tables that are not at their place.
 
@@ -157,10 +174,16 @@ def unknown_records(journal: Journal) -> list[str]:
     return found
 
 
-def look(journal: Journal, deletion: Deletion) -> Whereabouts:
-    """Where the deletion's files are now."""
+def look(journal: Journal, deletion: Deletion, reads_data: bool = False) -> Whereabouts:
+    """Where the deletion's files are now; `reads_data`: files of other bytes are damaged."""
     mover = mover_of(deletion.record["mover"], journal.place)
-    return mover.look(mover.located(deletion))
+    located = mover.located(deletion)
+    where = mover.look(located)
+    if not reads_data or where.gone or deletion.state is not State.TOMBSTONED:
+        return where
+    found, told = mover.digests(located), deletion.moved
+    bad = frozenset(p for p in where.moved if list(found[p][:2]) != list(told[p][:2]))
+    return replace(where, moved=where.moved - bad, gone=bad, damaged=bad)
 
 
 def way_out(deletion: Deletion, where: Whereabouts) -> str:
@@ -171,6 +194,8 @@ def way_out(deletion: Deletion, where: Whereabouts) -> str:
         return f"{back} puts the table back"
     if where.may_join:
         return f"{back} puts the table back beside it"
+    if deletion.state is State.GIVEN_UP:
+        return f"move it away, or `r2d2 rebuild {name} LAKE --to FOLDER` gives the rows elsewhere"
     if deletion.record["mover"] != DeltaMover.name:
         return f"move it away, or, if it is a table, `r2d2 release {name} LAKE --yes` keeps it"
     elsewhere = f"`r2d2 rebuild {name} LAKE --to FOLDER` gives the table's rows elsewhere"
@@ -204,7 +229,7 @@ def _discrepancy(
             remedy = "it is rebuilt into quarantine" if is_lost else "it is put back"
             yield Discrepancy(name, table, "its deletion stopped half-way", remedy)
         case State.TOMBSTONED if where.damaged:
-            told = f"{min(where.damaged)} has another size in quarantine than was journalled"
+            told = f"{min(where.damaged)} is not in quarantine as it was moved there"
             told = told if len(where.gone) == 1 else f"{told}, {lost} of it are damaged or gone"
             then = (
                 "what is left in its folder stays" if keeps_place else "that file is deleted then"

@@ -28,9 +28,12 @@ from r2d2.lake.deletions import (
     State,
     journal_state,
     read_records,
+    record_files,
     record_path,
 )
 from r2d2.storage.output import json_text
+from r2d2.storage.scratch import advice_if_ended
+from r2d2.text_tables import shell_word
 
 LEAST_OF_AN_ID = 6
 """So many characters of an id name it, where no other begins so."""
@@ -125,20 +128,22 @@ class Journal:
             LeaseError: another runner has it.
         """
         holder = self.state.lease
-        if holder is not None and not _is_over(holder):
+        if holder is not None and not (_is_over(holder) or _is_left_over(holder)):
             told = f"{holder.by} runs `{holder.data.get('verb')}` since {holder.at:%Y-%m-%d %H:%M}"
             raise LeaseError(f"{told}Z: wait for its end; a runner silent for an hour is passed by")
         self.place.test(verb)
         self.epoch = 0
-        self.epoch = self.append(Event.LEASED, data={"verb": verb, **_process()}).number
-        try:
-            yield
-        except Exception:
-            with suppress(Exception):
+        settles = f"`r2d2 fsck {shell_word(self.place.storage.url)} --yes` settles what was begun"
+        with _leasing(), advice_if_ended(settles):
+            self.epoch = self.append(Event.LEASED, data={"verb": verb, **_process()}).number
+            try:
+                yield
+            except Exception:
+                with suppress(Exception):
+                    self._release()
+                raise
+            with suppress(LeaseError):
                 self._release()
-            raise
-        with suppress(LeaseError):
-            self._release()
 
     def renew(self) -> int:
         """Takes the lease anew, for names that nobody knows yet; returns its epoch."""
@@ -168,6 +173,7 @@ def _status(deletion: Deletion, retention_days: float, now: datetime) -> dict[st
     began = deletion.tombstoned_at or deletion.since
     months = (now - began).total_seconds() / 86400 / DAYS_A_MONTH
     is_kept = deletion.is_kept or deletion.state is State.PURGING
+    is_gone = deletion.state is State.GIVEN_UP and deletion.purge_began and not deletion.is_kept
     ends = deletion.ends_at(retention_days) if is_kept else None
     return {
         "id": deletion.id,
@@ -183,7 +189,7 @@ def _status(deletion: Deletion, retention_days: float, now: datetime) -> dict[st
         "rebuild_p95_s": entry["rebuild_p95_s"],
         "latency_limit_s": entry["latency_limit_s"],
         "saving_usd_per_month": entry["saving_usd_per_month"],
-        "saved_usd": entry["saving_usd_per_month"] * months if deletion.holds else 0.0,
+        "saved_usd": entry["saving_usd_per_month"] * months if deletion.holds or is_gone else 0.0,
         "plan_sha256": deletion.record["plan_sha256"],
     }
 
@@ -194,7 +200,7 @@ def records_of(place: LakePlace) -> Iterator[tuple[JournalRecord, str]]:
     Raises:
         JournalError: one is missing, or is not as it was written.
     """
-    return read_records(place.storage, place.listing(JOURNAL).files)
+    return read_records(place.storage, record_files(place.listing(JOURNAL).files))
 
 
 def who() -> str:
@@ -227,6 +233,24 @@ def _started(pid: int) -> str:
     except OSError:
         return ""
     return told.rsplit(")", 1)[1].split()[19]
+
+
+_leases = list[int]()
+"""One for each lease that this process works under."""
+
+
+@contextmanager
+def _leasing() -> Iterator[None]:
+    _leases.append(1)
+    try:
+        yield
+    finally:
+        _leases.pop()
+
+
+def _is_left_over(lease: JournalRecord) -> bool:
+    """Whether it is of this very process, which could not give it back, as on a full disk."""
+    return not _leases and bool(lease.data.get("host")) and _process().items() <= lease.data.items()
 
 
 def _is_over(lease: JournalRecord) -> bool:

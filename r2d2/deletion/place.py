@@ -14,7 +14,7 @@ from r2d2.lake.deletions import HEAD, HOME
 from r2d2.model import FileInfo
 from r2d2.storage.local import Listing, LocalStorage, Storage, version_of
 from r2d2.storage.output import mode_of
-from r2d2.storage.scratch import sync
+from r2d2.storage.scratch import PREFIX, sync
 
 SELF_TEST = f"{HOME}/selftest"
 
@@ -108,13 +108,19 @@ class LocalPlace:
         """Writes a file: beside its place, to disk, and then a link that never replaces."""
         target = self.path(path)
         self.make_folder(str(PurePosixPath(path).parent))
-        waiting = self._written(target, content)
+        try:
+            self._link(self._written(target, content), target)
+        except FileNotFoundError:  # another runner took it for what a killed one left
+            self._link(self._written(target, content), target)
+        sync(target.parent)
+
+    @staticmethod
+    def _link(waiting: Path, target: Path) -> None:
         try:
             os.link(waiting, target)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(waiting)
-        sync(target.parent)
 
     def replace(self, path: str, content: bytes) -> None:
         """Writes a file, and renames it over an older one."""
@@ -124,7 +130,7 @@ class LocalPlace:
         sync(target.parent)
 
     def _written(self, target: Path, content: bytes) -> Path:
-        waiting = target.with_name(f".{uuid4().hex}")
+        waiting = target.with_name(f"{PREFIX}{uuid4().hex}")
         try:
             self._write(waiting, content)
         except OSError as error:

@@ -129,8 +129,9 @@ class Deletion:
     `record` is of MARKED: all that is needed to rebuild the table. `epoch` is of the runner that
     last worked on it. `moved` are the files as they are in quarantine, by path: their bytes and
     SHA-256. `purge_began`: its files may be gone in part. `tombstoned_at` begins the retention; of
-    a deletion that is given up, that was then. `undone_in` is the number of the record by which a
-    tombstoned table came back, `back` its files then, by path: their bytes and versions.
+    a deletion that is given up while files are in quarantine, that was then. `undone_in` is the
+    number of the record by which a tombstoned table came back, `back` its files then, by path:
+    their bytes and versions.
     """
 
     id: str
@@ -266,7 +267,8 @@ def _deletion(before: Deletion | None, record: JournalRecord) -> Deletion:
         case Event.RESTORED if before.moved:
             return replace(after, undone_in=record.number, back=record.data.get("files", {}))
         case Event.GIVEN_UP:
-            return replace(after, moved=record.data["moved"], tombstoned_at=record.at)
+            began = before.tombstoned_at if before.state is State.PURGED else record.at
+            return replace(after, moved=record.data["moved"], tombstoned_at=began)
         case Event.PURGING:
             # What was given up stays so: what is left of it, the next purge takes.
             state = before.state if before.state is State.GIVEN_UP else after.state
@@ -308,6 +310,12 @@ def read_records(
     yield from before
 
 
+def record_files(files: Iterable[FileInfo], within: str = "") -> list[FileInfo]:
+    """Those of the files that are records of the journal in that folder, by their names."""
+    journal = f"{within}{JOURNAL}/"
+    return [file for file in files if _RECORD.fullmatch(file.path.removeprefix(journal))]
+
+
 def record_path(number: int) -> str:
     """The place of a record in the lake."""
     return f"{JOURNAL}/{number:010d}.json"
@@ -330,8 +338,7 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
     state = JournalState()
     head = next((file for file in listing.files if file.path == f"{within}{HEAD}"), None)
     number, sha256 = (0, "") if head is None else _head(storage, head)
-    files = [f for f in listing.files if _RECORD.fullmatch(f.path.removeprefix(journal))]
-    for record, digest in read_records(storage, files, within):
+    for record, digest in read_records(storage, record_files(listing.files, within), within):
         try:
             state.add(record, digest)
         except (KeyError, TypeError, ValueError) as error:

@@ -133,6 +133,13 @@ def earlier_deletions(storage: Storage, listing: Listing) -> EarlierDeletions:
     return EarlierDeletions(held, frozenset(emptied), tuple(_orphans(storage, listing, noted)))
 
 
+def other_journals(storage: Storage, listing: Listing) -> list[str]:
+    """The folders with a journal of deletions that this lake is within, or that are within it."""
+    within = (place.rstrip("/") for place, _ in _journals(storage, listing) if place)
+    above = [place for place, _ in _journals_above(storage)]
+    return [*above, *(f"{storage.url}/{place}" for place in within)]
+
+
 def _orphans(storage: Storage, listing: Listing, noted: Set[str]) -> Iterator[str]:
     for file in without_home(listing).files:
         if file.path.endswith(NOTE_SUFFIX) and file.path not in noted and is_note(storage, file):

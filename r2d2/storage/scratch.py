@@ -29,6 +29,7 @@ _EXIT_CODES = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
 _LOCK = threading.Lock()
 _switches: list[int] = []
 _received: list[int] = []
+_advice: list[str] = []
 
 
 class ScratchFolder:
@@ -164,6 +165,16 @@ def uninterrupted() -> Iterator[None]:
             _exit(_received[0])
 
 
+@contextmanager
+def advice_if_ended(text: str) -> Iterator[None]:
+    """A signal that ends the process within says this, too."""
+    _advice.append(text)
+    try:
+        yield
+    finally:
+        _advice.pop()
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     _received.append(number)
     if not _switches:
@@ -175,5 +186,5 @@ def _exit(number: int) -> None:
         return
     remove_scratch()
     name = "interrupted" if number == signal.SIGINT else "terminated"
-    os.write(2, f"r2d2: {name}\n".encode())
+    os.write(2, f"r2d2: {'; '.join([name, *_advice[-1:]])}\n".encode())
     os._exit(_EXIT_CODES[signal.Signals(number)])

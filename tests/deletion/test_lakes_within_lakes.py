@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from r2d2.cli import main
 from r2d2.deletion.verbs.apply import apply
 from r2d2.deletion.verbs.undo import Undone, undo, undoable
 from r2d2.lake.inventory import take_inventory
@@ -81,3 +84,30 @@ for _ in range(4):
         looks += 1
     assert runner.returncode == 0
     assert looks > 1
+
+
+def test_who_asks_a_folder_without_a_journal_is_told_of_those_above_and_below(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inner = tmp_path / "lake" / "team"
+    write_lake(inner)
+    applied(inner, tmp_path / "run")
+    for folder in (tmp_path / "lake", inner / "rome"):
+        folder.mkdir(exist_ok=True)
+        assert main(["status", str(folder)]) == 0
+        assert main(["audit", str(folder)]) == 0
+        told = capsys.readouterr().out
+        assert f"There is one of another folder: r2d2 status {inner}" in told
+        assert f"There is one of another folder: r2d2 audit {inner}" in told
+
+
+def test_a_plan_of_a_lake_that_was_moved_says_that_it_must_be_planned_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    approved(lake, run)
+    lake.rename(tmp_path / "other")
+    for words in (["approve"], ["apply", "--no-catalogue"]):
+        assert main([*words, str(run / "plan.json")]) == 2
+        assert "if it was moved, find and plan again" in capsys.readouterr().err

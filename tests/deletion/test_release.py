@@ -159,11 +159,56 @@ def test_the_command_tells_what_it_would_give_up_and_what_it_did(
     write_anew(deleted)
     assert main(["release", "oslo.parquet", str(deleted)]) == 0
     told = capsys.readouterr().out
-    assert "oslo.parquet: would be given up; whole.parquet may change" in told
+    assert "oslo.parquet: would be given up; whole.parquet must stay: " in told
     assert "Nothing was done" in told
     assert main(["release", "half.parquet", "oslo.parquet", str(deleted), "--yes"]) == 3
     told = capsys.readouterr().out
     assert "half.parquet: not given up: its owner has no table in its place" in told
     assert "oslo.parquet: given up" in told
     assert main(["release", "oslo.parquet", str(deleted), "--yes"]) == 3
-    assert "it is given up: nothing is held for it" in capsys.readouterr().out
+    assert "not given up: it is given up already" in capsys.readouterr().out
+
+
+def test_a_parent_that_another_deleted_table_needs_is_not_said_to_be_free(
+    deleted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = tmp_path / "now.toml"
+    now.write_text("[deletion]\nretention_days = 0\n")
+    assert main(["purge", str(deleted), "--config", str(now), "--yes"]) == 0
+    capsys.readouterr()
+    told = "oslo.parquet: {}given up; whole.parquet must stay: half.parquet is rebuilt from it"
+    assert main(["release", "oslo.parquet", str(deleted)]) == 0
+    assert told.format("would be ") in capsys.readouterr().out
+    assert main(["release", "oslo.parquet", str(deleted), "--yes"]) == 0
+    assert told.format("") in capsys.readouterr().out
+    assert main(["release", "rome", "half.parquet", str(deleted)]) == 0
+    rome, half, _ = capsys.readouterr().out.splitlines()
+    assert "whole.parquet must stay: half.parquet is rebuilt from it" in rome
+    assert "half.parquet: would be given up; whole.parquet may change" in half
+
+
+def test_what_a_purged_table_saved_is_counted_when_it_is_given_up(
+    deleted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = tmp_path / "now.toml"
+    now.write_text("[deletion]\nretention_days = 0\n")
+    assert main(["purge", str(deleted), "--config", str(now), "--yes"]) == 0
+    assert main(["release", "oslo.parquet", str(deleted), "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["status", str(deleted), "--json"]) == 0
+    assert all(each["saved_usd"] > 0 for each in json.loads(capsys.readouterr().out))
+    rest = ["rebuild", str(deleted), "--under", ".", "--to", str(tmp_path / "back")]
+    assert main([*rest, "--dry-run"]) == 0
+    assert "1 table was given up: name one to have it, too" in capsys.readouterr().out
+
+
+def test_a_table_that_is_given_up_is_not_said_to_be_kept_by_giving_it_up(
+    deleted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_anew(deleted)
+    assert main(["release", "oslo.parquet", str(deleted), "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["undo", "oslo.parquet", str(deleted)]) == 3
+    told = capsys.readouterr().out
+    assert "move it away" in told
+    assert "r2d2 release" not in told

@@ -160,3 +160,24 @@ def test_a_journal_that_this_user_may_not_read_stops_each_verb(
     assert all("Permission denied" in line and "_r2d2" in line for line in lines), lines
     assert all("let this user" in line or "who may" in line for line in lines), lines
     assert files_of_lake(lake) == before
+
+
+def full_and_stopped(disk: Path) -> None:
+    full(disk)
+    raise OSError("No space left")
+
+
+def test_a_process_that_could_not_give_its_lease_back_goes_on_once_there_is_space(
+    disk: Path, tmp_path: Path
+) -> None:
+    lake = disk / "lake"
+    write_lake(lake)
+    before, plan = files_of_lake(lake), approved(lake, tmp_path / "run")
+    list(apply(journal_of(lake), plan, tmp_path / "run"))
+    journal = journal_of(lake)
+    with pytest.raises(OSError, match="No space left"), journal.lease("undo"):
+        full_and_stopped(disk)
+    assert journal_of(lake).state.lease is not None
+    (disk / "filler").unlink()
+    list(undo(journal_of(lake), [deletion.id for deletion in undoable(journal)]))
+    assert files_of_lake(lake) == before

@@ -249,7 +249,7 @@ def test_a_file_that_was_cut_in_quarantine_is_an_alarm_and_rebuilt(lake: Path) -
     cut.write_bytes(b"")
     (told,) = discrepancies(journal_of(lake))
     assert told.is_alarm
-    assert "oslo.parquet has another size in quarantine than was journalled" in told.told
+    assert "oslo.parquet is not in quarantine as it was moved there" in told.told
     assert "that file is deleted then" in told.remedy
     alarm, back = undo(journal_of(lake), ["oslo.parquet"])
     assert (alarm, type(back)) == (told, Undone)
@@ -332,3 +332,31 @@ def test_notes_of_deletions_without_a_journal_are_told(
     assert "Nothing is deleted" not in told.out
     assert main(["fsck", str(lake)]) == EXIT_FOUND
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_a_file_in_quarantine_that_changed_and_kept_its_size_is_found_by_who_reads_it(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = next((lake / "_r2d2" / "quarantine").glob("*/*/oslo.parquet"))
+    whole = rows_of(moved)
+    flip(moved, random.Random(1))
+    assert main(["fsck", str(lake)]) == 0
+    assert main(["fsck", str(lake), "--read-data"]) == 3
+    assert "oslo.parquet is not in quarantine as it was moved there" in capsys.readouterr().out
+    assert main(["fsck", str(lake), "--read-data", "--yes"]) == 0
+    assert [type(step) for step in undo(journal_of(lake), ["oslo.parquet"])] == [Undone]
+    assert rows_of(lake / "oslo.parquet") == whole
+
+
+def test_files_beside_the_records_are_no_records(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed, strange = (lake / "_r2d2" / "journal" / name for name in (".r2d2-1", "foo.tmp"))
+    for each in (killed, strange):
+        each.write_text("{}")
+    assert main(["audit", str(lake)]) == 0
+    capsys.readouterr()
+    assert main(["fsck", str(lake), "--yes"]) == 3
+    told = capsys.readouterr().out
+    assert told == "fsck: _r2d2/journal/foo.tmp: no record of the journal; move it away\n"
+    assert (killed.exists(), strange.exists()) == (False, True)

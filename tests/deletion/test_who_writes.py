@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from r2d2.cli import main
 from r2d2.deletion.verbs.apply import apply
 from tests.support.deletion.small_lake import approved, journal_of, write_lake
 
@@ -49,3 +50,16 @@ def test_all_other_commands_and_dry_runs_leave_the_lake_as_it_is(tmp_path: Path)
         ended = subprocess.run(words, capture_output=True, text=True)
         assert ended.returncode in (0, 2, 3), (command, ended.stderr)
         assert stats(lake) == before, command
+
+
+def test_a_recipe_does_not_bring_a_deleted_table_back_past_the_journal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run = tmp_path / "lake", tmp_path / "run"
+    write_lake(lake)
+    plan = approved(lake, run)
+    list(apply(journal_of(lake), plan, run))
+    before = stats(lake)
+    assert main(["recipe", "run", "--run", str(run), "--to", str(lake)]) == 2
+    assert "is deleted there: `r2d2 status` tells how it comes back" in capsys.readouterr().err
+    assert stats(lake) == before

@@ -1,7 +1,7 @@
-"""`r2d2 approve`, `apply`, `status`, `undo`, `release`, `purge`, `fsck`, `audit`: safe deletion."""
+"""`r2d2 approve`, `apply`, `undo`, `release`, `purge`: tables are deleted, and come back."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -65,14 +65,16 @@ def approve(
         told = f"{plan}: its SHA-256 is {made['sha256']}, not that of the plan shown"
         raise R2D2Error(f"{told}; `r2d2 plan show` tells it (the file's own is another)")
     limits = ApprovalLimits(max_tables, max_bytes, max_share)
-    journal, folder = journal_of(made["lake"]), run or plan.parent
+    journal, folder = _journal_of_plan(made), run or plan.parent
+    before = journal.state.approvals.get(made["sha256"])
     approved = record_approval(journal, made, folder, limits, days, approved_by, no_catalogue)
     count = pluralize(approved.data["tables"], "table")
     size = human_bytes(approved.data["freed_bytes"])
     print_lines(
         [
             f"{approved.data['approved_by']} approved the plan {made['sha256'][:12]}:"
-            f" {count}, {size}, until {approved.data['until'][:16]}Z",
+            f" {count}, {size}, until {approved.data['until'][:16]}Z"
+            + (f" (before: until {before.data['until'][:16]}Z)" if before else ""),
             f"Next: r2d2 apply {shell_word(str(plan))}"
             + (f" --run {shell_word(str(run))}" if run else "")
             + ("" if no_catalogue else " --no-catalogue"),
@@ -119,7 +121,7 @@ def apply(
     from r2d2.settings.deletion import load_deletion_settings
 
     made = load_plan(plan)
-    journal, folder = journal_of(made["lake"], config), run or plan.parent
+    journal, folder = _journal_of_plan(made, config), run or plan.parent
     storage = journal.place.storage
     is_dry = dry_run or not yes
     asked = None if catalogue is None else load_catalogue(catalogue, storage, catalogue_days)
@@ -166,45 +168,6 @@ def apply(
         ended = f"Nothing was done: {count} would be moved, {refused} refused. Give --yes."
         print_lines([" ".join((ended, *missing))])
     return EXIT_FOUND if refused else EXIT_OK
-
-
-def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
-    """List every deletion in LAKE: id, table, state, since when, what it holds, what it saved.
-
-    For example: r2d2 status sample_lake
-    """
-    from r2d2.deletion.discrepancies import orphan_notes
-    from r2d2.deletion.journal import status_of
-    from r2d2.text_tables import aligned
-
-    journal = journal_of(lake)
-    found = status_of(journal, _retention_days(config))
-    is_new = journal.state.last is None
-    notes = list(orphan_notes(journal, journal.place.storage.list())) if is_new else []
-    for note in notes:
-        print_problem(f"{note.told}; {note.remedy}")
-    if json:
-        print_json(found)
-        return EXIT_OK
-    if not found:
-        print_lines(["No journal of deletions is here." if notes else "Nothing is deleted."])
-        return EXIT_OK
-    rows = [
-        [
-            each["id"][:12],
-            each["table"],
-            each["state"],
-            each["since"][:16],
-            (each["purge_after"] or "")[:16],
-            human_bytes(each["size_bytes"]),
-            ", ".join(each["holds"]),
-            f"${each['saved_usd']:.2f}",
-        ]
-        for each in found
-    ]
-    head = ["id", "table", "state", "since", "purge after", "size", "holds", "saved"]
-    print_lines(aligned([head, *rows]))
-    return EXIT_OK
 
 
 def undo(
@@ -281,7 +244,7 @@ def purge(
     from r2d2.deletion.verbs import purge as verb
 
     wanted, journal = with_lake(names)
-    days = _retention_days(config)
+    days = retention_days(config)
     named = [journal.deletion(name) for name in wanted]
     only = {each.id for each in named} or None
     is_empty = not verb.purgeable(journal, only)
@@ -294,59 +257,6 @@ def purge(
     return code if yes or is_empty else _not_done(code, json)
 
 
-def fsck(lake: str, /, *, yes: Yes = False, json: Json = False) -> int:
-    """Compare the journal of deletions in LAKE with its files; settle with --yes.
-
-    A parent of another size than it had is an alarm, and by itself no reason for exit code 3: rows
-    may only have been appended to it.
-
-    Exit codes: 0 all fits, 1 stopped by an error, 2 there is no such lake, 3 something does not
-    fit, or needs a person.
-
-    For example: r2d2 fsck sample_lake
-    """
-    from r2d2.deletion.discrepancies import changed_parents, orphan_notes
-    from r2d2.deletion.verbs.fsck import left, settle
-
-    journal = journal_of(lake)
-    if yes:
-        with journal.lease("fsck"):
-            settled = settle(journal)
-    listing = journal.place.storage.list()
-    found = [*left(journal, settled if yes else []), *orphan_notes(journal, listing)]
-    told = [*found, *changed_parents(journal, listing)]
-    if json:
-        print_json([as_data(each) for each in told])
-    else:
-        lines = map(discrepancy_line, told)
-        print_lines(lines if told else ["The journal and the files agree."])
-    return EXIT_FOUND if found else EXIT_OK
-
-
-def audit(lake: str, /, *, json: Json = False) -> int:
-    """Verify that no record of the journal of LAKE was changed or dropped, and print it.
-
-    Exit codes: 0 it is whole, 1 it is not, 2 there is no such lake.
-
-    For example: r2d2 audit sample_lake
-    """
-    import msgspec
-
-    from r2d2.deletion.journal import records_of
-
-    records = [record for record, _ in records_of(journal_of(lake).place)]
-    if json:
-        print_json([msgspec.to_builtins(record) for record in records])
-        return EXIT_OK
-    for record in records:
-        about = record.data.get("verb") or record.data.get("plan_sha256", "")[:12]
-        table = record.data.get("entry", {}).get("table", "")
-        parts = (f"{record.number:>6}", f"{record.at:%Y-%m-%d %H:%M:%S}Z", record.by)
-        print_lines([" ".join((*parts, record.event.value, record.deletion, table, about)).strip()])
-    print_lines([f"{pluralize(len(records), 'record')}, unbroken"])
-    return EXIT_OK
-
-
 def journal_of(lake: str, config: Path | None = None) -> "Journal":
     from r2d2.deletion.journal import Journal
     from r2d2.deletion.place_objects import place_of
@@ -357,7 +267,15 @@ def journal_of(lake: str, config: Path | None = None) -> "Journal":
     return Journal(place_of(lake, load_deletion_settings(config)))
 
 
-def _retention_days(config: Path | None) -> float:
+def _journal_of_plan(plan: dict[str, Any], config: Path | None = None) -> "Journal":
+    try:
+        return journal_of(plan["lake"], config)
+    except NoSuchLakeError as error:
+        told = f"{plan['lake']}: the plan's lake is not there"
+        raise NoSuchLakeError(f"{told}; if it was moved, find and plan again") from error
+
+
+def retention_days(config: Path | None) -> float:
     from r2d2.settings.deletion import load_deletion_settings
 
     return load_deletion_settings(config).retention_days

@@ -80,7 +80,8 @@ def rebuild(
     processes = _at_least_one("--threads", threads, os.cpu_count() or 1)
     memory_bytes = _at_least_one("--memory-bytes", memory_bytes, verb.MEMORY_BYTES)
     verb.require_outside(journal, to)
-    ids = verb.chosen(journal, wanted, under, _sha256(all_of))
+    plan = _sha256(all_of)
+    ids = verb.chosen(journal, wanted, under, plan)
     deletions, now = [journal.deletion(each) for each in ids], LakeNow(journal.place)
     now.look(deletions)
     # The deadline is counted from the command's start, a forecast from its telling.
@@ -90,6 +91,9 @@ def rebuild(
     offer = None if measured is None else offer_of(planned.families, measured, limit_s)
     told: list[Any] = [*planned.forecasts, *([offer] if offer else [])]
     if not json:
+        if count := verb.left_out(journal, under, plan):
+            were = by_number(count, "was", "were")
+            print_lines([f"{pluralize(count, 'table')} {were} given up: name one to have it, too"])
         _tell_forecast(planned)
         if measured is not None:
             print_lines([_offer_line(offer, limit_s)])

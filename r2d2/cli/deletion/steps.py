@@ -34,8 +34,10 @@ def tell(steps: Iterable[Any], json: bool, out: Path | None = None, would: bool 
                 case NotUndone(table, _, reason):
                     refused += 1
                     line = f"{table}: is not put back: {reason}"
-                case GivenUp(table, deletion, parents, kept_bytes):
-                    line = f"{table}: {be}given up; {', '.join(parents)} may change"
+                case GivenUp(table, deletion, parents, kept_bytes, held):
+                    free = [f"{', '.join(parents)} may change"] if parents else []
+                    stay = [f"{p} must stay: {c} is rebuilt from it" for p, c in held.items()]
+                    line = f"{table}: {be}given up; {'; '.join([*free, *stay])}"
                     if kept_bytes:
                         stays = f"{human_bytes(kept_bytes)} of it stay until a purge takes them"
                         line += f"; {stays}, and `r2d2 undo {deletion} LAKE --yes` gives them back"

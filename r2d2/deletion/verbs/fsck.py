@@ -8,7 +8,7 @@
 | marked | a Delta table's removed, and its owner wrote what cannot be beside | the same |
 | tombstoned | in quarantine | nothing: so it should be |
 | tombstoned | gone, in part or whole | a rebuild into quarantine from the parents, and an alarm |
-| tombstoned | in quarantine, one of another size | the same; then the damaged file is deleted |
+| tombstoned | in quarantine, one damaged | the same; then the damaged file is deleted |
 | purging | all in quarantine | it is tombstoned again |
 | purging | gone, in part or whole | a rebuild into quarantine, and it is tombstoned again |
 | purged | gone | nothing |
@@ -22,7 +22,14 @@ from dataclasses import replace
 from typing import Any
 
 from r2d2.deletion import record
-from r2d2.deletion.discrepancies import Discrepancy, discrepancies, is_blocked, unknown_records
+from r2d2.deletion.discrepancies import (
+    Discrepancy,
+    discrepancies,
+    is_blocked,
+    is_waiting,
+    look,
+    unknown_records,
+)
 from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
@@ -31,24 +38,25 @@ from r2d2.deletion.parents import LakeNow
 from r2d2.deletion.place import PlaceError
 from r2d2.deletion.record import remove_tombstone
 from r2d2.errors import R2D2Error
-from r2d2.lake.deletions import Deletion, Event, State
+from r2d2.lake.deletions import HOME, Deletion, Event, State
 from r2d2.text_tables import pluralize
 
 
-def settle(journal: Journal) -> list[Discrepancy]:
+def settle(journal: Journal, reads_data: bool = False) -> list[Discrepancy]:
     """Settles what can be settled, under the journal's lease; returns what was found.
 
+    `reads_data`: files in quarantine are read whole, not only their sizes.
     What needs a person stays as it is: the verbs refuse those tables.
 
     Raises:
         R2D2Error, OSError: a step failed; nothing more was done.
     """
-    found = list(discrepancies(journal))
+    found = list(discrepancies(journal, reads_data))
     # What lies at a table's place is not touched: its files in quarantine are settled all the same.
     settled = {each.deletion for each in found if not each.needs_person}
     for deletion in [d for name, d in journal.state.deletions.items() if name in settled]:
         try:
-            _settled(journal, deletion)
+            _settled(journal, deletion, reads_data)
         except (PersonNeededError, PlaceError) as error:
             told, others = str(error), "the other tables go on"
             found.append(Discrepancy(deletion.id, deletion.table, told, others, True))
@@ -68,7 +76,9 @@ def left(journal: Journal, settled: Sequence[Discrepancy]) -> list[Discrepancy]:
 
 
 def _clear(journal: Journal) -> None:
-    """Removes records of deletions that never came to be, and empty folders in quarantine."""
+    """Removes records of deletions that never came to be, and what killed runners left."""
+    for file in filter(is_waiting, journal.place.listing(HOME).files):
+        journal.place.remove(file.path)
     deletions, kept = journal.state.deletions, set(unknown_records(journal))
     for file in journal.place.listing(record.RECORDS).files:
         name = file.path.split("/")[2]
@@ -82,10 +92,10 @@ def _clear(journal: Journal) -> None:
     journal.place.remove_empty(QUARANTINE)
 
 
-def _settled(journal: Journal, deletion: Deletion) -> None:
+def _settled(journal: Journal, deletion: Deletion, reads_data: bool) -> None:
     mover = mover_of(deletion.record["mover"], journal.place)
     deletion = mover.take_over(deletion, journal.epoch)
-    where = mover.look(deletion)
+    where = look(journal, deletion, reads_data)
     match deletion.state:
         case State.MARKED if is_blocked(where):
             _stay_deleted(journal, mover, deletion, where)

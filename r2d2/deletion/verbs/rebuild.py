@@ -223,6 +223,17 @@ class _SetRebuild:
             raise R2D2Error(f"{told}; {way}") from error
 
 
+def left_out(journal: Journal, under: str | None, plan: str | None) -> int:
+    """How many of the tables that are asked for by folder or plan were given up."""
+    given_up = [d for d in journal.state.deletions.values() if d.state is State.GIVEN_UP]
+    return sum(_is_asked(deletion, under, plan) for deletion in given_up)
+
+
+def _is_asked(deletion: Deletion, under: str | None, plan: str | None) -> bool:
+    within = under is not None and is_among(deletion.table, under)
+    return within or (plan is not None and deletion.record["plan_sha256"] == plan)
+
+
 def chosen(
     journal: Journal, names: Sequence[str], under: str | None, plan: str | None
 ) -> list[str]:
@@ -232,11 +243,8 @@ def chosen(
         R2D2Error: one is no deletion, or there is none.
     """
     ids = [journal.deletion(name).id for name in names]
-    for deletion in journal.state.deletions.values():
-        within = under is not None and is_among(deletion.table, under)
-        of_plan = plan is not None and deletion.record["plan_sha256"] == plan
-        if deletion.holds and (within or of_plan):
-            ids.append(deletion.id)
+    known = journal.state.deletions.values()
+    ids += [each.id for each in known if each.holds and _is_asked(each, under, plan)]
     if not ids:
         asked = [f"below {under}"] if under is not None else []
         asked += [f"by the plan {plan[:12]}"] if plan is not None else []

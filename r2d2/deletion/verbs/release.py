@@ -7,7 +7,7 @@ begins anew, is over and a purge takes it by its names. Until then `undo` of its
 once its place is free.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from r2d2.deletion.discrepancies import Discrepancy, is_blocked, look, way_out
@@ -25,12 +25,17 @@ from r2d2.lake.deletions import Deletion, Event, State
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A deletion that is given up, or would be: its parents are free, so many bytes stay."""
+    """A deletion that is given up, or would be; so many bytes stay in quarantine.
+
+    Of its parents some are free now; `held` are those from which other deleted tables are rebuilt,
+    each with one of these.
+    """
 
     table: str
     deletion: str
     parents: list[str]
     kept_bytes: int
+    held: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +49,13 @@ class NotGivenUp:
 
 def would_release(journal: Journal, names: Sequence[str]) -> Iterator[GivenUp | NotGivenUp]:
     """What `release` would do now; nothing is written."""
-    now = LakeNow(journal.place)
+    now, gone = LakeNow(journal.place), set[str]()
     for deletion in [journal.deletion(name) for name in names]:
-        reason = _reason_against(journal, deletion, now)
-        yield (
-            NotGivenUp(deletion.table, deletion.id, reason)
-            if reason
-            else _given_up(deletion, _kept(journal, deletion))
-        )
+        if reason := _reason_against(journal, deletion, now):
+            yield NotGivenUp(deletion.table, deletion.id, reason)
+            continue
+        gone.add(deletion.id)
+        yield _given_up(journal, deletion, _kept(journal, deletion), gone)
 
 
 def release(journal: Journal, names: Sequence[str]) -> Iterator[GivenUp | NotGivenUp | Discrepancy]:
@@ -72,13 +76,19 @@ def release(journal: Journal, names: Sequence[str]) -> Iterator[GivenUp | NotGiv
             moved = {path: list(told) for path, told in kept.items()}
             journal.append(Event.GIVEN_UP, deletion.id, {"moved": moved})
             remove_tombstone(journal.place, deletion.table)
-            yield _given_up(deletion, kept)
+            yield _given_up(journal, deletion, kept)
         settle_parents(journal)
 
 
-def _given_up(deletion: Deletion, kept: Moved) -> GivenUp:
+def _given_up(
+    journal: Journal, deletion: Deletion, kept: Moved, gone: Set[str] = frozenset()
+) -> GivenUp:
     kept_bytes = sum(int(size) for size, *_ in kept.values())
-    return GivenUp(deletion.table, deletion.id, deletion.parents, kept_bytes)
+    need = journal.state.held()
+    others = {p: [d.table for d in need.get(p, ()) if d.id not in gone] for p in deletion.parents}
+    held = {parent: tables[0] for parent, tables in others.items() if tables}
+    free = [parent for parent in deletion.parents if parent not in held]
+    return GivenUp(deletion.table, deletion.id, free, kept_bytes, held)
 
 
 def _reason_against(journal: Journal, deletion: Deletion, now: LakeNow) -> str | None:
@@ -93,6 +103,8 @@ def _reason_against(journal: Journal, deletion: Deletion, now: LakeNow) -> str |
                 return f"its place cannot be looked at: {error}"
         case State.PURGING:
             return f"it is {deletion.state.value}: `r2d2 fsck` settles that first"
+        case State.GIVEN_UP:
+            return "it is given up already"
     return f"it is {deletion.state.value}: nothing is held for it"
 
 
