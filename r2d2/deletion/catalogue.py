@@ -179,7 +179,7 @@ def load_catalogue(path: Path, storage: Storage, most_days: float = 1.0) -> Cata
     Raises:
         UsageError: it is no listing, or was made longer ago.
     """
-    anew = "`jobs/catalogue.py list --out FILE` writes one"
+    anew = "`jobs/catalogue.py list FILE` writes one"
     try:
         listing = msgspec.json.decode(path.read_bytes(), type=CatalogueListing)
     except OSError as error:

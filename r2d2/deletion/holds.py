@@ -21,6 +21,7 @@ from r2d2.deletion.movers.delta_log import LOG, DeltaLogs
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.actions import LoggedVersion
 from r2d2.lake.deletions import Deletion, Event
+from r2d2.lake.groups import earlier_deletions
 
 _TRIES = 5
 """Of a commit that others were before."""
@@ -97,6 +98,10 @@ def settle_parents(journal: Journal) -> None:
 
 def _settle(journal: Journal, parent: str, last: Event) -> None:
     is_needed = journal.state.that_needs(parent) is not None
+    if not is_needed and last is not Event.FREED:
+        # Tables that another lake deleted, above or below this one, may rest on it, too.
+        storage = journal.place.storage
+        is_needed = parent in earlier_deletions(storage, storage.list()).held
     if is_broken(journal, parent):
         journal.append(Event.FREED, data={"parent": parent})
     elif is_needed and last in (Event.HOLDING, Event.FREEING):

@@ -20,6 +20,7 @@ from r2d2.deletion.record import folder_of
 from r2d2.errors import R2D2Error
 from r2d2.lake.deletions import Deletion, State
 from r2d2.lake.inventory import layout_from
+from r2d2.model import Table
 from r2d2.recipes.grammar import residuals
 from r2d2.recipes.json import from_data
 
@@ -129,7 +130,7 @@ def settle_catalogue(session: "SparkSession", journal: Journal) -> Iterator[Cata
         try:
             if deletion.state in (State.TOMBSTONED, State.PURGING, State.PURGED):
                 told = _with_view(catalogue, now, deletion, entry)
-            elif deletion.state in (State.LIVE, State.REBUILT):
+            elif deletion.state in (State.LIVE, State.REBUILT, State.GIVEN_UP):
                 told = _with_entry(catalogue, deletion, entry)
             else:
                 continue
@@ -157,6 +158,7 @@ def _with_view(
         text = view_text(now, deletion, entry.name)
     else:
         _check_ours(deletion, there)
+        _check_parents(catalogue, now, deletion, entry)
         return ""
     try:
         catalogue.session.sql(text)
@@ -171,6 +173,18 @@ def _with_view(
     return f"a view over its recipe has its name, and the entry is {waiting[2]} until an undo"
 
 
+def _check_parents(
+    catalogue: SessionCatalogue, now: LakeNow, deletion: Deletion, entry: CatalogueEntry
+) -> None:
+    """Passes where the parents are as they were; else the view goes, as it gives other rows."""
+    try:
+        parents_as_they_were(now, deletion)
+    except R2D2Error as error:
+        catalogue.drop_view(entry.name)
+        waiting = aside(deletion, entry)[2]
+        raise R2D2Error(f"{error}: the view was dropped, the entry is {waiting}") from error
+
+
 def _check_same(entry: CatalogueEntry, there: CatalogueEntry | None) -> None:
     if there is None or there.location != entry.location:
         raise R2D2Error("no view: the entry is gone, or another, since the catalogue was listed")
@@ -180,8 +194,12 @@ def _check_same(entry: CatalogueEntry, there: CatalogueEntry | None) -> None:
 
 
 def _check_ours(deletion: Deletion, there: CatalogueEntry) -> None:
-    if there.kind != "VIEW" or there.parameters.get(MARK) != deletion.id:
+    if not _is_ours(deletion, there):
         raise R2D2Error(f"somebody made another {there.dotted}: drop it, and run this again")
+
+
+def _is_ours(deletion: Deletion, there: CatalogueEntry) -> bool:
+    return there.kind == "VIEW" and there.parameters.get(MARK) == deletion.id
 
 
 def _same_columns(made: CatalogueEntry, entry: CatalogueEntry) -> bool:
@@ -194,11 +212,28 @@ def _with_entry(catalogue: SessionCatalogue, deletion: Deletion, entry: Catalogu
     waiting, there = aside(deletion, entry), catalogue.entry(entry.name)
     if catalogue.entry(waiting) is None:
         return ""
+    is_given_up = deletion.state is State.GIVEN_UP
+    if there is not None and is_given_up and not _is_ours(deletion, there):
+        raise R2D2Error(f"its owner made another: drop {waiting[2]}, which was the deleted table's")
     if there is not None:
         _check_ours(deletion, there)
         catalogue.drop_view(entry.name)
     catalogue.rename(waiting, entry.name)
-    return "the entry has its name back"
+    whose = "; the deleted table was given up, so it has what is at its place now"
+    return f"the entry has its name back{whose if is_given_up else ''}"
+
+
+def parents_as_they_were(now: LakeNow, deletion: Deletion) -> dict[str, Table]:
+    """The lake's tables by location, where those that the deleted one is rebuilt from are as then.
+
+    Raises:
+        R2D2Error: one changed, or is gone.
+    """
+    tables = {t.location: t for t in now.inventory(deletion.record["find"]).tables}
+    for parent, told in deletion.record["parents"].items():
+        if parent not in tables or tables[parent].snapshot != told["snapshot"]:
+            raise R2D2Error(f"no view: its parent {parent} is gone, or changed since")
+    return tables
 
 
 def view_text(now: LakeNow, deletion: Deletion, name: tuple[str, str, str]) -> str:
@@ -214,10 +249,7 @@ def view_text(now: LakeNow, deletion: Deletion, name: tuple[str, str, str]) -> s
 
     entry, storage = deletion.record["entry"], now.place.storage
     recipe, sql = from_data(entry["recipe"]), SqlDialect.SPARK
-    tables = {t.location: t for t in now.inventory(deletion.record["find"]).tables}
-    for parent, told in deletion.record["parents"].items():
-        if parent not in tables or tables[parent].snapshot != told["snapshot"]:
-            raise R2D2Error(f"no view: its parent {parent} is gone, or changed since")
+    tables = parents_as_they_were(now, deletion)
     kept = {
         residual.location: Path(storage.absolute(f"{folder_of(deletion.id)}/{residual.location}"))
         for residual in residuals(recipe)

@@ -306,6 +306,15 @@ class ParentsNow:
         same = [p for p, table in now.items() if table.snapshot == self.snapshots[p]]
         return replace(self, tables=now, files={}) if len(same) == len(parents) else self
 
+    def require(self, parents: Iterable[str]) -> None:
+        """Passes where each parent is there, under its own name or another.
+
+        Raises:
+            R2D2Error: one is gone.
+        """
+        for parent in parents:
+            self._table(parent)
+
     def _table(self, parent: str) -> Table:
         """The parent; where it is gone, the one of its size that came since."""
         if parent in self.tables:

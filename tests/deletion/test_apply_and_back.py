@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -275,9 +276,10 @@ def test_a_dry_undo_of_lost_files_asks_the_parents(deleting: Deleting) -> None:
     lake, _, _ = deleting
     applied(deleting)
     next((lake / "_r2d2" / "quarantine").rglob("oslo.parquet")).unlink()
-    assert [type(step) for step in would_undo(journal_of(lake), ["oslo.parquet"])] == [Undone]
+    steps = list(would_undo(journal_of(lake), ["oslo.parquet"]))
+    assert [type(step) for step in steps] == [Discrepancy, Undone]
     (lake / "whole.parquet").unlink()
-    (stays,) = would_undo(journal_of(lake), ["oslo.parquet"])
+    *_, stays = would_undo(journal_of(lake), ["oslo.parquet"])
     assert isinstance(stays, NotUndone)
     assert "cannot be rebuilt" in stays.reason
 
@@ -369,3 +371,53 @@ def test_a_check_of_a_plan_that_was_applied_says_so_once(
     assert "lake-missing: 3 tables, such as half.parquet, are deleted by this very plan" in told
     assert told.count("lake-missing") == 1
     assert "again" not in told
+
+
+def test_a_dry_rebuild_names_what_a_rebuild_would_not_bring_back(
+    deleting: Deleting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, to = deleting[0], tmp_path / "back"
+    applied(deleting)
+    capsys.readouterr()
+    for words in (["--dry-run"], []):
+        assert main(["rebuild", str(lake), "--under", ".", *words]) == 1
+        assert capsys.readouterr().err.count("it is tombstoned: `r2d2 undo") == 3
+    to.mkdir()
+    (to / "oslo.parquet").write_text("other")
+    for words in (["--dry-run"], []):
+        assert main(["rebuild", "oslo.parquet", str(lake), "--to", str(to), *words]) == 1
+        assert "oslo.parquet is there already" in capsys.readouterr().err
+    (lake / "whole.parquet").rename(tmp_path / "whole.parquet")
+    for words in (["--dry-run"], []):
+        assert main(["rebuild", "rome", str(lake), "--to", str(to), *words]) == 1
+        assert "whole.parquet is gone" in capsys.readouterr().err
+    assert main(["rebuild", str(lake), "--under", "nosuch", "--to", str(to)]) == 2
+
+
+def test_who_wrote_where_a_purged_table_was_is_told_how_to_go_on(
+    deleting: Deleting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, now = deleting[0], tmp_path / "now.toml"
+    now.write_text("[deletion]\nretention_days = 0\n")
+    applied(deleting)
+    assert main(["purge", str(lake), "--config", str(now), "--yes"]) == 0
+    shutil.copy(lake / "whole.parquet", lake / "oslo.parquet")
+    capsys.readouterr()
+    assert main(["fsck", str(lake)]) == 3
+    way = "move it away, or, if it is a table, `r2d2 release"
+    assert way in capsys.readouterr().out
+    assert main(["rebuild", "oslo.parquet", str(lake)]) == 1
+    assert way in capsys.readouterr().err
+    assert main(["release", "oslo.parquet", str(lake), "--yes"]) == 0
+    assert main(["fsck", str(lake)]) == 0
+
+
+def test_a_dry_run_tells_what_fsck_finds(
+    deleting: Deleting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    applied(deleting)
+    next((deleting[0] / "_r2d2" / "quarantine").glob("*/*/oslo.parquet")).unlink()
+    capsys.readouterr()
+    for words in (["undo", "oslo.parquet"], ["purge"], ["release", "rome"]):
+        main([*words, str(deleting[0])])
+        assert capsys.readouterr().out.startswith("ALARM: oslo.parquet: 1 file of it went")

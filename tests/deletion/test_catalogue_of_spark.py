@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from jobs import apply_plan
@@ -18,6 +19,7 @@ from r2d2.deletion.session_catalogue import (
     settle_catalogue,
 )
 from r2d2.deletion.verbs.apply import Applied, Refused, apply
+from r2d2.deletion.verbs.release import GivenUp, release
 from r2d2.deletion.verbs.undo import undo
 from r2d2.errors import EXIT_OK, EXIT_USAGE
 from tests.support.deletion.small_lake import approved, journal_of, planned, write_lake
@@ -139,3 +141,32 @@ def applied(spark: Any, lake: Path, run: Path) -> list[Any]:
     assert own
     asked = load_catalogue(file, journal_of(lake).place.storage)
     return list(apply(journal_of(lake), plan, run, catalogue=asked))
+
+
+def test_the_entry_of_a_table_that_is_given_up_has_what_its_owner_wrote(
+    spark: Any, database: str, lake: Path, tmp_path: Path
+) -> None:
+    external(spark, database, "rome", lake / "rome")
+    applied(spark, lake, tmp_path / "run")
+    list(settle_catalogue(spark, journal_of(lake)))
+    spark.table(f"{database}.rome").limit(5).write.parquet(str(lake / "rome"))
+    (step,) = (s for s in release(journal_of(lake), ["rome"]) if isinstance(s, GivenUp))
+    assert step.entry == f"spark_catalog.{DATABASE}.rome"
+    (back,) = settle_catalogue(spark, journal_of(lake))
+    assert "the entry has its name back; the deleted table was given up" in back.told
+    assert len(rows(spark, f"{database}.rome")) == 5
+    assert list(settle_catalogue(spark, journal_of(lake))) == []
+
+
+def test_a_view_whose_parent_changed_is_dropped(
+    spark: Any, database: str, lake: Path, tmp_path: Path
+) -> None:
+    external(spark, database, "rome", lake / "rome")
+    applied(spark, lake, tmp_path / "run")
+    list(settle_catalogue(spark, journal_of(lake)))
+    pq.write_table(pq.read_table(lake / "whole.parquet").slice(9), lake / "whole.parquet")
+    for told in ("the view was dropped", "whole.parquet is gone, or changed since"):
+        (step,) = settle_catalogue(spark, journal_of(lake))
+        assert not step.is_done
+        assert told in step.told
+    assert SessionCatalogue(spark).entry(("spark_catalog", DATABASE, "rome")) is None

@@ -152,3 +152,23 @@ def test_a_parent_whose_protocol_has_no_such_property_is_told(lake: Path) -> Non
     told = [step.told for step in steps if not isinstance(step, Applied)]
     assert len(told) == len(CHILDREN)
     assert all("its owner must upgrade it first" in each for each in told)
+
+
+def test_a_parent_that_a_deletion_of_a_lake_around_this_one_needs_stays_held(
+    lake: Path, tmp_path: Path
+) -> None:
+    outer, run = lake.parent / "outer", tmp_path / "outer run"
+    outer.mkdir()
+    lake = lake.rename(outer / "inner")
+    slice_of_parent = rows_of_parent().slice(0, 90)
+    pq.write_table(slice_of_parent, outer / "part.parquet")
+    applied(lake)
+    plan = approved(outer, run)
+    assert deleted_tables(plan) == ["part.parquet"]
+    list(apply(journal_of(outer), plan, run))
+    list(undo(journal_of(lake), list(CHILDREN)))
+    assert properties(lake) == HOLDS
+    list(undo(journal_of(outer), ["part.parquet"]))
+    with (journal := journal_of(lake)).lease("fsck"):
+        settle(journal)
+    assert properties(lake) == KEPT

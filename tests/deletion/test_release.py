@@ -86,7 +86,8 @@ def test_what_was_moved_stays_for_a_retention_of_its_own_and_then_goes_by_name(
 ) -> None:
     write_anew(deleted)
     owners = files_of_lake(deleted)
-    assert [type(s) for s in would_release(journal_of(deleted), ["oslo.parquet"])] == [GivenUp]
+    *_, step = would_release(journal_of(deleted), ["oslo.parquet"])
+    assert isinstance(step, GivenUp)
     assert journal_of(deleted).of_table("oslo.parquet") is not None
     steps = done(release(journal_of(deleted), ["oslo.parquet", "rome"]))
     assert all(isinstance(step, GivenUp) and step.kept_bytes for step in steps)
@@ -209,6 +210,6 @@ def test_a_table_that_is_given_up_is_not_said_to_be_kept_by_giving_it_up(
     assert main(["release", "oslo.parquet", str(deleted), "--yes"]) == 0
     capsys.readouterr()
     assert main(["undo", "oslo.parquet", str(deleted)]) == 3
-    told = capsys.readouterr().out
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("oslo")]
     assert "move it away" in told
     assert "r2d2 release" not in told

@@ -165,7 +165,8 @@ def apply(
         print_lines(["There is nothing to apply: the plan deletes no table."])
     elif is_dry:
         count = pluralize(moved, "table")
-        ended = f"Nothing was done: {count} would be moved, {refused} refused. Give --yes."
+        ended = f"Nothing was done: {count} would be moved, {refused} refused."
+        ended += " Leave --dry-run out." if yes else " Give --yes."
         print_lines([" ".join((ended, *missing))])
     return EXIT_FOUND if refused else EXIT_OK
 

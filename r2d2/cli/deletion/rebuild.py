@@ -87,13 +87,17 @@ def rebuild(
     # The deadline is counted from the command's start, a forecast from its telling.
     left_s = limit_s - (perf_counter() - began)
     limits = verb.RebuildLimits(processes, memory_bytes, left_s)
-    planned = verb.scheduled_set(deletions, to, limits)
+    lost = list(verb.refused(journal, deletions, to, now)) if dry_run else []
+    never = {each.table for each in lost}
+    planned = verb.scheduled_set([d for d in deletions if d.table not in never], to, limits)
     offer = None if measured is None else offer_of(planned.families, measured, limit_s)
     told: list[Any] = [*planned.forecasts, *([offer] if offer else [])]
     if not json:
         if count := verb.left_out(journal, under, plan):
             were = by_number(count, "was", "were")
             print_lines([f"{pluralize(count, 'table')} {were} given up: name one to have it, too"])
+        for each in lost:
+            _tell_back(each)
         _tell_forecast(planned)
         if measured is not None:
             print_lines([_offer_line(offer, limit_s)])
@@ -104,9 +108,12 @@ def rebuild(
         backs.append(back)
         if not json:
             _tell_back(back)
-    lost = sum(not isinstance(back, verb.Back) for back in backs)
-    if not dry_run:
-        told += [*backs, planned.back(len(backs) - lost, lost, perf_counter() - start)]
+    lost += [each for each in backs if not isinstance(each, verb.Back)]
+    if dry_run:
+        told += lost
+    else:
+        count = len(backs) - len(lost)
+        told += [*backs, planned.back(count, len(lost), perf_counter() - start)]
         if not json:
             _tell_whole(told[-1])
     if json:

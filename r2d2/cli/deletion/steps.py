@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import EXIT_FOUND, EXIT_OK
 from r2d2.text_tables import human_bytes, printable
+
+if TYPE_CHECKING:
+    from r2d2.deletion.verbs.release import GivenUp
 
 STOPPED = "it was stopped before it could tell what it did"
 """The text of an --out file while its command has not ended."""
@@ -34,13 +37,8 @@ def tell(steps: Iterable[Any], json: bool, out: Path | None = None, would: bool 
                 case NotUndone(table, _, reason):
                     refused += 1
                     line = f"{table}: is not put back: {reason}"
-                case GivenUp(table, deletion, parents, kept_bytes, held):
-                    free = [f"{', '.join(parents)} may change"] if parents else []
-                    stay = [f"{p} must stay: {c} is rebuilt from it" for p, c in held.items()]
-                    line = f"{table}: {be}given up; {'; '.join([*free, *stay])}"
-                    if kept_bytes:
-                        stays = f"{human_bytes(kept_bytes)} of it stay until a purge takes them"
-                        line += f"; {stays}, and `r2d2 undo {deletion} LAKE --yes` gives them back"
+                case GivenUp():
+                    line = f"{step.table}: {be}given up; {'; '.join(_given_up(step))}"
                 case NotGivenUp(table, _, reason):
                     refused += 1
                     line = f"{table}: not given up: {reason}"
@@ -54,6 +52,21 @@ def tell(steps: Iterable[Any], json: bool, out: Path | None = None, would: bool 
     if json:
         print_json(told)
     return EXIT_FOUND if refused else EXIT_OK
+
+
+def _given_up(step: "GivenUp") -> Iterator[str]:
+    """What becomes of the parents, and of what is left of the table."""
+    if step.entry:
+        yield f"if {step.entry} is a view over its parents, `jobs/catalogue.py settle LAKE` first"
+    if step.parents:
+        yield f"{', '.join(step.parents)} may change"
+    for parent, child in step.held.items():
+        yield f"{parent} must stay: {child} is rebuilt from it"
+    if step.kept_bytes:
+        yield f"{human_bytes(step.kept_bytes)} of it stay until a purge takes them"
+        yield f"`r2d2 undo {step.deletion} LAKE --yes` gives it back until then"
+    elif step.in_log:
+        yield "no undo gives it back: its rows are in older versions of its log until a VACUUM"
 
 
 @contextmanager

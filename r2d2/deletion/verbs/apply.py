@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from r2d2.deletion import holds, record
 from r2d2.deletion.catalogue import Catalogue
-from r2d2.deletion.discrepancies import Discrepancy
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_for
 from r2d2.deletion.movers.mover import (
@@ -62,13 +62,14 @@ class Refused:
 
 def would_apply(
     journal: Journal, plan: Data, run: Path, catalogue: Catalogue | None = None
-) -> Iterator[Applied | Refused]:
-    """What `apply` would do now; nothing is written.
+) -> Iterator[Applied | Refused | Discrepancy]:
+    """What `apply` would do now, what fsck finds first; nothing is written.
 
     Raises:
         R2D2Error: the plan does not hold, or the lake cannot be listed.
     """
     run = _checked(plan, run)
+    yield from discrepancies(journal)
     for entry, refused in _judged(journal, plan, run, catalogue)[1]:
         yield refused or _as(entry)
 

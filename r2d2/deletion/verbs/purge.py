@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from r2d2.deletion.discrepancies import Discrepancy, look
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies, look
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.parents import LakeNow
@@ -38,8 +38,9 @@ class NotPurged:
 
 def would_purge(
     journal: Journal, retention_days: float, only: Collection[str] | None = None
-) -> Iterator[Purged | NotPurged]:
-    """What `purge` would delete now; nothing is written."""
+) -> Iterator[Purged | NotPurged | Discrepancy]:
+    """What `purge` would delete now, what fsck finds first; nothing is written."""
+    yield from discrepancies(journal)
     now = LakeNow(journal.place)
     for deletion in purgeable(journal, only):
         reason = _reason_against(journal, deletion, retention_days, journal.now(), now)

@@ -1,6 +1,6 @@
 """rebuild: deleted tables from their recipes, each held against its fingerprint and its promise."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from math import inf
@@ -17,7 +17,9 @@ from r2d2.deletion.schedule import ScheduledSet, scheduled
 from r2d2.deletion.verbs.fsck import put_back
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.deletions import Deletion, Event, JournalError, State
+from r2d2.lake.inventory import layout_from
 from r2d2.plan.rebuild import LostTable, RebuiltTable
+from r2d2.recipes.run.write_table import free_place, table_at
 from r2d2.settings import is_among
 
 MEMORY_BYTES = 1 << 30
@@ -88,6 +90,37 @@ def require_outside(journal: Journal, to: Path | None) -> None:
                 told = f"--to {to}: {written} is in the lake {root}"
                 back = "without --to, a purged table comes back at its old place"
                 raise UsageError(f"{told}: give a folder that is not; {back}")
+
+
+def refused(
+    journal: Journal, deletions: Iterable[Deletion], to: Path | None, now: LakeNow
+) -> Iterator[LostTable]:
+    """Those that cannot come back, as far as that can be told before a parent is read."""
+    for deletion in deletions:
+        try:
+            _check_place(journal, deletion, to)
+            now.parents(deletion).require(deletion.parents)
+        except R2D2Error as error:
+            yield LostTable(deletion.table, str(error))
+
+
+def _check_place(journal: Journal, deletion: Deletion, to: Path | None) -> None:
+    """Passes where the table may be written there.
+
+    Raises:
+        R2D2Error: it may not.
+    """
+    if to is None and deletion.state is not State.PURGED:
+        raise R2D2Error(_not_into_the_lake(deletion))
+    if to is None:
+        where = look(journal, deletion)
+        if (wrote := (*where.others, *sorted(where.live))) and not where.may_join:
+            told = f"somebody wrote {wrote[0]} where the table was"
+            raise R2D2Error(f"{told}: {way_out(deletion, where)}")
+        return
+    layout = layout_from(deletion.record["entry"]["layout"])
+    if table_at(layout, to, deletion.table) is None:
+        free_place(layout, to, deletion.table)
 
 
 def _not_into_the_lake(deletion: Deletion) -> str:
@@ -178,10 +211,7 @@ class _SetRebuild:
         mover = self._mover(deletion)
         if not mover.keeps_place:
             return deletion, stack.enter_context(place.building())
-        where = look(self.journal, deletion)
-        if (wrote := (*where.others, *sorted(where.live))) and not where.may_join:
-            told = f"somebody wrote {wrote[0]} where the table was"
-            raise R2D2Error(f"{told}: {way_out(deletion, where)}")
+        _check_place(self.journal, deletion, None)
         fresh = replace(deletion, epoch=self.journal.epoch)
         return fresh, stack.enter_context(mover.rebuilding(fresh))
 
@@ -193,7 +223,7 @@ class _SetRebuild:
     ) -> Back | LostTable:
         """The table as it is told, once its files are in the lake and the journal knows of them."""
         if isinstance(made, LostTable):
-            return made
+            return made if self.to is not None else self._with_way_out(deletion, made)
         try:
             folder.close()
             if self.to is None:
@@ -203,6 +233,13 @@ class _SetRebuild:
         except R2D2Error as error:
             return LostTable(deletion.table, str(error))
         return Back(deletion.id, made, deletion.record["entry"]["rebuild_p95_s"])
+
+    def _with_way_out(self, deletion: Deletion, lost: LostTable) -> LostTable:
+        """The same, with what to do where somebody wrote at the table's old place."""
+        where = look(self.journal, deletion)
+        if not (where.others or where.live) or self._mover(deletion).keeps_place:
+            return lost
+        return replace(lost, problem=f"{lost.problem}; {way_out(deletion, where)}")
 
     def _journal(self, deletion: Deletion) -> None:
         journal, mover = self.journal, self._mover(deletion)
@@ -240,7 +277,7 @@ def chosen(
     """The ids of deletions by id or table, of tables in a folder, or of a plan by its SHA-256.
 
     Raises:
-        R2D2Error: one is no deletion, or there is none.
+        UsageError: one is no deletion, or there is none.
     """
     ids = [journal.deletion(name).id for name in names]
     known = journal.state.deletions.values()
@@ -251,5 +288,5 @@ def chosen(
         if not asked:
             raise UsageError("name deletions by id or table, or give --under or --all-of")
         told = f"no table is deleted {' or '.join(asked)} in {journal.place.storage.url}"
-        raise R2D2Error(f"{told}; `r2d2 status LAKE` lists all that are")
+        raise UsageError(f"{told}; `r2d2 status LAKE` lists all that are")
     return list(dict.fromkeys(ids))

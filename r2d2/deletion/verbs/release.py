@@ -10,10 +10,11 @@ once its place is free.
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from r2d2.deletion.discrepancies import Discrepancy, is_blocked, look, way_out
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies, is_blocked, look, way_out
 from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
+from r2d2.deletion.movers.delta import DeltaMover
 from r2d2.deletion.movers.delta_log import LOG
 from r2d2.deletion.movers.mover import QUARANTINE, Moved
 from r2d2.deletion.parents import LakeNow
@@ -28,7 +29,8 @@ class GivenUp:
     """A deletion that is given up, or would be; so many bytes stay in quarantine.
 
     Of its parents some are free now; `held` are those from which other deleted tables are rebuilt,
-    each with one of these.
+    each with one of these. `entry` is the table's own in the catalogue, None where none was asked.
+    `in_log`: what is left of its rows is in older versions of its own log.
     """
 
     table: str
@@ -36,6 +38,8 @@ class GivenUp:
     parents: list[str]
     kept_bytes: int
     held: dict[str, str]
+    entry: str | None
+    in_log: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,11 @@ class NotGivenUp:
     reason: str
 
 
-def would_release(journal: Journal, names: Sequence[str]) -> Iterator[GivenUp | NotGivenUp]:
-    """What `release` would do now; nothing is written."""
+def would_release(
+    journal: Journal, names: Sequence[str]
+) -> Iterator[GivenUp | NotGivenUp | Discrepancy]:
+    """What `release` would do now, what fsck finds first; nothing is written."""
+    yield from discrepancies(journal)
     now, gone = LakeNow(journal.place), set[str]()
     for deletion in [journal.deletion(name) for name in names]:
         if reason := _reason_against(journal, deletion, now):
@@ -88,7 +95,11 @@ def _given_up(
     others = {p: [d.table for d in need.get(p, ()) if d.id not in gone] for p in deletion.parents}
     held = {parent: tables[0] for parent, tables in others.items() if tables}
     free = [parent for parent in deletion.parents if parent not in held]
-    return GivenUp(deletion.table, deletion.id, free, kept_bytes, held)
+    entry = deletion.record.get("catalogue", {}).get("entry")
+    name = None if entry is None else ".".join(entry["name"])
+    is_delta = deletion.record["mover"] == DeltaMover.name
+    in_log = is_delta and not kept and deletion.state is not State.PURGED
+    return GivenUp(deletion.table, deletion.id, free, kept_bytes, held, name, in_log)
 
 
 def _reason_against(journal: Journal, deletion: Deletion, now: LakeNow) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from r2d2.deletion.discrepancies import Discrepancy, look, way_out
+from r2d2.deletion.discrepancies import Discrepancy, discrepancies, look, way_out
 from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
@@ -37,8 +37,11 @@ def undoable(journal: Journal) -> list[Deletion]:
     return [d for d in journal.state.deletions.values() if d.state is State.TOMBSTONED]
 
 
-def would_undo(journal: Journal, names: Sequence[str]) -> Iterator[Undone | NotUndone]:
-    """What `undo` would do now; nothing is written."""
+def would_undo(
+    journal: Journal, names: Sequence[str]
+) -> Iterator[Undone | NotUndone | Discrepancy]:
+    """What `undo` would do now, what fsck finds first; nothing is written."""
+    yield from discrepancies(journal)
     now = LakeNow(journal.place)
     for deletion in [journal.deletion(name) for name in names]:
         try:

@@ -50,7 +50,7 @@ def write_table(
         MissingDependencyError: a package that writes the format is not installed.
         MisfitError: the rows are not of the layout's columns and types.
     """
-    target = _free_place(layout, place, location)
+    target = free_place(layout, place, location)
     try:
         make_folders(place)
         with scratch_folder(place) as scratch:
@@ -81,7 +81,7 @@ def table_at(layout: Layout, place: Path, location: str) -> Table | None:
     return None
 
 
-def _free_place(layout: Layout, place: Path, location: str) -> Path:
+def free_place(layout: Layout, place: Path, location: str) -> Path:
     """The path in `place` that the table is moved to.
 
     Raises:

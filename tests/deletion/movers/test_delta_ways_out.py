@@ -296,7 +296,7 @@ def test_a_marked_table_that_can_be_put_back_is_not_given_up(begun: Begun, act: 
     if act is not None:
         act(begun.lake / CHILD)
     journal = journal_of(begun.lake)
-    (told,) = would_release(journal, [*journal.state.deletions])
+    *_, told = would_release(journal, [*journal.state.deletions])
     assert isinstance(told, NotGivenUp)
     assert told.reason == "it is marked: `r2d2 fsck` settles that first"
 
