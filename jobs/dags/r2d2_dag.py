@@ -25,6 +25,7 @@ from r2d2_jobs import (
     Approval,
     cell,
     jobs_of,
+    lake_dag,
     lake_params,
     optional,
     shown,
@@ -96,17 +97,14 @@ def make_dag(
             answer_within.
         more: arguments of DAG, such as start_date.
     """
-    with DAG(
+    with lake_dag(
         dag_id,
-        description="Which tables of a lake can be deleted and rebuilt; a person decides",
-        doc_md=DOC,
+        "Which tables of a lake can be deleted and rebuilt; a person decides",
+        DOC,
         schedule=schedule,
-        catchup=False,
-        max_active_runs=1,
         allowed_run_types=RUN_TYPES,
-        default_args={"retries": retries},
+        retries=retries,
         params=lake_params(lake, out, config) | _params(usage, profile, pages, delete),
-        tags=["r2d2"],
         **more,
     ) as dag:
         r2d2_task_group(

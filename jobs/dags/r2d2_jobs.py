@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Param
+from airflow.sdk import DAG, Param
 
 LAKE = os.environ.get("R2D2_DAG_LAKE", "/lake")
 OUT = os.environ.get("R2D2_DAG_OUT", "/var/lib/r2d2")
@@ -34,6 +34,20 @@ class Approval(ApprovalOperator):  # type: ignore[misc]  # Airflow is in another
         answer = {key: event.get(key) for key in ("chosen_options", "responded_by_user")}
         context["ti"].xcom_push(key="answer", value=answer)
         return super().execute_complete(context=context, event=event)
+
+
+def lake_dag(dag_id: str, description: str, doc: str, *, retries: int, **more: Any) -> DAG:
+    """A DAG for one lake: one run at a time, missed ones are not caught up; `more` is of DAG."""
+    return DAG(
+        dag_id,
+        description=description,
+        doc_md=doc,
+        catchup=False,
+        max_active_runs=1,
+        default_args={"retries": retries},
+        tags=["r2d2"],
+        **more,
+    )
 
 
 def jobs_of(

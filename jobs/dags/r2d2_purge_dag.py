@@ -20,6 +20,7 @@ from r2d2_jobs import (
     Approval,
     cell,
     jobs_of,
+    lake_dag,
     lake_params,
     shown,
 )
@@ -61,17 +62,14 @@ def make_purge_dag(
 
     Its arguments are those of `make_dag` and `r2d2_task_group`.
     """
-    with DAG(
+    with lake_dag(
         dag_id,
-        description="Destroys files of deleted tables whose retention is over; a person decides",
-        doc_md=DOC,
+        "Destroys files of deleted tables whose retention is over; a person decides",
+        DOC,
         schedule=schedule,
-        catchup=False,
-        max_active_runs=1,
         allowed_run_types=["manual", "scheduled"],
-        default_args={"retries": retries},
+        retries=retries,
         params=lake_params(lake, out, config),
-        tags=["r2d2"],
         **more,
     ) as dag:
         job = jobs_of(environment, jobs, conn_id, submit)
