@@ -1,4 +1,4 @@
-"""What does not fit between the journal of deletions and the storage, looked at both ways."""
+"""Discrepancies between the journal of deletions and the storage, looked for both ways."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence

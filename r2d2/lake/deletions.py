@@ -129,9 +129,8 @@ class Deletion:
     `record` is of MARKED: all that is needed to rebuild the table. `epoch` is of the runner that
     last worked on it. `moved` are the files as they are in quarantine, by path: their bytes and
     SHA-256. `purge_began`: its files may be gone in part. `tombstoned_at` begins the retention; of
-    a deletion that is given up while files are in quarantine, that was then. `undone_in` is the
-    number of the record by which a tombstoned table came back, `back` its files then, by path:
-    their bytes and versions.
+    one that is given up with files in quarantine, that was then. `undone_in` is the number of the
+    record by which a tombstoned table came back, `back` its files then: their bytes and versions.
     """
 
     id: str

@@ -2,13 +2,13 @@
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from r2d2.errors import R2D2Error, TableError
+from r2d2.errors import R2D2Error, TableError, UsageError
 from r2d2.formats import FORMATS
 from r2d2.lake.deletions import (
     HOME,
@@ -138,6 +138,22 @@ def other_journals(storage: Storage, listing: Listing) -> list[str]:
     within = (place.rstrip("/") for place, _ in _journals(storage, listing) if place)
     above = [place for place, _ in _journals_above(storage)]
     return [*above, *(f"{storage.url}/{place}" for place in within)]
+
+
+def require_live(storage: Storage, names: Iterable[str], place: Path) -> None:
+    """Passes where no table that the lake's journal has as deleted comes back into its place.
+
+    Raises:
+        UsageError: one would, and the journal would not know.
+    """
+    root = Path(storage.url)
+    if "://" in storage.url or not (root / HOME).is_dir():
+        return
+    state = journal_state(storage, storage.list())
+    for name in names:
+        if (place / name).resolve() == (root / name).resolve() and state.of_table(name):
+            told = f"--to {place}: {name} is deleted there: `r2d2 status` tells how it comes back"
+            raise UsageError(f"{told}; give another folder")
 
 
 def _orphans(storage: Storage, listing: Listing, noted: Set[str]) -> Iterator[str]:

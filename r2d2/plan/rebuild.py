@@ -12,7 +12,7 @@ import pyarrow as pa
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.layout import Layout
-from r2d2.lake.deletions import HOME, journal_state
+from r2d2.lake.groups import require_live
 from r2d2.lake.inventory import Inventory, layout_from, layout_of
 from r2d2.model import FileInfo, Format, Table
 from r2d2.plan.graph_file import (
@@ -89,7 +89,7 @@ def rebuild(
         if name not in entries:
             raise not_deleted(run, name, entries)
     storage = storage_of(lake or plan["lake"])
-    _require_live(storage, wanted, place)
+    require_live(storage, wanted, place)
     now = inventory_now(run, load_graph(run).settings, storage)
     parents_now = ParentsNow.of(plan, storage, now)
     for name in wanted:
@@ -99,22 +99,6 @@ def rebuild(
             yield LostTable(name, str(error))
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
             yield LostTable(name, table_problem(error))
-
-
-def _require_live(storage: Storage, names: Iterable[str], place: Path) -> None:
-    """Passes where no table that the lake's journal has as deleted comes back into its place.
-
-    Raises:
-        UsageError: one would, and the journal would not know.
-    """
-    root = Path(storage.url)
-    if "://" in storage.url or not (root / HOME).is_dir():
-        return
-    state = journal_state(storage, storage.list())
-    for name in names:
-        if (place / name).resolve() == (root / name).resolve() and state.of_table(name):
-            told = f"--to {place}: {name} is deleted there: `r2d2 status` tells how it comes back"
-            raise UsageError(f"{told}; give another folder")
 
 
 def not_deleted(run: Path, name: str, deleted: Collection[str]) -> UsageError:
