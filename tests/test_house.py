@@ -14,7 +14,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 MODULES = sorted((REPOSITORY / "r2d2").rglob("*.py"))
-MOST_MODULES, MOST_IN_A_FOLDER, MOST_LINES = 300, 12, 400
+MOST_MODULES, MOST_IN_A_FOLDER, MOST_LINES = 302, 12, 400
 RIDDLES = {"Which", "What", "Where", "How", "When", "Who", "Why"}
 
 BESIDE_THE_PACKAGES = {
