@@ -171,9 +171,10 @@ def status_of(journal: Journal, retention_days: float) -> list[dict[str, Any]]:
 def _status(deletion: Deletion, retention_days: float, now: datetime) -> dict[str, Any]:
     entry = deletion.record["entry"]
     began = deletion.tombstoned_at or deletion.since
-    months = (now - began).total_seconds() / 86400 / DAYS_A_MONTH
     is_kept = deletion.is_kept or deletion.state is State.PURGING
     is_gone = deletion.state is State.GIVEN_UP and deletion.purge_began and not deletion.is_kept
+    until = now if deletion.holds or is_gone else deletion.since
+    months = (until - began).total_seconds() / 86400 / DAYS_A_MONTH
     ends = deletion.ends_at(retention_days) if is_kept else None
     return {
         "id": deletion.id,
@@ -189,7 +190,7 @@ def _status(deletion: Deletion, retention_days: float, now: datetime) -> dict[st
         "rebuild_p95_s": entry["rebuild_p95_s"],
         "latency_limit_s": entry["latency_limit_s"],
         "saving_usd_per_month": entry["saving_usd_per_month"],
-        "saved_usd": entry["saving_usd_per_month"] * months if deletion.holds or is_gone else 0.0,
+        "saved_usd": entry["saving_usd_per_month"] * months,
         "plan_sha256": deletion.record["plan_sha256"],
     }
 

@@ -188,13 +188,14 @@ def test_a_parent_that_another_deleted_table_needs_is_not_said_to_be_free(
     assert "half.parquet: would be given up; whole.parquet may change" in half
 
 
-def test_what_a_purged_table_saved_is_counted_when_it_is_given_up(
+def test_what_a_purged_table_saved_is_counted_when_it_is_given_up_or_rebuilt(
     deleted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = tmp_path / "now.toml"
     now.write_text("[deletion]\nretention_days = 0\n")
     assert main(["purge", str(deleted), "--config", str(now), "--yes"]) == 0
     assert main(["release", "oslo.parquet", str(deleted), "--yes"]) == 0
+    assert main(["rebuild", "rome", str(deleted)]) == 0
     capsys.readouterr()
     assert main(["status", str(deleted), "--json"]) == 0
     assert all(each["saved_usd"] > 0 for each in json.loads(capsys.readouterr().out))
