@@ -1,7 +1,12 @@
-"""A table's rows, read whole or by column as its format allows; their hashes; the bytes read."""
+"""A table's rows, read whole, ahead or by column as its format allows; their hashes and bytes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from queue import Full, Queue
+from threading import Event
+from time import perf_counter, thread_time
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +24,12 @@ from r2d2.model import Column, FileInfo, Format, Split, Table, Types
 from r2d2.storage.local import Storage
 
 EMPTY = pa.struct([])
+BATCHES_AHEAD, LOOK_S = 4, 0.1
+Clock = Callable[[], float]
+Timed = tuple[pa.RecordBatch, float, int]
+"""A batch, the seconds that it took to read, and the number of its split."""
+Waiting: TypeAlias = Timed | BaseException | None
+"""None is the end."""
 
 
 class TableReader:
@@ -179,3 +190,59 @@ class ReadMeter:
 
 def _part(table: Table, read: Iterable[int], whole: Iterable[int]) -> int:
     return table.size_bytes * sum(read) // max(1, sum(whole))
+
+
+def clock_of(storage: Storage) -> Clock:
+    """The clock by which a lake's rows are made: remote reads wait, local ones mostly compute."""
+    return perf_counter if "://" in storage.url else thread_time
+
+
+def read_ahead(
+    splits: Sequence[Split],
+    rows_of: Callable[[Split], Iterator[pa.RecordBatch]],
+    threads: int,
+    clock: Clock = perf_counter,
+) -> Generator[Timed]:
+    """The batches of all splits in order, each with the seconds that it took to read.
+
+    So many splits are read at once, and one waits for its turn; a few batches of each are held.
+    """
+    left = Event()
+    queues: list[Queue[Waiting]] = [Queue(BATCHES_AHEAD) for _ in splits]
+
+    def put(queue: "Queue[Waiting]", item: Waiting) -> None:
+        while not left.is_set():
+            try:
+                return queue.put(item, timeout=LOOK_S)
+            except Full:
+                continue
+
+    def read(number: int) -> None:
+        queue = queues[number]
+        try:
+            start = clock()
+            for batch in rows_of(splits[number]):
+                put(queue, (batch, clock() - start, number))
+                if left.is_set():
+                    return
+                start = clock()
+            put(queue, None)
+        except BaseException as error:  # noqa: BLE001 - raised where the batches are awaited
+            put(queue, error)
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            ahead = threads + 1
+            for number in range(min(ahead, len(splits))):
+                pool.submit(read, number)
+            for number, queue in enumerate(queues, ahead):
+                while (item := queue.get()) is not None:
+                    if isinstance(item, BaseException):
+                        raise item
+                    yield item
+                # Not before: splits of few batches would all be held.
+                if number < len(splits):
+                    pool.submit(read, number)
+        finally:
+            left.set()
+            pool.shutdown(cancel_futures=True)

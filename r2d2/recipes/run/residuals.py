@@ -6,8 +6,9 @@ Where the inner recipe lists rows, these are those of the table's rows that the 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.row_lists import (
     BY_HASH,
     Rereadable,
+    RowList,
     about,
     parquet_bytes,
     row_lists,
@@ -105,52 +107,89 @@ def with_residuals(
         case Rows():
             listed = Counted.of(_hashes(rows(), schema))
             return smallest(row_lists(context, recipe, rows, schema, listed)).written(folder)
-        case Patch(inner, plus, minus):
-            lanes = _hashes(rows(), schema)
-            table = Counted.of(lanes)
-            made, others = _made(context, inner, schema, table, minus is not None)
-            within = _counted_where(table, np.minimum(table.counts, made))
-            if isinstance(inner, Rows):
-                lists = row_lists(context, inner, rows, schema, within)
-                inner = smallest(lists).written(folder)
-            if plus is not None:
-                beyond = _rows_where(rows(), schema, _beyond(lanes, made))
-                plus = write_residual(plus, len(beyond), parquet_bytes(beyond), folder)
-            if minus is not None:
-                surplus = _counted_where(table, np.maximum(made - table.counts, 0))
-                removed = _together(surplus, others)
-                hashes = HashList(removed)
-                hashes.add(Lanes(table.first, table.second))
-                content = parquet_bytes(hashes.table(), BY_HASH)
-                if isinstance(inner, Project) and len(content) > WORTH_ANOTHER_LIST_BYTES:
-                    instead = Rows(inner.parent, inner.columns, minus)
-                    least = smallest(row_lists(context, instead, rows, schema, within))
-                    if about(len(least.content)) < len(content):
-                        inner, minus = least.written(folder), None
-                if minus is not None:
-                    minus = write_residual(minus, len(removed.first), content, folder)
-            return inner if plus is None and minus is None else Patch(inner, plus, minus)
+        case Patch():
+            making = PatchMaking(recipe, rows, schema)
+            for batch in rebuilt(context, making.read, schema):
+                making.add(batch, *row_hashes(batch, [flatten(schema)], Types.STRICT))
+            asked, within = making.asked_list(), making.within
+            lists = [] if asked is None else row_lists(context, asked, rows, schema, within)
+            return making.written(folder, lists)
         case _:
             return recipe
 
 
-def _made(
-    context: RecipeContext, inner: Leaf | Union, schema: pa.Schema, table: Counted, keep: bool
-) -> tuple[Int64s, Counted]:
-    """How often the parents have each of the table's rows; and, where kept, their other rows."""
-    whole = Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
-    counts = np.zeros(len(table.counts), np.int64)
-    run, others = Lanes(table.first, table.second), [empty_run()]
-    for batch in rebuilt(context, whole, schema):
-        (lanes,) = row_hashes(batch, [flatten(schema)], Types.STRICT)
+class PatchMaking:
+    """The making of a patch's residuals, while the rows come that its parents have for it."""
+
+    def __init__(self, recipe: Patch, rows: Rereadable, schema: pa.Schema) -> None:
+        self._recipe, self._rows, self._schema = recipe, rows, schema
+        self._lanes = _hashes(rows(), schema)
+        self._table = Counted.of(self._lanes)
+        self._made = np.zeros(len(self._table.counts), np.int64)
+        self._others = [empty_run()]
+
+    @property
+    def read(self) -> Leaf | Union:
+        """The recipe of the rows that are to come: all of the parent's where some are listed."""
+        inner = self._recipe.recipe
+        return Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
+
+    def add(self, _: pa.RecordBatch, lanes: Lanes) -> None:
+        """Takes more rows by their hashes: how often the parents have each of the table's rows."""
         ordered = hash_order(lanes)
-        positions = positions_in(run, ordered.distinct())
+        distinct, counts = ordered.distinct(), ordered.counts()
+        positions = positions_in(Lanes(self._table.first, self._table.second), distinct)
         is_held = positions >= 0
-        counts[positions[is_held]] += ordered.counts()[is_held]
-        if keep:
-            is_other = np.repeat(~is_held, ordered.counts())
-            others.append(taken(ordered.hashes, np.flatnonzero(is_other)))
-    return counts, Counted.of(joined(others))
+        self._made[positions[is_held]] += counts[is_held]
+        if self._recipe.minus is not None:
+            self._others.append(taken(ordered.hashes, np.flatnonzero(np.repeat(~is_held, counts))))
+
+    @cached_property
+    def within(self) -> Counted:
+        """The table's rows that the parents have, after the last one."""
+        return _counted_where(self._table, np.minimum(self._table.counts, self._made))
+
+    @cached_property
+    def beyond(self) -> Bools:
+        """The mask of the table's rows that the parents lack, after the last one."""
+        return _beyond(self._lanes, self._made)
+
+    @cached_property
+    def _removed(self) -> tuple[int, bytes]:
+        """The number of the rows that only the parents have, and the file that lists them."""
+        surplus = _counted_where(self._table, np.maximum(self._made - self._table.counts, 0))
+        removed = _together(surplus, Counted.of(joined(self._others)))
+        hashes = HashList(removed)
+        hashes.add(Lanes(self._table.first, self._table.second))
+        return len(removed.first), parquet_bytes(hashes.table(), BY_HASH)
+
+    def asked_list(self) -> Rows | None:
+        """The recipe whose lists of the rows within are to be made, after the last row."""
+        inner, minus = self._recipe.recipe, self._recipe.minus
+        if isinstance(inner, Rows):
+            return inner
+        if minus is None or not isinstance(inner, Project):
+            return None
+        is_small = len(self._removed[1]) <= WORTH_ANOTHER_LIST_BYTES
+        return None if is_small else Rows(inner.parent, inner.columns, minus)
+
+    def written(self, folder: Path, lists: Sequence[RowList]) -> Recipe:
+        """The recipe with its residuals in the folder; the lists are those that were asked for."""
+        inner, plus, minus = self._recipe.recipe, self._recipe.plus, self._recipe.minus
+        least = smallest(lists) if lists else None
+        if least is not None and isinstance(inner, Rows):
+            inner = least.written(folder)
+        if plus is not None:
+            beyond = _rows_where(self._rows(), self._schema, self.beyond)
+            plus = write_residual(plus, len(beyond), parquet_bytes(beyond), folder)
+        if minus is not None:
+            count, content = self._removed
+            instead = least if isinstance(inner, Project) else None
+            if instead is not None and about(len(instead.content)) < len(content):
+                inner, minus = instead.written(folder), None
+            else:
+                minus = write_residual(minus, count, content, folder)
+        return inner if plus is None and minus is None else Patch(inner, plus, minus)
 
 
 def _counted_where(rows: Counted, counts: Int64s) -> Counted:

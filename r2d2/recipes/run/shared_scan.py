@@ -5,13 +5,11 @@ of which compares them with its own table meanwhile. So no more than a few batch
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Lock
-from time import perf_counter, thread_time
+from threading import Lock
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -19,33 +17,39 @@ import pyarrow as pa
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_schema
 from r2d2.hashing.finaliser import Lanes
+from r2d2.hashing.multiset import Copies
 from r2d2.hashing.rows import row_hashes
 from r2d2.model import Split, Table, Types
-from r2d2.recipes.find.reading import ReadMeter
+from r2d2.recipes.find.reading import ReadMeter, clock_of, read_ahead
 from r2d2.recipes.find.streamed import BYTES_PER_LISTED_ROW
-from r2d2.recipes.grammar import Distinct, Output, Project, Recipe, Rows, Select
+from r2d2.recipes.grammar import (
+    Distinct,
+    Leaf,
+    Patch,
+    Project,
+    Recipe,
+    Rows,
+    Select,
+    leaves,
+    residuals,
+)
 from r2d2.recipes.run import (
     RecipeContext,
+    Wanted,
     in_order,
     names_of,
     output_rows,
     parent_of,
     split_batches,
 )
-from r2d2.recipes.run.listed_rows import FirstOfEach, Picker, picker_of
-from r2d2.recipes.run.residuals import ResidualFolder
+from r2d2.recipes.run.listed_rows import ByHashes, FirstOfEach, Picker, picker_of
+from r2d2.recipes.run.residuals import PatchMaking, ResidualFolder
 from r2d2.recipes.run.row_lists import RowListing, smallest
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import MEMORY_BYTES, Trial, ended, problems_told
 from r2d2.storage.local import Storage
 
-BATCHES_AHEAD, LOOK_S = 4, 0.1
-Clock = Callable[[], float]
-Timed = tuple[pa.RecordBatch, float, int]
-"""A batch, the seconds that it took to read, and the number of its split."""
-Shared: TypeAlias = Project | Distinct | Select | Rows
-Waiting: TypeAlias = Timed | BaseException | None
-"""None is the end."""
+Shared: TypeAlias = Project | Distinct | Select | Rows | Patch
 
 
 def shared_scans(
@@ -53,22 +57,42 @@ def shared_scans(
 ) -> dict[str, list[tuple[str, Shared]]]:
     """The recipes that share a scan, by their parent.
 
-    Lists of rows and tables of distinct rows are among them as far as memory holds their hashes.
+    Lists of rows, patches and tables of distinct rows are among them as far as memory holds their
+    hashes.
     """
     scans: dict[str, list[tuple[str, Shared]]] = defaultdict(list)
     left_bytes: dict[str, int] = defaultdict(lambda: memory_bytes // 2)
     for child, recipe in work:
-        if isinstance(recipe, Distinct | Rows):
-            is_list, parent = isinstance(recipe, Rows), tables.get(recipe.parent)
-            rows = recipe.residual.rows if isinstance(recipe, Rows) else tables[child].rows
-            size = memory_bytes if rows is None else rows * BYTES_PER_LISTED_ROW
+        leaf = _leaf_of(recipe)
+        if leaf is None:
+            continue
+        if not isinstance(recipe, Project | Select):
+            is_list, parent = not isinstance(recipe, Distinct), tables.get(leaf.parent)
+            rows = sum(residual.rows for residual in residuals(recipe))
+            if not isinstance(recipe, Rows):
+                own = tables[child].rows
+                rows += memory_bytes if own is None else own
+            size = rows * BYTES_PER_LISTED_ROW
             is_in_order = parent is not None and in_order(parent.splits) == tuple(parent.splits)
-            if size > left_bytes[recipe.parent] or (is_list and not is_in_order):
+            if size > left_bytes[leaf.parent] or (is_list and not is_in_order):
                 continue
-            left_bytes[recipe.parent] -= size
+            left_bytes[leaf.parent] -= size
         if isinstance(recipe, Shared):
-            scans[recipe.parent].append((child, recipe))
+            scans[leaf.parent].append((child, recipe))
     return scans
+
+
+def _leaf_of(recipe: Recipe) -> Leaf | None:
+    """The part of the recipe that reads a parent within a scan; None where it does not."""
+    match recipe:
+        case Patch(Rows(), _, minus) if minus is not None:
+            return None
+        case Patch(Project() | Select() | Rows() as inner):
+            return inner
+        case Project() | Distinct() | Select() | Rows():
+            return recipe
+        case _:
+            return None
 
 
 def try_out_together(
@@ -94,7 +118,8 @@ def try_out_together(
             stack.callback(run.close)
         for run in runs:
             run.begin_list()
-        _list_all(context, [run for run in runs if run.listing is not None], threads)
+        _list_all(context, [run for run in runs if run.is_listing], threads)
+        _list_all(context, [run for run in runs if run.lists_within()], threads)
         for run in runs:
             run.end_list(folder)
         _scan(context, runs, _Run.add, threads)
@@ -107,10 +132,13 @@ class _Run:
     def __init__(
         self, context: RecipeContext, child: Table, recipe: Shared, memory_bytes: int
     ) -> None:
-        self.context, self.child, self.recipe, self._asked = context, child, recipe, recipe
-        self.where = recipe.where if isinstance(recipe, Distinct | Select) else ()
-        self.columns = recipe.columns
-        self.listing: RowListing | None = None
+        self.context, self.child, self._asked = context, child, recipe
+        self.recipe: Recipe = recipe
+        (self.leaf,) = leaves(recipe)
+        self.where = self.leaf.where if isinstance(self.leaf, Distinct | Select) else ()
+        self.columns = self.leaf.columns
+        self.listing: RowListing | PatchMaking | None = None
+        self.patch: PatchMaking | None = None
         self.picker: Picker | None = None
         self.seconds, self.told = 0.0, list[Trial]()
         self.selected = set[int]()
@@ -136,29 +164,64 @@ class _Run:
         """The parent's columns that are read for it."""
         return names_of([(self.columns, self.where)])
 
+    @property
+    def is_listing(self) -> bool:
+        """Whether the parent's rows are asked for to make its list or patch."""
+        return self.listing is not None and not self.told
+
     def begin_list(self) -> None:
-        """Begins to make the list of a recipe that has one."""
-        if isinstance(self.recipe, Rows) and self.own is not None:
-            with self.problems_told():
-                made = self.context, self.recipe, self.own.rows, self.own.schema
-                self.listing = RowListing.of_all(*made)
+        """Begins to make the list or the patch of a recipe that has one."""
+        if self.own is None:
+            return
+        with self.problems_told():
+            made = self.own.rows, self.own.schema
+            if isinstance(self.recipe, Rows):
+                self.listing = RowListing.of_all(self.context, self.recipe, *made)
+            elif isinstance(self.recipe, Patch):
+                self.listing = self.patch = PatchMaking(self.recipe, *made)
 
     def list_rows(self, batch: pa.RecordBatch, made: "_MadeRows") -> None:
-        """Takes the parent's next rows for its list."""
+        """Takes the parent's next rows for its list or patch."""
         with self.problems_told():
             if self.listing is not None and (rows := made.of(batch)) is not None:
                 self.listing.add(*rows)
 
+    def lists_within(self) -> bool:
+        """Whether it now begins to list the rows of a patch that the parent has."""
+        if self.patch is None or self.own is None or self.told:
+            return False
+        with self.problems_told():
+            self.listing, asked = None, self.patch.asked_list()
+            if asked is not None:
+                made = self.own.rows, self.own.schema, self.patch.within
+                self.listing = RowListing(self.context, asked, *made)
+        return self.is_listing
+
     def end_list(self, folder: Path) -> None:
-        """Writes its list, after the parent's last row."""
-        if self.told or self.listing is None or self.own is None:
+        """Writes its list or patch, after the parent's last row."""
+        listing, patch, own = self.listing, self.patch, self.own
+        if self.told or own is None or (listing is None and patch is None):
             return
         with self.problems_told():
-            self.recipe = recipe = smallest(self.listing.lists()).written(folder)
-            self.listing = None
-            listed = self.context.residual(recipe.residual)
-            self.picker = picker_of(recipe, self.own.schema, listed)
-            self.columns = self.picker.columns
+            lists = listing.lists() if isinstance(listing, RowListing) else []
+            if patch is None:
+                self.recipe = smallest(lists).written(folder)
+            else:
+                self.recipe = recipe = patch.written(folder, lists)
+                if isinstance(recipe, Patch) and recipe.plus is not None:
+                    own.set_aside(patch.beyond, self.context.residual(recipe.plus))
+            self.listing = self.patch = None
+            self._begin_picking(own)
+
+    def _begin_picking(self, own: SideBySide) -> None:
+        """Begins to choose rows by the lists that were written."""
+        match self.recipe:
+            case (Rows() as leaf) | Patch(Rows() as leaf):
+                self.picker = picker_of(leaf, own.schema, self.context.residual(leaf.residual))
+                self.leaf, self.columns = leaf, self.picker.columns
+            case Patch(minus=minus) if minus is not None:
+                removed = Copies(self.context.residual(minus))
+                self.picker = ByHashes((), own.schema, removed, are_kept=False)
 
     def add(self, batch: pa.RecordBatch, seconds: float, split: int) -> None:
         """Takes rows of a split of the parent, which were read in so many seconds.
@@ -197,7 +260,7 @@ class _Run:
         """The bytes that the recipe would read alone: all its columns only where it selects."""
         meter = self.context.meter or ReadMeter(self.context.storage)
         tests = names_of([((), self.where)]) if self.where else self.names
-        parent = parent_of(self.context, self.recipe)
+        parent = parent_of(self.context, self.leaf)
         selected = (number in self.selected for number in range(len(parent.splits)))
         return meter.bytes_of(parent, (self.names if each else tests for each in selected))
 
@@ -210,8 +273,8 @@ class _Run:
 class _MadeRows:
     """The last batch's rows as a recipe makes them, with their hashes: once for all who ask."""
 
-    def __init__(self, columns: tuple[Output, ...], schema: pa.Schema) -> None:
-        self._columns, self._schema, self._lock = columns, schema, Lock()
+    def __init__(self, wanted: Wanted, schema: pa.Schema) -> None:
+        self._wanted, self._schema, self._lock = wanted, schema, Lock()
         self._batch: pa.RecordBatch | None = None
         self._made: tuple[pa.RecordBatch, Lanes] | None = None
 
@@ -220,7 +283,7 @@ class _MadeRows:
         with self._lock:
             if batch is not self._batch:
                 self._batch, self._made = batch, None
-                rows = output_rows(batch, self._columns, ())
+                rows = output_rows(batch, *self._wanted)
                 if rows is not None:
                     made = fitted(rows, self._schema)
                     (lanes,) = row_hashes(made, [flatten(self._schema)], Types.STRICT)
@@ -233,15 +296,17 @@ _Add: TypeAlias = Callable[[_Run, pa.RecordBatch, float, int], None]
 
 def _list_all(context: RecipeContext, runs: Sequence[_Run], threads: int) -> None:
     """Gives the rows of the parent to all lists; tables of the same columns share their hashes."""
-    made: dict[tuple[tuple[Output, ...], pa.Schema], _MadeRows] = {}
+    made: dict[tuple[Wanted, pa.Schema], _MadeRows] = {}
     of_run: dict[_Run, _MadeRows] = {}
     for run in runs:
         if run.own is not None:
-            columns = run.columns, run.own.schema
-            of_run[run] = made.setdefault(columns, _MadeRows(*columns))
+            rows = (run.columns, run.where), run.own.schema
+            of_run[run] = made.setdefault(rows, _MadeRows(*rows))
 
     def add(run: _Run, batch: pa.RecordBatch, seconds: float, split: int) -> None:
-        run.list_rows(batch, of_run[run])
+        # Where columns are left out, none of the rows is selected.
+        if run.names.issubset(batch.schema.names):
+            run.list_rows(batch, of_run[run])
 
     _scan(context, runs, add, threads)
 
@@ -254,7 +319,7 @@ def _scan(context: RecipeContext, runs: Sequence[_Run], add: _Add, threads: int)
         return split_batches(context.storage, split, wanted)
 
     try:
-        splits = parent_of(context, runs[0].recipe).splits if runs else ()
+        splits = parent_of(context, runs[0].leaf).splits if runs else ()
         with (
             ThreadPoolExecutor(threads) as pool,
             closing(read_ahead(splits, rows_of, threads, clock)) as batches,
@@ -300,59 +365,3 @@ def rebuilt_together(
                     if rows is not None:
                         made[number] += rows.num_rows
                         yield number, fitted(rows, schemas[number])
-
-
-def clock_of(storage: Storage) -> Clock:
-    """The clock by which a lake's rows are made: remote reads wait, local ones mostly compute."""
-    return perf_counter if "://" in storage.url else thread_time
-
-
-def read_ahead(
-    splits: Sequence[Split],
-    rows_of: Callable[[Split], Iterator[pa.RecordBatch]],
-    threads: int,
-    clock: Clock = perf_counter,
-) -> Generator[Timed]:
-    """The batches of all splits in order, each with the seconds that it took to read.
-
-    So many splits are read at once, and one waits for its turn; a few batches of each are held.
-    """
-    left = Event()
-    queues: list[Queue[Waiting]] = [Queue(BATCHES_AHEAD) for _ in splits]
-
-    def put(queue: "Queue[Waiting]", item: Waiting) -> None:
-        while not left.is_set():
-            try:
-                return queue.put(item, timeout=LOOK_S)
-            except Full:
-                continue
-
-    def read(number: int) -> None:
-        queue = queues[number]
-        try:
-            start = clock()
-            for batch in rows_of(splits[number]):
-                put(queue, (batch, clock() - start, number))
-                if left.is_set():
-                    return
-                start = clock()
-            put(queue, None)
-        except BaseException as error:  # noqa: BLE001 - raised where the batches are awaited
-            put(queue, error)
-
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            ahead = threads + 1
-            for number in range(min(ahead, len(splits))):
-                pool.submit(read, number)
-            for number, queue in enumerate(queues, ahead):
-                while (item := queue.get()) is not None:
-                    if isinstance(item, BaseException):
-                        raise item
-                    yield item
-                # Not before: splits of few batches would all be held.
-                if number < len(splits):
-                    pool.submit(read, number)
-        finally:
-            left.set()
-            pool.shutdown(cancel_futures=True)

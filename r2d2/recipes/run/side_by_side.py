@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
+from r2d2.arrays import Bools, array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import by_bits, fitted, holds_bits, identical, plain_schema
@@ -166,6 +167,7 @@ class SideBySide:
         self._storage, self._table = storage, table
         self._rows = self._read()
         self._left: pa.RecordBatch | None = None
+        self._aside: tuple[Bools, pa.RecordBatch] | None = None
 
     def rows(self) -> Generator[pa.RecordBatch]:
         """The table's rows, read anew, in the layout in which they are written back."""
@@ -190,23 +192,47 @@ class SideBySide:
                 return
             count = min(own.num_rows, made.num_rows - start)
             pairs = zip(own.slice(0, count).columns, made.slice(start, count).columns, strict=True)
-            self.is_same = all(identical(one, other) for one, other in pairs)
+            self.is_same &= all(identical(one, other) for one, other in pairs)
             self._left = own.slice(count) if count < own.num_rows else None
             start += count
 
+    def set_aside(self, mask: Bools, added: pa.Table) -> None:
+        """Has the masked ones of the table's rows compared with rows that a patch adds.
+
+        The others are compared with the rows that are made; none was yet.
+        """
+        batches = [fitted(batch, self.schema) for batch in added.to_batches()]
+        (rows,) = pa.Table.from_batches(batches, self.schema).combine_chunks().to_batches() or (
+            pa.RecordBatch.from_pylist([], self.schema),
+        )
+        self.is_same = rows.num_rows == np.count_nonzero(mask)
+        self._aside = mask, rows
+
     def _next(self) -> pa.RecordBatch | None:
         read, rows = next(self._rows, (None, None))
-        if rows is not None:
-            self.size_bytes += rows.nbytes
-            self.fingerprint.add(read)
-        return rows
+        if rows is None:
+            return None
+        self.size_bytes += rows.nbytes
+        self.fingerprint.add(read)
+        return rows if self._aside is None else self._without_added(rows, *self._aside)
+
+    def _without_added(
+        self, rows: pa.RecordBatch, mask: Bools, added: pa.RecordBatch
+    ) -> pa.RecordBatch:
+        """The batch without the rows that are set aside, which are compared."""
+        some, mask = mask[: rows.num_rows], mask[rows.num_rows :]
+        beside = rows.filter(array_of(some, pa.bool_()))
+        pairs = zip(beside.columns, added.slice(0, beside.num_rows).columns, strict=True)
+        self.is_same &= all(identical(one, other) for one, other in pairs)
+        self._aside = mask, added.slice(beside.num_rows)
+        return rows.filter(array_of(~some, pa.bool_()))
 
     def end(self) -> tuple[int, str]:
         """The number of the table's rows, and their fingerprint; all were made that will be."""
         if self._left is not None:
             self.is_same = False
-        while self._next() is not None:
-            self.is_same = False
+        while (rows := self._next()) is not None:
+            self.is_same &= not rows.num_rows
         return self.fingerprint.rows, self.fingerprint.digest()
 
     def close(self) -> None:

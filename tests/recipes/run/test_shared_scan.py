@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 from r2d2.errors import UnreadableTableError
 from r2d2.model import FileInfo, Format, Split
 from r2d2.recipes import run as running
+from r2d2.recipes.find.reading import read_ahead
 from r2d2.recipes.grammar import (
     Between,
     Distinct,
     Field,
     Output,
+    Patch,
     Project,
     Residual,
     ResidualKind,
@@ -30,7 +32,7 @@ from r2d2.recipes.grammar import (
     Select,
 )
 from r2d2.recipes.literals import Literal
-from r2d2.recipes.run.shared_scan import Shared, read_ahead, shared_scans, try_out_together
+from r2d2.recipes.run.shared_scan import Shared, shared_scans, try_out_together
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import Trial, try_out
 from r2d2.storage.local import LocalStorage
@@ -152,6 +154,62 @@ def test_lists_of_rows_and_distinct_rows_share_their_parent_s_scan_and_end_as_th
         assert (trial.problem is not None) == (child == "lost.parquet")
         if isinstance(trial.recipe, Rows) and not trial.problem:
             assert trial.recipe.residual.kind is kinds[child][0]
+
+
+def put_patched(lake: Path) -> dict[str, Patch]:
+    """Tables that are nearly the parent's rows, or some of them: rows more, rows fewer, both."""
+    added = Residual(ResidualKind.ROWS, "", 3, 0)
+    strays = pa.table({"day": [0, 0, 7], "t": ["text 0", "text 0", "new"], "n": [0, 0, 1]})
+    day = ROWS.filter(pc.equal(ROWS["day"], 0)).select(strays.column_names)
+    drawn = ROWS.take(np.arange(0, len(ROWS), 7)).select(strays.column_names)
+    most = ROWS.take(np.flatnonzero(np.arange(len(ROWS)) % 900)).select(strays.column_names)
+    whole = Project("parent.parquet", columns("day", "t", "n"))
+    put(lake, "strays within.parquet", pa.concat_tables([day[:500], strays, day[500:]]))
+    put(lake, "drawn and more.parquet", pa.concat_tables([drawn[:9], strays, drawn[9:]]))
+    put(lake, "fewer.parquet", most)
+    put(lake, "fewer and more.parquet", pa.concat_tables([strays, most]))
+    put(lake, "fewer, in other order.parquet", most.sort_by([("t", "ascending")]))
+    return {
+        "strays within.parquet": Patch(recipe((0, 0)), plus=added),
+        "drawn and more.parquet": Patch(listed("day", "t", "n"), plus=added),
+        "fewer.parquet": Patch(whole, minus=LISTED),
+        "fewer and more.parquet": Patch(whole, plus=added, minus=LISTED),
+        "fewer, in other order.parquet": Patch(whole, minus=LISTED),
+    }
+
+
+def test_patches_share_their_parent_s_scan_and_end_as_they_do_one_by_one(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2d2.formats.parquet.read.SPLIT_BYTES", 1)
+    work: list[tuple[str, Shared]] = list(put_patched(lake).items())
+    wrong = Patch(recipe((1, 1)), plus=Residual(ResidualKind.ROWS, "", 3, 0))
+    work += [("wrong.parquet", wrong), ("first.parquet", recipe((0, 0)))]
+    found, storage = tables(lake), LocalStorage(str(lake))
+    (scan,) = shared_scans(found, work, 1 << 30).values()
+    assert scan == work
+    for (child, made), trial in zip(work, together(lake, work, 1 << 30), strict=True):
+        alone = try_out(storage, found, found[child], made, lake.parent)
+        told = (trial.problem, trial.rows, trial.fingerprint, trial.layout, trial.recipe)
+        assert told == (alone.problem, alone.rows, alone.fingerprint, alone.layout, alone.recipe)
+        assert trial.problem is None
+
+
+def test_a_patch_in_its_table_s_order_reads_the_parent_no_more_than_for_its_lists(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patched = put_patched(lake)
+    found, read = tables(lake), list[str]()
+    honest = running.read_split
+
+    def noted(storage: Any, split: Split, names: frozenset[str]) -> Iterator[pa.RecordBatch]:
+        read.append(split.file.path)
+        return honest(storage, split, names)
+
+    monkeypatch.setattr(running, "read_split", noted)
+    storage, child = LocalStorage(str(lake)), "fewer.parquet"
+    (trial,) = try_out_together(storage, found, [(child, patched[child])], lake.parent)
+    assert (trial.problem, len(read)) == (None, 2)
 
 
 def test_a_list_beyond_the_memory_shares_no_scan(lake: Path) -> None:
