@@ -20,7 +20,6 @@ from r2d2.errors import RecipeRunError
 from r2d2.formats.schema import flatten
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Counted, HashList
-from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import (
     empty_run,
     hash_order,
@@ -42,6 +41,7 @@ from r2d2.recipes.grammar import (
 from r2d2.recipes.run import RecipeContext, rebuilt
 from r2d2.recipes.run.row_lists import (
     BY_HASH,
+    HashedRows,
     Rereadable,
     RowList,
     about,
@@ -110,7 +110,7 @@ def with_residuals(
         case Patch():
             making = PatchMaking(recipe, rows, schema)
             for batch in rebuilt(context, making.read, schema):
-                making.add(batch, *row_hashes(batch, [flatten(schema)], Types.STRICT))
+                making.add(HashedRows(batch))
             asked, within = making.asked_list(), making.within
             lists = [] if asked is None else row_lists(context, asked, rows, schema, within)
             return making.written(folder, lists)
@@ -134,9 +134,9 @@ class PatchMaking:
         inner = self._recipe.recipe
         return Project(inner.parent, inner.columns) if isinstance(inner, Rows) else inner
 
-    def add(self, _: pa.RecordBatch, lanes: Lanes) -> None:
-        """Takes more rows by their hashes: how often the parents have each of the table's rows."""
-        ordered = hash_order(lanes)
+    def add(self, rows: HashedRows) -> None:
+        """Takes more rows: how often the parents have each of the table's."""
+        ordered = hash_order(rows.whole)
         distinct, counts = ordered.distinct(), ordered.counts()
         positions = positions_in(Lanes(self._table.first, self._table.second), distinct)
         is_held = positions >= 0

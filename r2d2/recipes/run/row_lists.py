@@ -8,7 +8,9 @@ while no other row has one; then positions, which need the parent as it is.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,14 @@ from r2d2.formats.uniform import fitted
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Copies, Counted, HashList, Seen
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import empty_run, joined, present_mask, sorted_unique, taken
+from r2d2.hashing.runs import (
+    HashFilter,
+    empty_run,
+    joined,
+    present_mask,
+    sorted_unique,
+    taken,
+)
 from r2d2.model import Column, Types
 from r2d2.recipes.find.reading import hashed
 from r2d2.recipes.grammar import Field, Residual, ResidualKind, Rows
@@ -75,8 +84,28 @@ def row_lists(
     """
     listing = RowListing(context, recipe, rows, schema, listed)
     for batch in _fitted_rows(context, recipe, schema):
-        listing.add(batch, *row_hashes(batch, [flatten(schema)], Types.STRICT))
+        listing.add(HashedRows(batch))
     return listing.lists()
+
+
+class HashedRows:
+    """A parent's rows, made as a table's, with their hashes; those of a column once for all lists.
+
+    Threads may share it.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch = batch
+        (self.whole,) = row_hashes(batch, [flatten(batch.schema)], Types.STRICT)
+        self._columns: dict[Column, Lanes] = {}
+        self._lock = Lock()
+
+    def of(self, column: Column) -> Lanes:
+        """The hashes of the column's values."""
+        with self._lock:
+            if column not in self._columns:
+                (self._columns[column],) = row_hashes(self.batch, [[column]], Types.STRICT)
+            return self._columns[column]
 
 
 class RowListing:
@@ -104,15 +133,13 @@ class RowListing:
         (lanes,) = hashed(rows(), [flatten(schema)], Types.STRICT)
         return cls(context, recipe, rows, schema, Counted.of(lanes))
 
-    def add(self, batch: pa.RecordBatch, whole: Lanes) -> None:
-        """Takes the parent's next rows, made as the table's, and their hashes."""
-        by_key = row_hashes(batch, [[key.column] for key in self._keys], Types.STRICT)
-        picked = self._copies.pick(whole)
-        self._hashes.add(whole)
+    def add(self, rows: HashedRows) -> None:
+        """Takes the parent's next rows."""
+        picked = self._copies.pick(rows.whole)
+        self._hashes.add(rows.whole)
         self._positions.append(picked + self._start)
-        self._start += batch.num_rows
-        pairs = zip(self._keys, by_key, strict=True)
-        self._keys = [key for key, lanes in pairs if key.still_tells(batch, lanes, picked)]
+        self._start += rows.batch.num_rows
+        self._keys = [key for key in self._keys if key.still_tells(rows, picked)]
 
     def lists(self) -> list[RowList]:
         """The lists, after the last row."""
@@ -172,7 +199,7 @@ def _position_tables(positions: Int64s, rows: int) -> Iterator[tuple[pa.Table, M
         yield pa.table({"held": held}), {}
 
 
-@dataclass(slots=True)
+@dataclass
 class _Key:
     """A column whose values in the listed rows may be in no other row; `run` are their hashes."""
 
@@ -182,15 +209,24 @@ class _Key:
     seen: Seen = field(default_factory=Seen)
     values: list[pa.Array] = field(default_factory=list)
 
-    def still_tells(self, batch: pa.RecordBatch, lanes: Lanes, picked: Positions) -> bool:
-        """Whether no other row of the batch has a value of a listed row; keeps those of these."""
-        held = present_mask(lanes, self.run)
+    def still_tells(self, rows: HashedRows, picked: Positions) -> bool:
+        """Whether no other of the rows has a value of a listed row; keeps those of these."""
+        lanes = rows.of(self.column)
+        passing = self.filter.passing(lanes)
+        held = np.zeros(len(lanes), np.bool_)
+        held[passing[present_mask(taken(lanes, passing), self.run)]] = True
         held[picked] = False
         if held.any():
             return False
-        rows = picked[self.seen.new(taken(lanes, picked))]
-        self.values.append(batch.column(self.column.path[0]).take(array_of(rows, pa.int64())))
+        new = picked[self.seen.new(taken(lanes, picked))]
+        values = rows.batch.column(self.column.path[0])
+        self.values.append(values.take(array_of(new, pa.int64())))
         return True
+
+    @cached_property
+    def filter(self) -> HashFilter:
+        """The filter that all values of the listed rows pass."""
+        return HashFilter.of([self.run])
 
     def table(self) -> tuple[int, pa.Table, Mapping[str, Any]]:
         """How many values there are, in order, and how to write them."""

@@ -14,12 +14,9 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted, plain_schema
-from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Copies
-from r2d2.hashing.rows import row_hashes
-from r2d2.model import Split, Table, Types
+from r2d2.model import Split, Table
 from r2d2.recipes.find.reading import ReadMeter, clock_of, read_ahead
 from r2d2.recipes.find.streamed import BYTES_PER_LISTED_ROW
 from r2d2.recipes.grammar import (
@@ -44,7 +41,7 @@ from r2d2.recipes.run import (
 )
 from r2d2.recipes.run.listed_rows import ByHashes, FirstOfEach, Picker, picker_of
 from r2d2.recipes.run.residuals import PatchMaking, ResidualFolder
-from r2d2.recipes.run.row_lists import RowListing, smallest
+from r2d2.recipes.run.row_lists import HashedRows, RowListing, smallest
 from r2d2.recipes.run.side_by_side import SideBySide
 from r2d2.recipes.run.trial import MEMORY_BYTES, Trial, ended, problems_told
 from r2d2.storage.local import Storage
@@ -184,7 +181,7 @@ class _Run:
         """Takes the parent's next rows for its list or patch."""
         with self.problems_told():
             if self.listing is not None and (rows := made.of(batch)) is not None:
-                self.listing.add(*rows)
+                self.listing.add(rows)
 
     def lists_within(self) -> bool:
         """Whether it now begins to list the rows of a patch that the parent has."""
@@ -276,18 +273,15 @@ class _MadeRows:
     def __init__(self, wanted: Wanted, schema: pa.Schema) -> None:
         self._wanted, self._schema, self._lock = wanted, schema, Lock()
         self._batch: pa.RecordBatch | None = None
-        self._made: tuple[pa.RecordBatch, Lanes] | None = None
+        self._made: HashedRows | None = None
 
-    def of(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Lanes] | None:
+    def of(self, batch: pa.RecordBatch) -> HashedRows | None:
         """The rows that are made of the batch; None of none."""
         with self._lock:
             if batch is not self._batch:
-                self._batch, self._made = batch, None
                 rows = output_rows(batch, *self._wanted)
-                if rows is not None:
-                    made = fitted(rows, self._schema)
-                    (lanes,) = row_hashes(made, [flatten(self._schema)], Types.STRICT)
-                    self._made = made, lanes
+                made = None if rows is None else HashedRows(fitted(rows, self._schema))
+                self._batch, self._made = batch, made
             return self._made
 
 
