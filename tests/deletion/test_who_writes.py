@@ -63,3 +63,22 @@ def test_a_recipe_does_not_bring_a_deleted_table_back_past_the_journal(
     assert main(["recipe", "run", "--run", str(run), "--to", str(lake)]) == 2
     assert "is deleted there: `r2d2 status` tells how it comes back" in capsys.readouterr().err
     assert stats(lake) == before
+
+
+def test_ctrl_c_in_a_verb_that_writes_names_the_command_that_settles(tmp_path: Path) -> None:
+    program = """
+import os, signal, sys, time
+from pathlib import Path
+from r2d2.deletion.journal import Journal
+from r2d2.deletion.place import LocalPlace
+from r2d2.storage.scratch import end_on_signals
+end_on_signals()
+with Journal(LocalPlace(Path(sys.argv[1]))).lease("undo"):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+"""
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 130
+    settles = f"`r2d2 fsck {tmp_path} --yes` settles what was begun"
+    assert ended.stderr == f"r2d2: interrupted; {settles}\n"
