@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,7 +19,7 @@ import msgspec
 
 from r2d2.errors import R2D2Error, TableError, UnreadableTableError
 from r2d2.model import FileInfo
-from r2d2.storage.local import OWN_FILE_BYTES, Listing, Storage, read_whole
+from r2d2.storage.local import OWN_FILE_BYTES, Listing, Storage, in_order, read_whole
 
 HOME = "_r2d2"
 """The folder in a lake for what r2d2 keeps there; its name hides it from tables."""
@@ -288,19 +289,18 @@ def read_records(
         JournalError: one is missing, unreadable, no record, or not the one that was written.
     """
     previous, before = "", list[tuple[JournalRecord, str]]()
-    in_order = sorted(files, key=lambda file: file.path)
-    for number, file in enumerate(in_order, 1):
+    ordered = sorted(files, key=lambda file: file.path)
+    contents = in_order(storage, partial(_record_content, storage), ordered)
+    for number, file in enumerate(ordered, 1):
         wanted = f"{within}{record_path(number)}"
         if file.path != wanted:
             raise JournalError(f"{file.path}: {wanted} is missing before it")
         try:
-            content = _record_content(storage, file)
+            content = next(contents)
             record = msgspec.json.decode(content, type=JournalRecord)
-        except TableError as error:
-            raise JournalError(f"the journal cannot be read: {error}") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise JournalError(f"{file.path}: no record of the journal: {error}") from error
-        has_form = number < len(in_order) or record.encoded() == content
+        has_form = number < len(ordered) or record.encoded() == content
         if (record.number, record.previous) != (number, previous) or not has_form:
             raise JournalError(f"{file.path}: not as it was written after record {number - 1}")
         yield from before
@@ -356,10 +356,10 @@ def _record_content(storage: Storage, file: FileInfo) -> bytes:
     """The record's bytes; it is itself, though its entry changes as its writer ends with it."""
     try:
         return read_whole(storage, file)
-    except UnreadableTableError:
+    except TableError as error:
         place = Path(storage.absolute(file.path))
         if "://" in storage.url or not place.is_file() or file.size_bytes > OWN_FILE_BYTES:
-            raise
+            raise JournalError(f"the journal cannot be read: {error}") from error
         return place.read_bytes()
 
 

@@ -3,7 +3,6 @@
 import json
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -24,10 +23,8 @@ from r2d2.lake.owners import find_owners
 from r2d2.lake.wholeness import HIDDEN, whole_but_for_unnamed
 from r2d2.model import FileGroup, FileInfo
 from r2d2.settings.find import TableRule
-from r2d2.storage.local import Listing, LocalStorage, Storage, read_whole
+from r2d2.storage.local import Listing, LocalStorage, Storage, in_order, read_whole
 
-# A remote read mostly waits.
-REMOTE_THREADS = 64
 MAGIC_BYTES = 4
 ORPHAN = f"note *{NOTE_SUFFIX} of a deletion, without its journal"
 """Of the reason why a file is in no table: which tables its deletion needs is not known."""
@@ -107,9 +104,8 @@ def _formats_by_content(storage: Storage, parts: Mapping[str, FileInfo]) -> dict
             return None
         return next((name for start, name in magic if head.startswith(start)), None)
 
-    with ThreadPoolExecutor(REMOTE_THREADS if "://" in storage.url else 1) as pool:
-        found = zip(parts, pool.map(told, parts.values()), strict=True)
-        return {root: kind for root, kind in found if kind is not None}
+    found = zip(parts, in_order(storage, told, [*parts.values()]), strict=True)
+    return {root: kind for root, kind in found if kind is not None}
 
 
 def earlier_deletions(storage: Storage, listing: Listing) -> EarlierDeletions:

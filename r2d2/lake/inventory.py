@@ -31,11 +31,11 @@ from r2d2.formats.schema import check_names
 from r2d2.lake.deletions import without_home
 from r2d2.lake.exports import with_uncertain_kept
 from r2d2.lake.grouping import Grouping
-from r2d2.lake.groups import REMOTE_THREADS, grouped
+from r2d2.lake.groups import grouped
 from r2d2.lake.selection import selected
 from r2d2.model import Bounds, Column, FileGroup, FileInfo, Format, Split, Table
 from r2d2.settings.find import Settings
-from r2d2.storage.local import Listing, Storage, snapshot_of
+from r2d2.storage.local import REMOTE_THREADS, Listing, Storage, snapshot_of
 
 ONE_TABLE = "one table by"
 """The detail of a table that says why several files, or a folder, are one table."""

@@ -6,14 +6,22 @@ A folder's files are listed once: no link is followed, and what is no file is le
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
 from r2d2.errors import LakeError, UnreadableTableError
 from r2d2.model import FileInfo
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+REMOTE_THREADS = 64
+"""A remote read mostly waits."""
+AT_ONCE = 1024
+"""So many answers may wait for the first of them."""
 
 __all__ = ["NOT_LISTED", "Listing", "LocalStorage", "Storage", "is_hidden"]
 
@@ -115,6 +123,16 @@ def read_whole(storage: Storage, file: FileInfo, most_bytes: int = OWN_FILE_BYTE
         told = f"{file.size_bytes} bytes are more than such a file has: it is not read"
         raise UnreadableTableError(f"{file.path}: {told}")
     return storage.read(file)
+
+
+def in_order(storage: Storage, read: Callable[[_T], _R], wanted: Sequence[_T]) -> Iterator[_R]:
+    """What `read` gives of each; many are read at once where the storage answers from afar."""
+    if "://" not in storage.url:
+        yield from map(read, wanted)
+        return
+    with ThreadPoolExecutor(REMOTE_THREADS) as pool:
+        for start in range(0, len(wanted), AT_ONCE):
+            yield from pool.map(read, wanted[start : start + AT_ONCE])
 
 
 def version_of(status: os.stat_result) -> str:

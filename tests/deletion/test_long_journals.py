@@ -6,14 +6,16 @@ R2D2_DELETIONS=5000 makes it as long as is wanted.
 import os
 from collections import Counter
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from r2d2.deletion.discrepancies import discrepancies
 from r2d2.deletion.place import LocalPlace
-from r2d2.lake.deletions import Event, JournalError, record_path
+from r2d2.lake.deletions import Event, JournalError, journal_state, record_path
 from r2d2.lake.inventory import take_inventory
+from r2d2.model import FileInfo
 from r2d2.settings.find import Settings
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage
@@ -77,3 +79,16 @@ def test_a_record_that_cannot_follow_is_neither_written_nor_believed(lake: Path)
         journal.append(Event.PURGED, name)
     assert not (lake / record_path(number)).exists()
     assert journal_of(lake).state == journal.state
+
+
+def test_a_journal_in_a_bucket_is_read_many_records_at_once(lake: Path) -> None:
+    local, at_once = LocalStorage(str(lake)), Barrier(16)
+
+    class Remote(LocalStorage):
+        def read(self, file: FileInfo, *more: Any) -> bytes:
+            if "/journal/" in file.path and int(Path(file.path).stem) <= at_once.parties:
+                at_once.wait(timeout=30)
+            return local.read(file, *more)
+
+    remote = Remote("s3://bucket/lake")
+    assert journal_state(remote, local.list()).next_number > 5 * DELETIONS
