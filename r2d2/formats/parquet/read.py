@@ -28,8 +28,14 @@ from r2d2.formats.parquet.footer import (
     leaf_count,
     may_be_julian,
 )
-from r2d2.formats.parquet.small_files import SMALL_FILE_BYTES, SMALL_FILE_ROWS, SmallFile
-from r2d2.formats.parquet.tail import KnownFooter, sound_file, tail_of, without_logical_types
+from r2d2.formats.parquet.small_files import SMALL_FILE_ROWS, SmallFile
+from r2d2.formats.parquet.tail import (
+    SMALL_FILE_BYTES,
+    KnownFooter,
+    sound_file,
+    tail_of,
+    without_logical_types,
+)
 from r2d2.model import FileInfo, Format, Split, Table
 from r2d2.storage.local import Storage, snapshot_of
 from r2d2.text_tables import by_number, pluralize

@@ -16,7 +16,7 @@ import pyarrow as pa
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.bounds import bounds_of_arrays, has_order, leaf_values
 from r2d2.formats.errors import table_problem
-from r2d2.formats.parquet.tail import TAIL_BYTES, KnownFooters
+from r2d2.formats.parquet.tail import SMALL_FILE_BYTES, KnownFooters
 from r2d2.formats.schema import PRIMITIVES
 from r2d2.model import Bounds, Column, FileInfo, Format, Split, Table
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pyarrow._parquet import ParquetReader
 
 CACHE_BYTES = 256 << 20
-SMALL_FILE_BYTES = TAIL_BYTES
 # Files of more rows keep dictionaries, which are looked for in chunks that were found sound.
 SMALL_FILE_ROWS = (1 << 12) - 1
 TOGETHER_ROWS = 1 << 16

@@ -27,6 +27,9 @@ from r2d2.storage.local import Storage
 from r2d2.text_tables import by_number, pluralize
 
 TAIL_BYTES = 64 << 10
+# A file of so many bytes on a disk is read whole: its rows are bounded for less than its footer is
+# checked and asked for statistics.
+SMALL_FILE_BYTES = 256 << 10
 WRITER = "parquet-cpp-arrow "
 HEAD_BYTES = 48
 # Schemas that begin alike; of more the first ones are known.
@@ -182,7 +185,7 @@ def _value(number: bytes) -> int:
 
 
 def tail_of(storage: Storage, file: FileInfo) -> bytes:
-    """The file's last bytes, its footer among them: one read where that is at most 64 KiB.
+    """The file's last bytes, its footer among them, mostly by one read; all of a small file's.
 
     Raises:
         UnreadableTableError: the file is empty, cut off, or no Parquet file.
@@ -191,7 +194,8 @@ def tail_of(storage: Storage, file: FileInfo) -> bytes:
         size = pluralize(str(file.size_bytes), "byte")
         are = by_number(file.size_bytes, "is", "are")
         raise UnreadableTableError(f"{file.path}: {size} {are} no Parquet file")
-    tail = storage.read(file, start=-min(TAIL_BYTES, file.size_bytes))
+    is_small = file.size_bytes <= SMALL_FILE_BYTES and "://" not in storage.url
+    tail = storage.read(file, start=-(file.size_bytes if is_small else TAIL_BYTES))
     if tail[-4:] != b"PAR1":
         raise UnreadableTableError(f"{file.path}: no Parquet footer: cut off, or another format")
     needed = int.from_bytes(tail[-8:-4], "little") + 8
