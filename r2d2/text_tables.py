@@ -25,8 +25,14 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./:; -]*[A-Za-z0-9])?")
+"""Most texts: neither a formula nor quoted."""
+
+
 def _cell(value: object) -> str:
     if isinstance(value, str):
+        if _PLAIN.fullmatch(value):
+            return value
         begins = value.startswith("'") or value.lstrip(" ").startswith(_FORMULA)
         text = f"'{value}" if begins else value
         # Not by the csv module: before Python 3.13 it leaves a carriage return unquoted.

@@ -338,11 +338,12 @@ def _with_supersets(
     for column, indices in holders.items():
         word, bit = divmod(places[column], 64)
         bits[indices, word] |= np.uint64(1 << bit)
+    every = list(range(len(signatures)))
     for index, signature in enumerate(signatures):
-        if not signature:
-            yield signature, list(signatures)
+        rarest = min((holders[column] for column in signature), key=len, default=every)
+        if len(rarest) == 1 or not signature:
+            yield signature, [signatures[i] for i in rarest]
             continue
-        rarest = min((holders[column] for column in signature), key=len)
         own = bits[index]
         words = np.nonzero(own)[0]
         found = ((bits[rarest][:, words] & own[words]) == own[words]).all(axis=1)

@@ -362,5 +362,5 @@ def _listed(data: object) -> str:
     return "[\n " + ",\n ".join(map(_line, data)) + "\n]"
 
 
-def _line(data: object) -> str:
-    return json.dumps(data, sort_keys=True, ensure_ascii=False)
+# Made once: to make it takes half as long as a line.
+_line = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
