@@ -1,6 +1,7 @@
 """A lake of few small tables in a bucket, with a plan that deletes some."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -56,16 +57,19 @@ class BucketLake:
         """Deletes an object."""
         self.client.delete_object(Bucket=self.name, Key=f"{PREFIX}/{path}")
 
-    def objects(self, own: bool = False) -> dict[str, bytes]:
+    def objects(self, own: bool = False, without: str = "\0") -> dict[str, bytes]:
         """The bytes of every object that readers see; r2d2's own too, if asked for."""
-        found = {}
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
-        for each in (each for page in pages for each in page.get("Contents", ())):
-            path = each["Key"].removeprefix(f"{PREFIX}/")
-            if own or not (path.startswith("_r2d2/") or "deleted-by-r2d2" in path):
-                body = self.client.get_object(Bucket=self.name, Key=each["Key"])["Body"]
-                found[path] = body.read()
-        return found
+        listed = (each["Key"] for page in pages for each in page.get("Contents", ()))
+        paths = [path for key in listed if not (path := key[len(PREFIX) + 1 :]).startswith(without)]
+        if not own:
+            paths = [p for p in paths if not (p.startswith("_r2d2/") or "deleted-by-r2d2" in p)]
+        with ThreadPoolExecutor(8) as pool:
+            return dict(zip(paths, pool.map(self._content, paths), strict=True))
+
+    def _content(self, path: str) -> bytes:
+        body = self.client.get_object(Bucket=self.name, Key=f"{PREFIX}/{path}")["Body"]
+        return bytes(body.read())
 
     def versions(self, path: str = "") -> list[tuple[str, str]]:
         """Paths and ids of all versions below a path, markers not among them."""
