@@ -24,7 +24,7 @@ from r2d2.model import Column, FileInfo, Format, Split, Table, Types
 from r2d2.storage.local import Storage
 
 EMPTY = pa.struct([])
-BATCHES_AHEAD, LOOK_S = 4, 0.1
+BATCHES_AHEAD, LOOK_S = 2, 0.1
 Clock = Callable[[], float]
 Timed = tuple[pa.RecordBatch, float, int]
 """A batch, the seconds that it took to read, and the number of its split."""
@@ -240,6 +240,8 @@ def read_ahead(
                     if isinstance(item, BaseException):
                         raise item
                     yield item
+                # Else what was freed stays with the process, in pieces between what is held.
+                pa.default_memory_pool().release_unused()
                 # Not before: splits of few batches would all be held.
                 if number < len(splits):
                     pool.submit(read, number)
