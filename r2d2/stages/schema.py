@@ -32,6 +32,7 @@ from r2d2.settings import is_named
 Signature = frozenset[tuple[str, str]]
 _Pairs = tuple[Sequence[int], Sequence[int]]
 _NULL = re.compile(r"(?<![^<,:])null(?![^,>])")
+FEW = 8  # of so many signatures each is compared by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,11 +342,10 @@ def _with_supersets(
     every = list(range(len(signatures)))
     for index, signature in enumerate(signatures):
         rarest = min((holders[column] for column in signature), key=len, default=every)
-        if len(rarest) == 1 or not signature:
-            yield signature, [signatures[i] for i in rarest]
+        if len(rarest) <= FEW or not signature:
+            yield signature, [signatures[i] for i in rarest if signature <= signatures[i]]
             continue
-        own = bits[index]
-        words = np.nonzero(own)[0]
+        own, words = bits[index], np.nonzero(bits[index])[0]
         found = ((bits[rarest][:, words] & own[words]) == own[words]).all(axis=1)
         yield signature, [signatures[i] for i, yes in zip(rarest, found, strict=True) if yes]
 
