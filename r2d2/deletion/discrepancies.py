@@ -208,16 +208,12 @@ def is_blocked(where: Whereabouts) -> bool:
     return bool((where.moved or where.gone) and wrote and not where.may_join)
 
 
-HIDDEN = (State.TOMBSTONED, State.PURGING, State.PURGED)
-"""The states of deletions whose tables have nothing at their places."""
-
-
 def _discrepancy(
     deletion: Deletion, where: Whereabouts, keeps_place: bool
 ) -> Iterator[Discrepancy]:
     name, table = deletion.id, deletion.table
     lost = pluralize(len(where.gone), "file")
-    if (where.others or where.live) and deletion.state in HIDDEN:
+    if (where.others or where.live) and deletion.state in (State.TOMBSTONED, State.PURGING):
         path = (*where.others, *sorted(where.live))[0]
         told = f"somebody wrote {path} where the table was"
         yield Discrepancy(name, table, told, way_out(deletion, where), needs_person=True)

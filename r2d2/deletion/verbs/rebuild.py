@@ -112,15 +112,16 @@ def _check_place(journal: Journal, deletion: Deletion, to: Path | None) -> None:
     """
     if to is None and deletion.state is not State.PURGED:
         raise R2D2Error(_not_into_the_lake(deletion))
-    if to is None:
+    if to is None and mover_of(deletion.record["mover"], journal.place).keeps_place:
         where = look(journal, deletion)
         if (wrote := (*where.others, *sorted(where.live))) and not where.may_join:
             told = f"somebody wrote {wrote[0]} where the table was"
             raise R2D2Error(f"{told}: {way_out(deletion, where)}")
         return
     layout = layout_from(deletion.record["entry"]["layout"])
-    if table_at(layout, to, deletion.table) is None:
-        free_place(layout, to, deletion.table)
+    place = to or Path(journal.place.storage.url)
+    if table_at(layout, place, deletion.table) is None:  # one that stands is compared
+        free_place(layout, place, deletion.table)
 
 
 def _not_into_the_lake(deletion: Deletion) -> str:
