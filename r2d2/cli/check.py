@@ -11,7 +11,7 @@ from r2d2.errors import EXIT_FAILED, EXIT_OK
 
 
 def check(
-    plan: Path,
+    plan: Annotated[Path, Parameter(help="Plan's file, or folder of a run with a plan.")],
     /,
     *,
     run: Annotated[
@@ -32,10 +32,11 @@ def check(
     For example: r2d2 check run/plan.json
     """
     from r2d2.plan.check import check_plan
-    from r2d2.plan.graph_file import run_of
+    from r2d2.plan.graph_file import PLAN_NAME, run_of
     from r2d2.plan.lake_now import compare_lake
     from r2d2.plan.plan_file import load_plan
 
+    plan = plan / PLAN_NAME if plan.is_dir() else plan
     made = load_plan(plan)
     notes = [f"its SHA-256, for `r2d2 approve --sha256`, is {made['sha256']}"]
     if run is None and (plan.parent / "graph.json").is_file():

@@ -112,7 +112,7 @@ def test_a_pattern_that_names_nothing_is_refused_with_the_name_that_was_meant(
 
 
 def test_flags_that_no_edge_fits_are_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["edges", str(run), "--min-fraction", "2"]) == EXIT_OK
+    assert main(["edges", str(run), "--child", "odd", "--parent", "gold"]) == EXIT_OK
     told = "no containment of this run fits the flags; near ones need `find --min-fraction`\n"
     assert capsys.readouterr().out == told
 
@@ -135,7 +135,7 @@ def test_csv_and_json_at_once_are_refused(run: Path, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize(
     ("sort", "key"),
-    [("saving", "saving_usd_per_month"), ("bytes", "frees_bytes"), ("reads", "reads_per_month")],
+    [("saving", "saving_usd_per_month"), ("bytes", "size_bytes"), ("reads", "reads_per_month")],
 )
 def test_a_plan_is_listed_in_the_order_that_is_asked_for(
     run: Path, capsys: pytest.CaptureFixture[str], sort: str, key: str
@@ -156,9 +156,34 @@ def test_what_a_plan_shows_is_what_its_file_says(
     every = rows(capsys, "plan", "show", run)
     assert {row["table"] for row in every} == {table["table"] for table in plan["tables"]}
     *_, sums, digest = told(capsys, "plan", "show", run).splitlines()
-    assert sums.startswith(f"of {len(every)} tables, {len(deleted)} tables to delete")
+    assert sums.startswith(f"{len(deleted)} of {len(every)} tables to delete")
+    freed = sum(deleted.values())
+    assert sum(row["frees_bytes"] for row in every) == freed == plan["totals"]["freed_bytes"]
+    assert {row["table"]: row["size_bytes"] for row in every} == {
+        table["table"]: table["size_bytes"] for table in plan["tables"]
+    }
+    assert {row["table"]: row["parents"] for row in found} == {
+        t["table"]: t["parents"] for t in plan["tables"] if t["choice"] == "delete"
+    }
     assert digest == f"The plan's SHA-256: {plan['sha256']}"
     as_csv = told(capsys, "plan", "show", run, "--choice", "keep", "--csv")
     kept = list(csv.DictReader(io.StringIO(as_csv)))
     assert len(kept) == len(plan["tables"]) - len(deleted)
     assert {row["choice"] for row in kept} == {"keep"}
+
+
+def test_a_fraction_beyond_all_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edges", str(run), "--min-fraction", "2"]) == EXIT_USAGE
+    assert "--min-fraction 2: give a number from 0 to 1" in capsys.readouterr().err
+
+
+def test_what_is_not_listed_is_not_counted(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    *_, equal = told(capsys, "edges", run, "--kind", "equal").splitlines()
+    *_, others = told(capsys, "edges", run, "--kind", "contained").splitlines()
+    assert (equal, others) == ("1 group of equal tables", "3 edges")
+
+
+def test_a_plan_is_checked_by_its_folder_too(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = [told(capsys, "check", place) for place in (run, run / "plan.json")]
+    assert both[0] == both[1]
+    assert "the plan holds" in both[0]

@@ -306,7 +306,9 @@ def test_the_list_of_what_a_table_contains_has_as_many_as_its_facts_say(
     run = equal_copies()
     parent = f"={quote(run.graph.tables[0].location, safe='')}"
     page = draw(run, f"#table{parent}").page
-    expect(page.locator("#about dl")).to_contain_text("3 tables in all, equal ones too; list all")
+    expect(page.locator("#about dl")).to_contain_text(
+        "3 tables in all, counting equal ones; list all"
+    )
     page.get_by_role("link", name="list all").click()
     expect(page.locator("#count")).to_contain_text("3 tables")
 

@@ -86,6 +86,8 @@ def edges(
     from r2d2.plan.graph_file import load_graph
 
     _one_form(csv, json)
+    if not 0 <= min_fraction <= 1:
+        raise UsageError(f"--min-fraction {min_fraction:g}: give a number from 0 to 1")
     graph = load_graph(run)
     for flag, patterns in (("--table", table), ("--child", child), ("--parent", parent)):
         check_patterns(flag, patterns, graph.sizes)
@@ -165,7 +167,9 @@ def _edge_lines(edges: Sequence["Edge"], sizes: Any) -> Iterator[str]:
     yield from aligned([("size", "table", "", "of"), *rows])
     yield ""
     rest = sum(not edge.equal for edge in edges)
-    yield f"{pluralize(len(groups), 'group')} of equal tables, {pluralize(rest, 'other edge')}"
+    counts = [f"{pluralize(len(groups), 'group')} of equal tables"] if groups else []
+    counts += [pluralize(rest, "other edge" if groups else "edge")] if rest else []
+    yield ", ".join(counts)
 
 
 def show(
@@ -214,7 +218,7 @@ def show(
         for entry in entries
         if choice in (entry["choice"], "all") and (not table or is_any(entry["table"], table))
     ]
-    key = {"saving": "saving_usd_per_month", "bytes": "frees_bytes"} | {"reads": "reads_per_month"}
+    key = {"saving": "saving_usd_per_month", "bytes": "size_bytes"} | {"reads": "reads_per_month"}
     found.sort(key=lambda row: (-row[key[sort]] if sort in key else 0, row["table"]))
     if json or csv:
         _print_rows(found, DECISION_COLUMNS, as_csv=csv)
@@ -224,7 +228,8 @@ def show(
 
 
 DECISION_COLUMNS = (
-    *("table", "choice", "frees_bytes", "saving_usd_per_month", "keep_usd_per_month"),
+    *("table", "choice", "size_bytes", "frees_bytes", "saving_usd_per_month"),
+    *("keep_usd_per_month",),
     *("reads_per_month", "reads_are_assumed", "last_read", "consumers", "rebuild_p95_s"),
     *("latency_limit_s", "recipe", "way", "parents", "reason"),
 )
@@ -233,8 +238,9 @@ DECISION_COLUMNS = (
 def _decision(entry: Any) -> dict[str, Any]:
     """What the plan's file says of a table, as one flat row."""
     usage, recipe = entry["usage"], entry["recipe"]
-    names = ("table", "choice", "frees_bytes", "saving_usd_per_month", "keep_usd_per_month")
+    names = ("table", "choice", "size_bytes", "saving_usd_per_month", "keep_usd_per_month")
     return {
+        "frees_bytes": entry["frees_bytes"] if entry["choice"] == "delete" else 0,
         **{name: entry[name] for name in (*names, "rebuild_p95_s", "latency_limit_s", "reason")},
         "reads_per_month": usage["reads_per_month"],
         "reads_are_assumed": usage["assumed"],
@@ -242,7 +248,7 @@ def _decision(entry: Any) -> dict[str, Any]:
         "consumers": usage["consumers"],
         "recipe": recipe["kind"] if recipe else None,
         "way": entry.get("way"),
-        "parents": "; ".join(entry["parents"]),
+        "parents": entry["parents"],
     }
 
 
@@ -253,13 +259,14 @@ def _decision_lines(rows: Sequence[dict[str, Any]], choice: str) -> Iterator[str
         yield from aligned([heads, *map(_decision_cells, rows)])
         yield ""
     summed = [row for row in rows if choice == "keep" or row["choice"] == "delete"]
-    size, saved = (
-        sum(row[key] for row in summed) for key in ("frees_bytes", "saving_usd_per_month")
-    )
-    of = f"of {pluralize(len(rows), 'table')}, " if choice == "all" else ""
+    freed = "size_bytes" if choice == "keep" else "frees_bytes"
+    size, saved = (sum(row[key] for row in summed) for key in (freed, "saving_usd_per_month"))
     doing = "to keep" if choice == "keep" else "to delete"
     saves = "" if choice == "keep" else f", {usd(saved)} saved a month"
-    yield f"{of}{pluralize(len(summed), 'table')} {doing}: {human_bytes(size)}{saves}"
+    count = pluralize(len(summed), "table")
+    if choice == "all":
+        count = f"{len(summed)} of {pluralize(len(rows), 'table')}"
+    yield f"{count} {doing}: {human_bytes(size)}{saves}"
 
 
 def _decision_cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -268,7 +275,7 @@ def _decision_cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         visible(row["table"]),
         row["choice"],
-        human_bytes(row["frees_bytes"]),
+        human_bytes(row["size_bytes"]),
         usd(row["saving_usd_per_month"]) if is_deleted else "",
         reads,
         duration(row["rebuild_p95_s"]) if is_deleted else "",
@@ -300,6 +307,11 @@ def _one_form(csv: bool, json: bool) -> None:
 
 def _print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_csv: bool) -> None:
     if as_csv:
-        print_text(csv_text(columns, ([row[name] for name in columns] for row in rows)))
+        print_text(csv_text(columns, ([_flat(row[name]) for name in columns] for row in rows)))
     else:
         print_json([{name: row[name] for name in columns} for row in rows])
+
+
+def _flat(value: Any) -> Any:
+    """A list as one cell."""
+    return "; ".join(value) if isinstance(value, list) else value

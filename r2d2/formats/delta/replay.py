@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.log import DeltaLog
-from r2d2.formats.errors import FOREIGN
+from r2d2.formats.errors import FOREIGN, reason
 from r2d2.model import FileInfo
 from r2d2.storage.local import Storage
 from r2d2.text_tables import pluralize
@@ -223,9 +223,8 @@ def actions_of_json(data: bytes, name: str) -> Iterator[Action]:
             try:
                 yield from actions_of_row(json.loads(line))
             except MALFORMED as error:
-                raise UnreadableTableError(
-                    f"{name}: line {number} is no Delta action ({error!r})"
-                ) from error
+                told = f"{name}: line {number} is no Delta action"
+                raise UnreadableTableError(f"{told}: {reason(error)}") from error
 
 
 def actions_of_row(row: Mapping[str, Any]) -> Iterator[Action]:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from r2d2.errors import R2D2Error, TableError, UnreadableTableError
 from r2d2.formats.avro.container import BLOCK_BYTES, blocks, content_of, header_of
 from r2d2.formats.compression import decompressed
-from r2d2.formats.errors import table_problem, translated
+from r2d2.formats.errors import FOREIGN, reason, table_problem, translated
 from r2d2.model import FileInfo
 from r2d2.storage.local import Storage
 from r2d2.text_tables import TOP_FOLDER
@@ -88,7 +88,9 @@ class LakeMetadata:
             try:
                 return path, parse(self.read(path))
             except Exception as error:  # noqa: BLE001  # one file's trouble blocks what it names
-                return path, UnreadableTableError(table_problem(error))
+                is_damage = isinstance(error, FOREIGN)
+                told = reason(error) if is_damage else table_problem(error)
+                return path, UnreadableTableError(told)
 
         ordered = sorted(paths)
         if "://" not in self.storage.url:

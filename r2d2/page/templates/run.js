@@ -275,7 +275,7 @@ function* facts(n) {
   for (const [head, ends, end, count] of [['Contained in', up, 'parent', T.parents[n]], ['Contains', down, 'child', T.children[n]]]) {
     const [direct, partly] = [0, 1].map(part => [...new Set((ends.get(node[n]) ?? []).filter(edge => edge.part === part).map(edge => edge[end]))]);
     const list = end === 'child' && count > direct.length ? ['; ', el('a', { href: `#inside=${encodeURIComponent(names[n])}` }, 'list all')] : '';
-    if (direct.length) yield [head, [links(direct), `; ${plural(count, 'table')} in all, equal ones too`, list]];
+    if (direct.length) yield [head, [links(direct), ...(count > direct.length ? [`; ${plural(count, 'table')} in all, counting equal ones`] : []), list]];
     if (partly.length) yield [`${head}, in part`, links(partly)];
   }
   if (T.flags[n] & DEGENERATE) yield ['Degenerate', 'it has no rows or no columns'];
@@ -382,7 +382,7 @@ function drawing(chosenTable, wanted, members) {
     const at = names[shown].lastIndexOf('/') + 1;
     const small = [humanBytes(T.bytes[shown])];
     if (group.length > 1) small.push(`+${group.length - 1} equal`);
-    if (gone) small.push(group.length > 1 ? `${gone} deleted` : 'delete');
+    if (gone) small.push(group.length > 1 ? `${gone} to be deleted` : 'delete');
     // The folder takes what room the figures leave.
     const room = Math.min(14, 30 - small.join(' · ').length);
     if (room > 4) small.unshift(short(names[shown].slice(0, at), room));
