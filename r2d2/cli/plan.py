@@ -14,7 +14,7 @@ from r2d2.cli.report import Report, page_written, prepare_page, write_run
 from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem, print_text
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.extras import require
-from r2d2.text_tables import did_you_mean, pluralize, visible
+from r2d2.text_tables import did_you_mean, pluralize, shell_word, visible
 
 if TYPE_CHECKING:
     from r2d2.plan.usage import Usage
@@ -177,8 +177,7 @@ def make(
     elif explain is not None:
         lines = list(table_lines(made, explain))
         if not lines:
-            near = did_you_mean(explain, [table["table"] for table in made["tables"]])
-            raise UsageError(f"the plan has no table {explain!r}{near}")
+            raise _no_table(explain, [table["table"] for table in made["tables"]])
         print_lines([*lines, *([page_written(report)] if report else ())])
     else:
         place = str(out or ("" if varied else run))
@@ -323,6 +322,16 @@ def _rules_unknown(config: Path | None, run: Path, made: Mapping[str, Any]) -> I
         remedy = f"run `r2d2 find {made['lake']} --config {config} --out {run}` again"
         for written in unknown:
             yield f"{config}: {written}: `find` ran without this rule; {remedy}"
+
+
+def _no_table(name: str, tables: Sequence[str]) -> UsageError:
+    """The error for a table that the plan has not: a folder, or a name like another."""
+    from r2d2.settings import is_among
+
+    if any(is_among(table, name) for table in tables):
+        remedy = f"`r2d2 plan show RUN --table {shell_word(name)}` lists its tables"
+        return UsageError(f"{name!r} is a folder of the lake: {remedy}")
+    return UsageError(f"the plan has no table {name!r}{did_you_mean(name, tables)}")
 
 
 def _written(run: Path, out: Path | None, report: Path | None, *, varied: bool) -> Iterator[str]:

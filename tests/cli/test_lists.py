@@ -187,3 +187,12 @@ def test_a_plan_is_checked_by_its_folder_too(run: Path, capsys: pytest.CaptureFi
     both = [told(capsys, "check", place) for place in (run, run / "plan.json")]
     assert both[0] == both[1]
     assert "the plan holds" in both[0]
+
+
+def test_a_folder_to_be_explained_comes_with_the_command_that_lists_it(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["plan", "--run", str(run), "--explain", "exports", "--out", str(run / "other.json")]
+    assert main(words) == EXIT_USAGE
+    told = "'exports' is a folder of the lake: `r2d2 plan show RUN --table exports` lists its"
+    assert told in capsys.readouterr().err
