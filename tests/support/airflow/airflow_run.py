@@ -96,7 +96,6 @@ class Run:
 
     def __init__(self, api: Airflow, dag: str, date: str | None = DATE, **conf: Any) -> None:
         self.api, self.dag, self.began = api, f"/dags/{dag}", time.monotonic()
-        self.asked = 0
         until(lambda: "dag_id" in api.call("GET", self.dag), f"{dag} is known")
         api.call("PATCH", self.dag, is_paused=False)
         if date is None:
@@ -124,8 +123,7 @@ class Run:
         An answer that comes before the scheduler knows that the task has stopped fails it.
         """
         until(lambda: self._waits(), f"it asks: {self.states()}")
-        self.asked += 1
-        until(lambda: self._times_stopped() >= self.asked, "the scheduler knows that it asks")
+        until(self._is_known_to_wait, "the scheduler knows that it asks")
         asked: dict[str, Any] = self.api.call(
             "GET", f"{self.path}/taskInstances/approve/-1/hitlDetails"
         )
@@ -136,11 +134,14 @@ class Run:
         assert self._state() not in ENDED, f"it ended without asking: {states}"
         return states["approve"] == "awaiting_input"
 
-    def _times_stopped(self) -> int:
+    def _is_known_to_wait(self) -> bool:
+        """Whether the scheduler has told that this try of the task stopped to ask."""
+        asking = self.api.call("GET", f"{self.path}/taskInstances/approve")
         told = f"task_id=approve, run_id={self.path.rpartition('/')[2]},"
+        number = f"try_number={asking['try_number']},"
         lines = self.api.scheduled.read_text(errors="replace").splitlines()
         finished = [line for line in lines if "TaskInstance Finished" in line and told in line]
-        return sum("state=awaiting_input" in line for line in finished)
+        return any("state=awaiting_input" in line and number in line for line in finished)
 
     def mark_as_done(self, task: str) -> None:
         """Does what Airflow's *Mark as success* does."""
