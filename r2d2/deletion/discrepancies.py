@@ -75,9 +75,9 @@ def discrepancies(journal: Journal, reads_data: bool = False) -> Iterator[Discre
             told = f"{file.path}: no deletion has files there"
             yield Discrepancy(name, "", told, "look at it, and move it away", needs_person=True)
     there = place.listing(JOURNAL).files
-    records = record_files(there)
+    records = {file.path for file in record_files(there)}
     for file in there:
-        if file not in records and not is_waiting(file):
+        if file.path not in records and not is_waiting(file):
             told, remedy = f"{file.path}: no record of the journal", "move it away"
             yield Discrepancy("", "", told, remedy, needs_person=True)
     for name in unknown_records(journal):
@@ -148,8 +148,12 @@ def _needed(
 
 
 def is_waiting(file: FileInfo) -> bool:
-    """Whether a runner, which may have been killed, wrote the file to give it its name then."""
-    return file.path.rpartition("/")[2].startswith(PREFIX)
+    """Whether a runner, which may have been killed, wrote the file to give it its name then.
+
+    In quarantine files have the names that their owners gave them.
+    """
+    is_ours = file.path.startswith(f"{HOME}/") and not file.path.startswith(f"{QUARANTINE}/")
+    return is_ours and file.path.rpartition("/")[2].startswith(PREFIX)
 
 
 def unknown_records(journal: Journal) -> list[str]:

@@ -17,6 +17,7 @@ import pytest
 from r2d2.cli import main
 from r2d2.deletion.discrepancies import changed_parents, discrepancies
 from r2d2.deletion.verbs.apply import Applied, Refused, apply, would_apply
+from r2d2.deletion.verbs.fsck import settle
 from r2d2.deletion.verbs.purge import NotPurged, purge, would_purge
 from r2d2.deletion.verbs.rebuild import Back, rebuild
 from r2d2.deletion.verbs.undo import NotUndone, Undone, undo
@@ -360,3 +361,12 @@ def test_files_beside_the_records_are_no_records(
     told = capsys.readouterr().out
     assert told == "fsck: _r2d2/journal/foo.tmp: no record of the journal; move it away\n"
     assert (killed.exists(), strange.exists()) == (False, True)
+
+
+def test_a_file_in_quarantine_is_not_taken_for_what_a_killed_runner_left(lake: Path) -> None:
+    moved = next((lake / "_r2d2" / "quarantine").glob("*/*/rome"))
+    owners = moved / ".r2d2-of-its-owner"
+    owners.write_text("kept")
+    with (journal := journal_of(lake)).lease("fsck"):
+        settle(journal)
+    assert owners.read_text() == "kept"
