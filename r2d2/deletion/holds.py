@@ -5,8 +5,10 @@ appends alone. r2d2 takes it back when no deletion needs the parent any more, an
 it. Each commit is journalled before and after; one that a crash left open is made by the next verb.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers.delta_commits import (
@@ -21,7 +23,7 @@ from r2d2.deletion.movers.delta_log import LOG, DeltaLogs
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.delta.actions import LoggedVersion
 from r2d2.lake.deletions import Deletion, Event
-from r2d2.lake.groups import earlier_deletions
+from r2d2.lake.groups import HeldParent, earlier_deletions
 
 _TRIES = 5
 """Of a commit that others were before."""
@@ -91,17 +93,22 @@ def is_broken(journal: Journal, parent: str) -> bool:
 
 def settle_parents(journal: Journal) -> None:
     """Makes the commits that are due: a stopped runner's, and those that free parents."""
-    for parent, last in list(journal.state.properties.items()):
-        with suppress(UnreadableTableError):  # what cannot be read now is looked at again
-            _settle(journal, parent, last)
 
-
-def _settle(journal: Journal, parent: str, last: Event) -> None:
-    is_needed = journal.state.that_needs(parent) is not None
-    if not is_needed and last is not Event.FREED:
-        # Tables that another lake deleted, above or below this one, may rest on it, too.
+    @cache
+    def held_by_any_lake() -> Mapping[str, HeldParent]:
         storage = journal.place.storage
-        is_needed = parent in earlier_deletions(storage, storage.list()).held
+        return earlier_deletions(storage, storage.list()).held
+
+    for parent, last in list(journal.state.properties.items()):
+        is_needed = journal.state.that_needs(parent) is not None
+        if not is_needed and last is not Event.FREED:
+            # Tables that a lake above or within this one deleted may rest on it, too.
+            is_needed = parent in held_by_any_lake()
+        with suppress(UnreadableTableError):  # what cannot be read now is looked at again
+            _settle(journal, parent, last, is_needed)
+
+
+def _settle(journal: Journal, parent: str, last: Event, is_needed: bool) -> None:
     if is_broken(journal, parent):
         journal.append(Event.FREED, data={"parent": parent})
     elif is_needed and last in (Event.HOLDING, Event.FREEING):

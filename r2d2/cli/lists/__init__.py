@@ -229,9 +229,8 @@ def show(
 
 DECISION_COLUMNS = (
     *("table", "choice", "size_bytes", "frees_bytes", "saving_usd_per_month"),
-    *("keep_usd_per_month",),
-    *("reads_per_month", "reads_are_assumed", "last_read", "consumers", "rebuild_p95_s"),
-    *("latency_limit_s", "recipe", "way", "parents", "reason"),
+    *("keep_usd_per_month", "reads_per_month", "reads_are_assumed", "last_read", "consumers"),
+    *("rebuild_p95_s", "latency_limit_s", "recipe", "way", "parents", "reason"),
 )
 
 

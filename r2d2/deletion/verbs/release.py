@@ -91,9 +91,11 @@ def _given_up(
     journal: Journal, deletion: Deletion, kept: Moved, gone: Set[str] = frozenset()
 ) -> GivenUp:
     kept_bytes = sum(int(size) for size, *_ in kept.values())
-    need = journal.state.held()
-    others = {p: [d.table for d in need.get(p, ()) if d.id not in gone] for p in deletion.parents}
-    held = {parent: tables[0] for parent, tables in others.items() if tables}
+    held = dict[str, str]()
+    for parent in deletion.parents:
+        need = journal.state.of_parents.get(parent, {}).values()
+        if others := [each.table for each in need if each.id not in gone]:
+            held[parent] = others[0]
     free = [parent for parent in deletion.parents if parent not in held]
     entry = deletion.record.get("catalogue", {}).get("entry")
     name = None if entry is None else ".".join(entry["name"])
