@@ -10,7 +10,7 @@ from r2d2.deletion.holds import is_broken
 from r2d2.deletion.journal import Journal
 from r2d2.deletion.movers import mover_of
 from r2d2.deletion.movers.delta import DeltaMover
-from r2d2.deletion.movers.mover import QUARANTINE, Whereabouts
+from r2d2.deletion.movers.mover import QUARANTINE, Mover, Whereabouts
 from r2d2.deletion.parents import sizes_in
 from r2d2.deletion.place import LakePlace
 from r2d2.errors import R2D2Error
@@ -183,9 +183,14 @@ def look(journal: Journal, deletion: Deletion, reads_data: bool = False) -> Wher
     mover = mover_of(deletion.record["mover"], journal.place)
     located = mover.located(deletion)
     where = mover.look(located)
-    if not reads_data or where.gone or deletion.state is not State.TOMBSTONED:
+    return with_damage(mover, located, where) if reads_data else where
+
+
+def with_damage(mover: Mover, deletion: Deletion, where: Whereabouts) -> Whereabouts:
+    """The same once the files in quarantine were read: those of other bytes are damaged."""
+    if where.gone or deletion.state is not State.TOMBSTONED:
         return where
-    found, told = mover.digests(located), deletion.moved
+    found, told = mover.digests(deletion), deletion.moved
     bad = frozenset(p for p in where.moved if list(found[p][:2]) != list(told[p][:2]))
     return replace(where, moved=where.moved - bad, gone=bad, damaged=bad)
 

@@ -27,8 +27,8 @@ from r2d2.deletion.discrepancies import (
     discrepancies,
     is_blocked,
     is_waiting,
-    look,
     unknown_records,
+    with_damage,
 )
 from r2d2.deletion.holds import settle_parents
 from r2d2.deletion.journal import Journal
@@ -95,7 +95,8 @@ def _clear(journal: Journal) -> None:
 def _settled(journal: Journal, deletion: Deletion, reads_data: bool) -> None:
     mover = mover_of(deletion.record["mover"], journal.place)
     deletion = mover.take_over(deletion, journal.epoch)
-    where = look(journal, deletion, reads_data)
+    where = mover.look(deletion)
+    where = with_damage(mover, deletion, where) if reads_data else where
     match deletion.state:
         case State.MARKED if is_blocked(where):
             _stay_deleted(journal, mover, deletion, where)
