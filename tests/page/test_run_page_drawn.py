@@ -325,7 +325,7 @@ def test_labels_of_the_graph_stay_in_their_boxes(draw: Callable[..., Drawn]) -> 
     plan = {**known.plan, "tables": entries}
     page = draw(replace(run, plan=plan), f"#table={quote(places[0], safe='')}").page
     labels = page.locator("#about svg.graph .small")
-    assert "429.3 kB · +1 equal · 2 deleted" in labels.all_text_contents()
+    assert "429.3 kB · +1 equal · delete 2" in labels.all_text_contents()
     widths = labels.evaluate_all("all => all.map(one => one.getComputedTextLength())")
     assert max(widths) <= 220
 

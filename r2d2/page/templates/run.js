@@ -382,7 +382,7 @@ function drawing(chosenTable, wanted, members) {
     const at = names[shown].lastIndexOf('/') + 1;
     const small = [humanBytes(T.bytes[shown])];
     if (group.length > 1) small.push(`+${group.length - 1} equal`);
-    if (gone) small.push(group.length > 1 ? `${gone} to be deleted` : 'delete');
+    if (gone) small.push(group.length > 1 ? `delete ${gone}` : 'delete');
     // The folder takes what room the figures leave.
     const room = Math.min(14, 30 - small.join(' · ').length);
     if (room > 4) small.unshift(short(names[shown].slice(0, at), room));
