@@ -15,7 +15,7 @@ from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile, TableFacts, facts_of
 from r2d2.plan.program import Option, Problem, Solution, Solver, solve
 from r2d2.plan.program.verify import Exchanges
-from r2d2.plan.requests import recipe_requests
+from r2d2.plan.requests import ColumnNames, recipe_requests, several_requests
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
 from r2d2.recipes.find.request import AnyRequest, Proposal, Request, outputs
@@ -93,6 +93,8 @@ def learn(
     worth = recipe_requests(graph.edges, tables, eligible, tenant_of)
     refused = Counter(worth.refused)
     requests: list[AnyRequest] = [*worth.requests, *worth.unions]
+    columns = ColumnNames(graph.settings.types, graph.settings.case_sensitive)
+    requests += several_requests(graph.edges, tables, eligible, requests, columns, tenant_of)
     recipes = [_copy(edge, tables) for edge in worth.copies]
     start = perf_counter()
     left_bytes = _bytes_by_search(worth.requests)

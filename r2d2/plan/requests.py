@@ -13,6 +13,11 @@ child is searched in those that lack the fewest of its rows, since these are wha
 aside, and in those that nearly contain the most tables, since one of them may serve all.
 
 A table may also be several of those that it contains together: a union.
+
+A table that no other contains may be rows of several that have its columns, by name and type. No
+edge tells which, so these are read besides: the largest tables first, each beside the 64 largest
+others at most, as long as that is less than 64 MiB or a tenth of what the other searches read. Of a
+large columnar table an eighth of its bytes counts, as a few columns tell mostly that it is none.
 """
 
 from collections import Counter, defaultdict
@@ -20,17 +25,31 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from r2d2.formats import format_named
+from r2d2.formats.schema import matched_name
 from r2d2.formats.united import typed_nulls
-from r2d2.model import Edge, Table
+from r2d2.hashing.rows import type_tag
+from r2d2.model import Column, Edge, Table, Types
 from r2d2.recipes.constants import source_of
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
-from r2d2.recipes.find.from_union import has_rows_enough
-from r2d2.recipes.find.request import ContainedTable, Request, UnionRequest
+from r2d2.recipes.find.from_union import SAMPLED_BYTES, has_rows_enough
+from r2d2.recipes.find.request import (
+    AnyRequest,
+    ColumnHolder,
+    ContainedTable,
+    Request,
+    SeveralRequest,
+    UnionRequest,
+)
+from r2d2.recipes.find.row_counts import SMALL_BYTES
 
 SMALLEST_PARENTS = 2
 NEAREST_PARENTS = 2
 COMMON_PARENTS = 2
 MOST_PARTS = 1000
+MOST_OTHERS = 64
+MOST_BYTES_BESIDES, MOST_SHARE_BESIDES, SAMPLED_SHARE = 64 << 20, 0.1, 1 / 8
+"""Read besides, of tables that may hold another's rows together; and the share of a large one."""
 IGNORES = "it is in the parent without columns that ignore_columns names: they would be lost"
 Tables = Mapping[str, Table]
 
@@ -201,6 +220,114 @@ def union_requests(
         if len(largest) > 1 and has_rows_enough(union) and table.must_keep is None:
             requests.append(union)
     return requests
+
+
+def several_requests(
+    edges: Iterable[Edge],
+    tables: Tables,
+    eligible: Collection[str],
+    searched: Sequence[AnyRequest],
+    columns: "ColumnNames",
+    tenant_of: Callable[[str], str | None] = lambda _: None,
+) -> list[SeveralRequest]:
+    """The tables that may go and that no other contains, each with those that have its columns.
+
+    Only where two others or more may have rows enough together. `searched` are the requests for
+    edges.
+    """
+    contained = {edge.child for edge in _between(edges, eligible) if not edge.ignores}
+    free = [tables[t] for t in eligible if t not in contained and tables[t].must_keep is None]
+    sizes = {t.location: t.size_bytes for request in searched for t in request.tables}
+    left = max(MOST_BYTES_BESIDES, MOST_SHARE_BESIDES * sum(sizes.values()))
+    tenants: dict[str | None, list[Table]] = defaultdict(list)
+    for location in eligible:
+        tenants[tenant_of(location)].append(tables[location])
+    holders = {tenant: columns.holders(own) for tenant, own in tenants.items()}
+    cached = {location for location, size in sizes.items() if size <= SMALL_BYTES}
+    read: set[tuple[str, tuple[Column, ...]]] = {(location, ()) for location in cached}
+    requests = []
+    for child in sorted(free, key=_largest_first):
+        request = SeveralRequest(child, holders[tenant_of(child.location)](child))
+        new = {_read_as(table, child): _bytes_besides(table) for table in request.tables}
+        besides = sum(size for key, size in new.items() if key not in read)
+        if _may_hold(request) and besides <= left:
+            left -= besides
+            read |= new.keys()
+            requests.append(request)
+    return requests
+
+
+def _largest_first(table: Table) -> tuple[int, str]:
+    return -table.size_bytes, table.location
+
+
+def _read_as(table: Table, child: Table) -> tuple[str, tuple[Column, ...]]:
+    """A reading of the table: of a small one, whose rows stay in memory, for all children."""
+    return table.location, () if table.size_bytes <= SMALL_BYTES else child.columns
+
+
+def _bytes_besides(table: Table) -> float:
+    """The bytes that count as read of the table."""
+    is_sampled = table.size_bytes > SAMPLED_BYTES and format_named(table.format).is_columnar
+    return table.size_bytes * (SAMPLED_SHARE if is_sampled else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNames:
+    """The rules by which columns match, as those of `find`: of types, and whether case counts."""
+
+    types: Types = Types.STRICT
+    case_sensitive: bool = False
+
+    def by_name(self, table: Table) -> dict[str, str]:
+        """The table's columns by their names as these are matched."""
+        return {matched_name(c.name, self.case_sensitive): c.name for c in table.columns}
+
+    def holders(self, tables: Iterable[Table]) -> Callable[[Table], tuple[ColumnHolder, ...]]:
+        """For a table, the largest others of these that have its columns, of the same types."""
+        alike: dict[_Matched, list[Table]] = defaultdict(list)
+        for table in sorted(tables, key=_largest_first):
+            alike[self._matched(table)].append(table)
+        with_column: dict[tuple[str, str], list[_Matched]] = defaultdict(list)
+        for matched in alike:
+            for column in matched:
+                with_column[column].append(matched)
+
+        def above(table: Table) -> tuple[ColumnHolder, ...]:
+            own = self._matched(table)
+            rarest = min((with_column[column] for column in own), key=len, default=[])
+            every = (alike[larger][: MOST_OTHERS + 1] for larger in rarest if own <= larger)
+            others = [other for some in every for other in some if other.location != table.location]
+            others.sort(key=_largest_first)
+            mapped: dict[int, ColumnHolder] = {}  # tables of one schema mostly share the columns
+            for other in others[:MOST_OTHERS]:
+                if id(other.columns) not in mapped:
+                    mapped[id(other.columns)] = self._holder(table, other)
+            return tuple(replace(mapped[id(o.columns)], table=o) for o in others[:MOST_OTHERS])
+
+        return above
+
+    def _holder(self, table: Table, other: Table) -> ColumnHolder:
+        theirs = self.by_name(other)
+        names = {name: theirs[matched] for matched, name in self.by_name(table).items()}
+        return ColumnHolder(other, names, ContainedTable(table, names).columns_of(other))
+
+    def _matched(self, table: Table) -> "_Matched":
+        types = (type_tag(column.type, self.types) for column in table.columns)
+        return frozenset(zip(self.by_name(table), types, strict=True))
+
+
+_Matched = frozenset[tuple[str, str]]
+"""Columns by their names and types as these are matched."""
+
+
+def _may_hold(request: SeveralRequest) -> bool:
+    """Whether the parents may have the table's rows together, by their numbers."""
+    if len(request.others) < 2:
+        return False
+    rows = [other.table.rows for other in request.others]
+    whole = request.table.rows
+    return whole is None or None in rows or sum(filter(None, rows)) >= whole
 
 
 def _is_smaller(child: Table, table: Table, equal: bool) -> bool:

@@ -7,6 +7,7 @@ The way of an edge to a decision, one noun a step:
 | `model.Edge` | one table is contained in another, as `find` proved |
 | `request.Request` | a parent, and children it contains for which recipes are searched |
 | `request.UnionRequest` | a table, and tables it contains that together may be all of it |
+| `request.SeveralRequest` | a table, and tables that may have all of its rows among them |
 | `request.Proposal` | the answer for one child: a recipe, or the reason why there is none |
 | `grammar.Recipe` | how a child is made from its parents; `run.trial.Trial` is one run of it |
 | `plan.program.Choice` | what the plan decides for a table: it stays, or goes by one recipe |
@@ -21,12 +22,14 @@ from dataclasses import replace
 from r2d2.formats.errors import table_problem
 from r2d2.model import Table
 from r2d2.recipes.find.from_one_parent import propose_from_parent
+from r2d2.recipes.find.from_several import propose_from_several
 from r2d2.recipes.find.from_union import propose_from_parts
 from r2d2.recipes.find.request import (
     AnyRequest,
     Columns,
     Proposal,
     Request,
+    SeveralRequest,
     UnionRequest,
     by_name,
     held_bytes,
@@ -46,7 +49,10 @@ def search(requests: Sequence[AnyRequest], counts: RowCounts) -> list[Proposal]:
     """The proposals for all requests; small tables are read and hashed together.
 
     Small parents come first, so that a child which one of them serves is skipped in larger ones.
+    Rows of several parents come last, of tables that are mostly read by then.
     """
+    several = [request for request in requests if isinstance(request, SeveralRequest)]
+    requests = [request for request in requests if not isinstance(request, SeveralRequest)]
     counts.prepare(columns_by_table(requests))
     served: dict[str, str] = {}
     proposals: list[Proposal] = []
@@ -55,7 +61,8 @@ def search(requests: Sequence[AnyRequest], counts: RowCounts) -> list[Proposal]:
             proposals += _search_unserved(request, counts, served)
         else:
             proposals += search_one(request, counts)
-    return proposals
+    counts.prepare(columns_by_table(several))
+    return [*proposals, *(found for request in several for found in search_one(request, counts))]
 
 
 def columns_by_table(requests: Iterable[AnyRequest]) -> list[TableColumns]:
@@ -77,6 +84,10 @@ def columns_by_table(requests: Iterable[AnyRequest]) -> list[TableColumns]:
                 add(table, by_name(table.columns))
                 for part in parts:
                     add(part.table, part.columns_renamed)
+            case SeveralRequest(table, others):
+                add(table, by_name(table.columns))
+                for other in others:
+                    add(other.table, other.columns)
     return [(tables[location], tuple(sets[location])) for location in sorted(tables)]
 
 
@@ -113,6 +124,8 @@ def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
             return _beyond_memory(request, counts)
         if isinstance(request, Request):
             return list(map(_in_order, propose_from_parent(request, counts)))
+        if isinstance(request, SeveralRequest):
+            return propose_from_several(request, counts)
         return propose_from_parts(request, counts)
     except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
         problem = table_problem(error)
@@ -132,5 +145,7 @@ def _in_order(proposal: Proposal) -> Proposal:
 def _beyond_memory(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
     if isinstance(request, Request):
         return list(map(_in_order, propose_streamed(request, counts)))
+    if isinstance(request, SeveralRequest):
+        return []
     parts = tuple(sorted(part.table.location for part in request.parts))
     return [Proposal(request.table.location, parts, None, reason=TOO_MANY_PARTS)]

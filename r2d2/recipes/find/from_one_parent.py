@@ -33,6 +33,7 @@ from r2d2.errors import R2D2Error, TableError
 from r2d2.formats.errors import table_problem
 from r2d2.formats.schema import logical_type
 from r2d2.formats.united import typed_nulls
+from r2d2.hashing.multiset import Counted
 from r2d2.hashing.rows import type_tag
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.reading import EMPTY, type_inside
@@ -82,13 +83,13 @@ does not: so it must be much smaller.
 def propose_from_parent(request: Request, counts: RowCounts) -> list[Proposal]:
     """A proposal for each child; an unreadable table is a reason, never an error."""
     try:
-        parent = _Parent(request, counts)
+        parent = SearchedParent(request, counts)
     except TableError as error:
         return [no_recipe(request.parent, child.table, str(error)) for child in request.children]
     return [_proposal(parent, number) for number in range(len(request.children))]
 
 
-class _Parent:
+class SearchedParent:
     """The parent's rows, grouped by each child's columns, or by a key of these; and its columns."""
 
     def __init__(self, request: Request, counts: RowCounts) -> None:
@@ -122,6 +123,10 @@ class _Parent:
         names = {column.name for column in columns}
         child_columns = tuple(column for column in child.columns if column.name in names)
         return self._groups[columns].labels(self.counts.counted(child.table, child_columns))
+
+    def labels_of(self, rows: Counted) -> RowLabels:
+        """How often these have each of the parent's rows, by the columns of its first child."""
+        return self._groups[self._columns[0]].labels(rows)
 
     def shared(self, number: int) -> set[Path]:
         """The parent's columns that the child of that number has."""
@@ -172,7 +177,7 @@ def has_literals(column: Column, rows: pa.RecordBatch) -> bool:
     return column.type in ("json", logical_type(type_inside(rows.schema, column.path)))
 
 
-def _proposal(parent: _Parent, number: int) -> Proposal:
+def _proposal(parent: SearchedParent, number: int) -> Proposal:
     contained = parent.children[number]
     child, table = contained.table, parent.table
     try:
@@ -217,7 +222,7 @@ def match(one: str, other: str, types: Types) -> bool:
 
 
 def _recipe(
-    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
+    parent: SearchedParent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Leaf | Union | Patch | None:
     child = parent.children[number].table
     if labels.is_contained:
@@ -239,7 +244,7 @@ def _recipe(
 
 
 def _loads(
-    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
+    parent: SearchedParent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Union | None:
     """A union that has some of the parent's rows several times: a table that was loaded twice.
 
@@ -267,7 +272,7 @@ def _loads(
 
 
 def _whole_or_selected(
-    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
+    parent: SearchedParent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Project | Select | None:
     """The recipe of all the parent's rows, or of those that a predicate selects."""
     if labels.is_whole:
@@ -279,13 +284,26 @@ def _whole_or_selected(
 
 
 def _recipe_of_contained(
-    parent: _Parent, number: int, columns: tuple[Output, ...], labels: RowLabels
+    parent: SearchedParent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Leaf | Patch:
+    if (found := unlisted(parent, number, columns, labels)) is not None:
+        return found
     location, child = parent.table.location, parent.children[number].table
+    listed = int(np.count_nonzero(labels.child))
+    removed = int(np.count_nonzero(labels.child < labels.parent))
+    if removed <= MOST_REMOVED_RATIO * listed:
+        return Patch(Project(location, columns), minus=row_list(child, removed, len(labels.groups)))
+    return Rows(location, columns, row_list(child, listed, len(labels.groups)))
+
+
+def unlisted(
+    parent: SearchedParent, number: int, columns: tuple[Output, ...], labels: RowLabels
+) -> Project | Distinct | Select | None:
+    """The recipe of all the parent's rows, or of those of a predicate, each as often or once."""
+    location = parent.table.location
     if (labels.child == 1).all() and not labels.is_whole:
         return Distinct(location, columns)
-    found = _whole_or_selected(parent, number, columns, labels)
-    if found is not None:
+    if (found := _whole_or_selected(parent, number, columns, labels)) is not None:
         return found
     every = replace(labels, child=np.where(labels.child > 0, labels.copies, 0))
     repeated = np.count_nonzero(every.child > 1)
@@ -293,11 +311,7 @@ def _recipe_of_contained(
         selected = _whole_or_selected(parent, number, columns, every)
         if isinstance(selected, Select):
             return Distinct(location, columns, selected.where)
-    listed = int(np.count_nonzero(labels.child))
-    removed = int(np.count_nonzero(labels.child < labels.parent))
-    if removed <= MOST_REMOVED_RATIO * listed:
-        return Patch(Project(location, columns), minus=row_list(child, removed, len(labels.groups)))
-    return Rows(location, columns, row_list(child, listed, len(labels.groups)))
+    return None
 
 
 def row_list(child: Table, count: int, parent_rows: int | None) -> Residual:

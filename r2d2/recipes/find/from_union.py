@@ -61,8 +61,11 @@ def propose_from_parts(request: UnionRequest, counts: RowCounts) -> list[Proposa
     if not has_rows_enough(request):
         return []
     try:
-        if request.table.size_bytes > SAMPLED_BYTES and _lacks_a_sampled_row(request, counts):
-            return []
+        if request.table.size_bytes > SAMPLED_BYTES:
+            parts = [p for p in request.parts if _same_columns(request.table, p, counts.types)]
+            read = [(part.table, part.columns_renamed) for part in parts]
+            if lacks_a_sampled_row(request.table, read, counts):
+                return []
         whole = counts.counted(request.table, by_name(request.table.columns))
     except R2D2Error:
         return []
@@ -74,14 +77,16 @@ def propose_from_parts(request: UnionRequest, counts: RowCounts) -> list[Proposa
     ]
 
 
-def _lacks_a_sampled_row(request: UnionRequest, counts: RowCounts) -> bool:
+def lacks_a_sampled_row(
+    table: Table, parts: Sequence[tuple[Table, Columns]], counts: RowCounts
+) -> bool:
     """Whether one of some rows of the table is in no part, seen by its numbers and times alone.
 
-    These are read in a small part of the time that all columns take.
+    Each part comes with its columns under the table's names. These few columns are read in a small
+    part of the time that all take.
     """
-    table, storage = request.table, counts.storage
-    parts = [part for part in request.parts if _same_columns(table, part, counts.types)]
-    if not all(format_named(t.format).is_columnar for t in (table, *(p.table for p in parts))):
+    storage = counts.storage
+    if not all(format_named(t.format).is_columnar for t in (table, *(part for part, _ in parts))):
         return False
     first = next(read_batches(storage, table, table.columns), None)
     own = [] if first is None else [c for c in table.columns if _is_quick(first, c)]
@@ -100,16 +105,16 @@ def _lacks_a_sampled_row(request: UnionRequest, counts: RowCounts) -> bool:
 def _lacks_one(
     samples: Sequence[pa.RecordBatch],
     columns: Columns,
-    parts: Sequence[ContainedTable],
+    parts: Sequence[tuple[Table, Columns]],
     counts: RowCounts,
 ) -> bool:
     """Whether one of the sampled rows, of which only these columns are looked at, is in no part."""
     sampled = sorted_unique(*hashed(samples, [columns], counts.types))
     found, names = np.zeros(len(sampled), np.bool_), {column.name for column in columns}
-    for part in parts:
-        columns = tuple(column for column in part.columns_renamed if column.name in names)
+    for part, every in parts:
+        columns = tuple(column for column in every if column.name in names)
         with suppress(R2D2Error):  # a part that cannot be read is left out
-            for batch in read_batches(counts.storage, part.table, columns):
+            for batch in read_batches(counts.storage, part, columns):
                 places = positions_in(sampled, *row_hashes(batch, [columns], counts.types))
                 found[places[places >= 0]] = True
         if found.all():

@@ -1,5 +1,6 @@
 """Requests for recipes, the batches they are searched in, and the proposals that answer them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
@@ -129,7 +130,32 @@ class UnionRequest:
         return [self.table, *(part.table for part in self.parts)]
 
 
-AnyRequest: TypeAlias = Request | UnionRequest
+@dataclass(frozen=True, slots=True)
+class ColumnHolder:
+    """A table that has all columns of another: `names` maps these to its own.
+
+    `columns` are those of its columns, under the other's names.
+    """
+
+    table: Table
+    names: Mapping[str, str]
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralRequest:
+    """A table that no other contains, and those that have its columns: it may be rows of some."""
+
+    table: Table
+    others: tuple[ColumnHolder, ...]
+
+    @property
+    def tables(self) -> list[Table]:
+        """The tables that are read for the proposals."""
+        return [self.table, *(other.table for other in self.others)]
+
+
+AnyRequest: TypeAlias = Request | UnionRequest | SeveralRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +182,8 @@ def held_bytes(request: AnyRequest) -> int:
     as values and as codes, where no few of them give a predicate.
     """
     first, *others = request.tables
+    if isinstance(request, SeveralRequest):
+        return sum(map(_rows, request.tables)) * BYTES_PER_HELD_ROW
     hashed = max(map(_rows, others), default=0)
     if isinstance(request, UnionRequest):
         return (_rows(first) + hashed) * BYTES_PER_HELD_ROW
@@ -189,8 +217,17 @@ def batches(requests: Sequence[AnyRequest]) -> list[list[int]]:
     """The requests' numbers by batch, one for each task; ascending in each.
 
     Requests that share tables are neighbours, and a batch reads each of its tables once. It is cut
-    where its tables outgrow a task: a large one stands alone.
+    where its tables outgrow a task: a large one stands alone. A SeveralRequest comes to the batch
+    that reads most of its tables anyway, and changes no batch of the others.
     """
+    several = [n for n, each in enumerate(requests) if isinstance(each, SeveralRequest)]
+    plain = [n for n, each in enumerate(requests) if not isinstance(each, SeveralRequest)]
+    cut = [[plain[n] for n in batch] for batch in _cut([requests[n] for n in plain])]
+    _add_to_batches(cut, several, requests)
+    return [sorted(batch) for batch in cut]
+
+
+def _cut(requests: Sequence[AnyRequest]) -> list[list[int]]:
     reads = sum(len(request.tables) for request in requests)
     most = min(MOST_TABLES, max(LEAST_TABLES, -(-reads // MANY_TASKS)))
     cut: list[list[int]] = []
@@ -205,7 +242,32 @@ def batches(requests: Sequence[AnyRequest]) -> list[list[int]]:
             together, count = sizes, len(sizes)
         cut[-1].append(number)
         batch_sizes = together
-    return [sorted(batch) for batch in cut]
+    return cut
+
+
+def _add_to_batches(
+    cut: list[list[int]], numbers: Iterable[int], requests: Sequence[AnyRequest]
+) -> None:
+    """Adds these requests, each where most of its bytes are read, as long as that is no more than
+    one task's bytes of other tables."""
+    batch_of = {
+        t.location: n for n, batch in enumerate(cut) for i in batch for t in requests[i].tables
+    }
+    room = Counter(dict.fromkeys(range(len(cut)), TASK_BYTES))
+    for number in numbers:
+        shared = Counter[int]()
+        sizes = {table.location: table.size_bytes for table in requests[number].tables}
+        for location, size_bytes in sizes.items():
+            if location in batch_of:
+                shared[batch_of[location]] += 1 + size_bytes
+        fitting = [n for n, held in shared.items() if sum(sizes.values()) - held <= room[n]]
+        home = max(fitting, key=lambda n: (shared[n], -n), default=len(cut))
+        if home == len(cut):
+            cut.append([])
+            room[home] = TASK_BYTES
+        room[home] -= sum(s for location, s in sizes.items() if batch_of.get(location) != home)
+        batch_of |= {location: home for location in sizes if batch_of.get(location, home) == home}
+        cut[home].append(number)
 
 
 def _neighbours(requests: Sequence[AnyRequest]) -> list[int]:

@@ -10,8 +10,15 @@ import pyarrow.parquet as pq
 
 from r2d2.lake.inventory import take_inventory
 from r2d2.model import Table, Types
-from r2d2.recipes.find import search_one
-from r2d2.recipes.find.request import ContainedTable, Proposal, Request, UnionRequest
+from r2d2.plan.requests import ColumnNames
+from r2d2.recipes.find import search, search_one
+from r2d2.recipes.find.request import (
+    ContainedTable,
+    Proposal,
+    Request,
+    SeveralRequest,
+    UnionRequest,
+)
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Recipe
 from r2d2.recipes.run import RecipeContext, rebuilt
@@ -59,6 +66,13 @@ class RecipeLake:
         """The proposals for the table as some of these together."""
         request = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
         return search_one(request, RowCounts(self.storage, self.types))
+
+    def from_several(self, child: str, *others: str) -> list[Proposal]:
+        """The proposals for the table as rows of some of these, that have its columns."""
+        table, columns = self.tables[child], ColumnNames(self.types)
+        holders = columns.holders([self.tables[name] for name in others])
+        request = SeveralRequest(table, holders(table))
+        return search([request], RowCounts(self.storage, self.types))
 
     def rows(
         self, name: str, recipe: Recipe, memory_bytes: int = 1 << 30
