@@ -45,9 +45,20 @@ def _cell(value: object) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
+WIDEST = 100
+"""A wider cell shifts the rest of its own line, not that of every line."""
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows as lines, cells padded to their column's width."""
-    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    """Rows as lines, cells padded to their column's width.
+
+    >>> list(aligned([("a", "b"), ("x" * 200, "c"), ("long", "d")]))[::2]
+    ['a     b', 'long  d']
+    """
+    widths = [
+        max((width for width in map(width_of, column) if width <= WIDEST), default=0)
+        for column in zip(*rows, strict=True)
+    ]
     for row in rows:
         cells = zip(row, widths, strict=True)
         padded = (cell + " " * (width - width_of(cell)) for cell, width in cells)

@@ -85,7 +85,7 @@ def test_one_of_each_is_told_in_the_singular(
     assert main(plan) == main([*plan, "--explain", "some.parquet"]) == 0
     told = capsys.readouterr().out
     assert re.search(r"^1 of 2 tables is contained in others: .*; 1 containment pro", told, re.M)
-    assert " of 1 recipe, at prices of" in told
+    assert " of 1 recipe, at r2d2's default prices, of 2022-07-07 (--config gives yours)" in told
     assert "it is read 1 time a month" in told
     assert not WRONG.search(told)
 

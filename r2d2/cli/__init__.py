@@ -22,7 +22,7 @@ from r2d2.text_tables import printable, without_secrets
 if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext
 
-Config = Annotated[Path | None, Parameter(help="TOML file of settings; a flag overrides it.")]
+Config = Annotated[Path | None, Parameter(help="TOML file of settings; `r2d2 init` writes all of them; a flag overrides it.")]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
 TypesFlag = Annotated[
     Literal["strict", "widened"] | None,
@@ -149,6 +149,26 @@ COMMANDS = {
 """The module of each command, and the first line of its help, shown while it is not imported."""
 
 
+OF_ALL = (
+    "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
+    " 4 finished but some tables could not be read, 130 interrupted (Ctrl-C),"
+    " 143 ended by SIGTERM; a command's own help says where it has others.\n\n"
+    "Every command takes -q (--quiet: no text and no progress; files, --json, problems and"
+    " the exit code stay) and -v (--verbose: longer lists, the work of each stage).\n\n"
+    "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
+    " Every flag can be set in the environment, under its command's name:"
+    " R2D2_FIND_TYPES=widened; `r2d2 find --help` names each. Two more belong to no"
+    " command: R2D2_UMASK (who may read what is written) and R2D2_STORE_… (how long to"
+    " wait for an object store); docs/running.md explains them. A blank variable is"
+    " not set."
+)
+OF_ONE = (
+    "Exit codes, where none is told above: 0 fine, 1 failed, 2 usage, 130 interrupted (Ctrl-C),"
+    " 143 ended by SIGTERM. -q and -v say less and more; `r2d2 --help` has what all commands share."
+)
+"""The ends of the help of r2d2, and of one of its commands."""
+
+
 def command_line(arguments: Sequence[str]) -> App:
     """The commands; one that is among the arguments has its help from its own docstring."""
     app = App(
@@ -159,19 +179,7 @@ def command_line(arguments: Sequence[str]) -> App:
         version_flags=("--version", "-V"),
         config=(Env("R2D2_"), _tell_unread),
         result_action="return_value",
-        help_epilogue=(
-            "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
-            " 4 finished but some tables could not be read, 130 interrupted (Ctrl-C),"
-            " 143 ended by SIGTERM.\n\n"
-            "Every command takes -q (--quiet: no text and no progress; files, --json, problems and"
-            " the exit code stay) and -v (--verbose: longer lists, the work of each stage).\n\n"
-            "A LAKE is a folder or a URL (s3://bucket/prefix, gs://…, abfss://…)."
-            " Every flag can be set in the environment, under its command's name:"
-            " R2D2_FIND_TYPES=widened; `r2d2 find --help` names each. Two more belong to no"
-            " command: R2D2_UMASK (who may read what is written) and R2D2_STORE_… (how long to"
-            " wait for an object store); docs/running.md explains them. A blank variable is"
-            " not set."
-        ),
+        help_epilogue=OF_ONE if set(arguments) & COMMANDS.keys() else OF_ALL,
     )
     for command, (module, summary) in COMMANDS.items():
         # Cyclopts would show a help that is given here in place of the whole docstring.
@@ -197,7 +205,7 @@ def _tell_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
                 near = _nearest_variable(name, prefix, known)
             if near or (name.startswith(prefix) and not name.startswith(tuple(others))):
                 meant = near or f"those that `r2d2 {' '.join(commands)} --help` names"
-                sys.stderr.write(f"r2d2: {printable(name)} is not read; did you mean {meant}?\n")
+                sys.stderr.write(f"r2d2: warning: {printable(name)} is not read; did you mean {meant}?\n")
 
 
 def _nearest_variable(name: str, prefix: str, known: Iterable[str]) -> str | None:

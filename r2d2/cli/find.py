@@ -8,7 +8,13 @@ from cyclopts import Parameter
 
 from r2d2.cli import Config, Json, Output, Renamed, TypesFlag
 from r2d2.cli.report import Report, page_written, prepare_page, write_page, write_run
-from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem
+from r2d2.cli.terminal import (
+    is_verbose,
+    print_json,
+    print_lines,
+    print_problem,
+    print_warning,
+)
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE
 from r2d2.text_tables import aligned, shell_word, visible
 
@@ -88,6 +94,8 @@ def find(
 ) -> int:
     """Find which tables of LAKE are contained in which, each edge proved.
 
+    Exit codes: 3 found what --fail-on names, 4 some tables could not be read.
+
     For example:
 
     r2d2 find sample_lake --out run
@@ -135,13 +143,13 @@ def find(
         threads=threads,
     )
     if master and engine == "local":
-        print_problem("--master has no effect without --engine spark")
+        print_warning("--master has no effect without --engine spark")
     with watching() as progress:
         graph = find_graph(lake, settings, engine=engine, master=master, progress=progress)
     told_in_text = () if json else tuple(sample_told(settings, graph.tables))
     for sentence in (*orphans_told(graph.skipped), *unused_rules(settings, graph.tables)):
         if sentence not in told_in_text:
-            print_problem(sentence)
+            print_warning(sentence)
     if out is not None:
         write_find(out, graph, settings, storage_of(lake).url)
     if report is not None and out is not None:
@@ -190,7 +198,11 @@ def tables(
 ) -> int:
     """List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.
 
-    Says why a folder's files are one table. Reads metadata only. Example: r2d2 tables sample_lake
+    Says why a folder's files are one table. Reads metadata only.
+
+    Exit codes: 4 some tables could not be read.
+
+    For example: r2d2 tables sample_lake
     """
     from r2d2.cli.find_text import table_lines
     from r2d2.pipeline import tables as list_tables
@@ -200,7 +212,7 @@ def tables(
     settings = load_settings(config, include=include, exclude=exclude, sample_tables=sample)
     inventory = list_tables(lake, settings)
     for sentence in (*orphans_told(inventory.skipped), *unused_rules(settings, inventory.tables)):
-        print_problem(sentence)
+        print_warning(sentence)
     if json:
         print_json(inventory_data(inventory))
     else:

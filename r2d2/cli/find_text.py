@@ -26,6 +26,8 @@ SHOWN = 10
 FIRST, FIRST_IF_VERBOSE = 3, 20
 """Of the largest of each kind, so many are shown."""
 NAMED_EQUAL = 3
+OFTEN, LONG_NOTE = 3, 60
+"""A note of more tables and characters than these is told once, below them."""
 NO_TABLE = (
     "no table: the lake has no file that is named as data of a format that r2d2 reads"
     " (Parquet, Delta, CSV, JSON lines, ORC, Avro)"
@@ -137,6 +139,12 @@ def funnel_lines(graph: Graph) -> Iterator[str]:
         for row in graph.funnel
     ]
     yield from aligned([heads, *rows])
+    if graph.funnel:
+        count = sum(table.eligible for table in graph.tables)
+        yield (
+            f"{pluralize(count, 'table')} have {count * (count - 1):,} pairs of child and parent:"
+            " schema takes those whose parent has the child's columns"
+        )
     read = sum(row.bytes_read for row in graph.funnel)
     shuffled = sum(row.bytes_shuffled for row in graph.funnel)
     if read:
@@ -163,6 +171,7 @@ def _headlines(graph: Graph) -> Iterator[str]:
     if spare := spare_tables(graph):
         could = human_bytes(sum(sizes[name] for name in spare))
         yield f"with one copy of each row left, {could} could go ({pluralize(len(spare), 'table')})"
+        yield from _held_lines([table for table in graph.tables if table.location in spare])
     yield from _part_lines(graph)
     if near:
         yield f"{pluralize(near, 'near-containment')} (see fraction and missing_rows in edges.csv)"
@@ -175,6 +184,16 @@ def _headlines(graph: Graph) -> Iterator[str]:
         )
     if graph.open_pairs():
         yield f"{pluralize(graph.open_pairs(), 'pair')} undecided: no exact stage was asked for"
+
+
+def _held_lines(spare: Sequence[Table]) -> Iterator[str]:
+    """Those of the tables that could go which stay whatever a plan says, and why one of them."""
+    held = [table for table in spare if table.must_keep]
+    if held:
+        size = human_bytes(sum(table.size_bytes for table in held))
+        first = max(held, key=lambda table: (table.size_bytes, table.location))
+        told = f"{visible(first.location)}: {printable(first.must_keep or '')}"
+        yield f"of these no plan may delete {pluralize(len(held), 'table')}, {size}, such as {told}"
 
 
 def _largest_lines(graph: Graph, most: int) -> Iterator[str]:
@@ -310,6 +329,9 @@ def _part_lines(graph: Graph) -> Iterator[str]:
 def table_lines(inventory: Inventory) -> Iterator[str]:
     """The inventory as a table of text, then its totals."""
     heads = ("table", "format", "rows", "size", "files", "columns", "note")
+    notes = [_note(table) for table in inventory.tables]
+    often = {note: n for note, n in Counter(notes).items() if n > OFTEN and len(note) > LONG_NOTE}
+    below = {note: f"[{number}]" for number, note in enumerate(often, 1)}
     rows = [
         (
             visible(table.location),
@@ -318,12 +340,14 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
             human_bytes(table.size_bytes),
             str(len(table.files)),
             str(len(table.columns)),
-            printable(_note(table)),
+            below.get(note) or printable(note),
         )
-        for table in inventory.tables
+        for table, note in zip(inventory.tables, notes, strict=True)
     ]
     yield from aligned([heads, *rows])
     yield ""
+    for note, count in often.items():
+        yield f"{below[note]} {pluralize(count, 'table')}: {printable(note)}"
     yield from inventory_lines(inventory.tables, inventory.skipped)
     yield from owner_lines(inventory.owners)
 

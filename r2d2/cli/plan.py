@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from r2d2.cli import Json, Output, TableOfRun
+from r2d2.cli.lists import show
 from r2d2.cli.report import Report, page_written, prepare_page, write_run
-from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem, print_text
+from r2d2.cli.terminal import (
+    is_verbose,
+    print_json,
+    print_lines,
+    print_problem,
+    print_text,
+    print_warning,
+)
 from r2d2.errors import EXIT_FOUND, EXIT_OK, EXIT_SOME_UNREADABLE, UsageError
 from r2d2.extras import require
 from r2d2.text_tables import did_you_mean, pluralize, shell_word, visible
@@ -21,8 +29,8 @@ if TYPE_CHECKING:
     from r2d2.settings.plan import PlanSettings
 
 
-plan = App(name="plan")
-plan.command("r2d2.cli.lists:show")
+plan = App(name="plan", usage="Usage: r2d2 plan --run RUN [OPTIONS], or r2d2 plan show PLAN")
+plan.command(show)
 
 
 @plan.default
@@ -113,7 +121,7 @@ def make(
 
     r2d2 plan --diff last-week.json plan.json
     """
-    from r2d2.cli.plan_text import plan_lines, table_lines
+    from r2d2.cli.plan_text import compared_line, plan_lines, table_lines
     from r2d2.cli.terminal import watching
     from r2d2.plan import make_plan
     from r2d2.plan import what_if as plan_from_learnt
@@ -156,7 +164,7 @@ def make(
         before = _plan_to_replace(run)
         settings, usages = files.read(before)
         if master and engine == "local":
-            print_problem("--master has no effect without --engine spark")
+            print_warning("--master has no effect without --engine spark")
         with watching() as progress:
             made = make_plan(
                 *(run, settings, usages),
@@ -182,9 +190,11 @@ def make(
     else:
         place = str(out or ("" if varied else run))
         written = list(_written(run, out, report, varied=varied))
+        if varied and before is not None:
+            written.insert(0, compared_line(before, made, str(run / PLAN_NAME)))
         print_lines(plan_lines(made, place, written, verbose=is_verbose()))
     for sentence in _rules_unknown(config, run, made):
-        print_problem(sentence)
+        print_warning(sentence)
     saved_usd = made["totals"]["saving_usd_per_month"]
     if least_usd is not None and saved_usd >= least_usd:
         print_problem(f"--fail-on found savings of {usd(saved_usd)} a month")
@@ -272,7 +282,7 @@ def _plan_to_replace(run: Path) -> dict[str, Any] | None:
     try:
         return load_plan(run / PLAN_NAME)
     except UsageError as error:
-        print_problem(f"{error}; its settings and usage are not kept")
+        print_warning(f"{error}; its settings and usage are not kept")
         return None
 
 

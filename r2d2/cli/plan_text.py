@@ -12,6 +12,7 @@ from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
 from r2d2.plan.plan_file import cheapest, headline, kept_kind, survival_told
 from r2d2.plan.plan_form import Data
+from r2d2.settings.plan import Prices
 from r2d2.text_tables import (
     TOP_FOLDER,
     aligned,
@@ -48,7 +49,7 @@ def plan_lines(
     if solver["options"]:
         yield (
             f"{cheapest(solver)} of {pluralize(solver['options'], 'recipe')}"
-            f"{_views(solver['views'])}, at prices of {plan['settings']['prices']['as_of']};"
+            f"{_views(solver['views'])}, at {_prices_told(plan['settings']['prices'])};"
             f" solved by {solver['name']} ({solver['version']})"
         )
     if deleted:
@@ -82,6 +83,27 @@ def plan_lines(
             steps.append((f"r2d2 report {shell_word(place)}", "all of it as a page to look at"))
     for begin, line in zip(chain(("next: ",), repeat("      ")), aligned(steps), strict=False):
         yield begin + line
+
+
+def compared_line(there: Data, made: Data, place: str) -> str:
+    """The difference that a what-if makes to the plan that is there."""
+    deleted, saved = (
+        made["totals"][key] - there["totals"][key] for key in ("deleted", "saving_usd_per_month")
+    )
+    more = "more" if saved > 0 else "less"
+    saves = f"{usd(abs(saved))} {more} saved a month" if saved else "as much saved a month"
+    goes = "as many tables deleted"
+    if deleted:
+        more = "more" if deleted > 0 else "fewer"
+        goes = f"{pluralize(abs(deleted), f'{more} table')} deleted"
+    return f"against {visible(place)}: {goes}, {saves}"
+
+
+def _prices_told(prices: Data) -> str:
+    """The day of the prices; where they are r2d2's own, how to give others."""
+    if prices["source"] == Prices().source:
+        return f"r2d2's default prices, of {prices['as_of']} (--config gives yours)"
+    return f"prices of {prices['as_of']}"
 
 
 def _passes_line(passes: Mapping[str, int]) -> Iterator[str]:

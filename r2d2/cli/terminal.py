@@ -214,6 +214,11 @@ def print_problem(sentence: str) -> None:
     sys.stderr.write(f"r2d2: {printable(sentence)}\n")
 
 
+def print_warning(sentence: str) -> None:
+    """Prints a sentence to stderr on what was asked for in vain; the command goes on."""
+    print_problem(f"warning: {sentence}")
+
+
 def print_text(output: str) -> None:
     """Prints to stdout as it is, whatever its encoding."""
     try:

@@ -149,7 +149,7 @@ def _uncertain(group: FileGroup, folder: str, since: str) -> FileGroup:
 
 def _since(what: str, form: str) -> str:
     if form in ("", "#"):
-        return f"its {what} is nothing but a number or an id"
+        return f"its {what} is only numbers, ids and words like `part`"
     return f"its {what} differs from others by a number or an id alone ({form})"
 
 

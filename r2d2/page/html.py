@@ -19,7 +19,7 @@ from r2d2.plan.plan_file import cheapest, headline, kept_kind
 from r2d2.text_tables import TOP_FOLDER, by_number, pluralize, visible
 
 Data = Mapping[str, Any]
-SHOWN, MOST_LEFT_OUT, MOST_REASONS, MOST_GROUPS = 15, 100, 40, 50
+SHOWN, MOST_ROWS, MOST_LEFT_OUT, MOST_REASONS, MOST_GROUPS = 15, 200, 100, 40, 50
 FEW_NAMES = 5
 FEW_FOLDERS = 3
 """With so few top folders the ones in them are told, too: they are mere formats or zones."""
@@ -42,7 +42,10 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a run that stand at the top of its page, and beside those of earlier ones."""
+    """The figures of a run that stand at the top of its page, and beside those of earlier ones.
+
+    Of the `spare` tables no plan may delete those that are `held`.
+    """
 
     tables: int
     size_bytes: int
@@ -50,6 +53,8 @@ class Summary:
     contained_bytes: int
     spare: int
     spare_bytes: int
+    held: int
+    held_bytes: int
     groups: int
     families: int
     unreadable: int
@@ -103,6 +108,7 @@ def page(
         degenerate=Counter(child for child, _ in graph.degenerate),
         most_left_out=MOST_LEFT_OUT,
         shown=SHOWN,
+        most_rows=MOST_ROWS,
         kept=_kept(graph, entries)[:MOST_REASONS],
         payback=_payback(plan) if plan else "",
         rebuild_usd=sum(entry["rebuild_usd_per_month"] for entry in deleted),
@@ -132,6 +138,7 @@ def _looked_at(run: RunFiles) -> tuple[PageGraph, Families, Waste]:
 def summary_of(graph: PageGraph, families: Families, waste: Waste) -> Summary:
     """The figures at the top of a page."""
     eligible = [table for table in graph.tables if not table.problem]
+    held = [n for n in waste.spare if graph.tables[n].must_keep]
 
     def size(numbers: Iterable[int]) -> int:
         return sum(graph.tables[n].size_bytes for n in numbers)
@@ -143,6 +150,8 @@ def summary_of(graph: PageGraph, families: Families, waste: Waste) -> Summary:
         size(waste.contained),
         len(waste.spare),
         size(waste.spare),
+        len(held),
+        size(held),
         len(families.groups),
         max(families.family, default=0),
         sum(table.unreadable for table in graph.tables),

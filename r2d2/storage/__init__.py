@@ -32,7 +32,7 @@ def _no_folder(root: Path) -> str:
     remedy = "give the folder that holds the tables"
     if root.is_file():
         one = f"{shell_word(str(root.parent))} --include {shell_word(root.name)}"
-        return f"is a file, not a folder; {remedy} ({one}, to look at this one alone)"
+        return f"is a file, not a folder; {remedy} ({one}, to look at it alone if it is a table)"
     beside: list[str] = []
     with suppress(OSError):
         beside = [str(each) for each in root.parent.iterdir() if each.is_dir()]

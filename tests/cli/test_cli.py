@@ -104,7 +104,7 @@ def test_a_variable_is_of_one_command_and_one_without_a_command_is_named(
     assert (run / "graph.json").is_file()
     assert plan.is_file()
     assert not other.exists()
-    assert found.stderr == "r2d2: R2D2_OUT is not read; did you mean R2D2_FIND_OUT?\n"
+    assert found.stderr == "r2d2: warning: R2D2_OUT is not read; did you mean R2D2_FIND_OUT?\n"
 
 
 def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,15 @@ def test_the_help_of_a_command_names_the_variable_of_each_flag(
     assert {variables[flag] for flag in positive} <= named <= set(variables.values())
 
 
+def test_the_help_of_a_command_tells_no_exit_codes_that_it_does_not_have(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["edges", "--help"]) == EXIT_OK
+    assert "--fail-on" not in capsys.readouterr().out
+    assert main(["--help"]) == EXIT_OK
+    assert "3 found what --fail-on" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_flag_of_a_command_of_a_command_is_set_in_the_environment(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,7 +95,7 @@ def test_no_paragraph_of_help_is_wider_than_a_terminal(name: str) -> None:
 
 def test_a_master_without_its_engine_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["find", str(run.parent / "lake"), "--master", "local[1]", "-q"]) == EXIT_OK
-    assert capsys.readouterr().err == "r2d2: --master has no effect without --engine spark\n"
+    assert capsys.readouterr().err == "r2d2: warning: --master has no effect without --engine spark\n"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +120,7 @@ def test_a_variable_that_no_setting_has_is_told_with_the_one_that_was_meant(
     monkeypatch.setenv(variable, "7")
     assert main(["edges", str(run), "-q"]) == EXIT_OK
     told = capsys.readouterr().err
-    assert told == f"r2d2: {variable} is not read; did you mean {meant}?\n"
+    assert told == f"r2d2: warning: {variable} is not read; did you mean {meant}?\n"
 
 
 @pytest.mark.parametrize(

@@ -171,12 +171,30 @@ def test_a_name_that_would_move_the_cursor_is_made_visible() -> None:
 
 def test_the_funnel_has_a_line_a_stage() -> None:
     row = FunnelRow("exact", 1200, 1000, 200, 0, {}, 0.25, 3_000_000, 4500, 900_000, 0.4)
-    heads, line, cost = funnel_lines(Graph((), funnel=(row,)))
+    tables = tuple(table(name) for name in "abc")
+    heads, line, pairs, cost = funnel_lines(Graph(tables, funnel=(row,)))
     assert " ".join(heads.split()) == "stage pairs refuted proved left read rows seconds core s"
     assert " ".join(line.split()) == "exact 1,200 1,000 200 0 3.0 MB 4,500 0.25 0.40"
+    assert pairs.startswith("3 tables have 6 pairs of child and parent: schema takes")
     assert cost == (
         "900.0 kB of row hashes shuffled for 3.0 MB read; core-seconds for each GB read: 133.33"
     )
+
+
+def test_a_long_reason_that_many_tables_share_is_told_once() -> None:
+    reason = "it may belong to Delta table d, which is not resolved: its log ends in the middle"
+    tables = [replace(table(name), must_keep=reason) for name in "abcd"]
+    told = list(table_lines(Inventory((*tables, table("e")), {})))
+    assert sum(reason in line for line in told) == 1
+    assert [line.split()[-1] for line in told[1:5]] == ["[1]"] * 4
+    assert told[7] == f"[1] 4 tables: never planned for deletion: {reason}"
+
+
+def test_what_no_plan_may_delete_is_told_beside_what_could_go() -> None:
+    held = replace(table("b", 2000), must_keep="it may be a part of c")
+    both_ways = edge("a", "b"), edge("b", "a")
+    told = "\n".join(find_lines(Graph((table("a", 3000), held), edges=both_ways).closed()))
+    assert "of these no plan may delete 1 table, 2.0 kB, such as b: it may be a part of c" in told
 
 
 def test_the_inventory_tells_what_is_known_of_each_table() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from r2d2.cli.plan_text import plan_lines
+from r2d2.cli.plan_text import compared_line, plan_lines
 
 FIGURES: dict[str, Any] = {"size_bytes": 1, "keep_usd_per_month": 1.0, "must_keep": None}
 
@@ -15,7 +15,7 @@ def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
     totals |= {"unread_pays_from_bytes": 38 * 10**9, "read_pays_from_bytes": None}
     money = {"saving_usd_per_month": 0.0, "keep_all_usd_per_month": 0.0, "residual_bytes": 0}
     solver = {"status": "optimal", "name": "highs", "version": "1", "options": 1, "views": 0}
-    settings = {"prices": {"as_of": "2026-01-01"}, "usage": {"reads_per_month": 2.0}}
+    settings = {"prices": {"as_of": "2026-01-01", "source": "us"}, "usage": {"reads_per_month": 2.0}}
     return {
         "totals": totals | money,
         "solver": solver,
@@ -36,6 +36,18 @@ def test_where_nothing_can_be_deleted_the_size_from_which_it_pays_is_told() -> N
         "at these prices a deletion pays from 38.0 GB on where nobody reads the table,"
         " at no size at 2 reads a month"
     ) in told
+
+
+def test_a_what_if_is_told_against_the_plan_that_is_there() -> None:
+    there = {"totals": {"deleted": 3, "saving_usd_per_month": 10.0}}
+    less = {"totals": {"deleted": 2, "saving_usd_per_month": 4.0}}
+    told = "against run/plan.json: "
+    assert compared_line(there, less, "run/plan.json") == (
+        f"{told}1 fewer table deleted, $6.00 less saved a month"
+    )
+    assert compared_line(there, there, "run/plan.json") == (
+        f"{told}as many tables deleted, as much saved a month"
+    )
 
 
 def test_passes_over_parents_are_told_the_most_first() -> None:

@@ -132,7 +132,7 @@ def test_the_page_begins_with_what_is_contained_where_and_what_to_do(run: Path) 
     assert lead
     text = " ".join(re.sub("<[^>]*>", "", lead[1]).split())
     assert "31 of 43 tables are contained in others: 3.4 MB of 5.9 MB." in text
-    assert "3.3 MB could go; the folder with the most of that is revenue (1.7 MB)." in text
+    assert "3.3 MB could go; the folder with the most of that is revenue, with 1.7 MB." in text
     assert f"r2d2 check {run}/plan.json" in text
     assert f"<code>r2d2 plan --run {run}</code>" in page(replace(before, plan=None))
 
@@ -290,3 +290,15 @@ def test_equal_tables_that_not_the_same_people_may_read_are_told(tmp_path: Path)
     run = RunFiles("", graph_of({"a": 1, "b": 1}, [("a", "b"), ("b", "a")], ["a", "b"]))
     assert "Equal, but not read by the same people" in page(run, (), access)
     assert "Equal, but not read by the same people" not in page(run)
+
+
+def test_folders_beyond_the_first_can_be_looked_at_and_so_can_what_no_plan_may_delete() -> None:
+    names = [f"f{n}/{name}" for n in range(20) for name in "ab"]
+    pairs = [(f"f{n}/a", f"f{n}/b") for n in range(20)]
+    made = graph_of(dict.fromkeys(names, 1000), pairs)
+    made.tables[0].must_keep = "it may be a part of f0"
+    html = page(RunFiles("run", made))
+    rest = html.partition("<summary>5 more with less</summary>")[2].partition("</details>")[0]
+    assert rest.count('<a href="#folder=f') == 5
+    assert 'no plan may delete 1 table, 1.0 kB: <a href="#which=must-stay">' in html
+    assert '<option value="must-stay">' in html

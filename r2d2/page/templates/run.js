@@ -171,6 +171,7 @@ const WHICH = {
   all: () => true,
   contained: n => T.flags[n] & CONTAINED,
   spare: n => T.flags[n] & SPARE,
+  'must-stay': n => T.flags[n] & SPARE && T.must_keep[n],
   equal: n => groupOf.has(n),
   delete: n => deletion.has(n),
   kept: n => !deletion.has(n),
