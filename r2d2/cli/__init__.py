@@ -22,7 +22,10 @@ from r2d2.text_tables import printable, without_secrets
 if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext
 
-Config = Annotated[Path | None, Parameter(help="TOML file of settings; `r2d2 init` writes all of them; a flag overrides it.")]
+Config = Annotated[
+    Path | None,
+    Parameter(help="TOML file of settings; `r2d2 init` writes all of them; a flag overrides it."),
+]
 Json = Annotated[bool, Parameter(negative="", help="Write JSON to stdout instead of text.")]
 TypesFlag = Annotated[
     Literal["strict", "widened"] | None,
@@ -205,7 +208,9 @@ def _tell_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
                 near = _nearest_variable(name, prefix, known)
             if near or (name.startswith(prefix) and not name.startswith(tuple(others))):
                 meant = near or f"those that `r2d2 {' '.join(commands)} --help` names"
-                sys.stderr.write(f"r2d2: warning: {printable(name)} is not read; did you mean {meant}?\n")
+                sys.stderr.write(
+                    f"r2d2: warning: {printable(name)} is not read; did you mean {meant}?\n"
+                )
 
 
 def _nearest_variable(name: str, prefix: str, known: Iterable[str]) -> str | None:

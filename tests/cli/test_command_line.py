@@ -95,7 +95,9 @@ def test_no_paragraph_of_help_is_wider_than_a_terminal(name: str) -> None:
 
 def test_a_master_without_its_engine_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["find", str(run.parent / "lake"), "--master", "local[1]", "-q"]) == EXIT_OK
-    assert capsys.readouterr().err == "r2d2: warning: --master has no effect without --engine spark\n"
+    assert (
+        capsys.readouterr().err == "r2d2: warning: --master has no effect without --engine spark\n"
+    )
 
 
 @pytest.mark.parametrize(

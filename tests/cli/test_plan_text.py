@@ -15,7 +15,10 @@ def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
     totals |= {"unread_pays_from_bytes": 38 * 10**9, "read_pays_from_bytes": None}
     money = {"saving_usd_per_month": 0.0, "keep_all_usd_per_month": 0.0, "residual_bytes": 0}
     solver = {"status": "optimal", "name": "highs", "version": "1", "options": 1, "views": 0}
-    settings = {"prices": {"as_of": "2026-01-01", "source": "us"}, "usage": {"reads_per_month": 2.0}}
+    settings = {
+        "prices": {"as_of": "2026-01-01", "source": "us"},
+        "usage": {"reads_per_month": 2.0},
+    }
     return {
         "totals": totals | money,
         "solver": solver,

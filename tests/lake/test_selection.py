@@ -121,7 +121,10 @@ def test_what_is_left_out_is_told_by_reason_and_not_table_by_table(
     assert main(["find", str(lake), "--exclude", "tmp", "--exclude", "tpm"]) == EXIT_OK
     told = capsys.readouterr()
     assert "  left out 2: excluded by 'tmp'\n" in told.out
-    assert told.err == "r2d2: warning: exclude 'tpm' matches no table of the lake; did you mean 'tmp'?\n"
+    assert (
+        told.err
+        == "r2d2: warning: exclude 'tpm' matches no table of the lake; did you mean 'tmp'?\n"
+    )
 
 
 def test_patterns_of_a_settings_file_leave_the_same_tables_out(lake: Path, tmp_path: Path) -> None:
