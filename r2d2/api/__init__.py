@@ -37,12 +37,20 @@ if TYPE_CHECKING:
     from r2d2.vmcost.settings import VmCostSettings
 
 
-def tables(lake: Place, settings: "Settings | Place | None" = None) -> "LakeTables":
+def tables(
+    lake: Place,
+    settings: "Settings | Place | None" = None,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> "LakeTables":
     """The lake's tables, from metadata alone: no row is read.
 
     Args:
         lake: a folder, or the URL of one in an object store, such as `s3://bucket/prefix`.
         settings: `r2d2.Settings`, or a TOML file that has them.
+        include: only these: locations, folders, patterns; none given are those of the settings.
+        exclude: not these.
 
     Returns:
         `tables`, each with its format, columns, rows, bytes, and the problem of one that cannot be
@@ -61,7 +69,9 @@ def tables(lake: Place, settings: "Settings | Place | None" = None) -> "LakeTabl
     from r2d2.api.results import LakeTables, Tables
     from r2d2.pipeline import tables as list_tables
 
-    found = list_tables(os.fspath(lake), find_settings(settings))
+    given = {"include": include, "exclude": exclude}
+    changes = checked({name: patterns for name, patterns in given.items() if patterns})
+    found = list_tables(os.fspath(lake), replace(find_settings(settings), **changes))
     return LakeTables(
         Tables(found.tables), found.skipped, found.owners, found.listing, os.fspath(lake)
     )
@@ -265,8 +275,9 @@ def vmcost(
 
     Returns:
         The costs: `applications`, `jobs`, `stages` and `executors`, each with `usd` and seconds;
-        `usd` of all; `left_out`, the logs that no application was read from; `data`, all of
-        `report.json`. As a frame it is its applications.
+        `usd` of all that have a price; `unpriced`, how many have none (a VM needs its provider and
+        region, unless the log names them); `left_out`, the logs that no application was read from;
+        `data`, all of `report.json`. As a frame it is its applications.
 
     Raises:
         UsageError: no log is given or none can be read, or a setting is wrong.
@@ -275,7 +286,8 @@ def vmcost(
 
     Example:
         >>> import r2d2
-        >>> r2d2.vmcost("logs", vm="m5.xlarge", count=4).usd  # doctest: +SKIP
+        >>> place = {"provider": "aws", "region": "us-east-1"}
+        >>> r2d2.vmcost("logs", vm="m5.xlarge", **place).usd  # doctest: +SKIP
         0.1339
     """
     from r2d2.extras import require

@@ -24,18 +24,18 @@ class FindChanges(TypedDict, total=False):
     case_sensitive: bool
     renamed: bool
     constant_columns: bool
-    ignore_columns: tuple[str, ...]
+    ignore_columns: Sequence[str]
     text_exports: bool
-    stages: tuple[str, ...]
+    stages: Sequence[str]
     sketch_size: int
     sample_rows: int
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
+    include: Sequence[str]
+    exclude: Sequence[str]
     sample_tables: int
     threads: int
     memory_bytes: int
-    text: "tuple[TextRule, ...]"
-    tables: "tuple[TableRule, ...]"
+    text: "Sequence[TextRule]"
+    tables: "Sequence[TableRule]"
 
 
 def check_engine(engine: str) -> None:

@@ -119,10 +119,14 @@ class VmCosts(Frames):
 
     @property
     def usd(self) -> float | None:
-        """The money of all applications; None where that of one is not known, or there is none."""
-        amounts = [application.usd for application in self.applications]
-        known = [amount for amount in amounts if amount is not None]
-        return math.fsum(known) if len(known) == len(amounts) > 0 else None
+        """The money of all applications but those `unpriced`; None where that of none is known."""
+        known = [each.usd for each in self.applications if each.usd is not None]
+        return math.fsum(known) if known else None
+
+    @property
+    def unpriced(self) -> int:
+        """The number of applications of which no money is known; each says `why`."""
+        return sum(application.usd is None for application in self.applications)
 
     @property
     def jobs(self) -> BillRows:
@@ -159,6 +163,8 @@ class VmCosts(Frames):
     def __repr__(self) -> str:
         known = self.usd
         told = "cost not known" if known is None else money(known)
+        if known is not None and self.unpriced:
+            told += f", {self.unpriced:,} without a price"
         return f"<{pluralize(len(self.applications), 'application')}: {told}>"
 
     def _repr_html_(self) -> str:

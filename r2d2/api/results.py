@@ -112,6 +112,10 @@ class PlannedTable(msgspec.Struct, frozen=True):
     saving_at_least_usd_per_month: float | None = None
     saving_at_most_usd_per_month: float | None = None
 
+    def __repr__(self) -> str:
+        saved = f", {usd(self.saving_usd_per_month)} a month saved"
+        return f"<{visible(self.table)}: {self.choice}{saved if self.choice == 'delete' else ''}>"
+
 
 class PlannedTables(Records[PlannedTable]):
     """The tables of a plan with what becomes of them, in order of location."""

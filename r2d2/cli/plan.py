@@ -204,7 +204,9 @@ def make(
 
 
 def init(
-    path: Annotated[Path, Output] = Path("r2d2.toml"),
+    path: Annotated[
+        Path, Output, Parameter(help="The file to write; the word vmcost is ./vmcost.toml.")
+    ] = Path("r2d2.toml"),
     /,
     *,
     print_: Annotated[

@@ -106,8 +106,8 @@ def run_recipe(
         else:
             told += f", {back.seconds:.2f} s"
         print_lines(["; ".join((told, *map(printable, back.parents_told)))])
-    if back := len(names) - lost:
-        told = f"{pluralize(back, 'table')} below {to}, with the rows that the plan saw"
+    if returned := len(names) - lost:
+        told = f"{pluralize(returned, 'table')} below {to}, with the rows that the plan saw"
         print_lines([told])
     if lost:
         sys.stderr.write(f"r2d2: {lost} of {pluralize(len(names), 'table')} did not come back\n")

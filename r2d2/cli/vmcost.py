@@ -16,6 +16,7 @@ from r2d2.errors import (
     EXIT_FOUND,
     EXIT_OK,
     EXIT_SOME_UNREADABLE,
+    R2D2Error,
     UsageError,
 )
 from r2d2.extras import require
@@ -101,7 +102,7 @@ def bill(
     if json:
         print_json(data["applications"])
     else:
-        print_lines(report_lines(data))
+        print_lines(report_lines(data, files=out is not None))
     left_out = _name_left_out(costed.logs)
     broken = budget.broken(data["applications"])
     for sentence in broken:
@@ -114,7 +115,9 @@ def bill(
 @vmcost.command
 def profile(
     *logs: Logs,
-    out: Annotated[Path, Output, Parameter(name=["--out", "-o"], help="File for the profile.")],
+    out: Annotated[
+        Path | None, Output, Parameter(name=["--out", "-o"], help="File for the profile; needed.")
+    ] = None,
     report: Annotated[
         Path | None, Output, Parameter(help="Folder for the report on the same logs, besides.")
     ] = None,
@@ -141,6 +144,8 @@ def profile(
     from r2d2.vmcost.report.data import report_data
     from r2d2.vmcost.report.figures import REPORT_FILES
 
+    if out is None:
+        raise UsageError("give --out, the file to write the profile to, such as profile.json")
     is_profile = json_with("profile", "clusters")
     prepare_file(out, is_profile, "profile of r2d2's")
     if report is not None:
@@ -166,10 +171,13 @@ def profile(
 def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
     """Compare two report.json: money by part, time, cores; the largest change first.
 
+    Each is the file, or the folder of `r2d2 vmcost --out`.
+
     For example: r2d2 vmcost diff last-week/report.json report/report.json
     """
     from r2d2.vmcost.report.diff import difference_lines, differences
 
+    old, new = (path / "report.json" if path.is_dir() else path for path in (old, new))
     reports = _load(old), _load(new)
     try:
         found = differences(*reports)
@@ -208,9 +216,13 @@ def prices(
     from r2d2.vmcost.prices.coverage import named_lines
 
     rows = matching(load_prices(of), words)
+    if not rows:
+        raise R2D2Error(
+            f"no row has all of {' '.join(words)!r}; give fewer words, or --prices FILE"
+        )
     if csv:
         print_text(prices_csv(rows))
-        return EXIT_OK if rows else EXIT_FAILED
+        return EXIT_OK
     heads = ("provider", "region", "SKU", "vCPU", "GiB", "USD", "kind", "as of", "days", "source")
     lines: list[tuple[str, ...]] = [heads]
     lines += [
@@ -245,7 +257,7 @@ def prices(
             for each in covered
         ]
     print_lines([*aligned(lines), *(named_lines(covered) if coverage else ())])
-    return EXIT_OK if rows else EXIT_FAILED
+    return EXIT_OK
 
 
 def _costed(logs: Sequence[str], flags: MachineFlags) -> "CostedLogs":

@@ -94,6 +94,10 @@ def load_graph(run: Path) -> GraphFile:
         return _graph(msgspec.json.decode(content, type=_GraphData), sha256(content).hexdigest())
     except OSError as error:
         remedy = "give the folder that `r2d2 find --out` wrote"
+        if run.is_dir() and not path.exists():
+            raise UsageError(f"{run}: no run, as it has no {GRAPH_NAME}; {remedy}") from error
+        if run.is_file():
+            raise UsageError(f"{run}: a file; {remedy}, such as {run.parent}") from error
         raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
     except (msgspec.ValidationError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a graph of r2d2's: {error!r}; run it again") from error

@@ -5,7 +5,7 @@ all machines of the price list that fit are listed, and none is picked.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -83,6 +83,24 @@ class KnownMachines:
     candidates: tuple[FittingMachine, ...]
     missing: tuple[str, ...]
     problems: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """What is not known of the machines, and the flags that name it; empty where all is.
+
+        >>> KnownMachines(None, (), ("provider", "region"), ()).why
+        'provider and region are not known: name them with --provider and --region'
+        """
+        if not self.missing:
+            return ""
+        names = [{"vm": "the VM type"}.get(name, name) for name in self.missing]
+        verb, pronoun = ("is", "it") if len(names) == 1 else ("are", "them")
+        flags = [f"--{name}" for name in self.missing]
+        return f"{_listed(names)} {verb} not known: name {pronoun} with {_listed(flags)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def known_machines(

@@ -126,7 +126,7 @@ def _costed(costed: Costed, today: date) -> Data:
         "logged": logged_sums(application),
         "vm_s": {part.value: float(amount.vm_s) for part, amount in bill.parts.items()},
         "usd": None if bill.usd is None else printed_total_usd(bill.usd),
-        "why": bill.why or None,
+        "why": costed.facts.why or bill.why or None,
         "fees_usd": float(bill.fees_usd) if known else None,
         "money": _money(bill) if known else None,
         "not_included": list(costed.not_included),

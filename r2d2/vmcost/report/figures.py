@@ -13,12 +13,13 @@ from math import floor, log10
 from typing import Any, TypeAlias
 
 from r2d2.storage.output import Recognisers, json_with, text_with
-from r2d2.text_tables import csv_text, pluralize, printable
+from r2d2.text_tables import by_number, csv_text, pluralize, printable
 
 Data: TypeAlias = Mapping[str, Any]
 """A report, or a part of one, as plain data."""
 MEASURED = "measured"
 UNKNOWN = "–"
+DAMAGED_NAMED = 5
 _NAME = re.compile(r"[a-z0-9_]+")
 
 
@@ -110,6 +111,38 @@ def problem_words(name: str) -> str:
     return name.replace("_", " ") if _NAME.fullmatch(name) else name
 
 
+def paid(row: Data) -> Data:
+    """A row of a chargeback; its money is unknown where no run of it has a price."""
+    unknown = dict.fromkeys(("usd", "usd_per_month", "share"))
+    return row if row["unpriced"] < row["runs"] else {**row, **unknown}
+
+
+def runs_text(row: Data) -> str:
+    """The runs of a row of a chargeback, and how many of them have no price."""
+    without = f" ({row['unpriced']:,} without a price)" if row["unpriced"] else ""
+    return f"{row['runs']:,}{without}"
+
+
+DAMAGE = ("file_damaged", "file_truncated", "line_malformed", "line_too_long", "part_missing")
+
+
+def damage_text(applications: Sequence[Data]) -> str:
+    """The applications whose logs are damaged, and by what; empty where none is."""
+    told = []
+    for application in applications:
+        problems = application["problems"]
+        found = [f"{problem_words(d)}: {problems[d]:,}" for d in DAMAGE if problems.get(d)]
+        if found:
+            told.append(f"{application['application_id']} ({', '.join(found)})")
+    if not told:
+        return ""
+    more = f" and {len(told) - DAMAGED_NAMED:,} more" if len(told) > DAMAGED_NAMED else ""
+    logs = f"{pluralize(len(told), 'log')} {by_number(len(told), 'is', 'are')} damaged"
+    return f"{logs}, and told as far as {by_number(len(told), 'it', 'they')} could be read:" + (
+        f" {', '.join(told[:DAMAGED_NAMED])}{more}"
+    )
+
+
 APPLICATION = ("application_id", "attempt")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "applications.csv": (
@@ -153,7 +186,7 @@ def csv_texts(report: Data) -> dict[str, str]:
     rows = {
         "applications.csv": map(_application, applications),
         "what_to_do.csv": (action for a in applications for action in a["what_to_do"]),
-        "chargeback.csv": report.get("chargeback", ()),
+        "chargeback.csv": map(paid, report.get("chargeback", ())),
         "trend.csv": report.get("trend", ()),
         "money.csv": (row for a in applications for row in _money(a)),
         "jobs.csv": _listed(applications, "by_job"),

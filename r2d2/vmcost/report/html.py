@@ -35,11 +35,11 @@ class Section:
 
 
 def page(report: Data) -> str:
-    """The page of all applications, in the report's order.
+    """The page of all applications, the dearest first.
 
     A Content-Security-Policy allows its own style sheet, by hash, and nothing else.
     """
-    applications: Sequence[Data] = report["applications"]
+    applications: Sequence[Data] = sorted(report["applications"], key=SORTS["cost"][1])
     cells = PAGE_CELLS // max(len(applications), 1)
     cells = min(max(cells, LEAST_CELLS), MOST_CELLS)
     known = [a["usd"] for a in applications if a["usd"] is not None]
@@ -60,6 +60,7 @@ def page(report: Data) -> str:
         paid_for_work=busy_usd / total_usd if total_usd else 0.0,
         most_usd=max(known, default=None),
         unknown=len(applications) - len(known),
+        damage=figures.damage_text(applications),
         all_priced=figures.priced([price for a in applications for price in a["prices"]]),
     )
 
@@ -128,6 +129,7 @@ def _environment() -> Environment:
         words=figures.problem_words,
         sentence=sentence,
         months=month_rows,
+        runs=figures.runs_text,
         trend=trend_text,
         size=lambda value: figures.UNKNOWN if value is None else human_bytes(value),
         top=top,

@@ -13,7 +13,7 @@ from statistics import fmean, median
 from typing import Any
 
 from r2d2.text_tables import duration
-from r2d2.vmcost.report.figures import Data, money, share
+from r2d2.vmcost.report.figures import Data, money, paid, share
 
 MOST_SHOWN_RUNS = 50
 """Of a name's runs the last ones are listed in its trend."""
@@ -50,19 +50,28 @@ def actions(application: Data, runs_per_month: float) -> list[dict[str, Any]]:
 def largest(applications: Sequence[Data], runs_per_month: float) -> list[dict[str, Any]]:
     """What to do about all of them: one row for a kind and a name, over its runs, by what it saves.
 
-    The text is that of the run in which it saves most.
+    The text of advice is that of the run in which it saves most.
     """
     same: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     runs = Counter(application["name"] for application in applications)
+    whole_usd: dict[str, float] = defaultdict(float)
+    for application in applications:
+        whole_usd[application["name"]] += application["usd"] or 0.0
     for application in applications:
         for action in application["what_to_do"]:
             same[action["name"], action["kind"]].append(action)
     rows = []
-    for (name, _), actions_of_kind in same.items():
+    for (name, kind), actions_of_kind in same.items():
         most = max(actions_of_kind, key=lambda action: float(action["saving_usd"]))
         saving_usd = sum(action["saving_usd"] for action in actions_of_kind)
         month = {"saving_usd_per_month": saving_usd / runs[name] * runs_per_month}
-        rows.append({**most, "runs": runs[name], "saving_usd": saving_usd, **month})
+        told = most["told"]
+        if runs[name] > 1 and kind in REMEDIES:
+            told = _part_told(kind, saving_usd, whole_usd[name])
+        elif runs[name] > 1:
+            told = f"in the run where it saves most: {told}"
+        row = {**most, "told": told, "runs": runs[name], "saving_usd": saving_usd}
+        rows.append({**row, **month})
     return sorted(rows, key=lambda row: (-row["saving_usd_per_month"], row["name"], row["kind"]))
 
 
@@ -84,10 +93,14 @@ def _bounded(application: Data) -> Iterator[dict[str, Any]]:
     for part, usd in (application["money"] or {}).items():
         if part not in REMEDIES or not whole or usd < LEAST_SHARE * whole:
             continue
-        told = f"{REMEDIES[part]} ({money(usd, whole)}, {share(usd / whole)} of the money)"
+        told = _part_told(part, usd, whole)
         if part == "idle_in_jobs":
             told += _skewed(application["by_stage"])
         yield {"kind": part, "told": told, "saving_usd": usd, "basis": "at most"}
+
+
+def _part_told(part: str, usd: float, whole: float) -> str:
+    return f"{REMEDIES[part]} ({money(usd, whole)}, {share(usd / whole)} of the money)"
 
 
 def _skewed(stages: Sequence[Data]) -> str:
@@ -204,8 +217,7 @@ def _signed(change: float | None) -> str:
 
 
 def month_rows(rows: Sequence[Data]) -> Iterator[Data]:
-    """The rows of a chargeback that are worth a look: by user, name and each tag of two values."""
-    values: dict[str, int] = defaultdict(int)
-    for row in rows:
-        values[row["by"]] += 1
-    return (row for row in rows if values[row["by"]] > 1 or row["by"] in ("user", "name"))
+    """The rows of a chargeback that are worth a look: a tag that all runs have tells none apart."""
+    every = sum(row["runs"] for row in rows if row["by"] == "name")
+    shown = (row for row in rows if row["by"] in ("user", "name") or row["runs"] < every)
+    return map(paid, shown)

@@ -1,5 +1,6 @@
 """The report on a terminal: a line an application, or a screen for each of a few."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from r2d2.text_tables import aligned, by_number, duration, human_bytes, pluralize, printable
@@ -11,9 +12,11 @@ from r2d2.vmcost.report.figures import (
     candidate_text,
     cluster_text,
     count,
+    damage_text,
     money,
     priced,
     problem_words,
+    runs_text,
     share,
     started_text,
 )
@@ -26,14 +29,19 @@ SIZES = (
 LISTED, IN_BRIEF, SHOWN, BAR, NAME = 50, 3, 5, 24, 60
 
 
-def report_lines(report: Data) -> Iterator[str]:
-    """One application in full; of more a table, and the dearest in brief."""
+def report_lines(report: Data, files: bool = False) -> Iterator[str]:
+    """One application in full; of more a table, and the dearest in brief.
+
+    `files` tells whether the report's files were written, to which it refers for the rest.
+    """
     applications: Sequence[Data] = report["applications"]
     if not applications:
         yield "no application in these logs"
         return
+    if damage := damage_text(applications):
+        yield printable(damage)
     if len(applications) > 1:
-        yield from _table(applications)
+        yield from _table(applications, files)
         for action in report.get("what_to_do", ())[:SHOWN]:
             runs = f" over {action['runs']:,} runs" if action["runs"] > 1 else " a run"
             yield f"  to do, {_short(action['name'])}: {_action(action, None, runs)}"
@@ -42,10 +50,11 @@ def report_lines(report: Data) -> Iterator[str]:
     for number, application in enumerate(shown):
         if number or len(applications) > 1:
             yield ""
-        yield from _application_lines(application, brief=len(applications) > 1)
+        yield from _application_lines(application, files, brief=len(applications) > 1)
     if len(applications) > len(shown):
         yield ""
-        yield f"… and {len(applications) - len(shown):,} more (see report.html and the CSV files)"
+        rest = _in_files("report.html and the CSV files", files)
+        yield f"… and {len(applications) - len(shown):,} more ({rest})"
     yield from _owner_lines(report)
     pipeline = report.get("pipeline")
     if pipeline:
@@ -63,7 +72,7 @@ def _owner_lines(report: Data) -> Iterator[str]:
             (
                 f"  {printable(row['by'])}",
                 _short(row["key"]),
-                f"{row['runs']:,}",
+                runs_text(row),
                 money(row["usd"]),
                 share(row["share"]),
             )
@@ -80,7 +89,11 @@ def _pipeline_row(job: Data) -> tuple[str, str, str, str]:
     return f"  {printable(job['job'])}", vm, duration(job["start_s"]), duration(job["end_s"])
 
 
-def _application_lines(application: Data, *, brief: bool = False) -> Iterator[str]:
+def _in_files(names: str, files: bool) -> str:
+    return f"see {names}" if files else f"--out DIR writes {names}"
+
+
+def _application_lines(application: Data, files: bool, *, brief: bool = False) -> Iterator[str]:
     """One application: what ran, what it cost, what that went into, and what to do about it.
 
     In brief without its task time and stages.
@@ -91,7 +104,7 @@ def _application_lines(application: Data, *, brief: bool = False) -> Iterator[st
     if not brief:
         yield from _time_lines(application)
         yield from _logged_lines(application["logged"])
-        yield from _stage_lines(application)
+        yield from _stage_lines(application, files)
     for advice in application["advice"]:
         if not brief and (advice.get("saving_usd") or 0) > 0:
             continue  # it is among what to do
@@ -103,7 +116,7 @@ def _application_lines(application: Data, *, brief: bool = False) -> Iterator[st
         yield f"  in the log: {printable(problem_words(name))}{text}"
 
 
-def _table(applications: Sequence[Data]) -> Iterator[str]:
+def _table(applications: Sequence[Data], files: bool) -> Iterator[str]:
     known = [a["usd"] for a in applications if a["usd"] is not None]
     prices = [price for a in applications for price in a["prices"]]
     total = f"{money(sum(known))} {priced(prices)}" if known else "no money known"
@@ -126,7 +139,22 @@ def _table(applications: Sequence[Data]) -> Iterator[str]:
     ]
     yield from aligned([heads, *rows])
     if len(applications) > LISTED:
-        yield f"… and {len(applications) - LISTED:,} more (see applications.csv)"
+        rest = _in_files("applications.csv", files)
+        yield f"… and {len(applications) - LISTED:,} more ({rest})"
+    if known:
+        yield from _unpriced_lines([a for a in applications if a["usd"] is None])
+
+
+def _unpriced_lines(applications: Sequence[Data]) -> Iterator[str]:
+    """The reasons why applications have no price, the most frequent first, each with one."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for application in applications:
+        reasons[application["why"] or "nothing is known of prices"].append(
+            application["application_id"]
+        )
+    for reason, ids in sorted(reasons.items(), key=lambda item: -len(item[1]))[:SHOWN]:
+        named = f"{ids[0]} and {len(ids) - 1:,} more" if len(ids) > 1 else ids[0]
+        yield f"without a price: {printable(named)}: {printable(reason)}"
 
 
 def _head_lines(application: Data) -> Iterator[str]:
@@ -237,7 +265,7 @@ def _logged_lines(logged: Data) -> Iterator[str]:
     )
 
 
-def _stage_lines(application: Data) -> Iterator[str]:
+def _stage_lines(application: Data, files: bool) -> Iterator[str]:
     stages = [stage for stage in application["by_stage"] if stage["stage"] is not None]
     stages.sort(key=_weight, reverse=True)
     rows = [
@@ -257,7 +285,8 @@ def _stage_lines(application: Data) -> Iterator[str]:
         heads = ("  stage", "priced", "task time", "tasks", "spilled", spread, "name")
         yield from aligned([heads, *rows])
         if len(stages) > SHOWN:
-            yield f"  … and {pluralize(len(stages) - SHOWN, 'more stage')} (see stages.csv)"
+            more = pluralize(len(stages) - SHOWN, "more stage")
+            yield f"  … and {more} ({_in_files('stages.csv', files)})"
 
 
 def _spread(stage: Data) -> str:
