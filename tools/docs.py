@@ -28,6 +28,8 @@ ROOT_PAGES = {
 }
 """Pages outside of `docs/`, and their places among the built ones."""
 
+SHORT = re.compile(r"In the source folder this page is short: .*?\(`make docs`\)\.\n", re.DOTALL)
+"""A sentence that is not so of a built page."""
 HELP, NAMES = "<!-- the help of every command -->\n", "<!-- every public name -->\n"
 WIDTH = "92"
 """Columns of the help that is shown."""
@@ -57,7 +59,7 @@ def collect(source: Path) -> None:
     for path, place in places.items():
         text = relinked(path.read_text(encoding="utf-8"), path, places)
         text = re.sub(r"^```(?:mermaid|csv)$", "```text", text, flags=re.M)  # no lexer knows them
-        text = text.replace(HELP, help_of_commands()).replace(NAMES, public_names())
+        text = SHORT.sub("", text).replace(HELP, help_of_commands()).replace(NAMES, public_names())
         if place == Path("index.md"):
             text += contents(text)
         elif place == Path("decisions/README.md"):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHOWN, SHOWN_IN_TEXT = 20, 10
-MOST_CHARACTERS, MOST_IN_TEXT = 160, 40
+MOST_CHARACTERS, MOST_IN_TEXT = 80, 40
 Row = TypeVar("Row", covariant=True)
 ArrowType = Literal["string", "int64", "double", "bool", "strings"]
 """The name of a column's type in Arrow; `strings` are lists of them."""

@@ -113,7 +113,8 @@ def completion(
 
     bash: r2d2 completion bash > ~/.local/share/bash-completion/completions/r2d2
 
-    zsh: r2d2 completion zsh > "${fpath[1]}/_r2d2"
+    zsh: r2d2 completion zsh > ~/.zfunc/_r2d2, a folder that ~/.zshrc names before
+    it calls compinit: fpath+=~/.zfunc; autoload -Uz compinit; compinit
 
     fish: r2d2 completion fish > ~/.config/fish/completions/r2d2.fish
     """

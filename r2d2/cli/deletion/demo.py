@@ -22,8 +22,9 @@ def demo(
 ) -> int:
     """Walk through all of r2d2 on a copy of the sample lake in FOLDER: nothing else is touched.
 
-    Each command is shown before it runs: find, plan, the page, approve, apply, what a reader finds,
-    rebuild, undo, purge, and a table that comes back although its files are gone.
+    Each command is shown before it runs: find, plan, the page, approve, apply,
+    what a reader finds, rebuild, undo, purge, and a table that comes back although
+    its files are gone.
 
     For example: r2d2 demo walk
     """
