@@ -15,9 +15,9 @@ aside, and in those that nearly contain the most tables, since one of them may s
 A table may also be several of those that it contains together: a union.
 
 A table that no other contains may be rows of several that have its columns, by name and type. No
-edge tells which, so these are read besides: the largest tables first, each beside the 64 largest
-others at most, as long as that is less than 64 MiB or a tenth of what the other searches read. Of a
-large columnar table an eighth of its bytes counts, as a few columns tell mostly that it is none.
+edge tells which, so these are read besides, at most 1,000 for the tables of one schema: the largest
+that fit into 64 MiB, or into a tenth of what the other searches read. Of a large columnar table an
+eighth of its bytes counts, as a few columns mostly tell that it is none.
 """
 
 from collections import Counter, defaultdict
@@ -29,17 +29,19 @@ from r2d2.formats import format_named
 from r2d2.formats.schema import matched_name
 from r2d2.formats.united import typed_nulls
 from r2d2.hashing.rows import type_tag
-from r2d2.model import Column, Edge, Table, Types
+from r2d2.model import Edge, Table, Types
 from r2d2.recipes.constants import source_of
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.recipes.find.from_union import SAMPLED_BYTES, has_rows_enough
 from r2d2.recipes.find.request import (
     AnyRequest,
     ColumnHolder,
+    Columns,
     ContainedTable,
     Request,
     SeveralRequest,
     UnionRequest,
+    by_name,
 )
 from r2d2.recipes.find.row_counts import SMALL_BYTES
 
@@ -47,7 +49,7 @@ SMALLEST_PARENTS = 2
 NEAREST_PARENTS = 2
 COMMON_PARENTS = 2
 MOST_PARTS = 1000
-MOST_OTHERS = 64
+MOST_OTHERS = 1000
 MOST_BYTES_BESIDES, MOST_SHARE_BESIDES, SAMPLED_SHARE = 64 << 20, 0.1, 1 / 8
 """Read besides, of tables that may hold another's rows together; and the share of a large one."""
 IGNORES = "it is in the parent without columns that ignore_columns names: they would be lost"
@@ -230,46 +232,92 @@ def several_requests(
     columns: "ColumnNames",
     tenant_of: Callable[[str], str | None] = lambda _: None,
 ) -> list[SeveralRequest]:
-    """The tables that may go and that no other contains, each with those that have its columns.
+    """The tables that may go and that no other contains, with those that have their columns.
 
-    Only where two others or more may have rows enough together. `searched` are the requests for
-    edges.
+    One request for all of the same columns; only where others may have rows enough together.
+    `searched` are the requests for edges.
     """
     contained = {edge.child for edge in _between(edges, eligible) if not edge.ignores}
-    free = [tables[t] for t in eligible if t not in contained and tables[t].must_keep is None]
-    sizes = {t.location: t.size_bytes for request in searched for t in request.tables}
-    left = max(MOST_BYTES_BESIDES, MOST_SHARE_BESIDES * sum(sizes.values()))
     tenants: dict[str | None, list[Table]] = defaultdict(list)
-    for location in eligible:
-        tenants[tenant_of(location)].append(tables[location])
+    alike: dict[tuple[str | None, Columns], list[Table]] = defaultdict(list)
+    for table in sorted((tables[location] for location in eligible), key=_largest_first):
+        tenant = tenant_of(table.location)
+        tenants[tenant].append(table)
+        if table.location not in contained and table.must_keep is None:
+            alike[tenant, by_name(table.columns)].append(table)
     holders = {tenant: columns.holders(own) for tenant, own in tenants.items()}
-    cached = {location for location, size in sizes.items() if size <= SMALL_BYTES}
-    read: set[tuple[str, tuple[Column, ...]]] = {(location, ()) for location in cached}
+    besides = _Besides.of(searched)
     requests = []
-    for child in sorted(free, key=_largest_first):
-        request = SeveralRequest(child, holders[tenant_of(child.location)](child))
-        new = {_read_as(table, child): _bytes_besides(table) for table in request.tables}
-        besides = sum(size for key, size in new.items() if key not in read)
-        if _may_hold(request) and besides <= left:
-            left -= besides
-            read |= new.keys()
+    for (tenant, own), children in alike.items():
+        others, size = besides.fitting(holders[tenant](children[0]), own)
+        request = SeveralRequest(_which_may_be_held(children, others), others)
+        if request.children:
+            besides.take(request, own, size)
             requests.append(request)
     return requests
 
 
+@dataclass(slots=True)
+class _Besides:
+    """The bytes that may still be read besides, and what is read anyway.
+
+    A small table's rows stay in memory for all sets of columns, a large one is read for each.
+    """
+
+    left: float
+    read: set[tuple[str, Columns]]
+
+    @classmethod
+    def of(cls, searched: Iterable[AnyRequest]) -> "_Besides":
+        sizes = {t.location: t.size_bytes for request in searched for t in request.tables}
+        left = max(MOST_BYTES_BESIDES, MOST_SHARE_BESIDES * sum(sizes.values()))
+        return cls(left, {(name, ()) for name, size in sizes.items() if size <= SMALL_BYTES})
+
+    def fitting(
+        self, others: Iterable[ColumnHolder], own: Columns
+    ) -> tuple[tuple[ColumnHolder, ...], float]:
+        """Those of them that may be read for these columns, and the bytes that they count."""
+        found, size = list[ColumnHolder](), 0.0
+        for other in others:
+            more = self._bytes(other.table, own)
+            if size + more <= self.left:
+                found.append(other)
+                size += more
+        return tuple(found), size
+
+    def take(self, request: SeveralRequest, own: Columns, size: float) -> None:
+        """Counts these bytes, of the request's tables."""
+        self.left -= size
+        self.read |= {self._reading(table, own) for table in request.tables}
+
+    def _bytes(self, table: Table, own: Columns) -> float:
+        if self._reading(table, own) in self.read:
+            return 0
+        is_sampled = table.size_bytes > SAMPLED_BYTES and format_named(table.format).is_columnar
+        return table.size_bytes * (SAMPLED_SHARE if is_sampled else 1)
+
+    @staticmethod
+    def _reading(table: Table, own: Columns) -> tuple[str, Columns]:
+        return table.location, () if table.size_bytes <= SMALL_BYTES else own
+
+
+def _which_may_be_held(
+    children: Iterable[Table], others: Sequence[ColumnHolder]
+) -> tuple[Table, ...]:
+    """Those of the tables whose rows two others or more may have together, by their numbers."""
+    rows = {other.table.location: other.table.rows for other in others}
+    is_open, total = None in rows.values(), sum(filter(None, rows.values()))
+    return tuple(
+        child
+        for child in children
+        if child.location in rows
+        and len(rows) > 2
+        and (is_open or child.rows is None or total - child.rows >= child.rows)
+    )
+
+
 def _largest_first(table: Table) -> tuple[int, str]:
     return -table.size_bytes, table.location
-
-
-def _read_as(table: Table, child: Table) -> tuple[str, tuple[Column, ...]]:
-    """A reading of the table: of a small one, whose rows stay in memory, for all children."""
-    return table.location, () if table.size_bytes <= SMALL_BYTES else child.columns
-
-
-def _bytes_besides(table: Table) -> float:
-    """The bytes that count as read of the table."""
-    is_sampled = table.size_bytes > SAMPLED_BYTES and format_named(table.format).is_columnar
-    return table.size_bytes * (SAMPLED_SHARE if is_sampled else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +331,8 @@ class ColumnNames:
         """The table's columns by their names as these are matched."""
         return {matched_name(c.name, self.case_sensitive): c.name for c in table.columns}
 
-    def holders(self, tables: Iterable[Table]) -> Callable[[Table], tuple[ColumnHolder, ...]]:
-        """For a table, the largest others of these that have its columns, of the same types."""
+    def holders(self, tables: Iterable[Table]) -> Callable[[Table], list[ColumnHolder]]:
+        """For a table, the largest of these that have its columns, of the same types."""
         alike: dict[_Matched, list[Table]] = defaultdict(list)
         for table in sorted(tables, key=_largest_first):
             alike[self._matched(table)].append(table)
@@ -293,17 +341,16 @@ class ColumnNames:
             for column in matched:
                 with_column[column].append(matched)
 
-        def above(table: Table) -> tuple[ColumnHolder, ...]:
+        def above(table: Table) -> list[ColumnHolder]:
             own = self._matched(table)
             rarest = min((with_column[column] for column in own), key=len, default=[])
-            every = (alike[larger][: MOST_OTHERS + 1] for larger in rarest if own <= larger)
-            others = [other for some in every for other in some if other.location != table.location]
-            others.sort(key=_largest_first)
+            every = (alike[larger][:MOST_OTHERS] for larger in rarest if own <= larger)
+            largest = sorted((other for some in every for other in some), key=_largest_first)
             mapped: dict[int, ColumnHolder] = {}  # tables of one schema mostly share the columns
-            for other in others[:MOST_OTHERS]:
+            for other in largest[:MOST_OTHERS]:
                 if id(other.columns) not in mapped:
                     mapped[id(other.columns)] = self._holder(table, other)
-            return tuple(replace(mapped[id(o.columns)], table=o) for o in others[:MOST_OTHERS])
+            return [replace(mapped[id(o.columns)], table=o) for o in largest[:MOST_OTHERS]]
 
         return above
 
@@ -319,15 +366,6 @@ class ColumnNames:
 
 _Matched = frozenset[tuple[str, str]]
 """Columns by their names and types as these are matched."""
-
-
-def _may_hold(request: SeveralRequest) -> bool:
-    """Whether the parents may have the table's rows together, by their numbers."""
-    if len(request.others) < 2:
-        return False
-    rows = [other.table.rows for other in request.others]
-    whole = request.table.rows
-    return whole is None or None in rows or sum(filter(None, rows)) >= whole
 
 
 def _is_smaller(child: Table, table: Table, equal: bool) -> bool:

@@ -7,7 +7,7 @@ The way of an edge to a decision, one noun a step:
 | `model.Edge` | one table is contained in another, as `find` proved |
 | `request.Request` | a parent, and children it contains for which recipes are searched |
 | `request.UnionRequest` | a table, and tables it contains that together may be all of it |
-| `request.SeveralRequest` | a table, and tables that may have all of its rows among them |
+| `request.SeveralRequest` | tables, and those that may have all rows of one among them |
 | `request.Proposal` | the answer for one child: a recipe, or the reason why there is none |
 | `grammar.Recipe` | how a child is made from its parents; `run.trial.Trial` is one run of it |
 | `plan.program.Choice` | what the plan decides for a table: it stays, or goes by one recipe |
@@ -52,11 +52,11 @@ def search(requests: Sequence[AnyRequest], counts: RowCounts) -> list[Proposal]:
     Rows of several parents come last, of tables that are mostly read by then.
     """
     several = [request for request in requests if isinstance(request, SeveralRequest)]
-    requests = [request for request in requests if not isinstance(request, SeveralRequest)]
-    counts.prepare(columns_by_table(requests))
+    others = [request for request in requests if not isinstance(request, SeveralRequest)]
+    counts.prepare(columns_by_table(others))
     served: dict[str, str] = {}
     proposals: list[Proposal] = []
-    for request in sorted(requests, key=_size_and_location):
+    for request in sorted(others, key=_size_and_location):
         if isinstance(request, Request):
             proposals += _search_unserved(request, counts, served)
         else:
@@ -84,14 +84,13 @@ def columns_by_table(requests: Iterable[AnyRequest]) -> list[TableColumns]:
                 add(table, by_name(table.columns))
                 for part in parts:
                     add(part.table, part.columns_renamed)
-            case SeveralRequest(table, others):
-                add(table, by_name(table.columns))
+            case SeveralRequest(_, others):
                 for other in others:
                     add(other.table, other.columns)
     return [(tables[location], tuple(sets[location])) for location in sorted(tables)]
 
 
-def _size_and_location(request: AnyRequest) -> tuple[int, str]:
+def _size_and_location(request: Request | UnionRequest) -> tuple[int, str]:
     table = request.parent if isinstance(request, Request) else request.table
     return table.size_bytes, table.location
 

@@ -2,116 +2,222 @@
 
 Every row of the table must be in one of the tables that have its columns; a row that is there
 several times may be in several. Of large tables a few sampled rows, and of any the smallest hashes,
-mostly show where it is not so. Then rows are given to parents in turn: to the one that has most of
-those still without a parent, and so on; all copies of a row where it has no more than are needed. A
-part is all rows of its parent, their distinct ones, or those of a predicate, found as for one
-parent. No part lists its rows: that would be a copy of the table. So the parts' rows are the
-table's, counted by their hashes.
+mostly show where it is not so: these are looked up in one index of all tables of the columns. Then
+rows are given to parents in turn: to the one that has most of those still without a parent, and so
+on; all copies of a row where it has no more than are needed. A part is all rows of its parent,
+their distinct ones, or those of a predicate, found as for one parent. No part lists its rows: that
+would be a copy of the table. So the parts' rows are the table's, counted by their hashes.
 
 Where a parent's share has no predicate, and no row occurs twice, the parts may overlap: each has
 every row of the table that its parent has, and equal rows count once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from r2d2.arrays import Int64s
+from r2d2.arrays import Bools, Int64s, UInt64s
 from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Counted
-from r2d2.hashing.runs import present_mask
+from r2d2.hashing.rows import row_hashes
+from r2d2.hashing.runs import merge, positions_in, sorted_unique
 from r2d2.model import Table
 from r2d2.recipes.find.from_one_parent import SearchedParent, unlisted
-from r2d2.recipes.find.from_union import SAMPLED_BYTES, lacks_a_sampled_row
+from r2d2.recipes.find.from_union import (
+    SAMPLED_BYTES,
+    are_columnar,
+    most_telling,
+    quick_columns,
+    sampled_rows,
+)
+from r2d2.recipes.find.reading import hashed, read_batches
 from r2d2.recipes.find.request import (
+    BYTES_PER_HELD_ROW,
+    BYTES_PER_VALUE,
+    VALUE_COPIES,
     ColumnHolder,
+    Columns,
     ContainedTable,
     Proposal,
     Request,
     SeveralRequest,
     by_name,
+    rows_of,
 )
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Leaf, Union, parents
 
 SMALLEST_HASHES = 256
-"""Of a table, looked up in each parent first."""
+"""Of a table, looked up first."""
+MOST_PARENTS = 32
+"""Of one table: those with most of its smallest hashes."""
 
 
 def propose_from_several(request: SeveralRequest, counts: RowCounts) -> list[Proposal]:
-    """The table as rows of several parents: none or one proposal.
+    """The tables that are rows of several parents, each with one recipe.
 
-    A parent that cannot be read is left out.
+    Tables that cannot be read, or whose rows exceed the memory, are left out.
     """
-    table = request.table
+    others = [other for other in request.others if _fits(other.table, counts)]
+    children = [child for child in request.children if _fits(child, counts)]
+    sizes = [other.table.size_bytes for other in others]
+    if max(sizes, default=0) > SAMPLED_BYTES and are_columnar(other.table for other in others):
+        children = _sampled_elsewhere(children, others, counts)
+    children = [child for child in children if _smallest(child, counts) is not None]
+    if not children:
+        return []
+    index = _Index.of(children, others, counts)
+    proposals = []
+    for child in children:
+        union = _union_of(child, index.holders(child), counts)
+        if union is not None:
+            rows = counts.counted(child, by_name(child.columns)).rows
+            proposals.append(Proposal(child.location, parents(union), union, rows))
+    return proposals
+
+
+def _fits(table: Table, counts: RowCounts) -> bool:
+    """Whether the table's rows fit the memory, as parent or as child."""
+    bytes_per_row = max(VALUE_COPIES * BYTES_PER_VALUE * len(table.columns), 16 * MOST_PARENTS)
+    return rows_of(table) * (BYTES_PER_HELD_ROW + bytes_per_row) <= counts.memory_bytes
+
+
+def _sampled_elsewhere(
+    children: Sequence[Table], others: Sequence[ColumnHolder], counts: RowCounts
+) -> list[Table]:
+    """The children each of whose sampled rows another has, by their numbers and times alone.
+
+    The few columns of each table are read once for all children, of which each is among the others.
+    """
+    left = list(children)
+    columns = quick_columns(counts.storage, left[0]) if left else ()
+    if not columns:
+        return left
+    samples = {c.location: sampled_rows(counts.storage, c, columns) for c in left}
+    telling = most_telling([batch for batches in samples.values() for batch in batches], columns)
+    for some in (telling, columns):
+        hashes = {
+            c.location: sorted_unique(*hashed(samples[c.location], [some], counts.types))
+            for c in left
+        }
+        every = merge(list(hashes.values()))
+        holders = np.zeros(len(every), np.int64)
+        for other in others:
+            holders += _is_among(every, other, some, counts)
+        left = [c for c in left if (holders[positions_in(every, hashes[c.location])] > 1).all()]
+        if not left:
+            break
+    return left
+
+
+def _is_among(hashes: Lanes, other: ColumnHolder, columns: Columns, counts: RowCounts) -> Bools:
+    """Whether each of the hashes is one of the table's rows in these columns."""
+    names = {column.name for column in columns}
+    read = tuple(column for column in other.columns if column.name in names)
+    found = np.zeros(len(hashes), np.bool_)
+    with suppress(R2D2Error):  # a table that cannot be read is left out
+        for batch in read_batches(counts.storage, other.table, read):
+            places = positions_in(hashes, *row_hashes(batch, [read], counts.types))
+            found[places[places >= 0]] = True
+    return found
+
+
+def _smallest(child: Table, counts: RowCounts) -> UInt64s | None:
+    """The child's smallest hashes; None where it has no rows that can be read."""
+    with suppress(R2D2Error):
+        rows = counts.counted(child, by_name(child.columns))
+        return rows.first[:SMALLEST_HASHES] if len(rows.first) else None
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Index:
+    """The smallest hashes of tables over some columns, ascending, and the number of each's table.
+
+    `smallest` are the children's by location.
+    """
+
+    others: Sequence[ColumnHolder]
+    smallest: Mapping[str, UInt64s]
+    first: UInt64s
+    owners: Int64s
+
+    @classmethod
+    def of(
+        cls, children: Sequence[Table], others: Sequence[ColumnHolder], counts: RowCounts
+    ) -> "_Index":
+        """The index of the tables that can be read, as far as a child's smallest hashes go."""
+        found = ((child.location, _smallest(child, counts)) for child in children)
+        smallest = {location: hashes for location, hashes in found if hashes is not None}
+        most = max(hashes[-1] for hashes in smallest.values())
+        held = []
+        for other in others:
+            first = _counted(other, counts).first
+            held.append(first[: np.searchsorted(first, most, "right")])
+        hashes = np.concatenate(held)
+        owners = np.repeat(np.arange(len(held)), [len(each) for each in held])
+        order = hashes.argsort(kind="stable")
+        return cls(others, smallest, hashes[order], owners[order])
+
+    def holders(self, child: Table) -> list[ColumnHolder]:
+        """The others with most of the child's smallest hashes; none where one is in none."""
+        hashes = self.smallest[child.location]
+        starts = np.searchsorted(self.first, hashes)
+        stops = np.searchsorted(self.first, hashes, "right")
+        if (stops - starts < 2).any():  # one is the child's
+            return []
+        counts = Counter[int]()
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            counts.update(self.owners[start:stop].tolist())
+        most = sorted(counts, key=lambda owner: (-counts[owner], owner))
+        held = [self.others[owner] for owner in most]
+        return [other for other in held if other.table.location != child.location][:MOST_PARENTS]
+
+
+def _counted(other: ColumnHolder, counts: RowCounts) -> Counted:
+    """The table's rows over the columns; none where it cannot be read."""
     try:
-        if max(t.size_bytes for t in request.tables) > SAMPLED_BYTES:
-            read = [(other.table, other.columns) for other in request.others]
-            if lacks_a_sampled_row(table, read, counts):
-                return []
-        whole = counts.counted(table, by_name(table.columns))
+        return counts.counted(other.table, other.columns)
     except R2D2Error:
-        return []
-    shares = _shares(request.others, whole, counts)
-    if not _are_all([places for _, places, _ in shares], whole):
-        return []
-    held = [_held_of(table, *share, counts) for share in shares]
-    union = _all(held, whole) or _each_once(held, whole)
-    return [Proposal(table.location, parents(union), union, whole.rows)] if union else []
+        none = np.empty(0, np.uint64)
+        return Counted(none, none, np.empty(0, np.int64))
+
+
+def _union_of(child: Table, others: Sequence[ColumnHolder], counts: RowCounts) -> Union | None:
+    """The child as rows of some of these."""
+    if len(others) < 2:
+        return None
+    whole = counts.counted(child, by_name(child.columns))
+    holders = [_Holder(counts, child, o, *whole.held(_counted(o, counts))[:2]) for o in others]
+    holders.sort(key=lambda holder: -len(holder.places))
+    is_there = np.zeros(len(whole.counts), np.bool_)
+    for holder in holders:
+        is_there[holder.places] = True
+    if not is_there.all():
+        return None
+    return _all(holders, whole) or _each_once(holders, whole)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Holder:
-    """A parent, the places of the table's distinct rows that it has, and how often it has each."""
+    """A table, the places of the child's distinct rows that it has, and how often it has each."""
 
-    parent: SearchedParent
+    rows: RowCounts
+    child: Table
+    other: ColumnHolder
     places: Int64s
     counts: Int64s
 
     def part(self, whole: Counted, places: Int64s, counts: Int64s) -> Leaf | None:
-        """The recipe that gives these of the table's rows, each so often; None where none does."""
-        labels = self.parent.labels_of(Counted(whole.first[places], whole.second[places], counts))
-        (child,) = self.parent.children
-        return unlisted(self.parent, 0, child.outputs_of(self.parent.table), labels)
-
-
-_Share = tuple[ColumnHolder, Int64s, Int64s]
-"""A table, and a child's rows that it has: their places, and how often it has each."""
-
-
-def _shares(others: Sequence[ColumnHolder], whole: Counted, counts: RowCounts) -> list[_Share]:
-    """The share that each table has; none where one of the smallest hashes is in none of them."""
-    few = Lanes(whole.first[:SMALLEST_HASHES], whole.second[:SMALLEST_HASHES])
-    found, some = np.zeros(len(few), np.bool_), list[tuple[ColumnHolder, Counted]]()
-    for other in others:
-        try:
-            rows = counts.counted(other.table, other.columns)
-        except R2D2Error:
-            continue
-        is_held = present_mask(few, Lanes(rows.first, rows.second))
-        if is_held.any():
-            found |= is_held
-            some.append((other, rows))
-    if not found.all():
-        return []
-    return [(other, *whole.held(rows)[:2]) for other, rows in some]
-
-
-def _are_all(places: Sequence[Int64s], whole: Counted) -> bool:
-    """Whether these are the places of all rows."""
-    found = np.zeros(len(whole.counts), np.bool_)
-    for some in places:
-        found[some] = True
-    return bool(found.all())
-
-
-def _held_of(
-    table: Table, other: ColumnHolder, places: Int64s, held: Int64s, counts: RowCounts
-) -> _Holder:
-    request = Request(other.table, (ContainedTable(table, other.names),))
-    return _Holder(SearchedParent(request, counts), places, held)
+        """The recipe that gives these of the child's rows, each so often; None where none does."""
+        contained = ContainedTable(self.child, self.other.names)
+        parent = SearchedParent(Request(self.other.table, (contained,)), self.rows)
+        labels = parent.labels_of(Counted(whole.first[places], whole.second[places], counts))
+        return unlisted(parent, 0, contained.outputs_of(self.other.table), labels)
 
 
 def _all(holders: Sequence[_Holder], whole: Counted) -> Union | None:
@@ -151,13 +257,14 @@ def _each_once(holders: Sequence[_Holder], whole: Counted) -> Union | None:
     if (whole.counts != 1).any():
         return None
     parts, left = list[Leaf](), np.ones(len(whole.counts), np.bool_)
-    for holder in sorted(holders, key=lambda holder: -len(holder.places)):
+    for holder in holders:
         if left[holder.places].any():
             part = holder.part(whole, holder.places, holder.counts)
-            if part is not None:
-                left[holder.places] = False
-                parts.append(part)
-    return None if left.any() else _union(parts, distinct=True)
+            if part is None:
+                return None
+            left[holder.places] = False
+            parts.append(part)
+    return _union(parts, distinct=True)
 
 
 def _union(parts: Sequence[Leaf], distinct: bool) -> Union | None:

@@ -13,7 +13,7 @@ Where there is no such subset and no row occurs twice, the table may be its part
 union of parts that overlap. The largest are taken, as long as one has rows that those before lack.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -43,6 +43,7 @@ from r2d2.recipes.find.request import (
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Project, Union, parents
 from r2d2.recipes.predicate.set_cover import MOST_CELLS, exact_subset, may_sum_to
+from r2d2.storage.local import Storage
 
 MOST_PARTS = 400
 """Of one union: a year has 366 days."""
@@ -61,11 +62,8 @@ def propose_from_parts(request: UnionRequest, counts: RowCounts) -> list[Proposa
     if not has_rows_enough(request):
         return []
     try:
-        if request.table.size_bytes > SAMPLED_BYTES:
-            parts = [p for p in request.parts if _same_columns(request.table, p, counts.types)]
-            read = [(part.table, part.columns_renamed) for part in parts]
-            if lacks_a_sampled_row(request.table, read, counts):
-                return []
+        if request.table.size_bytes > SAMPLED_BYTES and _lacks_a_sampled_row(request, counts):
+            return []
         whole = counts.counted(request.table, by_name(request.table.columns))
     except R2D2Error:
         return []
@@ -77,44 +75,60 @@ def propose_from_parts(request: UnionRequest, counts: RowCounts) -> list[Proposa
     ]
 
 
-def lacks_a_sampled_row(
-    table: Table, parts: Sequence[tuple[Table, Columns]], counts: RowCounts
-) -> bool:
+def _lacks_a_sampled_row(request: UnionRequest, counts: RowCounts) -> bool:
     """Whether one of some rows of the table is in no part, seen by its numbers and times alone.
 
-    Each part comes with its columns under the table's names. These few columns are read in a small
-    part of the time that all take.
+    These are read in a small part of the time that all columns take.
     """
-    storage = counts.storage
-    if not all(format_named(t.format).is_columnar for t in (table, *(part for part, _ in parts))):
+    table = request.table
+    parts = [part for part in request.parts if _same_columns(table, part, counts.types)]
+    if not are_columnar((table, *(part.table for part in parts))):
         return False
+    columns = quick_columns(counts.storage, table)
+    if not columns:
+        return False
+    samples = sampled_rows(counts.storage, table, columns)
+    sets = (most_telling(samples, columns), columns)
+    return any(_lacks_one(samples, some, parts, counts) for some in sets)
+
+
+def are_columnar(tables: Iterable[Table]) -> bool:
+    """Whether a few columns of each can be read in less time than all."""
+    return all(format_named(table.format).is_columnar for table in tables)
+
+
+def quick_columns(storage: Storage, table: Table) -> Columns:
+    """The table's numbers and times."""
     first = next(read_batches(storage, table, table.columns), None)
-    own = [] if first is None else [c for c in table.columns if _is_quick(first, c)]
-    if not own:
-        return False
+    return by_name([] if first is None else [c for c in table.columns if _is_quick(first, c)])
+
+
+def sampled_rows(storage: Storage, table: Table, columns: Columns) -> list[pa.RecordBatch]:
+    """Some rows of each of some splits, in these columns."""
     splits = table.splits[:: -(-len(table.splits) // SAMPLES)]
-    columns = by_name(own)
     each = (read_batches(storage, replace(table, splits=(split,)), columns) for split in splits)
-    samples = [batch.slice(0, SAMPLE_ROWS) for batches in each for batch in islice(batches, 1)]
-    # One column is read first: of many values, the one that most rows differ in.
+    return [batch.slice(0, SAMPLE_ROWS) for batches in each for batch in islice(batches, 1)]
+
+
+def most_telling(samples: Sequence[pa.RecordBatch], columns: Columns) -> Columns:
+    """The column of most values, the one that most rows differ in."""
     distinct = [sum(len(pc.unique(inside(s, c.path))) for s in samples) for c in columns]
-    telling = columns[int(np.argmax(distinct))]
-    return any(_lacks_one(samples, some, parts, counts) for some in ((telling,), columns))
+    return (columns[int(np.argmax(distinct))],)
 
 
 def _lacks_one(
     samples: Sequence[pa.RecordBatch],
     columns: Columns,
-    parts: Sequence[tuple[Table, Columns]],
+    parts: Sequence[ContainedTable],
     counts: RowCounts,
 ) -> bool:
     """Whether one of the sampled rows, of which only these columns are looked at, is in no part."""
     sampled = sorted_unique(*hashed(samples, [columns], counts.types))
     found, names = np.zeros(len(sampled), np.bool_), {column.name for column in columns}
-    for part, every in parts:
-        columns = tuple(column for column in every if column.name in names)
+    for part in parts:
+        columns = tuple(column for column in part.columns_renamed if column.name in names)
         with suppress(R2D2Error):  # a part that cannot be read is left out
-            for batch in read_batches(counts.storage, part, columns):
+            for batch in read_batches(counts.storage, part.table, columns):
                 places = positions_in(sampled, *row_hashes(batch, [columns], counts.types))
                 found[places[places >= 0]] = True
         if found.all():

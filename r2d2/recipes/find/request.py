@@ -144,15 +144,18 @@ class ColumnHolder:
 
 @dataclass(frozen=True, slots=True)
 class SeveralRequest:
-    """A table that no other contains, and those that have its columns: it may be rows of some."""
+    """Tables of the same columns that none contains, and those that have these columns.
 
-    table: Table
+    Each may be rows of some of the others; the children are among these.
+    """
+
+    children: tuple[Table, ...]
     others: tuple[ColumnHolder, ...]
 
     @property
     def tables(self) -> list[Table]:
         """The tables that are read for the proposals."""
-        return [self.table, *(other.table for other in self.others)]
+        return [other.table for other in self.others]
 
 
 AnyRequest: TypeAlias = Request | UnionRequest | SeveralRequest
@@ -181,18 +184,19 @@ def held_bytes(request: AnyRequest) -> int:
     Every row's hash is held over each set of columns, and in its order; of a parent all columns,
     as values and as codes, where no few of them give a predicate.
     """
-    first, *others = request.tables
     if isinstance(request, SeveralRequest):
-        return sum(map(_rows, request.tables)) * BYTES_PER_HELD_ROW
-    hashed = max(map(_rows, others), default=0)
+        return 0  # it leaves out what does not fit
+    first, *others = request.tables
+    hashed = max(map(rows_of, others), default=0)
     if isinstance(request, UnionRequest):
-        return (_rows(first) + hashed) * BYTES_PER_HELD_ROW
+        return (rows_of(first) + hashed) * BYTES_PER_HELD_ROW
     sets = {child.columns_of(first) for child in request.children}
-    values = _rows(first) * len(first.columns) * BYTES_PER_VALUE
-    return (_rows(first) * len(sets) + hashed) * BYTES_PER_HELD_ROW + VALUE_COPIES * values
+    values = rows_of(first) * len(first.columns) * BYTES_PER_VALUE
+    return (rows_of(first) * len(sets) + hashed) * BYTES_PER_HELD_ROW + VALUE_COPIES * values
 
 
-def _rows(table: Table) -> int:
+def rows_of(table: Table) -> int:
+    """The table's rows, or as many as its bytes may be at most."""
     return table.size_bytes // LEAST_ROW_BYTES if table.rows is None else table.rows
 
 

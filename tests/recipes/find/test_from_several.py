@@ -7,7 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from r2d2.model import Types
+from r2d2.hashing.multiset import Counted
+from r2d2.model import Table, Types
+from r2d2.recipes.find.request import Columns
+from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Distinct, Project, Select, Union, parents
 from r2d2.recipes.run.trial import try_out
 from tests.support.recipes.recipe_lake import RecipeLake, counted
@@ -198,5 +201,14 @@ def test_large_tables_are_sampled_first(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("r2d2.recipes.find.from_several.SAMPLED_BYTES", 0)
     lake = RecipeLake.of(tmp_path, {"child": months(2, 5), "other": months(1, 6), **SOURCES})
     assert kinds(lake, *SOURCES) == [Select] * 2
-    monkeypatch.setattr("r2d2.recipes.find.from_several.by_name", None)  # no row is counted
+    counted_tables, count = list[str](), RowCounts.counted
+
+    def noted(counts: RowCounts, table: Table, columns: Columns) -> Counted:
+        counted_tables.append(table.location)
+        return count(counts, table, columns)
+
+    monkeypatch.setattr(RowCounts, "counted", noted)
     assert lake.from_several("other", "child", "a") == []
+    assert counted_tables == []
+    assert lake.from_several("child", *SOURCES) != []
+    assert counted_tables != []

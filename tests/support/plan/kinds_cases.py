@@ -46,7 +46,18 @@ class Case:
 
 def cases(salts: Salts) -> list[Case]:
     """All cases, with values of their own each."""
-    makers = (projects, repeats, distincts, selects, conjunctions, nulls, nans, rows, unions)
+    makers = (
+        projects,
+        repeats,
+        distincts,
+        selects,
+        conjunctions,
+        nulls,
+        nans,
+        rows,
+        unions,
+        several,
+    )
     return list(chain.from_iterable(maker(salts) for maker in makers))
 
 
@@ -268,3 +279,50 @@ def unions(salts: Salts) -> Iterator[Case]:
     year = base(next(salts))
     strange = months(year) | {"parent05": changed(year.slice(50, 10))}
     yield Case("union, one value changed", strange, year, None, None)
+
+
+def several(salts: Salts) -> Iterator[Case]:
+    """Rows of two tables, neither of which contains them; with a row less, more, changed, twice."""
+
+    def halves(whole: pa.Table) -> dict[str, pa.Table]:
+        return {
+            "parent1": where(whole, "city", is_in("Lima", "Oslo", "Rome")),
+            "parent2": where(whole, "city", is_in("Rome", "Kyiv", "Bern")),
+        }
+
+    def of(whole: pa.Table, *cities: str) -> pa.Table:
+        return shuffled(plus(*(where(whole, "city", is_in(city)) for city in cities)))
+
+    def named(parents: dict[str, pa.Table]) -> dict[str, pa.Table]:
+        texts = ((name, pa.array([name] * len(table))) for name, table in parents.items())
+        return {name: parents[name].append_column("source", text) for name, text in texts}
+
+    def both(name: str, parents: dict[str, pa.Table], child: pa.Table, kind: str | None) -> Case:
+        return Case(f"several, {name}", parents, child, kind, kind)
+
+    whole = base(next(salts))
+    apart = {"parent1": whole.slice(0, 70), "parent2": whole.slice(70)}
+    yield both("whole without a column", named(apart), shuffled(whole), "union")
+    whole = base(next(salts))
+    yield both("two cities", halves(whole), of(whole, "Oslo", "Kyiv"), "union")
+    whole = base(next(salts))
+    yield both("a city of both", named(halves(whole)), of(whole, "Oslo", "Rome", "Kyiv"), "union")
+    whole = base(next(salts))
+    yield both("a city twice", halves(whole), of(whole, "Oslo", "Rome", "Rome", "Kyiv"), "union")
+    whole = base(next(salts))
+    again = halves(whole) | {"parent3": halves(whole)["parent1"]}
+    yield both("one of two equals", again, of(whole, "Lima", "Bern"), "union")
+    whole = base(next(salts))
+    yield both("one row less", halves(whole), less_one(of(whole, "Oslo", "Kyiv")), None)
+    whole = base(next(salts))
+    cities = of(whole, "Oslo", "Kyiv")
+    yield both("one row twice", halves(whole), plus(cities, cities.slice(3, 1)), None)
+    whole = base(next(salts))
+    yield both("one value changed", halves(whole), changed(of(whole, "Oslo", "Kyiv")), None)
+    whole = base(next(salts))
+    flags = put(whole, "flag", [flag or "none" for flag in whole["flag"].to_pylist()])
+    yield both("NULLs are others", halves(flags), of(whole, "Oslo", "Kyiv"), None)
+    whole = base(next(salts))
+    lost = of(whole, "Kyiv").slice(5, 1)
+    lacking = halves(whole) | {"parent2": others(halves(whole)["parent2"], lost)}
+    yield both("a row in neither", lacking, of(whole, "Oslo", "Kyiv"), None)

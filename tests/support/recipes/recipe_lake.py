@@ -70,8 +70,8 @@ class RecipeLake:
     def from_several(self, child: str, *others: str) -> list[Proposal]:
         """The proposals for the table as rows of some of these, that have its columns."""
         table, columns = self.tables[child], ColumnNames(self.types)
-        holders = columns.holders([self.tables[name] for name in others])
-        request = SeveralRequest(table, holders(table))
+        holders = columns.holders([table, *(self.tables[name] for name in others)])
+        request = SeveralRequest((table,), tuple(holders(table)))
         return search([request], RowCounts(self.storage, self.types))
 
     def rows(
