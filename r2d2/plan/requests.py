@@ -17,7 +17,7 @@ A table may also be several of those that it contains together: a union.
 A table that no other contains may be rows of several that have its columns, by name and type. No
 edge tells which, so these are read besides, at most 1,000 for the tables of one schema: the largest
 that fit into 64 MiB, or into a tenth of what the other searches read. Of a large columnar table an
-eighth of its bytes counts, as a few columns mostly tell that it is none.
+eighth of its bytes counts, as a few columns mostly tell that it is none; of a tiny one 16 KiB.
 """
 
 from collections import Counter, defaultdict
@@ -50,8 +50,9 @@ NEAREST_PARENTS = 2
 COMMON_PARENTS = 2
 MOST_PARTS = 1000
 MOST_OTHERS = 1000
-MOST_BYTES_BESIDES, MOST_SHARE_BESIDES, SAMPLED_SHARE = 64 << 20, 0.1, 1 / 8
-"""Read besides, of tables that may hold another's rows together; and the share of a large one."""
+MOST_BYTES_BESIDES, MOST_SHARE_BESIDES, SAMPLED_SHARE, LEAST_BYTES = 64 << 20, 0.1, 1 / 8, 16 << 10
+"""Read besides, of tables that may hold another's rows together; the share of a large one that
+counts, and the bytes that a small one counts, as it must be opened."""
 IGNORES = "it is in the parent without columns that ignore_columns names: they would be lost"
 Tables = Mapping[str, Table]
 
@@ -294,7 +295,7 @@ class _Besides:
         if self._reading(table, own) in self.read:
             return 0
         is_sampled = table.size_bytes > SAMPLED_BYTES and format_named(table.format).is_columnar
-        return table.size_bytes * (SAMPLED_SHARE if is_sampled else 1)
+        return max(LEAST_BYTES, table.size_bytes * (SAMPLED_SHARE if is_sampled else 1))
 
     @staticmethod
     def _reading(table: Table, own: Columns) -> tuple[str, Columns]:

@@ -16,15 +16,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
+import pyarrow as pa
 
 from r2d2.arrays import Bools, Int64s, UInt64s
 from r2d2.errors import R2D2Error
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.multiset import Counted
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import merge, positions_in, sorted_unique
+from r2d2.hashing.runs import HashFilter, merge, positions_in, sorted_unique, taken
 from r2d2.model import Table
 from r2d2.recipes.find.from_one_parent import SearchedParent, unlisted
 from r2d2.recipes.find.from_union import (
@@ -51,8 +53,8 @@ from r2d2.recipes.find.request import (
 from r2d2.recipes.find.row_counts import RowCounts
 from r2d2.recipes.grammar import Leaf, Union, parents
 
-SMALLEST_HASHES = 256
-"""Of a table, looked up first."""
+SMALLEST_HASHES, ROWS_OF_BATCH = 256, 128
+"""Of a table, looked up first; and of a large one's batches, sampled before that."""
 MOST_PARENTS = 32
 """Of one table: those with most of its smallest hashes."""
 
@@ -66,7 +68,7 @@ def propose_from_several(request: SeveralRequest, counts: RowCounts) -> list[Pro
     children = [child for child in request.children if _fits(child, counts)]
     sizes = [other.table.size_bytes for other in others]
     if max(sizes, default=0) > SAMPLED_BYTES and are_columnar(other.table for other in others):
-        children = _sampled_elsewhere(children, others, counts)
+        children, others = _sampled_elsewhere(children, others, counts)
     children = [child for child in children if _smallest(child, counts) is not None]
     if not children:
         return []
@@ -87,41 +89,55 @@ def _fits(table: Table, counts: RowCounts) -> bool:
 
 
 def _sampled_elsewhere(
-    children: Sequence[Table], others: Sequence[ColumnHolder], counts: RowCounts
-) -> list[Table]:
-    """The children each of whose sampled rows another has, by their numbers and times alone.
+    children: list[Table], others: list[ColumnHolder], counts: RowCounts
+) -> tuple[list[Table], list[ColumnHolder]]:
+    """The children each of whose sampled rows another has, by their numbers and times alone, and
+    the others that have some of these.
 
     The few columns of each table are read once for all children, of which each is among the others.
     """
-    left = list(children)
-    columns = quick_columns(counts.storage, left[0]) if left else ()
+    columns = quick_columns(counts.storage, children[0]) if children else ()
     if not columns:
-        return left
-    samples = {c.location: sampled_rows(counts.storage, c, columns) for c in left}
-    telling = most_telling([batch for batches in samples.values() for batch in batches], columns)
+        return children, others
+    heads = (sampled_rows(counts.storage, child, columns) for child in children)
+    telling = most_telling(list(chain.from_iterable(heads)), columns)
     for some in (telling, columns):
-        hashes = {
-            c.location: sorted_unique(*hashed(samples[c.location], [some], counts.types))
-            for c in left
-        }
-        every = merge(list(hashes.values()))
-        holders = np.zeros(len(every), np.int64)
-        for other in others:
-            holders += _is_among(every, other, some, counts)
-        left = [c for c in left if (holders[positions_in(every, hashes[c.location])] > 1).all()]
-        if not left:
+        hashes = [_spread_rows(child, some, counts) for child in children]
+        every = merge(hashes)
+        held = [_is_among(every, other, some, counts) for other in others]
+        holders = np.sum(held, axis=0)
+        places = [positions_in(every, each) for each in hashes]
+        left = [n for n, at in enumerate(places) if (holders[at] > 1).all()]
+        children = [children[n] for n in left]
+        wanted = np.zeros(len(every), np.bool_)
+        for n in left:
+            wanted[places[n]] = True
+        others = [other for other, found in zip(others, held, strict=True) if found[wanted].any()]
+        if not children:
             break
-    return left
+    return children, others
+
+
+def _spread_rows(child: Table, columns: Columns, counts: RowCounts) -> Lanes:
+    """The hashes of some rows of each batch of the child in these columns."""
+    batches = read_batches(counts.storage, child, columns)
+    some = (batch.take(_spread(batch.num_rows)) for batch in batches)
+    return sorted_unique(*hashed(some, [columns], counts.types))
+
+
+def _spread(rows: int) -> pa.Array:
+    return pa.array(range(0, rows, -(-rows // ROWS_OF_BATCH) or 1), pa.int64())
 
 
 def _is_among(hashes: Lanes, other: ColumnHolder, columns: Columns, counts: RowCounts) -> Bools:
     """Whether each of the hashes is one of the table's rows in these columns."""
     names = {column.name for column in columns}
     read = tuple(column for column in other.columns if column.name in names)
-    found = np.zeros(len(hashes), np.bool_)
+    found, likely = np.zeros(len(hashes), np.bool_), HashFilter.of([hashes])
     with suppress(R2D2Error):  # a table that cannot be read is left out
         for batch in read_batches(counts.storage, other.table, read):
-            places = positions_in(hashes, *row_hashes(batch, [read], counts.types))
+            (rows,) = row_hashes(batch, [read], counts.types)
+            places = positions_in(hashes, taken(rows, likely.passing(rows)))
             found[places[places >= 0]] = True
     return found
 
