@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +18,9 @@ TEXT = (TextRule("*.csv", {"null_marker": NULL_MARKER}),)
 SUFFIX = {"parquet": ".parquet", "delta": "", "csv": ".csv"}
 
 
-def write_lake(lake: Path, salts: Salts | None = None) -> dict[str, Case]:
+def write_lake(
+    lake: Path, salts: Salts | None = None, cases: Callable[[Salts], Iterable[Case]] = cases
+) -> dict[str, Case]:
     """Every case in each of its formats; the cases by their child's location."""
     salts = salts or count(101)
     written: dict[str, Case] = {}
