@@ -21,9 +21,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from r2d2.arrays import Bools
+from r2d2.arrays import Bools, Int64s
 from r2d2.recipes.grammar import Field, Output, Select
-from r2d2.recipes.predicate import find_predicate
+from r2d2.recipes.predicate import Predicate, find_predicate
 from r2d2.recipes.predicate.columns import EncodedTable
 from r2d2.recipes.predicate.row_labels import RowLabels
 from r2d2.recipes.sql import SqlDialect, query
@@ -161,14 +161,20 @@ class Planted:
         mask[self.sql.sql(text).fetchnumpy()["id"]] = True
         return mask
 
+    def found(self, rows: Int64s) -> Predicate | None:
+        """The predicate that is found for a child of these rows."""
+        child = np.zeros(self.rows, np.int8)
+        child[rows] = 1
+        ones = np.ones(self.rows, np.int64)
+        labels = RowLabels(np.arange(self.rows), ones, child, is_key=True)
+        return find_predicate(self.encoded, labels)
+
     def outcome(self, planted: Filter) -> str:
         """`found`, `missed`, `inexact`, or `left out`."""
         child = self.mask(f"SELECT id FROM p WHERE {planted.sql}")
         if not child.any() or child.all():
             return "left out"
-        ones = np.ones(self.rows, np.int64)
-        labels = RowLabels(np.arange(self.rows), ones, child.astype(np.int8), is_key=True)
-        found = find_predicate(self.encoded, labels)
+        found = self.found(np.flatnonzero(child))
         if found is None:
             return "missed"
         recipe = Select("p", (Output("id", Field(("id",))),), found.atoms)

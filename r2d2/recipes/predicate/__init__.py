@@ -25,16 +25,15 @@ select a forbidden row there is no conjunction; else the fewest that select none
 
 Partial rows need a search of their own (`partial_groups`). Where no row is partial and no
 conjunction of usual atoms is found, rarer atoms are tried, and then two conjunctions of which one
-holds. There an exact predicate may hold by accident: values that are named must be few beside rows.
+holds (`either`). There an exact predicate may hold by accident: few values may be named.
 
 No predicate is wrong: the one found is evaluated by Arrow on the parent's values, and its rows are
 counted. The bounds of a range are the child's own values, which is exact for this snapshot;
 `Predicate.gaps` says how far the parent's next values lie.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -50,12 +49,11 @@ from r2d2.recipes.predicate.atoms import (
     satisfied,
 )
 from r2d2.recipes.predicate.columns import CodeMatrix, EncodedTable
-from r2d2.recipes.predicate.encode import NULL, Codes, EncodedColumn, Worth
+from r2d2.recipes.predicate.either import find_either
+from r2d2.recipes.predicate.encode import Worth
 from r2d2.recipes.predicate.partial_groups import PartialGroups, find_within_groups
 from r2d2.recipes.predicate.rarer import (
     RowSample,
-    derivations,
-    derived_atoms,
     find_rarer,
     sample_of,
 )
@@ -63,18 +61,10 @@ from r2d2.recipes.predicate.row_labels import RowLabels
 from r2d2.recipes.predicate.set_cover import (
     covered,
     no_predicate_exists,
-    selected,
     sufficient_columns,
 )
 
 FORBIDDEN_SAMPLE_ROWS = 250
-LEAST_HALF, LEAST_OF_VALUES, MOST_UNEVEN = 16, 3, 40
-"""Rows of a half of a child by two conjunctions: one told by ranges, one told by single values
-alone, which fit few rows by accident; and how many times the smaller half the child may be."""
-OF_ONE_VALUE = (Form.EQUALS, Form.IS_NULL, Form.NOT_NULL, Form.IS_NAN)
-MOST_OF_EITHER = 2
-MOST_NAMED, ROWS_PER_NAMED = 12, 5
-MOST_SPLIT_BY = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +102,7 @@ def find_predicate(
         if chosen is None and len(required):
             sample = sample_of(parent, required, forbidden)
             chosen = find_rarer(parent, required, forbidden, sample)
-            if chosen is None and len(required) >= LEAST_HALF:
+            if chosen is None:
                 return _either(parent, labels, required, forbidden, sample)
     elif parent.has_others(shared):
         chosen = find_within_groups(parent, PartialGroups.of(labels, kinds), shared)
@@ -172,117 +162,13 @@ def _all_columns_at_once(
 def _either(
     parent: EncodedTable, labels: RowLabels, required: Int64s, forbidden: Int64s, first: RowSample
 ) -> Predicate | None:
-    """Two simple conjunctions of which one holds, and the atoms that hold besides.
-
-    The required rows are split by a column: those of one value or of values that no row left has,
-    and the others; each half has its tightest atoms.
-    """
-    if first.columns and not _splitting(first):
-        return None
-    columns = (*parent.columns, *parent.others)
-    usual = all_tightest(columns, required, len(required))
-    left = forbidden[selected(usual, forbidden)]
-    if len(left) < LEAST_HALF:  # which any two ranges beside these rows would leave out
-        return None
-    sample = sample_of(parent, required, left, is_encoded=True)
-    wanted = derivations(sample.derived)
-    usual += derived_atoms(parent.columns, required, left, len(required), wanted)
-    left = left[selected(usual, left)]
-    if len(left) < LEAST_HALF:
-        return None
-    splitting = _splitting(sample)
-    for column in columns:
-        for mask in _splits(column, required, left) if column.path in splitting else ():
-            found = _halves(columns, (required[mask], required[~mask]), left)
-            taken = np.any([selected(c, forbidden) for c in found], axis=0) if found else None
-            besides = None if taken is None else covered((), usual, forbidden[taken])
-            if besides is not None and _is_short((*besides, *chain(*found)), len(required)):
-                either = AnyOf(tuple(tuple(a.shorter().atom() for a in c) for c in found))
-                atoms = (*(atom.shorter().atom() for atom in besides), either)
-                if labels.are_selected_by(satisfying(atoms, parent)):
-                    return Predicate(atoms, _gaps(besides))
+    """Two conjunctions of which one holds, and the atoms besides, if their rows are the child's."""
+    for besides, conjunctions in find_either(parent, required, forbidden, first):
+        either = AnyOf(tuple(tuple(a.shorter().atom() for a in c) for c in conjunctions))
+        atoms = (*(atom.shorter().atom() for atom in besides), either)
+        if labels.are_selected_by(satisfying(atoms, parent)):
+            return Predicate(atoms, _gaps(besides))
     return None
-
-
-def _splitting(sample: RowSample) -> set[Path]:
-    """The columns that may split the required rows, so that ranges tell either half."""
-    found = _splitting_with(sample.columns, sample.required, sample.left)
-    if not found and sample.derived:
-        left = sample.left[selected(sample.derived, sample.left)]
-        found = _splitting_with(sample.columns, sample.required, left)
-    return found
-
-
-def _splitting_with(columns: Sequence[EncodedColumn], required: Int64s, left: Int64s) -> set[Path]:
-    """As `_splitting`, for these rows left; every column for none."""
-    if not len(left):
-        return {column.path for column in columns}
-    ours = np.array([column.codes[required] for column in columns])
-    theirs = np.array([column.codes[left] for column in columns])
-    return {
-        column.path
-        for column in columns
-        if any(
-            _may_exclude(ours[:, mask], theirs) and _may_exclude(ours[:, ~mask], theirs)
-            for mask in _splits(column, required, left)
-        )
-    }
-
-
-def _splits(column: EncodedColumn, required: Int64s, left: Int64s) -> Iterator[Bools]:
-    """Masks of the required rows that split them by the column, no half being tiny."""
-    ours, theirs = column.codes[required], column.codes[left]
-    present = np.zeros(len(column.values) + 2, np.bool_)
-    present[theirs] = True
-    masks = [~present[ours], ours < theirs.min(), ours > theirs.max()]
-    if len(column.values) <= MOST_SPLIT_BY:
-        masks += [np.equal(ours, value) for value in range(NULL, len(column.values))]
-    for mask in masks:
-        rows = np.count_nonzero(mask)
-        if len(ours) < MOST_UNEVEN * min(rows, len(ours) - rows):
-            yield mask
-
-
-def _may_exclude(half: Codes, left: Codes) -> bool:
-    """Whether ranges of codes, column by column, exclude every row left."""
-    low, high = half.min(axis=1), half.max(axis=1)
-    excluded = (left < low[:, None]) | (left > high[:, None])
-    excluded[(low == NULL) & (high > NULL)] = False
-    return bool(excluded.any(axis=0).all())
-
-
-def _halves(
-    columns: Sequence[EncodedColumn], halves: tuple[Int64s, Int64s], left: Int64s
-) -> list[tuple[CandidateAtom, ...]]:
-    """A simple conjunction for each half; none where one has none."""
-    if min(map(len, halves)) < LEAST_OF_VALUES:
-        return []
-    found = []
-    for half in sorted(halves, key=len):
-        conjunction = covered((), _atoms_of_half(columns, half), left)
-        if not conjunction or len(conjunction) > MOST_OF_EITHER:
-            return []
-        found.append(conjunction)
-    return found
-
-
-def _atoms_of_half(columns: Sequence[EncodedColumn], half: Int64s) -> list[CandidateAtom]:
-    """The tightest atoms for its rows; where these are few, those of one value."""
-    atoms = all_tightest(columns, half, len(half))
-    return atoms if len(half) >= LEAST_HALF else [a for a in atoms if a.form in OF_ONE_VALUE]
-
-
-def _is_short(atoms: Sequence[CandidateAtom], child_rows: int) -> bool:
-    """Whether they name so few values that the rows do not fit them by accident."""
-    return sum(map(_named, atoms)) <= min(MOST_NAMED, child_rows // ROWS_PER_NAMED)
-
-
-def _named(atom: CandidateAtom) -> int:
-    """How many values it names: of an IN, those that it leaves out where these are fewer."""
-    named = len(atom.shorter().ranks)
-    if atom.form is not Form.IN:
-        return named
-    return max(1, min(named, len(atom.column.values) - len(atom.ranks)))
 
 
 def _sufficient_alone(

@@ -9,7 +9,7 @@ than two rows for each value, and then one or two other atoms are preferred.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
@@ -139,10 +139,7 @@ class CandidateAtom:
             or pt.is_floating(values.type)
         ):
             return self
-        others = np.setdiff1d(np.arange(len(values)), self.ranks)
-        if not 0 < len(others) <= FEW_LEFT_OUT or not self.column.nameable[others].all():
-            return self
-        return replace(self, form=Form.NOT_IN, ranks=tuple(others.tolist()))
+        return _few_left_out(self.column, self.ranks) or self
 
     def _signs(self) -> frozenset[int]:
         """The values for which the atom holds, of a column of comparisons."""
@@ -213,7 +210,10 @@ def _tightest_over_values(
     occurs = np.zeros(high - low + 1, np.bool_)
     occurs[codes - low] = True
     if not (range_ and occurs.all()):
-        listed = in_list(column, np.flatnonzero(occurs) + low, child_rows)
+        ranks = np.flatnonzero(occurs) + low
+        listed = in_list(column, ranks, child_rows)
+        if listed is None and column.derivation is not None:
+            listed = _few_left_out(column, ranks)
         if listed:
             yield listed
 
@@ -246,6 +246,14 @@ def in_list(
         return None
     is_row_list = count * ROWS_PER_VALUE_OF_IN > child_rows
     return CandidateAtom(column, Form.IN, tuple(int(rank) for rank in ranks), is_row_list)
+
+
+def _few_left_out(column: EncodedColumn, ranks: Sequence[int] | Int64s) -> CandidateAtom | None:
+    """The NOT IN of all values but these, None where they are not few."""
+    others = np.setdiff1d(np.arange(len(column.values)), ranks)
+    if not 0 < len(others) <= FEW_LEFT_OUT or not column.nameable[others].all():
+        return None
+    return CandidateAtom(column, Form.NOT_IN, tuple(others.tolist()))
 
 
 def most_values(child_rows: int) -> int:

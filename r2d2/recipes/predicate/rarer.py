@@ -45,13 +45,11 @@ from r2d2.recipes.predicate.set_cover import covered, row_left_near, selected, s
 SAMPLES = ((1 << 8, 3 << 4), (1 << 10, 1 << 8))
 """Of required rows and of forbidden ones: most searches end with the first."""
 EXPECTED = 0.5
-MOST_LISTED, FREE_LISTED, ROWS_PER_LISTED = 10, 3, 2
+MOST_LISTED, FREE_LISTED, ROWS_PER_LISTED, ROWS_PER_ACCIDENT = 10, 3, 2, 20
 DIVISORS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20, 24, 32, 50, 60, 64, 100, 1000)
-WORD = 64
 MOST_DIVISOR, LEAST_ROWS_OF_DIVISOR = 10_000, 8
-MOST_COMPARED = 40
+WORD, MOST_COMPARED = 64, 40
 Derived = tuple[int, Derivation]
-Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
 
 
@@ -84,7 +82,7 @@ class RowSample:
     def may_have_rarer(self) -> bool:
         """Whether atoms of rarer kinds may exclude all rows left."""
         rows = self.columns, self.required, self.left, self.child_rows
-        return not self.columns or _with_lists(*rows, self.derived, is_sample=True) is not None
+        return not self.columns or with_lists(*rows, self.derived, is_sample=True) is not None
 
 
 def sample_of(
@@ -113,8 +111,8 @@ def find_rarer(
 
     `first` is a sample of them, no row of which is partial.
     """
-    may_exist = first.may_have_rarer
-    if not may_exist or not sample_of(parent, required, forbidden, SAMPLES[1]).may_have_rarer:
+    rows = parent, required, forbidden
+    if not first.may_have_rarer or not sample_of(*rows, SAMPLES[1]).may_have_rarer:
         return None
     usual = all_tightest((*parent.columns, *parent.others), required, len(required))
     left = forbidden[selected(usual, forbidden)]
@@ -124,12 +122,15 @@ def find_rarer(
         return None
     wanted = derivations(sample.derived)
     derived = derived_atoms(parent.columns, required, left, len(required), wanted)
-    rarer = _with_lists(parent.columns, required, left, len(required), derived, is_sample=False)
-    found = None if rarer is None else covered((), [*usual, *rarer], forbidden)
-    return None if found is None else _shortened(found, forbidden)
+    for some in (derived, [])[: 1 + bool(derived)]:
+        rarer = with_lists(parent.columns, required, left, len(required), some, is_sample=False)
+        found = None if rarer is None else covered((), [*usual, *rarer], forbidden)
+        if found is not None:
+            return shortened(found, forbidden)
+    return None
 
 
-def _with_lists(
+def with_lists(
     columns: Sequence[EncodedColumn],
     required: Int64s,
     left: Int64s,
@@ -171,25 +172,27 @@ def derivations(atoms: Collection[CandidateAtom]) -> set[Derived]:
 
 
 def _not_in(
-    usable: Sequence[EncodedColumn], expected: Sequence[Floats], left: Int64s, child_rows: int
+    usable: Sequence[EncodedColumn], expected: Sequence[Numbers], left: Int64s, child_rows: int
 ) -> list[CandidateAtom] | None:
     """NOT INs that exclude all rows left: the value that most of them have is taken first.
 
     `expected` is of each column by code, as `_expected` gives it. A value of one row left, which
-    the child would hardly have anyway, is missing by accident.
+    the child would hardly have anyway, may be missing by accident: few such are taken.
     """
     chosen: dict[int, list[int]] = {}
-    count, rows = 0, len(left)
+    count, accidents, rows = 0, 0, len(left)
     while len(left):
-        best = (0, False, 0, 0)
+        best = (0, False, 0, False, 0.0, 0, 0)
         for place, column in enumerate(usable):
             codes = column.codes[left]
             counts = np.bincount(codes[expected[place][codes] > 0], minlength=1)
-            code = int(counts.argmax())
-            best = max(best, (int(counts[code]), expected[place][code] >= EXPECTED, -place, code))
-        excluded, is_expected, place, code = best[0], best[1], -best[2], best[3]
-        count += 1
-        is_accident = excluded < ROWS_PER_LISTED and not is_expected
+            code, chance = int(counts.argmax()), expected[place][counts.argmax()]
+            more = chance >= EXPECTED, int(counts.sum()), place in chosen, chance
+            best = max(best, (int(counts[code]), *more, -place, code))
+        excluded, is_expected, *_, place, code = best
+        place, count = -place, count + 1
+        accidents += excluded < ROWS_PER_LISTED and not is_expected
+        is_accident = not excluded or accidents > min(FREE_LISTED, child_rows // ROWS_PER_ACCIDENT)
         if is_accident or count > MOST_LISTED or _is_list_of_rows(count, rows, child_rows):
             return None
         chosen.setdefault(place, []).append(code)
@@ -202,8 +205,8 @@ def _not_in(
 
 def _is_list_of_rows(values: int, rows: int, child_rows: int) -> bool:
     """Whether a NOT IN names nearly every row that it excludes, or as many as it leaves."""
-    few = values <= FREE_LISTED or values * ROWS_PER_LISTED <= rows
-    return not few or values * ROWS_PER_LISTED > child_rows
+    most = max(FREE_LISTED, rows // ROWS_PER_LISTED)
+    return values > min(most, child_rows // ROWS_PER_LISTED)
 
 
 def _may_be_unlisted(column: EncodedColumn, required: Int64s) -> bool:
@@ -211,7 +214,7 @@ def _may_be_unlisted(column: EncodedColumn, required: Int64s) -> bool:
     return not is_comparison and bool((column.codes[required] != NULL).all())
 
 
-def _expected(column: EncodedColumn, required: Int64s, child_rows: int, is_sample: bool) -> Floats:
+def _expected(column: EncodedColumn, required: Int64s, child_rows: int, is_sample: bool) -> Numbers:
     """By code, how many rows a child of so many rows would have of the value, were it by chance.
 
     0 for a value that a required row has or that may not be named, and for one of a single row of
@@ -221,13 +224,12 @@ def _expected(column: EncodedColumn, required: Int64s, child_rows: int, is_sampl
     absent[column.codes[required]] = False
     expected = np.where(absent, 1.0, 0.0)
     if not is_sample and absent.any():
-        known = column.codes[column.codes != NULL]
-        counts = np.bincount(known, minlength=len(absent))
+        counts = np.bincount(column.codes[column.codes != NULL], minlength=len(absent))
         expected *= np.where(counts > 1, counts * child_rows / len(column.codes), 0)
     return expected
 
 
-def _all_absent(column: EncodedColumn, expected: Floats, child_rows: int) -> CandidateAtom | None:
+def _all_absent(column: EncodedColumn, expected: Numbers, child_rows: int) -> CandidateAtom | None:
     """The NOT IN of all values that the child would be expected to have; None where many."""
     codes = np.flatnonzero(expected >= EXPECTED)
     if not 0 < len(codes) <= MOST_LISTED or len(codes) * ROWS_PER_LISTED > child_rows:
@@ -235,7 +237,7 @@ def _all_absent(column: EncodedColumn, expected: Floats, child_rows: int) -> Can
     return CandidateAtom(column, Form.NOT_IN, tuple(codes.tolist()))
 
 
-def _shortened(found: Sequence[CandidateAtom], forbidden: Int64s) -> tuple[CandidateAtom, ...]:
+def shortened(found: Sequence[CandidateAtom], forbidden: Int64s) -> tuple[CandidateAtom, ...]:
     """The atoms, each NOT IN without the values that the others exclude."""
     atoms = list(found)
     for place, atom in enumerate(atoms):

@@ -1,0 +1,232 @@
+"""Two simple conjunctions of which one holds, and the atoms that hold for both.
+
+The required rows are split in halves by a column: rows of one value, or of values or of an end of
+the column that the other rows hardly have. Each half has its tightest atoms.
+
+Few rows fit many atoms by chance, so each atom must be telling. Of n rows k name it: the ends of a
+range, the values of an IN. If it held for the n - k others by chance, these k could be any: it is
+as probable as C(n, k) · s ** (n - k) at most, where s is the share of rows for which it holds
+(sample compression: Littlestone & Warmuth, 1986). Telling is an atom for which this is less than
+one by the number of atoms that are tried.
+
+A few rows may satisfy either conjunction and yet be forbidden, if the atoms besides or a NOT IN
+exclude them.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from math import comb, log2
+
+import numpy as np
+
+from r2d2.arrays import Bools, Int64s
+from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest
+from r2d2.recipes.predicate.columns import EncodedTable
+from r2d2.recipes.predicate.encode import NULL, Codes, ComparedWith, EncodedColumn
+from r2d2.recipes.predicate.rarer import (
+    RowSample,
+    derivations,
+    derived_atoms,
+    sample_of,
+    shortened,
+    with_lists,
+)
+from r2d2.recipes.predicate.set_cover import MOST_ATOMS, cover, covered, selected, spread
+
+LEAST_ROWS = 12
+"""Of a child: fewer tell no two conjunctions."""
+MOST_UNEVEN, ROWS_PER_EXCEPTION, LEFT_PER_EXCEPTION = 40, 8, 16
+SOME_ROWS = 1 << 8, 3 << 4
+MOST_OF_EITHER, MOST_NAMED = 2, 16
+MOST_SPLIT_BY = 12
+Conjunction = tuple[CandidateAtom, ...]
+
+
+def find_either(
+    parent: EncodedTable, required: Int64s, forbidden: Int64s, first: RowSample
+) -> Iterator[tuple[Conjunction, list[Conjunction]]]:
+    """The atoms that hold besides, and two conjunctions of which one holds, preferred ones first.
+
+    `first` is a sample of the rows, most of which end the search.
+    """
+    if len(required) < LEAST_ROWS or (first.columns and not _may_split(first)):
+        return
+    columns = (*parent.columns, *parent.others)
+    usual = all_tightest(columns, required, len(required))
+    left = _left_by_telling(usual, len(required), forbidden)
+    sample = sample_of(parent, required, left, is_encoded=True)
+    wanted = derivations(sample.derived)
+    derived = derived_atoms(parent.columns, required, left, len(required), wanted)
+    left = _left_by_telling(derived, len(required), left)
+    for split, mask in _masks(columns, required, left) if len(left) else ():
+        found = _conjunctions(columns, split, (required[mask], required[~mask]), left)
+        besides = _besides(parent, required, forbidden, found, [*usual, *derived])
+        if besides is not None and len(besides) < MOST_ATOMS:
+            yield besides, found
+
+
+def _masks(
+    columns: Sequence[EncodedColumn], required: Int64s, left: Int64s
+) -> Iterator[tuple[EncodedColumn, Bools]]:
+    """Columns and masks that split the required rows, first those that no row left is among."""
+    seen: set[bytes] = set()
+    some = spread(np.arange(len(required)), SOME_ROWS[0])
+    ours = np.array([column.codes[required[some]] for column in columns])
+    theirs = np.array([column.codes[spread(left, SOME_ROWS[1])] for column in columns])
+    for are_excepted in (False, True):
+        for column in columns:
+            for mask in _splits(column, required, left, are_excepted):
+                if _may_tell(mask[some], ours, theirs):
+                    key = (mask ^ mask[0]).tobytes()
+                    if key not in seen:
+                        yield column, mask
+                    seen.add(key)
+
+
+def _left_by_telling(atoms: Sequence[CandidateAtom], rows: int, others: Int64s) -> Int64s:
+    """The others for which all telling atoms hold, and all that name no value."""
+    told = telling(atoms, rows, others)
+    free = [atom for atom in atoms if not atom.ranks]
+    return others[selected([*told, *free], others)]
+
+
+def telling(atoms: Sequence[CandidateAtom], rows: int, others: Int64s) -> list[CandidateAtom]:
+    """The atoms that would hardly hold for so many rows and not for the others by chance."""
+    found = []
+    for atom in atoms:
+        codes = atom.column.codes[others]
+        kept = int(np.count_nonzero(atom.selects(codes)))
+        named = _ends(atom, codes) if atom.form is Form.BETWEEN else _named(atom)
+        bits = (named - rows) * log2((rows + kept) / (rows + len(others)))
+        if named < rows and bits > log2(comb(rows, named)) + log2(len(atoms)):
+            found.append(atom)
+    return found
+
+
+def _ends(range_: CandidateAtom, codes: Codes) -> int:
+    """How many of its ends have some of the codes beyond them."""
+    low, high = range_.ranks
+    return int(((codes > NULL) & (codes < low)).any()) + int((codes > high).any())
+
+
+def _conjunctions(
+    columns: Sequence[EncodedColumn],
+    split: EncodedColumn,
+    halves: tuple[Int64s, Int64s],
+    left: Int64s,
+) -> list[Conjunction]:
+    """A simple conjunction for each half, of telling atoms and those of the column that splits.
+
+    None where a half has none. Rows left that no such atoms exclude are exceptions: few.
+    """
+    atoms = [_atoms_of_half(columns, split, half, left) for half in halves]
+    held = np.any([selected(some, left) for some in atoms], axis=0)
+    if np.count_nonzero(held) * ROWS_PER_EXCEPTION > sum(map(len, halves)):
+        return []
+    found = [cover(some, left[~held], MOST_OF_EITHER) for some in atoms]
+    told = [conjunction for conjunction in found if conjunction]
+    return told if len(told) == len(halves) and _are_simple(list(chain(*told))) else []
+
+
+def _atoms_of_half(
+    columns: Sequence[EncodedColumn], split: EncodedColumn, half: Int64s, left: Int64s
+) -> list[CandidateAtom]:
+    """The half's telling atoms and those of the column that splits; none where none is telling."""
+    atoms = all_tightest(columns, half, len(half))
+    told = telling(atoms, len(half), left)
+    own = [atom for atom in atoms if atom.column is split and atom not in told]
+    return told + own if told else []
+
+
+def _are_simple(atoms: Sequence[CandidateAtom]) -> bool:
+    """Whether they name few values, and are not an IN and another atom of one column alone."""
+    is_one_column = len({atom.column.path for atom in atoms}) == 1
+    is_list = is_one_column and any(atom.form is Form.IN for atom in atoms)
+    return not is_list and sum(map(_named, atoms)) <= MOST_NAMED
+
+
+def _besides(
+    parent: EncodedTable,
+    required: Int64s,
+    forbidden: Int64s,
+    either: Sequence[Conjunction],
+    atoms: Sequence[CandidateAtom],
+) -> Conjunction | None:
+    """The fewest of the atoms, and NOT INs, that exclude what either conjunction selects."""
+    if not either:
+        return None
+    taken = forbidden[np.any([selected(one, forbidden) for one in either], axis=0)]
+    rest = taken[selected(atoms, taken)]
+    listed = with_lists(parent.columns, required, rest, len(required), (), is_sample=False)
+    found = None if listed is None else covered((), [*atoms, *listed], taken)
+    return None if found is None else shortened(found, taken)
+
+
+def _may_split(sample: RowSample) -> bool:
+    """Whether a column may split the required rows, so that ranges tell either half."""
+    if _may_split_beside(sample.columns, sample.required, sample.left):
+        return True
+    left = sample.left[selected(sample.derived, sample.left)] if sample.derived else sample.left
+    return len(left) < len(sample.left) and _may_split_beside(sample.columns, sample.required, left)
+
+
+def _may_split_beside(columns: Sequence[EncodedColumn], required: Int64s, left: Int64s) -> bool:
+    """As `_may_split`, for these rows left."""
+    if not len(left):
+        return True
+    ours = np.array([column.codes[required] for column in columns])
+    theirs = np.array([column.codes[left] for column in columns])
+    return any(
+        _may_tell(mask, ours, theirs)
+        for are_excepted in (False, True)[: len(left) // LEFT_PER_EXCEPTION + 1]
+        for column in columns
+        for mask in _splits(column, required, left, are_excepted)
+    )
+
+
+def _may_tell(mask: Bools, ours: Codes, theirs: Codes) -> bool:
+    """Whether ranges of codes, column by column, may tell either half from the rows left."""
+    return all(not half.any() or _may_exclude(ours[:, half], theirs) for half in (mask, ~mask))
+
+
+def _may_exclude(half: Codes, left: Codes) -> bool:
+    """Whether ranges exclude every row left but exceptions."""
+    low, high = half.min(axis=1), half.max(axis=1)
+    excluded = (left < low[:, None]) | (left > high[:, None])
+    excluded[(low == NULL) & (high > NULL)] = False
+    kept = left.shape[1] - np.count_nonzero(excluded.any(axis=0))
+    return bool(kept * LEFT_PER_EXCEPTION <= left.shape[1])
+
+
+def _splits(
+    column: EncodedColumn, required: Int64s, left: Int64s, are_excepted: bool
+) -> Iterator[Bools]:
+    """Masks of the required rows that split them by the column, no half being tiny.
+
+    No row left is among those of a mask or, where some are excepted, few.
+    """
+    ours, theirs = column.codes[required] + 1, column.codes[left] + 1
+    size, weight = len(column.values) + 2, ROWS_PER_EXCEPTION if are_excepted else len(required) + 1
+    gain = np.bincount(ours, minlength=size) - weight * np.bincount(theirs, minlength=size)
+    masks = [gain[ours] > 0]
+    gain[NULL + 1] = 0
+    masks += [
+        (ours > NULL + 1) & (ours <= np.cumsum(gain).argmax()),
+        ours >= size - 1 - np.cumsum(gain[::-1]).argmax(),
+    ]
+    if size - 2 <= MOST_SPLIT_BY and not are_excepted:
+        masks += [np.equal(ours, value) for value in range(size - 1)]
+    for mask in masks:
+        rows = np.count_nonzero(mask)
+        if len(ours) < MOST_UNEVEN * min(rows, len(ours) - rows):
+            yield mask
+
+
+def _named(atom: CandidateAtom) -> int:
+    """How many values it names: of an IN, those that it leaves out where these are fewer."""
+    if isinstance(atom.column.derivation, ComparedWith):
+        return 0
+    named = len(atom.shorter().ranks)
+    if atom.form is not Form.IN:
+        return named
+    return max(1, min(named, len(atom.column.values) - len(atom.ranks)))
