@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2d2.hashing.multiset import HashIndex
 from r2d2.hashing.runs import (
     HashFilter,
     count_missing,
@@ -179,6 +180,7 @@ def test_each_hash_has_its_position_in_a_run_or_none(run: list[Hash], sought: li
     in_order = run_of(run)
     found = positions_in(lanes_of(in_order), lanes_of(sought)).tolist()
     assert found == [in_order.index(one) if one in in_order else -1 for one in sought]
+    assert HashIndex(lanes_of(in_order)).positions(lanes_of(sought)).tolist() == found
 
 
 @given(st.lists(HASHES, max_size=4), HASHES, WORD)

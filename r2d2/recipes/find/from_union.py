@@ -26,9 +26,9 @@ import pyarrow.types as pt
 from r2d2.arrays import Int64s
 from r2d2.errors import R2D2Error
 from r2d2.formats import format_named
-from r2d2.hashing.multiset import Counted
+from r2d2.hashing.multiset import Counted, HashIndex
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import positions_in, sorted_unique
+from r2d2.hashing.runs import sorted_unique
 from r2d2.model import Column, Table, Types
 from r2d2.recipes.find.from_one_parent import match
 from r2d2.recipes.find.reading import hashed, inside, read_batches, type_inside
@@ -123,13 +123,13 @@ def _lacks_one(
     counts: RowCounts,
 ) -> bool:
     """Whether one of the sampled rows, of which only these columns are looked at, is in no part."""
-    sampled = sorted_unique(*hashed(samples, [columns], counts.types))
-    found, names = np.zeros(len(sampled), np.bool_), {column.name for column in columns}
+    sampled = HashIndex(sorted_unique(*hashed(samples, [columns], counts.types)))
+    found, names = np.zeros(len(sampled.run), np.bool_), {column.name for column in columns}
     for part in parts:
         columns = tuple(column for column in part.columns_renamed if column.name in names)
         with suppress(R2D2Error):  # a part that cannot be read is left out
             for batch in read_batches(counts.storage, part.table, columns):
-                places = positions_in(sampled, *row_hashes(batch, [columns], counts.types))
+                places = sampled.positions(*row_hashes(batch, [columns], counts.types))
                 found[places[places >= 0]] = True
         if found.all():
             return False

@@ -14,7 +14,7 @@ from threading import Event, Lock
 import numpy as np
 import pyarrow as pa
 
-from r2d2.arrays import Bools, array_of
+from r2d2.arrays import Bools, Positions, array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats.uniform import without_views
 from r2d2.hashing.finaliser import Lanes
@@ -36,6 +36,7 @@ from r2d2.recipes.predicate.summaries import (
     ColumnValues,
     Exclusions,
     ParentColumn,
+    ParentColumns,
 )
 
 SAMPLES, SAMPLE_ROWS = 8, 1 << 12
@@ -137,10 +138,11 @@ class Search:
         """Whether the atoms select no row that is not the child's, as far as is known."""
         return 0 < self.target.rows >= self.selected.rows and not self.is_refuted
 
-    def look(self, lanes: Lanes) -> None:
-        """Looks whether one of the rows that all atoms select is surely not the child's."""
-        if not self.met.may_have_all(lanes):
-            self.is_refuted = True
+    def look(self, lanes: Lanes) -> Positions:
+        """Those of the rows, which all atoms select, that are surely not the child's."""
+        wrong = self.met.missing(lanes)
+        self.is_refuted |= len(wrong) > 0
+        return wrong
 
     def proposal(self, parent: StreamedParent) -> Proposal:
         """The answer."""
@@ -166,9 +168,9 @@ class MetHashes:
         """Adds hashes."""
         self._flags[lanes.first >> self._shift] = True
 
-    def may_have_all(self, lanes: Lanes) -> bool:
-        """Whether it is not certain that one of them was not added."""
-        return bool(self._flags[lanes.first >> self._shift].all())
+    def missing(self, lanes: Lanes) -> Positions:
+        """The rows whose hashes were surely not added."""
+        return np.flatnonzero(~self._flags[lanes.first >> self._shift])
 
 
 def search_of(parent: StreamedParent, child: ContainedTable) -> Search:
@@ -219,18 +221,39 @@ def select(parent: StreamedParent, searches: Sequence[Search]) -> None:
     """One pass over the parent: the tallies of the rows that each search's atoms select.
 
     It ends where every search has selected a row that is not its child's. Atoms are chosen from
-    samples; where these select too many rows, all atoms are looked at in another pass.
+    samples; where these select a wrong row, they are chosen anew with it for another pass; and
+    where these select too many rows, all atoms are looked at.
     """
     if not searches:
         return
-    possible = _selectable(parent, searches)
-    settled = [search for search in possible if search.exclusions.settle(parent.columns)]
+    possible, sampled = _selectable(parent, searches), parent.columns
+    settled = [search for search in possible if search.exclusions.settle(sampled)]
     _select_all(parent, settled)
-    again = [search for search in settled if _may_need_others(parent, search)]
-    for search in again:
+    again = [
+        search
+        for search in settled
+        if _may_need_others(parent, search) and _has_others(search.exclusions, sampled)
+    ]
+    _select_anew(parent, again)
+    left = [search for search in again if search.exclusions.is_settled]
+    left = [search for search in left if _may_need_others(parent, search)]
+    for search in left:
         search.exclusions.look_at_all()
+    _select_anew(parent, left)
+
+
+def _has_others(exclusions: Exclusions, columns: ParentColumns) -> bool:
+    """Whether other atoms may do: those chosen anew where wrong rows are known, else all."""
+    if exclusions.is_outdated:
+        return exclusions.settle(columns)
+    exclusions.look_at_all()
+    return True
+
+
+def _select_anew(parent: StreamedParent, searches: Sequence[Search]) -> None:
+    for search in searches:
         search.selected, search.is_refuted = RowTally(), False
-    _select_all(parent, again)
+    _select_all(parent, searches)
 
 
 def _may_need_others(parent: StreamedParent, search: Search) -> bool:
@@ -286,7 +309,10 @@ def _select_all(parent: StreamedParent, searches: Sequence[Search]) -> None:
             tally.add(lanes)
             with lock:
                 search.selected.add_tally(tally)
-                search.look(lanes)
+                wrong = search.look(lanes)
+            exclusions = search.exclusions
+            if len(wrong) and exclusions.is_settled and exclusions.every_path <= atoms | hashed:
+                exclusions.add_wrong(values, np.flatnonzero(mask)[wrong])
         return True
 
     read = [column for column in parent.table.columns if column.path in atoms | hashed]

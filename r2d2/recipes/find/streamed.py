@@ -3,9 +3,9 @@
 | pass | what is learnt of every child at once |
 |---|---|
 | one over each child | its tally (`RowTally`), and a summary of each column |
-| up to two over the parent | the tally of the rows that the children's tightest atoms select |
+| up to three over the parent | the tally of the rows that the children's tightest atoms select |
 | `ranges`, over both | for children without a recipe yet, each row's label, by ranges of hashes |
-| up to two more | as the first, with atoms of all the parent's columns for labelled rows |
+| up to three more | as the first, with atoms of all the parent's columns for labelled rows |
 
 The first pass finds whole tables, and selections by columns that the child has: by those atoms that
 some of the rows need (see `predicate.summaries.Exclusions`). Most children need no other. Labels
@@ -29,9 +29,9 @@ from r2d2.arrays import Int64s, Positions, array_of
 from r2d2.errors import R2D2Error
 from r2d2.formats.errors import table_problem
 from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.multiset import Counted, RowTally, Seen
+from r2d2.hashing.multiset import Counted, HashIndex, RowTally, Seen
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import HashFilter, hash_order, joined, positions_in, rows_in, taken
+from r2d2.hashing.runs import HashFilter, joined, rows_in, taken
 from r2d2.recipes.find.from_one_parent import (
     BYTES_PER_COLUMN,
     MOST_ADDED_SHARE,
@@ -176,9 +176,9 @@ def _label_range(
 ) -> None:
     """Reads the children and the parent, and labels the rows of one range of hashes."""
     children = [_counted(parent, search.child, part) for search in searches]
-    runs = [Lanes(child.first, child.second) for child in children]
-    filters = [HashFilter.of([run]) for run in runs]
-    held = [np.zeros(len(run), np.int64) for run in runs]
+    indexes = [HashIndex(Lanes(child.first, child.second)) for child in children]
+    filters = [HashFilter.of([index.run]) for index in indexes]
+    held = [np.zeros(len(index.run), np.int64) for index in indexes]
     others = [Seen() for _ in searches]
     sets = list(dict.fromkeys(search.columns for search in searches))
     locks = [Lock() for _ in searches]
@@ -189,18 +189,15 @@ def _label_range(
             lanes = hashes[search.columns]
             counts_others = found.others <= MOST_REMOVED_RATIO * search.rows
             rows = rows_in(lanes, *part) if counts_others else filters[place].passing(lanes)
-            ordered = hash_order(taken(lanes, rows))
-            distinct, counts = ordered.distinct(), ordered.counts()
-            positions = positions_in(runs[place], distinct)
+            lanes = taken(lanes, rows)
+            positions = indexes[place].positions(lanes)
             is_held = positions >= 0
-            members = rows[ordered.order[np.repeat(is_held, counts)]]
+            members, at = rows[is_held], positions[is_held]
             with locks[place]:
-                held[place][positions[is_held]] += counts[is_held]
+                np.add.at(held[place], at, 1)
                 if counts_others:
-                    new = others[place].new(taken(distinct, np.flatnonzero(~is_held)))
-                    found.others += len(new)
-                most = children[place].counts[positions[is_held]]
-                if (held[place][positions[is_held]] > most).any():
+                    found.others += len(others[place].new(taken(lanes, np.flatnonzero(~is_held))))
+                if (held[place][at] > children[place].counts[at]).any():
                     found.summaries.clear()  # a row is partial, and so no atoms are looked for
                 if len(members):
                     _add_rows(found.summaries, batch, members)

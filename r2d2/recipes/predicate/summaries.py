@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from r2d2.arrays import Bools, array_of, numbers
+from r2d2.arrays import Bools, Positions, array_of, numbers
 from r2d2.formats.uniform import plain_array
 from r2d2.recipes.grammar import Atom, Path
 from r2d2.recipes.predicate.atoms import (
@@ -197,8 +197,9 @@ class Exclusions:
     """The sets of atoms that exclude the parent's rows, each set once.
 
     After `settle`, only the atoms are looked at that exclude the rows met before. The fewest atoms
-    for some rows are the fewest for all, if they do for all (cutting planes: Dantzig, Fulkerson &
-    Johnson, 1954). Threads may share it.
+    for some rows are the fewest for all, if they do for all; if not, a few of the rows that they
+    select by mistake mostly lead to atoms that do (cutting planes: Dantzig, Fulkerson & Johnson,
+    1954). Threads may share it.
     """
 
     candidates: Sequence[CandidateAtom]
@@ -206,21 +207,38 @@ class Exclusions:
     _patterns: set[bytes] = field(default_factory=set)
     _is_too_many: bool = False
     _settled: tuple[int, ...] | None = None
+    _is_outdated: bool = False
     _lock: Lock = field(default_factory=Lock)
 
     def selected(self, values: ColumnValues, rows: int) -> Bools:
         """The mask of a batch's rows for which all atoms hold; notes what excludes the others."""
-        self._atoms = self._atoms or [candidate.atom() for candidate in self.candidates]
         settled = self._settled
         places = range(len(self.candidates)) if settled is None else settled
-        excluded = np.zeros((len(places), rows), np.bool_)
-        for place, row in zip(places, excluded, strict=True):
-            self._exclude(place, values, row)
+        excluded = self._excluded(places, values, rows)
         some: Bools = np.logical_or.reduce(excluded, axis=0)
         if settled is None and some.any():
             self._note(excluded[:, some])
         selected: Bools = np.logical_not(some)
         return selected
+
+    def add_wrong(self, values: ColumnValues, rows: Positions) -> None:
+        """Notes which of all atoms exclude these rows of a batch, that the settled ones select."""
+        places = array_of(rows, pa.int64())
+
+        def some(path: Path) -> pa.Array | None:
+            known = values(path)
+            return None if known is None else known.take(places)
+
+        self._note(self._excluded(range(len(self.candidates)), some, len(rows)))
+        self._is_outdated = True
+
+    def _excluded(self, places: Sequence[int], values: ColumnValues, rows: int) -> Bools:
+        """The rows that each of the atoms at these places excludes (atoms × rows)."""
+        self._atoms = self._atoms or [candidate.atom() for candidate in self.candidates]
+        excluded = np.zeros((len(places), rows), np.bool_)
+        for place, row in zip(places, excluded, strict=True):
+            self._exclude(place, values, row)
+        return excluded
 
     def _exclude(self, place: int, values: ColumnValues, excluded: Bools) -> None:
         path = self.candidates[place].column.path
@@ -257,7 +275,7 @@ class Exclusions:
 
     def settle(self, columns: ParentColumns) -> bool:
         """Settles for the atoms that do for the rows met so far; False where no few atoms do."""
-        self._settled = self._cover(columns)
+        self._settled, self._is_outdated = self._cover(columns), False
         return self._settled is not None
 
     @property
@@ -266,11 +284,21 @@ class Exclusions:
         return self._settled is not None
 
     @property
+    def is_outdated(self) -> bool:
+        """Whether rows are known since that the atoms it settled for should not select."""
+        return self._is_outdated
+
+    @property
     def paths(self) -> set[Path]:
         """The columns of the atoms that are looked at."""
         settled = self._settled
         looked_at = self.candidates if settled is None else [self.candidates[n] for n in settled]
         return {candidate.column.path for candidate in looked_at}
+
+    @property
+    def every_path(self) -> set[Path]:
+        """The columns of all atoms."""
+        return {candidate.column.path for candidate in self.candidates}
 
     def look_at_all(self) -> None:
         """Looks at all atoms again, of rows met from now on."""

@@ -11,10 +11,9 @@ from r2d2.arrays import Int64s, array_of
 from r2d2.errors import RecipeRunError
 from r2d2.formats.schema import flatten
 from r2d2.formats.uniform import fitted
-from r2d2.hashing.finaliser import Lanes
-from r2d2.hashing.multiset import Copies, Seen
+from r2d2.hashing.multiset import Copies, HashIndex, Seen
 from r2d2.hashing.rows import row_hashes
-from r2d2.hashing.runs import joined, present_mask, sorted_unique
+from r2d2.hashing.runs import joined, sorted_unique
 from r2d2.model import Column, Types
 from r2d2.recipes.grammar import Field, Output, ResidualKind, Rows
 from r2d2.text_tables import by_number, pluralize
@@ -80,11 +79,11 @@ class _WithKeys:
     columns: tuple[Output, ...]
     schema: pa.Schema
     keys: Sequence[Column]
-    run: Lanes
+    run: HashIndex
 
     def pick(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
         (lanes,) = row_hashes(fitted(batch, self.schema), [self.keys], Types.STRICT)
-        held = present_mask(lanes, self.run)
+        held = self.run.positions(lanes) >= 0
         names = self.schema.names[: len(self.schema) - len(self.keys)]
         return batch.select(names).filter(array_of(held, pa.bool_())) if held.any() else None
 
@@ -99,7 +98,7 @@ def _with_keys(leaf: Rows, schema: pa.Schema, listed: pa.Table) -> _WithKeys:
     columns = flatten(listed.schema)
     hashes = [row_hashes(batch, [columns], Types.STRICT)[0] for batch in listed.to_batches()]
     whole, run = pa.schema([*schema, *listed.schema]), sorted_unique(joined(hashes))
-    return _WithKeys((*leaf.columns, *keys), whole, columns, run)
+    return _WithKeys((*leaf.columns, *keys), whole, columns, HashIndex(run))
 
 
 @dataclass(slots=True)
