@@ -196,7 +196,8 @@ def _tell_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
 
     Variables of other commands, and names that are like none of r2d2's, are somebody else's.
     """
-    long = {name for each in arguments for name in each.names if name.startswith("--")}
+    names = {name for each in arguments for name in each.names}
+    long = {name for name in names if name.startswith("--") or not name.startswith("-")}
     prefix = _variable(*commands) + "_"
     known = {prefix + _variable(name).removeprefix("R2D2_"): _variable(name) for name in long}
     others = [_variable(*commands, name) + "_" for name in app if not name.startswith("-")]

@@ -10,7 +10,7 @@ from typing import Any
 
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
-from r2d2.plan.plan_file import cheapest, headline, kept_kind, survival_told
+from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told, survival_told
 from r2d2.plan.plan_form import Data
 from r2d2.settings.plan import Prices
 from r2d2.text_tables import (
@@ -60,7 +60,7 @@ def plan_lines(
     yield from _kept_lines(plan)
     yield from _copies_lines(deleted)
     yield from _passes_line(totals["passes_over_parents"])
-    yield from _sizes_line(plan)
+    yield from filter(None, [pays_told(plan)])
     yield from owner_lines(plan["owners"])
     for warning in plan["warnings"]:
         yield f"warning: {printable(warning)}"
@@ -282,20 +282,6 @@ def _kept_lines(plan: Data) -> Iterator[str]:
     if len(ordered) > SHOWN:
         count = sum(len(names) for _, names in ordered[SHOWN:])
         yield f"kept {count:,}: for {len(ordered) - SHOWN:,} more reasons (see `plan show`)"
-
-
-def _sizes_line(plan: Data) -> Iterator[str]:
-    """The size from which on a deletion pays, where none does or some save too little."""
-    totals = plan["totals"]
-    if not plan["solver"]["options"] or (totals["deleted"] and not totals["below_min_saving"]):
-        return
-    reads = plan["settings"]["usage"]["reads_per_month"]
-    sizes = [totals[f"{kind}_pays_from_bytes"] for kind in ("unread", "read")]
-    unread, read = ("at no size" if s is None else f"from {human_bytes(s)} on" for s in sizes)
-    yield (
-        f"at these prices a deletion pays {unread} where nobody reads the table,"
-        f" {read} at {pluralize(f'{reads:g}', 'read')} a month"
-    )
 
 
 def _copies_lines(deleted: Sequence[Data]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`r2d2 report`: a run as one HTML page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,9 +86,13 @@ def write_run(
 ) -> None:
     """Writes the page of a run's folder, other runs beside; `plan` takes the place of its own."""
     from r2d2.page.run_files import earlier, run_files
+    from r2d2.plan.lake_now import applied_since
 
     others = (*map(run_files, beside), *earlier(run))
-    write_page(path, run_files(run, plan), others, show_values=show_values)
+    shown = run_files(run, plan)
+    if shown.plan is not None:
+        shown = replace(shown, applied=applied_since(shown.plan))
+    write_page(path, shown, others, show_values=show_values)
 
 
 def write_page(

@@ -19,6 +19,7 @@ LINK_INSIDE = "symbolic link to what is listed itself"
 HIDDEN = "name starts with _ or ."
 UNNAMED_REMEDY = "give it the ending of the others, or take it out of the folder"
 _UNION_FOLDER = re.compile(r"HIVE_UNION_SUBDIR_[0-9]+")
+APART = "; if it is none, move it to a folder of its own"
 REMEDY = "put a file there that can be read, or take it out of the folder"
 
 
@@ -157,11 +158,11 @@ def _name_foreign(groups: list[FileGroup], place: int, named: Sequence[tuple[str
         if below_partition or beside:
             parts.append(location)
             if other >= 0:
-                reason = f"it lies in {table.location or 'the lake'} and may be a part of it"
+                reason = f"it lies in {table.location or 'the lake'} and may be a part of it{APART}"
                 groups[other] = replace(groups[other], must_keep=groups[other].must_keep or reason)
     must_keep = table.must_keep
     if parts:
-        must_keep = must_keep or f"{parts[0]} in its folder may be a part of it"
+        must_keep = must_keep or f"{parts[0]} in its folder may be a part of it{APART}"
     groups[place] = replace(groups[place], inside=tuple(inside), must_keep=must_keep)
 
 

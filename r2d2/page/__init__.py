@@ -44,6 +44,7 @@ def environment(package: str = "r2d2.page") -> Environment:
         visible=visible,
         shell_word=shell_word,
         counted=counted,
+        capitalised=lambda text: text[:1].upper() + text[1:],
         fragment=lambda text: quote(printable(text), safe=""),
     )
     return made

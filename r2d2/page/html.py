@@ -15,7 +15,7 @@ from r2d2.page.families import TOP, Families, Total, Waste, families_of, folder_
 from r2d2.page.packed import own_problem, packed
 from r2d2.page.run_files import Access, PageGraph, RunFiles, different
 from r2d2.plan.graph_file import PLAN_NAME
-from r2d2.plan.plan_file import cheapest, headline, kept_kind
+from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told
 from r2d2.text_tables import TOP_FOLDER, by_number, pluralize, visible
 
 Data = Mapping[str, Any]
@@ -104,6 +104,7 @@ def page(
         worst=max(folders, key=attrgetter("spare_bytes"), default=None),
         plan_file=f"{run.name or 'RUN'}/{PLAN_NAME}",
         headline=headline(plan) if plan else "",
+        pays=pays_told(plan) if plan else "",
         cheapest=cheapest(plan["solver"]) if plan else "",
         degenerate=Counter(child for child, _ in graph.degenerate),
         most_left_out=MOST_LEFT_OUT,

@@ -95,6 +95,7 @@ class RunFiles:
     """A run: `name` is its folder as it was typed, "" for one that has none.
 
     `plan` is None where no plan was made of this graph; `made` when the newest of its files was.
+    `applied` tells what of the plan is deleted by now.
     """
 
     name: str
@@ -103,6 +104,7 @@ class RunFiles:
     plan: Mapping[str, Any] | None = None
     made: datetime | None = None
     notes: tuple[str, ...] = ()
+    applied: str = ""
 
 
 def run_files(run: Path, plan: Mapping[str, Any] | None = None) -> RunFiles:

@@ -1,5 +1,6 @@
 """The lake as it is now, held against a plan: what changed, went, came since; no rows are read."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import NoSuchLakeError, R2D2Error
-from r2d2.lake.deletions import journal_state
+from r2d2.lake.deletions import JOURNAL, journal_state
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.check import Broken, evidence_of, needed_by_others, settings_of_find
@@ -17,7 +18,7 @@ from r2d2.plan.plan_file import files_digest
 from r2d2.plan.plan_form import Data
 from r2d2.storage import storage_of
 from r2d2.storage.local import Storage
-from r2d2.text_tables import by_number, pluralize
+from r2d2.text_tables import by_number, pluralize, shell_word
 
 NAMED = 5
 PLAN_AGAIN = "run `r2d2 find` and `plan` again"
@@ -35,6 +36,30 @@ class ChangesSince:
     notes: tuple[str, ...]
     by_table: Mapping[str, tuple[Broken, ...]]
     now: Inventory
+
+
+def applied_since(plan: Mapping[str, Any]) -> str:
+    """A sentence on the plan's tables that are deleted by now; "" where none is, or in a bucket.
+
+    Of the lake nothing but its journal is read, and only where it is a folder here.
+    """
+    folder = Path(str(plan["lake"]).removeprefix("file://"))
+    if not (folder / JOURNAL).is_dir():
+        return ""
+    try:
+        storage = storage_of(str(folder))
+        state = journal_state(storage, storage.list())
+    except R2D2Error as error:
+        return f"what was deleted since is not known: {error}"
+    going = [entry["table"] for entry in plan["tables"] if entry["choice"] == "delete"]
+    found = [deletion for name in going if (deletion := state.of_table(name)) is not None]
+    by_state = Counter(d.state for d in found if d.record["plan_sha256"] == plan["sha256"])
+    if not by_state:
+        return ""
+    told = ", ".join(f"{count:,} {state.value}" for state, count in sorted(by_state.items()))
+    tables = pluralize(len(going), "table")
+    remedy = f"`r2d2 status {shell_word(str(folder))}` has each"
+    return f"this plan was applied: of the {tables} that it deletes, {told} by now; {remedy}"
 
 
 def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:

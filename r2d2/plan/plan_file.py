@@ -247,6 +247,20 @@ def headline(plan: Mapping[str, Any]) -> str:
     )
 
 
+def pays_told(plan: Mapping[str, Any]) -> str:
+    """The size from which on a deletion pays, where none does or some save too little."""
+    totals = plan["totals"]
+    if not plan["solver"]["options"] or (totals["deleted"] and not totals["below_min_saving"]):
+        return ""
+    reads = plan["settings"]["usage"]["reads_per_month"]
+    sizes = [totals[f"{kind}_pays_from_bytes"] for kind in ("unread", "read")]
+    unread, read = ("at no size" if s is None else f"from {human_bytes(s)} on" for s in sizes)
+    return (
+        f"at these prices a deletion pays {unread} where nobody reads the table,"
+        f" {read} at {pluralize(f'{reads:g}', 'read')} a month"
+    )
+
+
 def _totals(planned: SolvedPlan, tables: list[Data]) -> Data:
     deleted = [table for table in tables if table["choice"] == "delete"]
     saving_usd = sum(table["saving_usd_per_month"] for table in deleted)

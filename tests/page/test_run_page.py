@@ -302,3 +302,11 @@ def test_folders_beyond_the_first_can_be_looked_at_and_so_can_what_no_plan_may_d
     assert rest.count('<a href="#folder=f') == 5
     assert 'no plan may delete 1 table, 1.0 kB: <a href="#which=must-stay">' in html
     assert '<option value="must-stay">' in html
+
+
+def test_a_plan_that_was_applied_is_told_as_that() -> None:
+    made = replace(a_run(), applied="this plan was applied: 3 of its tables are tombstoned")
+    html = page(made)
+    assert "<b>Since then</b> this plan was applied" in html
+    assert "Nothing is deleted yet" not in html
+    assert "Nothing is deleted yet" in page(a_run())

@@ -223,7 +223,11 @@ def show(
     if json or csv:
         _print_rows(found, DECISION_COLUMNS, as_csv=csv)
     else:
-        print_lines([*_decision_lines(found, choice), f"The plan's SHA-256: {made['sha256']}"])
+        from r2d2.plan.lake_now import applied_since
+
+        since = filter(None, [applied_since(made)])
+        digest = f"The plan's SHA-256: {made['sha256']}"
+        print_lines([*_decision_lines(found, choice), *since, digest])
     return EXIT_OK
 
 

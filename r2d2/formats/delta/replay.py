@@ -224,7 +224,9 @@ def actions_of_json(data: bytes, name: str) -> Iterator[Action]:
                 yield from actions_of_row(json.loads(line))
             except MALFORMED as error:
                 told = f"{name}: line {number} is no Delta action"
-                raise UnreadableTableError(f"{told}: {reason(error)}") from error
+                is_cut = isinstance(error, json.JSONDecodeError)
+                why = "no whole JSON object" if is_cut else reason(error)
+                raise UnreadableTableError(f"{told}: {why}") from error
 
 
 def actions_of_row(row: Mapping[str, Any]) -> Iterator[Action]:

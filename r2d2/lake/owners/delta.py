@@ -106,7 +106,7 @@ def _far_names(content: bytes) -> set[str]:
     """The names in a commit, or a JSON checkpoint, that may lead out of the table's folder."""
     if not _FAR.search(content):
         if content.strip() and not content.rstrip().endswith(b"}"):
-            raise ValueError("cut off: its last line has no end")
+            raise ValueError("its last line is no whole JSON object")
         return set()
     names: set[str] = set()
     for line in content.split(b"\n"):

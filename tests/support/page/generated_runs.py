@@ -138,6 +138,7 @@ def a_plan(
             **{"keep_all_usd_per_month": 2 * saving_usd, "saving_usd_per_month": saving_usd},
             **{"saving_usd_per_year": 12 * saving_usd, "work_seconds": 71.5, "work_usd": 0.02},
             **{"payback_months": 0.1, "residual_bytes": 0, "deleted_reads_assumed": 1},
+            **{"below_min_saving": 0, "unread_pays_from_bytes": 4e9, "read_pays_from_bytes": 5e9},
             **{"saving_at_least_usd_per_month": saving_usd / 2},
             **{"saving_at_most_usd_per_month": saving_usd, "edges_without_recipe": {}},
         },
