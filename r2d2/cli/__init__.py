@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, ArgumentCollection, Parameter, Token
+from cyclopts import App, ArgumentCollection, Group, Parameter, Token
 from cyclopts.config import Env
 
 from r2d2 import __version__
@@ -151,6 +151,16 @@ COMMANDS = {
 }
 """The module of each command, and the first line of its help, shown while it is not imported."""
 
+GROUPS = {
+    "Find": ("find", "tables", "explain", "edges"),
+    "Plan": ("plan", "check", "report", "recipe"),
+    "Delete, and bring back": (
+        *("approve", "apply", "status", "undo", "rebuild", "release", "purge", "fsck", "audit"),
+    ),
+    "Costs of clusters": ("vmcost",),
+    "Set up": ("init", "completion", "demo", "doctor"),
+}
+"""The headings of `r2d2 --help`, and the commands below each."""
 
 OF_ALL = (
     "Exit codes: 0 fine, 1 failed, 2 usage, 3 found what --fail-on names,"
@@ -184,10 +194,13 @@ def command_line(arguments: Sequence[str]) -> App:
         result_action="return_value",
         help_epilogue=OF_ONE if set(arguments) & COMMANDS.keys() else OF_ALL,
     )
-    for command, (module, summary) in COMMANDS.items():
+    titles = {title: Group.create_ordered(title) for title in GROUPS}
+    groups = {name: titles[title] for title, names in GROUPS.items() for name in names}
+    for order, (command, (module, summary)) in enumerate(COMMANDS.items()):
         # Cyclopts would show a help that is given here in place of the whole docstring.
-        given = None if command in arguments else summary
-        app.command(f"r2d2.cli.{module}:{command}", help=given)
+        shown: dict[str, Any] = {"help": summary, "group": groups[command], "sort_key": order}
+        given = {} if command in arguments else shown
+        app.command(f"r2d2.cli.{module}:{command}", **given)
     return app
 
 
@@ -208,10 +221,10 @@ def _tell_unread(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
             if near is None and not name.startswith(tuple(others)):
                 near = _nearest_variable(name, prefix, known)
             if near or (name.startswith(prefix) and not name.startswith(tuple(others))):
-                meant = near or f"those that `r2d2 {' '.join(commands)} --help` names"
-                sys.stderr.write(
-                    f"r2d2: warning: {printable(name)} is not read; did you mean {meant}?\n"
-                )
+                remedy = f"did you mean {near}?"
+                if near is None:
+                    remedy = f"`r2d2 {' '.join(commands)} --help` names those that are"
+                sys.stderr.write(f"r2d2: warning: {printable(name)} is not read; {remedy}\n")
 
 
 def _nearest_variable(name: str, prefix: str, known: Iterable[str]) -> str | None:

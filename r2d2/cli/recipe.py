@@ -21,7 +21,7 @@ recipe = App(name="recipe", help="Show or run the recipe of a deleted table.")
 
 @recipe.command
 def show(
-    table: Annotated[str, TableOfRun],
+    table: Annotated[str, TableOfRun, Parameter(help="A table that the plan deletes.")],
     /,
     *,
     run: Annotated[
@@ -67,7 +67,9 @@ def show(
 
 @recipe.command(name="run")
 def run_recipe(
-    *tables: Annotated[str, TableOfRun],
+    *tables: Annotated[
+        str, TableOfRun, Parameter(help="Tables that the plan deletes; none for all.")
+    ],
     run: Run,
     plan: PlanFile = None,
     to: Annotated[Path, Output, Parameter(help="Folder to write below; nothing is overwritten.")],

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from r2d2.cli import Output
-from r2d2.cli.terminal import print_json, print_lines, print_problem, print_text
+from r2d2.cli import Json, Output
+from r2d2.cli.terminal import is_verbose, print_json, print_lines, print_problem, print_text
 from r2d2.errors import (
     EXIT_FAILED,
     EXIT_FOUND,
@@ -102,7 +102,7 @@ def bill(
     if json:
         print_json(data["applications"])
     else:
-        print_lines(report_lines(data, files=out is not None))
+        print_lines(report_lines(data, files=out is not None, verbose=is_verbose()))
     left_out = _name_left_out(costed.logs)
     broken = budget.broken(data["applications"])
     for sentence in broken:
@@ -168,7 +168,13 @@ def profile(
 
 
 @vmcost.command
-def diff(old: Path, new: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+def diff(
+    old: Annotated[Path, Parameter(help="The report.json before, or its folder.")],
+    new: Annotated[Path, Parameter(help="The one after.")],
+    /,
+    *,
+    json: Json = False,
+) -> int:
     """Compare two report.json: money by part, time, cores; the largest change first.
 
     Each is the file, or the folder of `r2d2 vmcost --out`.

@@ -24,10 +24,12 @@ NoCatalogue = Annotated[
 NOT_DONE = "Nothing was done. Give --yes."
 LAKE_LAST = "the lake comes last, after the ids or tables"
 Run = Annotated[Path | None, Parameter(help="Folder of the plan's run, if PLAN is not in it.")]
+PlanToDo = Annotated[Path, Parameter(help="The plan's file, such as run/plan.json.")]
+Lake = Annotated[str, Parameter(help="Folder or URL of the lake.")]
 
 
 def approve(
-    plan: Path,
+    plan: PlanToDo,
     /,
     *,
     run: Run = None,
@@ -84,7 +86,7 @@ def approve(
 
 
 def apply(
-    plan: Path,
+    plan: PlanToDo,
     /,
     *,
     run: Run = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from r2d2.cli import Config, Json
-from r2d2.cli.deletion import Yes, journal_of, retention_days
+from r2d2.cli.deletion import Lake, Yes, journal_of, retention_days
 from r2d2.cli.deletion.steps import as_data, discrepancy_line
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from r2d2.storage.local import Storage
 
 
-def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
+def status(lake: Lake, /, *, config: Config = None, json: Json = False) -> int:
     """List every deletion in LAKE: id, table, state, since when, what it holds, what it saved.
 
     For example: r2d2 status sample_lake
@@ -56,7 +56,7 @@ def status(lake: str, /, *, config: Config = None, json: Json = False) -> int:
 
 
 def fsck(
-    lake: str,
+    lake: Lake,
     /,
     *,
     yes: Yes = False,
@@ -96,7 +96,7 @@ def fsck(
     return EXIT_FOUND if found else EXIT_OK
 
 
-def audit(lake: str, /, *, json: Json = False) -> int:
+def audit(lake: Lake, /, *, json: Json = False) -> int:
     """Verify that no record of the journal of LAKE was changed or dropped, and print it.
 
     Exit codes: 0 it is whole, 1 it is not, 2 there is no such lake.

@@ -29,8 +29,8 @@ SIZES = (
 LISTED, IN_BRIEF, SHOWN, BAR, NAME = 50, 3, 5, 24, 60
 
 
-def report_lines(report: Data, files: bool = False) -> Iterator[str]:
-    """One application in full; of more a table, and the dearest in brief.
+def report_lines(report: Data, *, files: bool = False, verbose: bool = False) -> Iterator[str]:
+    """One application in full; of more a table, and the dearest in brief, or all if `verbose`.
 
     `files` tells whether the report's files were written, to which it refers for the rest.
     """
@@ -46,11 +46,12 @@ def report_lines(report: Data, files: bool = False) -> Iterator[str]:
             runs = f" over {action['runs']:,} runs" if action["runs"] > 1 else " a run"
             yield f"  to do, {_short(action['name'])}: {_action(action, None, runs)}"
     dearest = sorted(applications, key=_weight, reverse=True)[:IN_BRIEF]
-    shown = [a for a in applications if any(a is other for other in dearest)]
+    shown = [a for a in applications if verbose or any(a is other for other in dearest)]
     for number, application in enumerate(shown):
         if number or len(applications) > 1:
             yield ""
-        yield from _application_lines(application, files, brief=len(applications) > 1)
+        brief = len(applications) > 1 and not verbose
+        yield from _application_lines(application, files, brief=brief)
     if len(applications) > len(shown):
         yield ""
         rest = _in_files("report.html and the CSV files", files)
