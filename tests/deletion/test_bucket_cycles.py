@@ -58,6 +58,7 @@ def proxy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("R2D2_STORE_RETRIES", "1")
+    monkeypatch.setenv("R2D2_STORE_SILENCE_S", "30")  # a busy machine's server answers late
     with proxy_before(server.endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         yield proxy

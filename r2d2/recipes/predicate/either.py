@@ -125,7 +125,19 @@ def _conjunctions(
         return []
     found = [cover(some, left[~held], MOST_OF_EITHER) for some in atoms]
     told = [conjunction for conjunction in found if conjunction]
-    return told if len(told) == len(halves) and _are_simple(list(chain(*told))) else []
+    if len(told) < len(halves) or not _are_simple(list(chain(*told))):
+        return []
+    pairs = zip(told, reversed(told), halves, strict=True)
+    return told if all(_tells_alone(*pair, left) for pair in pairs) else []
+
+
+def _tells_alone(own: Conjunction, other: Conjunction, half: Int64s, left: Int64s) -> bool:
+    """Whether an atom is telling by those rows of its half that the other conjunction lacks.
+
+    The ends of a split lie where they leave the others out, whatever rows of the other conjunction
+    are between them.
+    """
+    return bool(telling(own, int(np.count_nonzero(~selected(other, half))), left))
 
 
 def _atoms_of_half(

@@ -177,7 +177,7 @@ def _not_in(
     """NOT INs that exclude all rows left: the value that most of them have is taken first.
 
     `expected` is of each column by code, as `_expected` gives it. A value of one row left, which
-    the child would hardly have anyway, may be missing by accident: few such are taken.
+    the child would hardly have anyway, may be missing by accident: few are taken, beside others.
     """
     chosen: dict[int, list[int]] = {}
     count, accidents, rows = 0, 0, len(left)
@@ -192,8 +192,8 @@ def _not_in(
         excluded, is_expected, *_, place, code = best
         place, count = -place, count + 1
         accidents += excluded < ROWS_PER_LISTED and not is_expected
-        is_accident = not excluded or accidents > min(FREE_LISTED, child_rows // ROWS_PER_ACCIDENT)
-        if is_accident or count > MOST_LISTED or _is_list_of_rows(count, rows, child_rows):
+        most = min(FREE_LISTED, child_rows // ROWS_PER_ACCIDENT, count - 1)
+        if not excluded or accidents > most or _is_list_of_rows(count, rows, child_rows):
             return None
         chosen.setdefault(place, []).append(code)
         left = left[usable[place].codes[left] != code]
@@ -204,9 +204,9 @@ def _not_in(
 
 
 def _is_list_of_rows(values: int, rows: int, child_rows: int) -> bool:
-    """Whether a NOT IN names nearly every row that it excludes, or as many as it leaves."""
+    """Whether a NOT IN is long, or names nearly every row that it excludes or leaves."""
     most = max(FREE_LISTED, rows // ROWS_PER_LISTED)
-    return values > min(most, child_rows // ROWS_PER_LISTED)
+    return values > min(MOST_LISTED, most, child_rows // ROWS_PER_LISTED)
 
 
 def _may_be_unlisted(column: EncodedColumn, required: Int64s) -> bool:

@@ -103,3 +103,15 @@ def test_either_of_two_values_is_found_as_it_was_planted(seed: int, names: set[s
         Equals((name,), Literal("int64", value)) for name, value in ((one, "1"), (other, "2"))
     ]
     assert sorted(either.conjunctions, key=str) == [(value,) for value in values]
+
+
+def test_one_row_more_than_a_filters_is_no_either() -> None:
+    """The end of a column where that row lies has rows of the filter beside it by chance."""
+    parent = pa.table({"id": range(120), "city": [n % 5 for n in range(120)]})
+    filtered = [n for n in range(120) if n % 5 == 1]
+    for name in range(40):
+        note = np.random.default_rng(name).permutation(120)
+        table = parent.append_column("note", pa.array(note))
+        rows = sorted([*filtered, int(np.flatnonzero(note == 0)[0])])
+        found = find(table, rows)
+        assert found is None or not any(isinstance(atom, AnyOf) for atom in found.atoms)

@@ -113,16 +113,14 @@ def test_a_row_in_ten_at_random_has_no_condition() -> None:
         assert find(SALES, sorted(rows.tolist()), SALES.column_names[:4]) is None
 
 
-def test_a_few_values_that_the_child_may_lack_by_chance_are_left_out() -> None:
+def test_values_that_leave_out_one_row_each_are_missing_by_accident() -> None:
     planted = Planted(2000, seed=0)
     for sql in (
         "s = 'IT' AND q >= 300 AND cust NOT IN (5, 17, 44)",  # leaves out one row
         "d BETWEEN -1 AND 1.1 AND cust NOT IN (5, 17, 44) AND month(ts) = 3",  # and two
     ):
         rows = np.flatnonzero(planted.mask(f"SELECT id FROM p WHERE {sql}"))
-        found = planted.found(rows)
-        assert found
-        assert len([atom for atom in found.atoms if isinstance(atom, NotIn)]) == 1
+        assert planted.found(rows) is None
 
 
 def test_a_filters_rows_but_for_six_have_no_condition() -> None:
