@@ -62,8 +62,9 @@ def every_rendering_of(report: dict[str, Any]) -> None:
     assert all(line.isprintable() for line in report_lines(report))
     assert all(text.count("\n") for text in csv_texts(report).values())
     text = page(report)
+    before = '<p class="meta">' if len(report["applications"]) == 1 else " · "
     for application in report["applications"]:
-        assert f'<p class="meta">{application["application_id"]}' in text
+        assert f"{before}{application['application_id']}" in text
         assert application["usd"] is None or "What the money went into" in text
     found = differences(report, report)
     assert len(found.runs) == len(report["applications"])
