@@ -98,6 +98,15 @@ def counted(compared: int, others: int) -> str:
     return pluralize(compared, "table") + (f" ({others:,} more left out)" if others else "")
 
 
+def listed(names: Sequence[str]) -> str:
+    """The names as a sentence has them.
+
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 TOP_FOLDER = "(the lake's top folder)"
 """In place of a folder's name: that of tables that lie in none."""
 

@@ -19,6 +19,7 @@ from r2d2.text_tables import (
     by_number,
     duration,
     human_bytes,
+    listed,
     pluralize,
     printable,
     shell_word,
@@ -301,7 +302,7 @@ def _few(names: Sequence[str]) -> str:
     shown = list(map(visible, names))
     if len(shown) > NAMED:
         shown = [*shown[: NAMED - 1], f"{len(shown) - NAMED + 1:,} more"]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    return listed(shown)
 
 
 def diff_lines(changes: Sequence[Difference]) -> Iterator[str]:

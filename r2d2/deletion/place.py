@@ -96,13 +96,9 @@ class LocalPlace:
         if folder.is_symlink() or not folder.is_dir():
             return Listing((), left_out=((below, "no folder"),))
         try:
-            found = LocalStorage(str(folder)).list()
+            return self.storage.list_below(below)
         except LakeError as error:
             raise LakeError(f"{error}; let this user read it, or take one who may") from error
-        files = (FileInfo(f"{below}/{f.path}", f.size_bytes, f.version) for f in found.files)
-        left_out = tuple((f"{below}/{path}", reason) for path, reason in found.left_out)
-        links = {f"{below}/{link}": target for link, target in found.links.items()}
-        return Listing(tuple(files), left_out=left_out, links=links)
 
     def put_new(self, path: str, content: bytes) -> None:
         """Writes a file: beside its place, to disk, and then a link that never replaces."""

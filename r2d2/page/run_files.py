@@ -24,7 +24,7 @@ import msgspec
 from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
 from r2d2.model import UnmatchedColumn, Why
-from r2d2.plan.graph_file import GRAPH_NAME, PLAN_NAME, earlier_runs
+from r2d2.plan.graph_file import GRAPH_NAME, PLAN_NAME, earlier_runs, no_graph
 from r2d2.plan.plan_file import load_plan
 from r2d2.storage.output import settle
 from r2d2.text_tables import printable
@@ -120,8 +120,7 @@ def run_files(run: Path, plan: Mapping[str, Any] | None = None) -> RunFiles:
         changed = path.stat().st_mtime
         graph = msgspec.json.decode(content, type=PageGraph)
     except OSError as error:
-        remedy = "give the folder that `r2d2 find --out` wrote"
-        raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
+        raise no_graph(run, error) from error
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: not a graph of r2d2's: {error}; run `r2d2 find`") from error
     if graph.hash_version != HASH_VERSION:

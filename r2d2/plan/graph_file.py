@@ -93,16 +93,21 @@ def load_graph(run: Path) -> GraphFile:
             raise UsageError(f"{path}: of another version of r2d2; run `r2d2 find` again")
         return _graph(msgspec.json.decode(content, type=_GraphData), sha256(content).hexdigest())
     except OSError as error:
-        remedy = "give the folder that `r2d2 find --out` wrote"
-        if run.is_dir() and not path.exists():
-            raise UsageError(f"{run}: no run, as it has no {GRAPH_NAME}; {remedy}") from error
-        if run.is_file():
-            raise UsageError(f"{run}: a file; {remedy}, such as {run.parent}") from error
-        raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
+        raise no_graph(run, error) from error
     except (msgspec.ValidationError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a graph of r2d2's: {error!r}; run it again") from error
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from error
+
+
+def no_graph(run: Path, error: OSError) -> UsageError:
+    """The error for a place without a graph that can be read, and what to give instead."""
+    remedy = "give the folder that `r2d2 find --out` wrote"
+    if run.is_file():
+        return UsageError(f"{run}: a file; {remedy}, such as {run.parent}")
+    if run.is_dir() and not (run / GRAPH_NAME).exists():
+        return UsageError(f"{run}: no run, as it has no {GRAPH_NAME}; {remedy}")
+    return UsageError(f"{run / GRAPH_NAME}: {error.strerror}; {remedy}")
 
 
 def run_of(plan: Mapping[str, Any], run: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from r2d2.errors import NoSuchLakeError, R2D2Error
-from r2d2.lake.deletions import JOURNAL, journal_state
+from r2d2.lake.deletions import HOME, JOURNAL, Deletion, JournalState, journal_state
 from r2d2.lake.inventory import Inventory, take_inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.check import Broken, evidence_of, needed_by_others, settings_of_find
@@ -17,7 +17,7 @@ from r2d2.plan.graph_file import CAME, CHANGED, files_inside, inventory_now, nee
 from r2d2.plan.plan_file import files_digest
 from r2d2.plan.plan_form import Data
 from r2d2.storage import storage_of
-from r2d2.storage.local import Storage
+from r2d2.storage.local import LocalStorage, Storage
 from r2d2.text_tables import by_number, pluralize, shell_word
 
 NAMED = 5
@@ -43,23 +43,30 @@ def applied_since(plan: Mapping[str, Any]) -> str:
 
     Of the lake nothing but its journal is read, and only where it is a folder here.
     """
-    folder = Path(str(plan["lake"]).removeprefix("file://"))
-    if not (folder / JOURNAL).is_dir():
+    root = str(plan["lake"])
+    if not Path(root, JOURNAL).is_dir():
         return ""
     try:
-        storage = storage_of(str(folder))
-        state = journal_state(storage, storage.list())
+        storage = LocalStorage(root)
+        state = journal_state(storage, storage.list_below(HOME))
     except R2D2Error as error:
         return f"what was deleted since is not known: {error}"
     going = [entry["table"] for entry in plan["tables"] if entry["choice"] == "delete"]
-    found = [deletion for name in going if (deletion := state.of_table(name)) is not None]
-    by_state = Counter(d.state for d in found if d.record["plan_sha256"] == plan["sha256"])
+    found = (_deletion_by(plan, state, name) for name in going)
+    by_state = Counter(deletion.state for deletion in found if deletion is not None)
     if not by_state:
         return ""
     told = ", ".join(f"{count:,} {state.value}" for state, count in sorted(by_state.items()))
     tables = pluralize(len(going), "table")
-    remedy = f"`r2d2 status {shell_word(str(folder))}` has each"
+    remedy = f"`r2d2 status {shell_word(root)}` has each"
     return f"this plan was applied: of the {tables} that it deletes, {told} by now; {remedy}"
+
+
+def _deletion_by(plan: Mapping[str, Any], state: JournalState, table: str) -> Deletion | None:
+    """The deletion of the table by this very plan."""
+    deletion = state.of_table(table)
+    is_by_it = deletion is not None and deletion.record["plan_sha256"] == plan["sha256"]
+    return deletion if is_by_it else None
 
 
 def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
@@ -89,8 +96,7 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
         name = entry["table"]
         changes = list(_changes(plan, entry, tables.get(name), paths, files_before))
         by_table[name] = tuple((rule, f"{sentence}: {PLAN_AGAIN}") for rule, sentence in changes)
-        earlier = deletions().of_table(name) if changes else None
-        if earlier is not None and earlier.record["plan_sha256"] == plan["sha256"]:
+        if changes and _deletion_by(plan, deletions(), name) is not None:
             applied.append(name)
         elif name in rested_on:
             broken += changes

@@ -80,6 +80,14 @@ class LocalStorage:
         """Every regular file below the root, those with hidden names too."""
         return walk(self.url)
 
+    def list_below(self, folder: str) -> Listing:
+        """Those below one of its folders, their paths from the root on."""
+        found = walk(f"{self.url}/{folder}")
+        files = (FileInfo(f"{folder}/{f.path}", f.size_bytes, f.version) for f in found.files)
+        left_out = tuple((f"{folder}/{path}", reason) for path, reason in found.left_out)
+        links = {f"{folder}/{link}": target for link, target in found.links.items()}
+        return Listing(tuple(files), left_out=left_out, links=links)
+
     def read(self, file: FileInfo, start: int = 0, length: int | None = None) -> bytes:
         """The bytes asked for, of the file as it was listed."""
         try:

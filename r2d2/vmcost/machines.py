@@ -5,12 +5,12 @@ all machines of the price list that fit are listed, and none is picked.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from r2d2.errors import UsageError
-from r2d2.text_tables import pluralize
+from r2d2.text_tables import listed, pluralize
 from r2d2.vmcost.model import Application, Cluster, Executor, Platform, Price, PriceKind
 from r2d2.vmcost.prices import PriceList
 
@@ -96,11 +96,7 @@ class KnownMachines:
         names = [{"vm": "the VM type"}.get(name, name) for name in self.missing]
         verb, pronoun = ("is", "it") if len(names) == 1 else ("are", "them")
         flags = [f"--{name}" for name in self.missing]
-        return f"{_listed(names)} {verb} not known: name {pronoun} with {_listed(flags)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        return f"{listed(names)} {verb} not known: name {pronoun} with {listed(flags)}"
 
 
 def known_machines(

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from r2d2.page.run_files import (
     different,
     run_files,
 )
+from r2d2.plan.lake_now import applied_since
+from r2d2.plan.plan_file import load_plan
 from r2d2.text_tables import visible
 from tests.support.page.generated_runs import a_run
 
@@ -302,6 +305,22 @@ def test_folders_beyond_the_first_can_be_looked_at_and_so_can_what_no_plan_may_d
     assert rest.count('<a href="#folder=f') == 5
     assert 'no plan may delete 1 table, 1.0 kB: <a href="#which=must-stay">' in html
     assert '<option value="must-stay">' in html
+
+
+def test_what_was_applied_is_read_from_the_journal_of_a_lake_in_a_folder(tmp_path: Path) -> None:
+    copy, run = tmp_path / "lake", tmp_path / "run"
+    shutil.copytree(LAKE, copy)
+    config = ["--config", str(copy / "plan.toml")]
+    assert main(["find", str(copy), "--out", str(run), "-q"]) == EXIT_OK
+    assert main(["plan", "--run", str(run), *config, "-q"]) == EXIT_OK
+    plan = load_plan(run / "plan.json")
+    assert applied_since(plan) == ""
+    assert main(["approve", str(run / "plan.json"), "-q"]) == EXIT_OK
+    applied = ["apply", str(run / "plan.json"), "--yes", "--no-catalogue", "-q"]
+    assert main(applied) == EXIT_OK
+    count = plan["totals"]["deleted"]
+    told = f"of the {count} tables that it deletes, {count} tombstoned by now"
+    assert told in applied_since(plan)
 
 
 def test_a_plan_that_was_applied_is_told_as_that() -> None:

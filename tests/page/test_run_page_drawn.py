@@ -271,6 +271,15 @@ def test_a_folder_and_a_reason_lead_to_their_tables(draw: Callable[..., Drawn]) 
     assert page.locator("#count").inner_text().startswith(f"{kept} tables")
 
 
+def test_what_no_plan_may_delete_is_listed_and_nothing_else(draw: Callable[..., Drawn]) -> None:
+    run = a_run(43, 200, planned=False)
+    some = next(t for t in run.graph.tables if t.location == run.graph.edges[0].child)
+    some.must_keep = "it may be a part of another"
+    page = draw(run).page
+    page.locator("a[href='#which=must-stay']").click()
+    assert page.locator("#count").inner_text().startswith("1 table,")
+
+
 def test_all_that_a_table_contains_is_listed(draw: Callable[..., Drawn]) -> None:
     run = a_run(43, 200)
     number = {table.location: n for n, table in enumerate(run.graph.tables)}
