@@ -119,12 +119,12 @@ def _search_unserved(request: Request, counts: RowCounts, served: dict[str, str]
 def search_one(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
     """The proposals for one request; requests that share `counts` read their tables once."""
     try:
+        if isinstance(request, SeveralRequest):
+            return propose_from_several(request, counts)
         if held_bytes(request) > counts.memory_bytes:
             return _beyond_memory(request, counts)
         if isinstance(request, Request):
             return list(map(_in_order, propose_from_parent(request, counts)))
-        if isinstance(request, SeveralRequest):
-            return propose_from_several(request, counts)
         return propose_from_parts(request, counts)
     except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
         problem = table_problem(error)
@@ -141,10 +141,8 @@ def _in_order(proposal: Proposal) -> Proposal:
     return replace(proposal, recipe=None, reason=NUMBERED)
 
 
-def _beyond_memory(request: AnyRequest, counts: RowCounts) -> list[Proposal]:
+def _beyond_memory(request: Request | UnionRequest, counts: RowCounts) -> list[Proposal]:
     if isinstance(request, Request):
         return list(map(_in_order, propose_streamed(request, counts)))
-    if isinstance(request, SeveralRequest):
-        return []
     parts = tuple(sorted(part.table.location for part in request.parts))
     return [Proposal(request.table.location, parts, None, reason=TOO_MANY_PARTS)]

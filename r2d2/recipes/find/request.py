@@ -178,14 +178,12 @@ class Proposal:
     passes: int = 0
 
 
-def held_bytes(request: AnyRequest) -> int:
+def held_bytes(request: Request | UnionRequest) -> int:
     """About how much memory the search takes that holds its tables' rows, by the inventory.
 
     Every row's hash is held over each set of columns, and in its order; of a parent all columns,
     as values and as codes, where no few of them give a predicate.
     """
-    if isinstance(request, SeveralRequest):
-        return 0  # it leaves out what does not fit
     first, *others = request.tables
     hashed = max(map(rows_of, others), default=0)
     if isinstance(request, UnionRequest):
