@@ -40,7 +40,8 @@ def report(
     """Write a run, with its plan where there is one, as one HTML page that loads nothing else.
 
     Reads no data; of a lake in a local folder it looks up the permissions of
-    files. Earlier runs in RUN/earlier are compared with this one.
+    files, and in the journal what was deleted by the plan. Earlier runs in
+    RUN/earlier are compared with this one.
 
     For example:
 
