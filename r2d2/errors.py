@@ -52,6 +52,10 @@ class UnreadableTableError(TableError):
     """The table, or a part of it, cannot be read in full, or changed while it was being read."""
 
 
+class UnansweredError(UnreadableTableError):
+    """The store gave no answer, or failed: a moment later the same file may be read."""
+
+
 class NotWritableError(R2D2Error):
     """A table cannot be written back as it was; the message says what stands against it."""
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from r2d2.errors import R2D2Error, TableError, UnreadableTableError
+from r2d2.errors import R2D2Error, TableError, UnansweredError, UnreadableTableError
 from r2d2.model import FileInfo
 from r2d2.storage.local import OWN_FILE_BYTES, Listing, Storage, in_order, read_whole
 
@@ -27,8 +27,7 @@ JOURNAL = f"{HOME}/journal"
 HEAD = f"{HOME}/head.json"
 """The number and SHA-256 of a late record: a journal that ends before it was cut."""
 NOTE_SUFFIX = ".deleted-by-r2d2.json"
-_MOST_BYTES = 255
-"""Of a file's name."""
+_MOST_BYTES = 255  # of a file's name
 _RECORD = re.compile(r"\d{10}\.json")
 SINCE = "since it was listed"
 """Of the reason why a file is not read that a runner wrote meanwhile."""
@@ -99,10 +98,11 @@ class JournalError(R2D2Error):
     """The journal cannot be read, or is not as it was written."""
 
     def __init__(
-        self, problem: str, remedy: str = "who may, puts it back as it was written"
+        self, problem: str | TableError, remedy: str = "who may, puts it back as it was written"
     ) -> None:
-        remedy += ": it tells what must not be deleted"
-        super().__init__(f"{problem}; {remedy}")
+        if isinstance(problem, UnansweredError):
+            remedy = "try again when the store answers"
+        super().__init__(f"{problem}; {remedy}: it tells what must not be deleted")
 
 
 class JournalRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -359,7 +359,7 @@ def _record_content(storage: Storage, file: FileInfo) -> bytes:
     except TableError as error:
         place = Path(storage.absolute(file.path))
         if "://" in storage.url or not place.is_file() or file.size_bytes > OWN_FILE_BYTES:
-            raise JournalError(f"the journal cannot be read: {error}") from error
+            raise JournalError(error) from error
         return place.read_bytes()
 
 
@@ -373,7 +373,7 @@ def _head(storage: Storage, head: FileInfo) -> tuple[int, str]:
     except UnreadableTableError as error:
         if SINCE in str(error):
             return 0, ""
-        raise JournalError(str(error)) from error
+        raise JournalError(error) from error
     except (TableError, ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{HEAD}: cannot be read, or is not as it was written") from error
 

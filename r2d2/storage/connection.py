@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from r2d2.errors import LakeError, UnreadableTableError, UsageError
+from r2d2.errors import LakeError, UnansweredError, UnreadableTableError, UsageError
 from r2d2.extras import require
 from r2d2.model import FileInfo
 from r2d2.storage.url import ObjectUrl
@@ -133,7 +133,7 @@ class Connection:
         from obstore.exceptions import BaseError
 
         if self.failures >= self.patience.failures:
-            raise UnreadableTableError(f"{path}: store does not answer")
+            raise UnansweredError(f"{path}: store does not answer")
         self.count(1)
         try:
             yield
@@ -295,8 +295,10 @@ def unreadable(path: str, error: Exception, silence_s: float) -> UnreadableTable
     if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
         return UnreadableTableError(f"{path}: access denied by the store")
     status = status_of(str(error))
-    reason = f"the store answered {status}" if status else unanswered(str(error), silence_s)
-    return UnreadableTableError(f"{path}: {reason}")
+    if not status:
+        return UnansweredError(f"{path}: {unanswered(str(error), silence_s)}")
+    kind = UnansweredError if status.startswith("5") else UnreadableTableError
+    return kind(f"{path}: the store answered {status}")
 
 
 def unlistable(url: str, address: ObjectUrl, error: Exception, silence_s: float) -> LakeError:

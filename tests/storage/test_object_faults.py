@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from r2d2.errors import LakeError, UnreadableTableError, UsageError
+from r2d2.lake.deletions import HEAD, JournalError, journal_state, record_path
 from r2d2.model import FileInfo
 from r2d2.storage.connection import Patience
 from r2d2.storage.objects import ObjectStorage
@@ -90,6 +91,19 @@ def test_a_file_that_does_not_come_is_named(small_bucket: Bucket, fault: str, re
     small_bucket.misbehave(a=fault)
     assert reason_of(hasty.read, named(listing, "a")) == reason
     assert patient.read(named(listing, "b")) == CONTENT
+
+
+@pytest.mark.parametrize("fault", ["error", "silent", "cut"])
+@pytest.mark.parametrize("path", [record_path(1), HEAD])
+def test_a_journal_that_does_not_come_is_to_be_read_later_and_not_mended(
+    small_bucket: Bucket, path: str, fault: str
+) -> None:
+    small_bucket.put(f"lake/{path}", b"{}")
+    storage = small_bucket.storage(patience=SHORT)
+    listing = storage.list()
+    small_bucket.misbehave(**{path: fault})
+    with pytest.raises(JournalError, match="; try again when the store answers: it tells what"):
+        journal_state(storage, listing)
 
 
 def test_one_file_that_never_comes_does_not_keep_the_others(small_bucket: Bucket) -> None:
