@@ -198,7 +198,8 @@ def tables(
 ) -> int:
     """List the tables of LAKE: format, columns, rows, bytes, or why one is not eligible.
 
-    Says why a folder's files are one table. Reads metadata only.
+    Says why a folder's files are one table; with -v, which files are in none.
+    Reads metadata only.
 
     Exit codes: 4 some tables could not be read.
 
@@ -216,7 +217,7 @@ def tables(
     if json:
         print_json(inventory_data(inventory))
     else:
-        print_lines(table_lines(inventory))
+        print_lines(table_lines(inventory, verbose=is_verbose()))
     return exit_code(inventory.tables)
 
 

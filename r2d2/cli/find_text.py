@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from r2d2.graph import Graph
 from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.lake.owners import NO_CATALOGUE
 from r2d2.lake.selection import NOT_SAMPLED, is_left_out_as_asked
-from r2d2.model import Edge, Table
+from r2d2.model import Edge, Format, Table
 from r2d2.settings.find import DOUBT, LEFT_OUT
 from r2d2.stages.metadata import NOT_BELIEVED
 from r2d2.text_tables import (
@@ -326,8 +327,8 @@ def _part_lines(graph: Graph) -> Iterator[str]:
         yield f"{told} without ignored columns: nothing is deleted for these"
 
 
-def table_lines(inventory: Inventory) -> Iterator[str]:
-    """The inventory as a table of text, then its totals."""
+def table_lines(inventory: Inventory, *, verbose: bool = False) -> Iterator[str]:
+    """The inventory as a table of text, then its totals; if verbose, files that are in no table."""
     heads = ("table", "format", "rows", "size", "files", "columns", "note")
     notes = [_note(table) for table in inventory.tables]
     often = {note: n for note, n in Counter(notes).items() if n > OFTEN and len(note) > LONG_NOTE}
@@ -350,6 +351,27 @@ def table_lines(inventory: Inventory) -> Iterator[str]:
         yield f"{below[note]} {pluralize(count, 'table')}: {printable(note)}"
     yield from inventory_lines(inventory.tables, inventory.skipped)
     yield from owner_lines(inventory.owners)
+    if not inventory.skipped:
+        return
+    if verbose:
+        yield from _files_in_no_table(inventory)
+    else:
+        yield "-v lists the files that were skipped"
+
+
+def _files_in_no_table(inventory: Inventory) -> Iterator[str]:
+    """The listed files that no table has.
+
+    What lies below a Delta table, or below one of which no file is known, is that table's.
+    """
+    tables = inventory.tables
+    within = {t.location for t in tables if t.format == Format.DELTA or not t.files}
+    taken = {file.path for table in tables for file in table.files} | within
+    yield ""
+    for file in inventory.listing.files if inventory.listing else ():
+        folders = accumulate(file.path.split("/")[:-1], "{}/{}".format)
+        if file.path not in taken and within.isdisjoint(folders):
+            yield f"in no table: {visible(file.path)} ({human_bytes(file.size_bytes)})"
 
 
 def _note(table: Table) -> str:

@@ -15,7 +15,8 @@ from r2d2.cli.find_text import (
 )
 from r2d2.graph import Graph
 from r2d2.lake.inventory import Inventory
-from r2d2.model import Column, Edge, Format, FunnelRow, Table, UnmatchedColumn, Why
+from r2d2.model import Column, Edge, FileInfo, Format, FunnelRow, Table, UnmatchedColumn, Why
+from r2d2.storage.local import Listing
 
 COLUMN = Column("id", "int64", ("id",))
 
@@ -204,3 +205,14 @@ def test_the_inventory_tells_what_is_known_of_each_table() -> None:
     assert line.split() == ["t", "parquet", "?", "1.0", "kB", "0", "1"]
     assert total == "1 table (1 parquet), 1.0 kB"
     assert owners == "tables that list their own files: none; no catalogue was asked"
+
+
+def test_the_files_that_no_table_has_are_listed_on_request() -> None:
+    tables = (table("t.parquet"), replace(table("d"), format=Format.DELTA))
+    names = ("t.parquet", "d/old.parquet", "notes/read me.txt")
+    files = tuple(FileInfo(name, 2000, "") for name in names)
+    first = replace(tables[0], files=files[:1])
+    inventory = Inventory((first, tables[1]), {"no data file": 1}, listing=Listing(files))
+    assert list(table_lines(inventory))[-1] == "-v lists the files that were skipped"
+    told = list(table_lines(inventory, verbose=True))
+    assert told[-2:] == ["", "in no table: notes/read me.txt (2.0 kB)"]
