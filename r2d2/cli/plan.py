@@ -297,24 +297,25 @@ def _replaced(
     from r2d2.settings.plan import PlanSettings
 
     earlier = earlier_runs(run)
-    if not earlier:
-        return
-    last = earlier[0]
     if before is None:
         with suppress(UsageError):
-            before = load_plan(last / PLAN_NAME)
-            if files.config is None and before["settings"] != made["settings"]:
-                yield f"default settings; those of {last / PLAN_NAME} were others: --config"
+            there = load_plan(earlier[0] / PLAN_NAME) if earlier else made
+            if files.config is None and there["settings"] != made["settings"]:
+                yield f"default settings; those of {earlier[0] / PLAN_NAME} were others: --config"
         return
     settings, usages = PlanInputs().read(before)
     if files.config is None and settings != PlanSettings():
         yield "settings are those of the plan before: --config gives others"
     if files.usage is None and usages:
         yield "usage is that of the plan before: --usage gives another"
+    if made == before:
+        yield "the plan before says the same but for measured seconds: it stays, byte by byte"
+        return
+    last = earlier[0]
     yield f"the plan before is kept, with its recipes: {last / PLAN_NAME}"
-    there = {table["table"] for table in made["tables"]}
+    known = {table["table"] for table in made["tables"]}
     deleted = [t["table"] for t in before["tables"] if t["choice"] == "delete"]
-    gone = [name for name in deleted if name not in there]
+    gone = [name for name in deleted if name not in known]
     if gone:
         tables = pluralize(len(gone), "table")
         yield f"it has the recipes of {tables} that are gone, such as {gone[0]}: --run {last}"

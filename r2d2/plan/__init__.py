@@ -10,7 +10,7 @@ one is rebuilt from stays in every later plan.
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, fields, replace
 from functools import partial
 from hashlib import sha256
@@ -34,7 +34,7 @@ from r2d2.plan.graph_file import (
     load_graph,
     needed_by_plans,
 )
-from r2d2.plan.plan_file import is_plan, plan_data, warnings
+from r2d2.plan.plan_file import is_plan, load_plan, plan_data, warnings, without_times
 from r2d2.plan.plan_form import Data
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
@@ -84,8 +84,10 @@ def make_plan(
 
     The plan and what was learnt for `what_if` are stored in the folder, with the residuals, at one
     switch, and what they replace goes into `earlier`; not where another run wrote another graph
-    there meanwhile. On the local engine so many `threads` take part, each in its own process; None
-    is as many as cores. They share `memory_bytes`, on Spark each task has them; None is 1 GiB.
+    there meanwhile. A plan there that differs in measured seconds alone stays, and is returned.
+
+    On the local engine so many `threads` take part, each in its own process; None is as many as
+    cores. They share `memory_bytes`, on Spark each task has them; None is 1 GiB.
 
     Raises:
         UsageError: the folder has no graph, a line of usage means no table, or a limit is none.
@@ -113,7 +115,7 @@ def make_plan(
         run_all = partial(_run_all, recipes, tables, folder, watched)
         return choose(known, settings, usage.by_location, run_all), usage
 
-    with new_files(run, check, files=PLAN_FILES) as folder:
+    with suppress(_SamePlanError), new_files(run, check, files=PLAN_FILES) as folder:
         if engine == "spark":
             from r2d2.engines.spark.recipes import SparkRecipes
             from r2d2.engines.spark.session import session_of
@@ -124,9 +126,35 @@ def make_plan(
             plan, usage = solved(LocalRecipes(storage, limits), folder)
         recipes = recipes_text(plan.known, graph.sha256)
         made = _data(plan, graph, usage, sha256(recipes.encode()).hexdigest())
+        before = _plan_there(run, folder)
+        if before is not None and without_times(before) == without_times(made):
+            made = before
+            raise _SamePlanError
         (folder / RECIPES_NAME).write_text(recipes, "utf-8")
         (folder / PLAN_NAME).write_text(json_text(made), "utf-8")
     return made
+
+
+class _SamePlanError(Exception):
+    """The new plan says what the one in the folder does: nothing is written."""
+
+
+def _plan_there(run: Path, fresh: Path) -> Data | None:
+    """The plan in the folder, if what it was made with is whole there, as the new one's files."""
+    residuals = files_of(fresh / RESIDUALS)
+    try:
+        plan = load_plan(run / PLAN_NAME)
+        whole = _digest(run / RECIPES_NAME) == plan["run"]["recipes_sha256"] and all(
+            _digest(run / RESIDUALS / path) == _digest(fresh / RESIDUALS / path)
+            for path in residuals
+        )
+    except (OSError, UsageError):
+        return None
+    return plan if whole else None
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
 
 
 def _aside(run: Path, fresh: Path) -> dict[str, str]:
@@ -238,7 +266,7 @@ def _joined(known: KnownRecipes, usages: Sequence[Usage]) -> JoinedUsage:
 
 def _sha256(run: Path) -> str:
     try:
-        return sha256((run / GRAPH_NAME).read_bytes()).hexdigest()
+        return _digest(run / GRAPH_NAME)
     except OSError as error:
         remedy = "give the folder that `r2d2 find --out` wrote"
         raise UsageError(f"{run / GRAPH_NAME}: {error.strerror}; {remedy}") from error

@@ -71,6 +71,22 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def test_a_plan_that_says_the_same_but_for_seconds_stays_byte_by_byte(
+    lake: Path, run: Path, call: Call
+) -> None:
+    before = files(run)
+    assert "says the same but for measured seconds: it stays" in call("plan", "--run", run)
+    assert files(run) == before
+    residual = next((run / "residuals").iterdir())
+    residual.write_bytes(b"damaged")
+    told = call("plan", "--run", run)
+    assert "the plan before is kept, with its recipes" in told
+    assert residual.read_bytes() == before[f"residuals/{residual.name}"]
+    pq.write_table(pa.table({"x": [5]}), lake / "more.parquet")
+    assert main(["find", str(lake), "--out", str(run)]) == EXIT_OK
+    assert "says the same" not in call("plan", "--run", run)
+
+
 def test_a_table_that_is_deleted_comes_back_by_the_plan_that_was_replaced(
     lake: Path, run: Path, call: Call, tmp_path: Path
 ) -> None:
