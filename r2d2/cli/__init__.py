@@ -12,12 +12,22 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, ArgumentCollection, Group, Parameter, Token
+from cyclopts import (
+    App,
+    ArgumentCollection,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    Parameter,
+    Token,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 from cyclopts.config import Env
 
 from r2d2 import __version__
-from r2d2.errors import EXIT_FAILED, EXIT_OK, R2D2Error
-from r2d2.text_tables import printable, without_secrets
+from r2d2.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, R2D2Error
+from r2d2.text_tables import printable, shell_word, without_secrets
 
 if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext
@@ -266,6 +276,25 @@ def without_loudness(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return [*kept, *arguments[end:]], loudness
 
 
+def misunderstood(error: CycloptsError, arguments: Sequence[str]) -> str:
+    """What is wrong with the arguments, and which help tells what they may be."""
+    error.verbose = False
+    told, argument = str(error).strip(), error.argument
+    told = told[:1].lower() + told[1:].removesuffix(".")
+    if isinstance(error, MissingArgumentError) and argument and not argument.tokens:
+        if argument.token_count()[0] == 1:
+            keyword = error.keyword
+            told = f"{keyword} has no value" if keyword else f"{argument.name} is missing"
+        if argument.parameter.help:
+            told += f": {argument.parameter.help.removesuffix('.')}"
+    elif isinstance(error, UnusedCliTokensError):
+        told = f"not understood: {' '.join(map(shell_word, error.unused_tokens or ()))}"
+    elif isinstance(error, UnknownOptionError) and "--" in arguments:
+        told = f"flags go before --, behind which {error.token.keyword} is a name"
+    command = " ".join((*(error.command_chain or ()), "--help"))
+    return f"{told} See `r2d2 {command}`" if told[-1] == "?" else f"{told}; see `r2d2 {command}`"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code (see `errors`)."""
     # Only here: the workers of an engine import this package, and have no terminal.
@@ -275,8 +304,12 @@ def main(arguments: list[str] | None = None) -> int:
         _unset_blank_variables()
         given, loudness = without_loudness(sys.argv[1:] if arguments is None else arguments)
         set_loudness(loudness)
-        result: Any = interruptibly(lambda: command_line(given)(given))
+        calls: dict[str, bool] = {"exit_on_error": False, "print_error": False}
+        result: Any = interruptibly(lambda: command_line(given)(given, **calls))
         return result if isinstance(result, int) else EXIT_OK
+    except CycloptsError as error:
+        sys.stderr.write(f"r2d2: {printable(misunderstood(error, given))}\n")
+        return EXIT_USAGE
     except R2D2Error as error:
         sys.stderr.write(f"r2d2: {printable(without_secrets(str(error)))}\n")
         return error.exit_code

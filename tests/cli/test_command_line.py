@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
@@ -281,3 +282,30 @@ def test_an_empty_lake_says_so(
     told = capsys.readouterr().out
     assert "no table: the lake has no file that is named as data" in told
     assert "skipped 1: no data file by its name" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("find", "LAKE is missing: Folder or URL that holds the tables; see `r2d2 find --help`"),
+        ("find a 'b c'", "not understood: 'b c'; see `r2d2 find --help`"),
+        ("find a --typs x", "unknown option: --typs. Did you mean --types? See `r2d2 find --help`"),
+        (
+            "plan --run",
+            "--run has no value: Folder that `r2d2 find --out` wrote; see `r2d2 plan --help`",
+        ),
+        (
+            "explain -- a b --lake c",
+            "flags go before --, behind which --lake is a name; see `r2d2 explain --help`",
+        ),
+        (
+            "find a --threads x",
+            'invalid value for --threads: unable to convert "x" into int; see `r2d2 find --help`',
+        ),
+    ],
+)
+def test_arguments_that_are_not_understood_are_told_in_one_line(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(shlex.split(words)) == EXIT_USAGE
+    assert capsys.readouterr().err == f"r2d2: {told}\n"
