@@ -139,7 +139,9 @@ class LogProgress:
             self._said = monotonic()
             meter = self._meter
             part, whole = human_bytes(meter.size_bytes), human_bytes(meter.total_bytes)
-            log.info("%s: %s of %s, %s", meter.what, part, whole, meter.told())
+            # Of less, the speed says nothing: the first parts are often the smallest.
+            told = f", {meter.told()}" if meter.size_bytes * 100 >= meter.total_bytes else ""
+            log.info("%s: %s of %s%s", meter.what, part, whole, told)
 
     def end(self) -> None:
         """Says nothing: the result follows."""

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from r2d2.storage.output import json_text
-from r2d2.text_tables import by_number, pluralize
+from r2d2.text_tables import pluralize
 from r2d2.vmcost.bill import Rate
 from r2d2.vmcost.bill.task_time import (
     NO_JOB,
@@ -92,7 +92,8 @@ def profile_lines(made: Mapping[str, Any]) -> Iterator[str]:
         rate = made[way]
         if rate is None:
             small = made[f"{way}s_left_out"]
-            yield f"  {way}: nothing measured; {small} {by_number(small, 'was', 'were')} too small"
+            why = f"{pluralize(small, way)} too small" if small else f"no {way} in the logs"
+            yield f"  {way}: not measured: {why}"
             continue
         p50, p95 = rate["s_per_gb"]["p50"], rate["s_per_gb"]["p95"]
         yield f"  {way}: {p50:.3g} s/GB at p50, {p95:.3g} at p95, of {rate['transfers']}"

@@ -38,6 +38,7 @@ def test_small_children_before_a_large_one_do_not_make_hours_of_half_a_minute(
     small = [(10.0 * step, 1_000) for step in range(1, 10)]
     told = lines(caplog, seconds, [*small, (125.0, 10_000_000)])
     assert len(told) >= 9
+    assert told[0] == "hashing: 1.0 kB of 10.0 MB"
     assert not any("left" in line for line in told[:-1])
 
 
