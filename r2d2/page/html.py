@@ -1,7 +1,7 @@
 """The page of a run, from its files."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from operator import attrgetter
@@ -219,32 +219,36 @@ def _changes(old: RunFiles, new: RunFiles) -> Iterator[str]:
     """Sentences on what is another in the newer run, the lake first, then the plan."""
     before, after = ({t.location: t.snapshot for t in r.graph.tables} for r in (old, new))
     both = before.keys() & after.keys()
-    changed = sum(before[name] != after[name] for name in both)
-    came, gone = len(after.keys() - both), len(before.keys() - both)
+    changed = [name for name in both if before[name] != after[name]]
+    came, gone = after.keys() - both, before.keys() - both
     yield (
-        f"Since {old.name}: {pluralize(came, 'table')} came, {gone:,} went, {changed:,}"
-        f" {by_number(changed, 'has', 'have')} other files."
+        f"Since {old.name}: {pluralize(len(came), 'table')} came, {len(gone):,} went,"
+        f" {len(changed):,} {by_number(len(changed), 'has', 'have')} other files."
     )
+    yield from _named({"Came": came, "Went": gone, "Have other files": changed})
+    chosen = [
+        {e["table"] for e in run.plan["tables"] if e["choice"] == "delete"} if run.plan else set()
+        for run in (old, new)
+    ]
+    if count := len(gone & chosen[0]):
+        yield f"The plan of {old.name} deletes {count:,} of those that went."
     if old.plan and new.plan:
         settings = old.plan["settings"], new.plan["settings"]
         unlike = [key for key in settings[1] if settings[0].get(key) != settings[1][key]]
         if unlike:
             yield f"The plan's settings differ: {', '.join(unlike)}."
-        chosen = [
-            {entry["table"] for entry in run.plan["tables"] if entry["choice"] == "delete"}
-            for run in (old, new)
-            if run.plan
-        ]
-        more, less = sorted(chosen[1] - chosen[0]), sorted(chosen[0] - chosen[1])
-        yield from (
-            f"{told}: {', '.join(map(visible, names[:FEW_NAMES]))}"
-            + (f" and {len(names) - FEW_NAMES:,} more." if len(names) > FEW_NAMES else ".")
-            for told, names in (
-                ("To be deleted now and not then", more),
-                ("To be deleted then and not now", less),
-            )
-            if names
-        )
+        more, less = chosen[1] - chosen[0], chosen[0] - chosen[1]
+        now, then = "To be deleted now and not then", "To be deleted then and not now"
+        yield from _named({now: more, then: less - gone})
+
+
+def _named(told: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """A sentence on each group that has tables, with the first of their names."""
+    for what, tables in told.items():
+        names = sorted(tables)
+        more = f" and {len(names) - FEW_NAMES:,} more" if len(names) > FEW_NAMES else ""
+        if names:
+            yield f"{what}: {', '.join(map(visible, names[:FEW_NAMES]))}{more}."
 
 
 def _payback(plan: Data) -> str:

@@ -329,3 +329,12 @@ def test_a_plan_that_was_applied_is_told_as_that() -> None:
     assert "<b>Since then</b> this plan was applied" in html
     assert "Nothing is deleted yet" not in html
     assert "Nothing is deleted yet" in page(a_run())
+
+
+def test_tables_that_came_and_went_since_a_run_are_named() -> None:
+    run = RunFiles("run", graph_of({"a": 1, "b": 2}, [("a", "b")]))
+    old = replace(run, name="old", graph=graph_of({"a": 1, "c": 2, "d": 3}, [("a", "c")]))
+    text = re.sub("<[^>]*>", "", page(run, [old]))
+    assert "Since old: 1 table came, 2 went, 0 have other files." in text
+    assert "Came: b." in text
+    assert "Went: c, d." in text
