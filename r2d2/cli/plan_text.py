@@ -148,7 +148,7 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  recipe: {table['recipe']['kind']} from {parents}"
             for parent, words in evidence.get("survives", {}).items():
                 told = survival_told(words)
-                yield f"  still right after a change of {visible(parent)}: {told}"
+                yield f"  when {visible(parent)} changes: {told}"
             if copy := table["copy_that_stays"]:
                 told = f"{visible(copy['table'])}, which stays: {printable(copy['because'])}"
                 yield f"  equal to {told}"

@@ -215,19 +215,25 @@ def cheapest(solver: Mapping[str, Any]) -> str:
 
 PART = "it may be a part of "
 CHANGES = {
-    "append": "where rows are added",
-    "delete": "where rows are deleted",
-    "rewrite": "where its files are rewritten",
+    "append": "rows are added",
+    "delete": "rows are deleted",
+    "rewrite": "files are rewritten",
 }
+VERDICTS = {"always": "right", "perhaps": "perhaps", "never": "wrong"}
 
 
 def survival_told(words: Mapping[str, str]) -> str:
-    """After which changes of a parent a recipe is still right.
+    """Whether a recipe is still right, by what changed in a parent.
 
-    >>> survival_told({"append": "perhaps", "rewrite": "always"})
-    'perhaps where rows are added, always where its files are rewritten'
+    >>> survival_told({"append": "perhaps", "delete": "perhaps", "rewrite": "always"})
+    'right if files are rewritten, perhaps if rows are added or deleted'
     """
-    return ", ".join(f"{word} {CHANGES.get(change, change)}" for change, word in words.items())
+    told = []
+    for word, verdict in VERDICTS.items():
+        changes = [CHANGES.get(change, change) for change, each in words.items() if each == word]
+        if changes:
+            told.append(f"{verdict} if {' or '.join(changes)}".replace("or rows are ", "or "))
+    return ", ".join(told)
 
 
 def kept_kind(entry: Mapping[str, Any]) -> str:

@@ -261,7 +261,7 @@ function* decisionFacts(n) {
   yield ['Comes back as', `${text(how[KIND])}: ${text(how[RECIPE])}`];
   yield ['From', links(how[PARENTS])];
   yield ['Tried', how[ROWS] < 0 ? 'not yet: what-if reads no data' : `${plural(how[ROWS], 'row')}, equal value by value, in ${how[TOOK]}`];
-  if (how[SURVIVES]) yield ['Still right after a change of', text(how[SURVIVES])];
+  if (how[SURVIVES]) yield ['When a parent changes', [`the recipe is, for ${text(how[SURVIVES])}; before anything is deleted, `, el('code', {}, `r2d2 check ${run}/plan.json`), ' tells']];
   if (how[ASIDE]) yield ['Kept aside for it', humanBytes(how[ASIDE])];
   if (how[NOT_RESTORED]) yield ['Does not come back', text(how[NOT_RESTORED])];
   if (how[COPY] >= 0) yield ['Equal copy that stays', [tableLink(how[COPY]), `: ${text(how[BECAUSE])}`]];
@@ -355,6 +355,8 @@ function family(chosenTable) {
   place.append(...drawing(chosenTable, near, members.length));
   return [el('h3', {}, 'Its family'), place, near.length < members.length ? el('p', {}, button) : ''];
 }
+// The table whose name is in the box that a table is drawn in.
+function shownFor(n, chosenTable) { return node[n] === node[chosenTable] ? chosenTable : node[n]; }
 function drawing(chosenTable, wanted, members) {
   const nodes = wanted.slice(0, MOST_DRAWN), there = new Set(nodes);
   // Of what is not all rows or columns, only the table's own lines, one for each other table.
@@ -378,7 +380,7 @@ function drawing(chosenTable, wanted, members) {
       svg('title', {}, `${names[edge.child]} in ${names[edge.parent]}: ${edge.why}`));
   });
   const boxes = nodes.map(n => {
-    const group = groupOf.get(n) ?? [n], shown = group.includes(chosenTable) ? chosenTable : n;
+    const group = groupOf.get(n) ?? [n], shown = shownFor(n, chosenTable);
     const gone = group.filter(table => deletion.has(table)).length;
     const at = names[shown].lastIndexOf('/') + 1;
     const small = [humanBytes(T.bytes[shown])];
@@ -395,6 +397,7 @@ function drawing(chosenTable, wanted, members) {
       svg('text', { class: 'small', x: x.get(n) + 10, y: y.get(n) + 35 }, small.filter(Boolean).join(' · ')));
   });
   const same = equalities.filter(edge => there.has(node[edge.child]));
+  const inBox = n => { const box = shownFor(n, chosenTable); return box === n ? tableLink(n) : [tableLink(n), ' (drawn as ', bdi(names[box]), ')']; };
   const reasons = [...drawn, ...same];
   boxes.forEach((box, at) => {
     const mark = on => lines.forEach((line, which) => line.classList.toggle('near',
@@ -417,9 +420,9 @@ function drawing(chosenTable, wanted, members) {
         el('table', {},
           el('thead', {}, el('tr', {}, ['table', 'is', 'other table', 'why'].map(head => el('th', { scope: 'col' }, head)))),
           el('tbody', {}, reasons.map(edge => el('tr', {},
-            el('th', { scope: 'row', class: 'name' }, tableLink(edge.child)),
+            el('th', { scope: 'row', class: 'name' }, inBox(edge.child)),
             el('td', {}, node[edge.child] === node[edge.parent] ? 'equal to' : edge.part ? 'partly in' : 'in'),
-            el('td', { class: 'name' }, tableLink(edge.parent)),
+            el('td', { class: 'name' }, inBox(edge.parent)),
             el('td', {}, edge.why))))))),
   ];
 }
