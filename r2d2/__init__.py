@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         R2D2Error,
         RecipeRunError,
         TableError,
+        UnansweredError,
         UnreadableTableError,
         UsageError,
     )
@@ -51,6 +52,7 @@ _HOMES = {
         "R2D2Error",
         "RecipeRunError",
         "TableError",
+        "UnansweredError",
         "UnreadableTableError",
         "UsageError",
     ),
@@ -83,6 +85,7 @@ __all__ = [
     "Table",
     "TableError",
     "Types",
+    "UnansweredError",
     "UnreadableTableError",
     "UsageError",
     "Verdict",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
@@ -65,7 +66,7 @@ class Applications(Records[ApplicationCost]):
         "application_id": ("string", lambda row: row.application_id),
         "attempt": ("string", lambda row: row.attempt),
         "name": ("string", lambda row: row.name),
-        "started": ("string", lambda row: row.started),
+        "started": ("instant", lambda row: datetime.fromisoformat(row.started)),
         "duration_s": ("double", lambda row: row.duration_s),
         "core_seconds": ("double", lambda row: row.core_seconds),
         "tasks": ("int64", lambda row: row.tasks),

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SHOWN, SHOWN_IN_TEXT = 20, 10
 MOST_CHARACTERS, MOST_IN_TEXT = 80, 40
 Row = TypeVar("Row", covariant=True)
-ArrowType = Literal["string", "int64", "double", "bool", "strings"]
-"""The name of a column's type in Arrow; `strings` are lists of them."""
+ArrowType = Literal["string", "int64", "double", "bool", "strings", "instant"]
+"""The name of a column's type in Arrow; `strings` are lists of them, an `instant` is in UTC."""
 Columns = Mapping[str, tuple[ArrowType, Callable[[Any], object]]]
 """The columns of rows by name, each with its type and how a row gives its value."""
 
@@ -114,7 +114,7 @@ class Records(tuple[Row, ...], Frames):
         """The rows as an Arrow table; a column has its type even where there is no row."""
         import pyarrow as pa
 
-        types = {"strings": pa.list_(pa.string())}
+        types = {"strings": pa.list_(pa.string()), "instant": pa.timestamp("us", "UTC")}
         return pa.table(
             {
                 name: pa.array(

@@ -117,6 +117,17 @@ class PlannedTable(msgspec.Struct, frozen=True):
         return f"<{visible(self.table)}: {self.choice}{saved if self.choice == 'delete' else ''}>"
 
 
+class DeletedTable(PlannedTable, frozen=True):
+    """A table that a plan deletes: it has a recipe."""
+
+    recipe: dict[str, Any]
+    way: str = "rebuild"
+    rebuild_usd_per_month: float = 0.0
+    rebuild_p95_s: float = 0.0
+    saving_at_least_usd_per_month: float = 0.0
+    saving_at_most_usd_per_month: float = 0.0
+
+
 class PlannedTables(Records[PlannedTable]):
     """The tables of a plan with what becomes of them, in order of location."""
 
@@ -137,6 +148,13 @@ class PlannedTables(Records[PlannedTable]):
         "size_bytes": ("int64", lambda entry: entry.size_bytes),
         "keep_usd_per_month": ("double", lambda entry: entry.keep_usd_per_month),
     }
+
+
+class DeletedTables(Records[DeletedTable]):
+    """The tables that a plan deletes, in order of location."""
+
+    noun = "table"
+    columns = PlannedTables.columns
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -245,9 +263,10 @@ class Plan(Frames):
         )
 
     @property
-    def deleted(self) -> PlannedTables:
+    def deleted(self) -> DeletedTables:
         """The tables that the plan deletes, in order of location."""
-        return PlannedTables(entry for entry in self.tables if entry.choice == "delete")
+        chosen = [entry for entry in self.data["tables"] if entry["choice"] == "delete"]
+        return DeletedTables(msgspec.convert(chosen, list[DeletedTable]))
 
     @property
     def kept(self) -> PlannedTables:

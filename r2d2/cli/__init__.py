@@ -202,6 +202,8 @@ def command_line(arguments: Sequence[str]) -> App:
         version_flags=("--version", "-V"),
         config=(Env("R2D2_"), _tell_unread),
         result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
         help_epilogue=OF_ONE if set(arguments) & COMMANDS.keys() else OF_ALL,
     )
     titles = {title: Group.create_ordered(title) for title in GROUPS}
@@ -304,8 +306,7 @@ def main(arguments: list[str] | None = None) -> int:
         _unset_blank_variables()
         given, loudness = without_loudness(sys.argv[1:] if arguments is None else arguments)
         set_loudness(loudness)
-        calls: dict[str, bool] = {"exit_on_error": False, "print_error": False}
-        result: Any = interruptibly(lambda: command_line(given)(given, **calls))
+        result: Any = interruptibly(lambda: command_line(given)(given))
         return result if isinstance(result, int) else EXIT_OK
     except CycloptsError as error:
         sys.stderr.write(f"r2d2: {printable(misunderstood(error, given))}\n")

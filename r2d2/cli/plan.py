@@ -191,7 +191,8 @@ def make(
         place = str(out or ("" if varied else run))
         written = list(_written(run, out, report, varied=varied))
         if varied and before is not None:
-            written.insert(0, compared_line(before, made, str(run / PLAN_NAME)))
+            compared = compared_line(before, made, str(run / PLAN_NAME))
+            print_lines([f"what-if {compared}", ""])
         print_lines(plan_lines(made, place, written, verbose=is_verbose()))
     for sentence in _rules_unknown(config, run, made):
         print_warning(sentence)

@@ -9,7 +9,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 GOOD = """
-from typing import assert_type
+from typing import Any, assert_type
 
 import polars as pl
 
@@ -26,6 +26,8 @@ assert_type(run.to_polars(), pl.DataFrame)
 assert_type(r2d2.open_run("run").plan, r2d2.Plan | None)
 plan = r2d2.plan(run, "r2d2.toml", profile="profile.json")
 assert_type(plan.deleted[0].saving_usd_per_month, float)
+assert_type(plan.deleted[0].recipe, dict[str, Any])
+assert_type(plan.tables[0].recipe, dict[str, Any] | None)
 assert_type(plan.totals.payback_months, float | None)
 assert_type(r2d2.vmcost("logs", vm="m5.xlarge", count=4).usd, float | None)
 try:
