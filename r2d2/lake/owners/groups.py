@@ -10,7 +10,7 @@ from r2d2.lake.owners.claims import Claims, Owner, is_below
 from r2d2.lake.wholeness import folders_above
 from r2d2.model import FileGroup
 
-REMEDY = "mend it, or take it out of the lake"
+REMEDY = "mend it, or move it out of the lake (--exclude does not: its files stay here)"
 SETTLED_BY_RULES = (manifests.PARQUET, catalogues.DUCKLAKE_FILES)
 """Owners of files that the user may make tables; they are kept."""
 
