@@ -354,6 +354,23 @@ def test_the_page_of_a_run_has_its_tables_and_figures_on_paper(draw: Callable[..
     assert page.get_by_role("region", name="Why each line holds").locator("table").is_visible()
 
 
+def test_all_tables_are_printed_and_of_very_many_it_is_told_how_many_are(
+    draw: Callable[..., Drawn],
+) -> None:
+    told = "addEventListener('beforeprint', () => { window.told = [...document.querySelectorAll("
+    told += "'#list tbody tr, #on-paper')].map(each => each.textContent); })"
+    for count, on_paper in ((150, ""), (600, "The first 500 of 600.")):
+        names = [f"table{number:03d}" for number in range(count)]
+        tables = [PageTable(name, "parquet", [], 9, 1000, 1, "s") for name in names]
+        page = draw(RunFiles("run", PageGraph(1, "/lake", {}, tables, []))).page
+        page.evaluate(told)
+        shown = page.locator("#list tbody tr").count()
+        page.pdf()
+        *rows, last = page.evaluate("window.told")
+        assert (len(rows), last) == (min(count, 500), on_paper)
+        expect(page.locator("#list tbody tr")).to_have_count(shown)
+
+
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """axe-core's script, fetched by npm; skips where npm cannot."""

@@ -25,7 +25,7 @@ const packed = Uint8Array.from(atob(byId('data').textContent), c => c.charCodeAt
 const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'));
 const D = JSON.parse(await new Response(inflated).text());
 const T = D.tables, P = D.plan, text = n => D.texts[n];
-const STEP = 25, MOST_LINKS = 30, MOST_DRAWN = 60;
+const STEP = 25, MOST_LINKS = 30, MOST_DRAWN = 60, MOST_ON_PAPER = 500;
 const CONTAINED = 1, SPARE = 2, LEFT_OUT = 4, UNREADABLE = 8, DEGENERATE = 16, AS_ASKED = 32;
 
 // Names: each has so many characters of the one before, and the rest.
@@ -167,6 +167,16 @@ const columns = P
   ? [COLUMN.table, COLUMN.decision, COLUMN.saves, COLUMN.bytes, COLUMN.why, COLUMN.reads, COLUMN.parents]
   : [COLUMN.table, COLUMN.spare, COLUMN.bytes, COLUMN.rows, COLUMN.inside, COLUMN.children, COLUMN.why];
 const all = list(byId('list'), byId('more'), columns, deletion.size ? COLUMN.saves : COLUMN.spare, everyTable.slice());
+// On paper nobody can ask for more.
+let shownOnScreen = STEP;
+addEventListener('beforeprint', () => {
+  shownOnScreen = all.state.shown;
+  all.state.shown = Math.max(shownOnScreen, MOST_ON_PAPER);
+  const { rows, shown } = all.state;
+  byId('on-paper').textContent = rows.length > shown ? `The first ${whole(shown)} of ${whole(rows.length)}.` : '';
+  all.draw();
+});
+addEventListener('afterprint', () => { all.state.shown = shownOnScreen; all.draw(); });
 const WHICH = {
   all: () => true,
   contained: n => T.flags[n] & CONTAINED,
