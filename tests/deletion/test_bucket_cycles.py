@@ -82,13 +82,15 @@ class Cycles:
 
     def insist(self, name: str, verb: Verb, done: Callable[[Journal], bool]) -> None:
         """Runs a verb until it is done; after each try, no row may be lost."""
+        outcomes = []
         for _ in range(TRIES):
             self.proxy.loss = LOSS
             try:
-                list(verb(self.lake.journal(COPIES)))
+                outcomes.append(str(list(verb(self.lake.journal(COPIES)))))
             except (R2D2Error, OSError) as error:
                 self.failed[name] += 1
                 self.told += str(error)
+                outcomes.append(f"{type(error).__name__}: {error}")
             finally:
                 self.proxy.loss = 0.0
             assert SECRET not in self.told
@@ -96,7 +98,8 @@ class Cycles:
             self.check_rows(journal)
             if done(journal):
                 return
-        pytest.fail(f"{name} was not done in {TRIES} tries: {dict(self.failed)}")
+        told = "\n".join(outcomes)
+        pytest.fail(f"{name} was not done in {TRIES} tries: {dict(self.failed)}\n{told}")
 
     def check_rows(self, journal: Journal) -> None:
         """Every row is live or in quarantine, or its purge began, and its parent is there."""
