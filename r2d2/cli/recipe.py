@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,7 +46,8 @@ def show(
     if plan is None and run is None:
         raise UsageError("give --run, the folder of `r2d2 plan`, or --plan, a plan file")
     path = plan or Path(run or "", PLAN_NAME)
-    entry = _entry(path, run or path.parent, table)
+    made = load_plan(path)
+    entry = _entry(made, run or path.parent, table)
     if dialect is None:
         text = json.dumps(entry["recipe"], indent=2, ensure_ascii=False)
         print_text(json_for_terminal(text) + "\n")
@@ -57,7 +59,7 @@ def show(
 
     folder = run or (plan or Path()).parent
     try:
-        text = view_of(load_plan(path), folder, entry, dialect, load_names(config))
+        text = view_of(made, folder, entry, dialect, load_names(config))
     except UnrenderableRecipeError as error:
         print_text(f"-- {visible(table)}: {printable(str(error))}\n")
         raise
@@ -116,10 +118,8 @@ def run_recipe(
     return EXIT_FAILED if lost else EXIT_OK
 
 
-def _entry(plan: Path, run: Path, table: str) -> dict[str, Any]:
-    from r2d2.plan.plan_file import load_plan
-
-    entries = {e["table"]: e for e in load_plan(plan)["tables"] if e["choice"] == "delete"}
+def _entry(made: Mapping[str, Any], run: Path, table: str) -> dict[str, Any]:
+    entries = {e["table"]: e for e in made["tables"] if e["choice"] == "delete"}
     if table in entries:
         return dict(entries[table])
     from r2d2.plan.rebuild import not_deleted
