@@ -22,6 +22,7 @@ from r2d2.errors import UsageError
 from r2d2.lake.inventory import INVENTORY_FILE, Inventory
 from r2d2.model import FileInfo, Table
 from r2d2.plan.costs import TableRecipe
+from r2d2.plan.diff import DifferenceKind, differences
 from r2d2.plan.graph_file import (
     GRAPH_NAME,
     PLAN_NAME,
@@ -34,7 +35,7 @@ from r2d2.plan.graph_file import (
     load_graph,
     needed_by_plans,
 )
-from r2d2.plan.plan_file import is_plan, load_plan, plan_data, warnings, without_times
+from r2d2.plan.plan_file import is_plan, load_plan, plan_data, warnings
 from r2d2.plan.plan_form import Data
 from r2d2.plan.planner import KnownRecipes, Recipes, SolvedPlan, choose, learn
 from r2d2.plan.usage import JoinedUsage, Usage, joined
@@ -127,7 +128,7 @@ def make_plan(
         recipes = recipes_text(plan.known, graph.sha256)
         made = _data(plan, graph, usage, sha256(recipes.encode()).hexdigest())
         before = _plan_there(run, folder)
-        if before is not None and without_times(before) == without_times(made):
+        if before is not None and _says_the_same(before, made):
             made = before
             raise _SamePlanError
         (folder / RECIPES_NAME).write_text(recipes, "utf-8")
@@ -137,6 +138,12 @@ def make_plan(
 
 class _SamePlanError(Exception):
     """The new plan says what the one in the folder does: nothing is written."""
+
+
+def _says_the_same(before: Data, made: Data) -> bool:
+    """Whether the plans differ in measured seconds, and what follows from these, alone."""
+    found = differences(before, json.loads(json_text(made)))
+    return all(each.kind is DifferenceKind.MEASURED for each in found)
 
 
 def _plan_there(run: Path, fresh: Path) -> Data | None:

@@ -58,19 +58,6 @@ def digest(data: Data) -> str:
     return hashlib.sha256(json_text(rest).encode()).hexdigest()
 
 
-def without_times(data: Data) -> Data:
-    """What a plan says but for the seconds that were measured for it, and what follows of these."""
-    plain: Data = json.loads(json_text(data))
-    del plain["sha256"], plain["run"]["recipes_sha256"]
-    for name in ("work_seconds", "work_usd", "payback_months"):
-        del plain["totals"][name]
-    for table in plain["tables"]:
-        del table["rebuild_p95_s"]
-        for name in ("seconds", "trial_sha256"):
-            (table.get("evidence") or {}).pop(name, None)
-    return plain
-
-
 def load_plan(path: Path) -> Data:
     """A plan that nobody changed since it was written.
 
