@@ -357,9 +357,16 @@ def _changed(tables: Mapping[str, Table], plan: Data, wanted: Iterable[str]) -> 
 
 
 def view_of(
-    plan: Data, run: Path, entry: Data, dialect: str, given: Mapping[str, tuple[str, ...]]
+    plan: Data,
+    run: Path,
+    entry: Data,
+    dialect: str,
+    given: Mapping[str, tuple[str, ...]],
+    tables: Mapping[str, Table] | None = None,
 ) -> str:
     """The deleted table as a SQL view over its parents: those `given` by name, others' files.
+
+    The lake is listed where its `tables` by location are not known.
 
     Raises:
         UsageError: the dialect is unknown, or two tables would have one name.
@@ -373,8 +380,7 @@ def view_of(
     known = [each.value for each in SqlDialect]
     if dialect not in known:
         raise UsageError(f"--dialect {dialect}: known are {', '.join(known)}")
-    run = run_of(plan, run)
-    recipe, name = from_data(entry["recipe"]), entry["table"]
+    run, recipe, name = run_of(plan, run), from_data(entry["recipe"]), entry["table"]
     names = names_of((table["table"] for table in plan["tables"]), given)
     unnamed = [parent for parent in parents(recipe) if parent not in given]
     files: dict[str, Path] = {}
@@ -383,7 +389,7 @@ def view_of(
             ResidualFolder(run)(residual)
             files[residual.location] = (run / residual.location).resolve()
     storage = storage_of(plan["lake"])
-    tables = tables_now(run, load_graph(run), storage) if unnamed else {}
+    tables = tables or (tables_now(run, load_graph(run), storage) if unnamed else {})
     if changed := _changed(tables, plan, unnamed):
         raise R2D2Error(f"{name}: its parent {changed[0]} changed since the plan was made")
     read = {parent: tables[parent] for parent in unnamed}

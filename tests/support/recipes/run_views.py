@@ -6,7 +6,6 @@ prints what became of each deleted table's view.
 """
 
 import io
-import json
 import sys
 import tempfile
 from collections import Counter
@@ -20,14 +19,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from r2d2.cli import main
+from r2d2.errors import EXIT_FAILED, EXIT_OK
 from r2d2.plan.graph_file import load_graph, tables_now
+from r2d2.plan.plan_file import load_plan
+from r2d2.plan.rebuild import view_of
+from r2d2.recipes.literals import UnrenderableRecipeError
 from r2d2.recipes.sql_names import default_name
 from r2d2.storage import storage_of
+from r2d2.text_tables import printable, visible
 from tests.support.recipes.lakes import rows
 
 Compare = Callable[[str, str, str], str | None]
 """The difference between a view, by its text and name, and a Parquet file, if there is one."""
 FEW_ROWS = 20_000
+SHOWN_BY_COMMAND = 3
 
 
 def shown(table: str, run: Path, dialect: str, *more: str) -> tuple[int, str]:
@@ -41,18 +46,27 @@ def shown(table: str, run: Path, dialect: str, *more: str) -> tuple[int, str]:
 
 
 def outcomes(run: Path, dialect: str, compare: Compare, folder: Path) -> Iterator[tuple[str, str]]:
-    """Each deleted table, and `equal`, or the difference, or why there is no view."""
-    plan = json.loads((run / "plan.json").read_text())
+    """Each deleted table, and `equal`, or the difference, or why there is no view.
+
+    The first of each outcome are shown by the command, too: it prints that view, or reason.
+    """
+    plan = load_plan(run / "plan.json")
     lake = Path(plan["lake"])
     tables = tables_now(run, load_graph(run), storage_of(str(lake)))
+    by_command = Counter[bool]()
     for number, entry in enumerate(plan["tables"]):
         if entry["choice"] != "delete":
             continue
-        name = entry["table"]
-        code, text = shown(name, run, dialect)
-        if code:
-            assert text.startswith("-- "), text
-            yield name, text.strip()
+        name, refused = entry["table"], ""
+        try:
+            text = view_of(plan, run, entry, dialect, {}, tables) + ";\n"
+        except UnrenderableRecipeError as error:
+            text = refused = f"-- {visible(name)}: {printable(str(error))}\n"
+        by_command[bool(refused)] += 1
+        if by_command[bool(refused)] <= SHOWN_BY_COMMAND:
+            assert shown(name, run, dialect) == (EXIT_FAILED if refused else EXIT_OK, text)
+        if refused:
+            yield name, refused.strip()
             continue
         expected = folder / f"{number}.parquet"
         pq.write_table(pa.Table.from_batches(rows(lake, tables[name])), expected)
