@@ -162,15 +162,18 @@ def test_an_empty_place_is_refused_and_a_url_is_told_as_it_was_typed(
 
 @pytest.mark.parametrize("name", ["residuals", "earlier"])
 def test_a_folder_of_somebody_elses_is_not_mixed_with_what_a_plan_keeps_aside(
-    lake: Path, run: Path, name: str, refused: Refused
+    lake: Path, run: Path, name: str, refused: Refused, tmp_path: Path
 ) -> None:
+    dearer = tmp_path / "dearer.toml"
+    dearer.write_text("[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 3.0\n")
     shutil.rmtree(run / name, ignore_errors=True)
     (run / MARKER).unlink()
     (run / name).mkdir()
     assert main(["plan", "--run", str(run)]) == EXIT_OK
     (run / MARKER).unlink()
     (run / name / "mine.csv").write_text("mine")
-    assert f"{name}: is there, and r2d2 did not write it" in refused("plan", "--run", run)
+    another = ("plan", "--run", run, "--config", dearer)
+    assert f"{name}: is there, and r2d2 did not write it" in refused(*another)
 
 
 def test_what_a_plan_keeps_aside_goes_with_it_also_where_the_marker_is_lost(
