@@ -57,7 +57,7 @@ from r2d2.storage.output import (
     prepare,
     settle,
 )
-from r2d2.storage.switch import files_of, link
+from r2d2.storage.switch import MARKER, files_of, link
 
 RESIDUALS = "residuals"
 HARD_LINKS = "its files have other names too (hard links): deleting it frees nothing"
@@ -151,13 +151,14 @@ def _plan_there(run: Path, fresh: Path) -> Data | None:
     residuals = files_of(fresh / RESIDUALS)
     try:
         plan = load_plan(run / PLAN_NAME)
+        known = (run / MARKER).is_file()
         whole = _digest(run / RECIPES_NAME) == plan["run"]["recipes_sha256"] and all(
             _digest(run / RESIDUALS / path) == _digest(fresh / RESIDUALS / path)
             for path in residuals
         )
     except (OSError, UsageError):
         return None
-    return plan if whole else None
+    return plan if known and whole else None
 
 
 def _digest(path: Path) -> str:
