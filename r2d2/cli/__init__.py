@@ -309,7 +309,7 @@ def main(arguments: list[str] | None = None) -> int:
         result: Any = interruptibly(lambda: command_line(given)(given))
         return result if isinstance(result, int) else EXIT_OK
     except CycloptsError as error:
-        sys.stderr.write(f"r2d2: {printable(misunderstood(error, given))}\n")
+        sys.stderr.write(f"r2d2: {printable(without_secrets(misunderstood(error, given)))}\n")
         return EXIT_USAGE
     except R2D2Error as error:
         sys.stderr.write(f"r2d2: {printable(without_secrets(str(error)))}\n")

@@ -289,6 +289,7 @@ def test_an_empty_lake_says_so(
     [
         ("find", "LAKE is missing: Folder or URL that holds the tables; see `r2d2 find --help`"),
         ("find a 'b c'", "not understood: 'b c'; see `r2d2 find --help`"),
+        ("find a https://me:SECRET@b/c", "not understood: https://…@b/c; see `r2d2 find --help`"),
         ("find a --typs x", "unknown option: --typs. Did you mean --types? See `r2d2 find --help`"),
         (
             "plan --run",
