@@ -368,9 +368,9 @@ def _files_in_no_table(inventory: Inventory) -> Iterator[str]:
     within = {t.location for t in tables if t.format == Format.DELTA or not t.files}
     taken = {file.path for table in tables for file in table.files} | within
     yield ""
-    for file in inventory.listing.files if inventory.listing else ():
+    for file in inventory.listing.files:
         folders = accumulate(file.path.split("/")[:-1], "{}/{}".format)
-        if file.path not in taken and within.isdisjoint(folders):
+        if file.path not in taken and within.isdisjoint((".", *folders)):
             yield f"in no table: {visible(file.path)} ({human_bytes(file.size_bytes)})"
 
 

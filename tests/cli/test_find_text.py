@@ -216,3 +216,5 @@ def test_the_files_that_no_table_has_are_listed_on_request() -> None:
     assert list(table_lines(inventory))[-1] == "-v lists the files that were skipped"
     told = list(table_lines(inventory, verbose=True))
     assert told[-2:] == ["", "in no table: notes/read me.txt (2.0 kB)"]
+    whole = replace(inventory, tables=(replace(tables[1], location="."),))
+    assert not any("in no table:" in line for line in table_lines(whole, verbose=True))
