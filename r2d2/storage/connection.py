@@ -297,7 +297,9 @@ def unreadable(path: str, error: Exception, silence_s: float) -> UnreadableTable
     status = status_of(str(error))
     if not status:
         return UnansweredError(f"{path}: {unanswered(str(error), silence_s)}")
-    kind = UnansweredError if status.startswith("5") else UnreadableTableError
+    # It is overloaded, or failed: the same request may be answered a moment later.
+    passes = status.startswith(("408", "429", "5"))
+    kind = UnansweredError if passes else UnreadableTableError
     return kind(f"{path}: the store answered {status}")
 
 
