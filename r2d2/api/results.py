@@ -117,15 +117,15 @@ class PlannedTable(msgspec.Struct, frozen=True):
         return f"<{visible(self.table)}: {self.choice}{saved if self.choice == 'delete' else ''}>"
 
 
-class DeletedTable(PlannedTable, frozen=True):
+class DeletedTable(PlannedTable, frozen=True, kw_only=True):
     """A table that a plan deletes: it has a recipe."""
 
     recipe: dict[str, Any]
-    way: str = "rebuild"
-    rebuild_usd_per_month: float = 0.0
-    rebuild_p95_s: float = 0.0
-    saving_at_least_usd_per_month: float = 0.0
-    saving_at_most_usd_per_month: float = 0.0
+    way: str
+    rebuild_usd_per_month: float
+    rebuild_p95_s: float
+    saving_at_least_usd_per_month: float
+    saving_at_most_usd_per_month: float
 
 
 class PlannedTables(Records[PlannedTable]):

@@ -147,7 +147,7 @@ def _says_the_same(before: Data, made: Data) -> bool:
 
 
 def _plan_there(run: Path, fresh: Path) -> Data | None:
-    """The plan in the folder, if what it was made with is whole there, as the new one's files."""
+    """The plan in the folder; None where its recipes, a residual or the marker was changed."""
     residuals = files_of(fresh / RESIDUALS)
     try:
         plan = load_plan(run / PLAN_NAME)
