@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from r2d2.api.costs import VmCosts
     from r2d2.api.results import LakeTables, Plan, Run
     from r2d2.errors import (
+        DeniedError,
         IneligibleTableError,
         LakeError,
         MisfitError,
@@ -43,6 +44,7 @@ _HOMES = {
     "api.costs": ("VmCosts",),
     "api.results": ("LakeTables", "Plan", "Run"),
     "errors": (
+        "DeniedError",
         "IneligibleTableError",
         "LakeError",
         "MisfitError",
@@ -65,6 +67,7 @@ _PACKAGES_AND_CALLS = ("plan", "vmcost")
 
 __all__ = [
     "Column",
+    "DeniedError",
     "Edge",
     "Evidence",
     "Format",

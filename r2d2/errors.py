@@ -41,7 +41,12 @@ class MissingDependencyError(R2D2Error):
 
 
 class TableError(R2D2Error):
-    """One table is left out, with the reason as message; the other tables go on."""
+    """One table is left out, with the reason as message; the other tables go on.
+
+    `remedy` is what to do about an error of its kind, empty where the message alone tells.
+    """
+
+    remedy = ""
 
 
 class IneligibleTableError(TableError):
@@ -54,6 +59,14 @@ class UnreadableTableError(TableError):
 
 class UnansweredError(UnreadableTableError):
     """The store gave no answer, or failed: a moment later the same file may be read."""
+
+    remedy = "try again when the store answers"
+
+
+class DeniedError(UnreadableTableError):
+    """This user, or these credentials, may not read the file."""
+
+    remedy = "let this user read it, or take one who may"
 
 
 class NotWritableError(R2D2Error):

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
-from r2d2.errors import R2D2Error, TableError, UnansweredError, UnreadableTableError
+from r2d2.errors import DeniedError, R2D2Error, TableError, UnreadableTableError
 from r2d2.model import FileInfo
-from r2d2.storage.local import OWN_FILE_BYTES, Listing, Storage, in_order, read_whole
+from r2d2.storage.local import Listing, Storage, in_order, read_whole
 
 HOME = "_r2d2"
 """The folder in a lake for what r2d2 keeps there; its name hides it from tables."""
@@ -97,11 +97,9 @@ MAY_FOLLOW = {
 class JournalError(R2D2Error):
     """The journal cannot be read, or is not as it was written."""
 
-    def __init__(
-        self, problem: str | TableError, remedy: str = "who may, puts it back as it was written"
-    ) -> None:
-        if isinstance(problem, UnansweredError):
-            remedy = "try again when the store answers"
+    def __init__(self, problem: str | TableError) -> None:
+        remedy = isinstance(problem, TableError) and problem.remedy
+        remedy = remedy or "who may, puts it back as it was written"
         super().__init__(f"{problem}; {remedy}: it tells what must not be deleted")
 
 
@@ -333,7 +331,7 @@ def journal_state(storage: Storage, listing: Listing, within: str = "") -> Journ
     needed = (home, journal.rstrip("/"), f"{within}{HEAD}")
     for path, reason in listing.left_out:
         if path in needed or (path.startswith(journal) and "/." not in path):
-            raise JournalError(f"{path}: {reason}", "let this user read it, or take one who may")
+            raise JournalError(DeniedError(f"{path}: {reason}"))
     state = JournalState()
     head = next((file for file in listing.files if file.path == f"{within}{HEAD}"), None)
     number, sha256 = (0, "") if head is None else _head(storage, head)
@@ -358,7 +356,7 @@ def _record_content(storage: Storage, file: FileInfo) -> bytes:
         return read_whole(storage, file)
     except TableError as error:
         place = Path(storage.absolute(file.path))
-        if "://" in storage.url or not place.is_file() or file.size_bytes > OWN_FILE_BYTES:
+        if "://" in storage.url or SINCE not in str(error) or not place.is_file():
             raise JournalError(error) from error
         return place.read_bytes()
 

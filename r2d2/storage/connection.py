@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from r2d2.errors import LakeError, UnansweredError, UnreadableTableError, UsageError
+from r2d2.errors import DeniedError, LakeError, UnansweredError, UnreadableTableError, UsageError
 from r2d2.extras import require
 from r2d2.model import FileInfo
 from r2d2.storage.url import ObjectUrl
@@ -293,7 +293,7 @@ def unreadable(path: str, error: Exception, silence_s: float) -> UnreadableTable
     if isinstance(error, exceptions.PreconditionError):
         return UnreadableTableError(f"{path}: changed since it was listed")
     if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
-        return UnreadableTableError(f"{path}: access denied by the store")
+        return DeniedError(f"{path}: access denied by the store")
     status = status_of(str(error))
     if not status:
         return UnansweredError(f"{path}: {unanswered(str(error), silence_s)}")

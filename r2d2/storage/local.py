@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
-from r2d2.errors import LakeError, UnreadableTableError
+from r2d2.errors import DeniedError, LakeError, UnreadableTableError
 from r2d2.model import FileInfo
 
 _T = TypeVar("_T")
@@ -104,7 +104,7 @@ class LocalStorage:
         except FileNotFoundError as error:
             raise UnreadableTableError(f"{file.path}: vanished since it was listed") from error
         except OSError as error:
-            raise UnreadableTableError(f"{file.path}: {error.strerror}") from error
+            raise _unreadable(file, error) from error
 
     def open(self, file: FileInfo) -> Any:
         """A seekable file: in memory where it is small, read as needed where it is large."""
@@ -114,7 +114,7 @@ class LocalStorage:
         try:
             return pa.OSFile(os.path.join(self.url, file.path))
         except OSError as error:
-            raise UnreadableTableError(f"{file.path}: {error.strerror or error}") from error
+            raise _unreadable(file, error) from error
 
     def absolute(self, path: str) -> str:
         """The path on this machine."""
@@ -156,6 +156,11 @@ def snapshot_of(files: Iterable[FileInfo]) -> str:
     """The snapshot of a table that is these files, each as it was listed."""
     listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.version}\n" for file in files)
     return "files:" + hashlib.sha256(listed.encode()).hexdigest()[:16]
+
+
+def _unreadable(file: FileInfo, error: OSError) -> UnreadableTableError:
+    kind = DeniedError if isinstance(error, PermissionError) else UnreadableTableError
+    return kind(f"{file.path}: {error.strerror or error}")
 
 
 def _is_unchanged(status: os.stat_result, file: FileInfo) -> bool:

@@ -3,12 +3,14 @@
 R2D2_FLIPS=2000 flips so many bits, of each kind of file alike; what came of them is printed by -s.
 """
 
+import errno
 import os
 import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -88,6 +90,23 @@ def test_a_journal_with_any_bit_flipped_is_refused(lake: Path) -> None:
             journal_of(lake)
     journal_of(lake)
     told_of("journal and approval", Counter(refused=FLIPS))
+
+
+@pytest.mark.parametrize("name", ["journal/0000000001.json", "head.json"])
+def test_a_journal_that_this_user_may_not_read_is_not_to_be_mended(
+    lake: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def closed(path: str, *more: Any) -> int:
+        if str(path).endswith(name):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return opened(path, *more)
+
+    monkeypatch.setattr("r2d2.storage.local.os.open", closed)
+    told = f"_r2d2/{name}: Permission denied; let this user read it, or take one who may: "
+    with pytest.raises(JournalError, match=told):
+        journal_of(lake)
 
 
 def test_a_head_with_any_bit_flipped_is_refused(lake: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from r2d2.errors import LakeError, UnreadableTableError, UsageError
+from r2d2.errors import DeniedError, LakeError, UnreadableTableError, UsageError
 from r2d2.lake.deletions import HEAD, JournalError, journal_state, record_path
 from r2d2.model import FileInfo
 from r2d2.storage.connection import Patience
@@ -69,7 +69,7 @@ def test_a_denied_file_is_named_and_the_others_are_read(small_bucket: Bucket) ->
     listing = storage.list()
     small_bucket.misbehave(a="deny")
     for _ in range(SHORT.failures + 1):
-        with pytest.raises(UnreadableTableError, match=r"^a: access denied by the store$"):
+        with pytest.raises(DeniedError, match=r"^a: access denied by the store$"):
             storage.read(named(listing, "a"))
     assert storage.read(named(listing, "b")) == CONTENT
 
@@ -93,16 +93,22 @@ def test_a_file_that_does_not_come_is_named(small_bucket: Bucket, fault: str, re
     assert patient.read(named(listing, "b")) == CONTENT
 
 
-@pytest.mark.parametrize("fault", ["error", "silent", "cut"])
+LATER, LET_READ = "try again when the store answers", "let this user read it, or take one who may"
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [("error", LATER), ("silent", LATER), ("cut", LATER), ("deny", LET_READ)],
+)
 @pytest.mark.parametrize("path", [record_path(1), HEAD])
-def test_a_journal_that_does_not_come_is_to_be_read_later_and_not_mended(
-    small_bucket: Bucket, path: str, fault: str
+def test_a_journal_that_does_not_come_or_is_denied_is_not_to_be_mended(
+    small_bucket: Bucket, path: str, fault: str, remedy: str
 ) -> None:
     small_bucket.put(f"lake/{path}", b"{}")
     storage = small_bucket.storage(patience=SHORT)
     listing = storage.list()
     small_bucket.misbehave(**{path: fault})
-    with pytest.raises(JournalError, match="; try again when the store answers: it tells what"):
+    with pytest.raises(JournalError, match=f"; {remedy}: it tells what"):
         journal_state(storage, listing)
 
 
