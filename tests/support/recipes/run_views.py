@@ -45,8 +45,14 @@ def shown(table: str, run: Path, dialect: str, *more: str) -> tuple[int, str]:
     return code, out.buffer.getvalue().decode()  # type: ignore[attr-defined]
 
 
-def outcomes(run: Path, dialect: str, compare: Compare, folder: Path) -> Iterator[tuple[str, str]]:
-    """Each deleted table, and `equal`, or the difference, or why there is no view.
+def outcomes(
+    run: Path,
+    dialect: str,
+    compare: Compare,
+    folder: Path,
+    wanted: Callable[[str], bool] = lambda _: True,
+) -> Iterator[tuple[str, str]]:
+    """Each deleted table that is wanted, and `equal`, or the difference, or why there is no view.
 
     The first of each outcome are shown by the command, too: it prints that view, or reason.
     """
@@ -55,9 +61,9 @@ def outcomes(run: Path, dialect: str, compare: Compare, folder: Path) -> Iterato
     tables = tables_now(run, load_graph(run), storage_of(str(lake)))
     by_command = Counter[bool]()
     for number, entry in enumerate(plan["tables"]):
-        if entry["choice"] != "delete":
-            continue
         name, refused = entry["table"], ""
+        if entry["choice"] != "delete" or not wanted(name):
+            continue
         try:
             text = view_of(plan, run, entry, dialect, {}, tables) + ";\n"
         except UnrenderableRecipeError as error:
@@ -109,7 +115,7 @@ def in_spark(spark: Any) -> Compare:
             found, there = spark.table(f"`{name}`"), spark.read.parquet(expected)
             if found.dtypes != there.dtypes:
                 return f"types: {found.dtypes}, not {there.dtypes}"
-            if there.count() <= FEW_ROWS:  # to collect them costs less than a shuffle
+            if pq.read_metadata(expected).num_rows <= FEW_ROWS:  # to collect them costs less than a shuffle
                 return _bits(*(pa.Table.from_pylist(_plain(frame)) for frame in (found, there)))
             for one, other in ((found, there), (there, found)):
                 if count := one.exceptAll(other).count():
