@@ -59,7 +59,10 @@ def collect(source: Path) -> None:
     for path, place in places.items():
         text = relinked(path.read_text(encoding="utf-8"), path, places)
         text = re.sub(r"^```(?:mermaid|csv)$", "```text", text, flags=re.M)  # no lexer knows them
-        text = SHORT.sub("", text).replace(HELP, help_of_commands()).replace(NAMES, public_names())
+        text = SHORT.sub("", text)
+        for marker, written in ((HELP, help_of_commands), (NAMES, public_names)):
+            if marker in text:
+                text = text.replace(marker, written())
         if place == Path("index.md"):
             text += contents(text)
         elif place == Path("decisions/README.md"):

@@ -76,6 +76,7 @@ class Cycles:
         self.tables = deleted_tables(self.plan)
         self.written = self.lake.objects()
         self.failed: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
         self.told = ""
         self.bodies: dict[tuple[str, str], bytes] = {}
         """What versions hold, by path and id: none of them changes."""
@@ -89,6 +90,7 @@ class Cycles:
                 outcomes.append(str(list(verb(self.lake.journal(COPIES)))))
             except (R2D2Error, OSError) as error:
                 self.failed[name] += 1
+                self.reasons[str(error).rpartition(": ")[2]] += 1
                 self.told += str(error)
                 outcomes.append(f"{type(error).__name__}: {error}")
             finally:
@@ -192,7 +194,7 @@ def rows_of(objects: dict[str, bytes], table: str) -> list[str]:
 def test_cycles_over_a_store_that_loses_requests_and_answers_lose_no_row(
     proxy: Proxy, versioned: bool, tmp_path: Path
 ) -> None:
-    choice, failed = random.Random(SEED), Counter[str]()
+    choice, failed, reasons = random.Random(SEED), Counter[str](), Counter[str]()
     proxy.random.seed(SEED)
     for number in range(CYCLES):
         if number % CYCLES_OF_A_LAKE == 0:
@@ -205,6 +207,8 @@ def test_cycles_over_a_store_that_loses_requests_and_answers_lose_no_row(
         cycles.rebuild()
         if number == CYCLES - 1 or number % CYCLES_OF_A_LAKE == CYCLES_OF_A_LAKE - 1:
             failed += cycles.failed
+            reasons += cycles.reasons
             cycles.check_settled()
     print(f"\n{CYCLES} cycles, {proxy.counts}, verbs that failed: {dict(failed)}")
+    print(dict(reasons))
     assert proxy.counts["before"] + proxy.counts["after"] > 10 * CYCLES
