@@ -61,21 +61,6 @@ def differences(one: Path, other: Path) -> Sequence[object]:
         return base.sql(both).fetchall()
 
 
-@pytest.mark.shared
-def test_every_table_that_the_plan_deletes_from_the_dev_lake_comes_back_equal(
-    shared: Path, tmp_path: Path
-) -> None:
-    original, lake, place = shared / "lakes/dev/parquet", tmp_path / "lake", tmp_path / "back"
-    shutil.copytree(original, lake)
-    plan = planned(lake, tmp_path / "run", DEAR)
-    back = come_back(lake, tmp_path / "run", plan, place)
-    print(f"{len(back)} tables came back")
-    assert len(back) == len(deleted(plan)) > 150
-    assert {
-        found.table for found in back if differences(original / found.table, place / found.table)
-    } == set()
-
-
 def test_every_table_that_the_plan_deletes_from_the_sample_lake_comes_back_equal(
     tmp_path: Path,
 ) -> None:

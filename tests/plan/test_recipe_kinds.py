@@ -77,7 +77,10 @@ def come_back(lake: Path, run: Path, plan: Data, folder: Path) -> None:
             shutil.move(away / name, lake / name)
 
 
-@pytest.mark.parametrize("fraction", [1.0, 0.9])
+@pytest.mark.parametrize(
+    ("engine", "fraction"),
+    [("local", 1.0), ("local", 0.9), pytest.param("spark", 0.9, marks=pytest.mark.spark)],
+)
 def test_each_case_gets_its_recipe_and_comes_back(
     kinds: Kinds, tmp_path: Path, engine: str, session: Any, fraction: float
 ) -> None:

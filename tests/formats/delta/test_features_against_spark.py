@@ -35,8 +35,8 @@ def test_deleted_rows_stay_deleted(sql: Sql, lake: Any, check: Check) -> None:
 
 def test_every_container_in_many_files_and_partitions(sql: Sql, lake: Any, check: Check) -> None:
     sql(f"CREATE TABLE {{t}} (a bigint, p int) USING delta PARTITIONED BY (p) {DELETION_VECTORS}")
-    sql("INSERT INTO {t} SELECT id, id DIV 150000 FROM range(0, 600000, 1, 1)")
-    bitmap, runs, array = "a % 2 = 0", "a BETWEEN 160000 AND 290000", "a % 1009 = 1"
+    sql("INSERT INTO {t} SELECT id, id DIV 70000 FROM range(0, 280000, 1, 1)")
+    bitmap, runs, array = "a % 2 = 0", "a BETWEEN 75000 AND 139000", "a % 1009 = 1"
     sql(f"DELETE FROM {{t}} WHERE p = 0 AND {bitmap} OR p = 1 AND {runs} OR p = 2 AND {array}")
     assert {vector["storageType"] for vector in vectors(lake, "t")} == {"u"}
     assert len({vector["offset"] for vector in vectors(lake, "t")}) == 3
