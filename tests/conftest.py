@@ -23,13 +23,13 @@ HEAVY = ("spark", "shared", "browser", "slow")
 # What a test asks for that writes files or starts a server.
 EFFECTS = {"tmp_path", "tmp_path_factory", "moto", "small", "bucket", "mortal_bucket"}
 # Far above what a test may take that is called fast, so that a busy machine fails none.
-FAST_CPU_S = 4
+FAST_CPU_S = 8
 ENDPOINT = ("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_REGION")
 SPARK_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.shuffle.partitions": "1",
-    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
     # Else a VACUUM of three files has ten thousand tasks.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.session.timeZone": "UTC",
