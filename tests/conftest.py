@@ -23,7 +23,7 @@ HEAVY = ("spark", "shared", "browser", "slow")
 # What a test asks for that writes files or starts a server.
 EFFECTS = {"tmp_path", "tmp_path_factory", "moto", "small", "bucket", "mortal_bucket"}
 # Far above what a test may take that is called fast, so that a busy machine fails none.
-FAST_CPU_S = 8
+FAST_CPU_S = 4
 ENDPOINT = ("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_REGION")
 SPARK_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

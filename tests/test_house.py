@@ -49,6 +49,13 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def parsed() -> None:
+    """All modules, parsed for all tests: the first that asks is not slow for it."""
+    for path in MODULES:
+        tree_of(path)
+
+
 def imports_of(path: Path, known: frozenset[str]) -> set[str]:
     """The modules of r2d2 that a module imports, those within functions too."""
     names: set[str] = set()

@@ -143,7 +143,7 @@ def one_format_each(plan: Data) -> set[str]:
 
 
 @pytest.mark.spark
-def test_every_view_gives_its_table_in_spark(
+def test_views_of_every_kind_give_their_tables_in_spark(
     spark: Any, sample_run: Path, kinds_run: Path, trap_runs: dict[str, Path], tmp_path: Path
 ) -> None:
     compare = in_spark(spark)

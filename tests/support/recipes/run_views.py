@@ -115,9 +115,8 @@ def in_spark(spark: Any) -> Compare:
             found, there = spark.table(f"`{name}`"), spark.read.parquet(expected)
             if found.dtypes != there.dtypes:
                 return f"types: {found.dtypes}, not {there.dtypes}"
-            if (
-                pq.read_metadata(expected).num_rows <= FEW_ROWS
-            ):  # to collect them costs less than a shuffle
+            # To collect few rows costs less than a shuffle.
+            if pq.read_metadata(expected).num_rows <= FEW_ROWS:
                 return _bits(*(pa.Table.from_pylist(_plain(frame)) for frame in (found, there)))
             for one, other in ((found, there), (there, found)):
                 if count := one.exceptAll(other).count():
