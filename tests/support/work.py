@@ -7,7 +7,7 @@ from typing import Any
 
 
 def lines_run(call: Callable[[], object]) -> int:
-    """The lines of Python that a call runs, each as often as it is run; not the work of libraries in C."""
+    """The lines of Python that a call runs, each as often as it is run; not what libraries do in C."""
     count = 0
 
     def trace(_: FrameType, event: str, __: Any) -> Any:

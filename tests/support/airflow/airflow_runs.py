@@ -332,25 +332,28 @@ def main(names: list[str]) -> int:
     forms()
     with airflow(HOME) as api, ThreadPoolExecutor(len(RUNS)) as pool:
         ended = dict(zip(names, pool.map(lambda name: _ran(api, name), names), strict=True))
-    failed = [name for name, is_as_expected in ended.items() if not is_as_expected]
+    failed = {name: error for name, error in ended.items() if error}
     if failed:
         for service in SERVICES:
             log = (HOME / f"{service}.log").read_text(errors="replace")
             print(f"== the end of the {service}'s log\n{log[-5000:]}")
+    for name, error in failed.items():
+        print(f"failed: {name}: {error!r}")
     return len(failed)
 
 
-def _ran(api: Airflow, name: str) -> bool:
+def _ran(api: Airflow, name: str) -> Exception | None:
+    """Why the run is not as expected, or nothing."""
     told = list[str]()
     try:
         RUNS[name](api, lambda line: told.append(str(line)))
-    except Exception:  # noqa: BLE001 - the others go on
+    except Exception as error:  # noqa: BLE001 - the others go on
         told.append(traceback.format_exc())
         told += [str(log) + "\n" + log.read_text()[-3000:] for log in _logs_of(name)]
         print(f"== {name}: failed\n" + "\n".join(told), flush=True)
-        return False
+        return error
     print(f"== {name}: as expected\n" + "\n".join(told), flush=True)
-    return True
+    return None
 
 
 def _logs_of(name: str) -> list[Path]:
