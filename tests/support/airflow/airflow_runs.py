@@ -116,8 +116,8 @@ def approved_by_command(lake: Path) -> Path:
     return plan
 
 
-def rejected_expired_and_stopped(api: Airflow, say: Say) -> None:
-    """A run that is rejected, asks again and is not answered, asks again and meets an error."""
+def asked_again(api: Airflow, say: Say) -> None:
+    """One run that is rejected, asks again, and ends in another way each time; at last it deletes."""
     lake = small_lake("asked_again")
     before = files_of(lake)
     run = Run(api, "asked_again")
@@ -129,8 +129,46 @@ def rejected_expired_and_stopped(api: Airflow, say: Say) -> None:
     run.ends(*NOT_APPROVED)
     told = summary_of(run, say)
     assert (told["outcome"], told["answered_by"], told["deleted"]) == ("expired", None, [])
+    run.clear("approve")
+    marked_as_done(run, say)
+    run.clear("approve")
+    changed(run, lake / "research" / SMALL[0], say)
     assert files_of(lake) == before
     assert not (lake / "_r2d2").exists()
+    stopped_by_an_error(run, lake, before, say)
+    goes_on_where_it_stopped(run, lake, before, say)
+
+
+def marked_as_done(run: Run, say: Say) -> None:
+    """The approval is marked as done by hand: nobody said yes, so nothing is deleted."""
+    run.asks()
+    run.mark_as_done("approve")
+    run.ends(*DONE)
+    told = summary_of(run, say)
+    plan = json.loads((run.folder / "plan.json").read_text())
+    planned = {each["table"] for each in plan["tables"] if each["choice"] == "delete"}
+    assert planned
+    assert {each["table"] for each in told["would_delete"]} == planned
+    assert told["frees_bytes"] == plan["totals"]["freed_bytes"]
+    assert (told["outcome"], told["deleted"], told["answered_by"]) == ("told", [], None)
+    assert told["page"] == f"file://{run.folder / 'report.html'}"
+
+
+def changed(run: Run, table: Path, say: Say) -> None:
+    """A table changes between the question and the answer; it is as it was afterwards."""
+    aside = HOME / "aside"
+    run.answer("Approve", lambda: (table.rename(aside), table.write_bytes(b"another file")))
+    run.ends(*CHECK_FAILED)
+    assert f"research/{table.name}" in run.log("check")
+    told = summary_of(run, say)
+    assert (told["outcome"], told["deleted"]) == ("failed", [])
+    assert told["told"].startswith("`check` failed")
+    assert table.read_bytes() == b"another file"
+    aside.rename(table)
+
+
+def stopped_by_an_error(run: Run, lake: Path, before: dict[str, bytes], say: Say) -> None:
+    """The storage fails once in the middle of apply."""
     (HOME / "fault_of_asked_again").write_text("error")
     run.clear("approve")
     run.answer("Approve")
@@ -140,7 +178,6 @@ def rejected_expired_and_stopped(api: Airflow, say: Say) -> None:
     assert "Input/output error" in told["told"]
     assert [each["table"] for each in told["deleted"]] == [status_of(lake)[0]["table"]]
     assert "Input/output error" in run.log("apply")
-    goes_on_where_it_stopped(run, lake, before, say)
 
 
 def stopped_half_way(run: Run, lake: Path, before: dict[str, bytes], say: Say) -> Any:
@@ -193,42 +230,6 @@ def killed(api: Airflow, say: Say) -> None:
     assert files_of(lake) == {name: before[name] for name in before.keys() - deleted - {gone}}
     r2d2("fsck", lake)
     all_comes_back(lake, before)
-
-
-def changed(api: Airflow, say: Say) -> None:
-    """The lake changes between the question and the answer."""
-    lake = small_lake("changed")
-    run = Run(api, "changed")
-    run.answer("Approve", lambda: (lake / "research" / SMALL[0]).write_bytes(b"another file"))
-    now = files_of(lake)
-    run.ends(*CHECK_FAILED)
-    assert f"research/{SMALL[0]}" in run.log("check")
-    told = summary_of(run, say)
-    assert (told["outcome"], told["deleted"]) == ("failed", [])
-    assert told["told"].startswith("`check` failed")
-    assert files_of(lake) == now
-    assert not (lake / "_r2d2").exists()
-
-
-def marked_as_done(api: Airflow, say: Say) -> None:
-    """The approval is marked as done by hand: nobody said yes, so nothing is deleted."""
-    lake = small_lake("marked_as_done")
-    before = files_of(lake)
-    run = Run(api, "marked_as_done")
-    run.asks()
-    run.mark_as_done("approve")
-    run.ends(*DONE)
-    say(run.took())
-    told = summary_of(run, say)
-    plan = json.loads((run.folder / "plan.json").read_text())
-    planned = {each["table"] for each in plan["tables"] if each["choice"] == "delete"}
-    assert planned
-    assert {each["table"] for each in told["would_delete"]} == planned
-    assert told["frees_bytes"] == plan["totals"]["freed_bytes"]
-    assert (told["outcome"], told["deleted"], told["answered_by"]) == ("told", [], None)
-    assert told["page"] == f"file://{run.folder / 'report.html'}"
-    assert files_of(lake) == before
-    assert not (lake / "_r2d2").exists()
 
 
 def missed(api: Airflow, say: Say) -> None:
@@ -317,10 +318,8 @@ RUNS = {
     run.__name__: run
     for run in (
         deleted_and_purged,
+        asked_again,
         killed,
-        rejected_expired_and_stopped,
-        marked_as_done,
-        changed,
         missed,
         failing,
     )

@@ -36,8 +36,6 @@ asked_again = make_dag(
     **given("asked_again") | {"submit": faulty("asked_again")}, delete=True, answer_within=SOON
 )
 killed = make_dag(**given("killed") | {"submit": faulty("killed")}, delete=True)
-changed = make_dag(**given("changed"), delete=True)
-marked_as_done = make_dag(**given("marked_as_done"), delete=True)
 missed = make_dag(
     **given("missed") | {"config": None},
     delete=True,
