@@ -117,7 +117,7 @@ def approved_by_command(lake: Path) -> Path:
 
 
 def asked_again(api: Airflow, say: Say) -> None:
-    """One run that is rejected, asks again, and ends in another way each time; at last it deletes."""
+    """One run that asks again and again, and ends in another way each time; at last it deletes."""
     lake = small_lake("asked_again")
     before = files_of(lake)
     run = Run(api, "asked_again")
