@@ -35,6 +35,7 @@ deleted = make_dag(**given("deleted"), delete=True, pages="https://pages/r2d2")
 asked_again = make_dag(
     **given("asked_again") | {"submit": faulty("asked_again")}, delete=True, answer_within=SOON
 )
+changed = make_dag(**given("changed"), delete=True)
 killed = make_dag(**given("killed") | {"submit": faulty("killed")}, delete=True)
 missed = make_dag(
     **given("missed") | {"config": None},
