@@ -7,7 +7,7 @@ from typing import Any
 
 
 def lines_run(call: Callable[[], object]) -> int:
-    """The lines of Python that a call runs, each as often as it is run; not what libraries do in C."""
+    """The lines of Python that a call runs, as often as each is run; not what C libraries do."""
     count = 0
 
     def trace(_: FrameType, event: str, __: Any) -> Any:

@@ -115,17 +115,24 @@ def in_spark(spark: Any) -> Compare:
             found, there = spark.table(f"`{name}`"), spark.read.parquet(expected)
             if found.dtypes != there.dtypes:
                 return f"types: {found.dtypes}, not {there.dtypes}"
-            # To collect few rows costs less than a shuffle.
             if pq.read_metadata(expected).num_rows <= FEW_ROWS:
                 return _bits(*(pa.Table.from_pylist(_plain(frame)) for frame in (found, there)))
-            for one, other in ((found, there), (there, found)):
-                if count := one.exceptAll(other).count():
-                    return f"{count} rows differ"
-            return None
+            # EXCEPT ALL costs Spark ten times as much.
+            sums = [_sums(frame) for frame in (found, there)]
+            return None if sums[0] == sums[1] else f"rows and sums of hashes: {sums}"
         finally:
             spark.sql(f"DROP VIEW `{name}`")
 
     return compare
+
+
+def _sums(frame: Any) -> Any:
+    """The number of rows, and the sum of their hashes; a NULL, which hashes skip, counts as one."""
+    from pyspark.sql import functions as f
+
+    names = [f"c{number}" for number in range(len(frame.columns))]
+    hashed = f.xxhash64(*names, *(f.isnull(name) for name in names))
+    return frame.toDF(*names).agg(f.count("*"), f.sum(hashed.cast("decimal(20,0)"))).first()
 
 
 def _plain(frame: Any) -> list[Mapping[str, str]]:
