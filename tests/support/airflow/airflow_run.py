@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,9 @@ def airflow(home: Path) -> Iterator[Airflow]:
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
     }
-    started = []
+    started = list[subprocess.Popen[bytes]]()
+    # Each service has a session of its own, so who ends this process does not end them.
+    signal.signal(signal.SIGTERM, lambda *_: (_end(started), os._exit(128 + signal.SIGTERM)))
     try:
         for service, flags in SERVICES.items():
             with (home / f"{service}.log").open("w") as log:
@@ -70,13 +72,17 @@ def airflow(home: Path) -> Iterator[Airflow]:
         assert not errors, errors
         yield api
     finally:
-        for process in started:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in started:
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+        _end(started)
+
+
+def _end(services: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in services:
+        os.killpg(process.pid, signal.SIGTERM)
+    for process in services:
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def until(told: Callable[[], Any], what: str) -> Any:
