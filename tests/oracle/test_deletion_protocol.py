@@ -99,9 +99,10 @@ def test_without_a_guard_a_third_verb_breaks_an_invariant(mover: Mover, guard: G
 
 
 @pytest.mark.slow
-def test_a_comparison_and_a_purge_by_name_each_keep_what_others_wrote_into_a_moved_folder() -> None:
+def test_in_two_verbs_comparing_and_purging_by_name_each_keep_what_others_wrote_there() -> None:
     assert not explored(RENAME, Guard.VERIFY).broken
-    assert not explored(RENAME, Guard.BY_NAME).broken
+    # A third verb needs this one, too: see LATER.
+    assert not explored(RENAME, Guard.BY_NAME, verbs=2).broken
     assert explored(RENAME, Guard.VERIFY, Guard.BY_NAME).broken == "the rows of file n are lost"
 
 
