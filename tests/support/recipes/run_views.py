@@ -117,7 +117,7 @@ def in_spark(spark: Any) -> Compare:
                 return f"types: {found.dtypes}, not {there.dtypes}"
             if pq.read_metadata(expected).num_rows <= FEW_ROWS:
                 return _bits(*(pa.Table.from_pylist(_plain(frame)) for frame in (found, there)))
-            # EXCEPT ALL costs Spark ten times as much.
+            # EXCEPT ALL costs Spark twice as much.
             sums = [_sums(frame) for frame in (found, there)]
             return None if sums[0] == sums[1] else f"rows and sums of hashes: {sums}"
         finally:
