@@ -34,8 +34,9 @@ from r2d2.plan.plan_file import load_plan
 from tests.support.deletion.small_lake import approved, journal_of, times_alone, write_lake
 
 pytestmark = pytest.mark.slow
-HISTORIES = int(os.environ.get("R2D2_HISTORIES", "20"))
-STEPS = 40
+HISTORIES = int(os.environ.get("R2D2_HISTORIES", "300"))
+STEPS = int(os.environ.get("R2D2_HISTORY_STEPS", "15"))
+"""Of each at most; an hour and a half are 10,000 histories of 40 steps."""
 CHILDREN = ("oslo.parquet", "half.parquet", "rome")
 PARENT = "whole.parquet"
 FIRST_NEW = 10_000
