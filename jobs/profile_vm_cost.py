@@ -22,7 +22,8 @@ from r2d2.storage.scratch import end_on_signals
 def main(arguments: list[str]) -> int:
     """Runs `r2d2 vmcost profile` and returns its exit code."""
     end_on_signals()
-    return cli.main(["vmcost", "profile", *arguments])
+    # What a scheduler's template left empty.
+    return cli.main(["vmcost", "profile", *filter(None, arguments)])
 
 
 if __name__ == "__main__":

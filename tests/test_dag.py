@@ -46,7 +46,14 @@ def test_a_dag_file_imports_airflow_and_what_the_dags_share_only(dag: str) -> No
 
 @pytest.mark.parametrize(
     "job",
-    ["find_containment.py", "plan_deletions.py", "check_plan.py", "apply_plan.py", "purge.py"],
+    [
+        "find_containment.py",
+        "plan_deletions.py",
+        "check_plan.py",
+        "apply_plan.py",
+        "purge.py",
+        "profile_vm_cost.py",
+    ],
 )
 def test_the_jobs_that_the_dag_submits_are_there(job: str) -> None:
     nodes = [node for dag in DAGS.values() for node in ast.walk(dag)]

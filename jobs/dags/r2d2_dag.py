@@ -12,16 +12,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, TaskGroup, task
+from airflow.sdk import DAG, Param, TaskGroup, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from r2d2_jobs import (
     APPROVED,
+    APPROVED_PLAN,
     CONFIG,
     ENVIRONMENT,
     FOLDER,
     LAKE,
     OUT,
     PERSON,
+    RUN_TYPES,
     Approval,
     cell,
     jobs_of,
@@ -66,8 +68,6 @@ PLAN, PAGE, APPLIED = (f"{FOLDER}/{name}" for name in ("plan.json", "report.html
 LINK = f"{{{{ params.pages or 'file://' ~ params.out }}}}{PAGE.removeprefix('{{ params.out }}')}"
 WHO = f"{{{{ '--approved-by=' ~ {PERSON}['name'] if {APPROVED} }}}}"
 SHA256 = "{{ '--sha256=' ~ ti.xcom_pull(task_ids='proposal')['sha256'] }}"
-# A backfill, or all runs that a schedule missed, would ask for the lake of today once for each day.
-RUN_TYPES = ["manual", "scheduled", "asset_triggered"]
 
 
 def make_dag(
@@ -176,7 +176,7 @@ def r2d2_task_group(
         yes = f"{{{{ '--yes' if ({delete}) and {APPROVED} }}}}"
         # After an error nothing more is deleted before somebody looked.
         apply = job("apply", "apply_plan.py", [PLAN, WHO, SHA256, yes, *told], retries=0)
-        end = task(trigger_rule="all_done", outlets=[Asset("r2d2_approved_plan")])
+        end = task(trigger_rule="all_done", outlets=[APPROVED_PLAN])
         find >> plan >> proposed >> approve >> check >> apply >> end(summary)(PLAN, proposed)
     return group
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
 
 LAKE = os.environ.get("R2D2_DAG_LAKE", "/lake")
 OUT = os.environ.get("R2D2_DAG_OUT", "/var/lib/r2d2")
@@ -21,6 +21,9 @@ ANSWER = "(ti.xcom_pull(task_ids='approve', key='answer') or {})"
 PERSON = f"{ANSWER}.get('responded_by_user')"
 APPROVED = f"({ANSWER}.get('chosen_options') == ['Approve'] and {PERSON})"
 SHOWN = 50
+# A backfill, or all runs that a schedule missed, would ask for the lake of today once for each day.
+RUN_TYPES = ["manual", "scheduled", "asset_triggered"]
+APPROVED_PLAN = Asset("r2d2_approved_plan")
 
 
 class Approval(ApprovalOperator):  # type: ignore[misc]  # Airflow is in another environment
@@ -37,7 +40,7 @@ class Approval(ApprovalOperator):  # type: ignore[misc]  # Airflow is in another
 
 
 def lake_dag(dag_id: str, description: str, doc: str, *, retries: int, **more: Any) -> DAG:
-    """A DAG for one lake: one run at a time, missed ones are not caught up; `more` is of DAG."""
+    """A DAG of r2d2: one run at a time, missed ones are not caught up; `more` is of DAG."""
     return DAG(
         dag_id,
         description=description,
@@ -92,7 +95,7 @@ def cell(name: str) -> str:
 
 
 def lake_params(lake: str | None, out: str | None, config: str | None) -> dict[str, Param]:
-    """The Params that each of the DAGs has."""
+    """The Params that each of the DAGs for a lake has."""
     absolute = r"^(/|[a-z0-9]+://).+"
     return {
         "lake": Param(
@@ -102,16 +105,23 @@ def lake_params(lake: str | None, out: str | None, config: str | None) -> dict[s
             type="string",
             pattern=absolute,
         ),
+        **out_param(out),
+        "config": optional(
+            config, "Settings", "TOML of `r2d2 init`: prices, limits, protected tables, retention."
+        ),
+    }
+
+
+def out_param(out: str | None) -> dict[str, Param]:
+    """The Param of the folder into which a DAG's runs write."""
+    return {
         "out": Param(
             out,
             title="Out folder",
             description="Absolute; a run writes into a folder of its own, by its logical date.",
             type="string",
             pattern="^/.+",
-        ),
-        "config": optional(
-            config, "Settings", "TOML of `r2d2 init`: prices, limits, protected tables, retention."
-        ),
+        )
     }
 
 

@@ -11,13 +11,18 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 DATE = "2026-01-01"
-ALL = ["find", "plan", "proposal", "approve", "check", "apply", "summary"]
+ORDER = [
+    *("find", "plan", "proposal", "due", "to_purge", "approve"),
+    *("check", "apply", "purge", "summary", "profile"),
+]
+"""Of the tasks of all DAGs, each of which has some."""
 LONGEST_S = 1800
 SERVICES = {"scheduler": ["--skip-serve-logs"], "dag-processor": [], "api-server": []}
 ENDED = ("success", "failed")
@@ -37,6 +42,11 @@ class Airflow:
             return str(self.client.get("/auth/token").raise_for_status().json()["access_token"])
         except httpx.HTTPError:
             return None
+
+    def unpause(self, dag: str) -> None:
+        """Lets a DAG run, once Airflow knows it."""
+        until(lambda: "dag_id" in self.call("GET", f"/dags/{dag}"), f"{dag} is known")
+        self.call("PATCH", f"/dags/{dag}", is_paused=False)
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         """What the API answers; its refusals, too."""
@@ -95,12 +105,11 @@ def until(told: Callable[[], Any], what: str) -> Any:
 
 
 class Run:
-    """A run of a DAG; by a person, but for the first of a DAG with a schedule."""
+    """A run of a DAG; by a person, but for the first of a DAG with a schedule or an asset."""
 
     def __init__(self, api: Airflow, dag: str, date: str | None = DATE, **conf: Any) -> None:
         self.api, self.dag, self.began = api, f"/dags/{dag}", time.monotonic()
-        until(lambda: "dag_id" in api.call("GET", self.dag), f"{dag} is known")
-        api.call("PATCH", self.dag, is_paused=False)
+        api.unpause(dag)
         if date is None:
             run = until(lambda: api.call("GET", f"{self.dag}/dagRuns")["dag_runs"], "a run")[0]
         else:
@@ -108,8 +117,8 @@ class Run:
             run = api.call("POST", f"{self.dag}/dagRuns", logical_date=logical, conf=conf)
             assert "dag_run_id" in run, run
         self.path = f"{self.dag}/dagRuns/{run['dag_run_id']}"
-        folder = (date or run["logical_date"])[:10].replace("-", "") + "T000000"
-        self.folder = Path(os.environ["R2D2_DAG_OUT"], dag, folder)
+        moment = datetime.fromisoformat(run["logical_date"] or run["run_after"])
+        self.folder = Path(os.environ["R2D2_DAG_OUT"], dag, f"{moment:%Y%m%dT%H%M%S}")
 
     def answer(self, choice: str, meanwhile: Callable[[], object] = lambda: None) -> str:
         """Answers as a person would, after `meanwhile`; returns what the person was shown."""
@@ -182,11 +191,8 @@ class Run:
     def tasks(self) -> dict[str, Any]:
         """The run's tasks, as they follow each other."""
         tasks = self.api.call("GET", f"{self.path}/taskInstances")["task_instances"]
-        order = [*ALL, "due", "to_purge"]
         names = {each["task_id"]: each for each in tasks}
-        if "due" in names:
-            order = ["due", "to_purge", "approve", "purge"]
-        return {name: names[name] for name in order if name in names}
+        return {name: names[name] for name in ORDER if name in names}
 
     def _state(self) -> str:
         return str(self.api.call("GET", self.path)["state"])

@@ -34,7 +34,8 @@ Say = Callable[[object], None]
 
 
 def deleted_and_purged(api: Airflow, say: Say) -> None:
-    """Approved and deleted; purged when its retention is over, and what a person was shown only."""
+    """Approved and deleted, and the cost told; purged once that is due, and what was shown only."""
+    api.unpause("cost")
     lake, usage = small_lake("deleted"), HOME / "usage.csv"
     usage.write_text("table,reads_per_month\nresearch.gentoo,100000\n")
     before = files_of(lake)
@@ -54,6 +55,7 @@ def deleted_and_purged(api: Airflow, say: Say) -> None:
     the_page_and_what_could_not_be_read_are_shown(run, told, shown)
     assert "research/gentoo.avro" not in deleted, "the usage file was not read"
     r2d2("fsck", lake)
+    the_cost_is_told_after_a_plan(api, say)
     purged(api, lake, before, say)
 
 
@@ -64,6 +66,17 @@ def the_page_and_what_could_not_be_read_are_shown(run: Run, told: Any, shown: st
     (unreadable,) = told["unreadable"]
     assert unreadable["table"] == f"research/{DAMAGED}"
     assert f"`research/{DAMAGED}`: `{unreadable['problem']}`" in shown
+
+
+def the_cost_is_told_after_a_plan(api: Airflow, say: Say) -> None:
+    """Of the event logs in tests/vmcost/logs; the next plan takes the profile."""
+    run = Run(api, "cost", None)
+    run.ends("success")
+    say(run.took())
+    api.call("PATCH", run.dag, is_paused=True)
+    assert (run.folder / "vmcost" / "report.html").is_file()
+    profile = json.loads((run.folder.parent / "profile.json").read_text())
+    assert profile["clusters"], profile
 
 
 def purged(api: Airflow, lake: Path, before: dict[str, bytes], say: Say) -> None:
@@ -247,7 +260,7 @@ def missed(api: Airflow, say: Say) -> None:
     assert dag["next_dagrun_run_after"] > run.api.call("GET", run.path)["start_date"], dag
     assert api.call("GET", f"{run.dag}/dagRuns")["total_entries"] == 1
     assert not (lake / "_r2d2").exists()
-    for name in ("r2d2", "r2d2_purge"):
+    for name in ("r2d2", "r2d2_purge", "r2d2_vmcost"):
         file = api.call("GET", f"/dags/{name}")["fileloc"]
         assert file.endswith(f"/{name}_dag.py"), f"{name} is of {file}"
 
@@ -329,6 +342,8 @@ RUNS = {
 
 def main(names: list[str]) -> int:
     """Runs those that are named, and the forms; whether any failed."""
+    machines = '[cluster]\nprovider = "aws"\nregion = "us-east-1"\nvm = "m5.xlarge"\n'
+    (HOME / "vmcost.toml").write_text(machines)
     forms()
     with airflow(HOME) as api, ThreadPoolExecutor(len(RUNS)) as pool:
         ended = dict(zip(names, pool.map(lambda name: _ran(api, name), names), strict=True))

@@ -2,9 +2,11 @@
 
 import os
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from r2d2_dag import make_dag
 from r2d2_purge_dag import make_purge_dag
+from r2d2_vmcost_dag import make_vmcost_dag
 
 JOBS, FAULT = os.environ["R2D2_TEST_JOBS"], os.environ["R2D2_TEST_FAULT"]
 SOON = timedelta(seconds=60)
@@ -45,3 +47,10 @@ missed = make_dag(
 )
 failing = make_dag(**given("failing") | {"retries": 1})
 purge = make_purge_dag(**given("purge") | {"lake": given("deleted")["lake"]}, answer_within=SOON)
+cost = make_vmcost_dag(
+    "cost",
+    logs=str(Path(JOBS).parent / "tests" / "vmcost" / "logs"),
+    profile=f"{given('cost')['out']}/profile.json",
+    config=f"{os.environ['AIRFLOW_HOME']}/vmcost.toml",
+    **{name: given("cost")[name] for name in ("out", "environment", "jobs", "submit", "retries")},
+)
