@@ -105,24 +105,22 @@ def lake_params(lake: str | None, out: str | None, config: str | None) -> dict[s
             type="string",
             pattern=absolute,
         ),
-        **out_param(out),
+        "out": out_param(out),
         "config": optional(
             config, "Settings", "TOML of `r2d2 init`: prices, limits, protected tables, retention."
         ),
     }
 
 
-def out_param(out: str | None) -> dict[str, Param]:
+def out_param(out: str | None) -> Param:
     """The Param of the folder into which a DAG's runs write."""
-    return {
-        "out": Param(
-            out,
-            title="Out folder",
-            description="Absolute; a run writes into a folder of its own, by its logical date.",
-            type="string",
-            pattern="^/.+",
-        )
-    }
+    return Param(
+        out,
+        title="Out folder",
+        description="Absolute; a run writes into a folder of its own, by its logical date.",
+        type="string",
+        pattern="^/.+",
+    )
 
 
 def optional(default: str | None, title: str, description: str) -> Param:

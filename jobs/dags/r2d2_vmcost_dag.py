@@ -27,8 +27,8 @@ DOC = """
 **profile** reads the event logs that Spark wrote, and writes
 
 - their bill and what would be cheaper into *out folder*/*date*/vmcost: `report.html` and tables;
-- what a GB took in r2d2's own jobs, and cost, to *profile*: the Param of that name of `r2d2`, whose
-  next plan takes it in place of assumed rates.
+- the file *profile*: what a GB took and cost in r2d2's own jobs. Named as the Param *profile* of
+  the DAG `r2d2`, it replaces assumed rates in the next plan.
 
 It runs after each plan that was approved (the asset `r2d2_approved_plan`), or by a schedule. Spark
 writes event logs into the folder `spark.eventLog.dir` where `spark.eventLog.enabled` is true: the
@@ -64,7 +64,7 @@ def make_vmcost_dag(
         schedule=schedule,
         allowed_run_types=RUN_TYPES,
         retries=retries,
-        params=_params(logs, profile, config) | out_param(out),
+        params=_params(logs, profile, config) | {"out": out_param(out)},
         **more,
     ) as dag:
         job = jobs_of(environment, jobs, conn_id, submit)

@@ -36,7 +36,7 @@ from tests.support.deletion.small_lake import approved, journal_of, times_alone,
 pytestmark = pytest.mark.slow
 HISTORIES = int(os.environ.get("R2D2_HISTORIES", "300"))
 STEPS = int(os.environ.get("R2D2_HISTORY_STEPS", "15"))
-"""Of each at most; an hour and a half are 10,000 histories of 40 steps."""
+"""Of a history, at most. 10,000 histories of 40 steps take an hour and a half."""
 CHILDREN = ("oslo.parquet", "half.parquet", "rome")
 PARENT = "whole.parquet"
 FIRST_NEW = 10_000

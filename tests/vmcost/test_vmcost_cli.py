@@ -97,7 +97,8 @@ def test_a_profile_of_own_runs_is_taken_by_a_plan(tmp_path: Path) -> None:
     from r2d2.settings.profile import load_profile
 
     out = tmp_path / "profile.json"
-    wanted = [LOG, "-o", str(out), *MACHINES, "--report", str(tmp_path)]
+    # The empty one is what a scheduler's template left out.
+    wanted = [LOG, "", "-o", str(out), *MACHINES, "--report", str(tmp_path)]
     job = [sys.executable, str(JOBS / "profile_vm_cost.py")]
     subprocess.run([*job, *wanted, "--least-mb", "1"], check=True, stdout=subprocess.DEVNULL)
     assert (tmp_path / "report.html").is_file()

@@ -19,8 +19,17 @@ import httpx
 
 DATE = "2026-01-01"
 ORDER = [
-    *("find", "plan", "proposal", "due", "to_purge", "approve"),
-    *("check", "apply", "purge", "summary", "profile"),
+    "find",
+    "plan",
+    "proposal",
+    "due",
+    "to_purge",
+    "approve",
+    "check",
+    "apply",
+    "purge",
+    "summary",
+    "profile",
 ]
 """Of the tasks of all DAGs, each of which has some."""
 LONGEST_S = 1800
@@ -67,8 +76,13 @@ def airflow(home: Path) -> Iterator[Airflow]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
     }
     started = list[subprocess.Popen[bytes]]()
-    # Each service has a session of its own, so who ends this process does not end them.
-    signal.signal(signal.SIGTERM, lambda *_: (_end(started), os._exit(128 + signal.SIGTERM)))
+
+    def stop(*_: object) -> None:
+        """Ends the services, too: each is a session of its own."""
+        _end(started)
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         for service, flags in SERVICES.items():
             with (home / f"{service}.log").open("w") as log:

@@ -34,7 +34,7 @@ Say = Callable[[object], None]
 
 
 def deleted_and_purged(api: Airflow, say: Say) -> None:
-    """Approved and deleted, and the cost told; purged once that is due, and what was shown only."""
+    """Approved, deleted and costed; once that is due, purged, but only what a person was shown."""
     api.unpause("cost")
     lake, usage = small_lake("deleted"), HOME / "usage.csv"
     usage.write_text("table,reads_per_month\nresearch.gentoo,100000\n")
