@@ -23,6 +23,7 @@ from r2d2.arrays import Bools, Int64s
 from r2d2.recipes.predicate.atoms import CandidateAtom, Form, all_tightest
 from r2d2.recipes.predicate.columns import EncodedTable
 from r2d2.recipes.predicate.encode import NULL, Codes, ComparedWith, EncodedColumn
+from r2d2.recipes.predicate.halves import ROWS_PER_EXCEPTION, masks, may_split, may_tell
 from r2d2.recipes.predicate.rarer import (
     RowSample,
     derivations,
@@ -35,10 +36,8 @@ from r2d2.recipes.predicate.set_cover import MOST_ATOMS, cover, covered, selecte
 
 LEAST_ROWS = 12
 """Of a child: fewer tell no two conjunctions."""
-MOST_UNEVEN, ROWS_PER_EXCEPTION, LEFT_PER_EXCEPTION = 40, 8, 16
 SOME_ROWS = 1 << 8, 3 << 4
 MOST_OF_EITHER, MOST_NAMED = 2, 16
-MOST_SPLIT_BY = 12
 Conjunction = tuple[CandidateAtom, ...]
 
 
@@ -75,12 +74,12 @@ def _masks(
     theirs = np.array([column.codes[spread(left, SOME_ROWS[1])] for column in columns])
     for are_excepted in (False, True):
         for column in columns:
-            for mask in _splits(column, required, left, are_excepted):
-                if _may_tell(mask[some], ours, theirs):
-                    key = (mask ^ mask[0]).tobytes()
-                    if key not in seen:
-                        yield column, mask
-                    seen.add(key)
+            halved = masks((column,), required, left, are_excepted)
+            for mask in halved[may_tell(halved[:, some], ours, theirs)]:
+                key = (mask ^ mask[0]).tobytes()
+                if key not in seen:
+                    yield column, mask
+                seen.add(key)
 
 
 def _left_by_telling(atoms: Sequence[CandidateAtom], rows: int, others: Int64s) -> Int64s:
@@ -176,62 +175,10 @@ def _besides(
 
 def _may_split(sample: RowSample) -> bool:
     """Whether a column may split the required rows, so that ranges tell either half."""
-    if _may_split_beside(sample.columns, sample.required, sample.left):
+    if may_split(sample.columns, sample.required, sample.left):
         return True
     left = sample.left[selected(sample.derived, sample.left)] if sample.derived else sample.left
-    return len(left) < len(sample.left) and _may_split_beside(sample.columns, sample.required, left)
-
-
-def _may_split_beside(columns: Sequence[EncodedColumn], required: Int64s, left: Int64s) -> bool:
-    """As `_may_split`, for these rows left."""
-    if not len(left):
-        return True
-    ours = np.array([column.codes[required] for column in columns])
-    theirs = np.array([column.codes[left] for column in columns])
-    return any(
-        _may_tell(mask, ours, theirs)
-        for are_excepted in (False, True)[: len(left) // LEFT_PER_EXCEPTION + 1]
-        for column in columns
-        for mask in _splits(column, required, left, are_excepted)
-    )
-
-
-def _may_tell(mask: Bools, ours: Codes, theirs: Codes) -> bool:
-    """Whether ranges of codes, column by column, may tell either half from the rows left."""
-    return all(not half.any() or _may_exclude(ours[:, half], theirs) for half in (mask, ~mask))
-
-
-def _may_exclude(half: Codes, left: Codes) -> bool:
-    """Whether ranges exclude every row left but exceptions."""
-    low, high = half.min(axis=1), half.max(axis=1)
-    excluded = (left < low[:, None]) | (left > high[:, None])
-    excluded[(low == NULL) & (high > NULL)] = False
-    kept = left.shape[1] - np.count_nonzero(excluded.any(axis=0))
-    return bool(kept * LEFT_PER_EXCEPTION <= left.shape[1])
-
-
-def _splits(
-    column: EncodedColumn, required: Int64s, left: Int64s, are_excepted: bool
-) -> Iterator[Bools]:
-    """Masks of the required rows that split them by the column, no half being tiny.
-
-    No row left is among those of a mask or, where some are excepted, few.
-    """
-    ours, theirs = column.codes[required] + 1, column.codes[left] + 1
-    size, weight = len(column.values) + 2, ROWS_PER_EXCEPTION if are_excepted else len(required) + 1
-    gain = np.bincount(ours, minlength=size) - weight * np.bincount(theirs, minlength=size)
-    masks = [gain[ours] > 0]
-    gain[NULL + 1] = 0
-    masks += [
-        (ours > NULL + 1) & (ours <= np.cumsum(gain).argmax()),
-        ours >= size - 1 - np.cumsum(gain[::-1]).argmax(),
-    ]
-    if size - 2 <= MOST_SPLIT_BY and not are_excepted:
-        masks += [np.equal(ours, value) for value in range(size - 1)]
-    for mask in masks:
-        rows = np.count_nonzero(mask)
-        if len(ours) < MOST_UNEVEN * min(rows, len(ours) - rows):
-            yield mask
+    return len(left) < len(sample.left) and may_split(sample.columns, sample.required, left)
 
 
 def _named(atom: CandidateAtom) -> int:
