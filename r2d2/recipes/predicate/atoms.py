@@ -343,6 +343,8 @@ def part_of(column: pa.Array, part: Part) -> pa.Array:
         case Remainder(divisor):
             column = column.cast(pa.int64())
             rest = array_of(np.fmod(numbers(column), divisor), pa.int64())
+            if not column.null_count:
+                return rest
             return pc.if_else(pc.is_valid(column), rest, pa.nulls(1, pa.int64())[0])
 
 

@@ -180,7 +180,7 @@ def _not_in(
     the child would hardly have anyway, may be missing by accident: few are taken, beside others.
     """
     chosen: dict[int, list[int]] = {}
-    count, accidents, rows = 0, 0, len(left)
+    count, accidents, longest = 0, 0, _longest_list(len(left), child_rows)
     while len(left):
         best = (0, False, 0, False, 0.0, 0, 0)
         for place, column in enumerate(usable):
@@ -192,8 +192,10 @@ def _not_in(
         excluded, is_expected, *_, place, code = best
         place, count = -place, count + 1
         accidents += excluded < ROWS_PER_LISTED and not is_expected
-        most = min(FREE_LISTED, child_rows // ROWS_PER_ACCIDENT, count - 1)
-        if not excluded or accidents > most or _is_list_of_rows(count, rows, child_rows):
+        # No value to come excludes more rows than this one.
+        if accidents > min(FREE_LISTED, child_rows // ROWS_PER_ACCIDENT, count - 1) or (
+            len(left) > excluded * (1 + longest - count)
+        ):
             return None
         chosen.setdefault(place, []).append(code)
         left = left[usable[place].codes[left] != code]
@@ -203,10 +205,10 @@ def _not_in(
     ]
 
 
-def _is_list_of_rows(values: int, rows: int, child_rows: int) -> bool:
-    """Whether a NOT IN is long, or names nearly every row that it excludes or leaves."""
+def _longest_list(rows: int, child_rows: int) -> int:
+    """The most values of NOT INs: few, and not one for nearly every row excluded or left."""
     most = max(FREE_LISTED, rows // ROWS_PER_LISTED)
-    return values > min(MOST_LISTED, most, child_rows // ROWS_PER_LISTED)
+    return min(MOST_LISTED, most, child_rows // ROWS_PER_LISTED)
 
 
 def _may_be_unlisted(column: EncodedColumn, required: Int64s) -> bool:
