@@ -137,10 +137,12 @@ def find_step(lake: str, run: Path) -> Told:
     """Times `find`; its graph is left in the run's folder."""
     from r2d2 import find
     from r2d2.report import write_find
-    from r2d2.settings.find import Settings
+    from r2d2.settings.find import Settings, TableRule
     from r2d2.storage import storage_of
 
-    settings = Settings()
+    # A lake that was made has a table a file, whatever numbers their names share.
+    is_made = Path(lake) in (made.folder for made in known(run.parents[1], Path()).values())
+    settings = Settings(tables=(TableRule(files="**/*.parquet"),) if is_made else ())
     graph, told = timed(lambda: find(lake, settings))
     write_find(run, graph, settings, storage_of(lake).url)
     return told | {"found": f"{len(graph.tables)} tables, {len(graph.edges)} edges"}
