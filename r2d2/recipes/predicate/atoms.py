@@ -42,6 +42,8 @@ from r2d2.recipes.literals import Literal
 from r2d2.recipes.predicate.encode import NULL, Codes, ComparedWith, EncodedColumn, Worth
 
 FREE_VALUES, MOST_VALUES = 10, 100
+MOST_CELLS = 1 << 16
+"""Columns × rows that are looked at in one call."""
 FEW_LEFT_OUT = 3
 ROWS_PER_VALUE_OF_LONG_IN, ROWS_PER_VALUE_OF_IN = 4, 2
 Preference = tuple[int, ...]
@@ -176,12 +178,38 @@ def all_tightest(
     columns: Iterable[EncodedColumn], rows: Int64s, child_rows: int
 ) -> list[CandidateAtom]:
     """The columns' tightest atoms that hold for these rows, at least one row."""
-    return [atom for c in columns for atom in tightest(c, c.codes[rows], child_rows)]
+    every = list(columns)
+    if len(every) * len(rows) > MOST_CELLS or not every:
+        return [atom for c in every for atom in tightest(c, c.codes[rows], child_rows)]
+    codes = np.array([column.codes[rows] for column in every])
+    low, high = codes.min(axis=1).tolist(), codes.max(axis=1).tolist()
+    changes = np.count_nonzero(np.diff(np.sort(codes, axis=1), axis=1), axis=1).tolist()
+    found = zip(every, codes, low, high, changes, strict=True)
+    return [
+        atom
+        for column, own, first, last, more in found
+        for atom in _tightest(column, own, _Extent(first, last, more + 1), child_rows)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """The least and the greatest of some codes, and how many differ; None if not counted yet."""
+
+    low: int
+    high: int
+    distinct: int | None = None
 
 
 def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[CandidateAtom]:
     """The column's tightest atoms that hold for rows with these codes, at least one."""
-    low, high = int(codes.min()), int(codes.max())
+    return _tightest(column, codes, _Extent(int(codes.min()), int(codes.max())), child_rows)
+
+
+def _tightest(
+    column: EncodedColumn, codes: Codes, extent: _Extent, child_rows: int
+) -> Iterator[CandidateAtom]:
+    low, high = extent.low, extent.high
     if high == NULL:
         yield CandidateAtom(column, Form.IS_NULL)
     if low == NULL:
@@ -189,7 +217,7 @@ def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[C
     if column.has_nulls:
         yield CandidateAtom(column, Form.NOT_NULL)
     if high < len(column.values):
-        yield from _tightest_over_values(column, codes, low, high, child_rows)
+        yield from _tightest_over_values(column, codes, extent, child_rows)
     elif low == high:
         yield CandidateAtom(column, Form.IS_NAN)
     else:
@@ -199,14 +227,18 @@ def tightest(column: EncodedColumn, codes: Codes, child_rows: int) -> Iterator[C
 
 
 def _tightest_over_values(
-    column: EncodedColumn, codes: Codes, low: int, high: int, child_rows: int
+    column: EncodedColumn, codes: Codes, extent: _Extent, child_rows: int
 ) -> Iterator[CandidateAtom]:
+    low, high, distinct = extent.low, extent.high, extent.distinct
     if low == high and column.nameable[low]:
         yield CandidateAtom(column, Form.EQUALS, (low,))
         return
     range_ = _tightest_range(column, low, high)
     if range_:
         yield range_
+    is_listed = column.derivation is not None or (distinct or 0) <= most_values(child_rows)
+    if not is_listed or (range_ and distinct == high - low + 1):
+        return
     occurs = np.zeros(high - low + 1, np.bool_)
     occurs[codes - low] = True
     if not (range_ and occurs.all()):

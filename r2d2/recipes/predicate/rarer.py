@@ -276,9 +276,12 @@ def _derived_columns(
 
 def _by_part(column: EncodedColumn, part: Part) -> EncodedColumn:
     parts = numbers(part_of(column.values, part))
-    values, places = np.unique(parts, return_inverse=True)
-    codes: Codes = np.append(places, NULL).astype(np.int32)[column.codes]
-    return _column(column, array_of(values, pa.int64()), codes, part)
+    low = int(parts.min(initial=0))  # of a calendar's parts, or less than a divisor apart
+    occurs = np.zeros(int(parts.max(initial=0)) - low + 1, np.bool_)
+    occurs[parts - low] = True
+    places = np.cumsum(occurs, dtype=np.int32)[parts - low] - np.int32(1)
+    codes: Codes = np.append(places, NULL)[column.codes]
+    return _column(column, array_of(np.flatnonzero(occurs) + low, pa.int64()), codes, part)
 
 
 def _column(
