@@ -39,6 +39,7 @@ from r2d2.recipes.predicate.encode import (
     EncodedColumn,
     Worth,
     is_of_one_calendar,
+    ranks,
 )
 from r2d2.recipes.predicate.set_cover import covered, row_left_near, selected, spread
 
@@ -275,13 +276,9 @@ def _derived_columns(
 
 
 def _by_part(column: EncodedColumn, part: Part) -> EncodedColumn:
-    parts = numbers(part_of(column.values, part))
-    low = int(parts.min(initial=0))  # of a calendar's parts, or less than a divisor apart
-    occurs = np.zeros(int(parts.max(initial=0)) - low + 1, np.bool_)
-    occurs[parts - low] = True
-    places = np.cumsum(occurs, dtype=np.int32)[parts - low] - np.int32(1)
+    values, places = ranks(pa.chunked_array([part_of(column.values, part)]))
     codes: Codes = np.append(places, NULL)[column.codes]
-    return _column(column, array_of(np.flatnonzero(occurs) + low, pa.int64()), codes, part)
+    return _column(column, values, codes, part)
 
 
 def _column(
@@ -386,8 +383,8 @@ def _together(codes: Sequence[Codes], columns: Sequence[EncodedColumn]) -> list[
         ordered = [numbers(column.values) for column in columns]
     else:
         every = pa.concat_arrays([column.values for column in columns])
-        ranks = numbers(pc.rank(every, "ascending", tiebreaker="dense")).astype(np.int64)
-        ordered = np.split(ranks, np.cumsum([len(column.values) for column in columns])[:-1])
+        places = numbers(pc.rank(every, "ascending", tiebreaker="dense")).astype(np.int64)
+        ordered = np.split(places, np.cumsum([len(column.values) for column in columns])[:-1])
     return [part[one] for part, one in zip(ordered, codes, strict=True)]
 
 
