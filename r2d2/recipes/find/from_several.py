@@ -9,14 +9,15 @@ their distinct ones, or those of a predicate, found as for one parent. No part l
 would be a copy of the table. So the parts' rows are the table's, counted by their hashes.
 
 Where a parent's share has no predicate, and no row occurs twice, the parts may overlap: each has
-every row of the table that its parent has, and equal rows count once.
+every row of the table that its parent has, and equal rows count once. Else the rows are given out
+anew, without one of the parents that took some: it may have left the others odd shares.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 import pyarrow as pa
@@ -55,8 +56,8 @@ from r2d2.recipes.grammar import Leaf, Union, parents
 
 SMALLEST_HASHES, ROWS_OF_BATCH = 256, 128
 """Of a table, looked up first; and of a large one's batches, sampled before that."""
-MOST_PARENTS = 32
-"""Of one table: those with most of its smallest hashes."""
+MOST_PARENTS, MOST_TRIES = 32, 8
+"""Of one table: those with most of its smallest hashes; and how often the rows are given out."""
 
 
 def propose_from_several(request: SeveralRequest, counts: RowCounts) -> list[Proposal]:
@@ -69,6 +70,9 @@ def propose_from_several(request: SeveralRequest, counts: RowCounts) -> list[Pro
     sizes = [other.table.size_bytes for other in others]
     if max(sizes, default=0) > SAMPLED_BYTES and are_columnar(other.table for other in others):
         children, others = _sampled_elsewhere(children, others, counts)
+        others = _smallest_within(others, request.whole_bytes)
+        read = {other.table.location for other in others}
+        children = [child for child in children if child.location in read]
     children = [child for child in children if _smallest(child, counts) is not None]
     if not children:
         return []
@@ -86,6 +90,13 @@ def _fits(table: Table, counts: RowCounts) -> bool:
     """Whether the table's rows fit the memory, as parent or as child."""
     bytes_per_row = max(VALUE_COPIES * BYTES_PER_VALUE * len(table.columns), 16 * MOST_PARENTS)
     return rows_of(table) * (BYTES_PER_HELD_ROW + bytes_per_row) <= counts.memory_bytes
+
+
+def _smallest_within(others: Iterable[ColumnHolder], most_bytes: float) -> list[ColumnHolder]:
+    """The smallest of the tables that have so many bytes together."""
+    by_size = sorted(others, key=lambda other: (other.table.size_bytes, other.table.location))
+    ends = accumulate(other.table.size_bytes for other in by_size)
+    return [other for other, end in zip(by_size, ends, strict=True) if end <= most_bytes]
 
 
 def _sampled_elsewhere(
@@ -210,12 +221,23 @@ def _union_of(child: Table, others: Sequence[ColumnHolder], counts: RowCounts) -
     whole = counts.counted(child, by_name(child.columns))
     holders = [_Holder(counts, child, o, *whole.held(_counted(o, counts))[:2]) for o in others]
     holders.sort(key=lambda holder: -len(holder.places))
+    tried, waiting = 0, [holders]
+    for some in waiting:  # grows
+        if tried < MOST_TRIES and _have_all(some, whole):
+            given, tried = list(_given_out(some, whole)), tried + 1
+            union = _all(given, whole) or _each_once(some, whole)
+            if union is not None:
+                return union
+            waiting += [[h for h in some if h is not taker] for taker, *_ in given]
+    return None
+
+
+def _have_all(holders: Sequence["_Holder"], whole: Counted) -> bool:
+    """Whether each of the table's rows is in one of these."""
     is_there = np.zeros(len(whole.counts), np.bool_)
     for holder in holders:
         is_there[holder.places] = True
-    if not is_there.all():
-        return None
-    return _all(holders, whole) or _each_once(holders, whole)
+    return bool(is_there.all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,10 +258,10 @@ class _Holder:
         return unlisted(parent, 0, contained.outputs_of(self.other.table), labels)
 
 
-def _all(holders: Sequence[_Holder], whole: Counted) -> Union | None:
+def _all(given: Iterable[tuple[_Holder, Int64s, Int64s]], whole: Counted) -> Union | None:
     """The union that adds up to the table: its parts' rows are given out, none twice."""
     parts = list[Leaf]()
-    for holder, places, counts in _given_out(holders, whole):
+    for holder, places, counts in given:
         part = holder.part(whole, places, counts)
         if part is None:
             return None

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
+from math import inf
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TypeAlias
@@ -146,11 +147,13 @@ class ColumnHolder:
 class SeveralRequest:
     """Tables of the same columns that none contains, and those that have these columns.
 
-    Each may be rows of some of the others; the children are among these.
+    Each may be rows of some of the others; the children are among these. Of large tables whose few
+    columns do not tell that they are none, the smallest are read whole, up to so many bytes.
     """
 
     children: tuple[Table, ...]
     others: tuple[ColumnHolder, ...]
+    whole_bytes: float = inf
 
     @property
     def tables(self) -> list[Table]:

@@ -193,10 +193,9 @@ def _not_in(
         excluded, is_expected, *_, place, code = best
         place, count = -place, count + 1
         accidents += excluded < ROWS_PER_LISTED and not is_expected
+        most = min(FREE_LISTED, child_rows // ROWS_PER_ACCIDENT, count - 1)
         # No value to come excludes more rows than this one.
-        if accidents > min(FREE_LISTED, child_rows // ROWS_PER_ACCIDENT, count - 1) or (
-            len(left) > excluded * (1 + longest - count)
-        ):
+        if accidents > most or len(left) > excluded * (1 + longest - count):
             return None
         chosen.setdefault(place, []).append(code)
         left = left[usable[place].codes[left] != code]
@@ -284,12 +283,11 @@ def _by_part(column: EncodedColumn, part: Part) -> EncodedColumn:
 def _column(
     column: EncodedColumn, values: pa.Array, codes: Codes, derivation: Derivation
 ) -> EncodedColumn:
-    nameable = np.ones(len(values), np.bool_)
     return replace(
         column,
         codes=codes,
         values=values,
-        nameable=nameable,
+        nameable=np.ones(len(values), np.bool_),
         worth=Worth.MANY,
         has_nulls=False,
         derivation=derivation,

@@ -130,8 +130,17 @@ def test_rows_of_several_tables_are_found(
     assert kinds(lake, *others) == expected
 
 
-DRAWN = pa.table({"drawn": [n * 7919 % 104729 // 3 for n in range(1000)]})
 SOURCES = {"a": months(1, 2, 3, 4), "b": months(3, 4, 5, 6)}
+
+
+def test_a_table_with_an_odd_part_of_the_rows_hides_no_others(tmp_path: Path) -> None:
+    drawn = months(5).take(Random(3).sample(range(40), 30))
+    odd = together(months(1, 2), drawn)  # has most of the child's rows, and leaves ten at random
+    lake = RecipeLake.of(tmp_path, {"child": months(2, 5), "odd": odd, **SOURCES})
+    assert kinds(lake, "odd", *SOURCES) == [Select] * 2
+
+
+DRAWN = pa.table({"drawn": [n * 7919 % 104729 // 3 for n in range(1000)]})
 NEAR: dict[str, tuple[dict[str, pa.Table], pa.Table]] = {
     "a value is another": (SOURCES, changed(months(2, 5), 7, 12345.0)),
     "a value is NULL": (SOURCES, changed(months(2, 5), 1, None)),
@@ -209,6 +218,8 @@ def test_large_tables_are_sampled_first(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(RowCounts, "counted", noted)
     assert lake.from_several("other", "child", "a") == []
+    assert counted_tables == []
+    assert lake.from_several("child", *SOURCES, whole_bytes=1000) == []
     assert counted_tables == []
     assert lake.from_several("child", *SOURCES) != []
     assert counted_tables != []

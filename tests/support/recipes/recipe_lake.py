@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import pyarrow as pa
@@ -67,11 +68,11 @@ class RecipeLake:
         request = UnionRequest(self.tables[table], tuple(map(self.child, parts)))
         return search_one(request, RowCounts(self.storage, self.types))
 
-    def from_several(self, child: str, *others: str) -> list[Proposal]:
+    def from_several(self, child: str, *others: str, whole_bytes: float = inf) -> list[Proposal]:
         """The proposals for the table as rows of some of these, that have its columns."""
         table, columns = self.tables[child], ColumnNames(self.types)
         holders = columns.holders([table, *(self.tables[name] for name in others)])
-        request = SeveralRequest((table,), tuple(holders(table)))
+        request = SeveralRequest((table,), tuple(holders(table)), whole_bytes)
         return search([request], RowCounts(self.storage, self.types))
 
     def rows(
