@@ -17,8 +17,8 @@ A table may also be several of those that it contains together: a union.
 A table that no other contains may be rows of several that have its columns, by name and type. No
 edge tells which, so these are read besides, at most 1,000 for the tables of one schema: the largest
 that fit into 64 MiB, or into a tenth of what the other searches read. Of a large columnar table an
-eighth of its bytes counts, as a few columns mostly tell that it is none; of a tiny one 16 KiB. Where
-these do not tell, the smallest are read whole, up to as many bytes.
+eighth of its bytes counts, as a few columns mostly tell that it is none; of a tiny one 16 KiB.
+Where these do not tell, the smallest are read whole, up to as many bytes.
 """
 
 from collections import Counter, defaultdict
