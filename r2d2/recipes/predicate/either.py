@@ -75,13 +75,16 @@ def _masks(
     some = spread(np.arange(len(required)), SOME_ROWS[0])
     ours = np.array([column.codes[required[some]] for column in columns])
     theirs = np.array([column.codes[spread(left, SOME_ROWS[1])] for column in columns])
+    lot = max(1, MOST_CELLS // max(len(required), len(left), *(len(c.values) for c in columns)))
     for are_excepted in (False, True):
-        for column in columns:
-            halved = _halves((column,), required, left, are_excepted)
-            for mask in halved[_may_tell(halved[:, some], ours, theirs)]:
+        for start in range(0, len(columns), lot):
+            halves, owners = _halves(columns[start : start + lot], required, left, are_excepted)
+            told = np.flatnonzero(_may_tell(halves[:, some], ours, theirs))
+            for place in told[np.argsort(owners[told], kind="stable")]:
+                mask = halves[place]
                 key = (mask ^ mask[0]).tobytes()
                 if key not in seen:
-                    yield column, mask
+                    yield columns[start + owners[place]], mask
                 seen.add(key)
 
 
@@ -190,17 +193,17 @@ def _may_split_beside(columns: Sequence[EncodedColumn], required: Int64s, left: 
         return True
     ours, theirs = (np.array([c.codes[rows] for c in columns]) for rows in (required, left))
     return any(
-        _may_tell(_halves(columns, required, left, are_excepted), ours, theirs).any()
+        _may_tell(_halves(columns, required, left, are_excepted)[0], ours, theirs).any()
         for are_excepted in (False, True)[: len(left) // LEFT_PER_EXCEPTION + 1]
     )
 
 
 def _halves(
     columns: Sequence[EncodedColumn], required: Int64s, left: Int64s, are_excepted: bool
-) -> Bools:
-    """Masks × required rows: each splits them by one of the columns, no half being tiny.
+) -> tuple[Bools, Int64s]:
+    """Masks × required rows, and the number of the column by which each splits them.
 
-    No row left is among those of a mask or, where some are excepted, few.
+    No half is tiny. No row left is among those of a mask or, where some are excepted, few.
     """
     sizes = np.array([len(column.values) + 2 for column in columns])
     shift = (sizes.max() - sizes)[:, None]  # the last codes of all columns have one place
@@ -211,14 +214,16 @@ def _halves(
     np.put_along_axis(gain, shift, 0, axis=1)  # NULL is neither first nor last
     first = np.cumsum(gain, axis=1).argmax(axis=1)[:, None] - shift
     last = sizes[:, None] - 1 - np.cumsum(gain[:, ::-1], axis=1).argmax(axis=1)[:, None]
+    every = np.arange(len(columns))
     found = [is_gain, (ours > NULL + 1) & (ours <= first), ours >= last]
-    if not are_excepted:
-        few = np.flatnonzero(sizes - 2 <= MOST_SPLIT_BY)
-        found += [np.equal(ours[c], np.arange(sizes[c] - 1)[:, None]) for c in few]
-    every = np.concatenate(found)
-    rows = np.count_nonzero(every, axis=1)
-    even: Bools = every[len(required) < MOST_UNEVEN * np.minimum(rows, len(required) - rows)]
-    return even
+    owners = [every] * len(found)
+    for column in every[(sizes - 2 <= MOST_SPLIT_BY) & (not are_excepted)]:
+        found.append(np.equal(ours[column], np.arange(sizes[column] - 1)[:, None]))
+        owners.append(np.repeat(column, sizes[column] - 1))
+    masks = np.concatenate(found)
+    rows = np.count_nonzero(masks, axis=1)
+    is_even = len(required) < MOST_UNEVEN * np.minimum(rows, len(required) - rows)
+    return masks[is_even], np.concatenate(owners)[is_even]
 
 
 def _counts(codes: Codes, size: int) -> Int64s:
