@@ -379,7 +379,7 @@ def _least_savings(fail_on: str | None) -> float | None:
         return None
     name, _, amount = fail_on.partition("=")
     try:
-        if name == "savings":
+        if name == "savings" and abs(float(amount)) < float("inf"):
             return float(amount)
     except ValueError:
         pass

@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict, fields, replace
 from functools import partial
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -240,8 +241,11 @@ def what_if(
     Recipes were searched with that plan's tenants: with others, make a plan that searches again.
 
     Raises:
-        UsageError: no plan was made in the folder yet, or a pattern to protect matches no table.
+        UsageError: no plan was made in the folder yet, a pattern to protect matches no table, or
+            nobody can wait so many seconds.
     """
+    if max_latency_s is not None and not 0 <= max_latency_s < inf:
+        raise UsageError(f"--max-latency {max_latency_s:g}: give a number of seconds, 0 or more")
     settle(run)
     graph = load_graph(run)
     known = load_recipes(run, graph.sha256)

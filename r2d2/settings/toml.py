@@ -138,10 +138,18 @@ def _read(kind: Any, value: Any) -> Any:
     if _is_enum(kind):
         return next((member for member in kind if member.value == value), None)
     if kind in (float, Fraction) and type(value) in (int, Decimal):
-        return kind(value) if isfinite(value) and value >= 0 else None
+        return kind(value) if _is_finite(value) and value >= 0 else None
     if type(value) is not kind or (kind is int and value < 0):
         return None
     return value
+
+
+def _is_finite(value: int | Decimal) -> bool:
+    """Whether a float can hold about as much."""
+    try:
+        return isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _is_enum(kind: Any) -> bool:

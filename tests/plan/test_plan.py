@@ -136,6 +136,23 @@ def test_a_diff_names_tables_that_came_and_went(run: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf"])
+def test_a_latency_that_nobody_can_wait_is_refused_by_name(
+    run: Path, seconds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_plan(run, DEAR)
+    assert main(["plan", "--run", str(run), "--max-latency", seconds]) == 2
+    assert f"--max-latency {seconds}: give a number of seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("amount", ["nan", "inf", "much"])
+def test_savings_to_fail_on_are_an_amount(
+    run: Path, amount: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "--run", str(run), "--fail-on", f"savings={amount}"]) == 2
+    assert "give savings=USD" in capsys.readouterr().err
+
+
 def test_what_if_reads_nothing_of_the_lake(run: Path) -> None:
     plan = make_plan(run, DEAR)
     shutil.rmtree(run.parent / "lake")

@@ -154,6 +154,7 @@ def test_prices_carry_the_day_on_which_they_were_looked_up(tmp_path: Path) -> No
         ("[latency]\ndefault_limit_s = -1\n", 2, "0 or more"),
         ("[latency]\ndefault_limit_s = inf\n", 2, "0 or more"),
         ("[latency]\ndefault_limit_s = nan\n", 2, "0 or more"),
+        (f"[latency]\ndefault_limit_s = {'9' * 400}\n", 2, "0 or more"),
         ("[latency]\ndefault_limit_s = true\n", 2, "expected a number"),
         ("[rates]\nvm_count = 2.5\n", 2, "a whole number"),
         ("[prices]\nscan_usd_per_gb = 1\n", 1, "[prices] needs as_of: a day without quotes"),
