@@ -230,10 +230,8 @@ def _recipe(
     within = labels.within_parent()
     share = 1 - within.child_rows / labels.child_rows
     rows = labels.child_rows - within.child_rows
-    are_strays = share <= (MOST_STRAY_SHARE if rows > MOST_STRAYS else MOST_ADDED_SHARE)
-    if not labels.missing and not are_strays:
-        loads = _loads(parent, number, columns, labels)
-        if loads is not None:
+    if not labels.missing and not are_strays(rows, labels.child_rows):
+        if (loads := _loads(parent, number, columns, labels)) is not None:
             return loads
     if share > MOST_ADDED_SHARE:
         return None
@@ -241,6 +239,11 @@ def _recipe(
     plus = Residual(ResidualKind.ROWS, child.location, rows, size_bytes)
     recipe = _recipe_of_contained(parent, number, columns, within)
     return replace(recipe, plus=plus) if isinstance(recipe, Patch) else Patch(recipe, plus)
+
+
+def are_strays(rows: int, of: int) -> bool:
+    """Whether so many of a table's rows are too few to be a load of their own."""
+    return rows <= of * (MOST_STRAY_SHARE if rows > MOST_STRAYS else MOST_ADDED_SHARE)
 
 
 def _loads(
@@ -300,9 +303,8 @@ def unlisted(
     parent: SearchedParent, number: int, columns: tuple[Output, ...], labels: RowLabels
 ) -> Project | Distinct | Select | None:
     """The recipe of all the parent's rows, or of those of a predicate, each as often or once."""
-    location = parent.table.location
     if (labels.child == 1).all() and not labels.is_whole:
-        return Distinct(location, columns)
+        return Distinct(parent.table.location, columns)
     if (found := _whole_or_selected(parent, number, columns, labels)) is not None:
         return found
     every = replace(labels, child=np.where(labels.child > 0, labels.copies, 0))
@@ -310,7 +312,7 @@ def unlisted(
     if (labels.child <= 1).all() and repeated > MOST_STRAY_SHARE * np.count_nonzero(labels.child):
         selected = _whole_or_selected(parent, number, columns, every)
         if isinstance(selected, Select):
-            return Distinct(location, columns, selected.where)
+            return Distinct(parent.table.location, columns, selected.where)
     return None
 
 
@@ -323,8 +325,7 @@ def row_list(child: Table, count: int, parent_rows: int | None) -> Residual:
     if parent_rows is not None and parent_rows >= count > 0:
         bits = min(parent_rows, count * (log2(parent_rows / count) + 2))
         listed_bytes = min(listed_bytes, int(bits) // 8)
-    size_bytes = BYTES_PER_FILE + listed_bytes
-    return Residual(ResidualKind.HASHES, child.location, count, size_bytes)
+    return Residual(ResidualKind.HASHES, child.location, count, BYTES_PER_FILE + listed_bytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ from r2d2.hashing.multiset import Counted
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import HashFilter, merge, positions_in, sorted_unique, taken
 from r2d2.model import Table
-from r2d2.recipes.find.from_one_parent import SearchedParent, unlisted
+from r2d2.recipes.find.from_one_parent import MOST_LOADS, SearchedParent, are_strays, unlisted
 from r2d2.recipes.find.from_union import (
     SAMPLED_BYTES,
     are_columnar,
@@ -229,7 +229,7 @@ def _union_of(child: Table, others: Sequence[ColumnHolder], counts: RowCounts) -
             if union is not None:
                 return union
             waiting += [[h for h in some if h is not taker] for taker, *_ in given]
-    return None
+    return _all(_given_out(holders, whole, MOST_LOADS), whole)
 
 
 def _have_all(holders: Sequence["_Holder"], whole: Counted) -> bool:
@@ -270,18 +270,25 @@ def _all(given: Iterable[tuple[_Holder, Int64s, Int64s]], whole: Counted) -> Uni
 
 
 def _given_out(
-    holders: Sequence[_Holder], whole: Counted
+    holders: Sequence[_Holder], whole: Counted, most_loads: int = 1
 ) -> Iterator[tuple[_Holder, Int64s, Int64s]]:
-    """Parents with the rows that are given to them; nothing where rows are left over."""
-    left, waiting = whole.counts.copy(), list(holders)
+    """Parents with the rows that are given to them; nothing where rows are left over.
+
+    With more loads, parents give rows that are left once more, but no few strays.
+    """
+    left, waiting, load = whole.counts.copy(), list(holders), 1
     given = list[tuple[_Holder, Int64s, Int64s]]()
-    while waiting and left.any():
+    while left.any() and (waiting or load < most_loads):
+        if not waiting:
+            waiting, load = list(holders), load + 1
         takes = [np.where(h.counts <= left[h.places], h.counts, 0) for h in waiting]
         rows = [int(take.sum()) for take in takes]
         if not any(rows):  # a row that each has more often than needed: only some of its copies
             takes = [np.minimum(h.counts, left[h.places]) for h in waiting]
             rows = [int(take.sum()) for take in takes]
         best = int(np.argmax(rows))
+        if load > 1 and are_strays(rows[best], whole.rows):
+            return
         holder, take = waiting.pop(best), takes[best]
         taken = np.flatnonzero(take)
         left[holder.places[taken]] -= take[taken]

@@ -69,6 +69,11 @@ FOUND: dict[str, tuple[dict[str, pa.Table], pa.Table, list[type]]] = {
         months(1, 2),
         [Project, Project],
     ),
+    "a selection that was loaded twice, and another table": (
+        {"a": months(1, 2, 3), "b": months(5, 6)},
+        together(months(2), months(2), months(5, 6)),
+        [Select, Select, Project],
+    ),
     "selections": ({"a": months(1, 2, 3, 4), "b": months(3, 4, 5, 6)}, months(2, 5), [Select] * 2),
     "a selection of what both have": (
         {"a": months(1, 2, 3, 4), "b": months(3, 4, 5, 6)},
