@@ -230,9 +230,9 @@ def _recipe(
     within = labels.within_parent()
     share = 1 - within.child_rows / labels.child_rows
     rows = labels.child_rows - within.child_rows
-    if not labels.missing and not are_strays(rows, labels.child_rows):
-        if (loads := _loads(parent, number, columns, labels)) is not None:
-            return loads
+    may_be_loads = not labels.missing and not are_strays(rows, labels.child_rows)
+    if may_be_loads and (loads := _loads(parent, number, columns, labels)) is not None:
+        return loads
     if share > MOST_ADDED_SHARE:
         return None
     size_bytes = int(share * child.size_bytes) + BYTES_PER_COLUMN * len(child.columns)
