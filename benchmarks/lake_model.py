@@ -4,7 +4,8 @@
 
 There is no data: sizes are lognormal, families grow by copies and by selections of recent tables,
 reads are lognormal too and 55 % of the tables are not read at all. Recipes are priced by rates, as
-none is run. Each column is one way of planning the same lake.
+none is run: a selection reads no more bytes than its table has. Each column is one way of planning
+the same lake; `docs/plan.md` shows them.
 """
 
 import argparse
