@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, astuple
 from datetime import date
@@ -14,7 +15,15 @@ from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe, pays_from_bytes
 from r2d2.plan.graph_file import GraphFile, is_compared
 from r2d2.plan.plan_form import Data, check_form
-from r2d2.plan.planner import PLAN_TOO_LITTLE, TOO_LITTLE, Reasons, SolvedPlan
+from r2d2.plan.planner import (
+    DEARER,
+    MONEY,
+    PARENT_GOES,
+    PLAN_TOO_LITTLE,
+    TOO_LITTLE,
+    Reasons,
+    SolvedPlan,
+)
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
@@ -232,6 +241,10 @@ def kept_kind(entry: Mapping[str, Any]) -> str:
         return "rebuilding takes longer than its readers may wait"
     if reason.startswith(PART):
         return reason.partition(":")[0]
+    if reason.endswith(PARENT_GOES):
+        return "what it could be rebuilt from is deleted"
+    if reason.startswith(TOO_LITTLE) or reason.endswith(DEARER):
+        return re.sub(f" {MONEY} a month,", "", reason, count=1)
     return reason
 
 

@@ -165,7 +165,10 @@ def test_a_table_that_changed_since_find_is_left_alone(run: Path) -> None:
     [
         ({"protect": (Protection("oslo*", "the law"),)}, "protected: the law"),
         ({"limit": (Limit("oslo*", 5.0),)}, "rebuilding takes 2 min at least"),
-        ({"usage": UsageDefaults(reads_per_month=1e12)}, "rebuilding it would cost more"),
+        ({"usage": UsageDefaults(reads_per_month=1e12)}, "a month, more than keeping it"),
+        ({"plan": PlanLimits(1.0, 0.0, 1e12)}, "less than the minimum of $1,000,000,000,000.00"),
+        ({"plan": PlanLimits(1.0, 1e12)}, "less than the minimum of $1,000,000,000,000.00"),
+        ({"plan": PlanLimits(0.0)}, "the plan may delete 0 B at most"),
         ({"tenant": (Tenant("oslo*", "north"),)}, "belongs to another tenant"),
     ],
 )
@@ -175,7 +178,7 @@ def test_a_table_stays_for_the_reason_that_is_told(
     plan = make_plan(run, PlanSettings(prices=DEAR.prices, **settings))
     assert entry(plan, "oslo")["choice"] == "keep"
     assert reason in entry(plan, "oslo")["reason"]
-    assert check_plan(plan) == ()
+    assert check_plan(plan) == check_plan(plan, run) == ()
 
 
 def test_a_pattern_that_matches_no_table_and_usage_of_other_lakes_are_said(
