@@ -12,6 +12,7 @@ from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
 from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told, survival_told
 from r2d2.plan.plan_form import Data
+from r2d2.recipes.words import recipe_words
 from r2d2.settings.plan import Prices
 from r2d2.text_tables import (
     TOP_FOLDER,
@@ -146,6 +147,7 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  and takes {duration(table['rebuild_p95_s'])}{more} at p95{start_up}"
             parents = ", ".join(map(visible, table["parents"]))
             yield f"  recipe: {table['recipe']['kind']} from {parents}"
+            yield f"  that is: {printable(recipe_words(table['recipe'], show_values=True))}"
             for parent, words in evidence.get("survives", {}).items():
                 told = survival_told(words)
                 yield f"  when {visible(parent)} changes: {told}"

@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from r2d2.plan.planner import (
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
-from r2d2.settings.plan import PlanSettings
+from r2d2.settings.plan import PlanSettings, plan_settings_of
 from r2d2.storage.output import json_text, json_with, settle
 from r2d2.text_tables import counted, human_bytes, pluralize, usd, without_file
 
@@ -51,7 +51,7 @@ def plan_data(
         "tables": tables,
         "totals": _totals(planned, tables),
         "solver": _solver(planned),
-        "settings": _plain(asdict(planned.costing.settings)),
+        "settings": plain(asdict(planned.costing.settings)),
         "snapshots": snapshots,
         "owners": dict(graph.owners),
         "find": dict(graph.found_with),
@@ -267,16 +267,33 @@ def headline(plan: Mapping[str, Any]) -> str:
 
 
 def pays_told(plan: Mapping[str, Any]) -> str:
-    """The size from which on a deletion pays, where none does or some save too little."""
-    totals = plan["totals"]
-    if not plan["solver"]["options"] or (totals["deleted"] and not totals["below_min_saving"]):
+    """The size from which on a deletion pays, where none does or some save too little.
+
+    It is told with the minimum that a deletion must save, and by prices alone where that differs.
+    """
+    dear = any(table["reason"].endswith(DEARER) for table in plan["tables"])
+    told = plan["totals"]["below_min_saving"] or dear or not plan["totals"]["deleted"]
+    if not plan["solver"]["options"] or not told:
         return ""
-    reads = plan["settings"]["usage"]["reads_per_month"]
-    sizes = [totals[f"{kind}_pays_from_bytes"] for kind in ("unread", "read")]
-    unread, read = ("at no size" if s is None else f"from {human_bytes(s)} on" for s in sizes)
-    return (
-        f"at these prices a deletion pays {unread} where nobody reads the table,"
-        f" {read} at {pluralize(f'{reads:g}', 'read')} a month"
+    settings = plan_settings_of(plan["settings"])
+    alone = replace(settings, plan=replace(settings.plan, min_saving_usd_per_month=0.0))
+    least, by_prices = _sizes_told(settings), _sizes_told(alone)
+    if least == by_prices:
+        return f"at these prices a deletion pays {by_prices}"
+    minimum = f"the minimum of {usd(settings.plan.min_saving_usd_per_month)} a month"
+    return f"a deletion saves {minimum} {least}; by prices alone it pays {by_prices}"
+
+
+def _sizes_told(settings: PlanSettings) -> str:
+    """The size from which on a deletion saves what it must: unread, and at assumed reads."""
+    reads = settings.usage.reads_per_month
+    sizes = {"where nobody reads the table": pays_from_bytes(settings, 0.0)}
+    if reads:
+        at_reads = f"at {pluralize(f'{reads:g}', 'read')} a month"
+        sizes[at_reads] = pays_from_bytes(settings, reads)
+    return ", ".join(
+        f"{'at no size' if s is None else f'from {human_bytes(s)} on' if s else 'at any size'} {at}"
+        for at, s in sizes.items()
     )
 
 
@@ -334,14 +351,15 @@ def _solver(planned: SolvedPlan) -> Data:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON has it: days as text, tuples as lists."""
     match value:
         case date():
             return value.isoformat()
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
     return value
 
 

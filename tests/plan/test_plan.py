@@ -345,7 +345,9 @@ def test_the_commands_work_together(
     )
     assert "\"city\" = 'Oslo'" in capsys.readouterr().out
     assert main([*wanted, "--what-if", "--explain", "oslo.parquet"]) == 0
-    assert "recipe: select from whole.parquet" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "recipe: select from whole.parquet" in told
+    assert "  that is: rows of whole.parquet where city = 'Oslo', in " in told
     assert main([*wanted, "--fail-on", "cheese"]) == 2
     prices = tmp_path / "prices.toml"
     prices.write_text("[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 0.0001\n")
