@@ -10,9 +10,9 @@ from typing import Any
 
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
-from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told, survival_told
+from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told
 from r2d2.plan.plan_form import Data
-from r2d2.recipes.words import recipe_words
+from r2d2.recipes.words import recipe_words, survival_told
 from r2d2.settings.plan import Prices
 from r2d2.text_tables import (
     TOP_FOLDER,

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, astuple, replace
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from r2d2.errors import UsageError
 from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe, pays_from_bytes
-from r2d2.plan.graph_file import GraphFile, is_compared
+from r2d2.plan.graph_file import PLAN_NAME, GraphFile, earlier_runs, is_compared
 from r2d2.plan.plan_form import Data, check_form
 from r2d2.plan.planner import (
     DEARER,
@@ -29,7 +30,15 @@ from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings, plan_settings_of
 from r2d2.storage.output import json_text, json_with, settle
-from r2d2.text_tables import counted, human_bytes, pluralize, usd, without_file
+from r2d2.text_tables import (
+    counted,
+    did_you_mean,
+    human_bytes,
+    pluralize,
+    shell_word,
+    usd,
+    without_file,
+)
 
 VERSION = 3
 is_plan = json_with("solver", "totals", "tables")
@@ -91,6 +100,28 @@ def load_plan(path: Path) -> Data:
         raise UsageError(f"{path}: changed since it was written: not a letter may be another")
     check_form(data, f"{path}: ")
     return dict(data)
+
+
+def not_deleted(run: Path, name: str, plan: Data) -> UsageError:
+    """The error for a table that is not among those that the plan deletes.
+
+    It says why the plan keeps it, and names an earlier plan that deletes it; of no table, the
+    nearest of those that go.
+    """
+    kept = [entry["reason"] for entry in plan["tables"] if entry["table"] == name]
+    told = f"the plan keeps {name!r}" if kept else f"the plan deletes no table {name!r}"
+    for folder in earlier_runs(run):
+        with suppress(UsageError):
+            for entry in load_plan(folder / PLAN_NAME)["tables"]:
+                if (entry["table"], entry["choice"]) == (name, "delete"):
+                    return UsageError(f"{told}; an earlier one deletes it: give --run {folder}")
+    if kept:
+        remedy = (
+            f"`r2d2 plan show {shell_word(str(run))} --choice delete` lists those that have one"
+        )
+        return UsageError(f"{told}, so it has no recipe: {kept[0]}; {remedy}")
+    deleted = [entry["table"] for entry in plan["tables"] if entry["choice"] == "delete"]
+    return UsageError(f"{told}{did_you_mean(name, deleted)}")
 
 
 def _unlike(pairs: list[tuple[str, Any]]) -> Data:
@@ -210,26 +241,6 @@ def cheapest(solver: Mapping[str, Any]) -> str:
 
 
 PART = "it may be a part of "
-CHANGES = {
-    "append": "rows are added",
-    "delete": "rows are deleted",
-    "rewrite": "files are rewritten",
-}
-VERDICTS = {"always": "right", "perhaps": "perhaps", "never": "wrong"}
-
-
-def survival_told(words: Mapping[str, str]) -> str:
-    """Whether a recipe is still right, by what changed in a parent.
-
-    >>> survival_told({"append": "perhaps", "delete": "perhaps", "rewrite": "always"})
-    'right if files are rewritten, perhaps if rows are added or deleted'
-    """
-    told = []
-    for word, verdict in VERDICTS.items():
-        changes = [CHANGES.get(change, change) for change, each in words.items() if each == word]
-        if changes:
-            told.append(f"{verdict} if {' or '.join(changes)}".replace("or rows are ", "or "))
-    return ", ".join(told)
 
 
 def kept_kind(entry: Mapping[str, Any]) -> str:

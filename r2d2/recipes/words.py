@@ -25,6 +25,14 @@ SOURCES = {
 _PLURALS = {"in": "among", "not_in": "not among"}
 
 
+CHANGES = {
+    "append": "rows are added",
+    "delete": "rows are deleted",
+    "rewrite": "files are rewritten",
+}
+VERDICTS = {"always": "right", "perhaps": "perhaps", "never": "wrong"}
+
+
 def recipe_words(recipe: Data, *, show_values: bool = False) -> str:
     """The recipe as a sentence without a full stop.
 
@@ -165,3 +173,17 @@ def _sources(columns: Sequence[Data], show_values: bool) -> Iterator[str]:
     for kind, words in SOURCES.items():
         if told[kind]:
             yield f"{words}: {_few(told[kind])}"
+
+
+def survival_told(words: Mapping[str, str]) -> str:
+    """Whether a recipe is still right, by what changed in a parent.
+
+    >>> survival_told({"append": "perhaps", "delete": "perhaps", "rewrite": "always"})
+    'right if files are rewritten, perhaps if rows are added or deleted'
+    """
+    told = []
+    for word, verdict in VERDICTS.items():
+        changes = [CHANGES.get(change, change) for change, each in words.items() if each == word]
+        if changes:
+            told.append(f"{verdict} if {' or '.join(changes)}".replace("or rows are ", "or "))
+    return ", ".join(told)

@@ -181,6 +181,31 @@ def test_a_table_stays_for_the_reason_that_is_told(
     assert check_plan(plan) == check_plan(plan, run) == ()
 
 
+@pytest.mark.parametrize("command", [("show",), ("run", "--to", "restored")])
+def test_a_recipe_of_a_table_that_is_kept_is_answered_with_the_reason(
+    run: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_plan(run, DEAR)
+    verb, *flags = command
+    assert main(["recipe", verb, "whole.parquet", "--run", str(run), *flags]) == 2
+    told = capsys.readouterr().err
+    why = "deleted tables are rebuilt from it"
+    assert "the plan keeps 'whole.parquet', so it has no recipe: " in told
+    assert f"{why}; `r2d2 plan show {run} --choice delete` lists those that have one" in told
+    assert "did you mean" not in told
+    assert main(["recipe", verb, "whale.parquet", "--run", str(run), *flags]) == 2
+    assert "the plan deletes no table 'whale.parquet'" in capsys.readouterr().err
+
+
+def test_recipes_are_listed_by_the_plan_and_the_command_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["recipe", "list"]) == 2
+    assert "`r2d2 plan show RUN --choice delete` lists the recipes" in capsys.readouterr().err
+    main(["recipe", "--help"])
+    assert "r2d2 plan show RUN --choice delete" in capsys.readouterr().out
+
+
 def test_a_pattern_that_matches_no_table_and_usage_of_other_lakes_are_said(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
