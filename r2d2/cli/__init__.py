@@ -43,7 +43,14 @@ TypesFlag = Annotated[
     Parameter(help="strict: only equal types match; widened: all numbers by exact value."),
 ]
 Renamed = Annotated[
-    bool | None, Parameter(negative="", help="Also match columns that were renamed.")
+    bool | None,
+    Parameter(
+        negative="",
+        help=(
+            "Also match columns that were renamed; not together with --constant-columns,"
+            " --text-exports or ignore_columns."
+        ),
+    ),
 ]
 
 
