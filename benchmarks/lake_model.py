@@ -4,7 +4,8 @@
 
 There is no data: sizes are lognormal, families grow by copies and by selections of recent tables,
 reads are lognormal too and 55 % of the tables are not read at all. Recipes are priced by rates, as
-none is run. Each column is one way of planning the same lake.
+none is run: a selection reads no more bytes than its table has. Each column is one way of planning
+the same lake; `docs/plan.md` shows them.
 """
 
 import argparse
@@ -22,7 +23,14 @@ from time import perf_counter
 from benchmarks.table import aligned
 from r2d2.plan.costs import TableRecipe
 from r2d2.plan.graph_file import TableFacts
-from r2d2.plan.planner import KnownRecipes, Reasons, SolvedPlan, choose
+from r2d2.plan.planner import (
+    PLAN_TOO_LITTLE,
+    TOO_LITTLE,
+    KnownRecipes,
+    Reasons,
+    SolvedPlan,
+    choose,
+)
 from r2d2.plan.program import verify
 from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Project, Select, parents
@@ -125,7 +133,9 @@ def figures(plan: SolvedPlan, seconds: float) -> dict[str, str]:
     ]
     told = Reasons.of(plan)
     kept = [c.table for c in solution.choices if c.option is None]
-    small = Counter("save less than" in told.of_choice(table) for table in kept)
+    small = Counter(
+        told.of_choice(table).startswith((TOO_LITTLE, PLAN_TOO_LITTLE)) for table in kept
+    )
     freed = sum(problem.tables[problem.options[option].child].size_bytes for option in used)
     views = sum(problem.options[option].view_of is not None for option in used)
     return {

@@ -220,6 +220,13 @@ class Edge:
     renderings: tuple[tuple[str, str], ...] = ()
 
     @property
+    def renamed(self) -> tuple[tuple[str, str], ...]:
+        """The child's columns that have another name in the parent, not only by case, and that."""
+        return tuple(
+            (own, other) for own, other in self.columns if own.casefold() != other.casefold()
+        )
+
+    @property
     def ignores(self) -> bool:
         """Whether it rests on a column that the owner ignores: nothing is deleted for it."""
         return any(column.why is Why.IGNORED for column in self.unmatched)

@@ -20,6 +20,7 @@ from cyclopts import (
     MissingArgumentError,
     Parameter,
     Token,
+    UnknownCommandError,
     UnknownOptionError,
     UnusedCliTokensError,
 )
@@ -42,7 +43,14 @@ TypesFlag = Annotated[
     Parameter(help="strict: only equal types match; widened: all numbers by exact value."),
 ]
 Renamed = Annotated[
-    bool | None, Parameter(negative="", help="Also match columns that were renamed.")
+    bool | None,
+    Parameter(
+        negative="",
+        help=(
+            "Also match columns that were renamed; not together with --constant-columns,"
+            " --text-exports or ignore_columns."
+        ),
+    ),
 ]
 
 
@@ -293,6 +301,8 @@ def misunderstood(error: CycloptsError, arguments: Sequence[str]) -> str:
         told = f"not understood: {' '.join(map(shell_word, error.unused_tokens or ()))}"
     elif isinstance(error, UnknownOptionError) and "--" in arguments:
         told = f"flags go before --, behind which {error.token.keyword} is a name"
+    elif isinstance(error, UnknownCommandError) and arguments[0] == "recipe":
+        told += "; `r2d2 plan show RUN --choice delete` lists the recipes of a plan"
     command = " ".join((*(error.command_chain or ()), "--help"))
     return f"{told} See `r2d2 {command}`" if told[-1] == "?" else f"{told}; see `r2d2 {command}`"
 

@@ -1,5 +1,6 @@
 """`r2d2 check`: refuses a plan that breaks a rule or states a wrong figure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from cyclopts import Parameter
 from r2d2.cli import Json
 from r2d2.cli.terminal import print_json, print_lines
 from r2d2.errors import EXIT_FAILED, EXIT_OK
+from r2d2.text_tables import pluralize
 
 
 def check(
@@ -38,7 +40,7 @@ def check(
 
     plan = plan / PLAN_NAME if plan.is_dir() else plan
     made = load_plan(plan)
-    notes = [f"its SHA-256, for `r2d2 approve --sha256`, is {made['sha256']}"]
+    notes = []
     if run is None and (plan.parent / "graph.json").is_file():
         run = plan.parent
     if run is not None:
@@ -51,10 +53,27 @@ def check(
         since = compare_lake(made, run)
         broken += [rule for rule in since.broken if rule not in broken]
         notes += since.notes
+    if not broken:
+        notes.insert(0, f"its SHA-256, for `r2d2 approve --sha256`, is {made['sha256']}")
     if json:
         told = [{"rule": rule, "told": sentence, "refuses": True} for rule, sentence in broken]
         print_json(told + [{"rule": "note", "told": note, "refuses": False} for note in notes])
     else:
-        lines = [f"{rule}: {sentence}" for rule, sentence in broken] or ["the plan holds"]
-        print_lines([*lines, *(f"note: {note}" for note in notes)])
+        print_lines(
+            [_verdict(broken, notes), *(f"{rule}: {sentence}" for rule, sentence in broken)]
+        )
+        print_lines(f"note: {note}" for note in notes)
     return EXIT_FAILED if broken else EXIT_OK
+
+
+def _verdict(broken: Sequence[tuple[str, str]], notes: Sequence[str]) -> str:
+    """The first line: whether the plan holds, and what to do where it does not."""
+    from r2d2.plan.lake_now import PLAN_AGAIN
+
+    if not broken:
+        return "the plan holds"
+    remedy = "; run `r2d2 plan` again"
+    if all(rule.startswith("lake-") for rule, _ in broken):
+        remedy = f"; {PLAN_AGAIN}" if any(PLAN_AGAIN in note for note in notes) else ""
+    reasons = pluralize(len(broken), "reason")
+    return f"refused, for {reasons}: nothing of it may be approved or applied{remedy}"

@@ -27,6 +27,7 @@ SHOWN = 10
 FIRST, FIRST_IF_VERBOSE = 3, 20
 """Of the largest of each kind, so many are shown."""
 NAMED_EQUAL = 3
+NAMED_COLUMNS = 3
 OFTEN, LONG_NOTE = 3, 60
 """A note of more tables and characters than these is told once, below them."""
 NO_TABLE = (
@@ -244,7 +245,15 @@ def parent_told(edge: Edge) -> str:
     cast = " (after cast)" if edge.equal_after_cast else ""
     cast = " (equal after parsing)" if edge.renderings else cast
     part = f", without {', '.join(map(str, edge.unmatched))}" if edge.unmatched else ""
-    return f"{fraction}{visible(edge.parent)}{cast}{printable(part)}"
+    return f"{fraction}{visible(edge.parent)}{renamed_told(edge)}{cast}{printable(part)}"
+
+
+def renamed_told(edge: Edge) -> str:
+    """The columns of other names, the child's own first; nothing where there are none."""
+    pairs = [f"{own} from {other}" for own, other in edge.renamed]
+    more = f" and {len(pairs) - NAMED_COLUMNS:,} more" if len(pairs) > NAMED_COLUMNS else ""
+    told = printable(", ".join(pairs[:NAMED_COLUMNS]))
+    return f" (renamed: {told}{more})" if pairs else ""
 
 
 def _equal_lines(

@@ -10,8 +10,9 @@ from typing import Any
 
 from r2d2.cli.find_text import owner_lines
 from r2d2.plan.diff import Difference
-from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told, survival_told
+from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told
 from r2d2.plan.plan_form import Data
+from r2d2.recipes.words import recipe_words, survival_told
 from r2d2.settings.plan import Prices
 from r2d2.text_tables import (
     TOP_FOLDER,
@@ -82,8 +83,20 @@ def plan_lines(
         if not place.endswith(".json"):
             steps.insert(1, (why, "why, and how it comes back"))
             steps.append((f"r2d2 report {shell_word(place)}", "all of it as a page to look at"))
+    steps += _view_steps(plan, deleted, place)
     for begin, line in zip(chain(("next: ",), repeat("      ")), aligned(steps), strict=False):
         yield begin + line
+
+
+def _view_steps(plan: Data, deleted: Sequence[Data], place: str) -> Iterator[tuple[str, str]]:
+    """The commands that show a view of the plan and make all of them; none where it has none."""
+    views = sorted(table["table"] for table in deleted if table["way"] == "view")
+    if views:
+        flag = "--plan" if place.endswith(".json") else "--run"
+        shown = f"r2d2 recipe show {shell_word(views[0])} {flag} {shell_word(place)}"
+        yield f"{shown} --dialect spark", "a view that its readers need; `apply` makes none"
+        made = f"makes {pluralize(len(views), 'view')} in Spark's catalogue, after `apply`"
+        yield f"spark-submit jobs/catalogue.py settle {shell_word(plan['lake'])}", made
 
 
 def compared_line(there: Data, made: Data, place: str) -> str:
@@ -146,6 +159,7 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  and takes {duration(table['rebuild_p95_s'])}{more} at p95{start_up}"
             parents = ", ".join(map(visible, table["parents"]))
             yield f"  recipe: {table['recipe']['kind']} from {parents}"
+            yield f"  that is: {printable(recipe_words(table['recipe'], show_values=True))}"
             for parent, words in evidence.get("survives", {}).items():
                 told = survival_told(words)
                 yield f"  when {visible(parent)} changes: {told}"

@@ -17,7 +17,13 @@ from r2d2.text_tables import human_bytes, pluralize, printable, visible
 Run = Annotated[Path, Parameter(help="Folder of `r2d2 find --out` and `r2d2 plan`.")]
 PlanFile = Annotated[Path | None, Parameter(help="The plan file, if not RUN/plan.json.")]
 
-recipe = App(name="recipe", help="Show or run the recipe of a deleted table.")
+recipe = App(
+    name="recipe",
+    help=(
+        "Show or run the recipe of a deleted table.\n\n"
+        "`r2d2 plan show RUN --choice delete` lists the tables that have one."
+    ),
+)
 
 
 @recipe.command
@@ -122,6 +128,6 @@ def _entry(made: Mapping[str, Any], run: Path, table: str) -> dict[str, Any]:
     entries = {e["table"]: e for e in made["tables"] if e["choice"] == "delete"}
     if table in entries:
         return dict(entries[table])
-    from r2d2.plan.rebuild import not_deleted
+    from r2d2.plan.plan_file import not_deleted
 
-    raise not_deleted(run, table, entries)
+    raise not_deleted(run, table, made)

@@ -6,6 +6,7 @@ value is escaped, and control characters in it are shown as escapes.
 
 import base64
 import hashlib
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -39,6 +40,7 @@ def environment(package: str = "r2d2.page") -> Environment:
         human_bytes=human_bytes,
         pluralize=pluralize,
         usd=usd,
+        price=lambda amount: f"${Decimal(str(amount)).normalize():,f}",
         duration=duration,
         whole="{:,}".format,
         visible=visible,

@@ -13,9 +13,9 @@ from typing import Any
 
 from r2d2.lake.selection import is_as_asked
 from r2d2.page.families import DrawnEdge, Families, Waste
-from r2d2.page.recipe_words import recipe_words
 from r2d2.page.run_files import Access, PageEdge, PageGraph, PageTable
-from r2d2.plan.plan_file import kept_kind, survival_told
+from r2d2.plan.plan_file import kept_kind
+from r2d2.recipes.words import recipe_words, survival_told
 from r2d2.text_tables import (
     duration,
     pluralize,

@@ -7,7 +7,6 @@ are those that the plan was made with; else it is the plan's own word. The rules
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
@@ -34,7 +33,7 @@ from r2d2.plan.graph_file import (
 )
 from r2d2.plan.plan_file import plan_data, warnings
 from r2d2.plan.plan_form import Data, check_form
-from r2d2.plan.planner import KnownRecipes, SolvedPlan
+from r2d2.plan.planner import REASONS, KnownRecipes, SolvedPlan
 from r2d2.plan.program import Choice, Problem, Solution, Solver, Status, verify
 from r2d2.plan.program.milp import PROVED
 from r2d2.plan.program.verify import cheaper_changes
@@ -98,15 +97,6 @@ ON_THE_PLANS_WORD = (
     "warnings[[[table]] *, [[text]] *]",
 )
 """Places that only the run's own files can vouch for, and the lake for files and snapshots."""
-REASONS = re.compile(
-    r"no recipe rebuilds it from another table"
-    r"|every recipe for it failed when it was run: .+"
-    r"|rebuilding takes [\w. ]+ at least, its readers may wait ([\w. ]+)"
-    r"|rebuilding it would cost more than keeping it"
-    r"|(?:deleting it|the whole plan) would save less than \$[\d.,e-]+ a month",
-    re.DOTALL,
-)
-"""Reasons that follow from recipes which were not chosen."""
 Broken = tuple[str, str]
 """The name of a rule, and a sentence."""
 

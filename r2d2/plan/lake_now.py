@@ -21,6 +21,7 @@ from r2d2.storage.local import LocalStorage, Storage
 from r2d2.text_tables import by_number, pluralize, shell_word
 
 NAMED = 5
+TOUCHED = " (in time, not in size: it was touched, or has other rows; a check reads none)"
 PLAN_AGAIN = "run `r2d2 find` and `plan` again"
 
 
@@ -185,16 +186,21 @@ def _file_changes(
     before, after = _by_path(files), _by_path(now.files)
     gone = sorted(before.keys() - after.keys())
     new = sorted(after.keys() - before.keys()) if now.problem is None else []
-    changed = sorted(path for path in before.keys() & after.keys() if before[path] != after[path])
+    other = sorted(path for path in before.keys() & after.keys() if before[path] != after[path])
+    as_large = [path for path in other if before[path].size_bytes == after[path].size_bytes]
+    changed = [path for path in other if path not in as_large]
     yield from _named(name, "lake-missing", gone, "is gone")
     yield from _named(name, "lake-changed", changed, "changed")
+    yield from _named(name, "lake-changed", as_large, "changed", TOUCHED)
     yield from _named(name, "lake-foreign", new, "came")
 
 
-def _named(name: str, rule: str, paths: Sequence[str], told: str) -> Iterator[Broken]:
+def _named(
+    name: str, rule: str, paths: Sequence[str], told: str, why: str = ""
+) -> Iterator[Broken]:
     for path in paths[:NAMED]:
         what = name if path == name else f"{name}: the file {path}"
-        yield rule, f"{what} {told} since the plan was made"
+        yield rule, f"{what} {told} since the plan was made{why}"
     if len(paths) > NAMED:
         yield rule, f"{name}: and {pluralize(len(paths) - NAMED, 'more file')} of this kind"
 

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, astuple
+from contextlib import suppress
+from dataclasses import asdict, astuple, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,31 @@ from typing import Any
 from r2d2.errors import UsageError
 from r2d2.model import FileInfo
 from r2d2.plan.costs import Costing, TableRecipe, pays_from_bytes
-from r2d2.plan.graph_file import GraphFile, is_compared
+from r2d2.plan.graph_file import PLAN_NAME, GraphFile, earlier_runs, is_compared
 from r2d2.plan.plan_form import Data, check_form
-from r2d2.plan.planner import PLAN_TOO_LITTLE, TOO_LITTLE, Reasons, SolvedPlan
+from r2d2.plan.planner import (
+    DEARER,
+    MONEY,
+    PARENT_GOES,
+    PLAN_TOO_LITTLE,
+    TOO_LITTLE,
+    Reasons,
+    SolvedPlan,
+)
 from r2d2.recipes.grammar import ParentChange, parents, survives
 from r2d2.recipes.json import to_data
 from r2d2.recipes.run.trial import Trial
-from r2d2.settings.plan import PlanSettings
+from r2d2.settings.plan import PlanSettings, plan_settings_of
 from r2d2.storage.output import json_text, json_with, settle
-from r2d2.text_tables import counted, human_bytes, pluralize, usd, without_file
+from r2d2.text_tables import (
+    counted,
+    did_you_mean,
+    human_bytes,
+    pluralize,
+    shell_word,
+    usd,
+    without_file,
+)
 
 VERSION = 3
 is_plan = json_with("solver", "totals", "tables")
@@ -42,7 +60,7 @@ def plan_data(
         "tables": tables,
         "totals": _totals(planned, tables),
         "solver": _solver(planned),
-        "settings": _plain(asdict(planned.costing.settings)),
+        "settings": plain(asdict(planned.costing.settings)),
         "snapshots": snapshots,
         "owners": dict(graph.owners),
         "find": dict(graph.found_with),
@@ -82,6 +100,28 @@ def load_plan(path: Path) -> Data:
         raise UsageError(f"{path}: changed since it was written: not a letter may be another")
     check_form(data, f"{path}: ")
     return dict(data)
+
+
+def not_deleted(run: Path, name: str, plan: Data) -> UsageError:
+    """The error for a table that is not among those that the plan deletes.
+
+    It says why the plan keeps it, and names an earlier plan that deletes it; of no table, the
+    nearest of those that go.
+    """
+    kept = [entry["reason"] for entry in plan["tables"] if entry["table"] == name]
+    told = f"the plan keeps {name!r}" if kept else f"the plan deletes no table {name!r}"
+    for folder in earlier_runs(run):
+        with suppress(UsageError):
+            for entry in load_plan(folder / PLAN_NAME)["tables"]:
+                if (entry["table"], entry["choice"]) == (name, "delete"):
+                    return UsageError(f"{told}; an earlier one deletes it: give --run {folder}")
+    if kept:
+        remedy = (
+            f"`r2d2 plan show {shell_word(str(run))} --choice delete` lists those that have one"
+        )
+        return UsageError(f"{told}, so it has no recipe: {kept[0]}; {remedy}")
+    deleted = [entry["table"] for entry in plan["tables"] if entry["choice"] == "delete"]
+    return UsageError(f"{told}{did_you_mean(name, deleted)}")
 
 
 def _unlike(pairs: list[tuple[str, Any]]) -> Data:
@@ -201,26 +241,6 @@ def cheapest(solver: Mapping[str, Any]) -> str:
 
 
 PART = "it may be a part of "
-CHANGES = {
-    "append": "rows are added",
-    "delete": "rows are deleted",
-    "rewrite": "files are rewritten",
-}
-VERDICTS = {"always": "right", "perhaps": "perhaps", "never": "wrong"}
-
-
-def survival_told(words: Mapping[str, str]) -> str:
-    """Whether a recipe is still right, by what changed in a parent.
-
-    >>> survival_told({"append": "perhaps", "delete": "perhaps", "rewrite": "always"})
-    'right if files are rewritten, perhaps if rows are added or deleted'
-    """
-    told = []
-    for word, verdict in VERDICTS.items():
-        changes = [CHANGES.get(change, change) for change, each in words.items() if each == word]
-        if changes:
-            told.append(f"{verdict} if {' or '.join(changes)}".replace("or rows are ", "or "))
-    return ", ".join(told)
 
 
 def kept_kind(entry: Mapping[str, Any]) -> str:
@@ -232,6 +252,10 @@ def kept_kind(entry: Mapping[str, Any]) -> str:
         return "rebuilding takes longer than its readers may wait"
     if reason.startswith(PART):
         return reason.partition(":")[0]
+    if reason.endswith(PARENT_GOES):
+        return "what it could be rebuilt from is deleted"
+    if reason.startswith(TOO_LITTLE) or reason.endswith(DEARER):
+        return re.sub(f" {MONEY} a month,", "", reason, count=1)
     return reason
 
 
@@ -254,16 +278,33 @@ def headline(plan: Mapping[str, Any]) -> str:
 
 
 def pays_told(plan: Mapping[str, Any]) -> str:
-    """The size from which on a deletion pays, where none does or some save too little."""
-    totals = plan["totals"]
-    if not plan["solver"]["options"] or (totals["deleted"] and not totals["below_min_saving"]):
+    """The size from which on a deletion pays, where none does or some save too little.
+
+    It is told with the minimum that a deletion must save, and by prices alone where that differs.
+    """
+    dear = any(table["reason"].endswith(DEARER) for table in plan["tables"])
+    told = plan["totals"]["below_min_saving"] or dear or not plan["totals"]["deleted"]
+    if not plan["solver"]["options"] or not told:
         return ""
-    reads = plan["settings"]["usage"]["reads_per_month"]
-    sizes = [totals[f"{kind}_pays_from_bytes"] for kind in ("unread", "read")]
-    unread, read = ("at no size" if s is None else f"from {human_bytes(s)} on" for s in sizes)
-    return (
-        f"at these prices a deletion pays {unread} where nobody reads the table,"
-        f" {read} at {pluralize(f'{reads:g}', 'read')} a month"
+    settings = plan_settings_of(plan["settings"])
+    alone = replace(settings, plan=replace(settings.plan, min_saving_usd_per_month=0.0))
+    least, by_prices = _sizes_told(settings), _sizes_told(alone)
+    if least == by_prices:
+        return f"at these prices a deletion pays {by_prices}"
+    minimum = f"the minimum of {usd(settings.plan.min_saving_usd_per_month)} a month"
+    return f"a deletion saves {minimum} {least}; by prices alone it pays {by_prices}"
+
+
+def _sizes_told(settings: PlanSettings) -> str:
+    """The size from which on a deletion saves what it must: unread, and at assumed reads."""
+    reads = settings.usage.reads_per_month
+    sizes = {"where nobody reads the table": pays_from_bytes(settings, 0.0)}
+    if reads:
+        at_reads = f"at {pluralize(f'{reads:g}', 'read')} a month"
+        sizes[at_reads] = pays_from_bytes(settings, reads)
+    return ", ".join(
+        f"{'at no size' if s is None else f'from {human_bytes(s)} on' if s else 'at any size'} {at}"
+        for at, s in sizes.items()
     )
 
 
@@ -321,14 +362,15 @@ def _solver(planned: SolvedPlan) -> Data:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON has it: days as text, tuples as lists."""
     match value:
         case date():
             return value.isoformat()
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
     return value
 
 

@@ -3,6 +3,7 @@
 The way of an edge: Edge → Request → Recipe with its Trial → Choice.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from r2d2.model import Edge, Table
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile, TableFacts, facts_of
 from r2d2.plan.program import Option, Problem, Solution, Solver, solve
+from r2d2.plan.program.problem import gains
 from r2d2.plan.program.verify import Exchanges
 from r2d2.plan.requests import ColumnNames, recipe_requests, several_requests
 from r2d2.plan.usage import Usage
@@ -22,10 +24,25 @@ from r2d2.recipes.find.request import AnyRequest, Proposal, Request, outputs
 from r2d2.recipes.grammar import Project, Recipe, parents
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
-from r2d2.text_tables import duration, usd
+from r2d2.text_tables import duration, human_bytes, usd
 
-TOO_LITTLE = "deleting it would save less than "
-PLAN_TOO_LITTLE = "the whole plan would save less than "
+TOO_LITTLE = "deleting it would save "
+PLAN_TOO_LITTLE = "the whole plan would save "
+DEARER = "more than keeping it"
+PARENT_GOES = ", which it could be rebuilt from, is deleted"
+MONEY = r"(?:less than )?\$[\d.,e-]+"
+REASONS = re.compile(
+    r"no recipe rebuilds it from another table"
+    r"|every recipe for it failed when it was run: .+"
+    r"|rebuilding takes [\w. ]+ at least, its readers may wait ([\w. ]+)"
+    rf"|(?:rebuilding it|reading its parents in its place) would cost {MONEY} a month, {DEARER}"
+    rf"|(?:deleting it|the whole plan) would save {MONEY} a month, less than the minimum of {MONEY}"
+    rf"|.+{PARENT_GOES}"
+    r"|the plan may delete [\d.]+ .?B at most"
+    rf"|the solver found no plan in time that deletes it, which would save {MONEY} a month",
+    re.DOTALL,
+)
+"""Reasons that follow from recipes which were not chosen."""
 
 
 class Recipes(Protocol):
@@ -186,13 +203,15 @@ class Reasons:
     copies: Set[tuple[int, int]]
     exchanges: Exchanges
     unread: Set[str]
+    refused_usd: float
 
     @classmethod
     def of(cls, planned: SolvedPlan) -> "Reasons":
         """The reasons of the plan.
 
         `options` are by child, `served` counts children by parent, and `copies` are pairs of which
-        each is all rows of the other.
+        each is all rows of the other. `refused_usd` is what a plan would save a month that is none
+        as it saves too little.
         """
         problem, chosen = planned.problem, {c.table: c.option for c in planned.solution.choices}
         options: dict[int, list[Option]] = defaultdict(list)
@@ -207,7 +226,8 @@ class Reasons:
         }
         copies = {(child, parent) for child, parent in ways if (parent, child) in ways}
         unread = planned.costing.unread()
-        return cls(planned, options, served, copies, Exchanges.of(problem, chosen), unread)
+        exchanges = Exchanges.of(problem, chosen)
+        return cls(planned, options, served, copies, exchanges, unread, _refused_usd(planned))
 
     def of_choice(self, number: int) -> str:
         """The reason in one sentence."""
@@ -237,18 +257,33 @@ class Reasons:
                 f"rebuilding takes {duration(least_s)} at least,"
                 f" its readers may wait {duration(limit_s)}"
             )
-        in_time = min(option.usd_per_month for option in sound if option not in slow)
-        return self._too_little(stored.keep_usd_per_month - in_time)
+        return self._too_dear(stored.keep_usd_per_month, [o for o in sound if o not in slow])
 
-    def _too_little(self, saving_usd: float) -> str:
-        """The reason of a table whose deletion alone would save so much."""
+    def _too_dear(self, keep_usd: float, options: Sequence[Option]) -> str:
+        """The reason of a table that could come back in time by these options."""
         problem, choices = self.planned.problem, self.planned.solution.choices
-        if 0 < saving_usd < problem.min_saving_usd_per_month:
-            return f"{TOO_LITTLE}{usd(problem.min_saving_usd_per_month)} a month"
-        all_stay = all(choice.option is None for choice in choices)
-        if saving_usd > 0 and problem.min_plan_saving_usd_per_month and all_stay:
-            return f"{PLAN_TOO_LITTLE}{usd(problem.min_plan_saving_usd_per_month)} a month"
-        return "rebuilding it would cost more than keeping it"
+        best = min(options, key=lambda option: option.usd_per_month)
+        saving_usd, least_usd = keep_usd - best.usd_per_month, problem.min_saving_usd_per_month
+        minimum = "a month, less than the minimum of"
+        if saving_usd <= 0:
+            doing = "rebuilding it" if best.view_of is None else "reading its parents in its place"
+            return f"{doing} would cost {usd(best.usd_per_month)} a month, {DEARER}"
+        if saving_usd < least_usd:
+            return f"{TOO_LITTLE}{usd(saving_usd)} {minimum} {usd(least_usd)}"
+        if self.refused_usd > 0:
+            whole_usd = problem.min_plan_saving_usd_per_month
+            return f"{PLAN_TOO_LITTLE}{usd(self.refused_usd)} {minimum} {usd(whole_usd)}"
+        gone = [
+            [parent for parent in option.parents if choices[parent].option is not None]
+            for option in options
+            if gains(problem, option)
+        ]
+        if all(gone):
+            return f"{problem.tables[gone[0][0]].name}{PARENT_GOES}"
+        if problem.max_deleted_bytes is not None:
+            return f"the plan may delete {human_bytes(problem.max_deleted_bytes)} at most"
+        found = "the solver found no plan in time that deletes it"
+        return f"{found}, which would save {usd(saving_usd)} a month"
 
     def copy_that_stays(self, number: int) -> dict[str, str] | None:
         """The equal table that stays in place of a deleted one, and why it and not this one.
@@ -267,3 +302,15 @@ class Reasons:
             "that makes the plan cheapest" if dearer else self.planned.costing.why_preferred(*names)
         )
         return {"table": names[0], "because": why}
+
+
+def _refused_usd(planned: SolvedPlan) -> float:
+    """What the plan would save a month if it had no minimum; 0 where it deletes a table."""
+    problem, limits = planned.problem, planned.costing.settings.plan
+    stay = all(choice.option is None for choice in planned.solution.choices)
+    gaining = any(gains(problem, option) for option in problem.options)
+    if not (stay and gaining and problem.min_plan_saving_usd_per_month):
+        return 0.0
+    free = replace(problem, min_plan_saving_usd_per_month=0.0)
+    instead = solve(free, Solver(limits.solver), limits.time_limit_s)
+    return planned.solution.cost_usd_per_month - instead.cost_usd_per_month

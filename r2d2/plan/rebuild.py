@@ -16,14 +16,12 @@ from r2d2.lake.groups import require_live
 from r2d2.lake.inventory import Inventory, layout_from, layout_of
 from r2d2.model import FileInfo, Format, Table
 from r2d2.plan.graph_file import (
-    PLAN_NAME,
-    earlier_runs,
     inventory_now,
     load_graph,
     run_of,
     tables_now,
 )
-from r2d2.plan.plan_file import files_digest, load_plan
+from r2d2.plan.plan_file import files_digest, not_deleted
 from r2d2.plan.plan_form import Data
 from r2d2.recipes.find.reading import read_batches
 from r2d2.recipes.grammar import Project, Residual, ResidualKind, Select, parents, residuals
@@ -36,7 +34,6 @@ from r2d2.recipes.run.write_table import table_at, write_table
 from r2d2.storage import storage_of
 from r2d2.storage.local import LocalStorage, Storage
 from r2d2.storage.output import prepare, settle
-from r2d2.text_tables import did_you_mean
 
 ResidualRows = Callable[[Residual], pa.Table]
 """Gives the rows of a residual file."""
@@ -87,7 +84,7 @@ def rebuild(
     wanted = list(names)
     for name in wanted:
         if name not in entries:
-            raise not_deleted(run, name, entries)
+            raise not_deleted(run, name, plan)
     storage = storage_of(lake or plan["lake"])
     require_live(storage, wanted, place)
     now = inventory_now(run, load_graph(run).settings, storage)
@@ -99,20 +96,6 @@ def rebuild(
             yield LostTable(name, str(error))
         except Exception as error:  # noqa: BLE001 - one table's trouble is that table's
             yield LostTable(name, table_problem(error))
-
-
-def not_deleted(run: Path, name: str, deleted: Collection[str]) -> UsageError:
-    """The error for a table that is not among those that the plan deletes.
-
-    It names an earlier plan that deletes it, or the nearest of these tables.
-    """
-    told = f"the plan deletes no table {name!r}"
-    for folder in earlier_runs(run):
-        with suppress(UsageError):
-            for entry in load_plan(folder / PLAN_NAME)["tables"]:
-                if (entry["table"], entry["choice"]) == (name, "delete"):
-                    return UsageError(f"{told}; an earlier one does: give --run {folder}")
-    return UsageError(f"{told}{did_you_mean(name, deleted)}")
 
 
 def rebuild_table(

@@ -109,15 +109,20 @@ def _aside(out: Path, texts: Mapping[str, str]) -> dict[str, str]:
 def edges_csv(edges: Iterable[Edge]) -> str:
     """The edges as CSV, fractions in full precision, unknown counts empty.
 
-    Where the text of one is equal after parsing only, a last column says so.
+    Where the text of one is equal after parsing only, or columns have other names in the parent, a
+    last column says so.
     """
     edges = tuple(edges)
-    rows = ([*_shared_columns(edge).values(), _told_unmatched(edge)] for edge in edges)
-    if not any(edge.renderings for edge in edges):
-        return csv_text(EDGE_COLUMNS, rows)
-    equal_after = ("parsing" if edge.renderings else "" for edge in edges)
-    more = ([*row, after] for row, after in zip(rows, equal_after, strict=True))
-    return csv_text((*EDGE_COLUMNS, "equal_after"), more)
+    last = {
+        "equal_after": ["parsing" if edge.renderings else "" for edge in edges],
+        "renamed": [_told_renamed(edge) for edge in edges],
+    }
+    more = {name: cells for name, cells in last.items() if any(cells)}
+    rows = (
+        [*_shared_columns(edge).values(), _told_unmatched(edge), *(c[n] for c in more.values())]
+        for n, edge in enumerate(edges)
+    )
+    return csv_text((*EDGE_COLUMNS, *more), rows)
 
 
 def _shared_columns(edge: Edge) -> dict[str, object]:
@@ -127,6 +132,10 @@ def _shared_columns(edge: Edge) -> dict[str, object]:
 def _told_unmatched(edge: Edge) -> str:
     """The child's columns without which the edge holds; empty where it holds for all."""
     return printable("; ".join(map(str, edge.unmatched)))
+
+
+def _told_renamed(edge: Edge) -> str:
+    return printable("; ".join(f"{own} from {other}" for own, other in edge.renamed))
 
 
 def tables_csv(tables: Sequence[Table]) -> str:

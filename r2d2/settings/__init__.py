@@ -42,7 +42,8 @@ def _written_plainly(pattern: str) -> str:
 
 
 INIT_TOML = """\
-# Settings of r2d2. Every key is optional; these are the defaults. GB are 10⁹ bytes, _s are seconds.
+# Settings of r2d2, at their defaults; what is behind # is an example. Any section may be left out,
+# and any key but those that are needed once their section is given. GB are 10⁹ bytes, _s seconds.
 # Patterns match locations in the lake: * and ? as in a shell, * crosses /. The last match counts.
 
 [find]                                    # r2d2 find, tables and explain
@@ -62,13 +63,13 @@ include = []                              # look only at these tables, folders o
 exclude = []                              # never look at these: neither child nor parent
 sample_tables = 0                         # a first look at so many tables; 0 is all
 
-# [[table]]                               # where names do not tell, or tell it wrong:
+# [[table]]                               # where names do not tell, or wrongly; one key is needed:
 # folder = "exports/orders"               # all data files below it are one table
 # [[table]]
 # files = "exports/months/*.parquet"      # each of these is a table
 
 # [[text]]                                # what CSV and JSON tables are told instead of detected
-# tables = "exports/*.csv"
+# tables = "exports/*.csv"                # needed
 # delimiter = ";"
 # quote = "'"                             # "" where there is none
 # escape = "~"
@@ -110,24 +111,24 @@ unread_days = 90                          # of tables that nobody read for so ma
 unread_limit_s = 86400.0                  # they may wait for a day
 
 # [[limit]]                               # … and for some
-# tables = "dashboards/*"
-# limit_s = 60.0
+# tables = "dashboards/*"                 # needed
+# limit_s = 60.0                          # needed
 
 # [[protect]]                             # tables that must stay
-# tables = "finance/*"
-# reason = "kept for the auditors"
+# tables = "finance/*"                    # needed
+# reason = "kept for the auditors"        # needed
 
 # [[tenant]]                              # no table is rebuilt from another tenant's
-# tables = "customers/acme/*"
-# name = "acme"
+# tables = "customers/acme/*"             # needed
+# name = "acme"                           # needed
 
-# [[view]]                                # tables that may become views of what stays, read
-# tables = "warehouse/*"                  # through a catalogue or a reader of views;
-# limit_s = 60.0                          # how much longer a read may take
+# [[view]]                                # these may be views of what stays, where a catalogue or a
+# tables = "warehouse/*"                  # needed; reader of views is there
+# limit_s = 60.0                          # needed; how much longer a read may take
 
-# [[prefer]]                              # of equal copies these stay, if that costs no more;
-# tables = "gold/*"                       # earlier rules go first
-# reason = "gold is what teams build on"
+# [[prefer]]                              # of equal copies these stay, if that costs no more:
+# tables = "gold/*"                       # needed; those of an earlier rule before those of a later
+# reason = "gold is what teams build on"  # needed
 
 [plan]
 max_deleted_share = 1.0                   # of the lake's bytes, in one plan
@@ -142,8 +143,8 @@ copy_in_buckets = false                   # without versions: copy, compare, del
 hold_delta_parents = false                # parents refuse deletes by delta.appendOnly
 
 # [[sql_name]]                            # r2d2 recipe show --dialect: a table's name in SQL
-# table = "exports/planes.csv.gz"         # its location in the lake
-# name = ["main", "fleet", "planes"]      # catalogue, schema, table; the last one, two or all three
+# table = "exports/planes.csv.gz"         # needed; its location in the lake
+# name = ["main", "fleet", "planes"]      # needed; catalogue, schema, table: all, two or the last
 
 # [cluster]                               # r2d2 vmcost: the machines, where the log names none
 # provider = "aws"                        # or "azure", "gcp"
@@ -180,14 +181,14 @@ tags = [                                  # properties of Spark by whose values 
 ]
 
 # [right_size]                            # the cheapest machines that still meet a deadline
-# deadline_s = 300.0                      # of the application
+# deadline_s = 300.0                      # needed; of the application
 # probability = 0.95                      # of meeting it
 # vms = ["m5.xlarge", "m5.2xlarge"]       # types to try; the cluster's own by default
 # counts = [1, 2, 3, 4, 6, 8, 12, 16]     # of VMs, to try
 # relative_sd = 0.1                       # of run times, where one run is all there is
 
 # [spot]                                  # spot VMs against those on demand
-# interruptions_per_vm_hour = 0.05        # yours: no list has it
+# interruptions_per_vm_hour = 0.05        # needed; yours: no list has it
 # usd_per_hour = 0.11                     # of a spot VM, where the price list has none
 # replacement_s = 120.0                   # until another VM stands
 # deadline_s = 600.0                      # of the application, if it has one
@@ -195,9 +196,9 @@ tags = [                                  # properties of Spark by whose values 
 # seed = 0                                # of their random numbers
 
 # [serverless]                            # each stage on the cluster or on serverless workers
-# source = "the provider's price page"    # of the price
-# as_of = 2026-09-01                      # the day it was looked up
-# max_workers = 50                        # at once
+# source = "the provider's price page"    # needed; of the price
+# as_of = 2026-09-01                      # needed; the day it was looked up
+# max_workers = 50                        # needed; at once
 # worker_cores = 1                        # of a worker
 # worker_gb = 4.0                         # of a worker's memory
 # minimum_s = 0.0                         # that a worker is billed for
@@ -208,14 +209,14 @@ tags = [                                  # properties of Spark by whose values 
 # deadline_s = 600.0                      # of the application, if it has one
 
 # [pipeline]                              # which VMs to rent for jobs that wait for each other
-# deadline_s = 3600.0                     # of all jobs
-# vms = ["m5.xlarge", "m5.2xlarge"]       # types that may be rented
+# deadline_s = 3600.0                     # needed; of all jobs
+# vms = ["m5.xlarge", "m5.2xlarge"]       # needed; types that may be rented
 # late_usd = 1.0                          # for being late at all
 # late_usd_per_hour = 2.0                 # and for each hour
 
 # [[job]]                                 # a job of the pipeline
-# name = "load"                           # in the schedule
-# application = "nightly load"            # name or id of the application in the logs
+# name = "load"                           # needed; in the schedule
+# application = "nightly load"            # needed; name or id of the application in the logs
 # after = []                              # names of jobs that must be done before
 """
 """The file that `r2d2 init` writes: every section and key, its default and its meaning."""

@@ -101,13 +101,13 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.min_fraction <= 1:
             raise UsageError(f"min_fraction = {self.min_fraction}: give a number in (0, 1]")
-        if self.renamed and (self.constant_columns or self.ignore_columns):
+        others = ("constant_columns", "ignore_columns", "text_exports")
+        if self.renamed and any(getattr(self, name) for name in others):
             raise UsageError(
-                "renamed: columns under other names are not found together with constant_columns"
-                " or ignore_columns; run `r2d2 find` once with each"
+                "renamed: columns under other names are not found together with"
+                f" {', '.join(others[:-1])} or {others[-1]}; run `r2d2 find` once with each,"
+                " into folders of their own"
             )
-        if self.renamed and self.text_exports:
-            raise UsageError("renamed and text_exports: ask for one of them at a time")
         stages = f"stages = {','.join(self.stages)}"
         for name in self.stages:
             if name not in STAGE_NAMES:

@@ -118,7 +118,8 @@ class Tenant:
 class Preference:
     """`[[prefer]]`: which of equal copies stays, where a plan costs the same with either.
 
-    Tables of an earlier rule go before those of a later one, and these before all others.
+    Tables of an earlier rule go before those of a later one, and these before all others. A table's
+    rule is the last one that matches it.
     """
 
     tables: str

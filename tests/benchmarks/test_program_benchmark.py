@@ -1,9 +1,12 @@
 """The program's benchmark runs, on small lakes."""
 
+import re
+
 import pytest
 
 from benchmarks import lake_model
 from benchmarks.program import Case, solved
+from tests.test_readme import REPOSITORY
 
 
 @pytest.mark.parametrize("lake", ["families", "views", "scattered"])
@@ -23,3 +26,18 @@ def test_a_modelled_lake_is_planned_four_ways_and_no_plan_goes_below_its_minimum
     assert [cell.strip() for cell in small.strip("| ").split("|")][2:] == ["0", "0", "0"]
     (deleted,) = (line for line in lines if line.startswith("| deleted"))
     assert int(deleted.split("|")[4].replace(",", "")) > 0
+
+
+@pytest.mark.slow
+def test_the_docs_show_what_the_modelled_lake_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (REPOSITORY / "docs" / "plan.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<!-- the modelled lake: .+ -->\n((?:\|.*\n)+)", text)
+    assert lake_model.main([]) == 0
+    printed = [row(line) for line in capsys.readouterr().out.splitlines() if "|" in line]
+    documented = [row(line) for line in shown.splitlines() if "---" not in line]
+    assert len(documented) == 8
+    assert [line for line in documented if line not in printed] == []
+
+
+def row(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]

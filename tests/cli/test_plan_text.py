@@ -1,28 +1,27 @@
 """The text of a plan: what is kept has names, and no line grows with the lake."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from r2d2.cli.plan_text import compared_line, plan_lines
+from r2d2.plan.plan_file import plain
+from r2d2.settings.plan import PlanLimits, PlanSettings, UsageDefaults
 
+DEFAULTS = PlanSettings()
 FIGURES: dict[str, Any] = {"size_bytes": 1, "keep_usd_per_month": 1.0, "must_keep": None}
 
 
-def plan(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def plan(tables: Sequence[dict[str, Any]], settings: PlanSettings = DEFAULTS) -> dict[str, Any]:
     totals: dict[str, Any] = {"deleted": 0, "tables": len(tables), "freed_bytes": 0, "bytes": 0}
     totals |= {"payback_months": None, "deleted_reads_assumed": 0, "below_min_saving": 1}
     totals |= {"passes_over_parents": {}}
-    totals |= {"unread_pays_from_bytes": 38 * 10**9, "read_pays_from_bytes": None}
     money = {"saving_usd_per_month": 0.0, "keep_all_usd_per_month": 0.0, "residual_bytes": 0}
     solver = {"status": "optimal", "name": "highs", "version": "1", "options": 1, "views": 0}
-    settings = {
-        "prices": {"as_of": "2026-01-01", "source": "us"},
-        "usage": {"reads_per_month": 2.0},
-    }
     return {
         "totals": totals | money,
         "solver": solver,
-        "settings": settings,
+        "settings": plain(asdict(settings)),
         "owners": {},
         "warnings": [],
         "tables": list(tables),
@@ -33,12 +32,38 @@ def kept(name: str, reason: str) -> dict[str, Any]:
     return {"table": name, "choice": "keep", "reason": reason, "parents": []} | FIGURES
 
 
-def test_where_nothing_can_be_deleted_the_size_from_which_it_pays_is_told() -> None:
-    told = list(plan_lines(plan([kept("a", "it is dear")])))
-    assert (
-        "at these prices a deletion pays from 38.0 GB on where nobody reads the table,"
-        " at no size at 2 reads a month"
-    ) in told
+def test_the_size_from_which_a_deletion_pays_is_told_with_its_minimum_and_without() -> None:
+    """By hand: 0.02595 USD a GB to keep, 0.0064 to start, 0.0022437 a GB for the rest."""
+    settings = DEFAULTS
+    made = plan([kept("a", "it is dear")], settings)
+    least = "from 38.5 GB on where nobody reads the table, from 42.5 GB on at 1 read a month"
+    alone = "at any size where nobody reads the table, from 270.0 MB on at 1 read a month"
+    told = f"a deletion saves the minimum of $1.00 a month {least}; by prices alone it pays {alone}"
+    assert told in list(plan_lines(made))
+    free = replace(settings, plan=PlanLimits(min_saving_usd_per_month=0.0))
+    told = f"at these prices a deletion pays {alone}"
+    assert told in list(plan_lines(plan([kept("a", "it is dear")], free)))
+
+
+def test_where_nothing_is_read_the_size_is_told_once_and_where_reads_are_dear_there_is_none() -> (
+    None
+):
+    unread = replace(DEFAULTS, usage=UsageDefaults(reads_per_month=0.0))
+    least = "a deletion saves the minimum of $1.00 a month from 38.5 GB on"
+    nobody = "where nobody reads the table"
+    told = f"{least} {nobody}; by prices alone it pays at any size {nobody}"
+    assert told in list(plan_lines(plan([kept("a", "it is dear")], unread)))
+    often = replace(DEFAULTS, usage=UsageDefaults(reads_per_month=100.0))
+    lines = "\n".join(plan_lines(plan([kept("a", "it is dear")], often)))
+    assert lines.count("at no size at 100 reads a month") == 2
+
+
+def test_the_size_is_told_where_a_table_stays_for_its_cost_beside_others_that_go() -> None:
+    reason = "rebuilding it would cost $2.88 a month, more than keeping it"
+    for why, is_told in ((reason, True), ("the law", False)):
+        made = plan([kept("a", why)])
+        made["totals"] |= {"deleted": 1, "below_min_saving": 0}
+        assert ("by prices alone" in "\n".join(plan_lines(made))) == is_told
 
 
 def test_a_what_if_is_told_against_the_plan_that_is_there() -> None:

@@ -18,7 +18,6 @@ from r2d2.errors import EXIT_OK, EXIT_SOME_UNREADABLE, EXIT_USAGE
 from r2d2.page.families import families_of, totals, waste_of
 from r2d2.page.html import is_page, page
 from r2d2.page.packed import AS_ASKED
-from r2d2.page.recipe_words import recipe_words
 from r2d2.page.run_files import (
     PageEdge,
     PageGraph,
@@ -30,6 +29,7 @@ from r2d2.page.run_files import (
 )
 from r2d2.plan.lake_now import applied_since
 from r2d2.plan.plan_file import load_plan
+from r2d2.recipes.words import recipe_words
 from r2d2.text_tables import visible
 from tests.support.page.generated_runs import a_run
 
@@ -191,6 +191,12 @@ def test_a_run_of_the_sample_lake_is_told_as_in_the_terminal(
     html = (run / "report.html").read_text("utf-8")
     tiles = re.findall(r'<span class="name">([^<]*)</span><b>([^<]*)', html)
     assert dict(tiles) | {"contained in others": "31"} == dict(tiles)
+    counts_with = {
+        **{"storage": "$21,400", "a scan for maintenance": "$0.00455"},
+        **{"reading from the store": "$0.0000477", "writing to the store": "$0.000596"},
+        **{"reads that are not known": "1", "least saving of a deletion": "$0.00"},
+    }
+    assert dict(tiles) | counts_with == dict(tiles)
     plan = json.loads((run / "plan.json").read_text("utf-8"))
     deleted = [entry["table"] for entry in plan["tables"] if entry["choice"] == "delete"]
     data = packed_data(html)

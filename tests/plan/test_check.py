@@ -35,6 +35,7 @@ from r2d2.settings.plan import (
     UsageDefaults,
     ViewRule,
 )
+from r2d2.storage.output import json_text
 
 ROWS = 400
 SETTINGS = PlanSettings(
@@ -355,14 +356,18 @@ def test_the_command_tells_all_and_ends_as_documented(
     assert capsys.readouterr().out == holds
     (lake / "oslo.parquet").unlink()
     assert main(["check", str(path), "--no-lake"]) == 0
+    capsys.readouterr()
     assert main(["check", str(path)]) == 1
-    assert "lake-missing: oslo.parquet is gone" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "lake-missing: oslo.parquet is gone" in printed
+    none = "nothing of it may be approved or applied; run `r2d2 find` and `plan` again"
+    assert printed.startswith(f"refused, for 1 reason: {none}\n")
+    assert digest not in printed, "what is refused is not to be approved"
     assert main(["check", str(path), "--json"]) == 1
     told, *notes = json.loads(capsys.readouterr().out)
     assert (told["rule"], told["refuses"]) == ("lake-missing", True)
-    assert not any(note["refuses"] for note in notes)
-    assert digest in notes[0]["told"]
-    assert "`r2d2 find` and `plan` again" in notes[1]["told"]
+    assert not any(note["refuses"] or digest in note["told"] for note in notes)
+    assert "`r2d2 find` and `plan` again" in notes[0]["told"]
     lake.rename(tmp_path / "moved")
     assert main(["check", str(path)]) == 2
     assert "the plan's lake is no folder any more; bring it back" in capsys.readouterr().err
@@ -371,6 +376,27 @@ def test_the_command_tells_all_and_ends_as_documented(
     for text in ('{"version": 1}', surrogate, "[" * 99999, '{"a": 1, "a": 2}', '{"a": NaN}', "[]"):
         (tmp_path / "plan.json").write_text(text)
         assert main(["check", str(tmp_path / "plan.json")]) == 2
+
+
+def test_a_touched_file_is_refused_as_perhaps_the_same(
+    run: Path, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.utime(lake / "whole.parquet", ns=(0, 0))
+    assert main(["check", str(run)]) == 1
+    verdict, told, *_ = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("refused, for 1 reason: ")
+    why = "(in time, not in size: it was touched, or has other rows; a check reads none)"
+    assert told == f"lake-changed: whole.parquet changed since the plan was made {why}"
+
+
+def test_a_plan_with_a_wrong_figure_is_to_be_made_again(
+    plan: dict[str, Any], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = plan | {"totals": plan["totals"] | {"deleted": 1}}
+    (tmp_path / "plan.json").write_text(json_text(wrong | {"sha256": digest(wrong)}))
+    assert main(["check", str(tmp_path / "plan.json"), "--run", str(run)]) == 1
+    verdict = capsys.readouterr().out.splitlines()[0]
+    assert verdict.endswith("nothing of it may be approved or applied; run `r2d2 plan` again")
 
 
 def test_the_page_lists_what_any_value_passes_for() -> None:

@@ -100,7 +100,7 @@ def test_a_table_that_is_deleted_comes_back_by_the_plan_that_was_replaced(
     assert deleted(run).isdisjoint(was)
     place = tmp_path / "back"
     refused = call("recipe", "run", "both.parquet", "--run", run, "--to", place, code=EXIT_USAGE)
-    assert f"an earlier one does: give --run {earlier}" in refused
+    assert f"an earlier one deletes it: give --run {earlier}" in refused
     assert f"give --run {earlier}" in call(
         *("recipe", "show", "sample.parquet", "--run", run), code=EXIT_USAGE
     )

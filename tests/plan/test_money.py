@@ -1,5 +1,6 @@
 """Dollars and seconds, by hand."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -13,8 +14,11 @@ from r2d2.plan.costs import (
     rebuild_p95_s,
     rebuild_usd,
     storage_usd,
+    view_p95_s,
+    view_usd,
 )
-from r2d2.settings.plan import Prices, Rates
+from r2d2.settings.plan import Prices, Rates, UsageDefaults
+from tests.test_readme import REPOSITORY
 
 GB = 10**9
 PRICES = Prices(
@@ -68,3 +72,32 @@ def test_more_bytes_never_cost_less_or_take_less_time(less: int, more: int, ofte
     small, large = Rebuild(less, less), Rebuild(less + more, less + more)
     assert rebuild_p95_s(small, RATES) <= rebuild_p95_s(large, RATES)
     assert rebuild_usd(small, often, PRICES, RATES) <= rebuild_usd(large, often, PRICES, RATES)
+
+
+def test_the_example_of_the_docs_is_computed_by_hand_and_by_the_code_alike() -> None:
+    text = (REPOSITORY / "docs" / "plan.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<!-- by hand: [^>]+ -->\n```\n(.*?)```", text, re.S)
+    lines = [re.split(" += ", line) for line in shown.splitlines()]
+    for name, by_hand, stated in lines:
+        assert re.fullmatch(r"[\d. ×/+()-]+", by_hand), name
+        assert eval(by_hand.replace("×", "*")) == pytest.approx(float(stated), rel=1e-9), name
+    prices, rates, scans = Prices(), Rates(), UsageDefaults().maintenance_scans_per_month
+    made = Rebuild(50 * GB, 50 * GB, 1 * GB)
+    view = Rebuild(80 * GB, 50 * GB)
+    keep = storage_usd(50 * GB, prices) + maintenance_usd(50 * GB, scans, prices)
+    once = rebuild_usd(replace(made, residual_bytes=0), 1.0, prices, rates)
+    machines = (once - 50 * prices.read_usd_per_gb - 50 * prices.write_usd_per_gb) * 3600
+    assert {name: float(stated) for name, _, stated in lines} == pytest.approx(
+        {
+            "keep_usd_per_month": keep,
+            "seconds of a rebuild": machines / prices.vm_usd_per_hour,
+            "rebuild_usd_per_month": rebuild_usd(made, 2.0, prices, rates),
+            "saving_usd_per_month": keep - rebuild_usd(made, 2.0, prices, rates),
+            "rebuild_p95_s": rebuild_p95_s(made, rates),
+            "rebuild_p95_s, run": rebuild_p95_s(replace(made, measured_s=300.0), rates),
+            "rebuild_usd_per_month, of a view": view_usd(view, 2.0, prices, rates),
+            "rebuild_p95_s, of a view": view_p95_s(view, rates),
+            "rebuild_p95_s, of a view, run": view_p95_s(replace(view, measured_s=300.0), rates),
+        },
+        rel=1e-9,
+    )

@@ -182,7 +182,10 @@ def test_a_table_that_changed_since_find_is_left_alone(run: Path) -> None:
     [
         ({"protect": (Protection("oslo*", "the law"),)}, "protected: the law"),
         ({"limit": (Limit("oslo*", 5.0),)}, "rebuilding takes 2 min at least"),
-        ({"usage": UsageDefaults(reads_per_month=1e12)}, "rebuilding it would cost more"),
+        ({"usage": UsageDefaults(reads_per_month=1e12)}, "a month, more than keeping it"),
+        ({"plan": PlanLimits(1.0, 0.0, 1e12)}, "less than the minimum of $1,000,000,000,000.00"),
+        ({"plan": PlanLimits(1.0, 1e12)}, "less than the minimum of $1,000,000,000,000.00"),
+        ({"plan": PlanLimits(0.0)}, "the plan may delete 0 B at most"),
         ({"tenant": (Tenant("oslo*", "north"),)}, "belongs to another tenant"),
     ],
 )
@@ -192,7 +195,32 @@ def test_a_table_stays_for_the_reason_that_is_told(
     plan = make_plan(run, PlanSettings(prices=DEAR.prices, **settings))
     assert entry(plan, "oslo")["choice"] == "keep"
     assert reason in entry(plan, "oslo")["reason"]
-    assert check_plan(plan) == ()
+    assert check_plan(plan) == check_plan(plan, run) == ()
+
+
+@pytest.mark.parametrize("command", [("show",), ("run", "--to", "restored")])
+def test_a_recipe_of_a_table_that_is_kept_is_answered_with_the_reason(
+    run: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_plan(run, DEAR)
+    verb, *flags = command
+    assert main(["recipe", verb, "whole.parquet", "--run", str(run), *flags]) == 2
+    told = capsys.readouterr().err
+    why = "deleted tables are rebuilt from it"
+    assert "the plan keeps 'whole.parquet', so it has no recipe: " in told
+    assert f"{why}; `r2d2 plan show {run} --choice delete` lists those that have one" in told
+    assert "did you mean" not in told
+    assert main(["recipe", verb, "whale.parquet", "--run", str(run), *flags]) == 2
+    assert "the plan deletes no table 'whale.parquet'" in capsys.readouterr().err
+
+
+def test_recipes_are_listed_by_the_plan_and_the_command_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["recipe", "list"]) == 2
+    assert "`r2d2 plan show RUN --choice delete` lists the recipes" in capsys.readouterr().err
+    main(["recipe", "--help"])
+    assert "r2d2 plan show RUN --choice delete" in capsys.readouterr().out
 
 
 def test_a_pattern_that_matches_no_table_and_usage_of_other_lakes_are_said(
@@ -359,7 +387,9 @@ def test_the_commands_work_together(
     )
     assert "\"city\" = 'Oslo'" in capsys.readouterr().out
     assert main([*wanted, "--what-if", "--explain", "oslo.parquet"]) == 0
-    assert "recipe: select from whole.parquet" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "recipe: select from whole.parquet" in told
+    assert "  that is: rows of whole.parquet where city = 'Oslo', in " in told
     assert main([*wanted, "--fail-on", "cheese"]) == 2
     prices = tmp_path / "prices.toml"
     prices.write_text("[prices]\nas_of = 2026-01-01\nstorage_usd_per_gb_month = 0.0001\n")

@@ -8,8 +8,10 @@ import pytest
 
 from r2d2.plan.costs import TableRecipe, pays_from_bytes
 from r2d2.plan.graph_file import TableFacts
+from r2d2.plan.plan_file import kept_kind
 from r2d2.plan.planner import (
     PLAN_TOO_LITTLE,
+    REASONS,
     TOO_LITTLE,
     KnownRecipes,
     Reasons,
@@ -19,7 +21,7 @@ from r2d2.plan.planner import (
 from r2d2.plan.program import Choice, Option, Problem, Rule, solve, verify
 from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Project
-from r2d2.settings.plan import Limit, PlanLimits, PlanSettings
+from r2d2.settings.plan import Limit, PlanLimits, PlanSettings, ViewRule
 from tests.support.plan.graphs import random_problem, table
 from tests.support.plan.program_oracle import enumerated_usd
 
@@ -54,7 +56,11 @@ def test_nothing_is_deleted_for_less_than_the_minimum_and_its_reason_says_so() -
     plan = planned()
     assert deleted(plan) == {"large", "medium"}
     told = reasons(plan)
-    assert told["small"] == told["tiny"] == f"{TOO_LITTLE}$1.00 a month"
+    # By hand: 10 GB and 1 GB at 0.0214 for storage and 0.00455 for a scan; nobody reads them.
+    assert told["small"] == f"{TOO_LITTLE}$0.26 a month, less than the minimum of $1.00"
+    assert told["tiny"] == f"{TOO_LITTLE}$0.026 a month, less than the minimum of $1.00"
+    kinds = {kept_kind({"reason": told[name]}) for name in ("small", "tiny")}
+    assert kinds == {"deleting it would save less than the minimum of $1.00"}
     least = replace(PlanSettings(), plan=PlanLimits(min_saving_usd_per_month=0.0))
     assert deleted(planned(least)) == {"large", "medium", "small", "tiny"}
 
@@ -64,8 +70,44 @@ def test_a_plan_that_saves_too_little_in_all_deletes_nothing() -> None:
     plan = planned(dear)
     assert deleted(plan) == set()
     assert plan.solution.status.value == "optimal"
-    assert reasons(plan)["large"] == f"{PLAN_TOO_LITTLE}$1,000.00 a month"
-    assert reasons(plan)["tiny"] == f"{TOO_LITTLE}$1.00 a month"
+    told = reasons(plan)
+    # By hand: (400 + 50) × 0.02595; what saves less than $1 would not be in the plan either.
+    assert told["large"] == f"{PLAN_TOO_LITTLE}$11.68 a month, less than the minimum of $1,000.00"
+    assert told["tiny"] == f"{TOO_LITTLE}$0.026 a month, less than the minimum of $1.00"
+
+
+def test_what_a_rebuild_would_have_cost_is_in_the_reason_to_keep() -> None:
+    usage = {"small": Usage(1, "small", 100.0)}
+    told = reasons(planned(usage=usage, sizes={"root": 10 * GB, "small": 10 * GB}))["small"]
+    # By hand: 100 × (10 × (0.0000477 + 0.000596) + (120 + 100 + 200) × 0.192 / 3600)
+    assert told == "rebuilding it would cost $2.88 a month, more than keeping it"
+    assert kept_kind({"reason": told}) == "rebuilding it would cost more than keeping it"
+    views = replace(DEFAULTS, view=(ViewRule("*", 600.0),))
+    told = reasons(planned(views, usage, {"root": 11 * GB, "small": 10 * GB}))["small"]
+    # By hand: 100 × (1 × (0.00455 + 0.0000477) + 1 × 10 × 0.192 / 3600)
+    assert told == "reading its parents in its place would cost $0.51 a month, more than keeping it"
+
+
+def test_a_table_that_would_save_enough_is_not_said_to_be_too_dear() -> None:
+    free = PlanLimits(min_saving_usd_per_month=0.0, min_plan_saving_usd_per_month=0.0)
+    half = replace(DEFAULTS, plan=replace(free, max_deleted_share=0.28))
+    told = reasons(planned(half))
+    assert told["medium"] == told["small"] == "the plan may delete 409.1 GB at most"
+    sizes = {"a": 100 * GB, "b": 90 * GB, "c": 80 * GB}
+    facts = {name: TableFacts(size, size) for name, size in sizes.items()}
+    ways = (TableRecipe("b", Project("a", ())), TableRecipe("c", Project("b", ())))
+    known = KnownRecipes(facts, ways, {})
+    plan = choose(known, replace(DEFAULTS, plan=free), {n: Usage(1, n, 0.0) for n in facts}, None)
+    assert deleted(plan) == {"b"}
+    told_of_c = reasons(plan)["c"]
+    assert told_of_c == "b, which it could be rebuilt from, is deleted"
+    assert kept_kind({"reason": told_of_c}) == "what it could be rebuilt from is deleted"
+
+
+@pytest.mark.parametrize("settings", [DEFAULTS, replace(DEFAULTS, plan=PlanLimits(0.1, 1e9, 1e9))])
+def test_the_check_knows_every_reason_that_a_plan_gives(settings: PlanSettings) -> None:
+    kept = [told for told in reasons(planned(settings)).values() if "rebuilt from" not in told]
+    assert [told for told in kept if not REASONS.fullmatch(told)] == []
 
 
 def test_a_minimum_is_reached_and_not_passed() -> None:

@@ -136,7 +136,20 @@ def test_a_view_is_planned_run_and_told(run: Path, plan: dict[str, Any]) -> None
     assert check_plan(plan, run) == check_plan(plan) == ()
     assert what_if(run, SETTINGS, USAGE) == plan
     assert any("select view" in line for line in plan_lines(plan))
+    told = "\n".join(plan_lines(plan, "out/run"))
+    assert "recipe show most.parquet --run out/run --dialect spark  " in told
+    assert f"jobs/catalogue.py settle {plan['lake']}" in told
+    assert "makes 1 view in Spark's catalogue, after `apply`" in told
     assert any("through a view costs" in line for line in table_lines(plan, "most.parquet"))
+
+
+def test_applying_a_view_says_that_it_must_be_made_and_how(
+    run: Path, plan: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", str(run / "plan.json"), "--no-catalogue", "--dry-run"]) == 0
+    told = capsys.readouterr().err
+    assert "1 table is to be a view, which this command does not make: " in told
+    assert f"`jobs/catalogue.py settle {plan['lake']}` or `jobs/apply_plan.py --views` does" in told
 
 
 def test_without_the_rule_the_table_stays(run: Path, plan: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """Of equal copies the one stays that people would keep, for a reason that is told."""
 
+import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,9 +15,10 @@ from r2d2.plan.planner import KnownRecipes, Reasons, SolvedPlan, choose
 from r2d2.plan.program import Choice, solve, verify
 from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Project
-from r2d2.settings.plan import PlanSettings, Preference, Prices, UsageDefaults
+from r2d2.settings.plan import PlanSettings, Preference, Prices, UsageDefaults, load_plan_settings
 from tests.support.plan.graphs import random_problem, twins
 from tests.support.plan.program_oracle import enumerated_usd
+from tests.test_readme import REPOSITORY
 
 # Reads cost nothing, so that who reads a table does not decide by money.
 SETTINGS = PlanSettings(
@@ -163,3 +166,15 @@ def test_preferences_cost_nothing_and_no_preferred_twin_goes_for_nothing(seed: i
     solution = solve(problem)
     assert verify(problem, solution.choices, solution.cost_usd_per_month) == ()
     assert solution.cost_usd_per_month == pytest.approx(enumerated_usd(problem))
+
+
+def test_the_preferences_of_the_docs_mean_what_the_page_says(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "plan.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<!-- preferences: [^>]+ -->\n```toml\n(.*?)```", page, re.S)
+    (tmp_path / "r2d2.toml").write_text(shown)
+    preferred = load_plan_settings(tmp_path / "r2d2.toml").prefer
+    settings = replace(SETTINGS, prefer=preferred)
+    copies = {f"{name}/a.parquet": facts() for name in ("silver", "gold/scratch", "gold")}
+    assert kept(planned(copies, settings)) == ["gold/a.parquet"]
+    del copies["gold/a.parquet"]
+    assert kept(planned(copies, settings)) == ["gold/scratch/a.parquet"]

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -65,6 +65,24 @@ def test_the_file_that_init_writes_has_every_key_of_every_section() -> None:
         sections = data[name] if isinstance(data[name], list) else [data[name]]
         keys = {field.name for field in fields(kind) if field.metadata != NO_KEY}
         assert {key for section in sections for key in section} == keys, name
+
+
+def test_the_keys_without_which_a_section_is_refused_are_marked_as_needed() -> None:
+    marked: dict[str, set[str]] = {name: set() for name in KINDS}
+    for line in with_examples(INIT_TOML).splitlines():
+        if section := re.match(r"\[\[?([a-z_]+)\]", line):
+            name = section[1]
+        elif key := re.match(r"([a-z_]+) = .* # needed(; .+)?$", line):
+            marked[name].add(key[1])
+    needed = {
+        name: {
+            field.name
+            for field in fields(kind)
+            if field.default is MISSING and field.default_factory is MISSING
+        }
+        for name, kind in KINDS.items()
+    }
+    assert marked == needed
 
 
 def test_nearly_every_key_of_the_file_that_init_writes_is_explained() -> None:

@@ -1,5 +1,6 @@
 """Columns of other names are found by what they hold, and proved row by row."""
 
+import json
 import random
 from itertools import permutations
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
 import r2d2
+from r2d2.cli import main
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.runs import sketch, sorted_unique
 from r2d2.stages.renamed.column_sketches import ColumnContents
@@ -65,6 +67,37 @@ def test_equal_tables_with_other_names_are_edges_both_ways(tmp_path: Path) -> No
     assert [edge.equal for edge in graph.edges] == [True, True]
     assert graph.edges[0].columns == tuple(zip(people(1), "vwxyz", strict=True))
     assert graph.edges[1].columns == tuple(zip("vwxyz", people(1), strict=True))
+
+
+def test_edges_of_renamed_columns_are_marked_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, run = tmp_path / "lake", str(tmp_path / "run")
+    lake.mkdir()
+    part = people(60, 50)
+    part["total"] = part.pop("amount")
+    write(lake, whole=people(200), part=part, swapped=renamed(people(200), *"vwxyz"))
+    assert main(["find", str(lake), "--renamed", "--out", run]) == 0
+    assert "(renamed: " in capsys.readouterr().out
+    assert main(["edges", run]) == 0
+    text = capsys.readouterr().out
+    assert "⊆  whole.parquet (renamed: total from amount)" in text
+    (equal,) = (line for line in text.splitlines() if "  =  " in line)
+    assert " (renamed: " in equal
+    assert "and 2 more)" in equal
+    assert main(["edges", run, "--json", "--child", "part*", "--parent", "whole*"]) == 0
+    assert [edge["renamed"] for edge in json.loads(capsys.readouterr().out)] == [
+        "total from amount"
+    ]
+    header, *rows = (tmp_path / "run" / "edges.csv").read_text().splitlines()
+    assert header.endswith(",unmatched,renamed")
+    assert any(row.endswith(",total from amount") for row in rows)
+
+
+def test_columns_of_the_same_names_are_not_marked(tmp_path: Path) -> None:
+    write(tmp_path, whole=people(200), part={k.upper(): v for k, v in people(60, 50).items()})
+    (edge,) = r2d2.find(tmp_path).edges
+    assert edge.renamed == ()
 
 
 def test_tables_keep_their_own_names_and_bounds(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_usual_rendering_is_found(tmp_path: Path, case: str) -> None:
 
 
 def test_renamed_and_text_exports_are_not_asked_for_together() -> None:
-    with pytest.raises(UsageError, match="one of them at a time"):
+    with pytest.raises(UsageError, match="run `r2d2 find` once with each"):
         r2d2.Settings(renamed=True, text_exports=True)
 
 

@@ -9,7 +9,7 @@ from r2d2.cli import Config, Json, Output
 from r2d2.cli.deletion.steps import as_data, discrepancy_line, tell, told_in
 from r2d2.cli.terminal import print_json, print_lines, print_problem
 from r2d2.errors import EXIT_FOUND, EXIT_OK, NoSuchLakeError, R2D2Error, UsageError
-from r2d2.text_tables import human_bytes, pluralize, shell_word
+from r2d2.text_tables import by_number, human_bytes, pluralize, shell_word
 
 if TYPE_CHECKING:
     from r2d2.deletion.journal import Journal
@@ -139,12 +139,14 @@ def apply(
     days, holds = settings.retention_days, settings.hold_delta_parents
     done = () if is_dry else run_apply(journal, made, folder, days, holds, asked)
     steps = would_apply(journal, made, folder, asked) if is_dry else done
-    refused, moved = 0, 0
+    views = {t["table"] for t in made["tables"] if t["choice"] == "delete" and t["way"] == "view"}
+    refused, moved, viewed = 0, 0, 0
     with told_in(out) as steps_told:
         for step in steps:
             match step:
                 case Applied(table, deletion, size_bytes, seconds, again):
                     moved += not again
+                    viewed += table in views
                     what = "is deleted already" if again else "would move" if is_dry else "moved"
                     about = human_bytes(size_bytes)
                     if not is_dry and not again:
@@ -170,7 +172,17 @@ def apply(
         ended = f"Nothing was done: {count} would be moved, {refused} refused."
         ended += " Leave --dry-run out." if yes else " Give --yes."
         print_lines([" ".join((ended, *missing))])
+    if viewed:
+        print_problem(_views_needed(viewed, made["lake"]))
     return EXIT_FOUND if refused else EXIT_OK
+
+
+def _views_needed(count: int, lake: str) -> str:
+    """That readers of so many of the plan's tables need views, and how these are made."""
+    be = by_number(count, "is to be a view", "are to be views")
+    makes = f"`jobs/catalogue.py settle {shell_word(lake)}` or `jobs/apply_plan.py --views`"
+    told = f"{pluralize(count, 'table')} {be}, which this command does not make: {makes} does"
+    return f"{told}, and `r2d2 recipe show TABLE --dialect NAME` prints one to run elsewhere"
 
 
 def undo(

@@ -117,6 +117,7 @@ def edges(
 EDGE_COLUMNS = (
     *("child", "parent", "kind", "fraction", "missing_rows", "child_rows", "parent_rows"),
     *("child_bytes", "parent_bytes", "child_format", "parent_format", "stage", "unmatched"),
+    "renamed",
 )
 
 
@@ -139,16 +140,18 @@ def _edge_row(edge: "Edge", graph: "GraphFile") -> dict[str, Any]:
         "child_format": graph.formats[edge.child],
         "parent_format": graph.formats[edge.parent],
         "unmatched": "; ".join(map(str, edge.unmatched)),
+        "renamed": "; ".join(f"{own} from {other}" for own, other in edge.renamed),
     }
 
 
 def _edge_lines(edges: Sequence["Edge"], sizes: Any) -> Iterator[str]:
     """A line for each group of equal tables and each other edge, then how many these are."""
-    from r2d2.cli.find_text import parent_told
+    from r2d2.cli.find_text import parent_told, renamed_told
     from r2d2.graph import Graph
 
     groups = Graph((), edges=tuple(edges)).classes()
     group_of = {name: group for group in groups for name in group}
+    marks = {(edge.child, edge.parent): renamed_told(edge) for edge in edges if edge.renamed}
     told: set[tuple[str, ...]] = set()
     rows = []
     for edge in edges:
@@ -159,8 +162,9 @@ def _edge_lines(edges: Sequence["Edge"], sizes: Any) -> Iterator[str]:
         elif group_of[edge.child] not in told:
             group = group_of[edge.child]
             told.add(group)
-            others = [name for name in group if name != edge.child]
-            rows.append((size, visible(edge.child), "=", " = ".join(map(visible, others))))
+            own = edge.child
+            others = [visible(n) + marks.get((own, n), "") for n in group if n != own]
+            rows.append((size, visible(own), "=", " = ".join(others)))
     if not rows:
         yield "no containment of this run fits the flags; near ones need `find --min-fraction`"
         return

@@ -2,10 +2,18 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from r2d2.page.run_files import RunFiles, run_of_data
+from r2d2.plan.plan_file import plain
+from r2d2.settings.plan import PlanSettings, Prices, Rates
 
+SETTINGS = PlanSettings(
+    prices=Prices(date(2026, 11, 21), "a list", 0.02, vm_usd_per_hour=0.2),
+    rates=Rates("assumed", vm_type="m5.xlarge", vm_count=4),
+)
 WORDS = ("orders", "events", "users", "invoices", "sessions", "payments", "stock", "routes")
 ENDINGS = (".parquet", "", ".csv", ".orc")
 REASON = "{0} of {0} distinct child rows found"
@@ -138,22 +146,12 @@ def a_plan(
             **{"keep_all_usd_per_month": 2 * saving_usd, "saving_usd_per_month": saving_usd},
             **{"saving_usd_per_year": 12 * saving_usd, "work_seconds": 71.5, "work_usd": 0.02},
             **{"payback_months": 0.1, "residual_bytes": 0, "deleted_reads_assumed": 1},
-            **{"below_min_saving": 0, "unread_pays_from_bytes": 4e9, "read_pays_from_bytes": 5e9},
+            "below_min_saving": 0,
             **{"saving_at_least_usd_per_month": saving_usd / 2},
             **{"saving_at_most_usd_per_month": saving_usd, "edges_without_recipe": {}},
         },
         "solver": {"status": "optimal", "name": "highs", "version": "1", "options": len(pairs)},
-        "settings": {
-            "usage": {"reads_per_month": 1.0},
-            "prices": {
-                **{"storage_usd_per_gb_month": 0.02, "vm_usd_per_hour": 0.2},
-                **{"as_of": "2026-11-21", "source": "a list"},
-            },
-            "rates": {
-                **{"vm_type": "m5.xlarge", "vm_count": 4, "start_up_p95_s": 120.0},
-                **{"read_p95_s_per_gb": 20.0, "write_p95_s_per_gb": 40.0, "source": "assumed"},
-            },
-        },
+        "settings": plain(asdict(SETTINGS)),
         "warnings": [],
     }
 

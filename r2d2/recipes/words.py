@@ -3,8 +3,8 @@
 Predicates and constants hold values of the data: these are told only where they are asked for.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from r2d2.text_tables import human_bytes, pluralize
@@ -12,7 +12,25 @@ from r2d2.text_tables import human_bytes, pluralize
 Data = Mapping[str, Any]
 HIDDEN = "a value"
 _LISTS = {"in": "in", "not_in": "not in"}
+SHOWN, LONGEST_VALUE = 5, 60
+SOURCES = {
+    "renamed": "renamed",
+    "cast": "cast",
+    "constant": "of one value",
+    "row_number": "row numbers counted anew",
+    "text_of": "written as text",
+    "parts": "structs put together anew",
+}
+"""The kinds of columns that are not taken over as they are, by the key of their data."""
 _PLURALS = {"in": "among", "not_in": "not among"}
+
+
+CHANGES = {
+    "append": "rows are added",
+    "delete": "rows are deleted",
+    "rewrite": "files are rewritten",
+}
+VERDICTS = {"always": "right", "perhaps": "perhaps", "never": "wrong"}
 
 
 def recipe_words(recipe: Data, *, show_values: bool = False) -> str:
@@ -28,9 +46,8 @@ def recipe_words(recipe: Data, *, show_values: bool = False) -> str:
     """
     match recipe["kind"]:
         case "union":
-            parts = [recipe_words(part, show_values=show_values) for part in recipe["parts"]]
             once = ", each row once" if recipe.get("distinct") else ""
-            return f"{' together with '.join(parts)}{once}"
+            return f"{' together with '.join(_parts(recipe['parts'], show_values))}{once}"
         case "patch":
             inner = recipe_words(recipe["recipe"], show_values=show_values)
             return ", ".join((inner, *_patches(recipe)))
@@ -51,6 +68,17 @@ def recipe_words(recipe: Data, *, show_values: bool = False) -> str:
             told = f"{pluralize(listed['rows'], 'row')} of {parent} that a file kept aside lists"
             return f"{told} ({listed['kept']}, {human_bytes(listed['size_bytes'])}), {columns}"
     return f"rows of {parent}{where}, {columns}"
+
+
+def _parts(parts: Sequence[Data], show_values: bool) -> Iterator[str]:
+    """The parts of a union in words; one that counts several times is told once."""
+    different = [part for number, part in enumerate(parts) if part not in parts[:number]]
+    for part in different[:SHOWN]:
+        times = parts.count(part)
+        counts = "" if times == 1 else "twice " if times == 2 else f"{times:,} times "
+        yield counts + recipe_words(part, show_values=show_values)
+    if len(different) > SHOWN:
+        yield pluralize(len(different) - SHOWN, "more part")
 
 
 def _patches(recipe: Data) -> Iterator[str]:
@@ -82,7 +110,7 @@ def _atom(atom: Data, show_values: bool) -> str:
         case "in" | "not_in":
             if not show_values:
                 return f"{column} {_PLURALS[kind]} {pluralize(len(atom['texts']), 'value')}"
-            return f"{column} {_LISTS[kind]} ({', '.join(map(repr, atom['texts']))})"
+            return f"{column} {_LISTS[kind]} ({_few(map(_short, atom['texts']))})"
         case "between":
             ends = (_value(atom[end], show_values) for end in ("low", "high"))
             return (
@@ -92,6 +120,8 @@ def _atom(atom: Data, show_values: bool) -> str:
             return f"{column} is NULL"
         case "not_null":
             return f"{column} is not NULL"
+        case "is_nan":
+            return f"{column} is NaN"
         case "compare":
             return f"{column} {atom['comparison']} {'.'.join(atom['other'])}"
     return f"{column} {kind}"
@@ -107,31 +137,53 @@ def _part(atom: Data) -> str:
 
 
 def _value(literal: Data, show_values: bool) -> str:
-    return repr(literal["text"]) if show_values else HIDDEN
+    return _short(literal["text"]) if show_values else HIDDEN
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…")
+
+
+def _few(told: Iterable[str]) -> str:
+    """The first of them, and how many more there are."""
+    names = list(told)
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _sources(columns: Sequence[Data], show_values: bool) -> Iterator[str]:
-    """The columns that are not taken over as they are, counted by kind; constants by name."""
-    kinds: Counter[str] = Counter()
-    constants = []
+    """The columns that are not taken over as they are, by kind; values only where asked for."""
+    told: dict[str, list[str]] = defaultdict(list)
     for column in columns:
-        source = column["from"]
-        if isinstance(source, Mapping):
-            kind = next(
-                k for k in ("cast", "constant", "row_number", "text_of", "parts") if k in source
-            )
-            kinds[kind] += 1
-            if kind == "constant":
-                text = source["constant"]["text"]
-                shown = "NULL" if text is None else repr(text)
-                constants.append(f"{column['name']} = {shown}" if show_values else column["name"])
-    if kinds["cast"]:
-        yield f"{kinds['cast']:,} cast to another type of number"
-    if constants:
-        yield f"of one value: {', '.join(constants)}"
-    if kinds["row_number"]:
-        yield f"{pluralize(kinds['row_number'], 'row number')} counted anew"
-    if kinds["text_of"]:
-        yield f"{kinds['text_of']:,} written as text"
-    if kinds["parts"]:
-        yield f"{pluralize(kinds['parts'], 'struct')} put together anew"
+        name, source = column["name"], column["from"]
+        if not isinstance(source, Mapping):
+            if source != [name]:
+                told["renamed"].append(f"{name} from {'.'.join(source)}")
+            continue
+        kind = next(kind for kind in SOURCES if kind in source)
+        shown = name
+        if kind == "cast":
+            shown = f"{name} to {source['to']}"
+        elif kind == "constant" and show_values:
+            text = source["constant"]["text"]
+            shown = f"{name} = {'NULL' if text is None else _short(text)}"
+        elif kind == "text_of" and show_values:
+            shown = f"{name} ({_short(source['as'])})"
+        told[kind].append(shown)
+    for kind, words in SOURCES.items():
+        if told[kind]:
+            yield f"{words}: {_few(told[kind])}"
+
+
+def survival_told(words: Mapping[str, str]) -> str:
+    """Whether a recipe is still right, by what changed in a parent.
+
+    >>> survival_told({"append": "perhaps", "delete": "perhaps", "rewrite": "always"})
+    'right if files are rewritten, perhaps if rows are added or deleted'
+    """
+    told = []
+    for word, verdict in VERDICTS.items():
+        changes = [CHANGES.get(change, change) for change, each in words.items() if each == word]
+        if changes:
+            told.append(f"{verdict} if {' or '.join(changes)}".replace("or rows are ", "or "))
+    return ", ".join(told)
