@@ -20,7 +20,9 @@ none: writing is by its rate. Start-up is paid for like work, at its p95.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from math import ceil
 from typing import NamedTuple
 
@@ -28,6 +30,7 @@ from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.program import Option, Problem, StoredTable
 from r2d2.plan.usage import Usage
 from r2d2.recipes.grammar import Project, Recipe, Select, leaves, parents, residuals
+from r2d2.recipes.literals import UnrenderableRecipeError
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings, Prices, Rates
 
@@ -122,7 +125,7 @@ class Costing:
         )
 
     def views(self, recipes: Sequence[TableRecipe]) -> list[int]:
-        """The numbers of the recipes that may stand as views: allowed, in time, of rows alone."""
+        """The numbers of the recipes that may stand as views: allowed, in time, of rows, in SQL."""
         limits = ((n, self.settings.view_limit_s(recipe.child)) for n, recipe in enumerate(recipes))
         return [
             number
@@ -130,6 +133,7 @@ class Costing:
             if limit_s is not None
             and not residuals(recipes[number].current)
             and self.view_p95_s(recipes[number]) <= limit_s
+            and has_sql(recipes[number].current)
         ]
 
     def rebuild(self, recipe: TableRecipe) -> Rebuild:
@@ -324,6 +328,20 @@ def rebuild_usd(rebuild: Rebuild, rebuilds_per_month: float, prices: Prices, rat
         + seconds * prices.vm_usd_per_hour / 3600
     )
     return rebuilds_per_month * once_usd + storage_usd(rebuild.residual_bytes, prices)
+
+
+@cache
+def has_sql(recipe: Recipe) -> bool:
+    """Whether one of the SQL dialects can express the recipe, over tables of any name."""
+    from r2d2.recipes.sql import query
+    from r2d2.recipes.sql_names import SqlDialect
+
+    names = {parent: (f"parent_{number}",) for number, parent in enumerate(parents(recipe))}
+    for dialect in SqlDialect:
+        with suppress(UnrenderableRecipeError):
+            query(recipe, names, dialect)
+            return True
+    return False
 
 
 def view_usd(rebuild: Rebuild, reads_per_month: float, prices: Prices, rates: Rates) -> float:

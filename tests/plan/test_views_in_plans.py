@@ -20,7 +20,18 @@ from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.planner import KnownRecipes, SolvedPlan, choose
 from r2d2.plan.program import solve, verify
 from r2d2.plan.usage import Usage
-from r2d2.recipes.grammar import Patch, Project, Residual, ResidualKind
+from r2d2.recipes.constants import RowNumber
+from r2d2.recipes.grammar import (
+    Cast,
+    Field,
+    Output,
+    Patch,
+    Project,
+    Rendered,
+    Residual,
+    ResidualKind,
+    Source,
+)
 from r2d2.settings.plan import PlanSettings, Prices, Rates, ViewRule
 from tests.support.plan.graphs import random_problem, with_views
 from tests.support.plan.program_oracle import enumerated_usd
@@ -30,13 +41,17 @@ ANYWHERE = replace(PlanSettings(), view=(ViewRule("*", 1e6),))
 
 
 def planned(
-    settings: PlanSettings, reads: float, parent_gb: int = 100, child_gb: int = 90
+    settings: PlanSettings,
+    reads: float,
+    parent_gb: int = 100,
+    child_gb: int = 90,
+    columns: tuple[Output, ...] = (),
 ) -> SolvedPlan:
     """The plan for a table that is all rows of a parent and read so often a month."""
     sizes = {"child": child_gb * GB, "parent": parent_gb * GB}
     facts = {name: TableFacts(size, size) for name, size in sizes.items()}
     plan = replace(settings.plan, min_saving_usd_per_month=0.0, min_plan_saving_usd_per_month=0.0)
-    known = KnownRecipes(facts, (TableRecipe("child", Project("parent", ())),), {})
+    known = KnownRecipes(facts, (TableRecipe("child", Project("parent", columns)),), {})
     return choose(known, replace(settings, plan=plan), {"child": Usage(1, "child", reads)}, None)
 
 
@@ -46,6 +61,20 @@ def way(plan: SolvedPlan) -> str:
     if option is None:
         return "keep"
     return "rebuild" if plan.problem.options[option].view_of is None else "view"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (Field(("a",)), "view"),
+        (Cast(("a",), "int32", "int64"), "view"),
+        (Cast(("a",), "double", "decimal(21, 2)"), "keep"),
+        (Rendered(("a",), "int:plain | null="), "keep"),
+        (RowNumber("int64"), "keep"),
+    ],
+)
+def test_a_recipe_that_no_dialect_can_express_is_no_view(source: Source, expected: str) -> None:
+    assert way(planned(ANYWHERE, 10.0, columns=(Output("a", source),))) == expected
 
 
 def test_a_view_pays_for_the_bytes_beyond_the_tables_own_and_for_their_time() -> None:
