@@ -73,6 +73,11 @@ def parts(lake: Path, table: pa.Table) -> None:
         pq.write_table(part, lake / f"years/part-{number:05}.parquet")
 
 
+def row_groups(lake: Path, table: pa.Table) -> None:
+    """One file with a row group for each month."""
+    pq.write_table(table, lake / "years.parquet", row_group_size=ROWS)
+
+
 def scattered(lake: Path, table: pa.Table) -> None:
     order = pc.sort_indices(pa.array([n * 7919 % table.num_rows for n in range(table.num_rows)]))
     pq.write_table(table.take(order), lake / "years.parquet")
@@ -96,7 +101,7 @@ def planned(folder: Path, write: Callable[[Path, pa.Table], None], columns: list
 EVERY = ["month", "id", "note", "more"]
 
 
-@pytest.mark.parametrize("write", [partitioned, folders, parts])
+@pytest.mark.parametrize("write", [partitioned, folders, parts, row_groups])
 def test_a_month_of_five_years_goes_as_only_its_part_is_read(
     tmp_path: Path, write: Callable[[Path, pa.Table], None]
 ) -> None:

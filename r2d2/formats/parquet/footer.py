@@ -6,14 +6,17 @@ Parquet keeps no statistics of INT96, so that of these only the values show whet
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, partial
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
+from r2d2.arrays import Int64s
 from r2d2.errors import IneligibleTableError
 from r2d2.formats.bounds import GREGORIAN_DAY, clipped_rank, number_rank, text_rank, union
 from r2d2.formats.parquet.writers import Kind, believed, writes_whole_text
@@ -46,6 +49,12 @@ def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Boun
     A column has none either where its writer is not believed, or where a row group contradicts
     itself: its other row groups were written by the same code.
     """
+    by_group = bounds_by_group(metadata, schema)
+    return {n: parts[0] if len(parts) == 1 else union(parts) for n, parts in by_group.items()}
+
+
+def bounds_by_group(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, list[Bounds]]:
+    """The same for each row group, by column."""
     writer = _writer_of(metadata)
     known = believed(writer)
     if not known:
@@ -61,14 +70,40 @@ def bounds_of(metadata: pq.FileMetaData, schema: pa.Schema) -> Mapping[str, Boun
             kind = Kind.DECIMAL_BYTES
         to_ranks = ranks if kind in known else _unranked
         try:
-            parts = [
+            found[name] = [
                 _bounds(chunk_statistics(group, place, stored), group.num_rows, to_ranks, known)
                 for group in groups
             ]
         except _VoidError:
             continue
-        found[name] = parts[0] if len(parts) == 1 else union(parts)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroups:
+    """A file's row groups: their rows, and by column their bytes, type and bounds.
+
+    `column_bytes` are of top-level columns, `types` of all that are no structs, `bounds` of those
+    that have bounds.
+    """
+
+    rows: Int64s
+    column_bytes: Mapping[str, Int64s]
+    types: Mapping[str, str]
+    bounds: Mapping[str, Sequence[Bounds]]
+
+    @classmethod
+    def of(cls, metadata: pq.FileMetaData, schema: pa.Schema) -> "RowGroups":
+        """The row groups as the footer tells them; the schema is of the file as it is stored."""
+        groups = list(map(metadata.row_group, range(metadata.num_row_groups)))
+        sizes, start = dict[str, Int64s](), 0
+        for field in schema:
+            leaves = range(start, start := start + leaf_count(field.type))
+            told = [sum(group.column(n).total_compressed_size for n in leaves) for group in groups]
+            sizes[field.name] = np.array(told, np.int64)
+        rows = np.array([group.num_rows for group in groups], np.int64)
+        types = {column.name: column.type for column in flatten(schema)}
+        return cls(rows, sizes, types, bounds_by_group(metadata, schema))
 
 
 def _writer_of(metadata: pq.FileMetaData) -> str:

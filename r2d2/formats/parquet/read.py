@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow._parquet import ParquetReader
 
-from r2d2.arrays import Int64s, decimals_of
+from r2d2.arrays import decimals_of
 from r2d2.errors import UnreadableTableError
 from r2d2.formats.errors import translated
 from r2d2.formats.parquet import small_files
@@ -21,6 +21,7 @@ from r2d2.formats.parquet.annotations import (
     types_of,
 )
 from r2d2.formats.parquet.footer import (
+    RowGroups,
     bounds_of,
     calendar_is_doubtful,
     check_calendar,
@@ -192,21 +193,15 @@ def read(storage: Storage, split: Split, columns: Collection[str]) -> Iterator[p
     storage.read(split.file, length=0)
 
 
-def column_bytes(storage: Storage, file: FileInfo) -> dict[str, Int64s]:
-    """The bytes that each top-level column takes in the file, by row group.
+def row_groups_of(storage: Storage, file: FileInfo) -> RowGroups:
+    """The file's row groups, by its footer.
 
     Raises:
         UnreadableTableError: the file is damaged, or not as it was listed.
     """
     with translated(UnreadableTableError, file.path):
         opened = sound_file(tail_of(storage, file), file.size_bytes)
-        groups = list(map(opened.metadata.row_group, range(opened.metadata.num_row_groups)))
-        sizes, start = dict[str, Int64s](), 0
-        for field in storage_schema(opened.schema_arrow):
-            leaves = range(start, start := start + leaf_count(field.type))
-            told = [sum(group.column(n).total_compressed_size for n in leaves) for group in groups]
-            sizes[field.name] = np.array(told, np.int64)
-        return sizes
+        return RowGroups.of(opened.metadata, storage_schema(opened.schema_arrow))
 
 
 def rows_for_bounds(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from queue import Full, Queue
 from threading import Event
 from time import perf_counter, thread_time
@@ -11,20 +12,28 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from r2d2.arrays import Int64s
 from r2d2.formats import format_named, hive
+from r2d2.formats.bounds import bounds_of_arrays
 from r2d2.formats.delta.read import LiveFile
-from r2d2.formats.parquet.read import column_bytes
+from r2d2.formats.parquet.footer import RowGroups
+from r2d2.formats.parquet.read import row_groups_of
+from r2d2.formats.schema import logical_type
 from r2d2.formats.uniform import of_one_type
 from r2d2.hashing.finaliser import Lanes
 from r2d2.hashing.rows import row_hashes
 from r2d2.hashing.runs import joined
 from r2d2.lake.inventory import read_split
 from r2d2.model import Column, FileInfo, Format, Split, Table, Types
+from r2d2.recipes.grammar import Atom, Between, Equals, In
+from r2d2.recipes.literals import Literal, type_named
 from r2d2.storage.local import Storage
 
 EMPTY = pa.struct([])
 BATCHES_AHEAD, LOOK_S = 2, 0.1
+MOST_RUNS = 32
+"""Of row groups of a split that are read one by one: each opens the file anew."""
+NUMBERS = ("int", "uint", "float", "decimal")
+"""How the types begin whose values have ranks of one scale."""
 Clock = Callable[[], float]
 Timed = tuple[pa.RecordBatch, float, int]
 """A batch, the seconds that it took to read, and the number of its split."""
@@ -145,7 +154,7 @@ class ReadMeter:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._known: dict[FileInfo, Mapping[str, Int64s]] = {}
+        self._known: dict[FileInfo, RowGroups] = {}
         self._leaves: list[tuple[Table, list[int], list[int]]] = []
 
     @property
@@ -157,35 +166,112 @@ class ReadMeter:
         """Begins to count the splits of a parent, one that was read before too."""
         self._leaves.append((parent, [], []))
 
-    def add(self, split: Split, names: frozenset[str]) -> None:
-        """Counts these columns of the split as read."""
-        _, read, whole = self._leaves[-1]
-        for sizes, size in zip((read, whole), self._sizes(split, names), strict=True):
-            sizes.append(size)
+    def add(self, split: Split, read: Iterable[tuple[Split, frozenset[str]]]) -> None:
+        """Counts the split; these parts of it are read, in these columns."""
+        _, sizes, whole = self._leaves[-1]
+        sizes.append(sum(self._sizes(*each)[0] for each in read))
+        whole.append(self._sizes(split, frozenset())[1])
 
-    def bytes_of(self, parent: Table, names: Iterable[frozenset[str]]) -> int:
-        """The bytes of a parent of whose splits, in order, these columns are read."""
-        pairs = [self._sizes(*each) for each in zip(parent.splits, names, strict=True)]
-        return _part(parent, [read for read, _ in pairs], [whole for _, whole in pairs])
+    def bytes_of(
+        self, parent: Table, read: Iterable[Sequence[tuple[Split, frozenset[str]]]]
+    ) -> int:
+        """The bytes of a parent of whose splits, in order, these parts and columns are read."""
+        sizes = [sum(self._sizes(*each)[0] for each in parts) for parts in read]
+        whole = [self._sizes(split, frozenset())[1] for split in parent.splits]
+        return _part(parent, sizes, whole)
+
+    def parts_with(self, split: Split, wheres: Sequence[Sequence[Atom]]) -> list[Split]:
+        """The parts of the split that may hold a row that one of the conjunctions selects.
+
+        Row groups whose statistics tell that they hold none are left out, as far as the file's
+        writer is believed. A part's row groups are adjacent.
+        """
+        if split.format not in (Format.PARQUET, Format.DELTA) or not all(wheres):
+            return [split]
+        known = self._row_groups(split)
+        groups = list(split.row_groups or range(len(known.rows)))
+        _, stored = self._stored(split)
+        kept = [g for g in groups if any(_may_hold(known, g, where, stored) for where in wheres)]
+        if len(kept) in (0, len(groups)):
+            return [split] if kept else []
+        starts = [n for n, group in enumerate(kept) if not n or group != kept[n - 1] + 1]
+        runs = [kept[n:end] for n, end in zip(starts, [*starts[1:], len(kept)], strict=True)]
+        if len(runs) > MOST_RUNS:
+            runs = [list(range(kept[0], kept[-1] + 1))]
+        return [
+            replace(
+                split,
+                row_groups=tuple(run),
+                rows=int(known.rows[run].sum()),
+                size_bytes=split.size_bytes * len(run) // len(groups),
+            )
+            for run in runs
+        ]
+
+    def _row_groups(self, split: Split) -> RowGroups:
+        if split.file not in self._known:
+            self._known[split.file] = row_groups_of(self._storage, split.file)
+        return self._known[split.file]
+
+    def _stored(self, split: Split) -> tuple[set[str], dict[str, str]]:
+        """The columns that are not in the split's file, and the names there of others."""
+        match split.context:
+            case hive.Partition() as partition:
+                return {*partition.told, *partition.absent}, {}
+            case LiveFile(columns=columns, constants=constants):
+                return set(constants), {field.name: field.physical_name for field in columns}
+        return set(), {}
 
     def _sizes(self, split: Split, names: frozenset[str]) -> tuple[int, int]:
         """The bytes of these columns, and those of all; the same where they cannot be told."""
         if split.format not in (Format.PARQUET, Format.DELTA):
             return (split.size_bytes or 1,) * 2
-        if split.file not in self._known:
-            self._known[split.file] = column_bytes(self._storage, split.file)
         groups = list(split.row_groups) or slice(None)
-        known, elsewhere = self._known[split.file], set[str]()
+        known = self._row_groups(split).column_bytes
         sizes = {name: int(by_group[groups].sum()) for name, by_group in known.items()}
-        whole, stored = sum(sizes.values()), {name: name for name in names}
-        match split.context:
-            case hive.Partition() as partition:
-                elsewhere = {*partition.told, *partition.absent}
-            case LiveFile(columns=columns, constants=constants):
-                elsewhere = set(constants)
-                stored = {field.name: field.physical_name for field in columns}
-        told = [sizes.get(stored[name]) for name in names if name not in elsewhere]
+        whole, (elsewhere, stored) = sum(sizes.values()), self._stored(split)
+        told = [sizes.get(stored.get(name, name)) for name in names if name not in elsewhere]
         return whole if None in told else sum(size or 0 for size in told), whole
+
+
+def _may_hold(
+    known: RowGroups, group: int, where: Sequence[Atom], stored: Mapping[str, str]
+) -> bool:
+    """Whether the row group may hold a row for which all atoms hold, by its statistics."""
+    for atom in where:
+        if not isinstance(atom, Equals | In | Between) or atom.part or len(atom.path) > 1:
+            continue
+        name = stored.get(atom.path[0], atom.path[0])
+        if name not in known.bounds:
+            continue
+        match atom:
+            case Equals(value=value):
+                ranges = [(value, value)]
+            case In(values=values):
+                ranges = [(value, value) for value in values]
+            case Between(low=low, high=high):
+                ranges = [(low, high)]
+        bounds, type_ = known.bounds[name][group], known.types[name]
+        if bounds.has_values is False:
+            return False
+        if all(_are_ranked_alike(type_, low) for low, _ in ranges) and not any(
+            _rank(low) <= bounds.max_high and bounds.min_low <= _rank(high) for low, high in ranges
+        ):
+            return False
+    return True
+
+
+def _are_ranked_alike(type_: str, value: Literal) -> bool:
+    """Whether values of the column's type and the literal's have ranks of one scale."""
+    own = logical_type(type_named(value.type))
+    return own == type_ or all(each.startswith(NUMBERS) for each in (own, type_))
+
+
+@lru_cache(maxsize=1 << 12)
+def _rank(value: Literal) -> int:
+    array = value.array()
+    (bounds,) = bounds_of_arrays(logical_type(array.type), [array], [1])
+    return bounds.min_low
 
 
 def _part(table: Table, read: Iterable[int], whole: Iterable[int]) -> int:

@@ -125,17 +125,19 @@ def in_order(splits: Sequence[Split]) -> tuple[Split, ...]:
 def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> Batches:
     wanted: list[Wanted] = [(leaf.columns, where)]
     parent, made = parent_of(context, leaf), 0
-    if context.meter is not None:
-        context.meter.begin(parent)
+    meter = context.meter or ReadMeter(context.storage)
+    meter.begin(parent)
     for split in parent.splits:
-        names = _needed_names(context.storage, split, wanted)
-        if context.meter is not None:
-            context.meter.add(split, names_of([((), where)]) if names is None else names)
-        for batch in _named_batches(context.storage, split, names):
-            rows = output_rows(batch, leaf.columns, where, made)
-            if rows is not None:
-                made += rows.num_rows
-                yield rows
+        read = list[tuple[Split, frozenset[str]]]()
+        for part in meter.parts_with(split, [where]):
+            names = _needed_names(context.storage, part, wanted)
+            read.append((part, names_of([((), where)]) if names is None else names))
+            for batch in _named_batches(context.storage, part, names):
+                rows = output_rows(batch, leaf.columns, where, made)
+                if rows is not None:
+                    made += rows.num_rows
+                    yield rows
+        meter.add(split, read)
 
 
 def parent_of(context: RecipeContext, leaf: Leaf) -> Table:
@@ -156,9 +158,12 @@ def parent_of(context: RecipeContext, leaf: Leaf) -> Table:
     return parent
 
 
-def split_batches(storage: Storage, split: Split, wanted: Sequence[Wanted]) -> Batches:
+def split_batches(
+    storage: Storage, meter: ReadMeter, split: Split, wanted: Sequence[Wanted]
+) -> Batches:
     """The split's rows with the columns that are wanted; none where no row is selected."""
-    yield from _named_batches(storage, split, _needed_names(storage, split, wanted))
+    for part in meter.parts_with(split, [where for _, where in wanted]):
+        yield from _named_batches(storage, part, _needed_names(storage, part, wanted))
 
 
 def _named_batches(storage: Storage, split: Split, names: frozenset[str] | None) -> Batches:

@@ -258,8 +258,14 @@ class _Run:
         meter = self.context.meter or ReadMeter(self.context.storage)
         tests = names_of([((), self.where)]) if self.where else self.names
         parent = parent_of(self.context, self.leaf)
-        selected = (number in self.selected for number in range(len(parent.splits)))
-        return meter.bytes_of(parent, (self.names if each else tests for each in selected))
+        read = [
+            [
+                (part, self.names if number in self.selected else tests)
+                for part in meter.parts_with(split, [self.where])
+            ]
+            for number, split in enumerate(parent.splits)
+        ]
+        return meter.bytes_of(parent, read)
 
     def close(self) -> None:
         """Removes what waits in scratch files."""
@@ -308,9 +314,10 @@ def _list_all(context: RecipeContext, runs: Sequence[_Run], threads: int) -> Non
 def _scan(context: RecipeContext, runs: Sequence[_Run], add: _Add, threads: int) -> None:
     """Adds the rows of the parent to all runs; an error in reading it is everyone's problem."""
     wanted, clock = [(run.columns, run.where) for run in runs], clock_of(context.storage)
+    meter = context.meter or ReadMeter(context.storage)
 
     def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
-        return split_batches(context.storage, split, wanted)
+        return split_batches(context.storage, meter, split, wanted)
 
     try:
         splits = parent_of(context, runs[0].leaf).splits if runs else ()
@@ -345,10 +352,10 @@ def rebuilt_together(
     for leaf in leaves[1:]:
         parent_of(context, leaf)
     schemas = [plain_schema(schema) for _, schema in work]
-    made = [0] * len(work)
+    made, meter = [0] * len(work), context.meter or ReadMeter(context.storage)
 
     def rows_of(split: Split) -> Iterator[pa.RecordBatch]:
-        return split_batches(context.storage, split, wanted)
+        return split_batches(context.storage, meter, split, wanted)
 
     with closing(read_ahead(splits, rows_of, threads)) as batches:
         for batch, _, _ in batches:

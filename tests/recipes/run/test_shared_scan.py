@@ -235,7 +235,8 @@ def test_only_row_groups_with_a_selected_row_are_read_beyond_the_predicate_s_col
     assert trial.problem is None
     whole = frozenset({"n", "day", "t"})
     assert {group for group, names in read if names == whole} == {2, 3}
-    assert {group for group, names in read if names == {"day"}} == {0, 1, 2, 3}
+    # The statistics of the others tell that they have none of these days.
+    assert {group for group, names in read if names == {"day"}} == {2, 3}
 
 
 def test_a_parent_that_cannot_be_read_is_every_recipe_s_problem(lake: Path) -> None:
