@@ -102,7 +102,7 @@ def load_plan(path: Path) -> Data:
     return dict(data)
 
 
-def not_deleted(run: Path, name: str, plan: Data) -> UsageError:
+def not_deleted(run: Path, name: str, plan: Mapping[str, Any]) -> UsageError:
     """The error for a table that is not among those that the plan deletes.
 
     It says why the plan keeps it, and names an earlier plan that deletes it; of no table, the
