@@ -310,7 +310,7 @@ def _replaced(
     if files.usage is None and usages:
         yield "usage is that of the plan before: --usage gives another"
     if made == before:
-        yield "the plan before says the same but for measured seconds: it stays, byte by byte"
+        yield "the plan is the same as before: its file stays as it is, and an approval of it holds"
         return
     last = earlier[0]
     yield f"the plan before is kept, with its recipes: {last / PLAN_NAME}"

@@ -44,7 +44,7 @@ def plan_lines(
     """
     totals, solver = plan["totals"], plan["solver"]
     deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
-    yield f"{headline(plan)} saved"
+    yield headline(plan)
     yield from _over_time(plan)
     if totals["residual_bytes"]:
         yield f"{human_bytes(totals['residual_bytes'])} are kept aside for recipes, and paid for"
@@ -185,8 +185,13 @@ def _views(count: int) -> str:
 
 def _bounds_line(table: Data) -> Iterator[str]:
     least_usd, most_usd = (table[f"saving_at_{bound}_usd_per_month"] for bound in ("least", "most"))
-    if least_usd != most_usd:
+    if least_usd == most_usd:
+        return
+    if least_usd >= 0:
         yield f"  its deletion saves {usd(least_usd)} to {usd(most_usd)}, as its reads are unknown"
+    else:
+        worst = f"costs {usd(-least_usd)} a month more than it saves if it is read often"
+        yield f"  its deletion {worst}, and saves {usd(most_usd)} if never: its reads are unknown"
 
 
 def _over_time(plan: Data) -> Iterator[str]:

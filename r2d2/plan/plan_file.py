@@ -102,7 +102,7 @@ def load_plan(path: Path) -> Data:
     return dict(data)
 
 
-def not_deleted(run: Path, name: str, plan: Data) -> UsageError:
+def not_deleted(run: Path, name: str, plan: Mapping[str, Any]) -> UsageError:
     """The error for a table that is not among those that the plan deletes.
 
     It says why the plan keeps it, and names an earlier plan that deletes it; of no table, the
@@ -269,11 +269,14 @@ def headline(plan: Mapping[str, Any]) -> str:
     if not compared:
         others = len(plan["tables"])
         told = f" ({pluralize(others, 'table')} left out)" if others else ""
-        return f"no table could be compared{told}: nothing can be deleted, nothing"
+        return f"no table could be compared{told}: nothing can be deleted, nothing saved"
+    if not totals["deleted"]:
+        stay = "it stays" if len(compared) == 1 else "they stay"
+        return f"0 of {tables} can be deleted: {stay}, {size}, for {keep} a month"
     return (
         f"{totals['deleted']:,} of {tables} can be deleted:"
         f" {human_bytes(totals['freed_bytes'])} of {size},"
-        f" {usd(totals['saving_usd_per_month'])} of {keep} a month"
+        f" {usd(totals['saving_usd_per_month'])} of {keep} a month saved"
     )
 
 

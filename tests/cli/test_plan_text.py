@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from r2d2.cli.plan_text import compared_line, plan_lines
+from r2d2.cli.plan_text import _bounds_line, compared_line, plan_lines
 from r2d2.plan.plan_file import plain
 from r2d2.settings.plan import PlanLimits, PlanSettings, UsageDefaults
 
@@ -136,3 +136,14 @@ def test_three_copies_that_stay_are_told_with_one_and() -> None:
     for entry, copy in zip(entries, "xyz", strict=True):
         entry["copy_that_stays"] = {"table": copy, "because": "it costs less"}
     assert "of equal copies x, y and z stay: it costs less" in list(plan_lines(plan(entries)))
+
+
+def test_a_deletion_that_may_cost_more_than_it_saves_is_told_without_a_negative_saving() -> None:
+    def told(least_usd: float, most_usd: float) -> list[str]:
+        bounds = {"least": least_usd, "most": most_usd}
+        return list(_bounds_line({f"saving_at_{k}_usd_per_month": v for k, v in bounds.items()}))
+
+    (line,) = told(-10.08, 1.74)
+    assert "costs $10.08 a month more than it saves if it is read often, and saves $1.74" in line
+    assert told(1.0, 2.0) == ["  its deletion saves $1.00 to $2.00, as its reads are unknown"]
+    assert told(2.0, 2.0) == []
