@@ -1,6 +1,7 @@
 """Explains why one pair of tables is an edge or is not: the stages run on the two alone."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
@@ -18,10 +19,11 @@ from r2d2.hashing.runs import merge, present_mask, sorted_unique
 from r2d2.lake.groups import grouped
 from r2d2.lake.inventory import Inventory, described, read_split
 from r2d2.lake.selection import selected
-from r2d2.model import Column, Evidence, Table, Verdict
+from r2d2.model import SHORT_TEXT, UNNAMED, Column, Evidence, Table, Verdict
 from r2d2.pipeline import Stage, stages_of
 from r2d2.progress import Silence
 from r2d2.settings.find import Settings
+from r2d2.stages.exports import TEXT, Exports
 from r2d2.stages.metadata import Metadata
 from r2d2.stages.schema import fold, matched_columns
 from r2d2.storage import storage_of
@@ -136,9 +138,11 @@ def _decided(
         renderings |= {name: told for block in graph.blocks for name, told in block.renderings}
         later.discard(stage.name)
         if is_idle and "exports" in later:
-            continue
+            continue  # refuted by an earlier stage, which only the export's text may mend
         found = _evidence(stage.name, graph)
-        if found.verdict is Verdict.REFUTED and "exports" in later:
+        if isinstance(stage, Exports) and found.verdict is Verdict.REFUTED:
+            found = replace(found, reason=_not_exported(stage, graph, lake))
+        elif found.verdict is Verdict.REFUTED and "exports" in later and _may_be_export(graph):
             reason = f"{found.reason}; as an export's text it may be there"
             found = replace(found, verdict=Verdict.PLAUSIBLE, reason=reason)
         evidence.append(found)
@@ -204,7 +208,7 @@ def _row_told(row: Mapping[str, object]) -> str:
     >>> _row_told({"a": 1, "b": None, "c": "is", "d": date(2026, 3, 1)})
     'a = 1, b = NULL, c = "is", d = 2026-03-01'
     """
-    return ", ".join(f"{name} = {_value_told(value)}" for name, value in row.items())
+    return ", ".join(f"{name or UNNAMED} = {_value_told(value)}" for name, value in row.items())
 
 
 def _value_told(value: object) -> str:
@@ -262,16 +266,62 @@ def _schema_reason(graph: Graph) -> str:
     parent_types = {column.name.lower(): column.type for column in parent.columns}
     columns = _labelled(child, graph.named[0] if graph.named else child)
     lacking = [c.name for label, c in columns if label.name.lower() not in parent_types]
-    if lacking:
+    needed = _needed(graph, lacking)
+    if needed or len(lacking) == len(columns):
         names = {column.name.lower() for table in graph.named[1:] for column in table.columns}
-        unknown = [name for name in lacking if name.lower() not in names]
-        return f"the parent lacks the columns {', '.join(unknown or lacking)}"
+        unknown = [name for name in needed if name.lower() not in names]
+        return f"the parent lacks {_columns_told(unknown or needed or lacking)}"
     other = [
-        f"{c.name} ({c.type} against {parent_types[label.name.lower()]})"
+        f"{c.name or UNNAMED} ({c.type} against {parent_types[label.name.lower()]})"
         for label, c in columns
-        if typed_nulls(c.type, parent_types[label.name.lower()]) is None
+        if label.name.lower() in parent_types
+        and typed_nulls(c.type, parent_types[label.name.lower()]) is None
     ]
-    return f"types differ: {', '.join(other)}" if other else "the parent has no rows"
+    if other:
+        return f"types differ: {', '.join(other)}"
+    return f"the parent lacks {_columns_told(lacking)}" if lacking else "the parent has no rows"
+
+
+def _needed(graph: Graph, names: Sequence[str]) -> list[str]:
+    """Those of the child's columns that need a parent."""
+    free = {column.column for column in graph.free.get(0, {}).values()}
+    return [name for name in names if name not in free]
+
+
+def _columns_told(names: Sequence[str]) -> str:
+    noun = "the column" if len(names) == 1 else "the columns"
+    return f"{noun} {', '.join(name or UNNAMED for name in names)}"
+
+
+def _may_be_export(graph: Graph) -> bool:
+    """Whether the child is text, and the parent typed, with all columns that need a parent."""
+    child, parent = graph.tables
+    names = {column.name.lower() for column in parent.columns}
+    lacking = [column.name for column in child.columns if column.name.lower() not in names]
+    return child.format in TEXT and parent.format not in TEXT and not _needed(graph, lacking)
+
+
+def _not_exported(stage: Exports, graph: Graph, lake: PairLake) -> str:
+    """Why the child is no export of the parent; a text is shown by its shape alone."""
+    found = stage.not_rendered(graph, lake, 0)
+    if found is None:
+        return "the parent has a column that exports are not compared in, or only texts"
+    folded, type_, text = found
+    names = {
+        fold(column.name, stage.case_sensitive): column.name for column in graph.tables[0].columns
+    }
+    told = f"no rendering of {type_} gives the texts of {names[folded] or UNNAMED}"
+    return f"{told}, such as {_shape(text)!r} (its digits shown as 9, its letters as a)"
+
+
+def _shape(text: str) -> str:
+    """The text with each digit as 9 and each letter as a, as values are not shown unasked.
+
+    >>> _shape("1.234,50 EUR")
+    '9.999,99 aaa'
+    """
+    shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text))
+    return shape if len(shape) <= SHORT_TEXT else f"{shape[:SHORT_TEXT]}…"
 
 
 def _labelled(table: Table, named: Table) -> list[tuple[Column, Column]]:

@@ -194,3 +194,22 @@ def connected_components(count: int, left: Int64s, right: Int64s) -> Int64s:
         labels = labels[labels]
         if np.array_equal(before, labels):
             return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def spare_tables(graph: Graph) -> frozenset[str]:
+    """The tables that could go while each of their rows stays in another one.
+
+    Of equal tables that no other one contains, the largest stays.
+    """
+    plain = [edge for edge in graph.edges if edge.whole and not edge.unmatched]
+    classes = graph.classes()
+    first_of = {name: group[0] for group in classes for name in group}
+    sizes = {table.location: table.size_bytes for table in graph.tables}
+    inside = {first_of.get(edge.child) for edge in plain if not _is_of_one(edge, first_of)}
+    stay = {max(group, key=sizes.__getitem__) for group in classes if group[0] not in inside}
+    return frozenset({edge.child for edge in plain} - stay)
+
+
+def _is_of_one(edge: Edge, first_of: Mapping[str, str]) -> bool:
+    """Whether child and parent are in one group of equal tables."""
+    return edge.child in first_of and first_of[edge.child] == first_of.get(edge.parent)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 SHORT_TEXT = 60
+UNNAMED = "(unnamed)"  # a column without a name, as it is told
 """Of a value that is shown, so many characters."""
 RANK_MIN, RANK_MAX = -(2**63), 2**63 - 1
 
@@ -169,6 +170,7 @@ class Why(StrEnum):
 
     CONSTANT = "constant"
     ROW_NUMBER = "row number"
+    INDEX = "index"
     IGNORED = "ignored"
 
 
@@ -184,13 +186,19 @@ class UnmatchedColumn:
     type: str = ""
     text: str | None = None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether a recipe can give its values, so that a deletion may rest on the edge."""
+        return self.why in (Why.CONSTANT, Why.ROW_NUMBER)
+
     def __str__(self) -> str:
+        name = self.column or UNNAMED
         if self.why is not Why.CONSTANT:
-            return f"{self.column} ({self.why.value})"
+            return f"{name} ({self.why.value})"
         text = self.text or ""
         short = text if len(text) <= SHORT_TEXT else f"{text[:SHORT_TEXT]}…"
         value = "NULL" if self.text is None else repr(short)
-        return f"{self.column} = {value} ({self.why.value})"
+        return f"{name} = {value} ({self.why.value})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +236,8 @@ class Edge:
 
     @property
     def ignores(self) -> bool:
-        """Whether it rests on a column that the owner ignores: nothing is deleted for it."""
-        return any(column.why is Why.IGNORED for column in self.unmatched)
+        """Whether it rests on a column that no recipe gives: nothing is deleted for it."""
+        return not all(column.is_given for column in self.unmatched)
 
     @property
     def whole(self) -> bool:

@@ -42,7 +42,7 @@ def explain(
         ("above", "metadata", "refuted", "bounds of x"),
         ("mixed", "sketch", "refuted", "a child row is missing"),
         ("text", "schema", "refuted", "types differ: x (string against int64)"),
-        ("wide", "schema", "refuted", "the parent lacks the columns w"),
+        ("wide", "schema", "refuted", "the parent lacks the column w"),
         ("none", "schema", "proved", "listed apart"),
         ("bad", "tables", "not judged", "the child is left out"),
     ],

@@ -26,7 +26,10 @@ ConstantColumns = Annotated[
     bool | None,
     Parameter(
         negative="",
-        help="Also find children that have columns of one value which the parent lacks.",
+        help=(
+            "Also find children that have columns of one value, or pandas' index, which the parent"
+            " lacks; ignore_columns in [find] of --config names columns to leave out."
+        ),
     ),
 ]
 TextExports = Annotated[

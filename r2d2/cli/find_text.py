@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from r2d2.graph import Graph
+from r2d2.graph import Graph, spare_tables
 from r2d2.lake.inventory import ONE_TABLE, Inventory
 from r2d2.lake.owners import NO_CATALOGUE
 from r2d2.lake.selection import NOT_SAMPLED, is_left_out_as_asked
-from r2d2.model import Edge, Format, Table
+from r2d2.model import Edge, Format, Table, Why
 from r2d2.settings.find import DOUBT, LEFT_OUT
 from r2d2.stages.metadata import NOT_BELIEVED
 from r2d2.text_tables import (
@@ -26,10 +26,15 @@ from r2d2.text_tables import (
 SHOWN = 10
 FIRST, FIRST_IF_VERBOSE = 3, 20
 """Of the largest of each kind, so many are shown."""
-NAMED_EQUAL = 3
-NAMED_COLUMNS = 3
+NAMED_EQUAL = NAMED_COLUMNS = 3
 OFTEN, LONG_NOTE = 3, 60
 """A note of more tables and characters than these is told once, below them."""
+_WITHOUT = {
+    Why.CONSTANT: ("a column of one value", "columns of one value"),
+    Why.ROW_NUMBER: ("a row number", "row numbers"),
+    Why.INDEX: ("an index", "indices"),
+    Why.IGNORED: ("an ignored column", "ignored columns"),
+}
 NO_TABLE = (
     "no table: the lake has no file that is named as data of a format that r2d2 reads"
     " (Parquet, Delta, CSV, JSON lines, ORC, Avro)"
@@ -280,25 +285,6 @@ def _beyond_one(sizes: Sequence[int]) -> int:
     return sum(sizes) - max(sizes)
 
 
-def spare_tables(graph: Graph) -> frozenset[str]:
-    """The tables that could go while each of their rows stays in another one.
-
-    Of equal tables that no other one contains, the largest stays.
-    """
-    plain = [edge for edge in graph.edges if edge.whole and not edge.unmatched]
-    classes = graph.classes()
-    first_of = {name: group[0] for group in classes for name in group}
-    sizes = {table.location: table.size_bytes for table in graph.tables}
-    inside = {first_of.get(edge.child) for edge in plain if not _is_of_one(edge, first_of)}
-    stay = {max(group, key=sizes.__getitem__) for group in classes if group[0] not in inside}
-    return frozenset({edge.child for edge in plain} - stay)
-
-
-def _is_of_one(edge: Edge, first_of: Mapping[str, str]) -> bool:
-    """Whether child and parent are in one group of equal tables."""
-    return edge.child in first_of and first_of[edge.child] == first_of.get(edge.parent)
-
-
 def _folder_lines(graph: Graph, sizes: Mapping[str, int], most: int) -> Iterator[str]:
     """The top folders, those first of which the most bytes could go."""
     contained = {edge.child for edge in graph.edges if edge.whole and not edge.unmatched}
@@ -328,12 +314,29 @@ def _folder_lines(graph: Graph, sizes: Mapping[str, int], most: int) -> Iterator
 def _part_lines(graph: Graph) -> Iterator[str]:
     """The edges that hold without some of the child's columns, as these need no parent."""
     parts = [edge for edge in graph.edges if edge.whole and edge.unmatched]
-    ignoring = sum(edge.ignores for edge in parts)
-    if constant := len(parts) - ignoring:
-        yield f"{pluralize(constant, 'more containment')} without columns of one value"
-    if ignoring:
-        told = pluralize(ignoring, "more containment")
-        yield f"{told} without ignored columns: nothing is deleted for these"
+    lost = [edge for edge in parts if edge.ignores]
+    if given := [edge for edge in parts if not edge.ignores]:
+        plain = {edge.child for edge in graph.edges if edge.whole and not edge.unmatched}
+        sizes = {t.location: t.size_bytes for t in graph.tables}
+        more = {edge.child for edge in given} - plain
+        told = pluralize(len(more), "more table"), human_bytes(sum(sizes[name] for name in more))
+        could = f"; {', '.join(told)}, could go where a recipe gives these"
+        yield _without_told(given) + (could if more else "")
+    if lost:
+        yield f"{_without_told(lost)}: nothing is deleted for {'it' if len(lost) == 1 else 'these'}"
+    if parts:
+        yield "  `r2d2 edges RUN` lists them with these columns"
+
+
+def _without_told(edges: Sequence[Edge]) -> str:
+    """How many edges, and without which kinds of columns they hold."""
+    whys = Counter(why for edge in edges for why in {column.why for column in edge.unmatched})
+    kinds = [
+        few_or_many[count > 1] + (f" ({count:,})" if len(whys) > 1 else "")
+        for why, few_or_many in _WITHOUT.items()
+        if (count := whys[why])
+    ]
+    return f"{pluralize(len(edges), 'more containment')} without {' or '.join(kinds)}"
 
 
 def table_lines(inventory: Inventory, *, verbose: bool = False) -> Iterator[str]:

@@ -56,7 +56,7 @@ class ScanPiece:
 class Hashed:
     """The outcome of one piece: the runs of each set and the bounds, or the reason why not.
 
-    `constants` has each `single` column's one value, or its row numbers, None where it is neither;
+    `constants` has each `single` column's one value, or rows of an index, None where it is neither;
     nothing where the piece has no rows.
     """
 

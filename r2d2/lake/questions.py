@@ -133,7 +133,7 @@ class Lake(Protocol):
         """The bounds of all watched columns; those of tables not read since are read for it."""
 
     def constants(self, columns: Watched) -> Constants:
-        """Those of the columns that hold one value, or row numbers, as all their rows prove."""
+        """Those of the columns that hold one value, or an index, as all their rows prove."""
 
     def sketches(
         self, wanted: Wanted, size: int, children: Collection[Projection] | None = None

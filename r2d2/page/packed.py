@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from r2d2.lake.selection import is_as_asked
+from r2d2.model import UNNAMED
 from r2d2.page.families import DrawnEdge, Families, Waste
 from r2d2.page.run_files import Access, PageEdge, PageGraph, PageTable
 from r2d2.plan.plan_file import kept_kind
@@ -155,7 +156,9 @@ def _whys(edge: PageEdge, show_values: bool) -> Iterable[str]:
     if edge.equal_after_parsing:
         yield "equal after parsing of text"
     if edge.unmatched:
-        columns = [str(c) if show_values else f"{c.column} ({c.why})" for c in edge.unmatched]
+        columns = [
+            str(c) if show_values else f"{c.column or UNNAMED} ({c.why})" for c in edge.unmatched
+        ]
         yield f"without {', '.join(columns)}"
     renamed = [
         f"{own} is {other}"

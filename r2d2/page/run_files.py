@@ -23,7 +23,7 @@ import msgspec
 
 from r2d2.errors import UsageError
 from r2d2.hashing.finaliser import HASH_VERSION
-from r2d2.model import UnmatchedColumn, Why
+from r2d2.model import UnmatchedColumn
 from r2d2.plan.graph_file import GRAPH_NAME, PLAN_NAME, earlier_runs, no_graph
 from r2d2.plan.plan_file import load_plan
 from r2d2.storage.output import settle
@@ -70,8 +70,8 @@ class PageEdge(msgspec.Struct):
 
     @property
     def ignores(self) -> bool:
-        """Whether it rests on a column that the owner ignores."""
-        return any(column.why is Why.IGNORED for column in self.unmatched)
+        """Whether it rests on a column that no recipe gives."""
+        return not all(column.is_given for column in self.unmatched)
 
 
 class PageGraph(msgspec.Struct):

@@ -16,7 +16,7 @@ import msgspec
 
 from r2d2.errors import R2D2Error, UsageError
 from r2d2.lake.inventory import layout_from
-from r2d2.model import FileInfo
+from r2d2.model import UNNAMED, FileInfo
 from r2d2.plan import load_recipes
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.diff import different_places, short_text
@@ -181,7 +181,10 @@ def _ignored(plan: Data, ignored: Mapping[tuple[str, str], list[str]]) -> Iterat
         if table["choice"] == "delete" and table["recipe"]["kind"] != "union":
             for parent in table["parents"]:
                 for column in ignored.get((table["table"], parent), ()):
-                    yield "ignored-column", f"{table['table']}: no parent has its ignored {column}"
+                    yield (
+                        "ignored-column",
+                        f"{table['table']}: no recipe gives its column {column or UNNAMED}",
+                    )
 
 
 def _residuals(plan: Data, run: Path) -> Iterator[Broken]:

@@ -61,8 +61,8 @@ class GraphFile:
     formats: Mapping[str, str] = field(default_factory=dict)
 
     def ignored(self) -> dict[tuple[str, str], list[str]]:
-        """By child and parent, the child's columns without which it is in the parent, as the owner
-        ignores them."""
+        """By child and parent, the child's columns without which it is in the parent, where a
+        recipe cannot give one of them."""
         return {
             (edge.child, edge.parent): [column.column for column in edge.unmatched]
             for edge in self.edges

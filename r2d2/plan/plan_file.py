@@ -19,6 +19,7 @@ from r2d2.plan.plan_form import Data, check_form
 from r2d2.plan.planner import (
     DEARER,
     MONEY,
+    NO_RECIPE,
     PARENT_GOES,
     PLAN_TOO_LITTLE,
     TOO_LITTLE,
@@ -52,7 +53,7 @@ def plan_data(
     recipes_sha256: str = "",
 ) -> Data:
     """The plan as plain data, with its digest under `sha256`."""
-    snapshots, reasons = dict(graph.snapshots), Reasons.of(planned)
+    snapshots, reasons = dict(graph.snapshots), Reasons.of(planned, graph.edges)
     tables = [_table(reasons, number, snapshots) for number in range(len(planned.problem.tables))]
     data = {
         "version": VERSION,
@@ -254,6 +255,8 @@ def kept_kind(entry: Mapping[str, Any]) -> str:
         return reason.partition(":")[0]
     if reason.endswith(PARENT_GOES):
         return "what it could be rebuilt from is deleted"
+    if reason.startswith(f"{NO_RECIPE}:"):
+        return f"{NO_RECIPE}: another has its rows only without a column that no recipe gives"
     if reason.startswith(TOO_LITTLE) or reason.endswith(DEARER):
         return re.sub(f" {MONEY} a month,", "", reason, count=1)
     return reason

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
-from r2d2.model import Edge, Table
+from r2d2.model import UNNAMED, Edge, Table
 from r2d2.plan.costs import Costing, TableRecipe
 from r2d2.plan.graph_file import GraphFile, TableFacts, facts_of
 from r2d2.plan.program import Option, Problem, Solution, Solver, solve
@@ -26,13 +26,15 @@ from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
 from r2d2.text_tables import duration, human_bytes, usd
 
+MOST_COLUMNS = 3
 TOO_LITTLE = "deleting it would save "
 PLAN_TOO_LITTLE = "the whole plan would save "
 DEARER = "more than keeping it"
 PARENT_GOES = ", which it could be rebuilt from, is deleted"
 MONEY = r"(?:less than )?\$[\d.,e-]+"
+NO_RECIPE = "no recipe rebuilds it from another table"
 REASONS = re.compile(
-    r"no recipe rebuilds it from another table"
+    rf"{NO_RECIPE}(?:: .+ has its rows only without .+)?"
     r"|every recipe for it failed when it was run: .+"
     r"|rebuilding takes [\w. ]+ at least, its readers may wait ([\w. ]+)"
     rf"|(?:rebuilding it|reading its parents in its place) would cost {MONEY} a month, {DEARER}"
@@ -204,14 +206,16 @@ class Reasons:
     exchanges: Exchanges
     unread: Set[str]
     refused_usd: float
+    without: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, planned: SolvedPlan) -> "Reasons":
+    def of(cls, planned: SolvedPlan, edges: Iterable[Edge] = ()) -> "Reasons":
         """The reasons of the plan.
 
         `options` are by child, `served` counts children by parent, and `copies` are pairs of which
         each is all rows of the other. `refused_usd` is what a plan would save a month that is none
-        as it saves too little.
+        as it saves too little. `without` says of tables that are in others only without columns
+        that no recipe gives, which these are.
         """
         problem, chosen = planned.problem, {c.table: c.option for c in planned.solution.choices}
         options: dict[int, list[Option]] = defaultdict(list)
@@ -227,7 +231,16 @@ class Reasons:
         copies = {(child, parent) for child, parent in ways if (parent, child) in ways}
         unread = planned.costing.unread()
         exchanges = Exchanges.of(problem, chosen)
-        return cls(planned, options, served, copies, exchanges, unread, _refused_usd(planned))
+        return cls(
+            planned,
+            options,
+            served,
+            copies,
+            exchanges,
+            unread,
+            _refused_usd(planned),
+            _without(edges),
+        )
 
     def of_choice(self, number: int) -> str:
         """The reason in one sentence."""
@@ -245,7 +258,7 @@ class Reasons:
             return f"{served} deleted {'table is' if served == 1 else 'tables are'} rebuilt from it"
         possible = self.options.get(number, ())
         if not possible:
-            return "no recipe rebuilds it from another table"
+            return NO_RECIPE + self.without.get(stored.name, "")
         if all(option.struck for option in possible):
             return f"every recipe for it failed when it was run: {possible[0].struck}"
         limit_s = stored.limit_s
@@ -314,3 +327,20 @@ def _refused_usd(planned: SolvedPlan) -> float:
     free = replace(problem, min_plan_saving_usd_per_month=0.0)
     instead = solve(free, Solver(limits.solver), limits.time_limit_s)
     return planned.solution.cost_usd_per_month - instead.cost_usd_per_month
+
+
+def _without(edges: Iterable[Edge]) -> dict[str, str]:
+    """By child, the first parent that has its rows, and the columns that no recipe gives.
+
+    Only of those that are in no table with all columns that a recipe may give.
+    """
+    whole = [edge for edge in edges if edge.whole]
+    usable = {edge.child for edge in whole if not edge.ignores}
+    told: dict[str, str] = {}
+    for edge in sorted(whole, key=lambda edge: (edge.child, edge.parent)):
+        lost = [f"{c.column or UNNAMED} ({c.why.value})" for c in edge.unmatched if not c.is_given]
+        if edge.child not in usable:
+            columns = ", ".join(lost[:MOST_COLUMNS]) + (", …" if len(lost) > MOST_COLUMNS else "")
+            reason = f": {edge.parent} has its rows only without {columns}"
+            told.setdefault(edge.child, reason)
+    return told

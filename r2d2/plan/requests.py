@@ -30,7 +30,7 @@ from r2d2.formats import format_named
 from r2d2.formats.schema import matched_name
 from r2d2.formats.united import typed_nulls
 from r2d2.hashing.rows import type_tag
-from r2d2.model import Edge, Table, Types
+from r2d2.model import Edge, Table, Types, Why
 from r2d2.recipes.constants import source_of
 from r2d2.recipes.find import SMALLER_PARENT_SERVES
 from r2d2.recipes.find.from_union import SAMPLED_BYTES, has_rows_enough
@@ -55,6 +55,7 @@ MOST_BYTES_BESIDES, MOST_SHARE_BESIDES, SAMPLED_SHARE, LEAST_BYTES = 64 << 20, 0
 """Read besides, of tables that may hold another's rows together; the share of a large one that
 counts, and the bytes that a small one counts, as it must be opened."""
 IGNORES = "it is in the parent without columns that ignore_columns names: they would be lost"
+INDEXED = "it is in the parent without the row numbers of a filtered table: they would be lost"
 Tables = Mapping[str, Table]
 
 
@@ -87,7 +88,7 @@ def recipe_requests(
     between = _between(edges, eligible)
     eligible_edges = [edge for edge in between if tables[edge.child].must_keep is None]
     usable = [edge for edge in eligible_edges if not edge.ignores]
-    refused = Counter({IGNORES: len(eligible_edges) - len(usable)})
+    refused = Counter(_lost(edge) for edge in eligible_edges if edge.ignores)
     whole = [edge for edge in usable if edge.whole]
     near = [edge for edge in usable if not edge.whole]
     mutual = _mutual(whole)
@@ -137,6 +138,11 @@ def _contained(edge: Edge, tables: Tables) -> ContainedTable:
         constants={column.column: source_of(column) for column in edge.unmatched},
         renderings=dict(edge.renderings),
     )
+
+
+def _lost(edge: Edge) -> str:
+    """Why nothing is deleted for an edge without columns that no recipe gives."""
+    return IGNORES if any(c.why is Why.IGNORED for c in edge.unmatched) else INDEXED
 
 
 def _same_types(edge: Edge, tables: Tables) -> bool:

@@ -4,7 +4,9 @@ A constant's text is a literal's, but NULL, NaN, infinities and -0.0 are constan
 atom compares with them: they come back bit by bit. A column of a type that literals do not know is
 constant only where all of it is NULL.
 
-Row numbers are what pandas writes as an index that nobody chose: 0, 1, 2, … in the rows' order.
+Row numbers are what pandas writes as an index that nobody chose: 0, 1, 2, … in the rows' order. Of
+rows that were filtered, pandas writes the numbers that they had: an index, ascending, with gaps. No
+recipe gives it: nothing tells whether a parent's rows still stand where the filter met them.
 """
 
 import math
@@ -111,40 +113,50 @@ class RowNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberedRows:
-    """So many rows of a column that are numbered one after another from a first one on."""
+class IndexedRows:
+    """So many rows of ascending whole numbers, each once, with the first and the last."""
 
     type: str
     first: int
+    last: int
     rows: int
 
     @classmethod
-    def of(cls, values: pa.Array) -> "NumberedRows | None":
+    def of(cls, values: pa.Array) -> "IndexedRows | None":
         """The values, of which there is one at least, if they are such numbers; None otherwise."""
         values = plain_array(values)
         is_text = pt.is_string(values.type) or pt.is_large_string(values.type)
         if values.null_count or not (is_text or pt.is_integer(values.type)):
             return None
         type_ = "string" if is_text else str(values.type)
-        text = str(values[0].as_py())
-        if not (text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS):
+        ends = [str(values[place].as_py()) for place in (0, len(values) - 1)]
+        if not all(e.isascii() and e.isdecimal() and len(e) < _MOST_DIGITS for e in ends):
             return None
-        found = cls(type_, int(text), len(values))
         try:
-            numbers = RowNumber(type_).array(found.first, found.rows)
-        except RecipeError:
+            numbers = values.cast(pa.int64())
+        except pa.ArrowInvalid:
             return None
-        return found if identical(values, numbers.cast(values.type)) else None
+        found = fixed_values(numbers, "i8")
+        if not bool((found[1:] > found[:-1]).all()):
+            return None
+        if is_text and not identical(values, numbers.cast(values.type)):
+            return None  # 007 is no number as an index is written
+        return cls(type_, int(ends[0]), int(ends[1]), len(values))
 
-    def followed_by(self, more: "NumberedRows") -> "NumberedRows | None":
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether they are 0, 1, 2, …: ascending numbers from 0 on without a gap."""
+        return self.first == 0 and self.last == self.rows - 1
+
+    def followed_by(self, more: "IndexedRows") -> "IndexedRows | None":
         """The rows of both, where these come next."""
-        if (self.type, self.first + self.rows) != (more.type, more.first):
+        if self.type != more.type or more.first <= self.last:
             return None
-        return NumberedRows(self.type, self.first, self.rows + more.rows)
+        return IndexedRows(self.type, self.first, more.last, self.rows + more.rows)
 
 
-Found = Constant | NumberedRows | None
-"""A column's one value, or its numbered rows; None for any other column."""
+Found = Constant | IndexedRows | None
+"""A column's one value, or its rows of an index; None for any other column."""
 
 
 def candidates(table: Table) -> tuple[Column, ...]:
@@ -201,7 +213,7 @@ def single_values(
 ) -> tuple[int, dict[str, Found]]:
     """The rows read, and what they say of each column.
 
-    Reading ends where no column is left that has one value, or numbers its rows.
+    Reading ends where no column is left that has one value, or is an index.
     """
     found: dict[str, Found] = {}
     left, rows = list(columns), 0
@@ -219,12 +231,12 @@ def single_values(
 
 
 def _found_in(values: pa.Array, name: str) -> Found:
-    numbered = NumberedRows.of(values) if is_index(name) else None
-    return constant_of(values) if numbered is None else numbered
+    indexed = IndexedRows.of(values) if is_index(name) else None
+    return constant_of(values) if indexed is None else indexed
 
 
 def _together(one: Found, more: Found) -> Found:
-    if isinstance(one, NumberedRows) and isinstance(more, NumberedRows):
+    if isinstance(one, IndexedRows) and isinstance(more, IndexedRows):
         return one.followed_by(more)
     return one if one == more else None
 
@@ -232,19 +244,20 @@ def _together(one: Found, more: Found) -> Found:
 def in_all_parts(parts: Sequence[Mapping[str, Found]]) -> dict[str, UnmatchedColumn]:
     """The columns that the parts of a table, which all have rows, prove to need no parent.
 
-    Parts come in any order; their row numbers are together those of all rows from 0 on.
+    Parts come in any order; the numbers of each begin after another's end.
     """
     found = {}
     for name in parts[0]:
         every = [part[name] for part in parts]
-        numbered = [part for part in every if isinstance(part, NumberedRows)]
-        if len(numbered) == len(every):
-            numbered.sort(key=lambda part: part.first)
-            whole: Found = numbered[0]
-            for part in numbered[1:]:
+        indexed = [part for part in every if isinstance(part, IndexedRows)]
+        if len(indexed) == len(every):
+            indexed.sort(key=lambda part: part.first)
+            whole: Found = indexed[0]
+            for part in indexed[1:]:
                 whole = _together(whole, part)
-            if isinstance(whole, NumberedRows) and whole.first == 0:
-                found[name] = UnmatchedColumn(name, Why.ROW_NUMBER, whole.type)
+            if isinstance(whole, IndexedRows):
+                why = Why.ROW_NUMBER if whole.numbers_rows else Why.INDEX
+                found[name] = UnmatchedColumn(name, why, whole.type)
         elif isinstance(every[0], Constant) and all(part == every[0] for part in every):
             one = every[0]
             found[name] = UnmatchedColumn(name, Why.CONSTANT, one.type, one.text)
@@ -252,7 +265,7 @@ def in_all_parts(parts: Sequence[Mapping[str, Found]]) -> dict[str, UnmatchedCol
 
 
 def source_of(column: UnmatchedColumn) -> Constant | RowNumber:
-    """What gives the column's values back."""
+    """What gives the column's values back, of one that a recipe can give."""
     if column.why is Why.ROW_NUMBER:
         return RowNumber(column.type)
     return Constant(column.type, column.text)

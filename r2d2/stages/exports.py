@@ -23,7 +23,8 @@ from r2d2.stages.found_renderings import ColumnTexts, Renderings, Types, kind_of
 from r2d2.stages.schema import fold, is_degenerate, with_supersets
 
 FEW = 256
-_TEXT = (Format.CSV, Format.JSON)
+NO_RENDERING = "no rendering gives the texts of a column"
+TEXT = (Format.CSV, Format.JSON)
 _Names = frozenset[tuple[str, str]]
 _Parents = dict[tuple[Types, bool], list[int]]
 """Typed tables that have a text table's columns, by these and their types.
@@ -58,9 +59,18 @@ class Exports:
         blocks = tuple(
             _block(number + more, *key, found[key]) for more, key in enumerate(sorted(found))
         )
-        reasons = {"no rendering gives the column's text": without}
+        reasons = {NO_RENDERING: without}
         after = graph.after(Heads({}, heads.failed, {}, graph.cost.plus(heads.cost)))
         return replace(after, blocks=graph.blocks + blocks, reasons=reasons)
+
+    def not_rendered(self, graph: Graph, lake: Lake, child: int) -> tuple[str, str, str] | None:
+        """A column of the child without a rendering, its parent's type, and one of its texts."""
+        graph, candidates = self._candidates(graph, lake)
+        head = _Heads(lake).of(child)
+        asked = [types for group in candidates.get(child, ()) for types, _ in group]
+        if head is None or not asked:
+            return None
+        return self._texts(graph.tables[child], head).not_rendered(asked[0])
 
     def _candidates(self, graph: Graph, lake: Lake) -> tuple[Graph, dict[int, list[_Parents]]]:
         """Each text table's parents, of whose columns one at least is no text or has NULLs.
@@ -102,7 +112,7 @@ class Exports:
         for index, table in enumerate(graph.tables):
             if table.eligible and not is_degenerate(table):
                 names = frozenset((fold(c.name, self.case_sensitive), "") for c in table.columns)
-                if table.format not in _TEXT:
+                if table.format not in TEXT:
                     typed[names].append(index)
                     continue
                 for free in {frozenset[str](), frozenset(graph.free.get(index, ()))}:
@@ -135,12 +145,16 @@ class Exports:
         head = heads.of(child)
         if head is None:
             return {}
-        columns = {fold(c.name, self.case_sensitive): head.column(c.path[0]) for c in table.columns}
-        few = ColumnTexts({name: texts[:FEW] for name, texts in columns.items()}, table.format)
+        few = self._texts(table, head, FEW)
         asked = [types for types in asked if few.may_be(types)]
-        texts = ColumnTexts(columns, table.format)
+        texts = self._texts(table, head)
         every = ((types, texts.renderings(types)) for types in asked)
         return {types: renderings for types, renderings in every if renderings is not None}
+
+    def _texts(self, table: Table, head: pa.Table, most: int | None = None) -> ColumnTexts:
+        columns = {fold(c.name, self.case_sensitive): head.column(c.path[0]) for c in table.columns}
+        texts = {name: column[:most] for name, column in columns.items()}
+        return ColumnTexts(texts, table.format)
 
 
 class _Heads:

@@ -100,6 +100,29 @@ class ColumnTexts:
             found.append((name, rendering.written))
         return tuple(found)
 
+    def not_rendered(self, types: Types) -> tuple[str, str, str]:
+        """A column without a rendering of its type, that type, and one of the texts to blame.
+
+        Of types under which the texts have no renderings.
+        """
+        by_others = [
+            (name, type_, others)
+            for name, type_, _ in types
+            if len(others := self._others(name, kind_of(type_) or "")) > 1
+        ]
+        for name, type_, others in by_others:
+            texts = others.to_pylist()
+            return name, type_, next((t for t in texts if t and t not in _NULLS), texts[0])
+        for name, type_, _ in types:
+            null = self._null_text(name, kind_of(type_) or "") if type_ != "string" else None
+            if self._rendering(name, type_, null) is None:
+                few = _without(self._texts(name)[:_FEW], null)
+                each = (few[place : place + 1] for place in range(len(few)))
+                wrong = (one for one in each if found_rendering(one, type_, null) is None)
+                example = next(wrong, few[:1]).to_pylist()
+                return name, type_, example[0] if example else ""
+        return types[0][0], types[0][1], ""
+
     def _null_of_text(self, name: str, default: str | None) -> str | None:
         """The text for NULL in a column of text that has NULLs: the usual one, if it is there."""
         usual = [text for text in (default, *_NULLS) if text is not None]

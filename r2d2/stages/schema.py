@@ -2,7 +2,7 @@
 
 A column of type null has no values, so it matches a column of any type: its NULLs may be there.
 
-A child's column needs no parent where it holds one value or row numbers, if that is asked for, or
+A child's column needs no parent where it holds one value or an index, if that is asked for, or
 where the owner ignores it. Such a child is paired twice with each parent of its other columns:
 without those of these columns that the parent lacks, and without all of them, as the parent may
 have one with other values. At least one column is compared. Bounds refute that a column is
@@ -138,7 +138,7 @@ class Schema:
             for index in indices:
                 own = graph.free.get(index, {})
                 every = frozenset(column for column in signature if column[0] in own)
-                constant = (c for c in every if own[c[0]].why is not Why.IGNORED)
+                constant = (c for c in every if own[c[0]].is_given)
                 for free in {every, frozenset(constant)}:
                     # What is compared by no column would be contained in anything.
                     if free and signature > free:

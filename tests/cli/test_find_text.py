@@ -10,10 +10,9 @@ from r2d2.cli.find_text import (
     find_lines,
     funnel_lines,
     inventory_lines,
-    spare_tables,
     table_lines,
 )
-from r2d2.graph import Graph
+from r2d2.graph import Graph, spare_tables
 from r2d2.lake.inventory import Inventory
 from r2d2.model import Column, Edge, FileInfo, Format, FunnelRow, Table, UnmatchedColumn, Why
 from r2d2.storage.local import Listing
@@ -154,7 +153,35 @@ def test_of_one_table_and_of_one_more_containment_the_singular_is_told() -> None
     (first, *_) = find_lines(Graph((table("only"),)))
     assert first.startswith("0 of 1 table is contained in others")
     less = replace(edge("some", "all"), unmatched=(UnmatchedColumn("x", Why.CONSTANT),))
-    assert "1 more containment without columns of one value" in list(find_lines(graph(less)))
+    told = list(find_lines(graph(less)))
+    assert (
+        "1 more containment without a column of one value;"
+        " 1 more table, 1.0 kB, could go where a recipe gives these"
+    ) in told
+    assert "  `r2d2 edges RUN` lists them with these columns" in told
+
+
+def test_containments_without_columns_are_told_by_why_these_need_no_parent() -> None:
+    def without(child: str, *whys: Why) -> Edge:
+        columns = tuple(UnmatchedColumn(why.value, why) for why in whys)
+        return replace(edge(child, "all"), unmatched=columns)
+
+    told = list(
+        find_lines(
+            graph(
+                without("a", Why.CONSTANT),
+                without("b", Why.ROW_NUMBER, Why.CONSTANT),
+                without("c", Why.ROW_NUMBER),
+                without("d", Why.INDEX),
+                edge("a", "more"),
+            )
+        )
+    )
+    assert (
+        "3 more containments without columns of one value (2) or row numbers (2);"
+        " 2 more tables, 2.0 kB, could go where a recipe gives these"
+    ) in told
+    assert "1 more containment without an index: nothing is deleted for it" in told
 
 
 def test_of_many_tables_left_out_the_first_are_told() -> None:

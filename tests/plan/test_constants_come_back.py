@@ -201,6 +201,8 @@ def test_nothing_is_deleted_on_an_ignored_column_and_the_check_refuses_it(tmp_pa
     assert plan["totals"]["edges_without_recipe"] == {
         "it is in the parent without columns that ignore_columns names: they would be lost": 2
     }
+    reason = "no recipe rebuilds it from another table: base.parquet has its rows only without"
+    assert choices["unlike.parquet"]["reason"] == f"{reason} etl_id (ignored)"
     forged = json.loads(json.dumps(plan).replace("copy.parquet", "?").replace("unlike", "copy"))
     forged = json.loads(json.dumps(forged).replace("?", "unlike.parquet"))
     rules = {rule for rule, _ in check_plan(forged, tmp_path / "run")}
@@ -282,6 +284,20 @@ def test_numbered_rows_that_no_predicate_selects_get_no_recipe(tmp_path: Path) -
     plan = planned(tmp_path, constant_columns=True)
     assert not any(table["choice"] == "delete" for table in plan["tables"])
     assert NUMBERED in plan["totals"]["edges_without_recipe"]
+
+
+def test_nothing_is_deleted_on_the_row_numbers_of_a_filtered_frame(tmp_path: Path) -> None:
+    number = pa.array(range(0, ROWS, 3))
+    write(tmp_path, base=BASE, part=SELECTED.append_column("__index_level_0__", number))
+    plan = planned(tmp_path, constant_columns=True)
+    assert not list(check_plan(plan, tmp_path / "run"))
+    assert {table["table"]: table["reason"] for table in plan["tables"]}["part.parquet"] == (
+        "no recipe rebuilds it from another table:"
+        " base.parquet has its rows only without __index_level_0__ (index)"
+    )
+    assert plan["totals"]["edges_without_recipe"] == {
+        "it is in the parent without the row numbers of a filtered table: they would be lost": 1
+    }
 
 
 def test_a_csv_with_an_index_comes_back_byte_by_byte(tmp_path: Path) -> None:

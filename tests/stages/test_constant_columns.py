@@ -292,20 +292,25 @@ INDEX = "__index_level_0__"
     ("numbers", "why"),
     [
         pytest.param(range(100), "row number", id="0 to 99 in order"),
-        pytest.param(range(1, 101), None, id="from 1 on"),
-        pytest.param([*range(99), 100], None, id="a gap before the last"),
+        pytest.param(range(1, 101), "index", id="from 1 on"),
+        pytest.param([*range(99), 100], "index", id="a gap before the last"),
+        pytest.param(range(0, 700, 7), "index", id="the rows that a filter left"),
+        pytest.param(pa.array(range(100, 200), pa.uint8()), "index", id="to 199 in a byte"),
+        pytest.param([*range(1, 100), -1], None, id="a negative one"),
         pytest.param([*range(99), 98], None, id="one twice"),
         pytest.param([*range(64, 100), *range(64)], None, id="the last rows first"),
+        pytest.param([*range(63), 70, *range(64, 100)], None, id="across row groups not ascending"),
         pytest.param([1, 0, *range(2, 100)], None, id="two rows exchanged"),
         pytest.param([*range(99), None], None, id="a NULL at the end"),
         pytest.param([float(i) for i in range(100)], None, id="floats"),
     ],
 )
 def test_an_index_that_nobody_chose_needs_no_parent(
-    numbers: Any, why: str | None, tmp_path: Path
+    numbers: Any, why: str | None, engine: str, tmp_path: Path
 ) -> None:
-    lake_of(tmp_path, base=BASE, child=with_column(INDEX, list(numbers)))
-    assert told(tmp_path).get(("child", "base")) == (f"{INDEX} ({why})" if why else None)
+    child = with_column(INDEX, numbers if isinstance(numbers, pa.Array) else list(numbers))
+    lake_of(tmp_path, base=BASE, child=child)
+    assert told(tmp_path, engine).get(("child", "base")) == (f"{INDEX} ({why})" if why else None)
 
 
 def test_row_numbers_under_a_name_that_somebody_chose_are_data(tmp_path: Path) -> None:
@@ -317,10 +322,29 @@ def test_row_numbers_under_a_name_that_somebody_chose_are_data(tmp_path: Path) -
 def test_an_index_of_a_csv_needs_no_parent(name: str, tmp_path: Path) -> None:
     rows = [f"{i % 7},x{i}" for i in range(300)]
     (tmp_path / "base.csv").write_text("v,s\n" + "\n".join(rows) + "\n")
-    lines = [f"{i},{row}" for i, row in enumerate(rows[100:200])]
-    (tmp_path / "child.csv").write_text(f"{name},v,s\n" + "\n".join(lines) + "\n")
+    for child, first in ("child", 0), ("filtered", 100):
+        lines = [f"{i},{row}" for i, row in enumerate(rows[100:200], first)]
+        (tmp_path / f"{child}.csv").write_text(f"{name},v,s\n" + "\n".join(lines) + "\n")
+    lines = [f"{i:03},{row}" for i, row in enumerate(rows[:100])]
+    (tmp_path / "padded.csv").write_text(f"{name},v,s\n" + "\n".join(lines) + "\n")
     edges = told(tmp_path)
-    assert edges["child.csv", "base.csv"] == f"{name} (row number)"
+    assert edges["child.csv", "base.csv"] == f"{name or '(unnamed)'} (row number)"
+    assert edges["filtered.csv", "base.csv"] == f"{name or '(unnamed)'} (index)"
+    assert ("padded.csv", "base.csv") not in edges
+
+
+def test_an_index_in_several_files_ascends_in_each_and_no_number_comes_twice(
+    tmp_path: Path, engine: str
+) -> None:
+    lake_of(tmp_path, base=BASE)
+    parts = {"good": [range(500, 550), range(7, 57)], "twice": [range(10, 60), range(59, 109)]}
+    for name, some in parts.items():
+        (tmp_path / name).mkdir()
+        for number, each in enumerate(some):
+            rows = FEW.slice(50 * number, 50).append_column(INDEX, pa.array(list(each)))
+            pq.write_table(rows, tmp_path / name / f"part-0000{number}-x.parquet")
+    edges = told(tmp_path, engine)
+    assert edges == {("good", other): f"{INDEX} (index)" for other in ("base", "twice")}
 
 
 def test_an_edge_that_ignores_columns_hides_none_that_a_deletion_may_rest_on(

@@ -18,7 +18,7 @@ from r2d2.explain import explain_pair
 from r2d2.hashing.renderings import Rendering
 from r2d2.lake import questions
 from r2d2.lake.inventory import take_inventory
-from r2d2.model import Edge
+from r2d2.model import Edge, Verdict
 from r2d2.storage import storage_of
 from tests.support.stages.export_oracle import (
     WRITERS,
@@ -215,6 +215,46 @@ def test_explain_tells_the_renderings_of_an_export(tmp_path: Path) -> None:
         "  sketch: plausible: nothing speaks against it",
         "  exact: proved: 2 of 2 distinct child rows found, equal after parsing",
     ]
+
+
+def test_explain_names_the_column_whose_texts_no_rendering_gives(tmp_path: Path) -> None:
+    exported(
+        tmp_path,
+        pa.table({"Net": [1.5, 1234.5], "n": [1, 2]}),
+        lines("Net,n", '"1,50",1', '"1.234,50",2'),
+    )
+    settings = r2d2.Settings(text_exports=True)
+    told = explain_pair(str(tmp_path), "child.csv", "parent.parquet", settings, 0)
+    assert told.evidence[-1].reason == (
+        "no rendering of float64 gives the texts of Net, such as '9,99'"
+        " (its digits shown as 9, its letters as a)"
+    )
+    exported(tmp_path, pa.table({"x": [0.123456]}), lines("x", "0.1000", "0.20"))
+    told = explain_pair(str(tmp_path), "child.csv", "parent.parquet", settings, 0)
+    assert "gives the texts of x, such as '9.9" in told.evidence[-1].reason
+
+
+def test_explain_says_that_text_may_be_there_only_of_text_whose_columns_are(tmp_path: Path) -> None:
+    exported(tmp_path, pa.table({"x": [1, 2]}), lines(",x", "0,1", "1,2"))
+    pq.write_table(pa.table({"x": ["1"], "y": [1]}), tmp_path / "typed.parquet")
+    pq.write_table(pa.table({"x": [[1]]}), tmp_path / "list.parquet")
+    lines("x", "1")(typed(), tmp_path / "few.csv")
+    settings = r2d2.Settings(text_exports=True)
+
+    def last(child: str, parent: str) -> tuple[str, str]:
+        told = explain_pair(str(tmp_path), child, parent, settings, 0).evidence[-1]
+        assert told.verdict is Verdict.REFUTED
+        return told.stage, told.reason
+
+    lacks = "the parent lacks the column"
+    assert last("child.csv", "parent.parquet") == ("schema", f"{lacks} (unnamed)")
+    assert last("typed.parquet", "parent.parquet") == ("schema", f"{lacks} y")
+    types = "types differ: x (int64 against string)"
+    assert last("parent.parquet", "typed.parquet") == ("schema", types)
+    assert last("few.csv", "list.parquet") == (
+        "exports",
+        "the parent has a column that exports are not compared in, or only texts",
+    )
 
 
 def test_explain_shows_the_rows_of_an_export_that_are_missing(tmp_path: Path) -> None:

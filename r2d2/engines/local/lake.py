@@ -127,7 +127,7 @@ class LocalLake:
         }
 
     def constants(self, columns: Watched) -> Constants:
-        """Those of the columns that hold one value, or row numbers, as all their rows prove."""
+        """Those of the columns that hold one value, or an index, as all their rows prove."""
         pieces = list(constant_pieces(columns, self._tables))
         filters = ChildFilters(0, {}, pieces, self._tables, self._runs.each)
         threads, work = self._settings.threads, list[Work]()

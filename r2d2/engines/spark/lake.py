@@ -201,7 +201,7 @@ class SparkLake:
         return {table: columns for table, columns in self._watched.items() if table not in gone}
 
     def constants(self, columns: Watched) -> Constants:
-        """Those of the columns that hold one value, or row numbers, as all their rows prove.
+        """Those of the columns that hold one value, or an index, as all their rows prove.
 
         None of a table that only a source of Spark's can read.
         """
