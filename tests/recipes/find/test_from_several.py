@@ -74,6 +74,11 @@ FOUND: dict[str, tuple[dict[str, pa.Table], pa.Table, list[type]]] = {
         together(months(2), months(2), months(5, 6)),
         [Select, Select, Project],
     ),
+    "two tables, and a selection of one that was loaded again": (
+        {"a": months(1, 2), "b": months(3, 4, 5)},
+        together(months(1, 2), months(3, 4, 5), months(4)),
+        [Project, Project, Select],
+    ),
     "selections": ({"a": months(1, 2, 3, 4), "b": months(3, 4, 5, 6)}, months(2, 5), [Select] * 2),
     "a selection of what both have": (
         {"a": months(1, 2, 3, 4), "b": months(3, 4, 5, 6)},
