@@ -185,12 +185,13 @@ class UnmatchedColumn:
     text: str | None = None
 
     def __str__(self) -> str:
+        name = self.column or "a column without a name"
         if self.why is not Why.CONSTANT:
-            return f"{self.column} ({self.why.value})"
+            return f"{name} ({self.why.value})"
         text = self.text or ""
         short = text if len(text) <= SHORT_TEXT else f"{text[:SHORT_TEXT]}…"
         value = "NULL" if self.text is None else repr(short)
-        return f"{self.column} = {value} ({self.why.value})"
+        return f"{name} = {value} ({self.why.value})"
 
 
 @dataclass(frozen=True, slots=True)
