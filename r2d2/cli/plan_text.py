@@ -9,10 +9,13 @@ from operator import attrgetter
 from typing import Any
 
 from r2d2.cli.find_text import owner_lines
+from r2d2.plan.costs import has_sql
 from r2d2.plan.diff import Difference
 from r2d2.plan.plan_file import cheapest, headline, kept_kind, pays_told
 from r2d2.plan.plan_form import Data
+from r2d2.recipes.json import from_data
 from r2d2.recipes.words import recipe_words, survival_told
+from r2d2.settings import is_among
 from r2d2.settings.plan import Prices
 from r2d2.text_tables import (
     TOP_FOLDER,
@@ -146,17 +149,16 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
         yield _usage_line(table["usage"])
         limit_s = table["latency_limit_s"]
         if limit_s is not None:
-            unread = ", as nobody read it for long" if table["usage"]["unread"] else ""
-            yield f"  its readers may wait {duration(limit_s)}{unread}"
+            yield _limit_line(table, plan["settings"])
         if table["choice"] == "delete":
             evidence = table["evidence"]
             is_view = table["way"] == "view"
             doing = "reading its parents through a view" if is_view else "rebuilding it"
             yield f"  {doing} costs {usd(table['rebuild_usd_per_month'])} a month"
             yield from _bounds_line(table)
-            more = " more for each read" if is_view else ""
-            start_up = "" if is_view else _start_up(plan["settings"]["rates"])
-            yield f"  and takes {duration(table['rebuild_p95_s'])}{more} at p95{start_up}"
+            yield _seconds_line(table["rebuild_p95_s"], is_view, plan["settings"]["rates"])
+            if not is_view and _rule(plan["settings"], "view", name) and not _is_sql(table):
+                yield "  it is no view, as no SQL dialect can express its recipe"
             parents = ", ".join(map(visible, table["parents"]))
             yield f"  recipe: {table['recipe']['kind']} from {parents}"
             yield f"  that is: {printable(recipe_words(table['recipe'], show_values=True))}"
@@ -177,6 +179,39 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             rebuilt = [t["table"] for t in plan["tables"] if name in t["parents"]]
             for child in rebuilt[:SHOWN]:
                 yield f"  {visible(child)} is rebuilt from it"
+
+
+def _rule(settings: Data, section: str, name: str) -> Data | None:
+    """The rule of the section that decides for the table: the last that matches it."""
+    rules = [rule for rule in settings[section] if is_among(name, rule["tables"])]
+    return rules[-1] if rules else None
+
+
+def _is_sql(table: Data) -> bool:
+    return not table["evidence"].get("residual_bytes") and has_sql(from_data(table["recipe"]))
+
+
+def _limit_line(table: Data, settings: Data) -> str:
+    """How long the table's readers may wait, through a view by its own limit, and who says so."""
+    if table.get("way") == "view" and (rule := _rule(settings, "view", table["table"])):
+        told = f"  a read through its view may take {duration(rule['limit_s'])} longer"
+        return f"{told}, by [[view]] {visible(rule['tables'])}"
+    told = f"  its readers may wait {duration(table['latency_limit_s'])}"
+    if rule := _rule(settings, "limit", table["table"]):
+        return f"{told}, by [[limit]] {visible(rule['tables'])}"
+    if table["usage"]["unread"]:
+        return f"{told}, the default for tables that nobody read for long"
+    return f"{told}, the default"
+
+
+def _seconds_line(seconds: float, is_view: bool, rates: Data) -> str:
+    if not is_view:
+        return f"  and takes {duration(seconds)} at p95{_start_up(rates)}"
+    return (
+        f"  and takes {duration(seconds)} more for each read at p95"
+        if seconds
+        else ("  and takes no longer than reading the table")
+    )
 
 
 def _views(count: int) -> str:
@@ -305,15 +340,26 @@ def _kept_lines(plan: Data) -> Iterator[str]:
 
 
 def _copies_lines(deleted: Sequence[Data]) -> Iterator[str]:
-    """The copies that stay in place of equal ones, by the reason."""
-    stays: dict[str, list[str]] = defaultdict(list)
+    """The copies that stay in place of equal ones: by the reason, or each with its reasons."""
+    gone: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for table in deleted:
         if copy := table["copy_that_stays"]:
-            stays[copy["because"]].append(copy["table"])
-    for because, found in sorted(stays.items(), key=lambda item: (-len(item[1]), item[0])):
-        names = sorted(set(found))
+            gone[copy["table"]][copy["because"]].append(table["table"])
+    alike: dict[str, list[str]] = defaultdict(list)
+    for stays, reasons in sorted(gone.items()):
+        told = [printable(because) for because in reasons]
+        if len(reasons) > 1:
+            told = [
+                f"{printable(because)} ({_few(reasons[because])})" for because in sorted(reasons)
+            ]
+        alike["; ".join(told)].append(stays)
+    ordered = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0]))
+    for because, names in ordered[:SHOWN]:
         stay = f"{_few(names)} {by_number(len(names), 'stays', 'stay')}"
-        yield f"of equal copies {stay}: {printable(because)}"
+        yield f"of equal copies {stay}: {because}"
+    if len(ordered) > SHOWN:
+        count = sum(len(names) for _, names in ordered[SHOWN:])
+        yield f"of equal copies {count:,} more stay (see `--explain` of a deleted one)"
 
 
 def _few(names: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ NAMES_OF_COPIES = frozenset(("tmp", "temp", "backup", "backups", "bak", "copy", 
 PREFERRED: Mapping[str, str] = {
     "reads": "read more often",
     "consumers": "read by more consumers",
-    "last_read": "read later",
+    "last_read": "read more recently",
     "format": "in a format that serves readers better",
     "flat": "partitioned",
     "copy_name": "not named as a copy",

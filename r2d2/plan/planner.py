@@ -20,8 +20,9 @@ from r2d2.plan.program.verify import Exchanges
 from r2d2.plan.requests import ColumnNames, recipe_requests, several_requests
 from r2d2.plan.usage import Usage
 from r2d2.progress import Progress
+from r2d2.recipes.constants import Constant, RowNumber
 from r2d2.recipes.find.request import AnyRequest, Proposal, Request, outputs
-from r2d2.recipes.grammar import Project, Recipe, parents
+from r2d2.recipes.grammar import Project, Recipe, Source, Struct, parents
 from r2d2.recipes.run.trial import Trial
 from r2d2.settings.plan import PlanSettings
 from r2d2.text_tables import duration, human_bytes, usd
@@ -226,7 +227,7 @@ class Reasons:
         ways = {
             (option.child, option.parents[0])
             for number, option in enumerate(problem.options)
-            if isinstance(planned.recipe_of(number).recipe, Project)
+            if _is_whole(planned.recipe_of(number).recipe)
         }
         copies = {(child, parent) for child, parent in ways if (parent, child) in ways}
         unread = planned.costing.unread()
@@ -250,7 +251,8 @@ class Reasons:
             chosen = problem.options[choice.option]
             names = " and ".join(problem.tables[parent].name for parent in chosen.parents)
             if chosen.view_of is not None:
-                return f"it can be a view of {names}: a read takes {duration(chosen.seconds)} more"
+                longer = f"{duration(chosen.seconds)} longer" if chosen.seconds else "no longer"
+                return f"it can be a view of {names}: a read takes {longer}"
             return f"it can be rebuilt from {names} in {duration(chosen.seconds)}"
         if stored.must_keep is not None:
             return stored.must_keep
@@ -301,20 +303,54 @@ class Reasons:
     def copy_that_stays(self, number: int) -> dict[str, str] | None:
         """The equal table that stays in place of a deleted one, and why it and not this one.
 
-        None where no other table stands for this one as this one could for it.
+        None where none that stays is all of its rows, as it is all of theirs.
         """
         problem, choice = self.planned.problem, self.planned.solution.choices[number]
         rests = () if choice.option is None else problem.options[choice.option].parents
-        twins = [t for t in self.exchanges.kept_twins(number) if (number, t) in self.copies]
-        if not twins:
+        twins = set(self.exchanges.kept_twins(number))
+        kept = [t for t in self.exchanges.chosen if self.exchanges.chosen[t] is None]
+        copies = [t for t in kept if (number, t) in self.copies]
+        if choice.option is None or not copies:
             return None
-        stays = next((twin for twin in twins if twin in rests), twins[0])
-        names = problem.tables[stays].name, problem.tables[number].name
-        dearer = self.exchanges.dearer_usd(stays, number) > 0
-        why = (
-            "that makes the plan cheapest" if dearer else self.planned.costing.why_preferred(*names)
+        stays = min(copies, key=lambda copy: (copy not in rests, copy not in twins, copy))
+        why = self._why_it_stays(stays, number, stays in twins)
+        return {"table": problem.tables[stays].name, "because": why}
+
+    def _why_it_stays(self, stays: int, gone: int, is_twin: bool) -> str:
+        """Why the one copy stays; where it is no twin, it had to stay before the other."""
+        problem, costing = self.planned.problem, self.planned.costing
+        stored, names = (
+            problem.tables[stays],
+            (problem.tables[stays].name, problem.tables[gone].name),
         )
-        return {"table": names[0], "because": why}
+        if must := stored.must_keep:
+            return must if must.startswith("protected") else f"it must be kept: {must}"
+        if is_twin:
+            dearer = self.exchanges.dearer_usd(stays, gone) > 0
+            return "that makes the plan cheapest" if dearer else costing.why_preferred(*names)
+        ways = [o for o in self.options[stays] if o.parents == (gone,) and not o.struck]
+        if not ways:
+            return "its own recipe failed when it was run"
+        limit_s = stored.limit_s
+        if limit_s is not None and all(way.seconds > limit_s for way in ways):
+            return "rebuilding it takes longer than its readers may wait"
+        if costing.reads_per_month(names[0]) > costing.reads_per_month(names[1]):
+            return "read more often, so that its deletion does not pay"
+        return "its deletion does not pay"
+
+
+def _is_whole(recipe: Recipe) -> bool:
+    """Whether the recipe gives all rows of its parent, and no column that the parent has not."""
+    return isinstance(recipe, Project) and all(
+        _is_of_parent(column.source) for column in recipe.columns
+    )
+
+
+def _is_of_parent(source: Source) -> bool:
+    """Whether the parent has it: no constant or row number is in it."""
+    if isinstance(source, Struct):
+        return all(_is_of_parent(part.source) for part in source.parts)
+    return not isinstance(source, Constant | RowNumber)
 
 
 def _refused_usd(planned: SolvedPlan) -> float:

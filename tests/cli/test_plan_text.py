@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from r2d2.cli.plan_text import _bounds_line, compared_line, plan_lines
+from r2d2.cli.plan_text import _bounds_line, _limit_line, _seconds_line, compared_line, plan_lines
+from r2d2.model import UnmatchedColumn, Why
 from r2d2.plan.plan_file import plain
 from r2d2.settings.plan import PlanLimits, PlanSettings, UsageDefaults
 
@@ -147,3 +148,38 @@ def test_a_deletion_that_may_cost_more_than_it_saves_is_told_without_a_negative_
     assert "costs $10.08 a month more than it saves if it is read often, and saves $1.74" in line
     assert told(1.0, 2.0) == ["  its deletion saves $1.00 to $2.00, as its reads are unknown"]
     assert told(2.0, 2.0) == []
+
+
+def test_the_reasons_of_a_copy_that_stays_are_one_line() -> None:
+    entries = [deleted(name, ["p"]) for name in "abc"]
+    for entry, why in zip(entries, ("not named as a copy", "first", "first"), strict=True):
+        entry["copy_that_stays"] = {"table": "p", "because": why}
+    lines = [line for line in plan_lines(plan(entries)) if line.startswith("of equal copies")]
+    assert lines == ["of equal copies p stays: first (b and c); not named as a copy (a)"]
+
+
+def test_a_limit_is_told_with_who_sets_it() -> None:
+    rule = [{"tables": "a", "limit_s": 60.0}]
+    table = {"table": "a", "latency_limit_s": 60.0, "usage": {"unread": True}}
+    waits = "  its readers may wait 1 min, "
+    told = _limit_line(table, {"limit": rule, "view": []})
+    assert told == f"{waits}by [[limit]] a"
+    of_long = f"{waits}the default for tables that nobody read for long"
+    assert _limit_line(table, {"limit": [], "view": []}) == of_long
+    read = table | {"usage": {"unread": False}}
+    assert _limit_line(read, {"limit": [], "view": []}) == f"{waits}the default"
+    view = [{"tables": "*", "limit_s": 5.0}]
+    assert _limit_line(table | {"way": "view"}, {"limit": rule, "view": view}) == (
+        "  a read through its view may take 5 s longer, by [[view]] *"
+    )
+
+
+def test_a_column_without_a_name_is_told_in_words() -> None:
+    told = "a column without a name (row number)"
+    assert str(UnmatchedColumn("", Why.ROW_NUMBER)) == told
+    assert str(UnmatchedColumn("n", Why.CONSTANT, "int64", "1")) == "n = '1' (constant)"
+
+
+def test_a_read_that_takes_no_longer_is_told_so() -> None:
+    assert _seconds_line(0.0, True, {}) == "  and takes no longer than reading the table"
+    assert _seconds_line(2.0, True, {}) == "  and takes 2 s more for each read at p95"

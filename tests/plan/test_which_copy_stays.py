@@ -14,8 +14,16 @@ from r2d2.plan.graph_file import TableFacts
 from r2d2.plan.planner import KnownRecipes, Reasons, SolvedPlan, choose
 from r2d2.plan.program import Choice, solve, verify
 from r2d2.plan.usage import Usage
-from r2d2.recipes.grammar import Project
-from r2d2.settings.plan import PlanSettings, Preference, Prices, UsageDefaults, load_plan_settings
+from r2d2.recipes.constants import Constant
+from r2d2.recipes.grammar import Output, Project
+from r2d2.settings.plan import (
+    PlanSettings,
+    Preference,
+    Prices,
+    Protection,
+    UsageDefaults,
+    load_plan_settings,
+)
 from tests.support.plan.graphs import random_problem, twins
 from tests.support.plan.program_oracle import enumerated_usd
 from tests.test_readme import REPOSITORY
@@ -116,7 +124,7 @@ def test_the_copy_stays_that_has_the_first_reason(
     [
         (Usage(2, "b", 9.0), "read more often"),
         (Usage(2, "b", 1.0, None, 4), "read by more consumers"),
-        (Usage(2, "b", 1.0, date(2026, 9, 1)), "read later"),
+        (Usage(2, "b", 1.0, date(2026, 9, 1)), "read more recently"),
     ],
 )
 def test_the_copy_that_is_read_stays(usage: Usage, because: str) -> None:
@@ -178,3 +186,28 @@ def test_the_preferences_of_the_docs_mean_what_the_page_says(tmp_path: Path) -> 
     assert kept(planned(copies, settings)) == ["gold/a.parquet"]
     del copies["gold/a.parquet"]
     assert kept(planned(copies, settings)) == ["gold/scratch/a.parquet"]
+
+
+def test_a_table_with_a_constant_column_more_is_not_called_equal() -> None:
+    more = (Output("source", Constant("string", "shop")),)
+    tables = {"a": PLAIN, "b": PLAIN}
+    recipes = (TableRecipe("a", Project("b", ())), TableRecipe("b", Project("a", more)))
+    plan = choose(KnownRecipes(tables, recipes, {}), SETTINGS, {}, None)
+    assert len(kept(plan)) == 1
+    assert told(plan) == {}
+
+
+def test_a_copy_that_had_to_stay_is_told_with_its_reason() -> None:
+    tables = {"a": PLAIN, "ops/b": PLAIN}
+    protected = replace(SETTINGS, protect=(Protection("ops/*", "operations write these"),))
+    assert told(planned(tables, protected)) == {"a": "protected: operations write these"}
+    held = {"a": PLAIN, "ops/b": replace(PLAIN, must_keep="a link leads to it")}
+    assert told(planned(held)) == {"a": "it must be kept: a link leads to it"}
+
+
+def test_a_copy_that_stays_as_it_is_read_too_often_is_told() -> None:
+    paid = replace(SETTINGS, prices=replace(SETTINGS.prices, vm_usd_per_hour=100.0))
+    usage = {"a": Usage(1, "a", 0.0), "b": Usage(2, "b", 10_000.0)}
+    plan = planned({"a": PLAIN, "b": PLAIN}, paid, usage)
+    assert kept(plan) == ["b"]
+    assert told(plan) == {"a": "read more often, so that its deletion does not pay"}
