@@ -22,6 +22,7 @@ from r2d2.text_tables import by_number, pluralize, shell_word
 
 NAMED = 5
 TOUCHED = " (in time, not in size: it was touched, or has other rows; a check reads none)"
+WHERE_NOW = "bring it back there, or give the folder where it is now by --lake"
 PLAN_AGAIN = "run `r2d2 find` and `plan` again"
 
 
@@ -79,7 +80,10 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
     Raises:
         LakeError: the lake cannot be listed.
     """
-    storage, settings = _storage(plan), settings_of_find(plan)
+    storage, settings = (
+        storage_of_plan(plan, f"bring it back there, or {PLAN_AGAIN} where it is"),
+        settings_of_find(plan),
+    )
     if run is None:
         now = take_inventory(storage, settings)
     else:
@@ -87,7 +91,7 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
     deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
     rested_on = {name for table in deleted for name in (table["table"], *table["parents"])}
     tables, paths = {table.location: table for table in now.tables}, _paths(now)
-    files_before = cache(lambda: _files_of_run(plan, run))
+    files_before = cache(lambda: files_of_run(plan, run))
     deletions = cache(lambda: journal_state(storage, storage.list()))
     broken: list[Broken] = []
     notes: list[str] = []
@@ -114,8 +118,8 @@ def compare_lake(plan: Data, run: Path | None = None) -> ChangesSince:
     return ChangesSince(tuple(broken), (*notes, *_others(plan, now)), by_table, now)
 
 
-def _storage(plan: Data) -> Storage:
-    """The plan's lake.
+def storage_of_plan(plan: Data, remedy: str) -> Storage:
+    """The plan's lake; the remedy is told where it was moved, and no folder beside it.
 
     Raises:
         NoSuchLakeError: it is not where it was.
@@ -124,12 +128,10 @@ def _storage(plan: Data) -> Storage:
         return storage_of(plan["lake"])
     except NoSuchLakeError as error:
         told = f"{plan['lake']}: the plan's lake is no folder any more"
-        raise NoSuchLakeError(
-            f"{told}; bring it back there, or {PLAN_AGAIN} where it is"
-        ) from error
+        raise NoSuchLakeError(f"{told}; {remedy}") from error
 
 
-def _files_of_run(plan: Data, run: Path | None) -> dict[str, Sequence[FileInfo]]:
+def files_of_run(plan: Data, run: Path | None) -> dict[str, Sequence[FileInfo]]:
     """The files that each table had when the plan was made, if the run's files are at hand."""
     if run is not None:
         with suppress(R2D2Error):  # the check of the plan has told it

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -21,6 +21,7 @@ from r2d2.plan.graph_file import (
     run_of,
     tables_now,
 )
+from r2d2.plan.lake_now import WHERE_NOW, files_of_run, storage_of_plan
 from r2d2.plan.plan_file import files_digest, not_deleted
 from r2d2.plan.plan_form import Data
 from r2d2.recipes.find.reading import read_batches
@@ -85,10 +86,11 @@ def rebuild(
     for name in wanted:
         if name not in entries:
             raise not_deleted(run, name, plan)
-    storage = storage_of(lake or plan["lake"])
+    storage = storage_of(lake) if lake else storage_of_plan(plan, WHERE_NOW)
     require_live(storage, wanted, place)
     now = inventory_now(run, load_graph(run).settings, storage)
-    parents_now = ParentsNow.of(plan, storage, now)
+    then = files_of_run(plan, run)
+    parents_now = replace(ParentsNow.of(plan, storage, now), files_then=then)
     for name in wanted:
         try:
             yield rebuild_table(parents_now, ResidualFolder(run), entries[name], place)
@@ -220,6 +222,7 @@ class ParentsNow:
     entries: Mapping[str, Data]
     tables: Mapping[str, Table]
     files: Mapping[str, FileInfo]
+    files_then: Mapping[str, Sequence[FileInfo]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Data, storage: Storage, now: Inventory) -> "ParentsNow":
@@ -250,7 +253,7 @@ class ParentsNow:
 
     def _ways(self, parent: str) -> list[tuple[Table, str]]:
         found = self._table(parent)
-        snapshot, told = self.snapshots[parent], f"{parent} changed since the plan"
+        snapshot, told = self.snapshots[parent], self._other(parent, found)
         if found.location != parent:
             told = f"{parent} is {found.location} now"
         elif found.snapshot == snapshot:
@@ -266,6 +269,16 @@ class ParentsNow:
             return [(found, f"{told}, and its version {version} cannot be read: {problem}")]
         then = f"{parent} is read at version {version}, as the plan saw it"
         return [(before, then), (found, told)]
+
+    def _other(self, parent: str, found: Table) -> str:
+        """The sentence on a parent whose files are not those of the plan, by what differs."""
+        then, now = (
+            sorted((file.path, file.size_bytes) for file in files)
+            for files in (self.files_then.get(parent, ()), found.files)
+        )
+        if then == now:  # its rows are looked at in any case
+            return f"{parent} has other file times, as a copy has; names and sizes are the plan's"
+        return f"{parent} changed since the plan"
 
     def of_parents(self, parents: Collection[str]) -> "ParentsNow":
         """As much of the lake as these parents need: of those that did not change, themselves."""

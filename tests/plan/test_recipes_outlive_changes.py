@@ -83,7 +83,26 @@ def test_a_parent_that_was_written_again_gives_its_children_back(
     assert run_recipes(lake) == 0
     assert is_back(lake, "german.parquet")
     assert is_back(lake, "names.parquet")
-    assert capsys.readouterr().out.count("; all.parquet changed since the plan") == 2
+    told = "changed since the plan"
+    if change is touch:
+        told = "has other file times, as a copy has; names and sizes are the plan's"
+    assert capsys.readouterr().out.count(f"; all.parquet {told}") == 2
+
+
+def test_a_copied_lake_is_told_as_one_and_a_moved_one_asks_for_its_place(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = lake.parent / "lakf"
+    shutil.copytree(lake, moved, copy_function=shutil.copyfile)
+    shutil.rmtree(lake)
+    assert run_recipes(lake) == 2
+    told = capsys.readouterr().err
+    assert "--lake" in told
+    assert "did you mean" not in told
+    assert run_recipes(lake, "--lake", str(moved)) == 0
+    told = capsys.readouterr().out
+    assert told.count("; all.parquet has other file times, as a copy has") == 2
+    assert "changed since" not in told
 
 
 def test_rows_that_came_later_spoil_only_the_tables_that_they_would_be_in(
