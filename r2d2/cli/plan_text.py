@@ -32,6 +32,11 @@ from r2d2.text_tables import (
 )
 
 SHOWN = 20
+REWRITE_MARK = "*"
+REWRITE_TOLD = (
+    "* comes back only while its parent's files are not sorted or compacted"
+    " (of Delta: while the plan's version is there)"
+)
 FOLDERS = 10
 NAMED = 3
 LONGEST_VALUE = 60
@@ -291,7 +296,9 @@ def _deletions(deleted: list[Data], most: int) -> Iterator[str]:
             human_bytes(table["frees_bytes"]),
             usd(table["saving_usd_per_month"]),
             duration(table["rebuild_p95_s"]),
-            table["recipe"]["kind"] + (" view" if table["way"] == "view" else ""),
+            table["recipe"]["kind"]
+            + (" view" if table["way"] == "view" else "")
+            + (REWRITE_MARK if _counts_rows(table) else ""),
             _few(table["parents"]),
         )
         for table in ordered[:most]
@@ -299,6 +306,14 @@ def _deletions(deleted: list[Data], most: int) -> Iterator[str]:
     yield from aligned([("delete", "frees", "saves a month", "rebuild", "by", "from"), *rows])
     if len(ordered) > most:
         yield f"… and {len(ordered) - most:,} more"
+    if any(map(_counts_rows, ordered)):
+        yield REWRITE_TOLD
+
+
+def _counts_rows(table: Data) -> bool:
+    """Whether its recipe is wrong once files of a parent are rewritten, with the same rows."""
+    survives = table["evidence"].get("survives", {})
+    return any(words.get("rewrite") == "never" for words in survives.values())
 
 
 def _folder_lines(tables: Sequence[Data]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Recipes are run on lakes that changed since the plan: the rows that come out decide."""
 
 import datetime as dt
+import json
 import os
 import shutil
 import struct
@@ -14,6 +15,7 @@ import pytest
 
 import r2d2
 from r2d2.cli import main
+from r2d2.cli.plan_text import REWRITE_MARK, REWRITE_TOLD, plan_lines
 from r2d2.plan import make_plan
 from r2d2.report import write_find
 from r2d2.settings.plan import PlanSettings, Prices
@@ -232,3 +234,16 @@ def test_a_table_that_stands_there_in_another_form_is_in_the_way(
     pq.write_table(rows.slice(0, 800), place / "part.parquet", **options)
     assert run_recipes(lake) == 1
     assert "is there already" in capsys.readouterr().err
+
+
+def test_the_plans_own_list_marks_what_a_rewrite_of_a_parent_breaks(lake: Path) -> None:
+    plan: Any = json.loads((lake.parent / "run" / "plan.json").read_text())
+    deleted = [table for table in plan["tables"] if table["choice"] == "delete"]
+    assert deleted
+    assert REWRITE_TOLD not in list(plan_lines(plan))
+    survives = deleted[0]["evidence"]["survives"]
+    deleted[0]["evidence"]["survives"] = {p: {**w, "rewrite": "never"} for p, w in survives.items()}
+    lines = list(plan_lines(plan))
+    assert REWRITE_TOLD in lines
+    marked = [line for line in lines if f"{deleted[0]['recipe']['kind']}{REWRITE_MARK} " in line]
+    assert [line.split()[0] for line in marked] == [deleted[0]["table"]]
