@@ -32,7 +32,6 @@ from r2d2.text_tables import (
 )
 
 SHOWN = 20
-REWRITE_MARK = "*"
 REWRITE_TOLD = (
     "* comes back only while its parent's files are not sorted or compacted"
     " (of Delta: while the plan's version is there)"
@@ -162,7 +161,8 @@ def table_lines(plan: Data, name: str) -> Iterator[str]:
             yield f"  {doing} costs {usd(table['rebuild_usd_per_month'])} a month"
             yield from _bounds_line(table)
             yield _seconds_line(table["rebuild_p95_s"], is_view, plan["settings"]["rates"])
-            if not is_view and _rule(plan["settings"], "view", name) and not _is_sql(table):
+            may_be_view = _rule(plan["settings"], "view", name) and not evidence["residual_bytes"]
+            if may_be_view and not has_sql(from_data(table["recipe"])):
                 yield "  it is no view, as no SQL dialect can express its recipe"
             parents = ", ".join(map(visible, table["parents"]))
             yield f"  recipe: {table['recipe']['kind']} from {parents}"
@@ -192,10 +192,6 @@ def _rule(settings: Data, section: str, name: str) -> Data | None:
     return rules[-1] if rules else None
 
 
-def _is_sql(table: Data) -> bool:
-    return not table["evidence"].get("residual_bytes") and has_sql(from_data(table["recipe"]))
-
-
 def _limit_line(table: Data, settings: Data) -> str:
     """How long the table's readers may wait, through a view by its own limit, and who says so."""
     if table.get("way") == "view" and (rule := _rule(settings, "view", table["table"])):
@@ -212,11 +208,9 @@ def _limit_line(table: Data, settings: Data) -> str:
 def _seconds_line(seconds: float, is_view: bool, rates: Data) -> str:
     if not is_view:
         return f"  and takes {duration(seconds)} at p95{_start_up(rates)}"
-    return (
-        f"  and takes {duration(seconds)} more for each read at p95"
-        if seconds
-        else ("  and takes no longer than reading the table")
-    )
+    if not seconds:
+        return "  and takes no longer than reading the table"
+    return f"  and takes {duration(seconds)} more for each read at p95"
 
 
 def _views(count: int) -> str:
@@ -296,9 +290,7 @@ def _deletions(deleted: list[Data], most: int) -> Iterator[str]:
             human_bytes(table["frees_bytes"]),
             usd(table["saving_usd_per_month"]),
             duration(table["rebuild_p95_s"]),
-            table["recipe"]["kind"]
-            + (" view" if table["way"] == "view" else "")
-            + (REWRITE_MARK if _counts_rows(table) else ""),
+            table["recipe"]["kind"] + " view" * (table["way"] == "view") + _mark(table),
             _few(table["parents"]),
         )
         for table in ordered[:most]
@@ -306,14 +298,14 @@ def _deletions(deleted: list[Data], most: int) -> Iterator[str]:
     yield from aligned([("delete", "frees", "saves a month", "rebuild", "by", "from"), *rows])
     if len(ordered) > most:
         yield f"… and {len(ordered) - most:,} more"
-    if any(map(_counts_rows, ordered)):
+    if any(map(_mark, ordered)):
         yield REWRITE_TOLD
 
 
-def _counts_rows(table: Data) -> bool:
-    """Whether its recipe is wrong once files of a parent are rewritten, with the same rows."""
-    survives = table["evidence"].get("survives", {})
-    return any(words.get("rewrite") == "never" for words in survives.values())
+def _mark(table: Data) -> str:
+    """The mark of a recipe that is wrong once a parent's files are rewritten with the same rows."""
+    survives = table["evidence"].get("survives", {}).values()
+    return "*" if any(words.get("rewrite") == "never" for words in survives) else ""
 
 
 def _folder_lines(tables: Sequence[Data]) -> Iterator[str]:

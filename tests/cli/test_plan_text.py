@@ -175,7 +175,7 @@ def test_a_limit_is_told_with_who_sets_it() -> None:
 
 
 def test_a_column_without_a_name_is_told_in_words() -> None:
-    told = "a column without a name (row number)"
+    told = "(unnamed) (row number)"
     assert str(UnmatchedColumn("", Why.ROW_NUMBER)) == told
     assert str(UnmatchedColumn("n", Why.CONSTANT, "int64", "1")) == "n = '1' (constant)"
 
