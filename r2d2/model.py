@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 SHORT_TEXT = 60
-UNNAMED = "(unnamed)"  # a column without a name, as it is told
 """Of a value that is shown, so many characters."""
+UNNAMED = "(unnamed)"
+"""A column without a name, as it is told."""
 RANK_MIN, RANK_MAX = -(2**63), 2**63 - 1
 
 

@@ -184,10 +184,9 @@ def all_tightest(
     codes = np.array([column.codes[rows] for column in every])
     low, high = codes.min(axis=1).tolist(), codes.max(axis=1).tolist()
     changes = np.count_nonzero(np.diff(np.sort(codes, axis=1), axis=1), axis=1).tolist()
-    found = zip(every, codes, low, high, changes, strict=True)
     return [
         atom
-        for column, own, first, last, more in found
+        for column, own, first, last, more in zip(every, codes, low, high, changes, strict=True)
         for atom in _tightest(column, own, _Extent(first, last, more + 1), child_rows)
     ]
 
@@ -221,9 +220,12 @@ def _tightest(
     elif low == high:
         yield CandidateAtom(column, Form.IS_NAN)
     else:
-        below = np.flatnonzero(column.nameable[: low + 1])
-        if len(below):
-            yield CandidateAtom(column, Form.AT_LEAST, (int(below[-1]),))
+        yield from _at_least(column, low)
+
+
+def _at_least(column: EncodedColumn, low: int) -> Iterator[CandidateAtom]:
+    for rank in np.flatnonzero(column.nameable[: low + 1])[-1:].tolist():
+        yield CandidateAtom(column, Form.AT_LEAST, (rank,))
 
 
 def _tightest_over_values(
@@ -236,6 +238,8 @@ def _tightest_over_values(
     range_ = _tightest_range(column, low, high)
     if range_:
         yield range_
+    elif pt.is_floating(column.values.type) and not column.nameable[high:].any():
+        yield from _at_least(column, low)  # up to infinity
     is_listed = column.derivation is not None or (distinct or 0) <= most_values(child_rows)
     if not is_listed or (range_ and distinct == high - low + 1):
         return

@@ -180,10 +180,14 @@ def test_a_range_that_zero_would_bound_ends_between_it_and_the_next_value() -> N
     )
 
 
-def test_infinity_is_no_bound() -> None:
+def test_infinity_is_no_bound_and_a_range_may_be_open_above() -> None:
     parent = pa.table({"x": [1.0, 2.0, INF, 3.0, -INF]})
-    assert find(parent, [2, 3]) is None
+    assert atoms_of(find(parent, [2, 3])) == (AtLeast(("x",), Literal("double", "3.0")),)
+    assert find(parent, [0, 4]) is None
     assert atoms_of(find(parent, [1, 3])) is not None
+    odd = pa.table({"x": [1.0, 2.0, INF, 3.0, NAN]})
+    assert find(odd, [2, 3]) is None  # which would have NaN, too
+    assert atoms_of(find(odd, [2, 3, 4])) == (AtLeast(("x",), Literal("double", "3.0")),)
 
 
 def test_strings_are_ordered_by_their_bytes() -> None:
