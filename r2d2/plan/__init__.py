@@ -293,6 +293,7 @@ def recipes_text(known: KnownRecipes, graph_sha256: str) -> str:
         "refused": dict(known.refused),
         "seconds": known.seconds,
         "passes": dict(known.passes),
+        "why": dict(known.why),
     }
     return json_text(data)
 
@@ -317,6 +318,7 @@ def load_recipes(run: Path, graph_sha256: str) -> KnownRecipes:
         data["refused"],
         data["seconds"],
         data.get("passes", {}),
+        data.get("why", {}),
     )
 
 

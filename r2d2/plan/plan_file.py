@@ -20,6 +20,7 @@ from r2d2.plan.planner import (
     DEARER,
     MONEY,
     NO_RECIPE,
+    ONLY_WITHOUT,
     PARENT_GOES,
     PLAN_TOO_LITTLE,
     TOO_LITTLE,
@@ -256,7 +257,8 @@ def kept_kind(entry: Mapping[str, Any]) -> str:
     if reason.endswith(PARENT_GOES):
         return "what it could be rebuilt from is deleted"
     if reason.startswith(f"{NO_RECIPE}:"):
-        return f"{NO_RECIPE}: another has its rows only without a column that no recipe gives"
+        lost = f": another{ONLY_WITHOUT}a column that no recipe gives"
+        return NO_RECIPE + lost * (ONLY_WITHOUT in reason)
     if reason.startswith(TOO_LITTLE) or reason.endswith(DEARER):
         return re.sub(f" {MONEY} a month,", "", reason, count=1)
     return reason

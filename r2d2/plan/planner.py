@@ -34,8 +34,9 @@ DEARER = "more than keeping it"
 PARENT_GOES = ", which it could be rebuilt from, is deleted"
 MONEY = r"(?:less than )?\$[\d.,e-]+"
 NO_RECIPE = "no recipe rebuilds it from another table"
+ONLY_WITHOUT = " has its rows only without "
 REASONS = re.compile(
-    rf"{NO_RECIPE}(?:: .+ has its rows only without .+)?"
+    rf"{NO_RECIPE}(?:: .+)?"
     r"|every recipe for it failed when it was run: .+"
     r"|rebuilding takes [\w. ]+ at least, its readers may wait ([\w. ]+)"
     rf"|(?:rebuilding it|reading its parents in its place) would cost {MONEY} a month, {DEARER}"
@@ -65,7 +66,8 @@ class KnownRecipes:
     """A lake's tables and the recipes known for them, whatever they cost.
 
     `refused` counts the edges without a recipe by reason; `seconds` were spent on finding recipes
-    and on running them; `passes` were made over parents whose rows exceed the memory.
+    and on running them; `passes` were made over parents whose rows exceed the memory. `why` tells
+    of tables without a recipe which parent gives none, and why.
     """
 
     facts: Mapping[str, TableFacts]
@@ -73,6 +75,7 @@ class KnownRecipes:
     refused: Mapping[str, int]
     seconds: float = 0.0
     passes: Mapping[str, int] = field(default_factory=dict)
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def learn(
     left_bytes = _bytes_by_search(worth.requests)
     progress.begin("finding recipes", sum(left_bytes.values()))
     passes: dict[str, int] = {}
+    why: dict[str, list[str]] = defaultdict(list)
     for proposal in engine.propose(requests):
         if proposal.passes:
             passes |= dict.fromkeys(proposal.parents, proposal.passes)
@@ -127,12 +131,15 @@ def learn(
         progress.advance(done_bytes, proposal.rows)
         if proposal.recipe is None:
             refused[proposal.reason] += 1
+            why[proposal.child].append(f"{' and '.join(proposal.parents)}: {proposal.reason}")
         else:
             recipes.append(TableRecipe(proposal.child, proposal.recipe))
     progress.end()
     found = tuple(sorted(recipes, key=_order))
     seconds, told = perf_counter() - start, dict(sorted(passes.items()))
-    return KnownRecipes(facts, found, dict(sorted(refused.items())), seconds, told)
+    children = {recipe.child for recipe in found}
+    reasons = {child: min(each) for child, each in sorted(why.items()) if child not in children}
+    return KnownRecipes(facts, found, dict(sorted(refused.items())), seconds, told, reasons)
 
 
 def _copy(edge: Edge, tables: Mapping[str, Table]) -> TableRecipe:
@@ -260,7 +267,8 @@ class Reasons:
             return f"{served} deleted {'table is' if served == 1 else 'tables are'} rebuilt from it"
         possible = self.options.get(number, ())
         if not possible:
-            return NO_RECIPE + self.without.get(stored.name, "")
+            why = self.without.get(stored.name) or self.planned.known.why.get(stored.name)
+            return f"{NO_RECIPE}: {why}" if why else NO_RECIPE
         if all(option.struck for option in possible):
             return f"every recipe for it failed when it was run: {possible[0].struck}"
         limit_s = stored.limit_s
@@ -377,6 +385,6 @@ def _without(edges: Iterable[Edge]) -> dict[str, str]:
         lost = [f"{c.column or UNNAMED} ({c.why.value})" for c in edge.unmatched if not c.is_given]
         if edge.child not in usable:
             columns = ", ".join(lost[:MOST_COLUMNS]) + (", …" if len(lost) > MOST_COLUMNS else "")
-            reason = f": {edge.parent} has its rows only without {columns}"
+            reason = f"{edge.parent}{ONLY_WITHOUT}{columns}"
             told.setdefault(edge.child, reason)
     return told

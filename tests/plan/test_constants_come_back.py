@@ -20,6 +20,7 @@ import r2d2
 from r2d2.model import UnmatchedColumn, Why
 from r2d2.plan import make_plan
 from r2d2.plan.check import check_plan
+from r2d2.plan.plan_file import kept_kind
 from r2d2.plan.plan_form import Data
 from r2d2.plan.rebuild import rebuild
 from r2d2.recipes.constants import Constant, RowNumber, constant_of
@@ -284,6 +285,13 @@ def test_numbered_rows_that_no_predicate_selects_get_no_recipe(tmp_path: Path) -
     plan = planned(tmp_path, constant_columns=True)
     assert not any(table["choice"] == "delete" for table in plan["tables"])
     assert NUMBERED in plan["totals"]["edges_without_recipe"]
+    assert {table["table"]: table["reason"] for table in plan["tables"]}["few.parquet"] == (
+        f"no recipe rebuilds it from another table: base.parquet: {NUMBERED}"
+    )
+    assert {kept_kind(table) for table in plan["tables"]} == {
+        "no recipe rebuilds it from another table"
+    }
+    assert not list(check_plan(plan, tmp_path / "run"))
 
 
 def test_nothing_is_deleted_on_the_row_numbers_of_a_filtered_frame(tmp_path: Path) -> None:
