@@ -89,8 +89,18 @@ def test_passes_over_parents_are_told_the_most_first() -> None:
 def deleted(name: str, parents: Sequence[str]) -> dict[str, Any]:
     figures = {"frees_bytes": 1, "saving_usd_per_month": 1.0, "rebuild_p95_s": 1.0}
     recipe = {"recipe": {"kind": "union"}, "reason": "", "parents": list(parents)}
-    recipe |= {"copy_that_stays": None, "way": "rebuild"}
+    recipe |= {"copy_that_stays": None, "way": "rebuild", "evidence": {"survives": {}}}
     return {"table": name, "choice": "delete", **FIGURES, **figures, **recipe}
+
+
+def test_a_recipe_that_a_rewrite_of_its_parent_breaks_is_marked() -> None:
+    listed = deleted("listed", ["a"])
+    listed["evidence"] = {"survives": {"a": {"append": "never", "rewrite": "never"}}}
+    told = list(plan_lines(plan([listed, deleted("half", ["a"])])))
+    (marked,) = (line for line in told if line.startswith("listed"))
+    assert " union* " in marked
+    assert sum("*" in line for line in told) == 2
+    assert any(line.startswith("* comes back only while its parent's files") for line in told)
 
 
 def kept_lines(tables: Sequence[dict[str, Any]]) -> Iterator[str]:
