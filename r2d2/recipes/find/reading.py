@@ -186,12 +186,16 @@ class ReadMeter:
         Row groups whose statistics tell that they hold none are left out, as far as the file's
         writer is believed. A part's row groups are adjacent.
         """
-        if split.format not in (Format.PARQUET, Format.DELTA) or not all(wheres):
+        if split.format not in (Format.PARQUET, Format.DELTA):
+            return [split]
+        open_ = [[a for a in where if isinstance(a, Equals | In | Between)] for where in wheres]
+        if not all(open_):
             return [split]
         known = self._row_groups(split)
         groups = list(split.row_groups or range(len(known.rows)))
-        _, stored = self._stored(split)
-        kept = [g for g in groups if any(_may_hold(known, g, where, stored) for where in wheres)]
+        elsewhere, stored = self._stored(split)
+        there = [[atom for atom in where if atom.path[0] not in elsewhere] for where in open_]
+        kept = [g for g in groups if any(_may_hold(known, g, where, stored) for where in there)]
         if len(kept) in (0, len(groups)):
             return [split] if kept else []
         starts = [n for n, group in enumerate(kept) if not n or group != kept[n - 1] + 1]
@@ -235,11 +239,14 @@ class ReadMeter:
 
 
 def _may_hold(
-    known: RowGroups, group: int, where: Sequence[Atom], stored: Mapping[str, str]
+    known: RowGroups,
+    group: int,
+    where: Sequence[Equals | In | Between],
+    stored: Mapping[str, str],
 ) -> bool:
     """Whether the row group may hold a row for which all atoms hold, by its statistics."""
     for atom in where:
-        if not isinstance(atom, Equals | In | Between) or atom.part or len(atom.path) > 1:
+        if atom.part or len(atom.path) > 1:
             continue
         name = stored.get(atom.path[0], atom.path[0])
         if name not in known.bounds:

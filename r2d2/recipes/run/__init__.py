@@ -126,7 +126,8 @@ def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> B
     wanted: list[Wanted] = [(leaf.columns, where)]
     parent, made = parent_of(context, leaf), 0
     meter = context.meter or ReadMeter(context.storage)
-    meter.begin(parent)
+    if context.meter is not None:
+        meter.begin(parent)
     for split in parent.splits:
         read = list[tuple[Split, frozenset[str]]]()
         for part in meter.parts_with(split, [where]):
@@ -137,7 +138,8 @@ def _projected(context: RecipeContext, leaf: Leaf, where: tuple[Atom, ...]) -> B
                 if rows is not None:
                     made += rows.num_rows
                     yield rows
-        meter.add(split, read)
+        if context.meter is not None:
+            meter.add(split, read)
 
 
 def parent_of(context: RecipeContext, leaf: Leaf) -> Table:
