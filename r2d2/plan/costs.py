@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -330,7 +330,7 @@ def rebuild_usd(rebuild: Rebuild, rebuilds_per_month: float, prices: Prices, rat
     return rebuilds_per_month * once_usd + storage_usd(rebuild.residual_bytes, prices)
 
 
-@cache
+@lru_cache(maxsize=1 << 14)
 def has_sql(recipe: Recipe) -> bool:
     """Whether one of the SQL dialects can express the recipe, over tables of any name."""
     from r2d2.recipes.sql import query

@@ -33,7 +33,7 @@ BATCHES_AHEAD, LOOK_S = 2, 0.1
 MOST_RUNS = 32
 """Of row groups of a split that are read one by one: each opens the file anew."""
 NUMBERS = ("int", "uint", "float", "decimal")
-"""How the types begin whose values have ranks of one scale."""
+"""Beginnings of the numeric types' names; ranks of all of them are on one scale."""
 Clock = Callable[[], float]
 Timed = tuple[pa.RecordBatch, float, int]
 """A batch, the seconds that it took to read, and the number of its split."""
