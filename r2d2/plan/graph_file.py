@@ -61,10 +61,9 @@ class GraphFile:
     formats: Mapping[str, str] = field(default_factory=dict)
 
     def ignored(self) -> dict[tuple[str, str], list[str]]:
-        """By child and parent, the child's columns without which it is in the parent, where a
-        recipe cannot give one of them."""
+        """By child and parent, the child's columns that the parent lacks and no recipe gives."""
         return {
-            (edge.child, edge.parent): [column.column for column in edge.unmatched]
+            (edge.child, edge.parent): [c.column for c in edge.unmatched if not c.is_given]
             for edge in self.edges
             if edge.ignores
         }

@@ -343,7 +343,7 @@ class Reasons:
         if limit_s is not None and all(way.seconds > limit_s for way in ways):
             return "rebuilding it takes longer than its readers may wait"
         if costing.reads_per_month(names[0]) > costing.reads_per_month(names[1]):
-            return "read more often, so that its deletion does not pay"
+            return "its deletion does not pay, and it is read more often"
         return "its deletion does not pay"
 
 

@@ -210,4 +210,4 @@ def test_a_copy_that_stays_as_it_is_read_too_often_is_told() -> None:
     usage = {"a": Usage(1, "a", 0.0), "b": Usage(2, "b", 10_000.0)}
     plan = planned({"a": PLAIN, "b": PLAIN}, paid, usage)
     assert kept(plan) == ["b"]
-    assert told(plan) == {"a": "read more often, so that its deletion does not pay"}
+    assert told(plan) == {"a": "its deletion does not pay, and it is read more often"}

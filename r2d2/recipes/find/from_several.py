@@ -221,14 +221,17 @@ def _union_of(child: Table, others: Sequence[ColumnHolder], counts: RowCounts) -
     whole = counts.counted(child, by_name(child.columns))
     holders = [_Holder(counts, child, o, *whole.held(_counted(o, counts))[:2]) for o in others]
     holders.sort(key=lambda holder: -len(holder.places))
-    tried, waiting = 0, [holders]
-    for some in waiting:  # grows
-        if tried < MOST_TRIES and _have_all(some, whole):
-            given, tried = list(_given_out(some, whole)), tried + 1
-            union = _all(given, whole) or _each_once(some, whole)
-            if union is not None:
-                return union
-            waiting += [[h for h in some if h is not taker] for taker, *_ in given]
+    waiting, tried = [holders], 0
+    while waiting and tried < MOST_TRIES:
+        some = waiting.pop(0)
+        if not _have_all(some, whole):
+            continue
+        given, tried = list(_given_out(some, whole)), tried + 1
+        if union := _all(given, whole) or _each_once(some, whole):
+            return union
+        waiting += [[h for h in some if h is not taker] for taker, *_ in given]
+    if not tried or (whole.counts == 1).all():
+        return None
     return _all(_given_out(holders, whole, MOST_LOADS), whole)
 
 

@@ -146,10 +146,10 @@ def hashed(
 
 
 class ReadMeter:
-    """The bytes of the parents' files that a run reads: of columns, where these lie apart.
+    """The parts of the parents' files that a run needs, by their footers, and the bytes it reads.
 
-    They are the part of a table's bytes that its columns' bytes are of those of all, so that a
-    table that is read whole counts as large as it is.
+    The bytes are the part of a table's that its columns and row groups are of all of these, where
+    they lie apart: so a table that is read whole counts as large as it is.
     """
 
     def __init__(self, storage: Storage) -> None:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
-from math import inf
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TypeAlias
@@ -153,7 +152,7 @@ class SeveralRequest:
 
     children: tuple[Table, ...]
     others: tuple[ColumnHolder, ...]
-    whole_bytes: float = inf
+    whole_bytes: float
 
     @property
     def tables(self) -> list[Table]:
